@@ -1,0 +1,189 @@
+import { SecurityError } from '../errors.js'
+import type { Bytes } from './types.js'
+
+/** The ASN.1 tags keys are made of. */
+export const TAG = {
+  integer: 0x02,
+  octetString: 0x04,
+  bitString: 0x03,
+  null: 0x05,
+  oid: 0x06,
+  sequence: 0x30,
+} as const
+
+/**
+ * Reads DER (X.690) strictly: definite, minimal lengths, nothing past the end, no trailing bytes.
+ * The bytes are attacker-controlled; every departure is `ERR_KEY_INVALID`.
+ */
+export class DerReader {
+  readonly #bytes: Uint8Array
+  #position = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  /** Whether everything has been read. */
+  get atEnd(): boolean {
+    return this.#position === this.#bytes.length
+  }
+
+  /** Whether the next value has this tag. */
+  nextIs(tag: number): boolean {
+    return this.#bytes[this.#position] === tag
+  }
+
+  /** The content of the next value, which must have this tag. A view, not a copy. */
+  read(tag: number): Uint8Array {
+    if (this.#byte() !== tag) throw malformed()
+    const length = this.#length()
+    const start = this.#position
+    if (length > this.#bytes.length - start) throw malformed()
+    this.#position = start + length
+    return this.#bytes.subarray(start, this.#position)
+  }
+
+  /** Enters the next value, which must be a SEQUENCE. */
+  sequence(): DerReader {
+    return new DerReader(this.read(TAG.sequence))
+  }
+
+  /** The next INTEGER as unsigned big-endian bytes without leading zeros; negative ones are refused. */
+  unsignedInteger(): Uint8Array {
+    const content = this.read(TAG.integer)
+    const [first, second] = content
+    if (first === undefined || first >= 0x80) throw malformed()
+    if (first !== 0 || second === undefined) return content
+    if (second < 0x80) throw malformed()
+    return content.subarray(1)
+  }
+
+  /** The next INTEGER as a number; larger than 2^31 - 1 is refused. */
+  smallInteger(): number {
+    const content = this.unsignedInteger()
+    if (content.length > 4) throw malformed()
+    const value = content.reduce((sum, byte) => sum * 256 + byte, 0)
+    if (value > 0x7fffffff) throw malformed()
+    return value
+  }
+
+  /** The next OBJECT IDENTIFIER as the hex of its content, to be compared with {@link OID}. */
+  oid(): string {
+    return toHex(this.read(TAG.oid))
+  }
+
+  /** Reads a NULL. */
+  null(): void {
+    if (this.read(TAG.null).length !== 0) throw malformed()
+  }
+
+  /** The next BIT STRING, which must be a whole number of bytes. */
+  bitString(): Uint8Array {
+    const content = this.read(TAG.bitString)
+    if (content[0] !== 0) throw malformed()
+    return content.subarray(1)
+  }
+
+  /** Refuses anything left over. */
+  end(): void {
+    if (!this.atEnd) throw malformed()
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#position]
+    if (byte === undefined) throw malformed()
+    this.#position++
+    return byte
+  }
+
+  #length(): number {
+    const first = this.#byte()
+    if (first < 0x80) return first
+    const count = first - 0x80
+    if (count === 0 || count > 3) throw malformed()
+    let length = 0
+    for (let index = 0; index < count; index++) length = length * 256 + this.#byte()
+    // The shortest form is the only one: long form for 128 and more, and no leading zero byte.
+    if (length < 0x80 || length < 256 ** (count - 1)) throw malformed()
+    return length
+  }
+}
+
+/** One DER value made of its contents, in order. */
+export function derValue(tag: number, ...contents: readonly Uint8Array[]): Bytes {
+  const length = contents.reduce((sum, content) => sum + content.length, 0)
+  const header = [tag, ...lengthBytes(length)]
+  const value = new Uint8Array(header.length + length)
+  value.set(header)
+  let offset = header.length
+  for (const content of contents) {
+    value.set(content, offset)
+    offset += content.length
+  }
+  return value
+}
+
+/** A non-negative INTEGER from unsigned big-endian bytes without leading zeros. */
+export function derUnsignedInteger(bytes: Uint8Array): Bytes {
+  return (bytes[0] ?? 0) >= 0x80
+    ? derValue(TAG.integer, Uint8Array.of(0), bytes)
+    : derValue(TAG.integer, bytes.length === 0 ? Uint8Array.of(0) : bytes)
+}
+
+/** A non-negative INTEGER from a number below 2^31. */
+export function derSmallInteger(value: number): Bytes {
+  const bytes = Uint8Array.of(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255)
+  const firstUsed = bytes.findIndex((byte) => byte !== 0)
+  return derUnsignedInteger(firstUsed === -1 ? Uint8Array.of(0) : bytes.subarray(firstUsed))
+}
+
+/** An OBJECT IDENTIFIER from one of {@link OID}. */
+export function derOid(hex: string): Bytes {
+  return derValue(TAG.oid, fromHex(hex))
+}
+
+/** A NULL. */
+export const derNull = (): Bytes => derValue(TAG.null)
+
+/** Object identifiers as the hex of their DER content. */
+export const OID = {
+  /** 1.2.840.113549.1.1.1 (RFC 8017) */
+  rsaEncryption: '2a864886f70d010101',
+  /** 1.2.840.113549.1.5.13 (RFC 8018) */
+  pbes2: '2a864886f70d01050d',
+  /** 1.2.840.113549.1.5.12 (RFC 8018) */
+  pbkdf2: '2a864886f70d01050c',
+  /** 1.3.6.1.4.1.11591.4.11 (RFC 7914) */
+  scrypt: '2b06010401da47040b',
+  /** 1.2.840.113549.2.9 */
+  hmacSha256: '2a864886f70d0209',
+  /** 1.2.840.113549.2.10 */
+  hmacSha384: '2a864886f70d020a',
+  /** 1.2.840.113549.2.11 */
+  hmacSha512: '2a864886f70d020b',
+  /** 2.16.840.1.101.3.4.1.2 */
+  aes128Cbc: '608648016503040102',
+  /** 2.16.840.1.101.3.4.1.22 */
+  aes192Cbc: '608648016503040116',
+  /** 2.16.840.1.101.3.4.1.42 */
+  aes256Cbc: '60864801650304012a',
+} as const
+
+function lengthBytes(length: number): number[] {
+  if (length < 0x80) return [length]
+  const bytes: number[] = []
+  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest % 256)
+  return [0x80 + bytes.length, ...bytes]
+}
+
+function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+function fromHex(hex: string): Bytes {
+  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+}
+
+function malformed(): SecurityError {
+  return new SecurityError('ERR_KEY_INVALID', 'The key is not well-formed DER.')
+}

@@ -1,0 +1,45 @@
+import type { Bytes } from '../bytes/types.js'
+import { wipe } from '../bytes/wipe.js'
+import type { PublicKey, SealOptions } from '../suite.js'
+import { padJson, type Padding } from './padding.js'
+
+/** How to seal a JSON value. */
+export interface SealJsonOptions extends SealOptions {
+  /** Default `padme`. */
+  padding?: Padding
+}
+
+/**
+ * Seals bytes for one recipient. Every call uses a fresh key and nonce; the same bytes never give
+ * the same envelope.
+ *
+ * @returns the envelope as it goes over the wire
+ */
+export function sealEnvelope(
+  plaintext: Uint8Array,
+  recipient: PublicKey,
+  options: SealOptions = {},
+): Promise<Bytes> {
+  return recipient.suite.seal(plaintext, recipient, options)
+}
+
+/**
+ * Seals a JSON value for one recipient, its length hidden by trailing white space.
+ *
+ * @param value - anything `JSON.stringify` gives a text for
+ */
+export async function sealJson(
+  value: unknown,
+  recipient: PublicKey,
+  options: SealJsonOptions = {},
+): Promise<Bytes> {
+  const { padding = 'padme', ...sealOptions } = options
+  const json = new TextEncoder().encode(JSON.stringify(value))
+  const padded = padJson(json, padding)
+  wipe(json)
+  try {
+    return await sealEnvelope(padded, recipient, sealOptions)
+  } finally {
+    wipe(padded)
+  }
+}

@@ -1,0 +1,35 @@
+export { SecurityError, type SecurityErrorCode } from './errors.js'
+export {
+  openEnvelope,
+  openJson,
+  padJson,
+  padmeLength,
+  sealEnvelope,
+  sealJson,
+  type OpenOptions,
+  type OpenedEnvelope,
+  type OpenedJson,
+  type Padding,
+  type SealJsonOptions,
+  type SealOptions,
+} from './envelope/index.js'
+export {
+  KeyRing,
+  exportPrivateKey,
+  generateKeyPair,
+  importLegacyPrivateKey,
+  importPrivateKey,
+  importPublicKey,
+  parsePin,
+  publicKeyFromHeader,
+  publicKeyToHeader,
+  verifyPin,
+  type ExportPrivateKeyOptions,
+  type GenerateKeyPairOptions,
+  type ImportPrivateKeyOptions,
+  type ImportPublicKeyOptions,
+  type KeyPair,
+  type PrivateKey,
+  type PublicKey,
+} from './keys/index.js'
+export type { Suite } from './suite.js'

@@ -1,0 +1,234 @@
+import { scryptAsync } from '@noble/hashes/scrypt.js'
+import { DerReader, OID, TAG, derNull, derOid, derSmallInteger, derValue } from '../bytes/der.js'
+import { ownBytes, type Bytes } from '../bytes/types.js'
+import { wipe } from '../bytes/wipe.js'
+import { SecurityError } from '../errors.js'
+
+/** OWASP's figure for PBKDF2-HMAC-SHA256; every other reader (OpenSSL, Python) takes it. */
+const WRITTEN_ITERATIONS = 600_000
+const SALT_BYTES = 16
+const IV_BYTES = 16
+/** What a hostile key file may cost: about five seconds, or 256 MiB. */
+const MAX_ITERATIONS = 10_000_000
+const MAX_SCRYPT_BYTES = 256 * 1024 * 1024
+const MAX_SCRYPT_PARALLEL = 16
+
+/** Derives the AES key from a password, as the parameters in the file say. */
+type DeriveKey = (password: Bytes, keyBytes: number) => Promise<Bytes>
+
+/**
+ * Decrypts an EncryptedPrivateKeyInfo: PBES2 (RFC 8018) with PBKDF2-HMAC-SHA-256/384/512 or scrypt
+ * (RFC 7914), and AES-CBC.
+ *
+ * A wrong password shows as broken padding or, once in 256 times, as nonsense; both are
+ * `ERR_KEY_PASSWORD`.
+ *
+ * @returns DER PKCS#8; the caller wipes it
+ * @throws SecurityError `ERR_KEY_PASSWORD`, `ERR_KEY_INVALID`, `ERR_KEY_LIMIT`
+ */
+export async function decryptPkcs8(der: Uint8Array, password: string | undefined): Promise<Bytes> {
+  const { deriveKey, cipher, ciphertext } = parseEncryptedInfo(der)
+  if (password === undefined) {
+    throw new SecurityError('ERR_KEY_PASSWORD', 'The private key is encrypted; give its password.')
+  }
+  const passwordBytes = new TextEncoder().encode(password)
+  const key = await deriveKey(passwordBytes, cipher.keyBytes)
+  try {
+    const pkcs8 = new Uint8Array(await decryptCbc(key, cipher.iv, ciphertext))
+    if (looksLikePkcs8(pkcs8)) return pkcs8
+    wipe(pkcs8)
+  } catch {
+    // Broken padding: the same answer as for nonsense, below.
+  } finally {
+    wipe(key, passwordBytes)
+  }
+  throw wrongPassword()
+}
+
+/**
+ * Encrypts a DER PKCS#8 into an EncryptedPrivateKeyInfo: PBES2, PBKDF2-HMAC-SHA256 with 600,000
+ * rounds, AES-256-CBC. OpenSSL and Python's cryptography read it.
+ *
+ * @throws SecurityError `ERR_KEY_PASSWORD` for an empty password
+ */
+export async function encryptPkcs8(pkcs8: Uint8Array, password: string): Promise<Bytes> {
+  if (password === '') {
+    throw new SecurityError('ERR_KEY_PASSWORD', 'The password for the private key is empty.')
+  }
+  const salt = crypto.getRandomValues(new Uint8Array(SALT_BYTES))
+  const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES))
+  const passwordBytes = new TextEncoder().encode(password)
+  const key = await pbkdf2(passwordBytes, salt, WRITTEN_ITERATIONS, 'SHA-256', 32)
+  wipe(passwordBytes)
+  const aesKey = await crypto.subtle.importKey('raw', key, 'AES-CBC', false, ['encrypt'])
+  wipe(key)
+  const ciphertext = await crypto.subtle.encrypt({ name: 'AES-CBC', iv }, aesKey, ownBytes(pkcs8))
+  const kdf = derValue(
+    TAG.sequence,
+    derOid(OID.pbkdf2),
+    derValue(
+      TAG.sequence,
+      derValue(TAG.octetString, salt),
+      derSmallInteger(WRITTEN_ITERATIONS),
+      derValue(TAG.sequence, derOid(OID.hmacSha256), derNull()),
+    ),
+  )
+  const encryption = derValue(TAG.sequence, derOid(OID.aes256Cbc), derValue(TAG.octetString, iv))
+  return derValue(
+    TAG.sequence,
+    derValue(TAG.sequence, derOid(OID.pbes2), derValue(TAG.sequence, kdf, encryption)),
+    derValue(TAG.octetString, new Uint8Array(ciphertext)),
+  )
+}
+
+/** PBKDF2 by the platform; also used for the legacy format. */
+export async function pbkdf2(
+  password: Bytes,
+  salt: Uint8Array,
+  iterations: number,
+  hash: string,
+  keyBytes: number,
+): Promise<Bytes> {
+  const key = await crypto.subtle.importKey('raw', password, 'PBKDF2', false, ['deriveBits'])
+  const parameters = { name: 'PBKDF2', salt: ownBytes(salt), iterations, hash }
+  return new Uint8Array(await crypto.subtle.deriveBits(parameters, key, keyBytes * 8))
+}
+
+/** AES-CBC with PKCS#7 padding; rejects when the padding is broken. */
+export async function decryptCbc(
+  key: Bytes,
+  iv: Uint8Array,
+  ciphertext: Uint8Array,
+): Promise<ArrayBuffer> {
+  const aesKey = await crypto.subtle.importKey('raw', key, 'AES-CBC', false, ['decrypt'])
+  return crypto.subtle.decrypt({ name: 'AES-CBC', iv: ownBytes(iv) }, aesKey, ownBytes(ciphertext))
+}
+
+/** Whether decryption gave a PKCS#8 structure; its content is judged by the import. */
+export function looksLikePkcs8(der: Uint8Array): boolean {
+  try {
+    const document = new DerReader(der)
+    const info = document.sequence()
+    document.end()
+    info.smallInteger()
+    info.sequence()
+    info.read(TAG.octetString)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** One answer for every way a password can be wrong. */
+export function wrongPassword(): SecurityError {
+  return new SecurityError(
+    'ERR_KEY_PASSWORD',
+    'The private key cannot be opened with this password.',
+  )
+}
+
+interface EncryptedInfo {
+  deriveKey: DeriveKey
+  cipher: { iv: Uint8Array; keyBytes: number }
+  ciphertext: Uint8Array
+}
+
+function parseEncryptedInfo(der: Uint8Array): EncryptedInfo {
+  const document = new DerReader(der)
+  const info = document.sequence()
+  document.end()
+  const algorithm = info.sequence()
+  const ciphertext = info.read(TAG.octetString)
+  info.end()
+  if (algorithm.oid() !== OID.pbes2) throw unsupported()
+  const parameters = algorithm.sequence()
+  algorithm.end()
+  const deriveKey = parseKdf(parameters.sequence())
+  const cipher = parseCipher(parameters.sequence())
+  parameters.end()
+  return { deriveKey, cipher, ciphertext }
+}
+
+function parseKdf(kdf: DerReader): DeriveKey {
+  const oid = kdf.oid()
+  const parameters = kdf.sequence()
+  kdf.end()
+  if (oid === OID.pbkdf2) return parsePbkdf2(parameters)
+  if (oid === OID.scrypt) return parseScrypt(parameters)
+  throw unsupported()
+}
+
+/** RFC 8018 appendix A.2. */
+function parsePbkdf2(parameters: DerReader): DeriveKey {
+  const salt = parameters.read(TAG.octetString)
+  const iterations = parameters.smallInteger()
+  const statedBytes = parameters.nextIs(TAG.integer) ? parameters.smallInteger() : undefined
+  // The PRF is SHA-1 where it is left out; nobody needs such a file any more.
+  if (parameters.atEnd) throw unsupported()
+  const prf = parameters.sequence()
+  const hash = PRF_HASHES[prf.oid()]
+  parameters.end()
+  if (hash === undefined) throw unsupported()
+  if (iterations < 1 || iterations > MAX_ITERATIONS) throw tooCostly()
+  return (password, keyBytes) => {
+    checkKeyLength(statedBytes, keyBytes)
+    return pbkdf2(password, salt, iterations, hash, keyBytes)
+  }
+}
+
+/** RFC 7914 section 7. */
+function parseScrypt(parameters: DerReader): DeriveKey {
+  const salt = parameters.read(TAG.octetString)
+  const cost = parameters.smallInteger()
+  const blockSize = parameters.smallInteger()
+  const parallel = parameters.smallInteger()
+  const statedBytes = parameters.nextIs(TAG.integer) ? parameters.smallInteger() : undefined
+  parameters.end()
+  if (cost < 2 || (cost & (cost - 1)) !== 0 || blockSize < 1 || parallel < 1) throw unsupported()
+  if (128 * cost * blockSize > MAX_SCRYPT_BYTES || parallel > MAX_SCRYPT_PARALLEL) throw tooCostly()
+  return async (password, keyBytes) => {
+    checkKeyLength(statedBytes, keyBytes)
+    const scryptParameters = { N: cost, r: blockSize, p: parallel, dkLen: keyBytes }
+    return ownBytes(await scryptAsync(password, salt, scryptParameters))
+  }
+}
+
+function parseCipher(encryption: DerReader): { iv: Uint8Array; keyBytes: number } {
+  const keyBytes = CIPHER_KEY_BYTES[encryption.oid()]
+  if (keyBytes === undefined) throw unsupported()
+  const iv = encryption.read(TAG.octetString)
+  encryption.end()
+  if (iv.length !== IV_BYTES) throw unsupported()
+  return { iv, keyBytes }
+}
+
+const PRF_HASHES: Readonly<Record<string, string>> = {
+  [OID.hmacSha256]: 'SHA-256',
+  [OID.hmacSha384]: 'SHA-384',
+  [OID.hmacSha512]: 'SHA-512',
+}
+
+const CIPHER_KEY_BYTES: Readonly<Record<string, number>> = {
+  [OID.aes128Cbc]: 16,
+  [OID.aes192Cbc]: 24,
+  [OID.aes256Cbc]: 32,
+}
+
+function checkKeyLength(stated: number | undefined, needed: number): void {
+  if (stated !== undefined && stated !== needed) throw unsupported()
+}
+
+function unsupported(): SecurityError {
+  return new SecurityError(
+    'ERR_KEY_INVALID',
+    'The private key is encrypted in an unsupported way. Encrypt it anew: ' +
+      'openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000.',
+  )
+}
+
+function tooCostly(): SecurityError {
+  return new SecurityError(
+    'ERR_KEY_LIMIT',
+    'The private key asks for more work to open it than any honest one.',
+  )
+}

@@ -1,0 +1,33 @@
+import { wipe } from '../bytes/wipe.js'
+import type { PrivateKey } from '../suite.js'
+import { encryptPkcs8 } from './encrypted-pkcs8.js'
+import { encodePem } from './pem.js'
+
+/** How to write a private key. */
+export interface ExportPrivateKeyOptions {
+  /** Encrypts the key (PBES2, PBKDF2-HMAC-SHA256 with 600,000 rounds, AES-256-CBC). */
+  password?: string
+}
+
+/**
+ * Writes a private key as PKCS#8 PEM: `ENCRYPTED PRIVATE KEY` with a password, `PRIVATE KEY` without.
+ * The text is a secret and, as a string, cannot be wiped.
+ *
+ * @throws SecurityError `ERR_KEY_NOT_EXTRACTABLE`, `ERR_KEY_DISPOSED`, `ERR_KEY_PASSWORD`
+ */
+export async function exportPrivateKey(
+  privateKey: PrivateKey,
+  options: ExportPrivateKeyOptions = {},
+): Promise<string> {
+  const pkcs8 = await privateKey.exportPkcs8()
+  try {
+    return options.password === undefined
+      ? exportPkcs8Pem(pkcs8)
+      : encodePem('ENCRYPTED PRIVATE KEY', await encryptPkcs8(pkcs8, options.password))
+  } finally {
+    wipe(pkcs8)
+  }
+}
+
+/** PKCS#8 under its PEM label. */
+export const exportPkcs8Pem = (pkcs8: Uint8Array): string => encodePem('PRIVATE KEY', pkcs8)

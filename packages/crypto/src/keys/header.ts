@@ -1,0 +1,36 @@
+import { SecurityError } from '../errors.js'
+import type { PublicKey } from '../suite.js'
+import { importPublicKey, type ImportPublicKeyOptions } from './import.js'
+
+/** A percent-encoded PEM of an 8192-bit key takes under 5,000 characters, fully escaped. */
+const MAX_HEADER_CHARACTERS = 12_000
+
+/** The value of `X-Public-Key`: the SPKI PEM, percent-encoded. */
+export function publicKeyToHeader(key: PublicKey): string {
+  return encodeURIComponent(key.pem)
+}
+
+/**
+ * Reads the value of `X-Public-Key` in any percent-encoding a client may use: upper or lower-case
+ * hex, more or fewer characters escaped, LF or CRLF, with or without a final newline.
+ *
+ * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_LIMIT` and those of {@link importPublicKey}
+ */
+export async function publicKeyFromHeader(
+  value: string,
+  options: ImportPublicKeyOptions = {},
+): Promise<PublicKey> {
+  if (value.length > MAX_HEADER_CHARACTERS) {
+    throw new SecurityError('ERR_KEY_LIMIT', 'The X-Public-Key header is too long.')
+  }
+  let pem: string
+  try {
+    pem = decodeURIComponent(value)
+  } catch {
+    throw new SecurityError(
+      'ERR_KEY_INVALID',
+      'The X-Public-Key header is not percent-encoded UTF-8.',
+    )
+  }
+  return importPublicKey(pem, options)
+}

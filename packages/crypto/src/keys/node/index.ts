@@ -1,0 +1,7 @@
+export {
+  loadKeyPair,
+  loadOrCreateKeyPair,
+  saveKeyPair,
+  type LoadKeyPairOptions,
+  type LoadOrCreateKeyPairOptions,
+} from './file-store.js'

@@ -1,0 +1,51 @@
+import { decodeBase64, encodeBase64 } from '../bytes/base64.js'
+import type { Bytes } from '../bytes/types.js'
+import { SecurityError } from '../errors.js'
+
+/** An encrypted 8192-bit private key takes under 7 KB. */
+const MAX_PEM_CHARACTERS = 16 * 1024
+const COLUMNS = 64
+
+/** One PEM block. */
+export interface PemBlock {
+  readonly label: string
+  readonly der: Bytes
+}
+
+/** Writes DER as PEM (RFC 7468): 64 columns, a final newline. */
+export function encodePem(label: string, der: Uint8Array): string {
+  const lines = encodeBase64(der).match(new RegExp(`.{1,${String(COLUMNS)}}`, 'g')) ?? []
+  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n')
+}
+
+/**
+ * Reads exactly one PEM block, with LF or CRLF, in lines of any length, with or without a final
+ * newline. Text around the block, a second block, or anything but base64 inside is refused: two
+ * readers could take such a file for two different keys.
+ *
+ * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_LIMIT`
+ */
+export function decodePem(text: string): PemBlock {
+  if (text.length > MAX_PEM_CHARACTERS) {
+    throw new SecurityError(
+      'ERR_KEY_LIMIT',
+      `The PEM text is longer than ${String(MAX_PEM_CHARACTERS)} characters.`,
+    )
+  }
+  const match =
+    /^-----BEGIN ([A-Z0-9 ]{1,40})-----\r?\n([A-Za-z0-9+/=\r\n]+)\r?\n-----END \1-----\s*$/.exec(
+      text,
+    )
+  const [, label, body] = match ?? []
+  if (label === undefined || body === undefined) throw notPem()
+  const der = decodeBase64(body.replace(/\r?\n/g, ''))
+  if (der === undefined) throw notPem()
+  return { label, der }
+}
+
+function notPem(): SecurityError {
+  return new SecurityError(
+    'ERR_KEY_INVALID',
+    'Not a PEM block: expected one "-----BEGIN ...-----" line, base64, and the matching END line.',
+  )
+}

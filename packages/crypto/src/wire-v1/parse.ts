@@ -1,0 +1,118 @@
+import { decodeBase64, decodeBase64Into, decodedLength } from '../bytes/base64.js'
+import { isJsonObject, parseJsonObject } from '../bytes/json-object.js'
+import type { Bytes } from '../bytes/types.js'
+import { SecurityError, type SecurityErrorCode } from '../errors.js'
+import type { OpenOptions } from '../suite.js'
+import { WIRE_V1, type EnvelopeParts } from './format.js'
+
+const DEFAULT_MAX_BYTES = 16 * 1024 * 1024
+/** An envelope itself is two levels deep; the rest is room for unknown members. */
+const MAX_DEPTH = 32
+/** A modulus of 2048 to 8192 bits. */
+const WRAPPED_KEY_BYTES = { min: 256, max: 1024 }
+
+type JsonObject = Record<string, unknown>
+
+/**
+ * Reads an envelope from untrusted bytes without touching a key. The result has exact lengths and
+ * came from the one canonical base64 spelling; unknown members are ignored.
+ *
+ * @throws SecurityError `ERR_ENVELOPE_TOO_LARGE`, `ERR_ENVELOPE_UNSUPPORTED`, `ERR_ENVELOPE_INVALID`
+ */
+export function parseEnvelope(body: Uint8Array, options: OpenOptions): EnvelopeParts {
+  const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES
+  if (body.length > maxBytes) {
+    throw new SecurityError(
+      'ERR_ENVELOPE_TOO_LARGE',
+      `The envelope is larger than ${String(maxBytes)} bytes.`,
+    )
+  }
+  const envelope = parseJsonObject(body, {
+    maxDepth: MAX_DEPTH,
+    what: 'envelope',
+    code: 'ERR_ENVELOPE_INVALID',
+  })
+  checkLabels(envelope)
+  const payload = own(envelope, 'encrypted_payload')
+  if (!isJsonObject(payload)) throw invalid('encrypted_payload')
+  return {
+    ciphertextAndTag: readCiphertextAndTag(payload, options.acceptAppendedTag ?? false),
+    nonce: readBytes(payload, 'nonce', { min: WIRE_V1.nonceBytes, max: WIRE_V1.nonceBytes }),
+    wrappedKey: readBytes(envelope, 'encrypted_aes_key', WRAPPED_KEY_BYTES),
+    processedAt: readProcessedAt(envelope),
+  }
+}
+
+/**
+ * `version` and `algorithm` must be there. `key_algorithm` and `payload_algorithm` may both be absent,
+ * as early clients left them; one without the other is no sender's form but a damaged envelope.
+ */
+function checkLabels(envelope: JsonObject): void {
+  checkLabel(envelope, 'version', WIRE_V1.version)
+  checkLabel(envelope, 'algorithm', WIRE_V1.algorithm)
+  if (!Object.hasOwn(envelope, 'key_algorithm') && !Object.hasOwn(envelope, 'payload_algorithm'))
+    return
+  checkLabel(envelope, 'key_algorithm', WIRE_V1.keyAlgorithm)
+  checkLabel(envelope, 'payload_algorithm', WIRE_V1.payloadAlgorithm)
+}
+
+function checkLabel(envelope: JsonObject, name: string, expected: string): void {
+  if (!Object.hasOwn(envelope, name)) throw invalid(name)
+  if (envelope[name] !== expected) {
+    throw new SecurityError(
+      'ERR_ENVELOPE_UNSUPPORTED',
+      `The envelope's ${name} is not supported; expected ${expected}.`,
+    )
+  }
+}
+
+/** Both parts go into one buffer, the way WebCrypto wants them, without a copy of the ciphertext. */
+function readCiphertextAndTag(payload: JsonObject, acceptAppendedTag: boolean): Bytes {
+  const ciphertext = readText(payload, 'ciphertext')
+  const ciphertextBytes = decodedLength(ciphertext)
+  if (ciphertextBytes === undefined) throw invalid('ciphertext')
+  if (acceptAppendedTag && !Object.hasOwn(payload, 'tag')) {
+    const joined = decodeBase64(ciphertext)
+    if (joined === undefined || joined.length < WIRE_V1.tagBytes) throw invalid('ciphertext')
+    return joined
+  }
+  const tag = readBytes(payload, 'tag', { min: WIRE_V1.tagBytes, max: WIRE_V1.tagBytes })
+  const joined = new Uint8Array(ciphertextBytes + WIRE_V1.tagBytes)
+  if (!decodeBase64Into(ciphertext, joined)) throw invalid('ciphertext')
+  joined.set(tag, ciphertextBytes)
+  return joined
+}
+
+function readBytes(object: JsonObject, name: string, length: { min: number; max: number }): Bytes {
+  const text = readText(object, name)
+  const expected = decodedLength(text)
+  // Judged before decoding, so that nothing large is made of a member that should be small.
+  if (expected === undefined || expected < length.min || expected > length.max) throw invalid(name)
+  const bytes = decodeBase64(text)
+  if (bytes === undefined) throw invalid(name)
+  return bytes
+}
+
+function readText(object: JsonObject, name: string): string {
+  const value = own(object, name)
+  if (typeof value !== 'string') throw invalid(name)
+  return value
+}
+
+function readProcessedAt(envelope: JsonObject): number | null {
+  const value = own(envelope, 'processed_at') ?? null
+  if (value !== null && !(typeof value === 'number' && Number.isFinite(value))) {
+    throw invalid('processed_at')
+  }
+  return value
+}
+
+/** The member itself, never one inherited from a prototype. */
+function own(object: JsonObject, name: string): unknown {
+  return Object.hasOwn(object, name) ? object[name] : undefined
+}
+
+function invalid(member: string): SecurityError {
+  const code: SecurityErrorCode = 'ERR_ENVELOPE_INVALID'
+  return new SecurityError(code, `The envelope's member ${member} is missing or malformed.`)
+}

@@ -1,0 +1,135 @@
+import {
+  DerReader,
+  OID,
+  TAG,
+  derNull,
+  derOid,
+  derUnsignedInteger,
+  derSmallInteger,
+  derValue,
+} from '../bytes/der.js'
+import type { Bytes } from '../bytes/types.js'
+import { SecurityError } from '../errors.js'
+
+/** More would only make a server spend its time. */
+const MAX_MODULUS_BITS = 8192
+/** Large exponents are slow and several platforms refuse more than 33 bits. */
+const MAX_EXPONENT_BITS = 33
+const MIN_EXPONENT = 65537
+
+/** The public numbers of an RSA key, unsigned big-endian without leading zeros. */
+export interface RsaPublicNumbers {
+  readonly modulus: Uint8Array
+  readonly exponent: Uint8Array
+}
+
+/**
+ * Reads a SubjectPublicKeyInfo (RFC 5280) that must hold an RSA key fit for OAEP.
+ *
+ * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE`, `ERR_KEY_WEAK`, `ERR_KEY_LIMIT`
+ */
+export function parseRsaSpki(spkiDer: Uint8Array, minBits: number): RsaPublicNumbers {
+  const document = new DerReader(spkiDer)
+  const spki = document.sequence()
+  document.end()
+  readRsaAlgorithm(spki)
+  const inner = new DerReader(spki.bitString())
+  spki.end()
+  const numbers = readNumbers(inner.sequence())
+  inner.end()
+  checkStrength(numbers, minBits)
+  return numbers
+}
+
+/**
+ * Reads the public numbers out of a PKCS#8 PrivateKeyInfo (RFC 5208) holding an RSA key (RFC 8017 A.1.2).
+ *
+ * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE`, `ERR_KEY_WEAK`, `ERR_KEY_LIMIT`
+ */
+export function parseRsaPkcs8(pkcs8Der: Uint8Array, minBits: number): RsaPublicNumbers {
+  const document = new DerReader(pkcs8Der)
+  const info = document.sequence()
+  document.end()
+  if (info.smallInteger() !== 0) throw invalid('has an unknown PKCS#8 version')
+  readRsaAlgorithm(info)
+  const inner = new DerReader(info.read(TAG.octetString))
+  const key = inner.sequence()
+  inner.end()
+  if (key.smallInteger() !== 0) throw invalid('is a multi-prime RSA key')
+  const modulus = key.unsignedInteger()
+  const exponent = key.unsignedInteger()
+  // d, p, q, dp, dq, qInv: their shape here, their truth by a trial decryption at import.
+  for (let part = 0; part < 6; part++) key.unsignedInteger()
+  key.end()
+  const numbers = { modulus, exponent }
+  checkStrength(numbers, minBits)
+  return numbers
+}
+
+/** Writes a SubjectPublicKeyInfo. */
+export function encodeRsaSpki({ modulus, exponent }: RsaPublicNumbers): Bytes {
+  const key = derValue(TAG.sequence, derUnsignedInteger(modulus), derUnsignedInteger(exponent))
+  return derValue(TAG.sequence, rsaAlgorithm(), derValue(TAG.bitString, Uint8Array.of(0), key))
+}
+
+/** Puts a bare RSAPrivateKey (PKCS#1, `RSA PRIVATE KEY`) into a PKCS#8 PrivateKeyInfo. */
+export function pkcs8FromPkcs1(pkcs1Der: Uint8Array): Bytes {
+  return derValue(
+    TAG.sequence,
+    derSmallInteger(0),
+    rsaAlgorithm(),
+    derValue(TAG.octetString, pkcs1Der),
+  )
+}
+
+/** Position of the highest set bit of an unsigned big-endian number without leading zeros. */
+export function bitLength(number: Uint8Array): number {
+  const first = number[0] ?? 0
+  return first === 0 ? 0 : (number.length - 1) * 8 + (32 - Math.clz32(first))
+}
+
+const rsaAlgorithm = (): Bytes => derValue(TAG.sequence, derOid(OID.rsaEncryption), derNull())
+
+function readRsaAlgorithm(parent: DerReader): void {
+  const algorithm = parent.sequence()
+  if (algorithm.oid() !== OID.rsaEncryption) {
+    throw new SecurityError('ERR_KEY_TYPE', 'The key is not a plain RSA key (rsaEncryption).')
+  }
+  algorithm.null()
+  algorithm.end()
+}
+
+function readNumbers(key: DerReader): RsaPublicNumbers {
+  const modulus = key.unsignedInteger()
+  const exponent = key.unsignedInteger()
+  key.end()
+  return { modulus, exponent }
+}
+
+/** Exponent 1 would send the AES key in the clear; platforms let all of these pass. */
+function checkStrength({ modulus, exponent }: RsaPublicNumbers, minBits: number): void {
+  const bits = bitLength(modulus)
+  if (bits > MAX_MODULUS_BITS) {
+    throw new SecurityError(
+      'ERR_KEY_LIMIT',
+      `The RSA key has ${String(bits)} bits; at most ${String(MAX_MODULUS_BITS)} are accepted.`,
+    )
+  }
+  if (bits < minBits) {
+    throw weak(`has ${String(bits)} bits; at least ${String(minBits)} are needed`)
+  }
+  if (!isOdd(modulus)) throw weak('has an even modulus')
+  if (bitLength(exponent) > MAX_EXPONENT_BITS) throw weak('has an oversized public exponent')
+  const exponentValue = exponent.reduce((value, byte) => value * 256 + byte, 0)
+  if (!isOdd(exponent) || exponentValue < MIN_EXPONENT) {
+    throw weak(`has a public exponent that is even or below ${String(MIN_EXPONENT)}`)
+  }
+}
+
+const isOdd = (number: Uint8Array): boolean => ((number.at(-1) ?? 0) & 1) === 1
+
+const weak = (how: string): SecurityError =>
+  new SecurityError('ERR_KEY_WEAK', `The RSA key ${how}.`)
+
+const invalid = (how: string): SecurityError =>
+  new SecurityError('ERR_KEY_INVALID', `The private key ${how}.`)

@@ -1,0 +1,115 @@
+import { encodeBase64 } from '../bytes/base64.js'
+import { ownBytes, type Bytes } from '../bytes/types.js'
+import { wipe } from '../bytes/wipe.js'
+import { SecurityError } from '../errors.js'
+import type {
+  OpenOptions,
+  OpenedEnvelope,
+  PrivateKey,
+  PublicKey,
+  SealOptions,
+  Suite,
+} from '../suite.js'
+import { decryptPayload, encryptPayload } from './aes-gcm.js'
+import { WIRE_V1, formatEnvelope } from './format.js'
+import { parseEnvelope } from './parse.js'
+import {
+  generateRsaKeyPair,
+  importRsaPrivateKey,
+  importRsaPublicKey,
+  type RsaPrivateKey,
+  type RsaPublicKey,
+} from './rsa-keys.js'
+
+/**
+ * Wire v1.0: a fresh AES-256-GCM key per envelope, wrapped with RSA-OAEP (SHA-256), as JSON.
+ * Nothing binds an envelope to its headers or to the request it answers; the layers above add
+ * what they can.
+ */
+export const wireV1: Suite = {
+  algorithm: WIRE_V1.algorithm,
+  generateKeyPair: ({ extractable }) => generateRsaKeyPair(wireV1, extractable),
+  importPublicKey: (spkiDer, { minBits }) => importRsaPublicKey(wireV1, spkiDer, minBits),
+  importPrivateKey: (pkcs8Der, options) => importRsaPrivateKey(wireV1, pkcs8Der, options),
+  seal,
+  open,
+}
+
+async function seal(
+  plaintext: Uint8Array,
+  recipient: PublicKey,
+  options: SealOptions,
+): Promise<Bytes> {
+  const aesKey = crypto.getRandomValues(new Uint8Array(WIRE_V1.aesKeyBytes))
+  const nonce = crypto.getRandomValues(new Uint8Array(WIRE_V1.nonceBytes))
+  try {
+    const [ciphertextAndTag, wrappedKey] = await Promise.all([
+      encryptPayload(ownBytes(plaintext), aesKey, nonce),
+      (recipient as RsaPublicKey).wrap(aesKey),
+    ])
+    return formatEnvelope({
+      ciphertextAndTag,
+      nonce,
+      wrappedKey,
+      processedAt: options.processedAt ?? null,
+    })
+  } finally {
+    wipe(aesKey)
+  }
+}
+
+async function open(
+  body: Uint8Array,
+  keys: readonly PrivateKey[],
+  options: OpenOptions,
+): Promise<OpenedEnvelope> {
+  const { ciphertextAndTag, nonce, wrappedKey, processedAt } = parseEnvelope(body, options)
+  const candidates = (keys as readonly RsaPrivateKey[]).filter(
+    (key) => key.wrappedBytes === wrappedKey.length,
+  )
+  if (candidates.length === 0) {
+    throw new SecurityError(
+      'ERR_ENVELOPE_INVALID',
+      'The envelope was sealed for a key of another size.',
+    )
+  }
+  const aesKey = await unwrapWithAny(candidates, wrappedKey)
+  try {
+    // A failed unwrapping goes on with a random key: it ends in the same error, at the same place,
+    // after the same work as a wrong tag does.
+    const plaintext = await decryptPayload(
+      ciphertextAndTag,
+      aesKey ?? crypto.getRandomValues(new Uint8Array(WIRE_V1.aesKeyBytes)),
+      nonce,
+    )
+    if (aesKey === undefined || plaintext === undefined) {
+      throw new SecurityError('ERR_DECRYPTION_FAILED', 'The envelope could not be opened.')
+    }
+    return {
+      plaintext,
+      processedAt,
+      algorithm: WIRE_V1.algorithm,
+      replayId: await digest(wrappedKey),
+    }
+  } finally {
+    wipe(aesKey)
+  }
+}
+
+/** The wrapped AES key, if one of the keys opens it and it is an AES-256 key. */
+async function unwrapWithAny(
+  keys: readonly RsaPrivateKey[],
+  wrappedKey: Bytes,
+): Promise<Bytes | undefined> {
+  for (const key of keys) {
+    const unwrapped = await key.unwrap(wrappedKey)
+    if (unwrapped?.length === WIRE_V1.aesKeyBytes) return unwrapped
+    wipe(unwrapped)
+  }
+  return undefined
+}
+
+/** OAEP ciphertexts cannot be altered and stay valid, so the wrapped key alone names a sealing. */
+async function digest(wrappedKey: Bytes): Promise<string> {
+  return encodeBase64(new Uint8Array(await crypto.subtle.digest('SHA-256', wrappedKey)))
+}

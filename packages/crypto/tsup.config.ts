@@ -1,0 +1,12 @@
+import { defineConfig } from 'tsup'
+import { packageBuild } from '../../tsup.base.js'
+
+export default defineConfig(
+  packageBuild({
+    index: 'src/index.ts',
+    envelope: 'src/envelope/index.ts',
+    keys: 'src/keys/index.ts',
+    'keys-node': 'src/keys/node/index.ts',
+    errors: 'src/errors.ts',
+  }),
+)
