@@ -1,0 +1,59 @@
+import { InvalidRequestError } from '@nomyo/transport'
+import { checkApiKey } from './config.js'
+import type { ChatCompletionRequest, SecurityTier } from './types/chat-completion.js'
+
+/** What every server accepts, in bytes of UTF-8 JSON. */
+const MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
+
+const SECURITY_TIERS: readonly SecurityTier[] = ['standard', 'high', 'maximum']
+
+/** A request split into what is sealed and what steers its way. */
+export interface SplitRequest {
+  /** UTF-8 JSON; wiped by its owner when the request is over. */
+  readonly payload: Uint8Array<ArrayBuffer>
+  readonly apiKey: string | undefined
+  readonly securityTier: SecurityTier | undefined
+}
+
+/**
+ * Checks a request and takes `api_key`, `security_tier` and `base_url` out of it, before anything
+ * is sent. Every other member goes through as given.
+ *
+ * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
+ */
+export function splitRequest(request: ChatCompletionRequest): SplitRequest {
+  if (typeof request !== 'object' || (request as unknown) === null) {
+    throw invalid('the request must be an object with model and messages')
+  }
+  const { api_key: apiKey, security_tier: securityTier, base_url: _, ...payload } = request
+  if (typeof payload.model !== 'string' || payload.model === '') {
+    throw invalid('model must be a non-empty string')
+  }
+  if (!Array.isArray(payload.messages) || payload.messages.length === 0) {
+    throw invalid('messages must be a non-empty array')
+  }
+  if (securityTier !== undefined && !SECURITY_TIERS.includes(securityTier)) {
+    throw invalid(`security_tier must be one of ${SECURITY_TIERS.join(', ')}`)
+  }
+  return { payload: serialize(payload), apiKey: checkApiKey(apiKey, 'api_key'), securityTier }
+}
+
+function serialize(payload: Record<string, unknown>): Uint8Array<ArrayBuffer> {
+  let json: string
+  try {
+    json = JSON.stringify(payload)
+  } catch {
+    // The engine's message may quote the values.
+    throw invalid('the request cannot be written as JSON: it holds a BigInt or refers to itself')
+  }
+  const bytes = new TextEncoder().encode(json)
+  if (bytes.length <= MAX_PAYLOAD_BYTES) return bytes
+  throw new InvalidRequestError(
+    'ERR_REQUEST_TOO_LARGE',
+    `The request takes ${String(bytes.length)} bytes as JSON; at most ${String(MAX_PAYLOAD_BYTES)} can be sent. ` +
+      'Shorten the conversation, or shrink or split attached files.',
+  )
+}
+
+const invalid = (why: string): InvalidRequestError =>
+  new InvalidRequestError('ERR_INVALID_REQUEST', `Nothing was sent: ${why}.`)

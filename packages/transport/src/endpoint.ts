@@ -1,0 +1,29 @@
+import { InvalidRequestError } from './errors.js'
+
+/**
+ * Checks and normalizes a base URL: `http:` or `https:`, a path prefix kept, trailing slashes
+ * dropped. Whether `http:` is allowed at all is for the caller to say.
+ *
+ * @throws InvalidRequestError `ERR_INVALID_OPTION`
+ */
+export function parseBaseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined) throw invalid(`is not a URL; expected something like https://api.nomyo.ai`)
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw invalid(`must start with https://, not ${url.protocol}//`)
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw invalid('must not contain a user name or password; give the key as apiKey')
+  }
+  if (url.search !== '' || url.hash !== '') throw invalid('must not contain a query or a fragment')
+  url.pathname = url.pathname.replace(/\/+$/, '')
+  return url
+}
+
+/** The URL of a path below a base URL. */
+export function endpointUrl(baseUrl: URL, path: string): string {
+  return baseUrl.href.replace(/\/+$/, '') + path
+}
+
+const invalid = (how: string): InvalidRequestError =>
+  new InvalidRequestError('ERR_INVALID_OPTION', `baseUrl ${how}.`)

@@ -1,0 +1,18 @@
+export { abortable, startDeadline, type Deadline } from './deadline.js'
+export { endpointUrl, parseBaseUrl } from './endpoint.js'
+export { errorFromResponse } from './error-mapping.js'
+export {
+  APIConnectionError,
+  APIError,
+  AuthenticationError,
+  ForbiddenError,
+  InvalidRequestError,
+  RateLimitError,
+  ServerError,
+  ServiceUnavailableError,
+  type APIErrorCode,
+  type ConnectionErrorCode,
+} from './errors.js'
+export { createHttpTransport, type HttpTransportOptions } from './http-transport.js'
+export { retry, type RetryOptions } from './retry.js'
+export type { Transport, TransportRequest, TransportResponse } from './transport.js'
