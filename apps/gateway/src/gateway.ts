@@ -1,0 +1,88 @@
+import { KeyRing, generateKeyPair, type KeyPair } from '@nomyo/crypto'
+import { loadOrCreateKeyPair } from '@nomyo/crypto/keys/node'
+import { createAuthenticate } from './authenticate.js'
+import type { GatewayConfig } from './config.js'
+import { createDemoEngine } from './engines/demo.js'
+import type { Engine } from './engines/engine.js'
+import { createOpenAICompatibleEngine } from './engines/openai-compatible.js'
+import { createServer } from './server.js'
+
+/** A gateway that listens. */
+export interface Gateway {
+  /** Where it listens, such as `http://127.0.0.1:12435`. */
+  readonly url: string
+  /** `sha256/...` of the server key, for pinning. */
+  readonly fingerprint: string
+  /** Stops accepting, lets requests in flight finish, lets go of keys. Safe to call twice. */
+  close(): Promise<void>
+}
+
+/** What a starting gateway has to say. */
+export type Notice = (message: string) => void
+
+/** Smaller server keys are refused by clients. */
+const LEAST_SERVER_KEY_BITS = 4096
+
+/**
+ * Starts a gateway. Resolves when it listens; rejects when a key cannot be read or the address is
+ * taken.
+ *
+ * @throws SecurityError for keys, system errors for the address
+ */
+export async function createGateway(
+  config: GatewayConfig,
+  notice: Notice = () => undefined,
+): Promise<Gateway> {
+  warnAboutOpenDoors(config, notice)
+  const serverKeys = new KeyRing(await serverKeyPair(config, notice))
+  const engine = createEngine(config)
+  const server = createServer({
+    context: { serverKeys, engine, maxBodyBytes: config.maxBodyBytes },
+    authenticate: createAuthenticate(config.apiKeys),
+    logLevel: config.logLevel,
+  })
+  let closing: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    await server.close()
+    await engine.close()
+    serverKeys.dispose()
+  }
+  try {
+    const url = await server.listen({ host: config.host, port: config.port })
+    return {
+      url,
+      fingerprint: serverKeys.current.publicKey.fingerprint,
+      close: () => (closing ??= close()),
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function createEngine({ engine }: GatewayConfig): Engine {
+  return engine.kind === 'demo' ? createDemoEngine() : createOpenAICompatibleEngine(engine)
+}
+
+async function serverKeyPair({ keyDir }: GatewayConfig, notice: Notice): Promise<KeyPair> {
+  if (keyDir === undefined) {
+    notice('no --key-dir: making a server key that lasts until the gateway stops')
+    return generateKeyPair()
+  }
+  return loadOrCreateKeyPair(keyDir, {
+    minBits: LEAST_SERVER_KEY_BITS,
+    onGenerate: () => {
+      notice(`making a server key in ${keyDir}; this takes a few seconds`)
+    },
+    onWarning: notice,
+  })
+}
+
+function warnAboutOpenDoors(config: GatewayConfig, notice: Notice): void {
+  if (config.engine.kind === 'demo') {
+    notice('demo engine: answers are made up by this process, no model is asked')
+  }
+  if (config.apiKeys.length === 0) {
+    notice(`no --api-key: everybody who reaches ${config.host} may use this gateway`)
+  }
+}

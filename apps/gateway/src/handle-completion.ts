@@ -1,0 +1,112 @@
+import {
+  SecurityError,
+  openJson,
+  publicKeyFromHeader,
+  sealJson,
+  type KeyRing,
+  type PublicKey,
+} from '@nomyo/crypto'
+import { parseChatRequest } from './chat-request.js'
+import type { Engine } from './engines/engine.js'
+import { HttpError } from './http-error.js'
+
+/** What a sealed request comes with. */
+export interface SealedRequest {
+  readonly body: Uint8Array
+  readonly payloadId: string | undefined
+  readonly publicKey: string | undefined
+  readonly securityTier: string | undefined
+  /** Aborted when the caller hangs up. */
+  readonly signal: AbortSignal
+}
+
+/** What answers are made with. */
+export interface CompletionContext {
+  readonly serverKeys: KeyRing
+  readonly engine: Engine
+  /** Largest envelope opened, in bytes. */
+  readonly maxBodyBytes: number
+}
+
+/** The label of wire v1.0 says 4096; clients that loaded a smaller key of their own are still served. */
+const LEAST_REPLY_KEY_BITS = 2048
+const SECURITY_TIERS: readonly string[] = ['standard', 'high', 'maximum']
+
+/**
+ * The whole way of a sealed request: check its headers, open it, ask the engine, seal the answer to
+ * the key the caller sent. Plaintext exists between opening and sealing, and nowhere else.
+ *
+ * @returns the sealed answer
+ * @throws HttpError with a text that says nothing of what was sealed
+ */
+export async function handleCompletion(
+  request: SealedRequest,
+  context: CompletionContext,
+): Promise<Uint8Array> {
+  const payloadId = parsePayloadId(request.payloadId)
+  const securityTier = parseSecurityTier(request.securityTier)
+  const replyKey = await parsePublicKey(request.publicKey)
+  const opened = await open(request.body, context)
+  const chatRequest = parseChatRequest(opened)
+  const completion = await context.engine.complete(chatRequest, request.signal)
+  const answer = {
+    ...completion,
+    // Inside the seal, so that the client can tell what was answered and how.
+    _metadata: {
+      payload_id: payloadId,
+      response_status: 'success',
+      security_tier: securityTier,
+    },
+  }
+  return sealJson(answer, replyKey, { processedAt: Math.floor(Date.now() / 1000) })
+}
+
+/** Visible ASCII, as uuid4 and the ids of older clients are. */
+export function isPayloadId(value: string | undefined): value is string {
+  return value !== undefined && /^[\x21-\x7e]{1,200}$/.test(value)
+}
+
+function parsePayloadId(value: string | undefined): string {
+  if (isPayloadId(value)) return value
+  throw new HttpError(400, 'X-Payload-ID must be 1 to 200 visible ASCII characters')
+}
+
+function parseSecurityTier(value: string | undefined): string {
+  if (value === undefined) return 'standard'
+  if (SECURITY_TIERS.includes(value)) return value
+  throw new HttpError(400, `X-Security-Tier must be one of ${SECURITY_TIERS.join(', ')}`)
+}
+
+async function parsePublicKey(value: string | undefined): Promise<PublicKey> {
+  if (value === undefined) throw new HttpError(400, 'X-Public-Key is missing')
+  try {
+    return await publicKeyFromHeader(value, { minBits: LEAST_REPLY_KEY_BITS })
+  } catch (error) {
+    // The header may hold a private key sent by mistake: nothing of it goes back or into a log.
+    if (error instanceof SecurityError) {
+      throw new HttpError(
+        400,
+        'X-Public-Key must be a percent-encoded PEM of an RSA key of 2048 to 8192 bits',
+      )
+    }
+    throw error
+  }
+}
+
+async function open(
+  body: Uint8Array,
+  context: CompletionContext,
+): Promise<Record<string, unknown>> {
+  try {
+    return (await openJson(body, context.serverKeys, { maxBytes: context.maxBodyBytes })).value
+  } catch (error) {
+    // One answer for every reason, so that the gateway is no oracle.
+    if (error instanceof SecurityError) {
+      throw new HttpError(
+        400,
+        'The request could not be opened: it is malformed, or sealed for another key',
+      )
+    }
+    throw error
+  }
+}

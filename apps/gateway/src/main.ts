@@ -1,0 +1,67 @@
+import { SecurityError } from '@nomyo/crypto'
+import { createGateway, type Gateway } from './gateway.js'
+import { UsageError, readOptions } from './options.js'
+
+/** Requests in flight get this long to finish after a signal. */
+const DRAIN_MS = 30_000
+const EXIT = { ok: 0, failed: 1, usage: 2 } as const
+
+await run()
+
+async function run(): Promise<void> {
+  try {
+    const command = readOptions(process.argv.slice(2), process.env)
+    if (command.kind === 'help') {
+      process.stdout.write(command.text)
+      return
+    }
+    const gateway = await createGateway(command.config, say)
+    say(`server key ${gateway.fingerprint}`)
+    stopOnSignals(gateway)
+    process.stdout.write(`listening on ${gateway.url}\n`)
+  } catch (error) {
+    fail(error)
+  }
+}
+
+function stopOnSignals(gateway: Gateway): void {
+  let stopping = false
+  const stop = (signal: NodeJS.Signals): void => {
+    // A second signal means now.
+    if (stopping) process.exit(EXIT.failed)
+    stopping = true
+    say(`${signal}: finishing requests in flight`)
+    setTimeout(() => {
+      say('requests are still in flight; giving up on them')
+      process.exit(EXIT.failed)
+    }, DRAIN_MS).unref()
+    gateway.close().then(() => {
+      process.exit(EXIT.ok)
+    }, fail)
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+function fail(error: unknown): void {
+  say(explain(error))
+  process.exitCode = error instanceof UsageError ? EXIT.usage : EXIT.failed
+}
+
+/** What went wrong and what to do, without the stack a stranger cannot use. */
+function explain(error: unknown): string {
+  if (error instanceof UsageError) return `${error.message} See --help.`
+  if (error instanceof SecurityError) return `${error.message} (${error.code})`
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') return 'the port is taken; choose another with --port, or 0 for any.'
+  if (code === 'EACCES')
+    return 'this port may not be listened on; choose one above 1023 with --port.'
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return 'this machine does not have the address given by --host.'
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/** Notes for people go to standard error; standard output has the ready line only. */
+function say(message: string): void {
+  process.stderr.write(`nomyo-gateway: ${message}\n`)
+}

@@ -1,0 +1,205 @@
+import { parseArgs } from 'node:util'
+import type { GatewayConfig } from './config.js'
+import { LOG_LEVELS } from './log.js'
+
+/** What the command line asks for. */
+export type Command = { kind: 'help'; text: string } | { kind: 'start'; config: GatewayConfig }
+
+/** A command line that makes no sense; the message says what would. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** Every flag: its value's name, what it is for, its default. The environment variable follows from the name. */
+const FLAGS = {
+  host: { value: 'HOST', about: 'address to listen on', fallback: '127.0.0.1' },
+  port: { value: 'PORT', about: 'port to listen on, 0 for any free one', fallback: '12435' },
+  engine: {
+    value: 'ENGINE',
+    about: 'openai (ask --upstream) or demo (offline stand-in, no model)',
+  },
+  upstream: { value: 'URL', about: 'OpenAI-compatible server, such as http://127.0.0.1:11434/v1' },
+  'upstream-key': { value: 'KEY', about: 'bearer token for the upstream' },
+  'api-key': { value: 'KEY', about: 'bearer token callers need; may be given several times' },
+  'key-dir': {
+    value: 'DIR',
+    about: 'folder of private_key.pem and public_key.pem, made if missing',
+  },
+  'max-body': {
+    value: 'SIZE',
+    about: 'largest request, such as 16MiB or 500000',
+    fallback: '16MiB',
+  },
+  'log-level': { value: 'LEVEL', about: LOG_LEVELS.join(', '), fallback: 'info' },
+} as const satisfies Record<string, { value: string; about: string; fallback?: string }>
+
+type FlagName = keyof typeof FLAGS
+
+/** The environment, as `process.env` gives it. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * Reads the command line and the environment; flags win over variables, variables over defaults.
+ *
+ * @throws UsageError
+ */
+export function readOptions(args: readonly string[], environment: Environment): Command {
+  const values = parseFlags(args)
+  if (values['help'] === true) return { kind: 'help', text: helpText() }
+  const read = (name: FlagName): string | undefined => {
+    const given = values[name]
+    const last = Array.isArray(given) ? given.at(-1) : given
+    const text = typeof last === 'string' ? last : environment[variableName(name)]
+    const flag = FLAGS[name]
+    const fallback = 'fallback' in flag ? flag.fallback : undefined
+    return text === undefined || text === '' ? fallback : text
+  }
+  return {
+    kind: 'start',
+    config: {
+      host: read('host') ?? '',
+      port: readPort(read('port') ?? ''),
+      engine: readEngine(read('engine'), read('upstream'), read('upstream-key')),
+      apiKeys: readApiKeys(values['api-key'], environment),
+      keyDir: read('key-dir'),
+      maxBodyBytes: readSize(read('max-body') ?? ''),
+      logLevel: readLogLevel(read('log-level') ?? ''),
+    },
+  }
+}
+
+/** The text behind `--help`. */
+export function helpText(): string {
+  const rows = Object.entries(FLAGS).map(([name, flag]) => {
+    const fallback = 'fallback' in flag ? ` (default ${flag.fallback})` : ''
+    return `  ${`--${name} ${flag.value}`.padEnd(20)}  ${flag.about}${fallback}`
+  })
+  return [
+    'nomyo-gateway: opens sealed chat requests, asks a model server, seals the answers.',
+    '',
+    'Usage',
+    '  nomyo-gateway --upstream http://127.0.0.1:11434/v1 --key-dir ./keys',
+    '  nomyo-gateway --engine demo',
+    '',
+    'Options',
+    ...rows,
+    `  ${'--help'.padEnd(20)}  this text`,
+    '',
+    'Every option can also be set in the environment: NOMYO_PORT for --port, NOMYO_API_KEY for',
+    '--api-key (several separated by commas). Give keys that way: command lines can be seen by',
+    'other users of the machine.',
+    '',
+  ].join('\n')
+}
+
+type FlagValues = Record<string, string | boolean | (string | boolean)[] | undefined>
+
+function parseFlags(args: readonly string[]): FlagValues {
+  const options = Object.fromEntries(
+    Object.keys(FLAGS).map((name) => [name, { type: 'string' as const, multiple: true }]),
+  )
+  try {
+    return parseArgs({
+      args: [...args],
+      options: { ...options, help: { type: 'boolean', short: 'h' } },
+      allowPositionals: false,
+    }).values
+  } catch (error) {
+    // Only the name of a flag is repeated, never a value, which may be a key.
+    const unknown = args.find((arg) => /^-/.test(arg) && !isFlag(arg))?.split('=')[0]
+    if (unknown !== undefined)
+      throw new UsageError(`unknown option ${unknown}.${suggestion(unknown)}`)
+    const lacking = error instanceof Error ? /'--([a-z-]+)/.exec(error.message)?.[1] : undefined
+    throw new UsageError(
+      lacking === undefined
+        ? 'only options are taken, no other arguments.'
+        : `--${lacking} needs a value.`,
+    )
+  }
+}
+
+function isFlag(arg: string): boolean {
+  const name = arg.replace(/^--/, '').split('=')[0] ?? ''
+  return arg === '-h' || name === 'help' || Object.hasOwn(FLAGS, name)
+}
+
+/** The flag somebody may have meant: one that starts alike or differs in the order or loss of a letter. */
+function suggestion(unknown: string): string {
+  const letters = (name: string): string => [...name.replace(/-/g, '')].sort().join('')
+  const wanted = unknown.replace(/^-+/, '')
+  const meant = Object.keys(FLAGS).find(
+    (name) =>
+      letters(name) === letters(wanted) ||
+      name.startsWith(wanted) ||
+      wanted.startsWith(name) ||
+      commonPrefix(name, wanted) >= 3,
+  )
+  return meant === undefined ? '' : ` Did you mean --${meant}?`
+}
+
+function commonPrefix(a: string, b: string): number {
+  let length = 0
+  while (length < a.length && a[length] === b[length]) length++
+  return length
+}
+
+const variableName = (flag: string): string => `NOMYO_${flag.toUpperCase().replaceAll('-', '_')}`
+
+function readPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
+  if (port <= 65535) return port
+  throw new UsageError('--port must be a number from 0 to 65535.')
+}
+
+function readEngine(
+  engine: string | undefined,
+  upstream: string | undefined,
+  upstreamKey: string | undefined,
+): GatewayConfig['engine'] {
+  const kind = engine ?? (upstream === undefined ? undefined : 'openai')
+  if (kind === undefined) {
+    throw new UsageError(
+      'give --upstream URL for a model server, or --engine demo to try without one.',
+    )
+  }
+  if (kind === 'demo') {
+    if (upstream !== undefined)
+      throw new UsageError('--engine demo asks no server; leave --upstream out.')
+    return { kind }
+  }
+  if (kind !== 'openai') throw new UsageError('--engine must be openai or demo.')
+  if (upstream === undefined) throw new UsageError('--engine openai needs --upstream URL.')
+  const url = URL.canParse(upstream) ? new URL(upstream) : undefined
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new UsageError('--upstream must be a URL such as http://127.0.0.1:11434/v1.')
+  }
+  return { kind, baseUrl: url.href, apiKey: upstreamKey }
+}
+
+function readApiKeys(given: FlagValues[string], environment: Environment): readonly string[] {
+  const fromFlags = Array.isArray(given) ? given.filter((key) => typeof key === 'string') : []
+  const keys =
+    fromFlags.length > 0
+      ? fromFlags
+      : (environment['NOMYO_API_KEY'] ?? '').split(',').filter((key) => key !== '')
+  // An empty or unsendable key would look like protection and be none, or lock everybody out.
+  if (keys.every((key) => /^[\x21-\x7e]+$/.test(key))) return keys
+  throw new UsageError('--api-key must be visible ASCII characters, without blanks.')
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, kib: 1024, mib: 1024 ** 2 }
+/** What a 4096-bit envelope takes at least, and what can be held in memory without harm. */
+const BODY_RANGE = { min: 1024, max: 256 * 1024 ** 2 }
+
+function readSize(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,12})\s*([a-z]*)$/i.exec(text) ?? []
+  const size = Number(digits) * (UNITS[unit.toLowerCase()] ?? Number.NaN)
+  if (size >= BODY_RANGE.min && size <= BODY_RANGE.max) return size
+  throw new UsageError('--max-body must be a size from 1KiB to 256MiB, such as 16MiB or 500000.')
+}
+
+function readLogLevel(text: string): GatewayConfig['logLevel'] {
+  const level = LOG_LEVELS.find((candidate) => candidate === text)
+  if (level !== undefined) return level
+  throw new UsageError(`--log-level must be one of ${LOG_LEVELS.join(', ')}.`)
+}

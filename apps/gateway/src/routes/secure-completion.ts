@@ -1,0 +1,51 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Authenticate } from '../authenticate.js'
+import { handleCompletion, type CompletionContext } from '../handle-completion.js'
+
+/** `POST /v1/chat/secure_completion`: a sealed request in, a sealed answer out. */
+export function secureCompletionRoute(
+  server: FastifyInstance,
+  authenticate: Authenticate,
+  context: CompletionContext,
+): void {
+  server.post(
+    '/v1/chat/secure_completion',
+    {
+      // Before the body is read: nobody without a key makes the gateway buffer anything.
+      onRequest: (request, _reply, done) => {
+        done(authenticate(request.headers.authorization))
+      },
+    },
+    async (request, reply) => {
+      const answer = await handleCompletion(
+        {
+          body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
+          payloadId: header(request, 'x-payload-id'),
+          publicKey: header(request, 'x-public-key'),
+          securityTier: header(request, 'x-security-tier'),
+          signal: hangUpSignal(reply),
+        },
+        context,
+      )
+      return reply
+        .header('cache-control', 'no-store')
+        .type('application/octet-stream')
+        .send(Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength))
+    },
+  )
+}
+
+/** Node joins repeated headers with a comma, which no value of ours may contain. */
+function header(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name]
+  return Array.isArray(value) ? value.join(',') : value
+}
+
+/** Aborted when the connection closes before the answer is written. */
+function hangUpSignal(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort()
+  })
+  return controller.signal
+}

@@ -1,0 +1,137 @@
+import type { Socket } from 'node:net'
+import {
+  LogController,
+  fastify,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+} from 'fastify'
+import type { Authenticate } from './authenticate.js'
+import { isPayloadId, type CompletionContext } from './handle-completion.js'
+import { HttpError, errorBody } from './http-error.js'
+import { logOptions, type LogLevel } from './log.js'
+import { healthRoute } from './routes/health.js'
+import { publicKeyRoute } from './routes/public-key.js'
+import { secureCompletionRoute } from './routes/secure-completion.js'
+
+/** What the server is made of. */
+export interface ServerParts {
+  readonly context: CompletionContext
+  readonly authenticate: Authenticate
+  readonly logLevel: LogLevel
+}
+
+/** Time for a slow caller to get its request across. */
+const REQUEST_TIMEOUT_MS = 120_000
+const HEADERS_TIMEOUT_MS = 20_000
+const KEEP_ALIVE_TIMEOUT_MS = 72_000
+
+/** Puts the routes on an HTTP server that answers every fault with `{"detail": ...}`. */
+export function createServer({ context, authenticate, logLevel }: ServerParts): FastifyInstance {
+  const server = fastify({
+    logger: logOptions(logLevel),
+    // One line a request, written by the hook below.
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: context.maxBodyBytes,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    forceCloseConnections: 'idle',
+    clientErrorHandler: (error, socket) => {
+      refuseGarbage(error, socket)
+    },
+    frameworkErrors: (_error, _request, reply: FastifyReply) => {
+      void reply.code(400).send(errorBody('The URL is malformed'))
+    },
+  })
+  acceptSealedBodiesOnly(server)
+  server.setErrorHandler((error, request, reply) => {
+    const refusal = refusalOf(error)
+    if (refusal.statusCode >= 500) request.log.error({ err: error }, 'request failed')
+    if (refusal.retryAfterSeconds !== undefined) {
+      void reply.header('retry-after', String(refusal.retryAfterSeconds))
+    }
+    return reply.code(refusal.statusCode).send(errorBody(refusal.message))
+  })
+  server.setNotFoundHandler((request, reply) => {
+    const url = request.url.split('?')[0] ?? ''
+    const allowed = ['GET', 'POST'].find((method) => server.hasRoute({ method, url }))
+    return allowed === undefined
+      ? reply.code(404).send(errorBody('Not Found'))
+      : reply.code(405).header('allow', allowed).send(errorBody('Method Not Allowed'))
+  })
+  server.addHook('onResponse', (request, reply, done) => {
+    const payloadId = request.headers['x-payload-id']
+    request.log.info(
+      {
+        method: request.method,
+        route: request.routeOptions.url ?? null,
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime),
+        ...(typeof payloadId === 'string' && isPayloadId(payloadId) ? { payloadId } : {}),
+      },
+      'request',
+    )
+    done()
+  })
+  publicKeyRoute(server, context.serverKeys)
+  secureCompletionRoute(server, authenticate, context)
+  healthRoute(server)
+  return server
+}
+
+/** Envelopes come as they are: no other type, and nothing compressed that would have to be unpacked. */
+function acceptSealedBodiesOnly(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers()
+  server.addContentTypeParser(
+    'application/octet-stream',
+    { parseAs: 'buffer' },
+    (_request, body, done) => {
+      done(null, body)
+    },
+  )
+  server.addHook('onRequest', (request, _reply, done) => {
+    const encoding = request.headers['content-encoding']
+    const plain = encoding === undefined || encoding === 'identity'
+    done(plain ? undefined : new HttpError(415, 'Content-Encoding is not supported'))
+  })
+}
+
+/** What the caller may know about an error. */
+function refusalOf(error: unknown): HttpError {
+  if (error instanceof HttpError) return error
+  const { statusCode, code } = error as Partial<FastifyError>
+  if (statusCode === 413) return new HttpError(413, 'The request body is too large')
+  if (statusCode === 415) return new HttpError(415, 'Content-Type must be application/octet-stream')
+  if (code !== undefined && statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new HttpError(statusCode, 'The request is malformed')
+  }
+  return new HttpError(500, 'Internal server error')
+}
+
+/** Answers what is not HTTP at all, or too much of it, and hangs up. */
+function refuseGarbage(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, reason, detail] = GARBAGE_ANSWERS[error.code ?? ''] ?? [
+    400,
+    'Bad Request',
+    'The request is not well-formed HTTP',
+  ]
+  const body = JSON.stringify(errorBody(detail))
+  socket.end(
+    `HTTP/1.1 ${String(status)} ${reason}\r\ncontent-type: application/json; charset=utf-8\r\n` +
+      `content-length: ${String(body.length)}\r\nconnection: close\r\n\r\n${body}`,
+  )
+}
+
+const GARBAGE_ANSWERS: Readonly<Record<string, readonly [number, string, string]>> = {
+  HPE_HEADER_OVERFLOW: [
+    431,
+    'Request Header Fields Too Large',
+    'The request headers are too large',
+  ],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout', 'The request took too long to arrive'],
+}
