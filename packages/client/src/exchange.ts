@@ -5,6 +5,7 @@ import {
   publicKeyToHeader,
   sealEnvelope,
   type KeyPair,
+  type Padding,
   type PublicKey,
 } from '@nomyo/crypto'
 import {
@@ -85,9 +86,7 @@ async function attempt(
 ): Promise<ChatCompletion> {
   const payloadId = newPayloadId()
   try {
-    const plaintext = padJson(request.payload, context.config.padding)
-    const body = await step('seal', sealEnvelope(plaintext, serverKey))
-    plaintext.fill(0)
+    const body = await step('seal', sealPayload(request.payload, context.config.padding, serverKey))
     const response = await step(
       'send',
       context.transport.send({
@@ -109,6 +108,20 @@ async function attempt(
       error.payloadId ??= payloadId
     }
     throw error
+  }
+}
+
+/** The padded copy is wiped as soon as it is sealed; the payload itself may be needed again. */
+async function sealPayload(
+  payload: Uint8Array,
+  padding: Padding,
+  serverKey: PublicKey,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const padded = padJson(payload, padding)
+  try {
+    return await sealEnvelope(padded, serverKey)
+  } finally {
+    padded.fill(0)
   }
 }
 

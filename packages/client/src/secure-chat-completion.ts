@@ -1,13 +1,13 @@
-import { SecurityError, generateKeyPair, type KeyPair } from '@nomyo/crypto'
+import { SecurityError, generateKeyPair } from '@nomyo/crypto'
 import {
   APIConnectionError,
   createHttpTransport,
   retry,
   startDeadline,
-  type Transport,
+  type Deadline,
 } from '@nomyo/transport'
-import { readConfig, type ClientConfig, type SecureChatCompletionOptions } from './config.js'
-import { exchange } from './exchange.js'
+import { readConfig, type SecureChatCompletionOptions } from './config.js'
+import { exchange, type ExchangeContext } from './exchange.js'
 import { ReplyGuard } from './reply-guard.js'
 import { splitRequest } from './request.js'
 import { ServerKey } from './server-key.js'
@@ -38,25 +38,29 @@ export interface RequestOptions {
  * ```
  */
 export class SecureChatCompletion {
-  readonly #config: ClientConfig
-  readonly #transport: Transport
-  readonly #serverKey: ServerKey
-  readonly #replyGuard = new ReplyGuard()
-  readonly #lifetime = new AbortController()
-  #replyKeys: Promise<KeyPair>
+  readonly #context: ExchangeContext
+  /** The calls in flight, to be ended with the client. */
+  readonly #calls = new Set<Deadline>()
+  #disposed = false
 
   /**
    * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the option
    * @throws SecurityError `ERR_INSECURE_URL` for `http://` without `allowHttp: true`
    */
   constructor(options: SecureChatCompletionOptions = {}) {
-    this.#config = readConfig(options)
-    const { baseUrl, fetch } = this.#config
-    this.#transport = createHttpTransport(fetch === undefined ? { baseUrl } : { baseUrl, fetch })
-    this.#serverKey = new ServerKey(this.#transport, this.#config)
-    this.#replyKeys = generateKeyPair()
+    const config = readConfig(options)
+    const { baseUrl, fetch } = config
+    const transport = createHttpTransport(fetch === undefined ? { baseUrl } : { baseUrl, fetch })
+    const replyKeys = generateKeyPair()
     // Whoever asks for the key gets the failure; without anybody asking it is no crash.
-    this.#replyKeys.catch(() => undefined)
+    replyKeys.catch(() => undefined)
+    this.#context = {
+      config,
+      transport,
+      serverKey: new ServerKey(transport, config),
+      replyGuard: new ReplyGuard(),
+      replyKeys: () => replyKeys,
+    }
   }
 
   /**
@@ -72,28 +76,23 @@ export class SecureChatCompletion {
     request: ChatCompletionRequest,
     options: RequestOptions = {},
   ): Promise<ChatCompletion> {
-    if (this.#lifetime.signal.aborted) {
+    if (this.#disposed) {
       throw new SecurityError(
         'ERR_KEY_DISPOSED',
         'The client has been disposed of; make a new one.',
       )
     }
     const split = splitRequest(request)
-    const stop = startDeadline(undefined, [options.signal, this.#lifetime.signal])
-    const context = {
-      config: this.#config,
-      transport: this.#transport,
-      serverKey: this.#serverKey,
-      replyGuard: this.#replyGuard,
-      replyKeys: () => this.#replyKeys,
-    }
+    const call = startDeadline(undefined, [options.signal])
+    this.#calls.add(call)
     try {
-      return await retry(() => exchange(split, context, stop.signal), {
-        maxRetries: this.#config.maxRetries,
-        signal: stop.signal,
+      return await retry(() => exchange(split, this.#context, call.signal), {
+        maxRetries: this.#context.config.maxRetries,
+        signal: call.signal,
       })
     } finally {
-      stop.clear()
+      call.clear()
+      this.#calls.delete(call)
       split.payload.fill(0)
     }
   }
@@ -108,19 +107,22 @@ export class SecureChatCompletion {
    * connections close. Safe to call twice.
    */
   dispose(): void {
-    if (this.#lifetime.signal.aborted) return
-    this.#lifetime.abort(
-      new APIConnectionError(
-        'ERR_ABORTED',
-        'The client was disposed of while the request was in flight.',
-      ),
-    )
-    void this.#replyKeys.then(
+    if (this.#disposed) return
+    this.#disposed = true
+    for (const call of this.#calls) {
+      call.abort(
+        new APIConnectionError(
+          'ERR_ABORTED',
+          'The client was disposed of while the request was in flight.',
+        ),
+      )
+    }
+    void this.#context.replyKeys().then(
       (pair) => {
         pair.privateKey.dispose()
       },
       () => undefined,
     )
-    void this.#transport.close()
+    void this.#context.transport.close()
   }
 }

@@ -4,6 +4,8 @@ import { APIConnectionError } from './errors.js'
 export interface Deadline {
   /** Aborted with the very error to throw. */
   readonly signal: AbortSignal
+  /** Ends it now, with this error. */
+  abort(error: APIConnectionError): void
   /** Stops the clock; call it when the work is done. */
   clear(): void
 }
@@ -29,6 +31,9 @@ export function startDeadline(
   const unsubscribe = signals.map((signal) => follow(signal, controller))
   return {
     signal: controller.signal,
+    abort(error) {
+      controller.abort(error)
+    },
     clear() {
       clearTimeout(timer)
       for (const stop of unsubscribe) stop()

@@ -1,0 +1,49 @@
+import { demo } from './commands/demo.js'
+import { EXIT } from './exit-codes.js'
+import { createOutput, type Output } from './output.js'
+
+/** One command: what it does, for the help text, and the doing of it. */
+interface Command {
+  readonly about: string
+  readonly run: (output: Output) => Promise<number>
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  demo: { about: 'shows one sealed chat completion from end to end, offline', run: demo },
+}
+
+process.exitCode = await run(process.argv.slice(2))
+
+async function run([name, ...rest]: readonly string[]): Promise<number> {
+  if (name === undefined || name === '--help' || name === '-h' || rest.includes('--help')) {
+    process.stdout.write(helpText())
+    return name === undefined ? EXIT.usage : EXIT.ok
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (command === undefined || rest.length > 0) {
+    const wrong = command === undefined ? `unknown command ${name}` : `${name} takes no arguments`
+    process.stderr.write(`nomyo: ${wrong}. See nomyo --help.\n`)
+    return EXIT.usage
+  }
+  try {
+    return await command.run(createOutput(process.stdout, process.env))
+  } catch (error) {
+    process.stderr.write(`nomyo: ${error instanceof Error ? error.message : String(error)}\n`)
+    return EXIT.failed
+  }
+}
+
+function helpText(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(8)} ${about}`)
+  return [
+    'nomyo: end-to-end encrypted chat completions.',
+    '',
+    'Usage: nomyo COMMAND',
+    '',
+    'Commands',
+    ...rows,
+    '',
+    'Exit codes: 0 done, 1 failed, 2 the command line makes no sense.',
+    '',
+  ].join('\n')
+}

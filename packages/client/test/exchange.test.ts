@@ -1,0 +1,141 @@
+import { openJson } from '@nomyo/crypto'
+import { describe, expect, it } from 'vitest'
+import type { ExchangeStep } from '../src/config.js'
+import { hello, sealedEcho, startTestServer, testExchange, testKey } from './support.js'
+
+describe('one exchange', () => {
+  it('seals everything but what steers the way, and opens the answer', async () => {
+    const server = await startTestServer()
+    const ask = await testExchange({ baseUrl: server.url, apiKey: 'constructor-key' })
+    const completion = await ask({
+      temperature: 0.7,
+      stream: true,
+      something_new: [1, { two: 2 }],
+      api_key: 'request-key',
+      security_tier: 'high',
+      base_url: 'https://elsewhere.example',
+    })
+    expect(completion.choices[0].message.content).toBe('Hello!')
+    const [seen] = server.completions
+    const opened = await openJson(seen?.body ?? new Uint8Array(), server.serverKey.privateKey)
+    expect(opened.value).toEqual({
+      ...hello,
+      temperature: 0.7,
+      stream: true,
+      something_new: [1, { two: 2 }],
+    })
+    expect(seen?.headers).toMatchObject({
+      authorization: 'Bearer request-key',
+      'content-type': 'application/octet-stream',
+      'x-security-tier': 'high',
+      'x-payload-id': completion._metadata.payload_id,
+      'x-public-key': encodeURIComponent((await testKey('client')).publicKey.pem),
+    })
+    expect(completion._metadata).toEqual({
+      payload_id: expect.stringMatching(
+        /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+      ),
+      processed_at: 1767225600,
+      is_encrypted: true,
+      encryption_algorithm: 'hybrid-aes256-rsa4096',
+    })
+  })
+
+  it('fetches the server key without credentials, once for all requests', async () => {
+    const server = await startTestServer()
+    const ask = await testExchange({ baseUrl: server.url, apiKey: 'k' })
+    await Promise.all(Array.from({ length: 20 }, () => ask()))
+    expect(server.keyFetches).toHaveLength(1)
+    expect(server.keyFetches[0]?.headers).not.toHaveProperty('authorization')
+    expect(server.keyFetches[0]?.headers).not.toHaveProperty('x-public-key')
+  })
+
+  it('sends neither key nor tier where none is given', async () => {
+    const server = await startTestServer()
+    const ask = await testExchange({ baseUrl: server.url, apiKey: '' })
+    await ask()
+    expect(server.completions[0]?.headers).not.toHaveProperty('authorization')
+    expect(server.completions[0]?.headers).not.toHaveProperty('x-security-tier')
+  })
+
+  it('keeps a path prefix and drops trailing slashes of the base URL', async () => {
+    const server = await startTestServer()
+    const ask = await testExchange({ baseUrl: `${server.url}/a/b//` })
+    expect((await ask()).choices[0].message.content).toBe('Hello!')
+  })
+
+  it('hides the length of the request unless told otherwise', async () => {
+    const server = await startTestServer()
+    const padded = await testExchange({ baseUrl: server.url })
+    const bare = await testExchange({ baseUrl: server.url, padding: 'none' })
+    for (const ask of [padded, bare]) {
+      await ask({ messages: [{ role: 'user', content: 'x'.repeat(1000) }] })
+      await ask({ messages: [{ role: 'user', content: 'x'.repeat(1003) }] })
+    }
+    const [a, b, c, d] = server.completions.map(({ body }) => body.length)
+    expect(a).toBe(b)
+    expect(c).not.toBe(d)
+  })
+
+  it('seals afresh and sends once more when a 400 comes with a new server key', async () => {
+    const server = await startTestServer()
+    const ask = await testExchange({ baseUrl: server.url })
+    await ask()
+    server.serverKey = await testKey('other')
+    const echo = server.answer
+    server.answer = async (seen, response) => {
+      try {
+        await echo(seen, response)
+      } catch {
+        response.writeHead(400).end('{"detail":"sealed for another key"}')
+      }
+    }
+    expect((await ask()).choices[0].message.content).toBe('Hello!')
+    const ids = server.completions.map(({ headers }) => headers['x-payload-id'])
+    expect(new Set(ids).size).toBe(3)
+    expect(server.keyFetches).toHaveLength(2)
+  })
+
+  it('gives up on a 400 when the server key is the same', async () => {
+    const server = await startTestServer()
+    server.answer = (_seen, response) => void response.writeHead(400).end('{"detail":"no"}')
+    const ask = await testExchange({ baseUrl: server.url })
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_BAD_REQUEST', statusCode: 400 })
+    expect(server.completions).toHaveLength(1)
+  })
+
+  it('names the request in every error', async () => {
+    const server = await startTestServer()
+    const ask = await testExchange({ baseUrl: server.url })
+    server.answer = (_seen, response) => void response.writeHead(418).end()
+    await expect(ask()).rejects.toMatchObject({ payloadId: expect.any(String) as string })
+    server.answer = (_seen, response) => void response.end('{}')
+    await expect(ask()).rejects.toMatchObject({ payloadId: expect.any(String) as string })
+    server.answer = (_seen, response) => void response.destroy()
+    await expect(ask()).rejects.toMatchObject({ payloadId: expect.any(String) as string })
+  })
+
+  it('tells of every step', async () => {
+    const server = await startTestServer()
+    const steps: ExchangeStep[] = []
+    const ask = await testExchange({ baseUrl: server.url, onStep: (step) => steps.push(step) })
+    await ask()
+    expect(steps.map(({ name }) => name)).toEqual([
+      'reply-key',
+      'server-key',
+      'seal',
+      'send',
+      'open',
+    ])
+    expect(steps.every(({ durationMs }) => durationMs >= 0)).toBe(true)
+  })
+
+  it('accepts an answer that does not say what it answers, as reference servers send it', async () => {
+    const server = await startTestServer()
+    server.answer = async (seen, response) => {
+      response.end(await sealedEcho(seen, server.serverKey, {}))
+    }
+    const ask = await testExchange({ baseUrl: server.url })
+    expect((await ask()).choices[0].message.content).toBe('Hello!')
+  })
+})

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest'
+import * as client from '../src/index.js'
+
+it('exports this and nothing else', () => {
+  expect(Object.keys(client).sort()).toEqual([
+    'APIConnectionError',
+    'APIError',
+    'AuthenticationError',
+    'ForbiddenError',
+    'InvalidRequestError',
+    'RateLimitError',
+    'SecureChatCompletion',
+    'SecurityError',
+    'ServerError',
+    'ServiceUnavailableError',
+  ])
+})

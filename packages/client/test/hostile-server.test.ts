@@ -1,0 +1,172 @@
+import { SecurityError, sealJson } from '@nomyo/crypto'
+import { keyPem, malformedBody, malformedVectors } from '@nomyo/test-vectors'
+import { describe, expect, it } from 'vitest'
+import {
+  sealFor,
+  sealedEcho,
+  startTestServer,
+  testExchange,
+  testKey,
+  type Seen,
+  type TestServer,
+} from './support.js'
+
+/** A server whose answers to sealed requests are these bytes. */
+async function answering(
+  bytes: (seen: Seen, server: TestServer) => Promise<Uint8Array | string> | Uint8Array | string,
+): Promise<TestServer> {
+  const server = await startTestServer()
+  server.answer = async (seen, response) => {
+    response.end(await bytes(seen, server))
+  }
+  return server
+}
+
+describe('an answer of a hostile server', () => {
+  it('is refused in every malformed form, whatever its class', async () => {
+    const server = await startTestServer()
+    const ask = await testExchange({ baseUrl: server.url })
+    const replyKey = (await testKey('client')).publicKey
+    for (const vector of malformedVectors().filter(({ strict }) => strict === 'must')) {
+      const body = await malformedBody(vector, (text) => sealJson(text, replyKey))
+      server.answer = (_seen, response) => void response.end(body)
+      await expect(ask(), vector.name).rejects.toBeInstanceOf(SecurityError)
+    }
+  })
+
+  it.each(['null', 'array', 'string'])('is refused when its _metadata is %s', async (kind) => {
+    const vector = malformedVectors().find(({ name }) => name === `_metadata is ${kind}`)
+    const server = await answering(() => vector?.body ?? '')
+    const ask = await testExchange({ baseUrl: server.url })
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_PLAINTEXT_INVALID' })
+  })
+
+  it('pollutes no prototype', async () => {
+    const vector = malformedVectors().find((candidate) => candidate.class === 'POLLUTION')
+    const server = await answering(() => vector?.body ?? '')
+    const ask = await testExchange({ baseUrl: server.url })
+    const completion = await ask()
+    expect(completion._metadata['polluted']).toBeUndefined()
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+    expect(Object.getPrototypeOf(completion._metadata)).toBe(Object.prototype)
+  })
+
+  it.each([
+    ['plaintext', '{"choices":[{"message":{"content":"hi"}}]}'],
+    ['HTML', '<html>502</html>'],
+    ['nothing', ''],
+    ['a scalar', '7'],
+  ])('is refused when it is %s', async (_what, body) => {
+    const server = await answering(() => body)
+    const ask = await testExchange({ baseUrl: server.url })
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_ENVELOPE_INVALID' })
+  })
+
+  it('is refused when it is the request itself, sent back', async () => {
+    const server = await answering((seen) => seen.body)
+    const ask = await testExchange({ baseUrl: server.url })
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_DECRYPTION_FAILED' })
+  })
+
+  it('is refused when it was sealed for somebody else', async () => {
+    const { publicKey } = await testKey('other')
+    const server = await answering(() => sealJson({ choices: [] }, publicKey))
+    const ask = await testExchange({ baseUrl: server.url })
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_DECRYPTION_FAILED' })
+  })
+
+  it('is refused when it came before', async () => {
+    let first: Uint8Array | undefined
+    const server = await answering(async (seen) => (first ??= await sealFor(seen, { choices: [] })))
+    const ask = await testExchange({ baseUrl: server.url })
+    await ask()
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_REPLY_REPLAYED' })
+  })
+
+  it('is refused when it says that it answers another request', async () => {
+    const server = await answering((seen, { serverKey }) =>
+      sealedEcho(seen, serverKey, { payload_id: 'another' }),
+    )
+    const ask = await testExchange({ baseUrl: server.url })
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_REPLY_MISMATCH' })
+  })
+
+  it.each([201, 204, 206, 301, 302, 307, 308])('is refused with status %i', async (status) => {
+    const server = await startTestServer()
+    const trap = await startTestServer()
+    server.answer = (_seen, response) => {
+      response.writeHead(status, { location: `${trap.url}/v1/chat/secure_completion` }).end()
+    }
+    const ask = await testExchange({ baseUrl: server.url, apiKey: 'k' })
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_UNEXPECTED_STATUS', statusCode: status })
+    expect(trap.completions).toHaveLength(0)
+  })
+
+  it('cannot keep a request for ever', async () => {
+    const server = await startTestServer()
+    server.answer = (_seen, response) => {
+      response.writeHead(200)
+      const drip = setInterval(() => response.write(' '), 20)
+      response.on('close', () => {
+        clearInterval(drip)
+      })
+    }
+    const ask = await testExchange({ baseUrl: server.url, timeout: 300 })
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_TIMEOUT' })
+  })
+})
+
+describe('a server key of a hostile server', () => {
+  it.each([
+    ['HTML', 'keys/html.public.pem', 'ERR_KEY_INVALID'],
+    ['1024 bits', 'keys/rsa1024.public.pem', 'ERR_KEY_WEAK'],
+    ['2048 bits', 'keys/rsa2048.public.pem', 'ERR_KEY_WEAK'],
+    ['exponent 1', 'keys/e-1.public.pem', 'ERR_KEY_WEAK'],
+    ['16384 bits', 'keys/n-16384.public.pem', 'ERR_KEY_LIMIT'],
+    ['a certificate', 'keys/certificate.pem', 'ERR_KEY_TYPE'],
+    ['a private key', 'keys/private-as-public.pem', 'ERR_KEY_TYPE'],
+  ])('is refused when it is %s, and nothing is sealed for it', async (_what, file, code) => {
+    const server = await startTestServer()
+    server.answerKeyFetch = (response) => void response.end(keyPem(file))
+    const ask = await testExchange({ baseUrl: server.url })
+    await expect(ask()).rejects.toMatchObject({ code })
+    expect(server.completions).toHaveLength(0)
+  })
+
+  it('may be smaller where the caller says so', async () => {
+    const server = await startTestServer()
+    server.answerKeyFetch = (response) => void response.end(keyPem('keys/rsa2048.public.pem'))
+    server.answer = (_seen, response) => void response.writeHead(418).end()
+    const ask = await testExchange({ baseUrl: server.url, minServerKeyBits: 2048 })
+    await expect(ask()).rejects.toMatchObject({ statusCode: 418 })
+  })
+
+  it('is refused when none of the pins names it', async () => {
+    const server = await startTestServer()
+    const { publicKey } = await testKey('other')
+    const ask = await testExchange({ baseUrl: server.url, serverKeyPins: [publicKey.fingerprint] })
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_KEY_MISMATCH' })
+    expect(server.completions).toHaveLength(0)
+    const pinned = await testExchange({
+      baseUrl: server.url,
+      serverKeyPins: [publicKey.fingerprint, server.serverKey.publicKey.fingerprint],
+    })
+    expect((await pinned()).choices[0].message.content).toBe('Hello!')
+  })
+
+  it('is asked for again after a fetch that failed', async () => {
+    const server = await startTestServer()
+    server.answerKeyFetch = (response) => void response.writeHead(500).end()
+    const ask = await testExchange({ baseUrl: server.url })
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_SERVER' })
+    server.answerKeyFetch = undefined
+    expect((await ask()).choices[0].message.content).toBe('Hello!')
+  })
+
+  it('cannot be awaited for ever', async () => {
+    const server = await startTestServer()
+    server.answerKeyFetch = () => undefined
+    const ask = await testExchange({ baseUrl: server.url, timeout: 200 })
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_TIMEOUT' })
+  })
+})

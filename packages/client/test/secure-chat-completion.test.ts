@@ -1,0 +1,127 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { inspect, promisify } from 'node:util'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { SecureChatCompletion, type SecureChatCompletionOptions } from '../src/index.js'
+import { hello, sealedEcho, startTestServer, type TestServer } from './support.js'
+
+const CANARY = 'canary-5b1f'
+
+function newClient(
+  server: TestServer,
+  options: SecureChatCompletionOptions = {},
+): SecureChatCompletion {
+  const logger = { warn: () => undefined }
+  const client = new SecureChatCompletion({
+    baseUrl: server.url,
+    allowHttp: true,
+    logger,
+    ...options,
+  })
+  onTestFinished(() => {
+    client.dispose()
+  })
+  return client
+}
+
+describe('SecureChatCompletion', () => {
+  it('answers create and acreate alike, with one key pair and one key fetch for all', async () => {
+    const server = await startTestServer()
+    const client = newClient(server)
+    const calls = Array.from({ length: 20 }, (_, index) =>
+      index % 2 === 0 ? client.create(hello) : client.acreate(hello),
+    )
+    const answers = await Promise.all(calls)
+    expect(answers.every(({ choices }) => choices[0].message.content === 'Hello!')).toBe(true)
+    expect(server.keyFetches).toHaveLength(1)
+    expect(new Set(server.completions.map(({ headers }) => headers['x-public-key'])).size).toBe(1)
+    expect(new Set(server.completions.map(({ headers }) => headers['x-payload-id'])).size).toBe(20)
+  })
+
+  it('tries again after a 503, sealed afresh', async () => {
+    const server = await startTestServer()
+    const echo = server.answer
+    server.answer = (seen, response) => {
+      if (server.completions.length > 1) return echo(seen, response)
+      response.writeHead(503, { 'retry-after': '0' }).end()
+    }
+    await newClient(server).create(hello)
+    const [first, second] = server.completions
+    expect(first?.headers['x-payload-id']).not.toBe(second?.headers['x-payload-id'])
+    expect(first?.body).not.toEqual(second?.body)
+  })
+
+  it('does not try again after an answer that cannot be trusted', async () => {
+    const server = await startTestServer()
+    server.answer = (_seen, response) => void response.end('{}')
+    await expect(newClient(server).create(hello)).rejects.toMatchObject({
+      code: 'ERR_ENVELOPE_INVALID',
+    })
+    expect(server.completions).toHaveLength(1)
+  })
+
+  it('ends a call when its signal says so, also while keys are made', async () => {
+    const server = await startTestServer()
+    const client = newClient(server)
+    const signal = AbortSignal.timeout(5)
+    await expect(client.create(hello, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' })
+    await expect(client.create(hello, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' })
+    expect(server.completions).toHaveLength(0)
+  })
+
+  it('settles calls in flight when it is disposed of, and takes no more', async () => {
+    const server = await startTestServer()
+    server.answer = () => undefined
+    const client = newClient(server)
+    const call = client.create(hello)
+    const failed = expect(call).rejects.toMatchObject({ code: 'ERR_ABORTED' })
+    while (server.completions.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    client.dispose()
+    client.dispose()
+    await failed
+    await expect(client.create(hello)).rejects.toMatchObject({ code: 'ERR_KEY_DISPOSED' })
+  })
+
+  it('shows no key, prompt or answer when it or its errors are printed', async () => {
+    const server = await startTestServer()
+    const client = newClient(server, { apiKey: `${CANARY}-key`, maxRetries: 0 })
+    const request = {
+      model: `${CANARY}-model`,
+      messages: [{ role: 'user' as const, content: CANARY }],
+    }
+    const print = (value: unknown): string =>
+      [inspect(value, { depth: 20, showHidden: true }), JSON.stringify(value), String(value)].join(
+        '\n',
+      )
+    await client.create(request)
+    expect(print(client)).not.toContain(CANARY)
+    const answers: TestServer['answer'][] = [
+      (_seen, response) => void response.end('{}'),
+      (_seen, response) => void response.writeHead(400).end('{"detail":"no"}'),
+      (_seen, response) => void response.destroy(),
+      async (seen, response) =>
+        void response.end(await sealedEcho(seen, server.serverKey, { payload_id: CANARY })),
+    ]
+    for (const answer of answers) {
+      server.answer = answer
+      const error: unknown = await client.create(request).catch((reason: unknown) => reason)
+      expect(error).toBeInstanceOf(Error)
+      expect(print(error)).not.toContain(CANARY)
+      expect((error as Error).stack).not.toContain(CANARY)
+    }
+  })
+
+  it('keeps no process alive once it is disposed of', async () => {
+    const server = await startTestServer()
+    const library = fileURLToPath(new URL('../dist/index.js', import.meta.url))
+    const program = `
+      const { SecureChatCompletion } = await import(${JSON.stringify(library)})
+      const client = new SecureChatCompletion({ baseUrl: '${server.url}', allowHttp: true })
+      const { choices } = await client.create(${JSON.stringify(hello)})
+      client.dispose()
+      process.stdout.write(choices[0].message.content)`
+    const args = ['--no-warnings', '--input-type=module', '--eval', program]
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 })
+    expect(stdout).toBe('Hello!')
+  })
+})

@@ -1,0 +1,137 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import {
+  importPrivateKey,
+  openJson,
+  publicKeyFromHeader,
+  sealJson,
+  type KeyPair,
+} from '@nomyo/crypto'
+import { keyPem } from '@nomyo/test-vectors'
+import { createHttpTransport } from '@nomyo/transport'
+import { onTestFinished } from 'vitest'
+import { readConfig, type SecureChatCompletionOptions } from '../src/config.js'
+import { exchange, type ExchangeContext } from '../src/exchange.js'
+import { ReplyGuard } from '../src/reply-guard.js'
+import { splitRequest } from '../src/request.js'
+import { ServerKey } from '../src/server-key.js'
+import type { ChatCompletion, ChatCompletionRequest } from '../src/types/chat-completion.js'
+
+/** Test keys made by the reference client; loading one is much quicker than making one. */
+export const testKey = (name: 'server' | 'client' | 'other'): Promise<KeyPair> =>
+  importPrivateKey(keyPem(`keys/${name}.private.pem`))
+
+/** One request as the server end saw it. */
+export interface Seen {
+  readonly headers: IncomingMessage['headers']
+  readonly body: Uint8Array
+}
+
+/** A server end whose every answer is up to the test. */
+export interface TestServer {
+  readonly url: string
+  readonly completions: Seen[]
+  readonly keyFetches: Seen[]
+  /** The pair whose public half is handed out; may be exchanged. */
+  serverKey: KeyPair
+  /** Answers the key fetch instead, where a test says so. */
+  answerKeyFetch: ((response: ServerResponse) => void) | undefined
+  /** Answers a sealed request; by default with a sealed echo. */
+  answer: (seen: Seen, response: ServerResponse) => void | Promise<void>
+}
+
+/** Starts a server end on loopback for the time of one test. */
+export async function startTestServer(): Promise<TestServer> {
+  const state: Omit<TestServer, 'url'> = {
+    completions: [],
+    keyFetches: [],
+    serverKey: await testKey('server'),
+    answerKeyFetch: undefined,
+    answer: async (seen, response) => {
+      response.end(await sealedEcho(seen, state.serverKey))
+    },
+  }
+  const server = createServer((request, response) => {
+    void readBody(request).then(async (body) => {
+      const seen = { headers: request.headers, body }
+      if (request.url?.endsWith('/pki/public_key') === true) {
+        state.keyFetches.push(seen)
+        if (state.answerKeyFetch === undefined) response.end(state.serverKey.publicKey.pem)
+        else state.answerKeyFetch(response)
+        return
+      }
+      state.completions.push(seen)
+      await state.answer(seen, response)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return Object.assign(state, { url: `http://127.0.0.1:${String(port)}` })
+}
+
+/** Opens a request and seals a completion that echoes its last message. */
+export async function sealedEcho(
+  seen: Seen,
+  serverKey: KeyPair,
+  metadata: Record<string, unknown> = { payload_id: seen.headers['x-payload-id'] },
+): Promise<Uint8Array> {
+  const { value } = await openJson(seen.body, serverKey.privateKey)
+  const messages = value['messages'] as { content: string }[]
+  const completion = {
+    id: 'chatcmpl-1',
+    object: 'chat.completion',
+    created: 1,
+    model: value['model'],
+    choices: [
+      {
+        index: 0,
+        message: { role: 'assistant', content: messages.at(-1)?.content },
+        finish_reason: 'stop',
+      },
+    ],
+    _metadata: metadata,
+  }
+  return sealFor(seen, completion)
+}
+
+/** Seals any value to the key a request asked for. */
+export async function sealFor(seen: Seen, value: unknown): Promise<Uint8Array> {
+  const replyKey = await publicKeyFromHeader(String(seen.headers['x-public-key']))
+  return sealJson(value, replyKey, { processedAt: 1767225600 })
+}
+
+/** A client without the public class around it, whose reply key need not be made first. */
+export async function testExchange(
+  options: SecureChatCompletionOptions,
+): Promise<
+  (request?: Partial<ChatCompletionRequest>, stop?: AbortSignal) => Promise<ChatCompletion>
+> {
+  const replyKeys = await testKey('client')
+  const config = readConfig({ allowHttp: true, logger: { warn: () => undefined }, ...options })
+  const transport = createHttpTransport({ baseUrl: config.baseUrl })
+  const context: ExchangeContext = {
+    config,
+    transport,
+    serverKey: new ServerKey(transport, config),
+    replyGuard: new ReplyGuard(),
+    replyKeys: () => Promise.resolve(replyKeys),
+  }
+  return (request = {}, stop = new AbortController().signal) =>
+    exchange(splitRequest({ ...hello, ...request }), context, stop)
+}
+
+/** Some request. */
+export const hello: ChatCompletionRequest = {
+  model: 'm',
+  messages: [{ role: 'user', content: 'Hello!' }],
+}
+
+async function readBody(request: IncomingMessage): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
+}
