@@ -9,6 +9,8 @@ export function packageBuild(entry: Record<string, string>): Options {
     platform: 'neutral',
     external: [/^node:/],
     dts: true,
+    // `node:` says what a name like fs means, to readers and to bundlers.
+    removeNodeProtocol: false,
     sourcemap: true,
     treeshake: true,
     // One copy of every class also in CJS, where several subpaths are loaded side by side.
@@ -28,6 +30,7 @@ export function appBuild(
     target: 'node20',
     platform: 'node',
     dts: Object.keys(types).length > 0 ? { entry: types } : false,
+    removeNodeProtocol: false,
     sourcemap: true,
     clean: true,
   }

@@ -1,19 +1,19 @@
 /** Where a command writes, and how. */
 export interface Output {
   /** One line, or an empty one. */
-  line(text?: string): void
+  readonly line: (text?: string) => void
   /** Text in one of a few meanings; coloured on a terminal only. */
   readonly style: Style
   /** Shows that something takes its time, until the work is done. */
-  progress<T>(what: string, work: Promise<T>): Promise<T>
+  readonly progress: <T>(what: string, work: Promise<T>) => Promise<T>
 }
 
 /** Meanings, not colours. */
 export interface Style {
-  title(text: string): string
-  good(text: string): string
-  bad(text: string): string
-  quiet(text: string): string
+  readonly title: (text: string) => string
+  readonly good: (text: string) => string
+  readonly bad: (text: string) => string
+  readonly quiet: (text: string) => string
 }
 
 /** How often a running clock is redrawn. */

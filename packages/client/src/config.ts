@@ -189,7 +189,7 @@ function readPins(pins: readonly string[] | undefined): readonly string[] {
   return Object.freeze(pins.map((pin) => parsePin(String(pin))))
 }
 
-function readPadding(padding: Padding | undefined): Padding {
+function readPadding(padding: unknown): Padding {
   if (padding === undefined || padding === 'padme' || padding === 'none') return padding ?? 'padme'
   throw invalidOption('padding', "must be 'padme' or 'none'")
 }

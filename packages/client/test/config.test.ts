@@ -1,7 +1,7 @@
 import { SecurityError } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
 import { describe, expect, it } from 'vitest'
-import { readConfig, type SecureChatCompletionOptions } from '../src/config.js'
+import { readConfig } from '../src/config.js'
 
 const pin = `sha256/${Buffer.alloc(32, 7).toString('base64')}`
 
@@ -43,7 +43,7 @@ describe('readConfig', () => {
     ['fetch', { fetch: true }],
     ['onStep', { onStep: {} }],
   ])('names %s when it is refused: %j', (name, options) => {
-    const read = (): unknown => readConfig(options as SecureChatCompletionOptions)
+    const read = (): unknown => readConfig(options)
     expect(read).toThrow(InvalidRequestError)
     expect(read).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }) as Error)
     expect(read).toThrow(new RegExp(`\\b${name}\\b`))

@@ -1,0 +1,209 @@
+import eslint from '@eslint/js'
+import { defineConfig, globalIgnores } from 'eslint/config'
+import tsdoc from 'eslint-plugin-tsdoc'
+import tseslint from 'typescript-eslint'
+import { packageBoundaries } from './scripts/eslint/package-boundaries.mjs'
+
+const packageSources = ['packages/*/src/**/*.ts']
+/** Never published, only read by tests: held to the rules of tests. */
+const privatePackages = ['packages/test-vectors/**', 'packages/testkit/**']
+const appSources = ['apps/*/src/**/*.ts']
+const tests = ['**/test/**/*.ts', 'packages/*/bench/**/*.ts', ...privatePackages]
+const configFiles = ['**/*.config.ts', '**/*.config.js', 'tsup.base.ts']
+
+/** Where Node is a given: the file store, and the package that talks to a TPM device. */
+const nodeOnlySources = ['packages/crypto/src/keys/node/**/*.ts', 'packages/tpm/src/**/*.ts']
+
+const noDefaultExport = [
+  {
+    selector: 'ExportDefaultDeclaration, ExportSpecifier[exported.name="default"]',
+    message: 'Export by name: a default export has a different name in every file that imports it.',
+  },
+]
+
+const noModuleState = [
+  {
+    selector:
+      ':matches(Program, Program > ExportNamedDeclaration) > VariableDeclaration[kind!="const"]',
+    message:
+      'Modules hold no state: two copies of this package would disagree. Pass it, or use a class.',
+  },
+  {
+    selector:
+      ':matches(Program, Program > ExportNamedDeclaration) > VariableDeclaration > ' +
+      'VariableDeclarator > :matches(NewExpression[callee.name=/^(Weak)?(Map|Set)$/][arguments.length=0], ' +
+      'ArrayExpression[elements.length=0])',
+    message: 'An empty collection at module level is there to be filled: modules hold no state.',
+  },
+  {
+    selector: 'PropertyDefinition[static=true][readonly=false]',
+    message: 'A static field that can be assigned is state of the module.',
+  },
+]
+
+const onlyErasableSyntax = [
+  { selector: 'TSEnumDeclaration', message: 'Use a union of string literals.' },
+  { selector: 'TSModuleDeclaration[kind="namespace"]', message: 'A module is namespace enough.' },
+]
+
+const noExportAll = [
+  {
+    selector: 'ExportAllDeclaration',
+    message:
+      'List what is exported: the public surface is written down, not the sum of what is there.',
+  },
+]
+
+const noNodeGlobals = [
+  {
+    name: 'Buffer',
+    message: 'Use Uint8Array: packages run in browsers, and Buffer shares memory.',
+  },
+  {
+    name: 'process',
+    message: 'Take a parameter: packages run in browsers and read no environment.',
+  },
+]
+
+/** For code where values of unknown shape are the normal case. */
+const noUnsafeRulesOff = {
+  '@typescript-eslint/no-unsafe-argument': 'off',
+  '@typescript-eslint/no-unsafe-assignment': 'off',
+  '@typescript-eslint/no-unsafe-call': 'off',
+  '@typescript-eslint/no-unsafe-member-access': 'off',
+  '@typescript-eslint/no-unsafe-return': 'off',
+}
+
+const reExportsOnly = [
+  {
+    selector: 'Program > :not(ExportAllDeclaration, ExportNamedDeclaration[source.type="Literal"])',
+    message: 'This package is a name for the client: it re-exports and holds no code.',
+  },
+]
+
+export default defineConfig(
+  globalIgnores(['**/dist/', '**/.turbo/', '.reports/', 'packages/test-vectors/data/']),
+
+  eslint.configs.recommended,
+  tseslint.configs.strictTypeChecked,
+  tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: {
+        projectService: {
+          allowDefaultProject: ['*.ts'],
+          defaultProject: 'tsconfig.base.json',
+        },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    plugins: { 'package-boundaries': packageBoundaries },
+    rules: {
+      eqeqeq: 'error',
+      'no-eval': 'error',
+      'package-boundaries/public-subpaths': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      // `const { unwanted, ...rest } = object` is how a member is left out.
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
+      // `() => callback()` is shorter than a block and as clear.
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      // A number in a template has one spelling; objects, booleans and undefined stay errors.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // Spreading a string gives its code points, which is what is wanted of keys, flags and base64.
+      '@typescript-eslint/no-misused-spread': ['error', { allow: ['string'] }],
+      // `process.env['NAME']` says that the name may be absent.
+      '@typescript-eslint/dot-notation': ['error', { allowIndexSignaturePropertyAccess: true }],
+      // `parse<T>(text): T` is how the type of data read from a file is stated.
+      '@typescript-eslint/no-unnecessary-type-parameters': 'off',
+    },
+  },
+
+  {
+    files: [...packageSources, ...appSources],
+    plugins: { tsdoc },
+    rules: {
+      'tsdoc/syntax': 'error',
+      'no-console': 'error',
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'Predictable. Use crypto.getRandomValues.' },
+      ],
+      'package-boundaries/stay-inside': 'error',
+      'package-boundaries/declared-only': 'error',
+      'no-restricted-syntax': [
+        'error',
+        ...noDefaultExport,
+        ...noModuleState,
+        ...onlyErasableSyntax,
+        ...noExportAll,
+      ],
+    },
+  },
+  {
+    files: packageSources,
+    ignores: nodeOnlySources,
+    rules: {
+      'no-restricted-globals': ['error', { globals: noNodeGlobals, checkGlobalObject: true }],
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            { regex: '^node:', message: 'Packages run in browsers: no Node modules here.' },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    files: ['packages/nomyo-js/src/**/*.ts'],
+    rules: {
+      // `export *` is allowed here: re-exporting the client is what this package is for.
+      'no-restricted-syntax': ['error', ...noDefaultExport, ...reExportsOnly],
+    },
+  },
+
+  {
+    // Tests run in Node only, read JSON whose shape the assertions judge, and hand the code under
+    // test what its types forbid. Forgotten promises stay errors: such a test would prove nothing.
+    files: tests,
+    rules: {
+      'package-boundaries/stay-inside': 'error',
+      'package-boundaries/declared-only': 'off',
+      'no-console': 'off',
+      'no-restricted-globals': 'off',
+      'no-restricted-imports': 'off',
+      '@typescript-eslint/no-confusing-void-expression': 'off',
+      '@typescript-eslint/no-empty-function': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      ...noUnsafeRulesOff,
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+      'no-restricted-syntax': ['error', ...noDefaultExport, ...onlyErasableSyntax],
+    },
+  },
+  {
+    // The compiler checks these too, and unlike ESLint it sees the types that JSDoc casts to.
+    files: ['scripts/**/*.mjs'],
+    rules: {
+      'no-undef': 'off',
+      ...noUnsafeRulesOff,
+      'no-restricted-syntax': ['error', ...noDefaultExport, ...noExportAll],
+    },
+  },
+  {
+    // Starters and configuration: a few lines of JavaScript that no tsconfig lists.
+    files: ['**/*.{js,mjs,cjs}'],
+    ignores: ['scripts/**'],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: { globals: { process: 'readonly' } },
+  },
+  {
+    // Untyped by nature: each tool has its own shape, and finds its default export by name.
+    files: configFiles,
+    rules: { 'no-restricted-syntax': 'off' },
+  },
+)

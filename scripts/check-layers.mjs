@@ -1,0 +1,187 @@
+// Bundles every public subpath alone and looks whether a layer contains what it must not.
+// Run after a build: node scripts/check-layers.mjs [folder of the workspace]
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { argv } from 'node:process'
+import { pathToFileURL } from 'node:url'
+import { bundleAlone } from './layers/bundle.mjs'
+import { layerRules, reachable } from './layers/rules.mjs'
+import { wordsOf } from './layers/words.mjs'
+import { readWorkspace, runtimeDependencies } from './workspace.mjs'
+
+/**
+ * @typedef {import('./layers/bundle.mjs').Bundle} Bundle
+ * @typedef {import('./layers/rules.mjs').LayerRule} LayerRule
+ * @typedef {import('./workspace.mjs').ExportTarget} ExportTarget
+ * @typedef {import('./workspace.mjs').Member} Member
+ */
+
+/**
+ * One line of the report.
+ *
+ * @typedef {object} Result
+ * @property {string} name
+ * @property {Bundle} [bundle] absent for the package.json itself, and where bundling failed
+ * @property {string[]} findings
+ */
+
+/**
+ * Judges every published package of a workspace.
+ *
+ * @param {string} root
+ * @param {Readonly<Record<string, LayerRule>>} [rules]
+ * @returns {Promise<Result[]>}
+ */
+export async function checkLayers(root, rules = layerRules) {
+  const workspace = readWorkspace(root)
+  /** @type {Result[]} */
+  const results = []
+  for (const member of workspace) {
+    if (member.group !== 'packages' || member.manifest.private === true) continue
+    const { name } = member.manifest
+    const rule = rules[name]
+    if (rule === undefined) {
+      results.push({ name, findings: ['has no rule in scripts/layers/rules.mjs'] })
+      continue
+    }
+    results.push({
+      name: `${name} package.json`,
+      findings: manifestFindings(member, rule),
+    })
+    for (const [subpath, target] of publicSubpaths(member)) {
+      results.push(await checkSubpath(member, subpath, target, rules, workspace))
+    }
+  }
+  return results
+}
+
+/**
+ * What is wrong with a package.json: arrows that point the wrong way, exports that lead nowhere.
+ *
+ * @param {Member} member
+ * @param {LayerRule} rule
+ * @returns {string[]}
+ */
+export function manifestFindings({ folder, manifest }, { arrows, thirdParty }) {
+  const files = filesOf(manifest.exports)
+  const strangers = runtimeDependencies(manifest).filter(
+    (name) => !arrows.includes(name) && !thirdParty.includes(name),
+  )
+  const missing = files.filter((file) => !existsSync(join(folder, file)))
+  return [
+    ...strangers.map((name) => `must not depend on ${name}`),
+    ...(manifest.sideEffects === false ? [] : ['"sideEffects" is not false']),
+    ...(files.length > 0 ? [] : ['has no "exports"']),
+    ...missing.map((file) => `${file} does not exist (build first)`),
+  ]
+}
+
+/**
+ * What is wrong with the bundle of one subpath.
+ *
+ * @param {Bundle} bundle
+ * @param {string} name of the package
+ * @param {string} subpath
+ * @param {Readonly<Record<string, LayerRule>>} rules
+ * @returns {string[]}
+ */
+export function bundleFindings(bundle, name, subpath, rules) {
+  const rule = /** @type {LayerRule} */ (rules[name])
+  const welcome = [name, ...reachable(rule, rules)]
+  const strangers = bundle.packages.filter((other) => !welcome.includes(other))
+  const nodeImports = rule.nodeImports && (rule.nodeImports[subpath] ?? [])
+  const imports = bundle.imports.filter((path) => nodeImports?.includes(path) === false)
+  const words = wordsOf(bundle.code)
+  const forbidden = rule.forbidden.flatMap(({ what, among, words: pattern }) => {
+    const found = among.flatMap((kind) => [...words[kind]]).filter((word) => pattern.test(word))
+    return found.length === 0 ? [] : [`${what}: ${[...new Set(found)].sort().join(', ')}`]
+  })
+  const ownCode = rule.onlyReExports === true && bundle.packages.includes(name)
+  return [
+    ...strangers.map((other) => `contains modules of ${other}`),
+    ...imports.map((path) => `imports ${path}`),
+    ...forbidden,
+    ...(ownCode ? ['has code of its own; it may only re-export'] : []),
+  ]
+}
+
+/**
+ * The subpaths a consumer may import, with the file an ES module gets.
+ *
+ * @param {Member} member
+ * @returns {[subpath: string, file: string][]}
+ */
+export function publicSubpaths({ manifest: { exports } }) {
+  const isMap =
+    typeof exports === 'object' && Object.keys(exports ?? {}).some((key) => key.startsWith('.'))
+  return Object.entries(isMap ? (exports ?? {}) : { '.': exports ?? null }).flatMap(
+    ([subpath, target]) => {
+      const file = fileFor(target)
+      return subpath === './package.json' || file === undefined ? [] : [[subpath, file]]
+    },
+  )
+}
+
+/**
+ * @param {Member} member
+ * @param {string} subpath
+ * @param {string} file
+ * @param {Readonly<Record<string, LayerRule>>} rules
+ * @param {readonly Member[]} workspace
+ * @returns {Promise<Result>}
+ */
+async function checkSubpath({ folder, manifest }, subpath, file, rules, workspace) {
+  const name = manifest.name + subpath.slice(1)
+  try {
+    const bundle = await bundleAlone(join(folder, file), workspace)
+    return { name, bundle, findings: bundleFindings(bundle, manifest.name, subpath, rules) }
+  } catch (error) {
+    const { message } = /** @type {Error} */ (error)
+    return { name, findings: [`cannot be bundled: ${message.replaceAll('\n', ' ')}`] }
+  }
+}
+
+/**
+ * @param {ExportTarget | undefined} target
+ * @returns {string | undefined}
+ */
+function fileFor(target) {
+  if (typeof target !== 'object' || target === null) return target ?? undefined
+  return fileFor(target['import'] ?? target['default'])
+}
+
+/**
+ * Every file an export may lead to, types included.
+ *
+ * @param {ExportTarget | undefined} target
+ * @returns {string[]}
+ */
+function filesOf(target) {
+  if (typeof target === 'string') return [target]
+  return Object.values(target ?? {}).flatMap(filesOf)
+}
+
+/**
+ * @param {Result} result
+ * @returns {string}
+ */
+function line({ name, bundle, findings }) {
+  const size =
+    bundle === undefined
+      ? ''
+      : `${kilobytes(bundle.minifiedBytes)}, ${kilobytes(bundle.gzippedBytes)} gzip`
+  return `${name.padEnd(32)} ${size.padEnd(24)} ${findings.join('; ') || 'ok'}`
+}
+
+/** @param {number} bytes */
+function kilobytes(bytes) {
+  return `${(bytes / 1000).toFixed(1).padStart(5)} kB`
+}
+
+if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
+  const results = await checkLayers(argv[2] ?? join(import.meta.dirname, '..'))
+  console.log(results.map(line).join('\n'))
+  // Nothing to look at means that it looked in the wrong place.
+  if (results.length === 0 || results.some(({ findings }) => findings.length > 0))
+    process.exitCode = 1
+}

@@ -1,0 +1,113 @@
+/**
+ * Words that must not occur in a bundle.
+ *
+ * @typedef {object} Forbidden
+ * @property {string} what they stand for, in the report
+ * @property {readonly (keyof import('./words.mjs').Words)[]} among
+ * @property {RegExp} words
+ */
+
+/**
+ * What a package may consist of.
+ *
+ * @typedef {object} LayerRule
+ * @property {readonly string[]} arrows members of this workspace it may depend on
+ * @property {readonly string[]} thirdParty what else it may depend on
+ * @property {Readonly<Record<string, readonly string[]>>} [nodeImports] modules of Node each subpath
+ *   may import, none where it is not listed; anything where absent
+ * @property {readonly Forbidden[]} forbidden
+ * @property {boolean} [onlyReExports]
+ */
+
+/** @type {Forbidden} */
+const network = {
+  what: 'network',
+  among: ['names', 'texts'],
+  words:
+    /^(?:fetch|XMLHttpRequest|WebSocket|WebSocketStream|EventSource|WebTransport|RTCPeerConnection|sendBeacon|importScripts)$/,
+}
+
+/** @type {Forbidden} */
+const cryptography = {
+  what: 'cryptography',
+  among: ['names', 'texts'],
+  words:
+    /^(?:subtle|SubtleCrypto|CryptoKey(?:Pair)?|(?:import|export|generate|derive|wrap|unwrap)Key|deriveBits|(?:en|de)crypt(?!ed)\w*|create(?:Dec|C)ipheriv|RSA-\w+|AES-\w+|PBKDF2|HKDF|pkcs8|spki)$/,
+}
+
+/** @type {Forbidden} */
+const clock = {
+  what: 'clock',
+  among: ['globals'],
+  words: /^(?:Date|performance|Temporal|setTimeout|setInterval|setImmediate)$/,
+}
+
+/** @type {Forbidden} */
+const surroundings = {
+  what: 'global state',
+  among: ['globals'],
+  words: /^(?:globalThis|window|self|global|process|navigator|document|\w+Storage|Deno|Bun)$/,
+}
+
+/**
+ * Code that is made or fetched while running hides from every other rule here.
+ *
+ * @type {Forbidden}
+ */
+const hiddenCode = {
+  what: 'hidden code',
+  among: ['globals'],
+  words: /^(?:eval|Function|require|import\(\))$/,
+}
+
+/**
+ * The invariants of ARCHITECTURE.md. A published package that is not listed is a finding.
+ *
+ * @type {Readonly<Record<string, LayerRule>>}
+ */
+export const layerRules = {
+  '@nomyo/crypto': {
+    arrows: [],
+    thirdParty: ['@noble/hashes'],
+    nodeImports: { './keys/node': ['node:fs', 'node:fs/promises', 'node:path'] },
+    forbidden: [network, hiddenCode],
+  },
+  '@nomyo/transport': {
+    arrows: [],
+    thirdParty: [],
+    nodeImports: {},
+    forbidden: [cryptography, hiddenCode],
+  },
+  '@nomyo/attest': {
+    arrows: [],
+    thirdParty: ['@noble/hashes'],
+    nodeImports: {},
+    forbidden: [network, clock, surroundings, hiddenCode],
+  },
+  '@nomyo/client': {
+    arrows: ['@nomyo/crypto', '@nomyo/transport', '@nomyo/attest'],
+    thirdParty: [],
+    forbidden: [hiddenCode],
+  },
+  'nomyo-js': {
+    arrows: ['@nomyo/client'],
+    thirdParty: [],
+    forbidden: [hiddenCode],
+    onlyReExports: true,
+  },
+}
+
+/**
+ * The packages whose modules may be in a bundle: what the package may depend on, and what that may.
+ *
+ * @param {LayerRule} rule
+ * @param {Readonly<Record<string, LayerRule>>} rules
+ * @returns {string[]}
+ */
+export function reachable({ arrows, thirdParty }, rules) {
+  const behind = arrows.flatMap((name) => {
+    const rule = rules[name]
+    return rule === undefined ? [] : reachable(rule, rules)
+  })
+  return [...thirdParty, ...arrows, ...behind]
+}

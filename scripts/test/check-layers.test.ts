@@ -1,0 +1,355 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { checkLayers } from '../check-layers.mjs'
+import { wordsOf } from '../layers/words.mjs'
+
+/** A workspace on disk: the text of each file by its path. */
+type Files = Record<string, string>
+
+let root: string
+beforeEach(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), 'nomyo-layers-')))
+})
+afterEach(() => rm(root, { recursive: true }))
+
+describe('a workspace that keeps the rules', () => {
+  it('has no findings, and a size for every subpath', async () => {
+    const results = await check({
+      ...library('crypto', {
+        '.': sealing,
+        './keys/node': "export { readFile } from 'node:fs/promises'",
+      }),
+      ...library('transport', { '.': 'export const send = (body) => fetch("", { body })' }),
+      ...library('attest', { '.': 'export const at = (time) => new Date(time) >= Date.UTC(2026)' }),
+      ...library(
+        'client',
+        { '.': joining },
+        { dependencies: ['@nomyo/crypto', '@nomyo/transport'] },
+      ),
+      ...library(
+        'nomyo-js',
+        { '.': "export * from '@nomyo/client'" },
+        { dependencies: ['@nomyo/client'] },
+      ),
+      ...library('testkit', { '.': 'eval("")' }, { manifest: { private: true } }),
+    })
+    expect(results.flatMap(({ findings }) => findings)).toEqual([])
+    expect(results.filter(({ bundle }) => bundle !== undefined).map(({ name }) => name)).toEqual([
+      '@nomyo/attest',
+      '@nomyo/client',
+      '@nomyo/crypto',
+      '@nomyo/crypto/keys/node',
+      'nomyo-js',
+      '@nomyo/transport',
+    ])
+    for (const { bundle } of results) expect(bundle?.gzippedBytes ?? 1).toBeGreaterThan(0)
+  })
+
+  it('may speak of what it must not do', async () => {
+    const text = 'cannot decrypt: fetch the key, process the Date.now'
+    const code = `/** encrypt, fetch( */ export const why = '${text}' + \`import('node:tls') \${0}\``
+    const results = await check({
+      ...library('crypto', { '.': code }),
+      ...library('transport', { '.': code }),
+      ...library('attest', { '.': code }),
+    })
+    expect(results.flatMap(({ findings }) => findings)).toEqual([])
+  })
+})
+
+describe('each layer', () => {
+  it.each([
+    ['crypto', 'a call of the network', 'export const a = () => fetch("")', 'network: fetch'],
+    [
+      'crypto',
+      'a client of the network',
+      'export const a = () => new WebSocket("")',
+      'network: WebSocket',
+    ],
+    [
+      'crypto',
+      'the network under another name',
+      "export const a = globalThis['fe' + 'tch']",
+      'network: fetch',
+    ],
+    ['crypto', 'the network taken apart', 'export const { fetch: a } = self', 'network: fetch'],
+    [
+      'crypto',
+      'the network by its name',
+      "export const a = Reflect.get(self, 'fetch')",
+      'network: fetch',
+    ],
+    ['crypto', 'a module of Node', "export * from 'node:https'", 'imports node:https'],
+    ['crypto', 'a module of Node by its old name', "export * from 'fs'", 'imports node:fs'],
+    [
+      'crypto',
+      'a module of Node on demand',
+      "export const a = import('node:dns')",
+      'imports node:dns',
+    ],
+    ['crypto', 'a module named late', 'export const a = (b) => import(b)', 'hidden code: import()'],
+    [
+      'crypto',
+      'code from text',
+      'export const a = new Function("return 1")',
+      'hidden code: Function',
+    ],
+    [
+      'crypto',
+      'another layer',
+      "export * from '@nomyo/transport'",
+      'contains modules of @nomyo/transport',
+    ],
+    ['crypto', 'a library', "export * from 'undici'", 'contains modules of undici'],
+    ['transport', 'a cipher', 'export const a = crypto.subtle', 'cryptography: subtle'],
+    [
+      'transport',
+      'a key',
+      'export const a = (b) => b instanceof CryptoKey',
+      'cryptography: CryptoKey',
+    ],
+    ['transport', 'its import', 'export const a = (b) => b.importKey()', 'cryptography: importKey'],
+    ['transport', 'a use of a key', "export const a = ['decrypt']", 'cryptography: decrypt'],
+    [
+      'transport',
+      'a function for it',
+      'export function encryptBody() {}',
+      'cryptography: encryptBody',
+    ],
+    ['transport', 'the ciphers of Node', "export * from 'node:crypto'", 'imports node:crypto'],
+    [
+      'transport',
+      'the layer that has them',
+      "export * from '@nomyo/crypto'",
+      'contains modules of @nomyo/crypto',
+    ],
+    ['attest', 'the network', 'export const a = () => fetch("")', 'network: fetch'],
+    ['attest', 'the clock', 'export const a = () => Date.now()', 'clock: Date'],
+    ['attest', 'the clock, as an object', 'export const a = () => new Date()', 'clock: Date'],
+    ['attest', 'a stopwatch', 'export const a = () => performance.now()', 'clock: performance'],
+    ['attest', 'the process', 'export const a = () => process.env', 'global state: process'],
+    [
+      'attest',
+      'the global object',
+      'export const a = () => globalThis',
+      'global state: globalThis',
+    ],
+    ['attest', 'a module of Node', "export * from 'node:crypto'", 'imports node:crypto'],
+    ['attest', 'a library', "export * from 'undici'", 'contains modules of undici'],
+    ['client', 'code from text', 'export const a = eval("1")', 'hidden code: eval'],
+    ['client', 'an app', "export * from '@nomyo/gateway'", 'contains modules of @nomyo/gateway'],
+    [
+      'client',
+      'a private package',
+      "export * from '@nomyo/testkit'",
+      'contains modules of @nomyo/testkit',
+    ],
+    ['nomyo-js', 'code', 'export const a = 1', 'has code of its own; it may only re-export'],
+    ['nomyo-js', 'a library', "export * from 'undici'", 'contains modules of undici'],
+  ])('%s may not have: %s', async (name, _, code, finding) => {
+    const results = await check({ ...surroundings, ...library(name, { '.': code }) })
+    expect(findingsOf(results, packageName(name))).toContain(finding)
+  })
+
+  it('crypto keeps its file access to one subpath, and to files', async () => {
+    const results = await check(
+      library('crypto', {
+        './keys': "export * from 'node:fs/promises'",
+        './keys/node': "export * from 'node:fs'; export * from 'node:http'",
+      }),
+    )
+    expect(findingsOf(results, '@nomyo/crypto/keys')).toEqual(['imports node:fs/promises'])
+    expect(findingsOf(results, '@nomyo/crypto/keys/node')).toEqual(['imports node:http'])
+  })
+})
+
+describe('each package.json', () => {
+  it.each([
+    ['crypto', '@nomyo/transport'],
+    ['transport', '@nomyo/crypto'],
+    ['transport', 'undici'],
+    ['attest', '@nomyo/crypto'],
+    ['client', '@nomyo/gateway'],
+    ['nomyo-js', '@nomyo/crypto'],
+  ])('%s may not depend on %s', async (name, dependency) => {
+    const results = await check({
+      ...surroundings,
+      ...library(name, { '.': '' }, { dependencies: [dependency] }),
+    })
+    expect(findingsOf(results, `${packageName(name)} package.json`)).toEqual([
+      `must not depend on ${dependency}`,
+    ])
+  })
+
+  it('counts peer dependencies', async () => {
+    const manifest = { peerDependencies: { '@nomyo/crypto': '*' } }
+    const results = await check({
+      ...surroundings,
+      ...library('transport', { '.': '' }, { manifest }),
+    })
+    expect(findingsOf(results, '@nomyo/transport package.json')).toEqual([
+      'must not depend on @nomyo/crypto',
+    ])
+  })
+
+  it('says that there are no side effects', async () => {
+    const results = await check(library('crypto', { '.': '' }, { manifest: { sideEffects: true } }))
+    expect(findingsOf(results, '@nomyo/crypto package.json')).toEqual([
+      '"sideEffects" is not false',
+    ])
+  })
+
+  it('exports only what exists', async () => {
+    const manifest = {
+      exports: {
+        '.': { import: { types: './dist/a.d.ts', default: './dist/index.js' } },
+        './gone': './dist/gone.js',
+      },
+    }
+    const results = await check(library('crypto', { '.': '' }, { manifest }))
+    expect(findingsOf(results, '@nomyo/crypto package.json')).toEqual([
+      './dist/a.d.ts does not exist (build first)',
+      './dist/gone.js does not exist (build first)',
+    ])
+    expect(findingsOf(results, '@nomyo/crypto/gone')).toEqual([
+      expect.stringMatching(/^cannot be bundled: /),
+    ])
+  })
+
+  it('exports something', async () => {
+    const manifest = { exports: undefined }
+    const results = await check(library('crypto', { '.': '' }, { manifest }))
+    expect(findingsOf(results, '@nomyo/crypto package.json')).toEqual(['has no "exports"'])
+  })
+
+  it('belongs to a layer that has a rule', async () => {
+    const results = await check(library('news', { '.': '' }))
+    expect(findingsOf(results, '@nomyo/news')).toEqual(['has no rule in scripts/layers/rules.mjs'])
+  })
+})
+
+describe('wordsOf', () => {
+  it('tells a global from a member and a local of the same name', () => {
+    const { globals } = wordsOf(
+      'const fetch = 1; class A { process() { return this.process() + fetch } } export { A }',
+    )
+    expect([...globals]).toEqual([])
+  })
+
+  it('is not silenced by a comment', () => {
+    expect([...wordsOf('/* eslint-disable */ fetch() // eslint-disable-line').globals]).toEqual([
+      'fetch',
+    ])
+  })
+
+  it('refuses what it cannot read', () => {
+    expect(() => wordsOf('export const = 1')).toThrow(SyntaxError)
+  })
+})
+
+describe('the command', () => {
+  it('exits with 0 and says ok', async () => {
+    await write(library('transport', { '.': 'export const a = 1' }))
+    const { code, output } = await runCommand()
+    expect(output).toMatch(/^@nomyo\/transport +0\.\d kB, +0\.\d kB gzip +ok$/m)
+    expect(code).toBe(0)
+  })
+
+  it('exits with 1 and names what it found', async () => {
+    await write(library('crypto', { '.': 'export const a = () => fetch("")' }))
+    const { code, output } = await runCommand()
+    expect(output).toMatch(/^@nomyo\/crypto +0\.\d kB, +0\.\d kB gzip +network: fetch$/m)
+    expect(code).toBe(1)
+  })
+})
+
+const sealing = `
+  import { sha256 } from '@noble/hashes'
+  export const seal = (key, bytes) => crypto.subtle.encrypt('AES-GCM', key, sha256(bytes))`
+
+const joining = `
+  import { seal } from '@nomyo/crypto'
+  import { send } from '@nomyo/transport'
+  export const exchange = async (key, bytes) => send(await seal(key, bytes))`
+
+/** What there is to import by mistake. */
+const surroundings: Files = {
+  ...library('crypto', { '.': 'export const seal = 1' }),
+  ...library('transport', { '.': 'export const send = 1' }),
+  ...library('client', { '.': 'export const exchange = 1' }),
+  ...library('testkit', { '.': 'export const fake = 1' }, { manifest: { private: true } }),
+  ...library('gateway', { '.': 'export const serve = 1' }, { group: 'apps' }),
+}
+
+/** The files of a built package: the code of each subpath. */
+function library(
+  folder: string,
+  subpaths: Record<string, string>,
+  options: { group?: string; dependencies?: string[]; manifest?: object } = {},
+): Files {
+  const { group = 'packages', dependencies = [], manifest = {} } = options
+  const built = Object.entries(subpaths).map(([subpath, code]) => {
+    const file =
+      subpath === '.' ? './dist/index.js' : `./dist/${subpath.slice(2).replace('/', '-')}.js`
+    return { subpath, file, code }
+  })
+  const packageJson = {
+    name: packageName(folder),
+    type: 'module',
+    sideEffects: false,
+    exports: Object.fromEntries(built.map(({ subpath, file }) => [subpath, file])),
+    dependencies: Object.fromEntries(dependencies.map((name) => [name, '*'])),
+    ...manifest,
+  }
+  return {
+    [`${group}/${folder}/package.json`]: JSON.stringify(packageJson),
+    ...Object.fromEntries(built.map(({ file, code }) => [`${group}/${folder}/${file}`, code])),
+  }
+}
+
+function packageName(folder: string): string {
+  return folder === 'nomyo-js' ? folder : `@nomyo/${folder}`
+}
+
+async function write(files: Files): Promise<void> {
+  const installed = {
+    'node_modules/undici/index.js': 'export const request = 1',
+    'node_modules/@noble/hashes/index.js': 'export const sha256 = (bytes) => bytes',
+  }
+  for (const [path, text] of Object.entries({ ...installed, ...files })) {
+    await mkdir(dirname(join(root, path)), { recursive: true })
+    await writeFile(join(root, path), text)
+  }
+  await mkdir(join(root, 'node_modules/@nomyo'), { recursive: true })
+  for (const path of Object.keys(files).filter((file) => file.endsWith('/package.json'))) {
+    const folder = dirname(path)
+    await symlink(
+      join(root, folder),
+      join(root, 'node_modules', packageName(basename(folder))),
+      'dir',
+    )
+  }
+}
+
+async function check(files: Files): ReturnType<typeof checkLayers> {
+  await write(files)
+  return checkLayers(root)
+}
+
+function findingsOf(results: Awaited<ReturnType<typeof checkLayers>>, name: string): string[] {
+  const result = results.find((candidate) => candidate.name === name)
+  if (result === undefined) throw new Error(`there is no result for ${name}`)
+  return result.findings
+}
+
+function runCommand(): Promise<{ code: unknown; output: string }> {
+  const script = join(import.meta.dirname, '../check-layers.mjs')
+  return new Promise((resolve) => {
+    execFile(process.execPath, [script, root], (error, stdout) => {
+      resolve({ code: error === null ? 0 : error.code, output: stdout })
+    })
+  })
+}

@@ -1,0 +1,88 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * The fields of a package.json the checks look at.
+ *
+ * @typedef {object} Manifest
+ * @property {string} name
+ * @property {boolean} [private]
+ * @property {boolean | string[]} [sideEffects]
+ * @property {ExportTarget} [exports]
+ * @property {string | Record<string, string>} [bin]
+ * @property {Record<string, string>} [scripts]
+ * @property {Record<string, string>} [dependencies]
+ * @property {Record<string, string>} [peerDependencies]
+ * @property {Record<string, string>} [optionalDependencies]
+ */
+
+/**
+ * @typedef {string | null | { [condition: string]: ExportTarget }} ExportTarget
+ */
+
+/**
+ * One member of the workspace.
+ *
+ * @typedef {object} Member
+ * @property {'packages' | 'apps'} group
+ * @property {string} folder
+ * @property {Manifest} manifest
+ */
+
+/**
+ * Every package and app below `root`, by name.
+ *
+ * @param {string} root
+ * @returns {Member[]}
+ */
+export function readWorkspace(root) {
+  return /** @type {const} */ (['packages', 'apps']).flatMap((group) =>
+    foldersIn(join(root, group))
+      .filter((folder) => existsSync(join(folder, 'package.json')))
+      .map((folder) => ({ group, folder, manifest: readManifest(folder) })),
+  )
+}
+
+/**
+ * @param {string} folder
+ * @returns {Manifest}
+ */
+export function readManifest(folder) {
+  return /** @type {Manifest} */ (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')))
+}
+
+/**
+ * What a consumer gets installed beside a package.
+ *
+ * @param {Manifest} manifest
+ * @returns {string[]}
+ */
+export function runtimeDependencies(manifest) {
+  const { dependencies, peerDependencies, optionalDependencies } = manifest
+  return Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies })
+}
+
+/**
+ * The name in a bare import: `@scope/name` of `@scope/name/subpath`.
+ *
+ * @param {string} specifier
+ * @returns {string}
+ */
+export function packageNameOf(specifier) {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
+}
+
+/**
+ * @param {string} folder
+ * @returns {string[]}
+ */
+function foldersIn(folder) {
+  if (!existsSync(folder)) return []
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(folder, entry.name))
+    .sort()
+}
