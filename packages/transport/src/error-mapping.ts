@@ -81,10 +81,20 @@ function detailOf(body: unknown): string | undefined {
   if (typeof body !== 'object' || body === null || !Object.hasOwn(body, 'detail')) return undefined
   const { detail } = body as { detail: unknown }
   if (detail === null) return undefined
-  const text = typeof detail === 'string' ? detail : JSON.stringify(detail)
+  const text = typeof detail === 'string' ? detail : jsonText(detail)
+  if (text === undefined) return undefined
   // Control characters could steer a terminal or forge log lines.
   const printable = text.replace(/\p{Cc}+/gu, ' ')
   return printable.length > MAX_DETAIL_CHARACTERS
     ? `${printable.slice(0, MAX_DETAIL_CHARACTERS)}...`
     : printable
+}
+
+/** Writing JSON recurses where reading it does not: what is nested too deep counts as nothing said. */
+function jsonText(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
 }

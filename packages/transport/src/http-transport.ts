@@ -71,7 +71,8 @@ async function readErrorBody(
 ): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return await readLimited(response, MAX_ERROR_BODY_BYTES, signal)
-  } catch {
+  } catch (error) {
+    if (signal.aborted) throw error
     return new Uint8Array()
   }
 }

@@ -14,7 +14,7 @@ export async function readLimited(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const announced = Number(response.headers.get('content-length') ?? 0)
   if (announced > maxBytes) {
-    await response.body?.cancel()
+    response.body?.cancel().catch(() => undefined)
     throw tooLarge(maxBytes)
   }
   if (response.body === null) return new Uint8Array()

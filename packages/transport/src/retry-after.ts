@@ -5,9 +5,13 @@
 export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
   if (value === undefined) return undefined
   const text = value.trim()
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000
-  // A date has letters; Date.parse alone would also read bare numbers, as years.
-  if (!/[A-Za-z]/.test(text)) return undefined
-  const date = Date.parse(text)
+  // A number beyond all measure still means: not now.
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, Number.MAX_SAFE_INTEGER)
+  // Date.parse alone would find a date in nearly any text with a number in it.
+  if (!HTTP_DATE.test(text)) return undefined
+  // The oldest form of a date names no zone, and means the same one.
+  const date = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`)
   return Number.isNaN(date) ? undefined : Math.max(date - nowMs, 0)
 }
+
+const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d\d:\d\d:\d\d/

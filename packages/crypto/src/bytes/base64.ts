@@ -94,7 +94,7 @@ export function decodeBase64Into(text: string, target: Uint8Array): boolean {
   const unusedBits = padding === 1 ? c & 3 : b & 15
   if (unusedBits !== 0) return false
   target[out++] = (a << 2) | (b >> 4)
-  if (padding === 1) target[out++] = ((b & 15) << 4) | (c >> 2)
+  if (padding === 1) target[out] = ((b & 15) << 4) | (c >> 2)
   return true
 }
 

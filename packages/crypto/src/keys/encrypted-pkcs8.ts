@@ -8,10 +8,12 @@ import { SecurityError } from '../errors.js'
 const WRITTEN_ITERATIONS = 600_000
 const SALT_BYTES = 16
 const IV_BYTES = 16
-/** What a hostile key file may cost: about five seconds, or 256 MiB. */
+/** What a hostile key file may cost: about five seconds, and 256 MiB. */
 const MAX_ITERATIONS = 10_000_000
+/** Bytes filled, by all runs together: with one after the other, each run costs time. */
 const MAX_SCRYPT_BYTES = 256 * 1024 * 1024
-const MAX_SCRYPT_PARALLEL = 16
+/** Block size times runs: what is derived in one go, while nothing else happens. */
+const MAX_SCRYPT_BLOCKS = 1024
 
 /** Derives the AES key from a password, as the parameters in the file say. */
 type DeriveKey = (password: Bytes, keyBytes: number) => Promise<Bytes>
@@ -185,7 +187,8 @@ function parseScrypt(parameters: DerReader): DeriveKey {
   const statedBytes = parameters.nextIs(TAG.integer) ? parameters.smallInteger() : undefined
   parameters.end()
   if (cost < 2 || (cost & (cost - 1)) !== 0 || blockSize < 1 || parallel < 1) throw unsupported()
-  if (128 * cost * blockSize > MAX_SCRYPT_BYTES || parallel > MAX_SCRYPT_PARALLEL) throw tooCostly()
+  const blocks = blockSize * parallel
+  if (128 * cost * blocks > MAX_SCRYPT_BYTES || blocks > MAX_SCRYPT_BLOCKS) throw tooCostly()
   return async (password, keyBytes) => {
     checkKeyLength(statedBytes, keyBytes)
     const scryptParameters = { N: cost, r: blockSize, p: parallel, dkLen: keyBytes }

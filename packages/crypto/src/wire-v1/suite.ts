@@ -45,7 +45,7 @@ async function seal(
   try {
     const [ciphertextAndTag, wrappedKey] = await Promise.all([
       encryptPayload(ownBytes(plaintext), aesKey, nonce),
-      (recipient as RsaPublicKey).wrap(aesKey),
+      rsaPublicKey(recipient).wrap(aesKey),
     ])
     return formatEnvelope({
       ciphertextAndTag,
@@ -64,9 +64,9 @@ async function open(
   options: OpenOptions,
 ): Promise<OpenedEnvelope> {
   const { ciphertextAndTag, nonce, wrappedKey, processedAt } = parseEnvelope(body, options)
-  const candidates = (keys as readonly RsaPrivateKey[]).filter(
-    (key) => key.wrappedBytes === wrappedKey.length,
-  )
+  const candidates = keys
+    .map(rsaPrivateKey)
+    .filter(({ wrappedBytes }) => wrappedBytes === wrappedKey.length)
   if (candidates.length === 0) {
     throw new SecurityError(
       'ERR_ENVELOPE_INVALID',
@@ -95,6 +95,20 @@ async function open(
     wipe(aesKey)
   }
 }
+
+/** Keys are told by what they can do: a class is another one in another copy of this module. */
+function rsaPublicKey(key: PublicKey): RsaPublicKey {
+  if ('wrap' in key) return key as RsaPublicKey
+  throw wrongSuite()
+}
+
+function rsaPrivateKey(key: PrivateKey): RsaPrivateKey {
+  if ('unwrap' in key) return key as RsaPrivateKey
+  throw wrongSuite()
+}
+
+const wrongSuite = (): SecurityError =>
+  new SecurityError('ERR_KEY_TYPE', 'The key belongs to another suite than wire v1.0.')
 
 /** The wrapped AES key, if one of the keys opens it and it is an AES-256 key. */
 async function unwrapWithAny(

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { link, mkdir, open, rm, stat, type FileHandle } from 'node:fs/promises'
+import { link, lstat, mkdir, open, rm, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SecurityError } from '../../errors.js'
 import type { KeyPair } from '../../suite.js'
@@ -104,13 +104,14 @@ export async function loadOrCreateKeyPair(
 
 /** The pair, or undefined when the folder holds no key at all. */
 async function tryLoad(folder: string, options: LoadKeyPairOptions): Promise<KeyPair | undefined> {
+  // In the opposite order of writing: a pair being made meanwhile never shows as a public key alone.
+  const publicKeyPem = await readKeyFile(join(folder, PUBLIC_KEY_FILE))
   const privateKeyPem = await readKeyFile(join(folder, PRIVATE_KEY_FILE), (mode) => {
     if (process.platform === 'win32' || (mode & FOREIGN_ACCESS) === 0) return
     options.onWarning?.(
       `${join(folder, PRIVATE_KEY_FILE)} can be accessed by other users of this machine; run: chmod 600 on it.`,
     )
   })
-  const publicKeyPem = await readKeyFile(join(folder, PUBLIC_KEY_FILE))
   if (privateKeyPem === undefined) {
     if (publicKeyPem === undefined) return undefined
     throw fileError(
@@ -188,8 +189,9 @@ async function createFile(
   }
 }
 
+/** Whether the name is taken, be it by a link that leads nowhere. */
 async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
+  return lstat(path).then(
     () => true,
     () => false,
   )

@@ -1,0 +1,113 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  base64Length,
+  decodeBase64,
+  decodeBase64Into,
+  decodedLength,
+  encodeBase64,
+  encodeBase64Into,
+} from '../src/bytes/base64.js'
+import { toHex } from './support.js'
+
+const anyBytes = fc.uint8Array({ maxLength: 200 })
+
+/** The platform's lenient decoder, and the one spelling it would itself have written. */
+const isCanonical = (text: string): boolean =>
+  Buffer.from(text, 'base64').toString('base64') === text
+
+describe('encoding', () => {
+  it('is that of the platform', () => {
+    fc.assert(
+      fc.property(anyBytes, (bytes) => {
+        const encoded = encodeBase64(bytes)
+        expect(encoded).toBe(Buffer.from(bytes).toString('base64'))
+        expect(encoded.length).toBe(base64Length(bytes.length))
+      }),
+    )
+  })
+
+  it('goes to where it is told, and says where it ended', () => {
+    const target = new Uint8Array(12).fill(0x2e)
+    const end = encodeBase64Into(Uint8Array.of(0xff, 0xff), target, 3)
+    expect(new TextDecoder().decode(target)).toBe('...//8=.....')
+    expect(end).toBe(7)
+  })
+})
+
+describe('decoding', () => {
+  it('inverts encoding', () => {
+    fc.assert(
+      fc.property(anyBytes, (bytes) => {
+        const encoded = Buffer.from(bytes).toString('base64')
+        expect(decodedLength(encoded)).toBe(bytes.length)
+        expect(toHex(decodeBase64(encoded)!)).toBe(toHex(bytes))
+      }),
+    )
+  })
+
+  it.each(['A', 'AA', 'AAA', 'AAAAA', 'AQI'])(
+    'knows that no bytes have the length of %s',
+    (text) => {
+      expect(decodedLength(text)).toBeUndefined()
+    },
+  )
+
+  it('into a larger buffer leaves the rest alone', () => {
+    const target = new Uint8Array(5).fill(9)
+    expect(decodeBase64Into('AQI=', target)).toBe(true)
+    expect([...target]).toEqual([1, 2, 9, 9, 9])
+  })
+
+  it.each([
+    ['white space', ['AAA A', ' AAAA', 'AAAA ', 'AAAA\n', 'AA\r\nAA', 'AA\tA', 'AAAA    ']],
+    ['the alphabet for URLs', ['AA-_', '-AAA', '___=', '_w==']],
+    ['missing padding', ['A', 'AA', 'AAA', 'AAAAA', 'AAAAAA', 'AQI', 'AQ=']],
+    [
+      'too much padding',
+      ['=', '==', '===', '====', 'A===', 'AAAA=', 'AAAA====', 'AQ====', 'AQI=='],
+    ],
+    ['padding in the middle', ['AQ==AQ==', 'AQI=AAAA', 'A=AA', 'AA=A', '=AAA', 'AQ=A']],
+    ['unused bits that are not zero', ['AR==', 'A/==', 'AQJ=', 'AQL=', 'AQK=', '//9=']],
+    [
+      'characters from elsewhere',
+      ['AA*A', 'AA.A', 'AA,A', 'AA\0A', 'AA%2', '"AA"', 'AA~A', '!AAA'],
+    ],
+    // Their low bytes, or their compatibility forms, are letters.
+    [
+      'letters beyond ASCII',
+      ['ＡＡＡＡ', 'AAAＡ', 'ŁAAA', 'AAA\u0141', '\u{1D400}AA', 'AAA\x80', 'AA\xC1A'],
+    ],
+  ])('refuses %s', (_, texts) => {
+    for (const text of texts) expect(decodeBase64(text), JSON.stringify(text)).toBeUndefined()
+  })
+
+  it('takes exactly the canonical spellings among all short texts', () => {
+    const characters = ['A', 'B', 'Q', 'g', 'w', '/', '+', '9', '=', '-', ' ', '\n', 'Ａ']
+    const texts = [...textsOver(characters, 4)]
+    const accepted = texts.filter((text) => decodeBase64(text) !== undefined)
+    expect(accepted).toEqual(texts.filter(isCanonical))
+    expect(accepted.length).toBeGreaterThan(1000)
+  })
+
+  it('takes exactly the canonical spellings among changed ones', () => {
+    const change = fc.tuple(fc.nat(), fc.nat({ max: 2 }), fc.string({ maxLength: 2 }))
+    fc.assert(
+      fc.property(anyBytes, change, (bytes, [position, dropped, inserted]) => {
+        const encoded = Buffer.from(bytes).toString('base64')
+        const start = position % (encoded.length + 1)
+        const text = encoded.slice(0, start) + inserted + encoded.slice(start + dropped)
+        expect(decodeBase64(text) !== undefined).toBe(isCanonical(text))
+      }),
+      { numRuns: 5000 },
+    )
+  })
+})
+
+function* textsOver(characters: readonly string[], maxLength: number): Generator<string> {
+  yield ''
+  if (maxLength === 0) return
+  for (const rest of textsOver(characters, maxLength - 1)) {
+    for (const character of characters) yield character + rest
+  }
+}

@@ -1,0 +1,313 @@
+import { execFileSync } from 'node:child_process'
+import {
+  createCipheriv,
+  createPrivateKey,
+  createPublicKey,
+  pbkdf2Sync,
+  type KeyObject,
+} from 'node:crypto'
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import {
+  DerReader,
+  OID,
+  TAG,
+  derNull,
+  derOid,
+  derSmallInteger,
+  derValue,
+} from '../src/bytes/der.js'
+import { exportPrivateKey, importPrivateKey } from '../src/keys/index.js'
+import { decodePem, encodePem } from '../src/keys/pem.js'
+import { concat, freshPair, noteSkipped, refusalCodeOf, testPair, toHex } from './support.js'
+
+const PASSWORD = 'pä55 wörd 🔑'
+const opensslFound = runs('openssl', 'version')
+if (!opensslFound) noteSkipped('Reading our keys with OpenSSL', 'there is no openssl on the PATH')
+
+describe('an exported private key', () => {
+  let encryptedPem = ''
+  let fingerprint = ''
+  let publicPem = ''
+
+  beforeAll(async () => {
+    const { privateKey, publicKey } = await testPair('client')
+    encryptedPem = await exportPrivateKey(privateKey, { password: PASSWORD })
+    fingerprint = publicKey.fingerprint
+    publicPem = publicKey.pem
+  })
+
+  it('is read back with its password', async () => {
+    expect(encryptedPem).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/)
+    const pair = await importPrivateKey(encryptedPem, { password: PASSWORD })
+    expect(pair.publicKey.fingerprint).toBe(fingerprint)
+    expect(pair.privateKey.extractable).toBe(false)
+  })
+
+  it.each([undefined, '', PASSWORD.toUpperCase(), `${PASSWORD} `, PASSWORD.normalize('NFD')])(
+    'is not read with the password %s',
+    async (password) => {
+      const options = password === undefined ? {} : { password }
+      expect(await refusalCodeOf(() => importPrivateKey(encryptedPem, options))).toBe(
+        'ERR_KEY_PASSWORD',
+      )
+    },
+  )
+
+  it('states 600,000 rounds of PBKDF2-HMAC-SHA256, and AES-256-CBC', () => {
+    const info = new DerReader(decodePem(encryptedPem).der).sequence()
+    const algorithm = info.sequence()
+    expect(algorithm.oid()).toBe(OID.pbes2)
+    const parameters = algorithm.sequence()
+    const kdf = parameters.sequence()
+    expect(kdf.oid()).toBe(OID.pbkdf2)
+    const kdfParameters = kdf.sequence()
+    expect(kdfParameters.read(TAG.octetString).length).toBe(16)
+    expect(kdfParameters.smallInteger()).toBe(600_000)
+    expect(kdfParameters.sequence().oid()).toBe(OID.hmacSha256)
+    const cipher = parameters.sequence()
+    expect(cipher.oid()).toBe(OID.aes256Cbc)
+    expect(cipher.read(TAG.octetString).length).toBe(16)
+  })
+
+  it('is different every time', async () => {
+    const { privateKey } = await testPair('client')
+    const again = await exportPrivateKey(privateKey, { password: PASSWORD })
+    expect(new Set([...saltAndIvOf(again), ...saltAndIvOf(encryptedPem)]).size).toBe(4)
+  })
+
+  it('is read by the platform', () => {
+    const key = createPrivateKey({ key: encryptedPem, passphrase: PASSWORD })
+    expect(spkiPemOf(createPublicKey(key))).toBe(publicPem)
+  })
+
+  it.skipIf(!opensslFound)('is read by OpenSSL', () => {
+    const pem = execFileSync('openssl', ['pkcs8', '-passin', 'env:PASSWORD'], {
+      input: encryptedPem,
+      env: { ...process.env, PASSWORD },
+      encoding: 'utf8',
+    })
+    expect(spkiPemOf(createPublicKey(pem))).toBe(publicPem)
+  })
+
+  it('without a password is plain PKCS#8', async () => {
+    const { privateKey } = await testPair('client')
+    const pem = await exportPrivateKey(privateKey)
+    expect(pem).toMatch(/^-----BEGIN PRIVATE KEY-----\n/)
+    expect((await importPrivateKey(pem)).publicKey.fingerprint).toBe(fingerprint)
+  })
+
+  it('is refused with an empty password', async () => {
+    const { privateKey } = await testPair('client')
+    expect(await refusalCodeOf(() => exportPrivateKey(privateKey, { password: '' }))).toBe(
+      'ERR_KEY_PASSWORD',
+    )
+  })
+
+  it.each([{}, { password: PASSWORD }])('needs an extractable key, with %o', async (options) => {
+    const { privateKey } = await freshPair('client')
+    expect(privateKey.extractable).toBe(false)
+    expect(await refusalCodeOf(() => exportPrivateKey(privateKey, options))).toBe(
+      'ERR_KEY_NOT_EXTRACTABLE',
+    )
+  })
+})
+
+describe.skipIf(!opensslFound)('a private key encrypted by OpenSSL', () => {
+  const encrypt = async (...how: readonly string[]): Promise<string> => {
+    const { privateKey } = await testPair('client')
+    return execFileSync('openssl', ['pkcs8', '-topk8', ...how, '-passout', 'env:PASSWORD'], {
+      input: await exportPrivateKey(privateKey),
+      env: { ...process.env, PASSWORD },
+      encoding: 'utf8',
+    })
+  }
+
+  it.each([
+    ['AES-128', ['-v2', 'aes-128-cbc']],
+    ['AES-192', ['-v2', 'aes-192-cbc']],
+    ['SHA-384', ['-v2', 'aes-256-cbc', '-v2prf', 'hmacWithSHA384']],
+    ['scrypt', ['-scrypt', '-scrypt_N', '1024', '-scrypt_r', '8', '-scrypt_p', '2']],
+  ])('is read when made with %s', async (_, how) => {
+    const pair = await importPrivateKey(await encrypt(...how), { password: PASSWORD })
+    expect(pair.publicKey.fingerprint).toBe((await testPair('client')).publicKey.fingerprint)
+  })
+
+  it.each([
+    ['triple DES', ['-v2', 'des3']],
+    ['SHA-1', ['-v2', 'aes-256-cbc', '-v2prf', 'hmacWithSHA1']],
+    ['PKCS#12 and triple DES', ['-v1', 'PBE-SHA1-3DES']],
+  ])('is refused when made with %s', async (_, how) => {
+    const pem = await encrypt(...how)
+    expect(await refusalCodeOf(() => importPrivateKey(pem, { password: PASSWORD }))).toBe(
+      'ERR_KEY_INVALID',
+    )
+  })
+})
+
+describe('a hostile encrypted key', () => {
+  const salt = derValue(TAG.octetString, new Uint8Array(16))
+  const prf = derValue(TAG.sequence, derOid(OID.hmacSha256), derNull())
+
+  const pbkdf2 = (...parameters: readonly Uint8Array[]): Uint8Array =>
+    derValue(TAG.sequence, derOid(OID.pbkdf2), derValue(TAG.sequence, salt, ...parameters))
+
+  const scrypt = (...numbers: readonly number[]): Uint8Array =>
+    derValue(
+      TAG.sequence,
+      derOid(OID.scrypt),
+      derValue(TAG.sequence, salt, ...numbers.map(derSmallInteger)),
+    )
+
+  const encrypted = (kdf: Uint8Array, faults: Faults = {}): string => {
+    const { scheme = OID.pbes2, cipher = OID.aes256Cbc, ivBytes = 16, behind = 0 } = faults
+    const ciphertext = faults.ciphertext ?? new Uint8Array(32)
+    const iv = derValue(TAG.octetString, new Uint8Array(ivBytes))
+    const encryption = derValue(TAG.sequence, derOid(cipher), iv)
+    return encodePem(
+      'ENCRYPTED PRIVATE KEY',
+      derValue(
+        TAG.sequence,
+        derValue(TAG.sequence, derOid(scheme), derValue(TAG.sequence, kdf, encryption)),
+        derValue(TAG.octetString, ciphertext),
+        ...Array.from({ length: behind }, derNull),
+      ),
+    )
+  }
+
+  const quickRefusalOf = async (pem: string, options = { password: PASSWORD }): Promise<string> => {
+    const start = performance.now()
+    const code = await refusalCodeOf(() => importPrivateKey(pem, options))
+    expect(performance.now() - start).toBeLessThan(2000)
+    return code
+  }
+
+  it.each([
+    ['2^31 - 1 rounds of PBKDF2', pbkdf2(derSmallInteger(2 ** 31 - 1), prf)],
+    ['10,000,001 rounds of PBKDF2', pbkdf2(derSmallInteger(10_000_001), prf)],
+    ['no round of PBKDF2', pbkdf2(derSmallInteger(0), prf)],
+    ['scrypt with N = 2^30', scrypt(2 ** 30, 8, 1)],
+    ['scrypt with N = 2^19, r = 8', scrypt(2 ** 19, 8, 1)],
+    ['scrypt with r = 2^30', scrypt(2, 2 ** 30, 1)],
+    ['scrypt with p = 2^30', scrypt(16384, 8, 2 ** 30)],
+    ['scrypt with p = 17', scrypt(16384, 8, 17)],
+    // Each number is harmless here; together they take a minute, or hold up everything else.
+    ['scrypt with N = 2^18, r = 8, p = 2', scrypt(2 ** 18, 8, 2)],
+    ['scrypt with r = 1025', scrypt(2, 1025, 1)],
+    ['scrypt with r = 2^20, p = 16', scrypt(2, 2 ** 20, 16)],
+  ])('is refused without doing the work: %s', async (_, kdf) => {
+    expect(await quickRefusalOf(encrypted(kdf))).toBe('ERR_KEY_LIMIT')
+  })
+
+  it('is refused without a password too, before one is asked for', async () => {
+    const pem = encrypted(scrypt(2 ** 30, 8, 1))
+    expect(await refusalCodeOf(() => importPrivateKey(pem))).toBe('ERR_KEY_LIMIT')
+  })
+
+  const rounds = derSmallInteger(1)
+  const sound = pbkdf2(rounds, prf)
+
+  it.each([
+    ['scrypt with N = 0', encrypted(scrypt(0, 8, 1))],
+    ['scrypt with N = 1', encrypted(scrypt(1, 8, 1))],
+    ['scrypt with N = 3', encrypted(scrypt(3, 8, 1))],
+    ['scrypt with r = 0', encrypted(scrypt(16, 0, 1))],
+    ['scrypt with p = 0', encrypted(scrypt(16, 8, 0))],
+    ['scrypt for a key of another size', encrypted(scrypt(16, 8, 1, 16))],
+    ['scrypt with a fifth number', encrypted(scrypt(16, 8, 1, 32, 1))],
+    [
+      'rounds beyond 31 bits',
+      encrypted(pbkdf2(derValue(TAG.integer, Uint8Array.of(1, 0, 0, 0, 0)), prf)),
+    ],
+    ['negative rounds', encrypted(pbkdf2(derValue(TAG.integer, Uint8Array.of(0xff)), prf))],
+    ['PBKDF2 without its hash, that is SHA-1', encrypted(pbkdf2(rounds))],
+    [
+      'PBKDF2 with an unknown hash',
+      encrypted(pbkdf2(rounds, derValue(TAG.sequence, derOid('2a864886f70d0207'), derNull()))),
+    ],
+    ['PBKDF2 for a key of another size', encrypted(pbkdf2(rounds, derSmallInteger(16), prf))],
+    ['PBKDF2 with parameters behind', encrypted(pbkdf2(rounds, prf, derNull()))],
+    [
+      'an unknown derivation',
+      encrypted(derValue(TAG.sequence, derOid('2a8648'), derValue(TAG.sequence))),
+    ],
+    ['an unknown cipher', encrypted(sound, { cipher: OID.hmacSha256 })],
+    ['a cipher named like a member of every object', encrypted(sound, { cipher: '2a' })],
+    ['a short initialization vector', encrypted(sound, { ivBytes: 8 })],
+    ['a long initialization vector', encrypted(sound, { ivBytes: 17 })],
+    ['bytes behind it', encrypted(sound, { behind: 1 })],
+  ])('is refused as malformed: %s', async (_, pem) => {
+    expect(await quickRefusalOf(pem)).toBe('ERR_KEY_INVALID')
+  })
+
+  it.each([0, 1, 15, 16, 17, 32, 4096])(
+    'gives away nothing but a wrong password, with %d bytes of ciphertext',
+    async (ciphertextBytes) => {
+      const ciphertext = new Uint8Array(ciphertextBytes)
+      expect(await quickRefusalOf(encrypted(sound, { ciphertext }))).toBe('ERR_KEY_PASSWORD')
+    },
+  )
+
+  // Once in 256 times a wrong password gives sound padding, and nonsense before it.
+  it('gives away nothing but a wrong password where its content is nonsense', async () => {
+    const key = pbkdf2Sync(PASSWORD, new Uint8Array(16), 1, 32, 'sha256')
+    const cipher = createCipheriv('aes-256-cbc', key, new Uint8Array(16))
+    const ciphertext = concat(cipher.update('nonsense'), cipher.final())
+    expect(await quickRefusalOf(encrypted(sound, { ciphertext }))).toBe('ERR_KEY_PASSWORD')
+  })
+
+  it('costs nothing where no password is given', async () => {
+    const deriveBits = vi.spyOn(crypto.subtle, 'deriveBits')
+    onTestFinished(() => deriveBits.mockRestore())
+    expect(await refusalCodeOf(() => importPrivateKey(encrypted(sound)))).toBe('ERR_KEY_PASSWORD')
+    expect(deriveBits).not.toHaveBeenCalled()
+  })
+
+  it.each([
+    [1024, 8, 1],
+    [2, 1024, 1],
+    [2, 8, 128],
+  ])('is tried with the modest scrypt numbers %d, %d, %d', async (...numbers) => {
+    expect(await quickRefusalOf(encrypted(scrypt(...numbers, 32)))).toBe('ERR_KEY_PASSWORD')
+  })
+
+  it.each(['PRIVATE KEY', 'RSA PRIVATE KEY'])('is not hidden under the label %s', async (label) => {
+    const pem = encodePem(label, decodePem(encrypted(sound)).der)
+    expect(await refusalCodeOf(() => importPrivateKey(pem, { password: PASSWORD }))).toBe(
+      'ERR_KEY_PASSWORD',
+    )
+    expect(await refusalCodeOf(() => importPrivateKey(pem))).toBe('ERR_KEY_INVALID')
+  })
+})
+
+const spkiPemOf = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }).toString()
+
+/** What may be other than usual around a key derivation. */
+interface Faults {
+  scheme?: string
+  cipher?: string
+  ivBytes?: number
+  ciphertext?: Uint8Array
+  behind?: number
+}
+
+function saltAndIvOf(pem: string): string[] {
+  const info = new DerReader(decodePem(pem).der).sequence()
+  const algorithm = info.sequence()
+  algorithm.oid()
+  const parameters = algorithm.sequence()
+  const kdf = parameters.sequence()
+  kdf.oid()
+  const salt = kdf.sequence().read(TAG.octetString)
+  const cipher = parameters.sequence()
+  cipher.oid()
+  return [toHex(salt), toHex(cipher.read(TAG.octetString))]
+}
+
+function runs(command: string, ...parameters: readonly string[]): boolean {
+  try {
+    execFileSync(command, parameters, { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}

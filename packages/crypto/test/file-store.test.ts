@@ -1,0 +1,389 @@
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import * as fs from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { openJson, sealJson } from '../src/envelope/index.js'
+import { generateKeyPair } from '../src/keys/generate.js'
+import { loadKeyPair, loadOrCreateKeyPair, saveKeyPair } from '../src/keys/node/index.js'
+import { freshPair, noteSkipped, pairOf, refusalCodeOf, testPair } from './support.js'
+import { keyText } from './vector-expectations.js'
+
+// The real ones, unless a test steps in between.
+vi.mock('node:fs/promises', { spy: true })
+vi.mock('../src/keys/generate.js', { spy: true })
+const realFs = await vi.importActual<typeof fs>('node:fs/promises')
+
+const PRIVATE = 'private_key.pem'
+const PUBLIC = 'public_key.pem'
+const PASSWORD = 'correct horse battery staple'
+const isRoot = process.getuid?.() === 0
+
+let parent = ''
+let folder = ''
+
+beforeEach(() => {
+  parent = mkdtempSync(join(tmpdir(), 'nomyo-file-store-'))
+  folder = join(parent, 'keys')
+})
+
+afterEach(() => {
+  vi.mocked(fs.open).mockReset()
+  vi.mocked(fs.link).mockReset()
+  vi.mocked(generateKeyPair).mockReset()
+  rmSync(parent, { recursive: true, force: true })
+})
+
+/** Puts key files of the vectors, or any text, into the folder. */
+function place(files: Readonly<Record<string, string>>): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  for (const [name, text] of Object.entries(files)) {
+    writeFileSync(join(folder, name), text, { mode: 0o600 })
+  }
+}
+
+/** Every file of the folder with its bytes, one character a byte. */
+const contents = (): Record<string, string> =>
+  Object.fromEntries(
+    readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'latin1')]),
+  )
+
+const modeOf = (path: string): number => lstatSync(path).mode & 0o777
+
+/** Making a key takes seconds; these were made before. Different ones, as if by several processes. */
+function generateFromVectors(): void {
+  const names = ['server', 'client', 'other'] as const
+  let made = 0
+  vi.mocked(generateKeyPair).mockImplementation(() =>
+    freshPair(names[made++ % names.length]!, { extractable: true }),
+  )
+}
+
+describe('a folder without keys', () => {
+  it('gets a new pair, which is found again', async () => {
+    const onGenerate = vi.fn()
+    const made = await loadOrCreateKeyPair(folder, { onGenerate })
+    expect([made.publicKey.bits, made.privateKey.extractable]).toEqual([4096, false])
+    const found = await loadOrCreateKeyPair(folder, { onGenerate })
+    expect(found.publicKey.fingerprint).toBe(made.publicKey.fingerprint)
+    expect((await loadKeyPair(folder)).publicKey.fingerprint).toBe(made.publicKey.fingerprint)
+    expect(onGenerate).toHaveBeenCalledTimes(1)
+    expect(generateKeyPair).toHaveBeenCalledTimes(1)
+    const envelope = await sealJson({ n: 1 }, made.publicKey)
+    expect((await openJson(envelope, found.privateKey)).value).toEqual({ n: 1 })
+    expect(contents()[PUBLIC]).toBe(made.publicKey.pem)
+  })
+
+  it('gets an encrypted private key where there is a password', async () => {
+    generateFromVectors()
+    const made = await loadOrCreateKeyPair(folder, { password: PASSWORD })
+    expect(contents()[PRIVATE]).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/)
+    const found = await loadOrCreateKeyPair(folder, { password: PASSWORD })
+    expect(found.publicKey.fingerprint).toBe(made.publicKey.fingerprint)
+    expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_PASSWORD')
+  })
+
+  it('stays as it is where a key is only to be loaded', async () => {
+    expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_FILE')
+    expect(existsSync(folder)).toBe(false)
+    mkdirSync(folder)
+    expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_FILE')
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  it('is not even made for a password that is empty', async () => {
+    generateFromVectors()
+    const create = () => loadOrCreateKeyPair(folder, { password: '' })
+    expect(await refusalCodeOf(create)).toBe('ERR_KEY_PASSWORD')
+    expect(existsSync(folder)).toBe(false)
+  })
+
+  it('gets one pair when twenty start at once', async () => {
+    generateFromVectors()
+    const pairs = await Promise.all(Array.from({ length: 20 }, () => loadOrCreateKeyPair(folder)))
+    expect(vi.mocked(generateKeyPair).mock.calls.length).toBeGreaterThan(1)
+    expect(new Set(pairs.map(({ publicKey }) => publicKey.fingerprint)).size).toBe(1)
+    expect(readdirSync(folder).sort()).toEqual([PRIVATE, PUBLIC])
+    expect(contents()[PUBLIC]).toBe(pairs[0]!.publicKey.pem)
+  })
+
+  it('may be filled by another process at any moment', async () => {
+    generateFromVectors()
+    mkdirSync(folder)
+    const other = await testPair('other')
+    let calls = 0
+    // Right after the first look found nothing, whatever was looked for.
+    vi.mocked(fs.open).mockImplementation(async (...parameters) => {
+      const first = calls++ === 0
+      return realFs.open(...parameters).finally(() => {
+        if (!first) return
+        const privateKeyPem = keyText('keys/other.private.pem')
+        place({ [PRIVATE]: privateKeyPem, [PUBLIC]: other.publicKey.pem })
+      })
+    })
+    const { publicKey } = await loadOrCreateKeyPair(folder)
+    expect(publicKey.fingerprint).toBe(other.publicKey.fingerprint)
+    expect(readdirSync(folder).sort()).toEqual([PRIVATE, PUBLIC])
+  })
+})
+
+describe.skipIf(process.platform === 'win32')('access by other users', () => {
+  it('is never possible, not even for a moment and under no umask', async () => {
+    generateFromVectors()
+    const births: { name: string; mode: number }[] = []
+    vi.mocked(fs.open).mockImplementation(async (...parameters) => {
+      const file = await realFs.open(...parameters)
+      // The very first look at it, before anything could correct its mode.
+      if (parameters[1] === 'wx') {
+        const { mode } = await file.stat()
+        births.push({ name: basename(String(parameters[0])), mode: mode & 0o777 })
+      }
+      return file
+    })
+    const umask = process.umask(0)
+    try {
+      await loadOrCreateKeyPair(folder)
+    } finally {
+      process.umask(umask)
+    }
+    expect(births.length).toBe(2)
+    const privateBirths = births.filter(({ name }) => name.includes(PRIVATE))
+    expect(privateBirths.map(({ mode }) => mode)).toEqual([0o600])
+    expect(modeOf(join(folder, PRIVATE))).toBe(0o600)
+    expect(modeOf(join(folder, PUBLIC))).toBe(0o644)
+    expect(modeOf(folder)).toBe(0o700)
+  })
+
+  it.each(['644', '640', '604', '620', '601', '777'])('is warned of: mode %s', async (mode) => {
+    place({ [PRIVATE]: keyText('keys/client.private.pem') })
+    chmodSync(join(folder, PRIVATE), mode)
+    const onWarning = vi.fn<(message: string) => void>()
+    await loadKeyPair(folder, { onWarning })
+    await loadOrCreateKeyPair(folder, { onWarning })
+    expect(onWarning).toHaveBeenCalledTimes(2)
+    expect(onWarning.mock.calls[0]?.[0]).toContain(join(folder, PRIVATE))
+  })
+
+  it.each(['600', '400', '700'])('is not there to warn of: mode %s', async (mode) => {
+    place({ [PRIVATE]: keyText('keys/client.private.pem') })
+    chmodSync(join(folder, PRIVATE), mode)
+    const { publicKey } = await testPair('client')
+    writeFileSync(join(folder, PUBLIC), publicKey.pem, { mode: 0o644 })
+    const onWarning = vi.fn()
+    await loadKeyPair(folder, { onWarning })
+    expect(onWarning).not.toHaveBeenCalled()
+  })
+})
+
+describe('keys that are there', () => {
+  it('load with and without the public file', async () => {
+    place({ [PRIVATE]: keyText('keys/client.private.pem') })
+    const { publicKey } = await loadOrCreateKeyPair(folder)
+    expect(publicKey.fingerprint).toBe((await testPair('client')).publicKey.fingerprint)
+    place({ [PUBLIC]: keyText('keys/client.public.pem') })
+    expect((await loadOrCreateKeyPair(folder)).publicKey.fingerprint).toBe(publicKey.fingerprint)
+    expect(generateKeyPair).not.toHaveBeenCalled()
+  })
+
+  it('load in every format, with options', async () => {
+    place({ [PRIVATE]: keyText('keys/encrypted.private.pem') })
+    const encrypted = await loadKeyPair(folder, { password: PASSWORD })
+    expect(encrypted.publicKey.bits).toBe(4096)
+    place({ [PRIVATE]: keyText('keys/rsa2048.private.pem') })
+    expect((await loadKeyPair(folder)).publicKey.bits).toBe(2048)
+  })
+
+  const huge = 'A'.repeat(16 * 1024 + 1)
+  const soundKey = keyText('keys/client.private.pem')
+
+  it.each([
+    ['no password', 'ERR_KEY_PASSWORD', { [PRIVATE]: keyText('keys/encrypted.private.pem') }, {}],
+    [
+      'a wrong password',
+      'ERR_KEY_PASSWORD',
+      { [PRIVATE]: keyText('keys/encrypted.private.pem') },
+      { password: 'wrong' },
+    ],
+    ['a needless password', 'ERR_KEY_PASSWORD', { [PRIVATE]: soundKey }, { password: PASSWORD }],
+    ['a file cut short', 'ERR_KEY_INVALID', { [PRIVATE]: soundKey.slice(0, 1000) }, {}],
+    ['an empty file', 'ERR_KEY_INVALID', { [PRIVATE]: '' }, {}],
+    ['another text', 'ERR_KEY_INVALID', { [PRIVATE]: keyText('keys/garbage.pem') }, {}],
+    ['bits gone', 'ERR_KEY_INVALID', { [PRIVATE]: keyText('keys/flipped.private.pem') }, {}],
+    ['a weak key', 'ERR_KEY_WEAK', { [PRIVATE]: keyText('keys/rsa1024.private.pem') }, {}],
+    [
+      'a key below the size asked for',
+      'ERR_KEY_WEAK',
+      { [PRIVATE]: keyText('keys/rsa2048.private.pem') },
+      { minBits: 3072 },
+    ],
+    ['an EC key', 'ERR_KEY_TYPE', { [PRIVATE]: keyText('keys/ec-p256.private.pem') }, {}],
+    ['a huge file', 'ERR_KEY_LIMIT', { [PRIVATE]: huge }, {}],
+    ['a huge public file', 'ERR_KEY_LIMIT', { [PRIVATE]: soundKey, [PUBLIC]: huge }, {}],
+    [
+      'the public key of another',
+      'ERR_KEY_MISMATCH',
+      { [PRIVATE]: soundKey, [PUBLIC]: keyText('keys/other.public.pem') },
+      {},
+    ],
+    ['a damaged public file', 'ERR_KEY_INVALID', { [PRIVATE]: soundKey, [PUBLIC]: 'x' }, {}],
+    ['a public file alone', 'ERR_KEY_FILE', { [PUBLIC]: keyText('keys/client.public.pem') }, {}],
+  ])('stay untouched when they cannot be used: %s', async (_, code, files, options) => {
+    place(files)
+    const before = contents()
+    expect(await refusalCodeOf(() => loadKeyPair(folder, options))).toBe(code)
+    expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder, options))).toBe(code)
+    expect(contents()).toEqual(before)
+    expect(generateKeyPair).not.toHaveBeenCalled()
+  })
+
+  it('are never overwritten', async () => {
+    const other = await freshPair('other', { extractable: true })
+    place({ [PRIVATE]: soundKey, [PUBLIC]: keyText('keys/client.public.pem') })
+    const whole = contents()
+    expect(await refusalCodeOf(() => saveKeyPair(folder, other))).toBe('ERR_KEY_FILE')
+    expect(contents()).toEqual(whole)
+
+    rmSync(join(folder, PUBLIC))
+    expect(await refusalCodeOf(() => saveKeyPair(folder, other))).toBe('ERR_KEY_FILE')
+    expect(contents()).toEqual({ [PRIVATE]: soundKey })
+  })
+
+  it('are not added to where a public file is left over', async () => {
+    const other = await freshPair('other', { extractable: true })
+    place({ [PUBLIC]: keyText('keys/client.public.pem') })
+    const before = contents()
+    expect(await refusalCodeOf(() => saveKeyPair(folder, other))).toBe('ERR_KEY_FILE')
+    expect(contents()).toEqual(before)
+  })
+
+  it('are not added to where a link leads nowhere', async () => {
+    const other = await freshPair('other', { extractable: true })
+    for (const name of [PRIVATE, PUBLIC]) {
+      rmSync(folder, { recursive: true, force: true })
+      mkdirSync(folder)
+      symlinkSync(join(parent, 'nowhere'), join(folder, name))
+      expect(await refusalCodeOf(() => saveKeyPair(folder, other)), name).toBe('ERR_KEY_FILE')
+      expect(readdirSync(folder), name).toEqual([name])
+      expect(existsSync(join(parent, 'nowhere')), name).toBe(false)
+    }
+  })
+})
+
+describe('what is not a key file', () => {
+  it.each([PRIVATE, PUBLIC])('is refused: a folder named %s', async (name) => {
+    place(name === PUBLIC ? { [PRIVATE]: keyText('keys/client.private.pem') } : {})
+    mkdirSync(join(folder, name))
+    expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_FILE')
+    expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_FILE')
+    expect(generateKeyPair).not.toHaveBeenCalled()
+  })
+
+  it.skipIf(process.platform === 'win32').each([PRIVATE, PUBLIC])(
+    'is refused without waiting: a pipe named %s',
+    async (name) => {
+      place(name === PUBLIC ? { [PRIVATE]: keyText('keys/client.private.pem') } : {})
+      execFileSync('mkfifo', [join(folder, name)])
+      expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_FILE')
+      expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_FILE')
+    },
+    5000,
+  )
+
+  it('is refused: a file where the folder should be', async () => {
+    writeFileSync(folder, 'no folder')
+    expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_FILE')
+    expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_FILE')
+    const pair = await pairOf('keys/other.private.pem')
+    expect(await refusalCodeOf(() => saveKeyPair(folder, pair))).toBe('ERR_KEY_FILE')
+    expect(readFileSync(folder, 'utf8')).toBe('no folder')
+  })
+})
+
+describe('saving', () => {
+  it('writes what other programs read', async () => {
+    const pair = await freshPair('other', { extractable: true })
+    await saveKeyPair(folder, pair)
+    expect(contents()).toEqual({
+      [PRIVATE]: keyText('keys/other.private.pem'),
+      [PUBLIC]: keyText('keys/other.public.pem'),
+    })
+  })
+
+  it('needs an extractable key, and leaves nothing behind without one', async () => {
+    const pair = await freshPair('other')
+    expect(await refusalCodeOf(() => saveKeyPair(folder, pair))).toBe('ERR_KEY_NOT_EXTRACTABLE')
+    expect(existsSync(folder)).toBe(false)
+  })
+
+  it('gives a file its name only when it is complete', async () => {
+    const pair = await freshPair('other', { extractable: true })
+    const linked: Record<string, string> = {}
+    vi.mocked(fs.link).mockImplementation(async (from, to) => {
+      linked[basename(String(to))] = readFileSync(String(from), 'latin1')
+      expect(readdirSync(folder)).not.toContain(basename(String(to)))
+      return realFs.link(from, to)
+    })
+    await saveKeyPair(folder, pair)
+    expect(linked).toEqual(contents())
+  })
+
+  it.each(['ENOSPC', 'EROFS', 'EACCES', 'EIO'])(
+    'that fails with %s leaves nothing behind',
+    async (code) => {
+      const pair = await freshPair('other', { extractable: true })
+      vi.mocked(fs.link).mockRejectedValue(Object.assign(new Error('no'), { code }))
+      expect(await refusalCodeOf(() => saveKeyPair(folder, pair))).toBe('ERR_KEY_FILE')
+      expect(readdirSync(folder)).toEqual([])
+    },
+  )
+
+  it('that fails for the public file alone still gives the pair that was made', async () => {
+    generateFromVectors()
+    vi.mocked(fs.link).mockImplementation((from, to) =>
+      basename(String(to)) === PUBLIC
+        ? Promise.reject(Object.assign(new Error('no space'), { code: 'ENOSPC' }))
+        : realFs.link(from, to),
+    )
+    const { publicKey } = await loadOrCreateKeyPair(folder)
+    expect(publicKey.fingerprint).toBe((await testPair('server')).publicKey.fingerprint)
+    expect(readdirSync(folder)).toEqual([PRIVATE])
+  })
+
+  it('that fails halfway through a file leaves nothing behind', async () => {
+    generateFromVectors()
+    vi.mocked(fs.open).mockImplementation(async (...parameters) => {
+      const file = await realFs.open(...parameters)
+      const full = Object.assign(new Error('no space'), { code: 'ENOSPC' })
+      if (parameters[1] === 'wx') vi.spyOn(file, 'sync').mockRejectedValue(full)
+      return file
+    })
+    expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_FILE')
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  if (isRoot) noteSkipped('Saving into a read-only folder', 'root may write everywhere')
+
+  it.skipIf(isRoot || process.platform === 'win32')(
+    'is refused by a read-only folder',
+    async () => {
+      generateFromVectors()
+      mkdirSync(folder, { mode: 0o500 })
+      expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_FILE')
+      expect(readdirSync(folder)).toEqual([])
+      const below = join(folder, 'deeper')
+      expect(await refusalCodeOf(() => loadOrCreateKeyPair(below))).toBe('ERR_KEY_FILE')
+    },
+  )
+})

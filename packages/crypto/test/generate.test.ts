@@ -1,0 +1,18 @@
+import { createPublicKey } from 'node:crypto'
+import { expect, it } from 'vitest'
+import { openJson, sealJson } from '../src/envelope/index.js'
+import { exportPrivateKey, generateKeyPair, importPublicKey } from '../src/keys/index.js'
+import { refusalCodeOf } from './support.js'
+
+it('makes an RSA-4096 pair that fits together and cannot be exported', async () => {
+  const { publicKey, privateKey } = await generateKeyPair()
+  expect([publicKey.bits, privateKey.bits]).toEqual([4096, 4096])
+  expect(createPublicKey(publicKey.pem).asymmetricKeyDetails).toEqual({
+    modulusLength: 4096,
+    publicExponent: 65537n,
+  })
+  expect((await importPublicKey(publicKey.pem)).fingerprint).toBe(publicKey.fingerprint)
+  expect((await openJson(await sealJson({ n: 1 }, publicKey), privateKey)).value).toEqual({ n: 1 })
+  expect(privateKey.extractable).toBe(false)
+  expect(await refusalCodeOf(() => exportPrivateKey(privateKey))).toBe('ERR_KEY_NOT_EXTRACTABLE')
+})

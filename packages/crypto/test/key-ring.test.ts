@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest'
+import type { Bytes } from '../src/bytes/types.js'
+import { openJson, sealJson } from '../src/envelope/index.js'
+import { KeyRing } from '../src/keys/index.js'
+import type { PrivateKey } from '../src/suite.js'
+import { freshPair, pairOf, refusalCodeOf, testPair } from './support.js'
+
+const sealedFor = async (name: 'server' | 'client' | 'other'): Promise<Bytes> =>
+  sealJson({ for: name }, (await testPair(name)).publicKey)
+
+const openCode = (envelope: Bytes, keys: KeyRing | PrivateKey): Promise<string> =>
+  refusalCodeOf(() => openJson(envelope, keys))
+
+describe('a key ring', () => {
+  it('opens with its one key', async () => {
+    const pair = await freshPair('server')
+    const ring = new KeyRing(pair)
+    expect(ring.current).toBe(pair)
+    expect(ring.privateKeys).toEqual([pair.privateKey])
+    expect((await openJson(await sealedFor('server'), ring)).value).toEqual({ for: 'server' })
+    expect(await openCode(await sealedFor('client'), ring)).toBe('ERR_DECRYPTION_FAILED')
+  })
+
+  it('opens with the previous key too after a rotation, and with no third one', async () => {
+    const [first, second] = [await freshPair('server'), await freshPair('client')]
+    const ring = new KeyRing(first)
+    ring.rotate(second)
+    expect(ring.current).toBe(second)
+    expect(ring.privateKeys).toEqual([second.privateKey, first.privateKey])
+    expect((await openJson(await sealedFor('server'), ring)).value).toEqual({ for: 'server' })
+    expect((await openJson(await sealedFor('client'), ring)).value).toEqual({ for: 'client' })
+    expect(await openCode(await sealedFor('other'), ring)).toBe('ERR_DECRYPTION_FAILED')
+  })
+
+  it('disposes of the key before the previous one', async () => {
+    const pairs = [await freshPair('server'), await freshPair('client'), await freshPair('other')]
+    const ring = new KeyRing(pairs[0]!)
+    ring.rotate(pairs[1]!)
+    ring.rotate(pairs[2]!)
+    expect(await openCode(await sealedFor('server'), ring)).toBe('ERR_DECRYPTION_FAILED')
+    expect(await openCode(await sealedFor('server'), pairs[0]!.privateKey)).toBe('ERR_KEY_DISPOSED')
+    expect((await openJson(await sealedFor('client'), ring)).value).toEqual({ for: 'client' })
+    expect((await openJson(await sealedFor('other'), ring)).value).toEqual({ for: 'other' })
+  })
+
+  it('ends the overlap on request', async () => {
+    const [first, second] = [await freshPair('server'), await freshPair('client')]
+    const ring = new KeyRing(first)
+    ring.rotate(second)
+    ring.retirePrevious()
+    ring.retirePrevious()
+    expect(ring.privateKeys).toEqual([second.privateKey])
+    expect(await openCode(await sealedFor('server'), ring)).toBe('ERR_DECRYPTION_FAILED')
+    expect(await openCode(await sealedFor('server'), first.privateKey)).toBe('ERR_KEY_DISPOSED')
+    expect((await openJson(await sealedFor('client'), ring)).value).toEqual({ for: 'client' })
+  })
+
+  it('keeps its key where there is no previous one to retire', async () => {
+    const ring = new KeyRing(await freshPair('server'))
+    ring.retirePrevious()
+    expect((await openJson(await sealedFor('server'), ring)).value).toEqual({ for: 'server' })
+  })
+
+  it('opens with keys of different sizes', async () => {
+    const ring = new KeyRing(await freshPair('server'))
+    const smaller = await pairOf('keys/rsa2048.private.pem')
+    ring.rotate(smaller)
+    const envelope = await sealJson({ for: 'smaller' }, smaller.publicKey)
+    expect((await openJson(envelope, ring)).value).toEqual({ for: 'smaller' })
+    expect((await openJson(await sealedFor('server'), ring)).value).toEqual({ for: 'server' })
+  })
+
+  it('is of no use after it was disposed of, once or twice', async () => {
+    const [first, second] = [await freshPair('server'), await freshPair('client')]
+    const ring = new KeyRing(first)
+    ring.rotate(second)
+    ring.dispose()
+    ring.dispose()
+    const next = await freshPair('other')
+    const uses = [
+      () => ring.current,
+      () => ring.privateKeys,
+      () => ring.rotate(next),
+      async () => openJson(await sealedFor('client'), ring),
+      async () => openJson(await sealedFor('server'), first.privateKey),
+      async () => openJson(await sealedFor('client'), second.privateKey),
+    ]
+    for (const use of uses) expect(await refusalCodeOf(use)).toBe('ERR_KEY_DISPOSED')
+  })
+})
+
+describe('a private key that was disposed of', () => {
+  it('does nothing any more, and can be disposed of again', async () => {
+    const { privateKey } = await freshPair('server', { extractable: true })
+    privateKey.dispose()
+    privateKey.dispose()
+    const uses = [
+      async () => openJson(await sealedFor('server'), privateKey),
+      () => privateKey.exportPkcs8(),
+      () => privateKey.extractable,
+    ]
+    for (const use of uses) expect(await refusalCodeOf(use)).toBe('ERR_KEY_DISPOSED')
+    expect(privateKey.bits).toBe(4096)
+  })
+
+  it('leaves its public key and other copies of it alone', async () => {
+    const [one, other] = [await freshPair('server'), await freshPair('server')]
+    one.privateKey.dispose()
+    const envelope = await sealJson({ n: 1 }, one.publicKey)
+    expect((await openJson(envelope, other.privateKey)).value).toEqual({ n: 1 })
+  })
+})

@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest'
+import type { Bytes } from '../src/bytes/types.js'
+import { isJsonObject, parseJsonObject } from '../src/bytes/json-object.js'
+import { openEnvelope, openJson, sealEnvelope } from '../src/envelope/index.js'
+import { concat, refusalCodeOf, testPair, textOf, utf8 } from './support.js'
+
+const MIB = 1024 * 1024
+
+const sealed = async (plaintext: string): Promise<Bytes> =>
+  sealEnvelope(utf8(plaintext), (await testPair('server')).publicKey)
+
+const privateKey = async () => (await testPair('server')).privateKey
+
+const padTo = (envelope: Uint8Array, length: number): Bytes =>
+  concat(envelope, new Uint8Array(length - envelope.length).fill(0x20))
+
+describe('the size of an envelope', () => {
+  it('is limited to the byte', async () => {
+    const envelope = await sealed('{}')
+    const key = await privateKey()
+    const maxBytes = envelope.length
+    expect(textOf((await openEnvelope(envelope, key, { maxBytes })).plaintext)).toBe('{}')
+    const larger = padTo(envelope, maxBytes + 1)
+    expect(await refusalCodeOf(() => openEnvelope(larger, key, { maxBytes }))).toBe(
+      'ERR_ENVELOPE_TOO_LARGE',
+    )
+  })
+
+  it('is limited to 16 MiB where nothing is said', async () => {
+    const envelope = await sealed('{}')
+    const key = await privateKey()
+    const largest = padTo(envelope, 16 * MIB)
+    expect(textOf((await openEnvelope(largest, key)).plaintext)).toBe('{}')
+    const larger = padTo(envelope, 16 * MIB + 1)
+    expect(await refusalCodeOf(() => openEnvelope(larger, key))).toBe('ERR_ENVELOPE_TOO_LARGE')
+    const maxBytes = larger.length
+    expect(textOf((await openEnvelope(larger, key, { maxBytes })).plaintext)).toBe('{}')
+  })
+
+  it('is judged before its content', async () => {
+    const noise = new Uint8Array(100).fill(0xff)
+    const key = await privateKey()
+    expect(await refusalCodeOf(() => openJson(noise, key, { maxBytes: 99 }))).toBe(
+      'ERR_ENVELOPE_TOO_LARGE',
+    )
+  })
+})
+
+describe('the depth', () => {
+  const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
+
+  it('of an envelope ends at 32 levels', async () => {
+    const envelope = textOf(await sealed('{}'))
+    const key = await privateKey()
+    // The envelope itself is the first level.
+    const withExtra = (depth: number) => () =>
+      openEnvelope(utf8(`${envelope.slice(0, -1)},"extra":${nested(depth - 1)}}`), key)
+    expect(textOf((await withExtra(32)()).plaintext)).toBe('{}')
+    expect(await refusalCodeOf(withExtra(33))).toBe('ERR_ENVELOPE_TOO_LARGE')
+  })
+
+  it('of the content ends at 256 levels', async () => {
+    const key = await privateKey()
+    const content = (depth: number) => async () =>
+      openJson(await sealed(`{"a":${nested(depth - 1)}}`), key)
+    expect((await content(256)()).value).toHaveProperty('a')
+    expect(await refusalCodeOf(content(257))).toBe('ERR_ENVELOPE_TOO_LARGE')
+  })
+
+  const rules = { maxDepth: 2, what: 'text', code: 'ERR_PLAINTEXT_INVALID' } as const
+
+  it.each([
+    '{"a":{}}',
+    '{"a":[],"b":[],"c":{}}',
+    '{"[[[[":"{{{{"}',
+    String.raw`{"a":"\"[[[["}`,
+    String.raw`{"a":"\\","b":[]}`,
+    String.raw`{"a":"\\\"[[[[","b":"]"}`,
+  ])('of %s is at most two', (json) => {
+    expect(parseJsonObject(utf8(json), rules)).toEqual(JSON.parse(json))
+  })
+
+  it.each([
+    '{"a":[[]]}',
+    '{"a":{"b":{}}}',
+    '[[[',
+    '{"a":[],"b":[[]]}',
+    String.raw`{"a":"\\","b":[[]]}`,
+    String.raw`{"a":"\\\\","b":[[]]}`,
+    String.raw`{"a":"\"","b":[[]]}`,
+  ])('of %s is more than two', async (json) => {
+    expect(await refusalCodeOf(() => parseJsonObject(utf8(json), rules))).toBe(
+      'ERR_ENVELOPE_TOO_LARGE',
+    )
+  })
+
+  it.each(['', '"', '{"a', String.raw`{"a\"`, '{"a":1', ']]]]', '{"a":NaN}', '[]', 'null', '"{}"'])(
+    'is no matter for %s, which is no JSON object',
+    async (json) => {
+      expect(await refusalCodeOf(() => parseJsonObject(utf8(json), rules))).toBe(
+        'ERR_PLAINTEXT_INVALID',
+      )
+    },
+  )
+
+  it.each([
+    ['quotes', '"'.repeat(4 * MIB)],
+    ['backslashes', `"${'\\'.repeat(4 * MIB)}"`],
+    ['escaped quotes', `"${'\\"'.repeat(2 * MIB)}`],
+    ['closing brackets', ']'.repeat(4 * MIB)],
+  ])('is found quickly in %s', async (_, json) => {
+    const start = performance.now()
+    await refusalCodeOf(() => parseJsonObject(utf8(json), rules))
+    expect(performance.now() - start).toBeLessThan(2000)
+  })
+})
+
+describe('the bytes of JSON', () => {
+  const rules = { maxDepth: 9, what: 'text', code: 'ERR_PLAINTEXT_INVALID' } as const
+
+  it.each([
+    ['a byte order mark', Uint8Array.of(0xef, 0xbb, 0xbf, 0x7b, 0x7d)],
+    ['a stray continuation byte', Uint8Array.of(0x7b, 0x80, 0x7d)],
+    ['an overlong slash', concat(utf8('{"'), Uint8Array.of(0xc0, 0xaf), utf8('":1}'))],
+    ['half of a surrogate pair', concat(utf8('{"'), Uint8Array.of(0xed, 0xa0, 0x80), utf8('":1}'))],
+    ['UTF-16', Uint8Array.of(0x7b, 0, 0x7d, 0)],
+  ])('are refused with %s', async (_, bytes) => {
+    expect(await refusalCodeOf(() => parseJsonObject(bytes, rules))).toBe('ERR_PLAINTEXT_INVALID')
+  })
+
+  it('give plain members for names that objects inherit', () => {
+    const value = parseJsonObject(utf8('{"__proto__":{"polluted":1},"constructor":2}'), rules)
+    expect(Object.keys(value)).toEqual(['__proto__', 'constructor'])
+    expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
+    expect(value['polluted']).toBeUndefined()
+  })
+
+  it('are an object, or not', () => {
+    const values = [{}, Object.create(null), [], null, 'x', 1, true, undefined]
+    expect(values.map(isJsonObject)).toEqual([true, true, ...Array<boolean>(6).fill(false)])
+  })
+})

@@ -1,0 +1,129 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { openEnvelope, padJson, padmeLength, sealJson } from '../src/envelope/index.js'
+import { testPair, textOf, utf8 } from './support.js'
+
+const MIB = 1024 * 1024
+const anyLength = fc.integer({ min: 0, max: 16 * MIB })
+
+describe('the Padmé length', () => {
+  it('is what the bit masks of the paper give', () => {
+    const short = Array.from({ length: 70_000 }, (_, index) => index + 2)
+    expect(short.map(padmeLength)).toEqual(short.map(byBitMasks))
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 2 ** 30 - 1 }), (length) => {
+        expect(padmeLength(length)).toBe(byBitMasks(length))
+      }),
+    )
+  })
+
+  it.each([
+    [0, 0],
+    [1, 1],
+    [8, 8],
+    [9, 10],
+    [100, 104],
+    [129, 144],
+    [1000, 1024],
+    [10_000, 10_240],
+    [1_000_000, 1_015_808],
+  ])('of %d is %d', (length, padded) => {
+    expect(padmeLength(length)).toBe(padded)
+  })
+
+  it('keeps the largest payload what it is', () => {
+    expect(padmeLength(10 * MIB)).toBe(10 * MIB)
+    expect(padmeLength(10 * MIB - 1)).toBe(10 * MIB)
+  })
+
+  it('adds between nothing and 12 %', () => {
+    fc.assert(
+      fc.property(anyLength, (length) => {
+        const added = padmeLength(length) - length
+        expect(added).toBeGreaterThanOrEqual(0)
+        expect(added).toBeLessThanOrEqual(length * (length > 10_000_000 ? 0.03 : 0.12))
+      }),
+    )
+  })
+
+  it('of a padded length is that length', () => {
+    fc.assert(
+      fc.property(anyLength, (length) => {
+        expect(padmeLength(padmeLength(length))).toBe(padmeLength(length))
+      }),
+    )
+  })
+
+  it('never shrinks where the length grows', () => {
+    fc.assert(
+      fc.property(anyLength, anyLength, (one, other) => {
+        const [shorter, longer] = [Math.min(one, other), Math.max(one, other)]
+        expect(padmeLength(shorter)).toBeLessThanOrEqual(padmeLength(longer))
+      }),
+    )
+  })
+
+  it('leaves few lengths to tell apart', () => {
+    const lengths = new Set<number>()
+    for (let length = 1; length <= MIB; length += 97) lengths.add(padmeLength(length))
+    expect(lengths.size).toBeLessThan(300)
+  })
+})
+
+describe('padded JSON', () => {
+  it('reads the same', () => {
+    fc.assert(
+      fc.property(fc.json(), (json) => {
+        const padded = padJson(utf8(json), 'padme')
+        expect(padded.length).toBe(padmeLength(utf8(json).length))
+        expect(JSON.parse(textOf(padded))).toEqual(JSON.parse(json))
+        expect(textOf(padded).trimEnd()).toBe(json)
+      }),
+    )
+  })
+
+  it('is the JSON itself where no padding is asked for', () => {
+    expect(textOf(padJson(utf8('[1,2,3,4,5]'), 'none'))).toBe('[1,2,3,4,5]')
+  })
+
+  it.each(['padme', 'none'] as const)('with %s lies in memory of its own', (padding) => {
+    const json = utf8('{}')
+    const padded = padJson(json, padding)
+    json.fill(0)
+    expect(textOf(padded)).toBe('{}')
+  })
+})
+
+describe('what an observer sees of a sealed message', () => {
+  const sealedSize = async (length: number, padding?: 'padme' | 'none'): Promise<number> => {
+    const { publicKey } = await testPair('server')
+    const message = { text: 'x'.repeat(length - '{"text":""}'.length) }
+    const envelope = await sealJson(message, publicKey, padding === undefined ? {} : { padding })
+    return envelope.length
+  }
+
+  it('is one size for all lengths of a bucket, unless padding is turned off', async () => {
+    const bucket = [993, 1000, 1010, 1024]
+    expect(new Set(bucket.map(padmeLength)).size).toBe(1)
+    const sizes = await Promise.all(bucket.map((length) => sealedSize(length)))
+    expect(new Set(sizes).size).toBe(1)
+    expect(sizes).not.toContain(await sealedSize(1025))
+    expect(sizes).not.toContain(await sealedSize(992))
+    const unpadded = await Promise.all(bucket.map((length) => sealedSize(length, 'none')))
+    expect(new Set(unpadded).size).toBe(bucket.length)
+  })
+
+  it('is the size of white space added inside', async () => {
+    const { publicKey, privateKey } = await testPair('server')
+    const { plaintext } = await openEnvelope(await sealJson({ n: 12345 }, publicKey), privateKey)
+    expect(textOf(plaintext)).toBe('{"n":12345} ')
+  })
+})
+
+/** The formula of the paper, on 32-bit integers. */
+function byBitMasks(length: number): number {
+  const exponent = 31 - Math.clz32(length)
+  const lowBits = exponent - (32 - Math.clz32(exponent))
+  const mask = (1 << lowBits) - 1
+  return (length + mask) & ~mask
+}

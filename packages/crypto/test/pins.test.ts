@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest'
+import { parsePin, verifyPin } from '../src/keys/index.js'
+import { refusalCodeOf, testPair } from './support.js'
+import { pinOf, sha256Hex } from './vector-expectations.js'
+
+it('the fingerprint of a key is a pin', async () => {
+  const { publicKey } = await testPair('server')
+  expect(publicKey.fingerprint).toBe(pinOf(sha256Hex(publicKey.spkiDer)))
+  expect(parsePin(publicKey.fingerprint)).toBe(publicKey.fingerprint)
+})
+
+const digest = 'A'.repeat(43)
+
+it.each([
+  '',
+  'sha256/',
+  `${digest}=`,
+  `sha256/${digest}`,
+  `sha256/${digest}==`,
+  `sha256:${digest}=`,
+  `SHA256/${digest}=`,
+  `sha256//${digest}=`,
+  `sha1/${'A'.repeat(27)}=`,
+  `sha256/${'A'.repeat(27)}=`,
+  `sha256/${'A'.repeat(42)}B=`,
+  `sha256/${'A'.repeat(44)}`,
+  `sha256/${'A'.repeat(44)}AAA=`,
+  ` sha256/${digest}=`,
+  `sha256/${digest}=\n`,
+  `sha256/${'-'.repeat(42)}A=`,
+  '00'.repeat(32),
+])('"%s" is no pin', async (text) => {
+  expect(await refusalCodeOf(() => parsePin(text))).toBe('ERR_KEY_INVALID')
+})
+
+it('a key is let through by any pin that names it', async () => {
+  const { publicKey } = await testPair('server')
+  const other = (await testPair('other')).publicKey.fingerprint
+  expect(verifyPin(publicKey, [publicKey.fingerprint])).toBeUndefined()
+  expect(verifyPin(publicKey, [other, publicKey.fingerprint])).toBeUndefined()
+})
+
+it('a key is refused by pins of others, and where there are none', async () => {
+  const { publicKey } = await testPair('server')
+  const other = (await testPair('other')).publicKey.fingerprint
+  for (const pins of [[], [other], [other, `sha256/${digest}=`]]) {
+    expect(await refusalCodeOf(() => verifyPin(publicKey, pins))).toBe('ERR_KEY_MISMATCH')
+  }
+})
+
+it('a malformed pin is an error even behind one that fits', async () => {
+  const { publicKey } = await testPair('server')
+  const pins = [publicKey.fingerprint, 'sha256/typo']
+  expect(await refusalCodeOf(() => verifyPin(publicKey, pins))).toBe('ERR_KEY_INVALID')
+})

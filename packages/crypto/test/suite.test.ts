@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest'
+import { openEnvelope, sealEnvelope } from '../src/envelope/index.js'
+import type { PrivateKey, PublicKey } from '../src/suite.js'
+import { defaultSuite } from '../src/suites.js'
+import { refusalCodeOf, testPair, utf8 } from './support.js'
+
+it('a key names its suite, and the suite its label on the wire', async () => {
+  const { publicKey, privateKey } = await testPair('server')
+  expect(publicKey.suite).toBe(defaultSuite)
+  expect(privateKey.suite).toBe(defaultSuite)
+  expect(defaultSuite.algorithm).toBe('hybrid-aes256-rsa4096')
+})
+
+it('a key of another suite is refused', async () => {
+  const { publicKey, privateKey } = await testPair('server')
+  // What the interfaces ask for, without what this suite's keys can do.
+  const { suite, bits, spkiDer, pem, fingerprint } = publicKey
+  const foreignPublic: PublicKey = { suite, bits, spkiDer, pem, fingerprint }
+  const foreignPrivate: PrivateKey = {
+    suite,
+    bits,
+    extractable: false,
+    exportPkcs8: () => privateKey.exportPkcs8(),
+    dispose: () => undefined,
+  }
+  const envelope = await sealEnvelope(utf8('{}'), publicKey)
+  expect(await refusalCodeOf(() => sealEnvelope(utf8('{}'), foreignPublic))).toBe('ERR_KEY_TYPE')
+  expect(await refusalCodeOf(() => openEnvelope(envelope, foreignPrivate))).toBe('ERR_KEY_TYPE')
+})

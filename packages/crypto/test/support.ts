@@ -1,0 +1,87 @@
+import { keyPem } from '@nomyo/test-vectors'
+import type { Bytes } from '../src/bytes/types.js'
+import { SecurityError } from '../src/errors.js'
+import { importPrivateKey } from '../src/keys/import.js'
+import type { KeyPair } from '../src/suite.js'
+
+const loaded = new Map<string, Promise<KeyPair>>()
+
+/** A key pair of the vectors by its file; read once, because importing costs a trial decryption. */
+export function pairOf(path: string): Promise<KeyPair> {
+  const known = loaded.get(path)
+  if (known !== undefined) return known
+  const pair = importPrivateKey(keyPem(path), { extractable: true })
+  loaded.set(path, pair)
+  return pair
+}
+
+/** One of three RSA-4096 pairs; making one anew would take seconds. */
+export const testPair = (name: 'server' | 'client' | 'other'): Promise<KeyPair> =>
+  pairOf(`keys/${name}.private.pem`)
+
+/** The same key under an object of its own, for tests that dispose of it. */
+export const freshPair = (
+  name: 'server' | 'client' | 'other',
+  options: { extractable?: boolean } = {},
+): Promise<KeyPair> => importPrivateKey(keyPem(`keys/${name}.private.pem`), options)
+
+/** The SecurityError an action ends in. Success, and any other kind of exception, fail the test. */
+export async function refusalOf(action: () => unknown): Promise<SecurityError> {
+  try {
+    await action()
+  } catch (error) {
+    if (error instanceof SecurityError) return error
+    throw error
+  }
+  throw new Error('expected a SecurityError, but the action succeeded')
+}
+
+/** Its code alone. */
+export const refusalCodeOf = async (action: () => unknown): Promise<string> =>
+  (await refusalOf(action)).code
+
+/** What an action gives, or the SecurityError it ends in; any other kind of exception fails the test. */
+export async function valueOrRefusal<T>(action: () => Promise<T>): Promise<T | SecurityError> {
+  try {
+    return await action()
+  } catch (error) {
+    if (error instanceof SecurityError) return error
+    throw error
+  }
+}
+
+export const utf8 = (text: string): Bytes => new TextEncoder().encode(text)
+
+export const textOf = (bytes: Uint8Array): string =>
+  new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+
+export const fromHex = (hex: string): Bytes => new Uint8Array(Buffer.from(hex, 'hex'))
+
+export const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
+
+export const fromBase64 = (text: string): Bytes => new Uint8Array(Buffer.from(text, 'base64'))
+
+export const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
+
+export function concat(...parts: readonly Uint8Array[]): Bytes {
+  return new Uint8Array(Buffer.concat(parts))
+}
+
+/** The members of an envelope as they stand in its JSON. */
+export interface EnvelopeJson {
+  version: string
+  algorithm: string
+  encrypted_payload: { ciphertext: string; nonce: string; tag: string }
+  encrypted_aes_key: string
+  key_algorithm: string
+  payload_algorithm: string
+  processed_at?: number
+}
+
+export const readEnvelope = (body: Uint8Array): EnvelopeJson =>
+  JSON.parse(textOf(body)) as EnvelopeJson
+
+/** Says once, in every reporter, what was left out and why. */
+export function noteSkipped(what: string, why: string): void {
+  console.info(`${what} skipped: ${why}`)
+}

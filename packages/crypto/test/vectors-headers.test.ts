@@ -1,0 +1,85 @@
+import { headerVectors } from '@nomyo/test-vectors'
+import { expect, it } from 'vitest'
+import { publicKeyFromHeader, publicKeyToHeader } from '../src/keys/index.js'
+import { refusalCodeOf, refusalOf, testPair } from './support.js'
+import { pinOf, sha256Hex } from './vector-expectations.js'
+
+const { spkiSha256, vectors } = headerVectors()
+const accepted = vectors.filter(({ expect }) => expect === 'accept')
+const refused = vectors.filter(({ expect }) => expect === 'reject')
+const decided = vectors.filter(({ expect }) => expect === 'policy')
+
+async function expectAccepted(value: string): Promise<void> {
+  const key = await publicKeyFromHeader(value)
+  expect(sha256Hex(key.spkiDer)).toBe(spkiSha256)
+  expect(key.fingerprint).toBe(pinOf(spkiSha256))
+}
+
+it('puts every vector into one of three kinds', () => {
+  expect([accepted.length, refused.length, decided.length]).toEqual([6, 12, 4])
+})
+
+it.each(accepted)('accepts: $name', ({ value }) => expectAccepted(value))
+
+const codes: Readonly<Record<string, string>> = {
+  '1024 bit': 'ERR_KEY_WEAK',
+  EC: 'ERR_KEY_TYPE',
+  'private key': 'ERR_KEY_TYPE',
+  '16384 bit': 'ERR_KEY_LIMIT',
+}
+
+it.each(refused)('refuses: $name', async ({ name, value }) => {
+  const { code } = await refusalOf(() => publicKeyFromHeader(value))
+  expect(code).toBe(codes[name] ?? 'ERR_KEY_INVALID')
+})
+
+// Percent-decoding, not form decoding: a plus sign is a plus sign.
+const decisions: Readonly<Record<string, (value: string) => Promise<void>>> = {
+  'raw plus signs': expectAccepted,
+  'form encoded': async (value) =>
+    expect(await refusalCodeOf(() => publicKeyFromHeader(value))).toBe('ERR_KEY_INVALID'),
+  'two keys': async (value) =>
+    expect(await refusalCodeOf(() => publicKeyFromHeader(value))).toBe('ERR_KEY_INVALID'),
+  'e=3': async (value) =>
+    expect(await refusalCodeOf(() => publicKeyFromHeader(value))).toBe('ERR_KEY_WEAK'),
+}
+
+it('decides what is left to us without exception', () => {
+  expect(Object.keys(decisions).sort()).toEqual(decided.map(({ name }) => name).sort())
+})
+
+it.each(decided)('decides: $name', async ({ name, value }) => {
+  await decisions[name]?.(value)
+  expect.hasAssertions()
+})
+
+it('does not echo a private key that came in the header', async () => {
+  const { value } = refused.find(({ name }) => name === 'private key')!
+  const { message, stack = '' } = await refusalOf(() => publicKeyFromHeader(value))
+  for (let start = 0; start + 12 <= value.length; start += 12) {
+    const piece = value.slice(start, start + 12)
+    expect(message.includes(piece) || stack.includes(piece)).toBe(false)
+  }
+})
+
+it('reads back what it writes', async () => {
+  const { publicKey } = await testPair('client')
+  const header = publicKeyToHeader(publicKey)
+  expect(header).toMatch(/^[\w%.-]+$/)
+  expect(decodeURIComponent(header)).toBe(publicKey.pem)
+  expect((await publicKeyFromHeader(header)).fingerprint).toBe(publicKey.fingerprint)
+})
+
+it('passes on the smallest size', async () => {
+  const { publicKey } = await testPair('client')
+  const header = publicKeyToHeader(publicKey)
+  expect(await refusalCodeOf(() => publicKeyFromHeader(header, { minBits: 8192 }))).toBe(
+    'ERR_KEY_WEAK',
+  )
+})
+
+it('decodes no header that is too long', async () => {
+  const longest = '%0A'.repeat(4000)
+  expect(await refusalCodeOf(() => publicKeyFromHeader(longest))).toBe('ERR_KEY_INVALID')
+  expect(await refusalCodeOf(() => publicKeyFromHeader(`${longest}A`))).toBe('ERR_KEY_LIMIT')
+})

@@ -1,0 +1,175 @@
+import { createCipheriv, pbkdf2Sync } from 'node:crypto'
+import { keyVectors, type KeyVector } from '@nomyo/test-vectors'
+import { describe, expect, it } from 'vitest'
+import type { PublicKey } from '../src/suite.js'
+import { importLegacyPrivateKey, importPrivateKey, importPublicKey } from '../src/keys/index.js'
+import { encodePem } from '../src/keys/pem.js'
+import { concat, refusalCodeOf } from './support.js'
+import { keyRefusal, keyText, pinOf, sha256Hex } from './vector-expectations.js'
+
+const vectors = keyVectors().map((vector) => ({
+  ...vector,
+  name: `${vector.kind} ${vector.file}: ${vector.why}`,
+}))
+const loadable = vectors.filter(({ expect }) => expect === 'load')
+const refused = vectors.filter(({ expect }) => expect.startsWith('reject:'))
+const decided = vectors.filter(({ expect }) => expect === 'policy')
+
+/** Reads the file the way the vector asks for; gives its public key. */
+async function load(
+  { kind, file, password, public: publicFile }: KeyVector,
+  options: { minBits?: number } = {},
+): Promise<PublicKey> {
+  if (kind === 'public') return importPublicKey(keyText(file), options)
+  const pair = await importPrivateKey(keyText(file), {
+    ...options,
+    ...(password === undefined ? {} : { password }),
+    ...(publicFile === undefined ? {} : { publicKeyPem: keyText(publicFile) }),
+  })
+  expect(pair.privateKey.bits).toBe(pair.publicKey.bits)
+  return pair.publicKey
+}
+
+async function expectStatedKey(vector: KeyVector, key: PublicKey): Promise<void> {
+  expect(key.bits).toBe(vector.bits)
+  if (vector.spki_sha256 === undefined) return
+  expect(sha256Hex(key.spkiDer)).toBe(vector.spki_sha256)
+  expect(key.fingerprint).toBe(pinOf(vector.spki_sha256))
+}
+
+it('puts every vector into one of three kinds', () => {
+  expect([loadable.length, refused.length, decided.length]).toEqual([13, 40, 13])
+})
+
+it.each(loadable)('loads $name', async (vector) => {
+  await expectStatedKey(vector, await load(vector))
+})
+
+it.each(refused)('refuses $name', async (vector) => {
+  expect(await refusalCodeOf(() => load(vector))).toBe(keyRefusal(vector))
+})
+
+describe('what is left to us', () => {
+  const loads = async (vector: KeyVector): Promise<void> =>
+    expectStatedKey(vector, await load(vector))
+
+  const refuses = (code: string) => async (vector: KeyVector) =>
+    expect(await refusalCodeOf(() => load(vector))).toBe(code)
+
+  /** Too small for a server key, unless the caller lowers the bar. */
+  const needsPermission = async (vector: KeyVector): Promise<void> => {
+    await refuses('ERR_KEY_WEAK')(vector)
+    await expectStatedKey(vector, await load(vector, { minBits: 2048 }))
+  }
+
+  const decisions: Readonly<Record<string, (vector: KeyVector) => Promise<void>>> = {
+    'keys/pkcs1.private.pem': loads,
+    // Fit to be one's own key, but not where a caller asks for more.
+    'keys/rsa2048.private.pem': async (vector) => {
+      await loads(vector)
+      expect(await refusalCodeOf(() => load(vector, { minBits: 4096 }))).toBe('ERR_KEY_WEAK')
+    },
+    // Here with a password, which this key does not have.
+    'keys/client.private.pem': refuses('ERR_KEY_PASSWORD'),
+    'keys/oneline.public.pem': loads,
+    'keys/leading-text.public.pem': refuses('ERR_KEY_INVALID'),
+    'keys/trailing-text.public.pem': refuses('ERR_KEY_INVALID'),
+    'keys/two-keys.public.pem': refuses('ERR_KEY_INVALID'),
+    'keys/pkcs1.public.pem': refuses('ERR_KEY_INVALID'),
+    'keys/rsa2048.public.pem': needsPermission,
+    'keys/rsa3072.public.pem': needsPermission,
+    'keys/rsa4096-e3.public.pem': refuses('ERR_KEY_WEAK'),
+    'keys/n-4095.public.pem': refuses('ERR_KEY_WEAK'),
+    'keys/nomyo-js-password.private.pem': refuses('ERR_KEY_PASSWORD'),
+  }
+
+  it('is decided without exception', () => {
+    expect(Object.keys(decisions).sort()).toEqual(decided.map(({ file }) => file).sort())
+  })
+
+  it.each(decided)('$name', async (vector) => {
+    await decisions[vector.file]?.(vector)
+    expect.hasAssertions()
+  })
+})
+
+describe('the smallest key', () => {
+  it.each([0, 1, 512, 1024, 2047, Number.NEGATIVE_INFINITY])(
+    'is never of 1024 bits, whatever is asked for: %d',
+    async (minBits) => {
+      const own = () => importPrivateKey(keyText('keys/rsa1024.private.pem'), { minBits })
+      const foreign = () => importPublicKey(keyText('keys/rsa1024.public.pem'), { minBits })
+      expect(await refusalCodeOf(own)).toBe('ERR_KEY_WEAK')
+      expect(await refusalCodeOf(foreign)).toBe('ERR_KEY_WEAK')
+    },
+  )
+
+  it('is judged before anything else is asked of the key', async () => {
+    const twice = () =>
+      importPrivateKey(keyText('keys/client.private.pem'), {
+        minBits: 8192,
+        publicKeyPem: keyText('keys/other.public.pem'),
+      })
+    expect(await refusalCodeOf(twice)).toBe('ERR_KEY_WEAK')
+  })
+})
+
+describe('the format of nomyo-js 0.1', () => {
+  const vector = decided.find(({ file }) => file === 'keys/nomyo-js-password.private.pem')!
+  const pem = keyText(vector.file)
+  const password = vector.password!
+
+  it('loads with its password, and with its public key', async () => {
+    const publicKeyPem = keyText(vector.public!)
+    const pair = await importLegacyPrivateKey(pem, password, { publicKeyPem })
+    await expectStatedKey(vector, pair.publicKey)
+    expect(pair.privateKey.extractable).toBe(false)
+  })
+
+  it('can be exported anew when asked for', async () => {
+    const pair = await importLegacyPrivateKey(pem, password, { extractable: true })
+    expect(pair.privateKey.extractable).toBe(true)
+  })
+
+  it.each(['', 'Correct horse battery staple', `${password} `])(
+    'does not load with the wrong password "%s"',
+    async (wrong) => {
+      expect(await refusalCodeOf(() => importLegacyPrivateKey(pem, wrong))).toBe('ERR_KEY_PASSWORD')
+    },
+  )
+
+  // Once in 256 times a wrong password gives sound padding, and nonsense before it.
+  it('gives away nothing but a wrong password where its content is nonsense', async () => {
+    const key = pbkdf2Sync(password, new Uint8Array(16), 100_000, 32, 'sha256')
+    const cipher = createCipheriv('aes-256-cbc', key, new Uint8Array(16))
+    const der = concat(new Uint8Array(32), cipher.update('nonsense'), cipher.final())
+    const nonsense = encodePem('PRIVATE KEY', der)
+    expect(await refusalCodeOf(() => importLegacyPrivateKey(nonsense, password))).toBe(
+      'ERR_KEY_PASSWORD',
+    )
+  })
+
+  it.each([0, 31, 32])('is not %d bytes', async (bytes) => {
+    const pem = encodePem('PRIVATE KEY', new Uint8Array(bytes).fill(1))
+    expect(await refusalCodeOf(() => importLegacyPrivateKey(pem, password))).toBe('ERR_KEY_INVALID')
+  })
+
+  it('is not loaded as anything else', async () => {
+    expect(await refusalCodeOf(() => importPrivateKey(pem))).toBe('ERR_KEY_INVALID')
+    const otherPublicKey = { publicKeyPem: keyText('keys/other.public.pem') }
+    expect(await refusalCodeOf(() => importLegacyPrivateKey(pem, password, otherPublicKey))).toBe(
+      'ERR_KEY_MISMATCH',
+    )
+  })
+
+  it.each([
+    'keys/client.private.pem',
+    'keys/client.public.pem',
+    'keys/encrypted.private.pem',
+    'keys/garbage.pem',
+  ])('is not %s', async (file) => {
+    expect(await refusalCodeOf(() => importLegacyPrivateKey(keyText(file), password))).toBe(
+      'ERR_KEY_INVALID',
+    )
+  })
+})

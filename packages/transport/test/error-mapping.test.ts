@@ -1,0 +1,210 @@
+import { statusVectors, type StatusVector } from '@nomyo/test-vectors'
+import type { ServerResponse } from 'node:http'
+import { describe, expect, it } from 'vitest'
+import { startDeadline } from '../src/deadline.js'
+import { errorFromResponse } from '../src/error-mapping.js'
+import * as errors from '../src/errors.js'
+import { retryDelayMs } from '../src/retry.js'
+import { closed, rejection, send, startRawServer, startServer, writeForEver } from './support.js'
+
+type ErrorClass = Exclude<keyof typeof errors, 'APIConnectionError'>
+
+/** From the general to the particular: an error is an instance of its own class and those above. */
+const PARENTS: Readonly<Record<ErrorClass, readonly ErrorClass[]>> = {
+  APIError: ['APIError'],
+  InvalidRequestError: ['APIError', 'InvalidRequestError'],
+  AuthenticationError: ['APIError', 'AuthenticationError'],
+  ForbiddenError: ['APIError', 'ForbiddenError'],
+  RateLimitError: ['APIError', 'RateLimitError'],
+  ServerError: ['APIError', 'ServerError'],
+  ServiceUnavailableError: ['APIError', 'ServiceUnavailableError'],
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  400: 'ERR_BAD_REQUEST',
+  401: 'ERR_AUTHENTICATION',
+  403: 'ERR_FORBIDDEN',
+  404: 'ERR_NOT_FOUND',
+  429: 'ERR_RATE_LIMIT',
+  500: 'ERR_SERVER',
+  502: 'ERR_SERVER',
+  503: 'ERR_UNAVAILABLE',
+  504: 'ERR_SERVER',
+}
+
+/** What a server sends in a case, and what a client may read from it. */
+interface Body {
+  readonly bytes: Uint8Array | string
+  readonly details: unknown
+}
+
+const json = (details: unknown): Body => ({ bytes: JSON.stringify(details), details })
+const noJson = (bytes: Uint8Array | string): Body => ({ bytes, details: undefined })
+
+const BODIES: Readonly<Record<string, Body>> = {
+  detail: json({ detail: 'D-text' }),
+  html: noJson('<html><body>502 Bad Gateway</body></html>'),
+  nodetail: json({ error: 'x' }),
+  list: json(['x']),
+  detail_obj: json({ detail: [{ loc: ['body'], msg: 'm' }] }),
+  detail_null: json({ detail: null }),
+  jsonstring: json('just a text'),
+  // JSON but for one byte that is no UTF-8.
+  badutf8: noJson(Uint8Array.from(Buffer.from('{"detail":"\xff"}', 'latin1'))),
+  redirect: noJson(''),
+  retry_after: json({ detail: 'slow' }),
+}
+
+function bodyOf({ case: name, status }: StatusVector): Body {
+  const body = BODIES[name.slice(name.indexOf('_') + 1)]
+  if (body === undefined) throw new Error(`no body for the case ${name}`)
+  // HTTP gives this status no body.
+  return status === 204 ? noJson('') : body
+}
+
+async function errorOf(answer: (response: ServerResponse) => void): Promise<errors.APIError> {
+  const server = await startServer(answer)
+  return errorFromResponse(await send(server.url), 'the-payload-id')
+}
+
+const withBody = (status: number, body: string) => (response: ServerResponse) => {
+  response.writeHead(status).end(body)
+}
+
+describe('the error for a status', () => {
+  const vectors = statusVectors()
+
+  it('is tried with all 43 recorded cases', () => {
+    expect(vectors).toHaveLength(43)
+  })
+
+  it.each(vectors)('is the recommended one: $case', async (vector) => {
+    const { bytes, details } = bodyOf(vector)
+    const elsewhere = await startServer((response) => response.end())
+    const error = await errorOf((response) => {
+      response.writeHead(vector.status, {
+        ...(vector.case.endsWith('redirect') ? { location: elsewhere.url } : {}),
+        ...(vector.case.endsWith('retry_after') ? { 'retry-after': '7' } : {}),
+      })
+      response.end(bytes)
+    })
+    expect(error.name).toBe(vector.recommend.class)
+    const classes = Object.keys(PARENTS).filter(
+      (name) => error instanceof errors[name as ErrorClass],
+    )
+    expect(classes.sort()).toEqual([...PARENTS[vector.recommend.class as ErrorClass]].sort())
+    expect(error.code).toBe(CODES[vector.status] ?? 'ERR_UNEXPECTED_STATUS')
+    expect(error.statusCode).toBe(vector.status)
+    expect(error.payloadId).toBe('the-payload-id')
+    expect(error.errorDetails).toEqual(details)
+    expect(retryDelayMs(error, 0) !== undefined).toBe(vector.recommend.retry)
+    expect(error.retryAfterMs).toBe(vector.case.endsWith('retry_after') ? 7000 : undefined)
+    expect(elsewhere.connections).toHaveLength(0)
+  })
+
+  it.each([100, 203, 205, 300, 301, 303, 304, 308, 402, 405, 408, 409, 410, 451, 505, 599])(
+    'is an APIError that is not retried: %i',
+    (status) => {
+      const error = errorFromResponse({ status, header: () => undefined, body: new Uint8Array() })
+      expect(error.name).toBe('APIError')
+      expect(error).toMatchObject({ code: 'ERR_UNEXPECTED_STATUS', statusCode: status })
+      expect(retryDelayMs(error, 0)).toBeUndefined()
+    },
+  )
+
+  it('quotes the detail of the server', async () => {
+    for (const status of [400, 401, 403, 404, 429, 500, 503, 418]) {
+      const error = await errorOf(withBody(status, '{"detail":"D-text"}'))
+      expect(error.message, String(status)).toContain('D-text')
+    }
+    const silent = await errorOf(withBody(401, '{"detail":null}'))
+    expect(silent.message).not.toContain('null')
+  })
+})
+
+describe('what a hostile server says about an error', () => {
+  it('brings no control characters into the message', async () => {
+    const controls = Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code))
+      .filter((character) => /\p{Cc}/u.test(character))
+      .join('a')
+    for (const status of [400, 401, 403, 404, 429, 500, 503, 418]) {
+      const text = `\u001b[2J\r\nforged line ${controls}`
+      const error = await errorOf(withBody(status, JSON.stringify({ detail: text })))
+      expect(error.message, String(status)).toContain('forged line')
+      expect(error.message, String(status)).not.toMatch(/\p{Cc}/u)
+      expect(error.errorDetails).toEqual({ detail: text })
+    }
+  })
+
+  it('is quoted in part when it is long', async () => {
+    const error = await errorOf(withBody(400, JSON.stringify({ detail: 'x'.repeat(60_000) })))
+    expect(error.message.length).toBeLessThan(600)
+    expect(error.errorDetails).toEqual({ detail: 'x'.repeat(60_000) })
+  })
+
+  it.each([
+    ['arrays', '[', ']'],
+    ['objects', '{"a":', '}'],
+  ])('may be nested %s without end', async (_what, open, close) => {
+    const depth = Math.floor(60_000 / (open.length + close.length))
+    const nested = `${open.repeat(depth)}${open === '[' ? '' : '1'}${close.repeat(depth)}`
+    const error = await errorOf(withBody(429, `{"detail":${nested}}`))
+    expect(error).toMatchObject({ code: 'ERR_RATE_LIMIT', statusCode: 429 })
+    expect(error.message.length).toBeLessThan(600)
+  })
+
+  it('counts as nothing said beyond 64 KiB', async () => {
+    const limit = 64 * 1024
+    const sized = (size: number) => `{"detail":"${'x'.repeat(size - 13)}"}`
+    const largest = await errorOf(withBody(503, sized(limit)))
+    expect(largest.errorDetails).toEqual({ detail: 'x'.repeat(limit - 13) })
+    const tooLarge = await errorOf(withBody(503, sized(limit + 1)))
+    expect(tooLarge).toMatchObject({ code: 'ERR_UNAVAILABLE', statusCode: 503 })
+    expect(tooLarge.errorDetails).toBeUndefined()
+  })
+
+  it('is not read on when it has no end', async () => {
+    const server = await startRawServer((socket) => {
+      socket.write('HTTP/1.1 403 Forbidden\r\ntransfer-encoding: chunked\r\n\r\n')
+      writeForEver(socket, `10000\r\n${'x'.repeat(0x10000)}\r\n`)
+    })
+    const error = errorFromResponse(await send(server.url))
+    expect(error).toMatchObject({ code: 'ERR_FORBIDDEN', statusCode: 403 })
+    expect(error.errorDetails).toBeUndefined()
+    await closed(server.connections[0])
+  })
+
+  it('counts as nothing said when it is cut off', async () => {
+    const server = await startRawServer((socket) => {
+      socket.end('HTTP/1.1 401 Unauthorized\r\ncontent-length: 100\r\n\r\n{"detail":"D')
+    })
+    const error = errorFromResponse(await send(server.url))
+    expect(error).toMatchObject({ code: 'ERR_AUTHENTICATION', statusCode: 401 })
+    expect(error.errorDetails).toBeUndefined()
+  })
+
+  it('keeps nobody beyond the deadline', async () => {
+    const server = await startRawServer((socket) => {
+      socket.write('HTTP/1.1 401 Unauthorized\r\ncontent-length: 100\r\n\r\n{"detail":"D')
+    })
+    const deadline = startDeadline(150)
+    const error = await rejection(send(server.url, { signal: deadline.signal }))
+    expect(error).toBeInstanceOf(errors.APIConnectionError)
+    expect(error).toMatchObject({ code: 'ERR_TIMEOUT' })
+    await closed(server.connections[0])
+  })
+
+  it('stops when the caller aborts', async () => {
+    const caller = new AbortController()
+    const server = await startRawServer((socket) => {
+      socket.write('HTTP/1.1 401 Unauthorized\r\ncontent-length: 100\r\n\r\n{"detail":"D')
+      setTimeout(() => {
+        caller.abort()
+      }, 50)
+    })
+    const deadline = startDeadline(undefined, [caller.signal])
+    const error = await rejection(send(server.url, { signal: deadline.signal }))
+    expect(error).toMatchObject({ code: 'ERR_ABORTED' })
+    await closed(server.connections[0])
+  })
+})
