@@ -58,7 +58,19 @@ export async function handleCompletion(
       security_tier: securityTier,
     },
   }
-  return sealJson(answer, replyKey, { processedAt: Math.floor(Date.now() / 1000) })
+  return sealAnswer(answer, replyKey)
+}
+
+async function sealAnswer(answer: object, replyKey: PublicKey): Promise<Uint8Array> {
+  try {
+    return await sealJson(answer, replyKey, { processedAt: Math.floor(Date.now() / 1000) })
+  } catch (error) {
+    // Writing JSON recurses where reading it did not: nested too deep, an answer cannot be sealed.
+    if (error instanceof RangeError) {
+      throw new HttpError(502, 'The inference backend gave an unusable answer')
+    }
+    throw error
+  }
 }
 
 /** Visible ASCII, as uuid4 and the ids of older clients are. */

@@ -106,14 +106,16 @@ function parseFlags(args: readonly string[]): FlagValues {
     }).values
   } catch (error) {
     // Only the name of a flag is repeated, never a value, which may be a key.
-    const unknown = args.find((arg) => /^-/.test(arg) && !isFlag(arg))?.split('=')[0]
+    const unknown = args
+      .find((arg, at) => arg.startsWith('-') && !isFlag(arg) && !takesValue(args[at - 1]))
+      ?.split('=')[0]
     if (unknown !== undefined)
       throw new UsageError(`unknown option ${unknown}.${suggestion(unknown)}`)
     const lacking = error instanceof Error ? /'--([a-z-]+)/.exec(error.message)?.[1] : undefined
     throw new UsageError(
       lacking === undefined
         ? 'only options are taken, no other arguments.'
-        : `--${lacking} needs a value.`,
+        : `--${lacking} needs a value; one that begins with a dash is given as --${lacking}=VALUE.`,
     )
   }
 }
@@ -122,6 +124,8 @@ function isFlag(arg: string): boolean {
   const name = arg.replace(/^--/, '').split('=')[0] ?? ''
   return arg === '-h' || name === 'help' || Object.hasOwn(FLAGS, name)
 }
+
+const takesValue = (arg = ''): boolean => arg.startsWith('--') && Object.hasOwn(FLAGS, arg.slice(2))
 
 /** The flag somebody may have meant: one that starts alike or differs in the order or loss of a letter. */
 function suggestion(unknown: string): string {

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import {
   LogController,
@@ -8,6 +9,7 @@ import {
 } from 'fastify'
 import type { Authenticate } from './authenticate.js'
 import { isPayloadId, type CompletionContext } from './handle-completion.js'
+import { hangUpWhenClosing } from './hang-up.js'
 import { HttpError, errorBody } from './http-error.js'
 import { logOptions, type LogLevel } from './log.js'
 import { healthRoute } from './routes/health.js'
@@ -35,7 +37,8 @@ export function createServer({ context, authenticate, logLevel }: ServerParts): 
     bodyLimit: context.maxBodyBytes,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    // Node's own refusal of a request without Host has no body: the hook below takes its place.
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false },
     forceCloseConnections: 'idle',
     clientErrorHandler: (error, socket) => {
       refuseGarbage(error, socket)
@@ -44,6 +47,8 @@ export function createServer({ context, authenticate, logLevel }: ServerParts): 
       void reply.code(400).send(errorBody('The URL is malformed'))
     },
   })
+  hangUpWhenClosing(server)
+  refuseUnmetDemands(server)
   acceptSealedBodiesOnly(server)
   server.setErrorHandler((error, request, reply) => {
     const refusal = refusalOf(error)
@@ -78,6 +83,19 @@ export function createServer({ context, authenticate, logLevel }: ServerParts): 
   secureCompletionRoute(server, authenticate, context)
   healthRoute(server)
   return server
+}
+
+/** Says no to what HTTP demands and Node would refuse without a word. */
+function refuseUnmetDemands(server: FastifyInstance): void {
+  server.addHook('onRequest', ({ raw, headers }, _reply, done) => {
+    const lacksHost = raw.httpVersion === '1.1' && headers.host === undefined
+    done(lacksHost ? new HttpError(400, 'The Host header is missing') : undefined)
+  })
+  server.server.on('checkExpectation', (_request, response: ServerResponse) => {
+    response.statusCode = 417
+    response.setHeader('content-type', 'application/json; charset=utf-8')
+    response.end(JSON.stringify(errorBody('Expect is not supported')))
+  })
 }
 
 /** Envelopes come as they are: no other type, and nothing compressed that would have to be unpacked. */

@@ -123,7 +123,8 @@ function sampleValue(schema: unknown, depth: number): unknown {
 function sampleObject(schema: Record<string, unknown>, depth: number): Record<string, unknown> {
   const properties = isRecord(schema['properties']) ? schema['properties'] : {}
   const required = Array.isArray(schema['required']) ? schema['required'] : []
-  const members = required
+  // Each name once: repeated at every level, the work would grow beyond all measure.
+  const members = [...new Set<unknown>(required)]
     .filter((name): name is string => typeof name === 'string' && Object.hasOwn(properties, name))
     .map((name) => [name, sampleValue(properties[name], depth + 1)])
   return Object.fromEntries(members) as Record<string, unknown>

@@ -1,0 +1,38 @@
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+
+/**
+ * Makes a server that closes hang up: at once where no request is in flight, else after the answer.
+ * By itself Node waits for connections that have not said anything yet, and keeps those alive that
+ * were busy when closing began.
+ */
+export function hangUpWhenClosing(server: FastifyInstance): void {
+  const inFlight = new Map<Socket, number>()
+  let closing = false
+  const count = (socket: Socket, change: number): void => {
+    const requests = inFlight.get(socket)
+    if (requests === undefined) return
+    inFlight.set(socket, requests + change)
+    if (closing && requests + change === 0) socket.end()
+  }
+  server.server.on('connection', (socket: Socket) => {
+    if (closing) {
+      socket.destroy()
+      return
+    }
+    inFlight.set(socket, 0)
+    socket.once('close', () => inFlight.delete(socket))
+  })
+  server.server.on('request', ({ socket }, response: ServerResponse) => {
+    count(socket, 1)
+    response.once('close', () => {
+      count(socket, -1)
+    })
+  })
+  server.addHook('preClose', (done) => {
+    closing = true
+    for (const [socket, requests] of inFlight) if (requests === 0) socket.destroy()
+    done()
+  })
+}

@@ -1,0 +1,487 @@
+import { once } from 'node:events'
+import { chmod, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { Agent, get } from 'node:http'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { keyPem } from '@nomyo/test-vectors'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { UsageError, readOptions } from '../src/options.js'
+import {
+  chat,
+  complete,
+  completionOf,
+  makeKeyDir,
+  post,
+  runGateway,
+  seal,
+  serverKeys,
+  startGateway,
+  startUpstream,
+  testGateway,
+  type Ended,
+} from './support.js'
+
+const FLAGS = [
+  'host',
+  'port',
+  'engine',
+  'upstream',
+  'upstream-key',
+  'api-key',
+  'key-dir',
+  'max-body',
+  'log-level',
+  'help',
+]
+
+const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
+  runGateway(args, env).ended
+
+/** A failure is told in one sentence to a person, not with a stack to a programmer. */
+function expectSentence({ stdout, stderr }: Ended): string {
+  expect(stdout).toBe('')
+  const said = stderr.trimEnd().split('\n')
+  expect(said.every((line) => line.startsWith('nomyo-gateway: '))).toBe(true)
+  expect(stderr).not.toMatch(/^\s+at |node:internal|\.[jt]s:\d/m)
+  return said.at(-1) ?? ''
+}
+
+describe('--help', () => {
+  it.each(['--help', '-h'])('%s lists every flag and ends well', async (flag) => {
+    const ended = await run([flag])
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+    const listed = [...ended.stdout.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name)
+    expect(listed).toEqual(FLAGS)
+  })
+})
+
+describe('a command line that makes no sense', () => {
+  const demo = ['--engine', 'demo']
+  const usageErrors: readonly (readonly [string[], Record<string, string>])[] = [
+    [[], {}],
+    [['--engine', 'openai'], {}],
+    [['--engine', 'gpt', '--upstream', 'http://127.0.0.1:1'], {}],
+    [[...demo, '--upstream', 'http://127.0.0.1:1'], {}],
+    [['--upstream', 'localhost'], {}],
+    [['--upstream', 'ftp://127.0.0.1'], {}],
+    [[...demo, '--port', '65536'], {}],
+    [[...demo, '--port=-1'], {}],
+    [[...demo, '--port', '80a'], {}],
+    [[...demo, '--port', '0x50'], {}],
+    [[...demo, '--max-body', '1023'], {}],
+    [[...demo, '--max-body', '257MiB'], {}],
+    [[...demo, '--max-body', '16 apples'], {}],
+    [[...demo, '--log-level', 'loud'], {}],
+    [[...demo, '--api-key', ''], {}],
+    [[...demo, '--api-key', 'with blank'], {}],
+    [[...demo, '--api-key', 'good', '--api-key', 'schl\u00fcssel'], {}],
+    [[...demo, '--nonsense'], {}],
+    [[...demo, '--apikey', 'canary'], {}],
+    [[...demo, '-x'], {}],
+    [[...demo, 'positional-canary'], {}],
+    [[...demo, '--port'], {}],
+    [[...demo, '--help=yes'], {}],
+    [[...demo, '--api-key', '--port', '1'], {}],
+    [[...demo, '--api-key', '-canary'], {}],
+    [demo, { NOMYO_PORT: 'x' }],
+    [demo, { NOMYO_API_KEY: 'one, two' }],
+    [demo, { NOMYO_LOG_LEVEL: 'LOUD' }],
+    [[], { NOMYO_ENGINE: 'canary' }],
+  ]
+
+  it.each(usageErrors)('is a usage error, told without the value: %j %j', (args, env) => {
+    let error: unknown
+    try {
+      readOptions(args, env)
+    } catch (caught) {
+      error = caught
+    }
+    expect(error).toBeInstanceOf(UsageError)
+    // A value may be a key.
+    expect((error as Error).message).not.toMatch(/canary|schl/)
+  })
+
+  const typical = ['[]', 'nonsense', 'canary', '"--port"]', 'NOMYO_PORT']
+  it.each(usageErrors.filter((one) => typical.some((part) => JSON.stringify(one).includes(part))))(
+    'ends with 2 and one sentence: %j %j',
+    async (args, env) => {
+      const ended = await run(args, env)
+      expect(ended.code).toBe(2)
+      const sentence = expectSentence(ended)
+      expect(ended.stderr.trimEnd()).toBe(sentence)
+      expect(sentence).toContain('--help')
+      expect(sentence).not.toMatch(/canary|schl/)
+    },
+  )
+
+  it.each([
+    ['--apikey', '--api-key'],
+    ['--prot', '--port'],
+    ['--log', '--log-level'],
+    ['--keydir', '--key-dir'],
+  ])('is helped along: %s for %s', (wrong, right) => {
+    expect(() => readOptions([wrong, 'x'], {})).toThrow(UsageError)
+    expect(() => readOptions([wrong, 'x'], {})).toThrow(right)
+  })
+})
+
+describe('settings', () => {
+  const config = (args: readonly string[], env: Readonly<Record<string, string>> = {}): object => {
+    const command = readOptions(args, env)
+    if (command.kind !== 'start') throw new Error('expected a start')
+    return command.config
+  }
+  const defaults = {
+    host: '127.0.0.1',
+    port: 12435,
+    engine: { kind: 'demo' },
+    apiKeys: [],
+    keyDir: undefined,
+    maxBodyBytes: 16 * 1024 * 1024,
+    logLevel: 'info',
+  }
+  const given = {
+    host: '0.0.0.0',
+    port: 8080,
+    engine: { kind: 'openai', baseUrl: 'http://upstream:1/v1', apiKey: 'upstream-key' },
+    apiKeys: ['a', 'b'],
+    keyDir: '/keys',
+    maxBodyBytes: 2 * 1024 * 1024,
+    logLevel: 'warn',
+  }
+  const environment = {
+    NOMYO_HOST: '0.0.0.0',
+    NOMYO_PORT: '8080',
+    NOMYO_ENGINE: 'openai',
+    NOMYO_UPSTREAM: 'http://upstream:1/v1',
+    NOMYO_UPSTREAM_KEY: 'upstream-key',
+    NOMYO_API_KEY: 'a,b',
+    NOMYO_KEY_DIR: '/keys',
+    NOMYO_MAX_BODY: '2MiB',
+    NOMYO_LOG_LEVEL: 'warn',
+  }
+
+  it('have defaults', () => {
+    expect(config(['--engine', 'demo'])).toEqual(defaults)
+    expect(config(['--upstream', 'http://upstream:1/v1'])).toMatchObject({
+      engine: { kind: 'openai', baseUrl: 'http://upstream:1/v1', apiKey: undefined },
+    })
+  })
+
+  it('come from the environment', () => {
+    expect(config([], environment)).toEqual(given)
+  })
+
+  it('come from flags, in one word or two', () => {
+    const values = Object.entries(environment).filter(([name]) => name !== 'NOMYO_API_KEY')
+    const flags = values.map(
+      ([name, value]) => [`--${name.slice(6).toLowerCase().replaceAll('_', '-')}`, value] as const,
+    )
+    const keys = ['--api-key', 'a', '--api-key', 'b']
+    expect(config([...flags.flat(), ...keys])).toEqual(given)
+    expect(config([...flags.map((flag) => flag.join('=')), ...keys])).toEqual(given)
+  })
+
+  it('of flags win over those of the environment', () => {
+    const flags = {
+      host: '::1',
+      port: '1',
+      upstream: 'http://other:2/v1',
+      'upstream-key': 'other-key',
+      'api-key': 'c',
+      'key-dir': '/others',
+      'max-body': '500000',
+      'log-level': 'debug',
+    }
+    const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
+    expect(config(args, environment)).toEqual({
+      host: '::1',
+      port: 1,
+      engine: { kind: 'openai', baseUrl: 'http://other:2/v1', apiKey: 'other-key' },
+      apiKeys: ['c'],
+      keyDir: '/others',
+      maxBodyBytes: 500_000,
+      logLevel: 'debug',
+    })
+  })
+
+  it('that are empty count as not given', () => {
+    const empty = Object.fromEntries(Object.keys(environment).map((name) => [name, '']))
+    expect(config(['--engine', 'demo'], empty)).toEqual(defaults)
+  })
+
+  it('given twice count as given last', () => {
+    expect(config(['--engine=demo', '--port=1', '--port=2'])).toMatchObject({ port: 2 })
+  })
+
+  it.each([
+    ['1024', 1024],
+    ['1KiB', 1024],
+    ['1 kib', 1024],
+    ['256MiB', 256 * 1024 * 1024],
+  ])('of size may be written %j', (text, bytes) => {
+    expect(config(['--engine=demo', '--max-body', text])).toMatchObject({ maxBodyBytes: bytes })
+  })
+
+  it('of the environment reach the process', async () => {
+    const gateway = await testGateway({
+      args: [],
+      env: { NOMYO_ENGINE: 'demo', NOMYO_MAX_BODY: '1KiB', NOMYO_LOG_LEVEL: 'silent' },
+    })
+    expect((await post(gateway, 'x'.repeat(1025))).status).toBe(413)
+    expect(gateway.stderr()).not.toContain('{')
+  })
+})
+
+describe('an address that cannot be had', () => {
+  it('ends with 1 and a sentence when the port is taken', async () => {
+    const first = await testGateway()
+    const keyDir = first.keyDir
+    const args = ['--engine', 'demo', '--key-dir', keyDir, '--port', String(first.port)]
+    const ended = await run(args)
+    expect(ended.code).toBe(1)
+    expect(expectSentence(ended)).toContain('--port')
+    expect((await fetch(`${first.url}/health`)).status).toBe(200)
+  })
+
+  it.each(['192.0.2.1', 'nowhere.invalid'])(
+    'ends with 1 and a sentence when the host is not here: %s',
+    async (host) => {
+      const keyDir = await testKeyDir({ 'private_key.pem': 'server' })
+      const ended = await run([
+        ...['--engine', 'demo', '--key-dir', keyDir],
+        ...['--host', host, '--port', '0'],
+      ])
+      expect(ended.code).toBe(1)
+      expect(expectSentence(ended)).toContain('--host')
+    },
+  )
+})
+
+async function testKeyDir(files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await makeKeyDir(files)
+  onTestFinished(async () => {
+    await chmod(folder, 0o700).catch(() => undefined)
+    await rm(folder, { recursive: true, force: true })
+  })
+  return folder
+}
+
+/** Every file of a folder with its bytes, mode and time. */
+async function snapshot(folder: string): Promise<unknown> {
+  const names = (await readdir(folder)).sort()
+  return Promise.all(
+    names.map(async (name) => {
+      const path = join(folder, name)
+      const { mode, mtimeMs, ino } = await stat(path)
+      return { name, text: await readFile(path, 'utf8').catch(() => null), mode, mtimeMs, ino }
+    }),
+  )
+}
+
+describe('a key folder', () => {
+  const start = (keyDir: string): Promise<Ended> =>
+    run(['--engine', 'demo', '--port', '0', '--key-dir', keyDir])
+
+  it.each([
+    ['no PEM', { 'private_key.pem': 'garbage.pem' }, 'ERR_KEY_INVALID'],
+    ['an empty file', { 'private_key.pem': 'empty.pem' }, 'ERR_KEY_INVALID'],
+    ['a key cut short', { 'private_key.pem': 'truncated' }, 'ERR_KEY_INVALID'],
+    ['a damaged key', { 'private_key.pem': 'flipped' }, 'ERR_KEY_INVALID'],
+    ['a key with a password', { 'private_key.pem': 'encrypted' }, 'ERR_KEY_PASSWORD'],
+    ['a key of 2048 bits', { 'private_key.pem': 'rsa2048' }, 'ERR_KEY_WEAK'],
+    ['an EC key', { 'private_key.pem': 'ec-p256' }, 'ERR_KEY_TYPE'],
+    ['a public key in its place', { 'private_key.pem': 'server.public.pem' }, 'ERR_KEY_TYPE'],
+    [
+      'a public key of another',
+      { 'private_key.pem': 'server', 'public_key.pem': 'other.public.pem' },
+      'ERR_KEY_MISMATCH',
+    ],
+    ['a public key alone', { 'public_key.pem': 'server.public.pem' }, 'ERR_KEY_FILE'],
+  ])('with %s ends with 1 and is left as it was', async (_what, files, code) => {
+    const keyDir = await testKeyDir(files)
+    const before = await snapshot(keyDir)
+    const ended = await start(keyDir)
+    expect(ended.code).toBe(1)
+    expect(expectSentence(ended)).toContain(`(${code})`)
+    expect(await snapshot(keyDir)).toEqual(before)
+  })
+
+  it('that is a file, or whose key is a folder, ends with 1 and is left as it was', async () => {
+    const folder = await testKeyDir({})
+    await writeFile(join(folder, 'file'), 'precious')
+    await mkdir(join(folder, 'keys', 'private_key.pem'), { recursive: true })
+    for (const name of ['file', 'keys']) {
+      const ended = await start(join(folder, name))
+      expect(ended.code, name).toBe(1)
+      expect(expectSentence(ended)).toContain('(ERR_KEY_FILE)')
+    }
+    expect(await readFile(join(folder, 'file'), 'utf8')).toBe('precious')
+    expect(await readdir(join(folder, 'keys', 'private_key.pem'))).toEqual([])
+  })
+
+  // The permissions of files do not bind root.
+  it.skipIf(process.getuid?.() === 0)(
+    'that may not be read or entered ends with 1 and is left as it was',
+    async () => {
+      const keyDir = await testKeyDir({ 'private_key.pem': 'server' })
+      const before = await snapshot(keyDir)
+      await chmod(join(keyDir, 'private_key.pem'), 0o000)
+      const unreadable = await start(keyDir)
+      await chmod(join(keyDir, 'private_key.pem'), 0o600)
+      await chmod(keyDir, 0o000)
+      const closed = await start(keyDir)
+      await chmod(keyDir, 0o700)
+      for (const ended of [unreadable, closed]) {
+        expect(ended.code).toBe(1)
+        expect(expectSentence(ended)).toContain('(ERR_KEY_FILE)')
+      }
+      expect(await snapshot(keyDir)).toEqual(before)
+    },
+  )
+
+  it('whose key others may read is used, with a warning', async () => {
+    const keyDir = await testKeyDir({ 'private_key.pem': 'server' })
+    await chmod(join(keyDir, 'private_key.pem'), 0o644)
+    const gateway = await testGateway({ keyDir })
+    expect(gateway.stderr()).toContain(join(keyDir, 'private_key.pem'))
+    const warned = gateway.stderr()
+    await chmod(join(keyDir, 'private_key.pem'), 0o600)
+    const quiet = await testGateway({ keyDir })
+    expect(quiet.stderr()).not.toContain(join(keyDir, 'private_key.pem'))
+    expect(warned).not.toContain('PRIVATE')
+  })
+
+  it('serves the same key at every start', async () => {
+    const keyDir = await testKeyDir({ 'private_key.pem': 'server' })
+    const before = await snapshot(keyDir)
+    for (let starts = 0; starts < 2; starts++) {
+      const gateway = await startGateway({ keyDir })
+      const pem = await (await fetch(`${gateway.url}/pki/public_key`)).text()
+      const { stderr } = await gateway.stop()
+      expect(pem).toBe(keyPem('keys/server.public.pem'))
+      expect(stderr).toContain(serverKeys.publicKey.fingerprint)
+    }
+    expect(await snapshot(keyDir)).toEqual(before)
+  })
+
+  it('that is not there is made, with a key that lasts', async () => {
+    const keyDir = join(await testKeyDir({}), 'made', 'here')
+    const first = await startGateway({ keyDir })
+    const pem = await (await fetch(`${first.url}/pki/public_key`)).text()
+    await first.stop()
+    expect((await stat(keyDir)).mode & 0o777).toBe(0o700)
+    expect((await stat(join(keyDir, 'private_key.pem'))).mode & 0o777).toBe(0o600)
+    expect(await readFile(join(keyDir, 'public_key.pem'), 'utf8')).toBe(pem)
+    const made = await snapshot(keyDir)
+    const second = await startGateway({ keyDir })
+    expect(await (await fetch(`${second.url}/pki/public_key`)).text()).toBe(pem)
+    await second.stop()
+    expect(await snapshot(keyDir)).toEqual(made)
+  })
+})
+
+describe('a signal', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('%s ends it well', async (signal) => {
+    const gateway = await testGateway()
+    await complete(gateway, chat('Hello!'))
+    gateway.kill(signal)
+    expect(await gateway.ended).toMatchObject({ code: 0, signal: null })
+  })
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    '%s lets a request in flight be answered, and no other begin',
+    async (signal) => {
+      const upstream = await startUpstream()
+      onTestFinished(upstream.close)
+      const gateway = await testGateway({ args: ['--upstream', upstream.url] })
+      let release = (): void => undefined
+      const arrived = new Promise<void>((resolve) => {
+        upstream.answer = (response) => {
+          release = () => response.end('{"choices":[],"late":true}')
+          resolve()
+        }
+      })
+      const answer = post(gateway, await seal(chat('slow')))
+      await arrived
+      gateway.kill(signal)
+      await expect.poll(() => gateway.stderr(), { timeout: 10_000 }).toContain(`${signal}:`)
+      await expect(fetch(`${gateway.url}/health`)).rejects.toThrow()
+      release()
+      const start = performance.now()
+      expect(await completionOf(await answer)).toMatchObject({ late: true })
+      expect(await gateway.ended).toMatchObject({ code: 0, signal: null })
+      expect(performance.now() - start).toBeLessThan(10_000)
+    },
+  )
+
+  it('ends it promptly while idle connections are kept alive', async () => {
+    const gateway = await testGateway()
+    const agent = new Agent({ keepAlive: true, maxSockets: 5 })
+    onTestFinished(() => {
+      agent.destroy()
+    })
+    for (let requests = 0; requests < 5; requests++) {
+      const [response] = (await once(get(`${gateway.url}/health`, { agent }), 'response')) as [
+        NodeJS.ReadableStream,
+      ]
+      response.resume()
+      await once(response, 'end')
+    }
+    await expect
+      .poll(() => Object.values(agent.freeSockets).flat().length, { timeout: 10_000 })
+      .toBeGreaterThan(0)
+    const start = performance.now()
+    gateway.kill('SIGTERM')
+    expect(await gateway.ended).toMatchObject({ code: 0 })
+    expect(performance.now() - start).toBeLessThan(10_000)
+  })
+
+  it('ends it promptly while a connection has not said anything yet', async () => {
+    const gateway = await testGateway()
+    const socket = connect(gateway.port, '127.0.0.1')
+    onTestFinished(() => {
+      socket.destroy()
+    })
+    socket.on('error', () => undefined)
+    await once(socket, 'connect')
+    await fetch(`${gateway.url}/health`)
+    const start = performance.now()
+    gateway.kill('SIGTERM')
+    expect(await gateway.ended).toMatchObject({ code: 0 })
+    expect(performance.now() - start).toBeLessThan(10_000)
+  })
+
+  it('given twice ends it at once', async () => {
+    const upstream = await startUpstream()
+    onTestFinished(upstream.close)
+    const gateway = await testGateway({ args: ['--upstream', upstream.url] })
+    const arrived = new Promise<void>((resolve) => {
+      upstream.answer = () => {
+        resolve()
+      }
+    })
+    const answer = post(gateway, await seal(chat('never'))).then(
+      () => 'answered',
+      () => 'cut off',
+    )
+    await arrived
+    gateway.kill('SIGTERM')
+    await expect.poll(() => gateway.stderr(), { timeout: 10_000 }).toContain('SIGTERM:')
+    gateway.kill('SIGINT')
+    expect(await gateway.ended).toMatchObject({ code: 1 })
+    expect(await answer).toBe('cut off')
+  })
+})
+
+describe('standard output', () => {
+  const started = startGateway()
+  afterAll(async () => (await started).stop())
+
+  it('holds the ready line only', async () => {
+    const gateway = await started
+    await complete(gateway, chat('Hello!'))
+    const { stdout } = await gateway.stop()
+    expect(stdout).toBe(`listening on ${gateway.url}\n`)
+  })
+})

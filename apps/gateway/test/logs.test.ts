@@ -1,0 +1,204 @@
+import { publicKeyToHeader } from '@nomyo/crypto'
+import { afterAll, describe, expect, it } from 'vitest'
+import {
+  chat,
+  clientHeaders,
+  clientKeys,
+  complete,
+  post,
+  rawExchange,
+  seal,
+  serverKeys,
+  startGateway,
+  startUpstream,
+  testGateway,
+} from './support.js'
+
+const CANARIES = {
+  prompt: 'canary-prompt',
+  answer: 'canary-answer',
+  apiKey: 'canary-api-key',
+  wrongKey: 'canary-wrong-key',
+  upstreamKey: 'canary-upstream-key',
+  upstreamError: 'canary-upstream-error',
+  query: 'canary-query',
+  header: 'canary-header',
+}
+const AUTHORIZED = { authorization: `Bearer ${CANARIES.apiKey}` }
+
+const upstream = await startUpstream()
+const gateway = await startGateway({
+  args: [
+    ...['--upstream', upstream.url, '--upstream-key', CANARIES.upstreamKey],
+    ...['--api-key', CANARIES.apiKey, '--log-level', 'debug'],
+  ],
+})
+afterAll(async () => {
+  await gateway.stop()
+  upstream.close()
+})
+
+interface LogLine {
+  readonly level: number
+  readonly msg: string
+  readonly method?: string
+  readonly route?: string | null
+  readonly status?: number
+  readonly payloadId?: string
+  readonly durationMs?: number
+}
+
+/** Every line of standard error that is not a note of the start, as JSON. */
+const logLines = (stderr: string): LogLine[] =>
+  stderr
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('nomyo-gateway: '))
+    .map((line) => JSON.parse(line) as LogLine)
+
+/** The line a request leaves, as soon as it is there. */
+async function lineFor(payloadId: string): Promise<LogLine> {
+  for (let tries = 0; tries < 500; tries++) {
+    const line = logLines(gateway.stderr()).find((one) => one.payloadId === payloadId)
+    if (line !== undefined) return line
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  throw new Error(`no log line for ${payloadId}`)
+}
+
+const answerWith = (status: number, text: string): void => {
+  upstream.answer = (response) => response.writeHead(status).end(text)
+}
+const request = await seal(chat(CANARIES.prompt))
+const noChatRequest = await seal({ [CANARIES.prompt]: CANARIES.prompt })
+
+describe('a request leaves one line of JSON', () => {
+  it('when it succeeds', async () => {
+    answerWith(200, JSON.stringify({ choices: [{ message: { content: CANARIES.answer } }] }))
+    const headers = { ...AUTHORIZED, 'x-payload-id': 'payload-success' }
+    const completion = await complete(gateway, chat(CANARIES.prompt), headers)
+    expect(completion.choices[0].message.content).toBe(CANARIES.answer)
+    expect(await lineFor('payload-success')).toMatchObject({
+      method: 'POST',
+      route: '/v1/chat/secure_completion',
+      status: 200,
+      durationMs: expect.any(Number) as number,
+    })
+    const lines = logLines(gateway.stderr()).filter((line) => line.payloadId === 'payload-success')
+    expect(lines).toHaveLength(1)
+  })
+
+  it.each([
+    ['without a key', 401, { authorization: `Bearer ${CANARIES.wrongKey}` }, request],
+    ['that cannot be opened', 400, {}, CANARIES.prompt],
+    ['that is no chat request', 400, {}, noChatRequest],
+    ['with a bad header', 400, { 'x-security-tier': CANARIES.header }, request],
+    ['with a bad public key', 400, { 'x-public-key': CANARIES.header }, request],
+    ['of another type', 415, { 'content-type': `text/plain; a=${CANARIES.header}` }, request],
+    ['of another encoding', 415, { 'content-encoding': CANARIES.header }, request],
+  ])('when it is refused: %s', async (_what, status, headers, body) => {
+    const payloadId = `payload-${status}-${Math.abs(body.length)}-${Object.keys(headers).join()}`
+    const given = { ...AUTHORIZED, ...headers, 'x-payload-id': payloadId }
+    expect((await post(gateway, body, given)).status).toBe(status)
+    expect(await lineFor(payloadId)).toMatchObject({
+      method: 'POST',
+      route: '/v1/chat/secure_completion',
+      status,
+    })
+  })
+
+  it('when it is refused: that is too large', async () => {
+    const head =
+      `POST /v1/chat/secure_completion HTTP/1.1\r\nhost: ${CANARIES.header}\r\n` +
+      `authorization: ${AUTHORIZED.authorization}\r\nx-payload-id: payload-too-large\r\n` +
+      'content-type: application/octet-stream\r\ncontent-length: 99999999\r\n\r\n'
+    await rawExchange(gateway.port, head + CANARIES.prompt)
+    expect(await lineFor('payload-too-large')).toMatchObject({ status: 413 })
+  })
+
+  it.each([
+    [400, 400],
+    [401, 502],
+    [429, 429],
+    [500, 502],
+    [503, 503],
+  ])('when the upstream answers %i', async (given, status) => {
+    answerWith(given, `${CANARIES.upstreamError} ${CANARIES.prompt}`)
+    const headers = { ...AUTHORIZED, 'x-payload-id': `payload-upstream-${given}` }
+    expect((await post(gateway, request, headers)).status).toBe(status)
+    expect(await lineFor(`payload-upstream-${given}`)).toMatchObject({ status })
+  })
+
+  it('when the upstream answers nonsense or breaks off', async () => {
+    answerWith(200, `{"${CANARIES.upstreamError}`)
+    const nonsense = { ...AUTHORIZED, 'x-payload-id': 'payload-nonsense' }
+    expect((await post(gateway, request, nonsense)).status).toBe(502)
+    upstream.answer = (_response, { socket }) => socket.end(CANARIES.upstreamError)
+    const broken = { ...AUTHORIZED, 'x-payload-id': 'payload-broken' }
+    expect((await post(gateway, request, broken)).status).toBe(503)
+    expect(await lineFor('payload-nonsense')).toMatchObject({ status: 502 })
+    expect(await lineFor('payload-broken')).toMatchObject({ status: 503 })
+  })
+
+  it('without a payload id where there is none to trust', async () => {
+    const before = logLines(gateway.stderr()).length
+    const answer = await post(gateway, request, {
+      ...AUTHORIZED,
+      'x-payload-id': `two ${CANARIES.header}`,
+    })
+    expect(answer.status).toBe(400)
+    await fetch(`${gateway.url}/health?${CANARIES.query}`)
+    await fetch(`${gateway.url}/nowhere/${CANARIES.query}?${CANARIES.query}`)
+    await rawExchange(gateway.port, `${CANARIES.header}\r\n\r\n`)
+    await expect
+      .poll(() => logLines(gateway.stderr()).length, { timeout: 10_000 })
+      .toBeGreaterThanOrEqual(before + 3)
+    const lines = logLines(gateway.stderr()).slice(before)
+    expect(lines.map(({ route, status }) => [route, status])).toEqual([
+      ['/v1/chat/secure_completion', 400],
+      ['/health', 200],
+      [null, 404],
+    ])
+    for (const line of lines) expect(line).not.toHaveProperty('payloadId')
+  })
+})
+
+it('holds no key, no prompt, no answer and no word of a stranger, at any level', () => {
+  const output = gateway.output()
+  expect(logLines(gateway.stderr()).length).toBeGreaterThan(15)
+  for (const [what, canary] of Object.entries(CANARIES)) {
+    expect(output, what).not.toContain(canary)
+    expect(output, what).not.toContain(Buffer.from(canary).toString('base64').slice(0, 16))
+  }
+  const publicKeyHeader = publicKeyToHeader(clientKeys.publicKey)
+  const keyLines = [clientKeys, serverKeys].flatMap(({ publicKey }) => publicKey.pem.split('\n'))
+  for (const line of [
+    ...keyLines.filter((one) => one.length > 20),
+    publicKeyHeader.slice(60, 99),
+  ]) {
+    expect(output).not.toContain(line)
+  }
+})
+
+it('says what failed only where the fault is not of the caller', async () => {
+  const faults = logLines(gateway.stderr()).filter(({ level }) => level >= 50)
+  expect(faults.length).toBeGreaterThan(0)
+  expect(faults.every((line) => 'err' in line)).toBe(true)
+})
+
+describe('--log-level', () => {
+  it.each([
+    ['silent', 0],
+    ['error', 0],
+    ['warn', 0],
+    ['info', 1],
+    ['debug', 1],
+  ])('%s leaves %i lines for a good request', async (level, expected) => {
+    const target = await testGateway({ args: ['--engine', 'demo', '--log-level', level] })
+    const headers = clientHeaders()
+    expect((await post(target, request, headers)).status).toBe(200)
+    const { stderr } = await target.stop()
+    const lines = logLines(stderr).filter((line) => line.payloadId === headers['x-payload-id'])
+    expect(lines).toHaveLength(expected)
+    expect(stderr).not.toContain(CANARIES.prompt)
+  })
+})
