@@ -30,7 +30,9 @@ function errorFacts(error: Error & { code?: unknown }): {
   stack: string
 } {
   const code = typeof error.code === 'string' ? error.code : ''
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+  // Without the message, of which a line could look like a frame.
+  const stack = (error.stack ?? '').replace(error.message, '')
+  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line))
   return {
     type: error.name,
     // The text of an HttpError is fixed and meant for the world.

@@ -1,5 +1,7 @@
 import { publicKeyToHeader } from '@nomyo/crypto'
 import { afterAll, describe, expect, it } from 'vitest'
+import { HttpError } from '../src/http-error.js'
+import { logOptions } from '../src/log.js'
 import {
   chat,
   clientHeaders,
@@ -183,6 +185,30 @@ it('says what failed only where the fault is not of the caller', async () => {
   const faults = logLines(gateway.stderr()).filter(({ level }) => level >= 50)
   expect(faults.length).toBeGreaterThan(0)
   expect(faults.every((line) => 'err' in line)).toBe(true)
+})
+
+describe('what the framework would log by itself', () => {
+  const { serializers } = logOptions('debug') as {
+    serializers: Record<'req' | 'res' | 'err', (value: unknown) => Record<string, unknown>>
+  }
+
+  it('is reduced to the method of a request, and nothing of an answer', () => {
+    const headers = { authorization: CANARIES.apiKey }
+    const request = { method: 'POST', url: `/?${CANARIES.query}`, headers, body: CANARIES.prompt }
+    expect(serializers.req(request)).toEqual({ method: 'POST' })
+    expect(serializers.res({ statusCode: 200, headers, body: CANARIES.answer })).toEqual({})
+  })
+
+  it('is reduced to the place of an error, without its words', () => {
+    const words = `Unexpected token "${CANARIES.prompt}\n    at ${CANARIES.prompt}"`
+    const error = Object.assign(new SyntaxError(words), { code: 'ERR_X', body: CANARIES.prompt })
+    const facts = serializers.err(error)
+    expect(facts).toMatchObject({ type: 'SyntaxError', message: 'ERR_X' })
+    expect(facts['stack']).toMatch(/^\s+at .*logs\.test\.ts/m)
+    expect(JSON.stringify(facts)).not.toContain('canary')
+    expect(serializers.err(new TypeError(CANARIES.prompt))['message']).toBe('')
+    expect(serializers.err(new HttpError(502, 'a fixed text'))['message']).toBe('a fixed text')
+  })
 })
 
 describe('--log-level', () => {

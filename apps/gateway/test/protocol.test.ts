@@ -2,6 +2,8 @@ import { createHash, randomUUID } from 'node:crypto'
 import { openJson, publicKeyToHeader, sealJson } from '@nomyo/crypto'
 import { headerVectors, keyPem, requestVectors } from '@nomyo/test-vectors'
 import { afterAll, describe, expect, it } from 'vitest'
+import { parseChatRequest } from '../src/chat-request.js'
+import { HttpError } from '../src/http-error.js'
 import {
   chat,
   clientKeys,
@@ -259,10 +261,18 @@ describe('a sealed request that is no chat request', () => {
     refusalOf(answer)
   })
 
-  it('is refused where its members come from a prototype', async () => {
-    const text = '{"__proto__":{"model":"nomyo/echo","messages":[{"role":"user","content":"x"}]}}'
-    const answer = await post(gateway, await seal(JSON.parse(text)))
-    expect(answer.status).toBe(400)
+  it('is refused where its members are not its own', () => {
+    const inherited = chat('Hello!') as Record<string, unknown>
+    expect(parseChatRequest(inherited)).toEqual(inherited)
+    const { model, messages } = inherited
+    for (const request of [
+      Object.create(inherited) as Record<string, unknown>,
+      Object.assign(Object.create({ model }) as Record<string, unknown>, { messages }),
+      Object.assign(Object.create({ messages }) as Record<string, unknown>, { model }),
+      { ...inherited, messages: [Object.create({ role: 'user' })] },
+    ]) {
+      expect(() => parseChatRequest(request)).toThrow(HttpError)
+    }
   })
 
   it('is refused in words that quote nothing of it', async () => {

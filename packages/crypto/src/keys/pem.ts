@@ -33,9 +33,7 @@ export function decodePem(text: string): PemBlock {
     )
   }
   const match =
-    /^-----BEGIN ([A-Z0-9 ]{1,40})-----\r?\n([A-Za-z0-9+/=\r\n]+\n)-----END \1-----\s*$/.exec(
-      text,
-    )
+    /^-----BEGIN ([A-Z0-9 ]{1,40})-----\r?\n([A-Za-z0-9+/=\r\n]+\n)-----END \1-----\s*$/.exec(text)
   const [, label, body] = match ?? []
   if (label === undefined || body === undefined) throw notPem()
   const der = decodeBase64(body.replace(/\r?\n/g, ''))

@@ -1,0 +1,51 @@
+import type { AddressInfo } from 'node:net'
+import { KeyRing } from '@nomyo/crypto'
+import { afterAll, describe, expect, it } from 'vitest'
+import { createAuthenticate } from '../src/authenticate.js'
+import { HttpError } from '../src/http-error.js'
+import { createServer } from '../src/server.js'
+import { chat, post, refusalOf, seal, serverKeys } from './support.js'
+
+let fault: unknown
+const server = createServer({
+  context: {
+    serverKeys: new KeyRing(serverKeys),
+    engine: {
+      name: 'faulty',
+      complete: async () => {
+        throw fault
+      },
+      close: () => Promise.resolve(),
+    },
+    maxBodyBytes: 1024 * 1024,
+  },
+  authenticate: createAuthenticate([]),
+  logLevel: 'silent',
+})
+await server.listen({ host: '127.0.0.1', port: 0 })
+afterAll(() => server.close())
+const url = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`
+
+describe('a fault of the gateway itself', () => {
+  it.each([
+    new Error('canary'),
+    new RangeError('canary'),
+    Object.assign(new Error('canary'), { code: 'ERR_CANARY', statusCode: 500 }),
+    Object.assign(new Error('canary'), { code: 'ERR_CANARY' }),
+    Object.assign(new Error('canary'), { statusCode: 404 }),
+  ])('is answered with 500 and no word of it: %o', async (given) => {
+    fault = given
+    const answer = await post({ url }, await seal(chat('canary')))
+    expect(answer.status).toBe(500)
+    expect(refusalOf(answer)).not.toMatch(/canary|\.[jt]s:\d/i)
+    expect(answer.headers.get('retry-after')).toBeNull()
+  })
+
+  it('is told from what an engine has to say', async () => {
+    fault = new HttpError(503, 'fixed words', 17)
+    const answer = await post({ url }, await seal(chat('x')))
+    expect(answer.status).toBe(503)
+    expect(refusalOf(answer)).toBe('fixed words')
+    expect(answer.headers.get('retry-after')).toBe('17')
+  })
+})
