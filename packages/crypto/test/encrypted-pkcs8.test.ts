@@ -226,6 +226,7 @@ describe('a hostile encrypted key', () => {
     ],
     ['PBKDF2 for a key of another size', encrypted(pbkdf2(rounds, derSmallInteger(16), prf))],
     ['PBKDF2 with parameters behind', encrypted(pbkdf2(rounds, prf, derNull()))],
+    ['an unknown scheme', encrypted(sound, { scheme: OID.pbkdf2 })],
     [
       'an unknown derivation',
       encrypted(derValue(TAG.sequence, derOid('2a8648'), derValue(TAG.sequence))),

@@ -9,6 +9,7 @@ import {
   readdirSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import * as fs from 'node:fs/promises'
@@ -18,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openJson, sealJson } from '../src/envelope/index.js'
 import { generateKeyPair } from '../src/keys/generate.js'
 import { loadKeyPair, loadOrCreateKeyPair, saveKeyPair } from '../src/keys/node/index.js'
+import type { KeyPair } from '../src/suite.js'
 import { freshPair, noteSkipped, pairOf, refusalCodeOf, testPair } from './support.js'
 import { keyText } from './vector-expectations.js'
 
@@ -93,6 +95,13 @@ describe('a folder without keys', () => {
     const found = await loadOrCreateKeyPair(folder, { password: PASSWORD })
     expect(found.publicKey.fingerprint).toBe(made.publicKey.fingerprint)
     expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_PASSWORD')
+  })
+
+  it('gets a pair whose extractable original does not stay', async () => {
+    generateFromVectors()
+    await loadOrCreateKeyPair(folder)
+    const { privateKey } = (await vi.mocked(generateKeyPair).mock.results[0]?.value) as KeyPair
+    expect(await refusalCodeOf(() => privateKey.exportPkcs8())).toBe('ERR_KEY_DISPOSED')
   })
 
   it('stays as it is where a key is only to be loaded', async () => {
@@ -308,6 +317,21 @@ describe('what is not a key file', () => {
     const pair = await pairOf('keys/other.private.pem')
     expect(await refusalCodeOf(() => saveKeyPair(folder, pair))).toBe('ERR_KEY_FILE')
     expect(readFileSync(folder, 'utf8')).toBe('no folder')
+    expect(generateKeyPair).not.toHaveBeenCalled()
+  })
+
+  it('is refused: a link to itself', async () => {
+    mkdirSync(folder)
+    symlinkSync(PRIVATE, join(folder, PRIVATE))
+    expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_FILE')
+    expect(generateKeyPair).not.toHaveBeenCalled()
+  })
+
+  it('is refused unread: a file of gigabytes', async () => {
+    place({ [PRIVATE]: '' })
+    truncateSync(join(folder, PRIVATE), 3 * 1024 ** 3)
+    expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_LIMIT')
+    expect(generateKeyPair).not.toHaveBeenCalled()
   })
 })
 

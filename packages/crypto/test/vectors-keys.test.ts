@@ -104,6 +104,13 @@ describe('the smallest key', () => {
     },
   )
 
+  it("may be smaller for a pair of one's own than for the key of another", async () => {
+    const pem = keyText('keys/rsa2048.private.pem')
+    const { publicKey } = await importPrivateKey(pem)
+    const pair = await importPrivateKey(pem, { publicKeyPem: publicKey.pem })
+    expect(pair.publicKey.fingerprint).toBe(publicKey.fingerprint)
+  })
+
   it('is judged before anything else is asked of the key', async () => {
     const twice = () =>
       importPrivateKey(keyText('keys/client.private.pem'), {

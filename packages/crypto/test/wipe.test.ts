@@ -2,14 +2,17 @@ import { afterEach, expect, it, vi } from 'vitest'
 import { wipe } from '../src/bytes/wipe.js'
 import { openEnvelope, openJson, sealEnvelope, sealJson } from '../src/envelope/index.js'
 import { exportPrivateKey, importLegacyPrivateKey, importPrivateKey } from '../src/keys/index.js'
+import { decodePem, type PemBlock } from '../src/keys/pem.js'
 import { freshPair, refusalOf, testPair, utf8 } from './support.js'
 import { keyText } from './vector-expectations.js'
+
+// To get hold of the bytes that came out of a PEM.
+vi.mock('../src/keys/pem.js', { spy: true })
+afterEach(() => vi.restoreAllMocks())
 
 const plainPem = keyText('keys/client.private.pem')
 const encryptedPem = keyText('keys/encrypted.private.pem')
 const legacyPem = keyText('keys/nomyo-js-password.private.pem')
-
-afterEach(() => vi.restoreAllMocks())
 
 it('zeros every buffer it is given', () => {
   const [one, other] = [Uint8Array.of(1, 2), Uint8Array.of(3)]
@@ -120,6 +123,16 @@ it('importing a private key leaves neither it nor the trial behind', async () =>
   const buffers = await buffersDuring(() => importPrivateKey(plainPem))
   expectWiped(buffers, 'import pkcs8', 'random 32', 'decrypt RSA-OAEP')
 })
+
+it.each([plainPem, keyText('keys/pkcs1.private.pem')])(
+  'importing a private key leaves nothing of its PEM behind',
+  async (pem) => {
+    vi.mocked(decodePem).mockClear()
+    await importPrivateKey(pem)
+    const { der } = vi.mocked(decodePem).mock.results[0]?.value as PemBlock
+    expectWiped({ der: [der] }, 'der')
+  },
+)
 
 it('importing an encrypted private key leaves neither it nor its password behind', async () => {
   const options = { password: 'correct horse battery staple' }
