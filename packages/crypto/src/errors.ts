@@ -16,6 +16,7 @@
  * - `ERR_KEY_DISPOSED`: used after `dispose()`
  * - `ERR_KEY_FILE`: a key file could not be read or written, or one of a pair is missing
  * - `ERR_INSECURE_URL`: plain `http://` without the explicit permission for it
+ * - `ERR_SERVER_KEY_CHANGED`: the server shows another key than the one known for it
  * - `ERR_REPLY_MISMATCH`: a genuine answer, but to another request
  * - `ERR_REPLY_REPLAYED`: an answer that was already received once
  */
@@ -35,6 +36,7 @@ export type SecurityErrorCode =
   | 'ERR_KEY_DISPOSED'
   | 'ERR_KEY_FILE'
   | 'ERR_INSECURE_URL'
+  | 'ERR_SERVER_KEY_CHANGED'
   | 'ERR_REPLY_MISMATCH'
   | 'ERR_REPLY_REPLAYED'
 

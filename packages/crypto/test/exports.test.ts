@@ -45,9 +45,11 @@ const keyNames = [
 ]
 
 const nodeKeyNames = [
+  'loadKeyFile',
   'loadKeyPair',
   'loadOrCreateKeyPair',
   'saveKeyPair',
+  'type LoadKeyFileOptions',
   'type LoadKeyPairOptions',
   'type LoadOrCreateKeyPairOptions',
 ]

@@ -44,6 +44,30 @@ export async function loadKeyPair(
   throw fileError(`There is no ${PRIVATE_KEY_FILE} in ${folder}.`)
 }
 
+/** How to find a key pair in files of any name. */
+export interface LoadKeyFileOptions extends LoadKeyPairOptions {
+  /** A public key that must belong to the private one. */
+  publicKeyPath?: string
+}
+
+/**
+ * Reads a private key file and derives its public key; a public key file, when named, must match.
+ *
+ * @throws SecurityError `ERR_KEY_FILE` and those of {@link importPrivateKey}
+ */
+export async function loadKeyFile(
+  privateKeyPath: string,
+  options: LoadKeyFileOptions = {},
+): Promise<KeyPair> {
+  const { publicKeyPath } = options
+  const files = await readKeyFiles(privateKeyPath, publicKeyPath, options)
+  if (files.privateKeyPem === undefined) throw fileError(`There is no ${privateKeyPath}.`)
+  if (publicKeyPath !== undefined && files.publicKeyPem === undefined) {
+    throw fileError(`There is no ${publicKeyPath}.`)
+  }
+  return importFiles(files.privateKeyPem, files.publicKeyPem, options)
+}
+
 /**
  * Writes a key pair into a folder, which is made (0700) if need be. The private key file is born
  * with mode 0600 and appears whole or not at all. **Nothing is ever overwritten.**
@@ -104,14 +128,11 @@ export async function loadOrCreateKeyPair(
 
 /** The pair, or undefined when the folder holds no key at all. */
 async function tryLoad(folder: string, options: LoadKeyPairOptions): Promise<KeyPair | undefined> {
-  // In the opposite order of writing: a pair being made meanwhile never shows as a public key alone.
-  const publicKeyPem = await readKeyFile(join(folder, PUBLIC_KEY_FILE))
-  const privateKeyPem = await readKeyFile(join(folder, PRIVATE_KEY_FILE), (mode) => {
-    if (process.platform === 'win32' || (mode & FOREIGN_ACCESS) === 0) return
-    options.onWarning?.(
-      `${join(folder, PRIVATE_KEY_FILE)} can be accessed by other users of this machine; run: chmod 600 on it.`,
-    )
-  })
+  const { privateKeyPem, publicKeyPem } = await readKeyFiles(
+    join(folder, PRIVATE_KEY_FILE),
+    join(folder, PUBLIC_KEY_FILE),
+    options,
+  )
   if (privateKeyPem === undefined) {
     if (publicKeyPem === undefined) return undefined
     throw fileError(
@@ -119,9 +140,33 @@ async function tryLoad(folder: string, options: LoadKeyPairOptions): Promise<Key
         'move the public key away to have a new pair made.',
     )
   }
+  return importFiles(privateKeyPem, publicKeyPem, options)
+}
+
+async function readKeyFiles(
+  privateKeyPath: string,
+  publicKeyPath: string | undefined,
+  { onWarning }: LoadKeyPairOptions,
+): Promise<{ privateKeyPem: string | undefined; publicKeyPem: string | undefined }> {
+  // In the opposite order of writing: a pair being made meanwhile never shows as a public key alone.
+  const publicKeyPem = publicKeyPath === undefined ? undefined : await readKeyFile(publicKeyPath)
+  const privateKeyPem = await readKeyFile(privateKeyPath, (mode) => {
+    if (process.platform === 'win32' || (mode & FOREIGN_ACCESS) === 0) return
+    onWarning?.(
+      `${privateKeyPath} can be accessed by other users of this machine; run: chmod 600 on it.`,
+    )
+  })
+  return { privateKeyPem, publicKeyPem }
+}
+
+function importFiles(
+  privateKeyPem: string,
+  publicKeyPem: string | undefined,
+  { password, minBits }: LoadKeyPairOptions,
+): Promise<KeyPair> {
   return importPrivateKey(privateKeyPem, {
-    ...(options.password === undefined ? {} : { password: options.password }),
-    ...(options.minBits === undefined ? {} : { minBits: options.minBits }),
+    ...(password === undefined ? {} : { password }),
+    ...(minBits === undefined ? {} : { minBits }),
     ...(publicKeyPem === undefined ? {} : { publicKeyPem }),
   })
 }

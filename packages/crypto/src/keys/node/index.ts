@@ -1,7 +1,9 @@
 export {
+  loadKeyFile,
   loadKeyPair,
   loadOrCreateKeyPair,
   saveKeyPair,
+  type LoadKeyFileOptions,
   type LoadKeyPairOptions,
   type LoadOrCreateKeyPairOptions,
 } from './file-store.js'
