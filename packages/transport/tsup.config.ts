@@ -1,4 +1,6 @@
 import { defineConfig } from 'tsup'
 import { packageBuild } from '../../tsup.base.js'
 
-export default defineConfig(packageBuild({ index: 'src/index.ts', errors: 'src/errors.ts' }))
+export default defineConfig(
+  packageBuild({ index: 'src/index.ts', errors: 'src/errors.ts', undici: 'src/undici/index.ts' }),
+)

@@ -40,5 +40,5 @@ describe.each([
 })
 
 it('is reached through these subpaths only', () => {
-  expect(Object.keys(packageJson.exports)).toEqual(['.', './errors', './package.json'])
+  expect(Object.keys(packageJson.exports)).toEqual(['.', './errors', './undici', './package.json'])
 })
