@@ -6,13 +6,19 @@ import { packageBoundaries } from './scripts/eslint/package-boundaries.mjs'
 
 const packageSources = ['packages/*/src/**/*.ts']
 /** Never published, only read by tests: held to the rules of tests. */
-const privatePackages = ['packages/test-vectors/**', 'packages/testkit/**']
+const privatePackages = ['packages/test-vectors/**']
 const appSources = ['apps/*/src/**/*.ts']
 const tests = ['**/test/**/*.ts', 'packages/*/bench/**/*.ts', ...privatePackages]
 const configFiles = ['**/*.config.ts', '**/*.config.js', 'tsup.base.ts']
 
-/** Where Node is a given: the file store, and the package that talks to a TPM device. */
-const nodeOnlySources = ['packages/crypto/src/keys/node/**/*.ts', 'packages/tpm/src/**/*.ts']
+/** Where Node is a given: files, sockets, the environment, and the package that talks to a TPM device. */
+const nodeOnlySources = [
+  'packages/crypto/src/keys/node/**/*.ts',
+  'packages/transport/src/undici/**/*.ts',
+  'packages/client/src/platform/{node,known-servers-file}.ts',
+  'packages/testkit/src/**/*.ts',
+  'packages/tpm/src/**/*.ts',
+]
 
 const noDefaultExport = [
   {

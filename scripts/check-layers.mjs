@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { bundleAlone } from './layers/bundle.mjs'
 import { layerRules, reachable } from './layers/rules.mjs'
 import { wordsOf } from './layers/words.mjs'
-import { readWorkspace, runtimeDependencies } from './workspace.mjs'
+import { publicSubpaths, readWorkspace, runtimeDependencies } from './workspace.mjs'
 
 /**
  * @typedef {import('./layers/bundle.mjs').Bundle} Bundle
@@ -48,8 +48,10 @@ export async function checkLayers(root, rules = layerRules) {
       name: `${name} package.json`,
       findings: manifestFindings(member, rule),
     })
-    for (const [subpath, target] of publicSubpaths(member)) {
-      results.push(await checkSubpath(member, subpath, target, rules, workspace))
+    for (const [subpath, target] of publicSubpaths(member.manifest)) {
+      const file = fileFor(target)
+      if (file === undefined) continue
+      results.push(await checkSubpath(member, subpath, file, rules, workspace))
     }
   }
   return results
@@ -87,39 +89,23 @@ export function manifestFindings({ folder, manifest }, { arrows, thirdParty }) {
  */
 export function bundleFindings(bundle, name, subpath, rules) {
   const rule = /** @type {LayerRule} */ (rules[name])
-  const welcome = [name, ...reachable(rule, rules)]
+  const isWhole = rule.whole?.includes(subpath) === true
+  const welcome = isWhole ? [name] : [name, ...reachable(rule, rules)]
   const strangers = bundle.packages.filter((other) => !welcome.includes(other))
-  const nodeImports = rule.nodeImports && (rule.nodeImports[subpath] ?? [])
-  const imports = bundle.imports.filter((path) => nodeImports?.includes(path) === false)
+  const outside = isWhole ? [] : rule.outside && (rule.outside[subpath] ?? [])
+  const imports = bundle.imports.filter((path) => outside?.includes(path) === false)
   const words = wordsOf(bundle.code)
   const forbidden = rule.forbidden.flatMap(({ what, among, words: pattern }) => {
     const found = among.flatMap((kind) => [...words[kind]]).filter((word) => pattern.test(word))
     return found.length === 0 ? [] : [`${what}: ${[...new Set(found)].sort().join(', ')}`]
   })
-  const ownCode = rule.onlyReExports === true && bundle.packages.includes(name)
+  const ownCode = rule.onlyReExports === true && !isWhole && bundle.packages.includes(name)
   return [
     ...strangers.map((other) => `contains modules of ${other}`),
     ...imports.map((path) => `imports ${path}`),
     ...forbidden,
     ...(ownCode ? ['has code of its own; it may only re-export'] : []),
   ]
-}
-
-/**
- * The subpaths a consumer may import, with the file an ES module gets.
- *
- * @param {Member} member
- * @returns {[subpath: string, file: string][]}
- */
-export function publicSubpaths({ manifest: { exports } }) {
-  const isMap =
-    typeof exports === 'object' && Object.keys(exports ?? {}).some((key) => key.startsWith('.'))
-  return Object.entries(isMap ? (exports ?? {}) : { '.': exports ?? null }).flatMap(
-    ([subpath, target]) => {
-      const file = fileFor(target)
-      return subpath === './package.json' || file === undefined ? [] : [[subpath, file]]
-    },
-  )
 }
 
 /**
@@ -133,7 +119,8 @@ export function publicSubpaths({ manifest: { exports } }) {
 async function checkSubpath({ folder, manifest }, subpath, file, rules, workspace) {
   const name = manifest.name + subpath.slice(1)
   try {
-    const bundle = await bundleAlone(join(folder, file), workspace)
+    const outside = rules[manifest.name]?.outside?.[subpath] ?? []
+    const bundle = await bundleAlone(join(folder, file), workspace, outside)
     return { name, bundle, findings: bundleFindings(bundle, manifest.name, subpath, rules) }
   } catch (error) {
     const { message } = /** @type {Error} */ (error)

@@ -8,7 +8,7 @@ import { argv } from 'node:process'
 import { pathToFileURL } from 'node:url'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { readWorkspace } from './workspace.mjs'
+import { publicSubpaths, readWorkspace } from './workspace.mjs'
 
 /**
  * @typedef {import('./workspace.mjs').Manifest} Manifest
@@ -47,13 +47,15 @@ async function checkPackage({ folder: source, manifest }, folder) {
  * @returns {Promise<string[]>}
  */
 export async function checkTarball(tarball, manifest) {
-  const [list, fromPublint, fromAttw] = await Promise.all([
+  const [list, fromPublint, ...fromAttw] = await Promise.all([
     run('tar', ['-tzf', tarball], '.'),
     publintFindings(tarball),
-    attwFindings(tarball, attwProfile(manifest)),
+    ...attwProfiles(manifest).map(({ profile, subpaths }) =>
+      attwFindings(tarball, profile, subpaths),
+    ),
   ])
   const paths = list.output.split('\n').map((path) => path.replace(/^package\//, ''))
-  return [...scriptFindings(manifest), ...fileFindings(paths), ...fromPublint, ...fromAttw]
+  return [...scriptFindings(manifest), ...fileFindings(paths), ...fromPublint, ...fromAttw.flat()]
 }
 
 /**
@@ -80,14 +82,23 @@ export function fileFindings(paths) {
 }
 
 /**
- * How much of module resolution a package promises; undefined for one that only has a command.
+ * How much of module resolution the subpaths of a package promise; nothing for one that only has a
+ * command.
  *
  * @param {Manifest} manifest
- * @returns {'node16' | 'esm-only' | undefined}
+ * @returns {{ profile: 'node16' | 'esm-only', subpaths: string[] }[]}
  */
-export function attwProfile({ exports }) {
-  if (exports === undefined) return undefined
-  return JSON.stringify(exports).includes('"require"') ? 'node16' : 'esm-only'
+export function attwProfiles(manifest) {
+  /** @type {{ profile: 'node16' | 'esm-only', subpaths: string[] }[]} */
+  const profiles = [
+    { profile: 'node16', subpaths: [] },
+    { profile: 'esm-only', subpaths: [] },
+  ]
+  for (const [subpath, target] of publicSubpaths(manifest)) {
+    const forBoth = JSON.stringify(target).includes('"require"')
+    profiles[forBoth ? 0 : 1]?.subpaths.push(subpath)
+  }
+  return profiles.filter(({ subpaths }) => subpaths.length > 0)
 }
 
 /**
@@ -104,14 +115,18 @@ async function publintFindings(tarball) {
 
 /**
  * @param {string} tarball
- * @param {'node16' | 'esm-only' | undefined} profile
+ * @param {'node16' | 'esm-only'} profile
+ * @param {readonly string[]} subpaths
  * @returns {Promise<string[]>}
  */
-async function attwFindings(tarball, profile) {
-  if (profile === undefined) return []
+async function attwFindings(tarball, profile, subpaths) {
   const attw = join(import.meta.dirname, '../node_modules/@arethetypeswrong/cli/dist/index.js')
   const options = ['--profile', profile, '--no-definitely-typed', '--no-emoji', '--format', 'ascii']
-  const { failed, output } = await run(process.execPath, [attw, tarball, ...options], '.')
+  const { failed, output } = await run(
+    process.execPath,
+    [attw, tarball, ...options, '--entrypoints', ...subpaths],
+    '.',
+  )
   const lines = output.split('\n').filter((text) => /^[^*]*\w/.test(text))
   return failed ? [`attw: ${lines.join('\n')}`] : []
 }

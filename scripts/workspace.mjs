@@ -9,6 +9,7 @@ import { join } from 'node:path'
  * @property {boolean} [private]
  * @property {boolean | string[]} [sideEffects]
  * @property {ExportTarget} [exports]
+ * @property {Record<string, ExportTarget>} [imports]
  * @property {string | Record<string, string>} [bin]
  * @property {Record<string, string>} [scripts]
  * @property {Record<string, string>} [dependencies]
@@ -60,6 +61,22 @@ export function readManifest(folder) {
 export function runtimeDependencies(manifest) {
   const { dependencies, peerDependencies, optionalDependencies } = manifest
   return Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies })
+}
+
+/**
+ * The subpaths a consumer may import, with what each leads to.
+ *
+ * @param {Manifest} manifest
+ * @returns {[subpath: string, target: ExportTarget][]}
+ */
+export function publicSubpaths({ exports }) {
+  if (exports === undefined) return []
+  const isMap =
+    typeof exports === 'object' &&
+    exports !== null &&
+    Object.keys(exports).some((key) => key.startsWith('.'))
+  const subpaths = Object.entries(isMap ? exports : { '.': exports })
+  return subpaths.filter(([subpath]) => subpath !== './package.json')
 }
 
 /**

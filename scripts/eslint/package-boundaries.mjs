@@ -32,6 +32,7 @@ export const packageBoundaries = {
       (specifier, filename) => {
         if (specifier.startsWith('.') || isBuiltin(specifier)) return true
         const manifest = readManifest(packageFolder(filename))
+        if (Object.hasOwn(manifest.imports ?? {}, specifier)) return true
         const name = packageNameOf(specifier)
         return name === manifest.name || runtimeDependencies(manifest).includes(name)
       },

@@ -10,7 +10,7 @@ import { packageNameOf } from '../workspace.mjs'
  * @typedef {object} Bundle
  * @property {string} code white space and comments removed, names kept
  * @property {string[]} packages whose modules are inside, by name
- * @property {string[]} imports what stays outside: modules of Node, as `node:name`
+ * @property {string[]} imports what stays outside; modules of Node as `node:name`
  * @property {number} minifiedBytes
  * @property {number} gzippedBytes
  */
@@ -20,11 +20,12 @@ import { packageNameOf } from '../workspace.mjs'
  *
  * @param {string} file
  * @param {readonly import('../workspace.mjs').Member[]} workspace
+ * @param {readonly string[]} [outside] what is not bundled, beside the modules of Node
  * @returns {Promise<Bundle>}
  */
-export async function bundleAlone(file, workspace) {
-  const readable = await bundle(file, { minifyWhitespace: true, minifySyntax: true })
-  const minified = await bundle(file, { minify: true })
+export async function bundleAlone(file, workspace, outside = []) {
+  const readable = await bundle(file, outside, { minifyWhitespace: true, minifySyntax: true })
+  const minified = await bundle(file, outside, { minify: true })
   const [output] = Object.values(readable.metafile.outputs)
   const inputs = Object.entries(output?.inputs ?? {}).filter(
     ([, { bytesInOutput }]) => bytesInOutput > 0,
@@ -40,9 +41,10 @@ export async function bundleAlone(file, workspace) {
 
 /**
  * @param {string} file
+ * @param {readonly string[]} outside
  * @param {import('esbuild').BuildOptions} options
  */
-function bundle(file, options) {
+function bundle(file, outside, options) {
   return build({
     ...options,
     entryPoints: [file],
@@ -50,7 +52,7 @@ function bundle(file, options) {
     format: 'esm',
     platform: 'neutral',
     mainFields: ['module', 'main'],
-    external: ['node:*', ...builtinModules],
+    external: ['node:*', ...builtinModules, ...outside],
     legalComments: 'none',
     metafile: true,
     write: false,
@@ -84,7 +86,7 @@ function ownerOf(path, workspace) {
  * @param {string} path
  */
 function withProtocol(path) {
-  return path.startsWith('node:') ? path : `node:${path}`
+  return builtinModules.includes(path) ? `node:${path}` : path
 }
 
 /**

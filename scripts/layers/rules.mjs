@@ -13,10 +13,12 @@
  * @typedef {object} LayerRule
  * @property {readonly string[]} arrows members of this workspace it may depend on
  * @property {readonly string[]} thirdParty what else it may depend on
- * @property {Readonly<Record<string, readonly string[]>>} [nodeImports] modules of Node each subpath
- *   may import, none where it is not listed; anything where absent
+ * @property {Readonly<Record<string, readonly string[]>>} [outside] what each subpath may import from
+ *   outside its bundle (modules of Node, or a library that is judged by others), nothing where it is
+ *   not listed; any module of Node where absent
  * @property {readonly Forbidden[]} forbidden
  * @property {boolean} [onlyReExports]
+ * @property {readonly string[]} [whole] subpaths whose file has everything inside and imports nothing
  */
 
 /** @type {Forbidden} */
@@ -69,23 +71,29 @@ export const layerRules = {
   '@nomyo/crypto': {
     arrows: [],
     thirdParty: ['@noble/hashes'],
-    nodeImports: { './keys/node': ['node:fs', 'node:fs/promises', 'node:path'] },
+    outside: { './keys/node': ['node:fs', 'node:fs/promises', 'node:path'] },
     forbidden: [network, hiddenCode],
   },
   '@nomyo/transport': {
     arrows: [],
-    thirdParty: [],
-    nodeImports: {},
+    thirdParty: ['undici'],
+    outside: { './undici': ['undici'] },
     forbidden: [cryptography, hiddenCode],
   },
   '@nomyo/attest': {
     arrows: [],
     thirdParty: ['@noble/hashes'],
-    nodeImports: {},
+    outside: {},
     forbidden: [network, clock, surroundings, hiddenCode],
   },
   '@nomyo/client': {
     arrows: ['@nomyo/crypto', '@nomyo/transport', '@nomyo/attest'],
+    thirdParty: [],
+    forbidden: [hiddenCode],
+  },
+  // Runs beside tests, in Node: any of its modules.
+  '@nomyo/testkit': {
+    arrows: ['@nomyo/crypto'],
     thirdParty: [],
     forbidden: [hiddenCode],
   },
@@ -94,6 +102,7 @@ export const layerRules = {
     thirdParty: [],
     forbidden: [hiddenCode],
     onlyReExports: true,
+    whole: ['./browser'],
   },
 }
 
@@ -104,10 +113,11 @@ export const layerRules = {
  * @param {Readonly<Record<string, LayerRule>>} rules
  * @returns {string[]}
  */
-export function reachable({ arrows, thirdParty }, rules) {
+export function reachable({ arrows, thirdParty, outside = {} }, rules) {
   const behind = arrows.flatMap((name) => {
     const rule = rules[name]
     return rule === undefined ? [] : reachable(rule, rules)
   })
-  return [...thirdParty, ...arrows, ...behind]
+  const inside = thirdParty.filter((name) => !Object.values(outside).flat().includes(name))
+  return [...inside, ...arrows, ...behind]
 }

@@ -31,10 +31,18 @@ describe('a workspace that keeps the rules', () => {
       ),
       ...library(
         'nomyo-js',
-        { '.': "export * from '@nomyo/client'" },
+        {
+          '.': "export * from '@nomyo/client'",
+          './browser': 'export const exchange = () => fetch("")',
+        },
         { dependencies: ['@nomyo/client'] },
       ),
-      ...library('testkit', { '.': 'eval("")' }, { manifest: { private: true } }),
+      ...library(
+        'testkit',
+        { '.': "import { seal } from '@nomyo/crypto'; export * from 'node:http'; seal()" },
+        { dependencies: ['@nomyo/crypto'] },
+      ),
+      ...library('test-vectors', { '.': 'eval("")' }, { manifest: { private: true } }),
     })
     expect(results.flatMap(({ findings }) => findings)).toEqual([])
     expect(results.filter(({ bundle }) => bundle !== undefined).map(({ name }) => name)).toEqual([
@@ -43,6 +51,8 @@ describe('a workspace that keeps the rules', () => {
       '@nomyo/crypto',
       '@nomyo/crypto/keys/node',
       'nomyo-js',
+      'nomyo-js/browser',
+      '@nomyo/testkit',
       '@nomyo/transport',
     ])
     for (const { bundle } of results) expect(bundle?.gzippedBytes ?? 1).toBeGreaterThan(0)
@@ -144,8 +154,21 @@ describe('each layer', () => {
     [
       'client',
       'a private package',
+      "export * from '@nomyo/test-vectors'",
+      'contains modules of @nomyo/test-vectors',
+    ],
+    [
+      'client',
+      'what it is tested with',
       "export * from '@nomyo/testkit'",
       'contains modules of @nomyo/testkit',
+    ],
+    ['testkit', 'code from text', 'export const a = eval("1")', 'hidden code: eval'],
+    [
+      'testkit',
+      'what it tests',
+      "export * from '@nomyo/client'",
+      'contains modules of @nomyo/client',
     ],
     ['nomyo-js', 'code', 'export const a = 1', 'has code of its own; it may only re-export'],
     ['nomyo-js', 'a library', "export * from 'undici'", 'contains modules of undici'],
@@ -164,16 +187,28 @@ describe('each layer', () => {
     expect(findingsOf(results, '@nomyo/crypto/keys')).toEqual(['imports node:fs/promises'])
     expect(findingsOf(results, '@nomyo/crypto/keys/node')).toEqual(['imports node:http'])
   })
+
+  it.each([
+    ['a package', "export * from '@nomyo/client'", 'contains modules of @nomyo/client'],
+    ['a library', "export * from 'undici'", 'contains modules of undici'],
+    ['a module of Node', "export * from 'node:fs'", 'imports node:fs'],
+    ['code from text', 'export const a = eval("1")', 'hidden code: eval'],
+  ])('nomyo-js has everything inside its file for browsers: not %s', async (_, code, finding) => {
+    const results = await check({ ...surroundings, ...library('nomyo-js', { './browser': code }) })
+    expect(findingsOf(results, 'nomyo-js/browser')).toEqual([finding])
+  })
 })
 
 describe('each package.json', () => {
   it.each([
     ['crypto', '@nomyo/transport'],
     ['transport', '@nomyo/crypto'],
-    ['transport', 'undici'],
+    ['transport', 'fastify'],
     ['attest', '@nomyo/crypto'],
     ['client', '@nomyo/gateway'],
     ['nomyo-js', '@nomyo/crypto'],
+    ['testkit', '@nomyo/client'],
+    ['testkit', 'vitest'],
   ])('%s may not depend on %s', async (name, dependency) => {
     const results = await check({
       ...surroundings,
@@ -280,7 +315,8 @@ const surroundings: Files = {
   ...library('crypto', { '.': 'export const seal = 1' }),
   ...library('transport', { '.': 'export const send = 1' }),
   ...library('client', { '.': 'export const exchange = 1' }),
-  ...library('testkit', { '.': 'export const fake = 1' }, { manifest: { private: true } }),
+  ...library('testkit', { '.': 'export const fake = 1' }),
+  ...library('test-vectors', { '.': 'export const data = 1' }, { manifest: { private: true } }),
   ...library('gateway', { '.': 'export const serve = 1' }, { group: 'apps' }),
 }
 

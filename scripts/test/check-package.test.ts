@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { attwProfile, checkTarball, fileFindings, scriptFindings } from '../check-package.mjs'
+import { attwProfiles, checkTarball, fileFindings, scriptFindings } from '../check-package.mjs'
 
 const manifest = {
   name: 'packed',
@@ -102,11 +102,20 @@ it.each(['preinstall', 'install', 'postinstall', 'prepare'])('refuses the script
   expect(scriptFindings({ name: 'packed', scripts })).toEqual([`has a script "${name}"`])
 })
 
-describe('attwProfile', () => {
-  it('expects of a package what it promises', () => {
-    const both = { '.': { import: './a.js', require: './a.cjs' } }
-    expect(attwProfile({ name: 'both', exports: both })).toBe('node16')
-    expect(attwProfile({ name: 'modules', exports: { '.': './a.js' } })).toBe('esm-only')
-    expect(attwProfile({ name: 'command' })).toBeUndefined()
+describe('attwProfiles', () => {
+  it('expects of every subpath what it promises', () => {
+    const both = { import: './a.js', require: './a.cjs' }
+    const exports = { '.': both, './module': './b.js', './package.json': './package.json' }
+    expect(attwProfiles({ name: 'both', exports })).toEqual([
+      { profile: 'node16', subpaths: ['.'] },
+      { profile: 'esm-only', subpaths: ['./module'] },
+    ])
+    expect(attwProfiles({ name: 'modules', exports: { '.': './a.js' } })).toEqual([
+      { profile: 'esm-only', subpaths: ['.'] },
+    ])
+    expect(attwProfiles({ name: 'one', exports: both })).toEqual([
+      { profile: 'node16', subpaths: ['.'] },
+    ])
+    expect(attwProfiles({ name: 'command' })).toEqual([])
   })
 })

@@ -1,10 +1,10 @@
+import { platform } from '#platform'
 import { SecurityError, parsePin, type Padding } from '@nomyo/crypto'
 import { InvalidRequestError, parseBaseUrl } from '@nomyo/transport'
-
-/** Where warnings go. */
-export interface Logger {
-  warn(message: string): void
-}
+import { checkHeaders } from './headers.js'
+import type { KnownServersStore, ServerKeyEvent } from './known-servers.js'
+import { createLog, type Log, type Logger } from './log.js'
+import type { ReplyKeyMode } from './reply-keys.js'
 
 /** One finished step of a request, for those who measure. Holds no content. */
 export interface ExchangeStep {
@@ -14,26 +14,52 @@ export interface ExchangeStep {
 
 /** How to construct a client. Everything is optional. */
 export interface SecureChatCompletionOptions {
-  /** Address of the gateway, with a path prefix if it has one. Default `https://api.nomyo.ai`. */
+  /**
+   * Address of the gateway, with a path prefix if it has one. Default: the environment variable
+   * `NOMYO_BASE_URL` where there is one, else `https://api.nomyo.ai`.
+   */
   baseUrl?: string
-  /** Allows `http://`, for local development only: prints a warning. Default false. */
+  /** Allows `http://`, for local development only: warns. Default false. */
   allowHttp?: boolean
-  /** Sent as a bearer token. */
+  /** Sent as a bearer token. Default: the environment variable `NOMYO_API_KEY` where there is one. */
   apiKey?: string
+  /** Zeroes the bytes of requests and answers as soon as they are not needed. Default true. */
+  secureMemory?: boolean
   /** Extra attempts after faults that may pass. Default 2. */
   maxRetries?: number
   /** Milliseconds each attempt may take, from waiting for keys to the last byte. Default 600,000. */
   timeout?: number
+  /**
+   * Folder of this client's own key pair (`private_key.pem`, `public_key.pem`), made there if missing.
+   * Node only. Default: keys stay in memory.
+   */
+  keyDir?: string
+  /** Milliseconds until the reply key is replaced; 0 for never. Default 86,400,000 (24 hours). */
+  keyRotationInterval?: number
+  /** Folder that gets a sub-folder for every key made by rotation. Node only. Default: none is saved. */
+  keyRotationDir?: string
+  /** Password of the key files in `keyDir` and `keyRotationDir`. */
+  keyRotationPassword?: string
+  /** `rotating`: one reply key until it is replaced. `one-time`: a new one for every attempt. Default `rotating`. */
+  replyKeys?: ReplyKeyMode
   /** Fingerprints (`sha256/...`) of the server keys accepted; none means any. */
   serverKeyPins?: readonly string[]
   /** Smallest server key accepted, in bits: 2048 to 8192. Default 4096. */
   minServerKeyBits?: number
+  /** Trusts the key a server shows first and refuses another one later. A file path (Node only) or a store. */
+  knownServers?: string | KnownServersStore
+  /** Told when a server key was looked up among the known ones. */
+  onServerKey?: (event: ServerKeyEvent) => void
   /** Whether the length of requests is hidden. Default `padme`. */
   padding?: Padding
-  /** Another `fetch` than the platform's. */
+  /** Sent with every HTTP request. */
+  defaultHeaders?: Readonly<Record<string, string>>
+  /** Another `fetch`. Default: in Node one of its own with kept-alive connections, elsewhere the platform's. */
   fetch?: typeof fetch
-  /** Default: warnings of the process, in Node; nothing elsewhere. */
+  /** Default: warnings go to the process in Node, nowhere elsewhere. `console` will do. */
   logger?: Logger
+  /** Logs every step with its duration, and every retry. Never content. Default false. */
+  debug?: boolean
   /** Told of every finished step. */
   onStep?: (step: ExchangeStep) => void
 }
@@ -42,32 +68,53 @@ export interface SecureChatCompletionOptions {
 export interface ClientConfig {
   readonly baseUrl: URL
   readonly apiKey: string | undefined
+  readonly secureMemory: boolean
   readonly maxRetries: number
   readonly timeoutMs: number
+  readonly keyDir: string | undefined
+  readonly keyRotationIntervalMs: number
+  readonly keyRotationDir: string | undefined
+  readonly keyRotationPassword: string | undefined
+  readonly replyKeys: ReplyKeyMode
   readonly serverKeyPins: readonly string[]
   readonly minServerKeyBits: number
+  readonly knownServers: KnownServersStore | undefined
+  readonly onServerKey: (event: ServerKeyEvent) => void
   readonly padding: Padding
+  readonly defaultHeaders: Readonly<Record<string, string>>
   readonly fetch: typeof fetch | undefined
+  readonly log: Log
   readonly onStep: (step: ExchangeStep) => void
 }
 
 const DEFAULT_BASE_URL = 'https://api.nomyo.ai'
 const DEFAULT_TIMEOUT_MS = 600_000
+const DEFAULT_ROTATION_MS = 24 * 60 * 60 * 1000
 /** Timers hold 31 bits; a longer one would fire at once. */
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
+const LONGEST_MS = 2 ** 31 - 1
 
 /** Every option by name, so that a misspelt one is not silently ignored. */
 const OPTION_NAMES: Readonly<Record<keyof SecureChatCompletionOptions, true>> = {
   baseUrl: true,
   allowHttp: true,
   apiKey: true,
+  secureMemory: true,
   maxRetries: true,
   timeout: true,
+  keyDir: true,
+  keyRotationInterval: true,
+  keyRotationDir: true,
+  keyRotationPassword: true,
+  replyKeys: true,
   serverKeyPins: true,
   minServerKeyBits: true,
+  knownServers: true,
+  onServerKey: true,
   padding: true,
+  defaultHeaders: true,
   fetch: true,
   logger: true,
+  debug: true,
   onStep: true,
 }
 
@@ -87,22 +134,30 @@ export function readConfig(options: SecureChatCompletionOptions): ClientConfig {
       )
     }
   }
+  const log = createLog(readLogger(options.logger), boolean('debug', options.debug, false))
   return Object.freeze({
-    baseUrl: readBaseUrl(options),
-    apiKey: checkApiKey(options.apiKey, 'apiKey'),
-    maxRetries: integer('maxRetries', options.maxRetries, 2, { min: 0, max: 100 }),
-    timeoutMs: integer('timeout', options.timeout, DEFAULT_TIMEOUT_MS, {
-      min: 1,
-      max: LONGEST_TIMEOUT_MS,
-    }),
+    baseUrl: readBaseUrl(options, log),
+    apiKey: checkApiKey(options.apiKey ?? platform.variable('NOMYO_API_KEY'), 'apiKey'),
+    secureMemory: boolean('secureMemory', options.secureMemory, true),
+    maxRetries: checkMaxRetries(options.maxRetries) ?? 2,
+    timeoutMs: checkTimeout(options.timeout) ?? DEFAULT_TIMEOUT_MS,
+    keyDir: readFolder('keyDir', options.keyDir),
+    keyRotationIntervalMs:
+      integer('keyRotationInterval', options.keyRotationInterval, { min: 0, max: LONGEST_MS }) ??
+      DEFAULT_ROTATION_MS,
+    keyRotationDir: readFolder('keyRotationDir', options.keyRotationDir),
+    keyRotationPassword: readPassword(options),
+    replyKeys: oneOf('replyKeys', options.replyKeys, ['rotating', 'one-time']),
     serverKeyPins: readPins(options.serverKeyPins),
-    minServerKeyBits: integer('minServerKeyBits', options.minServerKeyBits, 4096, {
-      min: 2048,
-      max: 8192,
-    }),
-    padding: readPadding(options.padding),
-    fetch: optionalFunction('fetch', options.fetch),
-    onStep: optionalFunction('onStep', options.onStep) ?? (() => undefined),
+    minServerKeyBits:
+      integer('minServerKeyBits', options.minServerKeyBits, { min: 2048, max: 8192 }) ?? 4096,
+    knownServers: readKnownServers(options.knownServers),
+    onServerKey: callback('onServerKey', options.onServerKey) ?? (() => undefined),
+    padding: oneOf('padding', options.padding, ['padme', 'none']),
+    defaultHeaders: checkHeaders(options.defaultHeaders, 'defaultHeaders'),
+    fetch: callback('fetch', options.fetch),
+    log,
+    onStep: callback('onStep', options.onStep) ?? (() => undefined),
   })
 }
 
@@ -122,49 +177,95 @@ export function checkApiKey(key: unknown, name: string): string | undefined {
   return key
 }
 
-function readBaseUrl({ baseUrl, allowHttp, logger }: SecureChatCompletionOptions): URL {
-  if (baseUrl !== undefined && typeof baseUrl !== 'string') {
-    throw invalidOption('baseUrl', 'must be a string')
-  }
-  if (allowHttp !== undefined && typeof allowHttp !== 'boolean') {
-    throw invalidOption('allowHttp', 'must be true or false')
-  }
-  const url = parseBaseUrl(baseUrl ?? DEFAULT_BASE_URL)
+/** Extra attempts; undefined when not given. */
+export const checkMaxRetries = (value: unknown): number | undefined =>
+  integer('maxRetries', value, { min: 0, max: 100 })
+
+/** Milliseconds for one attempt; undefined when not given. */
+export const checkTimeout = (value: unknown): number | undefined =>
+  integer('timeout', value, { min: 1, max: LONGEST_MS })
+
+function readBaseUrl({ baseUrl, allowHttp }: SecureChatCompletionOptions, log: Log): URL {
+  const text = baseUrl ?? platform.variable('NOMYO_BASE_URL') ?? DEFAULT_BASE_URL
+  if (typeof text !== 'string') throw invalidOption('baseUrl', 'must be a string')
+  const httpAllowed = boolean('allowHttp', allowHttp, false)
+  const url = parseBaseUrl(text)
   if (url.protocol === 'https:') return url
-  if (allowHttp !== true) {
+  if (!httpAllowed) {
     throw new SecurityError(
       'ERR_INSECURE_URL',
       'baseUrl is http://: anybody on the way could hand out a key of their own and read everything. ' +
         'Use https://, or set allowHttp: true for local development.',
     )
   }
-  warn(
-    logger,
+  log.warn(
     'allowHttp is set: the server key is fetched over plain HTTP, where anybody on the way can replace it. ' +
       'Never do this in production.',
   )
   return url
 }
 
-function warn(logger: Logger | undefined, message: string): void {
-  if (logger !== undefined) {
-    logger.warn(message)
-    return
+function readLogger(logger: unknown): Logger | undefined {
+  if (logger === undefined) return undefined
+  if (typeof logger === 'object' && logger !== null && 'warn' in logger) {
+    if (typeof logger.warn === 'function') return logger as Logger
   }
-  // Only Node, Bun and Deno have a process to warn.
-  const { process } = globalThis as {
-    process?: { emitWarning?: (text: string, type: string) => void }
+  throw invalidOption('logger', 'must be an object with a function warn(text)')
+}
+
+function readFolder(name: string, folder: unknown): string | undefined {
+  if (folder === undefined) return undefined
+  if (typeof folder !== 'string' || folder === '') throw invalidOption(name, 'must be a path')
+  if (platform.keyFiles === undefined) {
+    throw invalidOption(name, 'needs a file system; leave it out here, keys then stay in memory')
   }
-  process?.emitWarning?.(message, 'NomyoSecurityWarning')
+  return folder
+}
+
+function readPassword(options: SecureChatCompletionOptions): string | undefined {
+  const { keyRotationPassword: password, keyDir, keyRotationDir } = options
+  if (password === undefined) return undefined
+  if (typeof password !== 'string' || password === '') {
+    throw invalidOption('keyRotationPassword', 'must be a non-empty string')
+  }
+  if (keyDir === undefined && keyRotationDir === undefined) {
+    throw invalidOption(
+      'keyRotationPassword',
+      'protects key files; give keyDir or keyRotationDir too',
+    )
+  }
+  return password
+}
+
+function readKnownServers(
+  knownServers: string | KnownServersStore | undefined,
+): KnownServersStore | undefined {
+  if (knownServers === undefined || typeof knownServers === 'object') return knownServers
+  if (typeof knownServers !== 'string' || knownServers === '') {
+    throw invalidOption('knownServers', 'must be a path or a store')
+  }
+  if (platform.knownServersFile === undefined) {
+    throw invalidOption('knownServers', 'needs a file system for a path; give a store instead')
+  }
+  return platform.knownServersFile(knownServers)
+}
+
+function readPins(pins: readonly string[] | undefined): readonly string[] {
+  if (pins === undefined) return []
+  if (!Array.isArray(pins))
+    throw invalidOption('serverKeyPins', 'must be an array of sha256/ fingerprints')
+  // An empty list would read as "pin nothing", which is hardly what was meant.
+  if (pins.length === 0)
+    throw invalidOption('serverKeyPins', 'is empty; leave it out to accept any key')
+  return Object.freeze(pins.map((pin) => parsePin(String(pin))))
 }
 
 function integer(
   name: string,
   value: unknown,
-  fallback: number,
   range: { min: number; max: number },
-): number {
-  if (value === undefined) return fallback
+): number | undefined {
+  if (value === undefined) return undefined
   if (
     typeof value === 'number' &&
     Number.isInteger(value) &&
@@ -179,22 +280,24 @@ function integer(
   )
 }
 
-function readPins(pins: readonly string[] | undefined): readonly string[] {
-  if (pins === undefined) return []
-  if (!Array.isArray(pins))
-    throw invalidOption('serverKeyPins', 'must be an array of sha256/ fingerprints')
-  // An empty list would read as "pin nothing", which is hardly what was meant.
-  if (pins.length === 0)
-    throw invalidOption('serverKeyPins', 'is empty; leave it out to accept any key')
-  return Object.freeze(pins.map((pin) => parsePin(String(pin))))
+function boolean(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback
+  if (typeof value === 'boolean') return value
+  throw invalidOption(name, 'must be true or false')
 }
 
-function readPadding(padding: unknown): Padding {
-  if (padding === undefined || padding === 'padme' || padding === 'none') return padding ?? 'padme'
-  throw invalidOption('padding', "must be 'padme' or 'none'")
+/** The first of the choices is the default. */
+function oneOf<T extends string>(
+  name: string,
+  value: T | undefined,
+  choices: readonly [T, ...T[]],
+): T {
+  if (value === undefined) return choices[0]
+  if (choices.includes(value)) return value
+  throw invalidOption(name, `must be one of ${choices.join(', ')}`)
 }
 
-function optionalFunction<T>(name: string, value: T | undefined): T | undefined {
+function callback<T>(name: string, value: T | undefined): T | undefined {
   if (value === undefined || typeof value === 'function') return value
   throw invalidOption(name, 'must be a function')
 }

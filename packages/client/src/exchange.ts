@@ -4,8 +4,6 @@ import {
   padJson,
   publicKeyToHeader,
   sealEnvelope,
-  type KeyPair,
-  type Padding,
   type PublicKey,
 } from '@nomyo/crypto'
 import {
@@ -17,12 +15,12 @@ import {
   type Transport,
 } from '@nomyo/transport'
 import type { ClientConfig, ExchangeStep } from './config.js'
-import { newPayloadId } from './payload-id.js'
 import type { ReplyGuard } from './reply-guard.js'
+import type { ReplyKeyLease, ReplyKeys } from './reply-keys.js'
 import type { SplitRequest } from './request.js'
 import { checkPayloadId, toChatCompletion } from './response.js'
 import type { ServerKey } from './server-key.js'
-import type { ChatCompletion } from './types/chat-completion.js'
+import type { ChatCompletion } from './types/index.js'
 
 /** What an exchange needs of the client it belongs to. */
 export interface ExchangeContext {
@@ -30,8 +28,19 @@ export interface ExchangeContext {
   readonly transport: Transport
   readonly serverKey: ServerKey
   readonly replyGuard: ReplyGuard
-  /** The pair answers are sealed to. */
-  readonly replyKeys: () => Promise<KeyPair>
+  readonly replyKeys: ReplyKeys
+}
+
+/** What one call sets for itself. */
+export interface CallSettings {
+  /** Ends the call before its deadline does. */
+  readonly stop: AbortSignal
+  /** Milliseconds for one attempt. */
+  readonly timeoutMs: number
+  /** Checked headers, sent beside those of the protocol. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Gives the id of the next attempt; never the same twice. */
+  readonly nextPayloadId: () => string
 }
 
 /** Room for the answer's own envelope: a 10 MiB completion and its base64. */
@@ -44,62 +53,90 @@ const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
  *
  * When the gateway answers 400 and has another key than the one sealed for, the request is sealed
  * afresh for the new key and sent once more.
- *
- * @param stop - ends the attempt before its deadline does
  */
 export async function exchange(
   request: SplitRequest,
   context: ExchangeContext,
-  stop: AbortSignal,
+  settings: CallSettings,
 ): Promise<ChatCompletion> {
-  const deadline = startDeadline(context.config.timeoutMs, [stop])
-  const { signal } = deadline
-  const step = stepTimer(context.config.onStep)
+  const deadline = startDeadline(settings.timeoutMs, [settings.stop])
+  const call: Call = {
+    request,
+    context,
+    settings,
+    signal: deadline.signal,
+    step: stepTimer(context.config),
+  }
   try {
-    const replyKeys = await step('reply-key', abortable(context.replyKeys(), signal))
-    const serverKey = await step('server-key', context.serverKey.get(signal))
+    const keys = await readyKeys(call)
     try {
-      return await attempt(request, context, { replyKeys, serverKey, signal, step })
+      return await attempt(keys, call)
     } catch (error) {
-      if (!isBadRequest(error) || !(await context.serverKey.hasChangedFrom(serverKey, signal))) {
+      const { serverKey } = context
+      if (!isBadRequest(error) || !(await serverKey.hasChangedFrom(keys.serverKey, call.signal))) {
         throw error
       }
-      const newKey = await context.serverKey.get(signal)
-      return await attempt(request, context, { replyKeys, serverKey: newKey, signal, step })
+      return await attempt(await readyKeys(call), call)
     }
   } finally {
     deadline.clear()
   }
 }
 
-interface AttemptState {
-  readonly replyKeys: KeyPair
-  readonly serverKey: PublicKey
+/** One call under way. */
+interface Call {
+  readonly request: SplitRequest
+  readonly context: ExchangeContext
+  readonly settings: CallSettings
   readonly signal: AbortSignal
   readonly step: StepTimer
 }
 
-async function attempt(
-  request: SplitRequest,
-  context: ExchangeContext,
-  { replyKeys, serverKey, signal, step }: AttemptState,
-): Promise<ChatCompletion> {
-  const payloadId = newPayloadId()
+/** What an attempt is sealed with. */
+interface AttemptKeys {
+  readonly lease: ReplyKeyLease
+  readonly serverKey: PublicKey
+}
+
+/** Making the reply key and fetching the server key overlap; the first failure of either counts. */
+async function readyKeys({ context, signal, step }: Call): Promise<AttemptKeys> {
+  const leasing = context.replyKeys.lease()
   try {
-    const body = await step('seal', sealPayload(request.payload, context.config.padding, serverKey))
+    const [lease, serverKey] = await Promise.all([
+      step('reply-key', abortable(leasing, signal)),
+      step('server-key', context.serverKey.get(signal)),
+    ])
+    return { lease, serverKey }
+  } catch (error) {
+    leasing.then(
+      (late) => {
+        late.release()
+      },
+      () => undefined,
+    )
+    throw error
+  }
+}
+
+async function attempt({ lease, serverKey }: AttemptKeys, call: Call): Promise<ChatCompletion> {
+  const { request, context, settings, signal, step } = call
+  const { publicKey, privateKey } = lease.pair
+  const payloadId = settings.nextPayloadId()
+  try {
+    const body = await step('seal', sealPayload(request.payload, context.config, serverKey))
     const response = await step(
       'send',
       context.transport.send({
         method: 'POST',
         path: '/v1/chat/secure_completion',
-        headers: headersOf(request, context.config, payloadId, replyKeys.publicKey),
+        headers: headersOf(call, payloadId, publicKey),
         body,
         maxResponseBytes: MAX_RESPONSE_BYTES,
         signal,
       }),
     )
     if (response.status !== 200) throw errorFromResponse(response, payloadId)
-    const opened = await step('open', openJson(response.body, replyKeys.privateKey))
+    const opened = await step('open', openJson(response.body, privateKey))
     context.replyGuard.accept(opened.replayId)
     checkPayloadId(opened.value, payloadId)
     return toChatCompletion(opened, payloadId)
@@ -108,31 +145,34 @@ async function attempt(
       error.payloadId ??= payloadId
     }
     throw error
+  } finally {
+    lease.release()
   }
 }
 
 /** The padded copy is wiped as soon as it is sealed; the payload itself may be needed again. */
 async function sealPayload(
   payload: Uint8Array,
-  padding: Padding,
+  { padding, secureMemory }: ClientConfig,
   serverKey: PublicKey,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const padded = padJson(payload, padding)
   try {
     return await sealEnvelope(padded, serverKey)
   } finally {
-    padded.fill(0)
+    if (secureMemory) padded.fill(0)
   }
 }
 
 function headersOf(
-  request: SplitRequest,
-  config: ClientConfig,
+  { request, context, settings }: Call,
   payloadId: string,
   replyKey: PublicKey,
 ): Record<string, string> {
-  const apiKey = request.apiKey ?? config.apiKey
+  const apiKey = request.apiKey ?? context.config.apiKey
   return {
+    ...context.config.defaultHeaders,
+    ...settings.headers,
     'content-type': 'application/octet-stream',
     'x-payload-id': payloadId,
     'x-public-key': publicKeyToHeader(replyKey),
@@ -147,11 +187,13 @@ function isBadRequest(error: unknown): boolean {
 
 type StepTimer = <T>(name: ExchangeStep['name'], work: Promise<T>) => Promise<T>
 
-function stepTimer(onStep: (step: ExchangeStep) => void): StepTimer {
+function stepTimer({ onStep, log }: ClientConfig): StepTimer {
   return async (name, work) => {
     const start = performance.now()
     const result = await work
-    onStep({ name, durationMs: performance.now() - start })
+    const durationMs = performance.now() - start
+    onStep({ name, durationMs })
+    log.debug(`${name} took ${durationMs.toFixed(1)} ms`)
     return result
   }
 }

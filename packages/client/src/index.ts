@@ -1,20 +1,39 @@
-export { SecureChatCompletion, type RequestOptions } from './secure-chat-completion.js'
-export type { ExchangeStep, Logger, SecureChatCompletionOptions } from './config.js'
+export { SecureChatCompletion } from './secure-chat-completion.js'
+export {
+  SecureCompletionClient,
+  type GenerateKeysOptions,
+  type SecureCompletionClientOptions,
+} from './secure-completion-client.js'
+export type { ExchangeStep, SecureChatCompletionOptions } from './config.js'
+export type { KnownServersStore, ServerKeyEvent } from './known-servers.js'
+export type { Logger } from './log.js'
+export type { ReplyKeyMode } from './reply-keys.js'
+export type { RequestOptions } from './session.js'
 export type {
   AssistantMessage,
+  AssistantMessageParam,
+  AudioPart,
   ChatCompletion,
   ChatCompletionRequest,
   ChatMessage,
-  ChatRole,
   Choice,
   ContentPart,
+  FilePart,
+  FinishReason,
+  ImagePart,
+  ResponseFormat,
   ResponseMetadata,
   SecurityTier,
+  SystemMessage,
+  TextPart,
   Tool,
   ToolCall,
   ToolChoice,
+  ToolMessage,
+  TpmAttestation,
   Usage,
-} from './types/chat-completion.js'
+  UserMessage,
+} from './types/index.js'
 export { SecurityError, type SecurityErrorCode } from '@nomyo/crypto/errors'
 export {
   APIConnectionError,

@@ -1,6 +1,6 @@
 import { InvalidRequestError } from '@nomyo/transport'
 import { checkApiKey } from './config.js'
-import type { ChatCompletionRequest, SecurityTier } from './types/chat-completion.js'
+import type { ChatCompletionRequest, SecurityTier } from './types/index.js'
 
 /** What every server accepts, in bytes of UTF-8 JSON. */
 const MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
@@ -22,9 +22,7 @@ export interface SplitRequest {
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
 export function splitRequest(request: ChatCompletionRequest): SplitRequest {
-  if (typeof request !== 'object' || (request as unknown) === null) {
-    throw invalid('the request must be an object with model and messages')
-  }
+  if (!isJsonObject(request)) throw invalid('the request must be an object with model and messages')
   const { api_key: apiKey, security_tier: securityTier, base_url: _, ...payload } = request
   if (typeof payload.model !== 'string' || payload.model === '') {
     throw invalid('model must be a non-empty string')
@@ -32,13 +30,20 @@ export function splitRequest(request: ChatCompletionRequest): SplitRequest {
   if (!Array.isArray(payload.messages) || payload.messages.length === 0) {
     throw invalid('messages must be a non-empty array')
   }
-  if (securityTier !== undefined && !SECURITY_TIERS.includes(securityTier)) {
-    throw invalid(`security_tier must be one of ${SECURITY_TIERS.join(', ')}`)
+  return {
+    payload: serializePayload(payload),
+    apiKey: checkApiKey(apiKey, 'api_key'),
+    securityTier: checkSecurityTier(securityTier),
   }
-  return { payload: serialize(payload), apiKey: checkApiKey(apiKey, 'api_key'), securityTier }
 }
 
-function serialize(payload: Record<string, unknown>): Uint8Array<ArrayBuffer> {
+/**
+ * The UTF-8 JSON of a payload.
+ *
+ * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
+ */
+export function serializePayload(payload: unknown): Uint8Array<ArrayBuffer> {
+  if (!isJsonObject(payload)) throw invalid('the payload must be an object')
   let json: string
   try {
     json = JSON.stringify(payload)
@@ -53,6 +58,19 @@ function serialize(payload: Record<string, unknown>): Uint8Array<ArrayBuffer> {
     `The request takes ${String(bytes.length)} bytes as JSON; at most ${String(MAX_PAYLOAD_BYTES)} can be sent. ` +
       'Shorten the conversation, or shrink or split attached files.',
   )
+}
+
+/** @throws InvalidRequestError `ERR_INVALID_REQUEST` for a tier there is not */
+export function checkSecurityTier(tier: unknown): SecurityTier | undefined {
+  if (tier === undefined || tier === null) return undefined
+  const known = SECURITY_TIERS.find((candidate) => candidate === tier)
+  if (known === undefined)
+    throw invalid(`security_tier must be one of ${SECURITY_TIERS.join(', ')}`)
+  return known
+}
+
+function isJsonObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 const invalid = (why: string): InvalidRequestError =>

@@ -1,5 +1,5 @@
 import { SecurityError, type OpenedJson } from '@nomyo/crypto'
-import type { ChatCompletion } from './types/chat-completion.js'
+import type { ChatCompletion } from './types/index.js'
 
 /**
  * Refuses an opened answer that says it answers another request. Servers of the reference kind do

@@ -1,23 +1,8 @@
-import { SecurityError, generateKeyPair } from '@nomyo/crypto'
-import {
-  APIConnectionError,
-  createHttpTransport,
-  retry,
-  startDeadline,
-  type Deadline,
-} from '@nomyo/transport'
+import { makeDisposable } from './disposable.js'
 import { readConfig, type SecureChatCompletionOptions } from './config.js'
-import { exchange, type ExchangeContext } from './exchange.js'
-import { ReplyGuard } from './reply-guard.js'
 import { splitRequest } from './request.js'
-import { ServerKey } from './server-key.js'
-import type { ChatCompletion, ChatCompletionRequest } from './types/chat-completion.js'
-
-/** What may be set for one request. */
-export interface RequestOptions {
-  /** Ends the request, wherever it is. */
-  signal?: AbortSignal
-}
+import { Session, type RequestOptions } from './session.js'
+import type { ChatCompletion, ChatCompletionRequest } from './types/index.js'
 
 /**
  * End-to-end encrypted chat completions with the API of OpenAI.
@@ -38,29 +23,18 @@ export interface RequestOptions {
  * ```
  */
 export class SecureChatCompletion {
-  readonly #context: ExchangeContext
-  /** The calls in flight, to be ended with the client. */
-  readonly #calls = new Set<Deadline>()
-  #disposed = false
+  /** The same as {@link SecureChatCompletion.dispose}, for `using`, where the runtime knows it. */
+  declare [Symbol.dispose]: () => void
+  readonly #session: Session
 
   /**
    * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the option
-   * @throws SecurityError `ERR_INSECURE_URL` for `http://` without `allowHttp: true`
+   * @throws SecurityError `ERR_INSECURE_URL` for `http://` without `allowHttp: true`; `ERR_KEY_INVALID`
+   * for a malformed pin
    */
   constructor(options: SecureChatCompletionOptions = {}) {
-    const config = readConfig(options)
-    const { baseUrl, fetch } = config
-    const transport = createHttpTransport(fetch === undefined ? { baseUrl } : { baseUrl, fetch })
-    const replyKeys = generateKeyPair()
-    // Whoever asks for the key gets the failure; without anybody asking it is no crash.
-    replyKeys.catch(() => undefined)
-    this.#context = {
-      config,
-      transport,
-      serverKey: new ServerKey(transport, config),
-      replyGuard: new ReplyGuard(),
-      replyKeys: () => replyKeys,
-    }
+    this.#session = new Session(readConfig(options), true)
+    makeDisposable(this)
   }
 
   /**
@@ -76,28 +50,11 @@ export class SecureChatCompletion {
     request: ChatCompletionRequest,
     options: RequestOptions = {},
   ): Promise<ChatCompletion> {
-    if (this.#disposed) {
-      throw new SecurityError(
-        'ERR_KEY_DISPOSED',
-        'The client has been disposed of; make a new one.',
-      )
-    }
-    const split = splitRequest(request)
-    const call = startDeadline(undefined, [options.signal])
-    this.#calls.add(call)
-    try {
-      return await retry(() => exchange(split, this.#context, call.signal), {
-        maxRetries: this.#context.config.maxRetries,
-        signal: call.signal,
-      })
-    } finally {
-      call.clear()
-      this.#calls.delete(call)
-      split.payload.fill(0)
-    }
+    this.#session.assertUsable()
+    return this.#session.complete(splitRequest(request), options)
   }
 
-  /** The same as {@link create}. */
+  /** The same as {@link SecureChatCompletion.create}. */
   acreate(request: ChatCompletionRequest, options: RequestOptions = {}): Promise<ChatCompletion> {
     return this.create(request, options)
   }
@@ -107,22 +64,6 @@ export class SecureChatCompletion {
    * connections close. Safe to call twice.
    */
   dispose(): void {
-    if (this.#disposed) return
-    this.#disposed = true
-    for (const call of this.#calls) {
-      call.abort(
-        new APIConnectionError(
-          'ERR_ABORTED',
-          'The client was disposed of while the request was in flight.',
-        ),
-      )
-    }
-    void this.#context.replyKeys().then(
-      (pair) => {
-        pair.privateKey.dispose()
-      },
-      () => undefined,
-    )
-    void this.#context.transport.close()
+    this.#session.dispose()
   }
 }

@@ -1,6 +1,6 @@
 import { SecurityError } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { readConfig } from '../src/config.js'
 
 const pin = `sha256/${Buffer.alloc(32, 7).toString('base64')}`
@@ -16,6 +16,11 @@ describe('readConfig', () => {
       serverKeyPins: [],
       minServerKeyBits: 4096,
       padding: 'padme',
+      secureMemory: true,
+      replyKeys: 'rotating',
+      keyRotationIntervalMs: 86_400_000,
+      keyDir: undefined,
+      defaultHeaders: {},
     })
     expect(Object.isFrozen(config)).toBe(true)
   })
@@ -42,6 +47,22 @@ describe('readConfig', () => {
     ['padding', { padding: 'lots' }],
     ['fetch', { fetch: true }],
     ['onStep', { onStep: {} }],
+    ['logger', { logger: 'console' }],
+    ['debug', { debug: 1 }],
+    ['secureMemory', { secureMemory: 'no' }],
+    ['replyKeys', { replyKeys: 'always' }],
+    ['keyDir', { keyDir: '' }],
+    ['keyRotationDir', { keyRotationDir: 7 }],
+    ['keyRotationInterval', { keyRotationInterval: -1 }],
+    ['keyRotationPassword', { keyRotationPassword: 'protects nothing' }],
+    ['keyRotationPassword', { keyRotationPassword: '', keyDir: 'keys' }],
+    ['knownServers', { knownServers: '' }],
+    ['onServerKey', { onServerKey: 'log' }],
+    ['defaultHeaders', { defaultHeaders: ['x'] }],
+    ['defaultHeaders', { defaultHeaders: { 'x y': '1' } }],
+    ['defaultHeaders', { defaultHeaders: { x: 'a\r\nb: c' } }],
+    ['defaultHeaders', { defaultHeaders: { Authorization: 'Bearer x' } }],
+    ['defaultHeaders', { defaultHeaders: { 'X-Payload-ID': 'x' } }],
   ])('names %s when it is refused: %j', (name, options) => {
     const read = (): unknown => readConfig(options)
     expect(read).toThrow(InvalidRequestError)
@@ -49,7 +70,27 @@ describe('readConfig', () => {
     expect(read).toThrow(new RegExp(`\\b${name}\\b`))
   })
 
+  it('reads the address and the key from the environment', () => {
+    vi.stubEnv('NOMYO_BASE_URL', 'https://gateway.example/x')
+    vi.stubEnv('NOMYO_API_KEY', 'from-the-environment')
+    expect(readConfig({})).toMatchObject({ apiKey: 'from-the-environment' })
+    expect(readConfig({}).baseUrl.href).toBe('https://gateway.example/x')
+    expect(readConfig({ apiKey: 'given', baseUrl: 'https://given' })).toMatchObject({
+      apiKey: 'given',
+    })
+    vi.unstubAllEnvs()
+  })
+
+  it('logs steps when debugging, and nothing otherwise', () => {
+    const lines: string[] = []
+    const logger = { warn: () => undefined, debug: (line: string) => lines.push(line) }
+    readConfig({ logger }).log.debug('hidden')
+    readConfig({ logger, debug: true }).log.debug('shown')
+    expect(lines).toEqual(['shown'])
+  })
+
   it('repeats no part of a key in an error', () => {
+    expect(() => readConfig({ defaultHeaders: { x: 'canary\n' } })).not.toThrow(/canary/)
     expect(() => readConfig({ apiKey: 'sk-canary\n' })).not.toThrow(/canary/)
     expect(() => readConfig({ baseUrl: 'https://user:canary@host' })).not.toThrow(/canary/)
   })

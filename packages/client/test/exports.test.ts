@@ -10,6 +10,7 @@ it('exports this and nothing else', () => {
     'InvalidRequestError',
     'RateLimitError',
     'SecureChatCompletion',
+    'SecureCompletionClient',
     'SecurityError',
     'ServerError',
     'ServiceUnavailableError',

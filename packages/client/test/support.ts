@@ -8,14 +8,11 @@ import {
   type KeyPair,
 } from '@nomyo/crypto'
 import { keyPem } from '@nomyo/test-vectors'
-import { createHttpTransport } from '@nomyo/transport'
 import { onTestFinished } from 'vitest'
 import { readConfig, type SecureChatCompletionOptions } from '../src/config.js'
-import { exchange, type ExchangeContext } from '../src/exchange.js'
-import { ReplyGuard } from '../src/reply-guard.js'
 import { splitRequest } from '../src/request.js'
-import { ServerKey } from '../src/server-key.js'
-import type { ChatCompletion, ChatCompletionRequest } from '../src/types/chat-completion.js'
+import { Session } from '../src/session.js'
+import type { ChatCompletion, ChatCompletionRequest } from '../src/types/index.js'
 
 /** Test keys made by the reference client; loading one is much quicker than making one. */
 export const testKey = (name: 'server' | 'client' | 'other'): Promise<KeyPair> =>
@@ -110,18 +107,22 @@ export async function testExchange(
 ): Promise<
   (request?: Partial<ChatCompletionRequest>, stop?: AbortSignal) => Promise<ChatCompletion>
 > {
-  const replyKeys = await testKey('client')
-  const config = readConfig({ allowHttp: true, logger: { warn: () => undefined }, ...options })
-  const transport = createHttpTransport({ baseUrl: config.baseUrl })
-  const context: ExchangeContext = {
-    config,
-    transport,
-    serverKey: new ServerKey(transport, config),
-    replyGuard: new ReplyGuard(),
-    replyKeys: () => Promise.resolve(replyKeys),
-  }
-  return (request = {}, stop = new AbortController().signal) =>
-    exchange(splitRequest({ ...hello, ...request }), context, stop)
+  const config = readConfig({
+    allowHttp: true,
+    logger: { warn: () => undefined },
+    maxRetries: 0,
+    ...options,
+  })
+  const session = new Session(config, false)
+  session.context.replyKeys.replace(await testKey('client'))
+  onTestFinished(() => {
+    session.dispose()
+  })
+  return (request = {}, stop) =>
+    session.complete(
+      splitRequest({ ...hello, ...request }),
+      stop === undefined ? {} : { signal: stop },
+    )
 }
 
 /** Some request. */

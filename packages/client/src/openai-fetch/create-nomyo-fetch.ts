@@ -1,0 +1,121 @@
+import { platform } from '#platform'
+import { APIConnectionError, InvalidRequestError } from '@nomyo/transport/errors'
+import type { SecureChatCompletionOptions } from '../config.js'
+import { makeDisposable } from '../disposable.js'
+import { SecureChatCompletion } from '../secure-chat-completion.js'
+import { completionResponse } from './completion-response.js'
+import { errorResponse, unsupportedRouteResponse } from './error-response.js'
+import { isChatCompletions, readFetchCall, type FetchInput } from './fetch-call.js'
+import { readRequest } from './read-request.js'
+
+/** The options of a client that is made for this `fetch`, or a client that is there already. */
+export type NomyoFetchOptions =
+  (SecureChatCompletionOptions & { client?: undefined }) | { client: SecureChatCompletion }
+
+/** A `fetch` for OpenAI's SDK and its likes; see {@link createNomyoFetch}. */
+export interface NomyoFetch {
+  (input: FetchInput, init?: RequestInit): Promise<Response>
+  /** Ends the client made for it; one that was given is left alone. Safe to call twice. */
+  dispose(): void
+  /** The same as {@link NomyoFetch.dispose}, for `using`, where the runtime knows it. */
+  [Symbol.dispose]: () => void
+}
+
+/**
+ * Makes a `fetch` for the official `openai` SDK, and for whatever else asks for OpenAI's chat
+ * completions through a `fetch` of one's choice.
+ *
+ * It serves `POST .../chat/completions` and nothing else. The host of the URL plays no part and is
+ * never contacted: the request is sealed and goes to the gateway the client is for. Every other
+ * call is answered with 404 on the spot and sent nowhere. With `stream: true` the answer still comes
+ * whole, and is handed on as a stream after it was opened.
+ *
+ * The key sent is `apiKey` (or `NOMYO_API_KEY` of the environment), else the SDK's own. A client
+ * that was given sends its own key and never the SDK's. A client made here tries once (`maxRetries`
+ * 0) unless told otherwise: the SDK tries again by itself, and each of its attempts is sealed afresh.
+ *
+ * Failures are reported the way OpenAI's API does, for the SDK to throw its usual classes, with the
+ * codes of this library. 406 and `nomyo_security_error` stand for keys or answers that are not as
+ * they must be. Only when there was no complete answer does the returned function throw, namely
+ * {@link APIConnectionError}, or the signal's reason when that was aborted.
+ *
+ * @throws {@link InvalidRequestError} `ERR_INVALID_OPTION`, naming the option
+ * @throws SecurityError `ERR_INSECURE_URL` for `http://` without `allowHttp: true`
+ *
+ * @example
+ * ```ts
+ * import OpenAI from 'openai'
+ * import { createNomyoFetch } from '@nomyo/client/openai-fetch'
+ *
+ * const openai = new OpenAI({ apiKey: 'key of the gateway', fetch: createNomyoFetch() })
+ * const completion = await openai.chat.completions.create({
+ *   model: 'Qwen/Qwen3-0.6B',
+ *   messages: [{ role: 'user', content: 'Hello!' }],
+ * })
+ * console.log(completion.choices[0]?.message.content)
+ * ```
+ */
+export function createNomyoFetch(options: NomyoFetchOptions = {}): NomyoFetch {
+  const { client, usesSdkKey, dispose } = resolveClient(options)
+  const nomyoFetch = (input: FetchInput, init?: RequestInit): Promise<Response> =>
+    serve(client, usesSdkKey, input, init ?? {})
+  const withDispose = Object.assign(nomyoFetch, { dispose })
+  makeDisposable(withDispose)
+  return withDispose as NomyoFetch
+}
+
+interface ResolvedClient {
+  readonly client: SecureChatCompletion
+  readonly usesSdkKey: boolean
+  readonly dispose: () => void
+}
+
+function resolveClient({ client: given, ...options }: NomyoFetchOptions): ResolvedClient {
+  if (given === undefined) {
+    const { apiKey = platform.variable('NOMYO_API_KEY'), maxRetries = 0 } =
+      options as SecureChatCompletionOptions
+    const client = new SecureChatCompletion({ ...options, maxRetries })
+    return {
+      client,
+      usesSdkKey: !apiKey,
+      dispose: () => {
+        client.dispose()
+      },
+    }
+  }
+  if (Object.keys(options).length > 0 || !isClient(given)) {
+    throw new InvalidRequestError(
+      'ERR_INVALID_OPTION',
+      'client must be a SecureChatCompletion and the only option; its own options apply.',
+    )
+  }
+  return { client: given, usesSdkKey: false, dispose: () => undefined }
+}
+
+/** By what is needed of it: the class may come from another copy of this package. */
+function isClient(value: unknown): boolean {
+  return typeof (value as SecureChatCompletion | null)?.create === 'function'
+}
+
+async function serve(
+  client: SecureChatCompletion,
+  usesSdkKey: boolean,
+  input: FetchInput,
+  init: RequestInit,
+): Promise<Response> {
+  const call = readFetchCall(input, init)
+  const { signal } = call
+  signal?.throwIfAborted()
+  if (!isChatCompletions(call)) return unsupportedRouteResponse()
+  try {
+    const { request, ...form } = await readRequest(call, usesSdkKey)
+    const completion = await client.create(request, signal === undefined ? {} : { signal })
+    return completionResponse(completion, { ...form, signal })
+  } catch (error) {
+    // With the caller's own reason, as fetch does: SDKs tell an abort from a fault by it.
+    signal?.throwIfAborted()
+    // No answer is no Response, as with fetch: the SDK decides whether to try again.
+    if (error instanceof APIConnectionError) throw error
+    return errorResponse(error)
+  }
+}

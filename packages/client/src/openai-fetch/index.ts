@@ -1,0 +1,1 @@
+export { createNomyoFetch, type NomyoFetch, type NomyoFetchOptions } from './create-nomyo-fetch.js'

@@ -1,0 +1,67 @@
+import { InvalidRequestError } from '@nomyo/transport/errors'
+
+/** In bytes. 10 MiB can be sent; the same JSON may come in longer, with blanks and escapes. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024
+
+/**
+ * The body of a request as text, whatever it was given as, read against a limit. When the signal
+ * aborts, reading ends with what is there: look at the signal before using it.
+ *
+ * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
+ */
+export async function readBody(
+  body: BodyInit | null,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  if (typeof body === 'string') {
+    if (body.length > MAX_BODY_BYTES) throw tooLarge()
+    return body
+  }
+  const reader = readerOf(body)
+  const cancel = (): void => void reader.cancel().catch(() => undefined)
+  signal?.addEventListener('abort', cancel, { once: true })
+  try {
+    return await decode(reader)
+  } catch (error) {
+    cancel()
+    if (error instanceof InvalidRequestError) throw error
+    throw unreadable()
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+  }
+}
+
+function readerOf(body: BodyInit | null): ReadableStreamDefaultReader<Uint8Array> {
+  try {
+    // Knows every kind of body there is.
+    const stream = new Response(body ?? '').body as ReadableStream<Uint8Array>
+    return stream.getReader()
+  } catch {
+    throw unreadable()
+  }
+}
+
+async function decode(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let text = ''
+  let size = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return text + decoder.decode()
+    size += value.length
+    if (size > MAX_BODY_BYTES) throw tooLarge()
+    text += decoder.decode(value, { stream: true })
+  }
+}
+
+const unreadable = (): InvalidRequestError =>
+  new InvalidRequestError(
+    'ERR_INVALID_REQUEST',
+    'Nothing was sent: the body could not be read as UTF-8. It may have been read before.',
+  )
+
+const tooLarge = (): InvalidRequestError =>
+  new InvalidRequestError(
+    'ERR_REQUEST_TOO_LARGE',
+    `Nothing was sent: the request is larger than ${String(MAX_BODY_BYTES)} bytes.`,
+  )

@@ -1,0 +1,66 @@
+import { InvalidRequestError } from '@nomyo/transport/errors'
+import type { ChatCompletionRequest } from '../types/index.js'
+import type { FetchCall } from './fetch-call.js'
+import { readBody } from './read-body.js'
+
+/** A request of an OpenAI client, split into what is asked and the form the answer is to have. */
+export interface OpenAIRequest {
+  readonly request: ChatCompletionRequest
+  readonly stream: boolean
+  readonly includeUsage: boolean
+}
+
+/**
+ * Reads the body and the two headers that matter: `Authorization`, if the SDK's key is to be used,
+ * and `x-security-tier`. Members of the body win over headers. No other header is sent on.
+ *
+ * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
+ */
+export async function readRequest(call: FetchCall, usesSdkKey: boolean): Promise<OpenAIRequest> {
+  const headers = readHeaders(call.headers)
+  const body = parseObject(await readBody(call.body, call.signal))
+  // How the answer is handed over is settled on this side of the seal.
+  const { stream, stream_options: streamOptions, ...members } = body
+  const apiKey = usesSdkKey ? bearerToken(headers.get('authorization')) : undefined
+  const securityTier = headers.get('x-security-tier')
+  return {
+    request: {
+      ...(apiKey === undefined ? {} : { api_key: apiKey }),
+      ...(securityTier === null ? {} : { security_tier: securityTier }),
+      ...members,
+      // The client checks the members it needs, and says which one is wrong.
+    } as unknown as ChatCompletionRequest,
+    stream: stream === true,
+    includeUsage: isObject(streamOptions) && streamOptions['include_usage'] === true,
+  }
+}
+
+function readHeaders(headers: HeadersInit | undefined): Headers {
+  try {
+    return new Headers(headers)
+  } catch {
+    // The engine's message quotes the value, which may be a key.
+    throw invalid('a header is not valid')
+  }
+}
+
+function bearerToken(authorization: string | null): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (isObject(value)) return value
+  } catch {
+    // Not JSON: the same as JSON of another kind. The engine's message would quote it.
+  }
+  throw invalid('the body must be a JSON object')
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+const invalid = (why: string): InvalidRequestError =>
+  new InvalidRequestError('ERR_INVALID_REQUEST', `Nothing was sent: ${why}.`)

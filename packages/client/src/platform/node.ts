@@ -1,0 +1,38 @@
+import { generateKeyPair, type KeyPair } from '@nomyo/crypto'
+import { loadKeyFile, loadKeyPair, loadOrCreateKeyPair, saveKeyPair } from '@nomyo/crypto/keys/node'
+import { createUndiciFetch } from '@nomyo/transport/undici'
+import { knownServersFile } from './known-servers-file.js'
+import type { Platform } from './platform.js'
+
+/** Node, Bun and Deno. */
+export const platform: Platform = {
+  variable: (name) => process.env[name],
+  warn: (message) => {
+    process.emitWarning(message, 'NomyoSecurityWarning')
+  },
+  debug: (message) => {
+    process.stderr.write(`nomyo: ${message}\n`)
+  },
+  openConnections: () => createUndiciFetch(),
+  keyFiles: {
+    loadOrCreate: (folder, password) => loadOrCreateKeyPair(folder, withPassword(password)),
+    create: createInFolder,
+    load: (privateKeyPath, publicKeyPath, password) =>
+      loadKeyFile(privateKeyPath, {
+        ...(publicKeyPath === undefined ? {} : { publicKeyPath }),
+        ...withPassword(password),
+      }),
+  },
+  knownServersFile,
+}
+
+/** The pair comes back from its files: proof that they can be read, and not extractable any more. */
+async function createInFolder(folder: string, password: string | undefined): Promise<KeyPair> {
+  const made = await generateKeyPair({ extractable: true })
+  await saveKeyPair(folder, made, withPassword(password))
+  made.privateKey.dispose()
+  return loadKeyPair(folder, withPassword(password))
+}
+
+const withPassword = (password: string | undefined): { password?: string } =>
+  password === undefined ? {} : { password }

@@ -1,0 +1,73 @@
+/** A text part of a message. */
+export interface TextPart {
+  type: 'text'
+  text: string
+}
+
+/** An image, by URL or as a data URL. */
+export interface ImagePart {
+  type: 'image_url'
+  image_url: { url: string; detail?: 'auto' | 'low' | 'high' }
+}
+
+/** Sound, as base64. */
+export interface AudioPart {
+  type: 'input_audio'
+  input_audio: { data: string; format: 'wav' | 'mp3' | (string & {}) }
+}
+
+/** A file, by id or as base64. */
+export interface FilePart {
+  type: 'file'
+  file: { file_data?: string; file_id?: string; filename?: string }
+}
+
+/** A part of a message's content, as OpenAI defines them. */
+export type ContentPart = TextPart | ImagePart | AudioPart | FilePart
+
+/** A call of a function that the model asks for. */
+export interface ToolCall {
+  id: string
+  type: 'function'
+  function: {
+    name: string
+    /** JSON text, as the model wrote it: check it before use. */
+    arguments: string
+  }
+}
+
+/** Further members go through as given. */
+type Open = Record<string, unknown>
+
+/** Instructions. */
+export interface SystemMessage extends Open {
+  role: 'system' | 'developer'
+  content: string | TextPart[]
+  name?: string
+}
+
+/** What the user says or shows. */
+export interface UserMessage extends Open {
+  role: 'user'
+  content: string | ContentPart[]
+  name?: string
+}
+
+/** What the model said before. */
+export interface AssistantMessageParam extends Open {
+  role: 'assistant'
+  content?: string | TextPart[] | null
+  refusal?: string | null
+  name?: string
+  tool_calls?: ToolCall[]
+}
+
+/** What a tool gave back. */
+export interface ToolMessage extends Open {
+  role: 'tool'
+  content: string | TextPart[]
+  tool_call_id: string
+}
+
+/** One message of a conversation. */
+export type ChatMessage = SystemMessage | UserMessage | AssistantMessageParam | ToolMessage

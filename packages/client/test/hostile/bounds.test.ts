@@ -1,0 +1,156 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { faults, type HttpFault } from '@nomyo/testkit'
+import { describe, expect, it } from 'vitest'
+import { APIConnectionError, APIError, ServerError } from '../../src/index.js'
+import { costOf, failureOf, hello, newClient, newGateway, type Cost } from './support.js'
+
+/** What a client may need for an answer of 16 MiB, several times over; an unbounded one needs more. */
+const MOST_MIB = 256
+const MOST_MS = 20_000
+
+async function refusing(
+  fault: HttpFault,
+  timeout = 30_000,
+): Promise<{ error: unknown; cost: Cost }> {
+  const gateway = await newGateway()
+  const client = newClient(gateway, { timeout })
+  await client.create(hello)
+  gateway.next(fault)
+  let error: unknown
+  const cost = await costOf(async () => {
+    error = await failureOf(client.create(hello))
+  })
+  return { error, cost }
+}
+
+/** Bytes on the connection itself: a beginning, then the same again for as long as it is read. */
+const flood = (start: string, more: string): HttpFault => ({
+  name: 'flood',
+  appliesTo: 'any',
+  answer: async ({ response: { socket } }) => {
+    if (socket === null) return
+    socket.write(start)
+    await pipeline(Readable.from(repeating(more)), socket).catch(() => undefined)
+  },
+})
+
+function* repeating(text: string): Generator<string> {
+  const block = text.repeat(10_000)
+  for (;;) yield block
+}
+
+describe('an answer that is too much', () => {
+  it.each([
+    ['never ends', faults.endless()],
+    ['never ends, in chunks of 100 bytes', faults.endless({ chunkBytes: 100 })],
+    ['never ends, in chunks of one byte', faults.endless({ chunkBytes: 1 })],
+    ['announces 16 GiB', faults.oversized({ bytes: 16 * 2 ** 30 })],
+    ['has one byte too many', faults.oversized({ bytes: 16 * 2 ** 20 + 1 })],
+    ['decompresses to 4 GiB', faults.compressedBomb({ bytes: 4 * 2 ** 30 })],
+  ])('is dropped early, in little memory: %s', async (_what, fault) => {
+    const { error, cost } = await refusing(fault)
+    expect(error).toBeInstanceOf(APIConnectionError)
+    expect(error).toMatchObject({ code: 'ERR_RESPONSE_TOO_LARGE' })
+    expect(cost.rssGrowthMiB).toBeLessThan(MOST_MIB)
+    expect(cost.durationMs).toBeLessThan(MOST_MS)
+  })
+
+  it.each([
+    ['never ends', faults.endless({ status: 500 })],
+    ['never ends, in chunks of one byte', faults.endless({ status: 500, chunkBytes: 1 })],
+    ['announces 16 GiB', faults.oversized({ status: 500, bytes: 16 * 2 ** 30 })],
+    ['decompresses to 4 GiB', faults.compressedBomb({ status: 500, bytes: 4 * 2 ** 30 })],
+  ])('is still the error its status says: %s', async (_what, fault) => {
+    const { error, cost } = await refusing(fault)
+    expect(error).toBeInstanceOf(ServerError)
+    expect(error).toMatchObject({ code: 'ERR_SERVER', statusCode: 500 })
+    expect(cost.rssGrowthMiB).toBeLessThan(MOST_MIB)
+    expect(cost.durationMs).toBeLessThan(MOST_MS)
+  })
+
+  it('is dropped with its connection', async () => {
+    const gateway = await newGateway()
+    const client = newClient(gateway)
+    gateway.always(faults.endless())
+    for (let count = 0; count < 5; count++) await failureOf(client.create(hello))
+    await expect.poll(() => gateway.connections.open).toBeLessThanOrEqual(1)
+  })
+})
+
+describe('the head of an answer', () => {
+  it.each([
+    ['has headers without end', 'HTTP/1.1 200 OK\r\n', 'x-more: of this\r\n', 'ERR_NETWORK'],
+    ['is one line without end', 'HTTP/1.1 200 ', 'OK', 'ERR_TIMEOUT'],
+    ['is only ever announced', '', 'HTTP/1.1 103 Early Hints\r\n\r\n', 'ERR_TIMEOUT'],
+    ['is not HTTP', 'SSH-2.0-OpenSSH_9.7\r\n', ' ', 'ERR_NETWORK'],
+  ])('keeps nobody when it %s', async (_what, start, more, code) => {
+    const { error, cost } = await refusing(flood(start, more), 2000)
+    expect(error).toBeInstanceOf(APIConnectionError)
+    expect(error).toMatchObject({ code })
+    expect(cost.rssGrowthMiB).toBeLessThan(MOST_MIB)
+    expect(cost.durationMs).toBeLessThan(MOST_MS)
+  })
+})
+
+describe('what an error body says', () => {
+  const saying = (body: string): HttpFault => ({
+    name: 'saying',
+    appliesTo: 'any',
+    answer: ({ response }) => void response.writeHead(400).end(body),
+  })
+
+  it.each([
+    ['is a list in a list, 30,000 times', `{"detail":${'['.repeat(30_000)}${']'.repeat(30_000)}}`],
+    [
+      'is an object in one, 10,000 times',
+      `{"detail":${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}}`,
+    ],
+    ['is long', JSON.stringify({ detail: 'long '.repeat(10_000) })],
+    ['is no JSON', '{"detail":'],
+    ['is not UTF-8', '\u{fffd}\ud800'],
+    ['calls itself a function', '{"detail":{"toJSON":1,"toString":2}}'],
+    ['changes a prototype', '{"__proto__":{"polluted":1},"detail":{"__proto__":{"polluted":1}}}'],
+  ])('is quoted shortly or not at all when it %s', async (_what, body) => {
+    const { error } = await refusing(saying(body))
+    expect(error).toBeInstanceOf(APIError)
+    expect(error).toMatchObject({ code: 'ERR_BAD_REQUEST', statusCode: 400 })
+    expect((error as Error).message.length).toBeLessThan(1000)
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  })
+
+  it('steers no terminal and forges no line of a log', async () => {
+    const { error } = await refusing(saying('{"detail":"a\\u001b[2Jb\\r\\nc\\u0085d\\u007f"}'))
+    expect((error as Error).message).not.toMatch(/\p{Cc}/u)
+  })
+})
+
+describe('many calls that hang', () => {
+  it('end together with their client, and so do their connections', async () => {
+    const gateway = await newGateway()
+    const client = newClient(gateway, { maxRetries: 2 })
+    gateway.always(faults.hang())
+    const failures = Array.from({ length: 20 }, () => failureOf(client.create(hello)))
+    await expect.poll(() => gateway.requests.length, { timeout: 10_000 }).toBe(20)
+    client.dispose()
+    for (const error of await Promise.all(failures)) {
+      expect(error).toMatchObject({ code: 'ERR_ABORTED' })
+    }
+    await expect.poll(() => gateway.connections.open).toBe(0)
+    expect(gateway.requests).toHaveLength(20)
+  })
+})
+
+describe('a refusal that comes while the request is still on its way', () => {
+  it('is understood', async () => {
+    const gateway = await newGateway({ apiKey: 'the-key' })
+    const client = newClient(gateway, { apiKey: 'another' })
+    const content = 'x'.repeat(8 * 2 ** 20)
+    for (let count = 0; count < 3; count++) {
+      const error = await failureOf(
+        client.create({ ...hello, messages: [{ role: 'user', content }] }),
+      )
+      expect(error).toMatchObject({ code: 'ERR_AUTHENTICATION', statusCode: 401 })
+    }
+  })
+})

@@ -1,0 +1,85 @@
+import { faults } from '@nomyo/testkit'
+import { describe, expect, it } from 'vitest'
+import { APIError } from '../../src/index.js'
+import { failureOf, hello, newClient, newGateway, saidBy } from './support.js'
+
+const codes = [301, 302, 303, 307, 308] as const
+const places = ['elsewhere', 'here'] as const
+const cases = codes.flatMap((code) => places.map((place) => [code, place] as const))
+
+describe('a redirect', () => {
+  it.each(cases)('with %i to %s is not followed by a request', async (code, place) => {
+    const trap = await newGateway()
+    const gateway = await newGateway()
+    const target = `${place === 'here' ? gateway.url : trap.url}/v1/chat/secure_completion`
+    const client = newClient(gateway, { apiKey: 'k', maxRetries: 2 })
+    gateway.always(faults.redirect(target, code))
+    const error = await failureOf(client.create(hello))
+    expect(error).toBeInstanceOf(APIError)
+    expect(error).toMatchObject({ code: 'ERR_UNEXPECTED_STATUS', statusCode: code })
+    expect(gateway.requests).toHaveLength(1)
+    expect(trap.connections.accepted).toBe(0)
+  })
+
+  it.each(cases)('with %i to %s is not followed by a key fetch', async (code, place) => {
+    const trap = await newGateway()
+    const gateway = await newGateway()
+    const target = `${place === 'here' ? gateway.url : trap.url}/pki/public_key`
+    const client = newClient(gateway, { apiKey: 'k', maxRetries: 2 })
+    gateway.keyFetch(faults.redirect(target, code))
+    const error = await failureOf(client.create(hello))
+    expect(error).toBeInstanceOf(APIError)
+    expect(error).toMatchObject({ code: 'ERR_UNEXPECTED_STATUS', statusCode: code })
+    expect(gateway.keyFetches).toHaveLength(1)
+    expect(gateway.requests).toHaveLength(0)
+    expect(trap.connections.accepted).toBe(0)
+  })
+})
+
+describe('another way to lead elsewhere', () => {
+  it('is not a base_url in a request', async () => {
+    const trap = await newGateway()
+    const gateway = await newGateway()
+    const client = newClient(gateway, { apiKey: 'k' })
+    expect(saidBy(await client.create({ ...hello, base_url: trap.url }))).toBe('Hello!')
+    expect(gateway.requests[0]?.request).toEqual(hello)
+    expect(trap.connections.accepted).toBe(0)
+  })
+
+  it('is not a header of an answer', async () => {
+    const trap = await newGateway()
+    const gateway = await newGateway()
+    const client = newClient(gateway)
+    gateway.next({
+      name: 'leading',
+      appliesTo: 'any',
+      answer: async ({ response, normalBody }) => {
+        response.setHeader('alt-svc', `http/1.1="${trap.url.replace('http://', '')}"; ma=3600`)
+        response.setHeader('refresh', `0; url=${trap.url}`)
+        response.setHeader('link', `<${trap.url}>; rel=preload`)
+        response.setHeader('location', trap.url)
+        response.end(await normalBody())
+      },
+    })
+    await client.create(hello)
+    await client.create(hello)
+    expect(gateway.requests).toHaveLength(2)
+    expect(trap.connections.accepted).toBe(0)
+  })
+
+  it('is not a cookie, which is not kept', async () => {
+    const gateway = await newGateway()
+    const client = newClient(gateway)
+    gateway.next({
+      name: 'cookie',
+      appliesTo: 'any',
+      answer: async ({ response, normalBody }) => {
+        response.setHeader('set-cookie', 'who=you; Path=/')
+        response.end(await normalBody())
+      },
+    })
+    await client.create(hello)
+    await client.create(hello)
+    expect(gateway.requests.map(({ headers }) => headers.cookie)).toEqual([undefined, undefined])
+  })
+})

@@ -1,0 +1,84 @@
+import { mkdtempSync, readdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadKeyPair, saveKeyPair } from '@nomyo/crypto/keys/node'
+import { importPrivateKey } from '@nomyo/crypto'
+import { keyPem } from '@nomyo/test-vectors'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { SecureChatCompletion, type SecureChatCompletionOptions } from '../src/index.js'
+import { hello, startTestServer, type TestServer } from './support.js'
+
+function newClient(server: TestServer, options: SecureChatCompletionOptions): SecureChatCompletion {
+  const logger = { warn: () => undefined }
+  const client = new SecureChatCompletion({
+    baseUrl: server.url,
+    allowHttp: true,
+    logger,
+    ...options,
+  })
+  onTestFinished(() => {
+    client.dispose()
+  })
+  return client
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'nomyo-client-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  return folder
+}
+
+const replyKeysSeen = (server: TestServer): Set<unknown> =>
+  new Set(server.completions.map(({ headers }) => headers['x-public-key']))
+
+describe('the reply key of a client', () => {
+  it('is the one of keyDir, under its password', async () => {
+    const server = await startTestServer()
+    const keyDir = join(temporaryFolder(), 'keys')
+    const pair = await importPrivateKey(keyPem('keys/client.private.pem'), { extractable: true })
+    await saveKeyPair(keyDir, pair, { password: 'open sesame' })
+    await newClient(server, { keyDir, keyRotationPassword: 'open sesame' }).create(hello)
+    expect([...replyKeysSeen(server)]).toEqual([encodeURIComponent(pair.publicKey.pem)])
+    const wrong = newClient(server, { keyDir, keyRotationPassword: 'open barley' })
+    await expect(wrong.create(hello)).rejects.toMatchObject({ code: 'ERR_KEY_PASSWORD' })
+    expect(readdirSync(keyDir)).toHaveLength(2)
+  })
+
+  it('is replaced by the clock, without disturbing calls in flight, and saved where asked', async () => {
+    const server = await startTestServer()
+    const keyRotationDir = temporaryFolder()
+    const client = newClient(server, { keyRotationInterval: 50, keyRotationDir })
+    const calls: Promise<unknown>[] = []
+    const until = Date.now() + 20_000
+    while (replyKeysSeen(server).size < 2 && Date.now() < until) {
+      calls.push(client.create(hello))
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    await Promise.all(calls)
+    expect(replyKeysSeen(server).size).toBeGreaterThan(1)
+    client.dispose()
+    const [saved] = readdirSync(keyRotationDir)
+    const { publicKey } = await loadKeyPair(join(keyRotationDir, saved ?? ''))
+    expect(publicKey.bits).toBe(4096)
+  })
+
+  it('is another one for every attempt in one-time mode', async () => {
+    const server = await startTestServer()
+    const client = newClient(server, { replyKeys: 'one-time' })
+    await Promise.all([client.create(hello), client.create(hello)])
+    expect(replyKeysSeen(server).size).toBe(2)
+  })
+
+  it('leaves no file behind unless asked', async () => {
+    const server = await startTestServer()
+    const folder = temporaryFolder()
+    const before = process.cwd()
+    process.chdir(folder)
+    onTestFinished(() => {
+      process.chdir(before)
+    })
+    await newClient(server, {}).create(hello)
+    expect(readdirSync(folder)).toEqual([])
+  })
+})

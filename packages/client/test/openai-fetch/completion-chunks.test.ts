@@ -1,0 +1,235 @@
+import { describe, expect, it } from 'vitest'
+import type { ChatCompletion } from '../../src/index.js'
+import { completionChunks } from '../../src/openai-fetch/completion-chunks.js'
+import { completionResponse } from '../../src/openai-fetch/completion-response.js'
+import { eventStream } from '../../src/openai-fetch/event-stream.js'
+import { textPieces } from '../../src/openai-fetch/text-pieces.js'
+import { UNICODE, completionOf, says } from './support.js'
+
+type Members = Record<string, unknown>
+
+const asCompletion = (value: Members): ChatCompletion =>
+  ({ ...value, _metadata: { payload_id: 'p-1' } }) as unknown as ChatCompletion
+
+/** Reads a stream the way the WHATWG standard says, without any of the code under test. */
+async function readEvents(stream: ReadableStream<Uint8Array>): Promise<string[]> {
+  const text = await new Response(stream).text()
+  expect(text.endsWith('\n\n')).toBe(true)
+  return text
+    .slice(0, -2)
+    .split('\n\n')
+    .map((event) => {
+      const lines = event.split(/\r\n|\r|\n/)
+      expect(lines).toHaveLength(1)
+      expect(lines[0]).toMatch(/^data: /)
+      return String(lines[0]).slice('data: '.length)
+    })
+}
+
+/** The chunks of a streamed completion, which must be well-formed. */
+async function streamed(completion: Members, includeUsage = false): Promise<Members[]> {
+  const form = { stream: true, includeUsage, signal: undefined }
+  const response = completionResponse(asCompletion(completion), form)
+  const events = await readEvents(response.body as ReadableStream<Uint8Array>)
+  expect(events.pop()).toBe('[DONE]')
+  return events.map((event) => JSON.parse(event) as Members)
+}
+
+/** Puts chunks together as the API reference says, without any SDK. */
+function reassemble(chunks: Members[]): Members[] {
+  const choices: Members[] = []
+  for (const choice of chunks.flatMap((chunk) => chunk['choices'] as Members[])) {
+    const { index, delta, finish_reason: finishReason, logprobs } = choice
+    const whole = (choices[Number(index)] ??= { index, message: {} })
+    merge(whole['message'] as Members, delta as Members)
+    whole['finish_reason'] = finishReason
+    if (logprobs !== undefined) whole['logprobs'] = whole['logprobs'] ?? logprobs
+  }
+  return choices
+}
+
+function merge(message: Members, { tool_calls: calls, ...delta }: Members): void {
+  for (const [name, value] of Object.entries(delta)) {
+    const before = message[name]
+    message[name] = typeof before === 'string' ? before + String(value) : value
+  }
+  for (const { index, ...call } of (calls ?? []) as Members[]) {
+    const list = (message['tool_calls'] ??= []) as Members[]
+    expect(list[Number(index)]).toBeUndefined()
+    list[Number(index)] = call
+  }
+}
+
+/** A reproducible source of numbers in [0, 1) (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const ALPHABET = [
+  'a',
+  ' ',
+  '\n',
+  '"',
+  '\\',
+  'é',
+  'é',
+  '世',
+  '\u2028',
+  '\u0000',
+  '🎉',
+  '👩‍👧',
+  '\ud83c',
+  '\udf89',
+]
+
+function randomText(random: () => number, longest: number): string {
+  const length = Math.floor(random() * longest)
+  return Array.from({ length }, () => ALPHABET[Math.floor(random() * ALPHABET.length)]).join('')
+}
+
+const call = (id: string, text: string): Members => ({
+  id,
+  type: 'function',
+  function: { name: `do_${id}`, arguments: JSON.stringify({ text }) },
+})
+
+describe('textPieces', () => {
+  it('gives the text back, in few pieces, and splits no surrogate pair', () => {
+    const random = randomFrom(1)
+    for (let round = 0; round < 500; round++) {
+      const text = randomText(random, round)
+      const pieces = [...textPieces(text)]
+      expect(pieces.join('')).toBe(text)
+      expect(pieces.length).toBeLessThanOrEqual(8)
+      expect(pieces).not.toContain('')
+      for (const [index, piece] of pieces.entries()) {
+        const next = pieces[index + 1]?.charCodeAt(0) ?? 0
+        const last = piece.charCodeAt(piece.length - 1)
+        expect((last & 0xfc00) === 0xd800 && (next & 0xfc00) === 0xdc00).toBe(false)
+      }
+    }
+  })
+})
+
+describe('completionChunks', () => {
+  it('can be put together to the same message, whatever it holds', async () => {
+    const random = randomFrom(2)
+    for (let round = 0; round < 300; round++) {
+      const message: Members = { role: 'assistant', content: randomText(random, round) }
+      if (random() < 0.2) message['content'] = null
+      if (random() < 0.3) message['refusal'] = random() < 0.5 ? null : `${randomText(random, 80)}!`
+      if (random() < 0.3) message['reasoning_content'] = randomText(random, 80)
+      if (random() < 0.3) {
+        message['tool_calls'] = [call('1', randomText(random, 40)), call('2', UNICODE)]
+      }
+      if (random() < 0.1) message['function_call'] = { name: 'old', arguments: '{}' }
+      const other = { role: 'assistant', content: UNICODE }
+      const logprobs = random() < 0.5 ? { content: [{ token: 'a' }], refusal: null } : null
+      const completion = completionOf({ message, logprobs }, { message: other, logprobs: null })
+      expect(reassemble(await streamed(completion))).toEqual(completion['choices'])
+    }
+  })
+
+  it('marks every chunk as synthetic and repeats what belongs to the completion', async () => {
+    const completion = { ...completionOf(says(UNICODE), says('x')), service_tier: 'default' }
+    const chunks = await streamed(completion)
+    for (const chunk of chunks) {
+      expect(chunk).toMatchObject({
+        id: 'chatcmpl-1',
+        object: 'chat.completion.chunk',
+        created: 1767225600,
+        model: 'm',
+        system_fingerprint: 'fp_1',
+        service_tier: 'default',
+        x_nomyo: { synthetic: true },
+      })
+      expect(chunk).not.toHaveProperty('usage')
+    }
+  })
+
+  it('begins each choice with its role alone and ends it with its reason', async () => {
+    const chunks = await streamed(completionOf(says('a'.repeat(100)), says('b')))
+    const [first, second] = [0, 1].map((index) =>
+      chunks
+        .flatMap((chunk) => chunk['choices'] as Members[])
+        .filter((part) => part['index'] === index),
+    )
+    expect(first?.map((part) => part['delta'])).toEqual([
+      { role: 'assistant', content: '', refusal: null },
+      { content: 'a'.repeat(32) },
+      { content: 'a'.repeat(32) },
+      { content: 'a'.repeat(32) },
+      { content: 'a'.repeat(4) },
+      {},
+    ])
+    expect(first?.map((part) => part['finish_reason'])).toEqual([
+      null,
+      null,
+      null,
+      null,
+      null,
+      'stop',
+    ])
+    expect(second).toHaveLength(3)
+  })
+
+  it('gives each log probability once, and never beside the role', async () => {
+    const logprobs = { content: [{ token: 'a', logprob: -1, bytes: [97], top_logprobs: [] }] }
+    for (const message of [
+      { role: 'assistant', content: 'a' },
+      { role: 'assistant', content: null },
+    ]) {
+      const chunks = await streamed(completionOf({ message, logprobs }))
+      const given = chunks.map((chunk) => (chunk['choices'] as Members[])[0]?.['logprobs'])
+      expect(given[0]).toBeNull()
+      expect(given.filter((value) => value !== null)).toEqual([logprobs])
+    }
+  })
+
+  it('tells the usage in a chunk of its own, when asked to', async () => {
+    const chunks = await streamed(completionOf(says('a')), true)
+    const last = chunks.pop()
+    expect(last).toMatchObject({ choices: [], usage: { total_tokens: 7 } })
+    expect(chunks.every((chunk) => chunk['usage'] === null)).toBe(true)
+    const { usage: _, ...unknown } = completionOf(says('a'))
+    expect((await streamed(unknown, true)).every((chunk) => chunk['usage'] === null)).toBe(true)
+  })
+
+  it('survives answers of another shape', async () => {
+    const odd = [
+      {},
+      { choices: null },
+      { choices: 'text' },
+      { choices: [null, 1, {}] },
+      { choices: [{ message: null, finish_reason: 'stop' }] },
+      { choices: [{ message: { content: [{ type: 'text', text: 'a' }], tool_calls: 'x' } }] },
+      { choices: [{ message: { refusal: 1, function_call: null, tool_calls: [null] } }] },
+    ]
+    for (const completion of odd) await expect(streamed(completion, true)).resolves.toBeDefined()
+    const [chunk] = completionChunks(asCompletion(odd[5] ?? {}), false)
+    expect(chunk).toHaveProperty('choices.0.delta.content.0.text', 'a')
+  })
+})
+
+describe('eventStream', () => {
+  it('makes events as they are asked for, and ends with the reason of an abort', async () => {
+    let made = 0
+    function* values(): Generator<number> {
+      while (made < 100) yield made++
+    }
+    const controller = new AbortController()
+    const reader = eventStream(values(), controller.signal).getReader()
+    await reader.read()
+    expect(made).toBe(1)
+    const reason = new Error('enough')
+    controller.abort(reason)
+    await expect(reader.read()).rejects.toBe(reason)
+    expect(made).toBe(1)
+  })
+})

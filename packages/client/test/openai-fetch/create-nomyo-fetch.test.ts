@@ -1,0 +1,293 @@
+import { describe, expect, it, vi } from 'vitest'
+import type { SecureChatCompletion } from '../../src/index.js'
+import * as subpath from '../../src/openai-fetch/index.js'
+import { hello, startTestServer } from '../support.js'
+import {
+  GATEWAY_URL,
+  SDK_URL,
+  completionOf,
+  says,
+  useGateway,
+  useNomyoFetch,
+  useUpstream,
+} from './support.js'
+
+const { createNomyoFetch } = subpath
+const URL_SERVED = `${SDK_URL}/chat/completions`
+
+const upstream = useUpstream()
+const gatewayUrl = useGateway(() => ({
+  engine: { kind: 'openai', baseUrl: upstream.url, apiKey: undefined },
+}))
+const { network, nomyoFetch } = useNomyoFetch()
+
+/** A call as an SDK makes it. */
+const post = (body: BodyInit | null, init: RequestInit = {}): Promise<Response> => {
+  network.target = gatewayUrl()
+  upstream.answer = () => completionOf(says('hi'))
+  return nomyoFetch(URL_SERVED, {
+    method: 'POST',
+    body,
+    headers: { authorization: 'Bearer sdk-key' },
+    ...init,
+  })
+}
+
+async function errorOf(response: Response): Promise<Record<string, unknown>> {
+  expect(response.headers.get('content-type')).toBe('application/json')
+  return ((await response.json()) as { error: Record<string, unknown> }).error
+}
+
+describe('the calls served', () => {
+  const json = JSON.stringify(hello)
+
+  it('takes the body in every form fetch does', async () => {
+    const bytes = new TextEncoder().encode(json)
+    const bodies: [string, BodyInit][] = [
+      ['text', json],
+      ['bytes', bytes],
+      ['a buffer', bytes.buffer],
+      ['a view', new DataView(bytes.buffer)],
+      ['a Blob', new Blob([json])],
+      ['a stream', new Blob([json]).stream()],
+    ]
+    for (const [name, body] of bodies) {
+      expect((await post(body)).status, name).toBe(200)
+    }
+    expect(upstream.requests).toEqual(bodies.map(() => hello))
+  })
+
+  it('takes the call in every form fetch does', async () => {
+    const init = { method: 'POST', body: json, headers: { authorization: 'Bearer sdk-key' } }
+    const calls: (() => Promise<Response>)[] = [
+      () => nomyoFetch(new URL(URL_SERVED), init),
+      () => nomyoFetch(new Request(URL_SERVED, init)),
+      () => nomyoFetch(new Request(URL_SERVED, { ...init, body: 'x' }), { body: json }),
+      () => nomyoFetch(new Request(URL_SERVED, init), { headers: new Headers(init.headers) }),
+      () => nomyoFetch('/v1/chat/completions?api-version=1', { ...init, method: 'post' }),
+      () => nomyoFetch(URL_SERVED, { ...init, headers: [['Authorization', 'bearer sdk-key']] }),
+    ]
+    await post(json)
+    for (const call of calls) expect((await call()).status, String(call)).toBe(200)
+  })
+
+  it('settles on this side how the answer is handed over', async () => {
+    const body = { ...hello, stream: true, stream_options: { include_usage: true }, seed: 1 }
+    const response = await post(JSON.stringify(body))
+    expect(upstream.requests).toEqual([{ ...hello, seed: 1 }])
+    expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/)
+    expect(response.headers.get('x-nomyo-stream')).toBe('synthetic')
+    expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+    const plain = await post(JSON.stringify({ ...hello, stream: false }))
+    expect(plain.headers.get('content-type')).toBe('application/json')
+    const completion = (await plain.json()) as { _metadata: { payload_id: string } }
+    expect(completion._metadata.payload_id).toBe(plain.headers.get('x-request-id'))
+  })
+
+  it('refuses what is no JSON object, and sends nothing', async () => {
+    const form = new FormData()
+    form.set('model', 'm')
+    const broken = new ReadableStream({
+      start: (controller) => {
+        controller.error(new Error('canary'))
+      },
+    })
+    const used = new Response(json)
+    await used.text()
+    const bodies: [string, BodyInit | null][] = [
+      ['nothing', null],
+      ['empty', ''],
+      ['no JSON', '{"model":'],
+      ['a list', '[]'],
+      ['null', 'null'],
+      ['a number', '1'],
+      ['a form', new URLSearchParams({ model: 'm' })],
+      ['a multipart form', form],
+      ['bytes that are no UTF-8', new Uint8Array([0x7b, 0xff, 0x7d])],
+      ['a stream that breaks', broken],
+      ['a stream read before', used.body],
+      ['no messages', '{"model":"m"}'],
+      ['an unknown tier', JSON.stringify({ ...hello, security_tier: 'top' })],
+      ['an invalid key', JSON.stringify({ ...hello, api_key: 'canary\n' })],
+    ]
+    for (const [name, body] of bodies) {
+      const response = await post(body)
+      expect(response.status, name).toBe(400)
+      const error = await errorOf(response)
+      expect(error, name).toMatchObject({ type: 'invalid_request_error', param: null })
+      expect(error['code'], name).toMatch(/^ERR_INVALID_(REQUEST|OPTION)$/)
+      expect(JSON.stringify(error), name).not.toContain('canary')
+    }
+    const invalidHeader = await post(json, { headers: { 'x-any': 'canary\n1' } })
+    expect(JSON.stringify(await errorOf(invalidHeader))).not.toContain('canary')
+    expect(network.urls).toEqual([])
+  })
+
+  it('reads no more than it may', async () => {
+    let pulled = 0
+    const endless = new ReadableStream({
+      pull: (controller) => {
+        pulled++
+        controller.enqueue(new Uint8Array(1024 * 1024).fill(0x20))
+      },
+    })
+    const tooLong = ' '.repeat(16 * 1024 * 1024 + 1)
+    for (const body of [endless, tooLong]) {
+      const response = await post(body)
+      expect(response.status).toBe(400)
+      expect(await errorOf(response)).toMatchObject({ code: 'ERR_REQUEST_TOO_LARGE' })
+    }
+    expect(pulled).toBeLessThan(32)
+  })
+
+  it('stops reading when it is aborted', async () => {
+    const controller = new AbortController()
+    const never = new ReadableStream({})
+    const call = post(never, { signal: controller.signal })
+    const reason = new Error('enough')
+    controller.abort(reason)
+    await expect(call).rejects.toBe(reason)
+    expect(network.urls).toEqual([])
+  })
+})
+
+describe('everything else', () => {
+  it('is refused on the spot', async () => {
+    const calls: [string, string, string?][] = [
+      ['GET', 'models'],
+      ['POST', 'embeddings', '{"input":"canary"}'],
+      ['POST', 'responses', '{"input":"canary"}'],
+      ['POST', 'completions', '{}'],
+      ['POST', 'files', 'canary'],
+      ['GET', 'chat/completions'],
+      ['DELETE', 'chat/completions'],
+      ['POST', 'chat/completions/id', '{}'],
+      ['POST', 'chat/completions/', '{}'],
+      ['POST', 'models?path=/chat/completions', '{}'],
+      ['POST', 'models#/chat/completions', '{}'],
+    ]
+    for (const [method, path, body] of calls) {
+      const response = await nomyoFetch(`${SDK_URL}/${path}`, { method, body: body ?? null })
+      expect(response.status, path).toBe(404)
+      expect(await errorOf(response), path).toMatchObject({ code: 'ERR_NOT_FOUND', param: null })
+    }
+    expect((await nomyoFetch('https://')).status).toBe(404)
+    expect((await nomyoFetch(new Request(`${SDK_URL}/models`))).status).toBe(404)
+    expect(network.urls).toEqual([])
+  })
+})
+
+describe('what is sent', () => {
+  it('is sealed, goes to the gateway alone, and takes none of the headers along', async () => {
+    const server = await startTestServer()
+    network.target = server.url
+    const headers = {
+      authorization: 'Bearer sdk-key',
+      'x-security-tier': 'high',
+      'x-stainless-lang': 'canary',
+      'user-agent': 'canary',
+      'openai-organization': 'canary',
+      cookie: 'canary',
+    }
+    const body = JSON.stringify({ ...hello, user: 'canary' })
+    const response = await nomyoFetch(URL_SERVED, { method: 'POST', body, headers })
+    expect(response.status).toBe(200)
+    expect(network.urls.every((url) => url.startsWith(`${GATEWAY_URL}/`))).toBe(true)
+    const [seen] = server.completions
+    expect(seen?.headers).toMatchObject({
+      authorization: 'Bearer sdk-key',
+      'x-security-tier': 'high',
+    })
+    expect(JSON.stringify(seen?.headers)).not.toContain('canary')
+    expect(new TextDecoder().decode(seen?.body)).not.toContain('canary')
+  })
+
+  it('has the tier and the key of the body rather than those of the headers', async () => {
+    const server = await startTestServer()
+    network.target = server.url
+    const headers = { authorization: 'Bearer sdk-key', 'x-security-tier': 'high' }
+    const body = JSON.stringify({ ...hello, security_tier: 'maximum', api_key: 'body-key' })
+    await nomyoFetch(URL_SERVED, { method: 'POST', body, headers })
+    expect(server.completions[0]?.headers).toMatchObject({
+      authorization: 'Bearer body-key',
+      'x-security-tier': 'maximum',
+    })
+  })
+
+  it('has no key where there is none', async () => {
+    const server = await startTestServer()
+    network.target = server.url
+    for (const authorization of ['', 'Bearer ', 'Basic YTpi']) {
+      const headers = { authorization }
+      await nomyoFetch(URL_SERVED, { method: 'POST', body: JSON.stringify(hello), headers })
+    }
+    expect(server.completions).toHaveLength(3)
+    for (const { headers } of server.completions) expect(headers.authorization).toBeUndefined()
+  })
+})
+
+describe('createNomyoFetch', () => {
+  it('is all there is', () => {
+    expect(Object.keys(subpath)).toEqual(['createNomyoFetch'])
+  })
+
+  const asked = {
+    method: 'POST',
+    body: JSON.stringify(hello),
+    headers: { authorization: 'Bearer sdk-key' },
+  }
+
+  it('sends its own key rather than the one of the SDK, and ends with its client', async () => {
+    const server = await startTestServer()
+    network.target = server.url
+    const options = { baseUrl: GATEWAY_URL, fetch: network.fetch }
+    const named = createNomyoFetch({ ...options, apiKey: 'own-key' })
+    vi.stubEnv('NOMYO_API_KEY', 'env-key')
+    const fromEnvironment = createNomyoFetch(options)
+    for (const own of [named, fromEnvironment]) {
+      expect((await own(URL_SERVED, asked)).status).toBe(200)
+      own.dispose()
+      own.dispose()
+      const refused = await own(URL_SERVED, asked)
+      expect(refused.status).toBe(406)
+      expect(await errorOf(refused)).toMatchObject({ code: 'ERR_KEY_DISPOSED' })
+    }
+    expect(server.completions.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer own-key',
+      'Bearer env-key',
+    ])
+  })
+
+  it('leaves a given client its key and its life', async () => {
+    const create = vi.fn(() =>
+      Promise.resolve({ ...completionOf(says('hi')), _metadata: { payload_id: 'p-1' } }),
+    )
+    const dispose = vi.fn()
+    const client = { create, dispose } as unknown as SecureChatCompletion
+    const onClient = createNomyoFetch({ client })
+    expect((await onClient(URL_SERVED, asked)).headers.get('x-request-id')).toBe('p-1')
+    expect(create).toHaveBeenCalledWith(hello, {})
+    onClient.dispose()
+    expect(dispose).not.toHaveBeenCalled()
+  })
+
+  it('can be disposed of by the language', () => {
+    const client = { create: () => Promise.reject(new Error('unused')) }
+    const given = createNomyoFetch({ client: client as unknown as SecureChatCompletion })
+    expect(typeof given[Symbol.dispose]).toBe('function')
+    given[Symbol.dispose]()
+  })
+
+  it('refuses options that contradict each other or are unknown', () => {
+    const client = { create: () => undefined }
+    const mistakes = [{ client, apiKey: 'k' }, { client: null }, { client: {} }, { bseUrl: 'x' }]
+    for (const mistake of mistakes) {
+      expect(() => createNomyoFetch(mistake as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
+      )
+    }
+    expect(() => createNomyoFetch({ baseUrl: 'http://x.test' })).toThrow(
+      expect.objectContaining({ code: 'ERR_INSECURE_URL' }),
+    )
+  })
+})

@@ -1,0 +1,152 @@
+import type { KeyPair } from '@nomyo/crypto'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { ReplyKeys, type ReplyKeyOptions } from '../src/reply-keys.js'
+import { testKey } from './support.js'
+
+const turn = (ms = 0): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** Loaded anew each time, so that disposing of one does not touch the others. */
+const sources = { first: () => testKey('client'), next: () => testKey('other') }
+
+function newReplyKeys(options: Partial<ReplyKeyOptions> = {}): ReplyKeys {
+  const keys = new ReplyKeys({
+    mode: 'rotating',
+    rotationIntervalMs: 0,
+    eager: true,
+    onRotationFailed: () => undefined,
+    ...sources,
+    ...options,
+  })
+  onTestFinished(() => {
+    keys.dispose()
+  })
+  return keys
+}
+
+const isDisposed = ({ privateKey }: KeyPair): boolean => {
+  try {
+    return privateKey.extractable && false
+  } catch {
+    return true
+  }
+}
+
+describe('rotating reply keys', () => {
+  it('lend one pair to everybody', async () => {
+    let made = 0
+    const keys = newReplyKeys({ first: () => (made++, testKey('client')) })
+    const leases = await Promise.all(Array.from({ length: 10 }, () => keys.lease()))
+    expect(new Set(leases.map(({ pair }) => pair)).size).toBe(1)
+    expect(made).toBe(1)
+  })
+
+  it('leave a pair to those who hold it when it is replaced', async () => {
+    const keys = newReplyKeys()
+    const one = await keys.lease()
+    const two = await keys.lease()
+    keys.replace(await testKey('other'))
+    await turn()
+    one.release()
+    one.release()
+    expect(isDisposed(two.pair)).toBe(false)
+    two.release()
+    expect(isDisposed(two.pair)).toBe(true)
+    expect((await keys.lease()).pair).not.toBe(two.pair)
+  })
+
+  it('dispose of a replaced pair at once when nobody holds it', async () => {
+    const keys = newReplyKeys()
+    const { pair, release } = await keys.lease()
+    release()
+    expect(isDisposed(pair)).toBe(false)
+    keys.replace(await testKey('other'))
+    await turn()
+    expect(isDisposed(pair)).toBe(true)
+  })
+
+  it('rotate by the clock', async () => {
+    const keys = newReplyKeys({ rotationIntervalMs: 20 })
+    const { pair, release } = await keys.lease()
+    release()
+    while (!isDisposed(pair)) await turn(5)
+    expect((await keys.lease()).pair.publicKey.fingerprint).not.toBe(pair.publicKey.fingerprint)
+  })
+
+  it('keep the pair they have when another cannot be made, and say so', async () => {
+    const failures: unknown[] = []
+    const keys = newReplyKeys({
+      rotationIntervalMs: 10,
+      next: () => Promise.reject(new Error('no entropy')),
+      onRotationFailed: (error) => failures.push(error),
+    })
+    const { pair } = await keys.lease()
+    while (failures.length === 0) await turn(5)
+    expect((await keys.lease()).pair).toBe(pair)
+  })
+
+  it('try again after the first one could not be made', async () => {
+    let attempts = 0
+    const first = (): Promise<KeyPair> =>
+      attempts++ === 0 ? Promise.reject(new Error('disk full')) : testKey('client')
+    const keys = newReplyKeys({ first })
+    await expect(keys.lease()).rejects.toThrow('disk full')
+    await expect(keys.lease()).resolves.toBeDefined()
+  })
+
+  it('are made when first needed, where that is asked for', async () => {
+    let made = 0
+    const keys = newReplyKeys({ eager: false, first: () => (made++, testKey('client')) })
+    await turn()
+    expect(made).toBe(0)
+    await keys.lease()
+    expect(made).toBe(1)
+  })
+})
+
+describe('one-time reply keys', () => {
+  it('lend every pair once, and dispose of it when it comes back', async () => {
+    const keys = newReplyKeys({ mode: 'one-time' })
+    const leases = await Promise.all(Array.from({ length: 5 }, () => keys.lease()))
+    expect(new Set(leases.map(({ pair }) => pair)).size).toBe(5)
+    for (const { pair, release } of leases) {
+      expect(isDisposed(pair)).toBe(false)
+      release()
+      expect(isDisposed(pair)).toBe(true)
+    }
+  })
+
+  it('hold some ready', async () => {
+    let made = 0
+    const next = (): Promise<KeyPair> => (made++, testKey('other'))
+    const keys = newReplyKeys({ mode: 'one-time', next })
+    await turn(50)
+    const before = made
+    await keys.lease()
+    expect(made).toBe(before + 1)
+  })
+})
+
+describe.each(['rotating', 'one-time'] as const)('disposing of %s reply keys', (mode) => {
+  it('disposes of those on loan too, and lends no more', async () => {
+    const keys = newReplyKeys({ mode })
+    const { pair, release } = await keys.lease()
+    keys.dispose()
+    keys.dispose()
+    expect(isDisposed(pair)).toBe(true)
+    release()
+    await expect(keys.lease()).rejects.toMatchObject({ code: 'ERR_KEY_DISPOSED' })
+  })
+
+  it('reaches a pair that is still being made', async () => {
+    let resolve: (pair: KeyPair) => void = () => undefined
+    const slow = (): Promise<KeyPair> => new Promise((done) => (resolve = done))
+    const keys = newReplyKeys({ mode, first: slow, next: () => testKey('other') })
+    const leasing = expect(keys.lease()).rejects.toMatchObject({ code: 'ERR_KEY_DISPOSED' })
+    keys.dispose()
+    const late = await testKey('client')
+    resolve(late)
+    await leasing
+    await turn()
+    expect(isDisposed(late)).toBe(true)
+  })
+})

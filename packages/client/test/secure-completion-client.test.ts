@@ -1,0 +1,157 @@
+import { mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openJson } from '@nomyo/crypto'
+import { keyFile } from '@nomyo/test-vectors'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { SecureCompletionClient, type SecureCompletionClientOptions } from '../src/index.js'
+import { hello, sealFor, startTestServer, testKey, type TestServer } from './support.js'
+
+function newClient(
+  server: TestServer,
+  options: SecureCompletionClientOptions = {},
+): SecureCompletionClient {
+  const logger = { warn: () => undefined }
+  const client = new SecureCompletionClient({
+    routerUrl: server.url,
+    allowHttp: true,
+    logger,
+    ...options,
+  })
+  onTestFinished(() => {
+    client.dispose()
+  })
+  return client
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'nomyo-client-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  return folder
+}
+
+/** The reference client's test key, as files. */
+function testKeyFiles(): { privatePath: string; publicPath: string } {
+  const folder = temporaryFolder()
+  const privatePath = join(folder, 'mine.pem')
+  const publicPath = join(folder, 'mine.pub.pem')
+  writeFileSync(privatePath, keyFile('keys/client.private.pem'), { mode: 0o600 })
+  writeFileSync(publicPath, keyFile('keys/client.public.pem'))
+  return { privatePath, publicPath }
+}
+
+describe('SecureCompletionClient', () => {
+  it('goes the whole way in single steps', async () => {
+    const server = await startTestServer()
+    const client = newClient(server)
+    const { privatePath, publicPath } = testKeyFiles()
+    await client.loadKeys(privatePath, publicPath)
+    expect(await client.publicKey()).toBe((await testKey('client')).publicKey.pem)
+    expect(await client.fetchServerPublicKey()).toBe(server.serverKey.publicKey.pem)
+
+    const envelope = await client.encryptPayload({ anything: ['at', 'all'] })
+    const { value } = await openJson(envelope, server.serverKey.privateKey)
+    expect(value).toEqual({ anything: ['at', 'all'] })
+
+    const headers = { 'x-public-key': encodeURIComponent(await client.publicKey()) }
+    const answer = await sealFor({ headers, body: envelope }, { _metadata: { payload_id: 'mine' } })
+    const opened = await client.decryptResponse(answer, 'mine')
+    expect(opened._metadata).toMatchObject({ payload_id: 'mine', is_encrypted: true })
+    await expect(client.decryptResponse(answer, 'yours')).rejects.toMatchObject({
+      code: 'ERR_REPLY_MISMATCH',
+    })
+  })
+
+  it('sends a request under the id, key and tier it is given, retries under others', async () => {
+    const server = await startTestServer()
+    const echo = server.answer
+    server.answer = (seen, response) => {
+      if (server.completions.length > 1) return echo(seen, response)
+      response.writeHead(429, { 'retry-after': '0' }).end()
+    }
+    const client = newClient(server, { apiKey: 'constructor' })
+    const { privatePath } = testKeyFiles()
+    await client.loadKeys(privatePath)
+    const completion = await client.sendSecureRequest(hello, 'payload-1', 'argument', 'maximum')
+    const [first, second] = server.completions.map(({ headers }) => headers)
+    expect(first).toMatchObject({
+      'x-payload-id': 'payload-1',
+      authorization: 'Bearer argument',
+      'x-security-tier': 'maximum',
+    })
+    expect(second?.['x-payload-id']).not.toBe('payload-1')
+    expect(completion._metadata.payload_id).toBe(second?.['x-payload-id'])
+  })
+
+  it.each(['', 'two\r\nlines', 'x'.repeat(201)])('refuses %j as an id', async (payloadId) => {
+    const server = await startTestServer()
+    const call = newClient(server).sendSecureRequest(hello, payloadId)
+    await expect(call).rejects.toMatchObject({ code: 'ERR_INVALID_REQUEST' })
+    expect(server.completions).toHaveLength(0)
+  })
+
+  it('makes keys in memory, or in a folder that holds none', async () => {
+    const server = await startTestServer()
+    const client = newClient(server)
+    await client.generateKeys()
+    const inMemory = await client.publicKey()
+    const keyDir = join(temporaryFolder(), 'keys')
+    await client.generateKeys({ saveToFile: true, keyDir, password: 'open sesame' })
+    const inFiles = await client.publicKey()
+    expect(inFiles).not.toBe(inMemory)
+    expect(readdirSync(keyDir).sort()).toEqual(['private_key.pem', 'public_key.pem'])
+    expect(statSync(join(keyDir, 'private_key.pem')).mode & 0o777).toBe(0o600)
+    const pem = readFileSync(join(keyDir, 'private_key.pem'), 'utf8')
+    expect(pem).toContain('ENCRYPTED PRIVATE KEY')
+
+    await expect(client.generateKeys({ saveToFile: true, keyDir })).rejects.toMatchObject({
+      code: 'ERR_KEY_FILE',
+    })
+    expect(readFileSync(join(keyDir, 'private_key.pem'), 'utf8')).toBe(pem)
+    expect(await client.publicKey()).toBe(inFiles)
+
+    const other = newClient(server)
+    const path = join(keyDir, 'private_key.pem')
+    await expect(other.loadKeys(path)).rejects.toMatchObject({ code: 'ERR_KEY_PASSWORD' })
+    await other.loadKeys(path, undefined, 'open sesame')
+    expect(await other.publicKey()).toBe(inFiles)
+  })
+
+  it('refuses files that do not belong together, and missing ones', async () => {
+    const server = await startTestServer()
+    const client = newClient(server)
+    const { privatePath, publicPath } = testKeyFiles()
+    writeFileSync(publicPath, keyFile('keys/other.public.pem'))
+    await expect(client.loadKeys(privatePath, publicPath)).rejects.toMatchObject({
+      code: 'ERR_KEY_MISMATCH',
+    })
+    await expect(client.loadKeys(`${privatePath}x`)).rejects.toMatchObject({ code: 'ERR_KEY_FILE' })
+    await expect(client.loadKeys(privatePath, `${publicPath}x`)).rejects.toMatchObject({
+      code: 'ERR_KEY_FILE',
+    })
+  })
+
+  it('takes nothing more once it is disposed of', async () => {
+    const server = await startTestServer()
+    const client = newClient(server)
+    client.dispose()
+    const calls = [
+      client.generateKeys(),
+      client.fetchServerPublicKey(),
+      client.encryptPayload({}),
+      client.decryptResponse(new Uint8Array(), 'x'),
+      client.sendSecureRequest(hello, 'x'),
+      client.publicKey(),
+    ]
+    for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'ERR_KEY_DISPOSED' })
+  })
+
+  it('names the option it refuses', () => {
+    expect(() => new SecureCompletionClient({ routerUrl: 'http://host' })).toThrow(
+      expect.objectContaining({ code: 'ERR_INSECURE_URL' }) as Error,
+    )
+    const misspelt = { routerURL: 'https://host' } as SecureCompletionClientOptions
+    expect(() => new SecureCompletionClient(misspelt)).toThrow(/routerURL/)
+  })
+})

@@ -1,0 +1,49 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { startTestServer, testExchange, testKey } from './support.js'
+
+const HOUR_MS = 3_600_000
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** Lets the clock of cached keys run ahead; everything else keeps its time. */
+function hoursLater(): void {
+  const now = performance.now()
+  vi.spyOn(performance, 'now').mockReturnValue(now + HOUR_MS)
+}
+
+describe('a cached server key', () => {
+  it('is asked for again after an hour, by one request for all', async () => {
+    const server = await startTestServer()
+    const ask = await testExchange({ baseUrl: server.url })
+    await ask()
+    hoursLater()
+    server.serverKey = await testKey('other')
+    await Promise.all(Array.from({ length: 10 }, () => ask()))
+    expect(server.keyFetches).toHaveLength(2)
+  })
+
+  it('is kept when the server says that it has not changed', async () => {
+    const server = await startTestServer()
+    const asked: IncomingHttpHeaders['if-none-match'][] = []
+    server.answerKeyFetch = (response) => {
+      asked.push(server.keyFetches.at(-1)?.headers['if-none-match'])
+      if (asked.length > 1) response.writeHead(304).end()
+      else response.writeHead(200, { etag: '"v1"' }).end(server.serverKey.publicKey.pem)
+    }
+    const ask = await testExchange({ baseUrl: server.url })
+    await ask()
+    hoursLater()
+    await ask()
+    expect(asked).toEqual([undefined, '"v1"'])
+  })
+
+  it('is not made up of a 304 that nobody asked for', async () => {
+    const server = await startTestServer()
+    server.answerKeyFetch = (response) => void response.writeHead(304).end()
+    const ask = await testExchange({ baseUrl: server.url })
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_UNEXPECTED_STATUS' })
+  })
+})

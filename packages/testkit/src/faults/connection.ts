@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { checkNumber, httpFault, type HttpFault } from './fault.js'
+import { pour } from './pour.js'
+
+/**
+ * The connection is reset after the request has arrived.
+ *
+ * A correct client tries again, sealed afresh, and ends in `APIConnectionError` with `ERR_NETWORK`.
+ */
+export function reset(): HttpFault {
+  return httpFault('reset', ({ response }) => {
+    response.socket?.resetAndDestroy()
+  })
+}
+
+/**
+ * The request arrives, and nothing ever comes back.
+ *
+ * A correct client gives up at its deadline: `APIConnectionError` with `ERR_TIMEOUT`.
+ */
+export function hang(): HttpFault {
+  return httpFault('hang', () => undefined)
+}
+
+/**
+ * The right body, slowly.
+ *
+ * A correct client waits for it if its deadline allows, which covers the body too; otherwise as for
+ * {@link hang}.
+ */
+export function slowBody({ bytesPerSecond }: { bytesPerSecond: number }): HttpFault {
+  checkNumber('bytesPerSecond', bytesPerSecond, 0.01)
+  const portion = Math.max(1, Math.round(bytesPerSecond / 20))
+  return httpFault('slowBody', async ({ response, normalBody }) => {
+    const body = await normalBody()
+    response.writeHead(200, { 'content-length': String(body.length) })
+    response.flushHeaders()
+    await pour(response, slices(body, portion, (portion / bytesPerSecond) * 1000))
+  })
+}
+
+/**
+ * The first half of the right body, then the end of the connection.
+ *
+ * A correct client uses nothing of it and tries again: `APIConnectionError` with `ERR_NETWORK`.
+ */
+export function truncated(): HttpFault {
+  return httpFault('truncated', async ({ response, normalBody }) => {
+    const body = await normalBody()
+    response.writeHead(200, { 'content-length': String(body.length) })
+    response.write(body.subarray(0, Math.floor(body.length / 2)), () => {
+      response.destroy()
+    })
+  })
+}
+
+async function* slices(
+  body: Uint8Array,
+  portion: number,
+  pauseMs: number,
+): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < body.length; start += portion) {
+    // Nobody may be there any more when it is over: it keeps no process alive.
+    await sleep(pauseMs, undefined, { ref: false })
+    yield body.subarray(start, start + portion)
+  }
+}

@@ -1,0 +1,70 @@
+import { sendBytes, sendJson } from '../send.js'
+import { checkNumber, httpFault, type HttpFault } from './fault.js'
+
+/** How long callers are told to stay away. */
+export interface RetryAfter {
+  /** Sent as `Retry-After`. Default: none is sent. */
+  retryAfterSeconds?: number
+}
+
+/**
+ * 429, with or without a `Retry-After`.
+ *
+ * A correct client waits that long and sends the request again, sealed afresh; asked to wait longer
+ * than a minute it throws `RateLimitError` at once, with `retryAfterMs`.
+ */
+export function rateLimited(options: RetryAfter = {}): HttpFault {
+  return refusal('rateLimited', 429, 'Too many requests', options)
+}
+
+/**
+ * 503, with or without a `Retry-After`.
+ *
+ * A correct client acts as for {@link rateLimited}, and ends in `ServiceUnavailableError`.
+ */
+export function unavailable(options: RetryAfter = {}): HttpFault {
+  return refusal('unavailable', 503, 'Inference backend is unavailable', options)
+}
+
+/**
+ * Any status, with a body of `{"detail": detail}`, or an empty one without a detail.
+ *
+ * A correct client throws the class for it, and tries again after 429, 500, 502, 503 and 504 only.
+ *
+ * @param detail - a text; or anything else that JSON can say, as some servers send it
+ */
+export function status(code: number, detail?: unknown): HttpFault {
+  checkNumber('the status', code, 200, 599)
+  return httpFault('status', ({ response }) => {
+    if (detail === undefined) sendBytes(response, new Uint8Array(), { status: code })
+    else sendJson(response, { detail }, { status: code })
+  })
+}
+
+/**
+ * A redirect.
+ *
+ * A correct client does not follow it: elsewhere waits another server, with another key.
+ *
+ * @param to - goes into `Location`
+ * @param code - default 307, after which a POST would be sent again as it was
+ */
+export function redirect(to: string, code: 301 | 302 | 303 | 307 | 308 = 307): HttpFault {
+  return httpFault('redirect', ({ response }) => {
+    sendBytes(response, new Uint8Array(), { status: code, headers: { location: to } })
+  })
+}
+
+function refusal(
+  name: string,
+  code: number,
+  detail: string,
+  { retryAfterSeconds }: RetryAfter,
+): HttpFault {
+  if (retryAfterSeconds !== undefined) checkNumber('retryAfterSeconds', retryAfterSeconds, 0)
+  const headers =
+    retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }
+  return httpFault(name, ({ response }) => {
+    sendJson(response, { detail }, { status: code, headers })
+  })
+}

@@ -1,0 +1,103 @@
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import { checkNumber, httpFault, type HttpFault } from './fault.js'
+import { pour } from './pour.js'
+
+/** White space, which JSON may end with as long as it likes. */
+const SPACE = 0x20
+const BLOCK_BYTES = 64 * 1024
+const MIB = 1024 * 1024
+const BOMB_PART_BYTES = 32 * MIB
+
+/** What comes before a body that is too much. */
+export interface Flood {
+  /** Default 200. */
+  status?: number
+}
+
+/** How an endless body comes. */
+export interface EndlessFlood extends Flood {
+  /** How much each chunk of HTTP carries. Default 65,536. */
+  chunkBytes?: number
+}
+
+/** How much comes. */
+export interface SizedFlood extends Flood {
+  /** Size of the body as its receiver has to hold it. */
+  bytes?: number
+}
+
+/**
+ * A body that begins with the right one and never ends, as fast as it is read.
+ *
+ * A correct client stops at its own limit, not at its deadline: `APIConnectionError` with
+ * `ERR_RESPONSE_TOO_LARGE`. What it holds meanwhile stays near that limit, also when every chunk
+ * carries one byte.
+ */
+export function endless({ status = 200, chunkBytes = BLOCK_BYTES }: EndlessFlood = {}): HttpFault {
+  checkNumber('chunkBytes', chunkBytes, 1)
+  return httpFault('endless', async ({ response, normalBody }) => {
+    const body = await normalBody()
+    response.writeHead(status, { 'transfer-encoding': 'chunked' })
+    response.write(body)
+    // Below Node's own framing, which would make one packet of every chunk.
+    if (response.socket !== null) await pour(response.socket, endlessly(chunksOf(chunkBytes)))
+  })
+}
+
+/**
+ * The right body and so much white space behind it that it is too large, its size announced.
+ * 64 MiB by default.
+ *
+ * A correct client reads `Content-Length` and stops there: `APIConnectionError` with
+ * `ERR_RESPONSE_TOO_LARGE`.
+ */
+export function oversized({ status = 200, bytes = 64 * MIB }: SizedFlood = {}): HttpFault {
+  checkNumber('bytes', bytes, 1)
+  return httpFault('oversized', async ({ response, normalBody }) => {
+    const body = await normalBody()
+    response.writeHead(status, { 'content-length': String(bytes) })
+    await pour(response, paddedTo(bytes, body.subarray(0, bytes)))
+  })
+}
+
+/**
+ * A small body that decompresses to a large one: 1 GiB by default, always whole 32 MiB.
+ *
+ * A correct client counts what comes out: `APIConnectionError` with `ERR_RESPONSE_TOO_LARGE`.
+ */
+export function compressedBomb({ status = 200, bytes = 1024 * MIB }: SizedFlood = {}): HttpFault {
+  checkNumber('bytes', bytes, 1)
+  return httpFault('compressedBomb', async ({ response }) => {
+    // A gzip file may have many parts (RFC 1952 section 2.2): one is compressed, all are alike.
+    const part = await promisify(gzip)(spaces(BOMB_PART_BYTES))
+    const parts = Math.ceil(bytes / BOMB_PART_BYTES)
+    response.writeHead(status, {
+      'content-encoding': 'gzip',
+      'content-length': String(part.length * parts),
+    })
+    await pour(response, repeated(part, parts))
+  })
+}
+
+/** Whole chunks of HTTP/1.1 (RFC 9112 section 7.1) for one write to the socket. */
+function chunksOf(chunkBytes: number): Uint8Array {
+  const chunk = `${chunkBytes.toString(16)}\r\n${' '.repeat(chunkBytes)}\r\n`
+  return new TextEncoder().encode(chunk.repeat(Math.ceil(BLOCK_BYTES / chunk.length)))
+}
+
+function* endlessly(block: Uint8Array): Generator<Uint8Array> {
+  for (;;) yield block
+}
+
+function* paddedTo(bytes: number, body: Uint8Array): Generator<Uint8Array> {
+  yield body
+  const block = spaces(BLOCK_BYTES)
+  for (let left = bytes - body.length; left > 0; left -= BLOCK_BYTES) yield block.subarray(0, left)
+}
+
+function* repeated(part: Uint8Array, times: number): Generator<Uint8Array> {
+  for (let count = 0; count < times; count++) yield part
+}
+
+const spaces = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(SPACE)

@@ -1,0 +1,237 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { generateKeyPair, sealJson, type KeyPair } from '@nomyo/crypto'
+import { TestkitError } from './errors.js'
+import type { CompletionExchange, HttpExchange } from './exchange.js'
+import { checkFault, checkHttpFault, type Fault, type HttpFault } from './faults/fault.js'
+import { makeCompletion } from './make-completion.js'
+import { openRequest, type Opened } from './open-request.js'
+import { checkKeyPair, type GatewayConfig } from './options.js'
+import { readBody } from './read-body.js'
+import { Refusal } from './refusal.js'
+import { sendJson, sendPem, sendSealed } from './send.js'
+import type { ConnectionCount, KeyFetch, OpenedRequest, TestGateway } from './test-gateway.js'
+
+const KEY_PATH = '/pki/public_key'
+const COMPLETION_PATH = '/v1/chat/secure_completion'
+/** As gateways have it: a client should not find its idle connections closed all the time. */
+const KEEP_ALIVE_MS = 72_000
+
+/** The gateway behind {@link TestGateway}. */
+export class RunningGateway implements TestGateway {
+  readonly #config: GatewayConfig
+  readonly #server: Server
+  readonly #requests: OpenedRequest[] = []
+  readonly #keyFetches: KeyFetch[] = []
+  readonly #served = new Set<string>()
+  #serverKey: KeyPair
+  #ownsKey: boolean
+  #nextFaults: Fault[] = []
+  #constantFault: Fault | undefined
+  #keyFault: HttpFault | undefined
+  #previousBody: Uint8Array | undefined
+  #open = 0
+  #accepted = 0
+  #url = ''
+  #closing: Promise<void> | undefined
+
+  constructor(config: GatewayConfig) {
+    this.#config = config
+    this.#serverKey = config.serverKey
+    this.#ownsKey = config.ownsKey
+    this.#server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
+      void this.#serve(request, response)
+    })
+    this.#server.on('connection', (socket) => {
+      this.#accepted++
+      this.#open++
+      socket.once('close', () => this.#open--)
+    })
+  }
+
+  get url(): string {
+    return this.#url
+  }
+
+  get fingerprint(): string {
+    return this.#serverKey.publicKey.fingerprint
+  }
+
+  get requests(): readonly OpenedRequest[] {
+    return this.#requests
+  }
+
+  get keyFetches(): readonly KeyFetch[] {
+    return this.#keyFetches
+  }
+
+  get connections(): ConnectionCount {
+    return { open: this.#open, accepted: this.#accepted }
+  }
+
+  next(...faults: Fault[]): void {
+    this.#assertOpen()
+    for (const fault of faults) checkFault(fault, 'next')
+    this.#nextFaults.push(...faults)
+  }
+
+  always(fault: Fault | undefined): void {
+    this.#assertOpen()
+    if (fault !== undefined) checkFault(fault, 'always')
+    this.#constantFault = fault
+  }
+
+  keyFetch(fault: HttpFault | undefined): void {
+    this.#assertOpen()
+    if (fault !== undefined) checkHttpFault(fault, 'keyFetch')
+    this.#keyFault = fault
+  }
+
+  async rotateKey(next?: KeyPair): Promise<void> {
+    this.#assertOpen()
+    if (next !== undefined) checkKeyPair(next, 'the next key')
+    const pair = next ?? (await generateKeyPair())
+    this.#letGoOfKey()
+    this.#serverKey = pair
+    this.#ownsKey = next === undefined
+  }
+
+  clear(): void {
+    this.#requests.length = 0
+    this.#keyFetches.length = 0
+    this.#nextFaults = []
+    this.#constantFault = undefined
+    this.#keyFault = undefined
+    this.#previousBody = undefined
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      this.#server.close(() => {
+        this.#letGoOfKey()
+        resolve()
+      })
+      this.#server.closeAllConnections()
+    })
+    return this.#closing
+  }
+
+  /** Starts listening; the address is known from then on. */
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(0, '127.0.0.1', resolve)
+    })
+    const { port } = this.#server.address() as AddressInfo
+    this.#url = `http://127.0.0.1:${port}`
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#route(request, response)
+    } catch (error) {
+      if (response.headersSent || response.destroyed) {
+        response.destroy()
+        return
+      }
+      const { status, message } = error instanceof Refusal ? error : mistake(error)
+      sendJson(response, { detail: message }, { status })
+    }
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const route = `${String(request.method)} ${String(request.url)}`
+    if (route === `GET ${KEY_PATH}`) await this.#answerKeyFetch(request, response)
+    else if (route === `POST ${COMPLETION_PATH}`) await this.#answerCompletion(request, response)
+    else throw new Refusal(404, `There is no ${route}; look at the baseUrl of the client`)
+  }
+
+  async #answerKeyFetch({ headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#keyFetches.push({ headers })
+    const { pem, fingerprint } = this.#serverKey.publicKey
+    if (this.#keyFault !== undefined) {
+      const exchange: HttpExchange = {
+        response,
+        normalBody: () => Promise.resolve(new TextEncoder().encode(pem)),
+      }
+      await this.#keyFault.answer(exchange)
+      return
+    }
+    const etag = `"${fingerprint}"`
+    if (headers['if-none-match'] === etag) response.writeHead(304, { etag }).end()
+    else sendPem(response, pem, { etag })
+  }
+
+  async #answerCompletion(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { headers } = request
+    const { apiKey } = this.#config
+    if (apiKey !== undefined && headers.authorization !== `Bearer ${apiKey}`) {
+      throw new Refusal(401, 'Invalid API key')
+    }
+    const envelope = await readBody(request)
+    const opened = await openRequest(envelope, headers, this.#serverKey)
+    this.#refuseRepeats(opened)
+    const fault = this.#nextFaults.shift() ?? this.#constantFault
+    const { request: chat, payloadId, securityTier } = opened
+    this.#requests.push({
+      request: chat,
+      payloadId,
+      securityTier,
+      headers,
+      envelope,
+      fault: fault?.name,
+    })
+    const exchange = this.#exchange(opened, envelope, response)
+    if (fault !== undefined) {
+      await fault.answer(exchange)
+      return
+    }
+    const body = await exchange.normalBody()
+    this.#previousBody = body
+    sendSealed(response, body)
+  }
+
+  /** Every attempt of a correct client is sealed afresh, under an id of its own. */
+  #refuseRepeats({ payloadId, replayId }: Opened): void {
+    for (const id of [`id ${payloadId}`, `envelope ${replayId}`]) {
+      if (this.#served.has(id)) throw new Refusal(409, 'The request was already served once')
+      this.#served.add(id)
+    }
+  }
+
+  #exchange(opened: Opened, envelope: Uint8Array, response: ServerResponse): CompletionExchange {
+    const { replyKey, payloadId } = opened
+    const completion = once(() => makeCompletion(this.#config.answer, opened))
+    const seal: CompletionExchange['seal'] = (value, recipient = replyKey) =>
+      sealJson(value, recipient, { processedAt: Math.floor(Date.now() / 1000) })
+    return {
+      response,
+      envelope,
+      payloadId,
+      previousBody: this.#previousBody,
+      serverKey: this.#serverKey.publicKey,
+      completion,
+      seal,
+      normalBody: async () => seal(await completion()),
+    }
+  }
+
+  #letGoOfKey(): void {
+    if (this.#ownsKey) this.#serverKey.privateKey.dispose()
+  }
+
+  #assertOpen(): void {
+    if (this.#closing === undefined) return
+    throw new TestkitError('ERR_GATEWAY_CLOSED', 'The gateway has been closed; start a new one.')
+  }
+}
+
+/** A mistake of the test reaches its author through the client, with a status that is not retried. */
+function mistake(error: unknown): Refusal {
+  return new Refusal(501, `testkit: ${error instanceof Error ? error.message : String(error)}`)
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined
+  return () => (result ??= work())
+}

@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto'
+import {
+  generateKeyPair,
+  importPublicKey,
+  openJson,
+  publicKeyToHeader,
+  sealJson,
+  type KeyPair,
+  type PublicKey,
+} from '@nomyo/crypto'
+import { onTestFinished } from 'vitest'
+import { startTestGateway, testKeyPair, type TestGateway } from '../src/index.js'
+import type { TestGatewayOptions } from '../src/index.js'
+
+/** A gateway for the time of one test, with the key all tests of a file share. */
+export async function gatewayFor(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const gateway = await startTestGateway({ serverKey: await testKeyPair(), ...options })
+  onTestFinished(() => gateway.close())
+  return gateway
+}
+
+let made: Promise<KeyPair> | undefined
+/** The key answers are sealed for. */
+export const replyKey = (): Promise<KeyPair> => (made ??= generateKeyPair())
+
+/** What a test may want otherwise than a correct client has it. */
+export interface Ask {
+  request?: Record<string, unknown>
+  headers?: Record<string, string>
+  envelope?: Uint8Array<ArrayBuffer>
+  sealedFor?: PublicKey
+  signal?: AbortSignal
+}
+
+export const hello = { model: 'nomyo/echo', messages: [{ role: 'user', content: 'Hello!' }] }
+
+/** Sends one sealed request, as the protocol has it and nothing more. */
+export async function post(gateway: TestGateway, ask: Ask = {}): Promise<Response> {
+  const sealedFor = ask.sealedFor ?? (await serverKeyOf(gateway))
+  const body = ask.envelope ?? (await sealJson(ask.request ?? hello, sealedFor))
+  return fetch(`${gateway.url}/v1/chat/secure_completion`, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: {
+      'content-type': 'application/octet-stream',
+      'x-payload-id': randomUUID(),
+      'x-public-key': publicKeyToHeader((await replyKey()).publicKey),
+      ...ask.headers,
+    },
+    body,
+    ...(ask.signal === undefined ? {} : { signal: ask.signal }),
+  })
+}
+
+/** The same, and its answer opened. */
+export async function complete(
+  gateway: TestGateway,
+  ask: Ask = {},
+): Promise<Record<string, unknown>> {
+  return open(await post(gateway, ask))
+}
+
+export async function open(response: Response): Promise<Record<string, unknown>> {
+  const envelope = new Uint8Array(await response.arrayBuffer())
+  return (await openJson(envelope, (await replyKey()).privateKey)).value
+}
+
+export const fetchKey = (gateway: TestGateway, headers: Record<string, string> = {}) =>
+  fetch(`${gateway.url}/pki/public_key`, { headers, redirect: 'manual' })
+
+export async function serverKeyOf(gateway: TestGateway): Promise<PublicKey> {
+  return importPublicKey(await (await fetchKey(gateway)).text())
+}
