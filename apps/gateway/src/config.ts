@@ -14,5 +14,10 @@ export interface GatewayConfig {
   keyDir: string | undefined
   /** Largest request body, in bytes. */
   maxBodyBytes: number
+  /**
+   * Origins whose web pages may use the gateway, exactly as browsers send them
+   * (`https://app.example`), or `*` for all. Default: none.
+   */
+  corsOrigins?: readonly string[]
   logLevel: LogLevel
 }

@@ -39,6 +39,7 @@ export async function createGateway(
   const server = createServer({
     context: { serverKeys, engine, maxBodyBytes: config.maxBodyBytes },
     authenticate: createAuthenticate(config.apiKeys),
+    corsOrigins: config.corsOrigins ?? [],
     logLevel: config.logLevel,
   })
   let closing: Promise<void> | undefined
@@ -84,5 +85,8 @@ function warnAboutOpenDoors(config: GatewayConfig, notice: Notice): void {
   }
   if (config.apiKeys.length === 0) {
     notice(`no --api-key: everybody who reaches ${config.host} may use this gateway`)
+  }
+  if (config.corsOrigins?.includes('*') === true) {
+    notice('--cors-origin *: every web page may use this gateway, from the browser it is open in')
   }
 }

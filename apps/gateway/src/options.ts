@@ -30,6 +30,10 @@ const FLAGS = {
     about: 'largest request, such as 16MiB or 500000',
     fallback: '16MiB',
   },
+  'cors-origin': {
+    value: 'ORIGIN',
+    about: 'web pages that may call, such as https://app.example; repeatable, * for all',
+  },
   'log-level': { value: 'LEVEL', about: LOG_LEVELS.join(', '), fallback: 'info' },
 } as const satisfies Record<string, { value: string; about: string; fallback?: string }>
 
@@ -63,6 +67,7 @@ export function readOptions(args: readonly string[], environment: Environment): 
       apiKeys: readApiKeys(values['api-key'], environment),
       keyDir: read('key-dir'),
       maxBodyBytes: readSize(read('max-body') ?? ''),
+      corsOrigins: readCorsOrigins(values['cors-origin'], environment),
       logLevel: readLogLevel(read('log-level') ?? ''),
     },
   }
@@ -85,9 +90,9 @@ export function helpText(): string {
     ...rows,
     `  ${'--help'.padEnd(20)}  this text`,
     '',
-    'Every option can also be set in the environment: NOMYO_PORT for --port, NOMYO_API_KEY for',
-    '--api-key (several separated by commas). Give keys that way: command lines can be seen by',
-    'other users of the machine.',
+    'Every option can also be set in the environment: NOMYO_PORT for --port and so on. NOMYO_API_KEY',
+    'and NOMYO_CORS_ORIGIN take several values, separated by commas. Give keys that way: command lines',
+    'can be seen by other users of the machine.',
     '',
   ].join('\n')
 }
@@ -181,14 +186,51 @@ function readEngine(
 }
 
 function readApiKeys(given: FlagValues[string], environment: Environment): readonly string[] {
-  const fromFlags = Array.isArray(given) ? given.filter((key) => typeof key === 'string') : []
-  const keys =
-    fromFlags.length > 0
-      ? fromFlags
-      : (environment['NOMYO_API_KEY'] ?? '').split(',').filter((key) => key !== '')
+  const keys = listOf(given, environment['NOMYO_API_KEY'])
   // An empty or unsendable key would look like protection and be none, or lock everybody out.
   if (keys.every((key) => /^[\x21-\x7e]+$/.test(key))) return keys
   throw new UsageError('--api-key must be visible ASCII characters, without blanks.')
+}
+
+function readCorsOrigins(given: FlagValues[string], environment: Environment): readonly string[] {
+  const origins = listOf(given, environment['NOMYO_CORS_ORIGIN']).map((text) =>
+    parseOrigin(text.trim()),
+  )
+  if (origins.includes('*') && origins.length > 1) {
+    throw new UsageError('--cors-origin * allows every origin; leave the others out.')
+  }
+  return origins
+}
+
+/** An origin as browsers send it: host in lower case, no default port. */
+function parseOrigin(text: string): string {
+  const wrong = (why: string): UsageError => new UsageError(`--cors-origin ${why}`)
+  if (text === '*') return text
+  if (text.includes('*')) {
+    throw wrong('takes no patterns: name each origin, or give * alone for every one.')
+  }
+  if (text === 'null') {
+    throw wrong('null is what any sandboxed page sends; give the page an origin of its own.')
+  }
+  if (!/^[a-z][a-z\d+.-]*:\/\//i.test(text)) {
+    throw wrong('needs a scheme and a host, such as https://app.example.')
+  }
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.host === '') {
+    throw wrong('must be scheme://host or scheme://host:port; give it once for each origin.')
+  }
+  const origin = `${url.protocol}//${url.host}`
+  if (/[@/?#]/.test(text.slice(text.indexOf('://') + 3))) {
+    throw wrong(`must end after host and port, as browsers send it: ${origin}`)
+  }
+  return origin
+}
+
+/** The values of a flag that may be given several times, else those of its variable. */
+function listOf(given: FlagValues[string], variable: string | undefined): string[] {
+  const fromFlags = Array.isArray(given) ? given.filter((value) => typeof value === 'string') : []
+  if (fromFlags.length > 0) return fromFlags
+  return (variable ?? '').split(',').filter((value) => value !== '')
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, kib: 1024, mib: 1024 ** 2 }

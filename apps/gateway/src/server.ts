@@ -8,6 +8,7 @@ import {
   type FastifyReply,
 } from 'fastify'
 import type { Authenticate } from './authenticate.js'
+import { allowOrigins } from './cors.js'
 import { isPayloadId, type CompletionContext } from './handle-completion.js'
 import { hangUpWhenClosing } from './hang-up.js'
 import { HttpError, errorBody } from './http-error.js'
@@ -20,6 +21,7 @@ import { secureCompletionRoute } from './routes/secure-completion.js'
 export interface ServerParts {
   readonly context: CompletionContext
   readonly authenticate: Authenticate
+  readonly corsOrigins: readonly string[]
   readonly logLevel: LogLevel
 }
 
@@ -29,7 +31,12 @@ const HEADERS_TIMEOUT_MS = 20_000
 const KEEP_ALIVE_TIMEOUT_MS = 72_000
 
 /** Puts the routes on an HTTP server that answers every fault with `{"detail": ...}`. */
-export function createServer({ context, authenticate, logLevel }: ServerParts): FastifyInstance {
+export function createServer({
+  context,
+  authenticate,
+  corsOrigins,
+  logLevel,
+}: ServerParts): FastifyInstance {
   const server = fastify({
     logger: logOptions(logLevel),
     // One line a request, written by the hook below.
@@ -48,6 +55,7 @@ export function createServer({ context, authenticate, logLevel }: ServerParts): 
     },
   })
   hangUpWhenClosing(server)
+  allowOrigins(server, corsOrigins)
   refuseUnmetDemands(server)
   acceptSealedBodiesOnly(server)
   server.setErrorHandler((error, request, reply) => {

@@ -20,6 +20,7 @@ const server = createServer({
     maxBodyBytes: 1024 * 1024,
   },
   authenticate: createAuthenticate([]),
+  corsOrigins: [],
   logLevel: 'silent',
 })
 await server.listen({ host: '127.0.0.1', port: 0 })

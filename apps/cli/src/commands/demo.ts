@@ -103,7 +103,7 @@ async function showChat(
   line(style.title('3  What the client opens'))
   const answer = completion.choices[0].message.content
   line(`   answer   ${answer ?? ''}`)
-  line(`   engine   ${String(completion['system_fingerprint'])}: a stand-in, not a model`)
+  line(`   engine   ${String(completion.system_fingerprint)}: a stand-in, not a model`)
   line(`   id       ${completion._metadata.payload_id}`)
   line(`   sealed   ${completion._metadata.encryption_algorithm}`)
   checks.check(answer === PROMPT, 'the answer is the echo of the prompt')

@@ -1,0 +1,276 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { request } from 'undici'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { createGateway, type Gateway, type Notice } from '../src/gateway.js'
+import { UsageError, helpText, readOptions, type Environment } from '../src/options.js'
+
+const APP = 'https://app.example'
+const DEV = 'http://localhost:5173'
+const STRANGER = 'https://stranger.example'
+
+let keyDir: string
+let listed: Gateway
+let open: Gateway
+let closed: Gateway
+const notices: Notice = vi.fn()
+
+beforeAll(async () => {
+  keyDir = await mkdtemp(join(tmpdir(), 'nomyo-cors-'))
+  // The first makes the key, the others read it.
+  closed = await start()
+  listed = await start([APP, DEV])
+  open = await start(['*'], notices)
+})
+
+afterAll(async () => {
+  await Promise.all([listed, open, closed].map((gateway) => gateway.close()))
+  await rm(keyDir, { recursive: true })
+})
+
+function start(corsOrigins?: string[], notice?: Notice): Promise<Gateway> {
+  return createGateway(
+    {
+      host: '127.0.0.1',
+      port: 0,
+      engine: { kind: 'demo' },
+      apiKeys: ['cors-key'],
+      keyDir,
+      maxBodyBytes: 2048,
+      logLevel: 'silent',
+      ...(corsOrigins === undefined ? {} : { corsOrigins }),
+    },
+    notice,
+  )
+}
+
+/** What a client of this project makes a browser ask before a completion. */
+const ASKED = 'authorization,content-type,x-payload-id,x-public-key,x-security-tier'
+
+function preflight(gateway: Gateway, origin: string, asked = ASKED): Promise<Answer> {
+  return send(gateway, 'OPTIONS', '/v1/chat/secure_completion', {
+    origin,
+    'access-control-request-method': 'POST',
+    'access-control-request-headers': asked,
+  })
+}
+
+describe('a preflight', () => {
+  it.each([APP, DEV])('from %s is answered before anybody asks for a key', async (origin) => {
+    const { status, headers, body } = await preflight(listed, origin)
+    expect(status).toBe(204)
+    expect(body).toBe('')
+    expect(headers).toMatchObject({
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': ASKED,
+      'access-control-max-age': '7200',
+    })
+    expect(varies(headers)).toContain('origin')
+    expect(headers).not.toHaveProperty('access-control-allow-credentials')
+  })
+
+  it('grants default headers of any name, and those of a key fetch', async () => {
+    const asked = 'if-none-match,traceparent,x-my-own'
+    const { headers } = await preflight(listed, APP, asked)
+    expect(headers['access-control-allow-headers']).toBe(asked)
+  })
+
+  it.each([
+    STRANGER,
+    'null',
+    '',
+    'http://app.example',
+    'https://app.example:8443',
+    'https://app.example/',
+    'https://APP.example',
+    'https://app.example.stranger.example',
+    'https://sub.app.example',
+    'app.example',
+    '*',
+    `${APP}, ${DEV}`,
+    `${APP} ${DEV}`,
+    'x'.repeat(8000),
+  ])('from %j allows nothing', async (origin) => {
+    const { status, headers } = await preflight(listed, origin)
+    expect(status).toBe(204)
+    expect(headers).not.toHaveProperty('access-control-allow-origin')
+    expect(varies(headers)).toContain('origin')
+  })
+
+  it('gets * as the answer where every origin is allowed', async () => {
+    const { status, headers } = await preflight(open, STRANGER)
+    expect(status).toBe(204)
+    expect(headers['access-control-allow-origin']).toBe('*')
+    expect(headers).not.toHaveProperty('access-control-allow-credentials')
+  })
+})
+
+describe('an answer', () => {
+  it('can be read by the pages allowed', async () => {
+    const { status, headers } = await send(listed, 'GET', '/pki/public_key', { origin: APP })
+    expect(status).toBe(200)
+    expect(headers['access-control-allow-origin']).toBe(APP)
+    expect(headers['access-control-expose-headers']).toBe('etag, retry-after, x-request-id')
+    expect(varies(headers)).toContain('origin')
+    expect(headers).not.toHaveProperty('access-control-allow-credentials')
+  })
+
+  it('goes without leave to other pages, and to callers that are none', async () => {
+    for (const headers of [{ origin: STRANGER }, {}]) {
+      const answer = await send(listed, 'GET', '/pki/public_key', headers)
+      expect(answer.status).toBe(200)
+      expect(answer.headers).not.toHaveProperty('access-control-allow-origin')
+      // Else a cache could give this answer to a page that is allowed.
+      expect(varies(answer.headers)).toContain('origin')
+    }
+  })
+
+  const sealed = { authorization: 'Bearer cors-key', 'content-type': 'application/octet-stream' }
+
+  it.each([
+    [401, 'POST', '/v1/chat/secure_completion', {}, 'x'],
+    [401, 'POST', '/v1/chat/secure_completion', { authorization: 'Bearer wrong' }, 'x'],
+    [400, 'POST', '/v1/chat/secure_completion', sealed, 'x'],
+    [413, 'POST', '/v1/chat/secure_completion', sealed, 'x'.repeat(4096)],
+    [415, 'POST', '/v1/chat/secure_completion', { ...sealed, 'content-type': 'text/plain' }, 'x'],
+    [415, 'POST', '/v1/chat/secure_completion', { ...sealed, 'content-encoding': 'gzip' }, 'x'],
+    [405, 'GET', '/v1/chat/secure_completion', {}, undefined],
+    [404, 'GET', '/nothing/here', {}, undefined],
+  ] as const)('%i to %s %s can be read too', async (expected, method, path, headers, body) => {
+    const answer = await send(listed, method, path, { ...headers, origin: APP }, body)
+    expect(answer.status).toBe(expected)
+    expect(JSON.parse(answer.body)).toEqual({ detail: expect.any(String) as string })
+    expect(answer.headers['access-control-allow-origin']).toBe(APP)
+    expect(answer.headers['access-control-expose-headers']).toContain('retry-after')
+    const forStranger = await send(listed, method, path, { ...headers, origin: STRANGER }, body)
+    expect(forStranger.headers).not.toHaveProperty('access-control-allow-origin')
+  })
+})
+
+describe('a gateway that was told of no origin', () => {
+  it.each([APP, STRANGER, 'null', 'http://127.0.0.1'])('says nothing to %s', async (origin) => {
+    const asked = await preflight(closed, origin)
+    expect(asked.status).toBe(405)
+    const key = await send(closed, 'GET', '/pki/public_key', { origin })
+    expect(key.status).toBe(200)
+    for (const { headers } of [asked, key]) {
+      expect(Object.keys(headers).filter((name) => /^access-control|^vary$/.test(name))).toEqual([])
+    }
+  })
+})
+
+it('one that lets every page in says so when it starts', () => {
+  expect(notices).toHaveBeenCalledWith(expect.stringContaining('--cors-origin *'))
+})
+
+describe('--cors-origin', () => {
+  const origins = (
+    args: string[],
+    environment: Environment = {},
+  ): readonly string[] | undefined => {
+    const command = readOptions(['--engine', 'demo', ...args], environment)
+    return command.kind === 'start' ? command.config.corsOrigins : undefined
+  }
+
+  it('is none by default', () => {
+    expect(origins([])).toEqual([])
+    expect(origins([], { NOMYO_CORS_ORIGIN: '' })).toEqual([])
+  })
+
+  it('may be given several times, or in the environment with commas', () => {
+    expect(origins(['--cors-origin', APP, `--cors-origin=${DEV}`])).toEqual([APP, DEV])
+    expect(origins([], { NOMYO_CORS_ORIGIN: `${APP}, ${DEV}` })).toEqual([APP, DEV])
+    expect(origins(['--cors-origin', DEV], { NOMYO_CORS_ORIGIN: APP })).toEqual([DEV])
+  })
+
+  it.each([
+    ['*', '*'],
+    ['HTTPS://App.Example', 'https://app.example'],
+    ['https://app.example:443', 'https://app.example'],
+    ['http://app.example:80', 'http://app.example'],
+    ['https://app.example:8443', 'https://app.example:8443'],
+    ['https://bücher.example', 'https://xn--bcher-kva.example'],
+    ['http://127.0.0.1:3000', 'http://127.0.0.1:3000'],
+    ['http://[::1]:3000', 'http://[::1]:3000'],
+    ['capacitor://localhost', 'capacitor://localhost'],
+    ['chrome-extension://abcdefghijklmnop', 'chrome-extension://abcdefghijklmnop'],
+  ])('%s becomes what browsers send: %s', (given, origin) => {
+    expect(origins(['--cors-origin', given])).toEqual([origin])
+  })
+
+  it.each([
+    '',
+    'null',
+    'app.example',
+    'localhost:3000',
+    '//app.example',
+    'https://',
+    'https:app.example',
+    'https://app.example/',
+    'https://app.example/chat',
+    'https://app.example?x',
+    'https://app.example#x',
+    'https://user:secret@app.example',
+    'https://*.app.example',
+    'https://app.example:99999',
+    'https://app example',
+    'https://a.example,https://b.example',
+  ])('%j is refused', (given) => {
+    const read = (): unknown => origins([`--cors-origin=${given}`])
+    expect(read).toThrow(UsageError)
+    expect(read).toThrow(/^--cors-origin /)
+    expect(read).not.toThrow(/secret/)
+  })
+
+  it('does not take * beside others', () => {
+    expect(() => origins(['--cors-origin', APP, '--cors-origin', '*'])).toThrow(UsageError)
+  })
+
+  it('is in the help, with its variable', () => {
+    expect(helpText()).toContain('--cors-origin ORIGIN')
+    expect(helpText()).toContain('NOMYO_CORS_ORIGIN')
+  })
+
+  it('ends the process with the code for wrong usage', () => {
+    const main = join(import.meta.dirname, '../dist/main.js')
+    const environment = { ...process.env, NOMYO_CORS_ORIGIN: 'https://app.example/chat' }
+    const { status, stderr, stdout } = spawnSync(
+      process.execPath,
+      [main, '--engine', 'demo', '--port', '0'],
+      { env: environment, encoding: 'utf8', timeout: 20_000 },
+    )
+    expect(status).toBe(2)
+    expect(stderr).toContain('--cors-origin')
+    expect(stdout).toBe('')
+  })
+})
+
+interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly body: string
+}
+
+async function send(
+  gateway: Gateway,
+  method: 'GET' | 'POST' | 'OPTIONS',
+  path: string,
+  headers: Record<string, string>,
+  body?: string,
+): Promise<Answer> {
+  const response = await request(gateway.url + path, { method, headers, body: body ?? null })
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    body: await response.body.text(),
+  }
+}
+
+function varies(headers: Answer['headers']): string[] {
+  return String(headers['vary'])
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+}

@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { build, type BuildOptions } from 'esbuild'
+import { describe, expect, it } from 'vitest'
+import * as main from 'nomyo-js'
+import * as browser from 'nomyo-js/browser'
+import { browserFile } from './page.js'
+
+const packageFolder = join(import.meta.dirname, '..')
+const MAX_GZIPPED_BYTES = 20_000
+
+describe('dist/browser/index.js', () => {
+  it('exports what the main entry does', () => {
+    expect(Object.keys(browser).sort()).toEqual(Object.keys(main).sort())
+  })
+
+  it('is small', async () => {
+    const bytes = await readFile(browserFile)
+    const gzippedBytes = gzipSync(bytes).length
+    console.log(`dist/browser/index.js: ${bytes.length} bytes, ${gzippedBytes} gzipped`)
+    expect(gzippedBytes).toBeLessThan(MAX_GZIPPED_BYTES)
+  })
+
+  it('imports nothing, and names its version and licence', async () => {
+    const { imports } = await bundle({ entryPoints: [browserFile] })
+    expect(imports).toEqual([])
+    const { version } = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8'))
+    const [firstLine] = (await readFile(browserFile, 'utf8')).split('\n')
+    expect(firstLine).toBe(`/*! nomyo-js ${version}, Apache-2.0 */`)
+  })
+
+  it('is published', async () => {
+    const { stdout } = await promisify(execFile)(
+      'npm',
+      ['pack', '--dry-run', '--json', '--ignore-scripts'],
+      { cwd: packageFolder },
+    )
+    expect(stdout).toContain('"dist/browser/index.js"')
+  })
+})
+
+describe('an app bundled for browsers', () => {
+  it('has nothing of Node and nothing of other projects inside', async () => {
+    const { code, imports, modules } = await bundle({
+      stdin: {
+        contents: "import { SecureChatCompletion } from 'nomyo-js'; new SecureChatCompletion()",
+        resolveDir: packageFolder,
+      },
+    })
+    expect(imports).toEqual([])
+    expect(code).not.toMatch(/\bnode:/)
+    expect(modules).toContainEqual(expect.stringMatching(/platform-neutral/))
+    expect(modules).not.toContainEqual(expect.stringMatching(/platform-node|node_modules/))
+    // Bundlers take the modules themselves: shared with every other import of them.
+    expect(modules).not.toContainEqual(expect.stringMatching(/dist\/browser/))
+  })
+})
+
+interface Bundle {
+  readonly code: string
+  readonly imports: readonly string[]
+  /** Paths of the modules something was taken from. */
+  readonly modules: readonly string[]
+}
+
+async function bundle(input: Pick<BuildOptions, 'entryPoints' | 'stdin'>): Promise<Bundle> {
+  const { outputFiles, metafile } = await build({
+    ...input,
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    minify: true,
+    write: false,
+    metafile: true,
+    logLevel: 'silent',
+  })
+  const [output] = Object.values(metafile.outputs)
+  return {
+    code: outputFiles[0]!.text,
+    imports: output!.imports.map(({ path }) => path),
+    modules: Object.entries(output!.inputs)
+      .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+      .map(([path]) => path),
+  }
+}
