@@ -35,8 +35,14 @@ const FLAGS = [
   'help',
 ]
 
-const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
-  runGateway(args, env).ended
+function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const gateway = runGateway(args, env)
+  // One that starts where it should have failed must not outlive the test.
+  onTestFinished(() => {
+    gateway.kill('SIGKILL')
+  })
+  return gateway.ended
+}
 
 /** A failure is told in one sentence to a person, not with a stack to a programmer. */
 function expectSentence({ stdout, stderr }: Ended): string {

@@ -72,10 +72,7 @@ export async function exchange(
     try {
       return await attempt(keys, call)
     } catch (error) {
-      const { serverKey } = context
-      if (!isBadRequest(error) || !(await serverKey.hasChangedFrom(keys.serverKey, call.signal))) {
-        throw error
-      }
+      if (!isBadRequest(error) || !(await hasNewKey(keys.serverKey, call))) throw error
       return await attempt(await readyKeys(call), call)
     }
   } finally {
@@ -96,6 +93,17 @@ interface Call {
 interface AttemptKeys {
   readonly lease: ReplyKeyLease
   readonly serverKey: PublicKey
+}
+
+/** A key that cannot be asked for is no new key: the 400 itself is what the caller gets to know. */
+async function hasNewKey(used: PublicKey, { context, signal }: Call): Promise<boolean> {
+  try {
+    return await context.serverKey.hasChangedFrom(used, signal)
+  } catch (error) {
+    // Except where asking brought up a key that must not be trusted.
+    if (error instanceof SecurityError || signal.aborted) throw error
+    return false
+  }
 }
 
 /** Making the reply key and fetching the server key overlap; the first failure of either counts. */

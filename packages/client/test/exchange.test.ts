@@ -104,6 +104,18 @@ describe('one exchange', () => {
     expect(server.completions).toHaveLength(1)
   })
 
+  it('tells of the 400, where the key cannot be asked for again', async () => {
+    const server = await startTestServer()
+    const ask = await testExchange({ baseUrl: server.url, maxRetries: 2 })
+    await ask()
+    server.answer = (_seen, response) => void response.writeHead(400).end('{"detail":"no"}')
+    server.answerKeyFetch = (response) => void response.writeHead(503).end()
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_BAD_REQUEST' })
+    expect(server.completions).toHaveLength(2)
+    server.answerKeyFetch = (response) => void response.end('<html>')
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_KEY_INVALID' })
+  })
+
   it('names the request in every error', async () => {
     const server = await startTestServer()
     const ask = await testExchange({ baseUrl: server.url })

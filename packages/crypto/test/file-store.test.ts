@@ -335,6 +335,25 @@ describe('what is not a key file', () => {
   })
 })
 
+it('no file stays open, whatever happens', async () => {
+  generateFromVectors()
+  const files: fs.FileHandle[] = []
+  vi.mocked(fs.open).mockImplementation(async (...parameters) => {
+    const file = await realFs.open(...parameters)
+    files.push(file)
+    return file
+  })
+  await loadOrCreateKeyPair(folder)
+  writeFileSync(join(folder, PRIVATE), 'A'.repeat(17 * 1024))
+  expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_LIMIT')
+  rmSync(join(folder, PRIVATE))
+  mkdirSync(join(folder, PRIVATE))
+  expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_FILE')
+  // Two written, two read; twice the public file and what is no key.
+  expect(files.length).toBe(8)
+  expect(files.map(({ fd }) => fd)).toEqual(Array<number>(8).fill(-1))
+})
+
 describe('saving', () => {
   it('writes what other programs read', async () => {
     const pair = await freshPair('other', { extractable: true })

@@ -28,6 +28,36 @@ it('one of the two optional labels does not come alone', async () => {
   }
 })
 
+it.each(['ciphertext', 'nonce', 'tag', 'encrypted_aes_key'])(
+  'of %s every character must be of base64',
+  async (name) => {
+    for (const character of ['*', '-', '_', ' ', '=', '\u0100']) {
+      const start = envelope.indexOf(`"${name}":"`) + name.length + 4
+      const text = envelope.slice(0, start) + character + envelope.slice(start + 1)
+      expect(await openCode(text), character).toBe('ERR_ENVELOPE_INVALID')
+    }
+  },
+)
+
+it('members count only when they are its own', async () => {
+  const { encrypted_payload, ...rest } = JSON.parse(envelope) as {
+    encrypted_payload: { ciphertext: string; nonce: string; tag: string }
+  }
+  const { tag, ...withoutTag } = encrypted_payload
+  const body = utf8(JSON.stringify({ ...rest, encrypted_payload: withoutTag }))
+  // As if something else in the program had been tricked into this.
+  const inherited = { tag, processed_at: 5 }
+  for (const [name, value] of Object.entries(inherited)) {
+    Object.defineProperty(Object.prototype, name, { value, configurable: true })
+  }
+  try {
+    expect(await refusalCodeOf(() => openEnvelope(body, privateKey))).toBe('ERR_ENVELOPE_INVALID')
+    expect((await openEnvelope(utf8(envelope), privateKey)).processedAt).toBeNull()
+  } finally {
+    for (const name of Object.keys(inherited)) Reflect.deleteProperty(Object.prototype, name)
+  }
+})
+
 it('an envelope for a key of another size is told apart, and no other', async () => {
   const smaller = await pairOf('keys/rsa2048.private.pem')
   const forSmaller = await sealJson({}, smaller.publicKey)

@@ -41,7 +41,9 @@ describe('a public key that was touched', () => {
   })
 
   it.each(['00', '0500', '3000'])('is refused with %s behind it', async (hex) => {
-    expect(await refusalCodeOf(load(concat(spki, fromHex(hex))))).toBe('ERR_KEY_INVALID')
+    const der = concat(spki, fromHex(hex))
+    expect(await refusalCodeOf(load(der))).toBe('ERR_KEY_INVALID')
+    expect(await refusalCodeOf(() => parseRsaSpki(der, 4096))).toBe('ERR_KEY_INVALID')
   })
 
   it('is refused or another key, whichever bit of it is changed', async () => {
@@ -90,8 +92,9 @@ describe('a public key that was touched', () => {
       'parameters twice': spkiOf({ algorithm: [...algorithm, derNull()] }),
       'other parameters': spkiOf({ algorithm: [derOid(OID.rsaEncryption), derSmallInteger(0)] }),
     }
+    // By our own reader: platforms differ in what they let pass.
     for (const [what, der] of Object.entries(faulty)) {
-      expect(await refusalCodeOf(load(der)), what).toBe('ERR_KEY_INVALID')
+      expect(await refusalCodeOf(() => parseRsaSpki(der, 4096)), what).toBe('ERR_KEY_INVALID')
     }
   })
 })
@@ -136,7 +139,9 @@ describe('a private key that was touched', () => {
   })
 
   it('is refused with bytes behind it', async () => {
-    expect(await refusalCodeOf(load(concat(pkcs8, derNull())))).toBe('ERR_KEY_INVALID')
+    const der = concat(pkcs8, derNull())
+    expect(await refusalCodeOf(load(der))).toBe('ERR_KEY_INVALID')
+    expect(await refusalCodeOf(() => parseRsaPkcs8(der, 4096))).toBe('ERR_KEY_INVALID')
   })
 
   it('is refused, or opens what is sealed for it', async () => {
@@ -174,7 +179,7 @@ describe('a private key that was touched', () => {
       'bytes behind the numbers': build(0, 0, numbers, derNull()),
     }
     for (const [what, der] of Object.entries(faulty)) {
-      expect(await refusalCodeOf(load(der)), what).toBe('ERR_KEY_INVALID')
+      expect(await refusalCodeOf(() => parseRsaPkcs8(der, 4096)), what).toBe('ERR_KEY_INVALID')
     }
   })
 })

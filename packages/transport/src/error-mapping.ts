@@ -83,8 +83,8 @@ function detailOf(body: unknown): string | undefined {
   if (detail === null) return undefined
   const text = typeof detail === 'string' ? detail : jsonText(detail)
   if (text === undefined) return undefined
-  // Control characters could steer a terminal or forge log lines.
-  const printable = text.replace(/\p{Cc}+/gu, ' ')
+  // Control and formatting characters could steer a terminal, forge log lines or turn text around.
+  const printable = text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
   return printable.length > MAX_DETAIL_CHARACTERS
     ? `${printable.slice(0, MAX_DETAIL_CHARACTERS)}...`
     : printable
