@@ -1,6 +1,7 @@
 import { openJson } from '@nomyo/crypto'
 import { describe, expect, it } from 'vitest'
 import type { ExchangeStep } from '../src/config.js'
+import type { ChatCompletionRequest } from '../src/types/index.js'
 import { hello, sealedEcho, startTestServer, testExchange, testKey } from './support.js'
 
 describe('one exchange', () => {
@@ -39,6 +40,50 @@ describe('one exchange', () => {
       is_encrypted: true,
       encryption_algorithm: 'hybrid-aes256-rsa4096',
     })
+  })
+
+  it('seals every documented parameter as given', async () => {
+    const server = await startTestServer()
+    const ask = await testExchange({ baseUrl: server.url })
+    const parameters = {
+      temperature: 0.2,
+      max_tokens: 64,
+      top_p: 0.9,
+      frequency_penalty: 0.1,
+      presence_penalty: -0.1,
+      stop: ['\n', 'END'],
+      n: 2,
+      stream: false,
+      tools: [
+        {
+          type: 'function',
+          function: { name: 'f', description: 'd', parameters: { type: 'object', properties: {} } },
+        },
+      ],
+      tool_choice: { type: 'function', function: { name: 'f' } },
+      response_format: { type: 'json_object' },
+      user: 'ward-7',
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'What is this?' },
+            { type: 'image_url', image_url: { url: 'data:image/png;base64,AA==', detail: 'low' } },
+          ],
+        },
+        {
+          role: 'assistant',
+          content: null,
+          tool_calls: [{ id: 'c', type: 'function', function: { name: 'f', arguments: '{}' } }],
+        },
+        { role: 'tool', tool_call_id: 'c', content: '42' },
+      ],
+    } satisfies Partial<ChatCompletionRequest>
+    await ask(parameters)
+    const body = server.completions[0]?.body ?? new Uint8Array()
+    const { value } = await openJson(body, server.serverKey.privateKey)
+    expect(value).toEqual({ model: hello.model, ...parameters })
   })
 
   it('fetches the server key without credentials, once for all requests', async () => {

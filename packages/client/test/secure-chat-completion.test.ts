@@ -2,8 +2,15 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { inspect, promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { SecureChatCompletion, type SecureChatCompletionOptions } from '../src/index.js'
-import { hello, sealedEcho, startTestServer, type TestServer } from './support.js'
+import { readConfig } from '../src/config.js'
+import {
+  SecureChatCompletion,
+  type Logger,
+  type SecureChatCompletionOptions,
+} from '../src/index.js'
+import { splitRequest } from '../src/request.js'
+import { Session } from '../src/session.js'
+import { hello, sealedEcho, startTestServer, testKey, type TestServer } from './support.js'
 
 const CANARY = 'canary-5b1f'
 
@@ -84,7 +91,11 @@ describe('SecureChatCompletion', () => {
 
   it('shows no key, prompt or answer when it or its errors are printed', async () => {
     const server = await startTestServer()
-    const client = newClient(server, { apiKey: `${CANARY}-key`, maxRetries: 0 })
+    const logged: string[] = []
+    const log = (line: string): unknown => logged.push(line)
+    const logger = { warn: log, debug: log } as Logger
+    const options = { apiKey: `${CANARY}-key`, maxRetries: 1, debug: true, logger }
+    const client = newClient(server, options)
     const request = {
       model: `${CANARY}-model`,
       messages: [{ role: 'user' as const, content: CANARY }],
@@ -109,16 +120,33 @@ describe('SecureChatCompletion', () => {
       expect(print(error)).not.toContain(CANARY)
       expect((error as Error).stack).not.toContain(CANARY)
     }
+    expect(logged.length).toBeGreaterThan(10)
+    expect(logged.join('\n')).not.toContain(CANARY)
   })
 
-  it('keeps no process alive once it is disposed of', async () => {
+  it.each([true, false])(
+    'zeroes the bytes of a request with secureMemory %s',
+    async (secureMemory) => {
+      const server = await startTestServer()
+      const logger = { warn: () => undefined }
+      const config = readConfig({ baseUrl: server.url, allowHttp: true, logger, secureMemory })
+      const session = new Session(config, false)
+      session.context.replyKeys.replace(await testKey('client'))
+      const split = splitRequest(hello)
+      await session.complete(split, {})
+      expect(split.payload.every((byte) => byte === 0)).toBe(secureMemory)
+      session.dispose()
+    },
+  )
+
+  it.each(['client.dispose()', ''])('keeps no process alive after %j', async (last) => {
     const server = await startTestServer()
     const library = fileURLToPath(new URL('../dist/index.js', import.meta.url))
     const program = `
       const { SecureChatCompletion } = await import(${JSON.stringify(library)})
       const client = new SecureChatCompletion({ baseUrl: '${server.url}', allowHttp: true })
       const { choices } = await client.create(${JSON.stringify(hello)})
-      client.dispose()
+      ${last}
       process.stdout.write(choices[0].message.content)`
     const args = ['--no-warnings', '--input-type=module', '--eval', program]
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 })
