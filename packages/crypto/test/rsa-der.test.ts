@@ -168,6 +168,12 @@ describe('a private key that was touched', () => {
     }
   })
 
+  it('is judged for its strength before the platform sees it', async () => {
+    const weak = decodePem(keyText('keys/rsa1024.private.pem')).der
+    expect(await refusalCodeOf(() => parseRsaPkcs8(weak, 2048))).toBe('ERR_KEY_WEAK')
+    expect(await refusalCodeOf(() => parseRsaPkcs8(pkcs8, 4097))).toBe('ERR_KEY_WEAK')
+  })
+
   it('is refused with another version, or more or fewer numbers', async () => {
     const numbers = numbersOf(pkcs8)
     expect(toHex(build(0, 0, numbers))).toBe(toHex(pkcs8))

@@ -84,7 +84,7 @@ function detailOf(body: unknown): string | undefined {
   const text = typeof detail === 'string' ? detail : jsonText(detail)
   if (text === undefined) return undefined
   // Control and formatting characters could steer a terminal, forge log lines or turn text around.
-  const printable = text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
+  const printable = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
   return printable.length > MAX_DETAIL_CHARACTERS
     ? `${printable.slice(0, MAX_DETAIL_CHARACTERS)}...`
     : printable
