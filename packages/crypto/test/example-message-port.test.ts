@@ -87,7 +87,9 @@ describe('the example of a transport over a MessagePort', () => {
       answers.push(message)
       return answers.length === 2 ? {} : { ...message, envelope: answers[1]?.['envelope'] }
     }
+    // The answer to the first is held back, and given to the second.
     void gateway.ask(saying('three'))
+    await expect.poll(() => answers.length).toBe(2)
     await expect(gateway.ask(saying('four'))).rejects.toEqual(code('ERR_REPLY_MISMATCH'))
 
     fromGateway = (message) => message
