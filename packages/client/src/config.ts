@@ -12,56 +12,56 @@ export interface ExchangeStep {
   readonly durationMs: number
 }
 
-/** How to construct a client. Everything is optional. */
+/** How to construct a client. Everything is optional, and may be given as undefined. */
 export interface SecureChatCompletionOptions {
   /**
    * Address of the gateway, with a path prefix if it has one. Default: the environment variable
    * `NOMYO_BASE_URL` where there is one, else `https://api.nomyo.ai`.
    */
-  baseUrl?: string
+  baseUrl?: string | undefined
   /** Allows `http://`, for local development only: warns. Default false. */
-  allowHttp?: boolean
+  allowHttp?: boolean | undefined
   /** Sent as a bearer token. Default: the environment variable `NOMYO_API_KEY` where there is one. */
-  apiKey?: string
+  apiKey?: string | undefined
   /** Zeroes the bytes of requests and answers as soon as they are not needed. Default true. */
-  secureMemory?: boolean
+  secureMemory?: boolean | undefined
   /** Extra attempts after faults that may pass. Default 2. */
-  maxRetries?: number
+  maxRetries?: number | undefined
   /** Milliseconds each attempt may take, from waiting for keys to the last byte. Default 600,000. */
-  timeout?: number
+  timeout?: number | undefined
   /**
    * Folder of this client's own key pair (`private_key.pem`, `public_key.pem`), made there if missing.
    * Node only. Default: keys stay in memory.
    */
-  keyDir?: string
+  keyDir?: string | undefined
   /** Milliseconds until the reply key is replaced; 0 for never. Default 86,400,000 (24 hours). */
-  keyRotationInterval?: number
+  keyRotationInterval?: number | undefined
   /** Folder that gets a sub-folder for every key made by rotation. Node only. Default: none is saved. */
-  keyRotationDir?: string
+  keyRotationDir?: string | undefined
   /** Password of the key files in `keyDir` and `keyRotationDir`. */
-  keyRotationPassword?: string
+  keyRotationPassword?: string | undefined
   /** `rotating`: one reply key until it is replaced. `one-time`: a new one for every attempt. Default `rotating`. */
-  replyKeys?: ReplyKeyMode
+  replyKeys?: ReplyKeyMode | undefined
   /** Fingerprints (`sha256/...`) of the server keys accepted; none means any. */
-  serverKeyPins?: readonly string[]
+  serverKeyPins?: readonly string[] | undefined
   /** Smallest server key accepted, in bits: 2048 to 8192. Default 4096. */
-  minServerKeyBits?: number
+  minServerKeyBits?: number | undefined
   /** Trusts the key a server shows first and refuses another one later. A file path (Node only) or a store. */
-  knownServers?: string | KnownServersStore
+  knownServers?: string | KnownServersStore | undefined
   /** Told when a server key was looked up among the known ones. */
-  onServerKey?: (event: ServerKeyEvent) => void
+  onServerKey?: ((event: ServerKeyEvent) => void) | undefined
   /** Whether the length of requests is hidden. Default `padme`. */
-  padding?: Padding
+  padding?: Padding | undefined
   /** Sent with every HTTP request. */
-  defaultHeaders?: Readonly<Record<string, string>>
+  defaultHeaders?: Readonly<Record<string, string>> | undefined
   /** Another `fetch`. Default: in Node one of its own with kept-alive connections, elsewhere the platform's. */
-  fetch?: typeof fetch
+  fetch?: typeof fetch | undefined
   /** Default: warnings go to the process in Node, nowhere elsewhere. `console` will do. */
-  logger?: Logger
+  logger?: Logger | undefined
   /** Logs every step with its duration, and every retry. Never content. Default false. */
-  debug?: boolean
+  debug?: boolean | undefined
   /** Told of every finished step. */
-  onStep?: (step: ExchangeStep) => void
+  onStep?: ((step: ExchangeStep) => void) | undefined
 }
 
 /** The options, checked and complete. */

@@ -21,17 +21,17 @@ export interface SecureCompletionClientOptions extends Omit<
   'baseUrl' | 'keyRotationInterval' | 'keyRotationDir' | 'replyKeys'
 > {
   /** Address of the gateway. Default as `baseUrl` of {@link SecureChatCompletion}. */
-  routerUrl?: string
+  routerUrl?: string | undefined
 }
 
 /** How to make a key pair. */
 export interface GenerateKeysOptions {
   /** Also saves it. Node only. Default false. */
-  saveToFile?: boolean
+  saveToFile?: boolean | undefined
   /** Folder for the files; it must not hold keys yet. Default `client_keys`. */
-  keyDir?: string
+  keyDir?: string | undefined
   /** Encrypts the private key file. */
-  password?: string
+  password?: string | undefined
 }
 
 /**

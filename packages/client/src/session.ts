@@ -20,13 +20,13 @@ import type { ChatCompletion } from './types/index.js'
 /** What may be set for one request. */
 export interface RequestOptions {
   /** Ends the request, wherever it is. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /** Milliseconds each attempt may take; takes the place of the client's. */
-  timeout?: number
+  timeout?: number | undefined
   /** Extra attempts; takes the place of the client's. */
-  maxRetries?: number
+  maxRetries?: number | undefined
   /** Sent beside the client's own headers. */
-  headers?: Readonly<Record<string, string>>
+  headers?: Readonly<Record<string, string>> | undefined
 }
 
 /** What lives as long as a client: keys, connections, memory of answers, and the calls in flight. */
