@@ -1,33 +1,10 @@
-import { mkdtempSync, readdirSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadKeyPair, saveKeyPair } from '@nomyo/crypto/keys/node'
 import { importPrivateKey } from '@nomyo/crypto'
 import { keyPem } from '@nomyo/test-vectors'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { SecureChatCompletion, type SecureChatCompletionOptions } from '../src/index.js'
-import { hello, startTestServer, type TestServer } from './support.js'
-
-function newClient(server: TestServer, options: SecureChatCompletionOptions): SecureChatCompletion {
-  const logger = { warn: () => undefined }
-  const client = new SecureChatCompletion({
-    baseUrl: server.url,
-    allowHttp: true,
-    logger,
-    ...options,
-  })
-  onTestFinished(() => {
-    client.dispose()
-  })
-  return client
-}
-
-function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'nomyo-client-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  return folder
-}
+import { hello, newClient, startTestServer, temporaryFolder, type TestServer } from './support.js'
 
 const replyKeysSeen = (server: TestServer): Set<unknown> =>
   new Set(server.completions.map(({ headers }) => headers['x-public-key']))

@@ -1,35 +1,21 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { inspect, promisify } from 'node:util'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readConfig } from '../src/config.js'
-import {
-  SecureChatCompletion,
-  type Logger,
-  type SecureChatCompletionOptions,
-} from '../src/index.js'
+import type { Logger } from '../src/log.js'
 import { splitRequest } from '../src/request.js'
 import { Session } from '../src/session.js'
-import { hello, sealedEcho, startTestServer, testKey, type TestServer } from './support.js'
+import {
+  hello,
+  newClient,
+  sealedEcho,
+  startTestServer,
+  testKey,
+  type TestServer,
+} from './support.js'
 
 const CANARY = 'canary-5b1f'
-
-function newClient(
-  server: TestServer,
-  options: SecureChatCompletionOptions = {},
-): SecureChatCompletion {
-  const logger = { warn: () => undefined }
-  const client = new SecureChatCompletion({
-    baseUrl: server.url,
-    allowHttp: true,
-    logger,
-    ...options,
-  })
-  onTestFinished(() => {
-    client.dispose()
-  })
-  return client
-}
 
 describe('SecureChatCompletion', () => {
   it('answers create and acreate alike, with one key pair and one key fetch for all', async () => {

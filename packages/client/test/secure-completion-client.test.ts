@@ -1,12 +1,17 @@
-import { mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openJson } from '@nomyo/crypto'
 import { keyFile } from '@nomyo/test-vectors'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { SecureCompletionClient, type SecureCompletionClientOptions } from '../src/index.js'
-import { hello, sealFor, startTestServer, testKey, type TestServer } from './support.js'
+import {
+  hello,
+  sealFor,
+  startTestServer,
+  temporaryFolder,
+  testKey,
+  type TestServer,
+} from './support.js'
 
 function newClient(
   server: TestServer,
@@ -23,12 +28,6 @@ function newClient(
     client.dispose()
   })
   return client
-}
-
-function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'nomyo-client-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  return folder
 }
 
 /** The reference client's test key, as files. */

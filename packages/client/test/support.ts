@@ -1,5 +1,9 @@
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   importPrivateKey,
   openJson,
@@ -11,6 +15,7 @@ import { keyPem } from '@nomyo/test-vectors'
 import { onTestFinished } from 'vitest'
 import { readConfig, type SecureChatCompletionOptions } from '../src/config.js'
 import { splitRequest } from '../src/request.js'
+import { SecureChatCompletion } from '../src/secure-chat-completion.js'
 import { Session } from '../src/session.js'
 import type { ChatCompletion, ChatCompletionRequest } from '../src/types/index.js'
 
@@ -123,6 +128,31 @@ export async function testExchange(
       splitRequest({ ...hello, ...request }),
       stop === undefined ? {} : { signal: stop },
     )
+}
+
+/** A client of a test server, for the time of one test. */
+export function newClient(
+  server: TestServer,
+  options: SecureChatCompletionOptions = {},
+): SecureChatCompletion {
+  const logger = { warn: () => undefined }
+  const client = new SecureChatCompletion({
+    baseUrl: server.url,
+    allowHttp: true,
+    logger,
+    ...options,
+  })
+  onTestFinished(() => {
+    client.dispose()
+  })
+  return client
+}
+
+/** A folder for the time of one test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'nomyo-client-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  return folder
 }
 
 /** Some request. */
