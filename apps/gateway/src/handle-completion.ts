@@ -65,8 +65,8 @@ async function sealAnswer(answer: object, replyKey: PublicKey): Promise<Uint8Arr
   try {
     return await sealJson(answer, replyKey, { processedAt: Math.floor(Date.now() / 1000) })
   } catch (error) {
-    // Writing JSON recurses where reading it did not: nested too deep, an answer cannot be sealed.
-    if (error instanceof RangeError) {
+    // Nested too deep, an answer could not be read on the other side.
+    if (error instanceof SecurityError && error.code === 'ERR_ENVELOPE_TOO_LARGE') {
       throw new HttpError(502, 'The inference backend gave an unusable answer')
     }
     throw error

@@ -19,31 +19,39 @@ export async function readLimited(
   }
   if (response.body === null) return new Uint8Array()
   const reader = response.body.getReader() as ReadableStreamDefaultReader<Uint8Array>
-  const chunks: Uint8Array[] = []
-  let size = 0
+  const firstBytes = Math.min(announced > 0 ? announced : FIRST_BYTES, maxBytes)
   try {
-    for (;;) {
-      const { done, value } = await abortable(reader.read(), signal)
-      if (done) break
-      size += value.length
-      if (size > maxBytes) throw tooLarge(maxBytes)
-      chunks.push(value)
-    }
+    return await abortable(readAll(reader, firstBytes, maxBytes), signal)
   } catch (error) {
     reader.cancel().catch(() => undefined)
     throw error
   }
-  return joined(chunks, size)
 }
 
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const body = new Uint8Array(size)
-  let offset = 0
-  for (const chunk of chunks) {
-    body.set(chunk, offset)
-    offset += chunk.length
+/** Where nothing is announced, room for this much to begin with. */
+const FIRST_BYTES = 64 * 1024
+
+/** Reads into one buffer: a list of chunks would cost many times their size where they are small. */
+async function readAll(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  firstBytes: number,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  let buffer = new Uint8Array(firstBytes)
+  let size = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return buffer.subarray(0, size)
+    const needed = size + value.length
+    if (needed > maxBytes) throw tooLarge(maxBytes)
+    if (needed > buffer.length) {
+      const grown = new Uint8Array(Math.min(Math.max(buffer.length * 2, needed), maxBytes))
+      grown.set(buffer.subarray(0, size))
+      buffer = grown
+    }
+    buffer.set(value, size)
+    size = needed
   }
-  return body
 }
 
 function tooLarge(maxBytes: number): APIConnectionError {

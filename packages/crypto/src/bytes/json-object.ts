@@ -1,5 +1,8 @@
 import { SecurityError, type SecurityErrorCode } from '../errors.js'
 
+/** Legitimate content nests a JSON schema or two; deeper ones would exhaust a recursive reader. */
+export const MAX_PLAINTEXT_DEPTH = 256
+
 /** What {@link parseJsonObject} may be asked to read, and how it complains. */
 interface JsonObjectRules {
   /** How deep arrays and objects may be nested. */
@@ -53,7 +56,7 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
  * Looks at brackets outside strings only, before any parser recurses into them. Strings are skipped
  * with native searches, so a long ciphertext costs next to nothing.
  */
-function isDeeperThan(text: string, maxDepth: number): boolean {
+export function isDeeperThan(text: string, maxDepth: number): boolean {
   let depth = 0
   for (let position = 0; position < text.length; position++) {
     switch (text.charCodeAt(position)) {

@@ -1,11 +1,8 @@
-import { parseJsonObject } from '../bytes/json-object.js'
+import { MAX_PLAINTEXT_DEPTH, parseJsonObject } from '../bytes/json-object.js'
 import { wipe } from '../bytes/wipe.js'
 import type { KeyRing } from '../keys/key-ring.js'
 import { SecurityError } from '../errors.js'
 import type { OpenOptions, OpenedEnvelope, PrivateKey } from '../suite.js'
-
-/** Legitimate requests nest a JSON schema or two; deeper ones would exhaust a recursive reader. */
-const MAX_PLAINTEXT_DEPTH = 256
 
 /** An opened envelope whose content is a JSON object. */
 export interface OpenedJson extends Omit<OpenedEnvelope, 'plaintext'> {

@@ -1,5 +1,7 @@
+import { MAX_PLAINTEXT_DEPTH, isDeeperThan } from '../bytes/json-object.js'
 import type { Bytes } from '../bytes/types.js'
 import { wipe } from '../bytes/wipe.js'
+import { SecurityError } from '../errors.js'
 import type { PublicKey, SealOptions } from '../suite.js'
 import { padJson, type Padding } from './padding.js'
 
@@ -27,6 +29,7 @@ export function sealEnvelope(
  * Seals a JSON value for one recipient, its length hidden by trailing white space.
  *
  * @param value - anything `JSON.stringify` gives a text for
+ * @throws SecurityError `ERR_ENVELOPE_TOO_LARGE` for a value nested deeper than {@link openJson} reads
  */
 export async function sealJson(
   value: unknown,
@@ -34,7 +37,7 @@ export async function sealJson(
   options: SealJsonOptions = {},
 ): Promise<Bytes> {
   const { padding = 'padme', ...sealOptions } = options
-  const json = new TextEncoder().encode(JSON.stringify(value))
+  const json = new TextEncoder().encode(stringify(value))
   const padded = padJson(json, padding)
   wipe(json)
   try {
@@ -42,4 +45,16 @@ export async function sealJson(
   } finally {
     wipe(padded)
   }
+}
+
+/** Some engines give up on deep nesting with a RangeError, others write it: here neither passes. */
+function stringify(value: unknown): string {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+  }
+  if (text !== undefined && !isDeeperThan(text, MAX_PLAINTEXT_DEPTH)) return text
+  throw new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The value is nested too deep to be sealed.')
 }
