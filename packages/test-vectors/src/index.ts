@@ -1,8 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The JSON files made with the reference clients; keys are test-only. */
 const dataFolder = new URL('../data/nomyo/', import.meta.url)
+/** The JSON files made with swtpm and tpm2-tools; keys are test-only. */
+const tpmFolder = new URL('../data/tpm/', import.meta.url)
 
 export interface RequestVector {
   name: string
@@ -62,6 +64,39 @@ export interface StatusVector {
   python: { message: string; error_details: unknown }
   recommend: { class: string; retry: boolean }
 }
+
+/** A quote on the wire, and what a verifier must say of it. */
+export interface QuoteVector {
+  name: string
+  kind: 'positive' | 'negative' | 'edge'
+  payload_id: string
+  expected_extra_data: { mode: string; hex: string }
+  policy?: {
+    ak_name?: string
+    qualified_signer?: string
+    require_trust?: boolean
+    required_pcrs?: string[]
+    reference_values?: Record<string, Record<string, string[]>>
+    previous_clock?: {
+      clock: string
+      resetCount: number
+      restartCount: number
+      firmwareVersion: string
+    }
+  }
+  tpm_attestation: Record<string, unknown>
+  expect: { fail: string[]; warn: string[] }
+  parsed?: Record<string, unknown>
+}
+
+/** One file made with a software TPM, by its name. */
+export const tpmVector = <T>(name: string): T => readJson<T>(new URL(`${name}.json`, tpmFolder))
+
+/** Every quote made with a software TPM or by hand, with the verdicts expected of it. */
+export const quoteVectors = (): QuoteVector[] =>
+  readdirSync(tpmFolder)
+    .filter((file) => /^(?:pos|neg|edge)-/.test(file))
+    .map((file) => tpmVector<QuoteVector>(file.replace(/\.json$/, '')))
 
 export const requestVectors = (): RequestVector[] =>
   load<VectorFile<RequestVector>>('requests').vectors
@@ -144,8 +179,9 @@ interface KeyFile {
   >
 }
 
-const load = <T>(name: string): T =>
-  JSON.parse(readFileSync(new URL(`${name}.json`, dataFolder), 'utf8')) as T
+const load = <T>(name: string): T => readJson<T>(new URL(`${name}.json`, dataFolder))
+
+const readJson = <T>(file: URL): T => JSON.parse(readFileSync(file, 'utf8')) as T
 
 const fromBase64 = (text: string): string => Buffer.from(text, 'base64').toString('latin1')
 
