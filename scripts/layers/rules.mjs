@@ -86,6 +86,12 @@ export const layerRules = {
     outside: {},
     forbidden: [network, clock, surroundings, hiddenCode],
   },
+  // Talks to a device, in Node: any of its modules. Judging quotes is not its business.
+  '@nomyo/tpm': {
+    arrows: ['@nomyo/attest'],
+    thirdParty: [],
+    forbidden: [hiddenCode],
+  },
   '@nomyo/client': {
     arrows: ['@nomyo/crypto', '@nomyo/transport', '@nomyo/attest'],
     thirdParty: [],

@@ -1,0 +1,5 @@
+export type { AttestationKey, CertificateCheck, TrustAnchor, Vouching } from '../trust/anchor.js'
+export { activatedAk, type ActivationRecord } from './activated-ak.js'
+export type { EkAnchor } from './ek-anchor.js'
+export { makeCredential, type CredentialBlob } from './make-credential.js'
+export { pinnedEk } from './pinned-ek.js'

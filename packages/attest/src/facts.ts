@@ -1,0 +1,80 @@
+import type { Bytes } from './bytes/types.js'
+import { TpmParseError } from './errors.js'
+import { readEvidence, type EvidenceFlaw, type TpmEvidence } from './evidence.js'
+import { expectedExtraData } from './nonce.js'
+import type { CheckedPolicy } from './policy.js'
+import type { PcrValues } from './result.js'
+import { parseAttest, type QuoteInfo, type TpmsAttest } from './structures/attest.js'
+import { computeName } from './structures/name.js'
+import { parsePublic } from './structures/public.js'
+import { parseSignature, type TpmtSignature } from './structures/signature.js'
+import type { AttestationKey } from './trust/anchor.js'
+
+/** A structure as it was read, or why it could not be. */
+export type Parsed<T> =
+  | { readonly value: T; readonly problem?: undefined }
+  | { readonly value?: undefined; readonly problem: string }
+
+/** All that the checks look at: the evidence taken apart, beside what is expected of it. */
+export interface Facts {
+  readonly policy: CheckedPolicy
+  readonly evidence: Partial<TpmEvidence>
+  readonly flaw: EvidenceFlaw | undefined
+  readonly quote: Parsed<TpmsAttest>
+  readonly signature: Parsed<TpmtSignature>
+  readonly ak: Parsed<AttestationKey>
+  readonly expectedExtraData: Bytes
+}
+
+/** Takes the evidence apart. Judges nothing. */
+export async function gatherFacts(json: unknown, policy: CheckedPolicy): Promise<Facts> {
+  const { evidence, flaw } = readEvidence(json)
+  return {
+    policy,
+    evidence,
+    flaw,
+    quote: await parsed(evidence.quote, parseAttest),
+    signature: await parsed(evidence.signature, parseSignature),
+    ak: await parsed(evidence.akPublic, attestationKey),
+    expectedExtraData: await expectedExtraData(policy.nonce),
+  }
+}
+
+/** What was quoted, where the structure is a quote. */
+export function quoteInfo({ quote }: Pick<Facts, 'quote'>): QuoteInfo | undefined {
+  const attested = quote.value?.attested
+  return attested?.type === 'quote' ? attested : undefined
+}
+
+/** The values that came along, of the PCRs that the signed selection names; of no others. */
+export function quotedPcrs(facts: Pick<Facts, 'quote' | 'evidence'>): PcrValues {
+  const quoted: Record<string, Record<string, string>> = {}
+  for (const { hash, pcrs } of quoteInfo(facts)?.pcrSelect ?? []) {
+    if (hash === undefined) continue
+    for (const pcr of pcrs) {
+      const value = facts.evidence.pcrValues?.[hash]?.[pcr]
+      if (value !== undefined) (quoted[hash] ??= {})[pcr] = value
+    }
+  }
+  return quoted
+}
+
+/** A TPM2B_PUBLIC with its Name. */
+export async function attestationKey(bytes: Uint8Array): Promise<AttestationKey> {
+  const publicArea = parsePublic(bytes)
+  return { publicArea, name: await computeName(publicArea) }
+}
+
+/** Reads a structure; what cannot be read is a finding, not an exception. */
+export async function parsed<T>(
+  bytes: Uint8Array | undefined,
+  parse: (bytes: Uint8Array) => T | Promise<T>,
+): Promise<Parsed<T>> {
+  if (bytes === undefined) return { problem: 'is missing or not canonical base64' }
+  try {
+    return { value: await parse(bytes) }
+  } catch (error) {
+    if (error instanceof TpmParseError) return { problem: error.message }
+    throw error
+  }
+}

@@ -1,0 +1,5 @@
+export type { LogAppraiser } from '../log-appraiser.js'
+export type { PcrValues, Verdict } from '../result.js'
+export { imaLog, type ImaLogOptions } from './ima-log.js'
+export { parseImaLog, type ImaEntry } from './parse.js'
+export { replayImaLog, type ImaReplayOptions } from './replay.js'

@@ -1,0 +1,1 @@
+export { formatPolicyFile, parsePolicyFile, type PolicyFile } from './policy-file.js'

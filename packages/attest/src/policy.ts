@@ -1,0 +1,178 @@
+import { PolicyError, TpmParseError } from './errors.js'
+import type { LogAppraiser } from './log-appraiser.js'
+import type { NonceExpectation } from './nonce.js'
+import { MAX_PCR, isHashName, parsePcrSelection, type PcrSelection } from './pcr/selection.js'
+import type { ClockClaims } from './result.js'
+import { HASHES } from './structures/constants.js'
+import type { TrustAnchor } from './trust/anchor.js'
+
+/**
+ * The values a PCR may have, in hex, by bank and index: `{ sha256: { 7: 'ab…', 0: ['cd…', 'ef…'] } }`.
+ * Several values mean any of them.
+ */
+export type ReferenceValues = Readonly<
+  Record<string, Readonly<Record<string, string | readonly string[]>>>
+>
+
+/** Facts of an earlier quote of the same machine, to notice that it was restarted since. */
+export interface PreviousQuote {
+  /** TPM Name of the key that signed it, in hex. */
+  readonly akName: string
+  readonly clock: Pick<ClockClaims, 'clock' | 'resetCount' | 'restartCount'>
+  /** In hex, with 0x. */
+  readonly firmwareVersion: string
+}
+
+/** What is expected of a quote (RFC 9334: Appraisal Policy for Evidence). */
+export interface AppraisalPolicy {
+  /** What the quote must have been made for. */
+  readonly nonce: NonceExpectation
+  /** PCRs that must be quoted, as `sha256:0,7,10` or parsed. PCR 16 and 23 prove nothing: refused. */
+  readonly requiredPcrs: string | readonly PcrSelection[]
+  /** Without them no result is affirming: an unknown machine state is no good one. */
+  readonly referenceValues?: ReferenceValues | undefined
+  /**
+   * Who may vouch for the attestation key; any one of them is enough. `'none'` has to be written
+   * down: every other check can be passed by a program without a TPM.
+   */
+  readonly trust: readonly TrustAnchor[] | 'none'
+  /** The Qualified Name the attestation key must have, where its parent is known. */
+  readonly qualifiedSigner?: Uint8Array | undefined
+  /** `verified` or `claimed` of an earlier result: the machine must not have been restarted since. */
+  readonly previous?: PreviousQuote | undefined
+  readonly firmware?: FirmwarePolicy | undefined
+  readonly freshness?: FreshnessPolicy | undefined
+  /** From `@nomyo/attest/eventlog`. */
+  readonly eventLog?: LogAppraiser | undefined
+  /** From `@nomyo/attest/ima`. */
+  readonly ima?: LogAppraiser | undefined
+  /** The caller's clock; certificates cannot be judged without it. */
+  readonly now?: Date | undefined
+}
+
+/** Firmware versions of TPMs that are acceptable. */
+export interface FirmwarePolicy {
+  /** In hex, with 0x. */
+  readonly allowed: readonly string[]
+}
+
+/** How long the server may take between being given the nonce and `now`. */
+export interface FreshnessPolicy {
+  readonly nonceMadeAt: Date
+  /** Milliseconds. */
+  readonly maxAgeMs: number
+}
+
+/** A policy that has been looked through. */
+export interface CheckedPolicy extends AppraisalPolicy {
+  readonly requiredPcrs: readonly PcrSelection[]
+}
+
+/** Any process on the machine can reset these. */
+const RESETTABLE = [16, 23]
+
+/**
+ * Looks a policy through before anything is judged by it.
+ *
+ * @throws PolicyError `ERR_POLICY_INVALID`
+ */
+export function checkPolicy(policy: AppraisalPolicy): CheckedPolicy {
+  const { trust, referenceValues, firmware, previous, freshness, now } = policy
+  if (trust !== 'none' && !isList(trust)) {
+    throw new PolicyError(
+      "policy.trust must be a list of trust anchors, or 'none': then anybody can make the evidence",
+    )
+  }
+  const requiredPcrs = checkSelection(policy.requiredPcrs)
+  if (referenceValues !== undefined) checkReferenceValues(referenceValues)
+  if (freshness !== undefined && now === undefined) {
+    throw new PolicyError('policy.freshness needs policy.now')
+  }
+  if (firmware?.allowed.every((version) => /^0x[0-9a-f]{1,16}$/.test(version)) === false) {
+    throw new PolicyError("policy.firmware.allowed wants versions as '0x2019102300163636'")
+  }
+  if (previous !== undefined && !/^\d{1,20}$/.test(previous.clock.clock)) {
+    throw new PolicyError('policy.previous is not the verified or claimed part of a result')
+  }
+  checkNonce(policy.nonce)
+  return { ...policy, requiredPcrs }
+}
+
+/** Callers without types hand in anything. */
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value)
+}
+
+function checkNonce(nonce: NonceExpectation): void {
+  const given: unknown = nonce
+  const isObject = typeof given === 'object' && given !== null
+  const sound =
+    isObject &&
+    (('spki' in nonce && isBytes(nonce.spki) && isBytes(nonce.nonce)) ||
+      ('extraData' in nonce && isBytes(nonce.extraData)) ||
+      ('payloadId' in nonce && ['sha256', 'raw'].includes(nonce.mode)))
+  if (!sound) {
+    throw new PolicyError(
+      'policy.nonce must be { payloadId, mode }, { extraData } or { nonce, spki }',
+    )
+  }
+}
+
+function isBytes(value: unknown): boolean {
+  return value instanceof Uint8Array
+}
+
+function checkSelection(required: string | readonly PcrSelection[]): readonly PcrSelection[] {
+  const selection = typeof required === 'string' ? parsed(required) : required
+  if (!isList(selection) || selection.length === 0) {
+    throw new PolicyError("policy.requiredPcrs must name at least one PCR, as in 'sha256:0,7,10'")
+  }
+  for (const { hash, pcrs } of selection) {
+    for (const pcr of pcrs) checkPcr(hash, pcr, 'requiredPcrs')
+    if (pcrs.length === 0) throw new PolicyError(`policy.requiredPcrs names no PCR of ${hash}`)
+  }
+  return selection
+}
+
+function parsed(text: string): PcrSelection[] {
+  try {
+    return parsePcrSelection(text)
+  } catch (error) {
+    if (error instanceof TpmParseError)
+      throw new PolicyError(`policy.requiredPcrs: ${error.message}`)
+    throw error
+  }
+}
+
+function checkReferenceValues(referenceValues: ReferenceValues): void {
+  const banks = Object.entries(referenceValues)
+  if (banks.every(([, values]) => Object.keys(values).length === 0)) {
+    throw new PolicyError('policy.referenceValues names no PCR: leave it out, or fill it')
+  }
+  for (const [bank, values] of banks) {
+    for (const [pcr, allowed] of Object.entries(values)) {
+      checkPcr(bank, Number(pcr), 'referenceValues')
+      const list = typeof allowed === 'string' ? [allowed] : allowed
+      const size = isHashName(bank) ? HASHES[bank].size : 0
+      if (list.length === 0 || list.some((value) => !isHex(value, size))) {
+        throw new PolicyError(
+          `policy.referenceValues: ${bank} PCR ${pcr} wants ${size} bytes in hex`,
+        )
+      }
+    }
+  }
+}
+
+function isHex(value: string, size: number): boolean {
+  return value.length === 2 * size && /^[0-9a-f]+$/i.test(value)
+}
+
+function checkPcr(bank: string, pcr: number, where: string): void {
+  if (!isHashName(bank)) throw new PolicyError(`policy.${where}: no PCR bank is called "${bank}"`)
+  if (!Number.isInteger(pcr) || pcr < 0 || pcr > MAX_PCR) {
+    throw new PolicyError(`policy.${where}: there is no PCR ${pcr}`)
+  }
+  if (RESETTABLE.includes(pcr)) {
+    throw new PolicyError(`policy.${where}: any process can reset PCR ${pcr}, it proves nothing`)
+  }
+}

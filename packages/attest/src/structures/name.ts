@@ -1,0 +1,41 @@
+import { concat, digest } from '../bytes/digest.js'
+import type { Bytes } from '../bytes/types.js'
+import { TpmParseError } from '../errors.js'
+import { TPM_RH, hashName, type Hierarchy } from './constants.js'
+import type { TpmtPublic } from './public.js'
+
+/**
+ * The Name of an object: the id of its hash algorithm, then the hash of its public area (Part 1, 16).
+ *
+ * @throws TpmParseError `ERR_STRUCTURE_INVALID` when its hash algorithm is not SHA-1 or SHA-2
+ */
+export function computeName(publicArea: TpmtPublic): Promise<Bytes> {
+  return nameOf(publicArea.nameAlg, publicArea.area)
+}
+
+/**
+ * The Qualified Name of an object: like a Name, over its parent's Qualified Name and its own Name
+ * (Part 1, 26.5).
+ *
+ * @param parent - the hierarchy of a primary object, or the parent's Qualified Name
+ * @throws TpmParseError `ERR_STRUCTURE_INVALID` when the hash algorithm of `name` is not SHA-1 or SHA-2
+ */
+export function computeQualifiedName(
+  parent: Hierarchy | Uint8Array,
+  name: Uint8Array,
+): Promise<Bytes> {
+  const above = typeof parent === 'string' ? u32(TPM_RH[parent]) : parent
+  return nameOf(((name[0] ?? 0) << 8) + (name[1] ?? 0), above, name)
+}
+
+async function nameOf(nameAlg: number, ...pieces: Uint8Array[]): Promise<Bytes> {
+  const hash = hashName(nameAlg)
+  if (hash === undefined) {
+    throw new TpmParseError('nameAlg', 0, `is 0x${nameAlg.toString(16)}, known are SHA-1 and SHA-2`)
+  }
+  return concat(Uint8Array.of(nameAlg >> 8, nameAlg), await digest(hash, ...pieces))
+}
+
+function u32(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
+}

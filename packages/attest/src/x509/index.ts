@@ -1,0 +1,6 @@
+export type { EkAnchor } from '../credential/ek-anchor.js'
+export type { AttestationKey, CertificateCheck, TrustAnchor, Vouching } from '../trust/anchor.js'
+export { akCertificate } from './ak-certificate.js'
+export { ekCertificate } from './ek-certificate.js'
+export type { CertificateChain } from './judge.js'
+export type { EncodedCertificate } from './pem.js'

@@ -1,0 +1,68 @@
+import type { Certificate } from './certificate.js'
+import { KEY_USAGE } from './extensions.js'
+import { isSignedBy } from './signature.js'
+
+/** The certificates a path may lead through, and those it may end at. */
+export interface Issuers {
+  readonly intermediates: readonly Certificate[]
+  /** Trusted as names with keys: what else their certificates say is not looked at (RFC 5280, 6.1.1). */
+  readonly roots: readonly Certificate[]
+}
+
+/** Certificates in a path, with the leaf and the root. */
+const MAX_PATH = 5
+
+/** anyExtendedKeyUsage, 2.5.29.37.0 */
+const ANY_PURPOSE = '551d2500'
+
+/**
+ * Looks for a way from the leaf to a root, each certificate signed by the next (RFC 5280, section 6.1,
+ * without policies and name constraints: a critical one of those is refused when it is read).
+ *
+ * Breadth first, and each intermediate is reached once, on the shortest way: the work is bounded by
+ * the square of their number, whatever names and keys they repeat.
+ *
+ * @param purpose - OID the path must be good for, in hex
+ * @returns leaf and intermediates, without the root; undefined when there is no way
+ */
+export async function findPath(
+  leaf: Certificate,
+  { intermediates, roots }: Issuers,
+  purpose: string,
+): Promise<readonly Certificate[] | undefined> {
+  let ends: (readonly Certificate[])[] = [[leaf]]
+  let unreached = intermediates
+  for (let length = 1; length < MAX_PATH; length++) {
+    for (const path of ends) {
+      for (const root of roots) {
+        if (await issued(root, path)) return path
+      }
+    }
+    if (length + 1 === MAX_PATH) break
+    const longer: (readonly Certificate[])[] = []
+    for (const candidate of unreached) {
+      if (!mayIssue(candidate, length - 1, purpose)) continue
+      for (const path of ends) {
+        if (!(await issued(candidate, path))) continue
+        longer.push([...path, candidate])
+        break
+      }
+    }
+    ends = longer
+    unreached = unreached.filter((candidate) => longer.every((path) => path.at(-1) !== candidate))
+  }
+  return undefined
+}
+
+async function issued(issuer: Certificate, path: readonly Certificate[]): Promise<boolean> {
+  const last = path.at(-1)
+  return last?.issuer === issuer.subject && isSignedBy(last, issuer)
+}
+
+/** `below`: how many CA certificates stand between this one and the leaf; self-issued ones count. */
+function mayIssue({ extensions }: Certificate, below: number, purpose: string): boolean {
+  const { isCa, pathLength = below, keyUsage = KEY_USAGE.keyCertSign, purposes } = extensions
+  const isForPurpose =
+    purposes === undefined || purposes.includes(purpose) || purposes.includes(ANY_PURPOSE)
+  return isCa && pathLength >= below && (keyUsage & KEY_USAGE.keyCertSign) !== 0 && isForPurpose
+}

@@ -1,0 +1,599 @@
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import {
+  appraise,
+  keyBindingExtraData,
+  payloadIdExtraData,
+  pinnedAk,
+  requireTier,
+  type AppraisalPolicy,
+  type TrustAnchor,
+} from '../src/index.js'
+import { computeName, computeQualifiedName, parsePublic } from '../src/structures/index.js'
+import { appraiseVector, bytesOf, found, idsWith, quoteVector } from './support/appraisal.js'
+import {
+  PCR_VALUES,
+  forgeKey,
+  forgeQuote,
+  sized,
+  u16,
+  type ForgedKey,
+} from '@nomyo/test-vectors/forge'
+
+const NONCE = new Uint8Array(32).fill(9)
+const REFERENCE = { sha256: PCR_VALUES.sha256 }
+
+/** A policy that a forged quote meets, but for trust. */
+const policy = (changes: Partial<AppraisalPolicy> = {}): AppraisalPolicy => ({
+  nonce: { extraData: NONCE },
+  requiredPcrs: 'sha256:0,7,10',
+  trust: 'none',
+  ...changes,
+})
+
+const nameOf = (key: ForgedKey) => computeName(parsePublic(key.publicArea))
+const pinning = async (key: ForgedKey): Promise<TrustAnchor[]> => [pinnedAk(await nameOf(key))]
+
+describe('a quote that a program made', () => {
+  it('passes everything but trust, and is worth nothing', async () => {
+    const result = await appraise(forgeQuote(NONCE), policy({ referenceValues: REFERENCE }))
+    expect(idsWith(result, 'fail')).toEqual([])
+    expect(idsWith(result, 'warn')).toEqual(['ak.trust'])
+    expect(result).toMatchObject({ tier: 'none', trust: 'unendorsed', vector: {} })
+    expect(result.verified).toBeUndefined()
+    expect(result.claimed?.pcrs).toEqual(PCR_VALUES)
+  })
+
+  it('is contraindicated where somebody has to vouch for it', async () => {
+    const result = await appraise(forgeQuote(NONCE), policy({ trust: [] }))
+    expect(found(result, 'ak.trust')).toBe('fail AK_NO_ANCHOR')
+    expect(result).toMatchObject({ tier: 'contraindicated', trust: 'unendorsed' })
+    expect(result.verified ?? result.claimed).toBeUndefined()
+  })
+
+  it('is never believed for carrying the public key of a pinned one', async () => {
+    const [pinned, other] = [forgeKey(), forgeKey()]
+    const quote = forgeQuote(NONCE, { key: { ...other, publicArea: pinned.publicArea } })
+    const result = await appraise(quote, policy({ trust: await pinning(pinned) }))
+    expect(found(result, 'ak.trust')).toBe('pass AK_PINNED')
+    expect(found(result, 'signature.valid')).toBe('fail SIGNATURE_INVALID')
+    expect(result).toMatchObject({
+      tier: 'contraindicated',
+      trust: 'unendorsed',
+      vector: { 'instance-identity': 99 },
+    })
+    expect(result.verified).toBeUndefined()
+  })
+
+  it.each(['RSA', 'ECC'] as const)(
+    'is affirming once its %s key is pinned and PCRs are known',
+    async (kind) => {
+      const key = forgeKey({ kind })
+      const result = await appraise(
+        forgeQuote(NONCE, { key }),
+        policy({ trust: await pinning(key), referenceValues: REFERENCE }),
+      )
+      expect(result).toMatchObject({
+        tier: 'affirming',
+        trust: 'pinned',
+        vector: { 'instance-identity': 2, configuration: 2 },
+      })
+      expect(result.vector).not.toHaveProperty('hardware')
+    },
+  )
+})
+
+describe('what a program can make and no TPM would', () => {
+  const select = (...banks: [number, number[]][]) =>
+    banks.map(([hashId, mask]) => ({ hashId, mask: Buffer.from(mask) }))
+
+  it.each([
+    ['bad magic', { magic: 0xff544348 }, 'quote.magic', 'MAGIC_WRONG'],
+    ['another type', { type: 0x8014 }, 'quote.type', 'TYPE_WRONG'],
+    ['a byte behind the end', { tail: Buffer.of(0) }, 'quote.parse', 'STRUCTURE_INVALID'],
+    ['safe = 2', { safe: 2 }, 'quote.parse', 'STRUCTURE_INVALID'],
+    ['extraData of 67 bytes', { extraData: Buffer.alloc(67) }, 'quote.parse', 'STRUCTURE_INVALID'],
+    ['a nonce cut short', { extraData: Buffer.from(NONCE.subarray(1)) }, 'nonce', 'NONCE_MISMATCH'],
+    ['a nonce extended', { extraData: Buffer.alloc(33, 9) }, 'nonce', 'NONCE_MISMATCH'],
+    [
+      '17 selections',
+      { select: Array.from({ length: 17 }, () => select([11, [1]])[0]!) },
+      'quote.parse',
+      'STRUCTURE_INVALID',
+    ],
+    [
+      'a mask of 5 bytes',
+      { select: select([11, [0x81, 4, 0, 0, 0]]) },
+      'quote.parse',
+      'STRUCTURE_INVALID',
+    ],
+    ['an empty mask', { select: select([11, [0, 0, 0]]) }, 'pcr.selection', 'PCR_MASK_EMPTY'],
+    [
+      'a hollow second bank',
+      { select: select([11, [0x81, 4, 0]], [12, [0, 0, 0]]) },
+      'pcr.selection',
+      'PCR_MASK_EMPTY',
+    ],
+    ['no selection', { select: [] }, 'pcr.selection', 'PCR_SELECTION_EMPTY'],
+    [
+      'an unknown bank',
+      { select: select([0x12, [0x81, 4, 0]]) },
+      'pcr.selection',
+      'PCR_BANK_UNKNOWN',
+    ],
+    ['PCR 24', { select: select([11, [0x81, 4, 0, 1]]) }, 'pcr.selection', 'PCR_OUT_OF_RANGE'],
+    [
+      'a bank twice',
+      { select: select([11, [0x81, 4, 0]], [11, [0x81, 4, 0]]) },
+      'pcr.selection',
+      'PCR_BANK_TWICE',
+    ],
+    [
+      'pcr_banks with a PCR twice',
+      { banks: 'sha256:0,7,7,10' },
+      'pcr.selection',
+      'PCR_BANKS_MALFORMED',
+    ],
+    ['pcr_banks of other PCRs', { banks: 'sha256:0,7' }, 'pcr.selection', 'PCR_BANKS_DIFFER'],
+    [
+      'a value too many',
+      { values: { sha256: { ...PCR_VALUES.sha256, '8': '00'.repeat(32) } } },
+      'pcr.selection',
+      'PCR_VALUES_DIFFER',
+    ],
+    ['another digest', { pcrDigest: Buffer.alloc(32) }, 'pcr.digest', 'PCR_DIGEST_MISMATCH'],
+    [
+      'values cut elsewhere',
+      {
+        values: {
+          sha256: { '0': '11'.repeat(31), '7': '11' + '22'.repeat(32), '10': '33'.repeat(32) },
+        },
+      },
+      'pcr.digest',
+      'PCR_VALUE_LENGTH',
+    ],
+  ] as const)('%s', async (_, changes, id, code) => {
+    const result = await appraise(forgeQuote(NONCE, changes as never), policy())
+    expect(found(result, id)).toBe(`fail ${code}`)
+    expect(result.tier).toBe('contraindicated')
+  })
+
+  it('a required PCR left out', async () => {
+    const result = await appraise(forgeQuote(NONCE), policy({ requiredPcrs: 'sha256:0,1' }))
+    expect(found(result, 'pcr.selection')).toBe('fail PCR_REQUIRED_MISSING')
+  })
+
+  it('a signature over the TPM2B instead of the TPMS_ATTEST', async () => {
+    const result = await appraise(forgeQuote(NONCE, { signed: sized }), policy())
+    expect(found(result, 'signature.valid')).toBe('fail SIGNATURE_INVALID')
+  })
+
+  it('the digest made with the hash of the bank instead of the signature', async () => {
+    const result = await appraiseVector('pos-bank-sha384')
+    expect(found(result, 'pcr.digest')).toBe('pass PCR_DIGEST_EQUAL')
+    const key = forgeKey({ hash: 'sha384' })
+    const digest = Buffer.from(
+      await crypto.subtle.digest(
+        'SHA-256',
+        bytesOf('11'.repeat(32) + '22'.repeat(32) + '33'.repeat(32)),
+      ),
+    )
+    const forged = await appraise(forgeQuote(NONCE, { key, pcrDigest: digest }), policy())
+    expect(found(forged, 'pcr.digest')).toBe('fail PCR_DIGEST_MISMATCH')
+  })
+})
+
+describe('attestation keys that are none', () => {
+  it.each([
+    ['not restricted', 0x00040072, 'AK_ATTRIBUTE_MISSING'],
+    ['not sign', 0x00010072, 'AK_ATTRIBUTE_MISSING'],
+    ['not fixedTPM', 0x00050070, 'AK_ATTRIBUTE_MISSING'],
+    ['not fixedParent', 0x00050062, 'AK_ATTRIBUTE_MISSING'],
+    ['not sensitiveDataOrigin', 0x00050052, 'AK_ATTRIBUTE_MISSING'],
+    ['sign and decrypt', 0x00070072, 'AK_DECRYPTS'],
+    ['reserved bit 0', 0x00050073, 'AK_ATTRIBUTE_RESERVED'],
+    ['reserved bit 31', 0x80050072, 'AK_ATTRIBUTE_RESERVED'],
+  ])('%s', async (_, attributes, code) => {
+    const result = await appraise(forgeQuote(NONCE, { key: forgeKey({ attributes }) }), policy())
+    expect(found(result, 'ak.attributes')).toBe(`fail ${code}`)
+  })
+
+  it('noDA is allowed', async () => {
+    const key = forgeKey({ attributes: 0x00050472 })
+    expect(found(await appraise(forgeQuote(NONCE, { key }), policy()), 'ak.attributes')).toBe(
+      'pass AK_RESTRICTED',
+    )
+  })
+
+  /** Replaces bytes of a public area, counted from the start of the TPMT_PUBLIC. */
+  const patched = (key: ForgedKey, offset: number, bytes: Buffer): ForgedKey => {
+    const publicArea = Buffer.from(key.publicArea)
+    bytes.copy(publicArea, 2 + offset)
+    return { ...key, publicArea }
+  }
+  const RSA_BITS_AT = 16
+  const RSA_EXPONENT_AT = 18
+  const RSA_MODULUS_AT = 24
+  const ECC_X_AT = 22
+
+  it.each([
+    ['exponent 1', RSA_EXPONENT_AT, Buffer.of(0, 0, 0, 1), 'AK_RSA_EXPONENT'],
+    ['exponent 3', RSA_EXPONENT_AT, Buffer.of(0, 0, 0, 3), 'AK_RSA_EXPONENT'],
+    ['keyBits that lie', RSA_BITS_AT, u16(3072), 'AK_RSA_MODULUS'],
+    ['keyBits 1024', RSA_BITS_AT, u16(1024), 'AK_RSA_SIZE'],
+    ['a modulus without its top bit', RSA_MODULUS_AT, Buffer.of(0x7f), 'AK_RSA_MODULUS'],
+    ['an even modulus', RSA_MODULUS_AT + 255, Buffer.of(2), 'AK_RSA_MODULUS'],
+    ['a Name made with SHA-1', 2, u16(4), 'AK_NAME_WEAK'],
+  ])('RSA with %s', async (_, offset, bytes, code) => {
+    const key = patched(forgeKey({ kind: 'RSA' }), offset, bytes)
+    const result = await appraise(forgeQuote(NONCE, { key }), policy())
+    expect(found(result, 'ak.strength')).toBe(`fail ${code}`)
+    expect(result.tier).toBe('contraindicated')
+  })
+
+  it('an exponent written out as 65537 is the same as 0', async () => {
+    const key = patched(forgeKey({ kind: 'RSA' }), RSA_EXPONENT_AT, Buffer.of(0, 1, 0, 1))
+    const result = await appraise(forgeQuote(NONCE, { key }), policy())
+    expect(found(result, 'ak.strength')).toBe('pass AK_STRONG')
+    expect(found(result, 'signature.valid')).toBe('pass SIGNATURE_VALID')
+  })
+
+  it.each([
+    ['off the curve', Buffer.alloc(32, 1)],
+    ['zero', Buffer.alloc(32)],
+    ['beyond the field', Buffer.alloc(32, 0xff)],
+  ])('a point %s', async (_, x) => {
+    const key = patched(forgeKey(), ECC_X_AT, x)
+    const result = await appraise(forgeQuote(NONCE, { key }), policy())
+    expect(found(result, 'ak.point')).toBe('fail AK_POINT_OFF_CURVE')
+    expect(found(result, 'signature.valid')).toBe('fail SIGNATURE_INVALID')
+  })
+
+  it.each([256, 384, 521] as const)(
+    'points of real P-%i keys are on their curve',
+    async (curve) => {
+      const hash = curve === 256 ? 'sha256' : curve === 384 ? 'sha384' : 'sha512'
+      const result = await appraise(forgeQuote(NONCE, { key: forgeKey({ curve, hash }) }), policy())
+      expect(found(result, 'ak.point')).toBe('pass AK_POINT_ON_CURVE')
+      expect(found(result, 'signature.valid')).toBe('pass SIGNATURE_VALID')
+    },
+  )
+
+  it('a key bound to no scheme, or signing with another', async () => {
+    const ecc = forgeKey()
+    const unbound = Buffer.concat([
+      ecc.publicArea.subarray(2, 14),
+      u16(0x10),
+      ecc.publicArea.subarray(18),
+    ])
+    const free = await appraise(
+      forgeQuote(NONCE, { key: { ...ecc, publicArea: sized(unbound) } }),
+      policy(),
+    )
+    expect(found(free, 'signature.scheme')).toBe('fail SCHEME_NOT_OF_KEY')
+    const sha384 = await appraise(forgeQuote(NONCE, { key: { ...ecc, hash: 'sha384' } }), policy())
+    expect(found(sha384, 'signature.scheme')).toBe('fail SCHEME_MISMATCH')
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const swapped: ForgedKey = {
+      ...ecc,
+      kind: 'RSA',
+      privateKey: createPrivateKey(rsa.privateKey.export({ format: 'pem', type: 'pkcs8' })),
+    }
+    const other = await appraise(forgeQuote(NONCE, { key: swapped }), policy())
+    expect(found(other, 'signature.scheme')).toBe('fail SCHEME_NOT_OF_KEY')
+    expect(found(other, 'signature.valid')).toBe('fail SIGNATURE_INVALID')
+  })
+})
+
+describe('the shape of the evidence', () => {
+  const whole = forgeQuote(NONCE)
+  it.each([
+    ['nothing', undefined, 'EVIDENCE_MISSING'],
+    ['a list', [], 'EVIDENCE_MISSING'],
+    ['not available', { is_available: false }, 'EVIDENCE_NOT_AVAILABLE'],
+    ['available as a word', { ...whole, is_available: 'true' }, 'EVIDENCE_MALFORMED'],
+    ['a quote that is a number', { ...whole, quote_b64: 7 }, 'EVIDENCE_MALFORMED'],
+    ['a quote of 8 KiB and more', { ...whole, quote_b64: 'A'.repeat(8196) }, 'EVIDENCE_TOO_LARGE'],
+    ['values as a list', { ...whole, pcr_values: [] }, 'EVIDENCE_MALFORMED'],
+    [
+      'a value that is not hex',
+      { ...whole, pcr_values: { sha256: { '0': 'zz' } } },
+      'EVIDENCE_MALFORMED',
+    ],
+    [
+      'an index with a leading zero',
+      { ...whole, pcr_values: { sha256: { '00': 'aa' } } },
+      'EVIDENCE_MALFORMED',
+    ],
+    ['members of a prototype', Object.create(whole), 'EVIDENCE_MALFORMED'],
+  ])('%s', async (_, evidence, code) => {
+    const result = await appraise(evidence, policy())
+    expect(found(result, 'evidence.shape')).toBe(`fail ${code}`)
+    expect(result.tier).toBe('contraindicated')
+  })
+
+  it('a getter that throws gives a result, too', async () => {
+    const trap = new Proxy(
+      {},
+      {
+        getOwnPropertyDescriptor: () => {
+          throw new Error('trap')
+        },
+      },
+    )
+    const result = await appraise(trap, policy())
+    expect(result.tier).toBe('contraindicated')
+    expect(idsWith(result, 'fail')).toHaveLength(result.checks.length)
+  })
+
+  it('unknown members do no harm and are nowhere in the result', async () => {
+    const result = await appraise({ ...whole, verified: true, __proto__: null }, policy())
+    expect(idsWith(result, 'fail')).toEqual([])
+    expect(JSON.stringify(result)).not.toContain('"verified"')
+  })
+})
+
+describe('nonces', () => {
+  it.each([
+    ['short bytes', { extraData: new Uint8Array(15) }],
+    ['a short payload id', { payloadId: 'short', mode: 'sha256' }],
+    ['a key binding with a short nonce', { nonce: new Uint8Array(8), spki: new Uint8Array(4) }],
+  ] as const)('refuses %s', async (_, nonce) => {
+    const quote = forgeQuote(
+      'payloadId' in nonce ? await payloadIdExtraData(nonce.payloadId) : NONCE,
+    )
+    expect(found(await appraise(quote, policy({ nonce })), 'nonce')).toBe('fail NONCE_TOO_SHORT')
+  })
+
+  it('payload ids are hashed, or raw where that was said', async () => {
+    const { payload_id: payloadId } = quoteVector('pos-ecdsa-p256')
+    const hashed = { nonce: { payloadId, mode: 'sha256' } } as const
+    const raw = { nonce: { payloadId, mode: 'raw' } } as const
+    expect(found(await appraiseVector('pos-ecdsa-p256', hashed), 'nonce')).toBe('pass NONCE_EQUAL')
+    expect(found(await appraiseVector('pos-ecdsa-p256-raw', raw), 'nonce')).toBe('pass NONCE_EQUAL')
+    expect(found(await appraiseVector('pos-ecdsa-p256', raw), 'nonce')).toBe('fail NONCE_MISMATCH')
+    expect(found(await appraiseVector('pos-ecdsa-p256-raw', hashed), 'nonce')).toBe(
+      'fail NONCE_MISMATCH',
+    )
+  })
+
+  it('PCR verdicts do not move with the nonce', async () => {
+    const right = await appraiseVector('pos-pcr-reference-values')
+    const wrong = await appraiseVector('pos-pcr-reference-values', { nonce: { extraData: NONCE } })
+    const pcr = (result: typeof right) => result.checks.filter(({ id }) => id.startsWith('pcr.'))
+    expect(found(wrong, 'nonce')).toBe('fail NONCE_MISMATCH')
+    expect(pcr(wrong)).toEqual(pcr(right))
+  })
+})
+
+describe('key bindings', () => {
+  const spki = new Uint8Array(550).fill(3)
+  const nonce = { nonce: NONCE, spki }
+
+  it('says which key the quote vouches for', async () => {
+    const key = forgeKey()
+    const quote = forgeQuote(await keyBindingExtraData(nonce), { key })
+    const result = await appraise(quote, policy({ nonce, trust: await pinning(key) }))
+    expect(found(result, 'binding')).toBe('pass KEY_BOUND')
+    expect(result.verified?.boundKey).toMatch(/^[0-9a-f]{64}$/)
+  })
+
+  it('refuses another key and another nonce', async () => {
+    const quote = forgeQuote(await keyBindingExtraData(nonce))
+    for (const other of [
+      { nonce: NONCE, spki: new Uint8Array(550) },
+      { nonce: new Uint8Array(32), spki },
+    ]) {
+      const result = await appraise(quote, policy({ nonce: other }))
+      expect(found(result, 'binding')).toBe('fail KEY_NOT_BOUND')
+      expect(found(result, 'nonce')).toBe('fail NONCE_MISMATCH')
+      expect(result.claimed).toBeUndefined()
+    }
+  })
+
+  it('no binding is claimed for a quote about a payload id', async () => {
+    expect(found(await appraise(forgeQuote(NONCE), policy()), 'binding')).toBe(
+      'skip BINDING_NOT_ASKED',
+    )
+  })
+})
+
+describe('reference values, clock, firmware and time', () => {
+  it('a value that is not known', async () => {
+    const referenceValues = { sha256: { '7': ['00'.repeat(32), '44'.repeat(32)] } }
+    const result = await appraise(forgeQuote(NONCE), policy({ referenceValues }))
+    expect(found(result, 'pcr.policy')).toBe('fail PCR_REFERENCE_MISMATCH')
+  })
+
+  it('a referenced PCR that was not quoted', async () => {
+    const referenceValues = { sha256: { '1': '11'.repeat(32) } }
+    const result = await appraise(forgeQuote(NONCE), policy({ referenceValues }))
+    expect(found(result, 'pcr.policy')).toBe('fail PCR_REFERENCE_NOT_QUOTED')
+  })
+
+  const first = async (key: ForgedKey) => {
+    const { claimed } = await appraise(forgeQuote(NONCE, { key, restartCount: 2 }), policy())
+    if (claimed === undefined) throw new Error('nothing claimed')
+    return claimed
+  }
+  it.each([
+    ['nothing', { restartCount: 2 }, 'pass CLOCK_CONTINUES', 'pass FIRMWARE_ALLOWED'],
+    ['a reset', { resetCount: 2 }, 'fail CLOCK_RESET', 'pass FIRMWARE_ALLOWED'],
+    ['a resume', { restartCount: 3 }, 'fail CLOCK_RESTARTED', 'pass FIRMWARE_ALLOWED'],
+    [
+      'a clock behind',
+      { restartCount: 2, clock: 999n },
+      'fail CLOCK_TURNED_BACK',
+      'pass FIRMWARE_ALLOWED',
+    ],
+    [
+      'other firmware',
+      { restartCount: 2, firmware: 1n },
+      'pass CLOCK_CONTINUES',
+      'fail FIRMWARE_CHANGED',
+    ],
+    [
+      'an unclean stop',
+      { restartCount: 2, safe: 0 },
+      'warn CLOCK_NOT_SAFE',
+      'pass FIRMWARE_ALLOWED',
+    ],
+  ])('since an earlier quote: %s', async (_, changes, clock, firmware) => {
+    const key = forgeKey()
+    const previous = JSON.parse(JSON.stringify(await first(key)))
+    const result = await appraise(forgeQuote(NONCE, { key, ...changes }), policy({ previous }))
+    expect(found(result, 'clock')).toBe(clock)
+    expect(found(result, 'firmware')).toBe(firmware)
+  })
+
+  it('an earlier quote of another key is no comparison', async () => {
+    const result = await appraise(forgeQuote(NONCE), policy({ previous: await first(forgeKey()) }))
+    expect(found(result, 'clock')).toBe('skip CLOCK_OTHER_KEY')
+  })
+
+  it('firmware that is not allowed', async () => {
+    const firmware = { allowed: ['0x1'] }
+    expect(found(await appraise(forgeQuote(NONCE), policy({ firmware })), 'firmware')).toBe(
+      'fail FIRMWARE_NOT_ALLOWED',
+    )
+  })
+
+  it.each([
+    [0, 'pass FRESH'],
+    [5000, 'pass FRESH'],
+    [5001, 'fail NOT_FRESH'],
+    [-1, 'fail NOT_FRESH'],
+  ])('evidence %i ms after the nonce', async (age, expected) => {
+    const now = new Date(1_800_000_000_000)
+    const freshness = { nonceMadeAt: new Date(now.getTime() - age), maxAgeMs: 5000 }
+    expect(found(await appraise(forgeQuote(NONCE), policy({ now, freshness })), 'freshness')).toBe(
+      expected,
+    )
+  })
+})
+
+describe('the place of the key', () => {
+  it('recognises a primary key of the endorsement hierarchy', async () => {
+    expect((await appraiseVector('pos-primary-endorsement')).claimed?.hierarchy).toBe('endorsement')
+    expect((await appraiseVector('pos-rsassa-sha256')).claimed).not.toHaveProperty('hierarchy')
+  })
+
+  it('refuses another Qualified Name than the expected one', async () => {
+    const key = forgeKey()
+    const expected = await computeQualifiedName('endorsement', await nameOf(key))
+    const trust = await pinning(key)
+    const right = await appraise(
+      forgeQuote(NONCE, { key, qualifiedSigner: Buffer.from(expected) }),
+      policy({ trust, qualifiedSigner: expected }),
+    )
+    const wrong = await appraise(
+      forgeQuote(NONCE, { key }),
+      policy({ trust, qualifiedSigner: expected }),
+    )
+    expect(found(right, 'ak.name')).toBe('pass AK_NAME_KNOWN')
+    expect(right.verified?.hierarchy).toBe('endorsement')
+    expect(found(wrong, 'ak.name')).toBe('fail AK_QUALIFIED_NAME')
+  })
+})
+
+describe('anchors and logs that misbehave', () => {
+  it('an anchor that throws vouches for nothing', async () => {
+    const anchor: TrustAnchor = {
+      kind: 'pinned-ak',
+      vouchFor: () => Promise.reject(new Error('broken')),
+    }
+    const result = await appraise(forgeQuote(NONCE), policy({ trust: [anchor] }))
+    expect(found(result, 'ak.trust')).toBe('fail ANCHOR_FAILED')
+  })
+
+  it('one anchor of several is enough', async () => {
+    const key = forgeKey()
+    const trust = [...(await pinning(forgeKey())), ...(await pinning(key))]
+    expect((await appraise(forgeQuote(NONCE, { key }), policy({ trust }))).trust).toBe('pinned')
+  })
+
+  it('a log is judged by quoted PCRs only, and not at all without them', async () => {
+    const seen: unknown[] = []
+    const eventLog = {
+      judge: (quoted: unknown) => {
+        seen.push(quoted)
+        return { status: 'warn', code: 'X', detail: '' } as const
+      },
+    }
+    await appraise(forgeQuote(NONCE), policy({ eventLog }))
+    const unsigned = await appraise(
+      forgeQuote(NONCE, { pcrDigest: Buffer.alloc(32) }),
+      policy({ eventLog }),
+    )
+    expect(seen).toEqual([PCR_VALUES])
+    expect(found(unsigned, 'eventlog')).toBe('fail LOG_WITHOUT_PCRS')
+  })
+})
+
+describe('policies that cannot be used', () => {
+  it.each([
+    ['no trust', { trust: undefined }],
+    ['trust as a boolean', { trust: true }],
+    ['no PCRs', { requiredPcrs: [] }],
+    ['a bank without PCRs', { requiredPcrs: [{ hash: 'sha256', pcrs: [] }] }],
+    ['PCRs that are no selection', { requiredPcrs: 'sha256' }],
+    ['PCR 16', { requiredPcrs: 'sha256:0,16' }],
+    ['PCR 23', { referenceValues: { sha256: { '23': '00'.repeat(32) } } }],
+    ['an unknown bank', { referenceValues: { md5: { '0': '00'.repeat(16) } } }],
+    ['reference values without one', { referenceValues: { sha256: {} } }],
+    ['a reference value too short', { referenceValues: { sha256: { '0': '00'.repeat(31) } } }],
+    ['a reference value of no text', { referenceValues: { sha256: { '0': [] } } }],
+    ['freshness without now', { freshness: { nonceMadeAt: new Date(0), maxAgeMs: 1 } }],
+    ['firmware in decimal', { firmware: { allowed: ['12'] } }],
+    ['an earlier result as a whole', { previous: { akName: '', clock: {}, firmwareVersion: '' } }],
+    ['no nonce', { nonce: undefined }],
+    ['a nonce of text', { nonce: { extraData: 'abc' } }],
+  ])('%s', async (_, changes) => {
+    const bad = { ...policy(), ...changes } as AppraisalPolicy
+    await expect(appraise(forgeQuote(NONCE), bad)).rejects.toMatchObject({
+      code: 'ERR_POLICY_INVALID',
+    })
+  })
+
+  it.each([
+    ['no Name', []],
+    ['a hash without its algorithm', [new Uint8Array(32)]],
+    ['a SHA-1 Name', [Uint8Array.of(0, 4, ...new Uint8Array(20))]],
+  ])('pinning %s', (_, names) => {
+    expect(() => pinnedAk(...names)).toThrow(
+      expect.objectContaining({ code: 'ERR_POLICY_INVALID' }),
+    )
+  })
+})
+
+describe('requireTier', () => {
+  it('goes on from the tier that was asked for', async () => {
+    const none = await appraise(forgeQuote(NONCE), policy())
+    const warning = await appraiseVector('pos-pinned-ak')
+    expect(() => requireTier(none, 'none')).not.toThrow()
+    expect(() => requireTier(none, 'warning')).toThrow(
+      expect.objectContaining({ code: 'ERR_ATTESTATION_FAILED', result: none }),
+    )
+    expect(() => requireTier(warning, 'warning')).not.toThrow()
+    expect(() => requireTier(warning, 'affirming')).toThrow(
+      expect.objectContaining({ name: 'AttestationError' }),
+    )
+    const contraindicated = await appraiseVector('neg-bitflip-signature')
+    expect(() => requireTier(contraindicated, 'none')).toThrow(
+      expect.objectContaining({ code: 'ERR_ATTESTATION_FAILED' }),
+    )
+  })
+
+  it('its error survives JSON', async () => {
+    const result = await appraise(forgeQuote(NONCE), policy())
+    try {
+      requireTier(result, 'affirming')
+      expect.unreachable()
+    } catch (error) {
+      expect(JSON.parse(JSON.stringify(error))).toMatchObject({
+        code: 'ERR_ATTESTATION_FAILED',
+        result: { tier: 'none' },
+      })
+    }
+  })
+})

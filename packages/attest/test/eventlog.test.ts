@@ -1,0 +1,474 @@
+import { tpmVector } from '@nomyo/test-vectors'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { PolicyError, TpmParseError } from '../src/errors.js'
+import {
+  EVENT_TYPE,
+  isDataMeasured,
+  measuredBoot,
+  parseEventLog,
+  replayEventLog,
+  type MeasuredBootOptions,
+  type PcrValues,
+} from '../src/eventlog/index.js'
+import {
+  event,
+  eventLog,
+  header,
+  replay,
+  u16le,
+  u32le,
+  type Bank,
+  type Header,
+  type LoggedEvent,
+} from './support/event-log.js'
+
+const vector = tpmVector<{
+  eventlog_b64: string
+  pcr_values: Record<Bank, Record<string, string>>
+}>('eventlog')
+const vectorLog = new Uint8Array(Buffer.from(vector.eventlog_b64, 'base64'))
+const vectorPcrs = vector.pcr_values
+
+const judged = (
+  log: Uint8Array,
+  quoted: PcrValues,
+  options: Omit<MeasuredBootOptions, 'log'> = {},
+): string => {
+  const { status, code } = measuredBoot({ log, ...options }).judge(quoted)
+  return `${status} ${code}`
+}
+
+const PASS = 'pass EVENTLOG_REPLAYED'
+const MISMATCH = 'fail EVENTLOG_REPLAY_MISMATCH'
+const NOT_QUOTED = 'fail EVENTLOG_PCR_NOT_QUOTED'
+const DATA = 'fail EVENTLOG_DATA_NOT_MEASURED'
+
+const zeros = Buffer.alloc(4)
+const text = (value: string) => Buffer.from(value)
+const separator = (pcr: number): LoggedEvent => ({
+  pcr,
+  type: EVENT_TYPE.EV_SEPARATOR,
+  data: zeros,
+})
+const boot: LoggedEvent[] = [
+  { pcr: 0, type: EVENT_TYPE.EV_S_CRTM_VERSION, data: text('1.0') },
+  { pcr: 0, type: 0x80000008, data: text('where it is'), measured: text('firmware') },
+  { pcr: 7, type: EVENT_TYPE.EV_EFI_VARIABLE_DRIVER_CONFIG, data: text('SecureBoot 1') },
+  {
+    pcr: 4,
+    type: EVENT_TYPE.EV_EFI_ACTION,
+    data: text('Calling EFI Application from Boot Option'),
+  },
+  separator(0),
+  separator(4),
+  separator(7),
+  { pcr: 7, type: EVENT_TYPE.EV_EFI_VARIABLE_AUTHORITY, data: text('db key') },
+  { pcr: 4, type: 0x80000003, data: text('path'), measured: text('boot loader') },
+]
+const locality = (value: number): LoggedEvent => ({
+  pcr: 0,
+  type: EVENT_TYPE.EV_NO_ACTION,
+  data: Buffer.concat([text('StartupLocality\0'), Buffer.of(value)]),
+})
+const BANKS = ['sha1', 'sha256', 'sha384'] as const
+
+/** The verdict on a log of a boot that really was like that. */
+const judgedBoot = (
+  events: readonly LoggedEvent[],
+  options: Omit<MeasuredBootOptions, 'log'> = {},
+  banks: readonly Bank[] = BANKS,
+) => judged(eventLog(banks, events), replay(banks, events), options)
+
+function isRefused(bytes: Uint8Array): boolean {
+  try {
+    parseEventLog(bytes)
+    return false
+  } catch (error) {
+    if (error instanceof TpmParseError && error.code === 'ERR_STRUCTURE_INVALID') return true
+    throw error
+  }
+}
+
+describe('the event log that tpm2_eventlog was given', () => {
+  const events = parseEventLog(vectorLog)
+
+  it.each(['sha1', 'sha256', 'sha384'] as const)('replays to the quoted %s values', (bank) => {
+    const { 0: first, 7: seventh } = vectorPcrs[bank]
+    expect(replayEventLog(events, bank)).toEqual({ 0: first, 7: seventh })
+  })
+
+  it('has the events of its boot', () => {
+    expect(events.map(({ index, pcr, type }) => [index, pcr, type])).toEqual([
+      [0, 0, EVENT_TYPE.EV_S_CRTM_VERSION],
+      [1, 7, EVENT_TYPE.EV_EFI_VARIABLE_DRIVER_CONFIG],
+      [2, 7, EVENT_TYPE.EV_EFI_VARIABLE_DRIVER_CONFIG],
+      [3, 0, EVENT_TYPE.EV_SEPARATOR],
+      [4, 7, EVENT_TYPE.EV_SEPARATOR],
+    ])
+    expect(Object.keys(events[0]?.digests ?? {})).toEqual(['sha1', 'sha256', 'sha384'])
+  })
+
+  it('replays to nothing in a bank it was not kept for', () => {
+    expect(replayEventLog(events, 'sha512')).toEqual({})
+  })
+
+  it('explains what was quoted', () => {
+    const { sha256, sha384 } = vectorPcrs
+    expect(judged(vectorLog, { sha256 })).toBe(PASS)
+    expect(judged(vectorLog, { sha384 })).toBe(PASS)
+    expect(judged(vectorLog, vectorPcrs)).toBe(PASS)
+    expect(judged(vectorLog, { sha256: { 7: sha256[7]! } }, { pcrs: [7] })).toBe(PASS)
+  })
+
+  it('explains nothing else', () => {
+    const { sha256, sha384 } = vectorPcrs
+    const other = { ...sha256, 7: '00'.repeat(32) }
+    expect(judged(vectorLog, { sha256: other })).toBe(MISMATCH)
+    expect(judged(vectorLog, { sha256: other, sha384 })).toBe(MISMATCH)
+    expect(judged(vectorLog, { sha256: { ...sha256, 1: '00'.repeat(32) } })).toBe(MISMATCH)
+  })
+
+  it('needs the PCRs quoted in a strong bank that it has', () => {
+    const { sha1, sha256 } = vectorPcrs
+    expect(judged(vectorLog, {})).toBe(NOT_QUOTED)
+    expect(judged(vectorLog, { sha1 })).toBe(NOT_QUOTED)
+    expect(judged(vectorLog, { sha512: { 0: '00'.repeat(64) } })).toBe(NOT_QUOTED)
+    expect(judged(vectorLog, { sha256: { 10: sha256[10]! } })).toBe(NOT_QUOTED)
+    expect(judged(vectorLog, { sha256: { 0: sha256[0]! } }, { pcrs: [0, 7] })).toBe(NOT_QUOTED)
+    expect(judged(vectorLog, { sha1, sha256: { 0: sha256[0]! } }, { pcrs: [7] })).toBe(NOT_QUOTED)
+  })
+
+  it('is refused or replays to something else when it ends early', () => {
+    for (let length = 0; length < vectorLog.length; length++) {
+      const log = vectorLog.subarray(0, length)
+      expect(judged(log, vectorPcrs)).toMatch(/^fail EVENTLOG_(MALFORMED|REPLAY_MISMATCH|PCR_NOT)/)
+    }
+  })
+
+  it('has no bit of a PCR, of data or of a strong digest that could be another', () => {
+    const measured = (log: Uint8Array) =>
+      parseEventLog(log).map(({ pcr, data, digests: { sha256, sha384 } }) => ({
+        pcr,
+        data,
+        sha256,
+        sha384,
+      }))
+    const events = measured(vectorLog)
+    for (let bit = 0; bit < vectorLog.length * 8; bit++) {
+      const flipped = new Uint8Array(vectorLog)
+      flipped[bit >> 3]! ^= 1 << (bit & 7)
+      if (judged(flipped, vectorPcrs) === PASS) expect(measured(flipped)).toEqual(events)
+    }
+  })
+})
+
+describe('a log', () => {
+  it('explains the boot it was kept of', () => {
+    expect(judgedBoot(boot)).toBe(PASS)
+    expect(judgedBoot(boot, {}, ['sha512'])).toBe(PASS)
+    expect(judgedBoot(boot, {}, ['sha1'])).toBe(NOT_QUOTED)
+  })
+
+  it.each([0, 3, 4])('may begin at locality %i', (value) => {
+    const events = [locality(value), ...boot]
+    const log = eventLog(BANKS, events)
+    expect(judged(log, replay(BANKS, events, value))).toBe(PASS)
+    expect(judged(log, replay(BANKS, events, value ^ 1))).toBe(MISMATCH)
+  })
+
+  it('says its locality before PCR 0 is extended, and once', () => {
+    const late = [...boot, locality(3)]
+    expect(judged(eventLog(BANKS, late), replay(BANKS, late))).toBe(PASS)
+    expect(judged(eventLog(BANKS, late), replay(BANKS, late, 3))).toBe(MISMATCH)
+    const twice = [locality(4), locality(3), ...boot]
+    expect(judged(eventLog(BANKS, twice), replay(BANKS, twice, 4))).toBe(PASS)
+  })
+
+  it('takes no other event for a locality', () => {
+    const [data] = [locality(3).data]
+    for (const other of [
+      { ...locality(3), pcr: 1 },
+      { ...locality(3), data: data.subarray(0, 16) },
+      { ...locality(3), data: Buffer.concat([data, Buffer.of(0)]) },
+      { ...locality(3), data: Buffer.concat([text('startupLocality\0'), Buffer.of(3)]) },
+    ]) {
+      const events = [other, ...boot]
+      expect(judged(eventLog(BANKS, events), replay(BANKS, events, 3))).toBe(MISMATCH)
+      expect(judged(eventLog(BANKS, events), replay(BANKS, events))).toBe(PASS)
+    }
+  })
+
+  it('extends dynamic PCRs from ones', () => {
+    const events = [17, 22, 16, 23].map((pcr) => ({ pcr, type: 0x5, data: text('launch') }))
+    const { sha256 } = replay(['sha256'], events)
+    expect(replayEventLog(parseEventLog(eventLog(['sha256'], events)), 'sha256')).toEqual(sha256)
+  })
+
+  it('has events of no PCR that extend nothing', () => {
+    expect(judgedBoot([{ pcr: 0xffffffff, type: 3, data: text('SP800-155') }, ...boot])).toBe(PASS)
+    expect(judgedBoot([{ pcr: 0xffffffff, type: 5, data: text('?') }, ...boot])).toBe(
+      'fail EVENTLOG_MALFORMED',
+    )
+    expect(judgedBoot([{ pcr: 24, type: 3, data: text('?') }, ...boot])).toBe(
+      'fail EVENTLOG_MALFORMED',
+    )
+  })
+
+  it('must not lack the events of a PCR', () => {
+    const quoted = replay(BANKS, boot)
+    const without = eventLog(
+      BANKS,
+      boot.filter(({ pcr }) => pcr !== 4),
+    )
+    expect(judged(without, quoted)).toBe(MISMATCH)
+    expect(judged(without, quoted, { pcrs: [0, 7] })).toBe(PASS)
+    expect(judged(eventLog(BANKS, []), { sha256: { 0: '00'.repeat(32) } })).toBe(NOT_QUOTED)
+  })
+
+  it('is no log when the caller got something else', () => {
+    const log = 'AAAA' as unknown as Uint8Array
+    expect(judged(log, vectorPcrs)).toBe('fail EVENTLOG_MALFORMED')
+  })
+
+  it('is judged whatever the bytes', () => {
+    const random = fc.uint8Array({ maxLength: 300 })
+    const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 })
+    const changed = changes.map((list) => {
+      const log = new Uint8Array(vectorLog)
+      for (const [position, byte] of list) log[position % log.length] = byte
+      return log
+    })
+    fc.assert(
+      fc.property(fc.oneof(random, changed), (log) => {
+        isRefused(log)
+        expect(measuredBoot({ log }).judge(vectorPcrs).code).toMatch(/^EVENTLOG_/)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
+
+describe('events', () => {
+  const judgedWith = (one: LoggedEvent, options: Omit<MeasuredBootOptions, 'log'> = {}) =>
+    judgedBoot([...boot, one], options)
+
+  it.each([0x0, 0x2, 0x14, 0x80000000, 0x8000000e, 0x800000e5, 0x80000100, 0xffffffff])(
+    'of the unknown type %i are refused unless allowed',
+    (type) => {
+      const one = { pcr: 4, type, data: text('?') }
+      expect(judgedWith(one)).toBe('fail EVENTLOG_TYPE_UNKNOWN')
+      expect(judgedWith(one, { allowedEventTypes: [type] })).toBe(PASS)
+      expect(judgedWith(one, { allowedEventTypes: [type ^ 1] })).toBe('fail EVENTLOG_TYPE_UNKNOWN')
+      // PCR 8 belongs to the boot loader, and is not judged.
+      expect(judgedWith({ ...one, pcr: 8 })).toBe(PASS)
+      expect(judgedWith({ ...one, pcr: 8 }, { pcrs: [0, 8] })).toBe('fail EVENTLOG_TYPE_UNKNOWN')
+    },
+  )
+
+  it.each([0x1, 0x5, 0x13, 0x80000002, 0x8000000d, 0x80000010, 0x800000e1, 0x800000e4])(
+    'of the type %i may measure what is not in the log',
+    (type) => {
+      expect(isDataMeasured(type)).toBe(false)
+      expect(judgedWith({ pcr: 4, type, data: text('a'), measured: text('b') })).toBe(PASS)
+    },
+  )
+
+  it.each([
+    EVENT_TYPE.EV_S_CRTM_VERSION,
+    EVENT_TYPE.EV_SEPARATOR,
+    EVENT_TYPE.EV_EFI_ACTION,
+    EVENT_TYPE.EV_EFI_VARIABLE_DRIVER_CONFIG,
+    EVENT_TYPE.EV_EFI_VARIABLE_AUTHORITY,
+  ])('of the type %i measure their data', (type) => {
+    expect(isDataMeasured(type)).toBe(true)
+    expect(judgedWith({ pcr: 7, type, data: zeros })).toBe(PASS)
+    expect(judgedWith({ pcr: 7, type, data: zeros, measured: text('b') })).toBe(DATA)
+    expect(judgedWith({ pcr: 9, type, data: zeros, measured: text('b') })).toBe(PASS)
+  })
+
+  it('of an authority may have the byte too many of old shims', () => {
+    const authority = (data: string): LoggedEvent => ({
+      pcr: 7,
+      type: EVENT_TYPE.EV_EFI_VARIABLE_AUTHORITY,
+      data: text(data),
+      measured: text('vendor cert'),
+    })
+    expect(judgedWith(authority('vendor cert\0'))).toBe(PASS)
+    expect(judgedWith(authority('vendor cert\0\0'))).toBe(DATA)
+    expect(judgedWith({ ...authority('x'), type: EVENT_TYPE.EV_EFI_VARIABLE_DRIVER_CONFIG })).toBe(
+      DATA,
+    )
+  })
+
+  it('that separate report no error', () => {
+    const of = (data: Uint8Array, measured = data) =>
+      judgedWith({ ...separator(4), data, measured })
+    expect(of(Buffer.alloc(4, 0xff))).toBe(PASS)
+    expect(of(u32le(1))).toBe('fail EVENTLOG_FIRMWARE_ERROR')
+    expect(of(text('error'), u32le(1))).toBe(DATA)
+    expect(of(Buffer.of())).toBe('fail EVENTLOG_FIRMWARE_ERROR')
+  })
+
+  it('cannot be relabelled to hide behind a digest of theirs', () => {
+    const relabelled = boot.map((one) =>
+      one.type === 0x80000003 ? { ...one, type: EVENT_TYPE.EV_EFI_VARIABLE_AUTHORITY } : one,
+    )
+    expect(judgedBoot(relabelled)).toBe(DATA)
+  })
+
+  it('are shown to the caller when they extended a PCR that is judged', () => {
+    const shown: number[] = []
+    const allow = ({ index }: { index: number }) => shown.push(index) > 0
+    const events = [locality(0), ...boot, { pcr: 8, type: 0xd, data: text('grub') }]
+    expect(judgedBoot(events, { allow, pcrs: [0, 7] })).toBe(PASS)
+    const ofPcrs = events.flatMap(({ pcr, type }, index) =>
+      [0, 7].includes(pcr) && type !== EVENT_TYPE.EV_NO_ACTION ? [index] : [],
+    )
+    expect(shown).toEqual(ofPcrs)
+  })
+
+  it('are not shown when the log does not explain the quote', () => {
+    const allow = () => {
+      throw new Error('asked')
+    }
+    expect(judged(eventLog(BANKS, boot), vectorPcrs, { allow })).toBe(MISMATCH)
+  })
+
+  it('may be refused by the caller', () => {
+    const allow = ({ data }: { data: Uint8Array }) => !text('SecureBoot 1').equals(data)
+    expect(judgedBoot(boot, { allow })).toBe('fail EVENTLOG_EVENT_REFUSED')
+    expect(judgedBoot(boot, { allow, pcrs: [0, 4] })).toBe(PASS)
+  })
+})
+
+describe('the policy', () => {
+  it.each([[[]], [[16]], [[23]], [[-1]], [[0.5]], [[0, 17]], [[NaN]]])(
+    'does not ask for the PCRs %j',
+    (pcrs) => {
+      expect(() => measuredBoot({ log: vectorLog, pcrs })).toThrow(PolicyError)
+    },
+  )
+})
+
+describe('the format', () => {
+  const log = (changes: Header) =>
+    Buffer.concat([header(BANKS, changes), event(BANKS, separator(0))])
+
+  it('is read as it should be', () => {
+    expect(isRefused(log({}))).toBe(false)
+    expect(isRefused(log({ tail: Buffer.of(3, 1, 2, 3) }))).toBe(false)
+  })
+
+  it.each<[string, Header]>([
+    ['a header of another PCR', { pcr: 1 }],
+    ['a header of another type', { type: 4 }],
+    ['a header with a digest', { digest: Buffer.alloc(20, 1) }],
+    ['another signature', { signature: 'Spec ID Event02\0' }],
+    ['no algorithm', { algorithms: [] }],
+    ['more algorithms than it lists', { count: 4 }],
+    ['fewer algorithms than it lists', { count: 2 }],
+    ['algorithms without end', { count: 0xffffffff }],
+    [
+      'an algorithm twice',
+      {
+        algorithms: [
+          [4, 20],
+          [0xb, 32],
+          [0xb, 32],
+        ],
+      },
+    ],
+    [
+      'SHA-256 of 20 bytes',
+      {
+        algorithms: [
+          [4, 20],
+          [0xb, 20],
+          [0xc, 48],
+        ],
+      },
+    ],
+    [
+      'an unknown algorithm of no bytes',
+      {
+        algorithms: [
+          [4, 20],
+          [0xb, 32],
+          [0x12, 0],
+        ],
+      },
+    ],
+    [
+      'an unknown algorithm of 65 bytes',
+      {
+        algorithms: [
+          [4, 20],
+          [0xb, 32],
+          [0x12, 65],
+        ],
+      },
+    ],
+    ['vendor information that is cut off', { tail: Buffer.of(3, 1) }],
+    ['no vendor information at all', { tail: Buffer.of() }],
+    ['more behind the vendor information', { tail: Buffer.of(1, 1, 1) }],
+  ])('has not %s', (_, changes) => {
+    expect(isRefused(log(changes))).toBe(true)
+  })
+
+  it('has digests of banks that are not known here', () => {
+    const sm3 = Buffer.concat([
+      header([], {
+        algorithms: [
+          [0xb, 32],
+          [0x12, 32],
+        ],
+      }),
+      u32le(0),
+      u32le(4),
+      u32le(2),
+      u16le(0x12),
+      Buffer.alloc(32, 1),
+      u16le(0xb),
+      Buffer.alloc(32, 2),
+      u32le(0),
+    ])
+    expect(parseEventLog(sm3).map(({ digests }) => digests)).toEqual([{ sha256: '02'.repeat(32) }])
+  })
+
+  it.each<[string, readonly Bank[]]>([
+    ['fewer digests than banks', ['sha1', 'sha256']],
+    ['more digests than banks', ['sha1', 'sha256', 'sha384', 'sha512']],
+    ['a digest of another bank', ['sha1', 'sha256', 'sha512']],
+    ['two digests of one bank', ['sha1', 'sha256', 'sha256']],
+  ])('has no event with %s', (_, banks) => {
+    expect(isRefused(Buffer.concat([header(BANKS), event(banks, separator(0))]))).toBe(true)
+  })
+
+  it('has at most 1 MiB of data in an event', () => {
+    const of = (size: number) =>
+      isRefused(eventLog(['sha256'], [{ pcr: 0, type: 5, data: new Uint8Array(size) }]))
+    expect(of(1024 * 1024)).toBe(false)
+    expect(of(1024 * 1024 + 1)).toBe(true)
+  })
+
+  it('has at most 100 000 events and 16 MiB', () => {
+    const one = event(['sha256'], { pcr: 0, type: 5, data: Buffer.of() })
+    const of = (count: number) =>
+      Buffer.concat([header(['sha256']), ...Array<Buffer>(count).fill(one)])
+    expect(parseEventLog(of(100_000)).length).toBe(100_000)
+    expect(isRefused(of(100_001))).toBe(true)
+    const large = event(['sha256'], { pcr: 0, type: 5, data: new Uint8Array(1024 * 1024) })
+    const many = (count: number) =>
+      Buffer.concat([header(['sha256']), ...Array<Buffer>(count).fill(large)])
+    expect(isRefused(many(15))).toBe(false)
+    expect(isRefused(many(16))).toBe(true)
+  })
+
+  it('is read from a view of a larger buffer', () => {
+    const larger = new Uint8Array(vectorLog.length + 8).fill(0xff)
+    larger.set(vectorLog, 4)
+    const view = larger.subarray(4, 4 + vectorLog.length)
+    expect(parseEventLog(view)).toEqual(parseEventLog(vectorLog))
+  })
+})

@@ -1,0 +1,93 @@
+import { tpmVector } from '@nomyo/test-vectors'
+import { describe, expect, it } from 'vitest'
+import { appraise } from '../src/index.js'
+import { formatPolicyFile, parsePolicyFile } from '../src/policy-file/index.js'
+import { computeName, parsePublic } from '../src/structures/index.js'
+import { toHex } from '../src/bytes/hex.js'
+import { PCR_VALUES, forgeKey, forgeQuote } from '@nomyo/test-vectors/forge'
+
+const NONCE = new Uint8Array(32).fill(9)
+const NAME = `000b${'ab'.repeat(32)}`
+const FILE = {
+  format: 'nomyo-attestation-policy/1',
+  requiredPcrs: 'sha256:0,7,10',
+  referenceValues: PCR_VALUES,
+  trust: [{ pinnedAk: NAME }],
+}
+
+describe('policy files', () => {
+  it('what is written is what is judged by', async () => {
+    const key = forgeKey()
+    const name = toHex(await computeName(parsePublic(key.publicArea)))
+    const text = formatPolicyFile({
+      requiredPcrs: 'sha256:0,7,10',
+      referenceValues: PCR_VALUES,
+      pinnedAkNames: [name],
+    })
+    const policy = parsePolicyFile(text)
+    const judge = (quote: unknown) => appraise(quote, { ...policy, nonce: { extraData: NONCE } })
+    expect(await judge(forgeQuote(NONCE, { key }))).toMatchObject({
+      tier: 'affirming',
+      trust: 'pinned',
+    })
+    expect(await judge(forgeQuote(NONCE))).toMatchObject({ tier: 'contraindicated' })
+  })
+
+  it('holds AK certificates', async () => {
+    const vector = tpmVector<Record<string, never>>('akcert-good-p256')
+    const policy = parsePolicyFile(
+      JSON.stringify({
+        format: FILE.format,
+        requiredPcrs: 'sha256:0,7,10',
+        trust: [
+          {
+            akCertificate: {
+              leaf: vector['ak_certificate_pem'],
+              intermediates: vector['intermediates_pem'],
+              roots: vector['trust_anchors_pem'],
+            },
+          },
+        ],
+      }),
+    )
+    const result = await appraise(vector['tpm_attestation'], {
+      ...policy,
+      nonce: { payloadId: vector['payload_id'] as unknown as string, mode: 'sha256' },
+      now: new Date('2026-11-21T12:00:00Z'),
+    })
+    expect(result).toMatchObject({ tier: 'warning', trust: 'endorsed', vector: { hardware: 2 } })
+  })
+
+  it('none has to be written down', () => {
+    expect(parsePolicyFile(JSON.stringify({ ...FILE, trust: 'none' })).trust).toBe('none')
+  })
+
+  it.each([
+    ['no JSON', 'x'],
+    ['a list', '[]'],
+    ['another format', { format: 'x' }],
+    ['a misspelt member', { referencevalues: {} }],
+    ['no trust', { trust: undefined }],
+    ['empty trust', { trust: [] }],
+    ['an unknown anchor', { trust: [{ pinned: NAME }] }],
+    ['two kinds in one anchor', { trust: [{ pinnedAk: NAME, akCertificate: {} }] }],
+    ['a Name that is not hex', { trust: [{ pinnedAk: 'zz' }] }],
+    ['a chain without roots', { trust: [{ akCertificate: { leaf: '', intermediates: [] } }] }],
+    ['a number for a value', { referenceValues: { sha256: { '0': 7 } } }],
+    ['PCRs as a list', { requiredPcrs: [0, 7] }],
+    ['PCR 16', { requiredPcrs: 'sha256:16' }],
+    ['firmware as a list', { firmware: ['0x1'] }],
+    ['a Qualified Name that is not hex', { qualifiedSigner: 7 }],
+  ])('%s is refused', (_, change) => {
+    const text = typeof change === 'string' ? change : JSON.stringify({ ...FILE, ...change })
+    expect(() => parsePolicyFile(text)).toThrow(
+      expect.objectContaining({ code: 'ERR_POLICY_INVALID' }),
+    )
+  })
+
+  it('a text beyond 1 MiB is refused before it is parsed', () => {
+    expect(() =>
+      parsePolicyFile(JSON.stringify({ ...FILE, comment: 'x'.repeat(2 ** 20) })),
+    ).toThrow(expect.objectContaining({ code: 'ERR_POLICY_INVALID' }))
+  })
+})

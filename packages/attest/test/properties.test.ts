@@ -1,0 +1,161 @@
+import type { QuoteVector } from '@nomyo/test-vectors'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  TpmParseError,
+  appraise,
+  decodeEvidence,
+  parsePcrSelection,
+  pinnedAk,
+  type AppraisalPolicy,
+} from '../src/index.js'
+import { computeName, parseAttest, parsePublic, parseSignature } from '../src/structures/index.js'
+import { found, idsWith, policyOf, quoteVector } from './support/appraisal.js'
+
+const MEMBERS = ['quote_b64', 'signature_b64', 'aik_pubkey_b64'] as const
+const PARSE_CHECK = {
+  quote_b64: 'quote.parse',
+  signature_b64: 'signature.parse',
+  aik_pubkey_b64: 'ak.parse',
+} as const
+const SAMPLES = [
+  'pos-ecdsa-p256',
+  'pos-rsassa-sha256',
+  'pos-ecdsa-p384',
+  'pos-tpm2b-attest',
+] as const
+
+const memberOf = (vector: QuoteVector, member: string): Buffer =>
+  Buffer.from(String(vector.tpm_attestation[member]), 'base64')
+
+const appraiseWith = (
+  vector: QuoteVector,
+  member: string,
+  bytes: Uint8Array,
+  changes: Partial<AppraisalPolicy> = {},
+) =>
+  appraise(
+    { ...vector.tpm_attestation, [member]: Buffer.from(bytes).toString('base64') },
+    { ...policyOf(vector), ...changes },
+  )
+
+/** An anchor that vouches for the key of this vector and no other. */
+const pinning = async (vector: QuoteVector) =>
+  pinnedAk(await computeName(parsePublic(memberOf(vector, 'aik_pubkey_b64'))))
+
+describe.each(SAMPLES)('%s', (name) => {
+  const vector = quoteVector(name)
+
+  it.each(MEMBERS)('every prefix of %s is refused by its parser', async (member) => {
+    const whole = memberOf(vector, member)
+    for (let length = 0; length < whole.length; length++) {
+      const result = await appraiseWith(vector, member, whole.subarray(0, length))
+      expect(found(result, PARSE_CHECK[member])).toBe('fail STRUCTURE_INVALID')
+      expect(result.tier).toBe('contraindicated')
+    }
+  })
+
+  it.each(MEMBERS)('every single-bit flip of %s is refused', async (member) => {
+    const whole = memberOf(vector, member)
+    // Attributes and the like of a key are covered by its Name alone, so by nothing where none is known.
+    const changes = member === 'aik_pubkey_b64' ? { trust: [await pinning(vector)] } : {}
+    for (let bit = 0; bit < whole.length * 8; bit++) {
+      const flipped = Buffer.from(whole)
+      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      const result = await appraiseWith(vector, member, flipped, changes)
+      expect(result.tier, `bit ${bit}`).toBe('contraindicated')
+      expect(result.claimed).toBeUndefined()
+    }
+  })
+
+  it.each(MEMBERS)('bytes behind %s are refused', (member) => {
+    const parse = {
+      quote_b64: parseAttest,
+      signature_b64: parseSignature,
+      aik_pubkey_b64: parsePublic,
+    }[member]
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 8 }), (tail) => {
+        expect(() => parse(Buffer.concat([memberOf(vector, member), tail]))).toThrow(TpmParseError)
+      }),
+    )
+  })
+})
+
+describe('random input', () => {
+  const bytes = fc.uint8Array({ maxLength: 400 })
+
+  it.each([
+    ['parseAttest', parseAttest],
+    ['parsePublic', parsePublic],
+    ['parseSignature', parseSignature],
+  ])('%s throws nothing but TpmParseError', (_, parse) => {
+    fc.assert(
+      fc.property(bytes, (input) => {
+        try {
+          parse(input)
+        } catch (error) {
+          expect(error).toBeInstanceOf(TpmParseError)
+        }
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('parsePcrSelection throws nothing but TpmParseError, and reads what it writes', () => {
+    const text = fc.stringMatching(/^[sha2516:,+0-9al]{0,40}$/)
+    fc.assert(
+      fc.property(text, (input) => {
+        try {
+          expect(parsePcrSelection(input).length).toBeGreaterThan(0)
+        } catch (error) {
+          expect(error).toBeInstanceOf(TpmParseError)
+        }
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('appraise never throws, and believes nothing', async () => {
+    const vector = quoteVector('pos-ecdsa-p256')
+    const policy = policyOf(vector)
+    const member = fc.oneof(
+      bytes.map((input) => Buffer.from(input).toString('base64')),
+      fc.anything(),
+    )
+    const evidence = fc.record(
+      {
+        is_available: fc.oneof(fc.constant(true), fc.anything()),
+        pcr_banks: fc.oneof(fc.constant('sha256:0,7,10'), fc.anything()),
+        pcr_values: fc.oneof(fc.constant(vector.tpm_attestation['pcr_values']), fc.anything()),
+        quote_b64: member,
+        signature_b64: member,
+        aik_pubkey_b64: member,
+      },
+      { requiredKeys: [] },
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(evidence, fc.anything()), async (input) => {
+        const result = await appraise(input, policy)
+        expect(result.tier).toBe('contraindicated')
+        expect(idsWith(result, 'fail').length).toBeGreaterThan(0)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('decodeEvidence throws nothing but TpmParseError', () => {
+    fc.assert(
+      fc.property(fc.anything(), (input) => {
+        expect(() => decodeEvidence(input)).toThrow(TpmParseError)
+      }),
+    )
+  })
+})
+
+it('decodeEvidence gives the bytes of a real quote', () => {
+  const { tpm_attestation: evidence } = quoteVector('edge-pcr-uppercase-hex')
+  const decoded = decodeEvidence(evidence)
+  expect(Buffer.from(decoded.quote).toString('base64')).toBe(evidence['quote_b64'])
+  expect(decoded.pcrValues['sha256']?.['7']).toMatch(/^[0-9a-f]{64}$/)
+})

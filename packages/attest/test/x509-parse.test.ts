@@ -1,0 +1,319 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { TpmParseError } from '../src/errors.js'
+import { parseCertificate } from '../src/x509/certificate.js'
+import { DerReader } from '../src/x509/der.js'
+import { readTime } from '../src/x509/time.js'
+import { akCertificate } from '../src/x509/index.js'
+import {
+  EC_AK,
+  LEAF_EXTENSIONS,
+  NOW,
+  akLeaf,
+  authority,
+  bits,
+  der,
+  ecKey,
+  extension,
+  hex,
+  integer,
+  octets,
+  oid,
+  rsaKey,
+  sequence,
+  time,
+  tpmName,
+  type Fields,
+} from './support/certificates.js'
+
+const ca = authority('ca')
+
+/** Whether bytes are refused as they have to be. Any other exception fails the test. */
+function isRefused(parse: () => unknown): boolean {
+  try {
+    parse()
+    return false
+  } catch (error) {
+    if (error instanceof TpmParseError && error.code === 'ERR_STRUCTURE_INVALID') return true
+    throw error
+  }
+}
+
+const withExtensions = (...more: Uint8Array[]) => ({ extensions: [...LEAF_EXTENSIONS, ...more] })
+const without = (index: number, ...more: Uint8Array[]) => ({
+  extensions: [...LEAF_EXTENSIONS.filter((_, one) => one !== index), ...more],
+})
+const [CONSTRAINTS, USAGE, PURPOSES, NAME] = [0, 1, 2, 3]
+const uncompressed = ecKey().spki
+const point = uncompressed.subarray(-65)
+const offCurve = Buffer.from(point)
+offCurve[64]! ^= 1
+const p256 = hex('301306072a8648ce3d020106082a8648ce3d030107')
+const rsa = hex('300d06092a864886f70d0101010500')
+const ski = extension('551d0e', octets(Buffer.alloc(20, 1)))
+
+describe('a certificate', () => {
+  it.each<[string, Partial<Fields>]>([
+    ['as it should be', {}],
+    ['with an extension nobody has to understand', withExtensions(ski)],
+    ['with a serial number of 20 bytes', { serial: integer(`7f${'00'.repeat(19)}`) }],
+  ])('is read %s', (_, fields) => {
+    const { signed, issuer } = parseCertificate(akLeaf(ca, fields))
+    expect(issuer).toBe(Buffer.from(ca.name).toString('hex'))
+    expect(signed.length).toBeGreaterThan(100)
+  })
+
+  it.each<[string, Partial<Fields>]>([
+    ['of version 1', { version: Buffer.of() }],
+    ['of version 2', { version: hex('a003020101') }],
+    ['with a negative serial number', { serial: integer('80') }],
+    ['with a serial number of 21 bytes', { serial: integer(`01${'00'.repeat(20)}`) }],
+    ['with an empty serial number', { serial: integer('') }],
+    ['with a serial number not in its shortest form', { serial: integer('0001') }],
+    ['signed by two algorithms', { innerAlgorithm: hex('300a06082a8648ce3d040303') }],
+    ['with unique identifiers', { uniqueIds: hex('81020001') }],
+    ['without extensions', { extensionField: Buffer.of() }],
+    ['with an empty list of extensions', { extensions: [] }],
+    ['with an extension twice', withExtensions(tpmName())],
+    ['with an extension of no use twice', withExtensions(ski, ski)],
+    [
+      'with nameConstraints that are critical',
+      withExtensions(extension('551d1e', sequence(), true)),
+    ],
+    [
+      'with a critical subject key id',
+      withExtensions(extension('551d0e', octets(Buffer.of(1)), true)),
+    ],
+    [
+      'with an extension that says it is not critical',
+      withExtensions(sequence(oid('551d0e'), hex('010100'), octets(octets(Buffer.of(1))))),
+    ],
+    [
+      'with an extension that has something behind its value',
+      withExtensions(sequence(oid('551d0e'), octets(Buffer.of(1)), hex('0500'))),
+    ],
+    [
+      'with something behind basicConstraints',
+      without(CONSTRAINTS, extension('551d13', hex('30000500'))),
+    ],
+    [
+      'with a path length for no CA',
+      without(CONSTRAINTS, extension('551d13', sequence(integer('01')))),
+    ],
+    [
+      'with a path length below 0',
+      without(CONSTRAINTS, extension('551d13', hex('30060101ff0201ff'))),
+    ],
+    ['with the cA of a BER encoder', without(CONSTRAINTS, extension('551d13', hex('3003010101')))],
+    ['with keyUsage of no bits at all', without(USAGE, extension('551d0f', hex('0300')))],
+    ['with keyUsage of eight unused bits', without(USAGE, extension('551d0f', hex('03020880')))],
+    [
+      'with keyUsage whose unused bits are set',
+      without(USAGE, extension('551d0f', hex('03020781'))),
+    ],
+    ['with keyUsage of three bytes', without(USAGE, extension('551d0f', hex('030400800000')))],
+    ['with an empty list of purposes', without(PURPOSES, extension('551d25', sequence()))],
+    ['with an empty list of names', without(NAME, extension('551d11', sequence(), true))],
+    [
+      'with a directoryName that is none',
+      without(NAME, extension('551d11', hex('3004a4020500'), true)),
+    ],
+    [
+      'with an empty set in a name',
+      without(NAME, extension('551d11', hex('3006a40430023100'), true)),
+    ],
+    ['with a name of a long tag', without(NAME, extension('551d11', hex('30049f820100'), true))],
+    ['with a point off its curve', { spki: sequence(p256, bits(offCurve)) }],
+    [
+      'with the point 0, 0',
+      { spki: sequence(p256, bits(Buffer.concat([Buffer.of(4), Buffer.alloc(64)]))) },
+    ],
+    [
+      'with a compressed point',
+      { spki: sequence(p256, bits(Buffer.concat([Buffer.of(2), point.subarray(1, 33)]))) },
+    ],
+    ['with the point at infinity', { spki: sequence(p256, bits(Buffer.of(0))) }],
+    [
+      'with a point of another curve',
+      { spki: sequence(p256, bits(ecKey('P-384').spki.subarray(-97))) },
+    ],
+    [
+      'with a curve that is unknown',
+      { spki: sequence(hex('301006072a8648ce3d020106052b8104000a'), bits(point)) },
+    ],
+    [
+      'with a key that is unknown',
+      { spki: sequence(hex('300506032b6570'), bits(Buffer.alloc(32))) },
+    ],
+    ['with something behind its key', { spki: sequence(p256, bits(point), hex('0500')) }],
+    [
+      'with a negative modulus',
+      { spki: sequence(rsa, bits(sequence(integer('ff'), integer('03')))) },
+    ],
+    [
+      'with a third RSA number',
+      { spki: sequence(rsa, bits(sequence(integer('7f'), integer('03'), integer('01')))) },
+    ],
+    [
+      'with RSA numbers behind each other',
+      {
+        spki: sequence(
+          rsa,
+          bits(Buffer.concat([sequence(integer('7f'), integer('03')), hex('0500')])),
+        ),
+      },
+    ],
+    [
+      'with a third time',
+      { validity: sequence(...['26', '27', '28'].map((year) => time(`${year}0101000000Z`))) },
+    ],
+    ['with one time', { validity: sequence(time('260101000000Z')) }],
+    ['with a local time', { validity: sequence(time('2601010000+01'), time('270101000000Z')) }],
+  ])('is not read %s', (_, fields) => {
+    const certificate = akLeaf(ca, fields)
+    expect(isRefused(() => parseCertificate(certificate))).toBe(true)
+  })
+
+  const sound = akLeaf(ca)
+
+  it('is not read with anything behind it', () => {
+    expect(isRefused(() => parseCertificate(Buffer.concat([sound, Buffer.of(0)])))).toBe(true)
+  })
+
+  it('is not read in part', () => {
+    for (let length = 0; length < sound.length; length++) {
+      expect(isRefused(() => parseCertificate(sound.subarray(0, length)))).toBe(true)
+    }
+  })
+
+  it('is read or refused whatever the bytes', () => {
+    const certificates = [sound, akLeaf(ca, { spki: rsaKey().spki }), ca.certificate]
+    const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 })
+    fc.assert(
+      fc.property(fc.constantFrom(...certificates), changes, (certificate, list) => {
+        const changed = new Uint8Array(certificate)
+        for (const [position, byte] of list) changed[position % changed.length] = byte
+        isRefused(() => parseCertificate(changed))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('is refused when it is random bytes, and judged without an exception', async () => {
+    const roots = [ca.certificate]
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.uint8Array(), fc.string()), async (leaf) => {
+        const key = { publicArea: EC_AK, name: new Uint8Array(34) }
+        const { trust, certificate } = await akCertificate({ leaf, roots }).vouchFor(key, NOW)
+        expect(trust).toBe('unendorsed')
+        expect(certificate?.chain.code).toBe('CERTIFICATE_MALFORMED')
+      }),
+    )
+  })
+})
+
+describe('DER', () => {
+  const read = (text: string) => () => new DerReader(hex(text)).enter(0x30)
+
+  it.each([
+    ['nothing', ''],
+    ['a tag alone', '30'],
+    ['a length that is cut off', '3082'],
+    ['content that is cut off', '300100'.slice(0, 4)],
+    ['an indefinite length', '30800000'],
+    ['a long length below 128', `30817f${'00'.repeat(127)}`],
+    ['a long length with a zero byte', `308200ff${'00'.repeat(255)}`],
+    ['a length of three bytes', `30830000${'00'.repeat(300)}`],
+    ['a reserved length', '30ff00'],
+    ['another tag', '3100'],
+  ])('does not begin with %s', (_, text) => {
+    expect(isRefused(read(text))).toBe(true)
+  })
+
+  it.each([
+    ['0', '3000'],
+    ['127', `307f${'00'.repeat(127)}`],
+    ['128', `308180${'00'.repeat(128)}`],
+    ['255', `3081ff${'00'.repeat(255)}`],
+    ['256', `30820100${'00'.repeat(256)}`],
+  ])('has a content of %s bytes', (length, text) => {
+    expect(new DerReader(hex(text)).content(0x30).length).toBe(Number(length))
+  })
+
+  it('does not leave what it entered', () => {
+    const inner = new DerReader(hex('3002040130')).enter(0x30)
+    expect(isRefused(() => inner.content(4))).toBe(true)
+  })
+
+  it('is at most 16 KiB', () => {
+    const of = (size: number) => () => new DerReader(new Uint8Array(size))
+    expect(isRefused(of(16_384))).toBe(false)
+    expect(isRefused(of(16_385))).toBe(true)
+  })
+
+  it.each([
+    ['00', ''],
+    ['01', '01'],
+    ['7f', '7f'],
+    ['0080', '80'],
+  ])('has an INTEGER %s', (encoded, value) => {
+    expect(Buffer.from(new DerReader(integer(encoded)).unsigned()).toString('hex')).toBe(value)
+  })
+})
+
+describe('a time', () => {
+  const read = (text: string) => readTime(new DerReader(time(text)))
+
+  it('is the one of the calendar', () => {
+    const min = new Date('0001-01-01T00:00:00Z')
+    const max = new Date('9999-12-31T23:59:59Z')
+    fc.assert(
+      fc.property(fc.date({ min, max, noInvalidDate: true }), (date) => {
+        const seconds = Math.floor(date.getTime() / 1000)
+        const text = new Date(seconds * 1000).toISOString().replace(/\.\d+|[-:T]/g, '')
+        expect(read(text)).toBe(seconds * 1000)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it.each([
+    ['500101000000Z', '1950-01-01'],
+    ['991231000000Z', '1999-12-31'],
+    ['000229000000Z', '2000-02-29'],
+    ['491231000000Z', '2049-12-31'],
+    ['19000228000000Z', '1900-02-28'],
+    ['20240229000000Z', '2024-02-29'],
+  ])('reads %s', (text, date) => {
+    expect(read(text)).toBe(Date.parse(`${date}T00:00:00Z`))
+  })
+
+  it.each([
+    '20230229000000Z',
+    '19000229000000Z',
+    '20240230000000Z',
+    '20240431000000Z',
+    '20240001000000Z',
+    '20241301000000Z',
+    '20240100000000Z',
+    '20240132000000Z',
+    '20241232000000Z',
+    '20240101240000Z',
+    '20240101006000Z',
+    '20240101000060Z',
+    '202401010000Z0',
+    '20240101000000z',
+    '20240101000000+0000',
+    '20240101000000.5Z',
+    '2024010100000Z',
+    '2401010000Z',
+  ])('refuses %s', (text) => {
+    expect(isRefused(() => read(text))).toBe(true)
+  })
+
+  it('is no other value', () => {
+    expect(isRefused(() => readTime(new DerReader(der(0x13, Buffer.from('260101000000Z')))))).toBe(
+      true,
+    )
+  })
+})
