@@ -1,0 +1,49 @@
+import { TPM_RH, type Hierarchy } from '@nomyo/attest/structures'
+import { password, type SendCommand } from '../command.js'
+import { EMPTY, Writer } from '../writer.js'
+
+/** A loaded object. Flush it: a TPM without a resource manager holds three. */
+export interface LoadedObject {
+  readonly handle: number
+  /** TPM2B_PUBLIC. */
+  readonly publicArea: Uint8Array
+  readonly name: Uint8Array
+}
+
+/** What to make, and where. */
+export interface CreatePrimaryOptions {
+  readonly hierarchy: Hierarchy
+  /** Auth value of the hierarchy. Default empty. */
+  readonly hierarchyAuth?: Uint8Array | undefined
+  /** TPMT_PUBLIC. The same template in the same hierarchy gives the same key, on the same TPM. */
+  readonly template: Uint8Array
+}
+
+/** TPM2_CreatePrimary (Part 3, 24.1), with an empty auth value for the new object. */
+export async function createPrimary(
+  send: SendCommand,
+  { hierarchy, hierarchyAuth, template }: CreatePrimaryOptions,
+): Promise<LoadedObject> {
+  const reader = await send({
+    name: 'TPM2_CreatePrimary',
+    code: 0x131,
+    handles: [TPM_RH[hierarchy]],
+    authorizations: [password(hierarchyAuth)],
+    parameters: new Writer()
+      .sized(new Writer().sized(EMPTY).sized(EMPTY).toBytes()) // inSensitive: userAuth, data
+      .sized(template)
+      .sized(EMPTY) // outsideInfo
+      .u32(0) // creationPCR
+      .toBytes(),
+    returnsHandle: true,
+  })
+  const handle = reader.u32()
+  const publicArea = new Writer().sized(reader.sized()).toBytes()
+  reader.sized() // creationData
+  reader.sized() // creationHash
+  reader.take(6) // creationTicket: tag, hierarchy
+  reader.sized() // creationTicket: digest
+  const name = reader.sized()
+  reader.end()
+  return { handle, publicArea, name }
+}

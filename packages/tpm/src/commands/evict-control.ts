@@ -1,0 +1,28 @@
+import { TPM_RH } from '@nomyo/attest/structures'
+import { password, type SendCommand } from '../command.js'
+import { Writer } from '../writer.js'
+
+/** What to keep or to remove. */
+export interface EvictControlOptions {
+  /** A loaded object to keep, or a persistent one to remove. */
+  readonly object: number
+  /** The persistent handle: 0x81000000 to 0x817fffff. */
+  readonly persistent: number
+  /** Auth value of the owner hierarchy. Default empty. */
+  readonly ownerAuth?: Uint8Array | undefined
+}
+
+/** TPM2_EvictControl (Part 3, 28.5): makes an object survive resets, or removes one that does. */
+export async function evictControl(
+  send: SendCommand,
+  { object, persistent, ownerAuth }: EvictControlOptions,
+): Promise<void> {
+  const reader = await send({
+    name: 'TPM2_EvictControl',
+    code: 0x120,
+    handles: [TPM_RH.owner, object],
+    authorizations: [password(ownerAuth)],
+    parameters: new Writer().u32(persistent).toBytes(),
+  })
+  reader.end()
+}

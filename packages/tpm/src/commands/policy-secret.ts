@@ -1,0 +1,19 @@
+import { TPM_RH } from '@nomyo/attest/structures'
+import { password, type SendCommand } from '../command.js'
+import { EMPTY, Writer } from '../writer.js'
+
+/** TPM2_PolicySecret (Part 3, 23.4) with the endorsement hierarchy: what the policy of an EK asks for. */
+export async function policySecretEndorsement(
+  send: SendCommand,
+  session: number,
+  endorsementAuth?: Uint8Array,
+): Promise<void> {
+  await send({
+    name: 'TPM2_PolicySecret',
+    code: 0x151,
+    handles: [TPM_RH.endorsement, session],
+    authorizations: [password(endorsementAuth)],
+    // nonceTPM, cpHashA, policyRef, expiration
+    parameters: new Writer().sized(EMPTY).sized(EMPTY).sized(EMPTY).u32(0).toBytes(),
+  })
+}

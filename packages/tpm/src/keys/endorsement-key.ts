@@ -1,0 +1,83 @@
+import { TPMA_OBJECT, TPM_ALG } from '@nomyo/attest/structures'
+import type { SendCommand } from '../command.js'
+import { activateCredential, type Credential } from '../commands/activate-credential.js'
+import { createPrimary, type LoadedObject } from '../commands/create-primary.js'
+import { thenFlush } from '../commands/flush-context.js'
+import { policySecretEndorsement } from '../commands/policy-secret.js'
+import { startPolicySession } from '../commands/start-auth-session.js'
+import type { Tpm } from '../tpm.js'
+import { Writer } from '../writer.js'
+
+/** Which credential to open, for which key. */
+export interface OpenCredentialOptions extends Credential {
+  /** Handle of the key the credential was made for. */
+  readonly object: number
+  /** Auth value of the endorsement hierarchy. Default empty. */
+  readonly endorsementAuth?: Uint8Array
+}
+
+/**
+ * The TPM2B_PUBLIC of the RSA-2048 endorsement key: what the manufacturer's certificate is about, and
+ * what a credential is made for.
+ */
+export function readEndorsementKey(tpm: Tpm, endorsementAuth?: Uint8Array): Promise<Uint8Array> {
+  return tpm.exclusive((send) =>
+    withEndorsementKey(send, endorsementAuth, (key) => Promise.resolve(key.publicArea)),
+  )
+}
+
+/**
+ * The secret in a credential. That the TPM gives it shows that this endorsement key and the object are
+ * in the same TPM, and that the object has the Name the credential was made for.
+ *
+ * @throws TpmError `ERR_TPM_COMMAND` when the credential is for another TPM or another object
+ */
+export function openCredential(tpm: Tpm, options: OpenCredentialOptions): Promise<Uint8Array> {
+  const { endorsementAuth } = options
+  return tpm.exclusive((send) =>
+    withEndorsementKey(send, endorsementAuth, async (key) => {
+      const session = await startPolicySession(send)
+      return thenFlush(send, session, async () => {
+        await policySecretEndorsement(send, session, endorsementAuth)
+        return activateCredential(send, { ...options, endorsementKey: key.handle, session })
+      })
+    }),
+  )
+}
+
+async function withEndorsementKey<T>(
+  send: SendCommand,
+  endorsementAuth: Uint8Array | undefined,
+  work: (key: LoadedObject) => Promise<T>,
+): Promise<T> {
+  const key = await createPrimary(send, {
+    hierarchy: 'endorsement',
+    hierarchyAuth: endorsementAuth,
+    template: endorsementKeyTemplate(),
+  })
+  return thenFlush(send, key.handle, () => work(key))
+}
+
+/** PolicySecret(TPM_RH_ENDORSEMENT), from the profile below. */
+const POLICY_A = '837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa'
+const MODULUS_BYTES = 256
+
+const { fixedTPM, fixedParent, sensitiveDataOrigin, adminWithPolicy, restricted, decrypt } =
+  TPMA_OBJECT
+
+/** Template L-1 of the TCG EK Credential Profile, B.3.3. */
+function endorsementKeyTemplate(): Uint8Array {
+  return new Writer()
+    .u16(TPM_ALG.RSA)
+    .u16(TPM_ALG.SHA256)
+    .u32(fixedTPM | fixedParent | sensitiveDataOrigin | adminWithPolicy | restricted | decrypt)
+    .sized(Buffer.from(POLICY_A, 'hex'))
+    .u16(TPM_ALG.AES)
+    .u16(128)
+    .u16(TPM_ALG.CFB)
+    .u16(TPM_ALG.NULL) // scheme
+    .u16(2048)
+    .u32(0) // exponent: 65537
+    .sized(new Uint8Array(MODULUS_BYTES))
+    .toBytes()
+}

@@ -1,0 +1,40 @@
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+import { Writer } from '../../src/writer.js'
+
+/** What listens behind a port and may be anything: told each command, and how many came before. */
+export type Behaviour = (socket: Socket, command: Uint8Array, earlier: number) => void
+
+/** @returns its address, and a way to see how many connections there were */
+export async function startFakeTpm(
+  behave: Behaviour,
+): Promise<{ address: string; connections: () => number }> {
+  let commands = 0
+  let connections = 0
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    connections++
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    // Commands are short and sent one by one: each comes in one piece.
+    socket.on('data', (command) => behave(socket, command, commands++))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { address: `tcp://127.0.0.1:${port}`, connections: () => connections }
+}
+
+/** An answer without sessions. */
+export function answer(code: number, body: Uint8Array = new Uint8Array()): Uint8Array {
+  return new Writer()
+    .u16(0x8001)
+    .u32(10 + body.length)
+    .u32(code)
+    .raw(body)
+    .toBytes()
+}
