@@ -1,3 +1,4 @@
+import { attest } from './commands/attest.js'
 import { demo } from './commands/demo.js'
 import { EXIT } from './exit-codes.js'
 import { createOutput, type Output } from './output.js'
@@ -5,28 +6,39 @@ import { createOutput, type Output } from './output.js'
 /** One command: what it does, for the help text, and the doing of it. */
 interface Command {
   readonly about: string
-  readonly run: (output: Output) => Promise<number>
+  readonly run: (output: Output, args: readonly string[]) => Promise<number>
+  /** Whether it reads arguments and `--help` itself. */
+  readonly takesArguments?: true
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
+  attest: {
+    about: 'shows and judges TPM evidence: inspect, verify, policy init',
+    run: attest,
+    takesArguments: true,
+  },
   demo: { about: 'shows one sealed chat completion from end to end, offline', run: demo },
 }
 
 process.exitCode = await run(process.argv.slice(2))
 
 async function run([name, ...rest]: readonly string[]): Promise<number> {
-  if (name === undefined || name === '--help' || name === '-h' || rest.includes('--help')) {
+  const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  const readsItself = command?.takesArguments === true
+  const asksForHelp = [name, ...(readsItself ? [] : rest)].some((one) =>
+    /^(?:--help|-h)$/.test(one ?? ''),
+  )
+  if (name === undefined || asksForHelp) {
     process.stdout.write(helpText())
     return name === undefined ? EXIT.usage : EXIT.ok
   }
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (command === undefined || rest.length > 0) {
+  if (command === undefined || (rest.length > 0 && !readsItself)) {
     const wrong = command === undefined ? `unknown command ${name}` : `${name} takes no arguments`
     process.stderr.write(`nomyo: ${wrong}. See nomyo --help.\n`)
     return EXIT.usage
   }
   try {
-    return await command.run(createOutput(process.stdout, process.env))
+    return await command.run(createOutput(process.stdout, process.env), rest)
   } catch (error) {
     process.stderr.write(`nomyo: ${error instanceof Error ? error.message : String(error)}\n`)
     return EXIT.failed
@@ -43,7 +55,7 @@ function helpText(): string {
     'Commands',
     ...rows,
     '',
-    'Exit codes: 0 done, 1 failed, 2 the command line makes no sense.',
+    'Exit codes: 0 done, 1 failed, 2 the command line makes no sense; nomyo attest has its own.',
     '',
   ].join('\n')
 }

@@ -1,14 +1,20 @@
 import { platform } from '#platform'
 import { SecurityError, parsePin, type Padding } from '@nomyo/crypto'
-import { InvalidRequestError, parseBaseUrl } from '@nomyo/transport'
+import { parseBaseUrl } from '@nomyo/transport'
+import {
+  readAttestation,
+  type AttestationConfig,
+  type AttestationOptions,
+} from './attestation/options.js'
 import { checkHeaders } from './headers.js'
 import type { KnownServersStore, ServerKeyEvent } from './known-servers.js'
 import { createLog, type Log, type Logger } from './log.js'
+import { boolean, callback, integer, invalidOption, oneOf, refuseUnknown } from './option-checks.js'
 import type { ReplyKeyMode } from './reply-keys.js'
 
 /** One finished step of a request, for those who measure. Holds no content. */
 export interface ExchangeStep {
-  readonly name: 'reply-key' | 'server-key' | 'seal' | 'send' | 'open'
+  readonly name: 'reply-key' | 'server-key' | 'attest' | 'seal' | 'send' | 'open'
   readonly durationMs: number
 }
 
@@ -50,6 +56,8 @@ export interface SecureChatCompletionOptions {
   knownServers?: string | KnownServersStore | undefined
   /** Told when a server key was looked up among the known ones. */
   onServerKey?: ((event: ServerKeyEvent) => void) | undefined
+  /** Judges the machine by TPM evidence, before anything is sent to it. Default: it is not judged. */
+  attestation?: AttestationOptions | undefined
   /** Whether the length of requests is hidden. Default `padme`. */
   padding?: Padding | undefined
   /** Sent with every HTTP request. */
@@ -80,6 +88,7 @@ export interface ClientConfig {
   readonly minServerKeyBits: number
   readonly knownServers: KnownServersStore | undefined
   readonly onServerKey: (event: ServerKeyEvent) => void
+  readonly attestation: AttestationConfig | undefined
   readonly padding: Padding
   readonly defaultHeaders: Readonly<Record<string, string>>
   readonly fetch: typeof fetch | undefined
@@ -110,6 +119,7 @@ const OPTION_NAMES: Readonly<Record<keyof SecureChatCompletionOptions, true>> = 
   minServerKeyBits: true,
   knownServers: true,
   onServerKey: true,
+  attestation: true,
   padding: true,
   defaultHeaders: true,
   fetch: true,
@@ -126,14 +136,7 @@ const OPTION_NAMES: Readonly<Record<keyof SecureChatCompletionOptions, true>> = 
  * malformed pin
  */
 export function readConfig(options: SecureChatCompletionOptions): ClientConfig {
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(OPTION_NAMES, name)) {
-      throw invalidOption(
-        name,
-        `is not known; the options are ${Object.keys(OPTION_NAMES).join(', ')}`,
-      )
-    }
-  }
+  refuseUnknown(options, OPTION_NAMES)
   const log = createLog(readLogger(options.logger), boolean('debug', options.debug, false))
   return Object.freeze({
     baseUrl: readBaseUrl(options, log),
@@ -153,6 +156,7 @@ export function readConfig(options: SecureChatCompletionOptions): ClientConfig {
       integer('minServerKeyBits', options.minServerKeyBits, { min: 2048, max: 8192 }) ?? 4096,
     knownServers: readKnownServers(options.knownServers),
     onServerKey: callback('onServerKey', options.onServerKey) ?? (() => undefined),
+    attestation: readAttestation(options.attestation),
     padding: oneOf('padding', options.padding, ['padme', 'none']),
     defaultHeaders: checkHeaders(options.defaultHeaders, 'defaultHeaders'),
     fetch: callback('fetch', options.fetch),
@@ -259,48 +263,3 @@ function readPins(pins: readonly string[] | undefined): readonly string[] {
     throw invalidOption('serverKeyPins', 'is empty; leave it out to accept any key')
   return Object.freeze(pins.map((pin) => parsePin(String(pin))))
 }
-
-function integer(
-  name: string,
-  value: unknown,
-  range: { min: number; max: number },
-): number | undefined {
-  if (value === undefined) return undefined
-  if (
-    typeof value === 'number' &&
-    Number.isInteger(value) &&
-    value >= range.min &&
-    value <= range.max
-  ) {
-    return value
-  }
-  throw invalidOption(
-    name,
-    `must be a whole number from ${String(range.min)} to ${String(range.max)}`,
-  )
-}
-
-function boolean(name: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback
-  if (typeof value === 'boolean') return value
-  throw invalidOption(name, 'must be true or false')
-}
-
-/** The first of the choices is the default. */
-function oneOf<T extends string>(
-  name: string,
-  value: T | undefined,
-  choices: readonly [T, ...T[]],
-): T {
-  if (value === undefined) return choices[0]
-  if (choices.includes(value)) return value
-  throw invalidOption(name, `must be one of ${choices.join(', ')}`)
-}
-
-function callback<T>(name: string, value: T | undefined): T | undefined {
-  if (value === undefined || typeof value === 'function') return value
-  throw invalidOption(name, 'must be a function')
-}
-
-const invalidOption = (name: string, why: string): InvalidRequestError =>
-  new InvalidRequestError('ERR_INVALID_OPTION', `${name} ${why}.`)

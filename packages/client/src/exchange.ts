@@ -1,9 +1,11 @@
+import { AttestationError, type AttestationResult } from '@nomyo/attest'
 import {
   SecurityError,
   openJson,
   padJson,
   publicKeyToHeader,
   sealEnvelope,
+  type OpenedJson,
   type PublicKey,
 } from '@nomyo/crypto'
 import {
@@ -14,10 +16,12 @@ import {
   startDeadline,
   type Transport,
 } from '@nomyo/transport'
+import { judgeAnswer, type Attestation } from './attestation/answer.js'
 import type { ClientConfig, ExchangeStep } from './config.js'
+import { newPayloadId } from './payload-id.js'
 import type { ReplyGuard } from './reply-guard.js'
 import type { ReplyKeyLease, ReplyKeys } from './reply-keys.js'
-import type { SplitRequest } from './request.js'
+import { splitRequest, type SplitRequest } from './request.js'
 import { checkPayloadId, toChatCompletion } from './response.js'
 import type { ServerKey } from './server-key.js'
 import type { ChatCompletion } from './types/index.js'
@@ -27,6 +31,8 @@ export interface ExchangeContext {
   readonly config: ClientConfig
   readonly transport: Transport
   readonly serverKey: ServerKey
+  /** Undefined where machines are not judged. */
+  readonly attestation: Attestation | undefined
   readonly replyGuard: ReplyGuard
   readonly replyKeys: ReplyKeys
 }
@@ -68,12 +74,12 @@ export async function exchange(
     step: stepTimer(context.config),
   }
   try {
-    const keys = await readyKeys(call)
+    const keys = await vouchedKeys(call)
     try {
       return await attempt(keys, call)
     } catch (error) {
       if (!isBadRequest(error) || !(await hasNewKey(keys.serverKey, call))) throw error
-      return await attempt(await readyKeys(call), call)
+      return await attempt(await vouchedKeys(call), call)
     }
   } finally {
     deadline.clear()
@@ -93,6 +99,61 @@ interface Call {
 interface AttemptKeys {
   readonly lease: ReplyKeyLease
   readonly serverKey: PublicKey
+}
+
+/** Keys for an attempt, once the machine has vouched for the server key, where that was asked for. */
+async function vouchedKeys(call: Call): Promise<AttemptKeys> {
+  const keys = await readyKeys(call)
+  try {
+    await vouchFor(keys.serverKey, call)
+    return keys
+  } catch (error) {
+    keys.lease.release()
+    // The machine vouches for the key it has now: after a change that is another one.
+    if (!(error instanceof AttestationError) || !(await hasNewKey(keys.serverKey, call))) {
+      throw error
+    }
+  }
+  const renewed = await readyKeys(call)
+  try {
+    await vouchFor(renewed.serverKey, call)
+    return renewed
+  } catch (error) {
+    renewed.lease.release()
+    throw error
+  }
+}
+
+/** Has the machine vouch for a key, unless answers are all that is judged. */
+async function vouchFor(serverKey: PublicKey, call: Call): Promise<void> {
+  const { attestation } = call.context
+  if (attestation?.config.when !== 'before-send') return
+  const { canary } = attestation.config
+  const preflight =
+    canary === undefined
+      ? undefined
+      : (signal: AbortSignal) =>
+          askCanary(canary.model, serverKey, attestation, { ...call, signal })
+  await call.step('attest', attestation.key.vouchFor(serverKey, call.signal, preflight))
+}
+
+/** Nothing of anybody's: what is asked is the same for everybody. */
+const CANARY_MESSAGE = { role: 'user', content: 'Say OK.' } as const
+
+async function askCanary(
+  model: string,
+  serverKey: PublicKey,
+  attestation: Attestation,
+  call: Call,
+): Promise<AttestationResult> {
+  const { context, signal } = call
+  const lease = await abortable(context.replyKeys.lease(), signal)
+  const { apiKey, securityTier } = call.request
+  const { payload } = splitRequest({ model, messages: [CANARY_MESSAGE], max_tokens: 1 })
+  const request = { payload, apiKey, securityTier }
+  const settings = { ...call.settings, nextPayloadId: newPayloadId }
+  const { opened, payloadId } = await ask({ lease, serverKey }, { ...call, request, settings })
+  return judgeAnswer(opened, payloadId, attestation, 'canary')
 }
 
 /** A key that cannot be asked for is no new key: the 400 itself is what the caller gets to know. */
@@ -126,7 +187,21 @@ async function readyKeys({ context, signal, step }: Call): Promise<AttemptKeys> 
   }
 }
 
-async function attempt({ lease, serverKey }: AttemptKeys, call: Call): Promise<ChatCompletion> {
+async function attempt(keys: AttemptKeys, call: Call): Promise<ChatCompletion> {
+  const { attestation } = call.context
+  const { opened, payloadId } = await ask(keys, call)
+  const result =
+    attestation === undefined ? undefined : await judgeAnswer(opened, payloadId, attestation)
+  return toChatCompletion(opened, payloadId, result)
+}
+
+/** An answer that was opened, and the request it answers. */
+interface Answer {
+  readonly opened: OpenedJson
+  readonly payloadId: string
+}
+
+async function ask({ lease, serverKey }: AttemptKeys, call: Call): Promise<Answer> {
   const { request, context, settings, signal, step } = call
   const { publicKey, privateKey } = lease.pair
   const payloadId = settings.nextPayloadId()
@@ -147,7 +222,7 @@ async function attempt({ lease, serverKey }: AttemptKeys, call: Call): Promise<C
     const opened = await step('open', openJson(response.body, privateKey))
     context.replyGuard.accept(opened.replayId)
     checkPayloadId(opened.value, payloadId)
-    return toChatCompletion(opened, payloadId)
+    return { opened, payloadId }
   } catch (error) {
     if (error instanceof SecurityError || error instanceof APIConnectionError) {
       error.payloadId ??= payloadId

@@ -1,3 +1,4 @@
+import type { AttestationResult } from '@nomyo/attest'
 import { SecurityError, type OpenedJson } from '@nomyo/crypto'
 import type { ChatCompletion } from './types/index.js'
 
@@ -22,22 +23,30 @@ export function checkPayloadId(answer: Record<string, unknown>, payloadId: strin
  *
  * @throws SecurityError `ERR_PLAINTEXT_INVALID`
  */
-export function toChatCompletion(opened: OpenedJson, payloadId: string): ChatCompletion {
+export function toChatCompletion(
+  opened: OpenedJson,
+  payloadId: string,
+  attestation?: AttestationResult,
+): ChatCompletion {
+  // A verdict is never the server's own.
+  const { attestation: _theirs, ...sealed } = sealedMetadata(opened.value)
   const answer = {
     ...opened.value,
     _metadata: {
-      ...sealedMetadata(opened.value),
+      ...sealed,
       payload_id: payloadId,
       processed_at: opened.processedAt,
       is_encrypted: true,
       encryption_algorithm: opened.algorithm,
+      ...(attestation === undefined ? {} : { attestation }),
     },
   }
   // What a model server put into its answer is its own business, as with every OpenAI client.
   return answer as unknown as ChatCompletion
 }
 
-function sealedMetadata(answer: Record<string, unknown>): Record<string, unknown> {
+/** The metadata as the server sealed it. */
+export function sealedMetadata(answer: Record<string, unknown>): Record<string, unknown> {
   const metadata = Object.hasOwn(answer, '_metadata') ? answer['_metadata'] : {}
   if (typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)) {
     return metadata as Record<string, unknown>

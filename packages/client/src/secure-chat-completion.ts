@@ -45,6 +45,7 @@ export class SecureChatCompletion {
    * ServiceUnavailableError, APIError for what the gateway answers
    * @throws APIConnectionError when there was no complete answer in time
    * @throws SecurityError when keys or the answer are not as they must be
+   * @throws AttestationError when the machine does not reach the wanted tier
    */
   async create(
     request: ChatCompletionRequest,

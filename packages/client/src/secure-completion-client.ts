@@ -1,6 +1,7 @@
 import { platform } from '#platform'
 import { generateKeyPair, openJson, padJson, sealEnvelope } from '@nomyo/crypto'
 import { InvalidRequestError, startDeadline } from '@nomyo/transport'
+import { judgeAnswer } from './attestation/answer.js'
 import {
   checkApiKey,
   readConfig,
@@ -104,7 +105,8 @@ export class SecureCompletionClient {
   }
 
   /**
-   * Seals a payload for the gateway.
+   * Seals a payload for the gateway; where `attestation` says so, once its machine has vouched for the
+   * key. A canary is not sent from here: servers that need one are refused.
    *
    * @returns the envelope, as it goes over the wire
    * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
@@ -112,9 +114,10 @@ export class SecureCompletionClient {
   async encryptPayload(payload: Record<string, unknown>): Promise<Uint8Array<ArrayBuffer>> {
     this.#session.assertUsable()
     const bytes = serializePayload(payload)
-    const { config, serverKey } = this.#session.context
+    const { config, serverKey, attestation } = this.#session.context
     return this.#beforeDeadline(async (signal) => {
       const key = await serverKey.get(signal)
+      if (attestation?.config.when === 'before-send') await attestation.key.vouchFor(key, signal)
       return sealEnvelope(padJson(bytes, config.padding), key)
     })
   }
@@ -124,12 +127,18 @@ export class SecureCompletionClient {
    *
    * @param payloadId - of the request; an answer that names another one is refused
    * @throws SecurityError when it cannot be opened, or is the answer to another request
+   * @throws AttestationError when its evidence does not reach the wanted tier
    */
   async decryptResponse(encryptedResponse: Uint8Array, payloadId: string): Promise<ChatCompletion> {
     return this.#withReplyKey(async ({ pair }) => {
       const opened = await openJson(encryptedResponse, pair.privateKey)
       checkPayloadId(opened.value, payloadId)
-      return toChatCompletion(opened, payloadId)
+      const { attestation } = this.#session.context
+      return toChatCompletion(
+        opened,
+        payloadId,
+        attestation && (await judgeAnswer(opened, payloadId, attestation)),
+      )
     })
   }
 

@@ -7,6 +7,7 @@ import {
   startDeadline,
   type Deadline,
 } from '@nomyo/transport'
+import { KeyAttestation } from './attestation/key-attestation.js'
 import { checkMaxRetries, checkTimeout, type ClientConfig } from './config.js'
 import { exchange, type ExchangeContext } from './exchange.js'
 import { checkHeaders } from './headers.js'
@@ -44,9 +45,14 @@ export class Session {
         : { fetch: config.fetch, close: () => Promise.resolve() }
     const transport = createHttpTransport({ baseUrl: config.baseUrl, fetch: connections.fetch })
     this.#closeConnections = () => connections.close()
+    const { attestation } = config
     this.context = {
       config,
       transport,
+      attestation:
+        attestation === undefined
+          ? undefined
+          : { config: attestation, key: new KeyAttestation(transport, config, attestation) },
       serverKey: new ServerKey(transport, config),
       replyGuard: new ReplyGuard(),
       replyKeys: new ReplyKeys({
@@ -128,6 +134,7 @@ export class Session {
       )
     }
     this.context.serverKey.dispose()
+    this.context.attestation?.key.dispose()
     this.context.replyKeys.dispose()
     this.#closeConnections().catch(() => undefined)
   }

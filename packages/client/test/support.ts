@@ -38,6 +38,8 @@ export interface TestServer {
   serverKey: KeyPair
   /** Answers the key fetch instead, where a test says so. */
   answerKeyFetch: ((response: ServerResponse) => void) | undefined
+  /** Answers the question for evidence; by default as a server does that does not know it. */
+  answerAttestation: (nonce: string, response: ServerResponse) => void | Promise<void>
   /** Answers a sealed request; by default with a sealed echo. */
   answer: (seen: Seen, response: ServerResponse) => void | Promise<void>
 }
@@ -49,6 +51,9 @@ export async function startTestServer(): Promise<TestServer> {
     keyFetches: [],
     serverKey: await testKey('server'),
     answerKeyFetch: undefined,
+    answerAttestation: (_nonce, response) => {
+      response.writeHead(404).end()
+    },
     answer: async (seen, response) => {
       response.end(await sealedEcho(seen, state.serverKey))
     },
@@ -60,6 +65,11 @@ export async function startTestServer(): Promise<TestServer> {
         state.keyFetches.push(seen)
         if (state.answerKeyFetch === undefined) response.end(state.serverKey.publicKey.pem)
         else state.answerKeyFetch(response)
+        return
+      }
+      const url = new URL(request.url ?? '', 'http://server')
+      if (url.pathname.endsWith('/pki/attestation')) {
+        await state.answerAttestation(url.searchParams.get('nonce') ?? '', response)
         return
       }
       state.completions.push(seen)

@@ -29,6 +29,7 @@ const TOOL: Tool = {
 const STEP_NAMES: Readonly<Record<ExchangeStep['name'], string>> = {
   'reply-key': 'wait for the reply key',
   'server-key': 'fetch the server key',
+  attest: 'have the machine vouch for it',
   seal: 'seal the request',
   send: 'send, wait, receive',
   open: 'open the answer',

@@ -1,3 +1,4 @@
+import type { AttestationResult } from '@nomyo/attest'
 import type { ToolCall } from './messages.js'
 
 /** The model's message. */
@@ -30,7 +31,7 @@ export interface Usage {
   [member: string]: unknown
 }
 
-/** TPM 2.0 evidence as the server sent it inside the seal. **Nothing has judged it.** */
+/** TPM 2.0 evidence as the server sent it inside the seal. **Nothing in it has been judged.** */
 export type TpmAttestation =
   | { is_available: false; [member: string]: unknown }
   | {
@@ -61,6 +62,8 @@ export interface ResponseMetadata {
   memory_protection?: Record<string, unknown>
   cuda_device?: Record<string, unknown>
   tpm_attestation?: TpmAttestation
+  /** What this client found of that evidence; only where it was given a policy. */
+  attestation?: AttestationResult
   [member: string]: unknown
 }
 

@@ -1,0 +1,56 @@
+import { inspect } from '../attest/inspect.js'
+import { policyInit } from '../attest/policy-init.js'
+import { verify } from '../attest/verify.js'
+import { ATTEST_EXIT, UsageError } from '../exit-codes.js'
+import type { Output } from '../output.js'
+
+const HELP = `nomyo attest: what TPM evidence says, and what it is worth.
+
+Usage
+  nomyo attest inspect SOURCE [--json]
+  nomyo attest verify SOURCE --policy POLICY.json [what it was made for] [--json]
+  nomyo attest policy init SOURCE [--pcrs sha256:0,7,10] [--output POLICY.json]
+
+SOURCE is a file, - for standard input, or the URL of a gateway. A file holds a saved answer (the JSON
+of a chat completion with _metadata), the tpm_attestation object alone, or what GET /pki/attestation
+answered. A gateway is asked with a fresh nonce, for its encryption key.
+
+What evidence in a file was made for
+  nothing to say        for a saved answer: its own payload id
+  --payload-id ID       the request it answers
+  --extra-data HEX      exactly these bytes
+  --nonce NONCE         base64url, as sent to /pki/attestation
+  --raw-payload-id      the quote carries the id itself, not its SHA-256
+
+More for verify
+  --event-log FILE      the firmware's log (binary_bios_measurements), replayed to the quoted PCRs
+  --ima-log FILE        the IMA log (ascii_runtime_measurements), replayed to PCR 10
+  --previous FILE       an earlier --json result: the machine must not have been restarted since
+  --now TIME            judge certificates as of this time, such as 2026-11-21T12:00:00Z
+
+For gateways
+  --allow-http          allow http://, for a gateway on this machine
+
+Exit codes of verify: 0 affirming, 1 contraindicated, 2 warning or nobody vouches for the key, 3 the
+command line or a file makes no sense, 4 the gateway could not be asked.
+`
+
+/** Dispatches `nomyo attest …`; gives the exit code. */
+export async function attest(output: Output, args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args
+  if (command === undefined || args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(HELP)
+    return command === undefined ? ATTEST_EXIT.usage : 0
+  }
+  try {
+    if (command === 'inspect') return await inspect(output, rest)
+    if (command === 'verify') return await verify(output, rest)
+    if (command === 'policy' && rest[0] === 'init') return await policyInit(output, rest.slice(1))
+    const known = 'the commands are inspect, verify and policy init'
+    throw new UsageError(`unknown command ${['attest', ...args.slice(0, 2)].join(' ')}; ${known}`)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`nomyo: ${error.message}. See nomyo attest --help.\n`)
+    return ATTEST_EXIT.usage
+  }
+}

@@ -1,0 +1,366 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { keyBindingExtraData, type AttestationResult } from '@nomyo/attest'
+import { importPublicKey } from '@nomyo/crypto'
+import { keyPem, tpmVector, type QuoteVector } from '@nomyo/test-vectors'
+import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo/test-vectors/forge'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+
+const entry = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'nomyo-attest-'))
+afterAll(() => {
+  rmSync(folder, { recursive: true })
+})
+
+/** Runs the built command as a shell would, its output going into a pipe. */
+function nomyo(...args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [entry, 'attest', ...args],
+      { timeout: 30_000 },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : error.code, stdout, stderr })
+      },
+    )
+    child.stdin?.end()
+  })
+}
+
+let files = 0
+/** A file for the time of these tests. */
+function file(content: unknown): string {
+  const path = join(folder, `${files++}.json`)
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
+  return path
+}
+
+const vector = tpmVector<QuoteVector>('pos-pinned-ak')
+const evidence = vector.tpm_attestation
+const answer = (changes: object = {}, payloadId = vector.payload_id) => ({
+  id: 'x',
+  choices: [],
+  _metadata: { payload_id: payloadId, tpm_attestation: { ...evidence, ...changes } },
+})
+const policy = (changes: object = {}) =>
+  file({
+    format: 'nomyo-attestation-policy/1',
+    requiredPcrs: 'sha256:0,7,10',
+    referenceValues: evidence['pcr_values'],
+    trust: [{ pinnedAk: vector.policy?.ak_name }],
+    ...changes,
+  })
+
+describe('nomyo attest verify', () => {
+  it.each([
+    ['a known machine in a known state', answer(), {}, 0, 'tier affirming, key pinned'],
+    [
+      'a known machine whose state is not judged',
+      answer(),
+      { referenceValues: undefined },
+      2,
+      'tier warning',
+    ],
+    ['evidence nobody vouches for', answer(), { trust: 'none' }, 2, 'tier none, key unendorsed'],
+    [
+      'another machine',
+      answer(),
+      { trust: [{ pinnedAk: `000b${'00'.repeat(32)}` }] },
+      1,
+      'AK_NOT_PINNED',
+    ],
+    [
+      'another state',
+      answer(),
+      { referenceValues: { sha256: { '7': '00'.repeat(32) } } },
+      1,
+      'PCR_REFERENCE_MISMATCH',
+    ],
+    [
+      'the answer to another request',
+      answer({}, '00000000-0000-4000-8000-000000000000'),
+      {},
+      1,
+      'NONCE_MISMATCH',
+    ],
+    ['no evidence', answer({ is_available: false }), {}, 1, 'EVIDENCE_NOT_AVAILABLE'],
+  ])('%s', async (_, saved, rules, code, text) => {
+    const run = await nomyo('verify', file(saved), '--policy', policy(rules))
+    expect(run.stdout).toContain(text)
+    expect(run.code).toBe(code)
+    expect(run.stdout).not.toContain('\u001b')
+  })
+
+  it('says neither verified nor hardware where nobody vouches', async () => {
+    const none = policy({ trust: 'none' })
+    for (const args of [[], ['--json']]) {
+      const { stdout } = await nomyo('verify', file(answer()), '--policy', none, ...args)
+      expect(stdout).not.toMatch(/verified|hardware/i)
+    }
+    const { stdout, stderr } = await nomyo('policy', 'init', file(answer()))
+    expect(stdout + stderr).not.toMatch(/verified|hardware/i)
+  })
+
+  it('gives the whole result to machines', async () => {
+    const { stdout, code } = await nomyo('verify', file(answer()), '--policy', policy(), '--json')
+    const result = JSON.parse(stdout) as AttestationResult
+    expect(code).toBe(0)
+    expect(result).toMatchObject({ tier: 'affirming', trust: 'pinned' })
+    expect(result.checks).toHaveLength(29)
+    expect(result.verified?.akName).toBe(vector.policy?.ak_name)
+  })
+
+  it('takes bare evidence once it is said what it was made for', async () => {
+    const bare = file(evidence)
+    const silent = await nomyo('verify', bare, '--policy', policy())
+    expect(silent.code).toBe(3)
+    for (const args of [
+      ['--payload-id', vector.payload_id],
+      ['--extra-data', vector.expected_extra_data.hex],
+    ]) {
+      expect((await nomyo('verify', bare, '--policy', policy(), ...args)).code).toBe(0)
+    }
+    const raw = await nomyo(
+      'verify',
+      bare,
+      '--policy',
+      policy(),
+      '--payload-id',
+      vector.payload_id,
+      '--raw-payload-id',
+    )
+    expect(raw.code).toBe(1)
+  })
+
+  it('takes a key binding that was saved, with its nonce', async () => {
+    const saved = tpmVector<Record<string, string>>('key-binding-good')
+    const bound = {
+      public_key: saved['server_public_key_pem'],
+      tpm_attestation: saved['tpm_attestation'],
+    }
+    const nonce = Buffer.from(saved['nonce'] ?? '', 'hex')
+    const none = policy({ trust: 'none', referenceValues: undefined })
+    const verify = (other: object, text: string) =>
+      nomyo('verify', file({ ...bound, ...other }), '--policy', none, '--nonce', text, '--json')
+    const good = JSON.parse(
+      (await verify({}, nonce.toString('base64url'))).stdout,
+    ) as AttestationResult
+    expect(good.checks.find(({ id }) => id === 'binding')?.code).toBe('KEY_BOUND')
+    const otherKey = await verify(
+      { public_key: keyPem('keys/server.public.pem') },
+      nonce.toString('base64url'),
+    )
+    expect(otherKey.code).toBe(1)
+    expect((await verify({}, Buffer.alloc(32).toString('base64url'))).code).toBe(1)
+  })
+
+  it('notices a restart since an earlier result', async () => {
+    const [first, reset] = ['pos-clock-first', 'pos-clock-after-reset'].map((name) =>
+      file(tpmVector<QuoteVector>(name).tpm_attestation),
+    )
+    const rules = policy({ trust: 'none', referenceValues: undefined })
+    const made = ['--policy', rules, '--payload-id', vector.payload_id]
+    const earlier = file((await nomyo('verify', first ?? '', ...made, '--json')).stdout)
+    const same = await nomyo('verify', first ?? '', ...made, '--previous', earlier)
+    const later = await nomyo('verify', reset ?? '', ...made, '--previous', earlier)
+    expect([same.code, later.code]).toEqual([2, 1])
+    expect(later.stdout).toContain('CLOCK_RESET')
+  })
+
+  it('replays logs to the quoted PCRs', async () => {
+    const logs = tpmVector<{ eventlog_b64: string; ima_ascii: string }>('eventlog')
+    const path = join(folder, 'eventlog')
+    writeFileSync(path, Buffer.from(logs.eventlog_b64, 'base64'))
+    const ima = file(logs.ima_ascii)
+    const saved = file(tpmVector<QuoteVector>('pos-rsassa-sha256').tpm_attestation)
+    const rules = policy({ trust: 'none' })
+    const base = [saved, '--policy', rules, '--payload-id', vector.payload_id]
+    const good = await nomyo('verify', ...base, '--event-log', path, '--ima-log', ima)
+    expect(good.stdout).toMatch(/EVENTLOG_REPLAYED[^]*IMA_VIOLATION/)
+    writeFileSync(path, Buffer.alloc(10))
+    expect((await nomyo('verify', ...base, '--event-log', path)).code).toBe(1)
+  })
+
+  it.each([
+    ['no policy', [file(answer())]],
+    ['no source', ['--policy', policy()]],
+    ['two sources', [file(answer()), 'x', '--policy', policy()]],
+    ['a misspelt option', [file(answer()), '--polcy', policy()]],
+    ['a file that is not there', [join(folder, 'missing'), '--policy', policy()]],
+    ['a policy that is not there', [file(answer()), '--policy', join(folder, 'missing')]],
+    ['a policy without trust', [file(answer()), '--policy', policy({ trust: undefined })]],
+    ['no JSON', [file('x'), '--policy', policy()]],
+    ['an answer without evidence', [file({ _metadata: {} }), '--policy', policy()]],
+    ['something else', [file({ a: 1 }), '--policy', policy()]],
+    ['hex that is none', [file(evidence), '--policy', policy(), '--extra-data', 'zz']],
+    [
+      'two ways of saying what for',
+      [file(evidence), '--policy', policy(), '--extra-data', 'aa', '--payload-id', 'x'],
+    ],
+    ['a nonce without a key', [file(evidence), '--policy', policy(), '--nonce', 'AAAA']],
+    ['a time that is none', [file(answer()), '--policy', policy(), '--now', 'soon']],
+    [
+      'an earlier result that is none',
+      [file(answer()), '--policy', policy(), '--previous', file({})],
+    ],
+    ['http:// without leave', ['http://127.0.0.1:1', '--policy', policy()]],
+    ['a URL that is none', ['https://', '--policy', policy()]],
+  ])('%s: exit code 3 and what to do', async (_, args) => {
+    const { code, stdout, stderr } = await nomyo('verify', ...args)
+    expect(code).toBe(3)
+    expect(stdout).toBe('')
+    expect(stderr).toMatch(/^nomyo: .+ See nomyo attest --help\.\n$/)
+  })
+})
+
+describe('nomyo attest on a gateway', () => {
+  const key = forgeKey()
+
+  async function startServer(answerWith: RequestListener): Promise<string> {
+    const server = createServer(answerWith)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  }
+
+  const vouching =
+    (values = PCR_VALUES): RequestListener =>
+    (request, response) => {
+      void (async () => {
+        const pem = keyPem('keys/server.public.pem')
+        const { spkiDer: spki } = await importPublicKey(pem)
+        const nonce = Buffer.from(request.url?.split('nonce=')[1] ?? '', 'base64url')
+        const quote = forgeQuote(await keyBindingExtraData({ nonce, spki }), { key, values })
+        response.end(JSON.stringify({ public_key: pem, tpm_attestation: quote }))
+      })()
+    }
+
+  it('records a machine and finds it again, and notices when it changed', async () => {
+    const url = await startServer(vouching())
+    const path = join(folder, 'recorded.json')
+    const init = await nomyo('policy', 'init', url, '--allow-http', '--output', path)
+    expect(init.code).toBe(0)
+    expect(init.stderr).toContain(forgedName(key))
+    expect(init.stderr).toContain('proves: nothing yet')
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ referenceValues: PCR_VALUES })
+
+    const again = await nomyo('verify', url, '--allow-http', '--policy', path)
+    expect(again.code).toBe(0)
+    expect(again.stdout).toMatch(/encryption key sha256\//)
+    const changed = await startServer(
+      vouching({ sha256: { ...PCR_VALUES.sha256, '7': '00'.repeat(32) } }),
+    )
+    expect((await nomyo('verify', changed, '--allow-http', '--policy', path)).code).toBe(1)
+    expect((await nomyo('policy', 'init', url, '--allow-http', '--output', path)).code).toBe(3)
+  })
+
+  it('records nothing of a machine whose evidence is wrong', async () => {
+    const url = await startServer(vouching())
+    const path = join(folder, 'none.json')
+    const init = await nomyo(
+      'policy',
+      'init',
+      url,
+      '--allow-http',
+      '--pcrs',
+      'sha256:1',
+      '--output',
+      path,
+    )
+    expect(init.code).toBe(1)
+    expect(() => readFileSync(path)).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+  })
+
+  it.each(['sha256:16', 'nonsense'])('--pcrs %s is refused', async (pcrs) => {
+    expect((await nomyo('policy', 'init', file(answer()), '--pcrs', pcrs)).code).toBe(3)
+  })
+
+  it.each<[string, RequestListener]>([
+    ['that has none', (_request, response) => response.writeHead(404).end()],
+    ['that is away', (_request, response) => response.writeHead(503).end()],
+    ['that is no gateway', (_request, response) => response.end('<html>')],
+  ])('a gateway %s gives exit code 4, no verdict', async (_, listener) => {
+    const url = await startServer(listener)
+    expect((await nomyo('verify', url, '--allow-http', '--policy', policy())).code).toBe(4)
+  })
+
+  it('a network that is down gives exit code 4', async () => {
+    expect((await nomyo('verify', 'https://127.0.0.1:1', '--policy', policy())).code).toBe(4)
+  })
+})
+
+describe('nomyo attest inspect', () => {
+  it('shows every field by its name, and judges nothing', async () => {
+    const { code, stdout } = await nomyo('inspect', file(answer()))
+    expect(code).toBe(0)
+    for (const name of [
+      'magic',
+      'type',
+      'qualifiedSigner',
+      'extraData',
+      'clockInfo.clock',
+      'clockInfo.safe',
+      'firmwareVersion',
+      'pcrSelect[0]',
+      'pcrDigest',
+      'sigAlg',
+      'objectAttributes',
+      'Name',
+    ]) {
+      expect(stdout).toContain(`  ${name} `)
+    }
+    expect(stdout).toContain(vector.policy?.ak_name)
+    expect(stdout).toContain('Nothing of this was judged')
+  })
+
+  it.each([
+    'pos-ecdsa-p384',
+    'pos-tpm2b-attest',
+    'neg-type-certify',
+    'neg-type-time',
+    'neg-attributes-reserved-bit',
+    'neg-select-pcr-24',
+    'neg-empty-selection',
+  ])('reads %s', async (name) => {
+    const { code, stdout } = await nomyo(
+      'inspect',
+      file(tpmVector<QuoteVector>(name).tpm_attestation),
+      '--json',
+    )
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toHaveProperty('TPMS_ATTEST.magic')
+  })
+
+  it('says what cannot be read, and shows the rest', async () => {
+    const cut = tpmVector<QuoteVector>('neg-truncated-quote-half').tpm_attestation
+    const { code, stdout } = await nomyo('inspect', file(cut))
+    expect(code).toBe(1)
+    expect(stdout).toContain('cannot be read: TPMS_ATTEST')
+    expect(stdout).toContain('TPM2B_PUBLIC')
+  })
+})
+
+describe('nomyo attest', () => {
+  it('explains itself', async () => {
+    for (const args of [['--help'], ['verify', '--help'], ['policy', 'init', '-h']]) {
+      const { code, stdout } = await nomyo(...args)
+      expect(code).toBe(0)
+      expect(stdout).toContain('Exit codes of verify')
+    }
+  })
+
+  it.each([[[]], [['judge']], [['policy']], [['policy', 'int']]])(
+    '%j: exit code 3',
+    async (args) => {
+      expect((await nomyo(...args)).code).toBe(3)
+    },
+  )
+})

@@ -1,0 +1,43 @@
+import { AttestationError, appraise, requireTier, type AttestationResult } from '@nomyo/attest'
+import type { OpenedJson } from '@nomyo/crypto'
+import { sealedMetadata } from '../response.js'
+import type { KeyAttestation } from './key-attestation.js'
+import type { AttestationConfig, AttestationEvent } from './options.js'
+
+/** How this client judges machines. */
+export interface Attestation {
+  readonly config: AttestationConfig
+  readonly key: KeyAttestation
+}
+
+/**
+ * Judges the evidence in an opened answer, before anybody sees its text: made for this payload id, and
+ * by a machine that was not restarted since it vouched for its key.
+ *
+ * @throws AttestationError `ERR_ATTESTATION_FAILED`
+ */
+export async function judgeAnswer(
+  { value }: OpenedJson,
+  payloadId: string,
+  { config, key }: Attestation,
+  subject: AttestationEvent['subject'] = 'answer',
+): Promise<AttestationResult> {
+  const { policy, tier, payloadIdMode, onResult } = config
+  const metadata = sealedMetadata(value)
+  const result = await appraise(metadata['tpm_attestation'], {
+    ...policy,
+    nonce: { payloadId, mode: payloadIdMode },
+    previous: subject === 'answer' ? await key.previous() : undefined,
+    now: new Date(),
+  })
+  onResult({ subject, result, payloadId })
+  try {
+    requireTier(result, tier)
+  } catch (error) {
+    // What was believed of the machine before no longer holds.
+    key.forget()
+    if (error instanceof AttestationError) error.payloadId = payloadId
+    throw error
+  }
+  return result
+}

@@ -1,0 +1,154 @@
+import { appraise, requireTier, type AttestationResult } from '@nomyo/attest'
+import type { PublicKey } from '@nomyo/crypto'
+import {
+  abortable,
+  errorFromResponse,
+  startDeadline,
+  type Transport,
+  type TransportResponse,
+} from '@nomyo/transport'
+import type { ClientConfig } from '../config.js'
+import type { AttestationConfig } from './options.js'
+
+/** A key the machine has vouched for, or is being asked to. */
+interface Vouched {
+  readonly fingerprint: string
+  readonly sinceMs: number
+  readonly result: Promise<AttestationResult>
+}
+
+/** Asks another way whether such a machine answers: for servers that cannot vouch for their key. */
+export type Canary = (signal: AbortSignal) => Promise<AttestationResult>
+
+/** Evidence with every PCR of every bank takes under 20 KB. */
+const MAX_EVIDENCE_BYTES = 64 * 1024
+const NONCE_BYTES = 32
+/** What servers answer that do not know the question. */
+const NO_SUCH_ENDPOINT = [404, 405, 501]
+
+/**
+ * Has the machine vouch for its server key before anything is sealed for it (quote-bound key: the
+ * quote carries the hash of the key and of a nonce made here). A verdict holds for one key and a
+ * while; calls at the same time share the asking.
+ */
+export class KeyAttestation {
+  readonly #transport: Transport
+  readonly #config: ClientConfig
+  readonly #attestation: AttestationConfig
+  readonly #lifetime = new AbortController()
+  #vouched: Vouched | undefined
+
+  constructor(transport: Transport, config: ClientConfig, attestation: AttestationConfig) {
+    this.#transport = transport
+    this.#config = config
+    this.#attestation = attestation
+  }
+
+  /**
+   * Resolves when the machine has vouched for this key at the wanted tier.
+   *
+   * @throws AttestationError `ERR_ATTESTATION_FAILED`
+   * @throws APIError, APIConnectionError when it cannot be asked
+   */
+  vouchFor(key: PublicKey, signal: AbortSignal, canary?: Canary): Promise<AttestationResult> {
+    return abortable(this.#held(key) ?? this.#ask(key, canary), signal)
+  }
+
+  /** The facts of the machine when it vouched for the key, so that a restart since is noticed. */
+  async previous(): Promise<AttestationResult['verified']> {
+    return (await this.#vouched?.result)?.verified
+  }
+
+  /** Asks anew before the next request. */
+  forget(): void {
+    this.#vouched = undefined
+  }
+
+  /** Ends an asking that is under way. */
+  dispose(): void {
+    this.#lifetime.abort()
+  }
+
+  #held({ fingerprint }: PublicKey): Promise<AttestationResult> | undefined {
+    const held = this.#vouched
+    if (held?.fingerprint !== fingerprint) return undefined
+    const ageMs = performance.now() - held.sinceMs
+    return ageMs < this.#attestation.intervalMs ? held.result : undefined
+  }
+
+  #ask(key: PublicKey, canary: Canary | undefined): Promise<AttestationResult> {
+    const vouched: Vouched = {
+      fingerprint: key.fingerprint,
+      sinceMs: performance.now(),
+      result: this.#appraise(key, canary),
+    }
+    this.#vouched = vouched
+    // A failure is not kept: the next call asks anew.
+    vouched.result.catch(() => {
+      if (this.#vouched === vouched) this.forget()
+    })
+    return vouched.result
+  }
+
+  async #appraise(key: PublicKey, canary: Canary | undefined): Promise<AttestationResult> {
+    // Shared by calls that may come and go: it has a deadline of its own.
+    const deadline = startDeadline(this.#config.timeoutMs, [this.#lifetime.signal])
+    try {
+      return await this.#judge(key, canary, deadline.signal)
+    } finally {
+      deadline.clear()
+    }
+  }
+
+  async #judge(
+    key: PublicKey,
+    canary: Canary | undefined,
+    signal: AbortSignal,
+  ): Promise<AttestationResult> {
+    const { policy, tier, onResult } = this.#attestation
+    const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES))
+    const response = await this.#fetch(nonce, signal)
+    const unknown = NO_SUCH_ENDPOINT.includes(response.status)
+    if (unknown && canary !== undefined) return canary(signal)
+    // No endpoint and no canary: judged as what it is, no evidence.
+    if (response.status !== 200 && !unknown) throw errorFromResponse(response)
+    const result = await appraise(unknown ? undefined : evidenceIn(response.body), {
+      ...policy,
+      nonce: { nonce, spki: key.spkiDer },
+      now: new Date(),
+    })
+    onResult({ subject: 'server-key', result })
+    requireTier(result, tier)
+    return result
+  }
+
+  #fetch(nonce: Uint8Array, signal: AbortSignal): Promise<TransportResponse> {
+    return this.#transport.send({
+      method: 'GET',
+      path: `/pki/attestation?nonce=${base64url(nonce)}`,
+      // No Authorization: whoever answers here is not yet known.
+      headers: { ...this.#config.defaultHeaders, accept: 'application/json' },
+      maxResponseBytes: MAX_EVIDENCE_BYTES,
+      signal,
+    })
+  }
+}
+
+/** The evidence in an answer; whatever else it says, also which key it is for, is not needed. */
+function evidenceIn(body: Uint8Array): unknown {
+  try {
+    const answer: unknown = JSON.parse(new TextDecoder().decode(body))
+    const holds =
+      typeof answer === 'object' && answer !== null && Object.hasOwn(answer, 'tpm_attestation')
+    return holds ? (answer as Record<string, unknown>)['tpm_attestation'] : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function base64url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')
+}

@@ -1,0 +1,192 @@
+import { createTpmTransport } from '@nomyo/tpm'
+import { createGateway } from '@nomyo/gateway'
+import { keyFile } from '@nomyo/test-vectors'
+import { startSwtpm, swtpmFound } from '@nomyo/test-vectors/swtpm'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { AttestationError, pinnedAk, type AttestationEvent } from '../src/index.js'
+import { temporaryFolder, testExchange } from './support.js'
+
+if (!swtpmFound) console.info('attestation over a software TPM skipped: no swtpm')
+
+/** A real gateway with a real (software) TPM, which can be stopped for the TPM to be used by others. */
+async function startAttestedGateway() {
+  const tpm = await startSwtpm()
+  onTestFinished(() => tpm.stop())
+  const keyDir = temporaryFolder()
+  chmodSync(keyDir, 0o700)
+  writeFileSync(join(keyDir, 'private_key.pem'), keyFile('keys/server.private.pem'), {
+    mode: 0o600,
+  })
+  writeFileSync(join(keyDir, 'public_key.pem'), keyFile('keys/server.public.pem'))
+  const port = await freePort()
+  const start = () =>
+    createGateway({
+      host: '127.0.0.1',
+      port,
+      engine: { kind: 'demo' },
+      apiKeys: [],
+      keyDir,
+      maxBodyBytes: 2 ** 20,
+      tpm: {
+        address: tpm.address,
+        pcrs: 'sha256:0,7,10',
+        ak: { mode: 'persistent' },
+        required: true,
+      },
+      logLevel: 'silent',
+    })
+  let gateway = await start()
+  onTestFinished(() => gateway.close())
+  return {
+    url: gateway.url,
+    /** Extends a PCR the way any software on the machine can. */
+    async extendPcr(pcr: number) {
+      await gateway.close()
+      await pcrExtend(tpm.address, pcr)
+      gateway = await start()
+    },
+    async restartMachine() {
+      await gateway.close()
+      await tpm.restart()
+      gateway = await start()
+    },
+  }
+}
+
+const hello = { model: 'nomyo/echo', messages: [{ role: 'user' as const, content: 'Hello!' }] }
+
+describe.skipIf(!swtpmFound)('client, gateway and a software TPM', () => {
+  it('affirms a pinned machine in a known state, and refuses it before sending once that changed', async () => {
+    const machine = await startAttestedGateway()
+    const recorded = await record(machine.url)
+    expect(recorded).toMatchObject({ tier: 'none', trust: 'unendorsed' })
+    const { akName, pcrs } = recorded.claimed ?? {}
+    const policy = {
+      requiredPcrs: 'sha256:0,7,10',
+      referenceValues: pcrs,
+      trust: [pinnedAk(Buffer.from(akName ?? '', 'hex'))],
+    }
+    const seen: string[] = []
+    const events: AttestationEvent[] = []
+    const ask = await testExchange({
+      baseUrl: machine.url,
+      attestation: { policy, interval: 0, onResult: (event) => events.push(event) },
+      fetch: (input, init) => {
+        seen.push(new URL(input as string).pathname)
+        return fetch(input, init)
+      },
+    })
+    const completion = await ask(hello)
+    expect(completion._metadata.attestation).toMatchObject({ tier: 'affirming', trust: 'pinned' })
+    expect(events.map(({ subject, result }) => `${subject} ${result.tier}`)).toEqual([
+      'server-key affirming',
+      'answer affirming',
+    ])
+    expect(events[0]?.result.verified?.hierarchy).toBe('endorsement')
+
+    await machine.extendPcr(7)
+    seen.length = 0
+    const error: unknown = await ask(hello).catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(AttestationError)
+    const { result } = error as AttestationError
+    expect(result.checks.filter(({ status }) => status === 'fail').map(({ id }) => id)).toEqual([
+      'pcr.policy',
+    ])
+    expect(seen).not.toContain('/v1/chat/secure_completion')
+  })
+
+  it('refuses an answer that was given to another request', async () => {
+    const machine = await startAttestedGateway()
+    const recorded = await record(machine.url)
+    const policy = {
+      requiredPcrs: 'sha256:0,7,10',
+      trust: [pinnedAk(Buffer.from(recorded.claimed?.akName ?? '', 'hex'))],
+    }
+    // The whole answer to the first request comes again for the second, which has another payload id.
+    let first: ArrayBuffer | undefined
+    const ask = await testExchange({
+      baseUrl: machine.url,
+      attestation: { policy, tier: 'warning', when: 'after-response' },
+      fetch: async (input, init) => {
+        const response = await fetch(input, init)
+        if (init?.method !== 'POST') return response
+        first ??= await response.clone().arrayBuffer()
+        return new Response(first, response)
+      },
+    })
+    const { _metadata } = await ask(hello)
+    expect(_metadata.attestation).toMatchObject({ tier: 'warning', trust: 'pinned' })
+    await expect(ask(hello)).rejects.toMatchObject({ code: 'ERR_REPLY_REPLAYED' })
+  })
+
+  it('notices that the machine restarted between vouching for its key and answering', async () => {
+    const machine = await startAttestedGateway()
+    const { claimed } = await record(machine.url)
+    const policy = {
+      requiredPcrs: 'sha256:0,7,10',
+      trust: [pinnedAk(Buffer.from(claimed?.akName ?? '', 'hex'))],
+    }
+    const ask = await testExchange({
+      baseUrl: machine.url,
+      attestation: { policy, tier: 'warning' },
+    })
+    await ask(hello)
+    await machine.restartMachine()
+    await expect(ask(hello)).rejects.toMatchObject({
+      result: {
+        checks: expect.arrayContaining([expect.objectContaining({ code: 'CLOCK_RESET' })]),
+      },
+    })
+    await expect(ask(hello)).resolves.toMatchObject({
+      _metadata: { attestation: { tier: 'warning' } },
+    })
+  })
+})
+
+/** What a machine shows on first contact. */
+async function record(url: string) {
+  const events: AttestationEvent[] = []
+  const ask = await testExchange({
+    baseUrl: url,
+    attestation: {
+      policy: { requiredPcrs: 'sha256:0,7,10', trust: 'none' },
+      tier: 'none',
+      onResult: (event) => events.push(event),
+    },
+  })
+  await ask(hello)
+  const [event] = events
+  if (event === undefined) throw new Error('no evidence')
+  return event.result
+}
+
+/** TPM2_PCR_Extend of the SHA-256 bank with a password session (Part 3, 22.2). */
+async function pcrExtend(address: string, pcr: number): Promise<void> {
+  const transport = createTpmTransport(address)
+  const command = Buffer.alloc(65)
+  command.writeUInt16BE(0x8002, 0)
+  command.writeUInt32BE(command.length, 2)
+  command.writeUInt32BE(0x182, 6)
+  command.writeUInt32BE(pcr, 10)
+  command.writeUInt32BE(9, 14)
+  command.writeUInt32BE(0x40000009, 18)
+  command.writeUInt32BE(1, 27)
+  command.writeUInt16BE(0x000b, 31)
+  command.fill(0xee, 33)
+  const response = Buffer.from(await transport.transmit(new Uint8Array(command)))
+  await transport.close()
+  if (response.readUInt32BE(6) !== 0)
+    throw new Error(`PCR_Extend: ${response.readUInt32BE(6).toString(16)}`)
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

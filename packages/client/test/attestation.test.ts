@@ -1,0 +1,340 @@
+import type { ServerResponse } from 'node:http'
+import { keyBindingExtraData, payloadIdExtraData, type AttestationResult } from '@nomyo/attest'
+import { openJson } from '@nomyo/crypto'
+import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo/test-vectors/forge'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  AttestationError,
+  SecureChatCompletion,
+  SecureCompletionClient,
+  pinnedAk,
+  type AttestationEvent,
+  type AttestationOptions,
+} from '../src/index.js'
+import { sealedEcho, startTestServer, testExchange, testKey, type TestServer } from './support.js'
+
+const KEY = forgeKey()
+const POLICY = {
+  requiredPcrs: 'sha256:0,7,10',
+  referenceValues: PCR_VALUES,
+  trust: [pinnedAk(Buffer.from(forgedName(KEY), 'hex'))],
+}
+
+type Changes = Parameters<typeof forgeQuote>[1]
+
+/** A server whose machine and evidence are up to the test; its TPM is a program, pinned as if it were one. */
+interface Machine {
+  readonly server: TestServer
+  /** How the quotes for its key differ from what is expected; undefined for no evidence at all. */
+  keyQuote: Changes | undefined
+  answerQuote: Changes | undefined
+  answerMetadata: Record<string, unknown>
+  /** How often it was asked to vouch for its key. */
+  asked: number
+}
+
+async function startMachine(): Promise<Machine> {
+  const server = await startTestServer()
+  const machine: Machine = { server, keyQuote: {}, answerQuote: {}, answerMetadata: {}, asked: 0 }
+  server.answerAttestation = async (nonce, response) => {
+    machine.asked++
+    const { pem, spkiDer: spki } = server.serverKey.publicKey
+    const extraData = await keyBindingExtraData({ nonce: Buffer.from(nonce, 'base64url'), spki })
+    response.end(JSON.stringify({ public_key: pem, ...evidence(extraData, machine.keyQuote) }))
+  }
+  server.answer = async (seen, response) => {
+    const extraData = await payloadIdExtraData(String(seen.headers['x-payload-id']))
+    const metadata = { ...evidence(extraData, machine.answerQuote), ...machine.answerMetadata }
+    response.end(await sealedEcho(seen, server.serverKey, metadata))
+  }
+  return machine
+}
+
+function evidence(extraData: Uint8Array, changes: Changes | undefined) {
+  return {
+    tpm_attestation:
+      changes === undefined
+        ? { is_available: false }
+        : forgeQuote(extraData, { key: KEY, ...changes }),
+  }
+}
+
+/** What the machine was asked, opened. */
+const requestsTo = ({ server }: Machine) =>
+  Promise.all(
+    server.completions.map(
+      async ({ body }) => (await openJson(body, server.serverKey.privateKey)).value,
+    ),
+  )
+
+/** A client of a machine, and what it was told. */
+async function clientOf({ server }: Machine, options: Partial<AttestationOptions> = {}) {
+  const events: AttestationEvent[] = []
+  const ask = await testExchange({
+    baseUrl: server.url,
+    attestation: { policy: POLICY, onResult: (event) => events.push(event), ...options },
+  })
+  return { ask: () => ask({ messages: [{ role: 'user', content: 'hush' }] }), events }
+}
+
+const failing = (result: AttestationResult) =>
+  result.checks.filter(({ status }) => status === 'fail').map(({ id }) => id)
+
+async function refusal(work: Promise<unknown>): Promise<AttestationError> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (error instanceof AttestationError) return error
+  throw new Error(`no AttestationError: ${String(error)}`)
+}
+
+describe('before anything is sent', () => {
+  it('the machine vouches for its key, and again with the answer', async () => {
+    const machine = await startMachine()
+    const { ask, events } = await clientOf(machine)
+    const completion = await ask()
+    expect(completion.choices[0].message.content).toBe('hush')
+    expect(completion._metadata.attestation).toMatchObject({ tier: 'affirming', trust: 'pinned' })
+    expect(events.map(({ subject, result }) => [subject, result.tier])).toEqual([
+      ['server-key', 'affirming'],
+      ['answer', 'affirming'],
+    ])
+    expect(events[1]?.payloadId).toBe(completion._metadata.payload_id)
+    expect(events[0]?.result.verified?.boundKey).toMatch(/^[0-9a-f]{64}$/)
+  })
+
+  it('a verdict holds for the interval, and calls share the asking', async () => {
+    const machine = await startMachine()
+    const { ask } = await clientOf(machine)
+    await Promise.all([ask(), ask()])
+    await ask()
+    expect(machine.asked).toBe(1)
+    const impatient = await clientOf(machine, { interval: 0 })
+    await impatient.ask()
+    await impatient.ask()
+    expect(machine.asked).toBe(3)
+  })
+
+  const other = forgeKey()
+  it.each<[string, Changes, string]>([
+    [
+      'other PCR values',
+      { values: { sha256: { ...PCR_VALUES.sha256, '7': '00'.repeat(32) } } },
+      'pcr.policy',
+    ],
+    ['another nonce', { extraData: Buffer.alloc(32) }, 'binding'],
+    ['another key', { key: other }, 'ak.trust'],
+    ['no evidence', undefined, 'evidence.shape'],
+  ])('nothing is sent to a machine with %s', async (_, quote, check) => {
+    const machine = await startMachine()
+    machine.keyQuote = quote
+    const { ask, events } = await clientOf(machine)
+    const error = await refusal(ask())
+    expect(failing(error.result)).toContain(check)
+    expect(error.code).toBe('ERR_ATTESTATION_FAILED')
+    expect(machine.server.completions).toEqual([])
+    expect(events.at(-1)?.result).toBe(error.result)
+  })
+
+  it('a failed verdict is not kept: a machine may be mended', async () => {
+    const machine = await startMachine()
+    machine.keyQuote = undefined
+    const { ask } = await clientOf(machine)
+    await refusal(ask())
+    machine.keyQuote = {}
+    await expect(ask()).resolves.toBeDefined()
+  })
+
+  it.each([404, 405, 501])('a server that answers %i is refused', async (status) => {
+    const machine = await startMachine()
+    machine.server.answerAttestation = (_nonce, response) => {
+      response.writeHead(status).end()
+    }
+    const { ask } = await clientOf(machine)
+    const { result } = await refusal(ask())
+    expect(result.checks[0]).toMatchObject({ id: 'evidence.shape', code: 'EVIDENCE_MISSING' })
+    expect(machine.server.completions).toEqual([])
+  })
+
+  it.each([
+    ['no JSON', (response: ServerResponse) => response.end('<html>')],
+    ['a list', (response: ServerResponse) => response.end('[]')],
+    ['nothing', (response: ServerResponse) => response.end('{}')],
+  ])('%s for an answer is no evidence', async (_, answer) => {
+    const machine = await startMachine()
+    machine.server.answerAttestation = (_nonce, response) => void answer(response)
+    const { ask } = await clientOf(machine)
+    expect(failing((await refusal(ask())).result)).toContain('evidence.shape')
+    expect(machine.server.completions).toEqual([])
+  })
+
+  it('a TPM that is away is an ordinary fault, to be tried again', async () => {
+    const machine = await startMachine()
+    machine.server.answerAttestation = (_nonce, response) => {
+      response.writeHead(503).end()
+    }
+    const { ask } = await clientOf(machine)
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' })
+    expect(machine.server.completions).toEqual([])
+  })
+
+  it('after a change of the server key the machine vouches for the new one', async () => {
+    const machine = await startMachine()
+    const { ask } = await clientOf(machine, { interval: 0 })
+    await ask()
+    machine.server.serverKey = await testKey('other')
+    await expect(ask()).resolves.toBeDefined()
+    expect(machine.server.completions).toHaveLength(2)
+  })
+
+  it('encryptPayload seals nothing either', async () => {
+    const machine = await startMachine()
+    machine.keyQuote = undefined
+    const client = new SecureCompletionClient({
+      routerUrl: machine.server.url,
+      allowHttp: true,
+      logger: { warn: () => undefined },
+      attestation: { policy: POLICY },
+    })
+    onTestFinished(() => client.dispose())
+    await refusal(client.encryptPayload({ model: 'm' }))
+    machine.keyQuote = {}
+    expect(await client.encryptPayload({ model: 'm' })).toBeInstanceOf(Uint8Array)
+  })
+})
+
+describe('the evidence in an answer', () => {
+  it.each<[string, Changes, string]>([
+    ['made for another payload id', { extraData: Buffer.alloc(32, 1) }, 'nonce'],
+    ['of another key', { key: forgeKey() }, 'ak.trust'],
+    [
+      'of other PCR values',
+      { values: { sha256: { ...PCR_VALUES.sha256, '0': '00'.repeat(32) } } },
+      'pcr.policy',
+    ],
+    ['that is not there', undefined, 'evidence.shape'],
+    ['of a machine reset since it vouched for its key', { resetCount: 2 }, 'clock'],
+  ])('%s: the text is not returned', async (_, quote, check) => {
+    const machine = await startMachine()
+    machine.answerQuote = quote
+    const { ask, events } = await clientOf(machine)
+    const error = await refusal(ask())
+    expect(failing(error.result)).toContain(check)
+    expect(error.payloadId).toBe(events.at(-1)?.payloadId)
+    expect(JSON.stringify(error)).not.toContain('hush')
+  })
+
+  it('a machine that restarted is asked anew before the next request', async () => {
+    const machine = await startMachine()
+    const { ask } = await clientOf(machine)
+    machine.answerQuote = { resetCount: 2 }
+    await refusal(ask())
+    machine.keyQuote = { resetCount: 2 }
+    await expect(ask()).resolves.toBeDefined()
+    expect(machine.asked).toBe(2)
+  })
+
+  it('is all that is judged with after-response', async () => {
+    const machine = await startMachine()
+    const { ask, events } = await clientOf(machine, { when: 'after-response' })
+    await ask()
+    expect(machine.asked).toBe(0)
+    machine.answerQuote = undefined
+    await refusal(ask())
+    expect(machine.server.completions).toHaveLength(2)
+    expect(events.map(({ subject }) => subject)).toEqual(['answer', 'answer'])
+  })
+
+  it('a verdict the server wrote itself is thrown away', async () => {
+    const machine = await startMachine()
+    machine.answerMetadata = { attestation: { tier: 'affirming' } }
+    const ask = await testExchange({ baseUrl: machine.server.url })
+    expect((await ask())._metadata).not.toHaveProperty('attestation')
+    const judged = await clientOf(machine)
+    const { _metadata } = await judged.ask()
+    expect(_metadata.attestation?.checks).toHaveLength(29)
+  })
+})
+
+describe('a program in the place of a TPM', () => {
+  it('is never more than unendorsed, and accepted only where that was written down', async () => {
+    const machine = await startMachine()
+    const policy = { ...POLICY, trust: 'none' as const }
+    const { ask, events } = await clientOf(machine, { policy })
+    const { result } = await refusal(ask())
+    expect(result).toMatchObject({ tier: 'none', trust: 'unendorsed', vector: {} })
+    const open = await clientOf(machine, { policy, tier: 'none' })
+    const { _metadata } = await open.ask()
+    expect(_metadata.attestation).toMatchObject({ tier: 'none', trust: 'unendorsed' })
+    for (const event of [...events, ...open.events]) {
+      expect(JSON.stringify(event.result)).not.toMatch(/verified|hardware/)
+    }
+  })
+
+  it('what is wrong is refused also where nobody has to vouch', async () => {
+    const machine = await startMachine()
+    machine.keyQuote = { extraData: Buffer.alloc(32) }
+    const { ask } = await clientOf(machine, { policy: { ...POLICY, trust: 'none' }, tier: 'none' })
+    await refusal(ask())
+    expect(machine.server.completions).toEqual([])
+  })
+})
+
+describe('canaries', () => {
+  const without = async () => {
+    const machine = await startMachine()
+    machine.server.answerAttestation = (_nonce, response) => {
+      response.writeHead(404).end()
+    }
+    return machine
+  }
+
+  it('go before the prompt where the server cannot vouch for its key', async () => {
+    const machine = await without()
+    const { ask, events } = await clientOf(machine, { canary: { model: 'small' } })
+    await ask()
+    await ask()
+    expect((await requestsTo(machine)).map(({ model }) => model)).toEqual(['small', 'm', 'm'])
+    const [canary] = await requestsTo(machine)
+    expect(canary).toMatchObject({ max_tokens: 1 })
+    expect(JSON.stringify(canary)).not.toContain('hush')
+    expect(events.map(({ subject }) => subject)).toEqual(['canary', 'answer', 'answer'])
+  })
+
+  it('keep the prompt back when they fail', async () => {
+    const machine = await without()
+    machine.answerQuote = undefined
+    const { ask } = await clientOf(machine, { canary: { model: 'small' } })
+    await refusal(ask())
+    expect((await requestsTo(machine)).map(({ model }) => model)).toEqual(['small'])
+  })
+
+  it('are not sent to a server that says it has no evidence', async () => {
+    const machine = await startMachine()
+    machine.keyQuote = undefined
+    const { ask } = await clientOf(machine, { canary: { model: 'small' } })
+    await refusal(ask())
+    expect(machine.server.completions).toEqual([])
+  })
+})
+
+describe('options', () => {
+  const make = (attestation: unknown) => () =>
+    new SecureChatCompletion({ attestation: attestation as AttestationOptions })
+
+  it.each([
+    ['no policy', {}],
+    ['a policy without trust', { policy: { requiredPcrs: 'sha256:0' } }],
+    ['a policy with a nonce', { policy: { ...POLICY, nonce: { extraData: new Uint8Array(32) } } }],
+    ['an earlier quote', { policy: { ...POLICY, previous: undefined } }],
+    ['an unknown option', { policy: POLICY, wen: 'before-send' }],
+    ['another time', { policy: POLICY, when: 'never' }],
+    ['another tier', { policy: POLICY, tier: 'contraindicated' }],
+    ['half a millisecond', { policy: POLICY, interval: 0.5 }],
+    ['a canary without model', { policy: POLICY, canary: {} }],
+    ['a callback that is none', { policy: POLICY, onResult: true }],
+  ])('%s', (_, options) => {
+    expect(make(options)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }))
+  })
+})
