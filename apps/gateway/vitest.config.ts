@@ -1,5 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
-  test: { name: 'gateway', include: ['test/**/*.test.ts'], testTimeout: 60_000 },
+  test: {
+    name: 'gateway',
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/tpm/global-setup.ts'],
+    testTimeout: 60_000,
+  },
 })

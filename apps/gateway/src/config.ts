@@ -1,3 +1,4 @@
+import type { EphemeralKeyOptions, PersistentKeyOptions } from '@nomyo/tpm'
 import type { LogLevel } from './log.js'
 
 /** Everything a gateway needs to know. */
@@ -19,5 +20,21 @@ export interface GatewayConfig {
    * (`https://app.example`), or `*` for all. Default: none.
    */
   corsOrigins?: readonly string[]
+  /** The TPM that quotes what this machine booted. Default: none. */
+  tpm?: TpmConfig | undefined
   logLevel: LogLevel
+}
+
+/** Which TPM quotes what, and what to do without it. */
+export interface TpmConfig {
+  /** `device` (which is `/dev/tpmrm0`), another device, `unix:///path` or `tcp://host:port`. */
+  address: string
+  /** As tpm2-tools write it: `sha256:0,7,10`, several banks as `sha256:0+sha384:0`. */
+  pcrs: string
+  /** The attestation key. Only a persistent one can be pinned or endorsed. */
+  ak: PersistentKeyOptions | EphemeralKeyOptions
+  /** Whether to start without evidence, and to answer without it, is out of the question. */
+  required: boolean
+  /** Longest wait for a quote, in milliseconds. Default 10 000. */
+  timeoutMs?: number | undefined
 }

@@ -1,10 +1,13 @@
 import { KeyRing, generateKeyPair, type KeyPair } from '@nomyo/crypto'
 import { loadOrCreateKeyPair } from '@nomyo/crypto/keys/node'
+import { noAttestor, type Attestor } from './attestor/attestor.js'
+import { TpmAttestor } from './attestor/tpm-attestor.js'
 import { createAuthenticate } from './authenticate.js'
 import type { GatewayConfig } from './config.js'
 import { createDemoEngine } from './engines/demo.js'
 import type { Engine } from './engines/engine.js'
 import { createOpenAICompatibleEngine } from './engines/openai-compatible.js'
+import type { Notice } from './notice.js'
 import { createServer } from './server.js'
 
 /** A gateway that listens. */
@@ -17,27 +20,25 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-/** What a starting gateway has to say. */
-export type Notice = (message: string) => void
-
 /** Smaller server keys are refused by clients. */
 const LEAST_SERVER_KEY_BITS = 4096
 
 /**
- * Starts a gateway. Resolves when it listens; rejects when a key cannot be read or the address is
- * taken.
+ * Starts a gateway. Resolves when it listens; rejects when a key cannot be read, the address is
+ * taken, or a TPM that is required gives no quote.
  *
- * @throws SecurityError for keys, system errors for the address
+ * @throws SecurityError for keys, TpmError for the TPM, system errors for the address
  */
 export async function createGateway(
   config: GatewayConfig,
   notice: Notice = () => undefined,
 ): Promise<Gateway> {
   warnAboutOpenDoors(config, notice)
+  const attestor = createAttestor(config, notice)
   const serverKeys = new KeyRing(await serverKeyPair(config, notice))
   const engine = createEngine(config)
   const server = createServer({
-    context: { serverKeys, engine, maxBodyBytes: config.maxBodyBytes },
+    context: { serverKeys, engine, attestor, maxBodyBytes: config.maxBodyBytes },
     authenticate: createAuthenticate(config.apiKeys),
     corsOrigins: config.corsOrigins ?? [],
     logLevel: config.logLevel,
@@ -46,9 +47,11 @@ export async function createGateway(
   const close = async (): Promise<void> => {
     await server.close()
     await engine.close()
+    await attestor.close()
     serverKeys.dispose()
   }
   try {
+    await attestor.start(server.log)
     const url = await server.listen({ host: config.host, port: config.port })
     return {
       url,
@@ -63,6 +66,10 @@ export async function createGateway(
 
 function createEngine({ engine }: GatewayConfig): Engine {
   return engine.kind === 'demo' ? createDemoEngine() : createOpenAICompatibleEngine(engine)
+}
+
+function createAttestor({ tpm }: GatewayConfig, notice: Notice): Attestor {
+  return tpm === undefined ? noAttestor : new TpmAttestor(tpm, notice)
 }
 
 async function serverKeyPair({ keyDir }: GatewayConfig, notice: Notice): Promise<KeyPair> {

@@ -1,3 +1,4 @@
+import { payloadIdExtraData } from '@nomyo/attest'
 import {
   SecurityError,
   openJson,
@@ -6,6 +7,7 @@ import {
   type KeyRing,
   type PublicKey,
 } from '@nomyo/crypto'
+import type { Attestor } from './attestor/attestor.js'
 import { parseChatRequest } from './chat-request.js'
 import type { Engine } from './engines/engine.js'
 import { HttpError } from './http-error.js'
@@ -24,6 +26,7 @@ export interface SealedRequest {
 export interface CompletionContext {
   readonly serverKeys: KeyRing
   readonly engine: Engine
+  readonly attestor: Attestor
   /** Largest envelope opened, in bytes. */
   readonly maxBodyBytes: number
 }
@@ -33,8 +36,8 @@ const LEAST_REPLY_KEY_BITS = 2048
 const SECURITY_TIERS: readonly string[] = ['standard', 'high', 'maximum']
 
 /**
- * The whole way of a sealed request: check its headers, open it, ask the engine, seal the answer to
- * the key the caller sent. Plaintext exists between opening and sealing, and nowhere else.
+ * The whole way of a sealed request: check its headers, open it, ask the engine and the TPM, seal the
+ * answer to the key the caller sent. Plaintext exists between opening and sealing, and nowhere else.
  *
  * @returns the sealed answer
  * @throws HttpError with a text that says nothing of what was sealed
@@ -48,6 +51,11 @@ export async function handleCompletion(
   const replyKey = await parsePublicKey(request.publicKey)
   const opened = await open(request.body, context)
   const chatRequest = parseChatRequest(opened)
+  // The TPM works while the model does: evidence then costs no time, though it cannot show what is
+  // measured until the model is done. Where it is required, it comes first: no model is asked for an
+  // answer that could not be given.
+  const evidence = context.attestor.attest(await payloadIdExtraData(payloadId))
+  if (context.attestor.required) await evidence
   const completion = await context.engine.complete(chatRequest, request.signal)
   const answer = {
     ...completion,
@@ -56,6 +64,7 @@ export async function handleCompletion(
       payload_id: payloadId,
       response_status: 'success',
       security_tier: securityTier,
+      tpm_attestation: await evidence,
     },
   }
   return sealAnswer(answer, replyKey)

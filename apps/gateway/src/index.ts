@@ -1,3 +1,4 @@
-export { createGateway, type Gateway, type Notice } from './gateway.js'
-export type { GatewayConfig } from './config.js'
+export { createGateway, type Gateway } from './gateway.js'
+export type { GatewayConfig, TpmConfig } from './config.js'
 export type { LogLevel } from './log.js'
+export type { Notice } from './notice.js'

@@ -1,4 +1,5 @@
 import { SecurityError } from '@nomyo/crypto'
+import { TpmError } from '@nomyo/tpm'
 import { createGateway, type Gateway } from './gateway.js'
 import { UsageError, readOptions } from './options.js'
 
@@ -52,6 +53,8 @@ function fail(error: unknown): void {
 function explain(error: unknown): string {
   if (error instanceof UsageError) return `${error.message} See --help.`
   if (error instanceof SecurityError) return `${error.message} (${error.code})`
+  if (error instanceof TpmError)
+    return `no attestation, and --tpm-required: ${error.message} (${error.code})`
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'EADDRINUSE') return 'the port is taken; choose another with --port, or 0 for any.'
   if (code === 'EACCES')

@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util'
-import type { GatewayConfig } from './config.js'
+import { parsePcrSelection } from '@nomyo/attest'
+import { createTpmTransport } from '@nomyo/tpm'
+import type { GatewayConfig, TpmConfig } from './config.js'
 import { LOG_LEVELS } from './log.js'
 
 /** What the command line asks for. */
@@ -10,7 +12,10 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** Every flag: its value's name, what it is for, its default. The environment variable follows from the name. */
+/**
+ * Every flag: its value's name (without one it is on or off), what it is for, its default. The
+ * environment variable follows from the name.
+ */
 const FLAGS = {
   host: { value: 'HOST', about: 'address to listen on', fallback: '127.0.0.1' },
   port: { value: 'PORT', about: 'port to listen on, 0 for any free one', fallback: '12435' },
@@ -34,8 +39,20 @@ const FLAGS = {
     value: 'ORIGIN',
     about: 'web pages that may call, such as https://app.example; repeatable, * for all',
   },
+  tpm: {
+    value: 'ADDRESS',
+    about: 'TPM: device (/dev/tpmrm0), unix:///path, tcp://127.0.0.1:2321 or none',
+    fallback: 'none',
+  },
+  pcrs: { value: 'LIST', about: 'what the TPM quotes', fallback: 'sha256:0,7,10' },
+  'tpm-ak': {
+    value: 'KEY',
+    about: 'persistent, a handle such as 0x81010002, or ephemeral',
+    fallback: 'persistent',
+  },
+  'tpm-required': { about: 'no start and no answer without a quote' },
   'log-level': { value: 'LEVEL', about: LOG_LEVELS.join(', '), fallback: 'info' },
-} as const satisfies Record<string, { value: string; about: string; fallback?: string }>
+} as const satisfies Record<string, { value?: string; about: string; fallback?: string }>
 
 type FlagName = keyof typeof FLAGS
 
@@ -50,13 +67,15 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export function readOptions(args: readonly string[], environment: Environment): Command {
   const values = parseFlags(args)
   if (values['help'] === true) return { kind: 'help', text: helpText() }
-  const read = (name: FlagName): string | undefined => {
+  const readGiven = (name: FlagName): string | undefined => {
     const given = values[name]
     const last = Array.isArray(given) ? given.at(-1) : given
-    const text = typeof last === 'string' ? last : environment[variableName(name)]
+    const text = last === undefined ? environment[variableName(name)] : String(last)
+    return text === '' ? undefined : text
+  }
+  const read = (name: FlagName): string | undefined => {
     const flag = FLAGS[name]
-    const fallback = 'fallback' in flag ? flag.fallback : undefined
-    return text === undefined || text === '' ? fallback : text
+    return readGiven(name) ?? ('fallback' in flag ? flag.fallback : undefined)
   }
   return {
     kind: 'start',
@@ -68,6 +87,7 @@ export function readOptions(args: readonly string[], environment: Environment): 
       keyDir: read('key-dir'),
       maxBodyBytes: readSize(read('max-body') ?? ''),
       corsOrigins: readCorsOrigins(values['cors-origin'], environment),
+      tpm: readTpm(read, readGiven),
       logLevel: readLogLevel(read('log-level') ?? ''),
     },
   }
@@ -77,7 +97,8 @@ export function readOptions(args: readonly string[], environment: Environment): 
 export function helpText(): string {
   const rows = Object.entries(FLAGS).map(([name, flag]) => {
     const fallback = 'fallback' in flag ? ` (default ${flag.fallback})` : ''
-    return `  ${`--${name} ${flag.value}`.padEnd(20)}  ${flag.about}${fallback}`
+    const usage = 'value' in flag ? `--${name} ${flag.value}` : `--${name}`
+    return `  ${usage.padEnd(20)}  ${flag.about}${fallback}`
   })
   return [
     'nomyo-gateway: opens sealed chat requests, asks a model server, seals the answers.',
@@ -101,7 +122,10 @@ type FlagValues = Record<string, string | boolean | (string | boolean)[] | undef
 
 function parseFlags(args: readonly string[]): FlagValues {
   const options = Object.fromEntries(
-    Object.keys(FLAGS).map((name) => [name, { type: 'string' as const, multiple: true }]),
+    Object.entries(FLAGS).map(([name, flag]) => [
+      name,
+      { type: 'value' in flag ? ('string' as const) : ('boolean' as const), multiple: true },
+    ]),
   )
   try {
     return parseArgs({
@@ -117,6 +141,9 @@ function parseFlags(args: readonly string[]): FlagValues {
     if (unknown !== undefined)
       throw new UsageError(`unknown option ${unknown}.${suggestion(unknown)}`)
     const lacking = error instanceof Error ? /'--([a-z-]+)/.exec(error.message)?.[1] : undefined
+    if (lacking !== undefined && !takesValue(`--${lacking}`)) {
+      throw new UsageError(`--${lacking} takes no value.`)
+    }
     throw new UsageError(
       lacking === undefined
         ? 'only options are taken, no other arguments.'
@@ -130,7 +157,8 @@ function isFlag(arg: string): boolean {
   return arg === '-h' || name === 'help' || Object.hasOwn(FLAGS, name)
 }
 
-const takesValue = (arg = ''): boolean => arg.startsWith('--') && Object.hasOwn(FLAGS, arg.slice(2))
+const takesValue = (arg = ''): boolean =>
+  Object.entries(FLAGS).some(([name, flag]) => arg === `--${name}` && 'value' in flag)
 
 /** The flag somebody may have meant: one that starts alike or differs in the order or loss of a letter. */
 function suggestion(unknown: string): string {
@@ -242,6 +270,57 @@ function readSize(text: string): number {
   const size = Number(digits) * (UNITS[unit.toLowerCase()] ?? Number.NaN)
   if (size >= BODY_RANGE.min && size <= BODY_RANGE.max) return size
   throw new UsageError('--max-body must be a size from 1KiB to 256MiB, such as 16MiB or 500000.')
+}
+
+type Read = (name: FlagName) => string | undefined
+
+function readTpm(read: Read, readGiven: Read): TpmConfig | undefined {
+  const address = read('tpm') ?? ''
+  const required = readSwitch('tpm-required', readGiven('tpm-required'))
+  if (address === 'none') {
+    // Whoever gives these believes that there is attestation.
+    const idle = (['pcrs', 'tpm-ak'] as const).find((name) => readGiven(name) !== undefined)
+    if (idle !== undefined || required) {
+      throw new UsageError(`--${idle ?? 'tpm-required'} needs a TPM: give --tpm ADDRESS.`)
+    }
+    return undefined
+  }
+  const pcrs = read('pcrs') ?? ''
+  if (!isReadable(() => createTpmTransport(address))) {
+    throw new UsageError(
+      '--tpm must be device, a path below /dev/, unix:///path/of/socket, tcp://127.0.0.1:2321 or none.',
+    )
+  }
+  if (!isReadable(() => parsePcrSelection(pcrs))) {
+    throw new UsageError('--pcrs must be a list such as sha256:0,7,10 or sha256:0+sha384:0.')
+  }
+  return { address, pcrs, ak: readAk(read('tpm-ak') ?? ''), required }
+}
+
+function readSwitch(name: FlagName, text: string | undefined): boolean {
+  if (text === undefined || /^(?:0|false)$/i.test(text)) return false
+  if (/^(?:1|true)$/i.test(text)) return true
+  throw new UsageError(`${variableName(name)} must be 1, true, 0 or false.`)
+}
+
+/** Asks those who will read it in the end. They connect to nothing yet. */
+function isReadable(parse: () => unknown): boolean {
+  try {
+    parse()
+    return true
+  } catch {
+    return false
+  }
+}
+
+function readAk(text: string): TpmConfig['ak'] {
+  if (text === 'persistent') return { mode: 'persistent' }
+  if (text === 'ephemeral') return { mode: 'ephemeral' }
+  // The handles the owner of a TPM may give to keys (Part 2, 7.5).
+  if (/^0x81[0-7][\da-f]{5}$/i.test(text)) return { mode: 'persistent', handle: Number(text) }
+  throw new UsageError(
+    '--tpm-ak must be persistent, a handle from 0x81000000 to 0x817fffff, or ephemeral.',
+  )
 }
 
 function readLogLevel(text: string): GatewayConfig['logLevel'] {

@@ -13,6 +13,7 @@ import { isPayloadId, type CompletionContext } from './handle-completion.js'
 import { hangUpWhenClosing } from './hang-up.js'
 import { HttpError, errorBody } from './http-error.js'
 import { logOptions, type LogLevel } from './log.js'
+import { attestationRoute } from './routes/attestation.js'
 import { healthRoute } from './routes/health.js'
 import { publicKeyRoute } from './routes/public-key.js'
 import { secureCompletionRoute } from './routes/secure-completion.js'
@@ -88,6 +89,7 @@ export function createServer({
     done()
   })
   publicKeyRoute(server, context.serverKeys)
+  attestationRoute(server, context.serverKeys, context.attestor)
   secureCompletionRoute(server, authenticate, context)
   healthRoute(server)
   return server

@@ -31,6 +31,10 @@ const FLAGS = [
   'key-dir',
   'max-body',
   'cors-origin',
+  'tpm',
+  'pcrs',
+  'tpm-ak',
+  'tpm-required',
   'log-level',
   'help',
 ]
@@ -90,6 +94,31 @@ describe('a command line that makes no sense', () => {
     [[...demo, '--help=yes'], {}],
     [[...demo, '--api-key', '--port', '1'], {}],
     [[...demo, '--api-key', '-canary'], {}],
+    [[...demo, '--tpm', 'localhost:2321'], {}],
+    [[...demo, '--tpm', 'tcp://127.0.0.1'], {}],
+    [[...demo, '--tpm', 'unix://relative'], {}],
+    [[...demo, '--tpm', '/home/canary/tpm'], {}],
+    [[...demo, '--tpm', 'DEVICE'], {}],
+    [[...demo, '--pcrs', 'sha256:0'], {}],
+    [[...demo, '--tpm', 'none', '--pcrs', 'sha256:0'], {}],
+    [[...demo, '--tpm-required'], {}],
+    [[...demo, '--tpm-ak', 'persistent'], {}],
+    [[...demo, '--tpm', 'device', '--pcrs', '0,7,10'], {}],
+    [[...demo, '--tpm', 'device', '--pcrs', 'sha256:'], {}],
+    [[...demo, '--tpm', 'device', '--pcrs', 'sha256:24'], {}],
+    [[...demo, '--tpm', 'device', '--pcrs', 'sha256:0,0'], {}],
+    [[...demo, '--tpm', 'device', '--pcrs', 'md5:0'], {}],
+    [[...demo, '--tpm', 'device', '--tpm-ak', 'canary'], {}],
+    [[...demo, '--tpm', 'device', '--tpm-ak', '0x80000000'], {}],
+    [[...demo, '--tpm', 'device', '--tpm-ak', '0x81800000'], {}],
+    [[...demo, '--tpm', 'device', '--tpm-ak', '0x810100'], {}],
+    [[...demo, '--tpm', 'device', '--tpm-ak', '2164326402'], {}],
+    [[...demo, '--tpm', 'device', '--tpm-required=canary'], {}],
+    [[...demo, '--tpm', 'device', '--tpm-required', 'canary'], {}],
+    [[...demo, '--tpm-required', '-x'], {}],
+    [[...demo, '--tpm', 'device'], { NOMYO_TPM_REQUIRED: 'canary' }],
+    [demo, { NOMYO_TPM_REQUIRED: '1' }],
+    [demo, { NOMYO_PCRS: 'sha256:0' }],
     [demo, { NOMYO_PORT: 'x' }],
     [demo, { NOMYO_API_KEY: 'one, two' }],
     [demo, { NOMYO_LOG_LEVEL: 'LOUD' }],
@@ -220,6 +249,59 @@ describe('settings', () => {
   it('that are empty count as not given', () => {
     const empty = Object.fromEntries(Object.keys(environment).map((name) => [name, '']))
     expect(config(['--engine', 'demo'], empty)).toEqual(defaults)
+  })
+
+  describe('of a TPM', () => {
+    const tpmOf = (args: readonly string[], env: Readonly<Record<string, string>> = {}): unknown =>
+      (config(['--engine=demo', ...args], env) as { tpm?: unknown }).tpm
+    const defaults = {
+      address: 'device',
+      pcrs: 'sha256:0,7,10',
+      ak: { mode: 'persistent' },
+      required: false,
+    }
+
+    it('have defaults', () => {
+      expect(tpmOf([])).toBeUndefined()
+      expect(tpmOf(['--tpm', 'none'], { NOMYO_TPM: 'device' })).toBeUndefined()
+      expect(tpmOf([], { NOMYO_TPM_REQUIRED: 'false', NOMYO_PCRS: '' })).toBeUndefined()
+      expect(tpmOf(['--tpm', 'device'])).toEqual(defaults)
+    })
+
+    it.each(['device', '/dev/tpm0', 'unix:///run/swtpm/socket', 'tcp://127.0.0.1:2321'])(
+      'take %s',
+      (address) => {
+        expect(tpmOf(['--tpm', address])).toEqual({ ...defaults, address })
+      },
+    )
+
+    it('take what can be quoted, also what proves nothing', () => {
+      for (const pcrs of ['sha384:0+sha256:7', 'sha256:16,23', 'sha256:all']) {
+        expect(tpmOf(['--tpm=device', '--pcrs', pcrs])).toEqual({ ...defaults, pcrs })
+      }
+    })
+
+    it.each([
+      ['ephemeral', { mode: 'ephemeral' }],
+      ['persistent', { mode: 'persistent' }],
+      ['0x81010002', { mode: 'persistent', handle: 0x81010002 }],
+      ['0X817FFFFF', { mode: 'persistent', handle: 0x817fffff }],
+    ])('take the key %s', (key, ak) => {
+      expect(tpmOf(['--tpm=device', '--tpm-ak', key])).toEqual({ ...defaults, ak })
+    })
+
+    it('may require it, and flags win over variables', () => {
+      const required = { ...defaults, required: true }
+      const env = { NOMYO_TPM: 'device', NOMYO_TPM_REQUIRED: 'true', NOMYO_TPM_AK: 'persistent' }
+      expect(tpmOf([], env)).toEqual(required)
+      expect(tpmOf([], { ...env, NOMYO_TPM_REQUIRED: '1' })).toEqual(required)
+      expect(tpmOf([], { ...env, NOMYO_TPM_REQUIRED: '0' })).toEqual(defaults)
+      expect(tpmOf(['--tpm-required'], { ...env, NOMYO_TPM_REQUIRED: '0' })).toEqual(required)
+      expect(tpmOf(['--tpm-ak=ephemeral', '--tpm-required'], env)).toEqual({
+        ...required,
+        ak: { mode: 'ephemeral' },
+      })
+    })
   })
 
   it('given twice count as given last', () => {

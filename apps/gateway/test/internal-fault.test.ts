@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { KeyRing } from '@nomyo/crypto'
 import { afterAll, describe, expect, it } from 'vitest'
+import { noAttestor } from '../src/attestor/attestor.js'
 import { createAuthenticate } from '../src/authenticate.js'
 import { HttpError } from '../src/http-error.js'
 import { createServer } from '../src/server.js'
@@ -17,6 +18,7 @@ const server = createServer({
       },
       close: () => Promise.resolve(),
     },
+    attestor: noAttestor,
     maxBodyBytes: 1024 * 1024,
   },
   authenticate: createAuthenticate([]),

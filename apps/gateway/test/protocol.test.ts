@@ -59,6 +59,7 @@ describe('a recorded request of the reference client', () => {
       payload_id: payloadId,
       response_status: 'success',
       security_tier: 'standard',
+      tpm_attestation: { is_available: false },
     })
   })
 

@@ -2,7 +2,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, get as httpGet, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -181,6 +181,25 @@ export async function post(
     status: response.status,
     headers: response.headers,
     bytes: new Uint8Array(await response.arrayBuffer()),
+  }
+}
+
+/** A GET on a connection of its own, from this address. */
+export async function get(
+  gateway: { readonly url: string },
+  path: string,
+  options: { readonly from?: string; readonly headers?: Record<string, string> } = {},
+): Promise<Answer> {
+  const { from = '127.0.0.1', headers = {} } = options
+  const request = httpGet(gateway.url + path, { localAddress: from, headers, agent: false })
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  const parts: Buffer[] = []
+  for await (const part of response) parts.push(part as Buffer)
+  const given = Object.entries(response.headers).map(([name, value]) => [name, String(value)])
+  return {
+    status: response.statusCode ?? 0,
+    headers: new Headers(given as [string, string][]),
+    bytes: new Uint8Array(Buffer.concat(parts)),
   }
 }
 

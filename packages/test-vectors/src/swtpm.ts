@@ -13,8 +13,12 @@ export const swtpmFound = isSwtpmInstalled()
 export interface Swtpm {
   /** For `new Tpm(address)`. */
   readonly address: string
-  /** Ends it and starts it again with the state it had: what a power cycle is to a machine. */
+  start(): Promise<void>
+  /** Ends it; its state is kept for the next start. */
+  kill(): Promise<void>
+  /** What a power cycle is to a machine. */
   restart(): Promise<void>
+  /** Ends it and removes its state. */
   stop(): Promise<void>
 }
 
@@ -26,32 +30,45 @@ export interface SwtpmOptions {
   readonly notStarted?: boolean
 }
 
+/** A software TPM that runs. */
 export async function startSwtpm(options: SwtpmOptions = {}): Promise<Swtpm> {
+  const port = options.over === 'tcp' ? await freePort() : undefined
+  const tpm = makeSwtpm(options, port)
+  await tpm.start()
+  return tpm
+}
+
+/** A software TPM that is not running yet; behind a socket file, or on this port. */
+export function makeSwtpm(options: SwtpmOptions = {}, port?: number): Swtpm {
   const folder = mkdtempSync(join(tmpdir(), 'nomyo-swtpm-'))
   if (options.banks !== undefined) {
     const setup = ['--tpm2', '--tpm-state', folder, '--pcr-banks', options.banks]
     execFileSync('swtpm_setup', setup, { stdio: 'ignore' })
   }
-  const port = options.over === 'tcp' ? await freePort() : undefined
   const path = join(folder, 'socket')
-  const start = async (): Promise<ChildProcess> => {
-    const child = spawn('swtpm', [
+  let child: ChildProcess | undefined
+  const start = async (): Promise<void> => {
+    rmSync(path, { force: true })
+    child = spawn('swtpm', [
       ...['socket', '--tpm2', '--tpmstate', `dir=${folder}`, '--server'],
       port === undefined ? `type=unixio,path=${path}` : `type=tcp,port=${port},bindaddr=127.0.0.1`,
       ...['--flags', options.notStarted === true ? 'not-need-init' : 'not-need-init,startup-clear'],
     ])
     await untilListening(port === undefined ? { path } : { host: '127.0.0.1', port }, child)
-    return child
   }
-  let child = await start()
+  const kill = async (): Promise<void> => {
+    if (child !== undefined) await end(child)
+  }
   return {
     address: port === undefined ? `unix://${path}` : `tcp://127.0.0.1:${port}`,
+    start,
+    kill,
     async restart() {
-      await end(child)
-      child = await start()
+      await kill()
+      await start()
     },
     async stop() {
-      await end(child)
+      await kill()
       rmSync(folder, { recursive: true })
     },
   }

@@ -1,0 +1,32 @@
+import type { TpmAttestation } from '@nomyo/attest'
+import type { FastifyBaseLogger } from 'fastify'
+
+/** Makes evidence of what this machine booted. */
+export interface Attestor {
+  readonly kind: 'none' | 'tpm'
+  /** Whether to refuse answers rather than give them without evidence. */
+  readonly required: boolean
+  /**
+   * Gets ready; before the first {@link Attestor.attest}.
+   *
+   * @throws TpmError when evidence is required and cannot be made
+   */
+  start(log: FastifyBaseLogger): Promise<void>
+  /**
+   * Evidence bound to `extraData`, or `is_available: false`, after a bounded time. Rejects only where
+   * evidence is required.
+   *
+   * @throws HttpError 503
+   */
+  attest(extraData: Uint8Array): Promise<TpmAttestation>
+  close(): Promise<void>
+}
+
+/** For a machine without a TPM, or one that is not to be asked. */
+export const noAttestor: Attestor = {
+  kind: 'none',
+  required: false,
+  start: () => Promise.resolve(),
+  attest: () => Promise.resolve({ is_available: false }),
+  close: () => Promise.resolve(),
+}

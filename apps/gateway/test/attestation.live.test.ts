@@ -1,0 +1,201 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { keyPem } from '@nomyo/test-vectors'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  clientKeys,
+  get,
+  refusalOf,
+  serverKeys,
+  startGateway,
+  type GatewayProcess,
+} from './support.js'
+import {
+  akNameIn,
+  askForAttestation,
+  attestationIn,
+  evidenceOfAnswer,
+  judge,
+  newNonce,
+} from './tpm/evidence.js'
+import { makeSwtpm, swtpmFound } from '@nomyo/test-vectors/swtpm'
+
+const ORIGIN = 'https://chat.example'
+const spki = serverKeys.publicKey.spkiDer
+
+describe.skipIf(!swtpmFound)('a gateway with a TPM', () => {
+  const swtpm = makeSwtpm()
+  let gateway: GatewayProcess
+  let akName: string
+
+  beforeAll(async () => {
+    await swtpm.start()
+    gateway = await startGateway({
+      args: ['--engine', 'demo', '--tpm', swtpm.address, '--cors-origin', ORIGIN],
+    })
+    akName = akNameIn(gateway.stderr())
+  })
+  afterAll(async () => {
+    await gateway.stop()
+    await swtpm.stop()
+  })
+
+  describe('gives with each answer', () => {
+    it('a quote for its payload id, by the key announced', async () => {
+      const payloadId = randomUUID()
+      const evidence = await evidenceOfAnswer(gateway, payloadId)
+      const { failed, result } = await judge(evidence, { payloadId, mode: 'sha256' }, akName)
+      expect(failed).toEqual([])
+      expect(result).toMatchObject({ trust: 'pinned', verified: { akName } })
+      expect(Object.keys(result.verified?.pcrs['sha256'] ?? {})).toEqual(['0', '7', '10'])
+    })
+
+    it('a quote that is good for no other payload id, and not as its raw bytes', async () => {
+      const payloadId = randomUUID()
+      const evidence = await evidenceOfAnswer(gateway, payloadId)
+      for (const nonce of [
+        { payloadId: randomUUID(), mode: 'sha256' },
+        { payloadId, mode: 'raw' },
+        { nonce: newNonce(), spki },
+      ] as const) {
+        expect((await judge(evidence, nonce, akName)).failed).toContain('nonce')
+      }
+    })
+
+    it('a quote of its own, also when many come at once', async () => {
+      const ids = Array.from({ length: 12 }, () => randomUUID())
+      const verdicts = ids.map(async (payloadId) => {
+        const evidence = await evidenceOfAnswer(gateway, payloadId)
+        return (await judge(evidence, { payloadId, mode: 'sha256' }, akName)).failed
+      })
+      expect(await Promise.all(verdicts)).toEqual(ids.map(() => []))
+    })
+
+    it('a quote that does not pass for one of another key', async () => {
+      const otherName = `000b${'00'.repeat(32)}`
+      const nonce = { payloadId: 'p'.repeat(36), mode: 'sha256' } as const
+      const evidence = await evidenceOfAnswer(gateway, nonce.payloadId)
+      const { result } = await judge(evidence, nonce, otherName)
+      expect(result.trust).toBe('unendorsed')
+    })
+  })
+
+  describe('vouches for its server key', () => {
+    it('with a quote for this key and this nonce', async () => {
+      const nonce = newNonce()
+      const { public_key, tpm_attestation } = attestationIn(await askForAttestation(gateway, nonce))
+      expect(public_key).toBe(keyPem('keys/server.public.pem'))
+      const { failed, result } = await judge(tpm_attestation, { nonce, spki }, akName)
+      expect(failed).toEqual([])
+      expect(result.verified?.boundKey).toBe(createHash('sha256').update(spki).digest('hex'))
+    })
+
+    it('and neither for another nonce nor for another key', async () => {
+      const nonce = newNonce()
+      const { tpm_attestation } = attestationIn(await askForAttestation(gateway, nonce))
+      for (const expected of [
+        { nonce: newNonce(), spki },
+        { nonce, spki: clientKeys.publicKey.spkiDer },
+        { extraData: nonce },
+      ]) {
+        expect((await judge(tpm_attestation, expected, akName)).failed).toContain('nonce')
+      }
+    })
+
+    it('before the eyes of web pages that may call, and no others', async () => {
+      const headersFor = async (origin: string): Promise<string | null> => {
+        const answer = await askForAttestation(gateway, newNonce(), { headers: { origin } })
+        attestationIn(answer)
+        return answer.headers.get('access-control-allow-origin')
+      }
+      expect(await headersFor(ORIGIN)).toBe(ORIGIN)
+      expect(await headersFor('https://stranger.example')).toBeNull()
+    })
+
+    const good = Buffer.from(newNonce()).toString('base64url')
+    it.each([
+      ['none', ''],
+      ['an empty one', 'nonce='],
+      ['31 bytes', `nonce=${Buffer.alloc(31, 1).toString('base64url')}`],
+      ['33 bytes', `nonce=${Buffer.alloc(33, 1).toString('base64url')}`],
+      ['padding', `nonce=${good}%3D`],
+      ['the other alphabet', `nonce=${Buffer.alloc(32, 0xff).toString('base64').slice(0, 43)}`],
+      ['bits left over', `nonce=${'A'.repeat(42)}B`],
+      ['a blank', `nonce=${good}%20`],
+      ['two', `nonce=${good}&nonce=${good}`],
+      ['another spelling of the name', `Nonce=${good}`],
+      ['a list', `nonce[]=${good}`],
+      ['8,000 characters', `nonce=${'A'.repeat(8000)}`],
+    ])('for a well-formed nonce only, not for %s', async (_what, query) => {
+      const headers = { origin: ORIGIN }
+      const answer = await askForAttestation(gateway, query, { from: '127.0.0.3', headers })
+      expect(answer.status).toBe(400)
+      refusalOf(answer)
+      expect(answer.headers.get('access-control-allow-origin')).toBe(ORIGIN)
+    })
+
+    it('60 times a minute to one address, which may use the other routes nevertheless', async () => {
+      const from = '127.0.0.4'
+      const statuses = []
+      for (let i = 0; i < 60; i++) {
+        statuses.push((await askForAttestation(gateway, newNonce(), { from })).status)
+      }
+      expect(statuses).toEqual(Array(60).fill(200))
+      const headers = { origin: ORIGIN }
+      const refused = await askForAttestation(gateway, newNonce(), { from, headers })
+      expect(refused.status).toBe(429)
+      refusalOf(refused)
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60)
+      expect(refused.headers.get('access-control-allow-origin')).toBe(ORIGIN)
+
+      attestationIn(await askForAttestation(gateway, newNonce(), { from: '127.0.0.5' }))
+      for (const path of ['/pki/public_key', '/health']) {
+        expect((await get(gateway, path, { from })).status).toBe(200)
+      }
+    })
+  })
+
+  it('logs neither nonces nor anything of a quote', async () => {
+    const nonce = newNonce()
+    const { tpm_attestation } = attestationIn(await askForAttestation(gateway, nonce))
+    await expect.poll(() => gateway.stderr()).toContain('/pki/attestation')
+    const { quote_b64 } = tpm_attestation as { quote_b64: string }
+    for (const secret of [Buffer.from(nonce).toString('base64url'), quote_b64]) {
+      expect(gateway.output()).not.toContain(secret)
+    }
+  })
+})
+
+describe.skipIf(!swtpmFound)('the attestation key', () => {
+  const swtpm = makeSwtpm()
+  beforeAll(() => swtpm.start())
+  afterAll(() => swtpm.stop())
+
+  /** The Name of the key of a gateway that runs for this long, checked to be that of its quotes. */
+  async function keyOf(...args: string[]): Promise<string> {
+    const gateway = await startGateway({
+      args: ['--engine', 'demo', '--tpm', swtpm.address, '--api-key', 'secret', ...args],
+    })
+    try {
+      const akName = akNameIn(gateway.stderr())
+      const nonce = newNonce()
+      // Whoever asks for the attestation has no key to use the gateway with.
+      const { tpm_attestation } = attestationIn(await askForAttestation(gateway, nonce))
+      expect((await judge(tpm_attestation, { nonce, spki }, akName)).failed).toEqual([])
+      return akName
+    } finally {
+      await gateway.stop()
+    }
+  }
+
+  it('is the same after a restart, also at a handle of its own', async () => {
+    const akName = await keyOf()
+    expect(await keyOf('--tpm-ak', 'persistent')).toBe(akName)
+    // Same TPM, same template: the same key at another place.
+    expect(await keyOf('--tpm-ak', '0x81010002')).toBe(akName)
+  })
+
+  it('is another one each time when it is ephemeral', async () => {
+    expect(await keyOf('--tpm-ak', 'ephemeral')).not.toBe(await keyOf('--tpm-ak', 'ephemeral'))
+  })
+})

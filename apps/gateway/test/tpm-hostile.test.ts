@@ -1,0 +1,115 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  expectAlive,
+  makeKeyDir,
+  refusalOf,
+  runGateway,
+  testGateway,
+  type Ended,
+} from './support.js'
+import { askForAttestation, attestationIn, evidenceOfAnswer } from './tpm/evidence.js'
+import { startFakeTpm } from './tpm/line.js'
+
+const NONE = { is_available: false }
+const DEMO = ['--engine', 'demo']
+
+async function fakeTpm(answer: Uint8Array): Promise<string> {
+  const line = await startFakeTpm(answer)
+  onTestFinished(() => line.close())
+  return line.address
+}
+
+/** A gateway that should not start, and how it ended. */
+async function failedStart(...args: string[]): Promise<Ended> {
+  const keyDir = await makeKeyDir({ 'private_key.pem': 'server' })
+  onTestFinished(() => rm(keyDir, { recursive: true }))
+  const { ended, kill } = runGateway([...DEMO, '--port', '0', '--key-dir', keyDir, ...args])
+  onTestFinished(() => kill('SIGKILL'))
+  return ended
+}
+
+describe.each([
+  ['that is not there', 'tcp://127.0.0.1:1', 'ERR_TPM_UNREACHABLE'],
+  ['that is no device', '/dev/null', 'ERR_TPM_RESPONSE'],
+  [
+    'that speaks HTTP',
+    new TextEncoder().encode('HTTP/1.1 400 Bad Request\r\n\r\n'),
+    'ERR_TPM_RESPONSE',
+  ],
+  ['that talks for ever', new Uint8Array(1 << 20).fill(0x80), 'ERR_TPM_RESPONSE'],
+  // TPM_RC_FAILURE: needs a reset of the machine.
+  ['that has failed', Uint8Array.of(0x80, 1, 0, 0, 0, 10, 0, 0, 1, 1), 'ERR_TPM_COMMAND'],
+] as const)('a TPM %s', (_what, tpm, code) => {
+  const address = (): string | Promise<string> => (typeof tpm === 'string' ? tpm : fakeTpm(tpm))
+
+  it('leaves a gateway without evidence', async () => {
+    const gateway = await testGateway({ args: [...DEMO, '--tpm', await address()] })
+    expect(gateway.stderr()).toContain(`(${code})`)
+    expect(await evidenceOfAnswer(gateway)).toEqual(NONE)
+    expect(attestationIn(await askForAttestation(gateway)).tpm_attestation).toEqual(NONE)
+    await expectAlive(gateway)
+  })
+
+  it('does not let one start that requires evidence', async () => {
+    const {
+      code: exitCode,
+      stdout,
+      stderr,
+    } = await failedStart(...['--tpm', await address(), '--tpm-required'])
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
+    const said = stderr.trimEnd().split('\n')
+    expect(said.every((line) => line.startsWith('nomyo-gateway: '))).toBe(true)
+    expect(said.at(-1)).toContain('--tpm-required')
+    expect(said.at(-1)).toContain(`(${code})`)
+  })
+})
+
+it('no TPM at all is told apart from one that fails', async () => {
+  const gateway = await testGateway()
+  expect(await evidenceOfAnswer(gateway)).toEqual(NONE)
+  // More often than a TPM would be asked: clients may look for the route before each request.
+  for (let i = 0; i < 70; i++) {
+    const answer = await askForAttestation(gateway)
+    expect(answer.status).toBe(404)
+    refusalOf(answer)
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+  }
+})
+
+const hasTerminals = process.platform === 'linux' && existsScript()
+
+describe.skipIf(!hasTerminals)('a device that never answers', () => {
+  it('does not take the threads that open and seal', async () => {
+    const gateway = await testGateway({
+      args: [...DEMO, '--tpm', await silentDevice()],
+      // One for the device, one for everything else: a second attempt must not take that too.
+      env: { UV_THREADPOOL_SIZE: '2' },
+    })
+    const end = performance.now() + 3000
+    while (performance.now() < end) {
+      expect(await evidenceOfAnswer(gateway)).toEqual(NONE)
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+    gateway.kill('SIGKILL')
+  })
+})
+
+function existsScript(): boolean {
+  try {
+    execFileSync('script', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A terminal nobody types into: takes what is written, and a read does not end. */
+async function silentDevice(): Promise<string> {
+  const child = spawn('script', ['-qfc', 'stty raw -echo; tty; sleep 60', '/dev/null'])
+  onTestFinished(() => void child.kill())
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  return line.toString().trim()
+}
