@@ -20,6 +20,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   demo: { about: 'shows one sealed chat completion from end to end, offline', run: demo },
 }
 
+// `nomyo … | head` closes the pipe early: no fault of anybody's.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 process.exitCode = await run(process.argv.slice(2))
 
 async function run([name, ...rest]: readonly string[]): Promise<number> {

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -262,6 +263,14 @@ describe('nomyo attest on a gateway', () => {
     expect((await nomyo('policy', 'init', url, '--allow-http', '--output', path)).code).toBe(3)
   })
 
+  it('says which PCRs nothing was measured into', async () => {
+    const zeros = { sha256: { ...PCR_VALUES.sha256, '7': '00'.repeat(32) } }
+    const url = await startServer(vouching(zeros))
+    const { code, stderr } = await nomyo('policy', 'init', url, '--allow-http')
+    expect(code).toBe(0)
+    expect(stderr).toContain('All zeros: sha256:7.')
+  })
+
   it('records nothing of a machine whose evidence is wrong', async () => {
     const url = await startServer(vouching())
     const path = join(folder, 'none.json')
@@ -349,6 +358,15 @@ describe('nomyo attest inspect', () => {
 })
 
 describe('nomyo attest', () => {
+  it('takes it in good part when nobody reads on', async () => {
+    const child = spawn(process.execPath, [entry, 'attest', 'inspect', file(answer())])
+    child.stdout.destroy()
+    let complaint = ''
+    child.stderr.on('data', (chunk) => (complaint += String(chunk)))
+    const [code] = await once(child, 'close')
+    expect([code, complaint]).toEqual([0, ''])
+  })
+
   it('explains itself', async () => {
     for (const args of [['--help'], ['verify', '--help'], ['policy', 'init', '-h']]) {
       const { code, stdout } = await nomyo(...args)

@@ -164,13 +164,15 @@ const takesValue = (arg = ''): boolean =>
 function suggestion(unknown: string): string {
   const letters = (name: string): string => [...name.replace(/-/g, '')].sort().join('')
   const wanted = unknown.replace(/^-+/, '')
-  const meant = Object.keys(FLAGS).find(
-    (name) =>
-      letters(name) === letters(wanted) ||
-      name.startsWith(wanted) ||
-      wanted.startsWith(name) ||
-      commonPrefix(name, wanted) >= 3,
-  )
+  const [meant] = Object.keys(FLAGS)
+    .filter(
+      (name) =>
+        letters(name) === letters(wanted) ||
+        name.startsWith(wanted) ||
+        wanted.startsWith(name) ||
+        commonPrefix(name, wanted) >= 3,
+    )
+    .sort((a, b) => commonPrefix(b, wanted) - commonPrefix(a, wanted))
   return meant === undefined ? '' : ` Did you mean --${meant}?`
 }
 

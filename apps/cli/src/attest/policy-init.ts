@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { appraise, parsePcrSelection, requireTier } from '@nomyo/attest'
+import { appraise, parsePcrSelection, requireTier, type PcrValues } from '@nomyo/attest'
 import { formatPolicyFile } from '@nomyo/attest/policy-file'
 import { ATTEST_EXIT, UsageError } from '../exit-codes.js'
 import type { Output } from '../output.js'
@@ -47,16 +47,14 @@ export async function policyInit(output: Output, argv: readonly string[]): Promi
       pinnedAkNames: [claimed.akName],
     })
     write(args.text('output'), text, output)
+    warnAboutUntouched(claimed.pcrs)
     explain(claimed.akName)
     return ATTEST_EXIT.affirming
   })
 }
 
 /** A policy records what was asked for, not whatever else was quoted beside it. */
-function only(
-  pcrs: Readonly<Record<string, Readonly<Record<string, string>>>>,
-  requiredPcrs: string,
-): Record<string, Record<string, string>> {
+function only(pcrs: PcrValues, requiredPcrs: string): Record<string, Record<string, string>> {
   return Object.fromEntries(
     parsePcrSelection(requiredPcrs).map(({ hash, pcrs: indices }) => [
       hash,
@@ -78,6 +76,19 @@ function write(path: string | undefined, text: string, { line }: Output): void {
     throw new UsageError(exists ? `${path} exists; remove it first` : `${path} cannot be written`)
   }
   toStandardError(`Written to ${path}.`)
+}
+
+/** A PCR that is all zeros was never extended: its value is that of every machine that does not measure. */
+function warnAboutUntouched(pcrs: PcrValues): void {
+  const untouched = Object.entries(pcrs).flatMap(([bank, values]) =>
+    Object.entries(values).flatMap(([pcr, value]) =>
+      /^0+$/.test(value) ? [`${bank}:${pcr}`] : [],
+    ),
+  )
+  if (untouched.length === 0) return
+  toStandardError(
+    `All zeros: ${untouched.join(', ')}. Nothing was measured there, so nothing is known.`,
+  )
 }
 
 function explain(akName: string): void {
