@@ -42,7 +42,7 @@ export async function appraise(
     return await judge(await gatherFacts(evidence, checked))
   } catch (error) {
     // Not foreseen, so nothing can be said for the evidence.
-    const verdict = fail('APPRAISAL_FAILED', `the appraisal itself failed: ${messageOf(error)}`)
+    const verdict = fail('APPRAISAL_FAILED', unforeseen(error))
     return conclude(
       Object.fromEntries(CHECK_IDS.map((id) => [id, verdict])) as Verdicts,
       'unendorsed',
@@ -100,6 +100,12 @@ async function hierarchyOf(
   return undefined
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown'
+/** What was thrown may be the evidence's own, and throw again when it is looked at. */
+function unforeseen(error: unknown): string {
+  const text = 'the appraisal itself failed'
+  try {
+    return error instanceof Error ? `${text}: ${error.message}` : text
+  } catch {
+    return text
+  }
 }

@@ -113,11 +113,13 @@ function readPcrValues(banks: unknown): PcrValues | undefined {
   const read: Record<string, Readonly<Record<string, string>>> = Object.create(null) as never
   for (const [bank, values] of Object.entries(banks)) {
     if (!isObject(values) || bank.length > 16) return undefined
+    // Counted first: an answer can hold half a million of them.
+    if (Object.keys(values).length > MAX_PCRS) return undefined
     const entries: [string, unknown][] = Object.entries(values)
     const sound = entries.every(
       ([pcr, value]) => PCR_INDEX.test(pcr) && typeof value === 'string' && PCR_VALUE.test(value),
     )
-    if (!sound || entries.length > MAX_PCRS) return undefined
+    if (!sound) return undefined
     read[bank] = Object.fromEntries(
       (entries as [string, string][]).map(([pcr, value]) => [pcr, value.toLowerCase()]),
     )

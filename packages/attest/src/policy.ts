@@ -77,7 +77,8 @@ const RESETTABLE = [16, 23]
  * @throws PolicyError `ERR_POLICY_INVALID`
  */
 export function checkPolicy(policy: AppraisalPolicy): CheckedPolicy {
-  const { trust, referenceValues, firmware, previous, freshness, now } = policy
+  if (!isObject(policy)) throw new PolicyError('there is no policy')
+  const { trust, referenceValues, firmware, previous, freshness, now, qualifiedSigner } = policy
   if (trust !== 'none' && !isList(trust)) {
     throw new PolicyError(
       "policy.trust must be a list of trust anchors, or 'none': then anybody can make the evidence",
@@ -88,14 +89,21 @@ export function checkPolicy(policy: AppraisalPolicy): CheckedPolicy {
   if (freshness !== undefined && now === undefined) {
     throw new PolicyError('policy.freshness needs policy.now')
   }
-  if (firmware?.allowed.every((version) => /^0x[0-9a-f]{1,16}$/.test(version)) === false) {
+  if (firmware !== undefined && !isFirmware(firmware)) {
     throw new PolicyError("policy.firmware.allowed wants versions as '0x2019102300163636'")
   }
-  if (previous !== undefined && !/^\d{1,20}$/.test(previous.clock.clock)) {
+  if (previous !== undefined && !isPrevious(previous)) {
     throw new PolicyError('policy.previous is not the verified or claimed part of a result')
   }
-  checkNonce(policy.nonce)
-  return { ...policy, requiredPcrs }
+  if (qualifiedSigner !== undefined && !isBytes(qualifiedSigner)) {
+    throw new PolicyError('policy.qualifiedSigner must be bytes')
+  }
+  return {
+    ...policy,
+    requiredPcrs,
+    nonce: checkNonce(policy.nonce),
+    ...(qualifiedSigner === undefined ? {} : { qualifiedSigner: new Uint8Array(qualifiedSigner) }),
+  }
 }
 
 /** Callers without types hand in anything. */
@@ -103,35 +111,57 @@ function isList(value: unknown): value is readonly unknown[] {
   return Array.isArray(value)
 }
 
-function checkNonce(nonce: NonceExpectation): void {
-  const given: unknown = nonce
-  const isObject = typeof given === 'object' && given !== null
-  const sound =
-    isObject &&
-    (('spki' in nonce && isBytes(nonce.spki) && isBytes(nonce.nonce)) ||
-      ('extraData' in nonce && isBytes(nonce.extraData)) ||
-      ('payloadId' in nonce && ['sha256', 'raw'].includes(nonce.mode)))
-  if (!sound) {
-    throw new PolicyError(
-      'policy.nonce must be { payloadId, mode }, { extraData } or { nonce, spki }',
-    )
-  }
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
 }
 
-function isBytes(value: unknown): boolean {
+function isFirmware(firmware: unknown): boolean {
+  return (
+    isObject(firmware) &&
+    isList(firmware['allowed']) &&
+    firmware['allowed'].every((version) => /^0x[0-9a-f]{1,16}$/.test(String(version)))
+  )
+}
+
+function isPrevious(previous: unknown): boolean {
+  const clock = isObject(previous) ? previous['clock'] : undefined
+  return isObject(clock) && /^\d{1,20}$/.test(String(clock['clock']))
+}
+
+/** Copied: what a result says was bound must be what the quote was held against. */
+function checkNonce(nonce: unknown): NonceExpectation {
+  if (isObject(nonce)) {
+    const { nonce: fresh, spki, extraData, payloadId, mode } = nonce
+    if (isBytes(spki) && isBytes(fresh)) {
+      return { nonce: new Uint8Array(fresh), spki: new Uint8Array(spki) }
+    }
+    if (isBytes(extraData)) return { extraData: new Uint8Array(extraData) }
+    if (typeof payloadId === 'string' && (mode === 'sha256' || mode === 'raw')) {
+      return { payloadId, mode }
+    }
+  }
+  throw new PolicyError(
+    'policy.nonce must be { payloadId, mode }, { extraData } or { nonce, spki }',
+  )
+}
+
+function isBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array
 }
 
-function checkSelection(required: string | readonly PcrSelection[]): readonly PcrSelection[] {
+function checkSelection(required: unknown): readonly PcrSelection[] {
   const selection = typeof required === 'string' ? parsed(required) : required
   if (!isList(selection) || selection.length === 0) {
     throw new PolicyError("policy.requiredPcrs must name at least one PCR, as in 'sha256:0,7,10'")
   }
-  for (const { hash, pcrs } of selection) {
-    for (const pcr of pcrs) checkPcr(hash, pcr, 'requiredPcrs')
-    if (pcrs.length === 0) throw new PolicyError(`policy.requiredPcrs names no PCR of ${hash}`)
+  for (const one of selection) {
+    const { hash, pcrs } = isObject(one) ? one : {}
+    if (!isList(pcrs) || pcrs.length === 0) {
+      throw new PolicyError(`policy.requiredPcrs names no PCR of ${String(hash)}`)
+    }
+    for (const pcr of pcrs) checkPcr(String(hash), pcr, 'requiredPcrs')
   }
-  return selection
+  return selection as readonly PcrSelection[]
 }
 
 function parsed(text: string): PcrSelection[] {
@@ -144,17 +174,18 @@ function parsed(text: string): PcrSelection[] {
   }
 }
 
-function checkReferenceValues(referenceValues: ReferenceValues): void {
-  const banks = Object.entries(referenceValues)
-  if (banks.every(([, values]) => Object.keys(values).length === 0)) {
+function checkReferenceValues(referenceValues: unknown): void {
+  const banks = isObject(referenceValues) ? Object.entries(referenceValues) : []
+  if (banks.every(([, values]) => !isObject(values) || Object.keys(values).length === 0)) {
     throw new PolicyError('policy.referenceValues names no PCR: leave it out, or fill it')
   }
   for (const [bank, values] of banks) {
+    if (!isObject(values)) throw new PolicyError(`policy.referenceValues: ${bank} holds no values`)
     for (const [pcr, allowed] of Object.entries(values)) {
       checkPcr(bank, Number(pcr), 'referenceValues')
-      const list = typeof allowed === 'string' ? [allowed] : allowed
+      const list = isList(allowed) ? allowed : [allowed]
       const size = isHashName(bank) ? HASHES[bank].size : 0
-      if (list.length === 0 || list.some((value) => !isHex(value, size))) {
+      if (list.length === 0 || !list.every((value) => isHex(value, size))) {
         throw new PolicyError(
           `policy.referenceValues: ${bank} PCR ${pcr} wants ${size} bytes in hex`,
         )
@@ -163,14 +194,14 @@ function checkReferenceValues(referenceValues: ReferenceValues): void {
   }
 }
 
-function isHex(value: string, size: number): boolean {
-  return value.length === 2 * size && /^[0-9a-f]+$/i.test(value)
+function isHex(value: unknown, size: number): boolean {
+  return typeof value === 'string' && value.length === 2 * size && /^[0-9a-f]+$/i.test(value)
 }
 
-function checkPcr(bank: string, pcr: number, where: string): void {
+function checkPcr(bank: string, pcr: unknown, where: string): void {
   if (!isHashName(bank)) throw new PolicyError(`policy.${where}: no PCR bank is called "${bank}"`)
-  if (!Number.isInteger(pcr) || pcr < 0 || pcr > MAX_PCR) {
-    throw new PolicyError(`policy.${where}: there is no PCR ${pcr}`)
+  if (typeof pcr !== 'number' || !Number.isInteger(pcr) || pcr < 0 || pcr > MAX_PCR) {
+    throw new PolicyError(`policy.${where}: there is no PCR ${String(pcr)}`)
   }
   if (RESETTABLE.includes(pcr)) {
     throw new PolicyError(`policy.${where}: any process can reset PCR ${pcr}, it proves nothing`)

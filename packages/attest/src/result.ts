@@ -141,7 +141,8 @@ export function requireTier<T extends Exclude<Tier, 'contraindicated'>>(
   result: AttestationResult,
   tier: T,
 ): asserts result is AppraisedResult<T> {
-  if (RANK[result.tier] < RANK[tier]) throw new AttestationError(result, tier)
+  // The other way round, a tier there is not, from callers without types, would let everything pass.
+  if (!(RANK[result.tier] >= RANK[tier])) throw new AttestationError(result, tier)
 }
 
 const RANK: Readonly<Record<Tier, number>> = {

@@ -8,7 +8,9 @@ import {
   verifyCreation,
 } from '../src/certify/index.js'
 import { computeName, parsePublic } from '../src/structures/index.js'
+import { akCertificate } from '../src/x509/index.js'
 import { bytesOf, found, idsWith } from './support/appraisal.js'
+import { NOW, akLeaf, authority, spkiOf } from './support/certificates.js'
 import {
   forgeKey,
   forgeQuote,
@@ -112,6 +114,25 @@ describe('keys a TPM certified', () => {
     expect(found(result, 'binding')).toBe('fail OBJECT_ATTRIBUTE_MISSING')
   })
 
+  it('refuses an object whose Name is made with SHA-1', async () => {
+    const [ak, object] = [forgeKey(), forgeKey({ attributes: 0x00020072 })]
+    u16(4).copy(object.publicArea, 4)
+    const attest = certification(await computeName(parsePublic(object.publicArea)), {
+      extraData: Buffer.alloc(32, 1),
+    })
+    const result = await verifyCertify(
+      {
+        attest,
+        signature: signBytes(ak, attest),
+        akPublic: ak.publicArea,
+        certifiedPublic: object.publicArea,
+      },
+      { nonce: { extraData: new Uint8Array(32).fill(1) }, trust: 'none' },
+    )
+    expect(found(result, 'binding')).toBe('fail OBJECT_NAME_WEAK')
+    expect(result.claimed).toBeUndefined()
+  })
+
   it('pcrPolicyDigest wants every value', async () => {
     const selection = [{ hash: 'sha256', pcrs: [0] }] as const
     await expect(pcrPolicyDigest(selection, {})).rejects.toMatchObject({
@@ -166,6 +187,28 @@ describe('certifiedBy', () => {
     const result = await chain()
     expect(result).toMatchObject({ trust: 'pinned', tier: 'warning' })
     expect(found(result, 'ak.trust')).toBe('pass AK_PINNED')
+  })
+
+  it('does not pass the certificate of the long-lived key off as one of the key', async () => {
+    const [ak, longLived, root] = [forgeKey(), forgeKey(), authority('root')]
+    const attest = certification(await nameOf(ak))
+    const parent = akCertificate({
+      leaf: akLeaf(root, { spki: spkiOf(parsePublic(longLived.publicArea)) }),
+      roots: [root.certificate],
+    })
+    const anchor = certifiedBy(parent, {
+      attest,
+      signature: signBytes(longLived, attest),
+      akPublic: longLived.publicArea,
+    })
+    const result = await appraise(forgeQuote(NONCE, { key: ak }), {
+      nonce: { extraData: NONCE },
+      requiredPcrs: 'sha256:0',
+      trust: [anchor],
+      now: NOW,
+    })
+    expect(result.trust).toBe('endorsed')
+    expect(found(result, 'ak.certificate.key')).toBe('skip CERTIFICATE_NOT_GIVEN')
   })
 
   it('refuses a certification of another key', async () => {

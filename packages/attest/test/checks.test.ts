@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   appraise,
   keyBindingExtraData,
@@ -326,6 +326,43 @@ describe('the shape of the evidence', () => {
     expect(idsWith(result, 'fail')).toHaveLength(result.checks.length)
   })
 
+  it('what a getter throws may throw again when it is read', async () => {
+    const error = Object.defineProperty(new Error(), 'message', {
+      get: () => {
+        throw new Error('again')
+      },
+    })
+    const evidence = {
+      get is_available() {
+        throw error
+      },
+    }
+    expect((await appraise(evidence, policy())).tier).toBe('contraindicated')
+  })
+
+  it.each(['hardware', 'sha256:0 sha256', '\u001b[2J'])(
+    'a bank called %j was not signed, and its name is nowhere in the result',
+    async (bank) => {
+      const { '0': _, ...values } = PCR_VALUES.sha256
+      const result = await appraise(
+        { ...whole, pcr_values: { sha256: values, [bank]: { '0': '00' } } },
+        policy(),
+      )
+      expect(found(result, 'pcr.selection')).toBe('fail PCR_VALUES_DIFFER')
+      expect(JSON.stringify(result)).not.toContain(JSON.stringify(bank).slice(1, -1))
+    },
+  )
+
+  it('values are counted before they are read', async () => {
+    const values = Object.fromEntries(Array.from({ length: 33 }, (_, index) => [index, '00']))
+    const entries = vi.spyOn(Object, 'entries')
+    const result = await appraise({ ...whole, pcr_values: { sha256: values } }, policy())
+    const read = entries.mock.calls.some(([object]) => object === values)
+    entries.mockRestore()
+    expect(found(result, 'evidence.shape')).toBe('fail EVIDENCE_MALFORMED')
+    expect(read).toBe(false)
+  })
+
   it('unknown members do no harm and are nowhere in the result', async () => {
     const result = await appraise({ ...whole, verified: true, __proto__: null }, policy())
     expect(idsWith(result, 'fail')).toEqual([])
@@ -389,6 +426,23 @@ describe('key bindings', () => {
       expect(found(result, 'nonce')).toBe('fail NONCE_MISMATCH')
       expect(result.claimed).toBeUndefined()
     }
+  })
+
+  it('the key said to be bound is the one the quote was held against', async () => {
+    const key = forgeKey()
+    const changing = { nonce: NONCE.slice(), spki: spki.slice() }
+    const quote = forgeQuote(await keyBindingExtraData(changing), { key })
+    const [pinned] = await pinning(key)
+    const anchor: TrustAnchor = {
+      kind: 'pinned-ak',
+      vouchFor: async (...given) => {
+        changing.spki.fill(7)
+        return (await pinned?.vouchFor(...given))!
+      },
+    }
+    const result = await appraise(quote, policy({ nonce: changing, trust: [anchor] }))
+    const hash = await crypto.subtle.digest('SHA-256', spki)
+    expect(result.verified?.boundKey).toBe(Buffer.from(hash).toString('hex'))
   })
 
   it('no binding is claimed for a quote about a payload id', async () => {
@@ -548,9 +602,25 @@ describe('policies that cannot be used', () => {
     ['an earlier result as a whole', { previous: { akName: '', clock: {}, firmwareVersion: '' } }],
     ['no nonce', { nonce: undefined }],
     ['a nonce of text', { nonce: { extraData: 'abc' } }],
+    ['a payload id that is no text', { nonce: { payloadId: 5, mode: 'raw' } }],
+    ['PCRs that are nothing', { requiredPcrs: [null] }],
+    ['a bank without a list of PCRs', { requiredPcrs: [{ hash: 'sha256' }] }],
+    ['PCRs as text', { requiredPcrs: [{ hash: 'sha256', pcrs: ['0'] }] }],
+    ['reference values that are nothing', { referenceValues: null }],
+    ['a bank of nothing', { referenceValues: { sha256: { '0': '00'.repeat(32) }, sha384: null } }],
+    ['a reference value that is a number', { referenceValues: { sha256: { '0': 5 } } }],
+    ['firmware without a list', { firmware: {} }],
+    ['an earlier result of nothing', { previous: {} }],
+    ['a Qualified Name in hex', { qualifiedSigner: '000b' }],
   ])('%s', async (_, changes) => {
     const bad = { ...policy(), ...changes } as AppraisalPolicy
     await expect(appraise(forgeQuote(NONCE), bad)).rejects.toMatchObject({
+      code: 'ERR_POLICY_INVALID',
+    })
+  })
+
+  it('nothing at all', async () => {
+    await expect(appraise(forgeQuote(NONCE), undefined as never)).rejects.toMatchObject({
       code: 'ERR_POLICY_INVALID',
     })
   })
@@ -583,6 +653,16 @@ describe('requireTier', () => {
       expect.objectContaining({ code: 'ERR_ATTESTATION_FAILED' }),
     )
   })
+
+  it.each([undefined, 'Affirming', 'endorsed', 'constructor', '__proto__'])(
+    'lets nothing pass for %j, which is no tier',
+    async (tier) => {
+      const result = await appraiseVector('pos-pinned-ak')
+      const refusal = expect.objectContaining({ code: 'ERR_ATTESTATION_FAILED' })
+      expect(() => requireTier(result, tier as 'none')).toThrow(refusal)
+      expect(() => requireTier({ ...result, tier: tier as 'none' }, 'none')).toThrow(refusal)
+    },
+  )
 
   it('its error survives JSON', async () => {
     const result = await appraise(forgeQuote(NONCE), policy())

@@ -9,6 +9,7 @@ import {
   parseEventLog,
   replayEventLog,
   type MeasuredBootOptions,
+  type MeasuredEvent,
   type PcrValues,
 } from '../src/eventlog/index.js'
 import {
@@ -137,6 +138,15 @@ describe('the event log that tpm2_eventlog was given', () => {
     expect(judged(vectorLog, { sha256: { 10: sha256[10]! } })).toBe(NOT_QUOTED)
     expect(judged(vectorLog, { sha256: { 0: sha256[0]! } }, { pcrs: [0, 7] })).toBe(NOT_QUOTED)
     expect(judged(vectorLog, { sha1, sha256: { 0: sha256[0]! } }, { pcrs: [7] })).toBe(NOT_QUOTED)
+  })
+
+  it('has to explain every strong bank a PCR is quoted in', () => {
+    const elsewhere = { pcr: 0, type: EVENT_TYPE.EV_S_CRTM_VERSION, data: text('another boot') }
+    const quoted = { sha256: vectorPcrs.sha256, ...replay(['sha384'], [elsewhere]) }
+    // A bank that firmware left alone, extended later with a boot that never was.
+    expect(judged(eventLog(['sha384'], [elsewhere]), quoted, { pcrs: [0] })).toBe(NOT_QUOTED)
+    expect(judged(vectorLog, quoted, { pcrs: [0] })).toBe(MISMATCH)
+    expect(judged(vectorLog, quoted, { pcrs: [7] })).toBe(PASS)
   })
 
   it('is refused or replays to something else when it ends early', () => {
@@ -326,6 +336,14 @@ describe('events', () => {
       [0, 7].includes(pcr) && type !== EVENT_TYPE.EV_NO_ACTION ? [index] : [],
     )
     expect(shown).toEqual(ofPcrs)
+  })
+
+  it('are shown with the digests that were quoted, and no others', () => {
+    const banks: string[] = []
+    const allow = ({ digests }: MeasuredEvent) => banks.push(...Object.keys(digests)) > 0
+    const { sha256 } = replay(BANKS, boot)
+    expect(judged(eventLog(BANKS, boot), { sha256: sha256! }, { allow })).toBe(PASS)
+    expect(new Set(banks)).toEqual(new Set(['sha256']))
   })
 
   it('are not shown when the log does not explain the quote', () => {

@@ -101,12 +101,16 @@ interface AttemptKeys {
   readonly serverKey: PublicKey
 }
 
+/** Keys, and what was found when the machine vouched for the server's, where it was asked. */
+interface VouchedKeys extends AttemptKeys {
+  readonly vouched: AttestationResult | undefined
+}
+
 /** Keys for an attempt, once the machine has vouched for the server key, where that was asked for. */
-async function vouchedKeys(call: Call): Promise<AttemptKeys> {
+async function vouchedKeys(call: Call): Promise<VouchedKeys> {
   const keys = await readyKeys(call)
   try {
-    await vouchFor(keys.serverKey, call)
-    return keys
+    return { ...keys, vouched: await vouchFor(keys.serverKey, call) }
   } catch (error) {
     keys.lease.release()
     // The machine vouches for the key it has now: after a change that is another one.
@@ -116,8 +120,7 @@ async function vouchedKeys(call: Call): Promise<AttemptKeys> {
   }
   const renewed = await readyKeys(call)
   try {
-    await vouchFor(renewed.serverKey, call)
-    return renewed
+    return { ...renewed, vouched: await vouchFor(renewed.serverKey, call) }
   } catch (error) {
     renewed.lease.release()
     throw error
@@ -125,16 +128,16 @@ async function vouchedKeys(call: Call): Promise<AttemptKeys> {
 }
 
 /** Has the machine vouch for a key, unless answers are all that is judged. */
-async function vouchFor(serverKey: PublicKey, call: Call): Promise<void> {
+async function vouchFor(serverKey: PublicKey, call: Call): Promise<AttestationResult | undefined> {
   const { attestation } = call.context
-  if (attestation?.config.when !== 'before-send') return
+  if (attestation?.config.when !== 'before-send') return undefined
   const { canary } = attestation.config
   const preflight =
     canary === undefined
       ? undefined
       : (signal: AbortSignal) =>
           askCanary(canary.model, serverKey, attestation, { ...call, signal })
-  await call.step('attest', attestation.key.vouchFor(serverKey, call.signal, preflight))
+  return call.step('attest', attestation.key.vouchFor(serverKey, call.signal, preflight))
 }
 
 /** Nothing of anybody's: what is asked is the same for everybody. */
@@ -153,7 +156,7 @@ async function askCanary(
   const request = { payload, apiKey, securityTier }
   const settings = { ...call.settings, nextPayloadId: newPayloadId }
   const { opened, payloadId } = await ask({ lease, serverKey }, { ...call, request, settings })
-  return judgeAnswer(opened, payloadId, attestation, 'canary')
+  return judgeAnswer(opened, payloadId, attestation, { subject: 'canary' })
 }
 
 /** A key that cannot be asked for is no new key: the 400 itself is what the caller gets to know. */
@@ -187,11 +190,14 @@ async function readyKeys({ context, signal, step }: Call): Promise<AttemptKeys> 
   }
 }
 
-async function attempt(keys: AttemptKeys, call: Call): Promise<ChatCompletion> {
+async function attempt(keys: VouchedKeys, call: Call): Promise<ChatCompletion> {
   const { attestation } = call.context
   const { opened, payloadId } = await ask(keys, call)
+  const { vouched } = keys
   const result =
-    attestation === undefined ? undefined : await judgeAnswer(opened, payloadId, attestation)
+    attestation === undefined
+      ? undefined
+      : await judgeAnswer(opened, payloadId, attestation, { vouched })
   return toChatCompletion(opened, payloadId, result)
 }
 

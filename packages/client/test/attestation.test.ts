@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { keyBindingExtraData, payloadIdExtraData, type AttestationResult } from '@nomyo/attest'
 import { openJson } from '@nomyo/crypto'
 import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo/test-vectors/forge'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   AttestationError,
   SecureChatCompletion,
@@ -11,7 +11,14 @@ import {
   type AttestationEvent,
   type AttestationOptions,
 } from '../src/index.js'
-import { sealedEcho, startTestServer, testExchange, testKey, type TestServer } from './support.js'
+import {
+  sealFor,
+  sealedEcho,
+  startTestServer,
+  testExchange,
+  testKey,
+  type TestServer,
+} from './support.js'
 
 const KEY = forgeKey()
 const POLICY = {
@@ -223,6 +230,65 @@ describe('the evidence in an answer', () => {
     expect(failing(error.result)).toContain(check)
     expect(error.payloadId).toBe(events.at(-1)?.payloadId)
     expect(JSON.stringify(error)).not.toContain('hush')
+  })
+
+  it('of a machine that was reset is refused to every call under way', async () => {
+    const machine = await startMachine()
+    machine.answerQuote = { resetCount: 2 }
+    const { answer } = machine.server
+    let [letGo, answered] = [(): void => undefined, 0]
+    const refused = new Promise<void>((resolve) => (letGo = resolve))
+    machine.server.answer = async (seen, response) => {
+      if (answered++ > 0) await refused
+      await answer(seen, response)
+    }
+    const { ask } = await clientOf(machine)
+    const errors = [ask(), ask()].map(refusal)
+    await Promise.race(errors)
+    letGo()
+    for (const { result } of await Promise.all(errors)) expect(failing(result)).toEqual(['clock'])
+  })
+
+  it('that was refused is refused again', async () => {
+    const machine = await startMachine()
+    const client = new SecureCompletionClient({
+      routerUrl: machine.server.url,
+      allowHttp: true,
+      logger: { warn: () => undefined },
+      attestation: { policy: POLICY },
+    })
+    onTestFinished(() => client.dispose())
+    await client.encryptPayload({ model: 'm' })
+    const payloadId = crypto.randomUUID()
+    const extraData = await payloadIdExtraData(payloadId)
+    const headers = { 'x-public-key': encodeURIComponent(await client.publicKey()) }
+    const answer = await sealFor(
+      { headers, body: new Uint8Array() },
+      { choices: [], _metadata: evidence(extraData, { resetCount: 2 }) },
+    )
+    const open = () => refusal(client.decryptResponse(answer, payloadId))
+    expect(failing((await open()).result)).toEqual(['clock'])
+    expect(failing((await open()).result)).toEqual(['clock'])
+  })
+
+  it('is judged whatever comes of asking the machine for another call', async () => {
+    const machine = await startMachine()
+    const { answer } = machine.server
+    let letGo = (): void => undefined
+    machine.server.answer = (seen, response) => {
+      letGo = () => void answer(seen, response)
+    }
+    const { ask } = await clientOf(machine, { interval: 0 })
+    const first = ask()
+    await vi.waitFor(() => {
+      expect(machine.server.completions).toHaveLength(1)
+    })
+    machine.server.answerAttestation = (_nonce, response) => {
+      letGo()
+      setTimeout(() => response.writeHead(503).end(), 200)
+    }
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' })
+    await expect(first).resolves.toBeDefined()
   })
 
   it('a machine that restarted is asked anew before the next request', async () => {

@@ -43,7 +43,10 @@ export function certifiedBy(
         schemesAgree(publicArea, signature.value),
         await verifySignature(publicArea, signature.value, quote.value.signedBytes),
       ].find(({ status }) => status !== 'pass')
-      return flaw === undefined ? parent.vouchFor(signer.value, now) : refused(flaw.detail)
+      if (flaw !== undefined) return refused(flaw.detail)
+      // A certificate of the parent is none of this key: its checks are not those of this one.
+      const { trust, code, detail } = await parent.vouchFor(signer.value, now)
+      return { trust, code, detail }
     },
   }
 }

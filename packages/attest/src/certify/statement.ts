@@ -7,7 +7,7 @@ import { checkPolicy, type AppraisalPolicy } from '../policy.js'
 import { fail, pass, skip, type AttestationResult, type Verdict } from '../result.js'
 import { judgeStatement } from '../statement.js'
 import { parseAttest } from '../structures/attest.js'
-import { TPMA_OBJECT } from '../structures/constants.js'
+import { TPMA_OBJECT, hashName } from '../structures/constants.js'
 import { parseSignature } from '../structures/signature.js'
 import { conclude } from '../tier.js'
 import type { AttestationKey } from '../trust/anchor.js'
@@ -51,7 +51,7 @@ export async function judgeCertification(
     quote: await parsed(concat(evidence.attest), parseAttest),
     signature: await parsed(concat(evidence.signature), parseSignature),
     ak: await parsed(concat(evidence.akPublic), attestationKey),
-    expectedExtraData: await expectedExtraData(policy.nonce),
+    expectedExtraData: await expectedExtraData(checked.nonce),
   }
   const object = await parsed(concat(evidence.certifiedPublic), attestationKey)
   const trustee = await askAnchors(facts)
@@ -102,6 +102,9 @@ function checkObject({ quote }: Facts, object: Parsed<AttestationKey>): Verdict 
       expected: toHex(object.value.name),
       actual: toHex(name),
     })
+  }
+  if (hashName(object.value.publicArea.nameAlg) === 'sha1') {
+    return fail('OBJECT_NAME_WEAK', 'the Name of the object is not made with SHA-2')
   }
   const missing = WANTED.filter(
     (attribute) => (object.value.publicArea.objectAttributes & TPMA_OBJECT[attribute]) === 0,

@@ -1,6 +1,6 @@
 import { TpmParseError } from '../errors.js'
 import { quoteInfo, type Facts } from '../facts.js'
-import { MAX_PCR, formatPcrSelection, parsePcrSelection } from '../pcr/selection.js'
+import { MAX_PCR, formatPcrSelection, isHashName, parsePcrSelection } from '../pcr/selection.js'
 import { fail, pass, type Verdict } from '../result.js'
 import type { SignedSelection } from '../structures/attest.js'
 import { unreadable } from './evidence.js'
@@ -48,6 +48,10 @@ function claimsAgree(
       expected: wanted,
       actual: pcrBanks ?? '',
     })
+  }
+  // Names of banks are the sender's text: one with a space in it could pass for two PCRs below.
+  if (!Object.keys(pcrValues ?? {}).every(isHashName)) {
+    return fail('PCR_VALUES_DIFFER', 'the values that came along are of a bank that was not signed')
   }
   const sent = Object.entries(pcrValues ?? {}).flatMap(([bank, values]) =>
     Object.keys(values).map((pcr) => `${bank}:${pcr}`),

@@ -17,9 +17,9 @@ export interface MeasuredBootOptions {
   /** Event types beyond those of the TCG profile that are accepted. */
   readonly allowedEventTypes?: readonly number[] | undefined
   /**
-   * Judges each event that extended one of these PCRs, after the log was found to explain them. The
-   * digest is proven then, the type is not, and the data only where {@link isDataMeasured} the type:
-   * of others it is what the machine says.
+   * Judges each event that extended one of these PCRs, after the log was found to explain them. It is
+   * shown the digests of the banks its PCR was quoted in: those are proven, the type is not, and the
+   * data only where {@link isDataMeasured} the type: of others it is what the machine says.
    */
   readonly allow?: ((event: MeasuredEvent) => boolean) | undefined
 }
@@ -30,8 +30,9 @@ const LAST_FIRMWARE_PCR = 7
 
 /**
  * Judges an event log by the PCRs that were quoted. The log itself is nobody's word: replayed, it
- * must give the quoted value of each PCR, in every quoted bank of SHA-2 that it has digests for, and
- * in at least one. A PCR quoted with SHA-1 alone counts as not quoted.
+ * must give the quoted value of each PCR in every bank of SHA-2 it was quoted in. A bank the log has
+ * no digests for is not left out: firmware may leave one unextended, and whoever runs the machine
+ * later can extend it with a boot that never was. A PCR quoted with SHA-1 alone counts as not quoted.
  *
  * Neither type nor data of an event is in the PCR, so unknown types on the PCRs judged are refused,
  * and data is hashed where the TCG profile says that its hash is the digest: EV_SEPARATOR (which
@@ -61,7 +62,8 @@ export function measuredBoot(options: MeasuredBootOptions): LogAppraiser {
         if (event.type === EVENT_TYPE.EV_NO_ACTION || !judged.includes(event.pcr)) continue
         const refusal = judgeEvent(event, allowedTypes)
         if (refusal !== undefined) return refusal
-        if (!allow(event)) return refuse(event, 'EVENTLOG_EVENT_REFUSED', 'is not allowed')
+        if (!allow(proven(event, quoted)))
+          return refuse(event, 'EVENTLOG_EVENT_REFUSED', 'is not allowed')
       }
       return pass('EVENTLOG_REPLAYED', `the log explains PCR ${judged.join(', ')} as quoted`)
     },
@@ -69,8 +71,8 @@ export function measuredBoot(options: MeasuredBootOptions): LogAppraiser {
 }
 
 function quotedFirmwarePcrs(quoted: PcrValues): readonly number[] {
-  const isQuoted = (pcr: number) => STRONG_BANKS.some((bank) => quoted[bank]?.[pcr] !== undefined)
-  return Array.from({ length: LAST_FIRMWARE_PCR + 1 }, (_, pcr) => pcr).filter(isQuoted)
+  const pcrs = Array.from({ length: LAST_FIRMWARE_PCR + 1 }, (_, pcr) => pcr)
+  return pcrs.filter((pcr) => quotedBanks(quoted, pcr).length > 0)
 }
 
 /** What keeps the log from explaining the PCRs, if anything does. */
@@ -81,29 +83,45 @@ function judgeReplay(
 ): Verdict | undefined {
   if (judged.length === 0)
     return fail('EVENTLOG_PCR_NOT_QUOTED', 'no PCR of the firmware is quoted')
-  const explained = new Set<number>()
+  const missing = judged.filter((pcr) => quotedBanks(quoted, pcr).length === 0)
+  if (missing.length > 0) {
+    const detail = `PCR ${missing.join(', ')} is not quoted in a bank of SHA-2`
+    return fail('EVENTLOG_PCR_NOT_QUOTED', detail)
+  }
   for (const bank of STRONG_BANKS) {
     const values = quoted[bank]
-    if (values === undefined || !hasBank(events, bank)) continue
+    const isJudged = judged.some((pcr) => values?.[pcr] !== undefined)
+    if (values === undefined || !isJudged) continue
+    if (!events.some(({ digests }) => digests[bank] !== undefined)) {
+      return fail(
+        'EVENTLOG_PCR_NOT_QUOTED',
+        `the log has no ${bank} digests, and that bank is quoted`,
+      )
+    }
     const replayed = replayEventLog(events, bank)
     for (const pcr of judged) {
       const [expected, actual = 'no event'] = [values[pcr], replayed[pcr]]
-      if (expected === undefined) continue
-      if (expected !== actual) {
-        const detail = `the log does not give the ${bank} value of PCR ${pcr} that was quoted`
-        return fail('EVENTLOG_REPLAY_MISMATCH', detail, { expected, actual })
-      }
-      explained.add(pcr)
+      if (expected === undefined || expected === actual) continue
+      const detail = `the log does not give the ${bank} value of PCR ${pcr} that was quoted`
+      return fail('EVENTLOG_REPLAY_MISMATCH', detail, { expected, actual })
     }
   }
-  const missing = judged.filter((pcr) => !explained.has(pcr))
-  if (missing.length === 0) return undefined
-  const detail = `PCR ${missing.join(', ')} is not quoted in a bank of SHA-2 that the log has`
-  return fail('EVENTLOG_PCR_NOT_QUOTED', detail)
+  return undefined
 }
 
-function hasBank(events: readonly MeasuredEvent[], bank: HashName): boolean {
-  return events.some(({ digests }) => digests[bank] !== undefined)
+/** The banks of SHA-2 a PCR is quoted in. */
+function quotedBanks(quoted: PcrValues, pcr: number): readonly HashName[] {
+  return STRONG_BANKS.filter((bank) => quoted[bank]?.[pcr] !== undefined)
+}
+
+/** An event with the digests that the quote proves, and no others. */
+function proven(event: MeasuredEvent, quoted: PcrValues): MeasuredEvent {
+  const digests: Partial<Record<HashName, string>> = {}
+  for (const bank of quotedBanks(quoted, event.pcr)) {
+    const digest = event.digests[bank]
+    if (digest !== undefined) digests[bank] = digest
+  }
+  return { ...event, digests }
 }
 
 /** What is wrong with an event whose digest is proven, if anything is. */

@@ -10,6 +10,16 @@ export interface Attestation {
   readonly key: KeyAttestation
 }
 
+/** What an answer is judged beside its payload id. */
+export interface AnswerCircumstances {
+  readonly subject?: AttestationEvent['subject']
+  /**
+   * The result by which its request was let go. Default: the last one. Other calls may have had the
+   * machine asked again in between, or found it restarted.
+   */
+  readonly vouched?: AttestationResult | undefined
+}
+
 /**
  * Judges the evidence in an opened answer, before anybody sees its text: made for this payload id, and
  * by a machine that was not restarted since it vouched for its key.
@@ -20,14 +30,14 @@ export async function judgeAnswer(
   { value }: OpenedJson,
   payloadId: string,
   { config, key }: Attestation,
-  subject: AttestationEvent['subject'] = 'answer',
+  { subject = 'answer', vouched }: AnswerCircumstances = {},
 ): Promise<AttestationResult> {
   const { policy, tier, payloadIdMode, onResult } = config
   const metadata = sealedMetadata(value)
   const result = await appraise(metadata['tpm_attestation'], {
     ...policy,
     nonce: { payloadId, mode: payloadIdMode },
-    previous: subject === 'answer' ? await key.previous() : undefined,
+    previous: subject === 'answer' ? (vouched?.verified ?? key.previous()) : undefined,
     now: new Date(),
   })
   onResult({ subject, result, payloadId })

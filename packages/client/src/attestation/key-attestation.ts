@@ -17,6 +17,9 @@ interface Vouched {
   readonly result: Promise<AttestationResult>
 }
 
+/** What a machine has proven of itself; undefined where nobody vouches for it. */
+type Facts = AttestationResult['verified']
+
 /** Asks another way whether such a machine answers: for servers that cannot vouch for their key. */
 export type Canary = (signal: AbortSignal) => Promise<AttestationResult>
 
@@ -37,6 +40,7 @@ export class KeyAttestation {
   readonly #attestation: AttestationConfig
   readonly #lifetime = new AbortController()
   #vouched: Vouched | undefined
+  #lastFacts: Facts
 
   constructor(transport: Transport, config: ClientConfig, attestation: AttestationConfig) {
     this.#transport = transport
@@ -54,9 +58,12 @@ export class KeyAttestation {
     return abortable(this.#held(key) ?? this.#ask(key, canary), signal)
   }
 
-  /** The facts of the machine when it vouched for the key, so that a restart since is noticed. */
-  async previous(): Promise<AttestationResult['verified']> {
-    return (await this.#vouched?.result)?.verified
+  /**
+   * The facts of the machine when it last vouched for a key, so that a restart since is noticed. They
+   * outlive {@link forget}: an answer refused for a restart must not be accepted at the second try.
+   */
+  previous(): Facts {
+    return this.#lastFacts
   }
 
   /** Asks anew before the next request. */
@@ -83,10 +90,15 @@ export class KeyAttestation {
       result: this.#appraise(key, canary),
     }
     this.#vouched = vouched
-    // A failure is not kept: the next call asks anew.
-    vouched.result.catch(() => {
-      if (this.#vouched === vouched) this.forget()
-    })
+    vouched.result.then(
+      ({ verified }) => {
+        this.#lastFacts = verified
+      },
+      // A failure is not kept: the next call asks anew.
+      () => {
+        if (this.#vouched === vouched) this.forget()
+      },
+    )
     return vouched.result
   }
 
