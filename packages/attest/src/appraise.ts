@@ -1,5 +1,6 @@
-import { digest, equalBytes } from './bytes/digest.js'
+import { digest } from './bytes/digest.js'
 import { toHex, toHexNumber } from './bytes/hex.js'
+import { AK_NAME_NOT_COVERED } from './checks/ak-name.js'
 import { checkBinding } from './checks/binding.js'
 import { checkEvidenceShape } from './checks/evidence.js'
 import { checkLog } from './checks/logs.js'
@@ -15,11 +16,10 @@ import {
   fail,
   type AttestationResult,
   type QuoteClaims,
+  type Verdict,
   type Verdicts,
 } from './result.js'
 import { judgeStatement } from './statement.js'
-import { TPM_RH, type Hierarchy } from './structures/constants.js'
-import { computeQualifiedName } from './structures/name.js'
 import { conclude } from './tier.js'
 import { askAnchors } from './trust/judge.js'
 
@@ -67,37 +67,27 @@ async function judge(facts: Facts): Promise<AttestationResult> {
     eventlog: checkLog('event log', facts.policy.eventLog, facts, pcrDigest),
     ima: checkLog('IMA log', facts.policy.ima, facts, pcrDigest),
   }
-  return conclude(verdicts, trustee.vouching.trust, await claimsOf(facts))
+  return conclude(verdicts, trustee.vouching.trust, await claimsOf(facts, statement['ak.name']))
 }
 
 /** The facts the signature covers; whether they count is decided with the checks. */
-export async function claimsOf(facts: Facts): Promise<QuoteClaims | undefined> {
-  const { ak, quote, policy } = facts
+export async function claimsOf(facts: Facts, akName: Verdict): Promise<QuoteClaims | undefined> {
+  const { ak, quote, policy, hierarchy } = facts
   if (ak.value === undefined || quote.value === undefined) return undefined
-  const hierarchy = await hierarchyOf(ak.value.name, quote.value.qualifiedSigner)
+  const { qualifiedSigner, clockInfo, firmwareVersion } = quote.value
   return {
-    akName: toHex(ak.value.name),
+    ...(akName.code === AK_NAME_NOT_COVERED ? {} : { akName: toHex(ak.value.name) }),
+    qualifiedSigner: toHex(qualifiedSigner),
     ...(hierarchy === undefined ? {} : { hierarchy }),
     pcrs: quotedPcrs(facts),
-    clock: { ...quote.value.clockInfo, clock: String(quote.value.clockInfo.clock) },
-    firmwareVersion: toHexNumber(quote.value.firmwareVersion),
+    clock: { ...clockInfo, clock: String(clockInfo.clock) },
+    firmwareVersion: toHexNumber(firmwareVersion),
     ...(await boundKeyOf(policy)),
   }
 }
 
 async function boundKeyOf({ nonce }: CheckedPolicy): Promise<{ boundKey?: string }> {
   return 'spki' in nonce ? { boundKey: toHex(await digest('sha256', nonce.spki)) } : {}
-}
-
-/** The Qualified Name of a primary key can be computed, so its hierarchy can be recognised. */
-async function hierarchyOf(
-  name: Uint8Array,
-  qualifiedSigner: Uint8Array,
-): Promise<Hierarchy | undefined> {
-  for (const hierarchy of Object.keys(TPM_RH) as Hierarchy[]) {
-    if (equalBytes(await computeQualifiedName(hierarchy, name), qualifiedSigner)) return hierarchy
-  }
-  return undefined
 }
 
 /** What was thrown may be the evidence's own, and throw again when it is looked at. */

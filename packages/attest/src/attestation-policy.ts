@@ -24,7 +24,10 @@ export interface AttestationPolicy {
  */
 export function attestationPolicy(rules: PolicyRules): AttestationPolicy {
   // Looked through now, with any nonce, so that a mistake shows where it was made.
-  const { nonce: _any, ...checked } = checkPolicy({ ...rules, nonce: { extraData: new Uint8Array(32) } })
+  const { nonce: _any, ...checked } = checkPolicy({
+    ...rules,
+    nonce: { extraData: new Uint8Array(32) },
+  })
   return {
     appraise: (evidence, expectation) => appraise(evidence, { ...checked, ...expectation }),
   }

@@ -1,3 +1,4 @@
+import { equalBytes } from './bytes/digest.js'
 import type { Bytes } from './bytes/types.js'
 import { TpmParseError } from './errors.js'
 import { readEvidence, type EvidenceFlaw, type TpmEvidence } from './evidence.js'
@@ -5,7 +6,8 @@ import { expectedExtraData } from './nonce.js'
 import type { CheckedPolicy } from './policy.js'
 import type { PcrValues } from './result.js'
 import { parseAttest, type QuoteInfo, type TpmsAttest } from './structures/attest.js'
-import { computeName } from './structures/name.js'
+import { TPM_RH, type Hierarchy } from './structures/constants.js'
+import { computeName, computeQualifiedName } from './structures/name.js'
 import { parsePublic } from './structures/public.js'
 import { parseSignature, type TpmtSignature } from './structures/signature.js'
 import type { AttestationKey } from './trust/anchor.js'
@@ -24,20 +26,51 @@ export interface Facts {
   readonly signature: Parsed<TpmtSignature>
   readonly ak: Parsed<AttestationKey>
   readonly expectedExtraData: Bytes
+  /**
+   * The hierarchy whose primary key signed: then the Name is covered by the signature. Undefined for
+   * a key below another one.
+   */
+  readonly hierarchy: Hierarchy | undefined
 }
 
 /** Takes the evidence apart. Judges nothing. */
 export async function gatherFacts(json: unknown, policy: CheckedPolicy): Promise<Facts> {
   const { evidence, flaw } = readEvidence(json)
+  const statement = await gatherStatement(evidence, policy)
+  return { ...statement, evidence, flaw }
+}
+
+/** Takes apart what an attestation key signed, whatever it is about. */
+export async function gatherStatement(
+  bytes: {
+    readonly quote?: Bytes | undefined
+    readonly signature?: Bytes | undefined
+    readonly akPublic?: Bytes | undefined
+  },
+  policy: CheckedPolicy,
+): Promise<Omit<Facts, 'evidence' | 'flaw'>> {
+  const quote = await parsed(bytes.quote, parseAttest)
+  const ak = await parsed(bytes.akPublic, attestationKey)
   return {
     policy,
-    evidence,
-    flaw,
-    quote: await parsed(evidence.quote, parseAttest),
-    signature: await parsed(evidence.signature, parseSignature),
-    ak: await parsed(evidence.akPublic, attestationKey),
+    quote,
+    signature: await parsed(bytes.signature, parseSignature),
+    ak,
     expectedExtraData: await expectedExtraData(policy.nonce),
+    hierarchy: await hierarchyOf(ak.value?.name, quote.value?.qualifiedSigner),
   }
+}
+
+/** The Qualified Name of a primary key can be computed, so its hierarchy can be recognised. */
+async function hierarchyOf(
+  name: Uint8Array | undefined,
+  qualifiedSigner: Uint8Array | undefined,
+): Promise<Hierarchy | undefined> {
+  if (name === undefined || qualifiedSigner === undefined) return undefined
+  for (const hierarchy of Object.keys(TPM_RH) as Hierarchy[]) {
+    if (equalBytes(await computeQualifiedName(hierarchy, name), qualifiedSigner)) return hierarchy
+  }
+  return undefined
 }
 
 /** What was quoted, where the structure is a quote. */

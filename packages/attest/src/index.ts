@@ -1,4 +1,10 @@
 export { appraise } from './appraise.js'
+export {
+  attestationPolicy,
+  type AttestationPolicy,
+  type PolicyRules,
+  type QuoteExpectation,
+} from './attestation-policy.js'
 export { AttestationError, PolicyError, TpmParseError, type AttestErrorCode } from './errors.js'
 export { decodeEvidence, type TpmAttestation, type TpmEvidence } from './evidence.js'
 export type { LogAppraiser } from './log-appraiser.js'
@@ -9,14 +15,12 @@ export {
   type NonceExpectation,
 } from './nonce.js'
 export { formatPcrSelection, parsePcrSelection, type PcrSelection } from './pcr/selection.js'
-export {
-  checkPolicy,
-  type AppraisalPolicy,
-  type CheckedPolicy,
-  type FirmwarePolicy,
-  type FreshnessPolicy,
-  type PreviousQuote,
-  type ReferenceValues,
+export type {
+  AppraisalPolicy,
+  FirmwarePolicy,
+  FreshnessPolicy,
+  PreviousQuote,
+  ReferenceValues,
 } from './policy.js'
 export {
   CHECK_IDS,

@@ -16,8 +16,8 @@ export type ReferenceValues = Readonly<
 
 /** Facts of an earlier quote of the same machine, to notice that it was restarted since. */
 export interface PreviousQuote {
-  /** TPM Name of the key that signed it, in hex. */
-  readonly akName: string
+  /** Qualified Name of the key that signed it, in hex: unlike its Name, part of what was signed. */
+  readonly qualifiedSigner: string
   readonly clock: Pick<ClockClaims, 'clock' | 'resetCount' | 'restartCount'>
   /** In hex, with 0x. */
   readonly firmwareVersion: string
@@ -124,7 +124,8 @@ function isFirmware(firmware: unknown): boolean {
 }
 
 function isPrevious(previous: unknown): boolean {
-  const clock = isObject(previous) ? previous['clock'] : undefined
+  if (!isObject(previous) || typeof previous['qualifiedSigner'] !== 'string') return false
+  const { clock } = previous
   return isObject(clock) && /^\d{1,20}$/.test(String(clock['clock']))
 }
 

@@ -94,8 +94,13 @@ export interface ClockClaims {
 
 /** What the signature covers, and nothing else. Survives JSON. */
 export interface QuoteClaims {
-  /** TPM Name of the attestation key, in hex. */
-  readonly akName: string
+  /**
+   * TPM Name of the attestation key, in hex. Absent where a certificate vouches for the key and nothing
+   * for its Name.
+   */
+  readonly akName?: string
+  /** Qualified Name of the key that signed, in hex. */
+  readonly qualifiedSigner: string
   /** The hierarchy the key is a primary key of; absent where its parent is another key. */
   readonly hierarchy?: Hierarchy
   /** The quoted PCRs; their digest is what was signed. */

@@ -2,6 +2,7 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import {
   appraise,
+  attestationPolicy,
   keyBindingExtraData,
   payloadIdExtraData,
   pinnedAk,
@@ -500,8 +501,20 @@ describe('reference values, clock, firmware and time', () => {
     expect(found(result, 'firmware')).toBe(firmware)
   })
 
+  it('another Name for the same key does not make it another machine', async () => {
+    const key = forgeKey()
+    const previous = await first(key)
+    // noDA is not what makes an attestation key; a certificate would not know of it.
+    const publicArea = Buffer.from(key.publicArea)
+    publicArea.writeUInt32BE(0x00050472, 6)
+    const relabelled = forgeQuote(NONCE, { key: { ...key, publicArea }, resetCount: 9 })
+    const result = await appraise(relabelled, policy({ previous }))
+    expect(found(result, 'clock')).toBe('fail CLOCK_RESET')
+  })
+
   it('an earlier quote of another key is no comparison', async () => {
-    const result = await appraise(forgeQuote(NONCE), policy({ previous: await first(forgeKey()) }))
+    const previous = { ...(await first(forgeKey())), qualifiedSigner: '000b' }
+    const result = await appraise(forgeQuote(NONCE), policy({ previous }))
     expect(found(result, 'clock')).toBe('skip CLOCK_OTHER_KEY')
   })
 
@@ -675,5 +688,26 @@ describe('requireTier', () => {
         result: { tier: 'none' },
       })
     }
+  })
+})
+
+describe('a policy for many quotes', () => {
+  const { nonce: _, ...rules } = policy({ referenceValues: REFERENCE })
+
+  it('judges as appraise does', async () => {
+    const expectation = { nonce: { extraData: NONCE } }
+    const judged = attestationPolicy(rules)
+    const quote = forgeQuote(NONCE)
+    expect(await judged.appraise(quote, expectation)).toEqual(
+      await appraise(quote, { ...rules, ...expectation }),
+    )
+    const other = { nonce: { extraData: new Uint8Array(32) } }
+    expect(found(await judged.appraise(quote, other), 'nonce')).toBe('fail NONCE_MISMATCH')
+  })
+
+  it('is looked through when it is made', () => {
+    expect(() => attestationPolicy({ ...rules, requiredPcrs: '' })).toThrow(
+      expect.objectContaining({ code: 'ERR_POLICY_INVALID' }),
+    )
   })
 })

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { appraise } from '../src/index.js'
 import { formatPolicyFile, parsePolicyFile } from '../src/policy-file/index.js'
 import { computeName, parsePublic } from '../src/structures/index.js'
+import { found } from './support/appraisal.js'
 import { toHex } from '../src/bytes/hex.js'
 import { PCR_VALUES, forgeKey, forgeQuote } from '@nomyo/test-vectors/forge'
 
@@ -56,6 +57,9 @@ describe('policy files', () => {
       now: new Date('2026-11-21T12:00:00Z'),
     })
     expect(result).toMatchObject({ tier: 'warning', trust: 'endorsed', vector: { hardware: 2 } })
+    // The key is below another one: neither certificate nor signature covers its Name.
+    expect(found(result, 'ak.name')).toBe('skip AK_NAME_NOT_COVERED')
+    expect(result.verified).not.toHaveProperty('akName')
   })
 
   it('none has to be written down', () => {

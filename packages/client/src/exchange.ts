@@ -107,23 +107,17 @@ interface VouchedKeys extends AttemptKeys {
 }
 
 /** Keys for an attempt, once the machine has vouched for the server key, where that was asked for. */
-async function vouchedKeys(call: Call): Promise<VouchedKeys> {
+async function vouchedKeys(call: Call, mayBeRenewed = true): Promise<VouchedKeys> {
   const keys = await readyKeys(call)
   try {
     return { ...keys, vouched: await vouchFor(keys.serverKey, call) }
   } catch (error) {
     keys.lease.release()
     // The machine vouches for the key it has now: after a change that is another one.
-    if (!(error instanceof AttestationError) || !(await hasNewKey(keys.serverKey, call))) {
-      throw error
-    }
-  }
-  const renewed = await readyKeys(call)
-  try {
-    return { ...renewed, vouched: await vouchFor(renewed.serverKey, call) }
-  } catch (error) {
-    renewed.lease.release()
-    throw error
+    const isOutdated =
+      mayBeRenewed && error instanceof AttestationError && (await hasNewKey(keys.serverKey, call))
+    if (!isOutdated) throw error
+    return vouchedKeys(call, false)
   }
 }
 

@@ -4,12 +4,8 @@ export {
   type GenerateKeysOptions,
   type SecureCompletionClientOptions,
 } from './secure-completion-client.js'
-export { AttestationError, pinnedAk, type AttestationResult, type TrustAnchor } from '@nomyo/attest'
-export type {
-  AttestationEvent,
-  AttestationOptions,
-  AttestationPolicy,
-} from './attestation/options.js'
+export { AttestationError, type AttestationPolicy, type AttestationResult } from '@nomyo/attest'
+export type { AttestationEvent, AttestationOptions } from './attestation/options.js'
 export type { ExchangeStep, SecureChatCompletionOptions } from './config.js'
 export type { KnownServersStore, ServerKeyEvent } from './known-servers.js'
 export type { Logger } from './log.js'

@@ -1,3 +1,4 @@
+import { attestationPolicy, pinnedAk } from '@nomyo/attest'
 import { createTpmTransport } from '@nomyo/tpm'
 import { createGateway } from '@nomyo/gateway'
 import { keyFile } from '@nomyo/test-vectors'
@@ -7,7 +8,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { AttestationError, pinnedAk, type AttestationEvent } from '../src/index.js'
+import { AttestationError, type AttestationEvent } from '../src/index.js'
 import { temporaryFolder, testExchange } from './support.js'
 
 if (!swtpmFound) console.info('attestation over a software TPM skipped: no swtpm')
@@ -65,11 +66,11 @@ describe.skipIf(!swtpmFound)('client, gateway and a software TPM', () => {
     const recorded = await record(machine.url)
     expect(recorded).toMatchObject({ tier: 'none', trust: 'unendorsed' })
     const { akName, pcrs } = recorded.claimed ?? {}
-    const policy = {
+    const policy = attestationPolicy({
       requiredPcrs: 'sha256:0,7,10',
       referenceValues: pcrs,
       trust: [pinnedAk(Buffer.from(akName ?? '', 'hex'))],
-    }
+    })
     const seen: string[] = []
     const events: AttestationEvent[] = []
     const ask = await testExchange({
@@ -102,10 +103,10 @@ describe.skipIf(!swtpmFound)('client, gateway and a software TPM', () => {
   it('refuses an answer that was given to another request', async () => {
     const machine = await startAttestedGateway()
     const recorded = await record(machine.url)
-    const policy = {
+    const policy = attestationPolicy({
       requiredPcrs: 'sha256:0,7,10',
       trust: [pinnedAk(Buffer.from(recorded.claimed?.akName ?? '', 'hex'))],
-    }
+    })
     // The whole answer to the first request comes again for the second, which has another payload id.
     let first: ArrayBuffer | undefined
     const ask = await testExchange({
@@ -126,10 +127,10 @@ describe.skipIf(!swtpmFound)('client, gateway and a software TPM', () => {
   it('notices that the machine restarted between vouching for its key and answering', async () => {
     const machine = await startAttestedGateway()
     const { claimed } = await record(machine.url)
-    const policy = {
+    const policy = attestationPolicy({
       requiredPcrs: 'sha256:0,7,10',
       trust: [pinnedAk(Buffer.from(claimed?.akName ?? '', 'hex'))],
-    }
+    })
     const ask = await testExchange({
       baseUrl: machine.url,
       attestation: { policy, tier: 'warning' },
@@ -153,7 +154,7 @@ async function record(url: string) {
   const ask = await testExchange({
     baseUrl: url,
     attestation: {
-      policy: { requiredPcrs: 'sha256:0,7,10', trust: 'none' },
+      policy: attestationPolicy({ requiredPcrs: 'sha256:0,7,10', trust: 'none' }),
       tier: 'none',
       onResult: (event) => events.push(event),
     },

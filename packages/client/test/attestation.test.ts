@@ -1,5 +1,11 @@
 import type { ServerResponse } from 'node:http'
-import { keyBindingExtraData, payloadIdExtraData, type AttestationResult } from '@nomyo/attest'
+import {
+  attestationPolicy,
+  keyBindingExtraData,
+  payloadIdExtraData,
+  pinnedAk,
+  type AttestationResult,
+} from '@nomyo/attest'
 import { openJson } from '@nomyo/crypto'
 import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo/test-vectors/forge'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -7,7 +13,6 @@ import {
   AttestationError,
   SecureChatCompletion,
   SecureCompletionClient,
-  pinnedAk,
   type AttestationEvent,
   type AttestationOptions,
 } from '../src/index.js'
@@ -21,11 +26,13 @@ import {
 } from './support.js'
 
 const KEY = forgeKey()
-const POLICY = {
+const RULES = {
   requiredPcrs: 'sha256:0,7,10',
   referenceValues: PCR_VALUES,
   trust: [pinnedAk(Buffer.from(forgedName(KEY), 'hex'))],
 }
+
+const POLICY = attestationPolicy(RULES)
 
 type Changes = Parameters<typeof forgeQuote>[1]
 
@@ -326,7 +333,7 @@ describe('the evidence in an answer', () => {
 describe('a program in the place of a TPM', () => {
   it('is never more than unendorsed, and accepted only where that was written down', async () => {
     const machine = await startMachine()
-    const policy = { ...POLICY, trust: 'none' as const }
+    const policy = attestationPolicy({ ...RULES, trust: 'none' })
     const { ask, events } = await clientOf(machine, { policy })
     const { result } = await refusal(ask())
     expect(result).toMatchObject({ tier: 'none', trust: 'unendorsed', vector: {} })
@@ -341,7 +348,10 @@ describe('a program in the place of a TPM', () => {
   it('what is wrong is refused also where nobody has to vouch', async () => {
     const machine = await startMachine()
     machine.keyQuote = { extraData: Buffer.alloc(32) }
-    const { ask } = await clientOf(machine, { policy: { ...POLICY, trust: 'none' }, tier: 'none' })
+    const { ask } = await clientOf(machine, {
+      policy: attestationPolicy({ ...RULES, trust: 'none' }),
+      tier: 'none',
+    })
     await refusal(ask())
     expect(machine.server.completions).toEqual([])
   })
@@ -376,6 +386,17 @@ describe('canaries', () => {
     expect((await requestsTo(machine)).map(({ model }) => model)).toEqual(['small'])
   })
 
+  it('do not stand in for a server that has vouched for its key before', async () => {
+    const machine = await startMachine()
+    const { ask } = await clientOf(machine, { canary: { model: 'small' }, interval: 0 })
+    await ask()
+    machine.server.answerAttestation = (_nonce, response) => {
+      response.writeHead(404).end()
+    }
+    await refusal(ask())
+    expect((await requestsTo(machine)).map(({ model }) => model)).toEqual(['m'])
+  })
+
   it('are not sent to a server that says it has no evidence', async () => {
     const machine = await startMachine()
     machine.keyQuote = undefined
@@ -391,9 +412,8 @@ describe('options', () => {
 
   it.each([
     ['no policy', {}],
-    ['a policy without trust', { policy: { requiredPcrs: 'sha256:0' } }],
-    ['a policy with a nonce', { policy: { ...POLICY, nonce: { extraData: new Uint8Array(32) } } }],
-    ['an earlier quote', { policy: { ...POLICY, previous: undefined } }],
+    ['bare rules for a policy', { policy: RULES }],
+    ['raw payload ids before anything is sent', { policy: POLICY, payloadIdMode: 'raw' }],
     ['an unknown option', { policy: POLICY, wen: 'before-send' }],
     ['another time', { policy: POLICY, when: 'never' }],
     ['another tier', { policy: POLICY, tier: 'contraindicated' }],

@@ -5,6 +5,7 @@ it('exports this and nothing else', () => {
   expect(Object.keys(client).sort()).toEqual([
     'APIConnectionError',
     'APIError',
+    'AttestationError',
     'AuthenticationError',
     'ForbiddenError',
     'InvalidRequestError',

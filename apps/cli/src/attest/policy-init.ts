@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { appraise, parsePcrSelection, requireTier, type PcrValues } from '@nomyo/attest'
+import { appraise, parsePcrSelection, type PcrValues } from '@nomyo/attest'
 import { formatPolicyFile } from '@nomyo/attest/policy-file'
 import { ATTEST_EXIT, UsageError } from '../exit-codes.js'
 import type { Output } from '../output.js'
@@ -34,21 +34,21 @@ export async function policyInit(output: Output, argv: readonly string[]): Promi
     const nonce = readExpectation(args, source)
     const result = await appraise(source.evidence, { nonce, requiredPcrs, trust: 'none' })
     const { claimed } = result
-    if (result.tier === 'contraindicated' || claimed === undefined) {
+    const akName = claimed?.akName
+    if (claimed === undefined || akName === undefined) {
       showResult({ ...output, line: toStandardError }, result)
       toStandardError('Nothing was recorded.')
       return exitCodeOf(result)
     }
-    requireTier(result, 'none')
     const text = formatPolicyFile({
       comment: COMMENT,
       requiredPcrs,
       referenceValues: only(claimed.pcrs, requiredPcrs),
-      pinnedAkNames: [claimed.akName],
+      pinnedAkNames: [akName],
     })
     write(args.text('output'), text, output)
     warnAboutUntouched(claimed.pcrs)
-    explain(claimed.akName)
+    explain(akName)
     return ATTEST_EXIT.affirming
   })
 }

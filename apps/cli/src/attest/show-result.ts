@@ -29,7 +29,7 @@ export function showResult(output: Output, result: AttestationResult, fingerprin
 /** The result in sentences; none promises more than the checks. */
 function conclusion({ tier, trust, checks, verified, claimed }: AttestationResult): string[] {
   const facts = verified ?? claimed
-  const known = facts === undefined ? [] : [`Attestation key ${facts.akName}`]
+  const known = facts?.akName === undefined ? [] : [`Attestation key ${facts.akName}`]
   if (tier === 'contraindicated') {
     const failed = checks.filter(({ status }) => status === 'fail').map(({ id }) => id)
     return ['Do not trust this machine with anything.', `Failed: ${failed.join(', ')}`, ...known]

@@ -1,14 +1,12 @@
 import { claimsOf } from '../appraise.js'
-import { concat, equalBytes } from '../bytes/digest.js'
+import { equalBytes } from '../bytes/digest.js'
 import { toHex } from '../bytes/hex.js'
-import { attestationKey, parsed, type Facts, type Parsed } from '../facts.js'
-import { expectedExtraData } from '../nonce.js'
+import type { Bytes } from '../bytes/types.js'
+import { attestationKey, gatherStatement, parsed, type Facts, type Parsed } from '../facts.js'
 import { checkPolicy, type AppraisalPolicy } from '../policy.js'
 import { fail, pass, skip, type AttestationResult, type Verdict } from '../result.js'
 import { judgeStatement } from '../statement.js'
-import { parseAttest } from '../structures/attest.js'
 import { TPMA_OBJECT, hashName } from '../structures/constants.js'
-import { parseSignature } from '../structures/signature.js'
 import { conclude } from '../tier.js'
 import type { AttestationKey } from '../trust/anchor.js'
 import { askAnchors } from '../trust/judge.js'
@@ -45,15 +43,18 @@ export async function judgeCertification(
 ): Promise<AttestationResult> {
   const checked = { ...checkPolicy({ ...policy, requiredPcrs: 'sha256:0' }), requiredPcrs: [] }
   const facts: Facts = {
-    policy: checked,
     evidence: {},
     flaw: undefined,
-    quote: await parsed(concat(evidence.attest), parseAttest),
-    signature: await parsed(concat(evidence.signature), parseSignature),
-    ak: await parsed(concat(evidence.akPublic), attestationKey),
-    expectedExtraData: await expectedExtraData(checked.nonce),
+    ...(await gatherStatement(
+      {
+        quote: copyOf(evidence.attest),
+        signature: copyOf(evidence.signature),
+        akPublic: copyOf(evidence.akPublic),
+      },
+      checked,
+    )),
   }
-  const object = await parsed(concat(evidence.certifiedPublic), attestationKey)
+  const object = await parsed(copyOf(evidence.certifiedPublic), attestationKey)
   const trustee = await askAnchors(facts)
   const none = skip('NOT_A_QUOTE', 'a certification covers no PCR')
   const verdicts = {
@@ -68,7 +69,7 @@ export async function judgeCertification(
     eventlog: none,
     ima: none,
   }
-  const claims = await claimsOf(facts)
+  const claims = await claimsOf(facts, verdicts['ak.name'])
   const bound = verdicts.binding.status === 'pass' && object.value !== undefined
   return conclude(
     verdicts,
@@ -77,6 +78,11 @@ export async function judgeCertification(
       ? undefined
       : { ...claims, certifiedName: toHex(object.value.name) },
   )
+}
+
+/** The sender's, who may have sent something else. */
+function copyOf(bytes: unknown): Bytes | undefined {
+  return bytes instanceof Uint8Array ? new Uint8Array(bytes) : undefined
 }
 
 function typeOf(kind: 'certify' | 'creation', { quote }: Facts): Verdict {

@@ -8,10 +8,10 @@ import { unreadable } from './evidence.js'
  * the endorsement and platform hierarchies are blurred, but by the same amount for the same key, so
  * they are compared between quotes of one key only.
  */
-export function checkClock({ quote, ak, policy: { previous } }: Facts): Verdict {
+export function checkClock({ quote, policy: { previous } }: Facts): Verdict {
   if (quote.value === undefined) return unreadable('quote')
   const { clock, resetCount, restartCount, safe } = quote.value.clockInfo
-  const sameKey = ak.value !== undefined && toHex(ak.value.name) === previous?.akName
+  const sameKey = toHex(quote.value.qualifiedSigner) === previous?.qualifiedSigner
   if (previous !== undefined && sameKey) {
     if (previous.clock.resetCount !== resetCount) {
       return fail('CLOCK_RESET', 'the machine was reset since the earlier quote')

@@ -4,9 +4,9 @@ import { toHex, toHexNumber } from '../bytes/hex.js'
 import { unreadable } from './evidence.js'
 
 /** The firmware of the TPM is one that is allowed, and the one it had before. */
-export function checkFirmware({ quote, ak, policy: { firmware, previous } }: Facts): Verdict {
+export function checkFirmware({ quote, policy: { firmware, previous } }: Facts): Verdict {
   const comparable =
-    previous !== undefined && ak.value !== undefined && toHex(ak.value.name) === previous.akName
+    previous?.qualifiedSigner === toHex(quote.value?.qualifiedSigner ?? new Uint8Array())
   if (firmware === undefined && !comparable) {
     return skip('FIRMWARE_NOT_ASKED', 'no firmware version was given to compare with')
   }

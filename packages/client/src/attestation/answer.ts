@@ -1,4 +1,4 @@
-import { AttestationError, appraise, requireTier, type AttestationResult } from '@nomyo/attest'
+import { AttestationError, requireTier, type AttestationResult } from '@nomyo/attest'
 import type { OpenedJson } from '@nomyo/crypto'
 import { sealedMetadata } from '../response.js'
 import type { KeyAttestation } from './key-attestation.js'
@@ -34,8 +34,7 @@ export async function judgeAnswer(
 ): Promise<AttestationResult> {
   const { policy, tier, payloadIdMode, onResult } = config
   const metadata = sealedMetadata(value)
-  const result = await appraise(metadata['tpm_attestation'], {
-    ...policy,
+  const result = await policy.appraise(metadata['tpm_attestation'], {
     nonce: { payloadId, mode: payloadIdMode },
     previous: subject === 'answer' ? (vouched?.verified ?? key.previous()) : undefined,
     now: new Date(),

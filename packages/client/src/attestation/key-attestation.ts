@@ -1,4 +1,4 @@
-import { appraise, requireTier, type AttestationResult } from '@nomyo/attest'
+import { requireTier, type AttestationResult } from '@nomyo/attest'
 import type { PublicKey } from '@nomyo/crypto'
 import {
   abortable,
@@ -14,6 +14,8 @@ import type { AttestationConfig } from './options.js'
 interface Vouched {
   readonly fingerprint: string
   readonly sinceMs: number
+  /** Whether a canary may have stood in for the machine's own word. */
+  readonly mayBeCanary: boolean
   readonly result: Promise<AttestationResult>
 }
 
@@ -41,6 +43,8 @@ export class KeyAttestation {
   readonly #lifetime = new AbortController()
   #vouched: Vouched | undefined
   #lastFacts: Facts
+  /** Whether the server has vouched for a key itself: then no canary stands in for it any more. */
+  #knowsHow = false
 
   constructor(transport: Transport, config: ClientConfig, attestation: AttestationConfig) {
     this.#transport = transport
@@ -55,7 +59,8 @@ export class KeyAttestation {
    * @throws APIError, APIConnectionError when it cannot be asked
    */
   vouchFor(key: PublicKey, signal: AbortSignal, canary?: Canary): Promise<AttestationResult> {
-    return abortable(this.#held(key) ?? this.#ask(key, canary), signal)
+    const held = this.#held(key, canary !== undefined)
+    return abortable(held ?? this.#ask(key, canary), signal)
   }
 
   /**
@@ -76,9 +81,10 @@ export class KeyAttestation {
     this.#lifetime.abort()
   }
 
-  #held({ fingerprint }: PublicKey): Promise<AttestationResult> | undefined {
+  #held({ fingerprint }: PublicKey, canaryWillDo: boolean): Promise<AttestationResult> | undefined {
     const held = this.#vouched
     if (held?.fingerprint !== fingerprint) return undefined
+    if (held.mayBeCanary && !canaryWillDo) return undefined
     const ageMs = performance.now() - held.sinceMs
     return ageMs < this.#attestation.intervalMs ? held.result : undefined
   }
@@ -87,6 +93,7 @@ export class KeyAttestation {
     const vouched: Vouched = {
       fingerprint: key.fingerprint,
       sinceMs: performance.now(),
+      mayBeCanary: canary !== undefined && !this.#knowsHow,
       result: this.#appraise(key, canary),
     }
     this.#vouched = vouched
@@ -121,16 +128,16 @@ export class KeyAttestation {
     const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES))
     const response = await this.#fetch(nonce, signal)
     const unknown = NO_SUCH_ENDPOINT.includes(response.status)
-    if (unknown && canary !== undefined) return canary(signal)
-    // No endpoint and no canary: judged as what it is, no evidence.
+    if (unknown && canary !== undefined && !this.#knowsHow) return canary(signal)
+    // Otherwise judged as what it is, no evidence.
     if (response.status !== 200 && !unknown) throw errorFromResponse(response)
-    const result = await appraise(unknown ? undefined : evidenceIn(response.body), {
-      ...policy,
+    const result = await policy.appraise(unknown ? undefined : evidenceIn(response.body), {
       nonce: { nonce, spki: key.spkiDer },
       now: new Date(),
     })
     onResult({ subject: 'server-key', result })
     requireTier(result, tier)
+    this.#knowsHow = true
     return result
   }
 

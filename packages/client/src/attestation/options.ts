@@ -1,16 +1,11 @@
-import {
-  PolicyError,
-  checkPolicy,
-  type AppraisalPolicy,
-  type AttestationResult,
-} from '@nomyo/attest'
+import type { AttestationPolicy, AttestationResult } from '@nomyo/attest'
 import { callback, integer, invalidOption, oneOf, refuseUnknown } from '../option-checks.js'
 
 /** When and how a client judges the machine it talks to. */
 export interface AttestationOptions {
   /**
-   * What is expected of the machine. The client adds the nonce and the time; the same policy is held
-   * against the server key and against every answer.
+   * What is expected of the machine, made with `attestationPolicy` of `@nomyo/attest`. The client adds
+   * the nonce and the time; the same policy is held against the server key and against every answer.
    */
   policy: AttestationPolicy
   /**
@@ -26,27 +21,21 @@ export interface AttestationOptions {
   tier?: 'affirming' | 'warning' | 'none' | undefined
   /** Milliseconds for which a server key counts as vouched for. Default 300,000 (5 minutes). */
   interval?: number | undefined
-  /** What answers' quotes carry: the hash of the payload id, or the id itself. Default `sha256`. */
+  /**
+   * What answers' quotes carry: the hash of the payload id, or the id itself. Default `sha256`. `raw`
+   * goes with `after-response` only: a machine that signs any text may be made to sign a key.
+   */
   payloadIdMode?: 'sha256' | 'raw' | undefined
   /**
    * For servers that cannot vouch for their key: asks this model for one token first, with a fixed
    * text, and judges the evidence of that answer. Weaker: it shows that such a machine answers there,
-   * not that it holds the key, and another one may get the next request. Default: such servers are
-   * refused.
+   * not that it holds the key, and another one may get the next request. A server that has vouched for
+   * a key once is not believed to have forgotten how. Default: such servers are refused.
    */
   canary?: { readonly model: string } | undefined
   /** Told of every result, good or bad, before anything else happens with it. */
   onResult?: ((event: AttestationEvent) => void) | undefined
 }
-
-/**
- * A policy without what differs from request to request; `parsePolicyFile` of
- * `@nomyo/attest/policy-file` reads one from JSON.
- */
-export type AttestationPolicy = Omit<
-  AppraisalPolicy,
-  'nonce' | 'previous' | 'freshness' | 'now' | 'eventLog' | 'ima'
->
 
 /** One result. */
 export interface AttestationEvent {
@@ -93,6 +82,9 @@ export function readAttestation(
   if (options === undefined) return undefined
   refuseUnknown(options, OPTION_NAMES, 'attestation.')
   const { when, tier, interval, payloadIdMode, canary, onResult } = options
+  if (payloadIdMode === 'raw' && when !== 'after-response') {
+    throw invalidOption('attestation.payloadIdMode', "raw goes with when: 'after-response' only")
+  }
   return Object.freeze({
     policy: readPolicy(options.policy),
     when: oneOf('attestation.when', when, ['before-send', 'after-response']),
@@ -106,24 +98,18 @@ export function readAttestation(
   })
 }
 
-/** Policies with a nonce of their own would be met by old evidence. */
 function readPolicy(policy: AttestationPolicy): AttestationPolicy {
   const given: unknown = policy
-  if (typeof given !== 'object' || given === null) {
-    throw invalidOption('attestation.policy', 'is missing')
-  }
-  for (const name of ['nonce', 'previous', 'freshness', 'now', 'eventLog', 'ima']) {
-    if (name in given)
-      throw invalidOption(`attestation.policy.${name}`, 'is not taken here; leave it out')
-  }
-  try {
-    checkPolicy({ ...policy, nonce: { extraData: new Uint8Array(32) } })
-  } catch (error) {
-    if (error instanceof PolicyError)
-      throw invalidOption('attestation.policy', `cannot be used: ${error.message}`)
-    throw error
-  }
-  return Object.freeze({ ...policy })
+  const judges =
+    typeof given === 'object' &&
+    given !== null &&
+    'appraise' in given &&
+    typeof given.appraise === 'function'
+  if (judges) return policy
+  throw invalidOption(
+    'attestation.policy',
+    'must be made with attestationPolicy({ requiredPcrs, referenceValues, trust }) of @nomyo/attest',
+  )
 }
 
 function readCanary(canary: AttestationOptions['canary']): AttestationConfig['canary'] {

@@ -1,3 +1,4 @@
+import { AttestationError } from '@nomyo/attest'
 import { SecurityError } from '@nomyo/crypto/errors'
 import { APIError } from '@nomyo/transport/errors'
 
@@ -62,11 +63,8 @@ interface SecurityFailure {
   readonly payloadId?: string | undefined
 }
 
-/** By name, since a policy may come from a package this one does not depend on. */
 function isSecurityFailure(error: unknown): error is SecurityFailure {
-  return (
-    error instanceof SecurityError || (error instanceof Error && error.name === 'AttestationError')
-  )
+  return error instanceof SecurityError || error instanceof AttestationError
 }
 
 /** In place of errors nobody foresaw, whose texts may hold anything. */

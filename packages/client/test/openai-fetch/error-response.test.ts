@@ -1,6 +1,8 @@
+import { attestationPolicy } from '@nomyo/attest'
 import { describe, expect, it } from 'vitest'
 import {
   APIError,
+  AttestationError,
   InvalidRequestError,
   RateLimitError,
   SecurityError,
@@ -68,10 +70,17 @@ describe('errorResponse', () => {
   })
 
   it('treats a failed attestation likewise', async () => {
-    const error = Object.assign(new Error('text'), { name: 'AttestationError', code: 'ERR_TIER' })
+    const policy = attestationPolicy({ requiredPcrs: 'sha256:0', trust: 'none' })
+    const result = await policy.appraise(undefined, {
+      nonce: { extraData: new Uint8Array(32) },
+    })
+    const error = new AttestationError(result, 'affirming')
     const response = errorResponse(error)
     expect(response.status).toBe(406)
-    expect(await bodyOf(response)).toMatchObject({ type: 'nomyo_security_error', code: 'ERR_TIER' })
+    expect(await bodyOf(response)).toMatchObject({
+      type: 'nomyo_security_error',
+      code: 'ERR_ATTESTATION_FAILED',
+    })
   })
 
   it('repeats nothing of errors it does not know', async () => {
