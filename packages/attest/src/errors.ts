@@ -39,7 +39,7 @@ abstract class AttestError extends Error {
 /** The policy, an anchor or a reference value cannot be used. Correct it: nothing was judged. */
 export class PolicyError extends AttestError {
   static {
-    Object.defineProperty(this.prototype, 'name', { value: 'PolicyError' })
+    nameClass(this, 'PolicyError')
   }
 
   constructor(message: string) {
@@ -55,7 +55,7 @@ export class TpmParseError extends AttestError {
   readonly offset: number
 
   static {
-    Object.defineProperty(this.prototype, 'name', { value: 'TpmParseError' })
+    nameClass(this, 'TpmParseError')
   }
 
   constructor(field: string, offset: number, why: string) {
@@ -73,7 +73,7 @@ export class AttestationError extends AttestError {
   declare payloadId?: string
 
   static {
-    Object.defineProperty(this.prototype, 'name', { value: 'AttestationError' })
+    nameClass(this, 'AttestationError')
   }
 
   constructor(result: AttestationResult, wanted: string) {
@@ -87,4 +87,9 @@ export class AttestationError extends AttestError {
     )
     this.result = result
   }
+}
+
+/** On the prototype, where the engine finds it when it writes the first line of the stack. */
+function nameClass(constructor: { readonly prototype: Error }, name: string): void {
+  Object.defineProperty(constructor.prototype, 'name', { value: name })
 }

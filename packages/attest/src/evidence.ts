@@ -30,9 +30,12 @@ export interface TpmEvidence {
   readonly akPublic: Bytes
 }
 
+/** What of evidence could be decoded. */
+export type Decoded = { readonly [Member in keyof TpmEvidence]?: TpmEvidence[Member] | undefined }
+
 /** Evidence as far as it could be decoded, and what could not. */
 export interface PartialEvidence {
-  readonly evidence: Partial<TpmEvidence>
+  readonly evidence: Decoded
   /** The first thing that is not as the format says; undefined for well-formed evidence. */
   readonly flaw: EvidenceFlaw | undefined
 }
@@ -104,7 +107,7 @@ export function readEvidence(json: unknown): PartialEvidence {
     signature: bytes('signature_b64'),
     akPublic: bytes('aik_pubkey_b64'),
   }
-  return { evidence: withoutUndefined(members), flaw: flaws[0] }
+  return { evidence: members, flaw: flaws[0] }
 }
 
 function readPcrValues(banks: unknown): PcrValues | undefined {
@@ -134,12 +137,4 @@ function isObject(value: unknown): value is object {
 /** Own members only: what a prototype carries did not come with the evidence. */
 function ownMember(object: object, name: string): unknown {
   return Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
-
-function withoutUndefined<T extends object>(members: T): Defined<T> {
-  return Object.fromEntries(
-    Object.entries(members).filter(([, value]) => value !== undefined),
-  ) as Defined<T>
 }

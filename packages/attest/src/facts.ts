@@ -1,7 +1,7 @@
 import { equalBytes } from './bytes/digest.js'
 import type { Bytes } from './bytes/types.js'
 import { TpmParseError } from './errors.js'
-import { readEvidence, type EvidenceFlaw, type TpmEvidence } from './evidence.js'
+import { readEvidence, type Decoded, type EvidenceFlaw } from './evidence.js'
 import { expectedExtraData } from './nonce.js'
 import type { CheckedPolicy } from './policy.js'
 import type { PcrValues } from './result.js'
@@ -20,7 +20,7 @@ export type Parsed<T> =
 /** All that the checks look at: the evidence taken apart, beside what is expected of it. */
 export interface Facts {
   readonly policy: CheckedPolicy
-  readonly evidence: Partial<TpmEvidence>
+  readonly evidence: Decoded
   readonly flaw: EvidenceFlaw | undefined
   readonly quote: Parsed<TpmsAttest>
   readonly signature: Parsed<TpmtSignature>
@@ -42,11 +42,7 @@ export async function gatherFacts(json: unknown, policy: CheckedPolicy): Promise
 
 /** Takes apart what an attestation key signed, whatever it is about. */
 export async function gatherStatement(
-  bytes: {
-    readonly quote?: Bytes | undefined
-    readonly signature?: Bytes | undefined
-    readonly akPublic?: Bytes | undefined
-  },
+  bytes: Pick<Decoded, 'quote' | 'signature' | 'akPublic'>,
   policy: CheckedPolicy,
 ): Promise<Omit<Facts, 'evidence' | 'flaw'>> {
   const quote = await parsed(bytes.quote, parseAttest)

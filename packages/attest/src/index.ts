@@ -6,7 +6,7 @@ export {
   type QuoteExpectation,
 } from './attestation-policy.js'
 export { AttestationError, PolicyError, TpmParseError, type AttestErrorCode } from './errors.js'
-export { decodeEvidence, type TpmAttestation, type TpmEvidence } from './evidence.js'
+export type { TpmAttestation } from './evidence.js'
 export type { LogAppraiser } from './log-appraiser.js'
 export {
   keyBindingExtraData,

@@ -1,7 +1,7 @@
 import { PolicyError, TpmParseError } from './errors.js'
 import type { LogAppraiser } from './log-appraiser.js'
 import type { NonceExpectation } from './nonce.js'
-import { MAX_PCR, isHashName, parsePcrSelection, type PcrSelection } from './pcr/selection.js'
+import { formatPcrSelection, parsePcrSelection, type PcrSelection } from './pcr/selection.js'
 import type { ClockClaims } from './result.js'
 import { HASHES } from './structures/constants.js'
 import type { TrustAnchor } from './trust/anchor.js'
@@ -80,11 +80,9 @@ export function checkPolicy(policy: AppraisalPolicy): CheckedPolicy {
   if (!isObject(policy)) throw new PolicyError('there is no policy')
   const { trust, referenceValues, firmware, previous, freshness, now, qualifiedSigner } = policy
   if (trust !== 'none' && !isList(trust)) {
-    throw new PolicyError(
-      "policy.trust must be a list of trust anchors, or 'none': then anybody can make the evidence",
-    )
+    throw new PolicyError("policy.trust must list trust anchors, or be 'none'")
   }
-  const requiredPcrs = checkSelection(policy.requiredPcrs)
+  const requiredPcrs = checkSelection(policy.requiredPcrs, 'requiredPcrs')
   if (referenceValues !== undefined) checkReferenceValues(referenceValues)
   if (freshness !== undefined && now === undefined) {
     throw new PolicyError('policy.freshness needs policy.now')
@@ -93,7 +91,7 @@ export function checkPolicy(policy: AppraisalPolicy): CheckedPolicy {
     throw new PolicyError("policy.firmware.allowed wants versions as '0x2019102300163636'")
   }
   if (previous !== undefined && !isPrevious(previous)) {
-    throw new PolicyError('policy.previous is not the verified or claimed part of a result')
+    throw new PolicyError('policy.previous is not the verified part of a result')
   }
   if (qualifiedSigner !== undefined && !isBytes(qualifiedSigner)) {
     throw new PolicyError('policy.qualifiedSigner must be bytes')
@@ -150,61 +148,40 @@ function isBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array
 }
 
-function checkSelection(required: unknown): readonly PcrSelection[] {
-  const selection = typeof required === 'string' ? parsed(required) : required
-  if (!isList(selection) || selection.length === 0) {
-    throw new PolicyError("policy.requiredPcrs must name at least one PCR, as in 'sha256:0,7,10'")
+/** Given as text or taken apart, a selection has to be one that can be written. */
+function checkSelection(required: unknown, where: string): readonly PcrSelection[] {
+  const selection = parsed(required, where)
+  if (selection.some(({ pcrs }) => RESETTABLE.some((pcr) => pcrs.includes(pcr)))) {
+    throw new PolicyError(`policy.${where}: any process can reset PCR 16 and 23`)
   }
-  for (const one of selection) {
-    const { hash, pcrs } = isObject(one) ? one : {}
-    if (!isList(pcrs) || pcrs.length === 0) {
-      throw new PolicyError(`policy.requiredPcrs names no PCR of ${String(hash)}`)
-    }
-    for (const pcr of pcrs) checkPcr(String(hash), pcr, 'requiredPcrs')
-  }
-  return selection as readonly PcrSelection[]
+  return selection
 }
 
-function parsed(text: string): PcrSelection[] {
+function parsed(required: unknown, where: string): readonly PcrSelection[] {
   try {
+    const text = typeof required === 'string' ? required : formatPcrSelection(required as never)
     return parsePcrSelection(text)
   } catch (error) {
-    if (error instanceof TpmParseError)
-      throw new PolicyError(`policy.requiredPcrs: ${error.message}`)
-    throw error
+    const why =
+      error instanceof TpmParseError ? error.message : "is not 'sha256:0,7,10' or the like"
+    throw new PolicyError(`policy.${where}: ${why}`)
   }
 }
 
 function checkReferenceValues(referenceValues: unknown): void {
-  const banks = isObject(referenceValues) ? Object.entries(referenceValues) : []
-  if (banks.every(([, values]) => !isObject(values) || Object.keys(values).length === 0)) {
-    throw new PolicyError('policy.referenceValues names no PCR: leave it out, or fill it')
-  }
-  for (const [bank, values] of banks) {
-    if (!isObject(values)) throw new PolicyError(`policy.referenceValues: ${bank} holds no values`)
-    for (const [pcr, allowed] of Object.entries(values)) {
-      checkPcr(bank, Number(pcr), 'referenceValues')
-      const list = isList(allowed) ? allowed : [allowed]
-      const size = isHashName(bank) ? HASHES[bank].size : 0
-      if (list.length === 0 || !list.every((value) => isHex(value, size))) {
-        throw new PolicyError(
-          `policy.referenceValues: ${bank} PCR ${pcr} wants ${size} bytes in hex`,
-        )
-      }
+  const where = 'referenceValues'
+  const entries = isObject(referenceValues) ? Object.entries(referenceValues) : []
+  const values = entries.flatMap(([bank, ofBank]) =>
+    isObject(ofBank) ? Object.entries(ofBank).map((entry) => [bank, ...entry] as const) : [],
+  )
+  if (values.length === 0 || !entries.every(([, ofBank]) => isObject(ofBank)))
+    throw new PolicyError(`policy.${where} names no PCR`)
+  for (const [bank, pcr, allowed] of values) {
+    const [{ hash } = { hash: 'sha256' as const }] = checkSelection(`${bank}:${pcr}`, where)
+    const list = isList(allowed) ? allowed : [allowed]
+    const isHex = new RegExp(`^[0-9a-f]{${2 * HASHES[hash].size}}$`, 'i')
+    if (list.length === 0 || !list.every((value) => isHex.test(String(value)))) {
+      throw new PolicyError(`policy.${where}: ${bank} PCR ${pcr} is not hex of the right length`)
     }
-  }
-}
-
-function isHex(value: unknown, size: number): boolean {
-  return typeof value === 'string' && value.length === 2 * size && /^[0-9a-f]+$/i.test(value)
-}
-
-function checkPcr(bank: string, pcr: unknown, where: string): void {
-  if (!isHashName(bank)) throw new PolicyError(`policy.${where}: no PCR bank is called "${bank}"`)
-  if (typeof pcr !== 'number' || !Number.isInteger(pcr) || pcr < 0 || pcr > MAX_PCR) {
-    throw new PolicyError(`policy.${where}: there is no PCR ${String(pcr)}`)
-  }
-  if (RESETTABLE.includes(pcr)) {
-    throw new PolicyError(`policy.${where}: any process can reset PCR ${pcr}, it proves nothing`)
   }
 }

@@ -618,7 +618,7 @@ describe('policies that cannot be used', () => {
     ['a payload id that is no text', { nonce: { payloadId: 5, mode: 'raw' } }],
     ['PCRs that are nothing', { requiredPcrs: [null] }],
     ['a bank without a list of PCRs', { requiredPcrs: [{ hash: 'sha256' }] }],
-    ['PCRs as text', { requiredPcrs: [{ hash: 'sha256', pcrs: ['0'] }] }],
+    ['PCRs as words', { requiredPcrs: [{ hash: 'sha256', pcrs: ['zero'] }] }],
     ['reference values that are nothing', { referenceValues: null }],
     ['a bank of nothing', { referenceValues: { sha256: { '0': '00'.repeat(32) }, sha384: null } }],
     ['a reference value that is a number', { referenceValues: { sha256: { '0': 5 } } }],

@@ -4,12 +4,17 @@ import { describe, expect, it } from 'vitest'
 import {
   TpmParseError,
   appraise,
-  decodeEvidence,
   parsePcrSelection,
   pinnedAk,
   type AppraisalPolicy,
 } from '../src/index.js'
-import { computeName, parseAttest, parsePublic, parseSignature } from '../src/structures/index.js'
+import {
+  computeName,
+  decodeEvidence,
+  parseAttest,
+  parsePublic,
+  parseSignature,
+} from '../src/structures/index.js'
 import { found, idsWith, policyOf, quoteVector } from './support/appraisal.js'
 
 const MEMBERS = ['quote_b64', 'signature_b64', 'aik_pubkey_b64'] as const

@@ -1,7 +1,7 @@
-import { decodeEvidence } from '@nomyo/attest'
 import {
   TpmParseError,
   computeName,
+  decodeEvidence,
   parseAttest,
   parsePublic,
   parseSignature,

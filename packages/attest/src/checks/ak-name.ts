@@ -19,7 +19,7 @@ export function checkAkName(
   if (quote.value === undefined) return unreadable('quote')
   const { qualifiedSigner } = policy
   if (qualifiedSigner !== undefined && !equalBytes(qualifiedSigner, quote.value.qualifiedSigner)) {
-    return fail('AK_QUALIFIED_NAME', 'the key that signed has another place in its TPM', {
+    return fail('AK_QUALIFIED_NAME', 'the key that signed is another, or has another parent', {
       expected: toHex(qualifiedSigner),
       actual: toHex(quote.value.qualifiedSigner),
     })

@@ -33,9 +33,9 @@ export function checkClock({ quote, policy: { previous } }: Facts): Verdict {
     )
   }
   if (previous !== undefined && !sameKey) {
-    return skip('CLOCK_OTHER_KEY', 'the earlier quote is of another key: nothing to compare')
+    return skip('CLOCK_OTHER_KEY', 'the earlier quote is of another key')
   }
   return previous === undefined
-    ? pass('CLOCK_SAFE', 'the clock of the TPM was never ahead of this')
-    : pass('CLOCK_CONTINUES', 'the TPM was not reset or restarted since the earlier quote')
+    ? pass('CLOCK_SAFE', 'the clock was never ahead of this')
+    : pass('CLOCK_CONTINUES', 'not reset or restarted since the earlier quote')
 }

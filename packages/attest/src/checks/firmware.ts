@@ -8,7 +8,7 @@ export function checkFirmware({ quote, policy: { firmware, previous } }: Facts):
   const comparable =
     previous?.qualifiedSigner === toHex(quote.value?.qualifiedSigner ?? new Uint8Array())
   if (firmware === undefined && !comparable) {
-    return skip('FIRMWARE_NOT_ASKED', 'no firmware version was given to compare with')
+    return skip('FIRMWARE_NOT_ASKED', 'no firmware version was given')
   }
   if (quote.value === undefined) return unreadable('quote')
   const actual = toHexNumber(quote.value.firmwareVersion)

@@ -13,5 +13,5 @@ export function checkLog(
   // A log replayed to values that were never signed would explain nothing.
   return pcrDigest.status === 'pass'
     ? log.judge(quotedPcrs(facts))
-    : fail('LOG_WITHOUT_PCRS', `there are no quoted PCR values to replay the ${name} to`)
+    : fail('LOG_WITHOUT_PCRS', `no quoted PCR values to replay the ${name} to`)
 }

@@ -32,7 +32,7 @@ export async function checkPcrDigest(facts: Facts): Promise<Verdict> {
   }
   const computed = await digest(hash, ...values)
   return equalBytes(computed, quote.pcrDigest)
-    ? pass('PCR_DIGEST_EQUAL', 'the PCR values hash to the digest that was signed')
+    ? pass('PCR_DIGEST_EQUAL', 'the PCR values hash to the signed digest')
     : fail('PCR_DIGEST_MISMATCH', 'the PCR values are not those that were quoted', {
         expected: toHex(quote.pcrDigest),
         actual: toHex(computed),

@@ -6,10 +6,7 @@ import { unreadable } from './evidence.js'
 export function checkPcrPolicy(facts: Facts): Verdict {
   const { referenceValues } = facts.policy
   if (referenceValues === undefined) {
-    return skip(
-      'PCR_NO_REFERENCE',
-      'no reference values were given: the machine state is not judged',
-    )
+    return skip('PCR_NO_REFERENCE', 'no reference values were given')
   }
   if (quoteInfo(facts) === undefined) return unreadable('quote')
 

@@ -1,6 +1,6 @@
 import { TpmParseError } from '../errors.js'
 import { quoteInfo, type Facts } from '../facts.js'
-import { MAX_PCR, formatPcrSelection, isHashName, parsePcrSelection } from '../pcr/selection.js'
+import { MAX_PCR, isHashName, parsePcrSelection } from '../pcr/selection.js'
 import { fail, pass, type Verdict } from '../result.js'
 import type { SignedSelection } from '../structures/attest.js'
 import { unreadable } from './evidence.js'
@@ -69,10 +69,7 @@ function requiredPresent(signed: readonly SignedSelection[], { policy }: Facts):
   const missing = slots(policy.requiredPcrs).filter((slot) => !quoted.has(slot))
   return missing.length === 0
     ? pass('PCR_SELECTION_COMPLETE', 'every required PCR was quoted')
-    : fail('PCR_REQUIRED_MISSING', 'a required PCR was not quoted', {
-        expected: formatPcrSelection(policy.requiredPcrs),
-        actual: [...quoted].join(' '),
-      })
+    : fail('PCR_REQUIRED_MISSING', `not quoted: ${missing.join(' ')}`)
 }
 
 function listedSlots(pcrBanks: string): string[] | undefined {

@@ -1,6 +1,6 @@
 import type { Facts } from '../facts.js'
 import { fail, pass, type Verdict } from '../result.js'
-import { TPM_ALG, hashName } from '../structures/constants.js'
+import { TPM_ALG } from '../structures/constants.js'
 import type { TpmtPublic } from '../structures/public.js'
 import type { TpmtSignature } from '../structures/signature.js'
 import { unreadable } from './evidence.js'
@@ -19,18 +19,10 @@ export function schemesAgree({ type, scheme }: TpmtPublic, signature: TpmtSignat
     return fail('SCHEME_NOT_OF_KEY', 'the key is bound to no scheme, or is of another kind')
   }
   if (scheme.id !== TPM_ALG[signature.scheme] || scheme.hashId !== signature.hashId) {
-    return fail('SCHEME_MISMATCH', 'the signature names another scheme or hash than its key', {
-      expected: describe(scheme.id, scheme.hashId ?? 0),
-      actual: describe(TPM_ALG[signature.scheme], signature.hashId),
-    })
+    return fail('SCHEME_MISMATCH', 'the signature names another scheme or hash than its key')
   }
   if (signature.hash === undefined || signature.hash === 'sha1') {
     return fail('SCHEME_HASH_WEAK', 'the hash that was signed is not SHA-2')
   }
   return pass('SCHEME_OF_KEY', `${signature.scheme} with ${signature.hash}, as the key says`)
-}
-
-function describe(scheme: number, hashId: number): string {
-  const name = Object.entries(TPM_ALG).find(([, id]) => id === scheme)?.[0]
-  return `${name ?? `0x${scheme.toString(16)}`} ${hashName(hashId) ?? `0x${hashId.toString(16)}`}`
 }

@@ -24,7 +24,7 @@ export async function verifySignature(
   signedBytes: Uint8Array<ArrayBuffer>,
 ): Promise<Verdict> {
   if (key.type === 'RSA' && rsaStrength(key).status === 'fail') {
-    return skip('AK_WEAK', 'a signature of so weak a key says nothing')
+    return skip('AK_WEAK', 'so weak a key proves nothing')
   }
   return (await isValid(key, signature, signedBytes))
     ? pass('SIGNATURE_VALID', 'the key that came along signed exactly these bytes')

@@ -1,4 +1,5 @@
 export { TpmParseError } from '../errors.js'
+export { decodeEvidence, type TpmEvidence } from '../evidence.js'
 export { formatPcrSelection, parsePcrSelection, type PcrSelection } from '../pcr/selection.js'
 export {
   parseAttest,
