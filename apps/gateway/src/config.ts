@@ -22,6 +22,8 @@ export interface GatewayConfig {
   corsOrigins?: readonly string[]
   /** The TPM that quotes what this machine booted. Default: none. */
   tpm?: TpmConfig | undefined
+  /** How long envelopes and payload ids are remembered, and refused when they come again. Default 10 min. */
+  replayWindowMs?: number | undefined
   logLevel: LogLevel
 }
 

@@ -8,6 +8,7 @@ import { createDemoEngine } from './engines/demo.js'
 import type { Engine } from './engines/engine.js'
 import { createOpenAICompatibleEngine } from './engines/openai-compatible.js'
 import type { Notice } from './notice.js'
+import { LocalReplayMemory } from './replay/local-replay-memory.js'
 import { createServer } from './server.js'
 
 /** A gateway that listens. */
@@ -22,6 +23,7 @@ export interface Gateway {
 
 /** Smaller server keys are refused by clients. */
 const LEAST_SERVER_KEY_BITS = 4096
+const DEFAULT_REPLAY_WINDOW_MS = 10 * 60_000
 
 /**
  * Starts a gateway. Resolves when it listens; rejects when a key cannot be read, the address is
@@ -37,8 +39,11 @@ export async function createGateway(
   const attestor = createAttestor(config, notice)
   const serverKeys = new KeyRing(await serverKeyPair(config, notice))
   const engine = createEngine(config)
+  const replayMemory = new LocalReplayMemory({
+    windowMs: config.replayWindowMs ?? DEFAULT_REPLAY_WINDOW_MS,
+  })
   const server = createServer({
-    context: { serverKeys, engine, attestor, maxBodyBytes: config.maxBodyBytes },
+    context: { serverKeys, engine, attestor, replayMemory, maxBodyBytes: config.maxBodyBytes },
     authenticate: createAuthenticate(config.apiKeys),
     corsOrigins: config.corsOrigins ?? [],
     logLevel: config.logLevel,
@@ -48,6 +53,7 @@ export async function createGateway(
     await server.close()
     await engine.close()
     await attestor.close()
+    await replayMemory.close()
     serverKeys.dispose()
   }
   try {

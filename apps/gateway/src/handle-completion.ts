@@ -11,6 +11,8 @@ import type { Attestor } from './attestor/attestor.js'
 import { parseChatRequest } from './chat-request.js'
 import type { Engine } from './engines/engine.js'
 import { HttpError } from './http-error.js'
+import { refuseReplay } from './replay/refuse-replay.js'
+import type { ReplayMemory } from './replay/replay-memory.js'
 
 /** What a sealed request comes with. */
 export interface SealedRequest {
@@ -27,6 +29,7 @@ export interface CompletionContext {
   readonly serverKeys: KeyRing
   readonly engine: Engine
   readonly attestor: Attestor
+  readonly replayMemory: ReplayMemory
   /** Largest envelope opened, in bytes. */
   readonly maxBodyBytes: number
 }
@@ -36,8 +39,8 @@ const LEAST_REPLY_KEY_BITS = 2048
 const SECURITY_TIERS: readonly string[] = ['standard', 'high', 'maximum']
 
 /**
- * The whole way of a sealed request: check its headers, open it, ask the engine and the TPM, seal the
- * answer to the key the caller sent. Plaintext exists between opening and sealing, and nowhere else.
+ * The whole way of a sealed request: check its headers, open it, see that it is no replay, ask the
+ * engine and the TPM, seal the answer to the key the caller sent. Plaintext exists between opening and sealing, and nowhere else.
  *
  * @returns the sealed answer
  * @throws HttpError with a text that says nothing of what was sealed
@@ -50,7 +53,8 @@ export async function handleCompletion(
   const securityTier = parseSecurityTier(request.securityTier)
   const replyKey = await parsePublicKey(request.publicKey)
   const opened = await open(request.body, context)
-  const chatRequest = parseChatRequest(opened)
+  await refuseReplay(context.replayMemory, { payloadId, replayId: opened.replayId })
+  const chatRequest = parseChatRequest(opened.value)
   // The TPM works while the model does: evidence then costs no time, though it cannot show what is
   // measured until the model is done. Where it is required, it comes first: no model is asked for an
   // answer that could not be given.
@@ -117,9 +121,9 @@ async function parsePublicKey(value: string | undefined): Promise<PublicKey> {
 async function open(
   body: Uint8Array,
   context: CompletionContext,
-): Promise<Record<string, unknown>> {
+): Promise<{ value: Record<string, unknown>; replayId: string }> {
   try {
-    return (await openJson(body, context.serverKeys, { maxBytes: context.maxBodyBytes })).value
+    return await openJson(body, context.serverKeys, { maxBytes: context.maxBodyBytes })
   } catch (error) {
     // One answer for every reason, so that the gateway is no oracle.
     if (error instanceof SecurityError) {

@@ -3,6 +3,7 @@ import { parsePcrSelection } from '@nomyo/attest'
 import { createTpmTransport } from '@nomyo/tpm'
 import type { GatewayConfig, TpmConfig } from './config.js'
 import { LOG_LEVELS } from './log.js'
+import { parseDuration } from './parse-duration.js'
 
 /** What the command line asks for. */
 export type Command = { kind: 'help'; text: string } | { kind: 'start'; config: GatewayConfig }
@@ -51,6 +52,11 @@ const FLAGS = {
     fallback: 'persistent',
   },
   'tpm-required': { about: 'no start and no answer without a quote' },
+  'replay-window': {
+    value: 'TIME',
+    about: 'how long a request is remembered, and refused when it comes again',
+    fallback: '10m',
+  },
   'log-level': { value: 'LEVEL', about: LOG_LEVELS.join(', '), fallback: 'info' },
 } as const satisfies Record<string, { value?: string; about: string; fallback?: string }>
 
@@ -88,6 +94,7 @@ export function readOptions(args: readonly string[], environment: Environment): 
       maxBodyBytes: readSize(read('max-body') ?? ''),
       corsOrigins: readCorsOrigins(values['cors-origin'], environment),
       tpm: readTpm(read, readGiven),
+      replayWindowMs: readReplayWindow(read('replay-window') ?? ''),
       logLevel: readLogLevel(read('log-level') ?? ''),
     },
   }
@@ -323,6 +330,12 @@ function readAk(text: string): TpmConfig['ak'] {
   throw new UsageError(
     '--tpm-ak must be persistent, a handle from 0x81000000 to 0x817fffff, or ephemeral.',
   )
+}
+
+function readReplayWindow(text: string): number {
+  const windowMs = parseDuration(text)
+  if (windowMs !== undefined && windowMs >= 1000 && windowMs <= 30 * 86_400_000) return windowMs
+  throw new UsageError('--replay-window must be a time from 1s to 30d, such as 90s, 10m or 24h.')
 }
 
 function readLogLevel(text: string): GatewayConfig['logLevel'] {

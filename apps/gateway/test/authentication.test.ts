@@ -21,8 +21,8 @@ const gateway = await startGateway({
 afterAll(() => gateway.stop())
 
 const request = await seal(chat('Hello!'))
-const ask = (target: GatewayProcess, authorization: string | undefined): Promise<Answer> =>
-  post(target, request, { authorization })
+const ask = async (target: GatewayProcess, authorization: string | undefined): Promise<Answer> =>
+  post(target, await seal(chat('Hello!')), { authorization })
 
 describe('with API keys', () => {
   it.each(KEYS)('every one of them is let in: %s', async (key) => {

@@ -35,6 +35,7 @@ const FLAGS = [
   'pcrs',
   'tpm-ak',
   'tpm-required',
+  'replay-window',
   'log-level',
   'help',
 ]
@@ -68,7 +69,7 @@ describe('--help', () => {
 
 describe('a command line that makes no sense', () => {
   const demo = ['--engine', 'demo']
-  const usageErrors: readonly (readonly [string[], Record<string, string>])[] = [
+  const usageErrors: readonly (readonly [readonly string[], Record<string, string>])[] = [
     [[], {}],
     [['--engine', 'openai'], {}],
     [['--engine', 'gpt', '--upstream', 'http://127.0.0.1:1'], {}],
@@ -116,6 +117,9 @@ describe('a command line that makes no sense', () => {
     [[...demo, '--tpm', 'device', '--tpm-required=canary'], {}],
     [[...demo, '--tpm', 'device', '--tpm-required', 'canary'], {}],
     [[...demo, '--tpm-required', '-x'], {}],
+    ...['0s', '31d', '10', 'm', '1.5m', '-1s', 'canary', 'off'].map(
+      (time) => [[...demo, `--replay-window=${time}`], {}] as const,
+    ),
     [[...demo, '--tpm', 'device'], { NOMYO_TPM_REQUIRED: 'canary' }],
     [demo, { NOMYO_TPM_REQUIRED: '1' }],
     [demo, { NOMYO_PCRS: 'sha256:0' }],
@@ -175,6 +179,7 @@ describe('settings', () => {
     corsOrigins: [],
     keyDir: undefined,
     maxBodyBytes: 16 * 1024 * 1024,
+    replayWindowMs: 600_000,
     logLevel: 'info',
   }
   const given = {
@@ -185,6 +190,7 @@ describe('settings', () => {
     corsOrigins: ['https://chat.example'],
     keyDir: '/keys',
     maxBodyBytes: 2 * 1024 * 1024,
+    replayWindowMs: 86_400_000,
     logLevel: 'warn',
   }
   const environment = {
@@ -197,6 +203,7 @@ describe('settings', () => {
     NOMYO_CORS_ORIGIN: 'https://chat.example',
     NOMYO_KEY_DIR: '/keys',
     NOMYO_MAX_BODY: '2MiB',
+    NOMYO_REPLAY_WINDOW: '24h',
     NOMYO_LOG_LEVEL: 'warn',
   }
 
@@ -231,6 +238,7 @@ describe('settings', () => {
       'cors-origin': 'https://other.example',
       'key-dir': '/others',
       'max-body': '500000',
+      'replay-window': '90s',
       'log-level': 'debug',
     }
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
@@ -242,6 +250,7 @@ describe('settings', () => {
       corsOrigins: ['https://other.example'],
       keyDir: '/others',
       maxBodyBytes: 500_000,
+      replayWindowMs: 90_000,
       logLevel: 'debug',
     })
   })

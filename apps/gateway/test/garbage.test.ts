@@ -312,9 +312,9 @@ describe('many at once', () => {
   })
 
   it('come over one connection one after the other', async () => {
-    const body = Buffer.from(await seal(chat('pipelined')))
-    const request = (connection: string): Buffer =>
-      Buffer.concat([
+    const request = async (connection: string): Promise<Buffer> => {
+      const body = Buffer.from(await seal(chat('pipelined')))
+      return Buffer.concat([
         Buffer.from(
           raw(
             `POST ${PATH} HTTP/1.1\nhost: x\nconnection: ${connection}\n${headerLines()}\n` +
@@ -323,7 +323,8 @@ describe('many at once', () => {
         ),
         body,
       ])
-    const bytes = ['keep-alive', 'keep-alive', 'close'].map(request)
+    }
+    const bytes = await Promise.all(['keep-alive', 'keep-alive', 'close'].map(request))
     const text = await rawExchange(gateway.port, Buffer.concat(bytes))
     expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(3)
   })

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { noAttestor } from '../src/attestor/attestor.js'
 import { createAuthenticate } from '../src/authenticate.js'
 import { HttpError } from '../src/http-error.js'
+import { LocalReplayMemory } from '../src/replay/local-replay-memory.js'
 import { createServer } from '../src/server.js'
 import { chat, post, refusalOf, seal, serverKeys } from './support.js'
 
@@ -19,6 +20,7 @@ const server = createServer({
       close: () => Promise.resolve(),
     },
     attestor: noAttestor,
+    replayMemory: new LocalReplayMemory({ windowMs: 60_000 }),
     maxBodyBytes: 1024 * 1024,
   },
   authenticate: createAuthenticate([]),

@@ -126,17 +126,18 @@ describe('a request leaves one line of JSON', () => {
   ])('when the upstream answers %i', async (given, status) => {
     answerWith(given, `${CANARIES.upstreamError} ${CANARIES.prompt}`)
     const headers = { ...AUTHORIZED, 'x-payload-id': `payload-upstream-${given}` }
-    expect((await post(gateway, request, headers)).status).toBe(status)
+    const body = await seal(chat(CANARIES.prompt))
+    expect((await post(gateway, body, headers)).status).toBe(status)
     expect(await lineFor(`payload-upstream-${given}`)).toMatchObject({ status })
   })
 
   it('when the upstream answers nonsense or breaks off', async () => {
     answerWith(200, `{"${CANARIES.upstreamError}`)
     const nonsense = { ...AUTHORIZED, 'x-payload-id': 'payload-nonsense' }
-    expect((await post(gateway, request, nonsense)).status).toBe(502)
+    expect((await post(gateway, await seal(chat(CANARIES.prompt)), nonsense)).status).toBe(502)
     upstream.answer = (_response, { socket }) => socket.end(CANARIES.upstreamError)
     const broken = { ...AUTHORIZED, 'x-payload-id': 'payload-broken' }
-    expect((await post(gateway, request, broken)).status).toBe(503)
+    expect((await post(gateway, await seal(chat(CANARIES.prompt)), broken)).status).toBe(503)
     expect(await lineFor('payload-nonsense')).toMatchObject({ status: 502 })
     expect(await lineFor('payload-broken')).toMatchObject({ status: 503 })
   })

@@ -17,6 +17,7 @@ import {
   seal,
   serverKeys,
   startGateway,
+  type Answer,
 } from './support.js'
 
 const gateway = await startGateway()
@@ -93,8 +94,8 @@ describe('an answer', () => {
   })
 
   it('is never sealed the same way twice', async () => {
-    const request = await seal(chat('twice'))
-    const answers = await Promise.all([post(gateway, request), post(gateway, request)])
+    const ask = async (): Promise<Answer> => post(gateway, await seal(chat('twice')))
+    const answers = await Promise.all([ask(), ask()])
     const [first, second] = await Promise.all(
       answers.map(({ bytes }) => openJson(bytes, clientKeys.privateKey)),
     )

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { appraise, pinnedAk, type AttestationResult, type NonceExpectation } from '@nomyo/attest'
 import { expect } from 'vitest'
 import { chat, complete, get, type Answer } from '../support.js'
@@ -29,7 +30,10 @@ export function akNameIn(stderr: string): string {
 }
 
 /** The evidence of an answer to a chat request. */
-export async function evidenceOfAnswer(gateway: Target, payloadId = 'some-id'): Promise<unknown> {
+export async function evidenceOfAnswer(
+  gateway: Target,
+  payloadId: string = randomUUID(),
+): Promise<unknown> {
   const completion = await complete(gateway, chat('Hello!'), { 'x-payload-id': payloadId })
   return completion._metadata['tpm_attestation']
 }

@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { createGateway } from '../src/gateway.js'
+import { LocalReplayMemory } from '../src/replay/local-replay-memory.js'
+import {
+  chat,
+  makeKeyDir,
+  post,
+  refusalOf,
+  seal,
+  startGateway,
+  startUpstream,
+  testGateway,
+  type Answer,
+} from './support.js'
+
+const upstream = await startUpstream()
+afterAll(upstream.close)
+const gateway = await startGateway({ args: ['--upstream', upstream.url] })
+afterAll(() => gateway.stop())
+
+const statusOf = async (answer: Promise<Answer>): Promise<number> => (await answer).status
+const sealed = (): Promise<Uint8Array> => seal(chat('Hello!'))
+
+describe('a replay', () => {
+  it('of an envelope is refused, under whatever payload id, and the model is not asked', async () => {
+    const body = await sealed()
+    const headers = { 'x-payload-id': randomUUID() }
+    expect(await statusOf(post(gateway, body, headers))).toBe(200)
+    const asked = upstream.seen.length
+    const answer = await post(gateway, body, headers)
+    expect(answer.status).toBe(409)
+    refusalOf(answer)
+    expect(await statusOf(post(gateway, body))).toBe(409)
+    expect(upstream.seen).toHaveLength(asked)
+  })
+
+  it('of an envelope is refused also when it is written in another way', async () => {
+    const body = await sealed()
+    expect(await statusOf(post(gateway, body))).toBe(200)
+    const { version, ...rest } = JSON.parse(new TextDecoder().decode(body)) as object & {
+      version: string
+    }
+    const rewritten = JSON.stringify({ ...rest, extra: 1, version }, null, 2)
+    expect(await statusOf(post(gateway, rewritten))).toBe(409)
+  })
+
+  it('of a payload id is refused, with whatever envelope', async () => {
+    const headers = { 'x-payload-id': randomUUID() }
+    expect(await statusOf(post(gateway, await sealed(), headers))).toBe(200)
+    expect(await statusOf(post(gateway, await sealed(), headers))).toBe(409)
+  })
+
+  it('that is sent at the same time: one copy of twenty passes, whichever', async () => {
+    const body = await sealed()
+    const id = { 'x-payload-id': randomUUID() }
+    const asked = upstream.seen.length
+    const copies = Array.from({ length: 20 }, (_, copy) =>
+      statusOf(post(gateway, body, copy % 2 === 0 ? id : {})),
+    )
+    const statuses = (await Promise.all(copies)).sort()
+    expect(statuses).toEqual([200, ...Array.from({ length: 19 }, () => 409)])
+    expect(upstream.seen).toHaveLength(asked + 1)
+  })
+
+  it.each([400, 429, 500, 503])('is one also after the model server said %i', async (status) => {
+    const body = await sealed()
+    upstream.answer = (response) => response.writeHead(status).end()
+    expect(await statusOf(post(gateway, body))).toBeGreaterThanOrEqual(400)
+    upstream.answer = (response) => response.end('{}')
+    expect(await statusOf(post(gateway, body))).toBe(409)
+    expect(await statusOf(post(gateway, await sealed()))).toBe(200)
+  })
+
+  it('is one also of what was no chat request', async () => {
+    const body = await seal({ model: 'x' })
+    const headers = { 'x-payload-id': randomUUID() }
+    expect(await statusOf(post(gateway, body, headers))).toBe(400)
+    expect(await statusOf(post(gateway, body))).toBe(409)
+    expect(await statusOf(post(gateway, await sealed(), headers))).toBe(409)
+  })
+})
+
+it('whoever cannot seal uses up nobody else’s payload id', async () => {
+  const headers = { 'x-payload-id': randomUUID() }
+  expect(await statusOf(post(gateway, 'garbage', headers))).toBe(400)
+  expect(await statusOf(post(gateway, await sealed(), headers))).toBe(200)
+})
+
+it('a copy of a refused replay does not use up the other id', async () => {
+  const body = await sealed()
+  expect(await statusOf(post(gateway, body))).toBe(200)
+  const fresh = { 'x-payload-id': randomUUID() }
+  expect(await statusOf(post(gateway, body, fresh))).toBe(409)
+  expect(await statusOf(post(gateway, await sealed(), fresh))).toBe(200)
+})
+
+it('is remembered for --replay-window, counted from the first copy', async () => {
+  const target = await testGateway({ args: ['--engine', 'demo', '--replay-window', '1s'] })
+  const body = await sealed()
+  expect(await statusOf(post(target, body))).toBe(200)
+  expect(await statusOf(post(target, body))).toBe(409)
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+  expect(await statusOf(post(target, body))).toBe(200)
+})
+
+it('is refused also by a gateway started from a program that says nothing of it', async () => {
+  const target = await createGateway({
+    host: '127.0.0.1',
+    port: 0,
+    engine: { kind: 'demo' },
+    apiKeys: [],
+    keyDir: await makeKeyDir({ 'private_key.pem': 'server' }),
+    maxBodyBytes: 1024 * 1024,
+    logLevel: 'silent',
+  })
+  onTestFinished(() => target.close())
+  const body = await sealed()
+  expect(await statusOf(post(target, body))).toBe(200)
+  expect(await statusOf(post(target, body))).toBe(409)
+})
+
+describe('the memory of one process', () => {
+  it('takes all ids or none', async () => {
+    const memory = new LocalReplayMemory({ windowMs: 60_000 })
+    expect(await memory.claim(['a', 'b'])).toBe(true)
+    expect(await memory.claim(['c', 'b'])).toBe(false)
+    expect(await memory.claim(['c'])).toBe(true)
+  })
+
+  it('says 503 when it is full and forgets nothing, until it is time to', async () => {
+    const memory = new LocalReplayMemory({ windowMs: 300, maxIds: 4 })
+    await memory.claim(['a', 'b'])
+    await memory.claim(['c', 'd'])
+    await expect(memory.claim(['e', 'f'])).rejects.toMatchObject({
+      statusCode: 503,
+      retryAfterSeconds: 1,
+    })
+    expect(await memory.claim(['a', 'new'])).toBe(false)
+    await new Promise((resolve) => setTimeout(resolve, 350))
+    expect(await memory.claim(['e', 'f'])).toBe(true)
+    expect(await memory.claim(['a', 'b'])).toBe(true)
+  })
+})
