@@ -1,27 +1,43 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
+import { saltedHash, type ApiKey } from './api-keys/api-key.js'
 import { HttpError } from './http-error.js'
 
-/** Judges an `Authorization` header: nothing when the request may pass, else the refusal. */
-export type Authenticate = (authorization: string | undefined) => HttpError | undefined
+/** Who is let in. */
+export interface Caller {
+  /** The name of the key; undefined where everybody is let in. */
+  readonly keyName?: string
+  /** Models it may ask for; without them, all. */
+  readonly models?: readonly string[]
+  /** Security tiers it may ask for; without them, all. */
+  readonly tiers?: readonly string[]
+}
+
+/** Judges an `Authorization` header: who it is, or the refusal. */
+export type Authenticate = (authorization: string | undefined) => Caller | HttpError
 
 /**
- * Checks bearer tokens against the configured keys. With no keys every request passes.
+ * Checks bearer tokens against the keys that are good at the time. Where there are none to be
+ * (undefined), every request passes.
  *
- * Digests are compared, all of them and in constant time: how long a refusal takes says nothing
+ * Hashes are compared, all of them and in constant time: how long a refusal takes says nothing
  * about how much of a key was right, or which one.
  */
-export function createAuthenticate(apiKeys: readonly string[]): Authenticate {
-  if (apiKeys.length === 0) return () => undefined
-  const known = apiKeys.map(digest)
+export function createAuthenticate(currentKeys: () => readonly ApiKey[] | undefined): Authenticate {
   return (authorization) => {
+    const keys = currentKeys()
+    if (keys === undefined) return {}
     const token = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization ?? '')?.[1]
     if (token === undefined)
       return new HttpError(401, 'An API key is needed: Authorization: Bearer <key>')
-    const given = digest(token)
-    let matches = 0
-    for (const key of known) matches += timingSafeEqual(key, given) ? 1 : 0
-    return matches > 0 ? undefined : new HttpError(401, 'Invalid API key')
+    let match: ApiKey | undefined
+    for (const key of keys) {
+      match = timingSafeEqual(key.hash, saltedHash(token, key.salt)) ? key : match
+    }
+    return match === undefined ? new HttpError(401, 'Invalid API key') : callerOf(match)
   }
 }
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+const callerOf = ({ name, salt: _salt, hash: _hash, ...rest }: ApiKey): Caller => ({
+  keyName: name,
+  ...rest,
+})

@@ -9,8 +9,10 @@ export interface GatewayConfig {
   port: number
   /** What answers requests. */
   engine: { kind: 'demo' } | { kind: 'openai'; baseUrl: string; apiKey: string | undefined }
-  /** Bearer tokens that are let in; with none, everybody is. */
+  /** Bearer tokens that are let in; with none, and no {@link GatewayConfig.keysFile}, everybody is. */
   apiKeys: readonly string[]
+  /** File of further API keys, as `nomyo-gateway keys` writes it. Default: none. */
+  keysFile?: string | undefined
   /** Folder of `private_key.pem` and `public_key.pem`; without one the key lives in memory only. */
   keyDir: string | undefined
   /** Largest request body, in bytes. */

@@ -2,6 +2,7 @@ import { KeyRing, generateKeyPair, type KeyPair } from '@nomyo/crypto'
 import { loadOrCreateKeyPair } from '@nomyo/crypto/keys/node'
 import { noAttestor, type Attestor } from './attestor/attestor.js'
 import { TpmAttestor } from './attestor/tpm-attestor.js'
+import { KeyStore } from './api-keys/key-store.js'
 import { createAuthenticate } from './authenticate.js'
 import type { GatewayConfig } from './config.js'
 import { createDemoEngine } from './engines/demo.js'
@@ -17,6 +18,8 @@ export interface Gateway {
   readonly url: string
   /** `sha256/...` of the server key, for pinning. */
   readonly fingerprint: string
+  /** Reads the file of API keys again; a broken one changes nothing, and the notice says so. */
+  reload(): Promise<void>
   /** Stops accepting, lets requests in flight finish, lets go of keys. Safe to call twice. */
   close(): Promise<void>
 }
@@ -29,13 +32,17 @@ const DEFAULT_REPLAY_WINDOW_MS = 10 * 60_000
  * Starts a gateway. Resolves when it listens; rejects when a key cannot be read, the address is
  * taken, or a TPM that is required gives no quote.
  *
- * @throws SecurityError for keys, TpmError for the TPM, system errors for the address
+ * @throws SecurityError for keys, KeysFileError for the file of API keys, TpmError for the TPM, system errors for the address
  */
 export async function createGateway(
   config: GatewayConfig,
   notice: Notice = () => undefined,
 ): Promise<Gateway> {
   warnAboutOpenDoors(config, notice)
+  const keyStore = await KeyStore.open(
+    { apiKeys: config.apiKeys, keysFile: config.keysFile },
+    notice,
+  )
   const attestor = createAttestor(config, notice)
   const serverKeys = new KeyRing(await serverKeyPair(config, notice))
   const engine = createEngine(config)
@@ -44,7 +51,7 @@ export async function createGateway(
   })
   const server = createServer({
     context: { serverKeys, engine, attestor, replayMemory, maxBodyBytes: config.maxBodyBytes },
-    authenticate: createAuthenticate(config.apiKeys),
+    authenticate: createAuthenticate(() => keyStore.keys),
     corsOrigins: config.corsOrigins ?? [],
     logLevel: config.logLevel,
   })
@@ -62,6 +69,7 @@ export async function createGateway(
     return {
       url,
       fingerprint: serverKeys.current.publicKey.fingerprint,
+      reload: () => keyStore.reload(),
       close: () => (closing ??= close()),
     }
   } catch (error) {
@@ -96,8 +104,10 @@ function warnAboutOpenDoors(config: GatewayConfig, notice: Notice): void {
   if (config.engine.kind === 'demo') {
     notice('demo engine: answers are made up by this process, no model is asked')
   }
-  if (config.apiKeys.length === 0) {
-    notice(`no --api-key: everybody who reaches ${config.host} may use this gateway`)
+  if (config.apiKeys.length === 0 && config.keysFile === undefined) {
+    notice(
+      `no --api-key and no --keys-file: everybody who reaches ${config.host} may use this gateway`,
+    )
   }
   if (config.corsOrigins?.includes('*') === true) {
     notice('--cors-origin *: every web page may use this gateway, from the browser it is open in')

@@ -7,12 +7,15 @@ import {
   type KeyRing,
   type PublicKey,
 } from '@nomyo/crypto'
+import { authorize } from './api-keys/authorize.js'
 import type { Attestor } from './attestor/attestor.js'
+import type { Caller } from './authenticate.js'
 import { parseChatRequest } from './chat-request.js'
 import type { Engine } from './engines/engine.js'
 import { HttpError } from './http-error.js'
 import { refuseReplay } from './replay/refuse-replay.js'
 import type { ReplayMemory } from './replay/replay-memory.js'
+import { SECURITY_TIERS } from './security-tiers.js'
 
 /** What a sealed request comes with. */
 export interface SealedRequest {
@@ -20,6 +23,7 @@ export interface SealedRequest {
   readonly payloadId: string | undefined
   readonly publicKey: string | undefined
   readonly securityTier: string | undefined
+  readonly caller: Caller
   /** Aborted when the caller hangs up. */
   readonly signal: AbortSignal
 }
@@ -36,7 +40,6 @@ export interface CompletionContext {
 
 /** The label of wire v1.0 says 4096; clients that loaded a smaller key of their own are still served. */
 const LEAST_REPLY_KEY_BITS = 2048
-const SECURITY_TIERS: readonly string[] = ['standard', 'high', 'maximum']
 
 /**
  * The whole way of a sealed request: check its headers, open it, see that it is no replay, ask the
@@ -55,6 +58,7 @@ export async function handleCompletion(
   const opened = await open(request.body, context)
   await refuseReplay(context.replayMemory, { payloadId, replayId: opened.replayId })
   const chatRequest = parseChatRequest(opened.value)
+  authorize(request.caller, { model: chatRequest.model, securityTier })
   // The TPM works while the model does: evidence then costs no time, though it cannot show what is
   // measured until the model is done. Where it is required, it comes first: no model is asked for an
   // answer that could not be given.

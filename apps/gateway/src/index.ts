@@ -1,4 +1,5 @@
 export { createGateway, type Gateway } from './gateway.js'
+export { KeysFileError } from './api-keys/keys-file.js'
 export type { GatewayConfig, TpmConfig } from './config.js'
 export type { LogLevel } from './log.js'
 export type { Notice } from './notice.js'

@@ -1,5 +1,7 @@
 import { SecurityError } from '@nomyo/crypto'
 import { TpmError } from '@nomyo/tpm'
+import { keysCommand } from './api-keys/keys-command.js'
+import { KeysFileError } from './api-keys/keys-file.js'
 import { createGateway, type Gateway } from './gateway.js'
 import { UsageError, readOptions } from './options.js'
 
@@ -11,6 +13,10 @@ await run()
 
 async function run(): Promise<void> {
   try {
+    if (process.argv[2] === 'keys') {
+      process.stdout.write(await keysCommand(process.argv.slice(3), process.env))
+      return
+    }
     const command = readOptions(process.argv.slice(2), process.env)
     if (command.kind === 'help') {
       process.stdout.write(command.text)
@@ -19,6 +25,7 @@ async function run(): Promise<void> {
     const gateway = await createGateway(command.config, say)
     say(`server key ${gateway.fingerprint}`)
     stopOnSignals(gateway)
+    if (command.config.keysFile !== undefined) reloadOnSignal(gateway)
     process.stdout.write(`listening on ${gateway.url}\n`)
   } catch (error) {
     fail(error)
@@ -44,6 +51,13 @@ function stopOnSignals(gateway: Gateway): void {
   process.on('SIGINT', stop)
 }
 
+/** Without anything to read again, SIGHUP ends the gateway as it ends every program. */
+function reloadOnSignal(gateway: Gateway): void {
+  process.on('SIGHUP', () => {
+    gateway.reload().catch(fail)
+  })
+}
+
 function fail(error: unknown): void {
   say(explain(error))
   process.exitCode = error instanceof UsageError ? EXIT.usage : EXIT.failed
@@ -53,6 +67,7 @@ function fail(error: unknown): void {
 function explain(error: unknown): string {
   if (error instanceof UsageError) return `${error.message} See --help.`
   if (error instanceof SecurityError) return `${error.message} (${error.code})`
+  if (error instanceof KeysFileError) return `${error.message}.`
   if (error instanceof TpmError)
     return `no attestation, and --tpm-required: ${error.message} (${error.code})`
   const code = error instanceof Error && 'code' in error ? error.code : undefined

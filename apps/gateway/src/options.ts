@@ -27,6 +27,7 @@ const FLAGS = {
   upstream: { value: 'URL', about: 'OpenAI-compatible server, such as http://127.0.0.1:11434/v1' },
   'upstream-key': { value: 'KEY', about: 'bearer token for the upstream' },
   'api-key': { value: 'KEY', about: 'bearer token callers need; may be given several times' },
+  'keys-file': { value: 'FILE', about: 'API keys, as `nomyo-gateway keys add` makes them' },
   'key-dir': {
     value: 'DIR',
     about: 'folder of private_key.pem and public_key.pem, made if missing',
@@ -90,6 +91,7 @@ export function readOptions(args: readonly string[], environment: Environment): 
       port: readPort(read('port') ?? ''),
       engine: readEngine(read('engine'), read('upstream'), read('upstream-key')),
       apiKeys: readApiKeys(values['api-key'], environment),
+      keysFile: read('keys-file'),
       keyDir: read('key-dir'),
       maxBodyBytes: readSize(read('max-body') ?? ''),
       corsOrigins: readCorsOrigins(values['cors-origin'], environment),
@@ -113,6 +115,7 @@ export function helpText(): string {
     'Usage',
     '  nomyo-gateway --upstream http://127.0.0.1:11434/v1 --key-dir ./keys',
     '  nomyo-gateway --engine demo',
+    '  nomyo-gateway keys add | list | revoke NAME   (API keys in a file; see keys --help)',
     '',
     'Options',
     ...rows,
@@ -171,6 +174,8 @@ const takesValue = (arg = ''): boolean =>
 function suggestion(unknown: string): string {
   const letters = (name: string): string => [...name.replace(/-/g, '')].sort().join('')
   const wanted = unknown.replace(/^-+/, '')
+  const likeness = (name: string): number =>
+    letters(name) === letters(wanted) ? Infinity : commonPrefix(name, wanted)
   const [meant] = Object.keys(FLAGS)
     .filter(
       (name) =>
@@ -179,7 +184,7 @@ function suggestion(unknown: string): string {
         wanted.startsWith(name) ||
         commonPrefix(name, wanted) >= 3,
     )
-    .sort((a, b) => commonPrefix(b, wanted) - commonPrefix(a, wanted))
+    .sort((a, b) => likeness(b) - likeness(a))
   return meant === undefined ? '' : ` Did you mean --${meant}?`
 }
 

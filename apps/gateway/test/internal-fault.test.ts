@@ -23,7 +23,7 @@ const server = createServer({
     replayMemory: new LocalReplayMemory({ windowMs: 60_000 }),
     maxBodyBytes: 1024 * 1024,
   },
-  authenticate: createAuthenticate([]),
+  authenticate: createAuthenticate(() => undefined),
   corsOrigins: [],
   logLevel: 'silent',
 })

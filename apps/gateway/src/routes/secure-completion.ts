@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Authenticate } from '../authenticate.js'
+import type { Authenticate, Caller } from '../authenticate.js'
 import { handleCompletion, type CompletionContext } from '../handle-completion.js'
+import { HttpError } from '../http-error.js'
 
 /** `POST /v1/chat/secure_completion`: a sealed request in, a sealed answer out. */
 export function secureCompletionRoute(
@@ -8,12 +9,19 @@ export function secureCompletionRoute(
   authenticate: Authenticate,
   context: CompletionContext,
 ): void {
+  server.decorateRequest('caller', null)
   server.post(
     '/v1/chat/secure_completion',
     {
       // Before the body is read: nobody without a key makes the gateway buffer anything.
       onRequest: (request, _reply, done) => {
-        done(authenticate(request.headers.authorization))
+        const caller = authenticate(request.headers.authorization)
+        if (caller instanceof HttpError) {
+          done(caller)
+          return
+        }
+        request.setDecorator<Caller>('caller', caller)
+        done()
       },
     },
     async (request, reply) => {
@@ -23,6 +31,7 @@ export function secureCompletionRoute(
           payloadId: header(request, 'x-payload-id'),
           publicKey: header(request, 'x-public-key'),
           securityTier: header(request, 'x-security-tier'),
+          caller: request.getDecorator<Caller>('caller'),
           signal: hangUpSignal(reply),
         },
         context,

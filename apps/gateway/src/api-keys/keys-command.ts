@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { UsageError } from '../options.js'
+import { SECURITY_TIERS } from '../security-tiers.js'
+import { generateApiKey, hashApiKey } from './api-key.js'
+import {
+  KEY_NAME_RULE,
+  KeysFileError,
+  isKeyName,
+  readKeysFile,
+  readKeysFileIfAny,
+  writeKeysFile,
+  type ListedKey,
+} from './keys-file.js'
+
+const HELP = `nomyo-gateway keys: makes, lists and revokes API keys in a file.
+
+Usage
+  nomyo-gateway keys add --keys-file FILE [--name NAME] [--models A,B] [--tiers standard,high]
+  nomyo-gateway keys list --keys-file FILE
+  nomyo-gateway keys revoke NAME --keys-file FILE
+
+add prints the new key, once: the file holds a salted hash only. A gateway that runs with --keys-file
+FILE reads it again on SIGHUP. NOMYO_KEYS_FILE stands for --keys-file.
+`
+
+/**
+ * `nomyo-gateway keys …`.
+ *
+ * @returns what goes to standard output
+ * @throws UsageError, KeysFileError
+ */
+export async function keysCommand(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<string> {
+  const { values, positionals } = parse(args)
+  const [action, name, ...rest] = positionals
+  if (values.help === true) return HELP
+  const path = values['keys-file'] ?? environment['NOMYO_KEYS_FILE'] ?? ''
+  const isAdd = action === 'add'
+  if (!isAdd && (values.name ?? values.models ?? values.tiers) !== undefined) {
+    throw new UsageError('--name, --models and --tiers are for keys add.')
+  }
+  if (rest.length > 0 || (name !== undefined && action !== 'revoke')) {
+    throw new UsageError(`keys ${isAdd ? 'add' : 'list'} takes options only.`)
+  }
+  if (!['add', 'list', 'revoke'].includes(action ?? '')) {
+    throw new UsageError('keys takes add, list or revoke NAME.')
+  }
+  if (path === '') throw new UsageError('keys needs --keys-file FILE.')
+  if (isAdd) return add(path, values)
+  if (action === 'list') return (await readKeysFile(path)).map(line).join('')
+  if (name === undefined) throw new UsageError('keys revoke needs the NAME of the key.')
+  return revoke(path, name)
+}
+
+interface AddOptions {
+  readonly name?: string | undefined
+  readonly models?: string | undefined
+  readonly tiers?: string | undefined
+}
+
+function parse(args: readonly string[]): {
+  values: AddOptions & { 'keys-file'?: string | undefined; help?: boolean | undefined }
+  positionals: string[]
+} {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        'keys-file': { type: 'string' },
+        name: { type: 'string' },
+        models: { type: 'string' },
+        tiers: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+  } catch {
+    throw new UsageError(
+      'keys takes --keys-file FILE, and keys add --name, --models and --tiers with a value each.',
+    )
+  }
+}
+
+async function add(path: string, options: AddOptions): Promise<string> {
+  const name = options.name ?? `key-${randomBytes(4).toString('hex')}`
+  if (!isKeyName(name)) throw new UsageError(`--name ${KEY_NAME_RULE}.`)
+  const models = listOf('models', options.models)
+  const tiers = listOf('tiers', options.tiers)
+  if (tiers?.every((tier) => SECURITY_TIERS.includes(tier)) === false) {
+    throw new UsageError(`--tiers must be of ${SECURITY_TIERS.join(', ')}.`)
+  }
+  const keys = await readKeysFileIfAny(path)
+  if (keys.some((key) => key.name === name)) {
+    throw new KeysFileError(`${path} has a key of this name; revoke it first`)
+  }
+  const key = generateApiKey()
+  const listed: ListedKey = {
+    name,
+    created: new Date().toISOString(),
+    ...hashApiKey(key),
+    ...(models === undefined ? {} : { models }),
+    ...(tiers === undefined ? {} : { tiers }),
+  }
+  await writeKeysFile(path, [...keys, listed])
+  return `${key}\n`
+}
+
+async function revoke(path: string, name: string): Promise<string> {
+  const keys = await readKeysFile(path)
+  const left = keys.filter((key) => key.name !== name)
+  if (left.length === keys.length) throw new KeysFileError(`${path} has no key of this name`)
+  await writeKeysFile(path, left)
+  return ''
+}
+
+function listOf(flag: string, text: string | undefined): string[] | undefined {
+  const names = text?.split(',').map((name) => name.trim())
+  if (names?.includes('') === true) {
+    throw new UsageError(`--${flag} must be names, separated by commas.`)
+  }
+  return names
+}
+
+const line = ({ name, created, models, tiers }: ListedKey): string =>
+  `${[name, created, `models=${models?.join(',') ?? 'all'}`, `tiers=${tiers?.join(',') ?? 'all'}`].join('\t')}\n`

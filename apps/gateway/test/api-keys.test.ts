@@ -1,0 +1,288 @@
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { KeysFileError, readKeysFile } from '../src/api-keys/keys-file.js'
+import {
+  chat,
+  complete,
+  completionOf,
+  post,
+  refusalOf,
+  runGateway,
+  seal,
+  startUpstream,
+  testGateway,
+  type Ended,
+  type GatewayProcess,
+} from './support.js'
+
+const folder = await mkdtemp(join(tmpdir(), 'nomyo-keys-'))
+afterAll(() => rm(folder, { recursive: true }))
+const newFile = (): string => join(folder, `${crypto.randomUUID()}.json`)
+
+const keys = (file: string, ...args: string[]): Promise<Ended> =>
+  runGateway(['keys', ...args, '--keys-file', file]).ended
+
+async function addKey(file: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await keys(file, 'add', ...args)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return stdout.trimEnd()
+}
+
+const statusFor = async (
+  gateway: GatewayProcess,
+  key: string,
+  headers: Record<string, string> = {},
+  model = 'nomyo/echo',
+): Promise<number> =>
+  (
+    await post(gateway, await seal(chat('Hello!', { model })), {
+      authorization: `Bearer ${key}`,
+      ...headers,
+    })
+  ).status
+
+const withFile = (file: string, ...args: string[]): Promise<GatewayProcess> =>
+  testGateway({ args: ['--engine', 'demo', '--keys-file', file, ...args] })
+
+/** Waits until the gateway has read its file again, or failed to. */
+async function reload(gateway: GatewayProcess): Promise<void> {
+  const before = gateway.stderr().length
+  gateway.kill('SIGHUP')
+  await expect
+    .poll(() => gateway.stderr().slice(before), { timeout: 10_000 })
+    .toMatch(/read again|keeping/)
+}
+
+describe('keys add', () => {
+  it('prints a key of 256 random bits once, and keeps a salted hash of it', async () => {
+    const file = newFile()
+    const first = await addKey(file, '--name', 'alice')
+    const second = await addKey(file, '--name', 'bob', '--models', 'a,b', '--tiers', 'high')
+    for (const key of [first, second]) expect(key).toMatch(/^nomyo_sk_[\w-]{43}$/)
+    expect(first).not.toBe(second)
+    const text = await readFile(file, 'utf8')
+    for (const key of [first, second]) expect(text).not.toContain(key.slice(9, 25))
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+    const [alice, bob] = await readKeysFile(file)
+    expect(alice?.salt).not.toEqual(bob?.salt)
+    expect(bob).toMatchObject({ name: 'bob', models: ['a', 'b'], tiers: ['high'] })
+    expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([])
+  })
+
+  it('refuses a name that is taken, and leaves the file as it was', async () => {
+    const file = newFile()
+    await addKey(file, '--name', 'alice')
+    const before = await readFile(file, 'utf8')
+    expect(await keys(file, 'add', '--name', 'alice')).toMatchObject({ code: 1, stdout: '' })
+    expect(await readFile(file, 'utf8')).toBe(before)
+  })
+
+  it('never replaces a file that it cannot read', async () => {
+    const file = newFile()
+    await writeFile(file, '{"version":2}')
+    expect(await keys(file, 'add')).toMatchObject({ code: 1, stdout: '' })
+    expect(await readFile(file, 'utf8')).toBe('{"version":2}')
+  })
+
+  it('refuses to write where it cannot', async () => {
+    const nowhere = join(folder, 'nowhere', 'keys.json')
+    expect(await keys(nowhere, 'add')).toMatchObject({ code: 1, stdout: '' })
+  })
+})
+
+describe('keys list and revoke', () => {
+  it('name the keys, and take one away', async () => {
+    const file = newFile()
+    const key = await addKey(file, '--name', 'alice')
+    await addKey(file, '--name', 'bob', '--models', 'm')
+    const listed = await keys(file, 'list')
+    expect(listed.stdout.split('\n').map((line) => line.split('\t')[0])).toEqual([
+      'alice',
+      'bob',
+      '',
+    ])
+    for (const { salt, hash } of await readKeysFile(file)) {
+      for (const secret of [salt, hash]) {
+        expect(listed.stdout).not.toContain(Buffer.from(secret).toString('base64url'))
+      }
+    }
+    expect(listed.stdout).not.toContain(key)
+    expect(await keys(file, 'revoke', 'alice')).toMatchObject({ code: 0, stdout: '' })
+    expect((await readKeysFile(file)).map(({ name }) => name)).toEqual(['bob'])
+    expect(await keys(file, 'revoke', 'alice')).toMatchObject({ code: 1, stdout: '' })
+  })
+})
+
+it.each([
+  [[]],
+  [['nonsense']],
+  [['add', 'positional']],
+  [['add', '--name', 'with blank']],
+  [['add', '--tiers', 'low']],
+  [['add', '--models', 'a,,b']],
+  [['add', '--nonsense']],
+  [['list', '--name', 'x']],
+  [['revoke']],
+  [['revoke', 'a', 'b']],
+])('keys %j is a usage error', async (args) => {
+  const ended = await keys(newFile(), ...args)
+  expect(ended).toMatchObject({ code: 2, stdout: '' })
+})
+
+it('keys --help ends well, and without --keys-file it is a usage error', async () => {
+  expect(await runGateway(['keys', '--help']).ended).toMatchObject({ code: 0, stderr: '' })
+  expect(await runGateway(['keys', 'list']).ended).toMatchObject({ code: 2, stdout: '' })
+  const file = newFile()
+  await addKey(file, '--name', 'alice')
+  const listed = await runGateway(['keys', 'list'], { NOMYO_KEYS_FILE: file }).ended
+  expect(listed).toMatchObject({ code: 0 })
+})
+
+describe('a gateway with --keys-file', () => {
+  it('lets in the keys of the file and of --api-key, and nobody else', async () => {
+    const file = newFile()
+    const key = await addKey(file)
+    const gateway = await withFile(file, '--api-key', 'of-the-flag')
+    expect(await statusFor(gateway, key)).toBe(200)
+    expect(await statusFor(gateway, 'of-the-flag')).toBe(200)
+    const [{ hash } = { hash: new Uint8Array() }] = await readKeysFile(file)
+    for (const wrong of [
+      key.slice(0, -1),
+      `${key}x`,
+      key.slice('nomyo_sk_'.length),
+      Buffer.from(hash).toString('base64url'),
+    ]) {
+      expect(await statusFor(gateway, wrong)).toBe(401)
+    }
+    expect(gateway.output()).not.toContain(key)
+  })
+
+  it('lets nobody in when the file has no keys', async () => {
+    const file = newFile()
+    const key = await addKey(file, '--name', 'alice')
+    await keys(file, 'revoke', 'alice')
+    const gateway = await withFile(file)
+    expect(await statusFor(gateway, key)).toBe(401)
+    expect((await post(gateway, await seal(chat('Hello!')))).status).toBe(401)
+  })
+
+  it('takes over what changed on SIGHUP, and finishes requests of keys that are revoked', async () => {
+    const file = newFile()
+    const alice = await addKey(file, '--name', 'alice')
+    const upstream = await startUpstream()
+    onTestFinished(upstream.close)
+    const gateway = await testGateway({
+      args: ['--upstream', upstream.url, '--keys-file', file],
+    })
+    let release = (): void => undefined
+    const arrived = new Promise<void>((resolve) => {
+      upstream.answer = (response) => {
+        release = () => response.end('{"late":true}')
+        resolve()
+      }
+    })
+    const inFlight = post(gateway, await seal(chat('slow')), { authorization: `Bearer ${alice}` })
+    await arrived
+    const bob = await addKey(file, '--name', 'bob')
+    await keys(file, 'revoke', 'alice')
+    expect(await statusFor(gateway, bob)).toBe(401)
+    await reload(gateway)
+    release()
+    upstream.answer = (response) => response.end('{}')
+    expect(await completionOf(await inFlight)).toMatchObject({ late: true })
+    expect(await statusFor(gateway, bob)).toBe(200)
+    expect(await statusFor(gateway, alice)).toBe(401)
+  })
+
+  it('keeps its keys when the file is broken or gone, and says so', async () => {
+    const file = newFile()
+    const key = await addKey(file)
+    const gateway = await withFile(file)
+    const good = await readFile(file, 'utf8')
+    for (const text of ['{"version":1', good.replace('"hash"', '"hush"'), undefined]) {
+      await (text === undefined ? rm(file) : writeFile(file, text))
+      await reload(gateway)
+      expect(gateway.stderr()).toContain('keeping')
+      expect(await statusFor(gateway, key)).toBe(200)
+    }
+    await writeFile(file, '{"version":1,"keys":[]}')
+    await reload(gateway)
+    expect(await statusFor(gateway, key)).toBe(401)
+  })
+
+  it('does not start without it', async () => {
+    const run = runGateway(['--engine', 'demo', '--port', '0', '--keys-file', newFile()])
+    onTestFinished(() => run.kill('SIGKILL'))
+    const ended = await run.ended
+    expect(ended).toMatchObject({ code: 1, stdout: '' })
+    expect(ended.stderr).not.toMatch(/^\s+at /m)
+  })
+})
+
+it('a key is for its models and tiers only: 403, in the same words, and the model is not asked', async () => {
+  const file = newFile()
+  const key = await addKey(file, '--models', 'nomyo/echo,other', '--tiers', 'standard,high')
+  const free = await addKey(file)
+  const gateway = await withFile(file)
+  expect(await statusFor(gateway, key)).toBe(200)
+  expect(await statusFor(gateway, key, { 'x-security-tier': 'high' }, 'other')).toBe(200)
+  expect(await statusFor(gateway, free, { 'x-security-tier': 'maximum' }, 'canary')).toBe(200)
+  const texts = new Set<string>()
+  for (const [model, tier] of [
+    ['canary', 'standard'],
+    ['nomyo/echo', 'maximum'],
+    ['NOMYO/echo', 'standard'],
+  ]) {
+    const answer = await post(gateway, await seal(chat('x', { model })), {
+      authorization: `Bearer ${key}`,
+      'x-security-tier': tier,
+    })
+    expect(answer.status).toBe(403)
+    texts.add(refusalOf(answer))
+  }
+  expect(texts.size).toBe(1)
+  expect([...texts].join()).not.toMatch(/canary|echo|maximum/)
+  await complete(gateway, chat('x'), { authorization: `Bearer ${key}` })
+})
+
+describe('a file of keys', () => {
+  const bytes = (length: number): string => Buffer.alloc(length, 7).toString('base64url')
+  const good = { name: 'a', salt: bytes(16), hash: bytes(32), created: '2026-01-01T00:00:00Z' }
+  const read = async (value: unknown): Promise<unknown> => {
+    const file = newFile()
+    await writeFile(file, typeof value === 'string' ? value : JSON.stringify(value))
+    return readKeysFile(file)
+  }
+
+  it('is read where it is well-formed', async () => {
+    expect(await read({ version: 1, keys: [good, { ...good, name: 'b' }] })).toHaveLength(2)
+  })
+
+  it.each([
+    ['', 'JSON'],
+    ['[]', 'object'],
+    [{ version: 2, keys: [] }, 'version'],
+    [{ version: 1 }, 'keys'],
+    [{ version: 1, keys: {} }, 'keys'],
+    [{ version: 1, keys: [], canary: 1 }, 'member'],
+    [{ version: 1, keys: [good, good] }, 'keys[1].name'],
+    [{ version: 1, keys: [null] }, 'keys[0]'],
+    [{ version: 1, keys: [{ ...good, model: ['canary'] }] }, 'keys[0]'],
+    [{ version: 1, keys: [{ ...good, name: 'canary !' }] }, 'keys[0].name'],
+    [{ version: 1, keys: [{ ...good, salt: bytes(15) }] }, 'keys[0].salt'],
+    [{ version: 1, keys: [{ ...good, salt: `${bytes(16)}==` }] }, 'keys[0].salt'],
+    [{ version: 1, keys: [{ ...good, hash: 'canary' }] }, 'keys[0].hash'],
+    [{ version: 1, keys: [{ ...good, hash: undefined }] }, 'keys[0].hash'],
+    [{ version: 1, keys: [{ ...good, created: 'canary' }] }, 'keys[0].created'],
+    [{ version: 1, keys: [{ ...good, models: [] }] }, 'keys[0].models'],
+    [{ version: 1, keys: [{ ...good, models: 'canary' }] }, 'keys[0].models'],
+    [{ version: 1, keys: [{ ...good, tiers: ['canary'] }] }, 'keys[0].tiers'],
+  ])('is refused, naming the member and no value: %j', async (value, member) => {
+    const error = await read(value).catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(KeysFileError)
+    expect((error as Error).message).toContain(member)
+    expect((error as Error).message).not.toContain('canary')
+  })
+})
