@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { saltedHash, type ApiKey } from './api-keys/api-key.js'
 import { HttpError } from './http-error.js'
+import type { RateLimit } from './rate-limit/rate-limit.js'
 
 /** Who is let in. */
 export interface Caller {
@@ -10,6 +11,8 @@ export interface Caller {
   readonly models?: readonly string[]
   /** Security tiers it may ask for; without them, all. */
   readonly tiers?: readonly string[]
+  /** Its own limit instead of that of all others. */
+  readonly rateLimit?: RateLimit
 }
 
 /** Judges an `Authorization` header: who it is, or the refusal. */

@@ -1,5 +1,6 @@
 import type { EphemeralKeyOptions, PersistentKeyOptions } from '@nomyo/tpm'
 import type { LogLevel } from './log.js'
+import type { RateLimit } from './rate-limit/rate-limit.js'
 
 /** Everything a gateway needs to know. */
 export interface GatewayConfig {
@@ -26,6 +27,11 @@ export interface GatewayConfig {
   tpm?: TpmConfig | undefined
   /** How long envelopes and payload ids are remembered, and refused when they come again. Default 10 min. */
   replayWindowMs?: number | undefined
+  /**
+   * How often a key may ask, or an address where no keys are needed; who goes on for a minute when
+   * refused is sent away for `coolDownMs` (default 30 min). Default: as often as it likes.
+   */
+  rateLimit?: (RateLimit & { readonly coolDownMs?: number | undefined }) | undefined
   logLevel: LogLevel
 }
 

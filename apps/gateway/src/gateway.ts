@@ -9,6 +9,7 @@ import { createDemoEngine } from './engines/demo.js'
 import type { Engine } from './engines/engine.js'
 import { createOpenAICompatibleEngine } from './engines/openai-compatible.js'
 import type { Notice } from './notice.js'
+import { RateLimiter } from './rate-limit/rate-limiter.js'
 import { LocalReplayMemory } from './replay/local-replay-memory.js'
 import { createServer } from './server.js'
 
@@ -52,6 +53,10 @@ export async function createGateway(
   const server = createServer({
     context: { serverKeys, engine, attestor, replayMemory, maxBodyBytes: config.maxBodyBytes },
     authenticate: createAuthenticate(() => keyStore.keys),
+    rateLimiter: new RateLimiter({
+      limit: config.rateLimit,
+      coolDownMs: config.rateLimit?.coolDownMs,
+    }),
     corsOrigins: config.corsOrigins ?? [],
     logLevel: config.logLevel,
   })

@@ -1,5 +1,6 @@
 export { createGateway, type Gateway } from './gateway.js'
 export { KeysFileError } from './api-keys/keys-file.js'
 export type { GatewayConfig, TpmConfig } from './config.js'
+export type { RateLimit } from './rate-limit/rate-limit.js'
 export type { LogLevel } from './log.js'
 export type { Notice } from './notice.js'

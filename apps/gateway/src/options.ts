@@ -4,6 +4,7 @@ import { createTpmTransport } from '@nomyo/tpm'
 import type { GatewayConfig, TpmConfig } from './config.js'
 import { LOG_LEVELS } from './log.js'
 import { parseDuration } from './parse-duration.js'
+import { parseRateLimit, type RateLimit } from './rate-limit/rate-limit.js'
 
 /** What the command line asks for. */
 export type Command = { kind: 'help'; text: string } | { kind: 'start'; config: GatewayConfig }
@@ -58,6 +59,15 @@ const FLAGS = {
     about: 'how long a request is remembered, and refused when it comes again',
     fallback: '10m',
   },
+  'rate-limit': {
+    value: 'N/s',
+    about: 'requests of an API key (of an address, without keys), or off',
+    fallback: '2/s',
+  },
+  'rate-burst': {
+    value: 'N',
+    about: 'requests in one second out of ten (default twice the rate)',
+  },
   'log-level': { value: 'LEVEL', about: LOG_LEVELS.join(', '), fallback: 'info' },
 } as const satisfies Record<string, { value?: string; about: string; fallback?: string }>
 
@@ -97,6 +107,7 @@ export function readOptions(args: readonly string[], environment: Environment): 
       corsOrigins: readCorsOrigins(values['cors-origin'], environment),
       tpm: readTpm(read, readGiven),
       replayWindowMs: readReplayWindow(read('replay-window') ?? ''),
+      rateLimit: readRateLimit(read('rate-limit') ?? '', read('rate-burst')),
       logLevel: readLogLevel(read('log-level') ?? ''),
     },
   }
@@ -341,6 +352,18 @@ function readReplayWindow(text: string): number {
   const windowMs = parseDuration(text)
   if (windowMs !== undefined && windowMs >= 1000 && windowMs <= 30 * 86_400_000) return windowMs
   throw new UsageError('--replay-window must be a time from 1s to 30d, such as 90s, 10m or 24h.')
+}
+
+function readRateLimit(rate: string, burst: string | undefined): RateLimit | undefined {
+  if (rate === 'off') {
+    if (burst === undefined) return undefined
+    throw new UsageError('--rate-burst needs a --rate-limit that is not off.')
+  }
+  const limit = parseRateLimit(rate, burst)
+  if (limit !== undefined) return limit
+  throw new UsageError(
+    '--rate-limit must be such as 2/s, up to 10000/s, or off; --rate-burst a number, not less.',
+  )
 }
 
 function readLogLevel(text: string): GatewayConfig['logLevel'] {

@@ -13,6 +13,7 @@ import { isPayloadId, type CompletionContext } from './handle-completion.js'
 import { hangUpWhenClosing } from './hang-up.js'
 import { HttpError, errorBody } from './http-error.js'
 import { logOptions, type LogLevel } from './log.js'
+import type { RateLimiter } from './rate-limit/rate-limiter.js'
 import { attestationRoute } from './routes/attestation.js'
 import { healthRoute } from './routes/health.js'
 import { publicKeyRoute } from './routes/public-key.js'
@@ -22,6 +23,7 @@ import { secureCompletionRoute } from './routes/secure-completion.js'
 export interface ServerParts {
   readonly context: CompletionContext
   readonly authenticate: Authenticate
+  readonly rateLimiter: RateLimiter
   readonly corsOrigins: readonly string[]
   readonly logLevel: LogLevel
 }
@@ -35,6 +37,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000
 export function createServer({
   context,
   authenticate,
+  rateLimiter,
   corsOrigins,
   logLevel,
 }: ServerParts): FastifyInstance {
@@ -90,7 +93,7 @@ export function createServer({
   })
   publicKeyRoute(server, context.serverKeys)
   attestationRoute(server, context.serverKeys, context.attestor)
-  secureCompletionRoute(server, authenticate, context)
+  secureCompletionRoute(server, { authenticate, rateLimiter }, context)
   healthRoute(server)
   return server
 }

@@ -123,6 +123,9 @@ it.each([
   [['add', '--tiers', 'low']],
   [['add', '--models', 'a,,b']],
   [['add', '--nonsense']],
+  [['add', '--rate', '2']],
+  [['add', '--burst', '2']],
+  [['add', '--rate', '2/s', '--burst', '1']],
   [['list', '--name', 'x']],
   [['revoke']],
   [['revoke', 'a', 'b']],
@@ -260,7 +263,7 @@ describe('a file of keys', () => {
     expect(await read({ version: 1, keys: [good, { ...good, name: 'b' }] })).toHaveLength(2)
   })
 
-  it.each([
+  it.each<readonly [unknown, string]>([
     ['', 'JSON'],
     ['[]', 'object'],
     [{ version: 2, keys: [] }, 'version'],
@@ -279,6 +282,9 @@ describe('a file of keys', () => {
     [{ version: 1, keys: [{ ...good, models: [] }] }, 'keys[0].models'],
     [{ version: 1, keys: [{ ...good, models: 'canary' }] }, 'keys[0].models'],
     [{ version: 1, keys: [{ ...good, tiers: ['canary'] }] }, 'keys[0].tiers'],
+    ...[2, { perSecond: 2 }, { perSecond: 2, burst: 1 }, { perSecond: 2, burst: 4, x: 1 }].map(
+      (rateLimit) => [{ version: 1, keys: [{ ...good, rateLimit }] }, 'keys[0].rateLimit'] as const,
+    ),
   ])('is refused, naming the member and no value: %j', async (value, member) => {
     const error = await read(value).catch((caught: unknown) => caught)
     expect(error).toBeInstanceOf(KeysFileError)

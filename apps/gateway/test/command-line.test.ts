@@ -37,6 +37,8 @@ const FLAGS = [
   'tpm-ak',
   'tpm-required',
   'replay-window',
+  'rate-limit',
+  'rate-burst',
   'log-level',
   'help',
 ]
@@ -118,6 +120,12 @@ describe('a command line that makes no sense', () => {
     [[...demo, '--tpm', 'device', '--tpm-required=canary'], {}],
     [[...demo, '--tpm', 'device', '--tpm-required', 'canary'], {}],
     [[...demo, '--tpm-required', '-x'], {}],
+    ...['0/s', '2', '2/m', '1.5/s', '-1/s', '10001/s', 'canary'].map(
+      (rate) => [[...demo, `--rate-limit=${rate}`], {}] as const,
+    ),
+    [[...demo, '--rate-burst', '1'], {}],
+    [[...demo, '--rate-burst', 'canary'], {}],
+    [[...demo, '--rate-limit=off', '--rate-burst=4'], {}],
     ...['0s', '31d', '10', 'm', '1.5m', '-1s', 'canary', 'off'].map(
       (time) => [[...demo, `--replay-window=${time}`], {}] as const,
     ),
@@ -181,6 +189,7 @@ describe('settings', () => {
     keyDir: undefined,
     maxBodyBytes: 16 * 1024 * 1024,
     replayWindowMs: 600_000,
+    rateLimit: { perSecond: 2, burst: 4 },
     logLevel: 'info',
   }
   const given = {
@@ -193,6 +202,7 @@ describe('settings', () => {
     keysFile: '/api-keys.json',
     maxBodyBytes: 2 * 1024 * 1024,
     replayWindowMs: 86_400_000,
+    rateLimit: { perSecond: 5, burst: 7 },
     logLevel: 'warn',
   }
   const environment = {
@@ -207,6 +217,8 @@ describe('settings', () => {
     NOMYO_KEYS_FILE: '/api-keys.json',
     NOMYO_MAX_BODY: '2MiB',
     NOMYO_REPLAY_WINDOW: '24h',
+    NOMYO_RATE_LIMIT: '5/s',
+    NOMYO_RATE_BURST: '7',
     NOMYO_LOG_LEVEL: 'warn',
   }
 
@@ -243,6 +255,7 @@ describe('settings', () => {
       'keys-file': '/other-keys.json',
       'max-body': '500000',
       'replay-window': '90s',
+      'rate-limit': '6/s',
       'log-level': 'debug',
     }
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
@@ -256,6 +269,7 @@ describe('settings', () => {
       keysFile: '/other-keys.json',
       maxBodyBytes: 500_000,
       replayWindowMs: 90_000,
+      rateLimit: { perSecond: 6, burst: 7 },
       logLevel: 'debug',
     })
   })
@@ -315,6 +329,13 @@ describe('settings', () => {
         ...required,
         ak: { mode: 'ephemeral' },
       })
+    })
+  })
+
+  it('of a rate limit may be off', () => {
+    expect(config(['--engine=demo', '--rate-limit=off'])).not.toHaveProperty('rateLimit.burst')
+    expect(config(['--engine=demo', '--rate-limit=3/s'])).toMatchObject({
+      rateLimit: { perSecond: 3, burst: 6 },
     })
   })
 

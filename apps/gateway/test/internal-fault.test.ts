@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { noAttestor } from '../src/attestor/attestor.js'
 import { createAuthenticate } from '../src/authenticate.js'
 import { HttpError } from '../src/http-error.js'
+import { RateLimiter } from '../src/rate-limit/rate-limiter.js'
 import { LocalReplayMemory } from '../src/replay/local-replay-memory.js'
 import { createServer } from '../src/server.js'
 import { chat, post, refusalOf, seal, serverKeys } from './support.js'
@@ -24,6 +25,7 @@ const server = createServer({
     maxBodyBytes: 1024 * 1024,
   },
   authenticate: createAuthenticate(() => undefined),
+  rateLimiter: new RateLimiter({ limit: undefined }),
   corsOrigins: [],
   logLevel: 'silent',
 })

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
+import type { RateLimit } from '../rate-limit/rate-limit.js'
 
 /** What is kept of an API key: enough to know it again, and too little to use it. */
 export interface ApiKey {
@@ -10,6 +11,8 @@ export interface ApiKey {
   readonly models?: readonly string[]
   /** Security tiers it may ask for; without them, all. */
   readonly tiers?: readonly string[]
+  /** Its own limit instead of that of all others. */
+  readonly rateLimit?: RateLimit
 }
 
 export const SALT_BYTES = 16

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { UsageError } from '../options.js'
+import { parseRateLimit, type RateLimit } from '../rate-limit/rate-limit.js'
 import { SECURITY_TIERS } from '../security-tiers.js'
 import { generateApiKey, hashApiKey } from './api-key.js'
 import {
@@ -17,6 +18,7 @@ const HELP = `nomyo-gateway keys: makes, lists and revokes API keys in a file.
 
 Usage
   nomyo-gateway keys add --keys-file FILE [--name NAME] [--models A,B] [--tiers standard,high]
+                         [--rate 2/s] [--burst 4]
   nomyo-gateway keys list --keys-file FILE
   nomyo-gateway keys revoke NAME --keys-file FILE
 
@@ -39,8 +41,8 @@ export async function keysCommand(
   if (values.help === true) return HELP
   const path = values['keys-file'] ?? environment['NOMYO_KEYS_FILE'] ?? ''
   const isAdd = action === 'add'
-  if (!isAdd && (values.name ?? values.models ?? values.tiers) !== undefined) {
-    throw new UsageError('--name, --models and --tiers are for keys add.')
+  if (!isAdd && Object.keys(values).some((flag) => flag !== 'keys-file')) {
+    throw new UsageError('only --keys-file is for keys list and keys revoke.')
   }
   if (rest.length > 0 || (name !== undefined && action !== 'revoke')) {
     throw new UsageError(`keys ${isAdd ? 'add' : 'list'} takes options only.`)
@@ -59,6 +61,8 @@ interface AddOptions {
   readonly name?: string | undefined
   readonly models?: string | undefined
   readonly tiers?: string | undefined
+  readonly rate?: string | undefined
+  readonly burst?: string | undefined
 }
 
 function parse(args: readonly string[]): {
@@ -74,12 +78,14 @@ function parse(args: readonly string[]): {
         name: { type: 'string' },
         models: { type: 'string' },
         tiers: { type: 'string' },
+        rate: { type: 'string' },
+        burst: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     })
   } catch {
     throw new UsageError(
-      'keys takes --keys-file FILE, and keys add --name, --models and --tiers with a value each.',
+      'keys takes --keys-file FILE, and keys add --name, --models, --tiers, --rate and --burst with a value each.',
     )
   }
 }
@@ -92,6 +98,7 @@ async function add(path: string, options: AddOptions): Promise<string> {
   if (tiers?.every((tier) => SECURITY_TIERS.includes(tier)) === false) {
     throw new UsageError(`--tiers must be of ${SECURITY_TIERS.join(', ')}.`)
   }
+  const rateLimit = readRateLimit(options)
   const keys = await readKeysFileIfAny(path)
   if (keys.some((key) => key.name === name)) {
     throw new KeysFileError(`${path} has a key of this name; revoke it first`)
@@ -103,6 +110,7 @@ async function add(path: string, options: AddOptions): Promise<string> {
     ...hashApiKey(key),
     ...(models === undefined ? {} : { models }),
     ...(tiers === undefined ? {} : { tiers }),
+    ...(rateLimit === undefined ? {} : { rateLimit }),
   }
   await writeKeysFile(path, [...keys, listed])
   return `${key}\n`
@@ -116,6 +124,13 @@ async function revoke(path: string, name: string): Promise<string> {
   return ''
 }
 
+function readRateLimit({ rate, burst }: AddOptions): RateLimit | undefined {
+  if (rate === undefined && burst === undefined) return undefined
+  const limit = parseRateLimit(rate ?? '', burst)
+  if (limit !== undefined) return limit
+  throw new UsageError('--rate must be such as 2/s, and --burst a number, not less.')
+}
+
 function listOf(flag: string, text: string | undefined): string[] | undefined {
   const names = text?.split(',').map((name) => name.trim())
   if (names?.includes('') === true) {
@@ -124,5 +139,11 @@ function listOf(flag: string, text: string | undefined): string[] | undefined {
   return names
 }
 
-const line = ({ name, created, models, tiers }: ListedKey): string =>
-  `${[name, created, `models=${models?.join(',') ?? 'all'}`, `tiers=${tiers?.join(',') ?? 'all'}`].join('\t')}\n`
+const line = ({ name, created, models, tiers, rateLimit }: ListedKey): string =>
+  [
+    name,
+    created,
+    `models=${models?.join(',') ?? 'all'}`,
+    `tiers=${tiers?.join(',') ?? 'all'}`,
+    `rate=${rateLimit === undefined ? 'default' : `${rateLimit.perSecond}/s,burst ${rateLimit.burst}`}`,
+  ].join('\t') + '\n'

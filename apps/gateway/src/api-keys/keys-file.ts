@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { HASH_BYTES, SALT_BYTES, type ApiKey } from './api-key.js'
+import { isRateLimit, type RateLimit } from '../rate-limit/rate-limit.js'
 import { SECURITY_TIERS } from '../security-tiers.js'
 
 /** Something is wrong with the file of API keys; the message says where, and repeats no value. */
@@ -11,7 +12,7 @@ export class KeysFileError extends Error {
 const VERSION = 1
 /** All of them are looked at for every request. */
 const MAX_KEYS = 10_000
-const MEMBERS = ['name', 'salt', 'hash', 'created', 'models', 'tiers']
+const MEMBERS = ['name', 'salt', 'hash', 'created', 'models', 'tiers', 'rateLimit']
 
 /** A key as the file lists it. */
 export interface ListedKey extends ApiKey {
@@ -106,7 +107,7 @@ function parseKey(value: unknown, where: string): ListedKey {
   if (!Object.keys(key).every((member) => MEMBERS.includes(member))) {
     throw wrong(where, `has an unknown member; known are ${MEMBERS.join(', ')}`)
   }
-  const { name, created, models, tiers } = key
+  const { name, created, models, tiers, rateLimit } = key
   if (!isKeyName(name)) throw wrong(`${where}.name`, KEY_NAME_RULE)
   if (typeof created !== 'string' || Number.isNaN(Date.parse(created))) {
     throw wrong(`${where}.created`, 'must be a time as ISO 8601')
@@ -118,6 +119,7 @@ function parseKey(value: unknown, where: string): ListedKey {
     hash: parseBytes(key['hash'], HASH_BYTES, `${where}.hash`),
     ...(models === undefined ? {} : { models: parseNames(models, `${where}.models`) }),
     ...(tiers === undefined ? {} : { tiers: parseTiers(tiers, `${where}.tiers`) }),
+    ...(rateLimit === undefined ? {} : { rateLimit: parseLimit(rateLimit, `${where}.rateLimit`) }),
   }
 }
 
@@ -148,6 +150,13 @@ function parseTiers(value: unknown, where: string): string[] {
   const tiers = parseNames(value, where)
   if (tiers.every((tier) => SECURITY_TIERS.includes(tier))) return tiers
   throw wrong(where, `must be of ${SECURITY_TIERS.join(', ')}`)
+}
+
+function parseLimit(value: unknown, where: string): RateLimit {
+  const { perSecond, burst, ...rest } = asObject(value, where)
+  const limit = { perSecond, burst }
+  if (isRateLimit(limit) && Object.keys(rest).length === 0) return limit
+  throw wrong(where, 'must be {"perSecond": …, "burst": …}, whole numbers, the second not less')
 }
 
 function asObject(value: unknown, where: string): Record<string, unknown> {

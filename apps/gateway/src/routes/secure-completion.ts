@@ -2,11 +2,19 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Authenticate, Caller } from '../authenticate.js'
 import { handleCompletion, type CompletionContext } from '../handle-completion.js'
 import { HttpError } from '../http-error.js'
+import { networkOf } from '../rate-limit/network-of.js'
+import type { RateLimiter } from '../rate-limit/rate-limiter.js'
+
+/** Who decides whether a request is let in. */
+interface Door {
+  readonly authenticate: Authenticate
+  readonly rateLimiter: RateLimiter
+}
 
 /** `POST /v1/chat/secure_completion`: a sealed request in, a sealed answer out. */
 export function secureCompletionRoute(
   server: FastifyInstance,
-  authenticate: Authenticate,
+  { authenticate, rateLimiter }: Door,
   context: CompletionContext,
 ): void {
   server.decorateRequest('caller', null)
@@ -14,14 +22,13 @@ export function secureCompletionRoute(
     '/v1/chat/secure_completion',
     {
       // Before the body is read: nobody without a key makes the gateway buffer anything.
-      onRequest: (request, _reply, done) => {
+      onRequest: async (request) => {
         const caller = authenticate(request.headers.authorization)
-        if (caller instanceof HttpError) {
-          done(caller)
-          return
-        }
+        if (caller instanceof HttpError) throw caller
+        const { keyName, rateLimit } = caller
+        const who = keyName === undefined ? `address ${networkOf(request.ip)}` : `key ${keyName}`
+        await rateLimiter.admit(who, rateLimit)
         request.setDecorator<Caller>('caller', caller)
-        done()
       },
     },
     async (request, reply) => {

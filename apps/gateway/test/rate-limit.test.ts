@@ -1,0 +1,179 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createGateway } from '../src/gateway.js'
+import { networkOf } from '../src/rate-limit/network-of.js'
+import {
+  chat,
+  makeKeyDir,
+  parseRawAnswer,
+  post,
+  rawExchange,
+  refusalOf,
+  runGateway,
+  seal,
+  testGateway,
+  type Answer,
+  type GatewayProcess,
+} from './support.js'
+
+interface Target {
+  readonly url: string
+}
+
+const KEYS = ['--api-key', 'one', '--api-key', 'two']
+
+async function ask(target: Target, key = 'one'): Promise<Answer> {
+  return post(target, await seal(chat('Hello!')), { authorization: `Bearer ${key}` })
+}
+
+/** Statuses of requests that arrive within one second, sealed beforehand. */
+async function burst(target: Target, count: number, key = 'one'): Promise<Answer[]> {
+  const bodies = await Promise.all(Array.from({ length: count }, () => seal(chat('Hello!'))))
+  return Promise.all(bodies.map((body) => post(target, body, { authorization: `Bearer ${key}` })))
+}
+
+const count = (answers: readonly Answer[], status: number): number =>
+  answers.filter((answer) => answer.status === status).length
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+const limited = (...args: string[]): Promise<GatewayProcess> =>
+  testGateway({ args: ['--engine', 'demo', ...KEYS, ...args] })
+
+describe('the rate limit', () => {
+  it('lets a burst pass once, then what the rate allows, for each key by itself', async () => {
+    // Few enough for one second, whatever else this machine does.
+    const gateway = await limited('--rate-limit', '2/s', '--rate-burst', '4')
+    const first = await burst(gateway, 12)
+    // All within one window of a second, or across the border of two.
+    expect(count(first, 200)).toBeGreaterThanOrEqual(4)
+    expect(count(first, 200)).toBeLessThanOrEqual(6)
+    for (const answer of first.filter(({ status }) => status !== 200)) {
+      expect(answer.status).toBe(429)
+      refusalOf(answer)
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+    }
+    expect((await ask(gateway, 'two')).status).toBe(200)
+    await pause(1100)
+    // The burst is used up for ten seconds.
+    expect(count(await burst(gateway, 8), 200)).toBeLessThanOrEqual(4)
+    await pause(1100)
+    expect((await ask(gateway)).status).toBe(200)
+  })
+
+  it('refuses before the body is read, and after the key was looked at', async () => {
+    const gateway = await limited('--rate-limit', '1/s', '--rate-burst', '1')
+    await burst(gateway, 3)
+    const head = (key: string): string =>
+      'POST /v1/chat/secure_completion HTTP/1.1\r\nhost: x\r\nconnection: close\r\n' +
+      `authorization: Bearer ${key}\r\ncontent-type: application/octet-stream\r\n` +
+      'content-length: 1000000\r\n\r\n'
+    const statuses = []
+    for (const key of ['wrong', 'one', 'one', 'one']) {
+      const run = rawExchange(gateway.port, head(key), { halfClose: key !== 'wrong' })
+      statuses.push(parseRawAnswer(await run).status)
+    }
+    expect(statuses[0]).toBe(401)
+    expect(statuses).toContain(429)
+  })
+
+  it('leaves the routes that need no key alone', async () => {
+    const gateway = await limited('--rate-limit', '1/s', '--rate-burst', '1')
+    await burst(gateway, 3)
+    for (let i = 0; i < 5; i++) {
+      expect((await fetch(`${gateway.url}/pki/public_key`)).status).toBe(200)
+      expect((await fetch(`${gateway.url}/health`)).status).toBe(200)
+    }
+  })
+
+  it('is of the address where no key is needed', async () => {
+    const gateway = await testGateway({ args: ['--engine', 'demo', '--rate-limit', '1/s'] })
+    expect(
+      count([...(await burst(gateway, 4, 'a')), ...(await burst(gateway, 4, 'b'))], 429),
+    ).not.toBe(0)
+  })
+
+  it('sends away who does not stop, with 503, and nobody else', async () => {
+    const gateway = await limited('--rate-limit', '1/s', '--rate-burst', '1')
+    const answers = await burst(gateway, 75)
+    expect(count(answers, 429)).toBe(60)
+    const sentAway = answers.filter(({ status }) => status === 503)
+    expect(sentAway.length).toBeGreaterThan(0)
+    for (const answer of sentAway) {
+      refusalOf(answer)
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(1700)
+    }
+    await pause(1100)
+    expect((await ask(gateway)).status).toBe(503)
+    expect((await ask(gateway, 'two')).status).toBe(200)
+  })
+
+  it('lets them in again after the cool-down', async () => {
+    const gateway = await program({ perSecond: 1, burst: 1, coolDownMs: 1000 })
+    expect(count(await burst(gateway, 75), 503)).toBeGreaterThan(0)
+    await pause(2100)
+    expect((await ask(gateway)).status).toBe(200)
+  })
+})
+
+it('is 2 a second for the command line, and none for a program that says nothing of it', async () => {
+  const keyDir = await makeKeyDir({ 'private_key.pem': 'server' })
+  const run = runGateway(['--port', '0', '--key-dir', keyDir, '--engine', 'demo', ...KEYS])
+  onTestFinished(async () => {
+    run.kill('SIGKILL')
+    await rm(keyDir, { recursive: true })
+  })
+  await expect.poll(() => run.stdout(), { timeout: 10_000 }).toContain('listening')
+  const url = /listening on (\S+)/.exec(run.stdout())?.[1] ?? ''
+  expect(count(await burst({ url }, 12), 429)).toBeGreaterThan(0)
+  expect(count(await burst(await program(undefined), 12), 200)).toBe(12)
+})
+
+it('a key may have a limit of its own, also where there is none for others', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'nomyo-keys-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const file = join(folder, 'keys.json')
+  const add = async (...args: string[]): Promise<string> =>
+    (await runGateway(['keys', 'add', '--keys-file', file, ...args]).ended).stdout.trim()
+  const slow = await add('--rate', '1/s', '--burst', '1')
+  const free = await add()
+  const gateway = await testGateway({ args: ['--engine', 'demo', '--keys-file', file] })
+  expect(count(await burst(gateway, 8, slow), 429)).toBeGreaterThan(0)
+  expect(count(await burst(gateway, 8, free), 200)).toBe(8)
+})
+
+it.each([
+  ['192.0.2.7', '192.0.2.7'],
+  ['::ffff:192.0.2.7', '192.0.2.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:db8:1:2::6', '2001:db8:1:2::/64'],
+  ['2001:db8::6', '2001:db8:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+])('the network of %s is %s', (address, network) => {
+  expect(networkOf(address)).toBe(network)
+})
+
+/** A gateway of a program, with the keys one and two. */
+async function program(
+  rateLimit: Parameters<typeof createGateway>[0]['rateLimit'],
+): Promise<Target> {
+  const keyDir = await makeKeyDir({ 'private_key.pem': 'server' })
+  const gateway = await createGateway({
+    host: '127.0.0.1',
+    port: 0,
+    engine: { kind: 'demo' },
+    apiKeys: ['one', 'two'],
+    keyDir,
+    maxBodyBytes: 1024 * 1024,
+    rateLimit,
+    logLevel: 'silent',
+  })
+  onTestFinished(async () => {
+    await gateway.close()
+    await rm(keyDir, { recursive: true })
+  })
+  return gateway
+}
