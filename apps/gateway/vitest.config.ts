@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     name: 'gateway',
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/tpm/global-setup.ts'],
+    globalSetup: ['test/tpm/global-setup.ts', 'test/redis/global-setup.ts'],
     testTimeout: 60_000,
   },
 })

@@ -1,6 +1,7 @@
 import type { EphemeralKeyOptions, PersistentKeyOptions } from '@nomyo/tpm'
 import type { LogLevel } from './log.js'
 import type { RateLimit } from './rate-limit/rate-limit.js'
+import type { RedisFailure } from './redis/redis-failure.js'
 
 /** Everything a gateway needs to know. */
 export interface GatewayConfig {
@@ -32,6 +33,11 @@ export interface GatewayConfig {
    * refused is sent away for `coolDownMs` (default 30 min). Default: as often as it likes.
    */
   rateLimit?: (RateLimit & { readonly coolDownMs?: number | undefined }) | undefined
+  /**
+   * Redis (`redis://…`, `rediss://…`) through which gateways share what they remember of replays and
+   * rates, and what to do without it. Default: each remembers by itself.
+   */
+  redis?: { readonly url: string; readonly failure?: RedisFailure | undefined } | undefined
   logLevel: LogLevel
 }
 

@@ -8,9 +8,8 @@ import type { GatewayConfig } from './config.js'
 import { createDemoEngine } from './engines/demo.js'
 import type { Engine } from './engines/engine.js'
 import { createOpenAICompatibleEngine } from './engines/openai-compatible.js'
+import { createMemories } from './memories.js'
 import type { Notice } from './notice.js'
-import { RateLimiter } from './rate-limit/rate-limiter.js'
-import { LocalReplayMemory } from './replay/local-replay-memory.js'
 import { createServer } from './server.js'
 
 /** A gateway that listens. */
@@ -27,7 +26,6 @@ export interface Gateway {
 
 /** Smaller server keys are refused by clients. */
 const LEAST_SERVER_KEY_BITS = 4096
-const DEFAULT_REPLAY_WINDOW_MS = 10 * 60_000
 
 /**
  * Starts a gateway. Resolves when it listens; rejects when a key cannot be read, the address is
@@ -47,16 +45,12 @@ export async function createGateway(
   const attestor = createAttestor(config, notice)
   const serverKeys = new KeyRing(await serverKeyPair(config, notice))
   const engine = createEngine(config)
-  const replayMemory = new LocalReplayMemory({
-    windowMs: config.replayWindowMs ?? DEFAULT_REPLAY_WINDOW_MS,
-  })
+  const memories = await createMemories(config, notice)
+  const { replayMemory, rateLimiter } = memories
   const server = createServer({
     context: { serverKeys, engine, attestor, replayMemory, maxBodyBytes: config.maxBodyBytes },
     authenticate: createAuthenticate(() => keyStore.keys),
-    rateLimiter: new RateLimiter({
-      limit: config.rateLimit,
-      coolDownMs: config.rateLimit?.coolDownMs,
-    }),
+    rateLimiter,
     corsOrigins: config.corsOrigins ?? [],
     logLevel: config.logLevel,
   })
@@ -65,7 +59,7 @@ export async function createGateway(
     await server.close()
     await engine.close()
     await attestor.close()
-    await replayMemory.close()
+    await memories.close()
     serverKeys.dispose()
   }
   try {

@@ -5,6 +5,7 @@ import type { GatewayConfig, TpmConfig } from './config.js'
 import { LOG_LEVELS } from './log.js'
 import { parseDuration } from './parse-duration.js'
 import { parseRateLimit, type RateLimit } from './rate-limit/rate-limit.js'
+import { DEFAULT_REDIS_FAILURE, parseRedisFailure } from './redis/redis-failure.js'
 
 /** What the command line asks for. */
 export type Command = { kind: 'help'; text: string } | { kind: 'start'; config: GatewayConfig }
@@ -68,6 +69,14 @@ const FLAGS = {
     value: 'N',
     about: 'requests in one second out of ten (default twice the rate)',
   },
+  redis: {
+    value: 'URL',
+    about: 'redis:// or rediss://, where gateways share replays and rates',
+  },
+  'redis-failure': {
+    value: 'WHAT',
+    about: 'without Redis: closed, degrade, or for each (default replay=closed,rate=degrade)',
+  },
   'log-level': { value: 'LEVEL', about: LOG_LEVELS.join(', '), fallback: 'info' },
 } as const satisfies Record<string, { value?: string; about: string; fallback?: string }>
 
@@ -108,6 +117,7 @@ export function readOptions(args: readonly string[], environment: Environment): 
       tpm: readTpm(read, readGiven),
       replayWindowMs: readReplayWindow(read('replay-window') ?? ''),
       rateLimit: readRateLimit(read('rate-limit') ?? '', read('rate-burst')),
+      redis: readRedis(read('redis'), read('redis-failure')),
       logLevel: readLogLevel(read('log-level') ?? ''),
     },
   }
@@ -363,6 +373,21 @@ function readRateLimit(rate: string, burst: string | undefined): RateLimit | und
   if (limit !== undefined) return limit
   throw new UsageError(
     '--rate-limit must be such as 2/s, up to 10000/s, or off; --rate-burst a number, not less.',
+  )
+}
+
+function readRedis(url: string | undefined, onFailure: string | undefined): GatewayConfig['redis'] {
+  if (url === undefined) {
+    if (onFailure === undefined) return undefined
+    throw new UsageError('--redis-failure needs a Redis: give --redis URL.')
+  }
+  if (!/^rediss?:\/\/[^/]/.test(url) || !URL.canParse(url)) {
+    throw new UsageError('--redis must be a URL such as redis://127.0.0.1:6379.')
+  }
+  const failure = onFailure === undefined ? DEFAULT_REDIS_FAILURE : parseRedisFailure(onFailure)
+  if (failure !== undefined) return { url, failure }
+  throw new UsageError(
+    '--redis-failure must be closed, degrade, or such as replay=closed,rate=degrade.',
   )
 }
 

@@ -39,6 +39,8 @@ const FLAGS = [
   'replay-window',
   'rate-limit',
   'rate-burst',
+  'redis',
+  'redis-failure',
   'log-level',
   'help',
 ]
@@ -124,6 +126,13 @@ describe('a command line that makes no sense', () => {
       (rate) => [[...demo, `--rate-limit=${rate}`], {}] as const,
     ),
     [[...demo, '--rate-burst', '1'], {}],
+    ...['127.0.0.1:6379', 'http://canary', 'redis://', 'redis://:canary@x:y'].map(
+      (url) => [[...demo, '--redis', url], {}] as const,
+    ),
+    ...['open', 'replay', 'replay=open', 'canary=closed', 'replay=closed;rate=closed', '='].map(
+      (what) => [[...demo, '--redis=redis://x', `--redis-failure=${what}`], {}] as const,
+    ),
+    [[...demo, '--redis-failure', 'closed'], {}],
     [[...demo, '--rate-burst', 'canary'], {}],
     [[...demo, '--rate-limit=off', '--rate-burst=4'], {}],
     ...['0s', '31d', '10', 'm', '1.5m', '-1s', 'canary', 'off'].map(
@@ -203,6 +212,7 @@ describe('settings', () => {
     maxBodyBytes: 2 * 1024 * 1024,
     replayWindowMs: 86_400_000,
     rateLimit: { perSecond: 5, burst: 7 },
+    redis: { url: 'redis://x:1', failure: { replay: 'degrade', rate: 'degrade' } },
     logLevel: 'warn',
   }
   const environment = {
@@ -219,6 +229,8 @@ describe('settings', () => {
     NOMYO_REPLAY_WINDOW: '24h',
     NOMYO_RATE_LIMIT: '5/s',
     NOMYO_RATE_BURST: '7',
+    NOMYO_REDIS: 'redis://x:1',
+    NOMYO_REDIS_FAILURE: 'replay=degrade',
     NOMYO_LOG_LEVEL: 'warn',
   }
 
@@ -256,6 +268,7 @@ describe('settings', () => {
       'max-body': '500000',
       'replay-window': '90s',
       'rate-limit': '6/s',
+      'redis-failure': 'closed',
       'log-level': 'debug',
     }
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
@@ -270,6 +283,7 @@ describe('settings', () => {
       maxBodyBytes: 500_000,
       replayWindowMs: 90_000,
       rateLimit: { perSecond: 6, burst: 7 },
+      redis: { url: 'redis://x:1', failure: { replay: 'closed', rate: 'closed' } },
       logLevel: 'debug',
     })
   })

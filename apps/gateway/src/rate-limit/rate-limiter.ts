@@ -29,6 +29,7 @@ export interface RateLimiterOptions {
 
 const BURST_PERIOD_S = 10
 const ABUSE_PERIOD_S = 60
+const RETRY_AFTER_S = 5
 const DEFAULT_COOL_DOWN_MS = 30 * 60_000
 
 /** The counters of one limit. */
@@ -55,10 +56,18 @@ export class RateLimiter {
   /**
    * Counts a request of a caller, who may have a limit of its own.
    *
-   * @throws HttpError 429 when it is one too many, 503 during a cool-down
+   * @throws HttpError 429 when it is one too many, 503 during a cool-down or when it cannot be counted
    */
   async admit(caller: string, limit: RateLimit | undefined = this.#limit): Promise<void> {
     if (limit === undefined) return
+    try {
+      await this.#count(caller, limit)
+    } catch (error) {
+      throw error instanceof HttpError ? error : cannotTell()
+    }
+  }
+
+  async #count(caller: string, limit: RateLimit): Promise<void> {
     const { requests, refusals } = this.#countersOf(limit)
     const refused = await refusals.get(caller)
     if (refused !== null && refused.consumedPoints > refusals.points) throw sentAway(refused)
@@ -102,6 +111,9 @@ async function rejectionOf(counted: Promise<unknown>): Promise<RateLimiterRes | 
     throw rejection
   }
 }
+
+const cannotTell = (): HttpError =>
+  new HttpError(503, 'This gateway cannot count requests at the moment', RETRY_AFTER_S)
 
 const sentAway = (refused: RateLimiterRes): HttpError =>
   new HttpError(503, 'Too many requests for too long: wait before the next', seconds(refused))

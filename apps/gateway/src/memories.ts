@@ -1,0 +1,56 @@
+import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible'
+import type { Redis } from 'ioredis'
+import type { GatewayConfig } from './config.js'
+import type { Notice } from './notice.js'
+import { RateLimiter, type CreateCounter } from './rate-limit/rate-limiter.js'
+import { connectRedis } from './redis/connect-redis.js'
+import { DEFAULT_REDIS_FAILURE, type OnFailure } from './redis/redis-failure.js'
+import { RedisReplayMemory } from './redis/redis-replay-memory.js'
+import { LocalReplayMemory } from './replay/local-replay-memory.js'
+import type { ReplayMemory } from './replay/replay-memory.js'
+
+/** What a gateway remembers from one request to the next, by itself or with others. */
+export interface Memories {
+  readonly replayMemory: ReplayMemory
+  readonly rateLimiter: RateLimiter
+  close(): Promise<void>
+}
+
+const DEFAULT_REPLAY_WINDOW_MS = 10 * 60_000
+
+/** In this process, or in Redis where one is configured. It need not be there yet. */
+export async function createMemories(config: GatewayConfig, notice: Notice): Promise<Memories> {
+  const windowMs = config.replayWindowMs ?? DEFAULT_REPLAY_WINDOW_MS
+  const { rateLimit } = config
+  const limits = { limit: rateLimit, coolDownMs: rateLimit?.coolDownMs }
+  if (config.redis === undefined) {
+    const replayMemory = new LocalReplayMemory({ windowMs })
+    return {
+      replayMemory,
+      rateLimiter: new RateLimiter(limits),
+      close: () => replayMemory.close(),
+    }
+  }
+  const { url, failure = DEFAULT_REDIS_FAILURE } = config.redis
+  const redis = await connectRedis(url, notice)
+  const fallback = failure.replay === 'degrade' ? new LocalReplayMemory({ windowMs }) : undefined
+  const replayMemory = new RedisReplayMemory({ redis, windowMs, fallback })
+  return {
+    replayMemory,
+    rateLimiter: new RateLimiter({ ...limits, createCounter: counterIn(redis, failure.rate) }),
+    close: async () => {
+      await replayMemory.close()
+      redis.disconnect()
+    },
+  }
+}
+
+const counterIn =
+  (redis: Redis, onFailure: OnFailure): CreateCounter =>
+  (options) =>
+    new RateLimiterRedis({
+      ...options,
+      storeClient: redis,
+      rejectIfRedisNotReady: true,
+      ...(onFailure === 'degrade' ? { insuranceLimiter: new RateLimiterMemory(options) } : {}),
+    })
