@@ -1,7 +1,10 @@
 import type { EphemeralKeyOptions, PersistentKeyOptions } from '@nomyo/tpm'
+import type { HealthCheckConfig } from './engines/upstream-pool.js'
+import type { UpstreamConfig } from './engines/upstream.js'
 import type { LogLevel } from './log.js'
 import type { RateLimit } from './rate-limit/rate-limit.js'
 import type { RedisFailure } from './redis/redis-failure.js'
+import type { PolicyConfig } from './tier-policy.js'
 
 /** Everything a gateway needs to know. */
 export interface GatewayConfig {
@@ -10,7 +13,10 @@ export interface GatewayConfig {
   /** Port to listen on; 0 for any free one. */
   port: number
   /** What answers requests. */
-  engine: { kind: 'demo' } | { kind: 'openai'; baseUrl: string; apiKey: string | undefined }
+  engine:
+    | { kind: 'demo' }
+    | { kind: 'openai'; baseUrl: string; apiKey: string | undefined }
+    | { kind: 'upstreams'; upstreams: readonly UpstreamConfig[]; health?: HealthCheckConfig }
   /** Bearer tokens that are let in; with none, and no {@link GatewayConfig.keysFile}, everybody is. */
   apiKeys: readonly string[]
   /** File of further API keys, as `nomyo-gateway keys` writes it. Default: none. */
@@ -38,6 +44,8 @@ export interface GatewayConfig {
    * rates, and what to do without it. Default: each remembers by itself.
    */
   redis?: { readonly url: string; readonly failure?: RedisFailure | undefined } | undefined
+  /** What the security tiers mean here. Default: they are told to callers and mean nothing. */
+  policy?: PolicyConfig | undefined
   logLevel: LogLevel
 }
 

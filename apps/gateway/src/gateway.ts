@@ -7,10 +7,12 @@ import { createAuthenticate } from './authenticate.js'
 import type { GatewayConfig } from './config.js'
 import { createDemoEngine } from './engines/demo.js'
 import type { Engine } from './engines/engine.js'
-import { createOpenAICompatibleEngine } from './engines/openai-compatible.js'
+import { createUpstreams } from './engines/create-upstreams.js'
 import { createMemories } from './memories.js'
 import type { Notice } from './notice.js'
+import { SECURITY_TIERS } from './security-tier.js'
 import { createServer } from './server.js'
+import { TierPolicy } from './tier-policy.js'
 
 /** A gateway that listens. */
 export interface Gateway {
@@ -44,11 +46,14 @@ export async function createGateway(
   )
   const attestor = createAttestor(config, notice)
   const serverKeys = new KeyRing(await serverKeyPair(config, notice))
-  const engine = createEngine(config)
+  const policy = config.policy === undefined ? undefined : new TierPolicy(config.policy)
+  if (policy !== undefined) announce(policy, config, notice)
+  const engine = createEngine(config, policy, notice)
   const memories = await createMemories(config, notice)
   const { replayMemory, rateLimiter } = memories
+  const { maxBodyBytes } = config
   const server = createServer({
-    context: { serverKeys, engine, attestor, replayMemory, maxBodyBytes: config.maxBodyBytes },
+    context: { serverKeys, engine, attestor, policy, replayMemory, maxBodyBytes },
     authenticate: createAuthenticate(() => keyStore.keys),
     rateLimiter,
     corsOrigins: config.corsOrigins ?? [],
@@ -64,6 +69,7 @@ export async function createGateway(
   }
   try {
     await attestor.start(server.log)
+    engine.start?.(server.log)
     const url = await server.listen({ host: config.host, port: config.port })
     return {
       url,
@@ -77,8 +83,12 @@ export async function createGateway(
   }
 }
 
-function createEngine({ engine }: GatewayConfig): Engine {
-  return engine.kind === 'demo' ? createDemoEngine() : createOpenAICompatibleEngine(engine)
+function createEngine(
+  { engine }: GatewayConfig,
+  policy: TierPolicy | undefined,
+  notice: Notice,
+): Engine {
+  return engine.kind === 'demo' ? createDemoEngine() : createUpstreams(engine, policy, notice)
 }
 
 function createAttestor({ tpm }: GatewayConfig, notice: Notice): Attestor {
@@ -97,6 +107,13 @@ async function serverKeyPair({ keyDir }: GatewayConfig, notice: Notice): Promise
     },
     onWarning: notice,
   })
+}
+
+function announce(policy: TierPolicy, { tpm }: GatewayConfig, notice: Notice): void {
+  notice(`tier policy ${policy.version}`)
+  const unmet = SECURITY_TIERS.filter((tier) => policy.ruleOf(tier)?.requireAttestation === true)
+  if (unmet.length === 0 || tpm !== undefined) return
+  notice(`no --tpm: the policy wants attestation, so there are no answers for ${unmet.join(', ')}`)
 }
 
 function warnAboutOpenDoors(config: GatewayConfig, notice: Notice): void {

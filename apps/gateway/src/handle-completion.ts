@@ -8,14 +8,15 @@ import {
   type PublicKey,
 } from '@nomyo/crypto'
 import { authorize } from './api-keys/authorize.js'
-import type { Attestor } from './attestor/attestor.js'
+import { cannotAttest, type Attestor } from './attestor/attestor.js'
 import type { Caller } from './authenticate.js'
 import { parseChatRequest } from './chat-request.js'
 import type { Engine } from './engines/engine.js'
 import { HttpError } from './http-error.js'
 import { refuseReplay } from './replay/refuse-replay.js'
 import type { ReplayMemory } from './replay/replay-memory.js'
-import { SECURITY_TIERS } from './security-tiers.js'
+import { SECURITY_TIERS, type SecurityTier } from './security-tier.js'
+import type { TierPolicy } from './tier-policy.js'
 
 /** What a sealed request comes with. */
 export interface SealedRequest {
@@ -34,6 +35,7 @@ export interface CompletionContext {
   readonly engine: Engine
   readonly attestor: Attestor
   readonly replayMemory: ReplayMemory
+  readonly policy?: TierPolicy | undefined
   /** Largest envelope opened, in bytes. */
   readonly maxBodyBytes: number
 }
@@ -59,12 +61,14 @@ export async function handleCompletion(
   await refuseReplay(context.replayMemory, { payloadId, replayId: opened.replayId })
   const chatRequest = parseChatRequest(opened.value)
   authorize(request.caller, { model: chatRequest.model, securityTier })
+  const rule = context.policy?.authorize(chatRequest.model, securityTier)
   // The TPM works while the model does: evidence then costs no time, though it cannot show what is
   // measured until the model is done. Where it is required, it comes first: no model is asked for an
   // answer that could not be given.
   const evidence = context.attestor.attest(await payloadIdExtraData(payloadId))
   if (context.attestor.required) await evidence
-  const completion = await context.engine.complete(chatRequest, request.signal)
+  if (rule?.requireAttestation === true && !(await evidence).is_available) throw cannotAttest()
+  const completion = await context.engine.complete(chatRequest, request.signal, securityTier)
   const answer = {
     ...completion,
     // Inside the seal, so that the client can tell what was answered and how.
@@ -72,6 +76,8 @@ export async function handleCompletion(
       payload_id: payloadId,
       response_status: 'success',
       security_tier: securityTier,
+      model: chatRequest.model,
+      policy_version: context.policy?.version,
       tpm_attestation: await evidence,
     },
   }
@@ -100,9 +106,9 @@ function parsePayloadId(value: string | undefined): string {
   throw new HttpError(400, 'X-Payload-ID must be 1 to 200 visible ASCII characters')
 }
 
-function parseSecurityTier(value: string | undefined): string {
-  if (value === undefined) return 'standard'
-  if (SECURITY_TIERS.includes(value)) return value
+function parseSecurityTier(value: string | undefined): SecurityTier {
+  const tier = SECURITY_TIERS.find((candidate) => candidate === (value ?? 'standard'))
+  if (tier !== undefined) return tier
   throw new HttpError(400, `X-Security-Tier must be one of ${SECURITY_TIERS.join(', ')}`)
 }
 

@@ -18,7 +18,7 @@ async function run(): Promise<void> {
       return
     }
     const command = readOptions(process.argv.slice(2), process.env)
-    if (command.kind === 'help') {
+    if (command.kind !== 'start') {
       process.stdout.write(command.text)
       return
     }

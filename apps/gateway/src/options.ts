@@ -1,34 +1,62 @@
 import { parseArgs } from 'node:util'
 import { parsePcrSelection } from '@nomyo/attest'
 import { createTpmTransport } from '@nomyo/tpm'
+import { printConfig } from './config-file/print.js'
+import { readConfigFile, type ConfigFile } from './config-file/read.js'
 import type { GatewayConfig, TpmConfig } from './config.js'
+import { readEngine } from './engine-options.js'
+import { variableName, type Environment, type Flag } from './flag.js'
 import { LOG_LEVELS } from './log.js'
 import { parseDuration } from './parse-duration.js'
 import { parseRateLimit, type RateLimit } from './rate-limit/rate-limit.js'
 import { DEFAULT_REDIS_FAILURE, parseRedisFailure } from './redis/redis-failure.js'
+import { UsageError } from './usage-error.js'
+
+export { UsageError, type Environment }
 
 /** What the command line asks for. */
-export type Command = { kind: 'help'; text: string } | { kind: 'start'; config: GatewayConfig }
+export type Command =
+  { kind: 'help' | 'print'; text: string } | { kind: 'start'; config: GatewayConfig }
 
-/** A command line that makes no sense; the message says what would. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-}
-
-/**
- * Every flag: its value's name (without one it is on or off), what it is for, its default. The
- * environment variable follows from the name.
- */
 const FLAGS = {
+  config: {
+    value: 'FILE',
+    about: 'YAML or JSON file that says these and more',
+    fileless: true,
+  },
+  'print-config': { about: 'the settings in effect, without keys, and no start', fileless: true },
   host: { value: 'HOST', about: 'address to listen on', fallback: '127.0.0.1' },
   port: { value: 'PORT', about: 'port to listen on, 0 for any free one', fallback: '12435' },
   engine: {
     value: 'ENGINE',
     about: 'openai (ask --upstream) or demo (offline stand-in, no model)',
   },
-  upstream: { value: 'URL', about: 'OpenAI-compatible server, such as http://127.0.0.1:11434/v1' },
-  'upstream-key': { value: 'KEY', about: 'bearer token for the upstream' },
-  'api-key': { value: 'KEY', about: 'bearer token callers need; may be given several times' },
+  upstream: {
+    value: 'URL',
+    about: 'OpenAI-compatible server, such as http://127.0.0.1:11434/v1; repeatable',
+    list: true,
+  },
+  'upstream-key': {
+    value: 'KEY',
+    about: 'bearer token for the upstream, or all of them',
+    secret: true,
+  },
+  'health-interval': {
+    value: 'SECONDS',
+    about: 'between looks at each of several upstreams',
+    fallback: '10',
+  },
+  'unhealthy-after': {
+    value: 'COUNT',
+    about: 'failures in a row until an upstream is spared',
+    fallback: '3',
+  },
+  'api-key': {
+    value: 'KEY',
+    about: 'bearer token callers need; may be given several times',
+    list: true,
+    secret: true,
+  },
   'keys-file': { value: 'FILE', about: 'API keys, as `nomyo-gateway keys add` makes them' },
   'key-dir': {
     value: 'DIR',
@@ -42,6 +70,7 @@ const FLAGS = {
   'cors-origin': {
     value: 'ORIGIN',
     about: 'web pages that may call, such as https://app.example; repeatable, * for all',
+    list: true,
   },
   tpm: {
     value: 'ADDRESS',
@@ -72,27 +101,68 @@ const FLAGS = {
   redis: {
     value: 'URL',
     about: 'redis:// or rediss://, where gateways share replays and rates',
+    secret: true,
   },
   'redis-failure': {
     value: 'WHAT',
     about: 'without Redis: closed, degrade, or for each (default replay=closed,rate=degrade)',
   },
   'log-level': { value: 'LEVEL', about: LOG_LEVELS.join(', '), fallback: 'info' },
-} as const satisfies Record<string, { value?: string; about: string; fallback?: string }>
+} as const satisfies Record<string, Flag>
 
 type FlagName = keyof typeof FLAGS
 
-/** The environment, as `process.env` gives it. */
-export type Environment = Readonly<Record<string, string | undefined>>
-
 /**
- * Reads the command line and the environment; flags win over variables, variables over defaults.
+ * Reads the command line, the environment and the config file; flags win over variables, variables
+ * over the file, the file over defaults.
  *
  * @throws UsageError
  */
-export function readOptions(args: readonly string[], environment: Environment): Command {
+export function readOptions(args: readonly string[], variables: Environment): Command {
   const values = parseFlags(args)
   if (values['help'] === true) return { kind: 'help', text: helpText() }
+  const file = readFile(values, variables)
+  try {
+    return readSettings(values, { ...file?.variables, ...withoutEmpty(variables) }, file)
+  } catch (error) {
+    throw error instanceof UsageError ? inFile(error, values, variables, file) : error
+  }
+}
+
+function readFile(values: FlagValues, variables: Environment): ConfigFile | undefined {
+  const path = listOf(values['config'], undefined).at(-1) ?? variables['NOMYO_CONFIG'] ?? ''
+  if (path === '') return undefined
+  const file = readConfigFile(path, FLAGS, variables)
+  const engine = listOf(values['engine'], undefined).at(-1) ?? variables['NOMYO_ENGINE']
+  // To try a file without its model servers.
+  return engine === 'demo'
+    ? { ...file, upstreams: undefined, variables: { ...file.variables, NOMYO_UPSTREAM: '' } }
+    : file
+}
+
+/** A mistake is told where it was made. */
+function inFile(
+  error: UsageError,
+  values: FlagValues,
+  variables: Environment,
+  file: ConfigFile | undefined,
+): UsageError {
+  const [spelling = '', name = ''] = /^(?:--|NOMYO_)([a-zA-Z_-]+)/.exec(error.message) ?? []
+  const flag = name.toLowerCase().replaceAll('_', '-')
+  const variable = variableName(flag)
+  const elsewhere = values[flag] !== undefined || (variables[variable] ?? '') !== ''
+  if (elsewhere || file?.variables[variable] === undefined) return error
+  return file.mistake(flag, error.message.slice(spelling.length).replace(/\.$/, ''))
+}
+
+const withoutEmpty = (variables: Environment): Environment =>
+  Object.fromEntries(Object.entries(variables).filter(([, text]) => text !== ''))
+
+function readSettings(
+  values: FlagValues,
+  environment: Environment,
+  file: ConfigFile | undefined,
+): Command {
   const readGiven = (name: FlagName): string | undefined => {
     const given = values[name]
     const last = Array.isArray(given) ? given.at(-1) : given
@@ -103,24 +173,40 @@ export function readOptions(args: readonly string[], environment: Environment): 
     const flag = FLAGS[name]
     return readGiven(name) ?? ('fallback' in flag ? flag.fallback : undefined)
   }
-  return {
-    kind: 'start',
-    config: {
-      host: read('host') ?? '',
-      port: readPort(read('port') ?? ''),
-      engine: readEngine(read('engine'), read('upstream'), read('upstream-key')),
-      apiKeys: readApiKeys(values['api-key'], environment),
-      keysFile: read('keys-file'),
-      keyDir: read('key-dir'),
-      maxBodyBytes: readSize(read('max-body') ?? ''),
-      corsOrigins: readCorsOrigins(values['cors-origin'], environment),
-      tpm: readTpm(read, readGiven),
-      replayWindowMs: readReplayWindow(read('replay-window') ?? ''),
-      rateLimit: readRateLimit(read('rate-limit') ?? '', read('rate-burst')),
-      redis: readRedis(read('redis'), read('redis-failure')),
-      logLevel: readLogLevel(read('log-level') ?? ''),
-    },
+  const config: GatewayConfig = {
+    host: read('host') ?? '',
+    port: readPort(read('port') ?? ''),
+    engine: readEngine(read('engine'), {
+      urls: listOf(values['upstream'], environment['NOMYO_UPSTREAM']),
+      apiKey: read('upstream-key'),
+      fromFile: file?.upstreams,
+      health: {
+        intervalMs: 1000 * readWhole('health-interval', read('health-interval'), 3600),
+        unhealthyAfter: readWhole('unhealthy-after', read('unhealthy-after'), 100),
+      },
+    }),
+    apiKeys: readApiKeys(values['api-key'], environment),
+    keysFile: read('keys-file'),
+    keyDir: read('key-dir'),
+    maxBodyBytes: readSize(read('max-body') ?? ''),
+    corsOrigins: readCorsOrigins(values['cors-origin'], environment),
+    tpm: readTpm(read, readGiven),
+    replayWindowMs: readReplayWindow(read('replay-window') ?? ''),
+    rateLimit: readRateLimit(read('rate-limit') ?? '', read('rate-burst')),
+    redis: readRedis(read('redis'), read('redis-failure')),
+    policy: file?.policy,
+    logLevel: readLogLevel(read('log-level') ?? ''),
   }
+  if (!readSwitch('print-config', readGiven('print-config'))) return { kind: 'start', config }
+  const valuesOf = (name: string): readonly string[] => {
+    const isList = (FLAGS as Record<string, Flag>)[name]?.list === true
+    if (isList) return listOf(values[name], environment[variableName(name)])
+    // Without a TPM these are a mistake.
+    if (config.tpm === undefined && (name === 'pcrs' || name === 'tpm-ak')) return []
+    const text = read(name as FlagName)
+    return text === undefined ? [] : [text]
+  }
+  return { kind: 'print', text: printConfig(FLAGS, valuesOf, config) }
 }
 
 /** The text behind `--help`. */
@@ -142,9 +228,10 @@ export function helpText(): string {
     ...rows,
     `  ${'--help'.padEnd(20)}  this text`,
     '',
-    'Every option can also be set in the environment: NOMYO_PORT for --port and so on. NOMYO_API_KEY',
-    'and NOMYO_CORS_ORIGIN take several values, separated by commas. Give keys that way: command lines',
-    'can be seen by other users of the machine.',
+    'Every option can also be set in the environment: NOMYO_PORT for --port and so on. NOMYO_API_KEY,',
+    'NOMYO_UPSTREAM and NOMYO_CORS_ORIGIN take several values, separated by commas. Give keys that',
+    'way, or in a file: command lines can be seen by other users of the machine. The file of --config',
+    'has members such as keyDir for --key-dir; what is given here or in the environment wins.',
     '',
   ].join('\n')
 }
@@ -215,37 +302,17 @@ function commonPrefix(a: string, b: string): number {
   return length
 }
 
-const variableName = (flag: string): string => `NOMYO_${flag.toUpperCase().replaceAll('-', '_')}`
-
 function readPort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
   if (port <= 65535) return port
   throw new UsageError('--port must be a number from 0 to 65535.')
 }
 
-function readEngine(
-  engine: string | undefined,
-  upstream: string | undefined,
-  upstreamKey: string | undefined,
-): GatewayConfig['engine'] {
-  const kind = engine ?? (upstream === undefined ? undefined : 'openai')
-  if (kind === undefined) {
-    throw new UsageError(
-      'give --upstream URL for a model server, or --engine demo to try without one.',
-    )
-  }
-  if (kind === 'demo') {
-    if (upstream !== undefined)
-      throw new UsageError('--engine demo asks no server; leave --upstream out.')
-    return { kind }
-  }
-  if (kind !== 'openai') throw new UsageError('--engine must be openai or demo.')
-  if (upstream === undefined) throw new UsageError('--engine openai needs --upstream URL.')
-  const url = URL.canParse(upstream) ? new URL(upstream) : undefined
-  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new UsageError('--upstream must be a URL such as http://127.0.0.1:11434/v1.')
-  }
-  return { kind, baseUrl: url.href, apiKey: upstreamKey }
+/** A whole number from 1 on. */
+function readWhole(name: FlagName, text = '', max: number): number {
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+  if (number >= 1 && number <= max) return number
+  throw new UsageError(`--${name} must be a whole number from 1 to ${String(max)}.`)
 }
 
 function readApiKeys(given: FlagValues[string], environment: Environment): readonly string[] {

@@ -16,6 +16,7 @@ import { logOptions, type LogLevel } from './log.js'
 import type { RateLimiter } from './rate-limit/rate-limiter.js'
 import { attestationRoute } from './routes/attestation.js'
 import { healthRoute } from './routes/health.js'
+import { modelsRoute } from './routes/models.js'
 import { publicKeyRoute } from './routes/public-key.js'
 import { secureCompletionRoute } from './routes/secure-completion.js'
 
@@ -94,6 +95,7 @@ export function createServer({
   publicKeyRoute(server, context.serverKeys)
   attestationRoute(server, context.serverKeys, context.attestor)
   secureCompletionRoute(server, { authenticate, rateLimiter }, context)
+  modelsRoute(server, authenticate, context)
   healthRoute(server)
   return server
 }

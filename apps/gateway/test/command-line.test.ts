@@ -22,11 +22,15 @@ import {
 } from './support.js'
 
 const FLAGS = [
+  'config',
+  'print-config',
   'host',
   'port',
   'engine',
   'upstream',
   'upstream-key',
+  'health-interval',
+  'unhealthy-after',
   'api-key',
   'keys-file',
   'key-dir',
@@ -81,6 +85,10 @@ describe('a command line that makes no sense', () => {
     [[...demo, '--upstream', 'http://127.0.0.1:1'], {}],
     [['--upstream', 'localhost'], {}],
     [['--upstream', 'ftp://127.0.0.1'], {}],
+    [['--upstream', 'http://127.0.0.1:1', '--upstream', 'canary'], {}],
+    [[], { NOMYO_UPSTREAM: 'http://127.0.0.1:1,canary' }],
+    [[...demo, '--health-interval', '0'], {}],
+    [[...demo, '--unhealthy-after', '1.5'], {}],
     [[...demo, '--port', '65536'], {}],
     [[...demo, '--port=-1'], {}],
     [[...demo, '--port', '80a'], {}],
@@ -239,6 +247,18 @@ describe('settings', () => {
     expect(config(['--upstream', 'http://upstream:1/v1'])).toMatchObject({
       engine: { kind: 'openai', baseUrl: 'http://upstream:1/v1', apiKey: undefined },
     })
+  })
+
+  it('may name several upstreams', () => {
+    const urls = ['http://one:1/v1', 'http://two:2/v1']
+    const engine = {
+      kind: 'upstreams',
+      upstreams: urls.map((url, at) => ({ name: `upstream-${at + 1}`, url, apiKey: 'key' })),
+      health: { intervalMs: 2000, unhealthyAfter: 5 },
+    }
+    const args = ['--upstream-key=key', '--health-interval=2', '--unhealthy-after=5']
+    expect(config([...urls.map((url) => `--upstream=${url}`), ...args])).toMatchObject({ engine })
+    expect(config(args, { NOMYO_UPSTREAM: urls.join() })).toMatchObject({ engine })
   })
 
   it('come from the environment', () => {

@@ -18,6 +18,7 @@ const server = createServer({
       complete: async () => {
         throw fault
       },
+      models: () => Promise.resolve([]),
       close: () => Promise.resolve(),
     },
     attestor: noAttestor,

@@ -122,6 +122,7 @@ describe('an answer', () => {
       payload_id: 'genuine',
       response_status: 'success',
       security_tier: 'standard',
+      model: 'nomyo/echo',
       tpm_attestation: { is_available: false },
     })
   })

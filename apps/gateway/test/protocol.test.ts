@@ -60,6 +60,7 @@ describe('a recorded request of the reference client', () => {
       payload_id: payloadId,
       response_status: 'success',
       security_tier: 'standard',
+      model: completion.model,
       tpm_attestation: { is_available: false },
     })
   })

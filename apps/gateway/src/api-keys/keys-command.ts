@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { UsageError } from '../options.js'
 import { parseRateLimit, type RateLimit } from '../rate-limit/rate-limit.js'
-import { SECURITY_TIERS } from '../security-tiers.js'
+import { SECURITY_TIERS } from '../security-tier.js'
 import { generateApiKey, hashApiKey } from './api-key.js'
 import {
   KEY_NAME_RULE,
@@ -95,7 +95,7 @@ async function add(path: string, options: AddOptions): Promise<string> {
   if (!isKeyName(name)) throw new UsageError(`--name ${KEY_NAME_RULE}.`)
   const models = listOf('models', options.models)
   const tiers = listOf('tiers', options.tiers)
-  if (tiers?.every((tier) => SECURITY_TIERS.includes(tier)) === false) {
+  if (tiers?.every((tier) => (SECURITY_TIERS as readonly string[]).includes(tier)) === false) {
     throw new UsageError(`--tiers must be of ${SECURITY_TIERS.join(', ')}.`)
   }
   const rateLimit = readRateLimit(options)

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { open, readFile, rename, rm } from 'node:fs/promises'
 import { HASH_BYTES, SALT_BYTES, type ApiKey } from './api-key.js'
 import { isRateLimit, type RateLimit } from '../rate-limit/rate-limit.js'
-import { SECURITY_TIERS } from '../security-tiers.js'
+import { SECURITY_TIERS } from '../security-tier.js'
 
 /** Something is wrong with the file of API keys; the message says where, and repeats no value. */
 export class KeysFileError extends Error {
@@ -148,7 +148,7 @@ function parseNames(value: unknown, where: string): string[] {
 
 function parseTiers(value: unknown, where: string): string[] {
   const tiers = parseNames(value, where)
-  if (tiers.every((tier) => SECURITY_TIERS.includes(tier))) return tiers
+  if (tiers.every((tier) => (SECURITY_TIERS as readonly string[]).includes(tier))) return tiers
   throw wrong(where, `must be of ${SECURITY_TIERS.join(', ')}`)
 }
 

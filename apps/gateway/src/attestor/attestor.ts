@@ -1,5 +1,8 @@
 import type { TpmAttestation } from '@nomyo/attest'
 import type { FastifyBaseLogger } from 'fastify'
+import { HttpError } from '../http-error.js'
+
+const RETRY_AFTER_S = 10
 
 /** Makes evidence of what this machine booted. */
 export interface Attestor {
@@ -21,6 +24,10 @@ export interface Attestor {
   attest(extraData: Uint8Array): Promise<TpmAttestation>
   close(): Promise<void>
 }
+
+/** Refuses to answer without evidence. */
+export const cannotAttest = (): HttpError =>
+  new HttpError(503, 'This gateway cannot attest itself at the moment', RETRY_AFTER_S)
 
 /** For a machine without a TPM, or one that is not to be asked. */
 export const noAttestor: Attestor = {

@@ -2,9 +2,8 @@ import type { TpmAttestation } from '@nomyo/attest'
 import { Tpm, TpmError, createQuoter, type Quoter } from '@nomyo/tpm'
 import type { FastifyBaseLogger } from 'fastify'
 import type { TpmConfig } from '../config.js'
-import { HttpError } from '../http-error.js'
 import type { Notice } from '../notice.js'
-import type { Attestor } from './attestor.js'
+import { cannotAttest, type Attestor } from './attestor.js'
 import { within } from './within.js'
 
 /** Longest wait of an answer for its quote. TPMs take milliseconds, old ones a second. */
@@ -14,7 +13,6 @@ const MAX_QUEUED = 128
 /** From one attempt to have a TPM back to the next: twice as long each time. */
 const FIRST_RETRY_MS = 1000
 const LONGEST_RETRY_MS = 60_000
-const RETRY_AFTER_S = 10
 
 /**
  * Quotes by a TPM that may be missing, hang, or come back. Once it has failed, a timer asks it again
@@ -83,9 +81,7 @@ export class TpmAttestor implements Attestor {
   }
 
   #noEvidence(): TpmAttestation {
-    if (this.required) {
-      throw new HttpError(503, 'This gateway cannot attest itself at the moment', RETRY_AFTER_S)
-    }
+    if (this.required) throw cannotAttest()
     return { is_available: false }
   }
 

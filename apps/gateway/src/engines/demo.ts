@@ -3,6 +3,8 @@ import type { ChatRequest, Engine } from './engine.js'
 
 /** Answers with exactly the content of the last message. */
 const ECHO_MODEL = 'nomyo/echo'
+/** One of the many that are answered with a label. */
+const DEMO_MODEL = 'nomyo/demo'
 /** How every answer of this engine is marked. */
 const LABEL = 'nomyo-demo-engine'
 
@@ -14,6 +16,7 @@ export function createDemoEngine(): Engine {
   return {
     name: 'demo',
     complete: (request) => Promise.resolve(answer(request)),
+    models: () => Promise.resolve([DEMO_MODEL, ECHO_MODEL]),
     close: () => Promise.resolve(),
   }
 }

@@ -1,3 +1,6 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { SecurityTier } from '../security-tier.js'
+
 /** A chat request as it was sealed: `model` and `messages` checked, everything else as given. */
 export interface ChatRequest {
   readonly model: string
@@ -9,11 +12,23 @@ export interface ChatRequest {
 export interface Engine {
   /** Named in logs. */
   readonly name: string
+  /** Begins what goes on in the background, if anything does. */
+  start?(log: FastifyBaseLogger): void
   /**
    * Gives a whole OpenAI chat completion.
    *
    * @throws HttpError with a text that holds nothing of request or answer
    */
-  complete(request: ChatRequest, signal: AbortSignal): Promise<Record<string, unknown>>
+  complete(
+    request: ChatRequest,
+    signal: AbortSignal,
+    tier: SecurityTier,
+  ): Promise<Record<string, unknown>>
+  /**
+   * The names of the models it may be asked for.
+   *
+   * @throws HttpError
+   */
+  models(): Promise<readonly string[]>
   close(): Promise<void>
 }

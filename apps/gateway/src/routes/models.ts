@@ -1,0 +1,39 @@
+import type { FastifyInstance } from 'fastify'
+import type { Authenticate } from '../authenticate.js'
+import type { CompletionContext } from '../handle-completion.js'
+import { HttpError } from '../http-error.js'
+
+/** Models change rarely, and callers may ask often. */
+const CACHE_MS = 5000
+
+/**
+ * `GET /v1/models`: what can be asked for, in OpenAI's shape. Names only: when a model was made and
+ * by whom is of the model servers, and the members that say so hold nothing.
+ */
+export function modelsRoute(
+  server: FastifyInstance,
+  authenticate: Authenticate,
+  { engine, policy }: CompletionContext,
+): void {
+  let cached: Promise<readonly string[]> | undefined
+  const models = (): Promise<readonly string[]> => {
+    if (cached !== undefined) return cached
+    const asked = engine.models()
+    const forgetLater = (): void => {
+      setTimeout(() => (cached = undefined), CACHE_MS).unref()
+    }
+    // Failures are kept too: callers who insist are no load for model servers in trouble.
+    asked.then(forgetLater, forgetLater)
+    return (cached = asked)
+  }
+  server.get('/v1/models', async (request, reply) => {
+    const caller = authenticate(request.headers.authorization)
+    if (caller instanceof HttpError) throw caller
+    const data = (await models())
+      .filter((id) => policy?.allowsSomewhere(id) !== false)
+      .filter((id) => caller.models?.includes(id) !== false)
+      .map((id) => ({ id, object: 'model', created: 0, owned_by: 'gateway' }))
+    void reply.header('cache-control', 'no-store')
+    return { object: 'list', data }
+  })
+}

@@ -1,0 +1,156 @@
+import type { AddressInfo } from 'node:net'
+import { KeyRing } from '@nomyo/crypto'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { noAttestor } from '../src/attestor/attestor.js'
+import { createAuthenticate } from '../src/authenticate.js'
+import { createDemoEngine } from '../src/engines/demo.js'
+import type { Engine } from '../src/engines/engine.js'
+import { UpstreamPool, type HealthCheckConfig } from '../src/engines/upstream-pool.js'
+import type { UpstreamConfig } from '../src/engines/upstream.js'
+import { KeyStore } from '../src/api-keys/key-store.js'
+import { RateLimiter } from '../src/rate-limit/rate-limiter.js'
+import { LocalReplayMemory } from '../src/replay/local-replay-memory.js'
+import { createServer } from '../src/server.js'
+import { get, refusalOf, serverKeys, startUpstream, type Answer, type Upstream } from './support.js'
+
+/** A gateway in this process, on loopback. */
+async function gatewayOf(
+  engine: Engine,
+  apiKeys: readonly string[] = [],
+): Promise<{ url: string }> {
+  const keyStore = await KeyStore.open({ apiKeys, keysFile: undefined }, () => undefined)
+  const server = createServer({
+    context: {
+      serverKeys: new KeyRing(serverKeys),
+      engine,
+      attestor: noAttestor,
+      replayMemory: new LocalReplayMemory({ windowMs: 60_000 }),
+      maxBodyBytes: 1024 * 1024,
+    },
+    authenticate: createAuthenticate(() => keyStore.keys),
+    rateLimiter: new RateLimiter({ limit: undefined }),
+    corsOrigins: [],
+    logLevel: 'silent',
+  })
+  await server.listen({ host: '127.0.0.1', port: 0 })
+  onTestFinished(async () => {
+    await server.close()
+    await engine.close()
+  })
+  return { url: `http://127.0.0.1:${(server.server.address() as AddressInfo).port}` }
+}
+
+async function upstreamWith(...ids: unknown[]): Promise<Upstream> {
+  const upstream = await startUpstream()
+  onTestFinished(upstream.close)
+  const data = ids.map((id) => ({ id, object: 'model', owned_by: 'canary', root: '/canary' }))
+  upstream.answer = (response) => response.end(JSON.stringify({ object: 'list', data }))
+  return upstream
+}
+
+const poolOf = (
+  upstreams: readonly Partial<UpstreamConfig>[],
+  health: HealthCheckConfig = {},
+): UpstreamPool =>
+  new UpstreamPool(
+    upstreams.map((upstream, at) => ({ name: `u${at}`, url: '', ...upstream })),
+    health,
+  )
+
+function namesIn(answer: Answer): unknown[] {
+  expect(answer.status).toBe(200)
+  const { object, data } = JSON.parse(new TextDecoder().decode(answer.bytes)) as {
+    object: unknown
+    data: Record<string, unknown>[]
+  }
+  expect(object).toBe('list')
+  for (const model of data) {
+    expect(model).toEqual({ id: model['id'], object: 'model', created: 0, owned_by: 'gateway' })
+  }
+  return data.map(({ id }) => id)
+}
+
+const list = async (engine: Engine): Promise<unknown[]> =>
+  namesIn(await get(await gatewayOf(engine), '/v1/models'))
+
+describe('GET /v1/models', () => {
+  it('lists those of the demo engine', async () => {
+    expect(await list(createDemoEngine())).toEqual(['nomyo/demo', 'nomyo/echo'])
+  })
+
+  it('lists those of all upstreams, each once, and nothing else they say', async () => {
+    const [a, b] = [await upstreamWith('b', 'a'), await upstreamWith('c', 'b')]
+    expect(await list(poolOf([{ ...a, apiKey: 'key' }, b]))).toEqual(['a', 'b', 'c'])
+    expect(a.seen[0]!.url).toBe('/v1/models')
+    expect(a.seen[0]!.headers.authorization).toBe('Bearer key')
+  })
+
+  it('lists what an upstream is asked for only', async () => {
+    const a = await upstreamWith('llama', 'qwen/3', 'secret')
+    expect(await list(poolOf([{ ...a, models: ['llama', 'qwen/*', 'absent'] }]))).toEqual([
+      'llama',
+      'qwen/3',
+    ])
+  })
+
+  it('leaves out an upstream that fails, at once or without end', async () => {
+    const good = await upstreamWith('good')
+    const answers: Upstream['answer'][] = [
+      (response) => void response.writeHead(500).end('canary'),
+      (response) => void response.end('canary'),
+      (response) => void response.end('[]'),
+      (response) => void response.end('{"data":7}'),
+      (response) => void response.end(`{"data":[],"x":"${'x'.repeat(2 * 1024 * 1024)}"}`),
+      (_response, { socket }) => void socket.destroy(),
+      () => undefined,
+    ]
+    const bad = await Promise.all(answers.map(() => upstreamWith()))
+    for (const [at, answer] of answers.entries()) bad[at]!.answer = answer
+    expect(await list(poolOf([...bad, good]))).toEqual(['good'])
+  }, 20_000)
+
+  it('takes nothing for granted in what it is told', async () => {
+    const names = Array.from({ length: 1200 }, (_, at) => `m${at}`)
+    const odd = await upstreamWith(null, 7, '', 'x'.repeat(257), { id: 'a' }, 'good')
+    expect(await list(poolOf([odd]))).toEqual(['good'])
+    expect(await list(poolOf([await upstreamWith(...names)]))).toHaveLength(1000)
+  })
+
+  it('is 503 with no word of theirs when all fail', async () => {
+    const a = await upstreamWith()
+    a.answer = (response) => response.writeHead(500).end('canary')
+    const answer = await get(await gatewayOf(poolOf([a])), '/v1/models')
+    expect(answer.status).toBe(503)
+    expect(refusalOf(answer)).not.toContain('canary')
+  })
+
+  it('does not ask an unhealthy upstream', async () => {
+    const [sick, well] = [await upstreamWith('sick'), await upstreamWith('well')]
+    const answerWell = sick.answer
+    sick.answer = (response) => response.writeHead(500).end()
+    const pool = poolOf([sick, well], { unhealthyAfter: 1 })
+    expect(await pool.models()).toEqual(['well'])
+    sick.answer = answerWell
+    expect(await list(pool)).toEqual(['well'])
+    expect(sick.seen).toHaveLength(1)
+  })
+
+  it('asks once for many callers', async () => {
+    const a = await upstreamWith('a')
+    const gateway = await gatewayOf(poolOf([a]))
+    await Promise.all(Array.from({ length: 10 }, () => get(gateway, '/v1/models')))
+    await get(gateway, '/v1/models')
+    expect(a.seen).toHaveLength(1)
+  })
+
+  it('is for those with a key, before anybody is asked', async () => {
+    const a = await upstreamWith('a')
+    const gateway = await gatewayOf(poolOf([a]), ['key'])
+    for (const headers of [{}, { authorization: 'Bearer wrong' }] as Record<string, string>[]) {
+      expect((await get(gateway, '/v1/models', { headers })).status).toBe(401)
+    }
+    expect(a.seen).toHaveLength(0)
+    const headers = { authorization: 'Bearer key' }
+    expect(namesIn(await get(gateway, '/v1/models', { headers }))).toEqual(['a'])
+  })
+})

@@ -1,0 +1,319 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { UpstreamPool, type HealthCheckConfig } from '../src/engines/upstream-pool.js'
+import type { UpstreamConfig } from '../src/engines/upstream.js'
+import type { SecurityTier } from '../src/security-tier.js'
+import { chat, complete, startUpstream, testGateway, type Seen, type Upstream } from './support.js'
+
+/** A model server that tells completions from checks, and says who it is. */
+interface ModelServer extends Upstream {
+  readonly name: string
+  readonly completions: () => readonly Seen[]
+  /** What completions are answered with; checks are answered well. */
+  onCompletion: Upstream['answer']
+}
+
+async function modelServer(name: string): Promise<ModelServer> {
+  const upstream = await startUpstream()
+  onTestFinished(upstream.close)
+  const server: ModelServer = Object.assign(upstream, {
+    name,
+    completions: () => upstream.seen.filter(({ url }) => url === '/v1/chat/completions'),
+    onCompletion: (response: Parameters<Upstream['answer']>[0]) =>
+      void response.end(JSON.stringify({ by: name })),
+  })
+  upstream.answer = (response, seen) => {
+    if (seen.url === '/v1/models') response.end('{"data":[]}')
+    else server.onCompletion(response, seen)
+  }
+  return server
+}
+
+function pool(
+  upstreams: readonly (Omit<UpstreamConfig, 'name'> & { name?: string })[],
+  health?: HealthCheckConfig,
+): UpstreamPool {
+  const made = new UpstreamPool(
+    upstreams.map((upstream, at) => ({ name: `upstream-${at}`, ...upstream })),
+    health,
+  )
+  onTestFinished(() => made.close())
+  return made
+}
+
+const request = (model = 'm') => ({ model, messages: [{ role: 'user', content: 'Hi' }] })
+const never = new AbortController().signal
+
+interface Outcome {
+  readonly by?: unknown
+  readonly status?: number
+}
+
+/** Who answered, or the status of the refusal. */
+async function ask(
+  asked: UpstreamPool,
+  model = 'm',
+  tier: SecurityTier = 'standard',
+): Promise<Outcome> {
+  return asked.complete(request(model), never, tier).then(
+    ({ by }) => ({ by }),
+    (error: unknown) => ({ status: (error as { statusCode: number }).statusCode }),
+  )
+}
+
+/** Asks so many times at once, while every server keeps its answers back, and counts who was asked. */
+async function share(asked: UpstreamPool, servers: readonly ModelServer[], requests: number) {
+  const held: (() => void)[] = []
+  for (const server of servers) {
+    server.onCompletion = (response) => held.push(() => response.end('{}'))
+  }
+  const answers = Array.from({ length: requests }, () => ask(asked))
+  await expect.poll(() => held.length).toBe(requests)
+  const counts = servers.map((server) => server.completions().length)
+  for (const release of held) release()
+  await Promise.all(answers)
+  return counts
+}
+
+describe('several upstreams', () => {
+  it('share requests in flight evenly, or by weight', async () => {
+    const servers = [await modelServer('a'), await modelServer('b')]
+    expect(await share(pool(servers), servers, 8)).toEqual([4, 4])
+    const weighted = [await modelServer('a'), await modelServer('b')]
+    const [a, b] = weighted.map(({ url }) => url)
+    expect(await share(pool([{ url: a! }, { url: b!, weight: 3 }]), weighted, 8)).toEqual([2, 6])
+  })
+
+  it('take turns when there is one request at a time', async () => {
+    const asked = pool([await modelServer('a'), await modelServer('b')])
+    const order: unknown[] = []
+    for (let turn = 0; turn < 4; turn++) order.push((await ask(asked)).by)
+    expect(order).toEqual(['a', 'b', 'a', 'b'])
+  })
+
+  it('get no more than they may have at a time, and one more is refused', async () => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    const asked = pool([
+      { url: a.url, maxConcurrent: 1 },
+      { url: b.url, maxConcurrent: 2 },
+    ])
+    expect(await share(asked, [a, b], 3)).toEqual([1, 2])
+    let release = (): void => undefined
+    const held = new Promise<void>((resolve) => (release = resolve))
+    for (const server of [a, b]) {
+      server.onCompletion = (response) => void held.then(() => response.end('{}'))
+    }
+    const waiting = [ask(asked), ask(asked), ask(asked)]
+    expect(await ask(asked)).toEqual({ status: 503 })
+    release()
+    await Promise.all(waiting)
+    expect(await ask(asked)).toEqual({ by: undefined })
+  })
+
+  it('are asked for their models only', async () => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    const asked = pool([
+      { ...a, models: ['llama', 'qwen/*'] },
+      { ...b, models: ['*-coder*7b'] },
+    ])
+    for (const model of ['llama', 'qwen/', 'qwen/3'])
+      expect(await ask(asked, model)).toEqual({ by: 'a' })
+    for (const model of ['x-coder7b', '-coder-coder-7b']) {
+      expect(await ask(asked, model)).toEqual({ by: 'b' })
+    }
+    for (const model of ['Llama', 'llama2', 'qwen', '-code7b', '-coder7b2']) {
+      expect(await ask(asked, model)).toEqual({ status: 400 })
+    }
+  })
+
+  it('are used for the tiers they are marked for, standard alone by default', async () => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    const asked = pool([a, { ...b, tiers: ['high'] }])
+    expect(await ask(asked, 'm', 'standard')).toEqual({ by: 'a' })
+    expect(await ask(asked, 'm', 'high')).toEqual({ by: 'b' })
+    expect(await ask(asked, 'm', 'maximum')).toEqual({ status: 403 })
+  })
+
+  it('get each its own key', async () => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    const asked = pool([{ ...a, apiKey: 'key-of-a' }, b])
+    await ask(asked)
+    await ask(asked)
+    expect(a.completions()[0]!.headers.authorization).toBe('Bearer key-of-a')
+    expect(b.completions()[0]!.headers).not.toHaveProperty('authorization')
+  })
+})
+
+describe('another upstream is asked in place of one', () => {
+  const faults: Record<string, Upstream['answer']> = {
+    'that resets': (_response, { socket }) => void socket.resetAndDestroy(),
+    'that closes': (_response, { socket }) => void socket.end(),
+    'that does not speak HTTP': (_response, { socket }) => void socket.end('SSH-2.0-x\r\n'),
+    'that says 502': (response) => void response.writeHead(502).end('x'),
+    'that says 503': (response) => void response.writeHead(503).end('x'),
+    'that says 504': (response) => void response.writeHead(504).end('x'),
+  }
+  it.each(Object.entries(faults))('%s', async (_what, fault) => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    a.onCompletion = fault
+    expect(await ask(pool([a, b]))).toEqual({ by: 'b' })
+    expect(a.completions()).toHaveLength(1)
+  })
+
+  it('that is not there', async () => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    a.close()
+    expect(await ask(pool([a, b]))).toEqual({ by: 'b' })
+  })
+
+  it('but not beyond its models and tiers', async () => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    a.close()
+    expect(await ask(pool([a, { ...b, models: ['other'] }]))).toEqual({ status: 503 })
+    const marked = pool([{ ...a, tiers: ['high'] }, b])
+    expect(await ask(marked, 'm', 'high')).toEqual({ status: 503 })
+    expect(b.completions()).toHaveLength(0)
+  })
+
+  it('until none is left, each being asked once', async () => {
+    const servers = [await modelServer('a'), await modelServer('b'), await modelServer('c')]
+    for (const server of servers) {
+      server.onCompletion = (response) => void response.writeHead(502).end()
+    }
+    expect(await ask(pool(servers))).toEqual({ status: 502 })
+    expect(servers.map((server) => server.completions().length)).toEqual([1, 1, 1])
+  })
+})
+
+describe('no other upstream is asked in place of one', () => {
+  const head = 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n'
+  const faults: Record<string, readonly [number, Upstream['answer']]> = {
+    'that dies in its answer': [
+      503,
+      (_response, { socket }) => void socket.write(`${head}{"a":`, () => socket.resetAndDestroy()),
+    ],
+    'that ends its answer early': [503, (_response, { socket }) => void socket.end(`${head}{`)],
+    'that sends no headers in time': [504, () => undefined],
+    'that does not end its answer in time': [504, (response) => void response.write('{')],
+    'that answers garbage': [502, (response) => void response.end('garbage')],
+    'that says 429': [429, (response) => void response.writeHead(429).end()],
+    'that says 500': [502, (response) => void response.writeHead(500).end()],
+    'that says 400': [400, (response) => void response.writeHead(400).end()],
+  }
+  it.each(Object.entries(faults))('%s', async (_what, [status, fault]) => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    a.onCompletion = fault
+    expect(await ask(pool([{ ...a, timeouts: { totalMs: 500 } }, b]))).toEqual({ status })
+    expect(b.completions()).toHaveLength(0)
+  })
+
+  it('that is given less time for headers than for all', async () => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    a.onCompletion = () => undefined
+    expect(await ask(pool([{ ...a, timeouts: { headersMs: 300 } }, b]))).toEqual({ status: 504 })
+    expect(b.completions()).toHaveLength(0)
+  })
+
+  it('when the caller has hung up', async () => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    const caller = new AbortController()
+    a.onCompletion = () => {
+      caller.abort()
+    }
+    await expect(pool([a, b]).complete(request(), caller.signal, 'standard')).rejects.toThrow()
+    expect(b.completions()).toHaveLength(0)
+  })
+})
+
+describe('an unhealthy upstream', () => {
+  const tell503: Upstream['answer'] = (response) => void response.writeHead(503).end()
+
+  it('is spared after so many failures in a row, and asked when there is nobody else', async () => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    a.onCompletion = tell503
+    const asked = pool([a, b], { unhealthyAfter: 2 })
+    for (let turn = 0; turn < 8; turn++) expect(await ask(asked)).toEqual({ by: 'b' })
+    expect(a.completions()).toHaveLength(2)
+    b.onCompletion = tell503
+    expect(await ask(asked)).toEqual({ status: 503 })
+    expect(a.completions()).toHaveLength(3)
+  })
+
+  it('is well after one answer', async () => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    const well = a.onCompletion
+    a.onCompletion = tell503
+    const asked = pool([a, b], { unhealthyAfter: 1 })
+    await ask(asked)
+    a.onCompletion = well
+    b.onCompletion = tell503
+    expect(await ask(asked)).toEqual({ by: 'a' })
+    expect(await ask(asked)).toEqual({ by: 'a' })
+    expect(b.completions()).toHaveLength(2)
+  })
+
+  it('is not made by callers who hang up, nor by requests it refuses', async () => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    const asked = pool([{ ...a, models: ['m', 'of-a'] }, b], { unhealthyAfter: 1 })
+    const caller = new AbortController()
+    a.onCompletion = () => {
+      caller.abort()
+    }
+    await expect(asked.complete(request(), caller.signal, 'standard')).rejects.toThrow()
+    a.onCompletion = (response) => void response.writeHead(400).end()
+    b.onCompletion = a.onCompletion
+    for (let turn = 0; turn < 4; turn++) expect(await ask(asked)).toEqual({ status: 400 })
+    expect(a.completions()).toHaveLength(3)
+  })
+})
+
+/** A server that can be killed and started again on its port. */
+async function mortalServer(port = 0): Promise<{ server: Server; port: number; url: string }> {
+  const server = createServer((incoming, response) => {
+    incoming.resume()
+    incoming.on('end', () => {
+      setTimeout(() => response.end('{"by":"mortal"}'), incoming.method === 'POST' ? 5 : 0)
+    })
+  })
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const { port: taken } = server.address() as AddressInfo
+  return { server, port: taken, url: `http://127.0.0.1:${taken}/v1` }
+}
+
+describe('a gateway with two upstreams', () => {
+  it('loses no request when one is killed under load, and uses it when it is back', async () => {
+    const steady = await modelServer('steady')
+    const { server, port, url } = await mortalServer()
+    const gateway = await testGateway({
+      args: ['--upstream', steady.url, '--upstream', url, '--health-interval', '1'],
+    })
+    let asked = 0
+    const answeredBy: unknown[] = []
+    const caller = async (): Promise<void> => {
+      while (asked < 120) {
+        if (++asked === 40) {
+          server.close()
+          server.closeAllConnections()
+        }
+        const answer = await complete(gateway, chat('Hi'))
+        answeredBy.push((answer as unknown as { by: unknown }).by)
+      }
+    }
+    await Promise.all(Array.from({ length: 6 }, caller))
+    expect(answeredBy).toHaveLength(asked)
+    expect(new Set(answeredBy)).toEqual(new Set(['steady', 'mortal']))
+    await expect.poll(() => gateway.stderr(), { timeout: 15_000 }).toContain('is unhealthy')
+    await mortalServer(port)
+    await expect.poll(() => gateway.stderr(), { timeout: 15_000 }).toContain('is well again')
+    const after = [await complete(gateway, chat('1')), await complete(gateway, chat('2'))]
+    expect(after.map((answer) => (answer as unknown as { by: unknown }).by).sort()).toEqual([
+      'mortal',
+      'steady',
+    ])
+    expect(gateway.output()).not.toContain(url)
+  })
+})
