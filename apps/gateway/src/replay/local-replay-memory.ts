@@ -4,7 +4,7 @@ import type { ReplayMemory } from './replay-memory.js'
 /** How to remember. */
 export interface LocalReplayMemoryOptions {
   readonly windowMs: number
-  /** How many ids are remembered at most; one takes about 100 bytes. */
+  /** How many ids are remembered at most; one takes 150 to 300 bytes. */
   readonly maxIds?: number
 }
 
