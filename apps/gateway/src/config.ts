@@ -23,6 +23,8 @@ export interface GatewayConfig {
   keysFile?: string | undefined
   /** Folder of `private_key.pem` and `public_key.pem`; without one the key lives in memory only. */
   keyDir: string | undefined
+  /** How server keys are read and when they change. Default: no password, no rotation. */
+  keys?: KeyConfig | undefined
   /** Largest request body, in bytes. */
   maxBodyBytes: number
   /**
@@ -46,7 +48,51 @@ export interface GatewayConfig {
   redis?: { readonly url: string; readonly failure?: RedisFailure | undefined } | undefined
   /** What the security tiers mean here. Default: they are told to callers and mean nothing. */
   policy?: PolicyConfig | undefined
+  /** Serves HTTPS. Default: plain HTTP. */
+  tls?: TlsConfig | undefined
+  /** Proxies whose `X-Forwarded-For` is believed: addresses or networks. Default: none. */
+  trustedProxies?: readonly string[] | undefined
+  /** How much is taken on at a time. */
+  load?: LoadConfig | undefined
+  /** Where Prometheus metrics are told, apart from everything else. Default: nowhere. */
+  metrics?: { host: string; port: number } | undefined
+  /**
+   * How long requests are still taken, with `/ready` saying no, once the gateway is to close, in
+   * milliseconds. Default 0.
+   */
+  drainDelayMs?: number | undefined
   logLevel: LogLevel
+}
+
+/** How server keys are read and when they change. */
+export interface KeyConfig {
+  /** Of the key files; new ones are encrypted with it. */
+  password?: string | undefined
+  /** A file that holds the password, instead. */
+  passwordFile?: string | undefined
+  /** Age at which a key is followed by the next, in milliseconds. Default: never by itself. */
+  rotationMs?: number | undefined
+  /** How long the key before still opens, in milliseconds. Default 24 hours. */
+  overlapMs?: number | undefined
+}
+
+/** Files as PEM, without a password; read again by `reload()`. */
+export interface TlsConfig {
+  /** The certificate, followed by those of its issuers. */
+  certFile: string
+  keyFile: string
+}
+
+/** How much is taken on at a time; what is more is refused with 503. */
+export interface LoadConfig {
+  /** Envelopes opened at the same time. Default: the number of cores, at most libuv's threads. */
+  maxOpens?: number | undefined
+  /** Envelopes that wait to be opened. Default 64. */
+  maxQueue?: number | undefined
+  /** Sealed requests in flight, from their headers to their answers. Default 512. */
+  maxRequests?: number | undefined
+  /** Connections; more are closed without a word. Default 4096. */
+  maxConnections?: number | undefined
 }
 
 /** Which TPM quotes what, and what to do without it. */

@@ -1,5 +1,5 @@
-import { KeyRing, generateKeyPair, type KeyPair } from '@nomyo/crypto'
-import { loadOrCreateKeyPair } from '@nomyo/crypto/keys/node'
+import { setTimeout } from 'node:timers/promises'
+import { Admission } from './admission.js'
 import { noAttestor, type Attestor } from './attestor/attestor.js'
 import { TpmAttestor } from './attestor/tpm-attestor.js'
 import { KeyStore } from './api-keys/key-store.js'
@@ -9,25 +9,38 @@ import { createDemoEngine } from './engines/demo.js'
 import type { Engine } from './engines/engine.js'
 import { createUpstreams } from './engines/create-upstreams.js'
 import { createMemories } from './memories.js'
+import { measuredAttestor, measuredEngine } from './metrics/measured.js'
+import { startMetricsServer, type MetricsServer } from './metrics/metrics-server.js'
+import { Metrics } from './metrics/metrics.js'
 import type { Notice } from './notice.js'
+import type { Unready } from './routes/ready.js'
 import { SECURITY_TIERS } from './security-tier.js'
 import { createServer } from './server.js'
+import { createMemoryStore } from './server-keys/memory-store.js'
+import { openFolderStore } from './server-keys/open-store.js'
+import { ServerKeys } from './server-keys/server-keys.js'
 import { TierPolicy } from './tier-policy.js'
+import { TlsFileError, readTlsFiles, renewTls } from './tls.js'
 
 /** A gateway that listens. */
 export interface Gateway {
   /** Where it listens, such as `http://127.0.0.1:12435`. */
   readonly url: string
-  /** `sha256/...` of the server key, for pinning. */
+  /** `sha256/...` of the server key of now, for pinning. */
   readonly fingerprint: string
-  /** Reads the file of API keys again; a broken one changes nothing, and the notice says so. */
+  /** Makes the next server key and hands it out; the one before still opens for the overlap. */
+  rotateKey(): Promise<void>
+  /**
+   * Reads again what is in files: server keys, API keys, certificate. What cannot be read stays as it
+   * is, and the notice says so.
+   */
   reload(): Promise<void>
   /** Stops accepting, lets requests in flight finish, lets go of keys. Safe to call twice. */
   close(): Promise<void>
 }
 
-/** Smaller server keys are refused by clients. */
-const LEAST_SERVER_KEY_BITS = 4096
+/** Clients ask for the key again after an hour; those that keep it longer have this much time. */
+const DEFAULT_OVERLAP_MS = 24 * 60 * 60 * 1000
 
 /**
  * Starts a gateway. Resolves when it listens; rejects when a key cannot be read, the address is
@@ -44,37 +57,84 @@ export async function createGateway(
     { apiKeys: config.apiKeys, keysFile: config.keysFile },
     notice,
   )
-  const attestor = createAttestor(config, notice)
-  const serverKeys = new KeyRing(await serverKeyPair(config, notice))
+  const tls = config.tls === undefined ? undefined : await readTlsFiles(config.tls)
+  const metrics = new Metrics()
+  const attestor = measuredAttestor(createAttestor(config, notice), metrics)
+  const serverKeys = await openServerKeys(config, notice)
   const policy = config.policy === undefined ? undefined : new TierPolicy(config.policy)
   if (policy !== undefined) announce(policy, config, notice)
-  const engine = createEngine(config, policy, notice)
+  const engine = measuredEngine(createEngine(config, policy, notice), metrics)
   const memories = await createMemories(config, notice)
   const { replayMemory, rateLimiter } = memories
-  const { maxBodyBytes } = config
+  let phase: 'starting' | 'open' | 'draining' = 'starting'
+  const unready: Unready = () => {
+    if (phase !== 'open') return phase
+    return attestor.required && !attestor.ready ? 'no evidence' : undefined
+  }
   const server = createServer({
-    context: { serverKeys, engine, attestor, policy, replayMemory, maxBodyBytes },
+    context: {
+      serverKeys: serverKeys.ring,
+      engine,
+      attestor,
+      policy,
+      replayMemory,
+      maxBodyBytes: config.maxBodyBytes,
+      metrics,
+      admission: new Admission(config.load ?? {}, metrics),
+    },
     authenticate: createAuthenticate(() => keyStore.keys),
     rateLimiter,
     corsOrigins: config.corsOrigins ?? [],
+    unready,
+    maxConnections: config.load?.maxConnections,
+    tls,
+    trustedProxies: config.trustedProxies,
     logLevel: config.logLevel,
   })
+  let metricsServer: MetricsServer | undefined
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
+    // Load balancers need a while to see that requests go elsewhere now.
+    if (phase === 'open' && config.drainDelayMs !== undefined) {
+      phase = 'draining'
+      await setTimeout(config.drainDelayMs)
+    }
+    phase = 'draining'
     await server.close()
+    metricsServer?.close()
     await engine.close()
     await attestor.close()
     await memories.close()
-    serverKeys.dispose()
+    await serverKeys.close()
+  }
+  const reloadTls = async (): Promise<void> => {
+    if (config.tls === undefined) return
+    await renewTls(server.server, config.tls).catch((error: unknown) => {
+      const detail = error instanceof TlsFileError ? error.message : ''
+      server.log.error({ code: 'ERR_TLS_FILES', detail }, 'the certificate stays as it was')
+    })
   }
   try {
     await attestor.start(server.log)
     engine.start?.(server.log)
+    serverKeys.start(server.log)
+    if (config.metrics !== undefined) {
+      metricsServer = await startMetricsServer(metrics, config.metrics)
+      notice(`metrics on ${metricsServer.url}`)
+    }
     const url = await server.listen({ host: config.host, port: config.port })
+    phase = 'open'
     return {
       url,
-      fingerprint: serverKeys.current.publicKey.fingerprint,
-      reload: () => keyStore.reload(),
+      get fingerprint() {
+        return serverKeys.fingerprint
+      },
+      rotateKey: () => serverKeys.rotate(),
+      reload: async () => {
+        await keyStore.reload()
+        await serverKeys.refresh()
+        await reloadTls()
+      },
       close: () => (closing ??= close()),
     }
   } catch (error) {
@@ -95,18 +155,17 @@ function createAttestor({ tpm }: GatewayConfig, notice: Notice): Attestor {
   return tpm === undefined ? noAttestor : new TpmAttestor(tpm, notice)
 }
 
-async function serverKeyPair({ keyDir }: GatewayConfig, notice: Notice): Promise<KeyPair> {
+async function openServerKeys(
+  { keyDir, keys = {} }: GatewayConfig,
+  notice: Notice,
+): Promise<ServerKeys> {
+  const { rotationMs, overlapMs = DEFAULT_OVERLAP_MS } = keys
   if (keyDir === undefined) {
     notice('no --key-dir: making a server key that lasts until the gateway stops')
-    return generateKeyPair()
   }
-  return loadOrCreateKeyPair(keyDir, {
-    minBits: LEAST_SERVER_KEY_BITS,
-    onGenerate: () => {
-      notice(`making a server key in ${keyDir}; this takes a few seconds`)
-    },
-    onWarning: notice,
-  })
+  const store =
+    keyDir === undefined ? createMemoryStore() : await openFolderStore(keyDir, keys, notice)
+  return ServerKeys.open(store, { rotationMs, overlapMs }, notice)
 }
 
 function announce(policy: TierPolicy, { tpm }: GatewayConfig, notice: Notice): void {

@@ -7,12 +7,14 @@ import {
   type KeyRing,
   type PublicKey,
 } from '@nomyo/crypto'
+import type { Admission } from './admission.js'
 import { authorize } from './api-keys/authorize.js'
 import { cannotAttest, type Attestor } from './attestor/attestor.js'
 import type { Caller } from './authenticate.js'
 import { parseChatRequest } from './chat-request.js'
 import type { Engine } from './engines/engine.js'
 import { HttpError } from './http-error.js'
+import type { Metrics } from './metrics/metrics.js'
 import { refuseReplay } from './replay/refuse-replay.js'
 import type { ReplayMemory } from './replay/replay-memory.js'
 import { SECURITY_TIERS, type SecurityTier } from './security-tier.js'
@@ -38,6 +40,8 @@ export interface CompletionContext {
   readonly policy?: TierPolicy | undefined
   /** Largest envelope opened, in bytes. */
   readonly maxBodyBytes: number
+  readonly metrics: Metrics
+  readonly admission: Admission
 }
 
 /** The label of wire v1.0 says 4096; clients that loaded a smaller key of their own are still served. */
@@ -57,7 +61,7 @@ export async function handleCompletion(
   const payloadId = parsePayloadId(request.payloadId)
   const securityTier = parseSecurityTier(request.securityTier)
   const replyKey = await parsePublicKey(request.publicKey)
-  const opened = await open(request.body, context)
+  const opened = await context.admission.open(() => open(request.body, context), request.signal)
   await refuseReplay(context.replayMemory, { payloadId, replayId: opened.replayId })
   const chatRequest = parseChatRequest(opened.value)
   authorize(request.caller, { model: chatRequest.model, securityTier })
@@ -81,7 +85,7 @@ export async function handleCompletion(
       tpm_attestation: await evidence,
     },
   }
-  return sealAnswer(answer, replyKey)
+  return context.metrics.time('seal', () => sealAnswer(answer, replyKey))
 }
 
 async function sealAnswer(answer: object, replyKey: PublicKey): Promise<Uint8Array> {
@@ -133,7 +137,9 @@ async function open(
   context: CompletionContext,
 ): Promise<{ value: Record<string, unknown>; replayId: string }> {
   try {
-    return await openJson(body, context.serverKeys, { maxBytes: context.maxBodyBytes })
+    return await context.metrics.timeOpen(() =>
+      openJson(body, context.serverKeys, { maxBytes: context.maxBodyBytes }),
+    )
   } catch (error) {
     // One answer for every reason, so that the gateway is no oracle.
     if (error instanceof SecurityError) {

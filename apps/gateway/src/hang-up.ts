@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
@@ -16,7 +17,9 @@ export function hangUpWhenClosing(server: FastifyInstance): void {
     inFlight.set(socket, requests + change)
     if (closing && requests + change === 0) socket.end()
   }
-  server.server.on('connection', (socket: Socket) => {
+  // With TLS, requests come by the socket that there is after the handshake.
+  const event = server.server instanceof TlsServer ? 'secureConnection' : 'connection'
+  server.server.on(event, (socket: Socket) => {
     if (closing) {
       socket.destroy()
       return

@@ -4,6 +4,9 @@ import { keysCommand } from './api-keys/keys-command.js'
 import { KeysFileError } from './api-keys/keys-file.js'
 import { createGateway, type Gateway } from './gateway.js'
 import { UsageError, readOptions } from './options.js'
+import { makeNextKey, newestFingerprint } from './server-keys/commands.js'
+import { openFolderStore } from './server-keys/open-store.js'
+import { TlsFileError } from './tls.js'
 
 /** Requests in flight get this long to finish after a signal. */
 const DRAIN_MS = 30_000
@@ -18,21 +21,28 @@ async function run(): Promise<void> {
       return
     }
     const command = readOptions(process.argv.slice(2), process.env)
-    if (command.kind !== 'start') {
+    if ('text' in command) {
       process.stdout.write(command.text)
+      return
+    }
+    if (command.kind !== 'start') {
+      const store = await openFolderStore(command.keyDir, command.keys, say)
+      const act = command.kind === 'rotate' ? makeNextKey : newestFingerprint
+      process.stdout.write(`${await act(store)}\n`)
       return
     }
     const gateway = await createGateway(command.config, say)
     say(`server key ${gateway.fingerprint}`)
-    stopOnSignals(gateway)
-    if (command.config.keysFile !== undefined) reloadOnSignal(gateway)
+    stopOnSignals(gateway, command.config.drainDelayMs)
+    process.on('SIGHUP', () => void gateway.reload())
+    process.on('SIGUSR2', () => void gateway.rotateKey())
     process.stdout.write(`listening on ${gateway.url}\n`)
   } catch (error) {
     fail(error)
   }
 }
 
-function stopOnSignals(gateway: Gateway): void {
+function stopOnSignals(gateway: Gateway, drainDelayMs = 0): void {
   let stopping = false
   const stop = (signal: NodeJS.Signals): void => {
     // A second signal means now.
@@ -42,7 +52,7 @@ function stopOnSignals(gateway: Gateway): void {
     setTimeout(() => {
       say('requests are still in flight; giving up on them')
       process.exit(EXIT.failed)
-    }, DRAIN_MS).unref()
+    }, drainDelayMs + DRAIN_MS).unref()
     gateway.close().then(() => {
       process.exit(EXIT.ok)
     }, fail)
@@ -52,12 +62,6 @@ function stopOnSignals(gateway: Gateway): void {
 }
 
 /** Without anything to read again, SIGHUP ends the gateway as it ends every program. */
-function reloadOnSignal(gateway: Gateway): void {
-  process.on('SIGHUP', () => {
-    gateway.reload().catch(fail)
-  })
-}
-
 function fail(error: unknown): void {
   say(explain(error))
   process.exitCode = error instanceof UsageError ? EXIT.usage : EXIT.failed
@@ -68,6 +72,7 @@ function explain(error: unknown): string {
   if (error instanceof UsageError) return `${error.message} See --help.`
   if (error instanceof SecurityError) return `${error.message} (${error.code})`
   if (error instanceof KeysFileError) return `${error.message}.`
+  if (error instanceof TlsFileError) return `${error.message} (${error.code})`
   if (error instanceof TpmError)
     return `no attestation, and --tpm-required: ${error.message} (${error.code})`
   const code = error instanceof Error && 'code' in error ? error.code : undefined

@@ -3,20 +3,27 @@ import { parsePcrSelection } from '@nomyo/attest'
 import { createTpmTransport } from '@nomyo/tpm'
 import { printConfig } from './config-file/print.js'
 import { readConfigFile, type ConfigFile } from './config-file/read.js'
-import type { GatewayConfig, TpmConfig } from './config.js'
+import type { GatewayConfig, KeyConfig, LoadConfig, TlsConfig, TpmConfig } from './config.js'
 import { readEngine } from './engine-options.js'
 import { variableName, type Environment, type Flag } from './flag.js'
 import { LOG_LEVELS } from './log.js'
 import { parseDuration } from './parse-duration.js'
 import { parseRateLimit, type RateLimit } from './rate-limit/rate-limit.js'
 import { DEFAULT_REDIS_FAILURE, parseRedisFailure } from './redis/redis-failure.js'
+import { isProxyAddress } from './trusted-proxies.js'
 import { UsageError } from './usage-error.js'
 
 export { UsageError, type Environment }
 
 /** What the command line asks for. */
 export type Command =
-  { kind: 'help' | 'print'; text: string } | { kind: 'start'; config: GatewayConfig }
+  | { kind: 'help' | 'print'; text: string }
+  | { kind: 'start'; config: GatewayConfig }
+  | { kind: KeyCommand; keyDir: string; keys: KeyConfig }
+
+/** What is done with a key folder, also while a gateway uses it. */
+export type KeyCommand = (typeof KEY_COMMANDS)[number]
+const KEY_COMMANDS = ['rotate', 'fingerprint'] as const
 
 const FLAGS = {
   config: {
@@ -61,6 +68,16 @@ const FLAGS = {
   'key-dir': {
     value: 'DIR',
     about: 'folder of private_key.pem and public_key.pem, made if missing',
+  },
+  'key-password-file': {
+    value: 'FILE',
+    about: 'password of the key files, or NOMYO_KEY_PASSWORD',
+  },
+  'key-rotation': { value: 'TIME', about: 'age at which the next key is made, such as 30d' },
+  'key-overlap': {
+    value: 'TIME',
+    about: 'how long the key before still opens',
+    fallback: '24h',
   },
   'max-body': {
     value: 'SIZE',
@@ -107,6 +124,31 @@ const FLAGS = {
     value: 'WHAT',
     about: 'without Redis: closed, degrade, or for each (default replay=closed,rate=degrade)',
   },
+  'tls-cert': { value: 'FILE', about: 'certificate chain as PEM: HTTPS instead of HTTP' },
+  'tls-key': { value: 'FILE', about: 'its private key as PEM' },
+  'trust-proxy': {
+    list: true,
+    value: 'ADDRESSES',
+    about: 'proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8; repeatable',
+  },
+  'max-opens': {
+    value: 'COUNT',
+    about: 'requests opened at the same time (default: one for each core, at most 4)',
+  },
+  'max-queue': { value: 'COUNT', about: 'requests that wait to be opened', fallback: '64' },
+  'max-requests': { value: 'COUNT', about: 'sealed requests in flight', fallback: '512' },
+  'max-connections': { value: 'COUNT', about: 'connections at a time', fallback: '4096' },
+  'metrics-port': { value: 'PORT', about: 'port of GET /metrics, 0 for any free one' },
+  'metrics-host': {
+    value: 'HOST',
+    about: 'address of GET /metrics',
+    fallback: '127.0.0.1',
+  },
+  'drain-delay': {
+    value: 'TIME',
+    about: 'after a signal, how long requests are still taken with /ready saying no',
+    fallback: '0s',
+  },
   'log-level': { value: 'LEVEL', about: LOG_LEVELS.join(', '), fallback: 'info' },
 } as const satisfies Record<string, Flag>
 
@@ -119,11 +161,17 @@ type FlagName = keyof typeof FLAGS
  * @throws UsageError
  */
 export function readOptions(args: readonly string[], variables: Environment): Command {
-  const values = parseFlags(args)
+  const keyCommand = KEY_COMMANDS.find((name) => name === args[0])
+  const values = parseFlags(keyCommand === undefined ? args : args.slice(1))
   if (values['help'] === true) return { kind: 'help', text: helpText() }
   const file = readFile(values, variables)
   try {
-    return readSettings(values, { ...file?.variables, ...withoutEmpty(variables) }, file)
+    return readSettings(
+      values,
+      { ...file?.variables, ...withoutEmpty(variables) },
+      file,
+      keyCommand,
+    )
   } catch (error) {
     throw error instanceof UsageError ? inFile(error, values, variables, file) : error
   }
@@ -162,6 +210,7 @@ function readSettings(
   values: FlagValues,
   environment: Environment,
   file: ConfigFile | undefined,
+  keyCommand: KeyCommand | undefined,
 ): Command {
   const readGiven = (name: FlagName): string | undefined => {
     const given = values[name]
@@ -173,9 +222,12 @@ function readSettings(
     const flag = FLAGS[name]
     return readGiven(name) ?? ('fallback' in flag ? flag.fallback : undefined)
   }
+  if (keyCommand !== undefined) {
+    return { kind: keyCommand, ...readKeyCommand(values, read, environment) }
+  }
   const config: GatewayConfig = {
     host: read('host') ?? '',
-    port: readPort(read('port') ?? ''),
+    port: readPort('port', read('port') ?? ''),
     engine: readEngine(read('engine'), {
       urls: listOf(values['upstream'], environment['NOMYO_UPSTREAM']),
       apiKey: read('upstream-key'),
@@ -188,9 +240,15 @@ function readSettings(
     apiKeys: readApiKeys(values['api-key'], environment),
     keysFile: read('keys-file'),
     keyDir: read('key-dir'),
+    keys: readKeys(read, environment),
     maxBodyBytes: readSize(read('max-body') ?? ''),
     corsOrigins: readCorsOrigins(values['cors-origin'], environment),
     tpm: readTpm(read, readGiven),
+    tls: readTls(read),
+    trustedProxies: readProxies(values['trust-proxy'], environment),
+    load: readLoad(read),
+    metrics: readMetrics(read, readGiven),
+    drainDelayMs: readDrainDelay(read('drain-delay') ?? ''),
     replayWindowMs: readReplayWindow(read('replay-window') ?? ''),
     rateLimit: readRateLimit(read('rate-limit') ?? '', read('rate-burst')),
     redis: readRedis(read('redis'), read('redis-failure')),
@@ -201,8 +259,9 @@ function readSettings(
   const valuesOf = (name: string): readonly string[] => {
     const isList = (FLAGS as Record<string, Flag>)[name]?.list === true
     if (isList) return listOf(values[name], environment[variableName(name)])
-    // Without a TPM these are a mistake.
+    // Without what they belong to these are a mistake.
     if (config.tpm === undefined && (name === 'pcrs' || name === 'tpm-ak')) return []
+    if (config.metrics === undefined && name === 'metrics-host') return []
     const text = read(name as FlagName)
     return text === undefined ? [] : [text]
   }
@@ -223,15 +282,17 @@ export function helpText(): string {
     '  nomyo-gateway --upstream http://127.0.0.1:11434/v1 --key-dir ./keys',
     '  nomyo-gateway --engine demo',
     '  nomyo-gateway keys add | list | revoke NAME   (API keys in a file; see keys --help)',
+    '  nomyo-gateway rotate --key-dir ./keys        makes the next key; running gateways take it up',
+    '  nomyo-gateway fingerprint --key-dir ./keys   prints what clients can pin',
     '',
     'Options',
     ...rows,
     `  ${'--help'.padEnd(20)}  this text`,
     '',
     'Every option can also be set in the environment: NOMYO_PORT for --port and so on. NOMYO_API_KEY,',
-    'NOMYO_UPSTREAM and NOMYO_CORS_ORIGIN take several values, separated by commas. Give keys that',
-    'way, or in a file: command lines can be seen by other users of the machine. The file of --config',
-    'has members such as keyDir for --key-dir; what is given here or in the environment wins.',
+    'NOMYO_UPSTREAM, NOMYO_CORS_ORIGIN and NOMYO_TRUST_PROXY take several values, separated by commas. Give',
+    'keys that way, or in a file: command lines can be seen by other users of the machine. The file of',
+    '--config has members such as keyDir for --key-dir; what is given here or in the environment wins.',
     '',
   ].join('\n')
 }
@@ -302,10 +363,10 @@ function commonPrefix(a: string, b: string): number {
   return length
 }
 
-function readPort(text: string): number {
+function readPort(name: 'port' | 'metrics-port', text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
   if (port <= 65535) return port
-  throw new UsageError('--port must be a number from 0 to 65535.')
+  throw new UsageError(`--${name} must be a number from 0 to 65535.`)
 }
 
 /** A whole number from 1 on. */
@@ -375,6 +436,46 @@ function readSize(text: string): number {
 }
 
 type Read = (name: FlagName) => string | undefined
+
+function readKeyCommand(
+  values: FlagValues,
+  read: Read,
+  environment: Environment,
+): { keyDir: string; keys: KeyConfig } {
+  const idle = Object.keys(values).find((name) => !['key-dir', 'key-password-file'].includes(name))
+  if (idle !== undefined) throw new UsageError(`--${idle} has no meaning here.`)
+  const keyDir = read('key-dir')
+  if (keyDir === undefined) throw new UsageError('give the folder of the keys: --key-dir DIR.')
+  return { keyDir, keys: readPassword(read, environment) }
+}
+
+function readKeys(read: Read, environment: Environment): KeyConfig {
+  const password = readPassword(read, environment)
+  if (read('key-dir') === undefined && Object.keys(password).length > 0) {
+    throw new UsageError('a key password needs --key-dir DIR.')
+  }
+  const rotation = read('key-rotation')
+  const rotationMs = rotation === undefined ? undefined : parseDuration(rotation)
+  const overlapMs = parseDuration(read('key-overlap') ?? '')
+  if (overlapMs === undefined || (rotation !== undefined && rotationMs === undefined)) {
+    throw new UsageError('--key-rotation and --key-overlap must be times such as 30d, 24h or 15m.')
+  }
+  // Only two keys open at a time.
+  if (rotationMs !== undefined && rotationMs <= overlapMs) {
+    throw new UsageError('--key-rotation must be longer than --key-overlap.')
+  }
+  return { ...password, overlapMs, rotationMs }
+}
+
+function readPassword(read: Read, environment: Environment): KeyConfig {
+  const passwordFile = read('key-password-file')
+  const password = environment['NOMYO_KEY_PASSWORD'] ?? ''
+  if (passwordFile !== undefined && password !== '') {
+    throw new UsageError('give --key-password-file or NOMYO_KEY_PASSWORD, not both.')
+  }
+  if (passwordFile !== undefined) return { passwordFile }
+  return password === '' ? {} : { password }
+}
 
 function readTpm(read: Read, readGiven: Read): TpmConfig | undefined {
   const address = read('tpm') ?? ''
@@ -456,6 +557,58 @@ function readRedis(url: string | undefined, onFailure: string | undefined): Gate
   throw new UsageError(
     '--redis-failure must be closed, degrade, or such as replay=closed,rate=degrade.',
   )
+}
+
+function readTls(read: Read): TlsConfig | undefined {
+  const certFile = read('tls-cert')
+  const keyFile = read('tls-key')
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile }
+  if (certFile === undefined && keyFile === undefined) return undefined
+  throw new UsageError('--tls-cert and --tls-key need each other.')
+}
+
+function readProxies(given: FlagValues[string], environment: Environment): readonly string[] {
+  const proxies = listOf(given, environment['NOMYO_TRUST_PROXY'])
+    .flatMap((text) => text.split(','))
+    .map((text) => text.trim())
+  if (proxies.every(isProxyAddress)) return proxies
+  throw new UsageError(
+    '--trust-proxy must be addresses or networks such as 192.0.2.1, 10.0.0.0/8 or loopback.',
+  )
+}
+
+function readLoad(read: Read): LoadConfig {
+  return {
+    maxOpens: readCount('max-opens', read, 1),
+    maxQueue: readCount('max-queue', read, 0),
+    maxRequests: readCount('max-requests', read, 1),
+    maxConnections: readCount('max-connections', read, 1),
+  }
+}
+
+function readCount(name: FlagName, read: Read, least: number): number | undefined {
+  const text = read(name)
+  if (text === undefined) return undefined
+  const count = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
+  if (count >= least) return count
+  throw new UsageError(`--${name} must be a number from ${String(least)} to 999999.`)
+}
+
+function readMetrics(read: Read, readGiven: Read): GatewayConfig['metrics'] {
+  const port = readGiven('metrics-port')
+  if (port !== undefined) {
+    return { host: read('metrics-host') ?? '', port: readPort('metrics-port', port) }
+  }
+  if (readGiven('metrics-host') === undefined) return undefined
+  throw new UsageError('--metrics-host needs --metrics-port PORT.')
+}
+
+function readDrainDelay(text: string): number | undefined {
+  const delayMs = parseDuration(text)
+  if (delayMs === undefined || delayMs > 600_000) {
+    throw new UsageError('--drain-delay must be a time up to 10m, such as 5s.')
+  }
+  return delayMs === 0 ? undefined : delayMs
 }
 
 function readLogLevel(text: string): GatewayConfig['logLevel'] {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import {
@@ -7,18 +8,23 @@ import {
   type FastifyInstance,
   type FastifyReply,
 } from 'fastify'
+import { Shed } from './admission.js'
 import type { Authenticate } from './authenticate.js'
 import { allowOrigins } from './cors.js'
-import { isPayloadId, type CompletionContext } from './handle-completion.js'
+import type { CompletionContext } from './handle-completion.js'
 import { hangUpWhenClosing } from './hang-up.js'
 import { HttpError, errorBody } from './http-error.js'
 import { logOptions, type LogLevel } from './log.js'
+import { measureRequests } from './metrics/measured.js'
 import type { RateLimiter } from './rate-limit/rate-limiter.js'
+import { logRequests } from './request-log.js'
 import { attestationRoute } from './routes/attestation.js'
 import { healthRoute } from './routes/health.js'
 import { modelsRoute } from './routes/models.js'
 import { publicKeyRoute } from './routes/public-key.js'
+import { readyRoute, type Unready } from './routes/ready.js'
 import { secureCompletionRoute } from './routes/secure-completion.js'
+import type { TlsFiles } from './tls.js'
 
 /** What the server is made of. */
 export interface ServerParts {
@@ -26,6 +32,11 @@ export interface ServerParts {
   readonly authenticate: Authenticate
   readonly rateLimiter: RateLimiter
   readonly corsOrigins: readonly string[]
+  readonly unready: Unready
+  readonly maxConnections?: number | undefined
+  readonly tls?: TlsFiles | undefined
+  /** Addresses whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies?: readonly string[] | undefined
   readonly logLevel: LogLevel
 }
 
@@ -33,6 +44,9 @@ export interface ServerParts {
 const REQUEST_TIMEOUT_MS = 120_000
 const HEADERS_TIMEOUT_MS = 20_000
 const KEEP_ALIVE_TIMEOUT_MS = 72_000
+/** Also the longest a connection that says nothing can hold up the end. */
+const HANDSHAKE_TIMEOUT_MS = 10_000
+const MAX_CONNECTIONS = 4096
 
 /** Puts the routes on an HTTP server that answers every fault with `{"detail": ...}`. */
 export function createServer({
@@ -40,8 +54,14 @@ export function createServer({
   authenticate,
   rateLimiter,
   corsOrigins,
+  unready,
+  maxConnections = MAX_CONNECTIONS,
+  tls,
+  trustedProxies = [],
   logLevel,
 }: ServerParts): FastifyInstance {
+  // Node's own refusal of a request without Host has no body: the hook below takes its place.
+  const http = { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false }
   const server = fastify({
     logger: logOptions(logLevel),
     // One line a request, written by the hook below.
@@ -49,8 +69,12 @@ export function createServer({
     bodyLimit: context.maxBodyBytes,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    // Node's own refusal of a request without Host has no body: the hook below takes its place.
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false },
+    ...(tls === undefined
+      ? { http }
+      : { https: { ...http, ...tls, handshakeTimeout: HANDSHAKE_TIMEOUT_MS } }),
+    // Of nothing a caller sends.
+    genReqId: () => randomUUID(),
+    ...(trustedProxies.length === 0 ? {} : { trustProxy: [...trustedProxies] }),
     forceCloseConnections: 'idle',
     clientErrorHandler: (error, socket) => {
       refuseGarbage(error, socket)
@@ -58,14 +82,19 @@ export function createServer({
     frameworkErrors: (_error, _request, reply: FastifyReply) => {
       void reply.code(400).send(errorBody('The URL is malformed'))
     },
-  })
+  }) as unknown as FastifyInstance
+  server.server.maxConnections = maxConnections
   hangUpWhenClosing(server)
+  measureRequests(server, context.metrics)
+  logRequests(server)
+  endConnectionsWhileDraining(server, unready)
   allowOrigins(server, corsOrigins)
   refuseUnmetDemands(server)
   acceptSealedBodiesOnly(server)
   server.setErrorHandler((error, request, reply) => {
     const refusal = refusalOf(error)
-    if (refusal.statusCode >= 500) request.log.error({ err: error }, 'request failed')
+    if (refusal.statusCode >= 500 && !(refusal instanceof Shed))
+      request.log.error({ err: error }, 'request failed')
     if (refusal.retryAfterSeconds !== undefined) {
       void reply.header('retry-after', String(refusal.retryAfterSeconds))
     }
@@ -78,26 +107,21 @@ export function createServer({
       ? reply.code(404).send(errorBody('Not Found'))
       : reply.code(405).header('allow', allowed).send(errorBody('Method Not Allowed'))
   })
-  server.addHook('onResponse', (request, reply, done) => {
-    const payloadId = request.headers['x-payload-id']
-    request.log.info(
-      {
-        method: request.method,
-        route: request.routeOptions.url ?? null,
-        status: reply.statusCode,
-        durationMs: Math.round(reply.elapsedTime),
-        ...(typeof payloadId === 'string' && isPayloadId(payloadId) ? { payloadId } : {}),
-      },
-      'request',
-    )
-    done()
-  })
   publicKeyRoute(server, context.serverKeys)
   attestationRoute(server, context.serverKeys, context.attestor)
   secureCompletionRoute(server, { authenticate, rateLimiter }, context)
   modelsRoute(server, authenticate, context)
   healthRoute(server)
+  readyRoute(server, unready)
   return server
+}
+
+/** Who keeps a connection alive would otherwise send a request into its end. */
+function endConnectionsWhileDraining(server: FastifyInstance, unready: Unready): void {
+  server.addHook('onSend', (_request, reply, _payload, done) => {
+    if (unready() === 'draining') void reply.header('connection', 'close')
+    done()
+  })
 }
 
 /** Says no to what HTTP demands and Node would refuse without a word. */
@@ -144,7 +168,8 @@ function refusalOf(error: unknown): HttpError {
 
 /** Answers what is not HTTP at all, or too much of it, and hangs up. */
 function refuseGarbage(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Not of HTTP: the connection is gone, or its TLS never came about.
+  if (!/^(?:HPE|ERR_HTTP)_/.test(error.code ?? '') || !socket.writable) {
     socket.destroy()
     return
   }

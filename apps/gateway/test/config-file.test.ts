@@ -90,6 +90,12 @@ const config = {
   maxBodyBytes: 2 * 1024 * 1024,
   corsOrigins: ['https://chat.example'],
   tpm: { address: 'device', pcrs: 'sha256:0', ak: { mode: 'ephemeral' }, required: true },
+  // Not in the file: defaults.
+  keys: { overlapMs: 86_400_000 },
+  trustedProxies: [],
+  load: { maxQueue: 64, maxRequests: 512, maxConnections: 4096 },
+  replayWindowMs: 600_000,
+  rateLimit: { perSecond: 2, burst: 4 },
   logLevel: 'warn',
   policy: {
     version: '2026-11',

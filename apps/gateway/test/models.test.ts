@@ -9,6 +9,8 @@ import { UpstreamPool, type HealthCheckConfig } from '../src/engines/upstream-po
 import type { UpstreamConfig } from '../src/engines/upstream.js'
 import { KeyStore } from '../src/api-keys/key-store.js'
 import { RateLimiter } from '../src/rate-limit/rate-limiter.js'
+import { Admission } from '../src/admission.js'
+import { Metrics } from '../src/metrics/metrics.js'
 import { LocalReplayMemory } from '../src/replay/local-replay-memory.js'
 import { createServer } from '../src/server.js'
 import { get, refusalOf, serverKeys, startUpstream, type Answer, type Upstream } from './support.js'
@@ -19,6 +21,7 @@ async function gatewayOf(
   apiKeys: readonly string[] = [],
 ): Promise<{ url: string }> {
   const keyStore = await KeyStore.open({ apiKeys, keysFile: undefined }, () => undefined)
+  const metrics = new Metrics()
   const server = createServer({
     context: {
       serverKeys: new KeyRing(serverKeys),
@@ -26,10 +29,13 @@ async function gatewayOf(
       attestor: noAttestor,
       replayMemory: new LocalReplayMemory({ windowMs: 60_000 }),
       maxBodyBytes: 1024 * 1024,
+      metrics,
+      admission: new Admission({}, metrics),
     },
     authenticate: createAuthenticate(() => keyStore.keys),
     rateLimiter: new RateLimiter({ limit: undefined }),
     corsOrigins: [],
+    unready: () => undefined,
     logLevel: 'silent',
   })
   await server.listen({ host: '127.0.0.1', port: 0 })

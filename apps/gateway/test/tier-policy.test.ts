@@ -1,4 +1,6 @@
 import { RateLimiter } from '../src/rate-limit/rate-limiter.js'
+import { Admission } from '../src/admission.js'
+import { Metrics } from '../src/metrics/metrics.js'
 import { LocalReplayMemory } from '../src/replay/local-replay-memory.js'
 import type { AddressInfo } from 'node:net'
 import type { TpmAttestation } from '@nomyo/attest'
@@ -44,6 +46,7 @@ async function gatewayOf(parts: Parts): Promise<{ url: string; notices: readonly
   const engine = named
     ? createUpstreams({ kind: 'upstreams', upstreams: named }, policy, (text) => notices.push(text))
     : createDemoEngine()
+  const metrics = new Metrics()
   const server = createServer({
     context: {
       serverKeys: new KeyRing(serverKeys),
@@ -52,10 +55,13 @@ async function gatewayOf(parts: Parts): Promise<{ url: string; notices: readonly
       policy,
       replayMemory: new LocalReplayMemory({ windowMs: 60_000 }),
       maxBodyBytes: 1024 * 1024,
+      metrics,
+      admission: new Admission({}, metrics),
     },
     authenticate: createAuthenticate(() => undefined),
     rateLimiter: new RateLimiter({ limit: undefined }),
     corsOrigins: [],
+    unready: () => undefined,
     logLevel: 'silent',
   })
   await server.listen({ host: '127.0.0.1', port: 0 })

@@ -3,6 +3,7 @@ import { fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { TpmAttestor } from '../src/attestor/tpm-attestor.js'
 import { createGateway, type Gateway } from '../src/gateway.js'
+import { metric } from './metric.js'
 import {
   chat,
   expectAlive,
@@ -83,10 +84,15 @@ describe.skipIf(!swtpmFound)('a TPM that goes away', () => {
     const upstream = await startUpstream()
     onTestFinished(upstream.close)
     const gateway = await testGateway({
-      args: ['--upstream', upstream.url, '--tpm', swtpm.address, '--tpm-required'],
+      args: [
+        ...['--upstream', upstream.url, '--metrics-port', '0'],
+        ...['--tpm', swtpm.address, '--tpm-required'],
+      ],
     })
     const ask = async (): Promise<Answer> => post(gateway, await seal(chat('Hello!')))
     expect((await ask()).status).toBe(200)
+    expect((await get(gateway, '/ready')).status).toBe(200)
+    expect(await metric(gateway, 'nomyo_attestation_failures_total')).toBe(0)
     expect(upstream.seen).toHaveLength(1)
 
     await swtpm.kill()
@@ -97,9 +103,12 @@ describe.skipIf(!swtpmFound)('a TPM that goes away', () => {
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
     }
     expect(upstream.seen).toHaveLength(1)
+    expect((await get(gateway, '/ready')).status).toBe(503)
+    expect(await metric(gateway, 'nomyo_attestation_failures_total')).toBe(3)
 
     await swtpm.start()
     await expect.poll(async () => (await ask()).status, SOON).toBe(200)
+    expect((await get(gateway, '/ready')).status).toBe(200)
     attestationIn(await askForAttestation(gateway))
   })
 

@@ -9,6 +9,8 @@ export interface Attestor {
   readonly kind: 'none' | 'tpm'
   /** Whether to refuse answers rather than give them without evidence. */
   readonly required: boolean
+  /** Whether evidence is to be had at the moment, as far as is known without asking. */
+  readonly ready: boolean
   /**
    * Gets ready; before the first {@link Attestor.attest}.
    *
@@ -33,6 +35,7 @@ export const cannotAttest = (): HttpError =>
 export const noAttestor: Attestor = {
   kind: 'none',
   required: false,
+  ready: false,
   start: () => Promise.resolve(),
   attest: () => Promise.resolve({ is_available: false }),
   close: () => Promise.resolve(),

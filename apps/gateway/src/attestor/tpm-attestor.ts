@@ -43,6 +43,10 @@ export class TpmAttestor implements Attestor {
     this.#tpm = new Tpm(address, { timeoutMs, maxQueued: MAX_QUEUED })
   }
 
+  get ready(): boolean {
+    return this.#quoter !== undefined
+  }
+
   async start(log: FastifyBaseLogger): Promise<void> {
     this.#log = log
     try {

@@ -21,13 +21,15 @@ export function secureCompletionRoute(
   server.post(
     '/v1/chat/secure_completion',
     {
-      // Before the body is read: nobody without a key makes the gateway buffer anything.
-      onRequest: async (request) => {
+      // Before the body is read: nobody without a key, or too many, make the gateway buffer anything.
+      onRequest: async (request, reply) => {
         const caller = authenticate(request.headers.authorization)
         if (caller instanceof HttpError) throw caller
         const { keyName, rateLimit } = caller
         const who = keyName === undefined ? `address ${networkOf(request.ip)}` : `key ${keyName}`
         await rateLimiter.admit(who, rateLimit)
+        const full = context.admission.enter(reply.raw)
+        if (full !== undefined) throw full
         request.setDecorator<Caller>('caller', caller)
       },
     },

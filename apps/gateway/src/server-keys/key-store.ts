@@ -1,0 +1,23 @@
+import type { KeyPair } from '@nomyo/crypto'
+
+/** A key of a store. */
+export interface StoredKey {
+  /** The first key is number 1, each later one has the next number. */
+  readonly number: number
+  readonly createdAtMs: number
+}
+
+/** Where server keys are kept. Knows no order of use: the highest number is the newest. */
+export interface KeyStore {
+  /** Every key there is, oldest first. */
+  list(): Promise<readonly StoredKey[]>
+  /** @throws SecurityError when it cannot be read */
+  load(number: number): Promise<KeyPair>
+  /**
+   * Makes a key. Where another process was quicker, its key is the one.
+   *
+   * @throws SecurityError, or a system error, when it cannot be kept
+   */
+  add(number: number): Promise<void>
+  remove(number: number): Promise<void>
+}

@@ -1,0 +1,24 @@
+import { generateKeyPair, type KeyPair } from '@nomyo/crypto'
+import type { KeyStore } from './key-store.js'
+
+/** Keys that last until the gateway stops. */
+export function createMemoryStore(): KeyStore {
+  const keys = new Map<number, { pair: KeyPair; createdAtMs: number }>()
+  return {
+    list: () =>
+      Promise.resolve([...keys].map(([number, { createdAtMs }]) => ({ number, createdAtMs }))),
+    load: (number) => {
+      const key = keys.get(number)
+      return key === undefined
+        ? Promise.reject(new Error('There is no such key.'))
+        : Promise.resolve(key.pair)
+    },
+    add: async (number) => {
+      keys.set(number, { pair: await generateKeyPair(), createdAtMs: Date.now() })
+    },
+    remove: (number) => {
+      keys.delete(number)
+      return Promise.resolve()
+    },
+  }
+}

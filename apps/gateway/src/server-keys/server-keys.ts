@@ -1,0 +1,173 @@
+import { KeyRing, SecurityError } from '@nomyo/crypto'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Notice } from '../notice.js'
+import type { KeyStore, StoredKey } from './key-store.js'
+
+/** When keys change. */
+export interface KeySchedule {
+  /** Age at which a key is followed by the next, in milliseconds. Default: never by itself. */
+  readonly rotationMs: number | undefined
+  /** How long the key before still opens, in milliseconds. */
+  readonly overlapMs: number
+}
+
+/** How often the store is looked into: a key made by another process is in use after that. */
+const LOOK_EVERY_MS = 2000
+/** After a rotation that failed, so that a full disk does not cost a new key every time. */
+const RETRY_AFTER_MS = 60_000
+
+/**
+ * The keys in use. The store is the truth: its newest key is handed out, the one before still opens
+ * for the overlap and is then removed. What cannot be read changes nothing.
+ */
+export class ServerKeys {
+  readonly ring: KeyRing
+  readonly #store: KeyStore
+  readonly #schedule: KeySchedule
+  readonly #notice: Notice
+  #current: StoredKey
+  /** From when on the overlap counts. */
+  #currentSinceMs: number
+  #log: FastifyBaseLogger | undefined
+  #timer: ReturnType<typeof setInterval> | undefined
+  /** One look or rotation at a time. */
+  #busy: Promise<unknown> = Promise.resolve()
+  #retryAtMs = 0
+  #lastFault = ''
+
+  private constructor(
+    ring: KeyRing,
+    current: StoredKey,
+    store: KeyStore,
+    schedule: KeySchedule,
+    notice: Notice,
+  ) {
+    this.ring = ring
+    this.#current = current
+    this.#currentSinceMs = current.createdAtMs
+    this.#store = store
+    this.#schedule = schedule
+    this.#notice = notice
+  }
+
+  /**
+   * Reads the keys of a store; makes the first if there is none.
+   *
+   * @throws SecurityError when a key that is there cannot be read
+   */
+  static async open(store: KeyStore, schedule: KeySchedule, notice: Notice): Promise<ServerKeys> {
+    let keys = await store.list()
+    if (keys.length === 0) {
+      await store.add(1)
+      keys = await store.list()
+    }
+    const [current, previous] = [...keys].reverse()
+    if (current === undefined) throw new SecurityError('ERR_KEY_FILE', 'The key has vanished.')
+    const overlaps = Date.now() - current.createdAtMs < schedule.overlapMs
+    const newest = await store.load(current.number)
+    const ring = new KeyRing(
+      previous !== undefined && overlaps ? await store.load(previous.number) : newest,
+    )
+    if (ring.current !== newest) ring.rotate(newest)
+    return new ServerKeys(ring, current, store, schedule, notice)
+  }
+
+  /** `sha256/...` of the key handed out. */
+  get fingerprint(): string {
+    return this.ring.current.publicKey.fingerprint
+  }
+
+  /** From now on keys are taken up, retired and made when it is time. */
+  start(log: FastifyBaseLogger): void {
+    this.#log = log
+    this.#timer = setInterval(() => void this.refresh(), LOOK_EVERY_MS).unref()
+    void this.refresh()
+  }
+
+  /** Looks into the store now. Never rejects: what is wrong is logged, the keys in use stay. */
+  refresh(): Promise<void> {
+    return this.#exclusively(async () => {
+      await this.#takeUpNewer()
+      if (this.#isDue()) await this.#rotate()
+      // Last: files that cannot be removed must not keep keys from being renewed.
+      await this.#endOverlap()
+    })
+  }
+
+  /** Makes the next key and hands it out. Never rejects: if it fails, that is logged. */
+  rotate(): Promise<void> {
+    return this.#exclusively(() => this.#rotate())
+  }
+
+  /** Lets go of every key, once nothing is under way. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#busy
+    this.ring.dispose()
+  }
+
+  #exclusively(work: () => Promise<void>): Promise<void> {
+    const done = this.#busy.then(work).then(
+      () => {
+        this.#lastFault = ''
+      },
+      (error: unknown) => {
+        this.#report(error)
+      },
+    )
+    this.#busy = done
+    return done
+  }
+
+  async #takeUpNewer(): Promise<void> {
+    const keys = await this.#store.list()
+    const newer = keys.filter(({ number }) => number > this.#current.number)
+    const newest = newer.at(-1)
+    if (newest === undefined) return
+    // All or nothing: one that is broken leaves the keys as they are.
+    const pairs = await Promise.all(newer.map(({ number }) => this.#store.load(number)))
+    for (const pair of pairs) this.ring.rotate(pair)
+    this.#current = newest
+    this.#currentSinceMs = Date.now()
+    this.#notice(`server key ${this.fingerprint}; the key before still opens for a while`)
+    this.#log?.info({ fingerprint: this.fingerprint }, 'server key rotated')
+  }
+
+  async #endOverlap(): Promise<void> {
+    if (Date.now() - this.#currentSinceMs < this.#schedule.overlapMs) return
+    this.ring.retirePrevious()
+    for (const { number } of await this.#store.list()) {
+      if (number < this.#current.number) await this.#store.remove(number)
+    }
+  }
+
+  #isDue(): boolean {
+    const { rotationMs } = this.#schedule
+    const now = Date.now()
+    return (
+      rotationMs !== undefined &&
+      now - this.#current.createdAtMs >= rotationMs &&
+      now >= this.#retryAtMs
+    )
+  }
+
+  async #rotate(): Promise<void> {
+    try {
+      await this.#store.add(this.#current.number + 1)
+      await this.#takeUpNewer()
+    } catch (error) {
+      this.#retryAtMs = Date.now() + RETRY_AFTER_MS
+      throw error
+    }
+  }
+
+  /** Once for each fault, not at every look. */
+  #report(error: unknown): void {
+    const { code = 'ERR_KEY_FILE', message = '' } = error as { code?: string; message?: string }
+    const fault = `${code} ${message}`
+    if (fault === this.#lastFault) return
+    this.#lastFault = fault
+    this.#notice(`the server key stays ${this.fingerprint}: ${message} (${code})`)
+    this.#log?.error({ code, detail: message }, 'server keys cannot be renewed')
+  }
+}

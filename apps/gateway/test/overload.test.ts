@@ -1,0 +1,116 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { metric } from './metric.js'
+import {
+  chat,
+  complete,
+  completionOf,
+  expectAlive,
+  get,
+  post,
+  refusalOf,
+  seal,
+  startUpstream,
+  testGateway,
+} from './support.js'
+
+const REQUESTS = 240
+
+describe('more requests at once than can be opened', () => {
+  it('are served as far as the queue goes, the others told at once; /health stays quick', async () => {
+    const gateway = await testGateway({
+      args: ['--engine', 'demo', '--max-opens=1', '--max-queue=4', '--metrics-port=0'],
+    })
+    const bodies = await Promise.all(
+      Array.from({ length: REQUESTS }, (_, at) => seal(chat(`${at}`))),
+    )
+    const answers = Promise.all(bodies.map((body) => post(gateway, body)))
+    let busy = true
+    const waits: number[] = []
+    const watch = async (): Promise<void> => {
+      while (busy) {
+        const askedAt = performance.now()
+        await expectAlive(gateway)
+        waits.push(performance.now() - askedAt)
+      }
+    }
+    const watching = watch()
+    const served = []
+    for (const [at, answer] of (await answers).entries()) {
+      if (answer.status === 200) {
+        const completion = await completionOf(answer)
+        expect(completion.choices[0].message.content).toBe(`${at}`)
+        served.push(at)
+        continue
+      }
+      expect(answer.status).toBe(503)
+      refusalOf(answer)
+      expect(answer.headers.get('retry-after')).toBe('1')
+    }
+    busy = false
+    await watching
+    // One that is opened, and the four that wait behind it, at the very least.
+    expect(served.length).toBeGreaterThanOrEqual(5)
+    expect(served.length).toBeLessThan(REQUESTS)
+    expect(await metric(gateway, 'nomyo_shed_total{cause="queue"}')).toBe(REQUESTS - served.length)
+    expect(await metric(gateway, 'nomyo_opens_total{result="opened"}')).toBe(served.length)
+    expect(waits.length).toBeGreaterThan(0)
+    // Opened one after the other without a limit, 240 requests would take seconds.
+    expect(Math.max(...waits)).toBeLessThan(1000)
+    // Nothing of it is an error, and nothing stays behind.
+    expect(gateway.stderr()).not.toContain('"level":50')
+    await complete(gateway, chat('afterwards'))
+  })
+})
+
+describe('more requests in flight than allowed', () => {
+  it('are refused until one is answered', async () => {
+    const upstream = await startUpstream()
+    onTestFinished(upstream.close)
+    const waiting: ServerResponse[] = []
+    upstream.answer = (response) => waiting.push(response)
+    const gateway = await testGateway({ args: ['--upstream', upstream.url, '--max-requests=2'] })
+    const request = async (): Promise<number> => (await post(gateway, await seal(chat('x')))).status
+    const inFlight = [request(), request()]
+    await expect.poll(() => waiting.length).toBe(2)
+    expect(await request()).toBe(503)
+    expect((await get(gateway, '/pki/public_key')).status).toBe(200)
+    for (const response of waiting) response.end('{}')
+    expect(await Promise.all(inFlight)).toEqual([200, 200])
+    upstream.answer = (response) => response.end('{}')
+    expect(await request()).toBe(200)
+  })
+
+  it('no longer count once their callers hang up', async () => {
+    const upstream = await startUpstream()
+    onTestFinished(upstream.close)
+    upstream.answer = () => undefined
+    const gateway = await testGateway({ args: ['--upstream', upstream.url, '--max-requests=1'] })
+    const caller = new AbortController()
+    const abandoned = post(gateway, await seal(chat('x')), {}, caller.signal)
+    await expect.poll(() => upstream.seen.length).toBe(1)
+    caller.abort()
+    await expect(abandoned).rejects.toThrow()
+    upstream.answer = (response) => response.end('{}')
+    await expect.poll(async () => (await post(gateway, await seal(chat('y')))).status).toBe(200)
+  })
+})
+
+describe('more connections than allowed', () => {
+  it('are closed, and those there go on', async () => {
+    const gateway = await testGateway({ args: ['--engine', 'demo', '--max-connections=1'] })
+    const first = connect(gateway.port, '127.0.0.1')
+    onTestFinished(() => void first.destroy())
+    await once(first, 'connect')
+    first.write('GET /health HTTP/1.1\r\nhost: x\r\n\r\n')
+    await once(first, 'data')
+    const second = connect(gateway.port, '127.0.0.1')
+    second.on('error', () => undefined).resume()
+    await once(second, 'close')
+    first.write('GET /health HTTP/1.1\r\nhost: x\r\n\r\n')
+    const [answer] = (await once(first, 'data')) as [Buffer]
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 200 /)
+  })
+})
