@@ -24,6 +24,11 @@ export function concat(...pieces: Uint8Array[]): Bytes {
   return whole
 }
 
+/** Four bytes, big-endian, as TPM structures have them. */
+export function u32(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
+}
+
 /** Equal length and content. Takes as long for the first byte that differs as for the last. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false

@@ -1,4 +1,4 @@
-import { concat, digest } from '../bytes/digest.js'
+import { concat, digest, u32 } from '../bytes/digest.js'
 import { fromHex } from '../bytes/hex.js'
 import type { Bytes } from '../bytes/types.js'
 import { PolicyError } from '../errors.js'
@@ -45,8 +45,4 @@ function marshalSelection(selection: readonly PcrSelection[]): Bytes {
     return concat(Uint8Array.of(HASHES[hash].id >> 8, HASHES[hash].id, 3), mask)
   })
   return concat(u32(banks.length), ...banks)
-}
-
-function u32(value: number): Uint8Array {
-  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
 }

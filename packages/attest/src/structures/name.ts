@@ -1,4 +1,4 @@
-import { concat, digest } from '../bytes/digest.js'
+import { concat, digest, u32 } from '../bytes/digest.js'
 import type { Bytes } from '../bytes/types.js'
 import { TpmParseError } from '../errors.js'
 import { TPM_RH, hashName, type Hierarchy } from './constants.js'
@@ -34,8 +34,4 @@ async function nameOf(nameAlg: number, ...pieces: Uint8Array[]): Promise<Bytes> 
     throw new TpmParseError('nameAlg', 0, `is 0x${nameAlg.toString(16)}, known are SHA-1 and SHA-2`)
   }
   return concat(Uint8Array.of(nameAlg >> 8, nameAlg), await digest(hash, ...pieces))
-}
-
-function u32(value: number): Uint8Array {
-  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
 }
