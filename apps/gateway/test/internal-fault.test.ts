@@ -1,44 +1,20 @@
-import type { AddressInfo } from 'node:net'
-import { KeyRing } from '@nomyo/crypto'
 import { afterAll, describe, expect, it } from 'vitest'
-import { Admission } from '../src/admission.js'
-import { noAttestor } from '../src/attestor/attestor.js'
-import { createAuthenticate } from '../src/authenticate.js'
 import { HttpError } from '../src/http-error.js'
-import { Metrics } from '../src/metrics/metrics.js'
-import { RateLimiter } from '../src/rate-limit/rate-limiter.js'
-import { LocalReplayMemory } from '../src/replay/local-replay-memory.js'
-import { createServer } from '../src/server.js'
-import { chat, post, refusalOf, seal, serverKeys } from './support.js'
+import { listenInProcess } from './in-process.js'
+import { chat, post, refusalOf, seal } from './support.js'
 
 let fault: unknown
-const metrics = new Metrics()
-const server = createServer({
-  context: {
-    serverKeys: new KeyRing(serverKeys),
-    engine: {
-      name: 'faulty',
-      complete: async () => {
-        throw fault
-      },
-      models: () => Promise.resolve([]),
-      close: () => Promise.resolve(),
+const { server, url } = await listenInProcess({
+  engine: {
+    name: 'faulty',
+    complete: async () => {
+      throw fault
     },
-    attestor: noAttestor,
-    replayMemory: new LocalReplayMemory({ windowMs: 60_000 }),
-    maxBodyBytes: 1024 * 1024,
-    metrics,
-    admission: new Admission({}, metrics),
+    models: () => Promise.resolve([]),
+    close: () => Promise.resolve(),
   },
-  authenticate: createAuthenticate(() => undefined),
-  rateLimiter: new RateLimiter({ limit: undefined }),
-  corsOrigins: [],
-  unready: () => undefined,
-  logLevel: 'silent',
 })
-await server.listen({ host: '127.0.0.1', port: 0 })
 afterAll(() => server.close())
-const url = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`
 
 describe('a fault of the gateway itself', () => {
   it.each([

@@ -1,19 +1,12 @@
-import type { AddressInfo } from 'node:net'
-import { KeyRing } from '@nomyo/crypto'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { noAttestor } from '../src/attestor/attestor.js'
 import { createAuthenticate } from '../src/authenticate.js'
 import { createDemoEngine } from '../src/engines/demo.js'
 import type { Engine } from '../src/engines/engine.js'
 import { UpstreamPool, type HealthCheckConfig } from '../src/engines/upstream-pool.js'
 import type { UpstreamConfig } from '../src/engines/upstream.js'
 import { KeyStore } from '../src/api-keys/key-store.js'
-import { RateLimiter } from '../src/rate-limit/rate-limiter.js'
-import { Admission } from '../src/admission.js'
-import { Metrics } from '../src/metrics/metrics.js'
-import { LocalReplayMemory } from '../src/replay/local-replay-memory.js'
-import { createServer } from '../src/server.js'
-import { get, refusalOf, serverKeys, startUpstream, type Answer, type Upstream } from './support.js'
+import { listenInProcess } from './in-process.js'
+import { get, refusalOf, startUpstream, type Answer, type Upstream } from './support.js'
 
 /** A gateway in this process, on loopback. */
 async function gatewayOf(
@@ -21,29 +14,13 @@ async function gatewayOf(
   apiKeys: readonly string[] = [],
 ): Promise<{ url: string }> {
   const keyStore = await KeyStore.open({ apiKeys, keysFile: undefined }, () => undefined)
-  const metrics = new Metrics()
-  const server = createServer({
-    context: {
-      serverKeys: new KeyRing(serverKeys),
-      engine,
-      attestor: noAttestor,
-      replayMemory: new LocalReplayMemory({ windowMs: 60_000 }),
-      maxBodyBytes: 1024 * 1024,
-      metrics,
-      admission: new Admission({}, metrics),
-    },
-    authenticate: createAuthenticate(() => keyStore.keys),
-    rateLimiter: new RateLimiter({ limit: undefined }),
-    corsOrigins: [],
-    unready: () => undefined,
-    logLevel: 'silent',
-  })
-  await server.listen({ host: '127.0.0.1', port: 0 })
+  const authenticate = createAuthenticate(() => keyStore.keys)
+  const { server, url } = await listenInProcess({ engine, authenticate })
   onTestFinished(async () => {
     await server.close()
     await engine.close()
   })
-  return { url: `http://127.0.0.1:${(server.server.address() as AddressInfo).port}` }
+  return { url }
 }
 
 async function upstreamWith(...ids: unknown[]): Promise<Upstream> {

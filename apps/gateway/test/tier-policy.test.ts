@@ -1,20 +1,13 @@
-import { RateLimiter } from '../src/rate-limit/rate-limiter.js'
-import { Admission } from '../src/admission.js'
-import { Metrics } from '../src/metrics/metrics.js'
-import { LocalReplayMemory } from '../src/replay/local-replay-memory.js'
-import type { AddressInfo } from 'node:net'
 import type { TpmAttestation } from '@nomyo/attest'
-import { KeyRing } from '@nomyo/crypto'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { noAttestor, type Attestor } from '../src/attestor/attestor.js'
-import { createAuthenticate } from '../src/authenticate.js'
 import { createUpstreams } from '../src/engines/create-upstreams.js'
 import { createDemoEngine } from '../src/engines/demo.js'
 import type { UpstreamConfig } from '../src/engines/upstream.js'
-import { createServer } from '../src/server.js'
 import { SECURITY_TIERS, type SecurityTier } from '../src/security-tier.js'
 import { TierPolicy, type PolicyConfig } from '../src/tier-policy.js'
 import { isPrivateUrl } from '../src/upstream-url.js'
+import { listenInProcess } from './in-process.js'
 import {
   chat,
   completionOf,
@@ -22,7 +15,6 @@ import {
   post,
   refusalOf,
   seal,
-  serverKeys,
   startUpstream,
   type Answer,
   type Upstream,
@@ -46,30 +38,12 @@ async function gatewayOf(parts: Parts): Promise<{ url: string; notices: readonly
   const engine = named
     ? createUpstreams({ kind: 'upstreams', upstreams: named }, policy, (text) => notices.push(text))
     : createDemoEngine()
-  const metrics = new Metrics()
-  const server = createServer({
-    context: {
-      serverKeys: new KeyRing(serverKeys),
-      engine,
-      attestor,
-      policy,
-      replayMemory: new LocalReplayMemory({ windowMs: 60_000 }),
-      maxBodyBytes: 1024 * 1024,
-      metrics,
-      admission: new Admission({}, metrics),
-    },
-    authenticate: createAuthenticate(() => undefined),
-    rateLimiter: new RateLimiter({ limit: undefined }),
-    corsOrigins: [],
-    unready: () => undefined,
-    logLevel: 'silent',
-  })
-  await server.listen({ host: '127.0.0.1', port: 0 })
+  const { server, url } = await listenInProcess({ engine, attestor, policy })
   onTestFinished(async () => {
     await server.close()
     await engine.close()
   })
-  return { url: `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`, notices }
+  return { url, notices }
 }
 
 const ask = async (
