@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { parse } from 'yaml'
 import type { GatewayConfig } from '../src/config.js'
-import { helpText, readOptions, UsageError } from '../src/options.js'
+import { helpText } from '../src/options/help.js'
+import { readOptions } from '../src/options/options.js'
+import { UsageError } from '../src/options/usage-error.js'
 import { chat, complete, makeKeyDir, runGateway, startUpstream, testGateway } from './support.js'
 
 const ENV = { SECRET: 'canary-secret', ONE: '1' }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { UsageError } from '../options.js'
+import { UsageError } from '../options/usage-error.js'
 import { parseRateLimit, type RateLimit } from '../rate-limit/rate-limit.js'
 import { SECURITY_TIERS } from '../security-tier.js'
 import { generateApiKey, hashApiKey } from './api-key.js'

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 import type { GatewayConfig } from '../config.js'
-import { memberName, type Flag, type Flags } from '../flag.js'
+import { memberName, type Flag, type Flags } from '../options/flag.js'
 
 /** No key at all: as one it would be refused for its blank. */
 const MASK = '(not shown)'

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { LineCounter, isMap, isNode, isScalar, parseDocument, type Document } from 'yaml'
 import type { z } from 'zod'
 import type { UpstreamConfig } from '../engines/upstream.js'
-import { memberName, variableName, type Environment, type Flags } from '../flag.js'
+import { memberName, variableName, type Environment, type Flags } from '../options/flag.js'
 import type { PolicyConfig } from '../tier-policy.js'
-import { UsageError } from '../usage-error.js'
+import { UsageError } from '../options/usage-error.js'
 import { fileSchema } from './schema.js'
 
 /** What a config file says. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { memberName, type Environment, type Flag, type Flags } from '../flag.js'
+import { memberName, type Environment, type Flag, type Flags } from '../options/flag.js'
 import { SECURITY_TIERS } from '../security-tier.js'
 import { isUpstreamUrl } from '../upstream-url.js'
 import { secretSchema } from './secret.js'

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import type { Environment } from '../flag.js'
+import type { Environment } from '../options/flag.js'
 
 /** A key as text, or where to find it: `{ env: NAME }` or `{ file: PATH }`. */
 export function secretSchema(environment: Environment) {

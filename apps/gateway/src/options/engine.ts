@@ -1,7 +1,7 @@
-import type { GatewayConfig } from './config.js'
-import type { HealthCheckConfig } from './engines/upstream-pool.js'
-import type { UpstreamConfig } from './engines/upstream.js'
-import { isUpstreamUrl } from './upstream-url.js'
+import type { GatewayConfig } from '../config.js'
+import type { HealthCheckConfig } from '../engines/upstream-pool.js'
+import type { UpstreamConfig } from '../engines/upstream.js'
+import { isUpstreamUrl } from '../upstream-url.js'
 import { UsageError } from './usage-error.js'
 
 /** What is said of model servers. */
