@@ -73,7 +73,7 @@ async function open(
       'The envelope was sealed for a key of another size.',
     )
   }
-  const aesKey = await unwrapWithAny(candidates, wrappedKey)
+  const { aesKey, untried } = await unwrapWithAny(candidates, wrappedKey)
   try {
     // A failed unwrapping goes on with a random key: it ends in the same error, at the same place,
     // after the same work as a wrong tag does.
@@ -83,6 +83,8 @@ async function open(
       nonce,
     )
     if (aesKey === undefined || plaintext === undefined) {
+      // A wrong tag under the first key would otherwise be told from no key at all by one operation less.
+      for (const key of untried) wipe(await key.unwrap(wrappedKey))
       throw new SecurityError('ERR_DECRYPTION_FAILED', 'The envelope could not be opened.')
     }
     return {
@@ -110,17 +112,19 @@ function rsaPrivateKey(key: PrivateKey): RsaPrivateKey {
 const wrongSuite = (): SecurityError =>
   new SecurityError('ERR_KEY_TYPE', 'The key belongs to another suite than wire v1.0.')
 
-/** The wrapped AES key, if one of the keys opens it and it is an AES-256 key. */
+/** The wrapped AES key, if one of the keys opens it and it is an AES-256 key; and the keys not needed for that. */
 async function unwrapWithAny(
   keys: readonly RsaPrivateKey[],
   wrappedKey: Bytes,
-): Promise<Bytes | undefined> {
-  for (const key of keys) {
+): Promise<{ aesKey: Bytes | undefined; untried: readonly RsaPrivateKey[] }> {
+  for (const [at, key] of keys.entries()) {
     const unwrapped = await key.unwrap(wrappedKey)
-    if (unwrapped?.length === WIRE_V1.aesKeyBytes) return unwrapped
+    if (unwrapped?.length === WIRE_V1.aesKeyBytes) {
+      return { aesKey: unwrapped, untried: keys.slice(at + 1) }
+    }
     wipe(unwrapped)
   }
-  return undefined
+  return { aesKey: undefined, untried: [] }
 }
 
 /** OAEP ciphertexts cannot be altered and stay valid, so the wrapped key alone names a sealing. */

@@ -1,0 +1,83 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { encodeBase64 } from '../src/bytes/base64.js'
+import { openEnvelope, sealEnvelope } from '../src/envelope/index.js'
+import { KeyRing } from '../src/keys/index.js'
+import { refusalOf, testPair, textOf, utf8 } from './support.js'
+
+afterEach(() => vi.restoreAllMocks())
+
+interface Envelope {
+  encrypted_payload: { ciphertext: string; nonce: string; tag: string }
+  encrypted_aes_key: string
+}
+
+const [newest, previous, stranger] = [
+  await testPair('server'),
+  await testPair('client'),
+  await testPair('other'),
+]
+
+const zeros = (length: number): string => encodeBase64(new Uint8Array(length))
+
+async function wrapped(bytes: number): Promise<string> {
+  const { spkiDer } = newest.publicKey
+  const rsaOaep = { name: 'RSA-OAEP', hash: 'SHA-256' }
+  const key = await crypto.subtle.importKey('spki', new Uint8Array(spkiDer), rsaOaep, false, [
+    'encrypt',
+  ])
+  const secret = new Uint8Array(bytes)
+  return encodeBase64(new Uint8Array(await crypto.subtle.encrypt(rsaOaep, key, secret)))
+}
+
+async function envelopeFor(
+  { publicKey }: typeof newest,
+  change: (envelope: Envelope) => unknown = () => undefined,
+): Promise<Uint8Array> {
+  const envelope = JSON.parse(textOf(await sealEnvelope(utf8('{}'), publicKey))) as Envelope
+  await change(envelope)
+  return utf8(JSON.stringify(envelope))
+}
+
+const wrongTag = (envelope: Envelope) => (envelope.encrypted_payload.tag = zeros(16))
+
+describe('every way an envelope can fail to open with a key ring', () => {
+  it.each([
+    ['sealed for a stranger', () => envelopeFor(stranger)],
+    ['a wrong tag, under the newest key', () => envelopeFor(newest, wrongTag)],
+    ['a wrong tag, under the key before', () => envelopeFor(previous, wrongTag)],
+    [
+      'a wrong nonce',
+      () => envelopeFor(newest, ({ encrypted_payload: p }) => (p.nonce = zeros(12))),
+    ],
+    [
+      'another ciphertext',
+      () => envelopeFor(newest, ({ encrypted_payload: p }) => (p.ciphertext = zeros(3))),
+    ],
+    [
+      'an AES-128 key',
+      () => envelopeFor(newest, async (it) => (it.encrypted_aes_key = await wrapped(16))),
+    ],
+    ['no OAEP at all', () => envelopeFor(newest, (it) => (it.encrypted_aes_key = zeros(512)))],
+  ])('takes the same operations and gives the same error: %s', async (_what, make) => {
+    const envelope = await make()
+    const ring = new KeyRing(previous)
+    ring.rotate(newest)
+    const decrypt = vi.spyOn(crypto.subtle, 'decrypt')
+    const { code, message } = await refusalOf(() => openEnvelope(envelope, ring))
+    expect({ code, message }).toEqual({
+      code: 'ERR_DECRYPTION_FAILED',
+      message: 'The envelope could not be opened.',
+    })
+    const operations = decrypt.mock.calls.map(([, key]) => key.algorithm.name).sort()
+    expect(operations).toEqual(['AES-GCM', 'RSA-OAEP', 'RSA-OAEP'])
+  })
+
+  it('costs an envelope for the newest key nothing when it opens', async () => {
+    const envelope = await envelopeFor(newest)
+    const ring = new KeyRing(previous)
+    ring.rotate(newest)
+    const decrypt = vi.spyOn(crypto.subtle, 'decrypt')
+    await openEnvelope(envelope, ring)
+    expect(decrypt).toHaveBeenCalledTimes(2)
+  })
+})
