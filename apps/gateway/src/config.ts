@@ -27,6 +27,8 @@ export interface GatewayConfig {
   keys?: KeyConfig | undefined
   /** Largest request body, in bytes. */
   maxBodyBytes: number
+  /** Also opens what nomyo-js 0.1 sends: no tag member, the tag at the end of the ciphertext. Default false. */
+  acceptLegacyTag?: boolean | undefined
   /**
    * Origins whose web pages may use the gateway, exactly as browsers send them
    * (`https://app.example`), or `*` for all. Default: none.

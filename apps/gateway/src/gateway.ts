@@ -79,6 +79,7 @@ export async function createGateway(
       policy,
       replayMemory,
       maxBodyBytes: config.maxBodyBytes,
+      acceptLegacyTag: config.acceptLegacyTag,
       metrics,
       admission: new Admission(config.load ?? {}, metrics),
     },

@@ -40,6 +40,8 @@ export interface CompletionContext {
   readonly policy?: TierPolicy | undefined
   /** Largest envelope opened, in bytes. */
   readonly maxBodyBytes: number
+  /** Whether the form of nomyo-js 0.1 is opened too. */
+  readonly acceptLegacyTag?: boolean | undefined
   readonly metrics: Metrics
   readonly admission: Admission
 }
@@ -138,7 +140,10 @@ async function open(
 ): Promise<{ value: Record<string, unknown>; replayId: string }> {
   try {
     return await context.metrics.timeOpen(() =>
-      openJson(body, context.serverKeys, { maxBytes: context.maxBodyBytes }),
+      openJson(body, context.serverKeys, {
+        maxBytes: context.maxBodyBytes,
+        acceptAppendedTag: context.acceptLegacyTag === true,
+      }),
     )
   } catch (error) {
     // One answer for every reason, so that the gateway is no oracle.

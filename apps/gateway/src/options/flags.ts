@@ -56,6 +56,9 @@ export const FLAGS = {
     about: 'how long the key before still opens',
     fallback: '24h',
   },
+  'accept-legacy-tag': {
+    about: 'also open what nomyo-js 0.1 sends: the tag at the end of the ciphertext',
+  },
   'max-body': {
     value: 'SIZE',
     about: 'largest request, such as 16MiB or 500000',

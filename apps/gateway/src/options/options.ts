@@ -111,6 +111,7 @@ function readSettings(
     keysFile: read('keys-file'),
     keyDir: read('key-dir'),
     keys: readKeys(read, environment),
+    acceptLegacyTag: readSwitch('accept-legacy-tag', readGiven('accept-legacy-tag')),
     maxBodyBytes: readSize(read('max-body') ?? ''),
     corsOrigins: readCorsOrigins(values['cors-origin'], environment),
     tpm: readTpm(read, readGiven),
