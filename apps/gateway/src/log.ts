@@ -24,7 +24,7 @@ export function logOptions(level: LogLevel): NonNullable<FastifyServerOptions['l
 }
 
 /** Where an error came from. Not its message, which may quote what was opened. */
-function errorFacts(error: Error & { code?: unknown }): {
+export function errorFacts(error: Error & { code?: unknown }): {
   type: string
   message: string
   stack: string

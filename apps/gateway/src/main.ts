@@ -2,6 +2,7 @@ import { SecurityError } from '@nomyo/crypto'
 import { TpmError } from '@nomyo/tpm'
 import { keysCommand } from './api-keys/keys-command.js'
 import { KeysFileError } from './api-keys/keys-file.js'
+import { endQuietlyOnFaults } from './faults.js'
 import { createGateway, type Gateway } from './gateway.js'
 import { readOptions } from './options/options.js'
 import { UsageError } from './options/usage-error.js'
@@ -13,6 +14,7 @@ import { TlsFileError } from './tls.js'
 const DRAIN_MS = 30_000
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const
 
+endQuietlyOnFaults(say)
 await run()
 
 async function run(): Promise<void> {

@@ -49,6 +49,8 @@ export interface StartOptions {
   readonly serverKey?: string
   /** A folder of the test's own, left where it is. */
   readonly keyDir?: string
+  /** Where it runs. */
+  readonly cwd?: string
 }
 
 /** Starts the built gateway, by default with the demo engine, and waits until it listens. */
@@ -56,7 +58,11 @@ export async function startGateway(options: StartOptions = {}): Promise<GatewayP
   const { args = ['--engine', 'demo'], env = {}, serverKey = 'server' } = options
   const keyDir = options.keyDir ?? (await makeKeyDir({ 'private_key.pem': serverKey }))
   // Tests ask as fast as they can; those of the limit say so again, and the last one counts.
-  const run = runGateway(['--port', '0', '--key-dir', keyDir, '--rate-limit', 'off', ...args], env)
+  const run = runGateway(
+    ['--port', '0', '--key-dir', keyDir, '--rate-limit', 'off', ...args],
+    env,
+    options.cwd,
+  )
   const removeKeyDir = async (): Promise<void> => {
     if (options.keyDir === undefined) await rm(keyDir, { recursive: true, force: true })
   }
@@ -107,11 +113,13 @@ interface Run {
 export function runGateway(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  cwd?: string,
 ): Run {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('NOMYO_'))
   const child = spawn(process.execPath, [MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...Object.fromEntries(inherited), ...env },
+    cwd,
   })
   const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {
