@@ -15,7 +15,12 @@ export interface GatewayConfig {
   /** What answers requests. */
   engine:
     | { kind: 'demo' }
-    | { kind: 'openai'; baseUrl: string; apiKey: string | undefined }
+    | {
+        kind: 'openai'
+        baseUrl: string
+        apiKey: string | undefined
+        caFile?: string | undefined
+      }
     | { kind: 'upstreams'; upstreams: readonly UpstreamConfig[]; health?: HealthCheckConfig }
   /** Bearer tokens that are let in; with none, and no {@link GatewayConfig.keysFile}, everybody is. */
   apiKeys: readonly string[]

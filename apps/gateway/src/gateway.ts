@@ -46,7 +46,7 @@ const DEFAULT_OVERLAP_MS = 24 * 60 * 60 * 1000
  * Starts a gateway. Resolves when it listens; rejects when a key cannot be read, the address is
  * taken, or a TPM that is required gives no quote.
  *
- * @throws SecurityError for keys, KeysFileError for the file of API keys, TpmError for the TPM, system errors for the address
+ * @throws SecurityError for keys, KeysFileError for the file of API keys, CaFileError for certificates of upstreams, TpmError for the TPM, system errors for the address
  */
 export async function createGateway(
   config: GatewayConfig,

@@ -3,6 +3,7 @@ import { TpmError } from '@nomyo/tpm'
 import { keysCommand } from './api-keys/keys-command.js'
 import { KeysFileError } from './api-keys/keys-file.js'
 import { endQuietlyOnFaults } from './faults.js'
+import { CaFileError } from './engines/ca-file.js'
 import { createGateway, type Gateway } from './gateway.js'
 import { readOptions } from './options/options.js'
 import { UsageError } from './options/usage-error.js'
@@ -75,6 +76,7 @@ function explain(error: unknown): string {
   if (error instanceof UsageError) return `${error.message} See --help.`
   if (error instanceof SecurityError) return `${error.message} (${error.code})`
   if (error instanceof KeysFileError) return `${error.message}.`
+  if (error instanceof CaFileError) return `${error.message} (${error.code})`
   if (error instanceof TlsFileError) return `${error.message} (${error.code})`
   if (error instanceof TpmError)
     return `no attestation, and --tpm-required: ${error.message} (${error.code})`

@@ -30,6 +30,7 @@ const FLAGS = [
   'engine',
   'upstream',
   'upstream-key',
+  'upstream-ca',
   'health-interval',
   'unhealthy-after',
   'api-key',

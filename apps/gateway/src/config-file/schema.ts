@@ -64,22 +64,28 @@ const tiers = z
 const milliseconds = z.int().min(1).max(3_600_000).optional()
 
 function upstreamsSchema(secret: SecretSchema) {
-  const upstream = z.strictObject({
-    name: z.string().regex(/^[\w.-]{1,64}$/, {
-      error: 'must be 1 to 64 letters, digits, dots, dashes or underscores',
-    }),
-    url: z.string().refine(isUpstreamUrl, {
-      error: 'must be a URL such as http://127.0.0.1:11434/v1',
-    }),
-    apiKey: secret.optional(),
-    models: z.array(text).min(1).optional(),
-    weight: z.number().min(0.01).max(1000).optional(),
-    maxConcurrent: z.int().min(1).optional(),
-    tiers: z.array(z.enum(SECURITY_TIERS)).min(1).optional(),
-    timeouts: z
-      .strictObject({ connectMs: milliseconds, headersMs: milliseconds, totalMs: milliseconds })
-      .optional(),
-  })
+  const upstream = z
+    .strictObject({
+      name: z.string().regex(/^[\w.-]{1,64}$/, {
+        error: 'must be 1 to 64 letters, digits, dots, dashes or underscores',
+      }),
+      url: z.string().refine(isUpstreamUrl, {
+        error: 'must be a URL such as http://127.0.0.1:11434/v1',
+      }),
+      apiKey: secret.optional(),
+      caFile: text.optional(),
+      models: z.array(text).min(1).optional(),
+      weight: z.number().min(0.01).max(1000).optional(),
+      maxConcurrent: z.int().min(1).optional(),
+      tiers: z.array(z.enum(SECURITY_TIERS)).min(1).optional(),
+      timeouts: z
+        .strictObject({ connectMs: milliseconds, headersMs: milliseconds, totalMs: milliseconds })
+        .optional(),
+    })
+    .refine(({ url, caFile }) => caFile === undefined || /^https:/i.test(url), {
+      path: ['caFile'],
+      error: 'is for a url of https://',
+    })
   return z
     .array(upstream)
     .min(1)

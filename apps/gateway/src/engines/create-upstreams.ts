@@ -12,6 +12,8 @@ type UpstreamsConfig = Exclude<GatewayConfig['engine'], { kind: 'demo' }>
 /**
  * The model servers a gateway asks, each for the tiers it is marked for. Where nothing is said of
  * tiers at all, nothing is kept apart: every one is used for all.
+ *
+ * @throws CaFileError
  */
 export function createUpstreams(
   config: UpstreamsConfig,
@@ -37,7 +39,9 @@ export function createUpstreams(
   )
 }
 
-function upstreamsOf(config: UpstreamsConfig): readonly UpstreamConfig[] {
+/** One without a name is called `upstream`. */
+export function upstreamsOf(config: UpstreamsConfig): readonly UpstreamConfig[] {
   if (config.kind === 'upstreams') return config.upstreams
-  return [{ name: 'upstream', url: config.baseUrl, apiKey: config.apiKey }]
+  const { baseUrl: url, apiKey, caFile } = config
+  return [{ name: 'upstream', url, apiKey, caFile }]
 }

@@ -1,4 +1,5 @@
 import { Agent, request as httpRequest, type Dispatcher } from 'undici'
+import { readCaFile } from './ca-file.js'
 import type { ChatRequest } from './engine.js'
 import {
   bodyFault,
@@ -14,6 +15,11 @@ export interface OpenAICompatibleOptions {
   readonly url: string
   /** Sent as a bearer token. */
   readonly apiKey?: string | undefined
+  /**
+   * PEM file of the CAs that are believed about this server, in place of those Node comes with; read
+   * once. Default: those of Node.
+   */
+  readonly caFile?: string | undefined
   readonly timeouts?: UpstreamTimeouts | undefined
 }
 
@@ -48,7 +54,9 @@ export class OpenAICompatibleServer {
   /** Apart, so that checks neither wait for completions nor read as much. */
   readonly #checks: Agent
 
-  constructor({ url, apiKey, timeouts = {} }: OpenAICompatibleOptions) {
+  /** @throws CaFileError */
+  constructor({ url, apiKey, caFile, timeouts = {} }: OpenAICompatibleOptions) {
+    const trust = caFile === undefined ? {} : { ca: [...readCaFile(caFile)] }
     this.#url = url.replace(/\/+$/, '')
     this.#headers = {
       accept: 'application/json',
@@ -56,12 +64,12 @@ export class OpenAICompatibleServer {
     }
     this.#totalMs = timeouts.totalMs ?? TIMEOUT_MS
     this.#completions = new Agent({
-      connect: { timeout: timeouts.connectMs ?? CONNECT_TIMEOUT_MS },
+      connect: { ...trust, timeout: timeouts.connectMs ?? CONNECT_TIMEOUT_MS },
       headersTimeout: timeouts.headersMs ?? TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
       maxResponseSize: MAX_ANSWER_BYTES,
     })
-    this.#checks = new Agent({ maxResponseSize: MAX_MODELS_BYTES })
+    this.#checks = new Agent({ connect: trust, maxResponseSize: MAX_MODELS_BYTES })
   }
 
   /** @throws UpstreamFault */

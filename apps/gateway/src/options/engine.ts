@@ -8,6 +8,7 @@ import { UsageError } from './usage-error.js'
 export interface UpstreamOptions {
   readonly urls: readonly string[]
   readonly apiKey: string | undefined
+  readonly caFile: string | undefined
   /** What is asked when there are no {@link UpstreamOptions.urls}. */
   readonly fromFile: readonly UpstreamConfig[] | undefined
   readonly health: HealthCheckConfig
@@ -20,7 +21,7 @@ export interface UpstreamOptions {
  */
 export function readEngine(
   engine: string | undefined,
-  { urls, apiKey, fromFile, health }: UpstreamOptions,
+  { urls, apiKey, caFile, fromFile, health }: UpstreamOptions,
 ): GatewayConfig['engine'] {
   const named = urls.length > 0 ? undefined : fromFile
   const kind = engine ?? (urls.length === 0 && named === undefined ? undefined : 'openai')
@@ -41,6 +42,9 @@ export function readEngine(
         '--upstream-key is for --upstream; upstreams of a file have apiKey each.',
       )
     }
+    if (caFile !== undefined) {
+      throw new UsageError('--upstream-ca is for --upstream; upstreams of a file have caFile each.')
+    }
     return { kind: 'upstreams', upstreams: named, health }
   }
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
@@ -48,11 +52,15 @@ export function readEngine(
   }
   const [baseUrl, ...more] = urls.map(parseUpstreamUrl)
   if (baseUrl === undefined) throw new UsageError('--engine openai needs --upstream URL.')
-  if (more.length === 0) return { kind, baseUrl, apiKey }
+  if (caFile !== undefined && ![baseUrl, ...more].some((url) => url.startsWith('https:'))) {
+    throw new UsageError('--upstream-ca is for an --upstream of https://; this one has no TLS.')
+  }
+  if (more.length === 0) return { kind, baseUrl, apiKey, caFile }
   const upstreams = [baseUrl, ...more].map((url, at) => ({
     name: `upstream-${String(at + 1)}`,
     url,
     apiKey,
+    caFile,
   }))
   return { kind: 'upstreams', upstreams, health }
 }

@@ -25,6 +25,10 @@ export const FLAGS = {
     about: 'bearer token for the upstream, or all of them',
     secret: true,
   },
+  'upstream-ca': {
+    value: 'FILE',
+    about: 'CA certificates as PEM that are believed about the upstream, or all of them',
+  },
   'health-interval': {
     value: 'SECONDS',
     about: 'between looks at each of several upstreams',

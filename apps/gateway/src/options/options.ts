@@ -101,6 +101,7 @@ function readSettings(
     engine: readEngine(read('engine'), {
       urls: listOf(values['upstream'], environment['NOMYO_UPSTREAM']),
       apiKey: read('upstream-key'),
+      caFile: read('upstream-ca'),
       fromFile: file?.upstreams,
       health: {
         intervalMs: 1000 * readWhole('health-interval', read('health-interval'), 3600),

@@ -1,0 +1,141 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { noAttestor } from '../src/attestor/attestor.js'
+import { CaFileError, readCaFile } from '../src/engines/ca-file.js'
+import { createUpstreams } from '../src/engines/create-upstreams.js'
+import type { UpstreamConfig } from '../src/engines/upstream.js'
+import { readOptions } from '../src/options/options.js'
+import { UsageError } from '../src/options/usage-error.js'
+import { SECURITY_TIERS } from '../src/security-tier.js'
+import { TierPolicy, type PolicyConfig } from '../src/tier-policy.js'
+import { makeCa, makeCertificate, opensslFound, startTlsUpstream } from './certificates.js'
+import { listenInProcess } from './in-process.js'
+import { chat, post, runGateway, seal, startUpstream } from './support.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'nomyo-ca-'))
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** The status of a request that a gateway before these upstreams was asked. */
+async function ask(
+  upstreams: readonly UpstreamConfig[],
+  { tier = 'standard', tiers }: { tier?: string; tiers?: PolicyConfig['tiers'] } = {},
+): Promise<number> {
+  const policy = tiers && new TierPolicy({ tiers })
+  const engine = createUpstreams({ kind: 'upstreams', upstreams }, policy, () => undefined)
+  const { server, url } = await listenInProcess({ engine, attestor: noAttestor, policy })
+  onTestFinished(async () => {
+    await server.close()
+    await engine.close()
+  })
+  const answer = await post({ url }, await seal(chat('Hi', { model: 'm' })), {
+    'x-security-tier': tier,
+  })
+  return answer.status
+}
+
+describe.skipIf(!opensslFound)('a CA of an upstream', () => {
+  if (!opensslFound) return
+  const [ca, other] = [makeCa(folder, 'ca'), makeCa(folder, 'other-ca')]
+  const local = makeCertificate(folder, 'local', { ca, for: 'IP:127.0.0.1' })
+  const named = makeCertificate(folder, 'named', { ca, for: 'DNS:gpu.example' })
+
+  async function upstream(files = local) {
+    const started = await startTlsUpstream(files)
+    onTestFinished(started.close)
+    return { ...started, name: 'tls', url: `https://127.0.0.1:${started.port}/v1` }
+  }
+
+  it('lets its certificates pass, and is needed for that', async () => {
+    const server = await upstream()
+    expect(await ask([{ ...server, caFile: ca.cert }])).toBe(200)
+    expect(await ask([server])).toBe(503)
+    expect(await ask([{ ...server, caFile: other.cert }])).toBe(503)
+    expect(server.completions()).toBe(1)
+  })
+
+  it('is one of several in a file', async () => {
+    const both = join(folder, 'both.pem')
+    writeFileSync(both, [other.cert, ca.cert].flatMap(readCaFile).join('\n'))
+    expect(await ask([{ ...(await upstream()), caFile: both }])).toBe(200)
+  })
+
+  it('does not let a certificate of another name pass', async () => {
+    const server = await upstream(named)
+    expect(await ask([{ ...server, caFile: ca.cert }])).toBe(503)
+    expect(server.completions()).toBe(0)
+  })
+
+  it('holds for its upstream and for no other', async () => {
+    const [with_, without] = [await upstream(), await upstream()]
+    const upstreams = [
+      { ...without, name: 'without' },
+      { ...with_, caFile: ca.cert },
+    ]
+    for (let count = 0; count < 4; count++) expect(await ask(upstreams)).toBe(200)
+    expect([with_.completions(), without.completions()]).toEqual([4, 0])
+  })
+
+  it('meets a tier that requires TLS, where a server without TLS is not asked', async () => {
+    const plain = await startUpstream()
+    onTestFinished(plain.close)
+    // An address that is not known to be of this machine, and leads to it.
+    const far = { name: 'plain', url: plain.url.replace('127.0.0.1', '0.0.0.0') }
+    const server = await upstream()
+    const upstreams = [
+      { ...far, tiers: SECURITY_TIERS },
+      { ...server, caFile: ca.cert, tiers: SECURITY_TIERS },
+    ]
+    const tiers = { standard: {}, high: { requireUpstreamTls: true } }
+    expect(await ask(upstreams, { tiers })).toBe(200)
+    expect(plain.seen).toHaveLength(1)
+    for (let count = 0; count < 3; count++) {
+      expect(await ask(upstreams, { tiers, tier: 'high' })).toBe(200)
+    }
+    expect(plain.seen).toHaveLength(1)
+    expect(server.completions()).toBe(3)
+    const untrusted = upstreams.map((given) => ({ ...given, caFile: undefined }))
+    expect(await ask(untrusted, { tiers, tier: 'high' })).toBe(503)
+    expect(plain.seen).toHaveLength(1)
+  })
+
+  it('is for all of --upstream, and for each of a file', async () => {
+    const args = ['--upstream', 'https://a.example/v1', '--upstream-ca', ca.cert]
+    expect(readOptions(args, {})).toMatchObject({ config: { engine: { caFile: ca.cert } } })
+    const more = [...args, '--upstream', 'https://b.example/v1']
+    expect(readOptions(more, {})).toMatchObject({
+      config: { engine: { upstreams: [{ caFile: ca.cert }, { caFile: ca.cert }] } },
+    })
+    const config = join(folder, 'gateway.yaml')
+    const file = (url: string): string =>
+      `upstreams: [{ name: a, url: '${url}', caFile: ${ca.cert} }]\n`
+    writeFileSync(config, file('https://a.example/v1'))
+    expect(readOptions(['--config', config], {})).toMatchObject({
+      config: { engine: { upstreams: [{ caFile: ca.cert }] } },
+    })
+    const mixed = ['--config', config, '--upstream-ca', ca.cert]
+    expect(() => readOptions(mixed, {})).toThrow(UsageError)
+    writeFileSync(config, file('http://a.example/v1'))
+    expect(() => readOptions(['--config', config], {})).toThrow(UsageError)
+  })
+
+  it('that cannot be used keeps the gateway from starting', async () => {
+    const broken = join(folder, 'broken.pem')
+    writeFileSync(broken, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n')
+    for (const path of [join(folder, 'none.pem'), broken, ca.key]) {
+      expect(() => readCaFile(path)).toThrow(CaFileError)
+      const args = ['--upstream', 'https://127.0.0.1:1/v1', '--upstream-ca', path, '--port', '0']
+      const { code, stderr } = await runGateway(args).ended
+      expect(code).toBe(1)
+      expect(stderr).toContain(`${path} `)
+      expect(stderr).toContain('(ERR_CA_FILE)')
+    }
+  })
+})
+
+it('has no meaning without TLS', () => {
+  const args = ['--upstream', 'http://127.0.0.1:1/v1', '--upstream-ca', 'ca.pem']
+  expect(() => readOptions(args, {})).toThrow(UsageError)
+})
