@@ -3,6 +3,7 @@ import { TpmError } from '@nomyo/tpm'
 import { keysCommand } from './api-keys/keys-command.js'
 import { KeysFileError } from './api-keys/keys-file.js'
 import { endQuietlyOnFaults } from './faults.js'
+import { doctorCommand } from './doctor/doctor-command.js'
 import { CaFileError } from './engines/ca-file.js'
 import { createGateway, type Gateway } from './gateway.js'
 import { readOptions } from './options/options.js'
@@ -22,6 +23,10 @@ async function run(): Promise<void> {
   try {
     if (process.argv[2] === 'keys') {
       process.stdout.write(await keysCommand(process.argv.slice(3), process.env))
+      return
+    }
+    if (process.argv[2] === 'doctor') {
+      await runDoctor()
       return
     }
     const command = readOptions(process.argv.slice(2), process.env)
@@ -44,6 +49,13 @@ async function run(): Promise<void> {
   } catch (error) {
     fail(error)
   }
+}
+
+async function runDoctor(): Promise<void> {
+  const { argv, env, stdout } = process
+  const { text, exitCode } = await doctorCommand(argv.slice(3), env, stdout.isTTY)
+  // What did not answer in time may never let the process end by itself.
+  stdout.write(text, () => process.exit(exitCode))
 }
 
 function stopOnSignals(gateway: Gateway, drainDelayMs = 0): void {

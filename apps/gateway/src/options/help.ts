@@ -13,6 +13,7 @@ export function helpText(): string {
     'Usage',
     '  nomyo-gateway --upstream http://127.0.0.1:11434/v1 --key-dir ./keys',
     '  nomyo-gateway --engine demo',
+    '  nomyo-gateway doctor [--json] OPTIONS         checks all that a start with them would need',
     '  nomyo-gateway keys add | list | revoke NAME   (API keys in a file; see keys --help)',
     '  nomyo-gateway rotate --key-dir ./keys        makes the next key; running gateways take it up',
     '  nomyo-gateway fingerprint --key-dir ./keys   prints what clients can pin',
