@@ -108,7 +108,9 @@ function remedyFor(reason: string): string {
     return 'name the CA of its certificate with --upstream-ca, or caFile'
   }
   if (reason === 'CERT_HAS_EXPIRED') return 'renew the certificate of the model server'
-  if (/SSL|EPROTO/.test(reason)) return 'see whether it speaks TLS: http:// is without'
+  if (/SSL|EPROTO|Parser/.test(reason)) {
+    return 'see whether it speaks HTTP: with TLS its URL is https://, without http://'
+  }
   return 'check address, network and firewall; without TLS its URL is http://'
 }
 

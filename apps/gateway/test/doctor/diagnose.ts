@@ -1,0 +1,30 @@
+import { doctorCommand } from '../../src/doctor/doctor-command.js'
+import type { NamedFinding } from '../../src/doctor/examine.js'
+
+/** What the doctor says, in this process. */
+export interface Diagnosed {
+  readonly exitCode: number
+  readonly ok: boolean
+  readonly findings: readonly NamedFinding[]
+  readonly text: string
+}
+
+/** Looks at what these options of a start say; `--json` also proves that it can be parsed. */
+export async function diagnose(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Diagnosed> {
+  const { text, exitCode } = await doctorCommand([...args, '--json'], environment, false)
+  return { ...(JSON.parse(text) as Pick<Diagnosed, 'ok' | 'findings'>), exitCode, text }
+}
+
+/** The statuses of one check, in order. */
+export const statusesOf = ({ findings }: Diagnosed, check: string): readonly string[] =>
+  findings.filter((finding) => finding.check === check).map(({ status }) => status)
+
+/** The texts of one check: messages and remedies. */
+export const textOf = ({ findings }: Diagnosed, check: string): string =>
+  findings
+    .filter((finding) => finding.check === check)
+    .map(({ message, remedy = '' }) => `${message}\n${remedy}`)
+    .join('\n')

@@ -1,0 +1,179 @@
+import { mkdtempSync } from 'node:fs'
+import { chmod, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { makeSwtpm, swtpmFound } from '@nomyo/test-vectors/swtpm'
+import { Tpm, createQuoter } from '@nomyo/tpm'
+import { Redis } from 'ioredis'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import {
+  makeCa,
+  makeCertificate,
+  opensslFound,
+  startTlsUpstream,
+  type Certificate,
+} from '../certificates.js'
+import { redisFound, startRedis, type RedisServer } from '../redis/redis-server.js'
+import { diagnose, statusesOf, textOf } from './diagnose.js'
+
+const DEMO = ['--engine', 'demo', '--port', '0']
+const folder = mkdtempSync(join(tmpdir(), 'nomyo-doctor-'))
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+describe.skipIf(!opensslFound)('TLS', () => {
+  if (!opensslFound) return
+  const ca = makeCa(folder, 'ca')
+  const make = (name: string, days: number): Certificate =>
+    makeCertificate(folder, name, { ca, for: 'IP:127.0.0.1', days })
+  const look = ({ cert, key }: Certificate) =>
+    diagnose([...DEMO, '--tls-cert', cert, '--tls-key', key])
+
+  it('is well with a certificate that lasts, and its names are shown', async () => {
+    const diagnosis = await look(make('lasting', 60))
+    expect(statusesOf(diagnosis, 'TLS')).toEqual(['ok'])
+    expect(textOf(diagnosis, 'TLS')).toContain('127.0.0.1')
+  })
+
+  it('tells certificates that end soon, have ended, or are of another key', async () => {
+    const [soon, gone] = [make('soon', 10), make('gone', -1)]
+    expect(statusesOf(await look(soon), 'TLS')).toEqual(['warning'])
+    const ended = await look(gone)
+    expect(statusesOf(ended, 'TLS')).toEqual(['problem'])
+    expect(ended.exitCode).toBe(1)
+    expect(statusesOf(await look({ cert: soon.cert, key: gone.key }), 'TLS')).toEqual(['problem'])
+    await chmod(soon.key, 0o644)
+    expect(statusesOf(await look(soon), 'TLS')).toEqual(['warning', 'problem'])
+  })
+
+  it('of an upstream is believed with its CA only, and for its name only', async () => {
+    const [local, named] = [
+      make('local', 60),
+      makeCertificate(folder, 'named', { ca, for: 'DNS:gpu.example' }),
+    ]
+    const upstreams = [await startTlsUpstream(local), await startTlsUpstream(named)] as const
+    onTestFinished(() => upstreams.forEach(({ close }) => close()))
+    const [url, otherUrl] = upstreams.map(({ port }) => `https://127.0.0.1:${port}/v1`)
+    const lookAt = (args: readonly (string | undefined)[]) =>
+      diagnose(['--port', '0', '--upstream', ...args.map(String)])
+    const well = await lookAt([url, '--upstream-ca', ca.cert])
+    expect(statusesOf(well, 'upstreams')).toEqual(['ok'])
+    expect(well.findings.find(({ check }) => check === 'upstreams')?.ms).toBeTypeOf('number')
+    const untrusted = await lookAt([url])
+    expect(statusesOf(untrusted, 'upstreams')).toEqual(['problem'])
+    expect(textOf(untrusted, 'upstreams')).toContain('--upstream-ca')
+    const misnamed = await lookAt([otherUrl, '--upstream-ca', ca.cert])
+    expect(statusesOf(misnamed, 'upstreams')).toEqual(['problem'])
+    expect(textOf(misnamed, 'upstreams')).toContain('ERR_TLS_CERT_ALTNAME_INVALID')
+    const unread = await lookAt([url, '--upstream-ca', ca.key])
+    expect(statusesOf(unread, 'upstreams')).toEqual(['problem'])
+  })
+})
+
+describe.skipIf(!redisFound)('Redis', () => {
+  async function started(): Promise<{ redis: RedisServer; admin: Redis }> {
+    const redis = await startRedis()
+    const admin = new Redis(redis.url)
+    admin.on('error', () => undefined)
+    onTestFinished(async () => {
+      admin.disconnect()
+      await redis.kill()
+    })
+    return { redis, admin }
+  }
+  const look = (url: string, more: readonly string[] = []) =>
+    diagnose([...DEMO, ...more], { NOMYO_REDIS: url })
+
+  it('that remembers is well, and holds nothing of the doctor', async () => {
+    const { redis, admin } = await started()
+    const diagnosis = await look(redis.url)
+    expect(statusesOf(diagnosis, 'Redis')).toEqual(['ok', 'ok'])
+    expect(diagnosis.findings.find(({ check }) => check === 'Redis')?.ms).toBeTypeOf('number')
+    expect(await admin.dbsize()).toBe(0)
+  })
+
+  it('that forgets on its own is a problem, and one that does not say so a warning', async () => {
+    const { redis, admin } = await started()
+    await admin.config('SET', 'maxmemory-policy', 'allkeys-lru')
+    expect(statusesOf(await look(redis.url), 'Redis')).toEqual(['ok', 'problem'])
+    await admin.acl('SETUSER', 'few', 'on', '>canary', '~*', '+ping', '+eval', '+exists', '+set')
+    const few = await look(redis.url.replace('//', '//few:canary@'))
+    expect(statusesOf(few, 'Redis')).toEqual(['ok', 'warning'])
+  })
+
+  it('that refuses is a problem, and its password stays untold', async () => {
+    const { redis, admin } = await started()
+    await admin.config('SET', 'requirepass', 'right-canary')
+    for (const user of ['', ':wrong-canary@', 'nobody:wrong-canary@']) {
+      const diagnosis = await look(redis.url.replace('//', `//${user}`))
+      expect(statusesOf(diagnosis, 'Redis')).toEqual(['problem'])
+      expect(textOf(diagnosis, 'Redis')).toMatch(/NOAUTH|WRONGPASS/)
+      expect(diagnosis.text).not.toContain('canary')
+    }
+    const right = await look(redis.url.replace('//', '//:right-canary@'))
+    expect(statusesOf(right, 'Redis')).toEqual(['ok', 'ok'])
+    expect(right.text).not.toContain('canary')
+    await admin.acl('SETUSER', 'noscript', 'on', '>canary', '~*', '+ping')
+    const noscript = await look(redis.url.replace('//', '//noscript:canary@'))
+    expect(statusesOf(noscript, 'Redis')).toEqual(['problem'])
+  })
+
+  it('that is gone is a problem where requests would be refused', async () => {
+    const { redis } = await started()
+    await redis.kill()
+    expect(statusesOf(await look(redis.url), 'Redis')).toEqual(['problem'])
+    const degraded = await look(redis.url, ['--redis-failure', 'degrade'])
+    expect(statusesOf(degraded, 'Redis')).toEqual(['warning'])
+  })
+})
+
+describe.skipIf(!swtpmFound)('a TPM', () => {
+  async function started(banks?: string): Promise<string> {
+    const swtpm = makeSwtpm(banks === undefined ? {} : { banks })
+    await swtpm.start()
+    onTestFinished(() => swtpm.stop())
+    return swtpm.address
+  }
+  const look = (address: string, more: readonly string[] = []) =>
+    diagnose([...DEMO, '--tpm', address, ...more])
+
+  it('gets no key from the doctor, and quotes with the one it has', async () => {
+    const address = await started()
+    for (let count = 0; count < 2; count++) {
+      const before = await look(address)
+      expect(statusesOf(before, 'TPM')).toEqual(['ok'])
+      expect(textOf(before, 'TPM')).not.toMatch(/000b[0-9a-f]{64}/)
+    }
+    const tpm = new Tpm(address)
+    const { akName } = await createQuoter({ tpm, pcrs: 'sha256:0' })
+    await tpm.close()
+    const after = await look(address)
+    expect(statusesOf(after, 'TPM')).toEqual(['ok'])
+    expect(textOf(after, 'TPM')).toContain(Buffer.from(akName).toString('hex'))
+    const ephemeral = await look(address, ['--tpm-ak', 'ephemeral'])
+    expect(statusesOf(ephemeral, 'TPM')).toEqual(['ok'])
+  })
+
+  it('without the PCRs, or that is not there, is a problem', async () => {
+    const address = await started('sha256')
+    for (const ak of ['persistent', 'ephemeral']) {
+      const diagnosis = await look(address, ['--pcrs', 'sha384:0', '--tpm-ak', ak])
+      expect(statusesOf(diagnosis, 'TPM')).toEqual(['problem'])
+      expect(textOf(diagnosis, 'TPM')).toContain('ERR_TPM_PCRS')
+    }
+    const gone = await look('unix:///nowhere/socket')
+    expect(statusesOf(gone, 'TPM')).toEqual(['problem'])
+    expect(textOf(gone, 'TPM')).toContain('tss')
+    expect(gone.exitCode).toBe(1)
+  })
+})
+
+describe('no TPM', () => {
+  it('is warned about where a tier requires attestation', async () => {
+    const config = join(folder, 'gateway.yaml')
+    await writeFile(
+      config,
+      'engine: demo\nport: 0\ntiers: { high: { requireAttestation: true } }\n',
+    )
+    expect(statusesOf(await diagnose(['--config', config]), 'TPM')).toEqual(['warning'])
+  })
+})

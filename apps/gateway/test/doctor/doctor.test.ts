@@ -1,0 +1,342 @@
+import { existsSync } from 'node:fs'
+import { chmod, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { keysCommand } from '../../src/api-keys/keys-command.js'
+import { doctorCommand } from '../../src/doctor/doctor-command.js'
+import { examine } from '../../src/doctor/examine.js'
+import { readOptions } from '../../src/options/options.js'
+import { makeKeyDir, runGateway, serverKeys, startUpstream, testGateway } from '../support.js'
+import { diagnose, statusesOf, textOf } from './diagnose.js'
+
+const DEMO = ['--engine', 'demo', '--port', '0']
+const DAY_S = 86_400
+
+async function folder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'nomyo-doctor-'))
+  onTestFinished(() => rm(path, { recursive: true, force: true }))
+  return path
+}
+
+async function keyDir(vector = 'server', mode = 0o600): Promise<string> {
+  const path = await makeKeyDir({ 'private_key.pem': vector })
+  onTestFinished(() => rm(path, { recursive: true, force: true }))
+  await chmod(join(path, 'private_key.pem'), mode)
+  return path
+}
+
+async function keysFile(): Promise<string> {
+  const path = join(await folder(), 'api-keys.json')
+  await keysCommand(['add', '--keys-file', path], {})
+  return path
+}
+
+async function upstream(status = 200, models = ['llama3']) {
+  const started = await startUpstream()
+  onTestFinished(started.close)
+  started.answer = (response) => {
+    response.statusCode = status
+    response.end(JSON.stringify({ data: models.map((id) => ({ id })) }))
+  }
+  return started
+}
+
+/** A port that somebody is on who is no gateway. */
+async function takenPort(): Promise<number> {
+  const server = createServer((socket) => socket.end('hello')).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+describe('a healthy gateway', () => {
+  it('is well, and stays as it was', async () => {
+    vi.stubEnv('UV_THREADPOOL_SIZE', '1024')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const [keys, file, server] = [await keyDir(), await keysFile(), await upstream()]
+    const before = await readdir(keys)
+    const args = ['--port', '0', '--key-dir', keys, '--keys-file', file, '--upstream', server.url]
+    const diagnosis = await diagnose([...args, '--key-rotation', '30d', '--metrics-port', '0'])
+    expect(diagnosis.findings.filter(({ status }) => status !== 'ok')).toEqual([])
+    expect(diagnosis).toMatchObject({ exitCode: 0, ok: true })
+    expect(textOf(diagnosis, 'server keys')).toContain(serverKeys.publicKey.fingerprint)
+    expect(await readdir(keys)).toEqual(before)
+    // One look at the models, and no completion.
+    expect(server.seen.map(({ url }) => url)).toEqual(['/v1/models'])
+    const order = diagnosis.findings.map(({ check }) => check)
+    expect([...new Set(order)]).toEqual([
+      'configuration',
+      'exposure',
+      'runtime',
+      'listening',
+      'server keys',
+      'API keys',
+      'TLS',
+      'upstreams',
+      'Redis',
+      'TPM',
+    ])
+    expect(order.lastIndexOf('runtime')).toBeLessThan(order.indexOf('listening'))
+  })
+
+  it('is found where it runs, and another one or a stranger is told apart', async () => {
+    const [gateway, other] = [await testGateway(), await keyDir('other')]
+    const args = ['--engine', 'demo', '--port', String(gateway.port)]
+    const self = await diagnose([...args, '--key-dir', gateway.keyDir])
+    expect(statusesOf(self, 'listening')).toEqual(['ok'])
+    expect(self.exitCode).toBe(0)
+    expect(statusesOf(await diagnose(args), 'listening')).toEqual(['warning'])
+    const another = await diagnose([...args, '--key-dir', other])
+    expect(statusesOf(another, 'listening')).toEqual(['problem'])
+    expect(another.exitCode).toBe(1)
+    const stranger = ['--engine', 'demo', '--port', String(await takenPort()), '--key-dir', other]
+    expect(statusesOf(await diagnose(stranger), 'listening')).toEqual(['problem'])
+    const metrics = [...DEMO, '--metrics-port', String(await takenPort())]
+    expect(statusesOf(await diagnose(metrics), 'listening')).toEqual(['ok', 'problem'])
+  })
+})
+
+describe('exposure', () => {
+  const of = async (args: readonly string[]): Promise<readonly string[]> => {
+    const diagnosis = await diagnose(args)
+    expect(diagnosis.exitCode).toBe(0)
+    return statusesOf(diagnosis, 'exposure')
+  }
+  const far = ['--upstream', 'http://127.0.0.1:1/v1', '--host', '0.0.0.0', '--port', '0']
+  const statusesOfFar = async (args: readonly string[]): Promise<readonly string[]> =>
+    statusesOf(await diagnose([...far, ...args]), 'exposure')
+
+  it('is warned about: open doors, plain HTTP, no limit, made-up answers', async () => {
+    expect(await statusesOfFar([])).toEqual(['warning', 'warning'])
+    expect(await statusesOfFar(['--api-key', 'k'])).toEqual(['warning'])
+    expect(await statusesOfFar(['--api-key', 'k', '--trust-proxy', '10.0.0.0/8'])).toEqual(['ok'])
+    expect(await of(DEMO)).toEqual(['warning'])
+    expect(await of([...DEMO, '--rate-limit', 'off'])).toEqual(['warning', 'warning'])
+    expect(await of([...DEMO, '--cors-origin', '*'])).toEqual(['warning', 'warning'])
+    const metrics = ['--metrics-host', '0.0.0.0', '--metrics-port', '0']
+    expect(await of([...DEMO, ...metrics])).toEqual(['warning', 'warning'])
+  })
+
+  it('has to do with too few threads too', async () => {
+    vi.stubEnv('UV_THREADPOOL_SIZE', '1')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const [node, threads] = statusesOf(await diagnose(DEMO), 'runtime')
+    expect([node, threads]).toEqual(['ok', 'warning'])
+  })
+})
+
+describe('server keys', () => {
+  const look = async (keys: string, more: readonly string[] = [], env = {}) =>
+    diagnose([...DEMO, '--key-dir', keys, ...more], env)
+
+  it('that are to be made are told from those that cannot be', async () => {
+    const missing = join(await folder(), 'a', 'b')
+    expect(statusesOf(await look(missing), 'server keys')).toEqual(['ok'])
+    expect(existsSync(missing)).toBe(false)
+    const file = join(await folder(), 'file')
+    await writeFile(file, '')
+    expect(statusesOf(await look(file), 'server keys')).toEqual(['problem'])
+    expect(statusesOf(await look(join(file, 'keys')), 'server keys')).toEqual(['problem'])
+    const halved = await makeKeyDir({ 'public_key.pem': 'server.public.pem' })
+    onTestFinished(() => rm(halved, { recursive: true }))
+    expect(statusesOf(await look(halved), 'server keys')).toEqual(['problem'])
+    expect(statusesOf(await diagnose(DEMO), 'server keys')).toEqual(['warning'])
+  })
+
+  it('that others may use are told', async () => {
+    expect(statusesOf(await look(await keyDir('server', 0o644)), 'server keys')).toEqual([
+      'problem',
+      'ok',
+    ])
+    expect(statusesOf(await look(await keyDir('server', 0o640)), 'server keys')).toEqual([
+      'warning',
+      'ok',
+    ])
+    const open = await keyDir()
+    await chmod(open, 0o755)
+    expect(statusesOf(await look(open), 'server keys')).toEqual(['warning', 'ok'])
+  })
+
+  it('that cannot be read, are too small or encrypted otherwise are problems', async () => {
+    for (const [vector, code] of [
+      ['rsa2048', 'ERR_KEY_WEAK'],
+      ['garbage.pem', 'ERR_KEY_INVALID'],
+      ['encrypted', 'ERR_KEY_PASSWORD'],
+    ] as const) {
+      const diagnosis = await look(await keyDir(vector))
+      expect(statusesOf(diagnosis, 'server keys')).toEqual(['problem'])
+      expect(textOf(diagnosis, 'server keys')).toContain(code)
+      expect(diagnosis.exitCode).toBe(1)
+    }
+    const mixed = await makeKeyDir({
+      'private_key.pem': 'server',
+      'public_key.pem': 'other.public.pem',
+    })
+    onTestFinished(() => rm(mixed, { recursive: true }))
+    expect(statusesOf(await look(mixed), 'server keys')).toEqual(['problem'])
+    const encrypted = await keyDir('encrypted')
+    const right = { NOMYO_KEY_PASSWORD: 'correct horse battery staple' }
+    expect(statusesOf(await look(encrypted, [], right), 'server keys')).toEqual(['ok'])
+  })
+
+  it('that are older than they should be are told', async () => {
+    const keys = await keyDir()
+    const longAgo = Date.now() / 1000 - 40 * DAY_S
+    await utimes(join(keys, 'private_key.pem'), longAgo, longAgo)
+    expect(statusesOf(await look(keys), 'server keys')).toEqual(['ok'])
+    const rotated = await look(keys, ['--key-rotation', '30d'])
+    expect(statusesOf(rotated, 'server keys')).toEqual(['ok', 'warning'])
+  })
+})
+
+describe('API keys', () => {
+  const look = async (path: string) =>
+    statusesOf(await diagnose([...DEMO, '--keys-file', path]), 'API keys')
+
+  it('are counted, and a file that is missing, broken, empty or open is told', async () => {
+    const path = await keysFile()
+    expect(await look(path)).toEqual(['ok'])
+    await chmod(path, 0o644)
+    expect(await look(path)).toEqual(['ok', 'warning'])
+    await chmod(path, 0o600)
+    await writeFile(path, '{"version":1,"keys":[]}')
+    expect(await look(path)).toEqual(['warning'])
+    await writeFile(path, '{"version":1,"keys":[{}]}')
+    expect(await look(path)).toEqual(['problem'])
+    expect(await look(join(path, 'none'))).toEqual(['problem'])
+  })
+})
+
+describe('upstreams', () => {
+  const look = async (url: string, more: readonly string[] = []) =>
+    diagnose(['--port', '0', '--upstream', url, ...more])
+
+  it('that cannot be reached are problems, with what to do', async () => {
+    for (const [url, reason] of [
+      ['http://127.0.0.1:1/v1', 'ECONNREFUSED'],
+      [`http://127.0.0.1:${await takenPort()}/v1`, 'HTTPParserError'],
+      ['http://nomyo-upstream.invalid/v1', /ENOTFOUND|EAI_AGAIN/],
+    ] as const) {
+      const diagnosis = await look(url)
+      expect(statusesOf(diagnosis, 'upstreams').at(-1)).toBe('problem')
+      expect(textOf(diagnosis, 'upstreams')).toMatch(reason)
+      expect(diagnosis.exitCode).toBe(1)
+    }
+  })
+
+  it('whose key or path is wrong are told apart', async () => {
+    for (const status of [401, 403]) {
+      const diagnosis = await look((await upstream(status)).url)
+      expect(statusesOf(diagnosis, 'upstreams')).toEqual(['problem'])
+      expect(textOf(diagnosis, 'upstreams')).toContain('NOMYO_UPSTREAM_KEY')
+    }
+    const wrongPath = (await upstream(404)).url.replace('/v1', '')
+    expect(textOf(await look(wrongPath), 'upstreams')).toContain(`${wrongPath}/v1`)
+    const page = await upstream()
+    page.answer = (response) => response.end('<html>')
+    expect(statusesOf(await look(page.url), 'upstreams')).toEqual(['problem'])
+  })
+
+  it('over the network without TLS are warned about', async () => {
+    const { url } = await upstream()
+    // An address that is not known to be of this machine, and leads to it.
+    const far = await look(url.replace('127.0.0.1', '0.0.0.0'))
+    expect(statusesOf(far, 'upstreams')).toEqual(['warning', 'ok'])
+  })
+
+  it('without a model that is named are warned about, also for a tier', async () => {
+    const config = join(await folder(), 'gateway.yaml')
+    const [a, b] = [await upstream(), await upstream(200, ['qwen/1'])]
+    await writeFile(
+      config,
+      `port: 0
+upstreams:
+  - { name: a, url: '${a.url}', models: [llama3, gone] }
+  - { name: b, url: '${b.url}', models: ['qwen/*'] }
+tiers: { standard: { models: [llama3, 'qwen/*', lost] } }
+`,
+    )
+    const diagnosis = await diagnose(['--config', config])
+    expect(statusesOf(diagnosis, 'upstreams')).toEqual(['ok', 'warning', 'ok', 'warning'])
+    expect(textOf(diagnosis, 'upstreams')).toMatch(/\bgone\b[^]*\blost\b/)
+  })
+
+  it('are asked with their key', async () => {
+    const server = await upstream()
+    await look(server.url, ['--upstream-key', 'canary'])
+    expect(server.seen[0]?.headers.authorization).toBe('Bearer canary')
+  })
+})
+
+describe('the command', () => {
+  it('tells mistakes by file, line and member, and ends with 2', async () => {
+    const config = join(await folder(), 'gateway.yaml')
+    await writeFile(config, 'port: 1\nupstreams:\n  - name: a\n    url: nowhere\n')
+    const diagnosis = await diagnose(['--config', config])
+    expect(diagnosis).toMatchObject({ exitCode: 2, ok: false })
+    expect(diagnosis.findings).toHaveLength(1)
+    expect(textOf(diagnosis, 'configuration')).toContain(`${config}:4: upstreams[0].url`)
+    for (const args of [['--print-config', ...DEMO], ['rotate', '--key-dir', 'x'], ['--wrong'], []])
+      expect((await diagnose(args)).exitCode).toBe(2)
+  })
+
+  it('ends with 0, 1 or 2, and writes to standard output only', async () => {
+    const well = await runGateway(['doctor', ...DEMO]).ended
+    expect(well).toMatchObject({ code: 0, stderr: '' })
+    expect(well.stdout).toMatch(/^warning +exposure /m)
+    expect(well.stdout).not.toContain('\u001b')
+    const ill = await runGateway(['doctor', ...DEMO, '--keys-file', '/nowhere']).ended
+    expect(ill).toMatchObject({ code: 1, stderr: '' })
+    expect(ill.stdout).toMatch(/^problem +API keys .*\n +-> /m)
+    expect(await runGateway(['doctor', '--wrong']).ended).toMatchObject({ code: 2, stderr: '' })
+    expect((await runGateway(['--help']).ended).stdout).toContain('nomyo-gateway doctor')
+  })
+
+  it('is coloured on a terminal, unless NO_COLOR', async () => {
+    expect((await doctorCommand(DEMO, {}, true)).text).toContain('\u001b[')
+    expect((await doctorCommand(DEMO, { NO_COLOR: '1' }, true)).text).not.toContain('\u001b[')
+  })
+
+  it('waits for no check for ever, and survives one that fails', async () => {
+    const command = readOptions(DEMO, {})
+    if (command.kind !== 'start') throw new Error('expected a start')
+    const checks = [
+      { name: 'hangs', run: () => new Promise<never>(() => undefined) },
+      { name: 'fails', run: () => Promise.reject(new Error('canary')) },
+    ]
+    const findings = await examine(command.config, checks, 20)
+    expect(findings).toMatchObject([
+      { check: 'hangs', status: 'problem' },
+      { check: 'fails', status: 'problem' },
+    ])
+    expect(JSON.stringify(findings)).not.toContain('canary')
+  })
+
+  it('shows no secret, well or ill', async () => {
+    const passwordFile = join(await folder(), 'password')
+    await writeFile(passwordFile, 'canary-password\n')
+    const keys = ['--key-dir', await keyDir('encrypted'), '--key-password-file', passwordFile]
+    const env = {
+      NOMYO_API_KEY: 'canary-caller',
+      NOMYO_UPSTREAM_KEY: 'canary-upstream',
+      NOMYO_REDIS: 'redis://canary-user:canary-redis@127.0.0.1:1',
+    }
+    for (const url of [
+      (await upstream(401)).url,
+      (await upstream()).url,
+      'http://127.0.0.1:1/v1',
+    ]) {
+      const args = ['doctor', '--port', '0', '--upstream', url, ...keys]
+      for (const format of [[], ['--json']]) {
+        const { stdout, stderr, code } = await runGateway([...args, ...format], env).ended
+        expect(code).toBe(1)
+        expect(stdout + stderr).not.toMatch(/canary/)
+      }
+    }
+    const wrong = { ...env, NOMYO_REDIS: 'canary-redis', NOMYO_KEY_PASSWORD: 'canary-password' }
+    expect((await diagnose(DEMO, wrong)).text).not.toContain('canary')
+  })
+})
