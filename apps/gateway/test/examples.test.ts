@@ -1,0 +1,128 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, it } from 'vitest'
+import type { GatewayConfig } from '../src/config.js'
+import { memberName, variableName } from '../src/options/flag.js'
+import { FLAGS } from '../src/options/flags.js'
+import { readOptions } from '../src/options/options.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'nomyo-examples-'))
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const example = (name: string): Promise<string> =>
+  readFile(fileURLToPath(new URL(`../examples/${name}`, import.meta.url)), 'utf8')
+const [unit, tpmDropIn, containerfile, config] = (await Promise.all(
+  ['nomyo-gateway.service', 'nomyo-gateway-tpm.conf', 'Containerfile', 'gateway.yaml'].map(example),
+)) as [string, string, string, string]
+
+const CREDENTIALS = '/run/credentials/nomyo-gateway.service'
+
+async function read(text: string): Promise<GatewayConfig> {
+  const path = join(folder, 'gateway.yaml')
+  await writeFile(join(folder, 'upstream-key'), 'the-key\n')
+  await writeFile(path, text.replaceAll(CREDENTIALS, folder))
+  const command = readOptions(['--config', path], { CALLER_KEY: 'k' })
+  if (command.kind !== 'start') throw new Error('expected a start')
+  return command.config
+}
+
+describe('the config file', () => {
+  it('can be read as it is', async () => {
+    expect(await read(config)).toMatchObject({
+      engine: { upstreams: [{ name: 'local' }, { name: 'gpu-1', apiKey: 'the-key' }] },
+      policy: { tiers: { standard: {}, high: { requireUpstreamTls: true } } },
+      tpm: undefined,
+    })
+  })
+
+  it('can be read with everything that is commented out', async () => {
+    const everything = config.replace(/^( *)#(?=\S)/gm, '$1')
+    expect(everything).not.toBe(config)
+    expect(await read(everything)).toMatchObject({
+      tpm: { address: 'device', required: true },
+      tls: { certFile: '/etc/nomyo/tls.crt' },
+      engine: { upstreams: [{}, { caFile: '/etc/nomyo/internal-ca.pem' }] },
+      apiKeys: ['k'],
+    })
+  })
+
+  it('names every member there is', () => {
+    const members = Object.entries(FLAGS)
+      .filter(([, flag]) => !('fileless' in flag))
+      .map(([name]) => memberName(name))
+    const missing = members.filter((member) => !new RegExp(`\\b${member}\\b`).test(config))
+    expect(missing).toEqual([])
+  })
+
+  it('says what holds anyway where it repeats a default', () => {
+    for (const [name, flag] of Object.entries(FLAGS)) {
+      if (!('fallback' in flag) || name === 'tpm') continue
+      const [, said] = new RegExp(`^#?${memberName(name)}: (.*)$`, 'm').exec(config) ?? []
+      expect([name, said]).toEqual([name, flag.fallback])
+    }
+  })
+})
+
+describe('unit and Containerfile', () => {
+  it('use flags and variables that exist', () => {
+    const commands = unit.split('\n').filter((line) => /^Exec\w+=\S*nomyo-gateway /.test(line))
+    expect(commands).toHaveLength(2)
+    const flags = [...commands.join('\n').matchAll(/ --([a-z-]+)/g)].map(([, name]) => name ?? '')
+    const [, entry = ''] = /^CMD (\[.*\])$/m.exec(containerfile) ?? []
+    const given = (JSON.parse(entry) as string[]).filter((text) => text.startsWith('--'))
+    const names = Object.keys(FLAGS)
+    expect(names).toEqual(expect.arrayContaining([...flags, ...given.map((text) => text.slice(2))]))
+    const variables = [...containerfile.matchAll(/\b(NOMYO_[A-Z_]+)\b/g)].map(([text]) => text)
+    expect(names.map(variableName)).toEqual(expect.arrayContaining(variables))
+  })
+
+  it('leave time for requests in flight', () => {
+    const [, delay] = /--drain-delay (\d+)s/.exec(unit) ?? []
+    const [, stop] = /^TimeoutStopSec=(\d+)$/m.exec(unit) ?? []
+    expect(Number(stop)).toBeGreaterThan(Number(delay) + 30)
+  })
+
+  it('write no core dumps, and do not run as root', () => {
+    expect(unit).toMatch(/^LimitCORE=0$/m)
+    expect(unit).toMatch(/^User=nomyo$/m)
+    expect(containerfile).toMatch(/^USER node$/m)
+    expect(containerfile).toContain('--ulimit core=0')
+  })
+})
+
+describe.skipIf(!systemdFound())('systemd', () => {
+  /** Verified with a command that is here. */
+  async function unitFile(name: string, withTpm: boolean): Promise<string> {
+    const path = join(folder, name, 'nomyo-gateway.service')
+    await mkdir(`${path}.d`, { recursive: true })
+    await writeFile(path, unit.replaceAll('/usr/local/bin/nomyo-gateway', process.execPath))
+    if (withTpm) await writeFile(`${path}.d/tpm.conf`, tpmDropIn)
+    return path
+  }
+
+  it.each([
+    ['plain', false, 14],
+    ['tpm', true, 18],
+  ])('finds nothing wrong, and little exposure: %s', async (name, withTpm, threshold) => {
+    const path = await unitFile(name, withTpm)
+    const verify = execFileSync('systemd-analyze', ['verify', path], { encoding: 'utf8' })
+    expect(verify).toBe('')
+    const security = ['security', '--offline=true', `--threshold=${threshold}`, path]
+    // Ends with a failure above the threshold, in tenths.
+    execFileSync('systemd-analyze', security, { stdio: 'ignore' })
+  })
+})
+
+/** Whose verdicts are known: later ones look at more. */
+function systemdFound(): boolean {
+  try {
+    const text = execFileSync('systemd-analyze', ['--version'], { encoding: 'utf8' })
+    return Number(/\d+/.exec(text)?.[0]) >= 250
+  } catch {
+    return false
+  }
+}
