@@ -16,9 +16,11 @@ export function writeReport(findings: readonly NamedFinding[], coloured: boolean
       ...(remedy === undefined ? [] : [`${indent}-> ${printable(remedy)}`]),
     ]
   })
-  const count = (status: Status): number =>
-    findings.filter((finding) => finding.status === status).length
-  const sum = `${count('ok')} ok, ${count('warning')} warnings, ${count('problem')} problems`
+  const count = (status: Status, plural = ''): string => {
+    const { length } = findings.filter((finding) => finding.status === status)
+    return `${length} ${status}${length === 1 ? '' : plural}`
+  }
+  const sum = `${count('ok')}, ${count('warning', 's')}, ${count('problem', 's')}`
   return `${[...lines, '', sum].join('\n')}\n`
 }
 
