@@ -100,6 +100,16 @@ export interface LoadConfig {
   maxRequests?: number | undefined
   /** Connections; more are closed without a word. Default 4096. */
   maxConnections?: number | undefined
+  /**
+   * Connections of one address (IPv6: of a /64), unless there are trusted proxies. Default: half of
+   * `maxConnections`.
+   */
+  maxConnectionsPerAddress?: number | undefined
+  /**
+   * Time for a request to arrive, and for the caller to take the answer, in milliseconds. Headers
+   * have 20 seconds of it at most. Default 120 000.
+   */
+  requestTimeoutMs?: number | undefined
 }
 
 /** Which TPM quotes what, and what to do without it. */

@@ -88,6 +88,8 @@ export async function createGateway(
     corsOrigins: config.corsOrigins ?? [],
     unready,
     maxConnections: config.load?.maxConnections,
+    maxConnectionsPerAddress: config.load?.maxConnectionsPerAddress,
+    requestTimeoutMs: config.load?.requestTimeoutMs,
     tls,
     trustedProxies: config.trustedProxies,
     logLevel: config.logLevel,

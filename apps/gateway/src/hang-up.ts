@@ -39,3 +39,17 @@ export function hangUpWhenClosing(server: FastifyInstance): void {
     done()
   })
 }
+
+/**
+ * Ends connections whose caller takes longer than this to take an answer. Node itself waits for ever,
+ * with the answer in memory and the request in flight.
+ */
+export function hangUpOnSlowReaders(server: FastifyInstance, timeoutMs: number): void {
+  server.addHook('onSend', (_request, { raw }, _payload, done) => {
+    const timer = setTimeout(() => raw.destroy(), timeoutMs)
+    raw.once('close', () => {
+      clearTimeout(timer)
+    })
+    done()
+  })
+}

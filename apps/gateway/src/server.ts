@@ -10,9 +10,10 @@ import {
 } from 'fastify'
 import { Shed } from './admission.js'
 import type { Authenticate } from './authenticate.js'
+import { limitConnectionsPerAddress } from './connections-per-address.js'
 import { allowOrigins } from './cors.js'
 import type { CompletionContext } from './handle-completion.js'
-import { hangUpWhenClosing } from './hang-up.js'
+import { hangUpOnSlowReaders, hangUpWhenClosing } from './hang-up.js'
 import { HttpError, errorBody } from './http-error.js'
 import { logOptions, type LogLevel } from './log.js'
 import { measureRequests } from './metrics/measured.js'
@@ -34,15 +35,19 @@ export interface ServerParts {
   readonly corsOrigins: readonly string[]
   readonly unready: Unready
   readonly maxConnections?: number | undefined
+  readonly maxConnectionsPerAddress?: number | undefined
+  readonly requestTimeoutMs?: number | undefined
   readonly tls?: TlsFiles | undefined
   /** Addresses whose `X-Forwarded-For` is believed. */
   readonly trustedProxies?: readonly string[] | undefined
   readonly logLevel: LogLevel
 }
 
-/** Time for a slow caller to get its request across. */
+/** Time for a slow caller to get its request across, and to take its answer. */
 const REQUEST_TIMEOUT_MS = 120_000
 const HEADERS_TIMEOUT_MS = 20_000
+/** How much later than that Node may notice; half a minute, if it is not told. */
+const TIMEOUT_CHECKS_MS = 1000
 const KEEP_ALIVE_TIMEOUT_MS = 72_000
 /** Also the longest a connection that says nothing can hold up the end. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
@@ -56,18 +61,24 @@ export function createServer({
   corsOrigins,
   unready,
   maxConnections = MAX_CONNECTIONS,
+  maxConnectionsPerAddress = Math.ceil(maxConnections / 2),
+  requestTimeoutMs = REQUEST_TIMEOUT_MS,
   tls,
   trustedProxies = [],
   logLevel,
 }: ServerParts): FastifyInstance {
   // Node's own refusal of a request without Host has no body: the hook below takes its place.
-  const http = { headersTimeout: HEADERS_TIMEOUT_MS, requireHostHeader: false }
+  const http = {
+    headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
+    connectionsCheckingInterval: TIMEOUT_CHECKS_MS,
+    requireHostHeader: false,
+  }
   const server = fastify({
     logger: logOptions(logLevel),
     // One line a request, written by the hook below.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: context.maxBodyBytes,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: requestTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     ...(tls === undefined
       ? { http }
@@ -84,7 +95,12 @@ export function createServer({
     },
   }) as unknown as FastifyInstance
   server.server.maxConnections = maxConnections
+  // All callers of a proxy have its address.
+  if (trustedProxies.length === 0) {
+    limitConnectionsPerAddress(server.server, maxConnectionsPerAddress)
+  }
   hangUpWhenClosing(server)
+  hangUpOnSlowReaders(server, requestTimeoutMs)
   measureRequests(server, context.metrics)
   logRequests(server)
   endConnectionsWhileDraining(server, unready)
@@ -100,13 +116,7 @@ export function createServer({
     }
     return reply.code(refusal.statusCode).send(errorBody(refusal.message))
   })
-  server.setNotFoundHandler((request, reply) => {
-    const url = request.url.split('?')[0] ?? ''
-    const allowed = ['GET', 'POST'].find((method) => server.hasRoute({ method, url }))
-    return allowed === undefined
-      ? reply.code(404).send(errorBody('Not Found'))
-      : reply.code(405).header('allow', allowed).send(errorBody('Method Not Allowed'))
-  })
+  refuseUnknownRoutes(server)
   publicKeyRoute(server, context.serverKeys)
   attestationRoute(server, context.serverKeys, context.attestor)
   secureCompletionRoute(server, { authenticate, rateLimiter }, context)
@@ -114,6 +124,21 @@ export function createServer({
   healthRoute(server)
   readyRoute(server, unready)
   return server
+}
+
+/** 405 where another method would do, 404 elsewhere. Comes before the routes, to learn of them. */
+function refuseUnknownRoutes(server: FastifyInstance): void {
+  const routes = new Map<string, string>()
+  server.addHook('onRoute', ({ method, url }) => {
+    if (method === 'GET' || method === 'POST') routes.set(url, method)
+  })
+  // Not by `hasRoute`, which reads `*` and `:` in what a caller sends as parts of a pattern.
+  server.setNotFoundHandler((request, reply) => {
+    const allowed = routes.get(request.url.split('?')[0] ?? '')
+    return allowed === undefined
+      ? reply.code(404).send(errorBody('Not Found'))
+      : reply.code(405).header('allow', allowed).send(errorBody('Method Not Allowed'))
+  })
 }
 
 /** Who keeps a connection alive would otherwise send a request into its end. */

@@ -142,6 +142,9 @@ describe('HTTP that asks for what is not there', () => {
     ['a slash at the end', get('/health/')],
     ['capital letters', get('/HEALTH')],
     ['a very long path', get(`/${'a'.repeat(10_000)}`)],
+    ['a pattern of routers', get('/a*b')],
+    ['a pattern with an open bracket', get('/:a(b')],
+    ['a pattern as the whole target', raw('DELETE *a HTTP/1.1\nhost: x\nconnection: close')],
   ])('is answered with 404: %s', async (_what, bytes) => {
     expect(expectRefusal(await rawExchange(gateway.port, bytes))).toBe(404)
   })

@@ -32,6 +32,7 @@ export interface GatewayProcess {
   readonly url: string
   readonly port: number
   readonly keyDir: string
+  readonly pid: number
   /** All of standard output and standard error so far. */
   output(): string
   stderr(): string
@@ -76,6 +77,7 @@ export async function startGateway(options: StartOptions = {}): Promise<GatewayP
     url,
     port: Number(new URL(url).port),
     keyDir,
+    pid: run.child.pid ?? 0,
     output: () => run.stdout() + run.stderr(),
     stop: async () => {
       run.kill('SIGTERM')

@@ -122,6 +122,14 @@ export const FLAGS = {
   'max-queue': { value: 'COUNT', about: 'requests that wait to be opened', fallback: '64' },
   'max-requests': { value: 'COUNT', about: 'sealed requests in flight', fallback: '512' },
   'max-connections': { value: 'COUNT', about: 'connections at a time', fallback: '4096' },
+  'max-connections-per-address': {
+    value: 'COUNT',
+    about: 'of one address, without --trust-proxy (default half of all)',
+  },
+  'request-timeout': {
+    value: 'TIME',
+    about: 'for a request to arrive, and for its answer to be taken (default 2m)',
+  },
   'metrics-port': { value: 'PORT', about: 'port of GET /metrics, 0 for any free one' },
   'metrics-host': {
     value: 'HOST',

@@ -33,7 +33,16 @@ export function readLoad(read: Read): LoadConfig {
     maxQueue: readCount('max-queue', read, 0),
     maxRequests: readCount('max-requests', read, 1),
     maxConnections: readCount('max-connections', read, 1),
+    maxConnectionsPerAddress: readCount('max-connections-per-address', read, 1),
+    requestTimeoutMs: readRequestTimeout(read('request-timeout')),
   }
+}
+
+function readRequestTimeout(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const timeoutMs = parseDuration(text)
+  if (timeoutMs !== undefined && timeoutMs >= 1000 && timeoutMs <= 3_600_000) return timeoutMs
+  throw new UsageError('--request-timeout must be a time from 1s to 1h, such as 30s or 2m.')
 }
 
 export function readMetrics(read: Read, readGiven: Read): GatewayConfig['metrics'] {
