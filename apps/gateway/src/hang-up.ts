@@ -46,6 +46,10 @@ export function hangUpWhenClosing(server: FastifyInstance): void {
  */
 export function hangUpOnSlowReaders(server: FastifyInstance, timeoutMs: number): void {
   server.addHook('onSend', (_request, { raw }, _payload, done) => {
+    if (raw.closed) {
+      done()
+      return
+    }
     const timer = setTimeout(() => raw.destroy(), timeoutMs)
     raw.once('close', () => {
       clearTimeout(timer)

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { afterAll, expect, it } from 'vitest'
 import { CANARY } from './fuzz/bodies.js'
@@ -6,6 +5,7 @@ import { faultOf } from './fuzz/judge.js'
 import { Lane } from './fuzz/lane.js'
 import { randomFor } from './fuzz/random.js'
 import { loadCorpus, makeInput, type Input } from './fuzz/requests.js'
+import { residentMiB } from './memory.js'
 import { chat, complete, expectAlive, startGateway } from './support.js'
 
 const SEED = Number(process.env['NOMYO_FUZZ_SEED'] ?? 20_26)
@@ -19,9 +19,6 @@ const GROWTH_MIB = 64
 const gateway = await startGateway({ args: ['--engine', 'demo', '--max-body', '256KiB'] })
 afterAll(() => gateway.stop())
 const corpus = await loadCorpus()
-
-const residentMiB = (): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${gateway.pid}/status`, 'utf8'))?.[1]) / 1024
 
 /** Sends the inputs of these indexes over many connections; stops at the first fault, which it names. */
 async function sendInputs(from: number, to: number): Promise<Map<string, number>> {
@@ -67,12 +64,12 @@ it.skipIf(ONLY !== undefined)(
     const half = Math.floor(INPUTS / 2)
     const seen = await sendInputs(0, half)
     await setTimeout(1000)
-    const before = residentMiB()
+    const before = residentMiB(gateway.pid)
     for (const [outcome, count] of await sendInputs(half, INPUTS)) {
       seen.set(outcome, (seen.get(outcome) ?? 0) + count)
     }
     await setTimeout(1000)
-    const after = residentMiB()
+    const after = residentMiB(gateway.pid)
     const seconds = (performance.now() - startedAt) / 1000
     console.log(
       `fuzz: ${INPUTS} inputs in ${seconds.toFixed(1)} s, ` +

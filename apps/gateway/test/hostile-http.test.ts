@@ -1,0 +1,262 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import {
+  chat,
+  clientHeaders,
+  complete,
+  expectAlive,
+  parseRawAnswer,
+  post,
+  rawExchange,
+  refusalOf,
+  seal,
+  startGateway,
+  testGateway,
+} from './support.js'
+
+const PATH = '/v1/chat/secure_completion'
+const REQUEST_TIMEOUT_MS = 3000
+/** Node looks every second; the rest is for a busy machine. */
+const LONGEST_MS = REQUEST_TIMEOUT_MS + 1000 + 4000
+
+const gateway = await startGateway({
+  args: ['--engine', 'demo', '--request-timeout', `${REQUEST_TIMEOUT_MS / 1000}s`],
+})
+afterAll(() => gateway.stop())
+
+const lines = (...texts: string[]): string => texts.map((text) => `${text}\r\n`).join('')
+const clientLines = (): string =>
+  lines(...Object.entries(clientHeaders()).map(([name, value]) => `${name}: ${value}`))
+
+/** How many answers there are in what came back. */
+const answersIn = (text: string): number => text.match(/HTTP\/1\.1 \d{3} /g)?.length ?? 0
+
+interface Ending {
+  readonly text: string
+  readonly afterMs: number
+}
+
+/** Says this at once and the rest one byte at a time, until the gateway ends the connection. */
+async function drip(head: string, rest: string): Promise<Ending> {
+  const socket = connect(gateway.port, '127.0.0.1')
+  const startedAt = performance.now()
+  let text = ''
+  socket.setEncoding('latin1').on('data', (part: string) => (text += part))
+  socket.on('error', () => undefined)
+  await once(socket, 'connect')
+  socket.write(head)
+  let at = 0
+  const timer = setInterval(() => {
+    const byte = rest.length === 0 ? '' : rest[at++ % rest.length]
+    if (byte !== undefined && byte !== '' && socket.writable) socket.write(byte)
+  }, 100)
+  await new Promise((resolve) => socket.on('end', resolve).on('close', resolve))
+  clearInterval(timer)
+  socket.destroy()
+  return { text, afterMs: performance.now() - startedAt }
+}
+
+describe('a caller that takes its time', () => {
+  const postHead = lines(`POST ${PATH} HTTP/1.1`, 'host: x') + clientLines()
+  const slow: Readonly<Record<string, readonly [head: string, rest: string]>> = {
+    'says nothing': ['', ''],
+    'sends half its headers': [lines('GET /health HTTP/1.1', 'host: x'), ''],
+    'sends headers byte by byte': [lines('GET /health HTTP/1.1', 'host: x'), 'x-a: b\r\n'],
+    'sends a request line byte by byte': ['', `GET /${'a'.repeat(1000)}`],
+    'sends no body': [`${postHead}content-length: 5000\r\n\r\n`, ''],
+    'sends its body byte by byte': [`${postHead}content-length: 5000\r\n\r\n`, '{'],
+    'sends chunks without end': [`${postHead}transfer-encoding: chunked\r\n\r\n`, '1\r\nx\r\n'],
+    'sends a chunk extension without end': [`${postHead}transfer-encoding: chunked\r\n\r\n1;`, 'a'],
+    'sends trailers without end': [
+      `${postHead}transfer-encoding: chunked\r\n\r\n0\r\n`,
+      'x-a: b\r\n',
+    ],
+  }
+
+  it('is ended in time, and others are served meanwhile', { timeout: 60_000 }, async () => {
+    const endings = Promise.all(
+      Object.entries(slow).map(async ([what, [head, rest]]) => ({
+        what,
+        ...(await drip(head, rest)),
+      })),
+    )
+    for (let count = 0; count < 5; count++) await complete(gateway, chat(`${count}`))
+    for (const { what, text, afterMs } of await endings) {
+      expect({ what, status: parseRawAnswer(text).status }).toEqual({ what, status: 408 })
+      expect(afterMs, what).toBeLessThan(LONGEST_MS)
+    }
+    await expectAlive(gateway)
+  })
+
+  it('may need longer than that for several requests on one connection', async () => {
+    const socket = connect(gateway.port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    const request = lines('GET /health HTTP/1.1', 'host: x', '')
+    for (let count = 0; count < 3; count++) {
+      socket.write(request)
+      expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /)
+      await new Promise((resolve) => setTimeout(resolve, REQUEST_TIMEOUT_MS / 2))
+    }
+  })
+
+  it('and does not take its answer is ended, and no longer counts', async () => {
+    const target = await testGateway({
+      args: ['--engine', 'demo', '--max-requests=1', '--request-timeout=2s', '--max-body=64MiB'],
+    })
+    // More than the kernel takes for a caller that does not read.
+    const body = await seal(chat('x'.repeat(15_000_000)))
+    const socket = connect(target.port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    socket.on('error', () => undefined)
+    await once(socket, 'connect')
+    const head = lines(`POST ${PATH} HTTP/1.1`, 'host: x') + clientLines()
+    socket.write(`${head}content-length: ${body.length}\r\n\r\n`)
+    socket.write(body)
+    const status = async (): Promise<number> => (await post(target, await seal(chat('x')))).status
+    await expect.poll(status, { timeout: 10_000 }).toBe(503)
+    await expect.poll(status, { timeout: 20_000 }).toBe(200)
+  })
+})
+
+/** A request that must never be answered, hidden behind another. */
+const HIDDEN = 'GET /health HTTP/1.1\r\nhost: hidden\r\n\r\n'
+
+const smuggle = (headers: string[], body: string): string =>
+  lines(`POST ${PATH} HTTP/1.1`, 'host: x', 'content-type: application/octet-stream') +
+  lines(...headers) +
+  `\r\n${body}${HIDDEN}`
+
+describe('a request whose end can be seen in two places', () => {
+  const chunked = 'transfer-encoding: chunked'
+  const end = '0\r\n\r\n'
+  it.each([
+    ['a length, then chunks', ['content-length: 5', chunked], end],
+    ['chunks, then a length', [chunked, 'content-length: 5'], end],
+    ['two lengths', ['content-length: 0', 'content-length: 42'], ''],
+    ['two equal lengths', ['content-length: 2', 'content-length: 2'], '{}'],
+    ['a list of lengths', ['content-length: 2, 2'], '{}'],
+    ['a length with a sign', ['content-length: +2'], '{}'],
+    ['a length in hex', ['content-length: 0x2'], '{}'],
+    ['a length with a blank inside', ['content-length: 1 2'], '{}'],
+    ['a length beyond all numbers', ['content-length: 18446744073709551618'], '{}'],
+    ['an empty length', ['content-length:'], '{}'],
+    ['a blank before the colon of a length', ['content-length : 2'], '{}'],
+    ['a blank before the colon of an encoding', ['transfer-encoding : chunked'], end],
+    ['a folded encoding', ['transfer-encoding:', ' chunked'], end],
+    ['chunks by another name', ['transfer-encoding: xchunked'], end],
+    ['chunks with a parameter', ['transfer-encoding: chunked;q=1'], end],
+    ['chunks with quotes', ['transfer-encoding: "chunked"'], end],
+    ['chunks and something after', ['transfer-encoding: chunked, x'], end],
+    ['chunks twice', [chunked, chunked], end],
+    ['chunks, then identity', [chunked, 'transfer-encoding: identity'], end],
+    ['chunks with a vertical tab', ['transfer-encoding: \x0bchunked'], end],
+    ['a name with a null byte', ['content-length\x00: 2'], '{}'],
+    ['a bare line feed before chunks', [`x-a: b\n${chunked}`], end],
+    ['a bare carriage return before chunks', [`x-a: b\r${chunked}`], end],
+    ['chunk sizes that end in line feeds', [chunked], '2\n{}\n0\n\n'],
+    ['a chunk size with a sign', [chunked], '+2\r\n{}\r\n0\r\n\r\n'],
+    ['a chunk size in C', [chunked], '0x2\r\n{}\r\n0\r\n\r\n'],
+    ['a chunk size with a blank', [chunked], '2 \r\n{}\r\n0\r\n\r\n'],
+    ['a chunk size beyond all numbers', [chunked], '10000000000000002\r\n{}\r\n0\r\n\r\n'],
+    ['a chunk without its end', [chunked], '2\r\n{}0\r\n\r\n'],
+    ['a line feed in a chunk extension', [chunked], '2;a\n{}\r\n0\r\n\r\n'],
+    ['an endless chunk extension', [chunked], `2;${'a'.repeat(20_000)}\r\n{}\r\n0\r\n\r\n`],
+    ['a length in a trailer', [chunked], '2\r\n{}\r\n0\r\ncontent-length: 99\r\n\r\n'],
+    ['a folded trailer', [chunked], '2\r\n{}\r\n0\r\nx-a: b\r\n folded\r\n\r\n'],
+  ])('is refused once, and the connection closed: %s', async (_what, headers, body) => {
+    const text = await rawExchange(gateway.port, smuggle(headers, body))
+    const { status } = parseRawAnswer(text)
+    expect(status).toBeGreaterThanOrEqual(400)
+    expect(status).toBeLessThan(500)
+    expect(answersIn(text)).toBe(1)
+  })
+
+  it.each([
+    ['a length', ['content-length: 2'], '{}'],
+    ['chunks', [chunked], '2\r\n{}\r\n0\r\n\r\n'],
+    ['chunks in capitals', ['Transfer-Encoding: CHUNKED'], '2\r\n{}\r\n0\r\n\r\n'],
+    ['a chunk extension', [chunked], '2;a=b\r\n{}\r\n0\r\n\r\n'],
+    ['a trailer', [chunked], '2\r\n{}\r\n0\r\nx-a: b\r\n\r\n'],
+  ])('has one end with %s: the next is a request like any other', async (_what, headers, body) => {
+    const bytes = smuggle(headers, body).replace('host: hidden', 'host: x\r\nconnection: close')
+    const text = await rawExchange(gateway.port, bytes)
+    expect(text.match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 400', 'HTTP/1.1 200'])
+  })
+})
+
+describe('a compressed body', () => {
+  it.each(['gzip', 'br', 'deflate', 'zstd'])(
+    'is answered before it comes: %s',
+    async (encoding) => {
+      const socket = connect(gateway.port, '127.0.0.1')
+      onTestFinished(() => void socket.destroy())
+      const head = lines(`POST ${PATH} HTTP/1.1`, 'host: x') + clientLines()
+      socket.write(`${head}content-encoding: ${encoding}\r\ncontent-length: 10000000\r\n\r\n`)
+      const [text] = (await once(socket, 'data')) as [Buffer]
+      expect(parseRawAnswer(String(text)).status).toBe(415)
+    },
+  )
+
+  it('that would unpack to a thousand times its size is not unpacked', async () => {
+    const bomb = gzipSync(Buffer.alloc(10_000_000))
+    const answer = await post(gateway, bomb, { 'content-encoding': 'gzip' })
+    expect(answer.status).toBe(415)
+    refusalOf(answer)
+    // Nor when it does not say what it is.
+    expect((await post(gateway, bomb)).status).toBe(400)
+  })
+})
+
+describe('a caller that asks for another protocol', () => {
+  it.each(['h2c', 'websocket'])('goes on in HTTP/1.1: Upgrade: %s', async (protocol) => {
+    const text = await rawExchange(
+      gateway.port,
+      lines(
+        'GET /health HTTP/1.1',
+        'host: x',
+        'connection: upgrade, close',
+        `upgrade: ${protocol}`,
+      ) + lines('http2-settings: AAMAAABkAAQCAAAAAAIAAAAA', 'sec-websocket-key: eA==', ''),
+    )
+    expect(parseRawAnswer(text).status).toBe(200)
+    expect(answersIn(text)).toBe(1)
+  })
+
+  it('is served over HTTP/1.0, and the connection closed', async () => {
+    const body = Buffer.from(await seal(chat('1.0')))
+    const head = lines(`POST ${PATH} HTTP/1.0`) + clientLines()
+    const bytes = `${head}content-length: ${body.length}\r\n\r\n${body.toString('latin1')}`
+    const text = await rawExchange(gateway.port, Buffer.from(bytes, 'latin1'))
+    expect(parseRawAnswer(text).status).toBe(200)
+    expect(answersIn(text)).toBe(1)
+  })
+
+  it('is asked for the body where it expects that', async () => {
+    const body = Buffer.from(await seal(chat('expected')))
+    const socket: Socket = connect(gateway.port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    const head = lines(`POST ${PATH} HTTP/1.1`, 'host: x') + clientLines()
+    socket.write(`${head}expect: 100-continue\r\ncontent-length: ${body.length}\r\n\r\n`)
+    expect(String((await once(socket, 'data'))[0])).toBe('HTTP/1.1 100 Continue\r\n\r\n')
+    socket.write(body)
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /)
+  })
+
+  it('by a method of any length is refused', async () => {
+    for (const method of ['A'.repeat(100), 'A'.repeat(100_000), 'QUERY', 'GETT', 'GE\x00T']) {
+      const text = await rawExchange(
+        gateway.port,
+        lines(`${method} /health HTTP/1.1`, 'host: x', 'connection: close', ''),
+      )
+      expect(parseRawAnswer(text).status).toBeGreaterThanOrEqual(400)
+      expect(parseRawAnswer(text).status).toBeLessThan(500)
+    }
+  })
+})
+
+it('has reported no fault of its own at the end', async () => {
+  await expectAlive(gateway)
+  expect(gateway.output()).not.toMatch(/"status":5\d\d|"level":50/)
+})
