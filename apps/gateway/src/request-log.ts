@@ -6,22 +6,27 @@ import { isPayloadId } from './handle-completion.js'
 export function logRequests(server: FastifyInstance): void {
   server.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id)
-    done()
-  })
-  server.addHook('onResponse', (request, reply, done) => {
-    const payloadId = request.headers['x-payload-id']
-    request.log.info(
-      {
-        method: request.method,
-        route: request.routeOptions.url ?? null,
-        status: reply.statusCode,
-        durationMs: Math.round(reply.elapsedTime),
-        // Behind a trusted proxy it is what that says.
-        ...(isIP(request.ip) === 0 ? {} : { address: request.ip }),
-        ...(typeof payloadId === 'string' && isPayloadId(payloadId) ? { payloadId } : {}),
-      },
-      'request',
-    )
+    const { raw } = reply
+    const startedAt = performance.now()
+    // There is none later, when the connection has ended.
+    const address = request.ip
+    // Not `onResponse`, which never comes for a caller that has gone.
+    raw.once('close', () => {
+      const payloadId = request.headers['x-payload-id']
+      request.log.info(
+        {
+          method: request.method,
+          route: request.routeOptions.url ?? null,
+          // Nobody has seen one when the caller has gone.
+          status: raw.writableFinished ? raw.statusCode : null,
+          durationMs: Math.round(performance.now() - startedAt),
+          // Behind a trusted proxy it is what that says.
+          ...(isIP(address) === 0 ? {} : { address }),
+          ...(typeof payloadId === 'string' && isPayloadId(payloadId) ? { payloadId } : {}),
+        },
+        'request',
+      )
+    })
     done()
   })
 }

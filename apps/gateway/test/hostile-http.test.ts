@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { metric } from './metric.js'
 import {
   chat,
   clientHeaders,
@@ -13,6 +14,7 @@ import {
   refusalOf,
   seal,
   startGateway,
+  startUpstream,
   testGateway,
 } from './support.js'
 
@@ -118,6 +120,22 @@ describe('a caller that takes its time', () => {
     await expect.poll(status, { timeout: 10_000 }).toBe(503)
     await expect.poll(status, { timeout: 20_000 }).toBe(200)
   })
+})
+
+it('a caller that hangs up before the answer is counted and logged all the same', async () => {
+  const upstream = await startUpstream()
+  onTestFinished(upstream.close)
+  upstream.answer = () => undefined
+  const target = await testGateway({ args: ['--upstream', upstream.url, '--metrics-port=0'] })
+  const caller = new AbortController()
+  const abandoned = post(target, await seal(chat('x')), {}, caller.signal)
+  await expect.poll(() => upstream.seen.length).toBe(1)
+  expect(await metric(target, 'nomyo_requests_in_flight')).toBe(1)
+  caller.abort()
+  await expect(abandoned).rejects.toThrow()
+  await expect.poll(() => metric(target, 'nomyo_requests_in_flight')).toBe(0)
+  expect(await metric(target, `nomyo_requests_total{route="${PATH}",status="gone"}`)).toBe(1)
+  expect(target.stderr()).toMatch(/"route":"\/v1\/chat\/secure_completion","status":null/)
 })
 
 /** A request that must never be answered, hidden behind another. */

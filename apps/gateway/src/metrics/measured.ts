@@ -41,12 +41,15 @@ export function measuredAttestor(attestor: Attestor, metrics: Metrics): Attestor
 
 /** Counts every request, also those refused by later hooks: comes before them. */
 export function measureRequests(server: FastifyInstance, metrics: Metrics): void {
-  server.addHook('onRequest', (_request, _reply, done) => {
+  server.addHook('onRequest', (request, { raw }, done) => {
     metrics.requestBegan()
-    done()
-  })
-  server.addHook('onResponse', (request, reply, done) => {
-    metrics.requestEnded(request.routeOptions.url, reply.statusCode)
+    // Not `onResponse`, which never comes for a caller that has gone.
+    raw.once('close', () => {
+      metrics.requestEnded(
+        request.routeOptions.url,
+        raw.writableFinished ? raw.statusCode : undefined,
+      )
+    })
     done()
   })
 }

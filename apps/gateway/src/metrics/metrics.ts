@@ -31,7 +31,7 @@ export class Metrics {
   })
   readonly #requests = new Counter({
     name: 'nomyo_requests_total',
-    help: 'HTTP requests answered, by route and status.',
+    help: 'HTTP requests, by route and status; gone where the caller did not wait for the answer.',
     labelNames: ['route', 'status'],
     registers: [this.registry],
   })
@@ -90,9 +90,12 @@ export class Metrics {
     this.#inFlight.inc()
   }
 
-  /** @param route - as it was registered; undefined where none fits */
-  requestEnded(route: string | undefined, status: number): void {
+  /**
+   * @param route - as it was registered; undefined where none fits
+   * @param status - undefined where the caller has gone before the answer
+   */
+  requestEnded(route: string | undefined, status: number | undefined): void {
     this.#inFlight.dec()
-    this.#requests.inc({ route: route ?? 'none', status: String(status) })
+    this.#requests.inc({ route: route ?? 'none', status: status?.toString() ?? 'gone' })
   }
 }

@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+/** A gateway with the demo engine, in a process of its own. */
+export interface BenchGateway {
+  readonly url: string
+  /** 99th percentile of its event-loop delay since this was last asked, in milliseconds. */
+  loopDelayP99Ms(): Promise<number>
+  stop(): Promise<void>
+}
+
+/** Starts the built gateway. */
+export async function startGateway(): Promise<BenchGateway> {
+  const folder = dirname(createRequire(import.meta.url).resolve('@nomyo/gateway/package.json'))
+  const args = ['--engine=demo', '--port=0', '--metrics-port=0', '--rate-limit=off']
+  const child = spawn(process.execPath, [join(folder, 'dist/main.js'), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (part: string) => {
+      // Of what is logged later nothing is needed.
+      if (text.length < 10_000) text += part
+    })
+  }
+  const found = (pattern: RegExp): string | undefined => pattern.exec(text)?.[1]
+  while (found(/^listening on (\S+)$/m) === undefined) {
+    if (child.exitCode !== null) throw new Error(`the gateway did not start: ${text}`)
+    await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])
+  }
+  const metricsUrl = found(/metrics on (\S+)/) ?? ''
+  return {
+    url: found(/^listening on (\S+)$/m) ?? '',
+    loopDelayP99Ms: async () => {
+      const metrics = await (await fetch(metricsUrl)).text()
+      return 1000 * Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(metrics)?.[1])
+    },
+    stop: async () => {
+      child.kill('SIGTERM')
+      if (child.exitCode === null) await once(child, 'exit')
+    },
+  }
+}
