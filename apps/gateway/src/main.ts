@@ -40,6 +40,7 @@ async function run(): Promise<void> {
       process.stdout.write(`${await act(store)}\n`)
       return
     }
+    outliveOutput()
     const gateway = await createGateway(command.config, say)
     say(`server key ${gateway.fingerprint}`)
     stopOnSignals(gateway, command.config.drainDelayMs)
@@ -56,6 +57,11 @@ async function runDoctor(): Promise<void> {
   const { text, exitCode } = await doctorCommand(argv.slice(3), env, stdout.isTTY)
   // What did not answer in time may never let the process end by itself.
   stdout.write(text, () => process.exit(exitCode))
+}
+
+/** A full disk, or a reader of logs that has gone, costs lines and not the gateway; later ones are tried. */
+function outliveOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 }
 
 function stopOnSignals(gateway: Gateway, drainDelayMs = 0): void {

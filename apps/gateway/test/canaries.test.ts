@@ -66,7 +66,7 @@ await writeFile(passwordFile, secret('key password'), { mode: 0o600 })
 const redis = redisFound ? await startRedis() : undefined
 const upstream = await startUpstream()
 const gateway = await startGateway({
-  cwd: home,
+  within: `cd ${home} && exec "$@"`,
   keyDir,
   env: { TMPDIR: home, NODE_ENV: 'development', DEBUG: '*', NODE_DEBUG: 'http,net' },
   args: [

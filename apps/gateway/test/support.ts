@@ -50,20 +50,17 @@ export interface StartOptions {
   readonly serverKey?: string
   /** A folder of the test's own, left where it is. */
   readonly keyDir?: string
-  /** Where it runs. */
-  readonly cwd?: string
+  /** A shell script to start it in, where it is "$@": for limits and redirections. */
+  readonly within?: string
 }
 
 /** Starts the built gateway, by default with the demo engine, and waits until it listens. */
 export async function startGateway(options: StartOptions = {}): Promise<GatewayProcess> {
-  const { args = ['--engine', 'demo'], env = {}, serverKey = 'server' } = options
+  const { args = ['--engine', 'demo'], env = {}, serverKey = 'server', within } = options
   const keyDir = options.keyDir ?? (await makeKeyDir({ 'private_key.pem': serverKey }))
   // Tests ask as fast as they can; those of the limit say so again, and the last one counts.
-  const run = runGateway(
-    ['--port', '0', '--key-dir', keyDir, '--rate-limit', 'off', ...args],
-    env,
-    options.cwd,
-  )
+  const given = ['--port', '0', '--key-dir', keyDir, '--rate-limit', 'off', ...args]
+  const run = runGateway(given, env, within)
   const removeKeyDir = async (): Promise<void> => {
     if (options.keyDir === undefined) await rm(keyDir, { recursive: true, force: true })
   }
@@ -115,13 +112,12 @@ interface Run {
 export function runGateway(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  cwd?: string,
+  within = 'exec "$@"',
 ): Run {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('NOMYO_'))
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn('sh', ['-c', within, 'sh', process.execPath, MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...Object.fromEntries(inherited), ...env },
-    cwd,
   })
   const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {

@@ -1,0 +1,150 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmod, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { chat, complete, makeKeyDir, runGateway, testGateway, type Ended } from './support.js'
+
+/** No file can grow: what writes gets EFBIG, wherever it writes. Raised again with prlimit. */
+const FULL = 'ulimit -Sf 0; exec "$@"'
+/** Permissions bind root too, once it lacks the right to ignore them. */
+const BOUND =
+  process.getuid?.() === 0
+    ? 'exec setpriv --bounding-set=-dac_override,-dac_read_search -- "$@"'
+    : 'exec "$@"'
+
+const prlimitFound = spawnSync('prlimit', ['--version']).status === 0
+const isBound = process.getuid?.() !== 0 || spawnSync('setpriv', ['--version']).status === 0
+const SOON = { timeout: 20_000, interval: 100 }
+
+async function testFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'nomyo-disk-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+async function testKeyDir(): Promise<string> {
+  const folder = await makeKeyDir({ 'private_key.pem': 'server' })
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+const outcome = (args: readonly string[], within?: string): Promise<Ended> =>
+  runGateway(args, {}, within).ended
+
+async function expectServing(gateway: { readonly url: string }): Promise<void> {
+  for (const content of ['one', 'two', 'three']) {
+    const { choices } = await complete(gateway, chat(content))
+    expect(choices[0].message.content).toBe(content)
+  }
+}
+
+describe('logs that nobody takes', () => {
+  it.each([
+    ['a full disk', 'exec "$@" 2>/dev/full'],
+    ['a closed standard error', 'exec "$@" 2>&-'],
+  ])('leave the gateway serving: %s', async (_what, within) => {
+    const gateway = await testGateway({ within })
+    await expectServing(gateway)
+  })
+
+  it('leave the gateway serving: a reader that has gone', async () => {
+    const keyDir = await testKeyDir()
+    const limit = ['--rate-limit', 'off']
+    const run = runGateway(['--engine', 'demo', '--port', '0', '--key-dir', keyDir, ...limit])
+    onTestFinished(() => run.kill('SIGKILL'))
+    await expect.poll(() => run.stdout(), SOON).toContain('listening')
+    run.child.stdout.destroy()
+    run.child.stderr.destroy()
+    await expectServing({ url: /listening on (\S+)/.exec(run.stdout())?.[1] ?? '' })
+    run.kill('SIGTERM')
+    expect((await run.ended).code).toBe(0)
+  })
+
+  it.skipIf(!prlimitFound)('and are there again once the disk has room', async () => {
+    const path = join(await testFolder(), 'log')
+    const within = `ulimit -Sf 0; echo "pid $$"; exec "$@" 2>'${path}'`
+    const gateway = await testGateway({ within })
+    await expectServing(gateway)
+    expect(await readFile(path, 'utf8')).toBe('')
+    const pid = /^pid (\d+)$/m.exec(gateway.output())?.[1] ?? ''
+    execFileSync('prlimit', ['--pid', pid, '--fsize=unlimited'])
+    await expectServing(gateway)
+    const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '')
+    expect(lines.map((line) => (JSON.parse(line) as { status: number }).status)).toEqual([
+      200, 200, 200,
+    ])
+  })
+})
+
+describe('server keys on a full disk', () => {
+  it('that cannot be made are a reason not to start, and leave nothing half made', async () => {
+    const folder = join(await testFolder(), 'keys')
+    const args = ['--engine', 'demo', '--port', '0', '--key-dir', folder]
+    const ended = await outcome(args, FULL)
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toContain('(ERR_KEY_FILE)')
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  it('are read, and stay when the next cannot be made', async () => {
+    const keyDir = await testKeyDir()
+    const gateway = await testGateway({ keyDir, within: FULL })
+    gateway.kill('SIGUSR2')
+    await expect.poll(() => gateway.stderr(), SOON).toContain('"code":"ERR_KEY_FILE"')
+    await expectServing(gateway)
+    expect((await outcome(['rotate', '--key-dir', keyDir], FULL)).code).toBe(1)
+    expect(await readdir(keyDir)).toEqual(['private_key.pem'])
+    expect((await outcome(['rotate', '--key-dir', keyDir])).code).toBe(0)
+    expect(await readdir(keyDir)).toEqual(['key-2', 'private_key.pem'])
+    await expectServing(gateway)
+  })
+})
+
+describe.skipIf(!isBound)('a key folder that is read-only', () => {
+  it('is served from, and takes no next key', async () => {
+    const keyDir = await testKeyDir()
+    await chmod(keyDir, 0o500)
+    const gateway = await testGateway({ keyDir, within: BOUND })
+    gateway.kill('SIGUSR2')
+    await expect.poll(() => gateway.stderr(), SOON).toContain('"code":"ERR_KEY_FILE"')
+    await expectServing(gateway)
+    expect((await outcome(['rotate', '--key-dir', keyDir], BOUND)).code).toBe(1)
+    expect(await readdir(keyDir)).toEqual(['private_key.pem'])
+    await chmod(keyDir, 0o700)
+  })
+
+  it('and empty is a reason not to start', async () => {
+    const keyDir = await testFolder()
+    await chmod(keyDir, 0o500)
+    const args = ['--engine', 'demo', '--port', '0', '--key-dir', keyDir]
+    const ended = await outcome(args, BOUND)
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toContain('(ERR_KEY_FILE)')
+    await chmod(keyDir, 0o700)
+  })
+})
+
+describe('the file of API keys on a full disk', () => {
+  it('stays whole, and no key is told that is not in it', async () => {
+    const folder = await testFolder()
+    const path = join(folder, 'api-keys.json')
+    await outcome(['keys', 'add', '--keys-file', path, '--name', 'first'])
+    const before = await readFile(path, 'utf8')
+    for (const args of [
+      ['keys', 'add', '--name', 'second'],
+      ['keys', 'revoke', 'first'],
+    ]) {
+      const ended = await outcome([...args, '--keys-file', path], FULL)
+      expect(ended).toMatchObject({ code: 1, stdout: '' })
+      expect(await readFile(path, 'utf8')).toBe(before)
+      expect(await readdir(folder)).toEqual(['api-keys.json'])
+    }
+  })
+
+  it('a new key that could not be told is an error', async () => {
+    const path = join(await testFolder(), 'api-keys.json')
+    const ended = await outcome(['keys', 'add', '--keys-file', path], 'exec "$@" >/dev/full')
+    expect(ended.code).toBe(1)
+  })
+})
