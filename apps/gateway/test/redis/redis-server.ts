@@ -1,22 +1,32 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createConnection, createServer, type AddressInfo } from 'node:net'
+import { createConnection } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { freePort } from '../free-port.js'
 
 /** Whether there is a Redis: live tests are skipped where there is none. */
 export const redisFound = isRedisInstalled()
 
-/** A Redis of its own on loopback, which keeps nothing on disk. */
+/** A Redis of its own on loopback, which keeps nothing on disk unless a folder is given. */
 export interface RedisServer {
   readonly url: string
   start(): Promise<void>
-  /** Ends it, with everything it remembered. */
+  /** Ends it, with everything it remembered where there is no folder. */
   kill(): Promise<void>
   signal(signal: NodeJS.Signals): void
 }
 
+export interface RedisOptions {
+  /** Where it writes down everything before it answers, as with `appendonly yes`. */
+  readonly folder?: string | undefined
+}
+
 /** A Redis that runs. */
-export async function startRedis(): Promise<RedisServer> {
+export async function startRedis({ folder }: RedisOptions = {}): Promise<RedisServer> {
+  const storage =
+    folder === undefined
+      ? ['--appendonly', 'no']
+      : ['--appendonly', 'yes', '--appendfsync', 'always', '--dir', folder]
   const port = await freePort()
   let child: ChildProcess | undefined
   const redis: RedisServer = {
@@ -24,7 +34,7 @@ export async function startRedis(): Promise<RedisServer> {
     start: async () => {
       child = spawn(
         'redis-server',
-        ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
+        ['--port', String(port), '--bind', '127.0.0.1', '--save', '', ...storage],
         { stdio: 'ignore' },
       )
       await untilListening(port)
@@ -52,15 +62,6 @@ async function untilListening(port: number): Promise<void> {
     await delay(50)
   }
   throw new Error('redis-server does not listen')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function isRedisInstalled(): boolean {

@@ -1,0 +1,126 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import {
+  chat,
+  post,
+  refusalOf,
+  seal,
+  startGateway,
+  startUpstream,
+  type GatewayProcess,
+  type Upstream,
+} from './support.js'
+
+const COUNT = 50
+
+type Answering = Upstream['answer']
+
+const well: Answering = (response) => response.end('{}')
+const cut = 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{"a":'
+const faults = {
+  closes: (_response, { socket }) => void socket.destroy(),
+  dies: (_response, { socket }) => void socket.write(cut, () => socket.resetAndDestroy()),
+  hangs: () => undefined,
+  'hangs in its answer': (response) => void response.write('{"a":'),
+  'answers garbage': (response) => response.end('<html>'),
+  'does not speak HTTP': (_response, { socket }) => void socket.end('SSH-2.0-x\r\n'),
+  'says 429': (response) => void response.writeHead(429, { 'retry-after': '7' }).end(),
+  'says 500': (response) => void response.writeHead(500).end(),
+  'says 503': (response) => void response.writeHead(503).end(),
+} satisfies Record<string, Answering>
+
+const folder = await mkdtemp(join(tmpdir(), 'nomyo-faults-'))
+const servers = await Promise.all(Array.from({ length: 4 }, startUpstream))
+const alone = await gatewayFor('alone', servers.slice(0, 1))
+const several = await gatewayFor('several', servers)
+
+afterAll(async () => {
+  await Promise.all([alone.stop(), several.stop()])
+  for (const server of servers) server.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+beforeEach(() => {
+  for (const server of servers) {
+    server.answer = well
+    server.seen.length = 0
+  }
+})
+
+async function gatewayFor(name: string, those: readonly Upstream[]): Promise<GatewayProcess> {
+  const upstreams = those.map(({ url }, at) => ({
+    name: `upstream-${at}`,
+    url,
+    timeouts: { totalMs: 1000 },
+  }))
+  // None is spared within a test, so that each gets its share.
+  const health = { unhealthyAfter: 100 }
+  const path = join(folder, `${name}.yaml`)
+  await writeFile(path, JSON.stringify({ upstreams, ...health, maxQueue: 2 * COUNT }))
+  return startGateway({ args: ['--config', path] })
+}
+
+/** Sends so many sealed requests at once and counts the statuses. */
+async function ask(gateway: GatewayProcess): Promise<Record<number, number>> {
+  const bodies = await Promise.all(Array.from({ length: COUNT }, (_, at) => seal(chat(`${at}`))))
+  const answers = await Promise.all(bodies.map((body) => post(gateway, body)))
+  const counts: Record<number, number> = {}
+  for (const answer of answers) {
+    counts[answer.status] = (counts[answer.status] ?? 0) + 1
+    if (answer.status !== 200) refusalOf(answer)
+  }
+  return counts
+}
+
+/** Without looks at the health. */
+const asked = (...those: readonly Upstream[]): number =>
+  those.flatMap(({ seen }) => seen).filter(({ url }) => url?.endsWith('/completions')).length
+
+describe(`${COUNT} requests at once to one upstream that`, () => {
+  it.each([
+    ['closes', 503],
+    ['dies', 503],
+    ['hangs', 504],
+    ['hangs in its answer', 504],
+    ['answers garbage', 502],
+    ['does not speak HTTP', 503],
+    ['says 429', 429],
+    ['says 500', 502],
+    ['says 503', 503],
+  ] as const)('%s are all %i, each asked once, and all is well after', async (fault, status) => {
+    servers[0]!.answer = faults[fault]
+    expect(await ask(alone)).toEqual({ [status]: COUNT })
+    expect(asked(...servers)).toBe(COUNT)
+    servers[0]!.answer = well
+    expect(await ask(alone)).toEqual({ 200: COUNT })
+  })
+})
+
+describe(`${COUNT} requests at once to four upstreams, two of which`, () => {
+  it.each(['closes', 'does not speak HTTP', 'says 503'] as const)(
+    '%s: all are answered by the others',
+    async (fault) => {
+      for (const server of servers.slice(2)) server.answer = faults[fault]
+      expect(await ask(several)).toEqual({ 200: COUNT })
+      expect(asked(...servers.slice(0, 2))).toBe(COUNT)
+      expect(asked(...servers)).toBeGreaterThan(COUNT)
+    },
+  )
+
+  it.each([
+    ['dies', 503],
+    ['hangs', 504],
+    ['answers garbage', 502],
+    ['says 500', 502],
+  ] as const)('%s: their share is %i, and nobody is asked twice', async (fault, status) => {
+    for (const server of servers.slice(2)) server.answer = faults[fault]
+    const { 200: answered = 0, [status]: refused = 0 } = await ask(several)
+    expect(answered + refused).toBe(COUNT)
+    expect(refused).toBe(asked(...servers.slice(2)))
+    expect(asked(...servers)).toBe(COUNT)
+    for (const server of servers) server.answer = well
+    expect(await ask(several)).toEqual({ 200: COUNT })
+  })
+})
