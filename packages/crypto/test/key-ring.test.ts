@@ -43,8 +43,8 @@ describe('a key ring', () => {
   it('disposes of the key before the previous one', async () => {
     const pairs = [await freshPair('server'), await freshPair('client'), await freshPair('other')]
     const ring = new KeyRing(pairs[0]!)
-    ring.rotate(pairs[1]!)
-    ring.rotate(pairs[2]!)
+    ring.rotate(pairs[1])
+    ring.rotate(pairs[2])
     expect(await openCode(await sealedFor('server'), ring)).toBe('ERR_DECRYPTION_FAILED')
     expect(await openCode(await sealedFor('server'), pairs[0]!.privateKey)).toBe('ERR_KEY_DISPOSED')
     expect((await openJson(await sealedFor('client'), ring)).value).toEqual({ for: 'client' })
@@ -61,6 +61,33 @@ describe('a key ring', () => {
     expect(await openCode(await sealedFor('server'), ring)).toBe('ERR_DECRYPTION_FAILED')
     expect(await openCode(await sealedFor('server'), first.privateKey)).toBe('ERR_KEY_DISPOSED')
     expect((await openJson(await sealedFor('client'), ring)).value).toEqual({ for: 'client' })
+  })
+
+  it('opens with keys to come, and hands them out in the order they were announced', async () => {
+    const [first, second] = [await freshPair('server'), await freshPair('client')]
+    const third = await freshPair('other')
+    const ring = new KeyRing(first)
+    ring.announce(second)
+    ring.announce(third)
+    expect(ring.current).toBe(first)
+    expectKeys(ring, first, second, third)
+    for (const name of ['server', 'client', 'other'] as const) {
+      expect((await openJson(await sealedFor(name), ring)).value).toEqual({ for: name })
+    }
+    ring.rotate()
+    expect(ring.current).toBe(second)
+    expectKeys(ring, second, first, third)
+    ring.rotate()
+    expect(ring.current).toBe(third)
+    expectKeys(ring, third, second)
+    expect(await openCode(await sealedFor('server'), first.privateKey)).toBe('ERR_KEY_DISPOSED')
+  })
+
+  it('does not rotate where no key is to come', async () => {
+    const pair = await freshPair('server')
+    const ring = new KeyRing(pair)
+    expect(await refusalCodeOf(() => ring.rotate())).toBe('ERR_KEY_INVALID')
+    expectKeys(ring, pair)
   })
 
   it('keeps its key where there is no previous one to retire', async () => {
@@ -81,7 +108,9 @@ describe('a key ring', () => {
   it('is of no use after it was disposed of, once or twice', async () => {
     const [first, second] = [await freshPair('server'), await freshPair('client')]
     const ring = new KeyRing(first)
+    const announced = await pairOf('keys/rsa2048.private.pem')
     ring.rotate(second)
+    ring.announce(announced)
     ring.dispose()
     ring.dispose()
     const next = await freshPair('other')
@@ -89,9 +118,12 @@ describe('a key ring', () => {
       () => ring.current,
       () => ring.privateKeys,
       () => ring.rotate(next),
+      () => ring.rotate(),
+      () => ring.announce(next),
       async () => openJson(await sealedFor('client'), ring),
       async () => openJson(await sealedFor('server'), first.privateKey),
       async () => openJson(await sealedFor('client'), second.privateKey),
+      () => announced.privateKey.exportPkcs8(),
     ]
     for (const use of uses) expect(await refusalCodeOf(use)).toBe('ERR_KEY_DISPOSED')
   })
