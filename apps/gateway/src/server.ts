@@ -119,8 +119,9 @@ export function createServer({
   refuseUnknownRoutes(server)
   publicKeyRoute(server, context.serverKeys)
   attestationRoute(server, context.serverKeys, context.attestor)
-  secureCompletionRoute(server, { authenticate, rateLimiter }, context)
-  modelsRoute(server, authenticate, context)
+  const door = { authenticate, rateLimiter }
+  secureCompletionRoute(server, door, context)
+  modelsRoute(server, door, context)
   healthRoute(server)
   readyRoute(server, unready)
   return server

@@ -6,6 +6,7 @@ import { createGateway } from '../src/gateway.js'
 import { networkOf } from '../src/rate-limit/network-of.js'
 import {
   chat,
+  get,
   makeKeyDir,
   parseRawAnswer,
   post,
@@ -77,6 +78,26 @@ describe('the rate limit', () => {
     }
     expect(statuses[0]).toBe(401)
     expect(statuses).toContain(429)
+  })
+
+  it('counts lists of models like completions', async () => {
+    const gateway = await limited('--rate-limit', '2/s', '--rate-burst', '4')
+    const list = (key: string): Promise<Answer> =>
+      get(gateway, '/v1/models', { headers: { authorization: `Bearer ${key}` } })
+    const lists = await Promise.all(Array.from({ length: 12 }, () => list('one')))
+    expect(count(lists, 200)).toBeGreaterThanOrEqual(4)
+    expect(count(lists, 200)).toBeLessThanOrEqual(6)
+    expect(count(lists, 429)).toBe(12 - count(lists, 200))
+    for (const refused of lists.filter(({ status }) => status === 429)) refusalOf(refused)
+    // The same count, for the same key only: the burst is gone.
+    expect(count(await burst(gateway, 8), 200)).toBeLessThanOrEqual(4)
+    expect((await list('two')).status).toBe(200)
+  })
+
+  it('never counts a wrong key against those who share its address', async () => {
+    const gateway = await limited('--rate-limit', '1/s', '--rate-burst', '1')
+    expect(count(await burst(gateway, 80, 'wrong'), 401)).toBe(80)
+    expect((await ask(gateway)).status).toBe(200)
   })
 
   it('leaves the routes that need no key alone', async () => {

@@ -1,18 +1,17 @@
 import type { FastifyInstance } from 'fastify'
-import type { Authenticate } from '../authenticate.js'
+import { admit, type Door } from '../admit.js'
 import type { CompletionContext } from '../handle-completion.js'
-import { HttpError } from '../http-error.js'
 
 /** Models change rarely, and callers may ask often. */
 const CACHE_MS = 5000
 
 /**
  * `GET /v1/models`: what can be asked for, in OpenAI's shape. Names only: when a model was made and
- * by whom is of the model servers, and the members that say so hold nothing.
+ * by whom is of the model servers, and the members that say so hold nothing. Counts like a completion.
  */
 export function modelsRoute(
   server: FastifyInstance,
-  authenticate: Authenticate,
+  door: Door,
   { engine, policy }: CompletionContext,
 ): void {
   let cached: Promise<readonly string[]> | undefined
@@ -27,8 +26,7 @@ export function modelsRoute(
     return (cached = asked)
   }
   server.get('/v1/models', async (request, reply) => {
-    const caller = authenticate(request.headers.authorization)
-    if (caller instanceof HttpError) throw caller
+    const caller = await admit(door, request)
     const data = (await models())
       .filter((id) => policy?.allowsSomewhere(id) !== false)
       .filter((id) => caller.models?.includes(id) !== false)

@@ -1,20 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Authenticate, Caller } from '../authenticate.js'
+import { admit, type Door } from '../admit.js'
+import type { Caller } from '../authenticate.js'
 import { handleCompletion, type CompletionContext } from '../handle-completion.js'
-import { HttpError } from '../http-error.js'
-import { networkOf } from '../rate-limit/network-of.js'
-import type { RateLimiter } from '../rate-limit/rate-limiter.js'
-
-/** Who decides whether a request is let in. */
-interface Door {
-  readonly authenticate: Authenticate
-  readonly rateLimiter: RateLimiter
-}
 
 /** `POST /v1/chat/secure_completion`: a sealed request in, a sealed answer out. */
 export function secureCompletionRoute(
   server: FastifyInstance,
-  { authenticate, rateLimiter }: Door,
+  door: Door,
   context: CompletionContext,
 ): void {
   server.decorateRequest('caller', null)
@@ -23,11 +15,7 @@ export function secureCompletionRoute(
     {
       // Before the body is read: nobody without a key, or too many, make the gateway buffer anything.
       onRequest: async (request, reply) => {
-        const caller = authenticate(request.headers.authorization)
-        if (caller instanceof HttpError) throw caller
-        const { keyName, rateLimit } = caller
-        const who = keyName === undefined ? `address ${networkOf(request.ip)}` : `key ${keyName}`
-        await rateLimiter.admit(who, rateLimit)
+        const caller = await admit(door, request)
         const full = context.admission.enter(reply.raw)
         if (full !== undefined) throw full
         request.setDecorator<Caller>('caller', caller)

@@ -1,0 +1,28 @@
+import type { FastifyRequest } from 'fastify'
+import type { Authenticate, Caller } from './authenticate.js'
+import { HttpError } from './http-error.js'
+import { networkOf } from './rate-limit/network-of.js'
+import type { RateLimiter } from './rate-limit/rate-limiter.js'
+
+/** Who decides whether a request is let in. */
+export interface Door {
+  readonly authenticate: Authenticate
+  readonly rateLimiter: RateLimiter
+}
+
+/**
+ * Lets in who has a key, or anybody where none is needed, as often as the limit allows.
+ *
+ * @throws HttpError 401; 429 or 503 when it is one too many
+ */
+export async function admit(
+  { authenticate, rateLimiter }: Door,
+  request: FastifyRequest,
+): Promise<Caller> {
+  const caller = authenticate(request.headers.authorization)
+  if (caller instanceof HttpError) throw caller
+  const { keyName, rateLimit } = caller
+  const who = keyName === undefined ? `address ${networkOf(request.ip)}` : `key ${keyName}`
+  await rateLimiter.admit(who, rateLimit)
+  return caller
+}
