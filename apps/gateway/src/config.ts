@@ -28,6 +28,11 @@ export interface GatewayConfig {
   keysFile?: string | undefined
   /** Folder of `private_key.pem` and `public_key.pem`; without one the key lives in memory only. */
   keyDir: string | undefined
+  /**
+   * Keeps server keys in {@link GatewayConfig.redis} instead of a folder, encrypted with the key
+   * password, which is needed then. Default false.
+   */
+  sharedKeys?: boolean | undefined
   /** How server keys are read and when they change. Default: no password, no rotation. */
   keys?: KeyConfig | undefined
   /** Largest request body, in bytes. */

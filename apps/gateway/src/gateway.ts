@@ -8,7 +8,7 @@ import type { GatewayConfig } from './config.js'
 import { createDemoEngine } from './engines/demo.js'
 import type { Engine } from './engines/engine.js'
 import { createUpstreams } from './engines/create-upstreams.js'
-import { createMemories } from './memories.js'
+import { createMemories, type Memories } from './memories.js'
 import { measuredAttestor, measuredEngine } from './metrics/measured.js'
 import { startMetricsServer, type MetricsServer } from './metrics/metrics-server.js'
 import { Metrics } from './metrics/metrics.js'
@@ -16,8 +16,7 @@ import type { Notice } from './notice.js'
 import type { Unready } from './routes/ready.js'
 import { SECURITY_TIERS } from './security-tier.js'
 import { createServer } from './server.js'
-import { createMemoryStore } from './server-keys/memory-store.js'
-import { openFolderStore } from './server-keys/open-store.js'
+import { openStore } from './server-keys/open-store.js'
 import { ServerKeys } from './server-keys/server-keys.js'
 import { TierPolicy } from './tier-policy.js'
 import { TlsFileError, readTlsFiles, renewTls } from './tls.js'
@@ -28,7 +27,11 @@ export interface Gateway {
   readonly url: string
   /** `sha256/...` of the server key of now, for pinning. */
   readonly fingerprint: string
-  /** Makes the next server key and hands it out; the one before still opens for the overlap. */
+  /**
+   * Makes the next server key, which opens from now on. It is handed out at once where it is in memory
+   * only, else 6 seconds later, when all gateways that share it open it too; the one before still
+   * opens for the overlap.
+   */
   rotateKey(): Promise<void>
   /**
    * Reads again what is in files: server keys, API keys, certificate. What cannot be read stays as it
@@ -46,7 +49,7 @@ const DEFAULT_OVERLAP_MS = 24 * 60 * 60 * 1000
  * Starts a gateway. Resolves when it listens; rejects when a key cannot be read, the address is
  * taken, or a TPM that is required gives no quote.
  *
- * @throws SecurityError for keys, KeysFileError for the file of API keys, CaFileError for certificates of upstreams, TpmError for the TPM, system errors for the address
+ * @throws SecurityError for keys, KeyStoreError for keys in Redis, KeysFileError for the file of API keys, CaFileError for certificates of upstreams, TpmError for the TPM, system errors for the address
  */
 export async function createGateway(
   config: GatewayConfig,
@@ -60,11 +63,11 @@ export async function createGateway(
   const tls = config.tls === undefined ? undefined : await readTlsFiles(config.tls)
   const metrics = new Metrics()
   const attestor = measuredAttestor(createAttestor(config, notice), metrics)
-  const serverKeys = await openServerKeys(config, notice)
   const policy = config.policy === undefined ? undefined : new TierPolicy(config.policy)
   if (policy !== undefined) announce(policy, config, notice)
   const engine = measuredEngine(createEngine(config, policy, notice), metrics)
   const memories = await createMemories(config, notice)
+  const serverKeys = await openServerKeys(config, memories, notice)
   const { replayMemory, rateLimiter } = memories
   let phase: 'starting' | 'open' | 'draining' = 'starting'
   const unready: Unready = () => {
@@ -107,8 +110,8 @@ export async function createGateway(
     metricsServer?.close()
     await engine.close()
     await attestor.close()
-    await memories.close()
     await serverKeys.close()
+    await memories.close()
   }
   const reloadTls = async (): Promise<void> => {
     if (config.tls === undefined) return
@@ -159,16 +162,18 @@ function createAttestor({ tpm }: GatewayConfig, notice: Notice): Attestor {
 }
 
 async function openServerKeys(
-  { keyDir, keys = {} }: GatewayConfig,
+  config: GatewayConfig,
+  memories: Memories,
   notice: Notice,
 ): Promise<ServerKeys> {
-  const { rotationMs, overlapMs = DEFAULT_OVERLAP_MS } = keys
-  if (keyDir === undefined) {
-    notice('no --key-dir: making a server key that lasts until the gateway stops')
+  const { rotationMs, overlapMs = DEFAULT_OVERLAP_MS } = config.keys ?? {}
+  try {
+    const store = await openStore(config, memories.redis, notice)
+    return await ServerKeys.open(store, { rotationMs, overlapMs }, notice)
+  } catch (error) {
+    await memories.close()
+    throw error
   }
-  const store =
-    keyDir === undefined ? createMemoryStore() : await openFolderStore(keyDir, keys, notice)
-  return ServerKeys.open(store, { rotationMs, overlapMs }, notice)
 }
 
 function announce(policy: TierPolicy, { tpm }: GatewayConfig, notice: Notice): void {

@@ -1,5 +1,6 @@
 export { createGateway, type Gateway } from './gateway.js'
 export { KeysFileError } from './api-keys/keys-file.js'
+export { KeyStoreError } from './server-keys/key-store.js'
 export type { GatewayConfig, KeyConfig, LoadConfig, TlsConfig, TpmConfig } from './config.js'
 export type { RateLimit } from './rate-limit/rate-limit.js'
 export type { OnFailure, RedisFailure } from './redis/redis-failure.js'

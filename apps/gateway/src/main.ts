@@ -8,8 +8,8 @@ import { endQuietlyOnFaults } from './faults.js'
 import { createGateway, type Gateway } from './gateway.js'
 import { readOptions } from './options/options.js'
 import { UsageError } from './options/usage-error.js'
-import { makeNextKey, newestFingerprint } from './server-keys/commands.js'
-import { openFolderStore } from './server-keys/open-store.js'
+import { runKeyCommand } from './server-keys/commands.js'
+import { KeyStoreError } from './server-keys/key-store.js'
 import { TlsFileError } from './tls.js'
 
 /** Requests in flight get this long to finish after a signal. */
@@ -35,9 +35,7 @@ async function run(): Promise<void> {
       return
     }
     if (command.kind !== 'start') {
-      const store = await openFolderStore(command.keyDir, command.keys, say)
-      const act = command.kind === 'rotate' ? makeNextKey : newestFingerprint
-      process.stdout.write(`${await act(store)}\n`)
+      process.stdout.write(`${await runKeyCommand(command.kind, command.place, say)}\n`)
       return
     }
     outliveOutput()
@@ -93,6 +91,7 @@ function fail(error: unknown): void {
 function explain(error: unknown): string {
   if (error instanceof UsageError) return `${error.message} See --help.`
   if (error instanceof SecurityError) return `${error.message} (${error.code})`
+  if (error instanceof KeyStoreError) return `${error.message} (${error.code})`
   if (error instanceof KeysFileError) return `${error.message}.`
   if (error instanceof CaFileError) return `${error.message} (${error.code})`
   if (error instanceof TlsFileError) return `${error.message} (${error.code})`

@@ -13,6 +13,8 @@ import type { ReplayMemory } from './replay/replay-memory.js'
 export interface Memories {
   readonly replayMemory: ReplayMemory
   readonly rateLimiter: RateLimiter
+  /** The Redis they are in, where one is configured. */
+  readonly redis: Redis | undefined
   close(): Promise<void>
 }
 
@@ -28,6 +30,7 @@ export async function createMemories(config: GatewayConfig, notice: Notice): Pro
     return {
       replayMemory,
       rateLimiter: new RateLimiter(limits),
+      redis: undefined,
       close: () => replayMemory.close(),
     }
   }
@@ -38,6 +41,7 @@ export async function createMemories(config: GatewayConfig, notice: Notice): Pro
   return {
     replayMemory,
     rateLimiter: new RateLimiter({ ...limits, createCounter: counterIn(redis, failure.rate) }),
+    redis,
     close: async () => {
       await replayMemory.close()
       redis.disconnect()

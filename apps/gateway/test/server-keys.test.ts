@@ -1,13 +1,14 @@
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { importPrivateKey, importPublicKey, sealJson, type PublicKey } from '@nomyo/crypto'
+import { importPrivateKey, importPublicKey } from '@nomyo/crypto'
 import { keyFile, keyPem } from '@nomyo/test-vectors'
 import { describe, expect, it, onTestFinished } from 'vitest'
 // The tests of the client depend on the gateway: as a dependency it would close a circle.
 // eslint-disable-next-line package-boundaries/stay-inside
 import { SecureChatCompletion } from '../../../packages/client/dist/index.js'
+import { handedOut, rotateUnderLoad, sealedFor, statusFor, until } from './rotation.js'
 import {
-  chat,
+  clientKeys,
   completionOf,
   get,
   makeKeyDir,
@@ -31,26 +32,16 @@ async function testKeyDir(files: Readonly<Record<string, string>>): Promise<stri
 }
 
 /** Puts a key of the vectors where the gateway looks for its next one, in one step. */
-async function putNext(keyDir: string, number: number, vector: string): Promise<void> {
+async function putNext(
+  keyDir: string,
+  number: number,
+  vector: string,
+  madeAt = new Date(),
+): Promise<void> {
   const staged = await testKeyDir({ 'private_key.pem': vector })
+  await utimes(join(staged, 'private_key.pem'), madeAt, madeAt)
   await rename(staged, join(keyDir, `key-${String(number)}`))
 }
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('it has not come about')
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
-const handedOut = async (gateway: GatewayProcess): Promise<string> =>
-  (await importPublicKey(await (await fetch(`${gateway.url}/pki/public_key`)).text())).fingerprint
-
-const sealedFor = (key: PublicKey): Promise<Uint8Array> => sealJson(chat('hello'), key)
-
-const statusFor = async (gateway: GatewayProcess, key: PublicKey): Promise<number> =>
-  (await post(gateway, await sealedFor(key))).status
 
 function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
   return runGateway(args, env).ended
@@ -143,11 +134,45 @@ describe('rotation', () => {
 
   it('survives a restart within the overlap', async () => {
     const keyDir = await testKeyDir({ 'private_key.pem': 'server' })
-    await putNext(keyDir, 2, 'other')
+    await putNext(keyDir, 2, 'other', new Date(Date.now() - 60_000))
     const gateway = await testGateway({ keyDir })
     expect(await handedOut(gateway)).toBe(otherKeys.publicKey.fingerprint)
     expect(await statusFor(gateway, otherKeys.publicKey)).toBe(200)
     expect(await statusFor(gateway, serverKeys.publicKey)).toBe(200)
+  })
+
+  it('hands out what other gateways may not have seen yet a while after a restart', async () => {
+    const keyDir = await testKeyDir({ 'private_key.pem': 'server' })
+    await putNext(keyDir, 2, 'other')
+    const gateway = await testGateway({ keyDir })
+    expect(await handedOut(gateway)).toBe(serverKeys.publicKey.fingerprint)
+    expect(await statusFor(gateway, otherKeys.publicKey)).toBe(200)
+    expect(await statusFor(gateway, serverKeys.publicKey)).toBe(200)
+    await until(async () => (await handedOut(gateway)) === otherKeys.publicKey.fingerprint)
+    expect(await statusFor(gateway, serverKeys.publicKey)).toBe(200)
+  })
+
+  it('fails no request of two gateways with one folder, whoever hands out the key', async () => {
+    const one = await testGateway()
+    const two = await testGateway({ keyDir: one.keyDir })
+    const answered = await rotateUnderLoad([one, two], () => {
+      one.kill('SIGUSR2')
+      return Promise.resolve()
+    })
+    expect(answered).toEqual({ failed: [], afterwards: expect.any(Number) as number })
+  })
+
+  it('takes up two keys one after the other', async () => {
+    const gateway = await testGateway()
+    await putNext(gateway.keyDir, 2, 'other')
+    await until(async () => (await statusFor(gateway, otherKeys.publicKey)) === 200)
+    await putNext(gateway.keyDir, 3, 'client')
+    const seen = new Set<string>()
+    await until(async () => seen.add(await handedOut(gateway)).size === 3)
+    const inOrder = [serverKeys, otherKeys, clientKeys].map((pair) => pair.publicKey.fingerprint)
+    expect([...seen]).toEqual(inOrder)
+    expect(await statusFor(gateway, otherKeys.publicKey)).toBe(200)
+    expect(await statusFor(gateway, serverKeys.publicKey)).toBe(400)
   })
 
   it('ends with the overlap: the old key opens nothing any more and its files are gone', async () => {

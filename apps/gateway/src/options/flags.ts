@@ -54,6 +54,9 @@ export const FLAGS = {
     value: 'FILE',
     about: 'password of the key files, or NOMYO_KEY_PASSWORD',
   },
+  'shared-keys': {
+    about: 'server keys in --redis, encrypted with the password, for gateways alike',
+  },
   'key-rotation': { value: 'TIME', about: 'age at which the next key is made, such as 30d' },
   'key-overlap': {
     value: 'TIME',

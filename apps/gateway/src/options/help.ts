@@ -17,6 +17,7 @@ export function helpText(): string {
     '  nomyo-gateway keys add | list | revoke NAME   (API keys in a file; see keys --help)',
     '  nomyo-gateway rotate --key-dir ./keys        makes the next key; running gateways take it up',
     '  nomyo-gateway fingerprint --key-dir ./keys   prints what clients can pin',
+    '      (both also with --shared-keys --redis URL --key-password-file FILE)',
     '',
     'Options',
     ...rows,

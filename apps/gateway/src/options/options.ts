@@ -1,6 +1,8 @@
 import { printConfig } from '../config-file/print.js'
 import { readConfigFile, type ConfigFile } from '../config-file/read.js'
-import type { GatewayConfig, KeyConfig } from '../config.js'
+import type { GatewayConfig } from '../config.js'
+import { KEY_COMMANDS, type KeyCommand } from '../server-keys/commands.js'
+import type { KeyPlace } from '../server-keys/open-store.js'
 import { readApiKeys, readCorsOrigins, readRateLimit } from './callers.js'
 import { readEngine } from './engine.js'
 import { variableName, type Environment, type Flag } from './flag.js'
@@ -9,7 +11,7 @@ import { helpText } from './help.js'
 import { readDrainDelay, readLoad, readMetrics, readProxies, readTls } from './listeners.js'
 import { parseFlags, type FlagValues } from './parse-flags.js'
 import { readRedis, readReplayWindow } from './redis.js'
-import { readKeyCommand, readKeys } from './server-keys.js'
+import { readKeyPlace, readKeys, readSharedKeys } from './server-keys.js'
 import { readTpm } from './tpm.js'
 import { UsageError } from './usage-error.js'
 import { listOf, readLogLevel, readPort, readSize, readSwitch, readWhole } from './values.js'
@@ -18,11 +20,7 @@ import { listOf, readLogLevel, readPort, readSize, readSwitch, readWhole } from 
 export type Command =
   | { kind: 'help' | 'print'; text: string }
   | { kind: 'start'; config: GatewayConfig }
-  | { kind: KeyCommand; keyDir: string; keys: KeyConfig }
-
-/** What is done with a key folder, also while a gateway uses it. */
-export type KeyCommand = (typeof KEY_COMMANDS)[number]
-const KEY_COMMANDS = ['rotate', 'fingerprint'] as const
+  | { kind: KeyCommand; place: KeyPlace }
 
 /**
  * Reads the command line, the environment and the config file; flags win over variables, variables
@@ -93,7 +91,7 @@ function readSettings(
     return readGiven(name) ?? ('fallback' in flag ? flag.fallback : undefined)
   }
   if (keyCommand !== undefined) {
-    return { kind: keyCommand, ...readKeyCommand(values, read, environment) }
+    return { kind: keyCommand, place: readKeyPlace(values, read, environment) }
   }
   const config: GatewayConfig = {
     host: read('host') ?? '',
@@ -111,6 +109,7 @@ function readSettings(
     apiKeys: readApiKeys(values['api-key'], environment),
     keysFile: read('keys-file'),
     keyDir: read('key-dir'),
+    sharedKeys: readSharedKeys(read, environment),
     keys: readKeys(read, environment),
     acceptLegacyTag: readSwitch('accept-legacy-tag', readGiven('accept-legacy-tag')),
     maxBodyBytes: readSize(read('max-body') ?? ''),

@@ -1,26 +1,50 @@
 import type { KeyConfig } from '../config.js'
+import type { KeyPlace } from '../server-keys/open-store.js'
 import type { Environment } from './flag.js'
 import { parseDuration } from './parse-duration.js'
 import type { FlagValues } from './parse-flags.js'
+import { readRedis } from './redis.js'
 import { UsageError } from './usage-error.js'
-import type { Read } from './values.js'
+import { readSwitch, type Read } from './values.js'
 
-export function readKeyCommand(
-  values: FlagValues,
-  read: Read,
-  environment: Environment,
-): { keyDir: string; keys: KeyConfig } {
-  const idle = Object.keys(values).find((name) => !['key-dir', 'key-password-file'].includes(name))
+/** Where a command finds the keys. */
+export function readKeyPlace(values: FlagValues, read: Read, environment: Environment): KeyPlace {
+  const idle = Object.keys(values).find(
+    (name) => !['key-dir', 'key-password-file', 'shared-keys', 'redis'].includes(name),
+  )
   if (idle !== undefined) throw new UsageError(`--${idle} has no meaning here.`)
-  const keyDir = read('key-dir')
-  if (keyDir === undefined) throw new UsageError('give the folder of the keys: --key-dir DIR.')
-  return { keyDir, keys: readPassword(read, environment) }
+  const place = {
+    keyDir: read('key-dir'),
+    sharedKeys: readSharedKeys(read, environment),
+    redis: readRedis(read('redis'), undefined),
+    keys: readPassword(read, environment),
+  }
+  if (place.keyDir !== undefined || place.sharedKeys) return place
+  throw new UsageError(
+    'give the folder of the keys, --key-dir DIR, or the Redis, --shared-keys --redis URL.',
+  )
+}
+
+/** Whether keys are in Redis, with all that takes. */
+export function readSharedKeys(read: Read, environment: Environment): boolean {
+  if (!readSwitch('shared-keys', read('shared-keys'))) return false
+  if (read('key-dir') !== undefined) {
+    throw new UsageError('--shared-keys keeps the keys in Redis: leave --key-dir out.')
+  }
+  if (read('redis') === undefined) {
+    throw new UsageError('--shared-keys needs a Redis: give --redis URL.')
+  }
+  if (Object.keys(readPassword(read, environment)).length > 0) return true
+  throw new UsageError(
+    '--shared-keys needs a password to encrypt the keys with: give --key-password-file FILE.',
+  )
 }
 
 export function readKeys(read: Read, environment: Environment): KeyConfig {
   const password = readPassword(read, environment)
-  if (read('key-dir') === undefined && Object.keys(password).length > 0) {
-    throw new UsageError('a key password needs --key-dir DIR.')
+  const isKept = read('key-dir') !== undefined || readSwitch('shared-keys', read('shared-keys'))
+  if (!isKept && Object.keys(password).length > 0) {
+    throw new UsageError('a key password needs --key-dir DIR, or --shared-keys.')
   }
   const rotation = read('key-rotation')
   const rotationMs = rotation === undefined ? undefined : parseDuration(rotation)

@@ -1,19 +1,45 @@
 import { SecurityError, type KeyPair } from '@nomyo/crypto'
+import type { Notice } from '../notice.js'
+import { connectRedis } from '../redis/connect-redis.js'
 import type { KeyStore } from './key-store.js'
+import { openStore, type KeyPlace } from './open-store.js'
 
-/** The fingerprint of the newest key. @throws SecurityError when it cannot be read, or none is there */
-export async function newestFingerprint(store: KeyStore): Promise<string> {
+/** What is done with server keys, also while gateways use them. */
+export type KeyCommand = (typeof KEY_COMMANDS)[number]
+export const KEY_COMMANDS = ['rotate', 'fingerprint'] as const
+
+/**
+ * `nomyo-gateway rotate` and `nomyo-gateway fingerprint`.
+ *
+ * @returns the fingerprint of the newest key
+ * @throws SecurityError when a key cannot be read or kept, KeyStoreError when Redis cannot be had
+ */
+export async function runKeyCommand(
+  command: KeyCommand,
+  place: KeyPlace,
+  notice: Notice,
+): Promise<string> {
+  const redis =
+    place.sharedKeys === true && place.redis !== undefined
+      ? await connectRedis(place.redis.url, notice)
+      : undefined
+  try {
+    const store = await openStore(place, redis, notice)
+    return await (command === 'rotate' ? makeNextKey(store) : newestFingerprint(store))
+  } finally {
+    redis?.disconnect()
+  }
+}
+
+async function newestFingerprint(store: KeyStore): Promise<string> {
   return (await newest(store)).pair.publicKey.fingerprint
 }
 
 /**
  * Makes the next key. The newest one is read first: with another password the gateway could not read
  * what is made here.
- *
- * @returns its fingerprint
- * @throws SecurityError when a key cannot be read or kept
  */
-export async function makeNextKey(store: KeyStore): Promise<string> {
+async function makeNextKey(store: KeyStore): Promise<string> {
   const { number } = await newest(store)
   await store.add(number + 1)
   return newestFingerprint(store)

@@ -4,10 +4,8 @@ import { join } from 'node:path'
 import { SecurityError, generateKeyPair } from '@nomyo/crypto'
 import { loadKeyPair, loadOrCreateKeyPair, saveKeyPair } from '@nomyo/crypto/keys/node'
 import type { Notice } from '../notice.js'
-import type { KeyStore, StoredKey } from './key-store.js'
+import { LEAST_SERVER_KEY_BITS, type KeyStore, type StoredKey } from './key-store.js'
 
-/** Smaller server keys are refused by clients. */
-const LEAST_SERVER_KEY_BITS = 4096
 const PRIVATE_KEY_FILE = 'private_key.pem'
 const PUBLIC_KEY_FILE = 'public_key.pem'
 
@@ -29,6 +27,7 @@ export function createFolderStore({ folder, password, notice }: FolderStoreOptio
     notice(`making a server key in ${folder}; this takes a few seconds`)
   }
   return {
+    shared: true,
     list: () => list(folder),
     load: (number) => loadKeyPair(pathOf(folder, number), options),
     add: async (number) => {

@@ -5,6 +5,7 @@ import type { KeyStore } from './key-store.js'
 export function createMemoryStore(): KeyStore {
   const keys = new Map<number, { pair: KeyPair; createdAtMs: number }>()
   return {
+    shared: false,
     list: () =>
       Promise.resolve([...keys].map(([number, { createdAtMs }]) => ({ number, createdAtMs }))),
     load: (number) => {

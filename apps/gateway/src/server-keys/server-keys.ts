@@ -11,23 +11,38 @@ export interface KeySchedule {
   readonly overlapMs: number
 }
 
-/** How often the store is looked into: a key made by another process is in use after that. */
+/** How often the store is looked into: a key made by another process opens after that. */
 const LOOK_EVERY_MS = 2000
+/**
+ * From the first sight of a key until it is handed out: at the third look after, 6 seconds later.
+ * Others see it within one look; the rest is for looks that come late.
+ */
+const LEAD_MS = 2.5 * LOOK_EVERY_MS
 /** After a rotation that failed, so that a full disk does not cost a new key every time. */
 const RETRY_AFTER_MS = 60_000
 
+/** A key that opens and is not handed out yet. */
+interface ComingKey extends StoredKey {
+  /** When it was seen, or when looks went well again since: of the clock that never jumps. */
+  seenAtMs: number
+}
+
 /**
- * The keys in use. The store is the truth: its newest key is handed out, the one before still opens
- * for the overlap and is then removed. What cannot be read changes nothing.
+ * The keys in use. The store is the truth: its newest key opens as soon as it is seen and is handed
+ * out a lead later, once every gateway with this store opens it. The one before still opens for the
+ * overlap and is then removed. What cannot be read changes nothing.
  */
 export class ServerKeys {
   readonly ring: KeyRing
   readonly #store: KeyStore
   readonly #schedule: KeySchedule
   readonly #notice: Notice
+  readonly #leadMs: number
   #current: StoredKey
   /** From when on the overlap counts. */
   #currentSinceMs: number
+  /** Oldest first, as in the ring. */
+  #coming: ComingKey[] = []
   #log: FastifyBaseLogger | undefined
   #timer: ReturnType<typeof setInterval> | undefined
   /** One look or rotation at a time. */
@@ -44,16 +59,17 @@ export class ServerKeys {
   ) {
     this.ring = ring
     this.#current = current
-    this.#currentSinceMs = current.createdAtMs
     this.#store = store
     this.#schedule = schedule
     this.#notice = notice
+    this.#leadMs = store.shared ? LEAD_MS : 0
+    this.#currentSinceMs = current.createdAtMs + this.#leadMs
   }
 
   /**
-   * Reads the keys of a store; makes the first if there is none.
+   * Reads the keys of a store; makes the first if there is none, and hands it out at once.
    *
-   * @throws SecurityError when a key that is there cannot be read
+   * @throws SecurityError when a key that is there cannot be read, KeyStoreError when the store cannot
    */
   static async open(store: KeyStore, schedule: KeySchedule, notice: Notice): Promise<ServerKeys> {
     let keys = await store.list()
@@ -61,15 +77,20 @@ export class ServerKeys {
       await store.add(1)
       keys = await store.list()
     }
-    const [current, previous] = [...keys].reverse()
+    // What is newer than this others may not have seen yet.
+    const settled = keys.findLastIndex(({ createdAtMs }) => Date.now() - createdAtMs >= LEAD_MS)
+    const at = Math.max(settled, 0)
+    const [current, previous] = [keys[at], keys[at - 1]]
     if (current === undefined) throw new SecurityError('ERR_KEY_FILE', 'The key has vanished.')
     const overlaps = Date.now() - current.createdAtMs < schedule.overlapMs
-    const newest = await store.load(current.number)
+    const pair = await store.load(current.number)
     const ring = new KeyRing(
-      previous !== undefined && overlaps ? await store.load(previous.number) : newest,
+      previous !== undefined && overlaps ? await store.load(previous.number) : pair,
     )
-    if (ring.current !== newest) ring.rotate(newest)
-    return new ServerKeys(ring, current, store, schedule, notice)
+    if (ring.current !== pair) ring.rotate(pair)
+    const serverKeys = new ServerKeys(ring, current, store, schedule, notice)
+    await serverKeys.#look()
+    return serverKeys
   }
 
   /** `sha256/...` of the key handed out. */
@@ -87,14 +108,14 @@ export class ServerKeys {
   /** Looks into the store now. Never rejects: what is wrong is logged, the keys in use stay. */
   refresh(): Promise<void> {
     return this.#exclusively(async () => {
-      await this.#takeUpNewer()
+      await this.#look()
       if (this.#isDue()) await this.#rotate()
       // Last: files that cannot be removed must not keep keys from being renewed.
       await this.#endOverlap()
     })
   }
 
-  /** Makes the next key and hands it out. Never rejects: if it fails, that is logged. */
+  /** Makes the next key, to be handed out after the lead. Never rejects: if it fails, that is logged. */
   rotate(): Promise<void> {
     return this.#exclusively(() => this.#rotate())
   }
@@ -119,18 +140,44 @@ export class ServerKeys {
     return done
   }
 
-  async #takeUpNewer(): Promise<void> {
-    const keys = await this.#store.list()
-    const newer = keys.filter(({ number }) => number > this.#current.number)
-    const newest = newer.at(-1)
-    if (newest === undefined) return
+  async #look(): Promise<void> {
+    const keys = await this.#list()
+    this.#handOut()
+    const newer = keys.filter(({ number }) => number > this.#newest.number)
     // All or nothing: one that is broken leaves the keys as they are.
     const pairs = await Promise.all(newer.map(({ number }) => this.#store.load(number)))
-    for (const pair of pairs) this.ring.rotate(pair)
-    this.#current = newest
-    this.#currentSinceMs = Date.now()
-    this.#notice(`server key ${this.fingerprint}; the key before still opens for a while`)
-    this.#log?.info({ fingerprint: this.fingerprint }, 'server key rotated')
+    for (const pair of pairs) this.ring.announce(pair)
+    const seenAtMs = performance.now()
+    this.#coming.push(...newer.map((key) => ({ ...key, seenAtMs })))
+    this.#handOut()
+  }
+
+  /** The others may not see the store either when it fails here: the lead begins anew. */
+  async #list(): Promise<readonly StoredKey[]> {
+    try {
+      return await this.#store.list()
+    } catch (error) {
+      for (const key of this.#coming) key.seenAtMs = performance.now()
+      throw error
+    }
+  }
+
+  #handOut(): void {
+    const ready = this.#coming.filter(
+      ({ seenAtMs }) => performance.now() - seenAtMs >= this.#leadMs,
+    )
+    for (const key of ready) {
+      this.#coming.shift()
+      this.ring.rotate()
+      this.#current = key
+      this.#currentSinceMs = Date.now()
+      this.#notice(`server key ${this.fingerprint}; the key before still opens for a while`)
+      this.#log?.info({ fingerprint: this.fingerprint }, 'server key rotated')
+    }
+  }
+
+  get #newest(): StoredKey {
+    return this.#coming.at(-1) ?? this.#current
   }
 
   async #endOverlap(): Promise<void> {
@@ -146,15 +193,15 @@ export class ServerKeys {
     const now = Date.now()
     return (
       rotationMs !== undefined &&
-      now - this.#current.createdAtMs >= rotationMs &&
+      now - this.#newest.createdAtMs >= rotationMs &&
       now >= this.#retryAtMs
     )
   }
 
   async #rotate(): Promise<void> {
     try {
-      await this.#store.add(this.#current.number + 1)
-      await this.#takeUpNewer()
+      await this.#store.add(this.#newest.number + 1)
+      await this.#look()
     } catch (error) {
       this.#retryAtMs = Date.now() + RETRY_AFTER_MS
       throw error
