@@ -1,5 +1,5 @@
-import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { KeysFileError, readKeysFile } from '../src/api-keys/keys-file.js'
@@ -112,6 +112,52 @@ describe('keys list and revoke', () => {
     expect(await keys(file, 'revoke', 'alice')).toMatchObject({ code: 0, stdout: '' })
     expect((await readKeysFile(file)).map(({ name }) => name)).toEqual(['bob'])
     expect(await keys(file, 'revoke', 'alice')).toMatchObject({ code: 1, stdout: '' })
+  })
+})
+
+describe('changes at the same moment', () => {
+  it('are all there afterwards', async () => {
+    const file = newFile()
+    const revoked = ['r0', 'r1', 'r2', 'r3']
+    for (const name of revoked) await addKey(file, '--name', name)
+    const added = Array.from({ length: 16 }, (_, at) => `a${at}`)
+    const ended = await Promise.all([
+      ...added.map((name) => keys(file, 'add', '--name', name)),
+      ...revoked.map((name) => keys(file, 'revoke', name)),
+    ])
+    expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 0))
+    const names = (await readKeysFile(file)).map(({ name }) => name)
+    expect(names.sort()).toEqual(added.sort())
+    await expect(stat(`${file}.lock`)).rejects.toThrow()
+  })
+
+  it('wait for a lock, and leave one alone that stays', async () => {
+    const file = newFile()
+    const lock = `${file}.lock`
+    const old = new Date(Date.now() - 60_000)
+    // Of a process that runs, of another host, of nobody known.
+    for (const text of [`${process.pid} ${hostname()}`, '1 elsewhere', '']) {
+      await writeFile(lock, text)
+      await utimes(lock, old, old)
+      const early = keys(file, 'add')
+      setTimeout(() => void rm(lock), 3000)
+      expect(await early).toMatchObject({ code: 0 })
+    }
+    await writeFile(lock, '1 elsewhere')
+    const before = await readFile(file, 'utf8')
+    expect(await keys(file, 'add')).toMatchObject({ code: 1, stdout: '' })
+    expect(await readFile(file, 'utf8')).toBe(before)
+    expect(await readFile(lock, 'utf8')).toBe('1 elsewhere')
+  })
+
+  it('take over the lock of a process that died, once', async () => {
+    const file = newFile()
+    const dead = runGateway(['keys', '--help'])
+    await dead.ended
+    await writeFile(`${file}.lock`, `${dead.child.pid} ${hostname()}`)
+    const ended = await Promise.all(Array.from({ length: 6 }, () => keys(file, 'add')))
+    expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 0))
+    expect(await readKeysFile(file)).toHaveLength(6)
   })
 })
 

@@ -4,6 +4,7 @@ import { UsageError } from '../options/usage-error.js'
 import { parseRateLimit, type RateLimit } from '../rate-limit/rate-limit.js'
 import { SECURITY_TIERS } from '../security-tier.js'
 import { generateApiKey, hashApiKey } from './api-key.js'
+import { withFileLock } from './file-lock.js'
 import {
   KEY_NAME_RULE,
   KeysFileError,
@@ -99,10 +100,6 @@ async function add(path: string, options: AddOptions): Promise<string> {
     throw new UsageError(`--tiers must be of ${SECURITY_TIERS.join(', ')}.`)
   }
   const rateLimit = readRateLimit(options)
-  const keys = await readKeysFileIfAny(path)
-  if (keys.some((key) => key.name === name)) {
-    throw new KeysFileError(`${path} has a key of this name; revoke it first`)
-  }
   const key = generateApiKey()
   const listed: ListedKey = {
     name,
@@ -112,15 +109,23 @@ async function add(path: string, options: AddOptions): Promise<string> {
     ...(tiers === undefined ? {} : { tiers }),
     ...(rateLimit === undefined ? {} : { rateLimit }),
   }
-  await writeKeysFile(path, [...keys, listed])
+  await withFileLock(path, async () => {
+    const keys = await readKeysFileIfAny(path)
+    if (keys.some((other) => other.name === name)) {
+      throw new KeysFileError(`${path} has a key of this name; revoke it first`)
+    }
+    await writeKeysFile(path, [...keys, listed])
+  })
   return `${key}\n`
 }
 
 async function revoke(path: string, name: string): Promise<string> {
-  const keys = await readKeysFile(path)
-  const left = keys.filter((key) => key.name !== name)
-  if (left.length === keys.length) throw new KeysFileError(`${path} has no key of this name`)
-  await writeKeysFile(path, left)
+  await withFileLock(path, async () => {
+    const keys = await readKeysFile(path)
+    const left = keys.filter((key) => key.name !== name)
+    if (left.length === keys.length) throw new KeysFileError(`${path} has no key of this name`)
+    await writeKeysFile(path, left)
+  })
   return ''
 }
 
