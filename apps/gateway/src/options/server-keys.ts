@@ -19,15 +19,15 @@ export function readKeyPlace(values: FlagValues, read: Read, environment: Enviro
     redis: readRedis(read('redis'), undefined),
     keys: readPassword(read, environment),
   }
-  if (place.keyDir !== undefined || place.sharedKeys) return place
+  if (place.keyDir !== undefined || place.sharedKeys === true) return place
   throw new UsageError(
     'give the folder of the keys, --key-dir DIR, or the Redis, --shared-keys --redis URL.',
   )
 }
 
-/** Whether keys are in Redis, with all that takes. */
-export function readSharedKeys(read: Read, environment: Environment): boolean {
-  if (!readSwitch('shared-keys', read('shared-keys'))) return false
+/** Whether keys are in Redis, with all that takes; undefined where they are not. */
+export function readSharedKeys(read: Read, environment: Environment): true | undefined {
+  if (!readSwitch('shared-keys', read('shared-keys'))) return undefined
   if (read('key-dir') !== undefined) {
     throw new UsageError('--shared-keys keeps the keys in Redis: leave --key-dir out.')
   }
