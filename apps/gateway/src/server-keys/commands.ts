@@ -19,19 +19,28 @@ export async function runKeyCommand(
   place: KeyPlace,
   notice: Notice,
 ): Promise<string> {
+  return withStore(place, notice, command === 'rotate' ? makeNextKey : newestFingerprint)
+}
+
+/** Opens the store of server keys, and the connection to it, for as long as something is done with it. */
+export async function withStore<T>(
+  place: KeyPlace,
+  notice: Notice,
+  use: (store: KeyStore) => Promise<T>,
+): Promise<T> {
   const redis =
     place.sharedKeys === true && place.redis !== undefined
       ? await connectRedis(place.redis.url, notice)
       : undefined
   try {
-    const store = await openStore(place, redis, notice)
-    return await (command === 'rotate' ? makeNextKey(store) : newestFingerprint(store))
+    return await use(await openStore(place, redis, notice))
   } finally {
     redis?.disconnect()
   }
 }
 
-async function newestFingerprint(store: KeyStore): Promise<string> {
+/** Of the key that is handed out, or soon will be. @throws SecurityError when there is none */
+export async function newestFingerprint(store: KeyStore): Promise<string> {
   return (await newest(store)).pair.publicKey.fingerprint
 }
 

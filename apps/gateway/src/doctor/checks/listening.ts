@@ -3,8 +3,7 @@ import { createServer } from 'node:net'
 import { importPublicKey } from '@nomyo/crypto'
 import { Agent, request } from 'undici'
 import type { GatewayConfig } from '../../config.js'
-import { newestFingerprint } from '../../server-keys/commands.js'
-import { openFolderStore } from '../../server-keys/open-store.js'
+import { newestFingerprint, withStore } from '../../server-keys/commands.js'
 import { ok, problem, warning, type Check, type Finding } from '../finding.js'
 import { reasonOf } from '../reason.js'
 
@@ -76,7 +75,7 @@ function findingOf(
 }
 
 async function whoIsThere(config: GatewayConfig): Promise<Finding> {
-  const { host, port, keyDir } = config
+  const { host, port, keyDir, sharedKeys = false } = config
   const url = `${config.tls === undefined ? 'http' : 'https'}://${hostOf(host)}:${port}`
   const startedAt = performance.now()
   const [health, pem] = await Promise.all([ask(`${url}/health`), ask(`${url}/pki/public_key`)])
@@ -85,20 +84,18 @@ async function whoIsThere(config: GatewayConfig): Promise<Finding> {
   if (health === undefined || served === undefined) {
     return findingOf('EADDRINUSE', host, port, '--port')
   }
-  if (keyDir === undefined) {
+  if (keyDir === undefined && !sharedKeys) {
     return warning(
       `a gateway is on ${host}:${port} already; without --key-dir nobody can tell whether it is this one`,
       'end it before another is started, or give --key-dir',
       ms,
     )
   }
-  const own = await openFolderStore(keyDir, config.keys ?? {}, () => undefined)
-    .then(newestFingerprint)
-    .catch(() => undefined)
+  const own = await withStore(config, () => undefined, newestFingerprint).catch(() => undefined)
   if (own === served) return ok(`this gateway is running on ${host}:${port}`, ms)
   return problem(
-    `a gateway with the key ${served} is on ${host}:${port}, which is not the key of ${keyDir}`,
-    'end it, choose another --port, or name its --key-dir',
+    `a gateway with the key ${served} is on ${host}:${port}, which is not the key of ${keyDir ?? 'Redis'}`,
+    'end it, choose another --port, or name the place of its keys',
     ms,
   )
 }

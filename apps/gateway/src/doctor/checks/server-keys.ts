@@ -2,19 +2,20 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { SecurityError } from '@nomyo/crypto'
 import type { GatewayConfig, KeyConfig } from '../../config.js'
-import type { KeyStore, StoredKey } from '../../server-keys/key-store.js'
-import { openFolderStore } from '../../server-keys/open-store.js'
+import { KeyStoreError, type KeyStore, type StoredKey } from '../../server-keys/key-store.js'
+import { withStore } from '../../server-keys/commands.js'
 import { isWritable, lookAtAccess } from '../file-access.js'
 import { ok, problem, warning, type Check, type Finding } from '../finding.js'
 import { reasonOf } from '../reason.js'
 
 const DAY_MS = 86_400_000
 
-/** The folder of the server keys: whether they can be read, by whom, and how old they are. */
+/** The server keys: whether they can be read, by whom, and how old they are. */
 export const serverKeysCheck: Check = {
   name: 'server keys',
-  run: async ({ keyDir, keys = {} }: GatewayConfig) => {
-    if (keyDir === undefined) {
+  run: async (config: GatewayConfig) => {
+    const { keyDir, sharedKeys = false, keys = {} } = config
+    if (keyDir === undefined && !sharedKeys) {
       return [
         warning(
           'each start makes another server key, which nobody can pin',
@@ -23,10 +24,13 @@ export const serverKeysCheck: Check = {
       ]
     }
     try {
-      const store = await openFolderStore(keyDir, keys, () => undefined)
-      return await lookAt(keyDir, keys, store)
+      return await withStore(
+        config,
+        () => undefined,
+        (store) => (keyDir === undefined ? lookAtShared(keys, store) : lookAt(keyDir, keys, store)),
+      )
     } catch (error) {
-      return [broken(keyDir, error)]
+      return [broken(keyDir ?? 'Redis', error)]
     }
   },
 }
@@ -39,15 +43,41 @@ async function lookAt(
   const stored = await store.list()
   const newest = stored.at(-1)
   if (newest === undefined) return [await lookAtEmpty(keyDir)]
-  const findings = [...(await lookAtAccess(keyDir, { mode: '700', secret: false }))]
+  const findings: Finding[] = [...(await lookAtAccess(keyDir, { mode: '700', secret: false }))]
   for (const { number } of stored) {
     const path = join(keyDir, number === 1 ? '' : `key-${number}`, 'private_key.pem')
     findings.push(...(await lookAtAccess(path, { mode: '600', secret: true })))
   }
-  // Also the one before it, which keeps the gateway from starting when it still opens and cannot be read.
+  findings.push(...(await lookAtKeys(store, stored, newest)))
+  if (keys.rotationMs !== undefined && !(await isWritable(keyDir))) {
+    findings.push(
+      problem(
+        `${keyDir} cannot be written, so --key-rotation makes no key`,
+        'let the user of the gateway write it',
+      ),
+    )
+  }
+  return [...findings, ...lookAtAge(keys, newest)]
+}
+
+/** Keys in Redis: whether it is there and lets this gateway in is another check. */
+async function lookAtShared(keys: KeyConfig, store: KeyStore): Promise<readonly Finding[]> {
+  const stored = await store.list()
+  const newest = stored.at(-1)
+  if (newest === undefined) return [ok('Redis has no key yet: the start will make one')]
+  return [...(await lookAtKeys(store, stored, newest)), ...lookAtAge(keys, newest)]
+}
+
+/** Also the one before, which keeps the gateway from starting when it still opens and cannot be read. */
+async function lookAtKeys(
+  store: KeyStore,
+  stored: readonly StoredKey[],
+  newest: StoredKey,
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = []
   for (const { number } of stored.slice(-2))
     findings.push(...(await lookAtKey(store, number, newest)))
-  return [...findings, ...(await lookAtRotation(keyDir, keys, newest))]
+  return findings
 }
 
 async function lookAtEmpty(keyDir: string): Promise<Finding> {
@@ -76,33 +106,20 @@ async function lookAtKey(
   return [ok(`${publicKey.fingerprint}, ${publicKey.bits} bits, ${days} days old`)]
 }
 
-async function lookAtRotation(
-  keyDir: string,
-  { rotationMs }: KeyConfig,
-  newest: StoredKey,
-): Promise<readonly Finding[]> {
-  if (rotationMs === undefined) return []
-  const findings: Finding[] = []
-  if (!(await isWritable(keyDir))) {
-    findings.push(
-      problem(
-        `${keyDir} cannot be written, so --key-rotation makes no key`,
-        'let the user of the gateway write it',
-      ),
-    )
-  }
-  if (Date.now() - newest.createdAtMs >= rotationMs) {
-    findings.push(
-      warning(
-        'the newest key is older than --key-rotation; the next one is made when the gateway starts',
-        'if it is running, look for "server keys cannot be renewed" in its log',
-      ),
-    )
-  }
-  return findings
+function lookAtAge({ rotationMs }: KeyConfig, newest: StoredKey): readonly Finding[] {
+  if (rotationMs === undefined || Date.now() - newest.createdAtMs < rotationMs) return []
+  return [
+    warning(
+      'the newest key is older than --key-rotation; the next one is made when the gateway starts',
+      'if it is running, look for "server keys cannot be renewed" in its log',
+    ),
+  ]
 }
 
 function broken(keyDir: string, error: unknown): Finding {
+  if (error instanceof KeyStoreError) {
+    return problem(`${error.message} (${error.code})`, 'see what is said of Redis')
+  }
   if (!(error instanceof SecurityError)) {
     return problem(
       `the keys of ${keyDir} cannot be read (${reasonOf(error)})`,
