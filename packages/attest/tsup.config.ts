@@ -8,6 +8,7 @@ export default defineConfig(
     x509: 'src/x509/index.ts',
     certify: 'src/certify/index.ts',
     'policy-file': 'src/policy-file/index.ts',
+    receipt: 'src/receipt/index.ts',
     credential: 'src/credential/index.ts',
     eventlog: 'src/eventlog/index.ts',
     ima: 'src/ima/index.ts',

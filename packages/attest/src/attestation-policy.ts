@@ -3,7 +3,16 @@ import { checkPolicy, type AppraisalPolicy } from './policy.js'
 import type { AttestationResult } from './result.js'
 
 /** The part of a policy that is the same for every quote. */
-export type PolicyRules = Omit<AppraisalPolicy, 'nonce' | 'previous' | 'freshness' | 'now'>
+export interface PolicyRules extends Omit<
+  AppraisalPolicy,
+  'nonce' | 'previous' | 'freshness' | 'now'
+> {
+  /** What the rules were read from, where that was JSON: receipts repeat it. */
+  readonly document?: PolicyDocument | undefined
+}
+
+/** A policy as JSON. */
+export type PolicyDocument = Readonly<Record<string, unknown>>
 
 /** The part that is different for every quote. */
 export type QuoteExpectation = Pick<AppraisalPolicy, 'nonce' | 'previous' | 'freshness' | 'now'>
@@ -15,6 +24,8 @@ export type QuoteExpectation = Pick<AppraisalPolicy, 'nonce' | 'previous' | 'fre
 export interface AttestationPolicy {
   /** As {@link appraise}; never throws because of the evidence. */
   appraise(evidence: unknown, expectation: QuoteExpectation): Promise<AttestationResult>
+  /** What its rules were read from, where that was JSON. */
+  readonly document?: PolicyDocument | undefined
 }
 
 /**
@@ -29,6 +40,7 @@ export function attestationPolicy(rules: PolicyRules): AttestationPolicy {
     nonce: { extraData: new Uint8Array(32) },
   })
   return {
+    document: rules.document,
     appraise: (evidence, expectation) => appraise(evidence, { ...checked, ...expectation }),
   }
 }

@@ -5,10 +5,11 @@ import type { AttestationResult } from './result.js'
  *
  * - `ERR_POLICY_INVALID`: the caller's own policy, anchor or reference value is unusable; nothing was judged
  * - `ERR_STRUCTURE_INVALID`: bytes that are not the TPM structure asked for
+ * - `ERR_RECEIPT_INVALID`: a text that is no receipt, or one that contradicts itself
  * - `ERR_ATTESTATION_FAILED`: the appraisal did not reach the wanted tier
  */
 export type AttestErrorCode =
-  'ERR_POLICY_INVALID' | 'ERR_STRUCTURE_INVALID' | 'ERR_ATTESTATION_FAILED'
+  'ERR_POLICY_INVALID' | 'ERR_STRUCTURE_INVALID' | 'ERR_RECEIPT_INVALID' | 'ERR_ATTESTATION_FAILED'
 
 /** Shared by every copy of this module, so that `instanceof` holds between the ESM and the CJS build. */
 const brand = Symbol.for('nomyo.attest.error')
@@ -62,6 +63,17 @@ export class TpmParseError extends AttestError {
     super('ERR_STRUCTURE_INVALID', `${field} ${why} (at byte ${offset})`)
     this.field = field
     this.offset = offset
+  }
+}
+
+/** The text is no receipt, or one that contradicts itself. */
+export class ReceiptError extends AttestError {
+  static {
+    nameClass(this, 'ReceiptError')
+  }
+
+  constructor(message: string) {
+    super('ERR_RECEIPT_INVALID', message)
   }
 }
 

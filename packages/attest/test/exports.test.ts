@@ -5,11 +5,22 @@ import * as eventlog from '../src/eventlog/index.js'
 import * as ima from '../src/ima/index.js'
 import * as main from '../src/index.js'
 import * as policyFile from '../src/policy-file/index.js'
+import * as receipt from '../src/receipt/index.js'
 import * as structures from '../src/structures/index.js'
 import * as x509 from '../src/x509/index.js'
 
 it('exports this and nothing else', () => {
-  const entries = { main, structures, x509, certify, credential, eventlog, ima, policyFile }
+  const entries = {
+    main,
+    structures,
+    x509,
+    certify,
+    credential,
+    eventlog,
+    ima,
+    policyFile,
+    receipt,
+  }
   const exported = Object.fromEntries(
     Object.entries(entries).map(([name, entry]) => [name, Object.keys(entry).sort()]),
   )
@@ -55,6 +66,13 @@ it('exports this and nothing else', () => {
       "policyFile": [
         "formatPolicyFile",
         "parsePolicyFile",
+      ],
+      "receipt": [
+        "RECEIPT_FORMAT",
+        "appraiseReceipt",
+        "createReceipt",
+        "digestMatches",
+        "parseReceipt",
       ],
       "structures": [
         "HASHES",

@@ -1,4 +1,5 @@
 import { platform } from '#platform'
+import type { Receipt } from '@nomyo/attest/receipt'
 import { SecurityError, parsePin, type Padding } from '@nomyo/crypto'
 import { parseBaseUrl } from '@nomyo/transport'
 import {
@@ -58,6 +59,12 @@ export interface SecureChatCompletionOptions {
   onServerKey?: ((event: ServerKeyEvent) => void) | undefined
   /** Judges the machine by TPM evidence, before anything is sent to it. Default: it is not judged. */
   attestation?: AttestationOptions | undefined
+  /**
+   * Given the record of every answer before the caller gets it, and awaited: what it throws is thrown
+   * to the caller. `@nomyo/attest/receipt` judges it again later. It holds no text, but salted digests:
+   * whoever has one can check a guess at request or answer, unless the salts are taken out.
+   */
+  onReceipt?: ((receipt: Receipt) => void | Promise<void>) | undefined
   /** Whether the length of requests is hidden. Default `padme`. */
   padding?: Padding | undefined
   /** Sent with every HTTP request. */
@@ -89,6 +96,7 @@ export interface ClientConfig {
   readonly knownServers: KnownServersStore | undefined
   readonly onServerKey: (event: ServerKeyEvent) => void
   readonly attestation: AttestationConfig | undefined
+  readonly onReceipt: ((receipt: Receipt) => void | Promise<void>) | undefined
   readonly padding: Padding
   readonly defaultHeaders: Readonly<Record<string, string>>
   readonly fetch: typeof fetch | undefined
@@ -120,6 +128,7 @@ const OPTION_NAMES: Readonly<Record<keyof SecureChatCompletionOptions, true>> = 
   knownServers: true,
   onServerKey: true,
   attestation: true,
+  onReceipt: true,
   padding: true,
   defaultHeaders: true,
   fetch: true,
@@ -157,6 +166,7 @@ export function readConfig(options: SecureChatCompletionOptions): ClientConfig {
     knownServers: readKnownServers(options.knownServers),
     onServerKey: callback('onServerKey', options.onServerKey) ?? (() => undefined),
     attestation: readAttestation(options.attestation),
+    onReceipt: callback('onReceipt', options.onReceipt),
     padding: oneOf('padding', options.padding, ['padme', 'none']),
     defaultHeaders: checkHeaders(options.defaultHeaders, 'defaultHeaders'),
     fetch: callback('fetch', options.fetch),

@@ -18,7 +18,9 @@ import {
 } from '@nomyo/transport'
 import { judgeAnswer, type Attestation } from './attestation/answer.js'
 import type { ClientConfig, ExchangeStep } from './config.js'
+import type { Voucher } from './attestation/key-attestation.js'
 import { newPayloadId } from './payload-id.js'
+import { giveReceipt } from './receipt.js'
 import type { ReplyGuard } from './reply-guard.js'
 import type { ReplyKeyLease, ReplyKeys } from './reply-keys.js'
 import { splitRequest, type SplitRequest } from './request.js'
@@ -103,7 +105,7 @@ interface AttemptKeys {
 
 /** Keys, and what was found when the machine vouched for the server's, where it was asked. */
 interface VouchedKeys extends AttemptKeys {
-  readonly vouched: AttestationResult | undefined
+  readonly vouched: Voucher | undefined
 }
 
 /** Keys for an attempt, once the machine has vouched for the server key, where that was asked for. */
@@ -122,7 +124,7 @@ async function vouchedKeys(call: Call, mayBeRenewed = true): Promise<VouchedKeys
 }
 
 /** Has the machine vouch for a key, unless answers are all that is judged. */
-async function vouchFor(serverKey: PublicKey, call: Call): Promise<AttestationResult | undefined> {
+async function vouchFor(serverKey: PublicKey, call: Call): Promise<Voucher | undefined> {
   const { attestation } = call.context
   if (attestation?.config.when !== 'before-send') return undefined
   const { canary } = attestation.config
@@ -186,12 +188,18 @@ async function readyKeys({ context, signal, step }: Call): Promise<AttemptKeys> 
 
 async function attempt(keys: VouchedKeys, call: Call): Promise<ChatCompletion> {
   const { attestation } = call.context
-  const { opened, payloadId } = await ask(keys, call)
+  const answer = await ask(keys, call)
+  const { opened, payloadId } = answer
   const { vouched } = keys
   const result =
     attestation === undefined
       ? undefined
-      : await judgeAnswer(opened, payloadId, attestation, { vouched })
+      : await judgeAnswer(opened, payloadId, attestation, { vouched: vouched?.result })
+  await giveReceipt(
+    { ...answer, serverKey: keys.serverKey, vouched, result },
+    call.request,
+    call.context.config,
+  )
   return toChatCompletion(opened, payloadId, result)
 }
 

@@ -6,6 +6,8 @@ import {
   pinnedAk,
   type AttestationResult,
 } from '@nomyo/attest'
+import { formatPolicyFile, parsePolicyFile } from '@nomyo/attest/policy-file'
+import { appraiseReceipt, digestMatches, parseReceipt, type Receipt } from '@nomyo/attest/receipt'
 import { openJson } from '@nomyo/crypto'
 import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo/test-vectors/forge'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -422,5 +424,95 @@ describe('options', () => {
     ['a callback that is none', { policy: POLICY, onResult: true }],
   ])('%s', (_, options) => {
     expect(make(options)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }))
+  })
+})
+
+describe('a receipt', () => {
+  const policyText = formatPolicyFile({
+    requiredPcrs: 'sha256:0,7,10',
+    referenceValues: PCR_VALUES,
+    pinnedAkNames: [forgedName(KEY)],
+  })
+  const policy = attestationPolicy(parsePolicyFile(policyText))
+  const messages = [{ role: 'user' as const, content: 'canary-prompt' }]
+
+  async function receiptsOf(machine: Machine, attestation: AttestationOptions | undefined) {
+    const receipts: Receipt[] = []
+    const ask = await testExchange({
+      baseUrl: machine.server.url,
+      attestation,
+      onReceipt: async (receipt) => {
+        await Promise.resolve()
+        receipts.push(receipt)
+      },
+    })
+    return { ask: (model = 'm') => ask({ model, messages }), receipts }
+  }
+
+  it('is given before the answer, and judged again from its JSON', async () => {
+    const machine = await startMachine()
+    const { ask, receipts } = await receiptsOf(machine, { policy })
+    const completion = await ask()
+    expect(receipts).toHaveLength(1)
+    const receipt = parseReceipt(JSON.stringify(receipts[0]))
+    expect(receipt.payloadId).toBe(completion._metadata.payload_id)
+    expect(receipt.serverKey).toBe(machine.server.serverKey.publicKey.fingerprint)
+    const { answer, key, agrees } = await appraiseReceipt(receipt)
+    expect([answer.tier, key?.tier, agrees]).toEqual(['affirming', 'affirming', true])
+  })
+
+  it('commits to what was sealed and to what was opened, and holds neither', async () => {
+    const machine = await startMachine()
+    const { ask, receipts } = await receiptsOf(machine, { policy })
+    const completion = await ask()
+    const [receipt] = receipts
+    const [request] = await requestsTo(machine)
+    expect(await digestMatches(request, receipt!.request)).toBe(true)
+    expect(await digestMatches(JSON.parse(JSON.stringify(completion)), receipt!.answer)).toBe(true)
+    expect(await digestMatches({ ...request, model: 'n' }, receipt!.request)).toBe(false)
+    expect(JSON.stringify(receipts)).not.toContain('canary')
+  })
+
+  it('comes with every answer, from one vouching for the key, each under its own id', async () => {
+    const machine = await startMachine()
+    const { ask, receipts } = await receiptsOf(machine, { policy })
+    await Promise.all([ask(), ask(), ask()])
+    expect(machine.asked).toBe(1)
+    expect(new Set(receipts.map(({ payloadId }) => payloadId)).size).toBe(3)
+    for (const receipt of receipts) {
+      expect((await appraiseReceipt(receipt)).key?.tier).toBe('affirming')
+    }
+  })
+
+  it('comes without a judgement too, and wants a policy later', async () => {
+    const machine = await startMachine()
+    const { ask, receipts } = await receiptsOf(machine, undefined)
+    await ask()
+    const receipt = parseReceipt(JSON.stringify(receipts[0]))
+    expect([receipt.result, receipt.policy, receipt.keyEvidence]).toEqual([null, null, null])
+    await expect(appraiseReceipt(receipt)).rejects.toMatchObject({ code: 'ERR_POLICY_INVALID' })
+    expect(
+      (await appraiseReceipt(receipt, { policy: parsePolicyFile(policyText) })).answer.tier,
+    ).toBe('affirming')
+  })
+
+  it('is not made of an answer that is refused', async () => {
+    const machine = await startMachine()
+    machine.answerQuote = { key: forgeKey() }
+    const { ask, receipts } = await receiptsOf(machine, { policy })
+    await refusal(ask())
+    expect(receipts).toEqual([])
+  })
+
+  it('that cannot be kept keeps the answer back, and is not asked for twice', async () => {
+    const machine = await startMachine()
+    const ask = await testExchange({
+      baseUrl: machine.server.url,
+      onReceipt: () => {
+        throw new RangeError('disk full')
+      },
+    })
+    await expect(ask({ messages })).rejects.toThrow(RangeError)
+    expect(machine.server.completions).toHaveLength(1)
   })
 })

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
+import { RECEIPT_FORMAT } from '@nomyo/attest/receipt'
 import { importPublicKey } from '@nomyo/crypto'
 import { UsageError } from '../exit-codes.js'
 import { askGateway, type GatewayAnswer } from './gateway.js'
@@ -59,6 +60,13 @@ export function parseJson(text: string, path: string): unknown {
 }
 
 async function fromJson(json: unknown, path: string): Promise<Source> {
+  if (member(json, 'format') === RECEIPT_FORMAT) {
+    const payloadId = member(json, 'payloadId')
+    return {
+      evidence: member(json, 'evidence'),
+      ...(typeof payloadId === 'string' ? { payloadId } : {}),
+    }
+  }
   const metadata = member(json, '_metadata')
   if (metadata !== undefined) {
     const payloadId = member(metadata, 'payload_id')

@@ -9,6 +9,7 @@ const HELP = `nomyo attest: what TPM evidence says, and what it is worth.
 Usage
   nomyo attest inspect SOURCE [--json]
   nomyo attest verify SOURCE --policy POLICY.json [what it was made for] [--json]
+  nomyo attest verify RECEIPT.json [--policy POLICY.json] [--request FILE] [--answer FILE] [--json]
   nomyo attest policy init SOURCE [--pcrs sha256:0,7,10] [--output POLICY.json]
 
 SOURCE is a file, - for standard input, or the URL of a gateway. A file holds a saved answer (the JSON
@@ -27,6 +28,11 @@ More for verify
   --ima-log FILE        the IMA log (ascii_runtime_measurements), replayed to PCR 10
   --previous FILE       an earlier --json result: the machine must not have been restarted since
   --now TIME            judge certificates as of this time, such as 2026-11-21T12:00:00Z
+
+For receipts, as nomyo clients write them
+  --policy POLICY.json  yours, instead of the one in the receipt, which is the word of whoever wrote it
+  --request FILE        JSON of the request: is it the one of the receipt?
+  --answer FILE         JSON of the answer: is it the one of the receipt?
 
 For gateways
   --allow-http          allow http://, for a gateway on this machine

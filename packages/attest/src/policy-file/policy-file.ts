@@ -1,3 +1,4 @@
+import type { PolicyDocument } from '../attestation-policy.js'
 import { fromHex, toHex } from '../bytes/hex.js'
 import { PolicyError } from '../errors.js'
 import { checkPolicy, type AppraisalPolicy } from '../policy.js'
@@ -6,10 +7,13 @@ import { pinnedAk } from '../trust/pinned-ak.js'
 import { akCertificate } from '../x509/index.js'
 
 /** The part of a policy that is the same for every quote: what a file can hold. */
-export type PolicyFile = Pick<
+export interface PolicyFile extends Pick<
   AppraisalPolicy,
   'requiredPcrs' | 'referenceValues' | 'trust' | 'qualifiedSigner' | 'firmware'
->
+> {
+  /** The file itself, as JSON, for receipts. */
+  readonly document: PolicyDocument
+}
 
 /** Says what kind of file it is, and in which form. */
 const FORMAT = 'nomyo-attestation-policy/1'
@@ -59,6 +63,7 @@ export function parsePolicyFile(text: string): PolicyFile {
   const policy: PolicyFile = {
     requiredPcrs,
     trust: readTrust(file['trust']),
+    document: file,
     ...(referenceValues === undefined ? {} : { referenceValues }),
     ...(firmware === undefined ? {} : { firmware }),
     ...(qualifiedSigner === undefined

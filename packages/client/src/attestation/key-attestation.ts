@@ -10,13 +10,24 @@ import {
 import type { ClientConfig } from '../config.js'
 import type { AttestationConfig } from './options.js'
 
+/** The machine's word for a key, and what was found when it was judged. */
+export interface Voucher {
+  readonly result: AttestationResult
+  /** What was judged; absent where a canary stood in for it. */
+  readonly keyEvidence?: {
+    readonly spki: Uint8Array
+    readonly nonce: Uint8Array
+    readonly evidence: unknown
+  }
+}
+
 /** A key the machine has vouched for, or is being asked to. */
 interface Vouched {
   readonly fingerprint: string
   readonly sinceMs: number
   /** Whether a canary may have stood in for the machine's own word. */
   readonly mayBeCanary: boolean
-  readonly result: Promise<AttestationResult>
+  readonly voucher: Promise<Voucher>
 }
 
 /** What a machine has proven of itself; undefined where nobody vouches for it. */
@@ -58,7 +69,7 @@ export class KeyAttestation {
    * @throws AttestationError `ERR_ATTESTATION_FAILED`
    * @throws APIError, APIConnectionError when it cannot be asked
    */
-  vouchFor(key: PublicKey, signal: AbortSignal, canary?: Canary): Promise<AttestationResult> {
+  vouchFor(key: PublicKey, signal: AbortSignal, canary?: Canary): Promise<Voucher> {
     const held = this.#held(key, canary !== undefined)
     return abortable(held ?? this.#ask(key, canary), signal)
   }
@@ -81,35 +92,35 @@ export class KeyAttestation {
     this.#lifetime.abort()
   }
 
-  #held({ fingerprint }: PublicKey, canaryWillDo: boolean): Promise<AttestationResult> | undefined {
+  #held({ fingerprint }: PublicKey, canaryWillDo: boolean): Promise<Voucher> | undefined {
     const held = this.#vouched
     if (held?.fingerprint !== fingerprint) return undefined
     if (held.mayBeCanary && !canaryWillDo) return undefined
     const ageMs = performance.now() - held.sinceMs
-    return ageMs < this.#attestation.intervalMs ? held.result : undefined
+    return ageMs < this.#attestation.intervalMs ? held.voucher : undefined
   }
 
-  #ask(key: PublicKey, canary: Canary | undefined): Promise<AttestationResult> {
+  #ask(key: PublicKey, canary: Canary | undefined): Promise<Voucher> {
     const vouched: Vouched = {
       fingerprint: key.fingerprint,
       sinceMs: performance.now(),
       mayBeCanary: canary !== undefined && !this.#knowsHow,
-      result: this.#appraise(key, canary),
+      voucher: this.#appraise(key, canary),
     }
     this.#vouched = vouched
-    vouched.result.then(
-      ({ verified }) => {
-        this.#lastFacts = verified
+    vouched.voucher.then(
+      ({ result }) => {
+        this.#lastFacts = result.verified
       },
       // A failure is not kept: the next call asks anew.
       () => {
         if (this.#vouched === vouched) this.forget()
       },
     )
-    return vouched.result
+    return vouched.voucher
   }
 
-  async #appraise(key: PublicKey, canary: Canary | undefined): Promise<AttestationResult> {
+  async #appraise(key: PublicKey, canary: Canary | undefined): Promise<Voucher> {
     // Shared by calls that may come and go: it has a deadline of its own.
     const deadline = startDeadline(this.#config.timeoutMs, [this.#lifetime.signal])
     try {
@@ -119,26 +130,21 @@ export class KeyAttestation {
     }
   }
 
-  async #judge(
-    key: PublicKey,
-    canary: Canary | undefined,
-    signal: AbortSignal,
-  ): Promise<AttestationResult> {
+  async #judge(key: PublicKey, canary: Canary | undefined, signal: AbortSignal): Promise<Voucher> {
     const { policy, tier, onResult } = this.#attestation
     const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES))
     const response = await this.#fetch(nonce, signal)
     const unknown = NO_SUCH_ENDPOINT.includes(response.status)
-    if (unknown && canary !== undefined && !this.#knowsHow) return canary(signal)
+    if (unknown && canary !== undefined && !this.#knowsHow) return { result: await canary(signal) }
     // Otherwise judged as what it is, no evidence.
     if (response.status !== 200 && !unknown) throw errorFromResponse(response)
-    const result = await policy.appraise(unknown ? undefined : evidenceIn(response.body), {
-      nonce: { nonce, spki: key.spkiDer },
-      now: new Date(),
-    })
+    const spki = key.spkiDer
+    const evidence = unknown ? undefined : evidenceIn(response.body)
+    const result = await policy.appraise(evidence, { nonce: { nonce, spki }, now: new Date() })
     onResult({ subject: 'server-key', result })
     requireTier(result, tier)
     this.#knowsHow = true
-    return result
+    return { result, keyEvidence: { spki, nonce, evidence } }
   }
 
   #fetch(nonce: Uint8Array, signal: AbortSignal): Promise<TransportResponse> {

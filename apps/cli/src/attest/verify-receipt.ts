@@ -1,0 +1,116 @@
+import type { AttestationResult } from '@nomyo/attest'
+import {
+  RECEIPT_FORMAT,
+  appraiseReceipt,
+  digestMatches,
+  parseReceipt,
+  type Receipt,
+  type ReceiptAppraisal,
+  type SaltedDigest,
+} from '@nomyo/attest/receipt'
+import { ATTEST_EXIT, UsageError } from '../exit-codes.js'
+import type { Output } from '../output.js'
+import type { Arguments } from './arguments.js'
+import { EXPECTATION_FLAGS } from './expectation.js'
+import { exitCodeOf, readPolicy, readTime, refuse, usable } from './judgement.js'
+import { showResult } from './show-result.js'
+import { parseJson, readText } from './source.js'
+
+/** What a receipt says itself, or does not hold. */
+const OTHER_FLAGS = [...Object.keys(EXPECTATION_FLAGS), 'event-log', 'ima-log', 'previous']
+
+/** Judges a receipt again, offline; the exit code is the worst of what it holds. */
+export async function verifyReceipt(
+  output: Output,
+  receipt: Receipt,
+  args: Arguments,
+): Promise<number> {
+  refuse(args, OTHER_FLAGS, 'is not for receipts, which say it themselves')
+  const policyPath = args.text('policy')
+  const now = readTime(args.text('now'))
+  const policy = policyPath === undefined ? undefined : await readPolicy(policyPath)
+  const appraisal = await usable(() => appraiseReceipt(receipt, { policy, now }))
+  const texts = {
+    request: await matches(receipt.request, args.text('request')),
+    answer: await matches(receipt.answer, args.text('answer')),
+  }
+  if (args.flag('json')) output.line(JSON.stringify({ ...appraisal, texts }, undefined, 2))
+  else show(output, receipt, appraisal, texts, policyPath)
+  const results = [appraisal.answer, ...(appraisal.key === undefined ? [] : [appraisal.key])]
+  const isAnothers = texts.request === false || texts.answer === false
+  return isAnothers ? ATTEST_EXIT.contraindicated : worst(results.map(exitCodeOf))
+}
+
+/** The receipt in a file, where it is one. */
+export async function readReceiptIfAny(source: string): Promise<Receipt | undefined> {
+  if (source === '-' || /^https?:\/\//.test(source)) return undefined
+  const text = readText(source)
+  const json = parseJson(text, source)
+  const format: unknown =
+    typeof json === 'object' && json !== null && 'format' in json ? json.format : undefined
+  if (format !== RECEIPT_FORMAT) return undefined
+  return usable(() => parseReceipt(text))
+}
+
+/** Whether a file holds what was committed to; undefined where there is nothing to compare. */
+async function matches(
+  digest: SaltedDigest,
+  path: string | undefined,
+): Promise<boolean | undefined> {
+  if (path === undefined) return undefined
+  const result = await digestMatches(parseJson(readText(path), path), digest)
+  if (result !== undefined) return result
+  throw new UsageError(`the receipt has no salt any more by which ${path} could be compared`)
+}
+
+/** A contradiction outweighs a doubt, a doubt a success. */
+const worst = (codes: readonly number[]): number =>
+  [ATTEST_EXIT.contraindicated, ATTEST_EXIT.warning].find((code) => codes.includes(code)) ??
+  ATTEST_EXIT.affirming
+
+function show(
+  output: Output,
+  receipt: Receipt,
+  { answer, key, agrees }: ReceiptAppraisal,
+  texts: Readonly<Record<'request' | 'answer', boolean | undefined>>,
+  policyPath: string | undefined,
+): void {
+  const { line, style } = output
+  line(style.title(`Receipt of ${receipt.createdAt}, by ${receipt.writtenBy}`))
+  line(`request ${receipt.payloadId}, sealed for ${receipt.serverKey}`)
+  line()
+  showResult(output, answer)
+  line()
+  line(keySentence(key))
+  for (const [name, isSame] of Object.entries(texts)) {
+    if (isSame !== undefined) {
+      line(
+        isSame
+          ? `The ${name} is the one of the receipt.`
+          : style.bad(`The ${name} is NOT the one of the receipt.`),
+      )
+    }
+  }
+  if (agrees === false) line(style.bad('It was judged otherwise when it was written.'))
+  line(
+    policyPath === undefined
+      ? style.quiet(
+          'Judged by the policy in the receipt, as of the time in it: the word of whoever wrote it. Give --policy for yours.',
+        )
+      : style.quiet(`Judged by ${policyPath}.`),
+  )
+  line(
+    style.quiet(
+      'The TPM signed the payload id. That the texts belong to it is the word of the writer.',
+    ),
+  )
+}
+
+function keySentence(key: AttestationResult | undefined): string {
+  if (key === undefined)
+    return 'Nothing says that the machine had the key the request was sealed for.'
+  const { tier, trust } = key
+  const failed = key.checks.filter(({ status }) => status === 'fail').map(({ id }) => id)
+  const why = failed.length === 0 ? '' : `: ${failed.join(', ')}`
+  return `Before that, the machine vouched for the key the request was sealed for: tier ${tier}, key ${trust}${why}`
+}

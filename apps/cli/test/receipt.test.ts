@@ -1,0 +1,135 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { appraise, keyBindingExtraData, payloadIdExtraData } from '@nomyo/attest'
+import { formatPolicyFile, parsePolicyFile } from '@nomyo/attest/policy-file'
+import { createReceipt, type Receipt } from '@nomyo/attest/receipt'
+import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo/test-vectors/forge'
+import { afterAll, describe, expect, it } from 'vitest'
+
+const entry = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'nomyo-receipt-'))
+afterAll(() => {
+  rmSync(folder, { recursive: true })
+})
+
+/** Runs the built command with its output going into a pipe. */
+function verify(...args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [entry, 'attest', 'verify', ...args],
+      { timeout: 30_000 },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : error.code, stdout, stderr })
+      },
+    )
+  })
+}
+
+let files = 0
+function file(content: unknown): string {
+  const path = join(folder, `${files++}.json`)
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
+  return path
+}
+
+const KEY = forgeKey()
+const policyText = (key = KEY): string =>
+  formatPolicyFile({
+    requiredPcrs: 'sha256:0,7,10',
+    referenceValues: PCR_VALUES,
+    pinnedAkNames: [forgedName(key)],
+  })
+const REQUEST = { model: 'm', messages: [{ role: 'user', content: 'what was asked' }] }
+const ANSWER = { choices: [{ message: { content: 'what was answered' } }] }
+
+async function receipt(): Promise<Receipt> {
+  const payloadId = '4be4f1c0-0a4f-4e53-9a0e-6ff0cf3d1a51'
+  const [nonce, spki] = [new Uint8Array(32).fill(1), new Uint8Array(64).fill(2)]
+  const evidence = forgeQuote(await payloadIdExtraData(payloadId), { key: KEY })
+  const forKey = forgeQuote(await keyBindingExtraData({ nonce, spki }), { key: KEY })
+  const policy = parsePolicyFile(policyText())
+  const { verified: previous } = await appraise(forKey, { ...policy, nonce: { nonce, spki } })
+  return createReceipt({
+    createdAt: new Date('2026-11-21T12:00:00Z'),
+    writtenBy: 'test/1',
+    payloadId,
+    payloadIdMode: 'sha256',
+    algorithm: 'hybrid-aes256-rsa4096',
+    serverKey: `sha256/${createHash('sha256').update(spki).digest('base64')}`,
+    request: REQUEST,
+    answer: ANSWER,
+    evidence,
+    keyEvidence: { spki, nonce, evidence: forKey },
+    policy: policy.document,
+    result: await appraise(evidence, { ...policy, nonce: { payloadId, mode: 'sha256' }, previous }),
+  })
+}
+const sound = await receipt()
+
+describe('nomyo attest verify, given a receipt', () => {
+  it('judges it from itself alone, and says whose word that is', async () => {
+    const { code, stdout } = await verify(file(sound))
+    expect(code).toBe(0)
+    expect(stdout).toContain('tier affirming, key pinned')
+    expect(stdout).toContain('the machine vouched for the key')
+    expect(stdout).toContain('the word of whoever wrote it')
+  })
+
+  it('judges it by a policy of the reader', async () => {
+    expect((await verify(file(sound), '--policy', file(policyText()))).code).toBe(0)
+    const other = await verify(file(sound), '--policy', file(policyText(forgeKey())))
+    expect(other.code).toBe(1)
+    expect(other.stdout).toContain('AK_NOT_PINNED')
+  })
+
+  it('says whether texts are those of the receipt', async () => {
+    const same = ['--request', file(REQUEST), '--answer', file({ ...ANSWER, _metadata: {} })]
+    expect((await verify(file(sound), ...same)).code).toBe(0)
+    const other = await verify(file(sound), '--answer', file({ choices: [] }))
+    expect(other.code).toBe(1)
+    expect(other.stdout).toContain('NOT the one of the receipt')
+    const unsalted = { ...sound, request: { sha256: sound.request.sha256 } }
+    expect((await verify(file(unsalted), ...same)).code).toBe(3)
+  })
+
+  it('is JSON with --json', async () => {
+    const { code, stdout } = await verify(file(sound), '--json', '--request', file(REQUEST))
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      answer: { tier: 'affirming' },
+      key: { tier: 'affirming' },
+      agrees: true,
+      texts: { request: true },
+    })
+  })
+
+  it.each([
+    ['another payload id', { payloadId: 'another' }, 1],
+    [
+      'evidence for the key by another',
+      { keyEvidence: { ...sound.keyEvidence, evidence: sound.evidence } },
+      1,
+    ],
+    ['no evidence', { evidence: null }, 1],
+    ['no evidence for the key', { keyEvidence: null }, 0],
+    ['no policy', { policy: null }, 3],
+    ['a policy that is none', { policy: { format: 'x' } }, 3],
+    ['another server key', { serverKey: `sha256/${'A'.repeat(43)}=` }, 3],
+    ['an unknown member', { note: 'x' }, 3],
+    ['a malformed digest', { request: { sha256: 'x' } }, 3],
+  ])('with %s ends with the code for that', async (_what, changes, code) => {
+    expect((await verify(file({ ...sound, ...changes }))).code).toBe(code)
+  })
+
+  it('refuses flags that mean nothing for it, and its flags for anything else', async () => {
+    expect((await verify(file(sound), '--payload-id', 'x')).code).toBe(3)
+    const evidence = file({ _metadata: { payload_id: 'x', tpm_attestation: sound.evidence } })
+    const args = ['--policy', file(policyText()), '--request', file(REQUEST)]
+    expect((await verify(evidence, ...args)).code).toBe(3)
+  })
+})

@@ -1,0 +1,115 @@
+import { decodeBase64 } from '../bytes/base64.js'
+import { ReceiptError } from '../errors.js'
+import { CHECK_IDS } from '../result.js'
+import { SALT_BYTES, type SaltedDigest } from './digest.js'
+import { RECEIPT_FORMAT, type Receipt } from './receipt.js'
+
+/** A policy with certificate chains and two pieces of evidence take far less. */
+const MAX_CHARACTERS = 4 * 1024 * 1024
+const MAX_TEXT = 1024
+const DIGEST_BYTES = 32
+const TIERS = ['affirming', 'warning', 'none', 'contraindicated']
+const TRUST = ['endorsed', 'pinned', 'unendorsed']
+const STATUSES = ['pass', 'fail', 'warn', 'skip']
+
+type Read = (value: unknown) => boolean
+
+/** Every member of a receipt. One that is missing, unknown or of another shape makes it none. */
+const MEMBERS: Readonly<Record<keyof Receipt, Read>> = {
+  format: (value) => value === RECEIPT_FORMAT,
+  createdAt: isTime,
+  writtenBy: isText,
+  payloadId: isText,
+  payloadIdMode: (value) => value === 'sha256' || value === 'raw',
+  algorithm: isText,
+  serverKey: (value) => typeof value === 'string' && /^sha256\/[A-Za-z0-9+/]{43}=$/.test(value),
+  request: isDigest,
+  answer: isDigest,
+  // Judged, not read here: whatever it is, the checks say what is wrong with it.
+  evidence: isObjectOrNull,
+  keyEvidence: (value) =>
+    value === null ||
+    (hasMembers(value, ['spki', 'nonce', 'evidence']) &&
+      isBase64(value['spki']) &&
+      isBase64(value['nonce']) &&
+      isObjectOrNull(value['evidence'])),
+  policy: isObjectOrNull,
+  result: (value) =>
+    value === null ||
+    (hasMembers(value, ['tier', 'trust', 'checks']) &&
+      TIERS.includes(String(value['tier'])) &&
+      TRUST.includes(String(value['trust'])) &&
+      Array.isArray(value['checks']) &&
+      value['checks'].length <= CHECK_IDS.length &&
+      value['checks'].every(isCheck)),
+}
+
+/**
+ * Reads a receipt. It is a file from anywhere: its form is checked, and nothing of what it says is
+ * believed.
+ *
+ * @throws ReceiptError `ERR_RECEIPT_INVALID`, naming the member
+ */
+export function parseReceipt(text: string): Receipt {
+  const receipt = parseObject(text)
+  const unknown = Object.keys(receipt).find((name) => !Object.hasOwn(MEMBERS, name))
+  if (unknown !== undefined) throw new ReceiptError('the receipt has a member that none has')
+  for (const [name, isRight] of Object.entries(MEMBERS)) {
+    if (!Object.hasOwn(receipt, name) || !isRight(receipt[name])) {
+      throw new ReceiptError(`"${name}" of the receipt is missing or malformed`)
+    }
+  }
+  return receipt as unknown as Receipt
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  if (text.length > MAX_CHARACTERS) throw new ReceiptError('the receipt is larger than 4 MiB')
+  try {
+    const value: unknown = JSON.parse(text)
+    if (isRecord(value)) return value
+  } catch {
+    // Said below.
+  }
+  throw new ReceiptError('the receipt is not a JSON object')
+}
+
+function isDigest(value: unknown): value is SaltedDigest {
+  if (!isRecord(value) || !isBase64(value['sha256'], DIGEST_BYTES)) return false
+  if (Object.keys(value).length === 1) return true
+  return hasMembers(value, ['sha256', 'salt']) && isBase64(value['salt'], SALT_BYTES)
+}
+
+function isCheck(value: unknown): boolean {
+  if (!isRecord(value) || !STATUSES.includes(String(value['status']))) return false
+  return ['id', 'code', 'detail'].every((name) => typeof value[name] === 'string')
+}
+
+function isTime(value: unknown): boolean {
+  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value)) return false
+  return !Number.isNaN(Date.parse(value))
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT
+}
+
+function isBase64(value: unknown, length?: number): boolean {
+  const bytes = typeof value === 'string' ? decodeBase64(value) : undefined
+  return bytes !== undefined && (length === undefined || bytes.length === length)
+}
+
+function hasMembers(value: unknown, names: readonly string[]): value is Record<string, unknown> {
+  return (
+    isRecord(value) &&
+    Object.keys(value).length === names.length &&
+    names.every((name) => Object.hasOwn(value, name))
+  )
+}
+
+function isObjectOrNull(value: unknown): boolean {
+  return value === null || isRecord(value)
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

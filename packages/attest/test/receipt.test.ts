@@ -1,0 +1,281 @@
+import { createHash } from 'node:crypto'
+import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo/test-vectors/forge'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  PolicyError,
+  appraise,
+  keyBindingExtraData,
+  payloadIdExtraData,
+  type AttestationResult,
+} from '../src/index.js'
+import { ReceiptError } from '../src/errors.js'
+import { formatPolicyFile, parsePolicyFile } from '../src/policy-file/index.js'
+import {
+  RECEIPT_FORMAT,
+  appraiseReceipt,
+  createReceipt,
+  digestMatches,
+  parseReceipt,
+  type Receipt,
+} from '../src/receipt/index.js'
+import { canonicalJson } from '../src/receipt/canonical-json.js'
+
+describe('canonical JSON', () => {
+  it('is that of the examples of RFC 8785', () => {
+    const values = String.raw`{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],
+      "string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}`
+    expect(canonicalJson(JSON.parse(values))).toBe(
+      String.raw`{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}`,
+    )
+    const names = String.raw`{"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh",
+      "1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"}`
+    expect(Object.values(JSON.parse(canonicalJson(JSON.parse(names))) as object).sort()).toEqual(
+      Object.values(JSON.parse(names) as object).sort(),
+    )
+    expect(
+      [...canonicalJson(JSON.parse(names)).matchAll(/:"([^"]+)"/g)].map(([, name]) => name),
+    ).toEqual([
+      'Carriage Return',
+      'One',
+      'Control',
+      'Latin Small Letter O With Diaeresis',
+      'Euro Sign',
+      'Emoji: Grinning Face',
+      'Hebrew Letter Dalet With Dagesh',
+    ])
+  })
+
+  it('says the same as the value, whatever the order of its members', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const json = JSON.stringify(value)
+        const text = canonicalJson(JSON.parse(json))
+        expect(JSON.parse(text)).toEqual(JSON.parse(json))
+        expect(canonicalJson(reversed(JSON.parse(json)))).toBe(text)
+      }),
+    )
+  })
+})
+
+function reversed(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(reversed)
+  if (typeof value !== 'object' || value === null) return value
+  const members = Object.entries(value).map(([name, member]) => [name, reversed(member)] as const)
+  return Object.fromEntries(members.reverse())
+}
+
+const KEY = forgeKey()
+const DOCUMENT = JSON.parse(
+  formatPolicyFile({
+    requiredPcrs: 'sha256:0,7,10',
+    referenceValues: PCR_VALUES,
+    pinnedAkNames: [forgedName(KEY)],
+  }),
+) as Record<string, unknown>
+const POLICY = parsePolicyFile(JSON.stringify(DOCUMENT))
+const SPKI = new TextEncoder().encode('a public key, for all this package knows')
+const NONCE = new Uint8Array(32).fill(7)
+const REQUEST = { model: 'm', messages: [{ role: 'user', content: 'canary-prompt' }] }
+const ANSWER = { id: 'x', choices: [{ message: { content: 'canary-answer' } }] }
+const PAYLOAD_ID = '4be4f1c0-0a4f-4e53-9a0e-6ff0cf3d1a51'
+
+type Changes = Parameters<typeof forgeQuote>[1]
+
+/** A receipt as the client makes it, and back from its JSON. */
+async function receiptOf({
+  answerQuote = {},
+  keyQuote = {},
+  evidence,
+}: {
+  answerQuote?: Changes
+  keyQuote?: Changes | null
+  evidence?: unknown
+} = {}): Promise<Receipt> {
+  const keyEvidence =
+    keyQuote === null
+      ? undefined
+      : {
+          spki: SPKI,
+          nonce: NONCE,
+          evidence: forgeQuote(await keyBindingExtraData({ nonce: NONCE, spki: SPKI }), {
+            key: KEY,
+            ...keyQuote,
+          }),
+        }
+  const forAnswer =
+    evidence ?? forgeQuote(await payloadIdExtraData(PAYLOAD_ID), { key: KEY, ...answerQuote })
+  const nonce = { payloadId: PAYLOAD_ID, mode: 'sha256' as const }
+  const key =
+    keyEvidence === undefined
+      ? undefined
+      : await appraise(keyEvidence.evidence, { ...POLICY, nonce: { nonce: NONCE, spki: SPKI } })
+  const receipt = await createReceipt({
+    createdAt: new Date('2026-11-21T12:00:00Z'),
+    writtenBy: 'test/1',
+    payloadId: PAYLOAD_ID,
+    payloadIdMode: 'sha256',
+    algorithm: 'hybrid-aes256-rsa4096',
+    serverKey: `sha256/${createHash('sha256').update(SPKI).digest('base64')}`,
+    request: REQUEST,
+    answer: { ...ANSWER, _metadata: { tpm_attestation: forAnswer } },
+    evidence: forAnswer,
+    keyEvidence,
+    policy: POLICY.document,
+    result: await appraise(forAnswer, { ...POLICY, nonce, previous: key?.verified }),
+  })
+  return parseReceipt(JSON.stringify(receipt))
+}
+
+const failing = ({ checks }: AttestationResult): string[] =>
+  checks.filter(({ status }) => status === 'fail').map(({ id }) => id)
+
+describe('a receipt', () => {
+  it('is judged again from its JSON alone, as it was judged then', async () => {
+    const { answer, key, agrees } = await appraiseReceipt(await receiptOf())
+    expect([answer.tier, key?.tier, agrees]).toEqual(['affirming', 'affirming', true])
+  })
+
+  it('holds no text of request or answer', async () => {
+    const text = JSON.stringify(await receiptOf())
+    expect(text).not.toContain('canary')
+    expect(text).not.toContain(Buffer.from('canary').toString('base64'))
+  })
+
+  it('commits to request and answer, whatever a client added to the answer', async () => {
+    const { request, answer } = await receiptOf()
+    expect(await digestMatches(REQUEST, request)).toBe(true)
+    expect(await digestMatches({ ...ANSWER, _metadata: { is_encrypted: true } }, answer)).toBe(true)
+    expect(await digestMatches({ ...REQUEST, model: 'n' }, request)).toBe(false)
+    expect(await digestMatches(ANSWER, request)).toBe(false)
+  })
+
+  it('says nothing of its texts once the salts are taken out', async () => {
+    const { request } = await receiptOf()
+    expect(await digestMatches(REQUEST, { sha256: request.sha256 })).toBeUndefined()
+    const other = await receiptOf()
+    expect(other.request.sha256).not.toBe(request.sha256)
+  })
+
+  it.each([
+    ['another payload id', (receipt: Receipt) => ({ ...receipt, payloadId: 'another' }), 'nonce'],
+    [
+      'another PCR value',
+      (receipt: Receipt) => ({
+        ...receipt,
+        evidence: {
+          ...receipt.evidence,
+          pcr_values: { sha256: { ...PCR_VALUES.sha256, 0: '00'.repeat(32) } },
+        },
+      }),
+      'pcr.digest',
+    ],
+    ['no evidence', (receipt: Receipt) => ({ ...receipt, evidence: null }), 'evidence.shape'],
+  ])('with %s is refused, and no longer agrees', async (_what, change, check) => {
+    const changed = parseReceipt(JSON.stringify(change(await receiptOf())))
+    const { answer, agrees } = await appraiseReceipt(changed)
+    expect(answer.tier).toBe('contraindicated')
+    expect(failing(answer)).toContain(check)
+    expect(agrees).toBe(false)
+  })
+
+  it('is not believed about its own verdict', async () => {
+    const receipt = await receiptOf({ answerQuote: { key: forgeKey() } })
+    const boasting = { ...receipt, result: { ...receipt.result, tier: 'affirming' } }
+    const { answer, agrees } = await appraiseReceipt(parseReceipt(JSON.stringify(boasting)))
+    expect([answer.tier, agrees]).toEqual(['contraindicated', false])
+  })
+
+  it('is judged by a policy of the reader where there is one', async () => {
+    const strict = parsePolicyFile(
+      formatPolicyFile({ requiredPcrs: 'sha256:0', pinnedAkNames: [forgedName(forgeKey())] }),
+    )
+    const { answer, agrees } = await appraiseReceipt(await receiptOf(), { policy: strict })
+    expect(failing(answer)).toContain('ak.trust')
+    expect(agrees).toBeUndefined()
+  })
+
+  it('without a policy wants one', async () => {
+    const receipt = { ...(await receiptOf()), policy: null }
+    await expect(appraiseReceipt(receipt)).rejects.toThrow(PolicyError)
+    expect((await appraiseReceipt(receipt, { policy: POLICY })).answer.tier).toBe('affirming')
+  })
+
+  it('shows that the machine was restarted between its word for the key and the answer', async () => {
+    const receipt = await receiptOf({ answerQuote: { resetCount: 99 } })
+    const { answer, key } = await appraiseReceipt(receipt)
+    expect(key?.tier).toBe('affirming')
+    expect(failing(answer)).toContain('clock')
+  })
+
+  it('whose key evidence is for another key is none', async () => {
+    const receipt = { ...(await receiptOf()), serverKey: `sha256/${'A'.repeat(43)}=` }
+    await expect(appraiseReceipt(receipt)).rejects.toMatchObject({ code: 'ERR_RECEIPT_INVALID' })
+  })
+
+  it('needs no evidence for the key', async () => {
+    const { answer, key } = await appraiseReceipt(await receiptOf({ keyQuote: null }))
+    expect([answer.tier, key]).toEqual(['affirming', undefined])
+  })
+
+  it.each([
+    ['nothing', null],
+    ['that there is none', { is_available: false }],
+    ['words', { is_available: true, quote_b64: 'canary' }],
+    ['words in the place of PCRs', 'words'],
+  ])('keeps nothing of evidence that says %s', async (_what, evidence) => {
+    const sound = forgeQuote(await payloadIdExtraData(PAYLOAD_ID), { key: KEY })
+    const given = evidence === 'words' ? { ...sound, pcr_banks: 'canary words' } : evidence
+    const receipt = await receiptOf({ evidence: given ?? 'none', keyQuote: null })
+    expect(receipt.evidence).toBeNull()
+    expect(JSON.stringify(receipt)).not.toContain('canary')
+  })
+
+  it('keeps no member of evidence that it does not know', async () => {
+    const sound = forgeQuote(await payloadIdExtraData(PAYLOAD_ID), { key: KEY })
+    const receipt = await receiptOf({ evidence: { ...sound, note: 'canary' } })
+    expect(JSON.stringify(receipt)).not.toContain('canary')
+    expect(receipt.evidence).toEqual(sound)
+  })
+})
+
+const sound = await receiptOf()
+
+describe('what is no receipt', () => {
+  it.each([
+    ['no JSON', '{'],
+    ['a list', '[]'],
+    ['null', 'null'],
+    ['too large', `{"format":"${'x'.repeat(4 * 1024 * 1024)}"}`],
+    ['another format', { ...sound, format: 'nomyo-receipt/2' }],
+    ['an unknown member', { ...sound, note: '' }],
+    ['inherited members', Object.fromEntries([['__proto__', sound]])],
+    ['a time that is none', { ...sound, createdAt: 'yesterday' }],
+    ['a time without a zone', { ...sound, createdAt: '2026-11-21T12:00:00' }],
+    ['an empty payload id', { ...sound, payloadId: '' }],
+    ['a long payload id', { ...sound, payloadId: 'x'.repeat(2000) }],
+    ['an unknown mode', { ...sound, payloadIdMode: 'sha1' }],
+    ['a short fingerprint', { ...sound, serverKey: 'sha256/AAAA' }],
+    ['a short digest', { ...sound, request: { ...sound.request, sha256: 'AAAA' } }],
+    ['a short salt', { ...sound, answer: { ...sound.answer, salt: 'AAAA' } }],
+    ['a text beside a digest', { ...sound, answer: { ...sound.answer, text: 'x' } }],
+    ['evidence that is a text', { ...sound, evidence: 'x' }],
+    ['a policy that is a list', { ...sound, policy: [] }],
+    ['an unknown tier', { ...sound, result: { ...sound.result, tier: 'fine' } }],
+    ['no checks', { ...sound, result: { ...sound.result, checks: {} } }],
+    ['a check without a code', { ...sound, result: { ...sound.result, checks: [{ id: 'x' }] } }],
+    ['key evidence without a nonce', { ...sound, keyEvidence: { ...sound.keyEvidence, nonce: 1 } }],
+  ])('is refused: %s', (_what, given) => {
+    const text = typeof given === 'string' ? given : JSON.stringify(given)
+    expect(() => parseReceipt(text)).toThrow(ReceiptError)
+  })
+
+  it.each(Object.keys(sound))('is refused: without %s', (member) => {
+    const { [member as keyof Receipt]: _left, ...rest } = sound
+    expect(() => parseReceipt(JSON.stringify(rest))).toThrow(ReceiptError)
+  })
+
+  it('is told from one that is sound', () => {
+    expect(parseReceipt(JSON.stringify(sound)).format).toBe(RECEIPT_FORMAT)
+  })
+})
