@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { availableParallelism } from 'node:os'
-import pLimit, { type LimitFunction } from 'p-limit'
 import type { LoadConfig } from './config.js'
+import { FairQueue } from './fair-queue.js'
 import { HttpError } from './http-error.js'
 import type { Metrics } from './metrics/metrics.js'
 
@@ -24,25 +24,33 @@ const DEFAULT_THREADS = 4
 /**
  * Lets in as many sealed requests as can be served soon. Opening one takes an RSA operation of some
  * milliseconds in a thread: more at a time than there are cores would slow down all of them, and a
- * long queue would serve only callers that no longer wait. So whoever is too many is told at once.
+ * long queue would serve only callers that no longer wait. So whoever is too many is told at once. In the
+ * queue everybody has a turn, however many requests somebody else has sent.
  */
 export class Admission {
-  readonly #limit: LimitFunction
-  readonly #maxQueue: number
+  readonly #queue: FairQueue
   readonly #maxRequests: number
   readonly #metrics: Metrics
   #inFlight = 0
 
   constructor(load: LoadConfig, metrics: Metrics) {
-    this.#limit = pLimit(load.maxOpens ?? defaultMaxOpens())
-    this.#maxQueue = load.maxQueue ?? DEFAULT_MAX_QUEUE
+    this.#queue = new FairQueue({
+      concurrency: load.maxOpens ?? defaultMaxOpens(),
+      maxWaiting: load.maxQueue ?? DEFAULT_MAX_QUEUE,
+      full: () => this.#shed('queue'),
+    })
     this.#maxRequests = load.maxRequests ?? DEFAULT_MAX_REQUESTS
     this.#metrics = metrics
+    metrics.watchQueue(() => this.#queue.waiting)
   }
 
-  /** Before the body is read: the refusal, or nothing and the request counts until it is answered. */
-  enter(response: ServerResponse): HttpError | undefined {
-    if (this.#isQueueFull()) return this.#shed('queue')
+  /**
+   * Before the body is read: the refusal, or nothing and the request counts until it is answered.
+   *
+   * @param caller - whose request it is: the queue is shared fairly between callers
+   */
+  enter(caller: string, response: ServerResponse): HttpError | undefined {
+    if (this.#queue.isFullFor(caller)) return this.#shed('queue')
     if (this.#inFlight >= this.#maxRequests) return this.#shed('requests')
     this.#inFlight++
     response.once('close', () => this.#inFlight--)
@@ -54,18 +62,11 @@ export class Admission {
    *
    * @throws Shed when too many wait already
    */
-  async open<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    // Asked again: many bodies may have been read since.
-    if (this.#isQueueFull()) throw this.#shed('queue')
-    return this.#limit(() => {
+  open<T>(caller: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#queue.run(caller, async () => {
       if (signal.aborted) throw this.#shed('gone')
       return work()
     })
-  }
-
-  #isQueueFull(): boolean {
-    const { activeCount, concurrency, pendingCount } = this.#limit
-    return activeCount >= concurrency && pendingCount >= this.#maxQueue
   }
 
   #shed(cause: ShedCause): Shed {

@@ -10,6 +10,12 @@ export interface Door {
   readonly rateLimiter: RateLimiter
 }
 
+/** Somebody who was let in. */
+export interface AdmittedCaller extends Caller {
+  /** The same for every request of one key, or of one address where no keys are needed. */
+  readonly id: string
+}
+
 /**
  * Lets in who has a key, or anybody where none is needed, as often as the limit allows.
  *
@@ -18,11 +24,11 @@ export interface Door {
 export async function admit(
   { authenticate, rateLimiter }: Door,
   request: FastifyRequest,
-): Promise<Caller> {
+): Promise<AdmittedCaller> {
   const caller = authenticate(request.headers.authorization)
   if (caller instanceof HttpError) throw caller
   const { keyName, rateLimit } = caller
-  const who = keyName === undefined ? `address ${networkOf(request.ip)}` : `key ${keyName}`
-  await rateLimiter.admit(who, rateLimit)
-  return caller
+  const id = keyName === undefined ? `address ${networkOf(request.ip)}` : `key ${keyName}`
+  await rateLimiter.admit(id, rateLimit)
+  return { ...caller, id }
 }

@@ -8,9 +8,9 @@ import {
   type PublicKey,
 } from '@nomyo/crypto'
 import type { Admission } from './admission.js'
+import type { AdmittedCaller } from './admit.js'
 import { authorize } from './api-keys/authorize.js'
 import { cannotAttest, type Attestor } from './attestor/attestor.js'
-import type { Caller } from './authenticate.js'
 import { parseChatRequest } from './chat-request.js'
 import type { Engine } from './engines/engine.js'
 import { HttpError } from './http-error.js'
@@ -26,7 +26,7 @@ export interface SealedRequest {
   readonly payloadId: string | undefined
   readonly publicKey: string | undefined
   readonly securityTier: string | undefined
-  readonly caller: Caller
+  readonly caller: AdmittedCaller
   /** Aborted when the caller hangs up. */
   readonly signal: AbortSignal
 }
@@ -63,7 +63,11 @@ export async function handleCompletion(
   const payloadId = parsePayloadId(request.payloadId)
   const securityTier = parseSecurityTier(request.securityTier)
   const replyKey = await parsePublicKey(request.publicKey)
-  const opened = await context.admission.open(() => open(request.body, context), request.signal)
+  const opened = await context.admission.open(
+    request.caller.id,
+    () => open(request.body, context),
+    request.signal,
+  )
   await refuseReplay(context.replayMemory, { payloadId, replayId: opened.replayId })
   const chatRequest = parseChatRequest(opened.value)
   authorize(request.caller, { model: chatRequest.model, securityTier })

@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { UpstreamPool, type HealthCheckConfig } from '../src/engines/upstream-pool.js'
 import type { UpstreamConfig } from '../src/engines/upstream.js'
 import type { SecurityTier } from '../src/security-tier.js'
+import { metric } from './metric.js'
 import { chat, complete, startUpstream, testGateway, type Seen, type Upstream } from './support.js'
 
 /** A model server that tells completions from checks, and says who it is. */
@@ -289,8 +290,17 @@ describe('a gateway with two upstreams', () => {
     const steady = await modelServer('steady')
     const { server, port, url } = await mortalServer()
     const gateway = await testGateway({
-      args: ['--upstream', steady.url, '--upstream', url, '--health-interval', '1'],
+      args: [
+        '--upstream',
+        steady.url,
+        '--upstream',
+        url,
+        '--health-interval=1',
+        '--metrics-port=0',
+      ],
     })
+    const health = (number: number): Promise<number> =>
+      metric(gateway, `nomyo_upstream_healthy{upstream="upstream-${number}"}`)
     let asked = 0
     const answeredBy: unknown[] = []
     const caller = async (): Promise<void> => {
@@ -307,8 +317,10 @@ describe('a gateway with two upstreams', () => {
     expect(answeredBy).toHaveLength(asked)
     expect(new Set(answeredBy)).toEqual(new Set(['steady', 'mortal']))
     await expect.poll(() => gateway.stderr(), { timeout: 15_000 }).toContain('is unhealthy')
+    expect([await health(1), await health(2)]).toEqual([1, 0])
     await mortalServer(port)
     await expect.poll(() => gateway.stderr(), { timeout: 15_000 }).toContain('is well again')
+    expect([await health(1), await health(2)]).toEqual([1, 1])
     const after = [await complete(gateway, chat('1')), await complete(gateway, chat('2'))]
     expect(after.map((answer) => (answer as unknown as { by: unknown }).by).sort()).toEqual([
       'mortal',

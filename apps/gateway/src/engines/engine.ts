@@ -8,6 +8,13 @@ export interface ChatRequest {
   readonly [member: string]: unknown
 }
 
+/** How a model server is. */
+export interface UpstreamState {
+  readonly name: string
+  readonly healthy: boolean
+  readonly inFlight: number
+}
+
 /** What answers opened requests. */
 export interface Engine {
   /** Named in logs. */
@@ -30,5 +37,7 @@ export interface Engine {
    * @throws HttpError
    */
   models(): Promise<readonly string[]>
+  /** The model servers behind it. */
+  upstreams?(): readonly UpstreamState[]
   close(): Promise<void>
 }

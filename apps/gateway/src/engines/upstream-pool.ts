@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { HttpError } from '../http-error.js'
 import type { SecurityTier } from '../security-tier.js'
 import { notAllowed } from '../tier-policy.js'
-import type { ChatRequest, Engine } from './engine.js'
+import type { ChatRequest, Engine, UpstreamState } from './engine.js'
 import { mergeModelNames } from './model-names.js'
 import { UpstreamFault } from './upstream-fault.js'
 import { Upstream, type UpstreamConfig } from './upstream.js'
@@ -83,6 +83,10 @@ export class UpstreamPool implements Engine {
     const lists = answers.filter((answer) => answer.status === 'fulfilled')
     if (lists.length === 0) throw new HttpError(503, 'Inference backend is unavailable')
     return mergeModelNames(lists.map(({ value }) => value))
+  }
+
+  upstreams(): readonly UpstreamState[] {
+    return this.#upstreams
   }
 
   async close(): Promise<void> {

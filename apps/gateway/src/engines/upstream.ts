@@ -1,6 +1,6 @@
 import { matchesModel } from '../model-pattern.js'
 import type { SecurityTier } from '../security-tier.js'
-import type { ChatRequest } from './engine.js'
+import type { ChatRequest, UpstreamState } from './engine.js'
 import { parseModelNames } from './model-names.js'
 import { OpenAICompatibleServer, type OpenAICompatibleOptions } from './openai-compatible.js'
 import { UpstreamFault } from './upstream-fault.js'
@@ -20,7 +20,7 @@ export interface UpstreamConfig extends OpenAICompatibleOptions {
 }
 
 /** A model server with what is known of it: how busy it is, and how well. */
-export class Upstream {
+export class Upstream implements UpstreamState {
   readonly name: string
   readonly #config: UpstreamConfig
   readonly #server: OpenAICompatibleServer
@@ -43,6 +43,10 @@ export class Upstream {
 
   get healthy(): boolean {
     return this.#failures < this.#unhealthyAfter
+  }
+
+  get inFlight(): number {
+    return this.#inFlight
   }
 
   get full(): boolean {

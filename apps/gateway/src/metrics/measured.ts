@@ -5,6 +5,7 @@ import type { Metrics } from './metrics.js'
 
 /** An engine whose time is taken. */
 export function measuredEngine(engine: Engine, metrics: Metrics): Engine {
+  metrics.watchUpstreams(() => engine.upstreams?.() ?? [])
   return {
     name: engine.name,
     complete: (request, signal, tier) =>

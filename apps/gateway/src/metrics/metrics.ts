@@ -1,6 +1,7 @@
 import { SecurityError } from '@nomyo/crypto'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { ShedCause } from '../admission.js'
+import type { UpstreamState } from '../engines/engine.js'
 
 /** The parts of an answer that take time. */
 export type Step = 'open' | 'engine' | 'quote' | 'seal'
@@ -55,6 +56,48 @@ export class Metrics {
   /** Also watches the process from now on: memory, processor time, event-loop delay. */
   watchProcess(): void {
     collectDefaultMetrics({ register: this.registry })
+  }
+
+  /** Tells from now on how many sealed requests wait to be opened. */
+  watchQueue(waiting: () => number): void {
+    const gauge = new Gauge({
+      name: 'nomyo_open_queue',
+      help: 'Sealed requests that wait to be opened.',
+      registers: [this.registry],
+      collect: () => {
+        gauge.set(waiting())
+      },
+    })
+  }
+
+  /** Tells from now on how the model servers are. */
+  watchUpstreams(upstreams: () => readonly UpstreamState[]): void {
+    const gauge = (
+      name: string,
+      help: string,
+      value: (upstream: UpstreamState) => number,
+    ): void => {
+      const metric = new Gauge({
+        name,
+        help,
+        labelNames: ['upstream'],
+        registers: [this.registry],
+        collect: () => {
+          for (const upstream of upstreams())
+            metric.set({ upstream: upstream.name }, value(upstream))
+        },
+      })
+    }
+    gauge(
+      'nomyo_upstream_healthy',
+      'Whether a model server is well (1) or spared for now (0), by its name in the configuration.',
+      ({ healthy }) => (healthy ? 1 : 0),
+    )
+    gauge(
+      'nomyo_upstream_requests_in_flight',
+      'Requests a model server is working on.',
+      ({ inFlight }) => inFlight,
+    )
   }
 
   async time<T>(step: Step, work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { admit, type Door } from '../admit.js'
-import type { Caller } from '../authenticate.js'
+import { admit, type AdmittedCaller, type Door } from '../admit.js'
 import { handleCompletion, type CompletionContext } from '../handle-completion.js'
 
 /** `POST /v1/chat/secure_completion`: a sealed request in, a sealed answer out. */
@@ -16,9 +15,9 @@ export function secureCompletionRoute(
       // Before the body is read: nobody without a key, or too many, make the gateway buffer anything.
       onRequest: async (request, reply) => {
         const caller = await admit(door, request)
-        const full = context.admission.enter(reply.raw)
+        const full = context.admission.enter(caller.id, reply.raw)
         if (full !== undefined) throw full
-        request.setDecorator<Caller>('caller', caller)
+        request.setDecorator<AdmittedCaller>('caller', caller)
       },
     },
     async (request, reply) => {
@@ -28,7 +27,7 @@ export function secureCompletionRoute(
           payloadId: header(request, 'x-payload-id'),
           publicKey: header(request, 'x-public-key'),
           securityTier: header(request, 'x-security-tier'),
-          caller: request.getDecorator<Caller>('caller'),
+          caller: request.getDecorator<AdmittedCaller>('caller'),
           signal: hangUpSignal(reply),
         },
         context,
