@@ -1,12 +1,21 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { keyPem } from '@nomyo/test-vectors'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import {
+  chat,
   clientKeys,
+  completionOf,
   get,
+  post,
   refusalOf,
+  seal,
   serverKeys,
   startGateway,
+  testGateway,
+  type Answer,
   type GatewayProcess,
 } from './support.js'
 import {
@@ -197,5 +206,33 @@ describe.skipIf(!swtpmFound)('the attestation key', () => {
 
   it('is another one each time when it is ephemeral', async () => {
     expect(await keyOf('--tpm-ak', 'ephemeral')).not.toBe(await keyOf('--tpm-ak', 'ephemeral'))
+  })
+})
+
+describe.skipIf(!swtpmFound)('a tier that requires attestation', () => {
+  it('is served while the TPM quotes and refused when it is gone; others go on', async () => {
+    const swtpm = makeSwtpm()
+    await swtpm.start()
+    const folder = await mkdtemp(join(tmpdir(), 'nomyo-tiers-'))
+    onTestFinished(async () => {
+      await swtpm.stop()
+      await rm(folder, { recursive: true })
+    })
+    const path = join(folder, 'gateway.json')
+    const tiers = { standard: {}, high: { requireAttestation: true } }
+    await writeFile(path, JSON.stringify({ tpm: swtpm.address, tiers }))
+    const tiered = await testGateway({ args: ['--engine', 'demo', '--config', path] })
+    const ask = async (tier: string): Promise<Answer> =>
+      post(tiered, await seal(chat('x')), { 'x-security-tier': tier })
+    const { _metadata } = await completionOf(await ask('high'))
+    expect(_metadata).toMatchObject({
+      security_tier: 'high',
+      tpm_attestation: { is_available: true },
+    })
+    await swtpm.kill()
+    const refused = await ask('high')
+    expect(refused.status).toBe(503)
+    refusalOf(refused)
+    expect((await ask('standard')).status).toBe(200)
   })
 })
