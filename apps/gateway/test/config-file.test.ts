@@ -45,6 +45,7 @@ healthInterval: 2
 unhealthyAfter: 5
 apiKey: [one, { env: SECRET }]
 keyDir: /keys
+acceptLegacyTag: true
 maxBody: 2MiB
 corsOrigin: https://chat.example
 tpm: device
@@ -89,6 +90,7 @@ const config = {
   engine: { kind: 'upstreams', upstreams, health: { intervalMs: 2000, unhealthyAfter: 5 } },
   apiKeys: ['one', 'canary-secret'],
   keyDir: '/keys',
+  acceptLegacyTag: true,
   maxBodyBytes: 2 * 1024 * 1024,
   corsOrigins: ['https://chat.example'],
   tpm: { address: 'device', pcrs: 'sha256:0', ak: { mode: 'ephemeral' }, required: true },
