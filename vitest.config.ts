@@ -1,7 +1,10 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
     projects: ['packages/*', 'apps/*', 'scripts'],
+    // Much of their time tests wait for processes: also on two cores two files at a time are quicker.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 })
