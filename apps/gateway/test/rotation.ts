@@ -2,7 +2,7 @@ import { importPublicKey, sealJson, type PublicKey } from '@nomyo/crypto'
 import { chat, post, type GatewayProcess } from './support.js'
 
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + 50_000
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error('it has not come about')
     await new Promise((resolve) => setTimeout(resolve, 50))
