@@ -1,0 +1,130 @@
+// Holds the documentation to what there is: programs compile, commands and flags exist, links lead
+// somewhere, and what is marked `<!-- run -->` works.
+// Run after a build: node scripts/check-docs.mjs [root]
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { argv } from 'node:process'
+import { pathToFileURL } from 'node:url'
+import { commandFindings, helpReader } from './docs/commands.mjs'
+import { makeConsumer } from './docs/consumer.mjs'
+import { linkFindings } from './docs/links.mjs'
+import { readMarkdown } from './docs/markdown.mjs'
+import { runFindings } from './docs/run.mjs'
+import { isShell, syntaxFindings } from './docs/syntax.mjs'
+import { typeFindings } from './docs/typescript.mjs'
+import { readManifest, readWorkspace } from './workspace.mjs'
+
+/** @typedef {import('./docs/markdown.mjs').Markdown} Markdown */
+
+/**
+ * Everything wrong with the documentation below `root`.
+ *
+ * @param {string} root
+ * @returns {Promise<{ files: number, blocks: number, ran: number, findings: string[] }>}
+ */
+export async function checkDocs(root) {
+  const files = documentsIn(root).map((path) =>
+    readMarkdown(relative(root, path), readFileSync(path, 'utf8')),
+  )
+  const blocks = files.flatMap((file) => file.blocks)
+  const consumer = mkdtempSync(join(tmpdir(), 'nomyo-docs-'))
+  try {
+    await makeConsumer(root, consumer)
+    const callable = { programs: programsIn(root), scripts: scriptsOf(root) }
+    const surroundings = { root, consumer, programs: callable.programs }
+    const help = helpReader()
+    const found = await Promise.all([
+      ...blocks.map(syntaxFindings),
+      ...shellTexts(files).map(async ({ at, text }) =>
+        (await commandFindings(text, callable, help)).map((finding) => `${at}: ${finding}`),
+      ),
+      ...files.map((file) => runFindings(file.blocks, surroundings)),
+    ])
+    return {
+      files: files.length,
+      blocks: blocks.length,
+      ran: blocks.filter(({ run }) => run !== undefined).length,
+      findings: [
+        ...files.flatMap((file) => linkFindings(file, root)),
+        ...typeFindings(blocks, consumer),
+        ...found.flat(),
+      ],
+    }
+  } finally {
+    rmSync(consumer, { recursive: true })
+  }
+}
+
+/**
+ * @param {string} root
+ * @returns {string[]}
+ */
+function documentsIn(root) {
+  const folders = [root, ...readWorkspace(root).map(({ folder }) => folder)]
+  const docs = join(root, 'docs')
+  return [
+    ...folders.flatMap((folder) => markdownIn(folder, false)),
+    ...(existsSync(docs) ? markdownIn(docs, true) : []),
+  ]
+}
+
+/**
+ * @param {string} folder
+ * @param {boolean} recursive
+ * @returns {string[]}
+ */
+function markdownIn(folder, recursive) {
+  return readdirSync(folder, { recursive, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md') && !name.endsWith('CHANGELOG.md'))
+    .map((name) => join(folder, name))
+}
+
+/**
+ * Blocks of the shell, and commands in the text around them.
+ *
+ * @param {readonly Markdown[]} files
+ * @returns {{ at: string, text: string }[]}
+ */
+function shellTexts(files) {
+  return files.flatMap(({ file, blocks, prose }) => [
+    ...blocks
+      .filter(isShell)
+      .map(({ line, setup, code }) => ({ at: `${file}:${line}`, text: `${setup}\n${code}` })),
+    ...[...prose.join('\n').matchAll(/`((?:nomyo|nomyo-[\w-]+|pnpm)\s[^`]+)`/g)].map((match) => ({
+      at: `${file}:${prose.join('\n').slice(0, match.index).split('\n').length}`,
+      text: /** @type {string} */ (match[1]).replaceAll('\n', ' '),
+    })),
+  ])
+}
+
+/**
+ * @param {string} root
+ * @returns {Map<string, string>}
+ */
+function programsIn(root) {
+  return new Map(
+    readWorkspace(root).flatMap(({ folder, manifest: { bin } }) =>
+      typeof bin === 'object'
+        ? Object.keys(bin).map(
+            (name) => /** @type {const} */ ([name, join(folder, 'dist/main.js')]),
+          )
+        : [],
+    ),
+  )
+}
+
+/**
+ * @param {string} root
+ * @returns {string[]}
+ */
+const scriptsOf = (root) => Object.keys(readManifest(root).scripts ?? {})
+
+if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
+  const { files, blocks, ran, findings } = await checkDocs(
+    argv[2] ?? join(import.meta.dirname, '..'),
+  )
+  console.log([...findings, `${files} files, ${blocks} blocks, ${ran} of them run`].join('\n'))
+  // Nothing to look at means that it looked in the wrong place.
+  if (blocks === 0 || findings.length > 0) process.exitCode = 1
+}

@@ -1,0 +1,157 @@
+import { execFile } from 'node:child_process'
+
+/**
+ * Programs of this repository by the name they are installed under: the file Node is given.
+ *
+ * @typedef {ReadonlyMap<string, string>} Programs
+ */
+
+/**
+ * What there is to be called.
+ *
+ * @typedef {object} Callable
+ * @property {Programs} programs
+ * @property {readonly string[]} scripts of the root package.json
+ */
+
+/** What may stand before the name of a program. */
+const BEFORE = /^(?:\w+=.*|sudo|exec|nohup|npx|--yes)$/
+const AS_USER = /\b(?:sudo|runuser) -u \S+(?: --)?/g
+const BUILT_IN = ['install', 'exec', 'add', 'run', 'pack', 'changeset']
+
+/**
+ * The commands in a text of the shell that do not exist, with their flags.
+ *
+ * @param {string} text
+ * @param {Callable} callable
+ * @param {(program: string, words: readonly string[]) => Promise<string | undefined>} help
+ * @returns {Promise<string[]>}
+ */
+export async function commandFindings(text, callable, help) {
+  const findings = commandsOf(text, callable.programs).map(async ({ name, words }) => {
+    if (name === 'pnpm') return scriptFindings(words, callable.scripts)
+    const program = callable.programs.get(name)
+    if (program === undefined) return [`there is no command ${name}`]
+    return wordFindings(name, words, (path) => help(program, path))
+  })
+  return (await Promise.all(findings)).flat()
+}
+
+/**
+ * Asks programs for help, each way once.
+ *
+ * @returns {(program: string, words: readonly string[]) => Promise<string | undefined>}
+ */
+export function helpReader() {
+  /** @type {Map<string, Promise<string | undefined>>} */
+  const asked = new Map()
+  return (program, words) => {
+    const key = [program, ...words].join(' ')
+    const answer = asked.get(key) ?? readHelp(program, words)
+    asked.set(key, answer)
+    return answer
+  }
+}
+
+/**
+ * @param {string} program
+ * @param {readonly string[]} words
+ * @returns {Promise<string | undefined>} undefined where it gives none
+ */
+function readHelp(program, words) {
+  return new Promise((resolve) => {
+    const parameters = [program, ...words, '--help']
+    execFile(process.execPath, parameters, { timeout: 20_000 }, (error, output) =>
+      resolve(error === null ? output : undefined),
+    )
+  })
+}
+
+/**
+ * The calls of programs of ours, and of pnpm, in a text of the shell.
+ *
+ * @param {string} text
+ * @param {Programs} programs
+ * @returns {{ name: string, words: string[] }[]}
+ */
+export function commandsOf(text, programs) {
+  const lines = text
+    .replace(/\\\n/g, ' ')
+    .replace(/(^|\s)#.*$/gm, '$1')
+    .replace(AS_USER, '')
+  return lines.split(/&&|\|\||[|;&\n()]/).flatMap((part) => {
+    const words = part.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? []
+    const start = words.findIndex((word) => !BEFORE.test(word))
+    const [first = '', second = ''] = words.slice(start)
+    const rest = words.slice(start + 1)
+    if (/^pnpm(?:@|$)/.test(first)) return [{ name: 'pnpm', words: rest }]
+    const app = /^(?:\.\/)?apps\/[\w-]+\/dist\/main\.js$/.test(second) ? second : undefined
+    if (first === 'node' && app !== undefined) {
+      const name = [...programs].find(([, file]) => file.endsWith(app))?.[0] ?? second
+      return [{ name, words: rest.slice(1) }]
+    }
+    return /^nomyo(?:-[\w-]+)?$/.test(first) ? [{ name: first, words: rest }] : []
+  })
+}
+
+/**
+ * @param {readonly string[]} words
+ * @param {readonly string[]} scripts
+ * @returns {string[]}
+ */
+function scriptFindings(words, scripts) {
+  const [first = ''] = words.filter((word) => word !== 'run')
+  if (!/^[a-z]/.test(first) || BUILT_IN.includes(first) || scripts.includes(first)) return []
+  return [`there is no script ${first}`]
+}
+
+/**
+ * @param {string} name
+ * @param {readonly string[]} words
+ * @param {(path: readonly string[]) => Promise<string | undefined>} help
+ * @returns {Promise<string[]>}
+ */
+async function wordFindings(name, words, help) {
+  let said = await help([])
+  if (said === undefined) return [`${name} --help fails (build first)`]
+  let all = said
+  /** @type {string[]} */
+  const path = []
+  for (const word of words) {
+    if (!/^[a-z][\w-]*$/.test(word)) break
+    const { literals, isOpen } = nextWords(said, [name, ...path])
+    if (!literals.has(word)) {
+      if (literals.size > 0 && !isOpen) return [`${[name, ...path].join(' ')} knows no ${word}`]
+      break
+    }
+    path.push(word)
+    said = (await help(path)) ?? said
+    all += said
+  }
+  const flags = words.flatMap((word) => /^--[a-z][\w-]*/.exec(word)?.[0] ?? [])
+  const known = new Set(['--help', ...(all.match(/--[a-z][\w-]*/g) ?? [])])
+  const unknown = flags.filter((flag) => !known.has(flag))
+  return unknown.map((flag) => `${[name, ...path].join(' ')} knows no ${flag}`)
+}
+
+/**
+ * The words that may follow in a call, by the lines of a help text that begin with it: those written
+ * small as they are, and whether anything else may stand there.
+ *
+ * @param {string} said
+ * @param {readonly string[]} call
+ * @returns {{ literals: Set<string>, isOpen: boolean }}
+ */
+export function nextWords(said, call) {
+  const begin = `${call.join(' ')} `
+  const rests = said
+    .split('\n')
+    .map((line) => line.replace(/^ *(?:Usage:)? */, ''))
+    .flatMap((line) => (line.startsWith(begin) ? [line.slice(begin.length).trim()] : []))
+  const firsts = rests.flatMap((rest) => /^\S+(?: \| \S+)*/.exec(rest)?.[0].split(' | ') ?? [])
+  const literals = new Set(firsts.filter((word) => /^[a-z]/.test(word)))
+  if (firsts.includes('COMMAND')) {
+    for (const [, word = ''] of said.matchAll(/^ {2}([a-z][\w-]*) {2,}/gm)) literals.add(word)
+  }
+  return { literals, isOpen: firsts.some((word) => /^[A-Z]/.test(word) && word !== 'COMMAND') }
+}

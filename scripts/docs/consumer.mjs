@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { packageNameOf, readWorkspace } from '../workspace.mjs'
+
+/**
+ * Makes the project of somebody who installed everything: the built packages under their names, and
+ * what examples show them with, as far as a package here tests against it.
+ *
+ * @param {string} root
+ * @param {string} folder
+ */
+export async function makeConsumer(root, folder) {
+  await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
+  const modules = join(folder, 'node_modules')
+  const members = readWorkspace(root)
+  for (const member of members) await link(member.folder, join(modules, member.manifest.name))
+  for (const from of [...members.map((member) => member.folder), root]) {
+    for (const name of await namesIn(join(from, 'node_modules'))) {
+      await link(join(from, 'node_modules', name), join(modules, name))
+    }
+  }
+}
+
+/**
+ * @param {string} target
+ * @param {string} path
+ */
+async function link(target, path) {
+  if (existsSync(path)) return
+  await mkdir(dirname(path), { recursive: true })
+  await symlink(target, path)
+}
+
+/**
+ * @param {string} modules
+ * @returns {Promise<string[]>}
+ */
+async function namesIn(modules) {
+  if (!existsSync(modules)) return []
+  const names = (await readdir(modules)).filter((name) => !name.startsWith('.'))
+  const scoped = names.filter((name) => name.startsWith('@'))
+  const within = scoped.map(async (scope) =>
+    (await readdir(join(modules, scope))).map((name) => packageNameOf(`${scope}/${name}`)),
+  )
+  return [...names.filter((name) => !name.startsWith('@')), ...(await Promise.all(within)).flat()]
+}

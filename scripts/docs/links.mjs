@@ -1,0 +1,60 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { readMarkdown } from './markdown.mjs'
+
+/** @typedef {import('./markdown.mjs').Markdown} Markdown */
+
+const LINKS = [/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)/g, /\b(?:href|src|srcset)="([^"]+)"/g]
+
+/**
+ * The links of a file that lead nowhere: files and headings of this repository. Others are not asked.
+ *
+ * @param {Markdown} markdown
+ * @param {string} root
+ * @returns {string[]}
+ */
+export function linkFindings({ file, prose }, root) {
+  return prose.flatMap((line, index) => {
+    const text = line.replace(/`[^`]*`/g, '``')
+    const targets = LINKS.flatMap((pattern) => [...text.matchAll(pattern)].map(([, to = '']) => to))
+    return targets.flatMap((target) => {
+      const fault = faultOf(target, join(root, file))
+      return fault === undefined ? [] : [`${file}:${index + 1}: ${target}: ${fault}`]
+    })
+  })
+}
+
+/**
+ * The anchors GitHub gives the headings of a file.
+ *
+ * @param {Markdown} markdown
+ * @returns {string[]}
+ */
+export function anchorsOf({ prose }) {
+  /** @type {Map<string, number>} */
+  const seen = new Map()
+  return prose.flatMap((line) => {
+    const heading = /^#{1,6} +(.*?) *#*$/.exec(line)?.[1]
+    if (heading === undefined) return []
+    const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase()
+    const slug = text.replace(/[^\p{L}\p{N}\-_ ]/gu, '').replaceAll(' ', '-')
+    const count = seen.get(slug) ?? 0
+    seen.set(slug, count + 1)
+    return [count === 0 ? slug : `${slug}-${count}`]
+  })
+}
+
+/**
+ * @param {string} target
+ * @param {string} from absolute
+ * @returns {string | undefined}
+ */
+function faultOf(target, from) {
+  if (/^[a-z][a-z+.-]*:/i.test(target)) return undefined
+  const [path = '', anchor] = target.split('#')
+  const to = path === '' ? from : resolve(dirname(from), decodeURIComponent(path))
+  if (!existsSync(to)) return 'no such file'
+  if (anchor === undefined || !statSync(to).isFile() || !to.endsWith('.md')) return undefined
+  const anchors = anchorsOf(readMarkdown(to, readFileSync(to, 'utf8')))
+  return anchors.includes(anchor) ? undefined : 'no such heading'
+}

@@ -1,0 +1,76 @@
+/**
+ * A fenced block of code.
+ *
+ * @typedef {object} Block
+ * @property {string} file relative to the root
+ * @property {number} line of its first line of code, from 1
+ * @property {string} language as after the fence; empty for none
+ * @property {string} code
+ * @property {string} setup code readers do not see, of `<!-- setup … -->` before the block
+ * @property {string | undefined} run what `<!-- run -->` says: empty for plainly so
+ * @property {string | undefined} savedAs of `<!-- file: NAME -->`: what later blocks find it under
+ */
+
+/**
+ * One file, taken apart.
+ *
+ * @typedef {object} Markdown
+ * @property {string} file
+ * @property {Block[]} blocks
+ * @property {string[]} prose its lines, those of blocks and comments emptied
+ */
+
+/**
+ * Takes a file apart. What stands in comments before a block, with nothing but blank lines between, is
+ * about that block; an unknown word there is ignored, as in any comment.
+ *
+ * @param {string} file
+ * @param {string} text
+ * @returns {Markdown}
+ */
+export function readMarkdown(file, text) {
+  const lines = text.split('\n')
+  /** @type {Markdown} */
+  const markdown = { file, blocks: [], prose: lines.map(() => '') }
+  /** @type {string[]} */
+  let comments = []
+  for (let at = 0; at < lines.length; at++) {
+    const line = /** @type {string} */ (lines[at])
+    const fence = /^( *)(`{3,}|~{3,})\s*([\w-]*)/.exec(line)
+    if (fence !== null) {
+      const [, indent = '', ticks = '', language = ''] = fence
+      const end = lines.findIndex((other, index) => index > at && other.trim() === ticks)
+      const body = lines.slice(at + 1, end === -1 ? lines.length : end)
+      const code = body.map((part) => part.replace(indent, '')).join('\n')
+      markdown.blocks.push({ file, line: at + 2, language, code, ...readComments(comments) })
+      comments = []
+      at += body.length + 1
+    } else if (line.startsWith('<!--')) {
+      const end = lines.findIndex((other, index) => index >= at && other.includes('-->'))
+      const comment = lines.slice(at, end === -1 ? lines.length : end + 1).join('\n')
+      comments.push(comment.replace(/^<!--\s*/, '').replace(/\s*-->.*$/s, ''))
+      at += comment.split('\n').length - 1
+    } else {
+      if (line.trim() !== '') comments = []
+      markdown.prose[at] = line
+    }
+  }
+  return markdown
+}
+
+/**
+ * @param {readonly string[]} comments
+ * @returns {Pick<Block, 'setup' | 'run' | 'savedAs'>}
+ */
+function readComments(comments) {
+  /** @param {RegExp} pattern */
+  const first = (pattern) =>
+    comments
+      .flatMap((text) => pattern.exec(text)?.slice(1) ?? [])
+      .find((said) => typeof said === 'string')
+  return {
+    setup: first(/^setup\n(.*)$/s) ?? '',
+    run: first(/^run(?:: (until .*))?()$/),
+    savedAs: first(/^file: (\S+)$/),
+  }
+}

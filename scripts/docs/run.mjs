@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { env, execPath, kill } from 'node:process'
+import ts from 'typescript'
+import { isProgram, moduleOf } from './typescript.mjs'
+
+/**
+ * @typedef {import('./markdown.mjs').Block} Block
+ * @typedef {import('./commands.mjs').Programs} Programs
+ */
+
+/**
+ * Where blocks run.
+ *
+ * @typedef {object} Surroundings
+ * @property {string} root
+ * @property {string} consumer folder of the project programs run in
+ * @property {Programs} programs
+ */
+
+/** The port examples use: another one stands in for it, so that nothing that runs here is disturbed. */
+const PORT_OF_EXAMPLES = /\b12435\b/g
+const LONGEST_MS = 30_000
+
+/**
+ * Runs the blocks of one file that say so, one after the other, in one folder that is removed after it.
+ * `<!-- run: until TEXT -->` leaves a block running for those below once it has printed that.
+ *
+ * @param {readonly Block[]} blocks
+ * @param {Surroundings} surroundings
+ * @returns {Promise<string[]>}
+ */
+export async function runFindings(blocks, surroundings) {
+  if (blocks.every(({ run }) => run === undefined)) return []
+  const folder = await mkdtemp(join(tmpdir(), 'nomyo-docs-run-'))
+  const port = String(await freePort())
+  /** @type {number[]} */
+  const running = []
+  try {
+    await layOut(folder, surroundings)
+    for (const [index, block] of blocks.entries()) {
+      const code = block.code.replace(PORT_OF_EXAMPLES, port)
+      if (block.savedAs !== undefined) await writeFile(join(folder, block.savedAs), code)
+      if (block.run === undefined) continue
+      const module = { ...block, code, setup: block.setup.replace(PORT_OF_EXAMPLES, port) }
+      const parameters = await commandFor(module, index, surroundings.consumer)
+      const fault = await runOne(parameters, folder, block.run.replace(/^until /, ''), running)
+      if (fault !== undefined) return [`${block.file}:${block.line}: ${fault}`]
+    }
+    return []
+  } finally {
+    for (const group of running) endGroup(group)
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+/**
+ * @param {string} folder
+ * @param {Surroundings} surroundings
+ */
+async function layOut(folder, { root, programs }) {
+  await symlink(join(root, 'apps'), join(folder, 'apps'))
+  await mkdir(join(folder, '.bin'))
+  for (const [name, file] of programs) {
+    const path = join(folder, '.bin', name)
+    await writeFile(path, `#!/bin/sh\nexec '${execPath}' '${file}' "$@"\n`)
+    await chmod(path, 0o755)
+  }
+}
+
+/**
+ * @param {Block} block
+ * @param {number} index
+ * @param {string} consumer
+ * @returns {Promise<string[]>}
+ */
+async function commandFor(block, index, consumer) {
+  if (!isProgram(block)) return ['sh', '-eu', '-c', `${block.setup}\n${block.code}`]
+  const { outputText } = ts.transpileModule(moduleOf(block), {
+    compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
+  })
+  const path = join(consumer, `${block.file.replace(/\W/g, '-')}-${index}.mjs`)
+  await writeFile(path, outputText)
+  return [execPath, path]
+}
+
+/**
+ * @param {readonly string[]} command
+ * @param {string} folder
+ * @param {string} until text it prints when it is ready; empty to wait for its end
+ * @param {number[]} running gets the process group of what was left running
+ * @returns {Promise<string | undefined>}
+ */
+function runOne([program = '', ...parameters], folder, until, running) {
+  return new Promise((resolve) => {
+    const inherited = Object.entries(env).filter(([name]) => !/^(?:NOMYO|NODE)_/.test(name))
+    const child = spawn(program, parameters, {
+      cwd: folder,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...Object.fromEntries(inherited),
+        HOME: folder,
+        PATH: `${join(folder, '.bin')}:${env['PATH'] ?? ''}`,
+      },
+    })
+    const group = /** @type {number} */ (child.pid)
+    running.push(group)
+    let said = ''
+    const clock = setTimeout(() => end(`takes over ${LONGEST_MS / 1000} s`), LONGEST_MS)
+    /** @param {string | undefined} fault */
+    const end = (fault) => {
+      clearTimeout(clock)
+      resolve(fault && `${fault}: ${said.trim().slice(-600)}`)
+    }
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (/** @type {Buffer} */ bytes) => {
+        said += bytes.toString()
+        if (until !== '' && said.includes(until)) end(undefined)
+      })
+    }
+    child.on('exit', (code) => end(code === 0 && until === '' ? undefined : `exit code ${code}`))
+  })
+}
+
+/** @param {number} group */
+function endGroup(group) {
+  try {
+    kill(-group, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** @returns {Promise<number>} */
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+      server.close(() => resolve(port))
+    })
+  })
+}

@@ -1,0 +1,102 @@
+import { join } from 'node:path'
+import ts from 'typescript'
+
+/** @typedef {import('./markdown.mjs').Block} Block */
+
+const LANGUAGES = ['ts', 'typescript', 'js', 'javascript', 'mjs', 'html']
+
+/** @param {Block} block */
+export const isProgram = ({ language }) => LANGUAGES.includes(language)
+
+/**
+ * What the compiler has against the programs, each a module of its own in the project of `folder`, by
+ * the rules a new project has: strict, and modules as Node resolves them.
+ *
+ * @param {readonly Block[]} blocks
+ * @param {string} folder
+ * @returns {string[]}
+ */
+export function typeFindings(blocks, folder) {
+  const sources = new Map(
+    blocks.filter(isProgram).map((block, index) => {
+      const extension = /^(?:ts|typescript)$/.test(block.language) ? 'ts' : 'js'
+      return [join(folder, `block-${index}.${extension}`), { block, text: moduleOf(block) }]
+    }),
+  )
+  /** @type {ts.CompilerOptions} */
+  const options = {
+    strict: true,
+    target: ts.ScriptTarget.ES2022,
+    lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'],
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    types: ['node'],
+    typeRoots: [join(folder, 'node_modules/@types')],
+    allowJs: true,
+    checkJs: true,
+    skipLibCheck: true,
+    noEmit: true,
+  }
+  const host = ts.createCompilerHost(options)
+  const program = ts.createProgram([...sources.keys()], options, {
+    ...host,
+    getCurrentDirectory: () => folder,
+    fileExists: (path) => sources.has(path) || host.fileExists(path),
+    readFile: (path) => sources.get(path)?.text ?? host.readFile(path),
+    getSourceFile: (path, version) => {
+      const text = sources.get(path)?.text
+      return text === undefined
+        ? host.getSourceFile(path, version)
+        : ts.createSourceFile(path, text, version)
+    },
+  })
+  return ts.getPreEmitDiagnostics(program).map((diagnostic) => describe(diagnostic, sources))
+}
+
+/**
+ * A block as a module: what `setup` declares, then its code, in which browsers' and Deno's ways of
+ * naming a package are replaced by its name.
+ *
+ * @param {Block} block
+ * @returns {string}
+ */
+export function moduleOf({ setup, code, language }) {
+  const script = language === 'html' ? scriptsOf(code) : code
+  const named = script
+    .replace(/(['"])https:\/\/unpkg\.com\/([\w@/-]+?)@[^'"]*\1/g, "'$2'")
+    .replace(/(['"])npm:(@?[\w./-]+)(?:@[^'"]*)?\1/g, "'$2'")
+  return `${setup === '' ? '' : `${setup}\n`}${named}\nexport {}\n`
+}
+
+/**
+ * The scripts of a page, at the lines where they stand.
+ *
+ * @param {string} page
+ * @returns {string}
+ */
+function scriptsOf(page) {
+  let inside = false
+  return page
+    .split('\n')
+    .map((line) => {
+      if (/<\/?script/.test(line)) inside = !line.includes('</script')
+      return inside && !line.includes('<script') ? line : ''
+    })
+    .join('\n')
+}
+
+/**
+ * @param {ts.Diagnostic} diagnostic
+ * @param {ReadonlyMap<string, { block: Block, text: string }>} sources
+ * @returns {string}
+ */
+function describe({ file, start, messageText, code }, sources) {
+  const said = `TS${code} ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
+  const source = file && sources.get(file.fileName)
+  if (file === undefined || source === undefined) return `${file?.fileName ?? 'compiler'}: ${said}`
+  const { block } = source
+  const { line } = file.getLineAndCharacterOfPosition(start ?? 0)
+  const hidden = block.setup === '' ? 0 : block.setup.split('\n').length
+  const at = line < hidden ? `${block.line} (setup)` : block.line + line - hidden
+  return `${block.file}:${at}: ${said}`
+}
