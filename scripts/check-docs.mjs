@@ -10,7 +10,7 @@ import { commandFindings, helpReader } from './docs/commands.mjs'
 import { makeConsumer } from './docs/consumer.mjs'
 import { linkFindings } from './docs/links.mjs'
 import { readMarkdown } from './docs/markdown.mjs'
-import { runFindings } from './docs/run.mjs'
+import { runBlocks } from './docs/run.mjs'
 import { isShell, syntaxFindings } from './docs/syntax.mjs'
 import { typeFindings } from './docs/typescript.mjs'
 import { readManifest, readWorkspace } from './workspace.mjs'
@@ -21,7 +21,7 @@ import { readManifest, readWorkspace } from './workspace.mjs'
  * Everything wrong with the documentation below `root`.
  *
  * @param {string} root
- * @returns {Promise<{ files: number, blocks: number, ran: number, findings: string[] }>}
+ * @returns {Promise<{ files: number, blocks: number, marked: number, ran: number, findings: string[] }>}
  */
 export async function checkDocs(root) {
   const files = documentsIn(root).map((path) =>
@@ -39,16 +39,18 @@ export async function checkDocs(root) {
       ...shellTexts(files).map(async ({ at, text }) =>
         (await commandFindings(text, callable, help)).map((finding) => `${at}: ${finding}`),
       ),
-      ...files.map((file) => runFindings(file.blocks, surroundings)),
     ])
+    const runs = await Promise.all(files.map((file) => runBlocks(file.blocks, surroundings)))
     return {
       files: files.length,
       blocks: blocks.length,
-      ran: blocks.filter(({ run }) => run !== undefined).length,
+      marked: blocks.filter(({ run }) => run !== undefined).length,
+      ran: runs.reduce((sum, { ran }) => sum + ran, 0),
       findings: [
         ...files.flatMap((file) => linkFindings(file, root)),
         ...typeFindings(blocks, consumer),
         ...found.flat(),
+        ...runs.flatMap(({ findings }) => findings),
       ],
     }
   } finally {
@@ -121,10 +123,10 @@ function programsIn(root) {
 const scriptsOf = (root) => Object.keys(readManifest(root).scripts ?? {})
 
 if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
-  const { files, blocks, ran, findings } = await checkDocs(
+  const { files, blocks, marked, ran, findings } = await checkDocs(
     argv[2] ?? join(import.meta.dirname, '..'),
   )
-  console.log([...findings, `${files} files, ${blocks} blocks, ${ran} of them run`].join('\n'))
+  console.log([...findings, `${files} files, ${blocks} blocks, ${ran} of ${marked} run`].join('\n'))
   // Nothing to look at means that it looked in the wrong place.
   if (blocks === 0 || findings.length > 0) process.exitCode = 1
 }

@@ -8,6 +8,7 @@
  * @property {string} code
  * @property {string} setup code readers do not see, of `<!-- setup … -->` before the block
  * @property {string | undefined} run what `<!-- run -->` says: empty for plainly so
+ * @property {string[]} needs programs without which it is not run, of `<!-- needs: PROGRAM … -->`
  * @property {string | undefined} savedAs of `<!-- file: NAME -->`: what later blocks find it under
  */
 
@@ -60,7 +61,7 @@ export function readMarkdown(file, text) {
 
 /**
  * @param {readonly string[]} comments
- * @returns {Pick<Block, 'setup' | 'run' | 'savedAs'>}
+ * @returns {Pick<Block, 'setup' | 'run' | 'needs' | 'savedAs'>}
  */
 function readComments(comments) {
   /** @param {RegExp} pattern */
@@ -71,6 +72,7 @@ function readComments(comments) {
   return {
     setup: first(/^setup\n(.*)$/s) ?? '',
     run: first(/^run(?:: (until .*))?()$/),
+    needs: first(/^needs: (.*)$/)?.split(' ') ?? [],
     savedAs: first(/^file: (\S+)$/),
   }
 }

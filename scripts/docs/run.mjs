@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { env, execPath, kill } from 'node:process'
 import ts from 'typescript'
 import { isProgram, moduleOf } from './typescript.mjs'
@@ -21,20 +22,22 @@ import { isProgram, moduleOf } from './typescript.mjs'
  * @property {Programs} programs
  */
 
-/** The port examples use: another one stands in for it, so that nothing that runs here is disturbed. */
+/** The port of examples, and of a gateway that is told none: another one stands in for it. */
 const PORT_OF_EXAMPLES = /\b12435\b/g
 const LONGEST_MS = 30_000
 
 /**
  * Runs the blocks of one file that say so, one after the other, in one folder that is removed after it.
- * `<!-- run: until TEXT -->` leaves a block running for those below once it has printed that.
+ * `<!-- run: until TEXT -->` leaves a block running for those below once it has printed that;
+ * `<!-- needs: PROGRAM -->` ends the run of a file where there is no such program.
  *
  * @param {readonly Block[]} blocks
  * @param {Surroundings} surroundings
- * @returns {Promise<string[]>}
+ * @returns {Promise<{ ran: number, findings: string[] }>}
  */
-export async function runFindings(blocks, surroundings) {
-  if (blocks.every(({ run }) => run === undefined)) return []
+export async function runBlocks(blocks, surroundings) {
+  let ran = 0
+  if (blocks.every(({ run }) => run === undefined)) return { ran, findings: [] }
   const folder = await mkdtemp(join(tmpdir(), 'nomyo-docs-run-'))
   const port = String(await freePort())
   /** @type {number[]} */
@@ -45,12 +48,14 @@ export async function runFindings(blocks, surroundings) {
       const code = block.code.replace(PORT_OF_EXAMPLES, port)
       if (block.savedAs !== undefined) await writeFile(join(folder, block.savedAs), code)
       if (block.run === undefined) continue
+      if (block.needs.some((program) => !isInstalled(program))) break
       const module = { ...block, code, setup: block.setup.replace(PORT_OF_EXAMPLES, port) }
       const parameters = await commandFor(module, index, surroundings.consumer)
-      const fault = await runOne(parameters, folder, block.run.replace(/^until /, ''), running)
-      if (fault !== undefined) return [`${block.file}:${block.line}: ${fault}`]
+      const fault = await runOne(parameters, folder, port, block.run.replace(/^until /, ''), running)
+      if (fault !== undefined) return { ran, findings: [`${block.file}:${block.line}: ${fault}`] }
+      ran++
     }
-    return []
+    return { ran, findings: [] }
   } finally {
     for (const group of running) endGroup(group)
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
@@ -90,11 +95,12 @@ async function commandFor(block, index, consumer) {
 /**
  * @param {readonly string[]} command
  * @param {string} folder
+ * @param {string} port
  * @param {string} until text it prints when it is ready; empty to wait for its end
  * @param {number[]} running gets the process group of what was left running
  * @returns {Promise<string | undefined>}
  */
-function runOne([program = '', ...parameters], folder, until, running) {
+function runOne([program = '', ...parameters], folder, port, until, running) {
   return new Promise((resolve) => {
     const inherited = Object.entries(env).filter(([name]) => !/^(?:NOMYO|NODE)_/.test(name))
     const child = spawn(program, parameters, {
@@ -104,6 +110,7 @@ function runOne([program = '', ...parameters], folder, until, running) {
       env: {
         ...Object.fromEntries(inherited),
         HOME: folder,
+        NOMYO_PORT: port,
         PATH: `${join(folder, '.bin')}:${env['PATH'] ?? ''}`,
       },
     })
@@ -124,6 +131,12 @@ function runOne([program = '', ...parameters], folder, until, running) {
     }
     child.on('exit', (code) => end(code === 0 && until === '' ? undefined : `exit code ${code}`))
   })
+}
+
+/** @param {string} program */
+function isInstalled(program) {
+  const folders = (env['PATH'] ?? '').split(delimiter)
+  return folders.some((folder) => existsSync(join(folder, program)))
 }
 
 /** @param {number} group */

@@ -62,7 +62,7 @@ describe('checkDocs', () => {
       'docs/more.md': `## Two words\n\n${block('sh', 'nomyo-tool make x && pnpm demo')}`,
       'apps/tool/README.md': block('json', '{}') + block('yaml', 'a: 1') + block('text', '}'),
     })
-    expect(await checkDocs(root)).toEqual({ files: 3, blocks: 5, ran: 0, findings: [] })
+    expect(await checkDocs(root)).toEqual({ files: 3, blocks: 5, marked: 0, ran: 0, findings: [] })
   })
 
   it('finds what does not compile, at its line', async () => {
@@ -137,6 +137,12 @@ describe('checkDocs', () => {
       ['ts', `throw new Error('no')`],
     ])('finds that %s fails', async (language, code) => {
       expect(await findingsOf(block(language, code, '<!-- run -->'))).toHaveLength(1)
+    })
+
+    it('runs nothing that needs a program which is not there, and counts that', async () => {
+      const gone = block('sh', 'false', '<!-- needs: sh nomyo-no-such-program -->\n<!-- run -->')
+      await write({ 'README.md': block('sh', 'true', '<!-- needs: sh -->\n<!-- run -->') + gone })
+      expect(await checkDocs(root)).toMatchObject({ marked: 2, ran: 1, findings: [] })
     })
 
     it('leaves one running until the end, and finds one that ended too soon', async () => {
