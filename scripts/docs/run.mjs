@@ -24,7 +24,7 @@ import { isProgram, moduleOf } from './typescript.mjs'
 
 /** The port of examples, and of a gateway that is told none: another one stands in for it. */
 const PORT_OF_EXAMPLES = /\b12435\b/g
-const LONGEST_MS = 30_000
+const LONGEST_MS = 120_000
 
 /**
  * Runs the blocks of one file that say so, one after the other, in one folder that is removed after it.
@@ -51,7 +51,13 @@ export async function runBlocks(blocks, surroundings) {
       if (block.needs.some((program) => !isInstalled(program))) break
       const module = { ...block, code, setup: block.setup.replace(PORT_OF_EXAMPLES, port) }
       const parameters = await commandFor(module, index, surroundings.consumer)
-      const fault = await runOne(parameters, folder, port, block.run.replace(/^until /, ''), running)
+      const fault = await runOne(
+        parameters,
+        folder,
+        port,
+        block.run.replace(/^until /, ''),
+        running,
+      )
       if (fault !== undefined) return { ran, findings: [`${block.file}:${block.line}: ${fault}`] }
       ran++
     }

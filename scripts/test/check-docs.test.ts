@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -7,6 +7,7 @@ import { commandsOf, nextWords } from '../docs/commands.mjs'
 import { anchorsOf } from '../docs/links.mjs'
 import { readMarkdown } from '../docs/markdown.mjs'
 import { moduleOf } from '../docs/typescript.mjs'
+import { publicSubpaths, readWorkspace } from '../workspace.mjs'
 
 let root: string
 beforeEach(async () => {
@@ -189,4 +190,18 @@ it('reads from a help text what may follow', () => {
     'Usage: x COMMAND\n\nCommands\n  a   does\n  b   too\n\n  x keys add | list | drop NAME'
   expect([...nextWords(help, ['x']).literals]).toEqual(['keys', 'a', 'b'])
   expect([...nextWords(help, ['x', 'keys']).literals]).toEqual(['add', 'list', 'drop'])
+})
+
+it('has an API reference of every public subpath', async () => {
+  const project = join(import.meta.dirname, '../..')
+  const { entryPoints } = JSON.parse(await readFile(join(project, 'typedoc.json'), 'utf8')) as {
+    entryPoints: string[]
+  }
+  for (const { folder, manifest } of readWorkspace(project)) {
+    if (manifest.private === true) continue
+    const said = entryPoints.filter((path) => join(project, path).startsWith(`${folder}/`))
+    // The one for pages without a bundler has the types of the main entry.
+    const subpaths = publicSubpaths(manifest).filter(([subpath]) => subpath !== './browser')
+    expect([manifest.name, said.length]).toEqual([manifest.name, subpaths.length])
+  }
 })

@@ -39,7 +39,7 @@ export interface NomyoFetch {
  * they must be. Only when there was no complete answer does the returned function throw, namely
  * {@link APIConnectionError}, or the signal's reason when that was aborted.
  *
- * @throws {@link InvalidRequestError} `ERR_INVALID_OPTION`, naming the option
+ * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the option
  * @throws SecurityError `ERR_INSECURE_URL` for `http://` without `allowHttp: true`
  *
  * @example
