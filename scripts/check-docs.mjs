@@ -10,7 +10,7 @@ import { commandFindings, helpReader } from './docs/commands.mjs'
 import { makeConsumer } from './docs/consumer.mjs'
 import { linkFindings } from './docs/links.mjs'
 import { readMarkdown } from './docs/markdown.mjs'
-import { runBlocks } from './docs/run.mjs'
+import { makeServerKey, runBlocks } from './docs/run.mjs'
 import { isShell, syntaxFindings } from './docs/syntax.mjs'
 import { typeFindings } from './docs/typescript.mjs'
 import { readManifest, readWorkspace } from './workspace.mjs'
@@ -32,7 +32,8 @@ export async function checkDocs(root) {
   try {
     await makeConsumer(root, consumer)
     const callable = { programs: programsIn(root), scripts: scriptsOf(root) }
-    const surroundings = { root, consumer, programs: callable.programs }
+    const surroundings = { ...callable, root, consumer, keyDir: join(consumer, 'keys') }
+    if (callable.programs.has('nomyo-gateway')) await makeServerKey(surroundings.keyDir)
     const help = helpReader()
     const found = await Promise.all([
       ...blocks.map(syntaxFindings),

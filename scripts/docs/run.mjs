@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
+import { generateKeyPair } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { env, execPath, kill } from 'node:process'
+import { promisify } from 'node:util'
 import ts from 'typescript'
 import { isProgram, moduleOf } from './typescript.mjs'
 
@@ -20,6 +22,7 @@ import { isProgram, moduleOf } from './typescript.mjs'
  * @property {string} root
  * @property {string} consumer folder of the project programs run in
  * @property {Programs} programs
+ * @property {string} keyDir server keys of gateways that are told of none
  */
 
 /** The port of examples, and of a gateway that is told none: another one stands in for it. */
@@ -51,13 +54,9 @@ export async function runBlocks(blocks, surroundings) {
       if (block.needs.some((program) => !isInstalled(program))) break
       const module = { ...block, code, setup: block.setup.replace(PORT_OF_EXAMPLES, port) }
       const parameters = await commandFor(module, index, surroundings.consumer)
-      const fault = await runOne(
-        parameters,
-        folder,
-        port,
-        block.run.replace(/^until /, ''),
-        running,
-      )
+      const settings = { NOMYO_PORT: port, ...keysFor(code, surroundings) }
+      const until = block.run.replace(/^until /, '')
+      const fault = await runOne(parameters, folder, settings, until, running)
       if (fault !== undefined) return { ran, findings: [`${block.file}:${block.line}: ${fault}`] }
       ran++
     }
@@ -66,6 +65,27 @@ export async function runBlocks(blocks, surroundings) {
     for (const group of running) endGroup(group)
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }
+}
+
+/**
+ * Makes a server key for all gateways: making them is what would take longest.
+ *
+ * @param {string} folder
+ */
+export async function makeServerKey(folder) {
+  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 4096 })
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' })
+  await mkdir(folder, { mode: 0o700 })
+  await writeFile(join(folder, 'private_key.pem'), pem, { mode: 0o600 })
+}
+
+/**
+ * @param {string} code
+ * @param {Surroundings} surroundings
+ * @returns {Record<string, string>}
+ */
+function keysFor(code, { keyDir }) {
+  return /--(?:key-dir|config)\b/.test(code) ? {} : { NOMYO_KEY_DIR: keyDir }
 }
 
 /**
@@ -101,12 +121,12 @@ async function commandFor(block, index, consumer) {
 /**
  * @param {readonly string[]} command
  * @param {string} folder
- * @param {string} port
+ * @param {Readonly<Record<string, string>>} settings environment
  * @param {string} until text it prints when it is ready; empty to wait for its end
  * @param {number[]} running gets the process group of what was left running
  * @returns {Promise<string | undefined>}
  */
-function runOne([program = '', ...parameters], folder, port, until, running) {
+function runOne([program = '', ...parameters], folder, settings, until, running) {
   return new Promise((resolve) => {
     const inherited = Object.entries(env).filter(([name]) => !/^(?:NOMYO|NODE)_/.test(name))
     const child = spawn(program, parameters, {
@@ -116,7 +136,7 @@ function runOne([program = '', ...parameters], folder, port, until, running) {
       env: {
         ...Object.fromEntries(inherited),
         HOME: folder,
-        NOMYO_PORT: port,
+        ...settings,
         PATH: `${join(folder, '.bin')}:${env['PATH'] ?? ''}`,
       },
     })
