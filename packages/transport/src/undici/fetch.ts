@@ -33,8 +33,13 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
     // undici's fetch is the platform's, in a version of its own: the types differ in name only.
     fetch: send as unknown as typeof fetch,
     close: () =>
-      options.dispatcher === undefined ? (closing ??= dispatcher.close()) : Promise.resolve(),
+      options.dispatcher === undefined ? (closing ??= closeOwn(dispatcher)) : Promise.resolve(),
   }
+}
+
+/** Bun puts a stand-in in the place of undici's agents, which has nothing to close. */
+async function closeOwn(dispatcher: Partial<Dispatcher>): Promise<void> {
+  await dispatcher.close?.()
 }
 
 function ownDispatcher(ca: string | readonly string[] | undefined): Dispatcher {
