@@ -42,7 +42,7 @@ function standing({ knownServers }: ProxyConfig, standing: Proxy['trust']['stand
     case 'known':
       return `known, ${knownServers ?? ''}`
     case 'first-use':
-      return `first use, from now on the only one: ${knownServers ?? ''}`
+      return `first use, remembered in ${knownServers ?? ''}`
     case 'any':
       return 'neither pinned nor known: any key would have done'
   }

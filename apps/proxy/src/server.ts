@@ -1,4 +1,6 @@
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { finished } from 'node:stream/promises'
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { guardAgainstPages } from './access/browsers.js'
 import type { CheckToken } from './access/token.js'
@@ -26,6 +28,8 @@ export interface ServerParts {
 const MAX_BODY_BYTES = 11 * 1024 * 1024
 /** Time for a caller to get its request across. */
 const REQUEST_TIMEOUT_MS = 120_000
+/** Time for the rest of a body that is too large. */
+const PATIENCE_MS = 10_000
 const MAX_CONNECTIONS = 1024
 
 /** Puts the routes on an HTTP server that answers every fault in OpenAI's shape. */
@@ -55,8 +59,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     done(null, body)
   })
-  server.setErrorHandler((error, _request, reply) => {
+  server.setErrorHandler(async (error, { raw }, reply) => {
     const refusal = refusalOf(error)
+    if (refusal.statusCode === 413) await restOf(raw)
     if (refusal.statusCode === 500) log.error(`request failed: ${errorFacts(error)}`)
     return send(reply, refusal)
   })
@@ -65,6 +70,16 @@ export function createServer(parts: ServerParts): FastifyInstance {
   modelsRoute(server, checkToken, upstream)
   healthRoute(server, gateway, upstream.trust)
   return server
+}
+
+/**
+ * Lets the rest of a body go by: a caller in the middle of sending would otherwise find its connection
+ * cut off, and no answer.
+ */
+async function restOf(request: IncomingMessage): Promise<void> {
+  const signal = AbortSignal.timeout(PATIENCE_MS)
+  request.resume()
+  await finished(request, { signal, writable: false }).catch(() => undefined)
 }
 
 function send(reply: FastifyReply, refusal: Refusal): FastifyReply {

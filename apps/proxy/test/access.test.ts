@@ -1,0 +1,200 @@
+import { describe, expect, it } from 'vitest'
+import {
+  ask,
+  caller,
+  complete,
+  hello,
+  refusalCode,
+  runProxy,
+  TOKEN,
+  towards,
+  useGateway,
+  useProxy,
+} from './support.js'
+
+const gateway = useGateway()
+const PAGE = 'http://localhost:3000'
+const proxy = useProxy(gateway, [
+  ...['--allow-origin', PAGE, '--allow-origin', 'https://chat.example'],
+  ...['--allow-host', 'host.docker.internal', '--allow-host', 'proxy.example:8080'],
+])
+const port = (): string => new URL(proxy.url).port
+
+/** Every route there is, a route there is not, and a preflight. */
+const requests = [
+  ['POST', '/v1/chat/completions'],
+  ['GET', '/v1/models'],
+  ['GET', '/health'],
+  ['GET', '/elsewhere'],
+  ['OPTIONS', '/v1/chat/completions'],
+] as const
+
+describe('the Host header', () => {
+  it.each([
+    'evil.example',
+    'evil.example:PORT',
+    'localhost.evil.example',
+    'localhost:1',
+    '127.0.0.1:1',
+    '127.0.0.2:PORT',
+    '[::2]:PORT',
+    'host.docker.internal:1',
+    'proxy.example',
+    'proxy.example:PORT',
+    'localhost:PORT@evil.example',
+    'localhost, evil.example',
+  ])('%s is refused before anything is done', async (host) => {
+    for (const [method, path] of requests) {
+      const headers = caller({ host: host.replace('PORT', port()) })
+      const body = method === 'POST' ? hello() : ''
+      const answer = await ask(proxy.url + path, { method, headers, body })
+      expect(refusalCode(answer, 403)).toBe('ERR_HOST')
+    }
+  })
+
+  it.each([
+    'localhost',
+    'LOCALHOST:PORT',
+    '127.0.0.1',
+    '127.0.0.1:PORT',
+    '[::1]',
+    '[::1]:PORT',
+    'host.docker.internal',
+    'host.docker.internal:PORT',
+    'proxy.example:8080',
+  ])('%s leads here', async (host) => {
+    const headers = caller({ host: host.replace('PORT', port()) })
+    expect((await ask(`${proxy.url}/health`, { headers })).status).toBe(200)
+  })
+})
+
+describe('the Origin header', () => {
+  it.each([
+    'https://evil.example',
+    'null',
+    'http://localhost:3001',
+    'https://localhost:3000',
+    'http://localhost:3000.evil.example',
+    'HTTP://LOCALHOST:3000',
+    '*',
+    '',
+  ])('%s is refused, also with the token, and without a word of CORS', async (origin) => {
+    for (const [method, path] of requests) {
+      const headers = caller({ origin, 'access-control-request-method': 'POST' })
+      const body = method === 'POST' ? hello() : ''
+      const answer = await ask(proxy.url + path, { method, headers, body })
+      expect(refusalCode(answer, 403)).toBe('ERR_ORIGIN')
+      expect(Object.keys(answer.headers).join()).not.toContain('access-control')
+    }
+  })
+
+  it.each([PAGE, 'https://chat.example'])('%s was allowed', async (origin) => {
+    const page = { origin, 'sec-fetch-site': 'cross-site' }
+    const preflight = await ask(`${proxy.url}/v1/chat/completions`, {
+      method: 'OPTIONS',
+      headers: {
+        ...page,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,content-type,x-stainless-os',
+      },
+    })
+    expect(preflight).toMatchObject({
+      status: 204,
+      headers: {
+        'access-control-allow-origin': origin,
+        'access-control-allow-methods': 'GET, POST',
+        'access-control-allow-headers': 'authorization,content-type,x-stainless-os',
+        vary: 'origin',
+      },
+    })
+    for (const stream of [true, false]) {
+      const answer = await complete(proxy, hello({ stream }), page)
+      expect(answer.status).toBe(200)
+      expect(answer.headers['access-control-allow-origin']).toBe(origin)
+    }
+    // Pages can read refusals, too.
+    const refused = await complete(proxy, hello(), { ...page, authorization: '' })
+    expect(refusalCode(refused, 401)).toBe('ERR_LOCAL_TOKEN')
+    expect(refused.headers['access-control-allow-origin']).toBe(origin)
+  })
+
+  it.each([
+    ['cross-site', 403],
+    ['same-site', 403],
+    ['same-origin', 200],
+    ['none', 200],
+  ])('may lack where Sec-Fetch-Site is %s: %i', async (site, status) => {
+    const answer = await ask(`${proxy.url}/health`, { headers: { 'sec-fetch-site': site } })
+    expect(answer.status).toBe(status)
+  })
+})
+
+describe('the token', () => {
+  it.each([
+    undefined,
+    '',
+    TOKEN,
+    `Basic ${TOKEN}`,
+    'Bearer',
+    'Bearer ',
+    `Bearer ${TOKEN}x`,
+    `Bearer ${TOKEN.slice(0, -1)}`,
+    `Bearer ${TOKEN} ${TOKEN}`,
+    `Bearer ${TOKEN.toUpperCase()}`,
+    'Bearer api-key-of-the-tests-0123456789',
+  ])('%s is not it', async (authorization) => {
+    const headers = {
+      'content-type': 'application/json',
+      ...(authorization === undefined ? {} : { authorization }),
+    }
+    const asked = ask(`${proxy.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers,
+      body: hello(),
+    })
+    expect(refusalCode(await asked, 401)).toBe('ERR_LOCAL_TOKEN')
+    const models = await ask(`${proxy.url}/v1/models`, { headers })
+    expect(refusalCode(models, 401)).toBe('ERR_LOCAL_TOKEN')
+  })
+
+  it('is not asked for where health is, which tells no secret', async () => {
+    const { status, body } = await ask(`${proxy.url}/health`)
+    expect(status).toBe(200)
+    expect(JSON.parse(body)).toEqual({
+      status: 'ok',
+      gateway: gateway(),
+      fingerprint: expect.stringMatching(/^sha256\//),
+      attestation: null,
+    })
+  })
+
+  it('is not asked for after --no-token, with a warning', async () => {
+    const open = runProxy([...towards(gateway()), '--no-token'], {
+      NOMYO_API_KEY: 'api-key-of-the-tests-0123456789',
+    })
+    const url = await open.ready()
+    const answer = await complete({ url }, hello(), { authorization: '' })
+    expect(answer.status).toBe(200)
+    expect(open.stderr()).toMatch(/ warn --no-token/)
+    expect(refusalCode(await complete({ url }, hello(), { host: 'evil.example' }), 403)).toBe(
+      'ERR_HOST',
+    )
+  })
+
+  it('and the key for the gateway are two: a request cannot bring another', async () => {
+    const answer = await complete(proxy, hello({ api_key: 'anothers-key' }))
+    expect(refusalCode(answer, 400)).toBe('ERR_INVALID_REQUEST')
+  })
+})
+
+describe('another machine', () => {
+  it('can reach it when that is allowed, with a token, by the names that are allowed', async () => {
+    const remote = runProxy([...towards(gateway()), '--host', '0.0.0.0', '--allow-remote'])
+    const url = await remote.ready()
+    expect(url).toMatch(/^http:\/\/0\.0\.0\.0:\d+$/)
+    const local = url.replace('0.0.0.0', '127.0.0.1')
+    expect((await complete({ url: local })).status).toBe(200)
+    const asked = await ask(`${local}/health`, { headers: { host: new URL(url).host } })
+    expect(refusalCode(asked, 403)).toBe('ERR_HOST')
+  })
+})

@@ -1,0 +1,154 @@
+import OpenAI, { APIUserAbortError } from 'openai'
+import { zodResponseFormat } from 'openai/helpers/zod'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { completion, TOKEN, useGateway, useModelServer, useProxy } from './support.js'
+
+const model = useModelServer()
+const gateway = useGateway(() => ['--upstream', model.url])
+const proxy = useProxy(gateway, ['--security-tier', 'high'])
+
+beforeEach(() => {
+  model.requests.length = 0
+  model.answer = (response) => response.end(completion({ content: 'Hello back!' }))
+})
+
+const openai = (apiKey = TOKEN): OpenAI =>
+  new OpenAI({ apiKey, baseURL: `${proxy.url}/v1`, maxRetries: 0 })
+const messages = [{ role: 'user' as const, content: 'Hello!' }]
+
+describe('the official SDK through the proxy', () => {
+  it('gets a completion, and its request reaches the model as it was', async () => {
+    const { choices, usage, _request_id } = await openai().chat.completions.create({
+      model: 'm',
+      temperature: 0.5,
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'What is this?' },
+            { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
+          ],
+        },
+      ],
+    })
+    expect(choices[0]?.message.content).toBe('Hello back!')
+    expect(usage?.total_tokens).toBe(7)
+    expect(_request_id).toMatch(/^[\da-f-]{36}$/)
+    expect(model.requests).toEqual([
+      {
+        model: 'm',
+        temperature: 0.5,
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'What is this?' },
+              { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
+            ],
+          },
+        ],
+      },
+    ])
+  })
+
+  it('streams, with the tokens used at the end', async () => {
+    const text = 'Grüße, 世界! 👩‍👩‍👧 '.repeat(30)
+    model.answer = (response) => response.end(completion({ content: text }))
+    const stream = await openai().chat.completions.create({
+      model: 'm',
+      messages,
+      stream: true,
+      stream_options: { include_usage: true },
+    })
+    let received = ''
+    let chunks = 0
+    let tokens: number | undefined
+    for await (const { choices, usage } of stream) {
+      received += choices[0]?.delta.content ?? ''
+      tokens = usage?.total_tokens ?? tokens
+      chunks++
+    }
+    expect(received).toBe(text)
+    expect(chunks).toBeGreaterThan(3)
+    expect(tokens).toBe(7)
+  })
+
+  it('calls tools', async () => {
+    const call = { id: 'call_1', type: 'function', function: { name: 'f', arguments: '{"a":1}' } }
+    model.answer = (response) => response.end(completion({ content: null, tool_calls: [call] }))
+    const tools = [{ type: 'function' as const, function: { name: 'f', parameters: {} } }]
+    const { choices } = await openai().chat.completions.create({ model: 'm', messages, tools })
+    expect(choices[0]?.message.tool_calls).toEqual([call])
+    const streamed = await openai()
+      .chat.completions.stream({ model: 'm', messages, tools })
+      .finalMessage()
+    expect(streamed.tool_calls).toMatchObject([call])
+    expect(model.requests).toMatchObject([{ tools }, { tools }])
+  })
+
+  it('parses structured output', async () => {
+    model.answer = (response) => response.end(completion({ content: '{"city":"Berlin"}' }))
+    const format = zodResponseFormat(z.object({ city: z.string() }), 'place')
+    const { choices } = await openai().chat.completions.parse({
+      model: 'm',
+      messages,
+      response_format: format,
+    })
+    expect(choices[0]?.message.parsed).toEqual({ city: 'Berlin' })
+    expect(model.requests).toMatchObject([{ response_format: { type: 'json_schema' } }])
+  })
+
+  it('lists models', async () => {
+    const names = []
+    for await (const { id } of openai().models.list()) names.push(id)
+    expect(names).toEqual(['m'])
+  })
+
+  it('gets its own error classes: a wrong token, a request refused, a model server in trouble', async () => {
+    const create = (client: OpenAI, body: object = {}) =>
+      client.chat.completions.create({ model: 'm', messages, ...body })
+    await expect(create(openai('another-token-0123456789'))).rejects.toMatchObject({
+      status: 401,
+      code: 'ERR_LOCAL_TOKEN',
+    })
+    await expect(openai('another-token-0123456789').models.list()).rejects.toMatchObject({
+      status: 401,
+    })
+    await expect(create(openai(), { messages: [] })).rejects.toMatchObject({
+      status: 400,
+      code: 'ERR_INVALID_REQUEST',
+    })
+    model.answer = (response) =>
+      response.writeHead(404).end('{"error":{"message":"no such model"}}')
+    await expect(create(openai())).rejects.toMatchObject({ status: 400 })
+    await expect(openai().embeddings.create({ model: 'm', input: 'x' })).rejects.toMatchObject({
+      status: 404,
+      code: 'ERR_NOT_FOUND',
+    })
+    model.answer = (response) => response.writeHead(500).end('{}')
+    await expect(create(openai())).rejects.toMatchObject({ status: expect.any(Number) })
+  })
+
+  it('aborts, and the model server learns of it', async () => {
+    const controller = new AbortController()
+    const gone = new Promise<void>((resolve) => {
+      model.answer = (response) => {
+        response.on('close', resolve)
+        controller.abort()
+      }
+    })
+    const asked = openai().chat.completions.create(
+      { model: 'm', messages },
+      { signal: controller.signal },
+    )
+    await expect(asked).rejects.toBeInstanceOf(APIUserAbortError)
+    await gone
+    await expect
+      .poll(() => proxy.run.stderr(), { timeout: 5000 })
+      .toMatch(/POST \/v1\/chat\/completions gone \d+ms/)
+    model.answer = (response) => response.end(completion({ content: 'still here' }))
+    const { choices } = await openai().chat.completions.create({ model: 'm', messages })
+    expect(choices[0]?.message.content).toBe('still here')
+  })
+})

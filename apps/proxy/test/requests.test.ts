@@ -1,0 +1,152 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { ask, caller, complete, hello, refusalCode, useGateway, useProxy } from './support.js'
+
+const gateway = useGateway()
+const proxy = useProxy(gateway)
+const KIND = { authorization: caller()['authorization'] ?? '' }
+
+// Whatever was sent, the next caller is served.
+afterEach(async () => {
+  expect((await complete(proxy)).status).toBe(200)
+})
+
+const deep = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
+
+describe('a body that is none', () => {
+  it.each([
+    ['nothing', ''],
+    ['not JSON', 'model=m'],
+    ['half of it', hello().slice(0, -2)],
+    ['null', 'null'],
+    ['an array', `[${hello()}]`],
+    ['a text', '"hello"'],
+    ['a number', '1e999'],
+    ['no model', '{"messages":[{"role":"user","content":"hi"}]}'],
+    ['an empty model', hello({ model: '' })],
+    ['a model that is no text', hello({ model: {} })],
+    ['no messages', '{"model":"m"}'],
+    ['empty messages', hello({ messages: [] })],
+    ['messages that are no list', hello({ messages: { role: 'user' } })],
+    ['a tier there is not', hello({ security_tier: 'highest' })],
+    ['deep nesting', `{"model":"m","messages":[{"role":"user","content":${deep(100_000)}}]}`],
+    ['deep nesting of all of it', deep(200_000)],
+    ['a prototype', '{"__proto__":{"model":"m","messages":[1]}}'],
+    ['bytes that are not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d])],
+  ])('%s gets a 400', async (_, body) => {
+    expect(refusalCode(await complete(proxy, body), 400)).toBe('ERR_INVALID_REQUEST')
+  })
+
+  it('with more than can be sealed gets a 400, with much more a 413', async () => {
+    const content = (bytes: number): string =>
+      hello({ messages: [{ role: 'user', content: 'x'.repeat(bytes) }] })
+    const sealable = await complete(proxy, content(10 * 2 ** 20 - 1000))
+    expect(sealable.status).toBe(200)
+    const over = await complete(proxy, content(10 * 2 ** 20))
+    expect(refusalCode(over, 400)).toBe('ERR_REQUEST_TOO_LARGE')
+    const far = await complete(proxy, content(11 * 2 ** 20))
+    expect(refusalCode(far, 413)).toBe('ERR_REQUEST_TOO_LARGE')
+  })
+
+  it.each([
+    ['text/plain', 415],
+    ['application/x-www-form-urlencoded', 415],
+    ['application/json; charset=utf-8', 200],
+    ['', 415],
+  ])('as %s gets a %i: forms of web pages are none', async (type, status) => {
+    expect((await complete(proxy, hello(), { 'content-type': type })).status).toBe(status)
+  })
+})
+
+describe('everything else', () => {
+  it.each([
+    ['POST', '/v1/embeddings'],
+    ['GET', '/v1/models/nomyo'],
+    ['GET', '/'],
+    ['GET', '/v1/chat/completions/'],
+    ['DELETE', '/v1/files/1'],
+    ['GET', '/*'],
+  ])('%s %s gets a 404', async (method, path) => {
+    const answer = await ask(proxy.url + path, { method, headers: KIND })
+    expect(refusalCode(answer, 404)).toBe('ERR_NOT_FOUND')
+  })
+
+  it.each([
+    ['GET', '/v1/chat/completions', 'POST'],
+    ['PUT', '/v1/chat/completions?x', 'POST'],
+    ['POST', '/v1/models', 'GET'],
+    ['DELETE', '/health', 'GET'],
+  ])('%s %s gets a 405', async (method, path, allowed) => {
+    const answer = await ask(proxy.url + path, { method, headers: KIND })
+    expect(refusalCode(answer, 405)).toBe('ERR_METHOD_NOT_ALLOWED')
+    expect(answer.headers.allow).toBe(allowed)
+  })
+
+  it.each([
+    ['a URL that is none', 'GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
+    ['no HTTP', 'hello\r\n\r\n', 400],
+    ['no Host', 'GET /health HTTP/1.1\r\n\r\n', 403],
+    ['an empty Host', 'GET /health HTTP/1.1\r\nHost:\r\n\r\n', 403],
+    ['no Host, of old', 'GET /health HTTP/1.0\r\n\r\n', 403],
+    [
+      'headers without end',
+      `GET /health HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(99_999)}`,
+      431,
+    ],
+    [
+      'two lengths',
+      'POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
+      400,
+    ],
+  ])('%s is refused', async (_, text, status) => {
+    const answer = await raw(text)
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({
+      error: { type: expect.any(String), param: null, code: expect.any(String) },
+    })
+  })
+})
+
+describe('what curl sends', () => {
+  it('is answered, with an id that the log has, too', async () => {
+    const { status, headers, body } = await complete(proxy)
+    expect(status).toBe(200)
+    expect(JSON.parse(body)).toMatchObject({ choices: [{ message: { content: 'Hello!' } }] })
+    await expect
+      .poll(() => proxy.run.stderr())
+      .toContain(`payload=${String(headers['x-request-id'])}`)
+  })
+
+  it('may name a tier in a header', async () => {
+    const { body } = await complete(proxy, hello(), { 'x-security-tier': 'maximum' })
+    expect(JSON.parse(body)).toMatchObject({ _metadata: { security_tier: 'maximum' } })
+    const wrong = await complete(proxy, hello(), { 'x-security-tier': 'most' })
+    expect(refusalCode(wrong, 400)).toBe('ERR_INVALID_REQUEST')
+  })
+
+  it('may be waited for with Expect: 100-continue', async () => {
+    const body = hello()
+    const text =
+      `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${KIND.authorization}\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n` +
+      `Connection: close\r\n\r\n`
+    expect(await raw(text, body)).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK/)
+  })
+})
+
+/** Sends text as it is, and the rest once something came back; everything that comes until the end. */
+async function raw(text: string, rest?: string): Promise<string> {
+  const socket = connect(Number(new URL(proxy.url).port), '127.0.0.1')
+  let answer = ''
+  socket.setEncoding('utf8').on('data', (part: string) => {
+    if (answer === '' && rest !== undefined) socket.write(rest)
+    answer += part
+  })
+  socket.on('error', () => undefined)
+  await once(socket, 'connect')
+  socket.write(text)
+  if (rest === undefined) socket.setTimeout(1000, () => socket.end())
+  await once(socket, 'close')
+  return answer
+}
