@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { argv } from 'node:process'
 import { pathToFileURL } from 'node:url'
 import { bundleAlone } from './layers/bundle.mjs'
-import { layerRules, reachable } from './layers/rules.mjs'
+import { appRules, layerRules, reachable } from './layers/rules.mjs'
 import { wordsOf } from './layers/words.mjs'
 import { publicSubpaths, readWorkspace, runtimeDependencies } from './workspace.mjs'
 
@@ -37,8 +37,12 @@ export async function checkLayers(root, rules = layerRules) {
   /** @type {Result[]} */
   const results = []
   for (const member of workspace) {
-    if (member.group !== 'packages' || member.manifest.private === true) continue
     const { name } = member.manifest
+    const appRule = member.group === 'apps' ? appRules[name] : undefined
+    if (appRule !== undefined) {
+      results.push({ name: `${name} package.json`, findings: strangersIn(member, appRule) })
+    }
+    if (member.group !== 'packages' || member.manifest.private === true) continue
     const rule = rules[name]
     if (rule === undefined) {
       results.push({ name, findings: ['has no rule in scripts/layers/rules.mjs'] })
@@ -64,18 +68,29 @@ export async function checkLayers(root, rules = layerRules) {
  * @param {LayerRule} rule
  * @returns {string[]}
  */
-export function manifestFindings({ folder, manifest }, { arrows, thirdParty }) {
+export function manifestFindings(member, rule) {
+  const { folder, manifest } = member
   const files = filesOf(manifest.exports)
-  const strangers = runtimeDependencies(manifest).filter(
-    (name) => !arrows.includes(name) && !thirdParty.includes(name),
-  )
   const missing = files.filter((file) => !existsSync(join(folder, file)))
   return [
-    ...strangers.map((name) => `must not depend on ${name}`),
+    ...strangersIn(member, rule),
     ...(manifest.sideEffects === false ? [] : ['"sideEffects" is not false']),
     ...(files.length > 0 ? [] : ['has no "exports"']),
     ...missing.map((file) => `${file} does not exist (build first)`),
   ]
+}
+
+/**
+ * Arrows of a package.json that point the wrong way.
+ *
+ * @param {Member} member
+ * @param {LayerRule} rule
+ * @returns {string[]}
+ */
+function strangersIn({ manifest }, { arrows, thirdParty }) {
+  return runtimeDependencies(manifest)
+    .filter((name) => !arrows.includes(name) && !thirdParty.includes(name))
+    .map((name) => `must not depend on ${name}`)
 }
 
 /**

@@ -113,6 +113,20 @@ export const layerRules = {
 }
 
 /**
+ * What apps may depend on, where that is an invariant: those that are not listed join what they like.
+ *
+ * @type {Readonly<Record<string, LayerRule>>}
+ */
+export const appRules = {
+  // Everything secret is of the client: the proxy seals nothing itself, and knows no gateway but by HTTP.
+  '@nomyo/proxy': {
+    arrows: ['@nomyo/client', '@nomyo/attest', '@nomyo/transport'],
+    thirdParty: ['fastify'],
+    forbidden: [],
+  },
+}
+
+/**
  * The packages whose modules may be in a bundle: what the package may depend on, and what that may.
  *
  * @param {LayerRule} rule

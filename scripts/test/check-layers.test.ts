@@ -219,6 +219,22 @@ describe('each package.json', () => {
     ])
   })
 
+  it.each([
+    ['proxy', '@nomyo/gateway', ['must not depend on @nomyo/gateway']],
+    ['proxy', '@nomyo/crypto', ['must not depend on @nomyo/crypto']],
+    ['proxy', '@nomyo/client', []],
+    ['gateway', '@nomyo/tpm', []],
+  ])('of an app: %s on %s', async (name, dependency, findings) => {
+    const results = await check(
+      library(
+        name,
+        {},
+        { group: 'apps', dependencies: [dependency], manifest: { exports: undefined } },
+      ),
+    )
+    expect(results.flatMap((result) => result.findings)).toEqual(findings)
+  })
+
   it('counts peer dependencies', async () => {
     const manifest = { peerDependencies: { '@nomyo/crypto': '*' } }
     const results = await check({

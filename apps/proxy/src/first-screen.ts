@@ -2,12 +2,15 @@ import { resolve } from 'node:path'
 import type { ProxyConfig } from './config.js'
 import type { Proxy } from './proxy.js'
 
-/** What was found out about the gateway: one line each. */
-export function foundOut(config: ProxyConfig, { trust }: Pick<Proxy, 'trust'>): string[] {
+/** What was found out about the gateway: what it is about, and what it is. */
+export function foundOut(
+  config: ProxyConfig,
+  { trust }: Pick<Proxy, 'trust'>,
+): (readonly [string, string])[] {
   return [
-    `gateway      ${config.gateway.url}`,
-    `server key   ${trust.fingerprint} (${standing(config, trust.standing)})`,
-    `attestation  ${attested(config, trust.attestation)}`,
+    ['gateway', config.gateway.url],
+    ['server key', `${trust.fingerprint} (${standing(config, trust.standing)})`],
+    ['attestation', attested(config, trust.attestation)],
   ]
 }
 
@@ -20,7 +23,7 @@ export function firstScreen(
     '',
     "nomyo-proxy: OpenAI's API here, sealed from here to the gateway.",
     '',
-    ...foundOut(config, proxy).map((line) => `  ${line}`),
+    ...foundOut(config, proxy).map(([about, text]) => `  ${about.padEnd(11)}  ${text}`),
     '',
     'In the shell of a program, or in its settings:',
     '',

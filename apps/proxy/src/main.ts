@@ -38,7 +38,7 @@ async function start(config: ProxyConfig): Promise<void> {
   try {
     const proxy = await startProxy(config, log)
     if (config.firstScreen) process.stderr.write(`${firstScreen(config, proxy)}\n`)
-    else for (const line of foundOut(config, proxy)) log.info(line.replace(/ +/, ' '))
+    else for (const [about, text] of foundOut(config, proxy)) log.info(`${about}: ${text}`)
     if (config.token.kind === 'none') {
       log.warn('--no-token: every program on this machine may use the API key of the gateway')
     }

@@ -44,7 +44,7 @@ describe('a start', () => {
       const proxy = runProxy(towards(gateway()), undefined, folder)
       await proxy.ready()
       expect(proxy.stdout()).toMatch(/^listening on http:\/\/127\.0\.0\.1:\d+\n$/)
-      expect(proxy.stderr()).toContain(`server key   ${fingerprint} (${standing}`)
+      expect(proxy.stderr()).toContain(`server key: ${fingerprint} (${standing}`)
       expect(proxy.stderr()).not.toContain(TOKEN)
       expect((await proxy.stop()).code).toBe(0)
     }

@@ -1,0 +1,194 @@
+import { describe, expect, it } from 'vitest'
+import { firstScreen } from '../src/first-screen.js'
+import { FLAGS } from '../src/options/flags.js'
+import { readOptions, type Command } from '../src/options/options.js'
+import { UsageError } from '../src/options/usage-error.js'
+import { runProxy, TOKEN } from './support.js'
+
+const given = { NOMYO_PROXY_TOKEN: TOKEN }
+const read = (args: readonly string[], env: NodeJS.ProcessEnv = given): Command =>
+  readOptions(args, env, false)
+
+function configOf(args: readonly string[], env: NodeJS.ProcessEnv = given, isTerminal = false) {
+  const command = readOptions(args, env, isTerminal)
+  if (command.kind !== 'start') throw new Error('no start')
+  return command.config
+}
+
+describe('--help', () => {
+  it.each(['--help', '-h'])('%s lists every flag, on lines that fit', async (flag) => {
+    const { code, stdout, stderr } = await runProxy([flag], {}).ended
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const listed = [...stdout.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name)
+    expect(listed).toEqual([...Object.keys(FLAGS), 'help'])
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(110)
+  })
+})
+
+describe('a command line that makes no sense', () => {
+  it.each<[readonly string[], NodeJS.ProcessEnv?]>([
+    [['--nonsense']],
+    [['-x']],
+    [['--constructor']],
+    [['canary']],
+    [['--port']],
+    [['--port', '']],
+    [['--port', '65536']],
+    [['--port', '0x50']],
+    [['--port=-1']],
+    [['--help=yes']],
+    [['--no-token=yes'], {}],
+    [['--api-key', 'canary']],
+    [['--token', 'canary']],
+    [['--token-file', '--quiet'], {}],
+    [['--token-file', 'canary']],
+    [['--no-token']],
+    [['--no-token', '--token-file', 'canary'], {}],
+    [[], {}],
+    [['--quiet'], {}],
+    [[], { NOMYO_PROXY_TOKEN: 'short-canary' }],
+    [[], { NOMYO_PROXY_TOKEN: 'canary with blanks in it' }],
+    [[], { ...given, NOMYO_API_KEY: 'canary with blanks' }],
+    [['--api-key-file', 'canary'], { ...given, NOMYO_API_KEY: 'canary' }],
+    [['--gateway', 'canary']],
+    [['--gateway', 'ftp://canary']],
+    [['--gateway', 'http://127.0.0.1:1']],
+    [['--gateway', 'https://user:canary@gateway.example']],
+    [['--gateway', 'https://gateway.example/?canary']],
+    [[], { ...given, NOMYO_BASE_URL: 'http://127.0.0.1:1' }],
+    [['--host', '0.0.0.0']],
+    [['--host', '192.0.2.1']],
+    [['--host', '127.evil.example']],
+    [['--host', 'a b', '--allow-remote']],
+    [['--host', '::', '--allow-remote', '--no-token'], {}],
+    [['--allow-host', 'http://canary']],
+    [['--allow-host', '*.canary']],
+    [['--allow-origin', '*']],
+    [['--allow-origin', 'null']],
+    [['--allow-origin', 'localhost:3000']],
+    [['--allow-origin', 'https://*.canary']],
+    [['--allow-origin', 'https://canary/path']],
+    [['--pin', 'canary']],
+    [['--attest', 'before-send']],
+    [['--tier', 'none']],
+    [['--policy', 'p', '--attest', 'canary']],
+    [['--policy', 'p', '--tier', 'contraindicated']],
+    [['--security-tier', 'canary']],
+    [['--max-concurrency', '0']],
+    [['--max-concurrency', '1001']],
+    [['--log-level', 'canary']],
+    [[], { ...given, NOMYO_PROXY_QUIET: 'canary' }],
+    [[], { ...given, NOMYO_PROXY_PORT: 'canary' }],
+  ])(
+    '%j %j is a mistake that is named, without its value',
+    (...[args, env]: readonly [readonly string[], NodeJS.ProcessEnv?]) => {
+      expect(() => read(args, env)).toThrow(UsageError)
+      try {
+        read(args, env)
+      } catch (error) {
+        expect(
+          String(error).replace(args[0]?.startsWith('--') === true ? args[0] : '', ''),
+        ).not.toContain('canary')
+      }
+    },
+  )
+
+  it('ends with 2, one line and a suggestion', async () => {
+    for (const [flag, meant] of [
+      ['--tokenfile', '--token-file'],
+      ['--gatway', '--gateway'],
+      ['--polcy', '--policy'],
+      ['--allow-orgin', '--allow-origin'],
+    ]) {
+      const { code, stdout, stderr } = await runProxy([`${flag}=canary`]).ended
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+      expect(stderr).toBe(
+        `nomyo-proxy: unknown option ${flag}. Did you mean ${meant}? See --help.\n`,
+      )
+    }
+    expect((await runProxy(['--zzz']).ended).stderr).not.toContain('Did you mean')
+  })
+})
+
+describe('settings', () => {
+  it('have safe defaults', () => {
+    expect(configOf([], { ...given, HOME: '/home/me' })).toEqual({
+      host: '127.0.0.1',
+      port: 12436,
+      allowedHosts: [],
+      allowedOrigins: [],
+      token: { kind: 'given', token: TOKEN },
+      gateway: { url: 'https://api.nomyo.ai', allowHttp: false },
+      apiKey: { kind: 'none' },
+      pins: [],
+      knownServers: '/home/me/.nomyo/known_servers',
+      attestation: undefined,
+      securityTier: 'none',
+      maxConcurrency: 32,
+      logLevel: 'info',
+      firstScreen: false,
+    })
+    expect(configOf([], {}, true)).toMatchObject({ token: { kind: 'made' }, firstScreen: true })
+  })
+
+  it('come from flags, else from variables', () => {
+    const pin = `sha256/${'B'.repeat(43)}=`
+    const variables = {
+      NOMYO_PROXY_TOKEN_FILE: 'token',
+      NOMYO_BASE_URL: 'http://gateway.example/path/',
+      NOMYO_PROXY_ALLOW_HTTP: '1',
+      NOMYO_PROXY_PORT: '1',
+      NOMYO_PROXY_PIN: `${pin},${pin}`,
+      NOMYO_PROXY_ALLOW_ORIGIN: 'HTTPS://Chat.example:443,http://localhost:3000',
+      NOMYO_PROXY_POLICY: 'policy.json',
+      NOMYO_PROXY_TIER: 'warning',
+      NOMYO_PROXY_QUIET: 'true',
+      NOMYO_PROXY_SECURITY_TIER: 'high',
+      HOME: '/home/me',
+    }
+    expect(configOf(['--port', '2', '--tier=none', '--port', '3'], variables)).toMatchObject({
+      token: { kind: 'file', path: 'token' },
+      gateway: { url: 'http://gateway.example/path', allowHttp: true },
+      port: 3,
+      pins: [pin, pin],
+      knownServers: undefined,
+      allowedOrigins: ['https://chat.example', 'http://localhost:3000'],
+      attestation: { policyFile: 'policy.json', when: 'before-send', tier: 'none' },
+      securityTier: 'high',
+      logLevel: 'error',
+      firstScreen: false,
+    })
+  })
+})
+
+describe('the first screen', () => {
+  const trust = {
+    fingerprint: 'sha256/x',
+    standing: 'known',
+    attestation: null,
+    problem: undefined,
+  } as const
+  const proxy = { trust, baseUrl: 'http://127.0.0.1:1/v1', token: TOKEN, hasApiKey: true }
+
+  it('shows no token that lasts, but where to find it', () => {
+    const kept = firstScreen(configOf(['--token-file', "/it's/token"], {}, true), proxy)
+    expect(kept).toContain(String.raw`OPENAI_API_KEY="$(cat '/it'\''s/token')"`)
+    const told = firstScreen(configOf([], given, true), proxy)
+    expect(told).toContain('OPENAI_API_KEY="$NOMYO_PROXY_TOKEN"')
+    for (const screen of [kept, told]) expect(screen).not.toContain(TOKEN)
+  })
+
+  it('says what is known of the machine', () => {
+    const config = configOf(['--policy', 'p'])
+    const judged = {
+      tier: 'affirming',
+      trust: 'pinned',
+      subject: 'server-key',
+      judgedAt: '',
+    } as const
+    const vouched = firstScreen(config, { ...proxy, trust: { ...trust, attestation: judged } })
+    expect(vouched).toMatch(/attestation {2}affirming.*pinned/)
+    expect(firstScreen(config, proxy)).toMatch(/attestation {2}of every answer/)
+    expect(firstScreen(configOf([]), proxy)).toMatch(/attestation {2}none asked for/)
+  })
+})
