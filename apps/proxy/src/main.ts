@@ -45,8 +45,8 @@ async function start(config: ProxyConfig): Promise<void> {
     stopOnSignals(proxy, log)
     process.stdout.write(`listening on ${proxy.url}\n`)
   } catch (error) {
-    // At once: a key may still be in the making, of which there is no use any more.
-    say(explain(error, config), () => process.exit(EXIT.failed))
+    say(explain(error, config))
+    process.exitCode = EXIT.failed
   }
 }
 
@@ -71,6 +71,6 @@ function stopOnSignals(proxy: Proxy, log: Log): void {
 }
 
 /** Standard output has the ready line only. */
-function say(message: string, done?: () => void): void {
-  process.stderr.write(`nomyo-proxy: ${message}\n`, done)
+function say(message: string): void {
+  process.stderr.write(`nomyo-proxy: ${message}\n`)
 }

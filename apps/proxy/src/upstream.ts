@@ -61,27 +61,27 @@ export async function openUpstream(
     fetch: connections.fetch,
     logger: log,
   }
-  // Callers try again by themselves, and each of their attempts is sealed afresh.
+  try {
+    await meet(options, config.gateway.url)
+  } catch (error) {
+    await connections.close()
+    throw error
+  }
+  // Not before: its key is in the making from now on, and a process does not end before that is done.
   const client = new SealingClient(
+    // Callers try again by themselves, and each of their attempts is sealed afresh.
     { ...options, baseUrl: config.gateway.url, maxRetries: 0, debug: true },
     trust,
     config.securityTier === 'none' ? undefined : config.securityTier,
   )
-  const close = async (): Promise<void> => {
-    client.dispose()
-    await connections.close()
-  }
-  try {
-    await meet(options, config.gateway.url)
-  } catch (error) {
-    await close()
-    throw error
-  }
   return {
     trust,
     fetch: createNomyoFetch({ client }),
     models: (signal) => askForModels(config.gateway.url, apiKey, connections.fetch, signal),
-    close,
+    close: async () => {
+      client.dispose()
+      await connections.close()
+    },
   }
 }
 

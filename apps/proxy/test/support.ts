@@ -64,7 +64,7 @@ function run(main: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd:
     },
     stop: async () => {
       child.kill('SIGTERM')
-      const lastResort = setTimeout(() => child.kill('SIGKILL'), 5_000)
+      const lastResort = setTimeout(() => child.kill('SIGKILL'), 30_000)
       const result = await ended
       clearTimeout(lastResort)
       return result
