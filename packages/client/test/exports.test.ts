@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import * as client from '../src/index.js'
+import * as knownServers from '../src/platform/known-servers-file.js'
 
 it('exports this and nothing else', () => {
   expect(Object.keys(client).sort()).toEqual([
@@ -16,4 +17,8 @@ it('exports this and nothing else', () => {
     'ServerError',
     'ServiceUnavailableError',
   ])
+})
+
+it('exports a known-servers file apart from that', () => {
+  expect(Object.keys(knownServers)).toEqual(['knownServersFile'])
 })

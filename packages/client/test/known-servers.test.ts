@@ -1,10 +1,14 @@
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ServerKeyEvent } from '../src/known-servers.js'
+import { knownServersFile } from '../src/platform/known-servers-file.js'
 import { startTestServer, testExchange, testKey } from './support.js'
+
+/** A well-formed fingerprint. */
+const pin = (letter: string): string => `sha256/${letter.repeat(42)}A=`
 
 function temporaryFile(): string {
   const folder = mkdtempSync(join(tmpdir(), 'nomyo-known-'))
@@ -66,6 +70,52 @@ describe('a known-servers file', () => {
       expect(readFileSync(knownServers, 'utf8')).toBe(line)
     },
   )
+
+  it('is shown, and forgets one server without touching other lines', async () => {
+    const path = join(temporaryFile(), '..', '..', 'known_servers')
+    const file = knownServersFile(path)
+    expect(await file.list()).toEqual([])
+    const [first, second] = [pin('A'), pin('B')]
+    const lines = [`# ours`, `https://a ${first} 2026-01-02`, '', `https://b ${first}`]
+    writeFileSync(path, `${lines.join('\n')}\n`)
+    await file.add('https://a', second)
+    expect(await file.list()).toMatchObject([
+      { server: 'https://a', fingerprint: first, since: '2026-01-02' },
+      { server: 'https://b', fingerprint: first },
+      { server: 'https://a', fingerprint: second },
+    ])
+    expect(await file.forget('https://a')).toBe(2)
+    expect(await file.forget('https://a')).toBe(0)
+    expect(readFileSync(path, 'utf8')).toBe(`# ours\n\nhttps://b ${first}\n`)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    await expect(file.add('https://a', 'sha256/short')).rejects.toMatchObject({
+      code: 'ERR_KEY_INVALID',
+    })
+  })
+
+  it('loses no line to changes made at once, and outlives a lock left behind', async () => {
+    const path = join(temporaryFile(), '..', '..', 'known_servers')
+    writeFileSync(`${path}.lock`, '')
+    utimesSync(`${path}.lock`, 0, 0)
+    const file = knownServersFile(path)
+    await file.add('https://old', pin('A'))
+    const servers = Array.from({ length: 20 }, (_, index) => `https://${index}`)
+    await Promise.all([
+      file.forget('https://old'),
+      ...servers.map((server) => file.add(server, pin('A'))),
+    ])
+    expect((await file.list()).map(({ server }) => server).sort()).toEqual(servers.sort())
+    expect(existsSync(`${path}.lock`)).toBe(false)
+  })
+
+  it('leaves a damaged file as it is', async () => {
+    const path = join(temporaryFile(), '..', '..', 'damaged')
+    writeFileSync(path, 'nonsense')
+    await expect(knownServersFile(path).forget('nonsense')).rejects.toMatchObject({
+      code: 'ERR_KEY_FILE',
+    })
+    expect(readFileSync(path, 'utf8')).toBe('nonsense')
+  })
 
   it('may be a store of the caller', async () => {
     const server = await startTestServer()
