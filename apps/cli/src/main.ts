@@ -1,24 +1,12 @@
-import { attest } from './commands/attest.js'
-import { demo } from './commands/demo.js'
-import { EXIT } from './exit-codes.js'
-import { createOutput, type Output } from './output.js'
-
-/** One command: what it does, for the help text, and the doing of it. */
-interface Command {
-  readonly about: string
-  readonly run: (output: Output, args: readonly string[]) => Promise<number>
-  /** Whether it reads arguments and `--help` itself. */
-  readonly takesArguments?: true
-}
-
-const COMMANDS: Readonly<Record<string, Command>> = {
-  attest: {
-    about: 'shows and judges TPM evidence: inspect, verify, policy init',
-    run: attest,
-    takesArguments: true,
-  },
-  demo: { about: 'shows one sealed chat completion from end to end, offline', run: demo },
-}
+import { version } from '../package.json'
+import { readCommandArguments } from './arguments.js'
+import type { Command, CommandContext } from './command.js'
+import { COMMANDS } from './commands/table.js'
+import { EXIT, UsageError } from './exit-codes.js'
+import { failureOf } from './failure.js'
+import { commandHelp, generalHelp } from './help.js'
+import { createOutput } from './output.js'
+import { didYouMean } from './suggestion.js'
 
 // `nomyo … | head` closes the pipe early: no fault of anybody's.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -26,42 +14,72 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit()
 })
 
-process.exitCode = await run(process.argv.slice(2))
+process.exitCode = await main(process.argv.slice(2))
 
-async function run([name, ...rest]: readonly string[]): Promise<number> {
-  const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  const readsItself = command?.takesArguments === true
-  const asksForHelp = [name, ...(readsItself ? [] : rest)].some((one) =>
-    /^(?:--help|-h)$/.test(one ?? ''),
-  )
-  if (name === undefined || asksForHelp) {
-    process.stdout.write(helpText())
-    return name === undefined ? EXIT.usage : EXIT.ok
-  }
-  if (command === undefined || (rest.length > 0 && !readsItself)) {
-    const wrong = command === undefined ? `unknown command ${name}` : `${name} takes no arguments`
-    process.stderr.write(`nomyo: ${wrong}. See nomyo --help.\n`)
-    return EXIT.usage
-  }
+async function main(args: readonly string[]): Promise<number> {
+  const { stdout, stderr, env } = process
+  const output = createOutput(stdout, stderr, env)
+  // The names found so far, for the hint at the right help text.
+  const named: string[] = []
   try {
-    return await command.run(createOutput(process.stdout, process.env), rest)
+    return await run({ output, environment: env }, args, named)
   } catch (error) {
-    process.stderr.write(`nomyo: ${error instanceof Error ? error.message : String(error)}\n`)
-    return EXIT.failed
+    const { text, exitCode } = failureOf(error)
+    const more = error instanceof UsageError ? `\nSee nomyo ${[...named, '--help'].join(' ')}.` : ''
+    output.note(`nomyo: ${text}${more}`)
+    return exitCode
   }
 }
 
-function helpText(): string {
-  const rows = Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(8)} ${about}`)
-  return [
-    'nomyo: end-to-end encrypted chat completions.',
-    '',
-    'Usage: nomyo COMMAND',
-    '',
-    'Commands',
-    ...rows,
-    '',
-    'Exit codes: 0 done, 1 failed, 2 the command line makes no sense; nomyo attest has its own.',
-    '',
-  ].join('\n')
+async function run(
+  context: CommandContext,
+  [first, ...rest]: readonly string[],
+  named: string[],
+): Promise<number> {
+  const { output } = context
+  const write = (text: string): void => output.line(text.trimEnd())
+  if (first === undefined || isHelp(first)) {
+    write(generalHelp(COMMANDS))
+    return first === undefined ? EXIT.usage : EXIT.ok
+  }
+  if (first === '--version' || first === '-V') {
+    write(rest.includes('--json') ? JSON.stringify({ version }) : `nomyo ${version}`)
+    return EXIT.ok
+  }
+  let command = find(COMMANDS, first, named)
+  let args = rest
+  if (command.runRaw !== undefined) return command.runRaw(context, args)
+  while (command.subcommands !== undefined) {
+    const [next, ...behind] = args
+    if (next === undefined || isHelp(next)) {
+      write(commandHelp(named.join(' '), command))
+      return next === undefined ? EXIT.usage : EXIT.ok
+    }
+    command = find(command.subcommands, next, named)
+    args = behind
+  }
+  // Behind -- stands text, whatever it says.
+  const end = args.indexOf('--')
+  if (args.slice(0, end === -1 ? undefined : end).some(isHelp)) {
+    write(commandHelp(named.join(' '), command))
+    return EXIT.ok
+  }
+  return command.run?.(context, readCommandArguments(args, command)) ?? EXIT.usage
+}
+
+function find(commands: Readonly<Record<string, Command>>, name: string, named: string[]): Command {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command === undefined) {
+    const known = Object.keys(commands)
+    const hint = didYouMean(name, known)
+    throw new UsageError(
+      `there is no command ${[...named, name].join(' ')}${hint === '' ? `; there are ${known.join(', ')}` : hint}`,
+    )
+  }
+  named.push(name)
+  return command
+}
+
+function isHelp(argument: string): boolean {
+  return argument === '--help' || argument === '-h'
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { UsageError } from '../exit-codes.js'
+import { didYouMean } from '../suggestion.js'
 
 /** The flags a command takes: text or nothing behind them. */
 type Flags = Readonly<Record<string, 'text' | 'flag'>>
@@ -49,6 +50,9 @@ function parse(
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split('. ')[0] ?? '') : ''
     const known = Object.keys(options).map((name) => `--${name}`)
+    const wrong = /^Unknown option '(--[a-z-]+)'/.exec(reason)?.[1]
+    const meant = wrong === undefined ? '' : didYouMean(wrong, known)
+    if (meant !== '') throw new UsageError(`${reason}${meant}`)
     throw new UsageError(`${reason.replace(/\.$/, '')}; the options are ${known.join(', ')}`)
   }
 }

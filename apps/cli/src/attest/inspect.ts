@@ -12,11 +12,12 @@ import { describeAttest, describePublic, describeSignature, hex, type Fields } f
 import { reportUnreachable } from './unreachable.js'
 import { readSource } from './source.js'
 
-const FLAGS = { json: 'flag', 'allow-http': 'flag' } as const
+/** The flags it takes. */
+export const INSPECT_FLAGS = { json: 'flag', 'allow-http': 'flag' } as const
 
 /** `nomyo attest inspect`: every field of the evidence by its name. Judges nothing. */
 export async function inspect(output: Output, argv: readonly string[]): Promise<number> {
-  const args = readArguments(argv, FLAGS)
+  const args = readArguments(argv, INSPECT_FLAGS)
   return reportUnreachable(async () => {
     const { evidence } = await readSource(args.source, args.flag('allow-http'))
     const { sections, flaws } = await describeEvidence(evidence)

@@ -10,7 +10,8 @@ import { reportUnreachable } from './unreachable.js'
 import { showResult } from './show-result.js'
 import { readSource } from './source.js'
 
-const FLAGS = {
+/** The flags it takes. */
+export const POLICY_INIT_FLAGS = {
   ...EXPECTATION_FLAGS,
   pcrs: 'text',
   output: 'text',
@@ -26,7 +27,7 @@ const COMMENT =
  * that a later change is noticed.
  */
 export async function policyInit(output: Output, argv: readonly string[]): Promise<number> {
-  const args = readArguments(argv, FLAGS)
+  const args = readArguments(argv, POLICY_INIT_FLAGS)
   const requiredPcrs = args.text('pcrs') ?? 'sha256:0,7,10'
   checkSelection(requiredPcrs)
   return reportUnreachable(async () => {

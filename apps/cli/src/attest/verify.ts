@@ -16,7 +16,8 @@ import { showResult } from './show-result.js'
 import { parseJson, readBytes, readSource, readText } from './source.js'
 import { readReceiptIfAny, verifyReceipt } from './verify-receipt.js'
 
-const FLAGS = {
+/** The flags it takes. */
+export const VERIFY_FLAGS = {
   ...EXPECTATION_FLAGS,
   policy: 'text',
   'event-log': 'text',
@@ -31,7 +32,7 @@ const FLAGS = {
 
 /** `nomyo attest verify`: judges evidence by a policy file; the exit code is the tier. */
 export async function verify(output: Output, argv: readonly string[]): Promise<number> {
-  const args = readArguments(argv, FLAGS)
+  const args = readArguments(argv, VERIFY_FLAGS)
   const policyPath = args.text('policy')
   const receipt = await readReceiptIfAny(args.source)
   if (receipt !== undefined) return verifyReceipt(output, receipt, args)

@@ -1,6 +1,7 @@
-import { inspect } from '../attest/inspect.js'
-import { policyInit } from '../attest/policy-init.js'
-import { verify } from '../attest/verify.js'
+import type { Command } from '../command.js'
+import { INSPECT_FLAGS, inspect } from '../attest/inspect.js'
+import { POLICY_INIT_FLAGS, policyInit } from '../attest/policy-init.js'
+import { VERIFY_FLAGS, verify } from '../attest/verify.js'
 import { ATTEST_EXIT, UsageError } from '../exit-codes.js'
 import type { Output } from '../output.js'
 
@@ -37,12 +38,44 @@ For receipts, as nomyo clients write them
 For gateways
   --allow-http          allow http://, for a gateway on this machine
 
+policy init prints a policy, which is JSON.
+
 Exit codes of verify: 0 affirming, 1 contraindicated, 2 warning or nobody vouches for the key, 3 the
 command line or a file makes no sense, 4 the gateway could not be asked.
 `
 
-/** Dispatches `nomyo attest …`; gives the exit code. */
-export async function attest(output: Output, args: readonly string[]): Promise<number> {
+/** `nomyo attest …`: reads its arguments itself, and has exit codes of its own. */
+export const attestCommand: Command = {
+  about: 'shows and judges TPM evidence: inspect, verify, policy init',
+  subcommands: {
+    inspect: { about: 'every field by its name', ...completed(INSPECT_FLAGS) },
+    verify: { about: 'judges evidence by a policy', ...completed(VERIFY_FLAGS) },
+    policy: {
+      about: 'init records one',
+      subcommands: {
+        init: { about: 'records the machine as it is now', ...completed(POLICY_INIT_FLAGS) },
+      },
+    },
+  },
+  runRaw: ({ output }, args) => attest(output, args),
+}
+
+/** What shells need to know to complete it. */
+function completed(
+  flags: Readonly<Record<string, 'text' | 'flag'>>,
+): Pick<Command, 'options' | 'operandWords'> {
+  return {
+    operandWords: 'paths',
+    options: Object.fromEntries(
+      Object.entries(flags).map(([name, kind]) => [
+        name,
+        kind === 'flag' ? { about: '' } : { about: '', value: 'VALUE', isPath: true },
+      ]),
+    ),
+  }
+}
+
+async function attest(output: Output, args: readonly string[]): Promise<number> {
   const [command, ...rest] = args
   if (command === undefined || args.includes('--help') || args.includes('-h')) {
     process.stdout.write(HELP)

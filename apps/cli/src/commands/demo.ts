@@ -8,6 +8,7 @@ import {
 import { startGatewayProcess } from '../demo/gateway-process.js'
 import { eavesdrop, findIn } from '../demo/eavesdropper.js'
 import { startWireTap, type WireTap } from '../demo/wire-tap.js'
+import type { Command } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import type { Output } from '../output.js'
 
@@ -35,8 +36,19 @@ const STEP_NAMES: Readonly<Record<ExchangeStep['name'], string>> = {
   open: 'open the answer',
 }
 
-/** Shows one sealed chat completion from end to end. Gives the exit code: 0 only if all of it held. */
-export async function demo(output: Output): Promise<number> {
+/** `nomyo demo`: shows one sealed chat completion from end to end. */
+export const demoCommand: Command = {
+  about: 'shows one sealed chat completion from end to end, offline',
+  options: { json: { about: 'print the checks and the timings only' } },
+  notes: ['Exit code 0 only if every check in it held.'],
+  run: ({ output }, args) =>
+    args.flag('json')
+      ? demo({ ...output, line: () => undefined, progress: output.waiting }, output.line)
+      : demo(output),
+}
+
+/** @param printJson - gets the result for programs, where that is wanted */
+async function demo(output: Output, printJson?: (text: string) => void): Promise<number> {
   const { line, style } = output
   line(style.title('NOMYO: one sealed chat completion, end to end, on this machine'))
   line()
@@ -73,6 +85,7 @@ export async function demo(output: Output): Promise<number> {
     client.dispose()
     await tap.close()
   }
+  printJson?.(JSON.stringify({ ...checks.summary, steps }, undefined, 2))
   return checks.conclude()
 }
 
@@ -174,8 +187,7 @@ function hasArguments(json: string): boolean {
 /** Counts what held, says so as it goes. */
 class Checks {
   readonly #output: Output
-  #passed = 0
-  #failed = 0
+  readonly #checks: { readonly holds: boolean; readonly what: string }[] = []
 
   constructor(output: Output) {
     this.#output = output
@@ -183,18 +195,26 @@ class Checks {
 
   check(holds: boolean, what: string): void {
     const { line, style } = this.#output
-    if (holds) this.#passed++
-    else this.#failed++
+    this.#checks.push({ holds, what })
     line(`   ${holds ? style.good('ok') : style.bad('FAILED')}  ${what}`)
+  }
+
+  /** For programs. */
+  get summary(): { ok: boolean; checks: readonly object[] } {
+    return { ok: this.#checks.every(({ holds }) => holds), checks: this.#checks }
   }
 
   conclude(): number {
     const { line, style } = this.#output
-    if (this.#failed > 0) {
-      line(style.bad(`   ${String(this.#failed)} of the checks above failed.`))
+    const failed = this.#checks.filter(({ holds }) => !holds).length
+    if (failed > 0) {
+      line(style.bad(`   ${String(failed)} of the checks above failed.`))
       return EXIT.failed
     }
-    line(style.good(`   All ${String(this.#passed)} checks held.`) + ' Next: README.md, "Use it".')
+    line(
+      style.good(`   All ${String(this.#checks.length)} checks held.`) +
+        ' Next: README.md, "Use it".',
+    )
     return EXIT.ok
   }
 }
