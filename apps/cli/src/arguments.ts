@@ -107,7 +107,7 @@ function explain(error: unknown, known: readonly string[]): string {
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
     return `there is no option --${name}${didYouMean(name, known, '--')}`
   }
-  return known.includes(name) && /does not take/.test(message)
+  return known.includes(name) && message.includes('does not take')
     ? `--${name} takes no value`
     : `--${name} needs a value behind it`
 }

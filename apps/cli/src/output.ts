@@ -96,17 +96,17 @@ async function patientClock<T>(
   work: Promise<T>,
 ): Promise<T> {
   const start = performance.now()
-  let drawn = false
+  const clock = { drawn: false }
   const timer = setInterval(() => {
     if (performance.now() - start < PATIENCE_MS) return
-    drawn = true
+    clock.drawn = true
     stream.write(`\r\u001b[2K${what} ... ${seconds(start)}`)
   }, TICK_MS)
   try {
     return await work
   } finally {
     clearInterval(timer)
-    if (drawn) stream.write('\r\u001b[2K')
+    if (clock.drawn) stream.write('\r\u001b[2K')
   }
 }
 

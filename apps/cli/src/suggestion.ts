@@ -1,5 +1,10 @@
+/** From so many letters on, a beginning says what was meant. */
+const MIN_BEGINNING = 3
+
 /** The known name that was probably meant, or undefined when none is near. */
 export function suggestion(given: string, known: readonly string[]): string | undefined {
+  const begun = known.filter((name) => given.length >= MIN_BEGINNING && name.startsWith(given))
+  if (begun.length === 1) return begun[0]
   const [nearest] = known
     .map((name) => ({ name, distance: editDistance(given, name) }))
     .sort((a, b) => a.distance - b.distance)

@@ -2,6 +2,7 @@ import type { Command } from '../command.js'
 import { UsageError } from '../exit-codes.js'
 import { readNumber, type CommandArguments } from '../arguments.js'
 import { GATEWAY_OPTIONS, TIER_OPTION, readSettings } from '../settings/settings.js'
+import { loadPolicy } from '../gateway/client.js'
 import { askOnce } from './ask-once.js'
 import { readMessage } from './read-message.js'
 import { runSession } from './session.js'
@@ -37,6 +38,8 @@ export const chatCommand: Command = {
   run: async (context, args) => {
     const settings = readSettings(args, context.environment)
     const options = readChatOptions(args)
+    // A mistake in a file is told before anything is read or asked.
+    await loadPolicy(settings)
     const message = await context.output.waiting(
       'reading standard input',
       readMessage(args.operands),

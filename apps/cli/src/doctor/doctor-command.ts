@@ -1,6 +1,7 @@
 import type { CommandArguments } from '../arguments.js'
 import type { Command, CommandContext } from '../command.js'
 import { EXIT } from '../exit-codes.js'
+import { loadPolicy } from '../gateway/client.js'
 import { printable, type Output } from '../output.js'
 import { GATEWAY_OPTIONS, readSettings } from '../settings/settings.js'
 import { examine } from './examine.js'
@@ -26,6 +27,7 @@ async function doctor(
   args: CommandArguments,
 ): Promise<number> {
   const settings = readSettings(args, environment)
+  await loadPolicy(settings)
   const findings: Finding[] = []
   const isJson = args.flag('json')
   for await (const finding of examine(settings, args.text('chat'), environment)) {

@@ -2,7 +2,7 @@ import { knownServersFile } from '@nomyo/client/known-servers'
 import { verifyPin, type PublicKey } from '@nomyo/crypto'
 import { APIError } from '@nomyo/transport'
 import { assertAllowed, fetchShownKey, listModels } from '../gateway/ask.js'
-import { openClient } from '../gateway/client.js'
+import { isLoopback, openClient } from '../gateway/client.js'
 import { judgeMachine, offeredEvidence } from '../gateway/judge-machine.js'
 import { failureOf } from '../failure.js'
 import type { Settings } from '../settings/settings.js'
@@ -74,13 +74,16 @@ function examineAddress(settings: Settings): Finding {
       remedy: 'use https://, or add --allow-http for a gateway on this machine',
     }
   }
+  if (isLoopback(settings.gateway)) {
+    return { check, status: 'ok', message: `${settings.gateway}, on this machine` }
+  }
   return settings.gateway.startsWith('https:')
     ? { check, status: 'ok', message: settings.gateway }
     : {
         check,
         status: 'warning',
         message: `${settings.gateway}: anybody on the way can replace the server key`,
-        remedy: 'fine on this machine; anywhere else use https://',
+        remedy: 'use https://, unless this network is yours alone',
       }
 }
 
@@ -291,7 +294,7 @@ function explain(error: unknown): Pick<Finding, 'message' | 'remedy'> {
 /** Which variable sends connections elsewhere, if one does. What NO_PROXY names goes directly. */
 function proxyVariable(url: URL, environment: NodeJS.ProcessEnv): string | undefined {
   const scheme = url.protocol === 'https:' ? 'https_proxy' : 'http_proxy'
-  const exempt = `${environment['no_proxy'] ?? environment['NO_PROXY'] ?? ''}`.split(/[\s,]+/)
+  const exempt = (environment['no_proxy'] ?? environment['NO_PROXY'] ?? '').split(/[\s,]+/)
   const isExempt = exempt.some(
     (one) =>
       one === '*' ||

@@ -83,5 +83,6 @@ function trustOptions(
   }
 }
 
-const isLoopback = (gateway: string): boolean =>
+/** Whether a gateway is on this machine, where nobody is on the way. */
+export const isLoopback = (gateway: string): boolean =>
   /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(gateway).hostname)

@@ -1,0 +1,239 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { keyFile } from '@nomyo/test-vectors'
+import { forgeKey, forgedName } from '@nomyo/test-vectors/forge'
+import { startSwtpm, swtpmFound } from '@nomyo/test-vectors/swtpm'
+import { formatPolicyFile } from '@nomyo/attest/policy-file'
+import { importPublicKey } from '@nomyo/crypto'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { findIn } from '../src/demo/eavesdropper.js'
+import { startWireTap } from '../src/demo/wire-tap.js'
+import { Home, startGateway, temporaryFolder } from './support.js'
+
+const API_KEY = 'canary-api-key-71e0c2'
+const PROMPT = 'canary prompt: patient 4711'
+const ATTACHED = 'canary attachment: 40 mg'
+
+let gateway: Awaited<ReturnType<typeof startGateway>>
+beforeAll(async () => {
+  gateway = await startGateway('--api-key', API_KEY)
+})
+afterAll(() => gateway.stop())
+
+const echo = (url = gateway.url) => [
+  'chat',
+  '--gateway',
+  url,
+  '--allow-http',
+  '--model',
+  'nomyo/echo',
+]
+const withKey = { NOMYO_API_KEY: API_KEY }
+
+describe('nomyo chat MESSAGE', () => {
+  it('prints the answer and nothing else, and leaves nothing behind or on the wire', async () => {
+    const tap = await startWireTap()
+    onTestFinished(() => tap.close())
+    tap.connectTo(gateway.port)
+    const home = new Home(withKey)
+    const { code, stdout, stderr } = await home.run([...echo(tap.url), PROMPT], {
+      input: `${ATTACHED}\n`,
+    })
+    expect(stdout).toBe(`${PROMPT}\n\n${ATTACHED}\n`)
+    expect(code).toBe(0)
+    expect(stderr).toContain('first use')
+    const wire = tap.recorded.toGateway + tap.recorded.toClient
+    expect(wire).toContain('POST /v1/chat/secure_completion')
+    // The key is the bearer token, under TLS elsewhere; it is nowhere but in that header.
+    expect(wire.split(API_KEY)).toHaveLength(2)
+    for (const canary of [PROMPT, ATTACHED]) {
+      expect(findIn(wire, canary)).toBeUndefined()
+      expect(stderr).not.toContain(canary)
+      expect(findIn(home.allText(), canary)).toBeUndefined()
+    }
+    expect(stderr).not.toContain(API_KEY)
+    expect(home.allText()).not.toContain(API_KEY)
+  })
+
+  it('says nothing on standard error from the second time on', async () => {
+    const home = new Home(withKey)
+    await home.run([...echo(), 'x'])
+    expect(await home.run([...echo(), 'x'])).toEqual({ code: 0, stdout: 'x\n', stderr: '' })
+    expect(await home.run(echo(), { input: 'only this' })).toMatchObject({ stdout: 'only this\n' })
+  })
+
+  it('asks the first model where none is named, and gives the whole completion with --json', async () => {
+    const home = new Home(withKey)
+    const args = ['chat', '--gateway', gateway.url, '--allow-http', '--json', 'x']
+    const { stdout } = await home.run([
+      ...args,
+      '--system',
+      'y',
+      '--tier',
+      'high',
+      '--temperature',
+      '0.5',
+    ])
+    expect(JSON.parse(stdout)).toMatchObject({
+      model: 'nomyo/demo',
+      _metadata: { is_encrypted: true },
+    })
+  })
+
+  it('takes text with dashes behind --, and never names a prompt in an error', async () => {
+    const home = new Home(withKey)
+    expect(await home.run([...echo(), '--', '--help'])).toMatchObject({
+      code: 0,
+      stdout: '--help\n',
+    })
+    const { code, stderr } = await home.run([...echo(), '--Canary prompt'])
+    expect(code).toBe(2)
+    expect(stderr).not.toContain('anary')
+  })
+
+  it('writes a receipt without the texts, once', async () => {
+    const home = new Home(withKey)
+    const args = [...echo(), '--receipt', 'receipt.json', PROMPT]
+    expect((await home.run(args)).code).toBe(0)
+    const path = join(home.work, 'receipt.json')
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    const before = readFileSync(path, 'utf8')
+    expect(JSON.parse(before)).toHaveProperty('payloadId')
+    expect(findIn(before, PROMPT)).toBeUndefined()
+    expect((await home.run(args)).code).toBe(2)
+    expect(readFileSync(path, 'utf8')).toBe(before)
+  })
+
+  it('leaves no receipt where there is no answer', async () => {
+    const home = new Home({ NOMYO_API_KEY: 'wrong' })
+    expect((await home.run([...echo(), '--receipt', 'receipt.json', 'x'])).code).toBe(1)
+    expect(home.allText()).not.toContain('receipt.json')
+  })
+
+  it('stops when the key is another than the known or the pinned one', async () => {
+    const home = new Home(withKey)
+    const { fingerprint } = await importPublicKey(
+      new TextDecoder().decode(keyFile('keys/server.public.pem')),
+    )
+    const other = `sha256/${'A'.repeat(43)}=`
+    expect((await home.run([...echo(), '--pin', fingerprint, 'x'])).code).toBe(0)
+    expect((await home.run([...echo(), '--pin', other, 'x'])).code).toBe(3)
+    writeFileSync(
+      join(home.path, '.nomyo', 'known_servers'),
+      `${gateway.url} ${other} 2026-01-01\n`,
+    )
+    const { code, stdout, stderr } = await home.run([...echo(), 'x'])
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
+    expect(stderr).toContain('nomyo servers forget')
+    expect((await home.run(['servers', 'forget', gateway.url])).code).toBe(0)
+    expect((await home.run([...echo(), 'x'])).code).toBe(0)
+  })
+})
+
+describe('settings', () => {
+  it('are options, then the environment, then the file, then defaults', async () => {
+    const home = new Home()
+    const keyPath = home.file('api-key', `${API_KEY}\n`)
+    const full = { gateway: gateway.url, allowHttp: true, model: 'nomyo/echo', apiKeyFile: keyPath }
+    home.config(full)
+    expect(await home.run(['chat', 'x'])).toMatchObject({ code: 0, stdout: 'x\n' })
+    home.config({ ...full, gateway: 'http://127.0.0.1:9', apiKeyFile: '/nowhere', model: 'none' })
+    const env = { ...withKey, NOMYO_BASE_URL: gateway.url }
+    expect(await home.run(['chat', '--model', 'nomyo/echo', 'x'], { env })).toMatchObject({
+      stdout: 'x\n',
+    })
+    home.config({ ...full, gateway: 'http://127.0.0.1:9' })
+    const lost = { NOMYO_BASE_URL: 'http://127.0.0.1:9', NOMYO_API_KEY: 'wrong' }
+    const args = ['chat', '--gateway', gateway.url, '--api-key-file', keyPath, 'x']
+    expect(await home.run(args, { env: lost })).toMatchObject({ code: 0, stdout: 'x\n' })
+    expect((await home.run(['chat', 'x'])).code).toBe(4)
+    const named = home.file(
+      'named.json',
+      JSON.stringify({ ...full, apiKeyFile: 'api-key', knownServers: 'known' }),
+    )
+    expect((await home.run(['chat', 'x', '--config', named])).code).toBe(0)
+    expect((await home.run(['chat', 'x'], { env: { NOMYO_CLI_CONFIG: named } })).code).toBe(0)
+    expect(statSync(join(home.work, 'known')).mode & 0o777).toBe(0o600)
+    expect((await home.run(['chat', 'x', '--config', join(home.work, 'absent')])).code).toBe(2)
+  })
+
+  it.each([
+    ['no JSON', 'secret-value', undefined],
+    ['no object', '["secret-value"]', undefined],
+    ['an unknown member', { gatway: 'secret-value' }, 'did you mean gateway?'],
+    ['a tier there is not', { tier: 'secret-value' }, 'tier must be'],
+    ['a flag that is none', { allowHttp: 'secret-value' }, 'allowHttp must be'],
+    ['no pins', { pins: [] }, 'pins must be'],
+    ['a malformed pin', { pins: ['secret-value'] }, undefined],
+    ['an empty text', { model: '' }, 'model must be'],
+    ['a gateway that is no URL', { gateway: 'secret-value' }, undefined],
+    ['an API key', { apiKey: 'secret-value' }, 'did you mean apiKeyFile?'],
+  ])('are refused with %s, without the value', async (_what, config, text) => {
+    const home = new Home()
+    home.config(config)
+    const { code, stderr } = await home.run(['chat', 'x'])
+    expect(code).toBe(2)
+    expect(stderr).not.toContain('secret-value')
+    if (text !== undefined) expect(stderr).toContain(text)
+  })
+})
+
+if (!swtpmFound) console.info('chat over a software TPM skipped: no swtpm')
+
+describe.skipIf(!swtpmFound)('with a policy', () => {
+  it('judges the machine before anything is sent, and leaves a receipt that can be judged', async () => {
+    const tpm = await startSwtpm()
+    onTestFinished(() => tpm.stop())
+    const attested = await startGateway('--tpm', tpm.address, '--tpm-required')
+    onTestFinished(() => attested.stop())
+    const home = new Home()
+    const init = [
+      'attest',
+      'policy',
+      'init',
+      attested.url,
+      '--allow-http',
+      '--output',
+      'policy.json',
+    ]
+    expect((await home.run(init)).code).toBe(0)
+    const args = [...echo(attested.url), '--policy', 'policy.json']
+    expect(await home.run([...args, '--receipt', 'receipt.json', PROMPT])).toMatchObject({
+      code: 0,
+    })
+    expect((await home.run(['attest', 'verify', 'receipt.json'])).code).toBe(0)
+    const answer = home.file('request.json', JSON.stringify({ model: 'other' }))
+    expect((await home.run(['attest', 'verify', 'receipt.json', '--request', answer])).code).toBe(1)
+    const doctor = ['doctor', '--gateway', attested.url, '--allow-http', '--json']
+    expect((await home.run([...doctor, '--policy', 'policy.json'])).code).toBe(0)
+    expect((await home.run(doctor)).stdout).toContain('it offers evidence of attestation key 000')
+
+    const other = formatPolicyFile({
+      requiredPcrs: 'sha256:0,7',
+      pinnedAkNames: [forgedName(forgeKey())],
+    })
+    const strict = ['--policy', home.file('other.json', other)]
+    expect(await home.run([...echo(attested.url), ...strict, PROMPT])).toMatchObject({
+      code: 3,
+      stdout: '',
+    })
+    const broken = await home.run([...doctor, ...strict])
+    expect(broken.code).toBe(1)
+    expect(JSON.parse(broken.stdout).findings).toContainEqual(
+      expect.objectContaining({ check: 'machine', status: 'problem' }),
+    )
+  })
+
+  it('refuses a gateway without evidence', async () => {
+    const home = new Home(withKey)
+    const text = formatPolicyFile({
+      requiredPcrs: 'sha256:0',
+      pinnedAkNames: [forgedName(forgeKey())],
+    })
+    const policy = join(temporaryFolder(), 'policy.json')
+    writeFileSync(policy, text)
+    const { code, stdout } = await home.run([...echo(), '--policy', policy, PROMPT])
+    expect(stdout).toBe('')
+    expect(code).toBe(3)
+  })
+})

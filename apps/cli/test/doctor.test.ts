@@ -1,0 +1,139 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { Home, isThere, startGateway, temporaryFolder } from './support.js'
+
+const API_KEY = 'canary-api-key-71e0c2'
+const OTHER_KEY = `sha256/${'A'.repeat(43)}=`
+
+let gateway: Awaited<ReturnType<typeof startGateway>>
+beforeAll(async () => {
+  gateway = await startGateway('--api-key', API_KEY)
+})
+afterAll(() => gateway.stop())
+
+interface Finding {
+  readonly check: string
+  readonly status: string
+  readonly remedy?: string
+}
+
+async function diagnose(
+  home: Home,
+  ...args: string[]
+): Promise<{ code: unknown; findings: Finding[] }> {
+  const { code, stdout, stderr } = await home.run(['doctor', '--json', ...args])
+  expect(stdout + stderr).not.toContain(API_KEY)
+  const { ok, findings } = JSON.parse(stdout)
+  expect(ok).toBe(code === 0)
+  return { code, findings }
+}
+
+const statuses = (findings: readonly Finding[]): string[] =>
+  findings.map(({ check, status }) => `${check} ${status}`)
+
+describe('nomyo doctor', () => {
+  it('finds all well, makes no key known, and chats only when told to', async () => {
+    const home = new Home({ NOMYO_API_KEY: API_KEY })
+    const at = ['--gateway', gateway.url, '--allow-http']
+    const first = await diagnose(home, ...at)
+    expect(statuses(first.findings)).toEqual([
+      'address ok',
+      'DNS ok',
+      'TCP ok',
+      'server key ok',
+      'trust warning',
+      'machine ok',
+      'access ok',
+    ])
+    expect(first.code).toBe(0)
+    const chat = await diagnose(home, ...at, '--chat', 'nomyo/echo')
+    expect(statuses(chat.findings).at(-1)).toBe('chat ok')
+    expect(existsSync(join(home.path, '.nomyo'))).toBe(false)
+    await home.run(['servers', 'trust', gateway.url, '--allow-http', '--yes'])
+    const second = await diagnose(home, ...at)
+    expect(statuses(second.findings)).toContain('trust ok')
+  })
+
+  it('is lines for people without --json', async () => {
+    const home = new Home()
+    const { code, stdout } = await home.run(['doctor', '--gateway', gateway.url, '--allow-http'])
+    expect(code).toBe(1)
+    expect(stdout).toContain('problem  access')
+    expect(stdout).toContain('                      -> ')
+    expect(stdout).not.toContain('\u001b')
+  })
+
+  it.each<[string, Record<string, string>, (url: string) => string[], string]>([
+    [
+      'a gateway that is down',
+      {},
+      () => ['--gateway', 'http://127.0.0.1:9', '--allow-http'],
+      'TCP',
+    ],
+    ['a wrong name', {}, () => ['--gateway', 'https://no-such-name.invalid'], 'DNS'],
+    ['http:// that was not allowed', {}, (url) => ['--gateway', url], 'address'],
+    ['a wrong pin', {}, (url) => ['--gateway', url, '--allow-http', '--pin', OTHER_KEY], 'trust'],
+    ['no API key', {}, (url) => ['--gateway', url, '--allow-http'], 'access'],
+    [
+      'a wrong API key',
+      { NOMYO_API_KEY: 'wrong' },
+      (url) => ['--gateway', url, '--allow-http'],
+      'access',
+    ],
+    ['another service', {}, (url) => ['--gateway', `${url}/prefix`, '--allow-http'], 'server key'],
+    ['a port without TLS', {}, (url) => ['--gateway', url.replace('http:', 'https:')], 'TLS'],
+  ])('names %s, and what to do', async (_what, environment, args, check) => {
+    const { code, findings } = await diagnose(new Home(environment), ...args(gateway.url))
+    expect(code).toBe(1)
+    const problems = findings.filter(({ status }) => status === 'problem')
+    expect(problems.map((problem) => problem.check)).toEqual([check])
+    expect(problems[0]?.remedy).toMatch(/^\S[^\n]+$/)
+  })
+
+  it('names a changed key, and does not send the API key there', async () => {
+    const home = new Home({ NOMYO_API_KEY: API_KEY })
+    const known = home.file('known', `${gateway.url} ${OTHER_KEY} 2026-01-01\n`)
+    const args = ['--gateway', gateway.url, '--allow-http', '--known-servers', known]
+    const { code, findings } = await diagnose(home, ...args)
+    expect(code).toBe(1)
+    expect(statuses(findings).slice(-2)).toEqual(['trust problem', 'machine ok'])
+    expect(readFileSync(known, 'utf8')).toContain(OTHER_KEY)
+  })
+})
+
+const hasOpenssl = isThere('openssl', 'version')
+if (!hasOpenssl) console.info('nomyo doctor over TLS skipped: no openssl')
+
+describe.skipIf(!hasOpenssl)('nomyo doctor over TLS', () => {
+  const certificate = (name: string, days: number) => {
+    const folder = temporaryFolder()
+    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+    const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+    const names = ['-subj', '/CN=gateway.test', '-addext', `subjectAltName=${name}`]
+    execFileSync('openssl', [...args, ...names, '-days', `${days}`, '-out', cert, '-keyout', key], {
+      stdio: 'ignore',
+    })
+    return { cert, key }
+  }
+  const look = async ({ cert, key }: { cert: string; key: string }, trusted: boolean) => {
+    const tls = await startGateway('--tls-cert', cert, '--tls-key', key)
+    onTestFinished(() => tls.stop())
+    const home = new Home(trusted ? { NODE_EXTRA_CA_CERTS: cert } : {})
+    const { findings } = await diagnose(home, '--gateway', tls.url.replace('http:', 'https:'))
+    return statuses(findings)
+  }
+
+  it('takes a certificate that holds, and warns before it ends', async () => {
+    expect(await look(certificate('IP:127.0.0.1', 60), true)).toEqual(
+      expect.arrayContaining(['TLS ok', 'access ok']),
+    )
+    expect(await look(certificate('IP:127.0.0.1', 3), true)).toContain('TLS warning')
+  })
+
+  it('refuses one of nobody known, and one for another name', async () => {
+    expect(await look(certificate('IP:127.0.0.1', 60), false)).toContain('TLS problem')
+    expect(await look(certificate('DNS:other.test', 60), true)).toContain('TLS problem')
+  })
+})

@@ -1,0 +1,130 @@
+import { chmodSync, readFileSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadKeyPair } from '@nomyo/crypto/keys/node'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Home, startGateway } from './support.js'
+
+const mode = (path: string): number => statSync(path).mode & 0o777
+
+describe('nomyo keys', () => {
+  it('makes a pair, shows what is public of it, and never makes another over it', async () => {
+    const home = new Home()
+    const dir = join(home.path, '.nomyo', 'keys')
+    const made = await home.run(['keys', 'generate'])
+    expect(made.code).toBe(0)
+    const fingerprint = made.stdout.trim()
+    expect([mode(dir), mode(join(dir, 'private_key.pem'))]).toEqual([0o700, 0o600])
+    expect((await loadKeyPair(dir)).publicKey.fingerprint).toBe(fingerprint)
+    const before = readFileSync(join(dir, 'private_key.pem'), 'utf8')
+    expect((await home.run(['keys', 'generate'])).code).toBe(1)
+    expect(readFileSync(join(dir, 'private_key.pem'), 'utf8')).toBe(before)
+
+    const shown = await home.run(['keys', 'show', '--json'])
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      fingerprint,
+      bits: 4096,
+      encrypted: false,
+      warnings: [],
+    })
+    expect(shown.stdout).not.toContain('PRIVATE KEY')
+    for (const name of ['private_key.pem', 'public_key.pem']) {
+      const one = await home.run(['keys', 'fingerprint', join(dir, name)])
+      expect(one).toMatchObject({ code: 0, stdout: `${fingerprint}\n` })
+    }
+    chmodSync(join(dir, 'private_key.pem'), 0o644)
+    expect((await home.run(['keys', 'show'])).stdout).toContain('warning')
+  })
+
+  it('encrypts with a password, and puts the old pair aside when it makes a new one', async () => {
+    const home = new Home()
+    const password = ['--password-file', home.file('password', 'tell nobody\n')]
+    const wrong = ['--password-file', home.file('wrong', 'something else')]
+    const dir = join(home.work, 'keys')
+    const at = ['--dir', dir]
+    const old = (await home.run(['keys', 'generate', ...at, ...password])).stdout.trim()
+    expect(readFileSync(join(dir, 'private_key.pem'), 'utf8')).toContain('ENCRYPTED')
+    expect((await home.run(['keys', 'show', ...at])).stdout).toContain(old)
+    expect((await home.run(['keys', 'show', ...at, ...wrong])).code).toBe(1)
+    // Without the password the new key would be in the clear, with a wrong one nobody could open it.
+    expect((await home.run(['keys', 'rotate', ...at])).code).toBe(2)
+    expect((await home.run(['keys', 'rotate', ...at, ...wrong])).code).toBe(1)
+    expect((await loadKeyPair(dir, { password: 'tell nobody' })).publicKey.fingerprint).toBe(old)
+
+    const rotated = await home.run(['keys', 'rotate', ...at, ...password, '--json'])
+    const { fingerprint, asideDir, ...rest } = JSON.parse(rotated.stdout)
+    expect(rest).toEqual({ old })
+    expect(fingerprint).not.toBe(old)
+    for (const [folder, expected] of [
+      [dir, fingerprint],
+      [asideDir, old],
+    ]) {
+      const pair = await loadKeyPair(folder, { password: 'tell nobody' })
+      expect(pair.publicKey.fingerprint).toBe(expected)
+      expect(mode(join(folder, 'private_key.pem'))).toBe(0o600)
+    }
+    expect(readdirSync(dir).sort()).toEqual([
+      asideDir.split('/').at(-1),
+      'private_key.pem',
+      'public_key.pem',
+    ])
+  })
+
+  it.each([[['show']], [['rotate']], [['fingerprint', 'absent']]])(
+    'fails without a key: %j',
+    async (args) => {
+      const { code, stdout } = await new Home().run(['keys', ...args])
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    },
+  )
+})
+
+describe('nomyo servers', () => {
+  let gateway: Awaited<ReturnType<typeof startGateway>>
+  beforeAll(async () => {
+    gateway = await startGateway()
+  })
+  afterAll(() => gateway.stop())
+
+  it('lists, trusts and forgets', async () => {
+    const home = new Home()
+    const asked = ['keys', 'fingerprint', '--gateway', `${gateway.url}/`, '--allow-http']
+    const fingerprint = (await home.run(asked)).stdout.trim()
+    const trust = ['servers', 'trust', `${gateway.url}/`, '--allow-http']
+    const list = async () => JSON.parse((await home.run(['servers', 'list', '--json'])).stdout)
+    expect((await home.run(trust)).code).toBe(2)
+    expect((await home.run([...trust, '--fingerprint', `sha256/${'A'.repeat(43)}=`])).code).toBe(3)
+    expect((await home.run([...trust, '--fingerprint', 'sha256/short'])).code).toBe(2)
+    expect((await home.run(trust.slice(0, -1))).code).toBe(2)
+    expect(await list()).toEqual([])
+    const done = await home.run([...trust, '--fingerprint', fingerprint, '--json'])
+    expect(JSON.parse(done.stdout)).toEqual({ server: gateway.url, fingerprint, status: 'trusted' })
+    expect((await home.run([...trust, '--yes'])).stdout).toContain('known')
+    expect(await list()).toMatchObject([{ server: gateway.url, fingerprint }])
+    expect((await home.run(['servers', 'forget', gateway.url])).code).toBe(0)
+    expect((await home.run(['servers', 'forget', gateway.url])).code).toBe(1)
+    expect((await home.run([...trust, '--yes'])).code).toBe(0)
+  })
+
+  it('adds a second key only when it is named', async () => {
+    const home = new Home()
+    const known = [
+      '--known-servers',
+      home.file('known', `${gateway.url} sha256/${'A'.repeat(43)}=\n`),
+    ]
+    const trust = ['servers', 'trust', gateway.url, '--allow-http', ...known]
+    expect((await home.run([...trust, '--yes'])).code).toBe(3)
+    const asked = ['keys', 'fingerprint', '--gateway', gateway.url, '--allow-http', '--json']
+    const { fingerprint } = JSON.parse((await home.run(asked)).stdout)
+    expect((await home.run([...trust, '--fingerprint', fingerprint])).code).toBe(0)
+    expect(
+      JSON.parse((await home.run(['servers', 'list', '--json', ...known])).stdout),
+    ).toHaveLength(2)
+  })
+
+  it('stops at a file that cannot be read', async () => {
+    const home = new Home()
+    const known = ['--known-servers', home.file('known', 'nonsense')]
+    expect((await home.run(['servers', 'list', ...known])).code).toBe(1)
+    expect((await home.run(['servers', 'forget', gateway.url, ...known])).code).toBe(1)
+  })
+})

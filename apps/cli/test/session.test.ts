@@ -1,0 +1,115 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { Home, hasTerminals, startGateway } from './support.js'
+
+if (!hasTerminals) console.info('sessions skipped: no script of util-linux')
+
+describe.skipIf(!hasTerminals)('a session of nomyo chat', () => {
+  let gateway: Awaited<ReturnType<typeof startGateway>>
+  beforeAll(async () => {
+    gateway = await startGateway()
+  })
+  afterAll(() => gateway.stop())
+
+  it('converses, and does what each slash command says', async () => {
+    const home = new Home()
+    const terminal = home.terminal(['chat', '--gateway', gateway.url, '--allow-http'])
+    await terminal.sees('sha256/')
+    await terminal.sees('first use')
+    await terminal.sees('not judged')
+    await terminal.sees('nomyo/demo')
+    await terminal.sees('> ')
+    await terminal.asks('a secret question', '[demo engine, not a model]')
+    await terminal.asks('/help', '/save FILE')
+    await terminal.asks('/model', '* nomyo/demo', '  nomyo/echo')
+    await terminal.asks('/model nomyo/echo', 'nomyo/echo')
+    await terminal.asks('say this', '\r\nsay this\r\n')
+    await terminal.asks('/system Be brief.', 'Be brief.')
+    await terminal.asks('/tier hihg', 'There is no tier')
+    await terminal.asks('/tier high', 'high')
+    await terminal.asks('/attest', 'not judged')
+    await terminal.asks('/sav', 'did you mean /save?')
+    await terminal.asks('/save', 'Name a file')
+    // Nothing has been written up to here.
+    expect(home.allText()).not.toContain('a secret question')
+
+    writeFileSync(join(home.work, 'kept.txt'), 'before', { mode: 0o644 })
+    terminal.types('/save kept.txt\r')
+    await terminal.sees('Overwrite it?')
+    await terminal.asks('n', 'Not saved')
+    expect(readFileSync(join(home.work, 'kept.txt'), 'utf8')).toBe('before')
+    terminal.types('/save kept.txt\r')
+    await terminal.sees('Overwrite it?')
+    await terminal.asks('y', 'Saved')
+    const saved = readFileSync(join(home.work, 'kept.txt'), 'utf8')
+    expect(saved).toContain('[you]\na secret question\n')
+    expect(saved).toContain('[nomyo/echo]\nsay this\n')
+    expect(statSync(join(home.work, 'kept.txt')).mode & 0o777).toBe(0o600)
+    await terminal.asks('/save /nowhere/x', 'ENOENT')
+    await terminal.asks('/reset', 'Forgotten')
+    await terminal.asks('/save other.txt', 'nothing to save')
+    expect(existsSync(join(home.work, 'other.txt'))).toBe(false)
+    terminal.types('/quit\r')
+    expect(await terminal.ended()).toBe(0)
+  })
+
+  it('takes several pasted lines as one message, and shows nothing a terminal obeys', async () => {
+    const terminal = new Home().terminal([
+      ...['chat', '--gateway', gateway.url, '--allow-http', '--model', 'nomyo/echo'],
+    ])
+    await terminal.sees('> ')
+    terminal.types('one\rtwo \u009b31m\r')
+    await terminal.sees('\r\none\r\ntwo 31m\r\n')
+    await terminal.sees('> ')
+    terminal.types('\u0004')
+    expect(await terminal.ended()).toBe(0)
+  })
+
+  it('cancels the answer under way with Ctrl-C, and ends with the second', async () => {
+    const slow = createServer((request, response) => {
+      if (request.method === 'POST') return
+      void fetch(`${gateway.url}${request.url ?? ''}`).then(async (answer) => {
+        response.writeHead(answer.status).end(await answer.text())
+      })
+    })
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      slow.closeAllConnections()
+      slow.close()
+    })
+    const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`
+    const terminal = new Home().terminal(['chat', '--gateway', url, '--allow-http'])
+    await terminal.sees('> ')
+    terminal.types('never answered\r')
+    await terminal.sees('Ctrl-C cancels')
+    terminal.types('\u0003')
+    await terminal.sees('cancelled')
+    await terminal.sees('> ')
+    terminal.types('\u0003')
+    expect(await terminal.ended()).toBe(130)
+  })
+
+  it('asks before it trusts, and goes on when an answer fails', async () => {
+    const home = new Home()
+    const trust = ['servers', 'trust', gateway.url, '--allow-http']
+    const no = home.terminal(trust)
+    await no.sees('[y/N]')
+    no.types('\r')
+    expect(await no.ended()).toBe(3)
+    const yes = home.terminal(trust)
+    await yes.sees('[y/N]')
+    yes.types('y\r')
+    expect(await yes.ended()).toBe(0)
+    const terminal = home.terminal(['chat', '--gateway', gateway.url, '--allow-http'])
+    await terminal.sees('known from before')
+    await terminal.sees('> ')
+    await gateway.stop()
+    await terminal.asks('hello?', 'nomyo:')
+    terminal.types('/quit\r')
+    expect(await terminal.ended()).toBe(0)
+    gateway = await startGateway()
+  })
+})
