@@ -18,11 +18,7 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof DistrustError) return { text: error.message, exitCode: EXIT.security }
   if (error instanceof AttestationError) return attestationFailure(error)
   if (error instanceof SecurityError) return securityFailure(error)
-  if (error instanceof APIConnectionError) {
-    return error.code === 'ERR_ABORTED'
-      ? { text: 'cancelled', exitCode: EXIT.interrupted }
-      : { text: `${error.message} nomyo doctor looks at every step.`, exitCode: EXIT.unreachable }
-  }
+  if (error instanceof APIConnectionError) return connectionFailure(error)
   if (error instanceof APIError) return apiFailure(error)
   return { text: error instanceof Error ? error.message : String(error), exitCode: EXIT.failed }
 }
@@ -62,6 +58,15 @@ function securityFailure({ code, message }: SecurityError): Failure {
         exitCode: OWN_FILES.includes(code) ? EXIT.failed : EXIT.security,
       }
   }
+}
+
+function connectionFailure({ code, message }: APIConnectionError): Failure {
+  if (code === 'ERR_ABORTED') return { text: 'cancelled', exitCode: EXIT.interrupted }
+  const text =
+    code === 'ERR_TIMEOUT'
+      ? 'there was no complete answer in time; --timeout SECONDS allows more.'
+      : message
+  return { text: `${text} nomyo doctor looks at every step.`, exitCode: EXIT.unreachable }
 }
 
 function apiFailure({ code, message, statusCode, retryAfterMs }: APIError): Failure {

@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { keyFile } from '@nomyo/test-vectors'
@@ -8,7 +12,7 @@ import { importPublicKey } from '@nomyo/crypto'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { findIn } from '../src/demo/eavesdropper.js'
 import { startWireTap } from '../src/demo/wire-tap.js'
-import { Home, startGateway, temporaryFolder } from './support.js'
+import { Home, entry, startGateway, temporaryFolder } from './support.js'
 
 const API_KEY = 'canary-api-key-71e0c2'
 const PROMPT = 'canary prompt: patient 4711'
@@ -107,6 +111,31 @@ describe('nomyo chat MESSAGE', () => {
   it('leaves no receipt where there is no answer', async () => {
     const home = new Home({ NOMYO_API_KEY: 'wrong' })
     expect((await home.run([...echo(), '--receipt', 'receipt.json', 'x'])).code).toBe(1)
+    expect(home.allText()).not.toContain('receipt.json')
+  })
+
+  it('ends with Ctrl-C, without a receipt', async () => {
+    let asked = (): void => {}
+    const whenAsked = new Promise<void>((resolve) => (asked = resolve))
+    const slow = createServer((request, response) => {
+      if (request.method === 'POST') asked()
+      else response.end(keyFile('keys/server.public.pem'))
+    })
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      slow.closeAllConnections()
+      slow.close()
+    })
+    const home = new Home()
+    const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`
+    const child = spawn(process.execPath, [entry, ...echo(url), '--receipt', 'receipt.json', 'x'], {
+      env: home.environment,
+      cwd: home.work,
+      stdio: ['ignore', 'ignore', 'ignore'],
+    })
+    await whenAsked
+    child.kill('SIGINT')
+    expect(await once(child, 'exit')).toEqual([130, null])
     expect(home.allText()).not.toContain('receipt.json')
   })
 
