@@ -62,6 +62,11 @@ export interface GatewayConfig {
   policy?: PolicyConfig | undefined
   /** Serves HTTPS. Default: plain HTTP. */
   tls?: TlsConfig | undefined
+  /**
+   * Serves the chat page of `@nomyo/web`. Needs a loopback {@link GatewayConfig.host}, or
+   * {@link GatewayConfig.tls}: elsewhere browsers have no WebCrypto. Default false.
+   */
+  web?: boolean | undefined
   /** Proxies whose `X-Forwarded-For` is believed: addresses or networks. Default: none. */
   trustedProxies?: readonly string[] | undefined
   /** How much is taken on at a time. */

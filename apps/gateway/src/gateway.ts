@@ -15,6 +15,7 @@ import { Metrics } from './metrics/metrics.js'
 import type { Notice } from './notice.js'
 import type { Unready } from './routes/ready.js'
 import { SECURITY_TIERS } from './security-tier.js'
+import { readPage } from './routes/page-files.js'
 import { createServer } from './server.js'
 import { openStore } from './server-keys/open-store.js'
 import { ServerKeys } from './server-keys/server-keys.js'
@@ -61,6 +62,7 @@ export async function createGateway(
     notice,
   )
   const tls = config.tls === undefined ? undefined : await readTlsFiles(config.tls)
+  const page = config.web === true ? await readPage() : undefined
   const metrics = new Metrics()
   const attestor = measuredAttestor(createAttestor(config, notice), metrics)
   const policy = config.policy === undefined ? undefined : new TierPolicy(config.policy)
@@ -90,6 +92,7 @@ export async function createGateway(
     rateLimiter,
     corsOrigins: config.corsOrigins ?? [],
     unready,
+    page: page && { files: page, host: config.host },
     maxConnections: config.load?.maxConnections,
     maxConnectionsPerAddress: config.load?.maxConnectionsPerAddress,
     requestTimeoutMs: config.load?.requestTimeoutMs,

@@ -22,6 +22,7 @@ import { logRequests } from './request-log.js'
 import { attestationRoute } from './routes/attestation.js'
 import { healthRoute } from './routes/health.js'
 import { modelsRoute } from './routes/models.js'
+import { pageRoutes, type Page } from './routes/page.js'
 import { publicKeyRoute } from './routes/public-key.js'
 import { readyRoute, type Unready } from './routes/ready.js'
 import { secureCompletionRoute } from './routes/secure-completion.js'
@@ -34,6 +35,8 @@ export interface ServerParts {
   readonly rateLimiter: RateLimiter
   readonly corsOrigins: readonly string[]
   readonly unready: Unready
+  /** The chat page, where there is one. */
+  readonly page?: Page | undefined
   readonly maxConnections?: number | undefined
   readonly maxConnectionsPerAddress?: number | undefined
   readonly requestTimeoutMs?: number | undefined
@@ -60,6 +63,7 @@ export function createServer({
   rateLimiter,
   corsOrigins,
   unready,
+  page,
   maxConnections = MAX_CONNECTIONS,
   maxConnectionsPerAddress = Math.ceil(maxConnections / 2),
   requestTimeoutMs = REQUEST_TIMEOUT_MS,
@@ -124,6 +128,7 @@ export function createServer({
   modelsRoute(server, door, context)
   healthRoute(server)
   readyRoute(server, unready)
+  if (page !== undefined) pageRoutes(server, page)
   return server
 }
 

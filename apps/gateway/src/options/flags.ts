@@ -76,6 +76,7 @@ export const FLAGS = {
     about: 'web pages that may call, such as https://app.example; repeatable, * for all',
     list: true,
   },
+  web: { about: 'a chat page at GET /, on loopback or with TLS only' },
   tpm: {
     value: 'ADDRESS',
     about: 'TPM: device (/dev/tpmrm0), unix:///path, tcp://127.0.0.1:2321 or none',

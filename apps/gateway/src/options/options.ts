@@ -15,6 +15,7 @@ import { readKeyPlace, readKeys, readSharedKeys } from './server-keys.js'
 import { readTpm } from './tpm.js'
 import { UsageError } from './usage-error.js'
 import { listOf, readLogLevel, readPort, readSize, readSwitch, readWhole } from './values.js'
+import { readWeb } from './web.js'
 
 /** What the command line asks for. */
 export type Command =
@@ -93,8 +94,10 @@ function readSettings(
   if (keyCommand !== undefined) {
     return { kind: keyCommand, place: readKeyPlace(values, read, environment) }
   }
+  const host = read('host') ?? ''
+  const tls = readTls(read)
   const config: GatewayConfig = {
-    host: read('host') ?? '',
+    host,
     port: readPort('port', read('port') ?? ''),
     engine: readEngine(read('engine'), {
       urls: listOf(values['upstream'], environment['NOMYO_UPSTREAM']),
@@ -114,8 +117,9 @@ function readSettings(
     acceptLegacyTag: readSwitch('accept-legacy-tag', readGiven('accept-legacy-tag')),
     maxBodyBytes: readSize(read('max-body') ?? ''),
     corsOrigins: readCorsOrigins(values['cors-origin'], environment),
+    web: readWeb(readSwitch('web', readGiven('web')), host, tls),
     tpm: readTpm(read, readGiven),
-    tls: readTls(read),
+    tls,
     trustedProxies: readProxies(values['trust-proxy'], environment),
     load: readLoad(read),
     metrics: readMetrics(read, readGiven),

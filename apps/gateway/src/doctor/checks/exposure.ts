@@ -1,4 +1,5 @@
 import type { GatewayConfig } from '../../config.js'
+import { isLoopback } from '../../loopback.js'
 import { ok, warning, type Check, type Finding } from '../finding.js'
 
 /** Who may come in, and who may read along. */
@@ -53,8 +54,4 @@ function findingsOn(config: GatewayConfig): readonly Finding[] {
   }
   if (findings.length > 0) return findings
   return [ok(`${isOpen ? 'everybody on this machine' : 'whoever has an API key'} may use ${host}`)]
-}
-
-function isLoopback(host: string): boolean {
-  return /^(?:localhost|127(?:\.\d+){3}|\[?::1\]?)$/i.test(host)
 }
