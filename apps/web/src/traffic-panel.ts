@@ -3,6 +3,7 @@ import type { Excerpt, Exchange } from './recording-fetch.js'
 
 /** Older ones are let go of. */
 const SHOWN = 30
+const MAX_VALUE_LENGTH = 200
 
 const MEANINGS: Readonly<Record<string, string>> = {
   '/v1/chat/secure_completion': 'Your conversation, sealed',
@@ -59,16 +60,23 @@ function summary({ method, url, sent, answer }: Exchange): HTMLElement {
 
 function contents({ url, headers, sent, answer }: Exchange): readonly HTMLElement[] {
   const rows = headers.map(([name, value]) =>
-    element('div', {}, element('dt', {}, name), element('dd', {}, value)),
+    element('div', {}, element('dt', {}, name), element('dd', {}, shortened(value))),
   )
   return [
+    ...(sent === undefined ? [] : body('What was sent', sent)),
+    ...(typeof answer === 'object' ? body('What came back', answer.body) : []),
     element('h3', {}, 'Address'),
     element('p', { class: 'raw' }, url),
     element('h3', {}, 'Headers set by the page'),
     element('dl', { class: 'raw headers' }, ...rows),
-    ...(sent === undefined ? [] : body('What was sent', sent)),
-    ...(typeof answer === 'object' ? body('What came back', answer.body) : []),
   ]
+}
+
+/** The public half of the reply key takes a kilobyte. */
+function shortened(value: string): string {
+  return value.length <= MAX_VALUE_LENGTH
+    ? value
+    : `${value.slice(0, MAX_VALUE_LENGTH)}… (${value.length.toLocaleString('en')} characters)`
 }
 
 function body(heading: string, excerpt: Excerpt): readonly HTMLElement[] {

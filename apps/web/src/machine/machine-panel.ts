@@ -47,7 +47,7 @@ export class MachinePanel {
     try {
       if (file.size > MAX_POLICY_BYTES) throw new PolicyError('the file is too large')
       const policy = attestationPolicy(parsePolicyFile(await file.text()))
-      this.#use(policy, `✓ Judged by ${file.name}: nothing is sent unless the machine meets it.`)
+      this.#use(policy, `Judged by ${file.name}: nothing is sent unless the machine meets it.`)
     } catch (error) {
       const why = error instanceof PolicyError ? error.message : 'it cannot be read'
       // A person who chose a policy must not go on without one and not know.
@@ -59,7 +59,7 @@ export class MachinePanel {
     this.#isJudging = policy !== undefined
     this.#forget.hidden = policy === undefined
     this.#state.textContent = state
-    this.#state.className = `verdict ${policy === undefined ? 'unsure' : policy === refuseAll ? 'bad' : 'good'}`
+    this.#state.className = `verdict ${policy === undefined ? 'unsure' : policy === refuseAll ? 'bad' : ''}`
     this.#views = {}
     this.#results.replaceChildren()
     this.#onPolicy(policy)

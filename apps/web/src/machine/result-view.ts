@@ -34,7 +34,7 @@ export function resultView({ subject, result }: AttestationEvent): HTMLElement {
     element(
       'details',
       {},
-      element('summary', {}, `${skipped.length} not checked: your policy does not ask for them`),
+      element('summary', {}, `${skipped.length} not checked: not asked for, or not decidable`),
       element('ul', { class: 'checks' }, ...skipped.map(checkView)),
     ),
   )
