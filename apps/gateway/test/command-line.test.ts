@@ -373,6 +373,15 @@ describe('settings', () => {
     })
   })
 
+  it.each([
+    ['--host=127.0.0.1'],
+    ['--host=::1'],
+    ['--host=localhost'],
+    ['--host=0.0.0.0', '--tls-cert=/c', '--tls-key=/k'],
+  ])('may be a page where browsers let it work: %s', (...where) => {
+    expect(config(['--engine=demo', '--web', ...where])).toMatchObject({ web: true })
+  })
+
   it('that are empty count as not given', () => {
     const empty = Object.fromEntries(Object.keys(environment).map((name) => [name, '']))
     expect(config(['--engine', 'demo'], empty)).toEqual(defaults)

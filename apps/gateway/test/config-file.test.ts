@@ -91,6 +91,7 @@ const config = {
   apiKeys: ['one', 'canary-secret'],
   keyDir: '/keys',
   acceptLegacyTag: true,
+  web: false,
   maxBodyBytes: 2 * 1024 * 1024,
   corsOrigins: ['https://chat.example'],
   tpm: { address: 'device', pcrs: 'sha256:0', ak: { mode: 'ephemeral' }, required: true },

@@ -66,7 +66,7 @@ describe.skipIf(!chromiumFound)('the page in its browser', () => {
   })
 
   it('could not run what gets into it all the same', async () => {
-    const { page } = await visit(browser, gateway.url)
+    const { page, complaints } = await visit(browser, gateway.url)
     const outcome = await page.evaluate(async () => {
       const violated: string[] = []
       document.addEventListener('securitypolicyviolation', (event) =>
@@ -90,6 +90,8 @@ describe.skipIf(!chromiumFound)('the page in its browser', () => {
         () => 'done',
         (error: Error) => error.name,
       )
+      // Violations are told a little later.
+      await new Promise((resolve) => setTimeout(resolve, 500))
       return { markup, text, elsewhere, title: document.title, violated: [...new Set(violated)] }
     })
     expect(outcome).toMatchObject({
@@ -98,8 +100,10 @@ describe.skipIf(!chromiumFound)('the page in its browser', () => {
       title: 'NOMYO chat',
     })
     expect(outcome.violated).toEqual(
-      expect.arrayContaining(['require-trusted-types-for', 'connect-src']),
+      expect.arrayContaining(['require-trusted-types-for', 'connect-src', 'img-src']),
     )
+    // And the other tests would have noticed.
+    expect(complaints).not.toEqual([])
   })
 
   it('cannot be put into a frame', async () => {

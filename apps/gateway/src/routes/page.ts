@@ -3,7 +3,7 @@ import { HttpError } from '../http-error.js'
 import { isLoopback } from '../loopback.js'
 import type { PageFile } from './page-files.js'
 
-/** The chat page, and the name it is served under. */
+/** The chat page, and where it is served. */
 export interface Page {
   readonly files: readonly PageFile[]
   /** The address or name the gateway listens on. */
@@ -47,16 +47,15 @@ export function pageRoutes(server: FastifyInstance, { files, host }: Page): void
 }
 
 /**
- * DNS rebinding: a web page whose name is made to point at this machine must not pass for this one. With TLS on
- * another address the certificate says the same, and the configured address is rarely what people type.
+ * DNS rebinding: a name of somebody else's that is made to point at this machine must not pass for it.
+ * Elsewhere than on loopback there is TLS, and browsers hold the name against the certificate.
  */
 function refuseStrangeName(header: string | undefined, host: string): void {
-  const name = nameIn(header)
-  if (isLoopback(name) || name === host.toLowerCase() || !isLoopback(host)) return
+  if (isLoopback(nameIn(header)) || !isLoopback(host)) return
   throw new HttpError(421, 'The page is served under the name of this machine only')
 }
 
 /** `Host` without its port; nothing where it is malformed. */
 function nameIn(header = ''): string {
-  return /^(\[[\da-f:.]+\]|[^:[\]\s]+)(?::\d{1,5})?$/i.exec(header)?.[1]?.toLowerCase() ?? ''
+  return /^(\[[\da-f:.]+\]|[^:[\]\s]+)(?::\d{1,5})?$/i.exec(header)?.[1] ?? ''
 }
