@@ -133,9 +133,7 @@ describe.skipIf(!chromiumFound)('the page for everybody', () => {
 const focused = (page: Page): Promise<string> =>
   page.evaluate(() => {
     const { activeElement: active } = document
-    return active === null || active === document.body
-      ? ''
-      : active.id || (active.textContent ?? '')
+    return active === null || active === document.body ? '' : active.id || active.textContent
   })
 
 /** How much wider than the window the page is. */

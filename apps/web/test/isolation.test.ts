@@ -88,7 +88,7 @@ describe.skipIf(!chromiumFound)('the page in its browser', () => {
       image.src = 'https://stranger.example/x.png'
       const elsewhere = await fetch('https://stranger.example/').then(
         () => 'done',
-        (error: Error) => error.name,
+        (error: unknown) => (error as Error).name,
       )
       // Violations are told a little later.
       await new Promise((resolve) => setTimeout(resolve, 500))
