@@ -82,7 +82,7 @@ function shortened(value: string): string {
 function body(heading: string, excerpt: Excerpt): readonly HTMLElement[] {
   const isCut = excerpt.bytes === undefined || excerpt.bytes > excerpt.start.length
   return [
-    element('h3', {}, `${heading}: ${size(excerpt)}${isCut ? ', of which the first' : ''}`),
+    element('h3', {}, `${heading}: ${size(excerpt)}${isCut ? ', the beginning' : ''}`),
     element('pre', { tabindex: '0' }, isCut ? `${excerpt.start}…` : excerpt.start),
   ]
 }
