@@ -4,8 +4,7 @@ import { importPrivateKey, importPublicKey } from '@nomyo/crypto'
 import { keyFile, keyPem } from '@nomyo/test-vectors'
 import { describe, expect, it, onTestFinished } from 'vitest'
 // The tests of the client depend on the gateway: as a dependency it would close a circle.
-// eslint-disable-next-line package-boundaries/stay-inside
-import { SecureChatCompletion } from '../../../packages/client/dist/index.js'
+import { SecureChatCompletion } from '@nomyo/client'
 import { handedOut, rotateUnderLoad, sealedFor, statusFor, until } from './rotation.js'
 import {
   clientKeys,

@@ -1,6 +1,5 @@
 import { attestationPolicy, pinnedAk } from '@nomyo/attest'
 import { createTpmTransport } from '@nomyo/tpm'
-import { createGateway } from '@nomyo/gateway'
 import { keyFile } from '@nomyo/test-vectors'
 import { startSwtpm, swtpmFound } from '@nomyo/test-vectors/swtpm'
 import { chmodSync, writeFileSync } from 'node:fs'
@@ -10,6 +9,8 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { AttestationError, type AttestationEvent } from '../src/index.js'
 import { temporaryFolder, testExchange } from './support.js'
+// eslint-disable-next-line package-boundaries/stay-inside -- no dependency: the gateway has a page inside, and that this client
+import { createGateway } from '../../../apps/gateway/dist/index.js'
 
 if (!swtpmFound) console.info('attestation over a software TPM skipped: no swtpm')
 
