@@ -148,7 +148,7 @@ export function nextWords(said, call) {
     .split('\n')
     .map((line) => line.replace(/^ *(?:Usage:)? */, ''))
     .flatMap((line) => (line.startsWith(begin) ? [line.slice(begin.length).trim()] : []))
-  const firsts = rests.flatMap((rest) => /^\S+(?: \| \S+)*/.exec(rest)?.[0].split(' | ') ?? [])
+  const firsts = rests.flatMap((rest) => /^\S+(?: \| \S+)*/.exec(rest)?.[0].split(/ ?\| ?/) ?? [])
   const literals = new Set(firsts.filter((word) => /^[a-z]/.test(word)))
   if (firsts.includes('COMMAND')) {
     for (const [, word = ''] of said.matchAll(/^ {2}([a-z][\w-]*) {2,}/gm)) literals.add(word)

@@ -25,8 +25,8 @@ import { isProgram, moduleOf } from './typescript.mjs'
  * @property {string} keyDir server keys of gateways that are told of none
  */
 
-/** The port of examples, and of a gateway that is told none: another one stands in for it. */
-const PORT_OF_EXAMPLES = /\b12435\b/g
+/** The ports of examples, and of a gateway or proxy that is told none: others stand in for them. */
+const PORTS_OF_EXAMPLES = /\b(?:12435|12436)\b/g
 const LONGEST_MS = 120_000
 
 /**
@@ -42,19 +42,26 @@ export async function runBlocks(blocks, surroundings) {
   let ran = 0
   if (blocks.every(({ run }) => run === undefined)) return { ran, findings: [] }
   const folder = await mkdtemp(join(tmpdir(), 'nomyo-docs-run-'))
-  const port = String(await freePort())
+  const [gatewayPort, proxyPort] = [String(await freePort()), String(await freePort())]
+  /** @param {string} text */
+  const moved = (text) =>
+    text.replace(PORTS_OF_EXAMPLES, (port) => (port === '12435' ? gatewayPort : proxyPort))
   /** @type {number[]} */
   const running = []
   try {
     await layOut(folder, surroundings)
     for (const [index, block] of blocks.entries()) {
-      const code = block.code.replace(PORT_OF_EXAMPLES, port)
+      const code = moved(block.code)
       if (block.savedAs !== undefined) await writeFile(join(folder, block.savedAs), code)
       if (block.run === undefined) continue
       if (block.needs.some((program) => !isInstalled(program))) break
-      const module = { ...block, code, setup: block.setup.replace(PORT_OF_EXAMPLES, port) }
+      const module = { ...block, code, setup: moved(block.setup) }
       const parameters = await commandFor(module, index, surroundings.consumer)
-      const settings = { NOMYO_PORT: port, ...keysFor(code, surroundings) }
+      const settings = {
+        NOMYO_PORT: gatewayPort,
+        NOMYO_PROXY_PORT: proxyPort,
+        ...keysFor(code, surroundings),
+      }
       const until = block.run.replace(/^until /, '')
       const fault = await runOne(parameters, folder, settings, until, running)
       if (fault !== undefined) return { ran, findings: [`${block.file}:${block.line}: ${fault}`] }

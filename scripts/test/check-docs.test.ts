@@ -190,6 +190,7 @@ it('reads from a help text what may follow', () => {
     'Usage: x COMMAND\n\nCommands\n  a   does\n  b   too\n\n  x keys add | list | drop NAME'
   expect([...nextWords(help, ['x']).literals]).toEqual(['keys', 'a', 'b'])
   expect([...nextWords(help, ['x', 'keys']).literals]).toEqual(['add', 'list', 'drop'])
+  expect([...nextWords('Usage: x keys add|list', ['x', 'keys']).literals]).toEqual(['add', 'list'])
 })
 
 it('has an API reference of every public subpath', async () => {

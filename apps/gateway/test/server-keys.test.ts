@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { importPrivateKey, importPublicKey } from '@nomyo/crypto'
 import { keyFile, keyPem } from '@nomyo/test-vectors'
 import { describe, expect, it, onTestFinished } from 'vitest'
-// The tests of the client depend on the gateway: as a dependency it would close a circle.
 import { SecureChatCompletion } from '@nomyo/client'
 import { handedOut, rotateUnderLoad, sealedFor, statusFor, until } from './rotation.js'
 import {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { onTestFinished } from 'vitest'
-// The tests of the client depend on the gateway: as a dependency it would close a circle.
 import { SecureChatCompletion } from '@nomyo/client'
 import { freePort } from '../free-port.js'
 import { startRedis, type RedisServer, type RedisOptions } from '../redis/redis-server.js'
