@@ -6,9 +6,11 @@ export const CHECK_QUESTIONS: Readonly<Record<CheckId, string>> = {
   'quote.parse': 'Can the signed statement be read to its last byte?',
   'signature.parse': 'Can the signature be read to its last byte?',
   'ak.parse': 'Can the key that signed be read to its last byte?',
-  'quote.magic': 'Was the statement made inside a TPM, and not by a program?',
+  'quote.magic':
+    'Does the statement bear the mark that TPMs give their own? (It is worth what the key is.)',
   'quote.type': 'Is the statement about what the machine booted?',
-  'ak.attributes': 'Can the key that signed never leave its TPM, and sign nothing else?',
+  'ak.attributes':
+    'Does the key that signed say that it never leaves its TPM, and signs nothing else?',
   'ak.strength': 'Is the key that signed strong enough?',
   'ak.point': 'Is the key that signed a sound one?',
   'signature.scheme': 'Was it signed in the way its key is made for?',
