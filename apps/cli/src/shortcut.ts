@@ -4,7 +4,6 @@ import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Command } from './command.js'
-import { EXIT } from './exit-codes.js'
 
 const FORWARDED = ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGINT'] as const
 
@@ -13,29 +12,15 @@ export function shortcut(packageName: string, about: string): Command {
   return {
     about,
     operands: '…',
-    runRaw: ({ output }, args) => {
-      const program = findProgram(packageName)
-      if (program !== undefined) return runProgram(program, args)
-      output.note(
-        `nomyo: this is the package ${packageName}, which is not here: npm install --global ${packageName}`,
-      )
-      return Promise.resolve(EXIT.failed)
-    },
+    runRaw: (_context, args) => runProgram(programOf(packageName), args),
   }
 }
 
-/** The file behind `bin` of a package, wherever this one could import it from. */
-function findProgram(packageName: string): string | undefined {
-  try {
-    const manifestPath = createRequire(import.meta.url).resolve(`${packageName}/package.json`)
-    const { bin } = JSON.parse(readFileSync(manifestPath, 'utf8')) as {
-      bin?: string | Record<string, string>
-    }
-    const file = typeof bin === 'object' ? Object.values(bin)[0] : bin
-    return file === undefined ? undefined : join(dirname(manifestPath), file)
-  } catch {
-    return undefined
-  }
+/** The file behind `bin` of a package this one depends on. */
+function programOf(packageName: string): string {
+  const manifestPath = createRequire(import.meta.url).resolve(`${packageName}/package.json`)
+  const { bin } = JSON.parse(readFileSync(manifestPath, 'utf8')) as { bin: Record<string, string> }
+  return join(dirname(manifestPath), Object.values(bin)[0] ?? '')
 }
 
 async function runProgram(program: string, args: readonly string[]): Promise<number> {
