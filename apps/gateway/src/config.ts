@@ -91,6 +91,11 @@ export interface KeyConfig {
   rotationMs?: number | undefined
   /** How long the key before still opens, in milliseconds. Default 24 hours. */
   overlapMs?: number | undefined
+  /**
+   * How long a new key only opens before it is handed out, so that every gateway with the same keys
+   * opens it by then, in milliseconds. Default 6000.
+   */
+  leadMs?: number | undefined
 }
 
 /** Files as PEM, without a password; read again by `reload()`. */

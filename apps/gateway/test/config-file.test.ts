@@ -96,7 +96,7 @@ const config = {
   corsOrigins: ['https://chat.example'],
   tpm: { address: 'device', pcrs: 'sha256:0', ak: { mode: 'ephemeral' }, required: true },
   // Not in the file: defaults.
-  keys: { overlapMs: 86_400_000 },
+  keys: { overlapMs: 86_400_000, leadMs: 6000 },
   trustedProxies: [],
   load: { maxQueue: 64, maxRequests: 512, maxConnections: 4096 },
   replayWindowMs: 600_000,

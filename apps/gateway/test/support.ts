@@ -59,7 +59,8 @@ export async function startGateway(options: StartOptions = {}): Promise<GatewayP
   const { args = ['--engine', 'demo'], env = {}, serverKey = 'server', within } = options
   const keyDir = options.keyDir ?? (await makeKeyDir({ 'private_key.pem': serverKey }))
   // Tests ask as fast as they can; those of the limit say so again, and the last one counts.
-  const given = ['--port', '0', '--key-dir', keyDir, '--rate-limit', 'off', ...args]
+  const quick = ['--rate-limit', 'off', '--key-lead', '2s']
+  const given = ['--port', '0', '--key-dir', keyDir, ...quick, ...args]
   const run = runGateway(given, env, within)
   const removeKeyDir = async (): Promise<void> => {
     if (options.keyDir === undefined) await rm(keyDir, { recursive: true, force: true })

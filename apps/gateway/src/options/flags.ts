@@ -63,6 +63,11 @@ export const FLAGS = {
     about: 'how long the key before still opens',
     fallback: '24h',
   },
+  'key-lead': {
+    value: 'TIME',
+    about: 'how long a new key only opens before it is handed out, for gateways that share keys',
+    fallback: '6s',
+  },
   'accept-legacy-tag': {
     about: 'also open what nomyo-js 0.1 sends: the tag at the end of the ciphertext',
   },

@@ -56,7 +56,11 @@ export function readKeys(read: Read, environment: Environment): KeyConfig {
   if (rotationMs !== undefined && rotationMs <= overlapMs) {
     throw new UsageError('--key-rotation must be longer than --key-overlap.')
   }
-  return { ...password, overlapMs, rotationMs }
+  const leadMs = parseDuration(read('key-lead') ?? '')
+  if (leadMs === undefined || leadMs < 1000 || leadMs > 600_000) {
+    throw new UsageError('--key-lead must be a time from 1s to 10m.')
+  }
+  return { ...password, overlapMs, rotationMs, leadMs }
 }
 
 function readPassword(read: Read, environment: Environment): KeyConfig {

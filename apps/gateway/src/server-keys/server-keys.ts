@@ -9,15 +9,15 @@ export interface KeySchedule {
   readonly rotationMs: number | undefined
   /** How long the key before still opens, in milliseconds. */
   readonly overlapMs: number
+  /** From the first sight of a key until it is handed out, in milliseconds. */
+  readonly leadMs: number
 }
 
-/** How often the store is looked into: a key made by another process opens after that. */
-const LOOK_EVERY_MS = 2000
 /**
- * From the first sight of a key until it is handed out: at the third look after, 6 seconds later.
- * Others see it within one look; the rest is for looks that come late.
+ * Looks into the store within a lead: a key made by another process opens after one, and is handed out
+ * at the third. Others see it within one look; the rest is for looks that come late.
  */
-const LEAD_MS = 2.5 * LOOK_EVERY_MS
+const LOOKS = 3
 /** After a rotation that failed, so that a full disk does not cost a new key every time. */
 const RETRY_AFTER_MS = 60_000
 
@@ -62,7 +62,7 @@ export class ServerKeys {
     this.#store = store
     this.#schedule = schedule
     this.#notice = notice
-    this.#leadMs = store.shared ? LEAD_MS : 0
+    this.#leadMs = store.shared ? leadOf(schedule) : 0
     this.#currentSinceMs = current.createdAtMs + this.#leadMs
   }
 
@@ -77,8 +77,9 @@ export class ServerKeys {
       await store.add(1)
       keys = await store.list()
     }
+    const lead = leadOf(schedule)
     // What is newer than this others may not have seen yet.
-    const settled = keys.findLastIndex(({ createdAtMs }) => Date.now() - createdAtMs >= LEAD_MS)
+    const settled = keys.findLastIndex(({ createdAtMs }) => Date.now() - createdAtMs >= lead)
     const at = Math.max(settled, 0)
     const [current, previous] = [keys[at], keys[at - 1]]
     if (current === undefined) throw new SecurityError('ERR_KEY_FILE', 'The key has vanished.')
@@ -101,7 +102,7 @@ export class ServerKeys {
   /** From now on keys are taken up, retired and made when it is time. */
   start(log: FastifyBaseLogger): void {
     this.#log = log
-    this.#timer = setInterval(() => void this.refresh(), LOOK_EVERY_MS).unref()
+    this.#timer = setInterval(() => void this.refresh(), this.#schedule.leadMs / LOOKS).unref()
     void this.refresh()
   }
 
@@ -218,3 +219,6 @@ export class ServerKeys {
     this.#log?.error({ code, detail: message }, 'server keys cannot be renewed')
   }
 }
+
+/** Between the last look but one within the lead and the last, whichever of them comes late. */
+const leadOf = ({ leadMs }: KeySchedule): number => leadMs * ((LOOKS - 0.5) / LOOKS)
