@@ -1,9 +1,10 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { availableParallelism } from 'node:os'
 import type { LoadConfig } from './config.js'
 import { FairQueue } from './fair-queue.js'
 import { HttpError } from './http-error.js'
 import type { Metrics } from './metrics/metrics.js'
+import { whenOver } from './when-over.js'
 
 /** Why a request was turned away; a label of metrics. */
 export type ShedCause = 'queue' | 'requests' | 'gone'
@@ -49,11 +50,11 @@ export class Admission {
    *
    * @param caller - whose request it is: the queue is shared fairly between callers
    */
-  enter(caller: string, response: ServerResponse): HttpError | undefined {
+  enter(caller: string, request: IncomingMessage, response: ServerResponse): HttpError | undefined {
     if (this.#queue.isFullFor(caller)) return this.#shed('queue')
     if (this.#inFlight >= this.#maxRequests) return this.#shed('requests')
     this.#inFlight++
-    response.once('close', () => this.#inFlight--)
+    whenOver(request, response, () => this.#inFlight--)
     return undefined
   }
 

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { whenOver } from './when-over.js'
 
 /**
  * Makes a server that closes hang up: at once where no request is in flight, else after the answer.
@@ -45,13 +46,9 @@ export function hangUpWhenClosing(server: FastifyInstance): void {
  * with the answer in memory and the request in flight.
  */
 export function hangUpOnSlowReaders(server: FastifyInstance, timeoutMs: number): void {
-  server.addHook('onSend', (_request, { raw }, _payload, done) => {
-    if (raw.closed) {
-      done()
-      return
-    }
+  server.addHook('onSend', (request, { raw }, _payload, done) => {
     const timer = setTimeout(() => raw.destroy(), timeoutMs)
-    raw.once('close', () => {
+    whenOver(request.raw, raw, () => {
       clearTimeout(timer)
     })
     done()

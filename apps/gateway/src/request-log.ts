@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { isPayloadId } from './handle-completion.js'
+import { whenOver } from './when-over.js'
 
 /** One line for each request. What callers made up is in it only where its form was checked. */
 export function logRequests(server: FastifyInstance): void {
@@ -11,7 +12,7 @@ export function logRequests(server: FastifyInstance): void {
     // There is none later, when the connection has ended.
     const address = request.ip
     // Not `onResponse`, which never comes for a caller that has gone.
-    raw.once('close', () => {
+    whenOver(request.raw, raw, () => {
       const payloadId = request.headers['x-payload-id']
       request.log.info(
         {

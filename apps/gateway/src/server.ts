@@ -132,18 +132,28 @@ export function createServer({
   return server
 }
 
-/** 405 where another method would do, 404 elsewhere. Comes before the routes, to learn of them. */
+/**
+ * 405 where another method would do, 404 elsewhere, before anything of a body is read. Comes before the
+ * routes, to learn of them.
+ */
 function refuseUnknownRoutes(server: FastifyInstance): void {
   const routes = new Map<string, string>()
   server.addHook('onRoute', ({ method, url }) => {
     if (method === 'GET' || method === 'POST') routes.set(url, method)
   })
-  // Not by `hasRoute`, which reads `*` and `:` in what a caller sends as parts of a pattern.
-  server.setNotFoundHandler((request, reply) => {
+  server.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) {
+      done()
+      return
+    }
+    // Not by `hasRoute`, which reads `*` and `:` in what a caller sends as parts of a pattern.
     const allowed = routes.get(request.url.split('?')[0] ?? '')
-    return allowed === undefined
-      ? reply.code(404).send(errorBody('Not Found'))
-      : reply.code(405).header('allow', allowed).send(errorBody('Method Not Allowed'))
+    if (allowed !== undefined) void reply.header('allow', allowed)
+    done(
+      allowed === undefined
+        ? new HttpError(404, 'Not Found')
+        : new HttpError(405, 'Method Not Allowed'),
+    )
   })
 }
 

@@ -253,6 +253,15 @@ describe('a body', () => {
     expect(answer.status).toBe(400)
   })
 
+  it.each([
+    ['POST /nothing', 404],
+    ['POST /v1/models', 405],
+  ])('of %s is not waited for', async (line, status) => {
+    const head = 'host: x\r\ncontent-type: application/octet-stream\r\ncontent-length: 1000000\r\n'
+    const text = await rawExchange(gateway.port, `${line} HTTP/1.1\r\n${head}\r\n`)
+    expect(parseRawAnswer(text).status).toBe(status)
+  })
+
   it('announced to be too large is answered with 413, before it comes', async () => {
     for (const size of [MAX_BODY + 1, 10 ** 10]) {
       const bytes = postHead(`${sealedType}\ncontent-length: ${size}`)

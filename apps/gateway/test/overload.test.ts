@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { metric } from './metric.js'
 import {
   chat,
+  clientHeaders,
   complete,
   completionOf,
   expectAlive,
@@ -95,6 +96,40 @@ describe('more requests in flight than allowed', () => {
     await expect(abandoned).rejects.toThrow()
     upstream.answer = (response) => response.end('{}')
     await expect.poll(async () => (await post(gateway, await seal(chat('y')))).status).toBe(200)
+  })
+})
+
+describe('requests in line behind another on their connection', () => {
+  it('no longer count, and are at an end, once their caller hangs up', async () => {
+    const upstream = await startUpstream()
+    onTestFinished(upstream.close)
+    const ended: Promise<unknown>[] = []
+    upstream.answer = (_response, { socket }) => void ended.push(once(socket, 'close'))
+    const gateway = await testGateway({
+      args: ['--upstream', upstream.url, '--max-requests=3', '--metrics-port=0'],
+    })
+    const socket = connect(gateway.port, '127.0.0.1')
+    await once(socket, 'connect')
+    for (const body of [await seal(chat('1')), await seal(chat('2')), Buffer.from('x')]) {
+      const headers = Object.entries({ ...clientHeaders(), 'content-length': body.length })
+      const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+      socket.write(`POST /v1/chat/secure_completion HTTP/1.1\r\nhost: x\r\n${lines}\r\n`)
+      socket.write(body)
+    }
+    await expect.poll(() => upstream.seen.length).toBe(2)
+    expect((await post(gateway, 'x')).status).toBe(503)
+    socket.resetAndDestroy()
+    await Promise.all(ended)
+    upstream.answer = (response) => response.end('{}')
+    await expect
+      .poll(async () => {
+        const bodies = await Promise.all(['3', '4', '5'].map((text) => seal(chat(text))))
+        const answers = await Promise.all(bodies.map((body) => post(gateway, body)))
+        return answers.map(({ status }) => status)
+      })
+      .toEqual([200, 200, 200])
+    await expect.poll(() => metric(gateway, 'nomyo_requests_in_flight')).toBe(0)
+    expect(gateway.stderr()).not.toContain('MaxListeners')
   })
 })
 

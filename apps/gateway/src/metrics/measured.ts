@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Attestor } from '../attestor/attestor.js'
 import type { Engine } from '../engines/engine.js'
+import { whenOver } from '../when-over.js'
 import type { Metrics } from './metrics.js'
 
 /** An engine whose time is taken. */
@@ -45,7 +46,7 @@ export function measureRequests(server: FastifyInstance, metrics: Metrics): void
   server.addHook('onRequest', (request, { raw }, done) => {
     metrics.requestBegan()
     // Not `onResponse`, which never comes for a caller that has gone.
-    raw.once('close', () => {
+    whenOver(request.raw, raw, () => {
       metrics.requestEnded(
         request.routeOptions.url,
         raw.writableFinished ? raw.statusCode : undefined,

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { admit, type AdmittedCaller, type Door } from '../admit.js'
 import { handleCompletion, type CompletionContext } from '../handle-completion.js'
+import { whenOver } from '../when-over.js'
 
 /** `POST /v1/chat/secure_completion`: a sealed request in, a sealed answer out. */
 export function secureCompletionRoute(
@@ -15,7 +16,7 @@ export function secureCompletionRoute(
       // Before the body is read: nobody without a key, or too many, make the gateway buffer anything.
       onRequest: async (request, reply) => {
         const caller = await admit(door, request)
-        const full = context.admission.enter(caller.id, reply.raw)
+        const full = context.admission.enter(caller.id, request.raw, reply.raw)
         if (full !== undefined) throw full
         request.setDecorator<AdmittedCaller>('caller', caller)
       },
@@ -28,7 +29,7 @@ export function secureCompletionRoute(
           publicKey: header(request, 'x-public-key'),
           securityTier: header(request, 'x-security-tier'),
           caller: request.getDecorator<AdmittedCaller>('caller'),
-          signal: hangUpSignal(reply),
+          signal: hangUpSignal(request, reply),
         },
         context,
       )
@@ -47,9 +48,9 @@ function header(request: FastifyRequest, name: string): string | undefined {
 }
 
 /** Aborted when the connection closes before the answer is written. */
-function hangUpSignal(reply: FastifyReply): AbortSignal {
+function hangUpSignal({ raw }: FastifyRequest, reply: FastifyReply): AbortSignal {
   const controller = new AbortController()
-  reply.raw.once('close', () => {
+  whenOver(raw, reply.raw, () => {
     if (!reply.raw.writableFinished) controller.abort()
   })
   return controller.signal
