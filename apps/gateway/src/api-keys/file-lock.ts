@@ -20,7 +20,7 @@ export async function withFileLock<T>(path: string, work: () => Promise<T>): Pro
   while (!(await tryCreate(lock))) {
     if (performance.now() > deadline) {
       throw new KeysFileError(
-        `${path} is being changed by another process; if there is none, remove ${lock}`,
+        `${path} is being changed by another process; if there is none, remove ${lock} and ${lock}.stale`,
       )
     }
     await removeStale(lock)
