@@ -79,7 +79,7 @@ function start(): void {
             transcript.addToolCall(turn.call, turn.result)
             return
           }
-          transcript.addAnswer(turn.text, turn.completion.model)
+          transcript.addAnswer(turn.text, turn.model)
           machinePanel.showEvidence(turn.completion._metadata.tpm_attestation)
         },
       )

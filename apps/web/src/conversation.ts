@@ -1,4 +1,5 @@
 import type { ChatCompletion, ChatCompletionRequest, ChatMessage, ToolCall } from '@nomyo/client'
+import { readAnswer } from './read-answer.js'
 import { runTool, type PageTool } from './tools/tool.js'
 
 /** Asks for a completion: everything but what the conversation itself says. */
@@ -8,7 +9,12 @@ export type Ask = (
 
 /** What happens while a message is answered. */
 export type Turn =
-  | { readonly kind: 'answer'; readonly text: string; readonly completion: ChatCompletion }
+  | {
+      readonly kind: 'answer'
+      readonly text: string
+      readonly model: string
+      readonly completion: ChatCompletion
+    }
   | { readonly kind: 'tool'; readonly call: ToolCall; readonly result: string }
 
 /** How often a model may ask for tools before it has to answer. */
@@ -35,15 +41,15 @@ export class Conversation {
         messages: [...this.#messages, ...said],
         ...(tools.length === 0 ? {} : offer(tools, round)),
       })
-      const { content, refusal, tool_calls: calls = [] } = completion.choices[0].message
-      said.push({
-        role: 'assistant',
-        content,
-        ...(calls.length === 0 ? {} : { tool_calls: calls }),
-      })
+      const { content, refusal, calls, model } = readAnswer(completion)
       const answer = content ?? refusal ?? ''
       const isLast = calls.length === 0 || round >= MAX_TOOL_ROUNDS
-      if (answer !== '' || isLast) onTurn({ kind: 'answer', text: answer, completion })
+      // Calls that stay without results would make servers refuse whatever is said next.
+      said.push({
+        role: 'assistant',
+        ...(isLast ? { content: answer } : { content, tool_calls: [...calls] }),
+      })
+      if (answer !== '' || isLast) onTurn({ kind: 'answer', text: answer, model, completion })
       if (isLast) break
       for (const call of calls) {
         const result = runTool(tools, call)
