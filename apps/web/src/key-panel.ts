@@ -9,6 +9,7 @@ export class KeyPanel {
   readonly #trust = byId('key-trust', HTMLElement)
   #fingerprint: string | undefined
   #pin: string | undefined
+  #isChanged = false
 
   /** @param onPin - told which key is the only one accepted; undefined for any */
   constructor(onPin: (pin: string | undefined) => void) {
@@ -39,16 +40,18 @@ export class KeyPanel {
 
   /** What the client found out about a key. */
   onServerKey({ type, fingerprint }: ServerKeyEvent): void {
+    this.#isChanged = type === 'changed'
     this.show(fingerprint)
-    if (type !== 'changed') return
-    this.#say(
-      'bad',
-      '✕ Changed: this is another key than the one first seen. Nothing is sent for it.',
-    )
   }
 
   #judge(): void {
-    if (this.#pin === undefined) {
+    // Also a key that was compared is refused where another one was seen first.
+    if (this.#isChanged) {
+      this.#say(
+        'bad',
+        '✕ Changed: this is another key than the one first seen. Nothing is sent for it.',
+      )
+    } else if (this.#pin === undefined) {
       this.#say(
         'unsure',
         '! Not compared: trusted because this page saw it first, which is as good as the connection was.',

@@ -68,7 +68,15 @@ describe.skipIf(!chromiumFound)('the server key', () => {
       await say(page, 'hello')
       await page.getByRole('alert').getByText('ERR_SERVER_KEY_CHANGED').waitFor()
       expect(sealed()).toBe(0)
-      expect(await page.locator('#key-trust').textContent()).toContain('Changed')
+      const trust = page.locator('#key-trust')
+      expect(await trust.textContent()).toContain('Changed')
+      const pasted = (await page.locator('#fingerprint').textContent()) ?? ''
+      for (const told of ['', pasted]) {
+        await page.getByLabel('Fingerprint you were told').fill(told)
+        await page.getByRole('button', { name: 'Compare' }).click()
+        expect(await trust.textContent()).toContain('Changed')
+        expect(await trust.getAttribute('class')).toBe('verdict bad')
+      }
     } finally {
       await second.stop()
     }
