@@ -28,8 +28,9 @@ export function explainFault(error: unknown, answerWasJudged: boolean): Fault {
   if (error instanceof APIConnectionError) return { ...ofConnection(error), code: error.code }
   if (error instanceof PolicyError) {
     return {
-      what: 'Nothing was sent: the policy that was chosen cannot be used.',
-      advice: 'Choose another file under “The machine”, or forget the policy.',
+      what: 'Nothing was sent: the policy that was chosen cannot be used, or not yet.',
+      advice:
+        'See “The machine”: wait until it is read, choose another file, or forget the policy.',
       code: error.code,
     }
   }

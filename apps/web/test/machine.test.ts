@@ -51,6 +51,41 @@ describe.skipIf(!chromiumFound)('a gateway without a TPM', () => {
       expect(await answer(page)).toBe('must not leave')
     },
   )
+
+  it('gets nothing while a policy is read', async () => {
+    const { page, sealed } = await visit(browser, gateway.url)
+    const letRead = await holdReading(page)
+    await loadPolicy(page, 'no JSON')
+    await page.locator('#policy-state', { hasText: 'Reading policy.json' }).waitFor()
+    await refused(page, 'ERR_POLICY_INVALID')
+    expect(sealed()).toBe(0)
+    await letRead(0)
+    await page.locator('#policy-state', { hasText: 'no usable policy' }).waitFor()
+  })
+
+  it('is judged by the policy chosen last, whichever is read first', async () => {
+    const { page } = await visit(browser, gateway.url)
+    const letRead = await holdReading(page)
+    await loadPolicy(page, 'no JSON')
+    await loadPolicy(page, policyOf({ akName: `000b${'00'.repeat(32)}` }))
+    await letRead(1)
+    await page.locator('#policy-state', { hasText: 'Judged by' }).waitFor()
+    await letRead(0)
+    expect(await page.locator('#policy-state').textContent()).toContain('Judged by')
+    await refused(page, 'ERR_ATTESTATION_FAILED')
+  })
+
+  it('is not judged by a policy forgotten before it was read', async () => {
+    const { page } = await visit(browser, gateway.url)
+    const letRead = await holdReading(page)
+    await loadPolicy(page, 'no JSON')
+    await page.getByRole('button', { name: 'Forget the policy' }).click()
+    await letRead(0)
+    expect(await page.locator('#policy-state').textContent()).toContain('not judged')
+    await choose(page, 'nomyo/echo')
+    await say(page, 'hello')
+    expect(await answer(page)).toBe('hello')
+  })
 })
 
 describe.skipIf(!chromiumFound || !swtpmFound)('a gateway with a TPM', () => {
@@ -147,6 +182,28 @@ async function valuesOf({ url }: GatewayProcess): Promise<Record<string, string>
   }
   const { '0': firmware = '', '7': secureBoot = '' } = evidence.pcr_values.sha256
   return { '0': firmware, '7': secureBoot }
+}
+
+/** Has files read only when told to, by the number of their reading; that one is then over. */
+async function holdReading(page: Page): Promise<(number: number) => Promise<void>> {
+  const held = await page.evaluateHandle(() => {
+    const releases: (() => void)[] = []
+    const read = Object.getOwnPropertyDescriptor(Blob.prototype, 'text')?.value as Blob['text']
+    Blob.prototype.text = async function (this: Blob) {
+      await new Promise<void>((resolve) => releases.push(resolve))
+      return read.call(this)
+    }
+    return releases
+  })
+  return (number) =>
+    held.evaluate(async (releases, at) => {
+      const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
+      while (releases[at] === undefined) await pause(10)
+      releases[at]()
+      // As long as another file takes to be read, and whatever hangs on it.
+      await new Response(new Blob(['x'])).text()
+      await pause(50)
+    }, number)
 }
 
 async function refused(page: Page, code: string): Promise<void> {

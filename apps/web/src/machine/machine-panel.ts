@@ -17,12 +17,15 @@ export class MachinePanel {
   readonly #onPolicy: (policy: AttestationPolicy | undefined) => void
   #views: Partial<Record<AttestationEvent['subject'], HTMLElement>> = {}
   #isJudging = false
+  /** Counts what was chosen: only the last counts. */
+  #choices = 0
 
   constructor(onPolicy: (policy: AttestationPolicy | undefined) => void) {
     this.#onPolicy = onPolicy
     this.#file.addEventListener('change', () => void this.#load())
     this.#forget.addEventListener('click', () => {
       this.#file.value = ''
+      this.#choices++
       this.#use(undefined, NOT_JUDGED)
       this.#file.focus()
     })
@@ -44,15 +47,11 @@ export class MachinePanel {
   async #load(): Promise<void> {
     const file = this.#file.files?.[0]
     if (file === undefined) return
-    try {
-      if (file.size > MAX_POLICY_BYTES) throw new PolicyError('the file is too large')
-      const policy = attestationPolicy(parsePolicyFile(await file.text()))
-      this.#use(policy, `Judged by ${file.name}: nothing is sent unless the machine meets it.`)
-    } catch (error) {
-      const why = error instanceof PolicyError ? error.message : 'it cannot be read'
-      // A person who chose a policy must not go on without one and not know.
-      this.#use(refuseAll, `✕ ${file.name} is no usable policy: ${why}. Nothing is sent with it.`)
-    }
+    const choice = ++this.#choices
+    // Neither the policy before nor none is what was chosen.
+    this.#use(refuseAll, `! Reading ${file.name}: nothing is sent meanwhile.`)
+    const { policy, state } = await readPolicy(file)
+    if (choice === this.#choices) this.#use(policy, state)
   }
 
   #use(policy: AttestationPolicy | undefined, state: string): void {
@@ -66,10 +65,23 @@ export class MachinePanel {
   }
 }
 
+async function readPolicy(file: File): Promise<{ policy: AttestationPolicy; state: string }> {
+  try {
+    if (file.size > MAX_POLICY_BYTES) throw new PolicyError('the file is too large')
+    const policy = attestationPolicy(parsePolicyFile(await file.text()))
+    return { policy, state: `Judged by ${file.name}: nothing is sent unless the machine meets it.` }
+  } catch (error) {
+    const why = error instanceof PolicyError ? error.message : 'it cannot be read'
+    // A person who chose a policy must not go on without one and not know.
+    const state = `✕ ${file.name} is no usable policy: ${why}. Nothing is sent with it.`
+    return { policy: refuseAll, state }
+  }
+}
+
 const NOT_JUDGED =
   '! No policy is loaded: the machine is not judged. Its operator can make one with “nomyo attest policy init”.'
 
-/** Stands for a policy that could not be read. */
+/** Stands for a policy that could not be read, or not yet. */
 const refuseAll: AttestationPolicy = {
-  appraise: () => Promise.reject(new PolicyError('the policy could not be read')),
+  appraise: () => Promise.reject(new PolicyError('the policy is not read')),
 }
