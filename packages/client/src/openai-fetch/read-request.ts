@@ -12,7 +12,7 @@ export interface OpenAIRequest {
 
 /**
  * Reads the body and the two headers that matter: `Authorization`, if the SDK's key is to be used,
- * and `x-security-tier`. Members of the body win over headers. No other header is sent on.
+ * and `x-security-tier`. Members of the body win over headers; a tier of null is none. No other header is sent on.
  *
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
@@ -22,12 +22,12 @@ export async function readRequest(call: FetchCall, usesSdkKey: boolean): Promise
   // How the answer is handed over is settled on this side of the seal.
   const { stream, stream_options: streamOptions, ...members } = body
   const apiKey = usesSdkKey ? bearerToken(headers.get('authorization')) : undefined
-  const securityTier = headers.get('x-security-tier')
+  const securityTier = members['security_tier'] ?? headers.get('x-security-tier')
   return {
     request: {
       ...(apiKey === undefined ? {} : { api_key: apiKey }),
-      ...(securityTier === null ? {} : { security_tier: securityTier }),
       ...members,
+      ...(securityTier === null ? {} : { security_tier: securityTier }),
       // The client checks the members it needs, and says which one is wrong.
     } as unknown as ChatCompletionRequest,
     stream: stream === true,

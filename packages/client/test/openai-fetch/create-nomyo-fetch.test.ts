@@ -214,6 +214,15 @@ describe('what is sent', () => {
     })
   })
 
+  it('has the tier of the header where that of the body is null', async () => {
+    const server = await startTestServer()
+    network.target = server.url
+    const headers = { 'x-security-tier': 'maximum' }
+    const body = JSON.stringify({ ...hello, security_tier: null })
+    await nomyoFetch(URL_SERVED, { method: 'POST', body, headers })
+    expect(server.completions[0]?.headers['x-security-tier']).toBe('maximum')
+  })
+
   it('has no key where there is none', async () => {
     const server = await startTestServer()
     network.target = server.url
