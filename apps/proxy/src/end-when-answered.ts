@@ -1,5 +1,6 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import { whenOver } from './when-over.js'
 
 /**
  * Makes a server that closes end with its last answer. By itself Node waits for connections that have
@@ -11,9 +12,9 @@ export function endWhenAnswered(server: FastifyInstance): void {
   const endIfIdle = (): void => {
     if (closing && underWay === 0) server.server.closeAllConnections()
   }
-  server.server.on('request', (_request, response: ServerResponse) => {
+  server.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     underWay++
-    response.once('close', () => {
+    whenOver(request, response, () => {
       underWay--
       // Not in the middle of writing the end of this one.
       setImmediate(endIfIdle)

@@ -11,6 +11,7 @@ import { logRequests } from './request-log.js'
 import { chatCompletionsRoute } from './routes/chat-completions.js'
 import { healthRoute } from './routes/health.js'
 import { modelsRoute } from './routes/models.js'
+import { hangUpOnSlowReaders } from './slow-readers.js'
 import type { Upstream } from './upstream.js'
 
 /** What the server is made of. */
@@ -30,10 +31,15 @@ const MAX_BODY_BYTES = 11 * 1024 * 1024
 const REQUEST_TIMEOUT_MS = 120_000
 /** Time for the rest of a body that is too large. */
 const PATIENCE_MS = 10_000
+/** Time for a caller to take its answer. */
+const ANSWER_TIMEOUT_MS = 120_000
 const MAX_CONNECTIONS = 1024
 
 /** Puts the routes on an HTTP server that answers every fault in OpenAI's shape. */
-export function createServer(parts: ServerParts): FastifyInstance {
+export function createServer(
+  parts: ServerParts,
+  answerTimeoutMs = ANSWER_TIMEOUT_MS,
+): FastifyInstance {
   const { upstream, gateway, checkToken, isOwnName, allowedOrigins, maxConcurrency, log } = parts
   const server = fastify({
     logger: false,
@@ -52,8 +58,10 @@ export function createServer(parts: ServerParts): FastifyInstance {
   }) as unknown as FastifyInstance
   server.server.maxConnections = MAX_CONNECTIONS
   endWhenAnswered(server)
+  hangUpOnSlowReaders(server, answerTimeoutMs)
   logRequests(server, log)
   guardAgainstPages(server, isOwnName, allowedOrigins)
+  refuseUnknownRoutes(server)
   // As it came: the client parses it, and says what is wrong with it.
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
@@ -65,7 +73,6 @@ export function createServer(parts: ServerParts): FastifyInstance {
     if (refusal.statusCode === 500) log.error(`request failed: ${errorFacts(error)}`)
     return send(reply, refusal)
   })
-  refuseUnknownRoutes(server)
   chatCompletionsRoute(server, checkToken, upstream, maxConcurrency)
   modelsRoute(server, checkToken, upstream)
   healthRoute(server, gateway, upstream.trust)
@@ -108,27 +115,30 @@ function refusalOf(error: unknown): Refusal {
   return new Refusal(500, 'ERR_INTERNAL', 'The proxy failed in a way that was not foreseen.')
 }
 
-/** 405 where another method would do, 404 elsewhere. Comes before the routes, to learn of them. */
+/**
+ * 405 where another method would do, 404 elsewhere, before any body is read. Comes before the routes,
+ * to learn of them.
+ */
 function refuseUnknownRoutes(server: FastifyInstance): void {
   const routes = new Map<string, string>()
   server.addHook('onRoute', ({ method, url }) => {
     routes.set(url, String(method))
   })
-  server.setNotFoundHandler((request, reply) => {
+  server.addHook('onRequest', (request, _reply, done) => {
+    if (!request.is404) {
+      done()
+      return
+    }
     const allowed = routes.get(request.url.split('?')[0] ?? '')
-    return allowed === undefined
-      ? send(
-          reply,
-          new Refusal(
+    done(
+      allowed === undefined
+        ? new Refusal(
             404,
             'ERR_NOT_FOUND',
             `There are ${[...routes.keys()].join(', ')} here and nothing else; nothing was sent.`,
-          ),
-        )
-      : send(
-          reply,
-          new Refusal(405, 'ERR_METHOD_NOT_ALLOWED', `This takes ${allowed}.`, { allow: allowed }),
-        )
+          )
+        : new Refusal(405, 'ERR_METHOD_NOT_ALLOWED', `This takes ${allowed}.`, { allow: allowed }),
+    )
   })
 }
 

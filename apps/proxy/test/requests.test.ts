@@ -108,6 +108,23 @@ describe('everything else', () => {
   })
 })
 
+describe('a body that nobody will read', () => {
+  it.each([
+    ['POST /v1/embeddings', '', 404],
+    ['PUT /v1/chat/completions', '', 405],
+    ['POST /v1/models', '', 405],
+    ['POST /v1/chat/completions', '', 401],
+    ['GET /v1/models', '', 401],
+    ['POST /v1/chat/completions', 'Origin: https://evil.example\r\n', 403],
+  ])('%s %s gets its %i before it is sent', async (start, header, status) => {
+    const answer = await raw(
+      `${start} HTTP/1.1\r\nHost: localhost\r\n${header}Content-Type: application/json\r\n` +
+        'Content-Length: 1000\r\n\r\n',
+    )
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+  })
+})
+
 describe('what curl sends', () => {
   it('is answered, with an id that the log has, too', async () => {
     const { status, headers, body } = await complete(proxy)

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { CheckToken } from '../access/token.js'
 import { Refusal } from '../openai-error.js'
 import type { Upstream } from '../upstream.js'
+import { whenOver } from '../when-over.js'
 import { hangUpSignal } from './hang-up-signal.js'
 
 const PATH = '/v1/chat/completions'
@@ -27,7 +28,7 @@ export function chatCompletionsRoute(
           return
         }
         busy++
-        raw.once('close', () => busy--)
+        whenOver(request.raw, raw, () => busy--)
         done()
       },
     },
