@@ -71,6 +71,11 @@ describe('a command line that makes no sense', () => {
     [['--pin', 'canary']],
     [['--attest', 'before-send']],
     [['--tier', 'none']],
+    [[], { ...given, NOMYO_PROXY_POLICY: '' }],
+    [[], { ...given, NOMYO_PROXY_PIN: '' }],
+    [[], { ...given, NOMYO_PROXY_PIN: ',' }],
+    [[], { ...given, NOMYO_PROXY_SECURITY_TIER: '' }],
+    [[], { ...given, NOMYO_PROXY_TOKEN_FILE: '' }],
     [['--policy', 'p', '--attest', 'canary']],
     [['--policy', 'p', '--tier', 'contraindicated']],
     [['--security-tier', 'canary']],
@@ -158,6 +163,13 @@ describe('settings', () => {
       logLevel: 'error',
       firstScreen: false,
     })
+  })
+})
+
+describe('an empty variable', () => {
+  it('takes nothing away where the flag was given, or that protects from nothing', () => {
+    const empty = { ...given, NOMYO_PROXY_POLICY: '', NOMYO_PROXY_ALLOW_ORIGIN: '' }
+    expect(configOf(['--policy', 'p'], empty).attestation?.policyFile).toBe('p')
   })
 })
 

@@ -1,5 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { keyPem } from '@nomyo/test-vectors'
@@ -103,7 +105,7 @@ describe('a start', () => {
       [['--policy', 'missing'], undefined, /--policy .*ENOENT/],
       [['--policy', 'not-a-policy'], undefined, /ERR_POLICY_INVALID/],
       [['--token-file', 'short'], bare, /--token-file/],
-      [['--token-file', 'missing/token'], bare, /--token-file .*ENOENT/],
+      [['--token-file', 'short/token'], bare, /--token-file .*ENOTDIR/],
       [['--api-key-file', 'missing'], { NOMYO_PROXY_TOKEN: TOKEN }, /--api-key-file .*ENOENT/],
       [['--api-key-file', 'two lines'], { NOMYO_PROXY_TOKEN: TOKEN }, /--api-key-file/],
       [['--known-servers', '.'], undefined, /ERR_KEY_FILE.*--known-servers/],
@@ -121,9 +123,9 @@ describe('a start', () => {
 
   it('keeps a token in a file of its own, which lasts', async () => {
     const folder = temporaryFolder()
-    const path = join(folder, 'token')
+    const path = join(folder, '.nomyo', 'token')
     const settings = { NOMYO_API_KEY: API_KEY }
-    const args = [...towards(gateway()), '--token-file', 'token']
+    const args = [...towards(gateway()), '--token-file', '.nomyo/token']
     for (const time of ['made', 'read']) {
       const proxy = runProxy(args, settings, folder)
       const url = await proxy.ready()
@@ -137,10 +139,28 @@ describe('a start', () => {
       await proxy.stop()
     }
     expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(statSync(join(folder, '.nomyo')).mode & 0o777).toBe(0o700)
     chmodSync(path, 0o644)
     const proxy = runProxy(args, settings, folder)
     await proxy.ready()
     expect(proxy.stderr()).toMatch(/ warn --token-file/)
+  })
+
+  it('is refused for a file of tokens that others could have written', async () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 'token')
+    const start = (): Run =>
+      runProxy([...towards(gateway()), '--token-file', 'token', '--quiet'], {}, folder)
+    writeFileSync(path, TOKEN)
+    for (const mode of [0o620, 0o602]) {
+      chmodSync(path, mode)
+      await refusedWith(start(), /--token-file/)
+    }
+    // Only the superuser gives files away.
+    if (process.getuid?.() !== 0) return
+    chmodSync(path, 0o600)
+    chownSync(path, 65534, 65534)
+    await refusedWith(start(), /--token-file/)
   })
 
   it('takes the key for the gateway from a file, and tells a wrong one by what the gateway says', async () => {
@@ -196,6 +216,7 @@ describe('while it serves', () => {
   })
 })
 
+const PATIENT = { timeout: 20_000 }
 const model = useModelServer()
 const slowGateway = useGateway(() => ['--upstream', model.url])
 
@@ -218,6 +239,38 @@ describe('completions under way', () => {
     finish()
     expect((await first).body).toContain('at last')
     expect((await proxy.ended).code).toBe(0)
+  })
+
+  it('are given up when the connection goes, also those that wait for their turn on it', async () => {
+    const proxy = runProxy([...towards(slowGateway()), '--max-concurrency', '2'])
+    const url = await proxy.ready()
+    let arrived = 0
+    let givenUp = 0
+    model.answer = (response) => {
+      arrived++
+      response.once('close', () => givenUp++)
+    }
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    const headers = Object.entries({ host: 'localhost', ...caller() })
+    socket.write(
+      (
+        'POST /v1/chat/completions HTTP/1.1\r\n' +
+        headers.map(([name, value]) => `${name}: ${value}\r\n`).join('') +
+        `content-length: ${hello().length}\r\n\r\n${hello()}`
+      ).repeat(2),
+    )
+    await expect.poll(() => arrived, PATIENT).toBe(2)
+    socket.destroy()
+    await expect.poll(() => givenUp, PATIENT).toBe(2)
+    await expect.poll(() => proxy.stderr().match(/ gone /g), PATIENT).toHaveLength(2)
+
+    const places: ServerResponse[] = []
+    model.answer = (response) => places.push(response)
+    const next = [complete({ url }), complete({ url })]
+    await expect.poll(() => places, PATIENT).toHaveLength(2)
+    for (const response of places) response.end(completion({ content: 'hi' }))
+    for (const answer of next) expect((await answer).status).toBe(200)
+    expect((await proxy.stop()).code).toBe(0)
   })
 
   it('are given up at the second signal', async () => {

@@ -4,7 +4,7 @@ import { LOG_LEVELS } from '../log.js'
 import { FLAGS, variableName, type Environment, type FlagName } from './flags.js'
 import { helpText } from './help.js'
 import { isLoopback, isWildcard, parseHostName, parseOrigin } from './names.js'
-import { parseFlags } from './parse-flags.js'
+import { parseFlags, type FlagValues } from './parse-flags.js'
 import { UsageError } from './usage-error.js'
 
 /** What the command line asks for. */
@@ -12,6 +12,9 @@ export type Command = { kind: 'help'; text: string } | { kind: 'start'; config: 
 
 /** The shortest token that is no invitation to guess. */
 const LEAST_TOKEN_LENGTH = 16
+
+/** Options that protect: without them the proxy starts, and does less. */
+const PROTECTING = ['policy', 'pin', 'token-file', 'security-tier'] as const
 
 /**
  * Reads the command line and the environment; flags win over variables, variables over defaults.
@@ -26,6 +29,7 @@ export function readOptions(
 ): Command {
   const values = parseFlags(args)
   if (values['help'] !== undefined) return { kind: 'help', text: helpText() }
+  for (const name of PROTECTING) refuseEmpty(name, values, environment)
   const listOf = (name: FlagName): readonly string[] =>
     values[name] ??
     (environment[variableName(name)] ?? '').split(',').filter((value) => value !== '')
@@ -70,6 +74,13 @@ export function readOptions(
       firstScreen: isTerminal && !quiet,
     },
   }
+}
+
+/** A variable that lost its value on the way must not take the protection along. */
+function refuseEmpty(name: FlagName, values: FlagValues, environment: Environment): void {
+  const variable = variableName(name)
+  if (values[name] !== undefined || !/^,*$/.test(environment[variable] ?? 'unset')) return
+  throw new UsageError(`${variable} is set, but empty: give it a value, or unset it.`)
 }
 
 function readToken(
