@@ -7,7 +7,13 @@ import { whenOver } from './when-over.js'
  */
 export function hangUpOnSlowReaders(server: FastifyInstance, timeoutMs: number): void {
   server.addHook('onSend', (request, { raw }, _payload, done) => {
-    const timer = setTimeout(() => raw.destroy(), timeoutMs)
+    let timer: NodeJS.Timeout | undefined
+    const start = (): void => {
+      timer = setTimeout(() => raw.destroy(), timeoutMs)
+    }
+    // One that waits for its turn (pipelining) has no socket yet: that is not its caller's slowness.
+    if (raw.socket === null) raw.once('socket', start)
+    else start()
     whenOver(request.raw, raw, () => {
       clearTimeout(timer)
     })
