@@ -5,7 +5,7 @@ import { COMMANDS } from './commands/table.js'
 import { EXIT, UsageError } from './exit-codes.js'
 import { failureOf } from './failure.js'
 import { commandHelp, generalHelp } from './help.js'
-import { createOutput } from './output.js'
+import { createOutput, printable } from './output.js'
 import { didYouMean } from './suggestion.js'
 
 // `nomyo … | head` closes the pipe early: no fault of anybody's.
@@ -26,7 +26,7 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const { text, exitCode } = failureOf(error)
     const more = error instanceof UsageError ? `\nSee nomyo ${[...named, '--help'].join(' ')}.` : ''
-    output.note(`nomyo: ${text}${more}`)
+    output.note(printable(`nomyo: ${text}${more}`))
     return exitCode
   }
 }

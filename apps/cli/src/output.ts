@@ -62,6 +62,16 @@ export function createOutput(
 export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (one) => (one === '\n' || one === '\t' ? one : ''))
 
+/** The same where it must not begin another line either. */
+export const oneLine = (text: string): string => printable(text).replace(/\s+/g, ' ')
+
+/** JSON for programs, in which a terminal finds nothing to obey either. */
+export const jsonText = (value: unknown): string =>
+  JSON.stringify(value, undefined, 2).replace(
+    /[\u007f-\u009f\p{Bidi_Control}]/gu,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+
 function createStyle(coloured: boolean): Style {
   const paint =
     (code: number) =>

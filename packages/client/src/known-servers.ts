@@ -6,6 +6,11 @@ export interface KnownServersStore {
   fingerprintsOf(server: string): Promise<readonly string[]>
   /** Remembers one more. */
   add(server: string, fingerprint: string): Promise<void>
+  /**
+   * Remembers the first one, unless one is known by now, in one step that nobody comes between. Gives
+   * what was known before it. A store that is not shared can do without.
+   */
+  addFirst?(server: string, fingerprint: string): Promise<readonly string[]>
 }
 
 /** What was found out about a server key. */
@@ -31,15 +36,17 @@ export async function checkKnownServer(
   key: PublicKey,
   onEvent: (event: ServerKeyEvent) => void,
 ): Promise<void> {
-  const known = await store.fingerprintsOf(server)
   const { fingerprint } = key
+  let known = await store.fingerprintsOf(server)
+  if (known.length === 0) {
+    known = await addFirst(store, server, fingerprint)
+    if (known.length === 0) {
+      onEvent({ type: 'first-use', server, fingerprint, known })
+      return
+    }
+  }
   if (known.includes(fingerprint)) {
     onEvent({ type: 'known', server, fingerprint, known })
-    return
-  }
-  if (known.length === 0) {
-    await store.add(server, fingerprint)
-    onEvent({ type: 'first-use', server, fingerprint, known })
     return
   }
   onEvent({ type: 'changed', server, fingerprint, known })
@@ -49,4 +56,14 @@ export async function checkKnownServer(
       'in between. Ask its operator, on another way than this connection, whether the new fingerprint is ' +
       'genuine; if it is, replace the old line in the known-servers file.',
   )
+}
+
+async function addFirst(
+  store: KnownServersStore,
+  server: string,
+  fingerprint: string,
+): Promise<readonly string[]> {
+  if (store.addFirst !== undefined) return store.addFirst(server, fingerprint)
+  await store.add(server, fingerprint)
+  return []
 }

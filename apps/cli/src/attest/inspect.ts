@@ -6,7 +6,7 @@ import {
   parsePublic,
   parseSignature,
 } from '@nomyo/attest/structures'
-import type { Output } from '../output.js'
+import { jsonText, oneLine, type Output } from '../output.js'
 import { readArguments } from './arguments.js'
 import { describeAttest, describePublic, describeSignature, hex, type Fields } from './describe.js'
 import { reportUnreachable } from './unreachable.js'
@@ -21,7 +21,7 @@ export async function inspect(output: Output, argv: readonly string[]): Promise<
   return reportUnreachable(async () => {
     const { evidence } = await readSource(args.source, args.flag('allow-http'))
     const { sections, flaws } = await describeEvidence(evidence)
-    if (args.flag('json')) output.line(JSON.stringify({ ...sections, flaws }, undefined, 2))
+    if (args.flag('json')) output.line(jsonText({ ...sections, flaws }))
     else show(output, sections, flaws)
     return flaws.length === 0 ? 0 : 1
   })
@@ -76,9 +76,11 @@ function show(
 ): void {
   for (const [title, fields] of Object.entries(sections)) {
     line(style.title(title))
-    for (const [name, value] of Object.entries(fields)) line(`  ${name.padEnd(24)} ${value}`)
+    for (const [name, value] of Object.entries(fields)) {
+      line(`  ${oneLine(name).padEnd(24)} ${oneLine(value)}`)
+    }
     line()
   }
-  for (const flaw of flaws) line(style.bad(`cannot be read: ${flaw}`))
+  for (const flaw of flaws) line(style.bad(`cannot be read: ${oneLine(flaw)}`))
   line('Nothing of this was judged; nomyo attest verify does that.')
 }

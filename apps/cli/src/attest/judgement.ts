@@ -37,6 +37,9 @@ export async function usable<T>(read: () => T | Promise<T>): Promise<T> {
     if (error instanceof PolicyError || error instanceof ReceiptError) {
       throw new UsageError(error.message)
     }
+    if (error instanceof RangeError && error.message.includes('call stack')) {
+      throw new UsageError('a file is nested too deeply to be judged')
+    }
     throw error
   }
 }

@@ -1,5 +1,5 @@
 import type { AttestationResult, CheckStatus } from '@nomyo/attest'
-import type { Output } from '../output.js'
+import { oneLine, type Output } from '../output.js'
 
 const SIGNS: Readonly<Record<CheckStatus, string>> = {
   pass: 'ok  ',
@@ -14,9 +14,9 @@ export function showResult(output: Output, result: AttestationResult, fingerprin
   const paint = { pass: style.good, fail: style.bad, warn: style.bad, skip: style.quiet }
   for (const { id, status, code, detail, expected, actual } of result.checks) {
     line(`${paint[status](SIGNS[status])}  ${id.padEnd(24)} ${code}`)
-    if (status !== 'pass') line(style.quiet(`      ${detail}`))
-    if (expected !== undefined) line(style.quiet(`      expected ${expected}`))
-    if (actual !== undefined) line(style.quiet(`      found    ${actual}`))
+    if (status !== 'pass') line(style.quiet(`      ${oneLine(detail)}`))
+    if (expected !== undefined) line(style.quiet(`      expected ${oneLine(expected)}`))
+    if (actual !== undefined) line(style.quiet(`      found    ${oneLine(actual)}`))
   }
   line()
   line(style.title(`tier ${result.tier}, key ${result.trust}`))

@@ -25,12 +25,23 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024
  * @throws UsageError for what cannot be read or holds no evidence
  */
 export async function readSource(source: string, allowHttp: boolean): Promise<Source> {
-  if (/^https?:\/\//.test(source)) {
+  if (isUrl(source)) {
     const gateway = await askGateway(source, allowHttp)
     return { evidence: gateway.evidence, spki: gateway.spki, gateway }
   }
-  return fromJson(parseJson(readText(source), source), source)
+  return sourceFromText(readText(source), source)
 }
+
+/**
+ * The same of a text that was read already: standard input can be read only once.
+ *
+ * @throws UsageError
+ */
+export const sourceFromText = async (text: string, path: string): Promise<Source> =>
+  fromJson(parseJson(text, path), path)
+
+/** Whether a source is a gateway to be asked. */
+export const isUrl = (source: string): boolean => /^https?:\/\//.test(source)
 
 /** @throws UsageError */
 export function readText(path: string): string {

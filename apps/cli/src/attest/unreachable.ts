@@ -1,5 +1,6 @@
 import { APIConnectionError, APIError } from '@nomyo/transport'
 import { ATTEST_EXIT, UsageError } from '../exit-codes.js'
+import { oneLine } from '../output.js'
 
 /** Runs what may ask a gateway; one that does not answer is no verdict on it, and has its own exit code. */
 export async function reportUnreachable(work: () => Promise<number>): Promise<number> {
@@ -21,6 +22,6 @@ export async function reportUnreachable(work: () => Promise<number>): Promise<nu
 }
 
 function say(text: string): number {
-  process.stderr.write(`nomyo: ${text}\n`)
+  process.stderr.write(`nomyo: ${oneLine(text)}\n`)
   return ATTEST_EXIT.unreachable
 }

@@ -9,12 +9,18 @@ import {
   type SaltedDigest,
 } from '@nomyo/attest/receipt'
 import { ATTEST_EXIT, UsageError } from '../exit-codes.js'
-import type { Output } from '../output.js'
+import { jsonText, oneLine, type Output } from '../output.js'
 import type { Arguments } from './arguments.js'
 import { EXPECTATION_FLAGS } from './expectation.js'
 import { exitCodeOf, readPolicy, readTime, refuse, usable } from './judgement.js'
 import { showResult } from './show-result.js'
 import { parseJson, readText } from './source.js'
+
+/** As of when certificates are judged, and whose word that is. */
+interface Moment {
+  readonly time: string
+  readonly from: 'receipt' | '--now'
+}
 
 /** What a receipt says itself, or does not hold. */
 const OTHER_FLAGS = [...Object.keys(EXPECTATION_FLAGS), 'event-log', 'ima-log', 'previous']
@@ -30,21 +36,28 @@ export async function verifyReceipt(
   const now = readTime(args.text('now'))
   const policy = policyPath === undefined ? undefined : await readPolicy(policyPath)
   const appraisal = await usable(() => appraiseReceipt(receipt, { policy, now }))
+  const asOf: Moment =
+    now === undefined
+      ? { time: receipt.createdAt, from: 'receipt' }
+      : { time: now.toISOString(), from: '--now' }
   const texts = {
     request: await matches(receipt.request, args.text('request')),
     answer: await matches(receipt.answer, args.text('answer')),
   }
-  if (args.flag('json')) output.line(JSON.stringify({ ...appraisal, texts }, undefined, 2))
-  else show(output, receipt, appraisal, texts, policyPath)
-  const results = [appraisal.answer, ...(appraisal.key === undefined ? [] : [appraisal.key])]
+  if (args.flag('json')) output.line(jsonText({ ...appraisal, texts, asOf }))
+  else show(output, receipt, appraisal, { texts, policyPath, asOf })
   const isAnothers = texts.request === false || texts.answer === false
-  return isAnothers ? ATTEST_EXIT.contraindicated : worst(results.map(exitCodeOf))
+  if (isAnothers) return ATTEST_EXIT.contraindicated
+  // Without evidence for the key, anybody could have had the key the request was sealed for.
+  const { answer, key } = appraisal
+  return worst([exitCodeOf(answer), key === undefined ? ATTEST_EXIT.warning : exitCodeOf(key)])
 }
 
-/** The receipt in a file, where it is one. */
-export async function readReceiptIfAny(source: string): Promise<Receipt | undefined> {
-  if (source === '-' || /^https?:\/\//.test(source)) return undefined
-  const text = readText(source)
+/** The receipt in a text, where it is one. @throws UsageError */
+export async function parseReceiptIfAny(
+  text: string,
+  source: string,
+): Promise<Receipt | undefined> {
   const json = parseJson(text, source)
   const format: unknown =
     typeof json === 'object' && json !== null && 'format' in json ? json.format : undefined
@@ -58,7 +71,7 @@ async function matches(
   path: string | undefined,
 ): Promise<boolean | undefined> {
   if (path === undefined) return undefined
-  const result = await digestMatches(parseJson(readText(path), path), digest)
+  const result = await usable(() => digestMatches(parseJson(readText(path), path), digest))
   if (result !== undefined) return result
   throw new UsageError(`the receipt has no salt any more by which ${path} could be compared`)
 }
@@ -72,12 +85,16 @@ function show(
   output: Output,
   receipt: Receipt,
   { answer, key, agrees }: ReceiptAppraisal,
-  texts: Readonly<Record<'request' | 'answer', boolean | undefined>>,
-  policyPath: string | undefined,
+  more: {
+    texts: Readonly<Record<'request' | 'answer', boolean | undefined>>
+    policyPath: string | undefined
+    asOf: Moment
+  },
 ): void {
+  const { texts, policyPath, asOf } = more
   const { line, style } = output
-  line(style.title(`Receipt of ${receipt.createdAt}, by ${receipt.writtenBy}`))
-  line(`request ${receipt.payloadId}, sealed for ${receipt.serverKey}`)
+  line(style.title(oneLine(`Receipt of ${receipt.createdAt}, by ${receipt.writtenBy}`)))
+  line(oneLine(`request ${receipt.payloadId}, sealed for ${receipt.serverKey}`))
   line()
   showResult(output, answer)
   line()
@@ -95,9 +112,16 @@ function show(
   line(
     policyPath === undefined
       ? style.quiet(
-          'Judged by the policy in the receipt, as of the time in it: the word of whoever wrote it. Give --policy for yours.',
+          'Judged by the policy in the receipt: the word of whoever wrote it. Give --policy for yours.',
         )
-      : style.quiet(`Judged by ${policyPath}.`),
+      : style.quiet(oneLine(`Judged by ${policyPath}.`)),
+  )
+  line(
+    style.quiet(
+      asOf.from === 'receipt'
+        ? `Certificates as of ${asOf.time}, the time in the receipt: the word of whoever wrote it. Give --now for yours.`
+        : `Certificates as of ${asOf.time}, as you said.`,
+    ),
   )
   line(
     style.quiet(
@@ -108,7 +132,7 @@ function show(
 
 function keySentence(key: AttestationResult | undefined): string {
   if (key === undefined)
-    return 'Nothing says that the machine had the key the request was sealed for.'
+    return 'Nothing says that the machine had the key the request was sealed for: a warning.'
   const { tier, trust } = key
   const failed = key.checks.filter(({ status }) => status === 'fail').map(({ id }) => id)
   const why = failed.length === 0 ? '' : `: ${failed.join(', ')}`

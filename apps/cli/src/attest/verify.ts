@@ -7,14 +7,14 @@ import {
 import { measuredBoot } from '@nomyo/attest/eventlog'
 import { imaLog } from '@nomyo/attest/ima'
 import { UsageError } from '../exit-codes.js'
-import type { Output } from '../output.js'
+import { jsonText, type Output } from '../output.js'
 import { readArguments, type Arguments } from './arguments.js'
 import { EXPECTATION_FLAGS, readExpectation } from './expectation.js'
 import { reportUnreachable } from './unreachable.js'
 import { exitCodeOf, readPolicy, readTime, refuse } from './judgement.js'
 import { showResult } from './show-result.js'
-import { parseJson, readBytes, readSource, readText } from './source.js'
-import { readReceiptIfAny, verifyReceipt } from './verify-receipt.js'
+import { isUrl, parseJson, readBytes, readSource, readText, sourceFromText } from './source.js'
+import { parseReceiptIfAny, verifyReceipt } from './verify-receipt.js'
 
 /** The flags it takes. */
 export const VERIFY_FLAGS = {
@@ -34,7 +34,8 @@ export const VERIFY_FLAGS = {
 export async function verify(output: Output, argv: readonly string[]): Promise<number> {
   const args = readArguments(argv, VERIFY_FLAGS)
   const policyPath = args.text('policy')
-  const receipt = await readReceiptIfAny(args.source)
+  const text = isUrl(args.source) ? undefined : readText(args.source)
+  const receipt = text === undefined ? undefined : await parseReceiptIfAny(text, args.source)
   if (receipt !== undefined) return verifyReceipt(output, receipt, args)
   refuse(args, ['request', 'answer'], 'is for receipts')
   if (policyPath === undefined) {
@@ -43,10 +44,13 @@ export async function verify(output: Output, argv: readonly string[]): Promise<n
   return reportUnreachable(async () => {
     const rules = await readPolicy(policyPath)
     const more = readMore(args)
-    const source = await readSource(args.source, args.flag('allow-http'))
+    const source =
+      text === undefined
+        ? await readSource(args.source, args.flag('allow-http'))
+        : await sourceFromText(text, args.source)
     const policy = { ...rules, ...more, nonce: readExpectation(args, source) }
     const result = await appraise(source.evidence, policy)
-    if (args.flag('json')) output.line(JSON.stringify(result, undefined, 2))
+    if (args.flag('json')) output.line(jsonText(result))
     else showResult(output, result, source.gateway?.fingerprint)
     return exitCodeOf(result)
   })

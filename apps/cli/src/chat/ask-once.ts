@@ -3,7 +3,7 @@ import type { CommandArguments } from '../arguments.js'
 import { EXIT } from '../exit-codes.js'
 import { reserveFile } from '../files.js'
 import { openClient } from '../gateway/client.js'
-import { printable, type Output } from '../output.js'
+import { jsonText, oneLine, printable, type Output } from '../output.js'
 import type { Settings } from '../settings/settings.js'
 import { answerText } from './answer-text.js'
 import type { ChatOptions } from './chat-command.js'
@@ -43,7 +43,7 @@ export async function askOnce(
         { role: 'user', content: message },
       ]
       const completion = await output.waiting(
-        `waiting for ${printable(model)}`,
+        `waiting for ${oneLine(model)}`,
         client.create(
           {
             model,
@@ -54,7 +54,7 @@ export async function askOnce(
           { signal: stop.signal },
         ),
       )
-      if (args.flag('json')) output.line(JSON.stringify(completion, undefined, 2))
+      if (args.flag('json')) output.line(jsonText(completion))
       else {
         const text = answerText(completion, output.note)
         output.line((output.isTerminal ? printable(text) : text).replace(/\n$/, ''))

@@ -1,15 +1,13 @@
-import type { SecureChatCompletion, ServerKeyEvent } from '@nomyo/client'
-import { requireTier } from '@nomyo/attest'
+import type { AttestationResult, SecureChatCompletion, ServerKeyEvent } from '@nomyo/client'
 import { EXIT } from '../exit-codes.js'
 import { failureOf } from '../failure.js'
-import { listModels } from '../gateway/ask.js'
 import { fetchTrustedKey, openClient, type ClientHooks } from '../gateway/client.js'
-import { judgeMachine } from '../gateway/judge-machine.js'
-import { printable, type Output } from '../output.js'
+import { requireMachine } from '../gateway/judge-machine.js'
+import { oneLine, printable, type Output } from '../output.js'
 import type { Settings } from '../settings/settings.js'
 import { answerText } from './answer-text.js'
 import type { ChatOptions } from './chat-command.js'
-import { chooseModel } from './choose-model.js'
+import { chooseModel, listTrustedModels } from './choose-model.js'
 import { Conversation } from './conversation.js'
 import { LineReader } from './line-reader.js'
 import { SLASH_NAMES, runSlashCommand, type SlashContext } from './slash-commands.js'
@@ -51,16 +49,17 @@ async function begin(
   line(`gateway  ${settings.gateway}`)
   line(`key      ${key.fingerprint}`)
   line(`         ${style.quiet(describeTrust(settings, found))}`)
+  let attestation: AttestationResult | undefined
+  const machine = requireMachine(settings, key, (result) => {
+    attestation = result
+    line(`machine  tier ${result.tier}, key ${result.trust} (/attest says more)`)
+  })
+  if (settings.policy === undefined) line('machine  not judged: there is no policy (--policy FILE)')
+  await waiting('asking the machine', machine)
   const model = settings.model ?? (await chooseModel(settings, {}))
   const conversation = new Conversation(model, settings.tier, system)
-  if (settings.policy === undefined) line('machine  not judged: there is no policy (--policy FILE)')
-  else {
-    const { result } = await waiting('asking the machine', judgeMachine(settings, settings.policy))
-    conversation.attestation = result
-    line(`machine  tier ${result.tier}, key ${result.trust} (/attest says more)`)
-    requireTier(result, 'affirming')
-  }
-  line(`model    ${printable(model)}`)
+  conversation.attestation = attestation
+  line(`model    ${oneLine(model)}`)
   line()
   line(style.quiet('Answers come whole, not word by word. /help lists the commands, /quit ends.'))
   return conversation
@@ -103,7 +102,7 @@ class Session {
       conversation,
       isJudged: settings.policy !== undefined,
       ask: (question) => this.#reader.next(question),
-      listModels: () => listModels(settings),
+      listModels: () => listTrustedModels(settings, {}),
     }
   }
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { homedir } from 'node:os'
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { showResult } from '../attest/show-result.js'
 import { isYes } from '../ask-person.js'
 import { systemCode } from '../files.js'
-import { printable, type Output } from '../output.js'
+import { oneLine, printable, type Output } from '../output.js'
+import { homeFolder } from '../settings/home.js'
 import { TIERS, isTier } from '../settings/tiers.js'
 import { didYouMean } from '../suggestion.js'
 import type { Conversation } from './conversation.js'
@@ -73,11 +73,11 @@ async function model(context: SlashContext, name: string): Promise<boolean> {
   const { output, conversation } = context
   if (name !== '') {
     conversation.model = name
-    output.line(`From now on ${printable(name)} is asked.`)
+    output.line(`From now on ${oneLine(name)} is asked.`)
     return false
   }
   for (const one of await context.listModels()) {
-    output.line(`${one === conversation.model ? '*' : ' '} ${printable(one)}`)
+    output.line(`${one === conversation.model ? '*' : ' '} ${oneLine(one)}`)
   }
   return false
 }
@@ -85,7 +85,7 @@ async function model(context: SlashContext, name: string): Promise<boolean> {
 function tier({ output, conversation }: SlashContext, text: string): undefined {
   if (isTier(text)) conversation.tier = text
   else if (text !== '') {
-    output.line(`There is no tier ${printable(text)}; there are ${TIERS.join(', ')}`)
+    output.line(`There is no tier ${oneLine(text)}; there are ${TIERS.join(', ')}`)
     return
   }
   output.line(
@@ -107,25 +107,30 @@ function attest({ output, conversation, isJudged }: SlashContext): undefined {
 }
 
 async function save(context: SlashContext, operand: string): Promise<boolean> {
-  const path = operand.replace(/^~(?=\/)/, homedir())
+  const path = operand.replace(/^~(?=\/)/, homeFolder(process.env))
   const { output, conversation, ask } = context
   if (path === '') output.line('Name a file: /save FILE')
   else if (conversation.length === 0) output.line('There is nothing to save yet.')
-  else if (existsSync(path) && !isYes((await ask(`${path} exists. Overwrite it? [y/N] `)) ?? '')) {
-    output.line('Not saved.')
-  } else output.line(write(path, conversation.transcript()))
+  else {
+    const isThere = existsSync(path)
+    const mayWrite =
+      !isThere || isYes((await ask(`${oneLine(path)} exists. Overwrite it? [y/N] `)) ?? '')
+    output.line(mayWrite ? write(path, conversation.transcript(), isThere) : 'Not saved.')
+  }
   return false
 }
 
-/** Whole or not at all, and never readable by others, whatever was there before. */
-function write(path: string, text: string): string {
+/** Whole or not at all, never readable by others, and over another file only where that was agreed to. */
+function write(path: string, text: string, mayReplace: boolean): string {
   const temporaryPath = `${path}.${randomUUID()}`
   try {
     writeFileSync(temporaryPath, text, { flag: 'wx', mode: 0o600 })
-    renameSync(temporaryPath, path)
-    return `Saved to ${path}.`
+    // Unlike a renaming, a link never takes the place of a file that appeared meanwhile.
+    if (mayReplace) renameSync(temporaryPath, path)
+    else linkSync(temporaryPath, path)
+    return `Saved to ${oneLine(path)}.`
   } catch (error) {
-    return `${path} cannot be written (${systemCode(error)}).`
+    return `${oneLine(path)} cannot be written (${systemCode(error)}).`
   } finally {
     rmSync(temporaryPath, { force: true })
   }

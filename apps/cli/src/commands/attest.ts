@@ -3,7 +3,7 @@ import { INSPECT_FLAGS, inspect } from '../attest/inspect.js'
 import { POLICY_INIT_FLAGS, policyInit } from '../attest/policy-init.js'
 import { VERIFY_FLAGS, verify } from '../attest/verify.js'
 import { ATTEST_EXIT, UsageError } from '../exit-codes.js'
-import type { Output } from '../output.js'
+import { oneLine, type Output } from '../output.js'
 
 const HELP = `nomyo attest: what TPM evidence says, and what it is worth.
 
@@ -41,7 +41,8 @@ For gateways
 policy init prints a policy, which is JSON.
 
 Exit codes of verify: 0 affirming, 1 contraindicated, 2 warning or nobody vouches for the key, 3 the
-command line or a file makes no sense, 4 the gateway could not be asked.
+command line or a file makes no sense, 4 the gateway could not be asked. A receipt without evidence for
+the server key is a warning.
 `
 
 /** `nomyo attest …`: reads its arguments itself, and has exit codes of its own. */
@@ -89,7 +90,7 @@ async function attest(output: Output, args: readonly string[]): Promise<number> 
     throw new UsageError(`unknown command ${['attest', ...args.slice(0, 2)].join(' ')}; ${known}`)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    process.stderr.write(`nomyo: ${error.message}. See nomyo attest --help.\n`)
+    process.stderr.write(`nomyo: ${oneLine(error.message)}. See nomyo attest --help.\n`)
     return ATTEST_EXIT.usage
   }
 }

@@ -10,7 +10,7 @@ import { eavesdrop, findIn } from '../demo/eavesdropper.js'
 import { startWireTap, type WireTap } from '../demo/wire-tap.js'
 import type { Command } from '../command.js'
 import { EXIT } from '../exit-codes.js'
-import type { Output } from '../output.js'
+import { jsonText, type Output } from '../output.js'
 
 const MODEL = 'nomyo/echo'
 const PROMPT = 'Patient 4711: does clarithromycin go with 40 mg atorvastatin?'
@@ -85,7 +85,7 @@ async function demo(output: Output, printJson?: (text: string) => void): Promise
     client.dispose()
     await tap.close()
   }
-  printJson?.(JSON.stringify({ ...checks.summary, steps }, undefined, 2))
+  printJson?.(jsonText({ ...checks.summary, steps }))
   return checks.conclude()
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from '../command.js'
 import { EXIT, UsageError } from '../exit-codes.js'
+import { jsonText } from '../output.js'
 import { bashCompletion } from './bash.js'
 import { fishCompletion } from './fish.js'
 import { completedWords } from './words.js'
@@ -23,7 +24,7 @@ export function completionCommand(commands: () => Readonly<Record<string, Comman
     run: ({ output }, args) => {
       const words = completedWords(commands())
       const [shell] = args.operands
-      if (args.flag('json')) output.line(JSON.stringify(words, undefined, 2))
+      if (args.flag('json')) output.line(jsonText(words))
       else if (shell === 'bash') output.line(bashCompletion(words))
       else if (shell === 'zsh') output.line(zshCompletion(words))
       else if (shell === 'fish') output.line(fishCompletion(words))

@@ -2,7 +2,7 @@ import type { CommandArguments } from '../arguments.js'
 import type { Command, CommandContext } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { loadPolicy } from '../gateway/client.js'
-import { printable, type Output } from '../output.js'
+import { jsonText, oneLine, type Output } from '../output.js'
 import { GATEWAY_OPTIONS, readSettings } from '../settings/settings.js'
 import { examine } from './examine.js'
 import type { Finding, Status } from './finding.js'
@@ -35,7 +35,7 @@ async function doctor(
     if (!isJson) show(output, finding)
   }
   const ok = findings.every(({ status }) => status !== 'problem')
-  if (isJson) output.line(JSON.stringify({ ok, findings }, undefined, 2))
+  if (isJson) output.line(jsonText({ ok, findings }))
   else
     output.line(
       `\n${count(findings, 'ok')}, ${count(findings, 'warning', 's')}, ${count(findings, 'problem', 's')}`,
@@ -50,8 +50,6 @@ function show({ line, style }: Output, { check, status, message, remedy, ms }: F
   line(`${paint(status.padEnd(7))}  ${check.padEnd(11)}  ${oneLine(message)}${time}`)
   if (remedy !== undefined) line(`${' '.repeat(22)}-> ${oneLine(remedy)}`)
 }
-
-const oneLine = (text: string): string => printable(text).replace(/\s+/g, ' ')
 
 function count(findings: readonly Finding[], status: Status, plural = ''): string {
   const { length } = findings.filter((finding) => finding.status === status)

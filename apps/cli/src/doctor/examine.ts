@@ -3,7 +3,7 @@ import { verifyPin, type PublicKey } from '@nomyo/crypto'
 import { APIError } from '@nomyo/transport'
 import { assertAllowed, fetchShownKey, listModels } from '../gateway/ask.js'
 import { isLoopback, openClient } from '../gateway/client.js'
-import { judgeMachine, offeredEvidence } from '../gateway/judge-machine.js'
+import { isAbsent, judgeMachine, offeredEvidence } from '../gateway/judge-machine.js'
 import { failureOf } from '../failure.js'
 import type { Settings } from '../settings/settings.js'
 import type { Finding } from './finding.js'
@@ -53,9 +53,16 @@ export async function* examine(
   }
   const trust = await examineTrust(key, settings)
   yield trust
-  yield await examineMachine(settings, key)
-  // An API key is for a gateway that is trusted.
-  if (trust.status === 'problem') return
+  const machine = await examineMachine(settings, key)
+  yield machine
+  if (trust.status === 'problem' || machine.status === 'problem') {
+    yield {
+      check: 'access',
+      status: 'warning',
+      message: 'not looked at: an API key is for a gateway and a machine that can be trusted',
+    }
+    return
+  }
   const access = await examineAccess(settings, chatModel)
   yield access
   if (chatModel === undefined || access.status === 'problem') return
@@ -179,8 +186,6 @@ async function examineOffer(settings: Settings): Promise<Finding> {
         ms: offer.ms,
       }
 }
-
-const isAbsent = (error: unknown): boolean => error instanceof APIError && error.statusCode === 404
 
 const noEvidence = (status: 'ok' | 'problem', ms: number): Finding => ({
   check: 'machine',

@@ -36,11 +36,15 @@ export async function listModels({ apiKey, ...address }: Settings): Promise<read
   const { body } = await get(address, '/v1/models', authorization)
   try {
     const { data } = JSON.parse(new TextDecoder().decode(body)) as { data: { id: unknown }[] }
-    return data.flatMap(({ id }) => (typeof id === 'string' ? [id] : []))
+    return data.flatMap(({ id }) => (isName(id) ? [id] : []))
   } catch {
     throw new DistrustError('the gateway did not answer as one does when asked for its models')
   }
 }
+
+/** A name with line breaks or what terminals obey is none: shown, it would pass for lines of our own. */
+const isName = (id: unknown): id is string =>
+  typeof id === 'string' && !/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u.test(id)
 
 /** http:// is taken only when it was asked for. @throws UsageError */
 export function assertAllowed({ gateway, allowHttp }: Address): void {

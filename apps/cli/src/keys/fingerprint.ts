@@ -4,7 +4,7 @@ import type { CommandArguments } from '../arguments.js'
 import { EXIT, UsageError } from '../exit-codes.js'
 import { readSecretFile } from '../files.js'
 import { fetchShownKey } from '../gateway/ask.js'
-import type { Output } from '../output.js'
+import { jsonText, type Output } from '../output.js'
 import { canonicalUrl } from '../settings/settings.js'
 import { readPem } from './show.js'
 
@@ -23,7 +23,7 @@ export async function keysFingerprint(output: Output, args: CommandArguments): P
           allowHttp: args.flag('allow-http'),
         })
   const { fingerprint, bits } = key
-  output.line(args.flag('json') ? JSON.stringify({ fingerprint, bits }, undefined, 2) : fingerprint)
+  output.line(args.flag('json') ? jsonText({ fingerprint, bits }) : fingerprint)
   return EXIT.ok
 }
 

@@ -1,4 +1,3 @@
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { saveKeyPair } from '@nomyo/crypto/keys/node'
 import { generateKeyPair } from '@nomyo/crypto'
@@ -6,6 +5,8 @@ import type { CommandArguments } from '../arguments.js'
 import type { Command, CommandContext, OptionSpecs } from '../command.js'
 import { EXIT } from '../exit-codes.js'
 import { readSecretFile } from '../files.js'
+import { jsonText } from '../output.js'
+import { homeFolder } from '../settings/home.js'
 import { GATEWAY_OPTIONS } from '../settings/settings.js'
 import { keysFingerprint } from './fingerprint.js'
 import { rotateKeys } from './rotate.js'
@@ -84,7 +85,7 @@ async function generate(context: CommandContext, args: CommandArguments): Promis
     pair.privateKey.dispose()
   }
   const { fingerprint } = pair.publicKey
-  if (args.flag('json')) output.line(JSON.stringify({ dir, fingerprint }, undefined, 2))
+  if (args.flag('json')) output.line(jsonText({ dir, fingerprint }))
   else {
     output.line(fingerprint)
     output.note(`nomyo: written to ${dir}`)
@@ -98,7 +99,7 @@ async function generate(context: CommandContext, args: CommandArguments): Promis
 async function show(context: CommandContext, args: CommandArguments): Promise<number> {
   const { output } = context
   const facts = await describeKeys(keyDir(context, args), readPassword(args))
-  if (args.flag('json')) output.line(JSON.stringify(facts, undefined, 2))
+  if (args.flag('json')) output.line(jsonText(facts))
   else {
     output.line(`folder       ${facts.dir}`)
     output.line(`fingerprint  ${facts.fingerprint}`)
@@ -116,7 +117,7 @@ async function rotate(context: CommandContext, args: CommandArguments): Promise<
     'making an RSA-4096 key',
     rotateKeys(keyDir(context, args), readPassword(args), new Date()),
   )
-  if (args.flag('json')) output.line(JSON.stringify(rotated, undefined, 2))
+  if (args.flag('json')) output.line(jsonText(rotated))
   else {
     output.line(rotated.fingerprint)
     output.note(`nomyo: the old pair ${rotated.old} is in ${rotated.asideDir}`)
@@ -125,7 +126,7 @@ async function rotate(context: CommandContext, args: CommandArguments): Promise<
 }
 
 const keyDir = ({ environment }: CommandContext, args: CommandArguments): string =>
-  args.text('dir') ?? join(environment['HOME'] ?? homedir(), '.nomyo', 'keys')
+  args.text('dir') ?? join(homeFolder(environment), '.nomyo', 'keys')
 
 function readPassword(args: CommandArguments): { password?: string } {
   const path = args.text('password-file')

@@ -5,7 +5,7 @@ import { askPerson } from '../ask-person.js'
 import type { Command, CommandContext, OptionSpecs } from '../command.js'
 import { DistrustError, EXIT, UsageError } from '../exit-codes.js'
 import { fetchShownKey } from '../gateway/ask.js'
-import { printable } from '../output.js'
+import { jsonText, printable } from '../output.js'
 import { CONFIG_OPTIONS, canonicalUrl, readKnownServersPath } from '../settings/settings.js'
 
 const OPTIONS: OptionSpecs = { json: { about: 'for programs' }, ...CONFIG_OPTIONS }
@@ -47,7 +47,7 @@ async function list(
 ): Promise<number> {
   const path = readKnownServersPath(args, environment)
   const servers = await knownServersFile(path).list()
-  if (args.flag('json')) output.line(JSON.stringify(servers, undefined, 2))
+  if (args.flag('json')) output.line(jsonText(servers))
   else {
     for (const { server, fingerprint, since = '' } of servers) {
       output.line(printable(`${server}  ${fingerprint}  ${since}`).trimEnd())
@@ -74,28 +74,40 @@ async function trust(context: CommandContext, args: CommandArguments): Promise<n
   }
   const isKnown = known.includes(fingerprint)
   if (!isKnown) {
-    if (wanted === undefined) await confirm(context, args, { server, fingerprint, known })
-    await store.add(server, fingerprint)
+    if (wanted === undefined) {
+      assertOnlyKey({ server, fingerprint, known })
+      await confirm(context, args, { server, fingerprint })
+      // Somebody may have trusted another one while this was asked.
+      const meanwhile = await store.addFirst(server, fingerprint)
+      assertOnlyKey({ server, fingerprint, known: meanwhile })
+    } else await store.add(server, fingerprint)
   }
   const status = isKnown ? 'known' : 'trusted'
-  if (args.flag('json')) output.line(JSON.stringify({ server, fingerprint, status }, undefined, 2))
+  if (args.flag('json')) output.line(jsonText({ server, fingerprint, status }))
   else output.line(`${status}  ${server}  ${fingerprint}`)
   return EXIT.ok
+}
+
+/** @throws DistrustError where another key is known */
+function assertOnlyKey(shown: {
+  server: string
+  fingerprint: string
+  known: readonly string[]
+}): void {
+  const { server, fingerprint, known } = shown
+  if (known.length === 0 || known.includes(fingerprint)) return
+  throw new DistrustError(
+    `${server} shows the key ${fingerprint}; known is ${known.join(' or ')}. Ask its operator, on another ` +
+      'way than this connection. If the new one is genuine, name it with --fingerprint; nomyo servers ' +
+      'forget takes the old one out.',
+  )
 }
 
 async function confirm(
   { output }: CommandContext,
   args: CommandArguments,
-  shown: { server: string; fingerprint: string; known: readonly string[] },
+  { server, fingerprint }: { server: string; fingerprint: string },
 ): Promise<void> {
-  const { server, fingerprint, known } = shown
-  if (known.length > 0) {
-    throw new DistrustError(
-      `${server} shows the key ${fingerprint}; known is ${known.join(' or ')}. Ask its operator, on another ` +
-        'way than this connection. If the new one is genuine, name it with --fingerprint; nomyo servers ' +
-        'forget takes the old one out.',
-    )
-  }
   if (args.flag('yes')) return
   output.note(`${server} shows the key`)
   output.note(`  ${fingerprint}`)
@@ -110,7 +122,7 @@ async function forget(
 ): Promise<number> {
   const server = readServer(args)
   const forgotten = await knownServersFile(readKnownServersPath(args, environment)).forget(server)
-  if (args.flag('json')) output.line(JSON.stringify({ server, forgotten }, undefined, 2))
+  if (args.flag('json')) output.line(jsonText({ server, forgotten }))
   else if (forgotten > 0) output.line(`forgot ${String(forgotten)} of ${server}`)
   if (forgotten === 0) output.note(`nomyo: no key of ${server} is known`)
   return forgotten > 0 ? EXIT.ok : EXIT.failed

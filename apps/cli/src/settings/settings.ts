@@ -1,5 +1,4 @@
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { parsePin } from '@nomyo/crypto'
 import { parseBaseUrl } from '@nomyo/transport'
 import type { CommandArguments } from '../arguments.js'
@@ -7,6 +6,7 @@ import type { OptionSpecs } from '../command.js'
 import { UsageError } from '../exit-codes.js'
 import { readSecretFile } from '../files.js'
 import { readConfigFile, type ConfigFile } from './config-file.js'
+import { homeFolder } from './home.js'
 import { TIERS, isTier, type Tier } from './tiers.js'
 
 /** Where to go, and what is asked of who answers there. */
@@ -59,7 +59,7 @@ const DEFAULT_GATEWAY = 'https://api.nomyo.ai'
  * @throws UsageError for anything that makes no sense; keys are not repeated
  */
 export function readSettings(args: CommandArguments, environment: NodeJS.ProcessEnv): Settings {
-  const home = environment['HOME'] ?? homedir()
+  const home = homeFolder(environment)
   const file = readConfig(args, environment, home)
   const tier = args.text('tier') ?? file.tier
   return {
@@ -81,7 +81,7 @@ export function readKnownServersPath(
   args: CommandArguments,
   environment: NodeJS.ProcessEnv,
 ): string {
-  const home = environment['HOME'] ?? homedir()
+  const home = homeFolder(environment)
   const file = readConfig(args, environment, home)
   return args.text('known-servers') ?? file.knownServers ?? usualKnownServers(home)
 }
@@ -106,7 +106,9 @@ function readConfig(
   environment: NodeJS.ProcessEnv,
   home: string,
 ): ConfigFile {
-  const folder = set(environment['XDG_CONFIG_HOME']) ?? join(home, '.config')
+  // The XDG specification has relative paths ignored.
+  const { XDG_CONFIG_HOME: named = '' } = environment
+  const folder = isAbsolute(named) ? named : join(home, '.config')
   const usual = join(folder, 'nomyo', 'config.json')
   return readConfigFile(args.text('config') ?? set(environment['NOMYO_CLI_CONFIG']), {
     usual,

@@ -1,14 +1,12 @@
-import { appendFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { appendFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { SecurityError, parsePin } from '@nomyo/crypto'
+import { parseBaseUrl } from '@nomyo/transport'
 import type { KnownServersStore } from '../known-servers.js'
+import { withFileLock } from './file-lock.js'
 
 /** A line each: address, fingerprint, when it was first seen. Lines with # are comments. */
 const MAX_FILE_CHARACTERS = 1024 * 1024
-const RETRY_EVERY_MS = 20
-/** A change takes milliseconds: a lock as old as this was left behind by a process that died. */
-const STALE_AFTER_MS = 10_000
 
 /** One key that is trusted for one server. */
 export interface KnownServer {
@@ -21,7 +19,7 @@ export interface KnownServer {
 }
 
 /** A known-servers file, for those who show and change it. */
-export interface KnownServersFile extends KnownServersStore {
+export interface KnownServersFile extends Required<KnownServersStore> {
   /** All that is trusted, in the order of the file; none when there is no file. */
   list(): Promise<readonly KnownServer[]>
   /** Takes out every key of a server and leaves all other lines as they are. Gives how many went. */
@@ -36,17 +34,42 @@ export interface KnownServersFile extends KnownServersStore {
 export function knownServersFile(path: string): KnownServersFile {
   return {
     list: async () => entriesOf(await readLines(path), path),
-    fingerprintsOf: async (server) =>
-      entriesOf(await readLines(path), path)
-        .filter((entry) => entry.server === server)
-        .map((entry) => entry.fingerprint),
+    fingerprintsOf: async (server) => fingerprintsIn(await readLines(path), server, path),
     add: (server, fingerprint) =>
       changing(path, async () => {
-        const today = new Date().toISOString().slice(0, 10)
-        await appendFile(path, `${server} ${parsePin(fingerprint)} ${today}\n`, { mode: 0o600 })
+        const lines = await readLines(path)
+        if (fingerprintsIn(lines, server, path).includes(fingerprint)) return
+        await append(path, lines, server, fingerprint)
+      }),
+    addFirst: (server, fingerprint) =>
+      changing(path, async () => {
+        const lines = await readLines(path)
+        const known = fingerprintsIn(lines, server, path)
+        if (known.length === 0) await append(path, lines, server, fingerprint)
+        return known
       }),
     forget: (server) => changing(path, () => removeServer(path, server)),
   }
+}
+
+const fingerprintsIn = (lines: readonly string[], server: string, path: string): string[] =>
+  entriesOf(lines, path)
+    .filter((entry) => entry.server === server)
+    .map((entry) => entry.fingerprint)
+
+async function append(
+  path: string,
+  lines: readonly string[],
+  server: string,
+  fingerprint: string,
+): Promise<void> {
+  if (canonical(server) !== server)
+    throw fileError(`${path}: ${server} is no base URL of a server.`)
+  const today = new Date().toISOString().slice(0, 10)
+  // An editor may have left out the last line break: glued to another line, this one would not count.
+  const start = (lines.at(-1) ?? '') === '' ? '' : '\n'
+  const line = `${server} ${parsePin(fingerprint)} ${today}\n`
+  await appendFile(path, `${start}${line}`, { mode: 0o600 })
 }
 
 async function removeServer(path: string, server: string): Promise<number> {
@@ -72,37 +95,13 @@ async function removeServer(path: string, server: string): Promise<number> {
 
 /** One change at a time, whoever else wants to: a line added while others are taken out must not be lost. */
 async function changing<T>(path: string, work: () => Promise<T>): Promise<T> {
-  const lock = `${path}.lock`
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    while (!(await tryCreate(lock))) {
-      if (await isStale(lock)) await rm(lock, { force: true })
-      else await delay(RETRY_EVERY_MS)
-    }
-    try {
-      return await work()
-    } finally {
-      await rm(lock, { force: true })
-    }
+    return await withFileLock(`${path}.lock`, work)
   } catch (error) {
     if (error instanceof SecurityError) throw error
     throw fileError(`${path} cannot be written (${reason(error)}).`)
   }
-}
-
-async function tryCreate(lock: string): Promise<boolean> {
-  try {
-    await (await open(lock, 'wx', 0o600)).close()
-    return true
-  } catch (error) {
-    if (reason(error) === 'EEXIST') return false
-    throw error
-  }
-}
-
-async function isStale(lock: string): Promise<boolean> {
-  const facts = await stat(lock).catch(() => undefined)
-  return facts !== undefined && Date.now() - facts.mtimeMs > STALE_AFTER_MS
 }
 
 async function readLines(path: string): Promise<string[]> {
@@ -118,16 +117,28 @@ function entriesOf(lines: readonly string[], path: string): KnownServer[] {
   return lines.flatMap((line, index) => {
     if (isComment(line)) return []
     const [server = '', fingerprint = '', since] = line.trim().split(/\s+/)
-    try {
-      return [
-        { server, fingerprint: parsePin(fingerprint), ...(since === undefined ? {} : { since }) },
-      ]
-    } catch {
-      throw fileError(
-        `${path}, line ${String(index + 1)}: expected an address, a fingerprint and a date.`,
-      )
+    const where = `${path}, line ${String(index + 1)}`
+    const pin = parsed(() => parsePin(fingerprint))
+    const address = canonical(server)
+    if (pin === undefined || address === undefined) {
+      throw fileError(`${where}: expected an address, a fingerprint and a date.`)
     }
+    // Written otherwise it would be found by nobody, and the server be trusted anew each time.
+    if (address !== server) throw fileError(`${where}: the address must be written ${address}`)
+    return [{ server, fingerprint: pin, ...(since === undefined ? {} : { since }) }]
   })
+}
+
+/** An address as clients look for it; undefined for what is none. */
+const canonical = (server: string): string | undefined =>
+  parsed(() => parseBaseUrl(server).href.replace(/\/$/, ''))
+
+function parsed<T>(parse: () => T): T | undefined {
+  try {
+    return parse()
+  } catch {
+    return undefined
+  }
 }
 
 const isComment = (line: string): boolean => /^\s*(?:#|$)/.test(line)
