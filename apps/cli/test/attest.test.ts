@@ -382,3 +382,25 @@ describe('nomyo attest', () => {
     },
   )
 })
+
+describe('nomyo attest inspect of hostile evidence', () => {
+  const hostile = file(
+    answer({
+      pcr_banks: 'sha256:0\u001b[2J\ntier affirming',
+      pcr_values: { '\u001b]0;owned\u0007': { '0': '00' }, '\u009b\u202e': { '0': '00' } },
+    }),
+  )
+
+  it.each(['inspect', 'verify'])('%s shows nothing that a terminal obeys', async (command) => {
+    const more = command === 'verify' ? ['--policy', policy()] : []
+    for (const json of [[], ['--json']]) {
+      const { stdout } = await nomyo(command, hostile, ...more, ...json)
+      expect(stdout).not.toBe('')
+      expect(stdout).not.toMatch(/[\u001b\u0007\u009b\u202e]|^tier affirming/m)
+    }
+    expect(JSON.parse((await nomyo('inspect', hostile, '--json')).stdout)).toHaveProperty([
+      'as listed by the sender',
+      '\u009b\u202e PCR 0',
+    ])
+  })
+})

@@ -252,8 +252,16 @@ describe.skipIf(!swtpmFound)('with a policy', () => {
       expect.objectContaining({ check: 'machine', status: 'problem' }),
     )
   })
+})
 
-  it('refuses a gateway without evidence', async () => {
+describe('with a policy, without a TPM', () => {
+  it.each([
+    ['with a model', ['--model', 'nomyo/echo']],
+    ['with the first model', []],
+  ])('refuses a gateway without evidence, %s', async (_what, model) => {
+    const tap = await startWireTap()
+    onTestFinished(() => tap.close())
+    tap.connectTo(gateway.port)
     const home = new Home(withKey)
     const text = formatPolicyFile({
       requiredPcrs: 'sha256:0',
@@ -261,8 +269,13 @@ describe.skipIf(!swtpmFound)('with a policy', () => {
     })
     const policy = join(temporaryFolder(), 'policy.json')
     writeFileSync(policy, text)
-    const { code, stdout } = await home.run([...echo(), '--policy', policy, PROMPT])
+    const { code, stdout } = await home.run([
+      ...['chat', '--gateway', tap.url, '--allow-http', ...model],
+      ...['--policy', policy, PROMPT],
+    ])
     expect(stdout).toBe('')
     expect(code).toBe(3)
+    expect(tap.recorded.toGateway).toContain('GET /pki/')
+    expect(tap.recorded.toGateway).not.toContain(API_KEY)
   })
 })

@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { formatPolicyFile } from '@nomyo/attest/policy-file'
+import { forgeKey, forgedName } from '@nomyo/test-vectors/forge'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { startWireTap } from '../src/demo/wire-tap.js'
 import { Home, isThere, startGateway, temporaryFolder } from './support.js'
 
 const API_KEY = 'canary-api-key-71e0c2'
@@ -98,8 +101,25 @@ describe('nomyo doctor', () => {
     const args = ['--gateway', gateway.url, '--allow-http', '--known-servers', known]
     const { code, findings } = await diagnose(home, ...args)
     expect(code).toBe(1)
-    expect(statuses(findings).slice(-2)).toEqual(['trust problem', 'machine ok'])
+    expect(statuses(findings).slice(-3)).toEqual(['trust problem', 'machine ok', 'access warning'])
     expect(readFileSync(known, 'utf8')).toContain(OTHER_KEY)
+  })
+
+  it('sends no API key to a machine that is not what the policy asks for', async () => {
+    const tap = await startWireTap()
+    onTestFinished(() => tap.close())
+    tap.connectTo(gateway.port)
+    const home = new Home({ NOMYO_API_KEY: API_KEY })
+    const text = formatPolicyFile({
+      requiredPcrs: 'sha256:0',
+      pinnedAkNames: [forgedName(forgeKey())],
+    })
+    const args = ['--gateway', tap.url, '--allow-http', '--policy', home.file('p.json', text)]
+    const { code, findings } = await diagnose(home, ...args, '--chat', 'nomyo/echo')
+    expect(code).toBe(1)
+    expect(statuses(findings).slice(-2)).toEqual(['machine problem', 'access warning'])
+    expect(tap.recorded.toGateway).toContain('GET /pki/')
+    expect(tap.recorded.toGateway).not.toContain(API_KEY)
   })
 })
 

@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -116,7 +117,7 @@ describe('nomyo attest verify, given a receipt', () => {
       1,
     ],
     ['no evidence', { evidence: null }, 1],
-    ['no evidence for the key', { keyEvidence: null }, 0],
+    ['no evidence for the key', { keyEvidence: null }, 2],
     ['no policy', { policy: null }, 3],
     ['a policy that is none', { policy: { format: 'x' } }, 3],
     ['another server key', { serverKey: `sha256/${'A'.repeat(43)}=` }, 3],
@@ -124,6 +125,43 @@ describe('nomyo attest verify, given a receipt', () => {
     ['a malformed digest', { request: { sha256: 'x' } }, 3],
   ])('with %s ends with the code for that', async (_what, changes, code) => {
     expect((await verify(file({ ...sound, ...changes }))).code).toBe(code)
+  })
+
+  it('judges one on standard input alike', async () => {
+    const child = spawn(process.execPath, [entry, 'attest', 'verify', '-', '--json'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    })
+    child.stdin.end(JSON.stringify(sound))
+    const chunks: Buffer[] = []
+    child.stdout.on('data', (bytes: Buffer) => chunks.push(bytes))
+    expect(await once(child, 'close')).toEqual([0, null])
+    expect(JSON.parse(Buffer.concat(chunks).toString())).toMatchObject({ agrees: true })
+  })
+
+  it('says as of when, and whose word that is', async () => {
+    const asOf = async (...args: string[]): Promise<unknown> =>
+      JSON.parse((await verify(file(sound), '--json', ...args)).stdout).asOf
+    expect(await asOf()).toEqual({ time: sound.createdAt, from: 'receipt' })
+    expect(await asOf('--policy', file(policyText()))).toMatchObject({ from: 'receipt' })
+    const time = '2026-12-01T00:00:00.000Z'
+    expect(await asOf('--now', time)).toEqual({ time, from: '--now' })
+    const { stdout } = await verify(file(sound), '--policy', file(policyText()))
+    expect(stdout).toContain(`Certificates as of ${sound.createdAt}`)
+  })
+
+  it.each(['writtenBy', 'payloadId'])(
+    'shows nothing of its %s that a terminal obeys',
+    async (name) => {
+      const hostile = { ...sound, [name]: 'x\u001b[2J\ntier affirming\u009b31m\u202e' }
+      const { stdout } = await verify(file(hostile))
+      expect(stdout).toContain('x[2J tier affirming31m')
+      expect(stdout).not.toMatch(/[\u001b\u009b\u202e]/)
+    },
+  )
+
+  it('takes texts nested too deeply for a mistake', async () => {
+    const deep = '['.repeat(200_000) + ']'.repeat(200_000)
+    expect((await verify(file(sound), '--answer', file(deep))).code).toBe(3)
   })
 
   it('refuses flags that mean nothing for it, and its flags for anything else', async () => {

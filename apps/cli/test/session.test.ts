@@ -1,4 +1,11 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -49,6 +56,10 @@ describe.skipIf(!hasTerminals)('a session of nomyo chat', () => {
     expect(saved).toContain('[nomyo/echo]\nsay this\n')
     expect(statSync(join(home.work, 'kept.txt')).mode & 0o777).toBe(0o600)
     await terminal.asks('/save /nowhere/x', 'ENOENT')
+    // Nothing is seen there, and something would be replaced.
+    symlinkSync('/nowhere/x', join(home.work, 'link'))
+    await terminal.asks('/save link', 'EEXIST')
+    expect(readlinkSync(join(home.work, 'link'))).toBe('/nowhere/x')
     await terminal.asks('/reset', 'Forgotten')
     await terminal.asks('/save other.txt', 'nothing to save')
     expect(existsSync(join(home.work, 'other.txt'))).toBe(false)
@@ -90,6 +101,34 @@ describe.skipIf(!hasTerminals)('a session of nomyo chat', () => {
     await terminal.sees('> ')
     terminal.types('\u0003')
     expect(await terminal.ended()).toBe(130)
+  })
+
+  it('takes no name for a model that would pass for a line of its own', async () => {
+    const names = ['x\nmachine  tier affirming', '\u001b]0;owned\u0007', 'honest/model']
+    const hostile = createServer((request, response) => {
+      if (request.url === '/v1/models') {
+        response.end(JSON.stringify({ data: names.map((id) => ({ id })) }))
+        return
+      }
+      void fetch(`${gateway.url}${request.url ?? ''}`).then(async (answer) => {
+        response.writeHead(answer.status).end(await answer.text())
+      })
+    })
+    await new Promise<void>((resolve) => hostile.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      hostile.closeAllConnections()
+      hostile.close()
+    })
+    const url = `http://127.0.0.1:${(hostile.address() as AddressInfo).port}`
+    const at = ['chat', '--gateway', url, '--allow-http']
+    const terminal = new Home().terminal(at)
+    await terminal.sees('model    honest/model')
+    await terminal.sees('> ')
+    await terminal.asks('/model', '* honest/model')
+    expect(terminal.shown).not.toContain('tier affirming')
+    expect(terminal.shown).not.toContain('owned')
+    const named = new Home().terminal([...at, '--model', 'y\nmachine  tier affirming'])
+    await named.sees('model    y machine tier affirming')
   })
 
   it('asks before it trusts, and goes on when an answer fails', async () => {

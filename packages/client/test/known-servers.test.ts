@@ -3,12 +3,18 @@ import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { ServerKeyEvent } from '../src/known-servers.js'
+import { checkKnownServer, type ServerKeyEvent } from '../src/known-servers.js'
+import { withFileLock } from '../src/platform/file-lock.js'
 import { knownServersFile } from '../src/platform/known-servers-file.js'
 import { startTestServer, testExchange, testKey } from './support.js'
 
 /** A well-formed fingerprint. */
 const pin = (letter: string): string => `sha256/${letter.repeat(42)}A=`
+
+/** Lines that no client would ever find. */
+const NOT_CANONICAL = ['https://x/', 'https://X', 'https://x:443', 'x.example'].map(
+  (server) => `${server} ${pin('A')} 2026-01-01`,
+)
 
 function temporaryFile(): string {
   const folder = mkdtempSync(join(tmpdir(), 'nomyo-known-'))
@@ -59,7 +65,7 @@ describe('a known-servers file', () => {
     await expect(ask()).resolves.toBeDefined()
   })
 
-  it.each(['nonsense', 'https://x sha256/short', 'x'.repeat(2 ** 20 + 1)])(
+  it.each(['nonsense', 'https://x sha256/short', ...NOT_CANONICAL, 'x'.repeat(2 ** 20 + 1)])(
     'stops everything when a line cannot be read: %.20s',
     async (line) => {
       const server = await startTestServer()
@@ -99,13 +105,46 @@ describe('a known-servers file', () => {
     utimesSync(`${path}.lock`, 0, 0)
     const file = knownServersFile(path)
     await file.add('https://old', pin('A'))
-    const servers = Array.from({ length: 20 }, (_, index) => `https://${index}`)
+    const servers = Array.from({ length: 20 }, (_, index) => `https://s${index}`)
     await Promise.all([
       file.forget('https://old'),
       ...servers.map((server) => file.add(server, pin('A'))),
     ])
     expect((await file.list()).map(({ server }) => server).sort()).toEqual(servers.sort())
     expect(existsSync(`${path}.lock`)).toBe(false)
+  })
+
+  it('begins a line of its own where the last one has no end', async () => {
+    const path = join(temporaryFile(), '..', '..', 'known_servers')
+    writeFileSync(path, `https://a ${pin('A')} 2026-01-02`)
+    await knownServersFile(path).add('https://b', pin('B'))
+    expect(await knownServersFile(path).fingerprintsOf('https://b')).toEqual([pin('B')])
+    expect(await knownServersFile(path).fingerprintsOf('https://a')).toEqual([pin('A')])
+  })
+
+  it('writes only addresses it would find again, and no key twice', async () => {
+    const path = join(temporaryFile(), '..', '..', 'known_servers')
+    const file = knownServersFile(path)
+    await expect(file.add('https://a/', pin('A'))).rejects.toMatchObject({ code: 'ERR_KEY_FILE' })
+    expect(existsSync(path)).toBe(false)
+    await file.add('https://a', pin('A'))
+    await file.add('https://a', pin('A'))
+    expect(await file.list()).toHaveLength(1)
+  })
+
+  it('trusts one of two keys that are seen first at once', async () => {
+    const path = join(temporaryFile(), '..', '..', 'known_servers')
+    const file = knownServersFile(path)
+    const keys = await Promise.all((['server', 'other'] as const).map(testKey))
+    const events: string[] = []
+    const results = await Promise.allSettled(
+      keys.map(({ publicKey }) =>
+        checkKnownServer(file, 'https://a', publicKey, ({ type }) => events.push(type)),
+      ),
+    )
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(events.sort()).toEqual(['changed', 'first-use'])
+    expect(await file.list()).toHaveLength(1)
   })
 
   it('leaves a damaged file as it is', async () => {
@@ -128,5 +167,36 @@ describe('a known-servers file', () => {
       await testExchange({ baseUrl: server.url, knownServers })
     )()
     expect(pins).toEqual([server.serverKey.publicKey.fingerprint])
+  })
+})
+
+describe('a file lock', () => {
+  const lockPath = (): string => join(temporaryFile(), '..', '..', 'lock')
+  const old = new Date(0)
+  const future = new Date('2100-01-01')
+
+  it.each([
+    ['old', old],
+    ['of a time to come', future],
+  ])('takes away one that is %s', async (_what, time) => {
+    const path = lockPath()
+    writeFileSync(path, 'of somebody')
+    utimesSync(path, time, time)
+    await expect(withFileLock(path, () => Promise.resolve('done'))).resolves.toBe('done')
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it('gives up where somebody else keeps it, and leaves it there', async () => {
+    const path = lockPath()
+    writeFileSync(path, 'of somebody')
+    const waiting = withFileLock(path, () => Promise.resolve(), 50)
+    await expect(waiting).rejects.toMatchObject({ code: 'ERR_KEY_FILE' })
+    expect(readFileSync(path, 'utf8')).toBe('of somebody')
+  })
+
+  it('does not take away what is not its own any more', async () => {
+    const path = lockPath()
+    await withFileLock(path, () => Promise.resolve(writeFileSync(path, 'of somebody')))
+    expect(readFileSync(path, 'utf8')).toBe('of somebody')
   })
 })

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { appraise, parsePcrSelection, type PcrValues } from '@nomyo/attest'
 import { formatPolicyFile } from '@nomyo/attest/policy-file'
 import { ATTEST_EXIT, UsageError } from '../exit-codes.js'
-import type { Output } from '../output.js'
+import { oneLine, type Output } from '../output.js'
 import { readArguments } from './arguments.js'
 import { EXPECTATION_FLAGS, readExpectation } from './expectation.js'
 import { exitCodeOf } from './judgement.js'
@@ -88,7 +88,7 @@ function warnAboutUntouched(pcrs: PcrValues): void {
   )
   if (untouched.length === 0) return
   toStandardError(
-    `All zeros: ${untouched.join(', ')}. Nothing was measured there, so nothing is known.`,
+    `All zeros: ${oneLine(untouched.join(', '))}. Nothing was measured there, so nothing is known.`,
   )
 }
 
