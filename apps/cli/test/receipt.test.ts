@@ -155,7 +155,7 @@ describe('nomyo attest verify, given a receipt', () => {
       const hostile = { ...sound, [name]: 'x\u001b[2J\ntier affirming\u009b31m\u202e' }
       const { stdout } = await verify(file(hostile))
       expect(stdout).toContain('x[2J tier affirming31m')
-      expect(stdout).not.toMatch(/[\u001b\u009b\u202e]/)
+      expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u)
     },
   )
 
