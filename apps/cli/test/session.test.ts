@@ -9,7 +9,10 @@ import {
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { formatPolicyFile } from '@nomyo/attest/policy-file'
+import { forgeKey, forgedName } from '@nomyo/test-vectors/forge'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { startWireTap } from '../src/demo/wire-tap.js'
 import { Home, hasTerminals, startGateway } from './support.js'
 
 if (!hasTerminals) console.info('sessions skipped: no script of util-linux')
@@ -101,6 +104,22 @@ describe.skipIf(!hasTerminals)('a session of nomyo chat', () => {
     await terminal.sees('> ')
     terminal.types('\u0003')
     expect(await terminal.ended()).toBe(130)
+  })
+
+  it('sends no API key to a machine that is not what the policy asks for', async () => {
+    const tap = await startWireTap()
+    onTestFinished(() => tap.close())
+    tap.connectTo(gateway.port)
+    const home = new Home({ NOMYO_API_KEY: 'canary-api-key' })
+    const text = formatPolicyFile({
+      requiredPcrs: 'sha256:0',
+      pinnedAkNames: [forgedName(forgeKey())],
+    })
+    const policy = ['--policy', home.file('policy.json', text)]
+    const terminal = home.terminal(['chat', '--gateway', tap.url, '--allow-http', ...policy])
+    expect(await terminal.ended()).toBe(3)
+    expect(tap.recorded.toGateway).toContain('GET /pki/')
+    expect(tap.recorded.toGateway).not.toContain('canary-api-key')
   })
 
   it('takes no name for a model that would pass for a line of its own', async () => {
