@@ -119,6 +119,7 @@ describe('nomyo attest verify, given a receipt', () => {
     ['no evidence', { evidence: null }, 1],
     ['no evidence for the key', { keyEvidence: null }, 2],
     ['no policy', { policy: null }, 3],
+    ['a quote over the payload id itself', { payloadIdMode: 'raw' }, 3],
     ['a policy that is none', { policy: { format: 'x' } }, 3],
     ['another server key', { serverKey: `sha256/${'A'.repeat(43)}=` }, 3],
     ['an unknown member', { note: 'x' }, 3],
@@ -153,9 +154,9 @@ describe('nomyo attest verify, given a receipt', () => {
     'shows nothing of its %s that a terminal obeys',
     async (name) => {
       const hostile = { ...sound, [name]: 'x\u001b[2J\ntier affirming\u009b31m\u202e' }
-      const { stdout } = await verify(file(hostile))
-      expect(stdout).toContain('x[2J tier affirming31m')
-      expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u)
+      const { code, stdout, stderr } = await verify(file(hostile))
+      expect(code).toBe(3)
+      expect((stdout + stderr).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u)
     },
   )
 

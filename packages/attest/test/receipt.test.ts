@@ -144,15 +144,18 @@ describe('a receipt', () => {
 
   it('commits to request and answer, whatever a client added to the answer', async () => {
     const { request, answer } = await receiptOf()
-    expect(await digestMatches(REQUEST, request)).toBe(true)
-    expect(await digestMatches({ ...ANSWER, _metadata: { is_encrypted: true } }, answer)).toBe(true)
-    expect(await digestMatches({ ...REQUEST, model: 'n' }, request)).toBe(false)
-    expect(await digestMatches(ANSWER, request)).toBe(false)
+    expect(await digestMatches(REQUEST, 'request', request)).toBe(true)
+    expect(
+      await digestMatches({ ...ANSWER, _metadata: { is_encrypted: true } }, 'answer', answer),
+    ).toBe(true)
+    expect(await digestMatches({ ...REQUEST, model: 'n' }, 'request', request)).toBe(false)
+    expect(await digestMatches(ANSWER, 'request', request)).toBe(false)
+    expect(await digestMatches({ ...REQUEST, _metadata: {} }, 'request', request)).toBe(false)
   })
 
   it('says nothing of its texts once the salts are taken out', async () => {
     const { request } = await receiptOf()
-    expect(await digestMatches(REQUEST, { sha256: request.sha256 })).toBeUndefined()
+    expect(await digestMatches(REQUEST, 'request', { sha256: request.sha256 })).toBeUndefined()
     const other = await receiptOf()
     expect(other.request.sha256).not.toBe(request.sha256)
   })
@@ -213,6 +216,18 @@ describe('a receipt', () => {
     await expect(appraiseReceipt(receipt)).rejects.toMatchObject({ code: 'ERR_RECEIPT_INVALID' })
   })
 
+  it('whose quote carries the payload id itself counts only where that was allowed', async () => {
+    const raw = forgeQuote(new TextEncoder().encode(PAYLOAD_ID), { key: KEY })
+    const receipt = {
+      ...(await receiptOf({ evidence: raw, keyQuote: null })),
+      payloadIdMode: 'raw' as const,
+    }
+    await expect(appraiseReceipt(receipt)).rejects.toThrow(PolicyError)
+    await expect(appraiseReceipt(receipt, { policy: POLICY })).rejects.toThrow(PolicyError)
+    const { answer } = await appraiseReceipt(receipt, { rawPayloadId: true })
+    expect(failing(answer)).toEqual([])
+  })
+
   it('needs no evidence for the key', async () => {
     const { answer, key } = await appraiseReceipt(await receiptOf({ keyQuote: null }))
     expect([answer.tier, key]).toEqual(['affirming', undefined])
@@ -253,6 +268,8 @@ describe('what is no receipt', () => {
     ['a time that is none', { ...sound, createdAt: 'yesterday' }],
     ['a time without a zone', { ...sound, createdAt: '2026-11-21T12:00:00' }],
     ['an empty payload id', { ...sound, payloadId: '' }],
+    ['a payload id with a blank', { ...sound, payloadId: 'a b' }],
+    ['words for a terminal to act on', { ...sound, writtenBy: '\u001b[2J' }],
     ['a long payload id', { ...sound, payloadId: 'x'.repeat(2000) }],
     ['an unknown mode', { ...sound, payloadIdMode: 'sha1' }],
     ['a short fingerprint', { ...sound, serverKey: 'sha256/AAAA' }],

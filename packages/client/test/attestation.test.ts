@@ -467,9 +467,11 @@ describe('a receipt', () => {
     const completion = await ask()
     const [receipt] = receipts
     const [request] = await requestsTo(machine)
-    expect(await digestMatches(request, receipt!.request)).toBe(true)
-    expect(await digestMatches(JSON.parse(JSON.stringify(completion)), receipt!.answer)).toBe(true)
-    expect(await digestMatches({ ...request, model: 'n' }, receipt!.request)).toBe(false)
+    expect(await digestMatches(request, 'request', receipt!.request)).toBe(true)
+    expect(
+      await digestMatches(JSON.parse(JSON.stringify(completion)), 'answer', receipt!.answer),
+    ).toBe(true)
+    expect(await digestMatches({ ...request, model: 'n' }, 'request', receipt!.request)).toBe(false)
     expect(JSON.stringify(receipts)).not.toContain('canary')
   })
 

@@ -4,14 +4,13 @@ import {
   appraiseReceipt,
   digestMatches,
   parseReceipt,
+  type DigestSubject,
   type Receipt,
   type ReceiptAppraisal,
-  type SaltedDigest,
 } from '@nomyo/attest/receipt'
 import { ATTEST_EXIT, UsageError } from '../exit-codes.js'
 import { jsonText, oneLine, type Output } from '../output.js'
 import type { Arguments } from './arguments.js'
-import { EXPECTATION_FLAGS } from './expectation.js'
 import { exitCodeOf, readPolicy, readTime, refuse, usable } from './judgement.js'
 import { showResult } from './show-result.js'
 import { parseJson, readText } from './source.js'
@@ -23,7 +22,7 @@ interface Moment {
 }
 
 /** What a receipt says itself, or does not hold. */
-const OTHER_FLAGS = [...Object.keys(EXPECTATION_FLAGS), 'event-log', 'ima-log', 'previous']
+const OTHER_FLAGS = ['payload-id', 'extra-data', 'nonce', 'event-log', 'ima-log', 'previous']
 
 /** Judges a receipt again, offline; the exit code is the worst of what it holds. */
 export async function verifyReceipt(
@@ -35,14 +34,16 @@ export async function verifyReceipt(
   const policyPath = args.text('policy')
   const now = readTime(args.text('now'))
   const policy = policyPath === undefined ? undefined : await readPolicy(policyPath)
-  const appraisal = await usable(() => appraiseReceipt(receipt, { policy, now }))
+  const appraisal = await usable(() =>
+    appraiseReceipt(receipt, { policy, now, rawPayloadId: args.flag('raw-payload-id') }),
+  )
   const asOf: Moment =
     now === undefined
       ? { time: receipt.createdAt, from: 'receipt' }
       : { time: now.toISOString(), from: '--now' }
   const texts = {
-    request: await matches(receipt.request, args.text('request')),
-    answer: await matches(receipt.answer, args.text('answer')),
+    request: await matches('request', receipt, args.text('request')),
+    answer: await matches('answer', receipt, args.text('answer')),
   }
   if (args.flag('json')) output.line(jsonText({ ...appraisal, texts, asOf }))
   else show(output, receipt, appraisal, { texts, policyPath, asOf })
@@ -67,11 +68,14 @@ export async function parseReceiptIfAny(
 
 /** Whether a file holds what was committed to; undefined where there is nothing to compare. */
 async function matches(
-  digest: SaltedDigest,
+  subject: DigestSubject,
+  receipt: Receipt,
   path: string | undefined,
 ): Promise<boolean | undefined> {
   if (path === undefined) return undefined
-  const result = await usable(() => digestMatches(parseJson(readText(path), path), digest))
+  const result = await usable(() =>
+    digestMatches(parseJson(readText(path), path), subject, receipt[subject]),
+  )
   if (result !== undefined) return result
   throw new UsageError(`the receipt has no salt any more by which ${path} could be compared`)
 }

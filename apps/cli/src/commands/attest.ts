@@ -34,6 +34,7 @@ For receipts, as nomyo clients write them
   --policy POLICY.json  yours, instead of the one in the receipt, which is the word of whoever wrote it
   --request FILE        JSON of the request: is it the one of the receipt?
   --answer FILE         JSON of the answer: is it the one of the receipt?
+  --raw-payload-id      count quotes that carry the id itself, for servers known to make such
 
 For gateways
   --allow-http          allow http://, for a gateway on this machine

@@ -12,6 +12,11 @@ export interface ReceiptCircumstances {
   readonly policy?: PolicyFile | undefined
   /** As of when certificates are judged. Default: when the receipt was written, by its own word. */
   readonly now?: Date | undefined
+  /**
+   * Whether quotes that carry the payload id itself count. A machine that signs any text may have signed
+   * this one for somebody else, so only for servers known to make such quotes. Default false.
+   */
+  readonly rawPayloadId?: boolean | undefined
 }
 
 /** What a receipt is worth. */
@@ -31,13 +36,17 @@ export interface ReceiptAppraisal {
  * Judges again, from the receipt alone. The answer's evidence is also held against that of the key:
  * the same attestation key, and no restart in between.
  *
- * @throws PolicyError `ERR_POLICY_INVALID` when there is no policy, or none that can be used
+ * @throws PolicyError `ERR_POLICY_INVALID` when there is no policy, none that can be used, or none that
+ * allows this kind of quote
  * @throws ReceiptError `ERR_RECEIPT_INVALID` when the receipt contradicts itself
  */
 export async function appraiseReceipt(
   receipt: Receipt,
-  { policy, now = new Date(receipt.createdAt) }: ReceiptCircumstances = {},
+  { policy, now = new Date(receipt.createdAt), rawPayloadId = false }: ReceiptCircumstances = {},
 ): Promise<ReceiptAppraisal> {
+  if (receipt.payloadIdMode === 'raw' && !rawPayloadId) {
+    throw new PolicyError('the quote carries the payload id itself, which has to be allowed')
+  }
   const rules = policy ?? ownPolicy(receipt)
   const key = await appraiseKey(receipt, rules, now)
   const answer = await appraise(receipt.evidence ?? undefined, {

@@ -30,8 +30,8 @@ export async function createReceipt(facts: ReceiptFacts): Promise<Receipt> {
   const { keyEvidence, result } = facts
   const forKey = keyEvidence === undefined ? null : sound(keyEvidence.evidence)
   const [request, answer] = await Promise.all([
-    saltedDigest(facts.request),
-    saltedDigest(facts.answer),
+    saltedDigest(facts.request, 'request'),
+    saltedDigest(facts.answer, 'answer'),
   ])
   return {
     format: RECEIPT_FORMAT,

@@ -19,7 +19,7 @@ const MEMBERS: Readonly<Record<keyof Receipt, Read>> = {
   format: (value) => value === RECEIPT_FORMAT,
   createdAt: isTime,
   writtenBy: isText,
-  payloadId: isText,
+  payloadId: (value) => typeof value === 'string' && /^[\x21-\x7e]{1,200}$/.test(value),
   payloadIdMode: (value) => value === 'sha256' || value === 'raw',
   algorithm: isText,
   serverKey: (value) => typeof value === 'string' && /^sha256\/[A-Za-z0-9+/]{43}=$/.test(value),
@@ -89,8 +89,9 @@ function isTime(value: unknown): boolean {
   return !Number.isNaN(Date.parse(value))
 }
 
+/** Of visible ASCII and blanks: it may be shown on a terminal. */
 function isText(value: unknown): boolean {
-  return typeof value === 'string' && value !== '' && value.length <= MAX_TEXT
+  return typeof value === 'string' && value.length <= MAX_TEXT && /^[\x20-\x7e]+$/.test(value)
 }
 
 function isBase64(value: unknown, length?: number): boolean {
