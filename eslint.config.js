@@ -203,7 +203,7 @@ export default defineConfig(
   {
     // Starters and configuration: a few lines of JavaScript that no tsconfig lists.
     files: ['**/*.{js,mjs,cjs}'],
-    ignores: ['scripts/**'],
+    ignores: ['docs-api/**', 'scripts/**'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: { process: 'readonly' } },
   },
