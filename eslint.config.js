@@ -88,7 +88,13 @@ const reExportsOnly = [
 ]
 
 export default defineConfig(
-  globalIgnores(['**/dist/', '**/.turbo/', '.reports/', 'packages/test-vectors/data/']),
+  globalIgnores([
+    'docs-api/',
+    '**/dist/',
+    '**/.turbo/',
+    '.reports/',
+    'packages/test-vectors/data/',
+  ]),
 
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
@@ -203,7 +209,7 @@ export default defineConfig(
   {
     // Starters and configuration: a few lines of JavaScript that no tsconfig lists.
     files: ['**/*.{js,mjs,cjs}'],
-    ignores: ['docs-api/**', 'scripts/**'],
+    ignores: ['scripts/**'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: { process: 'readonly' } },
   },
