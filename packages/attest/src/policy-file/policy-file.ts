@@ -1,6 +1,7 @@
 import type { PolicyDocument } from '../attestation-policy.js'
 import { fromHex, toHex } from '../bytes/hex.js'
 import { PolicyError } from '../errors.js'
+import { isRecord, parseJsonObject } from '../json-object.js'
 import { checkPolicy, type AppraisalPolicy } from '../policy.js'
 import type { TrustAnchor } from '../trust/anchor.js'
 import { pinnedAk } from '../trust/pinned-ak.js'
@@ -89,13 +90,9 @@ export function formatPolicyFile(policy: {
 
 function parseObject(text: string): Record<string, unknown> {
   if (text.length > MAX_CHARACTERS) throw new PolicyError('the policy is larger than 1 MiB')
-  try {
-    const file: unknown = JSON.parse(text)
-    if (isRecord(file)) return file
-  } catch {
-    // Said below.
-  }
-  throw new PolicyError('the policy is not a JSON object')
+  const object = parseJsonObject(text)
+  if (object === undefined) throw new PolicyError('the policy is not a JSON object')
+  return object
 }
 
 function readTrust(trust: unknown): readonly TrustAnchor[] | 'none' {
@@ -151,8 +148,4 @@ function isReferenceValues(value: unknown): value is NonNullable<PolicyFile['ref
 
 function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((one) => typeof one === 'string')
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

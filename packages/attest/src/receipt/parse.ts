@@ -1,5 +1,6 @@
 import { decodeBase64 } from '../bytes/base64.js'
 import { ReceiptError } from '../errors.js'
+import { isRecord, parseJsonObject } from '../json-object.js'
 import { CHECK_IDS } from '../result.js'
 import { SALT_BYTES, type SaltedDigest } from './digest.js'
 import { RECEIPT_FORMAT, type Receipt } from './receipt.js'
@@ -59,18 +60,15 @@ export function parseReceipt(text: string): Receipt {
       throw new ReceiptError(`"${name}" of the receipt is missing or malformed`)
     }
   }
+  // Each member was looked at by name: the type follows from the table above.
   return receipt as unknown as Receipt
 }
 
 function parseObject(text: string): Record<string, unknown> {
   if (text.length > MAX_CHARACTERS) throw new ReceiptError('the receipt is larger than 4 MiB')
-  try {
-    const value: unknown = JSON.parse(text)
-    if (isRecord(value)) return value
-  } catch {
-    // Said below.
-  }
-  throw new ReceiptError('the receipt is not a JSON object')
+  const object = parseJsonObject(text)
+  if (object === undefined) throw new ReceiptError('the receipt is not a JSON object')
+  return object
 }
 
 function isDigest(value: unknown): value is SaltedDigest {
@@ -109,8 +107,4 @@ function hasMembers(value: unknown, names: readonly string[]): value is Record<s
 
 function isObjectOrNull(value: unknown): boolean {
   return value === null || isRecord(value)
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
