@@ -13,6 +13,9 @@ export interface KnownServersStore {
   addFirst?(server: string, fingerprint: string): Promise<readonly string[]>
 }
 
+/** What a server is called: its base URL, without a slash at its end. */
+export const serverName = ({ href }: URL): string => href.replace(/\/$/, '')
+
 /** What was found out about a server key. */
 export interface ServerKeyEvent {
   /** `first-use`: nothing was known, the key is trusted from now on. `changed`: another one was known. */

@@ -1,7 +1,7 @@
 import { importPublicKey, verifyPin, type PublicKey } from '@nomyo/crypto'
 import { abortable, errorFromResponse, startDeadline, type Transport } from '@nomyo/transport'
 import type { ClientConfig } from './config.js'
-import { checkKnownServer } from './known-servers.js'
+import { checkKnownServer, serverName } from './known-servers.js'
 
 /** A PEM of an 8192-bit key takes under 1.5 KB. */
 const MAX_KEY_BYTES = 64 * 1024
@@ -104,7 +104,7 @@ export class ServerKey {
     const key = await importPublicKey(pem, { minBits: minServerKeyBits })
     if (serverKeyPins.length > 0) verifyPin(key, serverKeyPins)
     if (knownServers !== undefined) {
-      await checkKnownServer(knownServers, baseUrl.href.replace(/\/$/, ''), key, onServerKey)
+      await checkKnownServer(knownServers, serverName(baseUrl), key, onServerKey)
     }
     return key
   }

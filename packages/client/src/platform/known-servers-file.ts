@@ -2,7 +2,7 @@ import { appendFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SecurityError, parsePin } from '@nomyo/crypto'
 import { parseBaseUrl } from '@nomyo/transport'
-import type { KnownServersStore } from '../known-servers.js'
+import { serverName, type KnownServersStore } from '../known-servers.js'
 import { withFileLock } from './file-lock.js'
 
 /** A line each: address, fingerprint, when it was first seen. Lines with # are comments. */
@@ -131,7 +131,7 @@ function entriesOf(lines: readonly string[], path: string): KnownServer[] {
 
 /** An address as clients look for it; undefined for what is none. */
 const canonical = (server: string): string | undefined =>
-  parsed(() => parseBaseUrl(server).href.replace(/\/$/, ''))
+  parsed(() => serverName(parseBaseUrl(server)))
 
 function parsed<T>(parse: () => T): T | undefined {
   try {
