@@ -47,7 +47,13 @@ export function hangUpWhenClosing(server: FastifyInstance): void {
  */
 export function hangUpOnSlowReaders(server: FastifyInstance, timeoutMs: number): void {
   server.addHook('onSend', (request, { raw }, _payload, done) => {
-    const timer = setTimeout(() => raw.destroy(), timeoutMs)
+    let timer: NodeJS.Timeout | undefined
+    const start = (): void => {
+      timer = setTimeout(() => raw.destroy(), timeoutMs)
+    }
+    // One that waits in line behind another has no socket yet: that is not its caller's slowness.
+    if (raw.socket === null) raw.once('socket', start)
+    else start()
     whenOver(request.raw, raw, () => {
       clearTimeout(timer)
     })
