@@ -7,7 +7,7 @@ import { jsonText, oneLine, printable, type Output } from '../output.js'
 import type { Settings } from '../settings/settings.js'
 import { answerText } from './answer-text.js'
 import type { ChatOptions } from './chat-command.js'
-import { chooseModel } from './choose-model.js'
+import { chooseModel, listTrustedModels } from './choose-model.js'
 import { noteServerKey } from './server-key-note.js'
 
 /** One message, one answer on standard output, nothing else there. */
@@ -35,7 +35,7 @@ export async function askOnce(
               receiptFile.write(`${JSON.stringify(receipt, undefined, 2)}\n`),
           }),
     }
-    const model = settings.model ?? (await chooseModel(settings, hooks))
+    const model = settings.model ?? chooseModel(await listTrustedModels(settings, hooks))
     const client = await openClient(settings, hooks)
     try {
       const messages: ChatMessage[] = [

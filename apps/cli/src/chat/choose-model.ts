@@ -5,12 +5,11 @@ import { requireMachine } from '../gateway/judge-machine.js'
 import type { Settings } from '../settings/settings.js'
 
 /**
- * The first model of the gateway, by `listTrustedModels`.
+ * The first model of a gateway.
  *
  * @throws UsageError when there is none
  */
-export async function chooseModel(settings: Settings, hooks: ClientHooks): Promise<string> {
-  const [first] = await listTrustedModels(settings, hooks)
+export function chooseModel([first]: readonly string[]): string {
   if (first !== undefined) return first
   throw new UsageError(
     'the gateway names no models; give one with --model, or as "model" in the config file',

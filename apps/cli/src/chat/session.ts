@@ -1,6 +1,7 @@
 import type { AttestationResult, SecureChatCompletion, ServerKeyEvent } from '@nomyo/client'
 import { EXIT } from '../exit-codes.js'
 import { failureOf } from '../failure.js'
+import { listModels } from '../gateway/ask.js'
 import { fetchTrustedKey, openClient, type ClientHooks } from '../gateway/client.js'
 import { requireMachine } from '../gateway/judge-machine.js'
 import { oneLine, printable, type Output } from '../output.js'
@@ -56,7 +57,8 @@ async function begin(
   })
   if (settings.policy === undefined) line('machine  not judged: there is no policy (--policy FILE)')
   await waiting('asking the machine', machine)
-  const model = settings.model ?? (await chooseModel(settings, {}))
+  // Key and machine were looked at just now.
+  const model = settings.model ?? chooseModel(await listModels(settings))
   const conversation = new Conversation(model, settings.tier, system)
   conversation.attestation = attestation
   line(`model    ${oneLine(model)}`)
