@@ -1,29 +1,26 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { AxeResults } from 'axe-core'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { answer, choose, chromiumFound, launch, loadPolicy, say, visit } from './browser.js'
-import { startGateway, type GatewayProcess } from './gateway-process.js'
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
+import {
+  answer,
+  choose,
+  chromiumFound,
+  loadPolicy,
+  say,
+  useBrowserAndGateway,
+  visit,
+} from './browser.js'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const LONG = 'x'.repeat(300)
 
 describe.skipIf(!chromiumFound)('the page for everybody', () => {
-  let browser: Browser
-  let gateway: GatewayProcess
-
-  beforeAll(async () => {
-    browser = await launch()
-    gateway = await startGateway()
-  })
-  afterAll(async () => {
-    await browser.close()
-    await gateway.stop()
-  })
+  const shared = useBrowserAndGateway()
 
   it('can be used with the keyboard alone, and shows where it is', async () => {
-    const { page } = await visit(browser, gateway.url)
+    const { page } = await visit(shared.browser, shared.gateway.url)
     await choose(page, 'nomyo/echo')
     const press = (key: string): Promise<void> => page.keyboard.press(key)
     await page.locator('body').press('Tab')
@@ -58,7 +55,7 @@ describe.skipIf(!chromiumFound)('the page for everybody', () => {
   })
 
   it('has landmarks, names and live regions', async () => {
-    const { page } = await visit(browser, gateway.url)
+    const { page } = await visit(shared.browser, shared.gateway.url)
     for (const role of ['banner', 'main', 'complementary', 'contentinfo', 'log'] as const) {
       expect([role, await page.getByRole(role).count()]).toEqual([role, 1])
     }
@@ -71,7 +68,7 @@ describe.skipIf(!chromiumFound)('the page for everybody', () => {
   it.each(['light', 'dark'] as const)(
     'breaks no rule of accessibility, contrast included: %s',
     async (colorScheme) => {
-      const { page } = await visit(browser, gateway.url, { colorScheme })
+      const { page } = await visit(shared.browser, shared.gateway.url, { colorScheme })
       await choose(page, 'nomyo/echo')
       expect(await violations(page)).toEqual([])
       await page.getByLabel('Offer demonstration tools').check()
@@ -90,7 +87,7 @@ describe.skipIf(!chromiumFound)('the page for everybody', () => {
   )
 
   it.each([360, 1280])('needs no scrolling sideways at %d pixels', async (width) => {
-    const { page } = await visit(browser, gateway.url, { width, height: 740 })
+    const { page } = await visit(shared.browser, shared.gateway.url, { width, height: 740 })
     await choose(page, 'nomyo/echo')
     expect(await overflow(page)).toBe(0)
     await say(page, `${LONG}\n\`\`\`\n${LONG}\n\`\`\``)
@@ -101,7 +98,7 @@ describe.skipIf(!chromiumFound)('the page for everybody', () => {
   })
 
   it('follows the system, and whoever chooses otherwise', async () => {
-    const { page } = await visit(browser, gateway.url, { colorScheme: 'dark' })
+    const { page } = await visit(shared.browser, shared.gateway.url, { colorScheme: 'dark' })
     const ground = (): Promise<string> =>
       page.evaluate(() => getComputedStyle(document.body).backgroundColor)
     const dark = await ground()
@@ -117,7 +114,7 @@ describe.skipIf(!chromiumFound)('the page for everybody', () => {
   })
 
   it('does not move for those who want it still', async () => {
-    const { page } = await visit(browser, gateway.url)
+    const { page } = await visit(shared.browser, shared.gateway.url)
     await page.emulateMedia({ reducedMotion: 'reduce' })
     const moving = await page.evaluate(() =>
       [...document.querySelectorAll('*')]

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { chromium, type Browser, type Page, type Request } from 'playwright-core'
-import { expect, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
+import { startGateway, type GatewayProcess } from './gateway-process.js'
 
 const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
 
@@ -13,6 +14,38 @@ export const launch = (): Promise<Browser> =>
     executablePath,
     args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
   })
+
+/** What the tests of a group share, from before the first to after the last. */
+export interface Shared {
+  readonly browser: Browser
+  readonly gateway: GatewayProcess
+}
+
+/** A browser, and a gateway that serves the page, for the tests of a group. */
+export function useBrowserAndGateway(): Shared {
+  let browser: Browser | undefined
+  let gateway: GatewayProcess | undefined
+  beforeAll(async () => {
+    browser = await launch()
+    gateway = await startGateway()
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await gateway?.stop()
+  })
+  const started = <T>(it: T | undefined): T => {
+    if (it === undefined) throw new Error('used before the tests have begun')
+    return it
+  }
+  return {
+    get browser() {
+      return started(browser)
+    },
+    get gateway() {
+      return started(gateway)
+    },
+  }
+}
 
 /** The page, with everything it asked for and everything it was forbidden. */
 export interface Visit {

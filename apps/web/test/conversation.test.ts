@@ -1,28 +1,25 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { answer, choose, chromiumFound, isSealed, launch, say, visit } from './browser.js'
-import { startGateway, type GatewayProcess } from './gateway-process.js'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  answer,
+  choose,
+  chromiumFound,
+  isSealed,
+  say,
+  useBrowserAndGateway,
+  visit,
+} from './browser.js'
+import { startGateway } from './gateway-process.js'
 
 const API_KEY = 'canary-api-key-5d1f'
 
 describe.skipIf(!chromiumFound)('a conversation', () => {
-  let browser: Browser
-  let gateway: GatewayProcess
-
-  beforeAll(async () => {
-    browser = await launch()
-    gateway = await startGateway()
-  })
-  afterAll(async () => {
-    await browser.close()
-    await gateway.stop()
-  })
+  const shared = useBrowserAndGateway()
 
   it('is answered, has a memory, and begins anew', async () => {
-    const { page, complaints } = await visit(browser, gateway.url)
+    const { page, complaints } = await visit(shared.browser, shared.gateway.url)
     await choose(page, 'nomyo/echo')
     await say(page, 'first  line\n  second line')
     expect(await answer(page)).toBe('first  line\n  second line')
@@ -37,7 +34,7 @@ describe.skipIf(!chromiumFound)('a conversation', () => {
 
   it('is sent whole, in the chosen tier, and never in plaintext', async () => {
     const canary = 'canary-prompt-93c2'
-    const { page, requests } = await visit(browser, gateway.url)
+    const { page, requests } = await visit(shared.browser, shared.gateway.url)
     await choose(page, 'nomyo/echo')
     await page.getByLabel('Security tier').selectOption('high')
     for (const count of [1, 2]) {
@@ -51,7 +48,7 @@ describe.skipIf(!chromiumFound)('a conversation', () => {
       expect(sent.join()).not.toContain(canary)
       expect(sent.join()).not.toContain(Buffer.from(canary).toString('base64').slice(0, -4))
     }
-    expect(gateway.output()).not.toContain(canary)
+    expect(shared.gateway.output()).not.toContain(canary)
     const shown = await page.locator('#traffic-list').textContent()
     expect(shown).not.toContain(canary)
     expect(shown).toContain('encrypted_aes_key')
@@ -62,7 +59,7 @@ describe.skipIf(!chromiumFound)('a conversation', () => {
       const { messages } = JSON.parse(body) as { messages: { content: string }[] }
       response.end(completion(messages.map(({ content }) => content).join('|')))
     })
-    const { page } = await visit(browser, await gatewayOf(upstream))
+    const { page } = await visit(shared.browser, await gatewayOf(upstream))
     await choose(page, 'one')
     await say(page, 'a')
     expect(await answer(page)).toBe('a')
@@ -74,7 +71,7 @@ describe.skipIf(!chromiumFound)('a conversation', () => {
   })
 
   it('has tools that run in the page, and shows call and result', async () => {
-    const { page, sealed } = await visit(browser, gateway.url)
+    const { page, sealed } = await visit(shared.browser, shared.gateway.url)
     await choose(page, 'nomyo/demo')
     await page.getByLabel('Offer demonstration tools').check()
     await say(page, 'What time is it?')
@@ -105,7 +102,7 @@ describe.skipIf(!chromiumFound)('a conversation', () => {
           : completion(null, [call]),
       )
     })
-    const { page } = await visit(browser, await gatewayOf(upstream))
+    const { page } = await visit(shared.browser, await gatewayOf(upstream))
     await choose(page, 'one')
     await page.getByLabel('Offer demonstration tools').check()
     await say(page, 'go')
@@ -117,7 +114,7 @@ describe.skipIf(!chromiumFound)('a conversation', () => {
       const called = { name: 'current_time', arguments: '{}' }
       response.end(completion(null, [{ id: 'c1', type: 'function', function: called }]))
     })
-    const { page, sealed } = await visit(browser, await gatewayOf(upstream))
+    const { page, sealed } = await visit(shared.browser, await gatewayOf(upstream))
     await choose(page, 'one')
     await page.getByLabel('Offer demonstration tools').check()
     await say(page, 'go')
@@ -130,7 +127,7 @@ describe.skipIf(!chromiumFound)('a conversation', () => {
     const upstream = await startModel((response) => {
       if (!hold) response.end(completion('done'))
     })
-    const { page } = await visit(browser, await gatewayOf(upstream))
+    const { page } = await visit(shared.browser, await gatewayOf(upstream))
     await choose(page, 'one')
     const message = page.getByLabel('Message', { exact: true })
     for (const stop of [
@@ -154,7 +151,7 @@ describe.skipIf(!chromiumFound)('a conversation', () => {
   it('says what to do about a wrong API key, and masks it', async () => {
     const locked = await startGateway(['--engine', 'demo', '--api-key', API_KEY])
     onTestFinished(() => locked.stop())
-    const { page } = await visit(browser, locked.url)
+    const { page } = await visit(shared.browser, locked.url)
     const key = page.getByLabel('API key')
     expect(await key.getAttribute('type')).toBe('password')
     const model = page.getByRole('textbox', { name: 'Model' })
@@ -179,7 +176,7 @@ describe.skipIf(!chromiumFound)('a conversation', () => {
     const upstream = await startModel((response) => {
       response.writeHead(429, { 'retry-after': '90' }).end('{}')
     })
-    const { page } = await visit(browser, await gatewayOf(upstream))
+    const { page } = await visit(shared.browser, await gatewayOf(upstream))
     await choose(page, 'one')
     await say(page, 'hello')
     await page.getByRole('alert').getByText('Wait 90 seconds').waitFor()
@@ -188,7 +185,7 @@ describe.skipIf(!chromiumFound)('a conversation', () => {
   it('gets through the rate limit, tools included', async () => {
     const limited = await startGateway(['--engine', 'demo'], { rateLimit: '2/s' })
     onTestFinished(() => limited.stop())
-    const { page } = await visit(browser, limited.url)
+    const { page } = await visit(shared.browser, limited.url)
     await choose(page, 'nomyo/demo')
     await page.getByLabel('Offer demonstration tools').check()
     for (const count of [1, 2, 3]) {
@@ -199,7 +196,7 @@ describe.skipIf(!chromiumFound)('a conversation', () => {
 
   it('says so where the gateway is gone', async () => {
     const gone = await startGateway()
-    const { page } = await visit(browser, gone.url)
+    const { page } = await visit(shared.browser, gone.url)
     await choose(page, 'nomyo/echo')
     await say(page, 'one')
     await answer(page)

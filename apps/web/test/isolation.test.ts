@@ -1,29 +1,25 @@
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { answer, choose, chromiumFound, isSealed, launch, say, visit } from './browser.js'
-import { startGateway, type GatewayProcess } from './gateway-process.js'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  answer,
+  choose,
+  chromiumFound,
+  isSealed,
+  say,
+  useBrowserAndGateway,
+  visit,
+} from './browser.js'
 
 describe.skipIf(!chromiumFound)('the page in its browser', () => {
-  let browser: Browser
-  let gateway: GatewayProcess
-
-  beforeAll(async () => {
-    browser = await launch()
-    gateway = await startGateway()
-  })
-  afterAll(async () => {
-    await browser.close()
-    await gateway.stop()
-  })
+  const shared = useBrowserAndGateway()
 
   it('asks nobody but its gateway, breaks no rule and keeps nothing', async () => {
-    const { page, requests, complaints } = await visit(browser, gateway.url)
+    const { page, requests, complaints } = await visit(shared.browser, shared.gateway.url)
     await choose(page, 'nomyo/echo')
     await page.getByLabel('API key').fill('some-key')
     await say(page, 'hello')
     await answer(page)
     const origins = new Set(requests.map((request) => new URL(request.url()).origin))
-    expect([...origins]).toEqual([gateway.url])
+    expect([...origins]).toEqual([shared.gateway.url])
     expect(complaints).toEqual([])
     // Else what was searched for plaintext elsewhere would have been nothing.
     const sealed = requests.find((request) => isSealed(request.url()))
@@ -47,7 +43,7 @@ describe.skipIf(!chromiumFound)('the page in its browser', () => {
     '```html\n<img src=x onerror="document.title=\'broken\'">\n```',
     '``````\n```<b>x</b>\n<iframe srcdoc="<script>parent.document.title=1</script>">',
   ])('shows an answer as the text it is: %j', async (text) => {
-    const { page, complaints } = await visit(browser, gateway.url)
+    const { page, complaints } = await visit(shared.browser, shared.gateway.url)
     await choose(page, 'nomyo/echo')
     await say(page, text)
     const shown = page.locator('.message.model')
@@ -66,7 +62,7 @@ describe.skipIf(!chromiumFound)('the page in its browser', () => {
   })
 
   it('could not run what gets into it all the same', async () => {
-    const { page, complaints } = await visit(browser, gateway.url)
+    const { page, complaints } = await visit(shared.browser, shared.gateway.url)
     const outcome = await page.evaluate(async () => {
       const violated: string[] = []
       document.addEventListener('securitypolicyviolation', (event) =>
@@ -107,13 +103,13 @@ describe.skipIf(!chromiumFound)('the page in its browser', () => {
   })
 
   it('cannot be put into a frame', async () => {
-    const context = await browser.newContext()
+    const context = await shared.browser.newContext()
     onTestFinished(() => context.close())
     const page = await context.newPage()
     await page.route('https://frame.test/', (route) =>
       route.fulfill({
         contentType: 'text/html',
-        body: `<!doctype html><iframe src="${gateway.url}/"></iframe>`,
+        body: `<!doctype html><iframe src="${shared.gateway.url}/"></iframe>`,
       }),
     )
     await page.goto('https://frame.test/')

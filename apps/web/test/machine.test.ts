@@ -1,7 +1,16 @@
 import { startSwtpm, swtpmFound, type Swtpm } from '@nomyo/test-vectors/swtpm'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { answer, choose, chromiumFound, launch, loadPolicy, say, visit } from './browser.js'
+import {
+  answer,
+  choose,
+  chromiumFound,
+  launch,
+  loadPolicy,
+  say,
+  useBrowserAndGateway,
+  visit,
+} from './browser.js'
 import { startGateway, type GatewayProcess } from './gateway-process.js'
 
 if (!swtpmFound) console.info('the machine judged in the page skipped: no swtpm')
@@ -9,20 +18,10 @@ if (!swtpmFound) console.info('the machine judged in the page skipped: no swtpm'
 const OTHER_VALUE = '11'.repeat(32)
 
 describe.skipIf(!chromiumFound)('a gateway without a TPM', () => {
-  let browser: Browser
-  let gateway: GatewayProcess
-
-  beforeAll(async () => {
-    browser = await launch()
-    gateway = await startGateway()
-  })
-  afterAll(async () => {
-    await browser.close()
-    await gateway.stop()
-  })
+  const shared = useBrowserAndGateway()
 
   it('is not judged without a policy, and the page says so', async () => {
-    const { page } = await visit(browser, gateway.url)
+    const { page } = await visit(shared.browser, shared.gateway.url)
     expect(await page.locator('#policy-state').textContent()).toContain('not judged')
     await choose(page, 'nomyo/echo')
     await say(page, 'hello')
@@ -31,7 +30,7 @@ describe.skipIf(!chromiumFound)('a gateway without a TPM', () => {
   })
 
   it('gets nothing once there is a policy', async () => {
-    const { page, sealed } = await visit(browser, gateway.url)
+    const { page, sealed } = await visit(shared.browser, shared.gateway.url)
     await loadPolicy(page, policyOf({ akName: `000b${'00'.repeat(32)}` }))
     await refused(page, 'ERR_ATTESTATION_FAILED')
     expect(sealed()).toBe(0)
@@ -41,7 +40,7 @@ describe.skipIf(!chromiumFound)('a gateway without a TPM', () => {
   it.each(['no JSON', '{"format":"another"}', { ...policyOf({ akName: '00' }), canary: 1 }])(
     'gets nothing with a policy that cannot be used, until it is forgotten: %j',
     async (policy) => {
-      const { page, sealed } = await visit(browser, gateway.url)
+      const { page, sealed } = await visit(shared.browser, shared.gateway.url)
       await loadPolicy(page, policy)
       await page.locator('#policy-state', { hasText: 'no usable policy' }).waitFor()
       await refused(page, 'ERR_POLICY_INVALID')
@@ -53,7 +52,7 @@ describe.skipIf(!chromiumFound)('a gateway without a TPM', () => {
   )
 
   it('gets nothing while a policy is read', async () => {
-    const { page, sealed } = await visit(browser, gateway.url)
+    const { page, sealed } = await visit(shared.browser, shared.gateway.url)
     const letRead = await holdReading(page)
     await loadPolicy(page, 'no JSON')
     await page.locator('#policy-state', { hasText: 'Reading policy.json' }).waitFor()
@@ -64,7 +63,7 @@ describe.skipIf(!chromiumFound)('a gateway without a TPM', () => {
   })
 
   it('is judged by the policy chosen last, whichever is read first', async () => {
-    const { page } = await visit(browser, gateway.url)
+    const { page } = await visit(shared.browser, shared.gateway.url)
     const letRead = await holdReading(page)
     await loadPolicy(page, 'no JSON')
     await loadPolicy(page, policyOf({ akName: `000b${'00'.repeat(32)}` }))
@@ -76,7 +75,7 @@ describe.skipIf(!chromiumFound)('a gateway without a TPM', () => {
   })
 
   it('is not judged by a policy forgotten before it was read', async () => {
-    const { page } = await visit(browser, gateway.url)
+    const { page } = await visit(shared.browser, shared.gateway.url)
     const letRead = await holdReading(page)
     await loadPolicy(page, 'no JSON')
     await page.getByRole('button', { name: 'Forget the policy' }).click()
