@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { availableParallelism } from 'node:os'
 import type { LoadConfig } from './config.js'
 import { FairQueue } from './fair-queue.js'
 import { HttpError } from './http-error.js'
 import type { Metrics } from './metrics/metrics.js'
+import { OPENING_LANES } from './opening-lanes.js'
 import { whenOver } from './when-over.js'
 
 /** Why a request was turned away; a label of metrics. */
@@ -19,8 +19,6 @@ export class Shed extends HttpError {
 const RETRY_AFTER_S = 1
 const DEFAULT_MAX_QUEUE = 64
 const DEFAULT_MAX_REQUESTS = 512
-/** How many threads do the work, unless the environment says otherwise. */
-const DEFAULT_THREADS = 4
 
 /**
  * Lets in as many sealed requests as can be served soon. Opening one takes an RSA operation of some
@@ -36,7 +34,7 @@ export class Admission {
 
   constructor(load: LoadConfig, metrics: Metrics) {
     this.#queue = new FairQueue({
-      concurrency: load.maxOpens ?? defaultMaxOpens(),
+      concurrency: load.maxOpens ?? OPENING_LANES,
       maxWaiting: load.maxQueue ?? DEFAULT_MAX_QUEUE,
       full: () => this.#shed('queue'),
     })
@@ -74,10 +72,4 @@ export class Admission {
     this.#metrics.shed(cause)
     return new Shed()
   }
-}
-
-/** More than cores, or than threads to run in, would only wait elsewhere. */
-function defaultMaxOpens(): number {
-  const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? DEFAULT_THREADS)
-  return Math.max(1, Math.min(availableParallelism(), threads || DEFAULT_THREADS))
 }

@@ -8,19 +8,27 @@ import type { Bytes } from './bytes/types.js'
 export interface Suite {
   /** The `algorithm` label on the wire. */
   readonly algorithm: string
-  /** Makes a new key pair; private keys are extractable only when asked for. */
-  generateKeyPair(options: { extractable: boolean }): Promise<KeyPair>
+  /** Makes a new key pair. */
+  generateKeyPair(options: PrivateKeyUse): Promise<KeyPair>
   /** Reads a DER SubjectPublicKeyInfo. */
   importPublicKey(spkiDer: Uint8Array, options: { minBits: number }): Promise<PublicKey>
   /** Reads a DER PKCS#8 PrivateKeyInfo and derives its public key. */
   importPrivateKey(
     pkcs8Der: Uint8Array,
-    options: { minBits: number; extractable: boolean },
+    options: PrivateKeyUse & { minBits: number },
   ): Promise<KeyPair>
   /** Seals bytes for one of this suite's public keys. */
   seal(plaintext: Uint8Array, recipient: PublicKey, options: SealOptions): Promise<Bytes>
   /** Opens what was sealed for one of `keys`, all of this suite. */
   open(body: Uint8Array, keys: readonly PrivateKey[], options: OpenOptions): Promise<OpenedEnvelope>
+}
+
+/** What a private key will be used for. */
+export interface PrivateKeyUse {
+  /** Whether it may be exported. */
+  readonly extractable: boolean
+  /** How many envelopes may be opened with it at the same time, from 1 on. */
+  readonly parallel: number
 }
 
 /** The key others seal for. */

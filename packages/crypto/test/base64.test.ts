@@ -1,14 +1,8 @@
+import { platform } from '#platform'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  base64Length,
-  decodeBase64,
-  decodeBase64Into,
-  decodedLength,
-  encodeBase64,
-  encodeBase64Into,
-} from '../src/bytes/base64.js'
-import { toHex } from './support.js'
+import { base64Length, decodeBase64, decodedLength, encodeBase64 } from '../src/bytes/base64.js'
+import { toHex, utf8 } from './support.js'
 
 const anyBytes = fc.uint8Array({ maxLength: 200 })
 
@@ -29,7 +23,7 @@ describe('encoding', () => {
 
   it('goes to where it is told, and says where it ended', () => {
     const target = new Uint8Array(12).fill(0x2e)
-    const end = encodeBase64Into(Uint8Array.of(0xff, 0xff), target, 3)
+    const end = platform.encodeBase64Into(Uint8Array.of(0xff, 0xff), target, 3)
     expect(new TextDecoder().decode(target)).toBe('...//8=.....')
     expect(end).toBe(7)
   })
@@ -40,7 +34,7 @@ describe('decoding', () => {
     fc.assert(
       fc.property(anyBytes, (bytes) => {
         const encoded = Buffer.from(bytes).toString('base64')
-        expect(decodedLength(encoded)).toBe(bytes.length)
+        expect(decodedLength(utf8(encoded))).toBe(bytes.length)
         expect(toHex(decodeBase64(encoded)!)).toBe(toHex(bytes))
       }),
     )
@@ -49,13 +43,32 @@ describe('decoding', () => {
   it.each(['A', 'AA', 'AAA', 'AAAAA', 'AQI'])(
     'knows that no bytes have the length of %s',
     (text) => {
-      expect(decodedLength(text)).toBeUndefined()
+      expect(decodedLength(utf8(text))).toBeUndefined()
+    },
+  )
+
+  // Long ones are read in parts of 64 KiB.
+  it.each([49151, 49152, 49153, 98304, 200_000])(
+    'takes %d bytes, and no other spelling',
+    (size) => {
+      const bytes = Buffer.alloc(size, 'some bytes that come again')
+      const encoded = bytes.toString('base64')
+      expect(Buffer.from(decodeBase64(encoded)!).equals(bytes)).toBe(true)
+      for (const position of [0, 65_532, 65_535, 65_536, encoded.length - 5]) {
+        for (const character of ['=', '-', '\n', '"', 'Ａ']) {
+          const text = encoded.slice(0, position) + character + encoded.slice(position + 1)
+          expect(decodeBase64(text) !== undefined).toBe(isCanonical(text))
+        }
+      }
+      // Padding where a part ends, and more behind it.
+      expect(decodeBase64(`${encoded.slice(0, 65_532)}AA==${encoded}`)).toBeUndefined()
+      expect(decodeBase64(`${encoded.slice(0, 65_532)}AAA=${encoded}`)).toBeUndefined()
     },
   )
 
   it('into a larger buffer leaves the rest alone', () => {
     const target = new Uint8Array(5).fill(9)
-    expect(decodeBase64Into('AQI=', target)).toBe(true)
+    expect(platform.decodeBase64Into(utf8('AQI='), target)).toBe(true)
     expect([...target]).toEqual([1, 2, 9, 9, 9])
   })
 

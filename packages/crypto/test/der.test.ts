@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   DerReader,
-  OID,
+  RSA_ENCRYPTION,
   TAG,
   derNull,
   derOid,
-  derSmallInteger,
   derUnsignedInteger,
   derValue,
 } from '../src/bytes/der.js'
+import { derSmallInteger } from '../src/bytes/der-small-integer.js'
 import { fromHex, refusalCodeOf, toHex } from './support.js'
 
 const reader = (hex: string): DerReader => new DerReader(fromHex(hex.replaceAll(' ', '')))
@@ -124,7 +124,7 @@ describe('the writer', () => {
     expect(toHex(derSmallInteger(600_000))).toBe('02030927c0')
     expect(toHex(derUnsignedInteger(new Uint8Array()))).toBe('020100')
     expect(toHex(derNull())).toBe('0500')
-    expect(toHex(derOid(OID.rsaEncryption))).toBe('06092a864886f70d010101')
+    expect(toHex(derOid(RSA_ENCRYPTION))).toBe('06092a864886f70d010101')
     expect(toHex(derValue(TAG.sequence, derNull(), derNull()))).toBe('300405000500')
     expect(toHex(derValue(TAG.octetString, new Uint8Array(300))).slice(0, 8)).toBe('0482012c')
   })

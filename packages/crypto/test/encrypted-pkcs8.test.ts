@@ -7,15 +7,9 @@ import {
   type KeyObject,
 } from 'node:crypto'
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
-import {
-  DerReader,
-  OID,
-  TAG,
-  derNull,
-  derOid,
-  derSmallInteger,
-  derValue,
-} from '../src/bytes/der.js'
+import { DerReader, TAG, derNull, derOid, derValue } from '../src/bytes/der.js'
+import { derSmallInteger } from '../src/bytes/der-small-integer.js'
+import { OID } from '../src/keys/oids.js'
 import { exportPrivateKey, importPrivateKey } from '../src/keys/index.js'
 import { decodePem, encodePem } from '../src/keys/pem.js'
 import { concat, freshPair, noteSkipped, refusalCodeOf, testPair, toHex } from './support.js'

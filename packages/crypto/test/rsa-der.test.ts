@@ -2,14 +2,14 @@ import { createPublicKey } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import {
   DerReader,
-  OID,
+  RSA_ENCRYPTION,
   TAG,
   derNull,
   derOid,
-  derSmallInteger,
   derUnsignedInteger,
   derValue,
 } from '../src/bytes/der.js'
+import { derSmallInteger } from '../src/bytes/der-small-integer.js'
 import { openJson, sealJson } from '../src/envelope/index.js'
 import { SecurityError } from '../src/errors.js'
 import { importPrivateKey, importPublicKey } from '../src/keys/index.js'
@@ -66,7 +66,7 @@ describe('a public key that was touched', () => {
   it('is refused with something added at any level', async () => {
     const { modulus, exponent } = parseRsaSpki(spki, 4096)
     const numbers = [derUnsignedInteger(modulus), derUnsignedInteger(exponent)]
-    const algorithm = [derOid(OID.rsaEncryption), derNull()]
+    const algorithm = [derOid(RSA_ENCRYPTION), derNull()]
     const spkiOf = (
       options: { key?: Uint8Array[]; inner?: Uint8Array; algorithm?: Uint8Array[] } = {},
       ...more: Uint8Array[]
@@ -90,7 +90,7 @@ describe('a public key that was touched', () => {
       'bytes behind the numbers': spkiOf({ inner: derNull() }),
       'no parameters': spkiOf({ algorithm: algorithm.slice(0, 1) }),
       'parameters twice': spkiOf({ algorithm: [...algorithm, derNull()] }),
-      'other parameters': spkiOf({ algorithm: [derOid(OID.rsaEncryption), derSmallInteger(0)] }),
+      'other parameters': spkiOf({ algorithm: [derOid(RSA_ENCRYPTION), derSmallInteger(0)] }),
     }
     // By our own reader: platforms differ in what they let pass.
     for (const [what, der] of Object.entries(faulty)) {
@@ -214,7 +214,7 @@ function build(
   return derValue(
     TAG.sequence,
     derSmallInteger(version),
-    derValue(TAG.sequence, derOid(OID.rsaEncryption), derNull()),
+    derValue(TAG.sequence, derOid(RSA_ENCRYPTION), derNull()),
     derValue(TAG.octetString, key, behind),
   )
 }

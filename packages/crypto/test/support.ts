@@ -1,3 +1,4 @@
+import { platform } from '#platform'
 import { keyPem } from '@nomyo/test-vectors'
 import type { Bytes } from '../src/bytes/types.js'
 import { SecurityError } from '../src/errors.js'
@@ -84,4 +85,11 @@ export const readEnvelope = (body: Uint8Array): EnvelopeJson =>
 /** Says once, in every reporter, what was left out and why. */
 export function noteSkipped(what: string, why: string): void {
   console.info(`${what} skipped: ${why}`)
+}
+
+/** Ciphertext followed by the tag, as one piece. */
+export async function encryptAesGcm(plaintext: Bytes, key: Bytes, nonce: Bytes): Promise<Bytes> {
+  const parts: Uint8Array[] = []
+  const tag = await platform.encryptAesGcm(plaintext, key, nonce, (part) => parts.push(part))
+  return concat(...parts, tag)
 }

@@ -1,8 +1,16 @@
 import { requestVectors, responseVectors } from '@nomyo/test-vectors'
 import { describe, expect, it } from 'vitest'
 import { openEnvelope, openJson } from '../src/envelope/index.js'
-import { encryptPayload } from '../src/wire-v1/aes-gcm.js'
-import { concat, fromBase64, fromHex, pairOf, readEnvelope, toHex, utf8 } from './support.js'
+import {
+  concat,
+  encryptAesGcm,
+  fromBase64,
+  fromHex,
+  pairOf,
+  readEnvelope,
+  toHex,
+  utf8,
+} from './support.js'
 
 const requests = requestVectors().map((vector) => ({ ...vector, name: `request: ${vector.name}` }))
 const responses = responseVectors().map((vector) => ({
@@ -37,7 +45,7 @@ describe.each(vectors)('$name', ({ recipient, body, aes_key_hex, plaintext, valu
 
   it('comes out the same when sealed with the same key and nonce', async () => {
     const { ciphertext, nonce, tag } = envelope.encrypted_payload
-    const sealed = await encryptPayload(utf8(plaintext), fromHex(aes_key_hex), fromBase64(nonce))
+    const sealed = await encryptAesGcm(utf8(plaintext), fromHex(aes_key_hex), fromBase64(nonce))
     expect(toHex(sealed)).toBe(toHex(concat(fromBase64(ciphertext), fromBase64(tag))))
   })
 })

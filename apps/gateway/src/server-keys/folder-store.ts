@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { SecurityError, generateKeyPair } from '@nomyo/crypto'
 import { loadKeyPair, loadOrCreateKeyPair, saveKeyPair } from '@nomyo/crypto/keys/node'
 import type { Notice } from '../notice.js'
+import { OPENING_LANES } from '../opening-lanes.js'
 import { LEAST_SERVER_KEY_BITS, type KeyStore, type StoredKey } from './key-store.js'
 
 const PRIVATE_KEY_FILE = 'private_key.pem'
@@ -22,7 +23,12 @@ export interface FolderStoreOptions {
  */
 export function createFolderStore({ folder, password, notice }: FolderStoreOptions): KeyStore {
   const secret = password === undefined ? {} : { password }
-  const options = { ...secret, minBits: LEAST_SERVER_KEY_BITS, onWarning: notice }
+  const options = {
+    ...secret,
+    minBits: LEAST_SERVER_KEY_BITS,
+    parallel: OPENING_LANES,
+    onWarning: notice,
+  }
   const announce = (): void => {
     notice(`making a server key in ${folder}; this takes a few seconds`)
   }

@@ -1,4 +1,5 @@
 import { generateKeyPair, type KeyPair } from '@nomyo/crypto'
+import { OPENING_LANES } from '../opening-lanes.js'
 import type { KeyStore } from './key-store.js'
 
 /** Keys that last until the gateway stops. */
@@ -15,7 +16,10 @@ export function createMemoryStore(): KeyStore {
         : Promise.resolve(key.pair)
     },
     add: async (number) => {
-      keys.set(number, { pair: await generateKeyPair(), createdAtMs: Date.now() })
+      keys.set(number, {
+        pair: await generateKeyPair({ parallel: OPENING_LANES }),
+        createdAtMs: Date.now(),
+      })
     },
     remove: (number) => {
       keys.delete(number)

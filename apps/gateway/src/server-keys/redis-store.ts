@@ -1,6 +1,7 @@
 import { exportPrivateKey, generateKeyPair, importPrivateKey } from '@nomyo/crypto'
 import type { Redis } from 'ioredis'
 import type { Notice } from '../notice.js'
+import { OPENING_LANES } from '../opening-lanes.js'
 import { KeyStoreError, LEAST_SERVER_KEY_BITS, type KeyStore, type StoredKey } from './key-store.js'
 
 /** Which Redis, and what keys are encrypted with before they get there. */
@@ -43,7 +44,11 @@ export function createRedisStore({ redis, password, notice }: RedisStoreOptions)
     load: async (number) => {
       const entry = (await read()).find((candidate) => candidate.number === number)
       if (entry === undefined) throw new KeyStoreError(`Server key ${number} is gone from Redis.`)
-      const pair = await importPrivateKey(entry.pem, { password, minBits: LEAST_SERVER_KEY_BITS })
+      const pair = await importPrivateKey(entry.pem, {
+        password,
+        minBits: LEAST_SERVER_KEY_BITS,
+        parallel: OPENING_LANES,
+      })
       if (newest === undefined || newest.number < number) newest = entry
       return pair
     },

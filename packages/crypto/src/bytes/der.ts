@@ -67,7 +67,7 @@ export class DerReader {
     return value
   }
 
-  /** The next OBJECT IDENTIFIER as the hex of its content, to be compared with {@link OID}. */
+  /** The next OBJECT IDENTIFIER as the hex of its content, as constants have it. */
   oid(): string {
     return toHex(this.read(TAG.oid))
   }
@@ -130,14 +130,7 @@ export function derUnsignedInteger(bytes: Uint8Array): Bytes {
     : derValue(TAG.integer, bytes.length === 0 ? Uint8Array.of(0) : bytes)
 }
 
-/** A non-negative INTEGER from a number below 2^31. */
-export function derSmallInteger(value: number): Bytes {
-  const bytes = Uint8Array.of(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255)
-  const firstUsed = bytes.findIndex((byte) => byte !== 0)
-  return derUnsignedInteger(firstUsed === -1 ? Uint8Array.of(0) : bytes.subarray(firstUsed))
-}
-
-/** An OBJECT IDENTIFIER from one of {@link OID}. */
+/** An OBJECT IDENTIFIER from the hex of its content. */
 export function derOid(hex: string): Bytes {
   return derValue(TAG.oid, fromHex(hex))
 }
@@ -145,29 +138,11 @@ export function derOid(hex: string): Bytes {
 /** A NULL. */
 export const derNull = (): Bytes => derValue(TAG.null)
 
-/** Object identifiers as the hex of their DER content. */
-export const OID = {
-  /** 1.2.840.113549.1.1.1 (RFC 8017) */
-  rsaEncryption: '2a864886f70d010101',
-  /** 1.2.840.113549.1.5.13 (RFC 8018) */
-  pbes2: '2a864886f70d01050d',
-  /** 1.2.840.113549.1.5.12 (RFC 8018) */
-  pbkdf2: '2a864886f70d01050c',
-  /** 1.3.6.1.4.1.11591.4.11 (RFC 7914) */
-  scrypt: '2b06010401da47040b',
-  /** 1.2.840.113549.2.9 */
-  hmacSha256: '2a864886f70d0209',
-  /** 1.2.840.113549.2.10 */
-  hmacSha384: '2a864886f70d020a',
-  /** 1.2.840.113549.2.11 */
-  hmacSha512: '2a864886f70d020b',
-  /** 2.16.840.1.101.3.4.1.2 */
-  aes128Cbc: '608648016503040102',
-  /** 2.16.840.1.101.3.4.1.22 */
-  aes192Cbc: '608648016503040116',
-  /** 2.16.840.1.101.3.4.1.42 */
-  aes256Cbc: '60864801650304012a',
-} as const
+/** 1.2.840.113549.1.1.1 (RFC 8017) as the hex of its DER content. */
+export const RSA_ENCRYPTION = '2a864886f70d010101'
+
+/** The AlgorithmIdentifier of RSA keys of every use. */
+export const rsaAlgorithm = (): Bytes => derValue(TAG.sequence, derOid(RSA_ENCRYPTION), derNull())
 
 function lengthBytes(length: number): number[] {
   if (length < 0x80) return [length]

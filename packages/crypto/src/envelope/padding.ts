@@ -1,3 +1,4 @@
+import { platform } from '#platform'
 import type { Bytes } from '../bytes/types.js'
 
 /** How the length of a message is hidden; `none` lets an observer count its bytes. */
@@ -18,10 +19,18 @@ export function padmeLength(length: number): number {
   return Math.ceil(length / step) * step
 }
 
-/** JSON bytes with white space behind them, which every JSON parser skips. Always a new buffer. */
-export function padJson(json: Uint8Array, padding: Padding): Bytes {
-  const length = padding === 'padme' ? padmeLength(json.length) : json.length
-  const padded = new Uint8Array(length).fill(SPACE, json.length)
+/**
+ * JSON with white space behind it, which every JSON parser skips. Always a new buffer.
+ *
+ * @param json - a text, or bytes of UTF-8
+ */
+export function padJson(json: string | Uint8Array, padding: Padding): Bytes {
+  const sizeFor = padding === 'padme' ? padmeLength : (length: number): number => length
+  if (typeof json === 'string') {
+    const { bytes, length } = platform.encodeUtf8(json, sizeFor)
+    return bytes.fill(SPACE, length)
+  }
+  const padded = new Uint8Array(sizeFor(json.length)).fill(SPACE, json.length)
   padded.set(json)
   return padded
 }

@@ -37,9 +37,7 @@ export async function sealJson(
   options: SealJsonOptions = {},
 ): Promise<Bytes> {
   const { padding = 'padme', ...sealOptions } = options
-  const json = new TextEncoder().encode(stringify(value))
-  const padded = padJson(json, padding)
-  wipe(json)
+  const padded = padJson(stringify(value), padding)
   try {
     return await sealEnvelope(padded, recipient, sealOptions)
   } finally {

@@ -1,8 +1,10 @@
 import { scryptAsync } from '@noble/hashes/scrypt.js'
-import { DerReader, OID, TAG, derNull, derOid, derSmallInteger, derValue } from '../bytes/der.js'
+import { DerReader, TAG, derNull, derOid, derValue } from '../bytes/der.js'
+import { derSmallInteger } from '../bytes/der-small-integer.js'
 import { ownBytes, type Bytes } from '../bytes/types.js'
 import { wipe } from '../bytes/wipe.js'
 import { SecurityError } from '../errors.js'
+import { OID } from './oids.js'
 
 /** OWASP's figure for PBKDF2-HMAC-SHA256; every other reader (OpenSSL, Python) takes it. */
 const WRITTEN_ITERATIONS = 600_000

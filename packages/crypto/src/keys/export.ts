@@ -1,6 +1,5 @@
 import { wipe } from '../bytes/wipe.js'
 import type { PrivateKey } from '../suite.js'
-import { encryptPkcs8 } from './encrypted-pkcs8.js'
 import { encodePem } from './pem.js'
 
 /** How to write a private key. */
@@ -21,9 +20,9 @@ export async function exportPrivateKey(
 ): Promise<string> {
   const pkcs8 = await privateKey.exportPkcs8()
   try {
-    return options.password === undefined
-      ? exportPkcs8Pem(pkcs8)
-      : encodePem('ENCRYPTED PRIVATE KEY', await encryptPkcs8(pkcs8, options.password))
+    if (options.password === undefined) return exportPkcs8Pem(pkcs8)
+    const { encryptPkcs8 } = await import('./private-key-formats.js')
+    return encodePem('ENCRYPTED PRIVATE KEY', await encryptPkcs8(pkcs8, options.password))
   } finally {
     wipe(pkcs8)
   }

@@ -5,6 +5,8 @@ import { defaultSuite } from '../suites.js'
 export interface GenerateKeyPairOptions {
   /** Whether the private key may be exported later, to be saved. Default false. */
   extractable?: boolean
+  /** How many envelopes are opened with it at the same time; see {@link ImportPrivateKeyOptions.parallel}. */
+  parallel?: number
 }
 
 /**
@@ -12,5 +14,8 @@ export interface GenerateKeyPairOptions {
  * Takes 0.3 to 3 seconds; the event loop goes on meanwhile.
  */
 export function generateKeyPair(options: GenerateKeyPairOptions = {}): Promise<KeyPair> {
-  return defaultSuite.generateKeyPair({ extractable: options.extractable ?? false })
+  return defaultSuite.generateKeyPair({
+    extractable: options.extractable ?? false,
+    parallel: options.parallel ?? 1,
+  })
 }

@@ -2,8 +2,6 @@ import { wipe } from '../bytes/wipe.js'
 import { SecurityError } from '../errors.js'
 import type { KeyPair, PublicKey } from '../suite.js'
 import { defaultSuite } from '../suites.js'
-import { pkcs8FromPkcs1 } from '../wire-v1/rsa-der.js'
-import { decryptPkcs8 } from './encrypted-pkcs8.js'
 import { decodePem } from './pem.js'
 import type { Bytes } from '../bytes/types.js'
 
@@ -23,6 +21,11 @@ export interface ImportPrivateKeyOptions {
   publicKeyPem?: string
   /** Whether the private key may be exported again. Default false. */
   extractable?: boolean
+  /**
+   * How many envelopes are opened with it at the same time; more wait. Default 1. For servers: the
+   * number of cores, as each takes one for some milliseconds.
+   */
+  parallel?: number
 }
 
 /** What no option lowers. */
@@ -65,6 +68,7 @@ export async function importPrivateKey(
     const pair = await defaultSuite.importPrivateKey(pkcs8, {
       minBits: Math.max(options.minBits ?? LEAST_BITS, LEAST_BITS),
       extractable: options.extractable ?? false,
+      parallel: options.parallel ?? 1,
     })
     if (options.publicKeyPem !== undefined) await checkBelongsTogether(pair, options.publicKeyPem)
     return pair
@@ -75,21 +79,20 @@ export async function importPrivateKey(
 
 async function readPkcs8(pem: string, password: string | undefined): Promise<Bytes> {
   const { label, der } = decodePem(pem)
-  switch (label) {
-    case 'ENCRYPTED PRIVATE KEY':
-      return decryptPkcs8(der, password)
-    case 'PRIVATE KEY':
-      refusePassword(password)
-      return der
-    case 'RSA PRIVATE KEY': {
-      refusePassword(password)
-      const pkcs8 = pkcs8FromPkcs1(der)
-      wipe(der)
-      return pkcs8
-    }
-    default:
-      throw wrongLabel(label, 'private')
+  if (label === 'PRIVATE KEY') {
+    refusePassword(password)
+    return der
   }
+  if (label !== 'ENCRYPTED PRIVATE KEY' && label !== 'RSA PRIVATE KEY') {
+    throw wrongLabel(label, 'private')
+  }
+  // Loaded by those who have such a key: it is nearly half of this package's code.
+  const { decryptPkcs8, pkcs8FromPkcs1 } = await import('./private-key-formats.js')
+  if (label === 'ENCRYPTED PRIVATE KEY') return decryptPkcs8(der, password)
+  refusePassword(password)
+  const pkcs8 = pkcs8FromPkcs1(der)
+  wipe(der)
+  return pkcs8
 }
 
 /** Somebody who gives a password believes that the file is protected; it is not. */

@@ -1,4 +1,5 @@
-import { base64Length, encodeBase64Into } from '../bytes/base64.js'
+import { platform } from '#platform'
+import { base64Length, encodeBase64 } from '../bytes/base64.js'
 import type { Bytes } from '../bytes/types.js'
 
 /** The labels and sizes of wire v1.0. */
@@ -24,39 +25,57 @@ export interface EnvelopeParts {
   readonly processedAt: number | null
 }
 
-/**
- * Writes an envelope as JSON bytes, in one pass: base64 goes straight into the result, so the
- * largest copy of a message exists once.
- */
-export function formatEnvelope(parts: EnvelopeParts): Bytes {
-  const { ciphertextAndTag, nonce, wrappedKey, processedAt } = parts
-  const tagStart = ciphertextAndTag.length - WIRE_V1.tagBytes
-  const pieces: (string | Uint8Array)[] = [
-    `{"version":"${WIRE_V1.version}","algorithm":"${WIRE_V1.algorithm}","encrypted_payload":{"ciphertext":"`,
-    ciphertextAndTag.subarray(0, tagStart),
-    '","nonce":"',
-    nonce,
-    '","tag":"',
-    ciphertextAndTag.subarray(tagStart),
-    '"},"encrypted_aes_key":"',
-    wrappedKey,
-    `","key_algorithm":"${WIRE_V1.keyAlgorithm}","payload_algorithm":"${WIRE_V1.payloadAlgorithm}"`,
-    processedAt === null ? '}' : `,"processed_at":${JSON.stringify(processedAt)}}`,
-  ]
-  // Every text piece is ASCII, so its length is its size.
-  const size = pieces.reduce(
-    (sum, piece) => sum + (typeof piece === 'string' ? piece.length : base64Length(piece.length)),
-    0,
-  )
-  const envelope = new Uint8Array(size)
-  const utf8 = new TextEncoder()
-  let offset = 0
-  for (const piece of pieces) {
-    if (typeof piece === 'string') {
-      offset += utf8.encodeInto(piece, envelope.subarray(offset)).written
-    } else {
-      offset = encodeBase64Into(piece, envelope, offset)
-    }
-  }
-  return envelope
+/** What an envelope is begun with: its size is known before anything is encrypted. */
+export interface EnvelopeOutline {
+  readonly ciphertextBytes: number
+  readonly wrappedKeyBytes: number
+  readonly nonce: Bytes
+  readonly processedAt: number | null
 }
+
+/**
+ * Writes an envelope as JSON bytes, front to back: the base64 of the ciphertext goes straight into the
+ * result, so that no part of a message exists a second time as a whole.
+ */
+export class EnvelopeWriter {
+  readonly #outline: EnvelopeOutline
+  readonly #envelope: Bytes
+  #offset = 0
+
+  constructor(outline: EnvelopeOutline) {
+    const { ciphertextBytes, wrappedKeyBytes } = outline
+    const end = endOf(outline, new Uint8Array(WIRE_V1.tagBytes), new Uint8Array(wrappedKeyBytes))
+    this.#outline = outline
+    // All text is ASCII, so its length is its size.
+    this.#envelope = new Uint8Array(START.length + base64Length(ciphertextBytes) + end.length)
+    this.#text(START)
+  }
+
+  /** Writes the next part of the ciphertext; its length is a multiple of 3 unless it is the last. */
+  ciphertext(part: Uint8Array): void {
+    this.#offset = platform.encodeBase64Into(part, this.#envelope, this.#offset)
+  }
+
+  /** Writes what comes behind the ciphertext, and gives the envelope. */
+  finish(tag: Uint8Array, wrappedKey: Uint8Array): Bytes {
+    this.#text(endOf(this.#outline, tag, wrappedKey))
+    return this.#envelope
+  }
+
+  #text(text: string): void {
+    const { written } = new TextEncoder().encodeInto(text, this.#envelope.subarray(this.#offset))
+    this.#offset += written
+  }
+}
+
+const START = `{"version":"${WIRE_V1.version}","algorithm":"${WIRE_V1.algorithm}","encrypted_payload":{"ciphertext":"`
+
+const endOf = (
+  { nonce, processedAt }: EnvelopeOutline,
+  tag: Uint8Array,
+  wrappedKey: Uint8Array,
+): string =>
+  `","nonce":"${encodeBase64(nonce)}","tag":"${encodeBase64(tag)}"}` +
+  `,"encrypted_aes_key":"${encodeBase64(wrappedKey)}"` +
+  `,"key_algorithm":"${WIRE_V1.keyAlgorithm}","payload_algorithm":"${WIRE_V1.payloadAlgorithm}"` +
+  (processedAt === null ? '}' : `,"processed_at":${JSON.stringify(processedAt)}}`)

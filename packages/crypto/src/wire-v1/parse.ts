@@ -1,8 +1,10 @@
-import { decodeBase64, decodeBase64Into, decodedLength } from '../bytes/base64.js'
+import { platform } from '#platform'
+import { decodeBase64, decodeBase64Bytes, decodedLength } from '../bytes/base64.js'
 import { isJsonObject, parseJsonObject } from '../bytes/json-object.js'
 import type { Bytes } from '../bytes/types.js'
 import { SecurityError, type SecurityErrorCode } from '../errors.js'
 import type { OpenOptions } from '../suite.js'
+import { cutLongString } from './cut-long-string.js'
 import { WIRE_V1, type EnvelopeParts } from './format.js'
 
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024
@@ -27,16 +29,61 @@ export function parseEnvelope(body: Uint8Array, options: OpenOptions): EnvelopeP
       `The envelope is larger than ${String(maxBytes)} bytes.`,
     )
   }
-  const envelope = parseJsonObject(body, {
+  return parseAroundCiphertext(body, options) ?? parseWhole(body, options)
+}
+
+/** Reads all of an envelope as JSON: what this gives or throws is what holds. */
+export function parseWhole(body: Uint8Array, options: OpenOptions): EnvelopeParts {
+  const envelope = parseJson(body)
+  return readEnvelope(envelope, options, (payload) =>
+    new TextEncoder().encode(readText(payload, 'ciphertext')),
+  )
+}
+
+/**
+ * Reads an envelope with a long ciphertext as {@link parseWhole} does, but without making a string of
+ * the ciphertext: that takes most of the time. It is put aside as bytes, and read as base64 from there;
+ * base64 has no character that JSON would write in two ways. Undefined for everything that is not
+ * accepted: why is for {@link parseWhole} to say.
+ *
+ * @param leastCharacters - of a ciphertext that is worth it
+ */
+export function parseAroundCiphertext(
+  body: Uint8Array,
+  options: OpenOptions,
+  leastCharacters = 2048,
+): EnvelopeParts | undefined {
+  const cut = cutLongString(body, leastCharacters)
+  if (cut === undefined) return undefined
+  try {
+    const envelope = parseJson(cut.rest)
+    return readEnvelope(envelope, options, (payload) => {
+      // Another member was the long one, or the same comes again behind it.
+      if (readText(payload, 'ciphertext') !== cut.placeholder) throw invalid('ciphertext')
+      return cut.string
+    })
+  } catch {
+    return undefined
+  }
+}
+
+const parseJson = (bytes: Uint8Array): JsonObject =>
+  parseJsonObject(bytes, {
     maxDepth: MAX_DEPTH,
     what: 'envelope',
     code: 'ERR_ENVELOPE_INVALID',
   })
+
+function readEnvelope(
+  envelope: JsonObject,
+  options: OpenOptions,
+  ciphertextOf: (payload: JsonObject) => Uint8Array,
+): EnvelopeParts {
   checkLabels(envelope)
   const payload = own(envelope, 'encrypted_payload')
   if (!isJsonObject(payload)) throw invalid('encrypted_payload')
   return {
-    ciphertextAndTag: readCiphertextAndTag(payload, options.acceptAppendedTag ?? false),
+    ciphertextAndTag: readCiphertextAndTag(payload, ciphertextOf(payload), options),
     nonce: readBytes(payload, 'nonce', { min: WIRE_V1.nonceBytes, max: WIRE_V1.nonceBytes }),
     wrappedKey: readBytes(envelope, 'encrypted_aes_key', WRAPPED_KEY_BYTES),
     processedAt: readProcessedAt(envelope),
@@ -67,29 +114,33 @@ function checkLabel(envelope: JsonObject, name: string, expected: string): void 
 }
 
 /** Both parts go into one buffer, the way WebCrypto wants them, without a copy of the ciphertext. */
-function readCiphertextAndTag(payload: JsonObject, acceptAppendedTag: boolean): Bytes {
-  const ciphertext = readText(payload, 'ciphertext')
+function readCiphertextAndTag(
+  payload: JsonObject,
+  ciphertext: Uint8Array,
+  { acceptAppendedTag = false }: OpenOptions,
+): Bytes {
   const ciphertextBytes = decodedLength(ciphertext)
   if (ciphertextBytes === undefined) throw invalid('ciphertext')
   if (acceptAppendedTag && !Object.hasOwn(payload, 'tag')) {
-    const joined = decodeBase64(ciphertext)
+    const joined = decodeBase64Bytes(ciphertext)
     if (joined === undefined || joined.length < WIRE_V1.tagBytes) throw invalid('ciphertext')
     return joined
   }
   const tag = readBytes(payload, 'tag', { min: WIRE_V1.tagBytes, max: WIRE_V1.tagBytes })
   const joined = new Uint8Array(ciphertextBytes + WIRE_V1.tagBytes)
-  if (!decodeBase64Into(ciphertext, joined)) throw invalid('ciphertext')
+  if (!platform.decodeBase64Into(ciphertext, joined)) throw invalid('ciphertext')
   joined.set(tag, ciphertextBytes)
   return joined
 }
 
 function readBytes(object: JsonObject, name: string, length: { min: number; max: number }): Bytes {
   const text = readText(object, name)
-  const expected = decodedLength(text)
   // Judged before decoding, so that nothing large is made of a member that should be small.
-  if (expected === undefined || expected < length.min || expected > length.max) throw invalid(name)
-  const bytes = decodeBase64(text)
-  if (bytes === undefined) throw invalid(name)
+  const most = Math.ceil(length.max / 3) * 4
+  const bytes = text.length <= most ? decodeBase64(text) : undefined
+  if (bytes === undefined || bytes.length < length.min || bytes.length > length.max) {
+    throw invalid(name)
+  }
   return bytes
 }
 

@@ -1,12 +1,10 @@
 import {
   DerReader,
-  OID,
+  RSA_ENCRYPTION,
   TAG,
-  derNull,
-  derOid,
   derUnsignedInteger,
-  derSmallInteger,
   derValue,
+  rsaAlgorithm,
 } from '../bytes/der.js'
 import type { Bytes } from '../bytes/types.js'
 import { SecurityError } from '../errors.js'
@@ -72,27 +70,15 @@ export function encodeRsaSpki({ modulus, exponent }: RsaPublicNumbers): Bytes {
   return derValue(TAG.sequence, rsaAlgorithm(), derValue(TAG.bitString, Uint8Array.of(0), key))
 }
 
-/** Puts a bare RSAPrivateKey (PKCS#1, `RSA PRIVATE KEY`) into a PKCS#8 PrivateKeyInfo. */
-export function pkcs8FromPkcs1(pkcs1Der: Uint8Array): Bytes {
-  return derValue(
-    TAG.sequence,
-    derSmallInteger(0),
-    rsaAlgorithm(),
-    derValue(TAG.octetString, pkcs1Der),
-  )
-}
-
 /** Position of the highest set bit of an unsigned big-endian number without leading zeros. */
 export function bitLength(number: Uint8Array): number {
   const first = number[0] ?? 0
   return first === 0 ? 0 : (number.length - 1) * 8 + (32 - Math.clz32(first))
 }
 
-const rsaAlgorithm = (): Bytes => derValue(TAG.sequence, derOid(OID.rsaEncryption), derNull())
-
 function readRsaAlgorithm(parent: DerReader): void {
   const algorithm = parent.sequence()
-  if (algorithm.oid() !== OID.rsaEncryption) {
+  if (algorithm.oid() !== RSA_ENCRYPTION) {
     throw new SecurityError('ERR_KEY_TYPE', 'The key is not a plain RSA key (rsaEncryption).')
   }
   algorithm.null()

@@ -3,23 +3,28 @@ import { ownBytes, type Bytes } from '../bytes/types.js'
 import { wipe } from '../bytes/wipe.js'
 import { SecurityError } from '../errors.js'
 import { encodePem } from '../keys/pem.js'
-import type { KeyPair, PrivateKey, PublicKey, Suite } from '../suite.js'
+import type { KeyPair, PrivateKey, PrivateKeyUse, PublicKey, Suite } from '../suite.js'
 import { bitLength, encodeRsaSpki, parseRsaPkcs8, parseRsaSpki } from './rsa-der.js'
 
 const RSA_OAEP = { name: 'RSA-OAEP', hash: 'SHA-256' } as const
 const GENERATED_BITS = 4096
 
 /** Makes an RSA-4096 pair with exponent 65537. Takes 0.3 to 3 seconds, off the event loop. */
-export async function generateRsaKeyPair(suite: Suite, extractable: boolean): Promise<KeyPair> {
+export async function generateRsaKeyPair(suite: Suite, use: PrivateKeyUse): Promise<KeyPair> {
+  const copies = use.parallel > 1
   const pair = await crypto.subtle.generateKey(
     { ...RSA_OAEP, modulusLength: GENERATED_BITS, publicExponent: Uint8Array.of(1, 0, 1) },
-    extractable,
+    use.extractable || copies,
     ['encrypt', 'decrypt'],
   )
   const spkiDer = new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey))
   return {
     publicKey: await RsaPublicKey.create(suite, spkiDer, GENERATED_BITS, pair.publicKey),
-    privateKey: new RsaPrivateKey(suite, GENERATED_BITS, pair.privateKey),
+    privateKey: new RsaPrivateKey(
+      suite,
+      GENERATED_BITS,
+      copies ? await copiesOf(pair.privateKey, use) : [pair.privateKey],
+    ),
   }
 }
 
@@ -39,13 +44,16 @@ export async function importRsaPublicKey(
 export async function importRsaPrivateKey(
   suite: Suite,
   pkcs8Der: Uint8Array,
-  options: { minBits: number; extractable: boolean },
+  options: PrivateKeyUse & { minBits: number },
 ): Promise<KeyPair> {
   const numbers = parseRsaPkcs8(pkcs8Der, options.minBits)
-  const key = await platformImport('pkcs8', ownBytes(pkcs8Der), options.extractable, ['decrypt'])
   const pair = {
     publicKey: await importRsaPublicKey(suite, encodeRsaSpki(numbers), options.minBits),
-    privateKey: new RsaPrivateKey(suite, bitLength(numbers.modulus), key),
+    privateKey: new RsaPrivateKey(
+      suite,
+      bitLength(numbers.modulus),
+      await importCopies(ownBytes(pkcs8Der), options),
+    ),
   }
   await checkConsistency(pair.publicKey, pair.privateKey)
   return pair
@@ -85,26 +93,39 @@ export class RsaPublicKey implements PublicKey {
     return new RsaPublicKey(suite, spkiDer, bits, `sha256/${encodeBase64(digest)}`, key)
   }
 
+  /** How long a key wrapped for this one is, in bytes. */
+  get wrappedBytes(): number {
+    return Math.ceil(this.bits / 8)
+  }
+
   /** RSAES-OAEP encryption (RFC 8017 section 7.1.1), SHA-256 and MGF1-SHA-256, no label. */
   async wrap(secret: Bytes): Promise<Bytes> {
     return new Uint8Array(await crypto.subtle.encrypt(RSA_OAEP, this.#key, secret))
   }
 }
 
+/** One operation at a time: platforms lock a `CryptoKey` while they use it. */
+interface Lane {
+  readonly key: CryptoKey
+  /** Operations under way or waiting. */
+  load: number
+}
+
 /** The private half: unwraps AES keys. Its `CryptoKey` is out of reach of printing and serializing. */
 export class RsaPrivateKey implements PrivateKey {
   readonly suite: Suite
   readonly bits: number
-  #key: CryptoKey | undefined
+  #lanes: readonly Lane[]
 
-  constructor(suite: Suite, bits: number, key: CryptoKey) {
+  /** @param keys - as many copies of one key as operations may run at the same time */
+  constructor(suite: Suite, bits: number, keys: readonly CryptoKey[]) {
     this.suite = suite
     this.bits = bits
-    this.#key = key
+    this.#lanes = keys.map((key) => ({ key, load: 0 }))
   }
 
   get extractable(): boolean {
-    return this.#use().extractable
+    return this.#lane().key.extractable
   }
 
   /** How long a key wrapped for this one is, in bytes. */
@@ -114,16 +135,19 @@ export class RsaPrivateKey implements PrivateKey {
 
   /** RSAES-OAEP decryption (RFC 8017 section 7.1.2); undefined when it fails, whatever the reason. */
   async unwrap(wrapped: Bytes): Promise<Bytes | undefined> {
-    const key = this.#use()
+    const lane = this.#lane()
+    lane.load++
     try {
-      return new Uint8Array(await crypto.subtle.decrypt(RSA_OAEP, key, wrapped))
+      return new Uint8Array(await crypto.subtle.decrypt(RSA_OAEP, lane.key, wrapped))
     } catch {
       return undefined
+    } finally {
+      lane.load--
     }
   }
 
   async exportPkcs8(): Promise<Bytes> {
-    const key = this.#use()
+    const { key } = this.#lane()
     if (!key.extractable) {
       throw new SecurityError(
         'ERR_KEY_NOT_EXTRACTABLE',
@@ -134,16 +158,37 @@ export class RsaPrivateKey implements PrivateKey {
   }
 
   dispose(): void {
-    this.#key = undefined
+    this.#lanes = []
   }
 
-  #use(): CryptoKey {
-    if (this.#key === undefined) {
+  /** The one with least to do. */
+  #lane(): Lane {
+    const [first, ...others] = this.#lanes
+    if (first === undefined) {
       throw new SecurityError('ERR_KEY_DISPOSED', 'The private key has been disposed of.')
     }
-    return this.#key
+    return others.reduce((least, lane) => (lane.load < least.load ? lane : least), first)
   }
 }
+
+async function copiesOf(key: CryptoKey, use: PrivateKeyUse): Promise<CryptoKey[]> {
+  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey('pkcs8', key))
+  try {
+    return await importCopies(pkcs8, use)
+  } finally {
+    wipe(pkcs8)
+  }
+}
+
+const importCopies = (
+  pkcs8: Bytes,
+  { parallel, extractable }: PrivateKeyUse,
+): Promise<CryptoKey[]> =>
+  Promise.all(
+    Array.from({ length: Math.max(1, Math.floor(parallel) || 1) }, () =>
+      platformImport('pkcs8', pkcs8, extractable, ['decrypt']),
+    ),
+  )
 
 async function platformImport(
   format: 'spki' | 'pkcs8',

@@ -1,3 +1,4 @@
+import { platform } from '#platform'
 import { encodeBase64 } from '../bytes/base64.js'
 import { ownBytes, type Bytes } from '../bytes/types.js'
 import { wipe } from '../bytes/wipe.js'
@@ -10,8 +11,7 @@ import type {
   SealOptions,
   Suite,
 } from '../suite.js'
-import { decryptPayload, encryptPayload } from './aes-gcm.js'
-import { WIRE_V1, formatEnvelope } from './format.js'
+import { EnvelopeWriter, WIRE_V1 } from './format.js'
 import { parseEnvelope } from './parse.js'
 import {
   generateRsaKeyPair,
@@ -28,7 +28,7 @@ import {
  */
 export const wireV1: Suite = {
   algorithm: WIRE_V1.algorithm,
-  generateKeyPair: ({ extractable }) => generateRsaKeyPair(wireV1, extractable),
+  generateKeyPair: (use) => generateRsaKeyPair(wireV1, use),
   importPublicKey: (spkiDer, { minBits }) => importRsaPublicKey(wireV1, spkiDer, minBits),
   importPrivateKey: (pkcs8Der, options) => importRsaPrivateKey(wireV1, pkcs8Der, options),
   seal,
@@ -40,19 +40,23 @@ async function seal(
   recipient: PublicKey,
   options: SealOptions,
 ): Promise<Bytes> {
+  const key = rsaPublicKey(recipient)
   const aesKey = crypto.getRandomValues(new Uint8Array(WIRE_V1.aesKeyBytes))
   const nonce = crypto.getRandomValues(new Uint8Array(WIRE_V1.nonceBytes))
+  const envelope = new EnvelopeWriter({
+    ciphertextBytes: plaintext.length,
+    wrappedKeyBytes: key.wrappedBytes,
+    nonce,
+    processedAt: options.processedAt ?? null,
+  })
   try {
-    const [ciphertextAndTag, wrappedKey] = await Promise.all([
-      encryptPayload(ownBytes(plaintext), aesKey, nonce),
-      rsaPublicKey(recipient).wrap(aesKey),
+    const [wrappedKey, tag] = await Promise.all([
+      key.wrap(aesKey),
+      platform.encryptAesGcm(ownBytes(plaintext), aesKey, nonce, (part) => {
+        envelope.ciphertext(part)
+      }),
     ])
-    return formatEnvelope({
-      ciphertextAndTag,
-      nonce,
-      wrappedKey,
-      processedAt: options.processedAt ?? null,
-    })
+    return envelope.finish(tag, wrappedKey)
   } finally {
     wipe(aesKey)
   }
@@ -77,7 +81,7 @@ async function open(
   try {
     // A failed unwrapping goes on with a random key: it ends in the same error, at the same place,
     // after the same work as a wrong tag does.
-    const plaintext = await decryptPayload(
+    const plaintext = await platform.decryptAesGcm(
       ciphertextAndTag,
       aesKey ?? crypto.getRandomValues(new Uint8Array(WIRE_V1.aesKeyBytes)),
       nonce,

@@ -20,6 +20,8 @@ export interface LoadKeyPairOptions {
   password?: string
   /** Smallest key accepted, in bits; never below 2048, which is the default. */
   minBits?: number
+  /** How many envelopes are opened with it at the same time. Default 1. */
+  parallel?: number
   /** Told of what is wrong but no reason to stop, such as a private key other users may read. */
   onWarning?: (message: string) => void
 }
@@ -162,11 +164,12 @@ async function readKeyFiles(
 function importFiles(
   privateKeyPem: string,
   publicKeyPem: string | undefined,
-  { password, minBits }: LoadKeyPairOptions,
+  { password, minBits, parallel }: LoadKeyPairOptions,
 ): Promise<KeyPair> {
   return importPrivateKey(privateKeyPem, {
     ...(password === undefined ? {} : { password }),
     ...(minBits === undefined ? {} : { minBits }),
+    ...(parallel === undefined ? {} : { parallel }),
     ...(publicKeyPem === undefined ? {} : { publicKeyPem }),
   })
 }

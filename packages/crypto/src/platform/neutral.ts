@@ -1,0 +1,45 @@
+import type { Bytes } from '../bytes/types.js'
+import { wipe } from '../bytes/wipe.js'
+import { decodeBase64Into, encodeBase64Into } from './neutral-base64.js'
+import { TAG_BYTES, type Platform } from './platform.js'
+
+/** Browsers, workers, edge runtimes: WebCrypto, and what the language itself has. */
+export const platform: Platform = {
+  encodeUtf8: (text, sizeFor) => {
+    const encoded = new TextEncoder().encode(text)
+    const { length } = encoded
+    const size = sizeFor(length)
+    if (size === length) return { bytes: encoded, length }
+    const bytes = new Uint8Array(size)
+    bytes.set(encoded)
+    wipe(encoded)
+    return { bytes, length }
+  },
+  indexOfByte: (bytes, byte, from) => bytes.indexOf(byte, from),
+  encodeBase64Into,
+  decodeBase64Into,
+  encryptAesGcm: async (plaintext, key, nonce, emit) => {
+    const aesKey = await importAesKey(key, 'encrypt')
+    const sealed = new Uint8Array(await crypto.subtle.encrypt(aesGcm(nonce), aesKey, plaintext))
+    emit(sealed.subarray(0, plaintext.length))
+    return sealed.subarray(plaintext.length)
+  },
+  decryptAesGcm: async (ciphertextAndTag, key, nonce) => {
+    const aesKey = await importAesKey(key, 'decrypt')
+    try {
+      return new Uint8Array(await crypto.subtle.decrypt(aesGcm(nonce), aesKey, ciphertextAndTag))
+    } catch {
+      return undefined
+    }
+  },
+}
+
+const aesGcm = (nonce: Bytes): AesGcmParams => ({
+  name: 'AES-GCM',
+  iv: nonce,
+  tagLength: TAG_BYTES * 8,
+})
+
+function importAesKey(key: Bytes, usage: 'encrypt' | 'decrypt'): Promise<CryptoKey> {
+  return crypto.subtle.importKey('raw', key, 'AES-GCM', false, [usage])
+}

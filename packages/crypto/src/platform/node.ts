@@ -1,0 +1,89 @@
+import { Buffer } from 'node:buffer'
+import { createCipheriv, createDecipheriv } from 'node:crypto'
+import type { Bytes } from '../bytes/types.js'
+import { TAG_BYTES, type Platform } from './platform.js'
+
+/** A multiple of 3 and of 16: parts this small stay in the processor's cache, and none is padded. */
+const PART_BYTES = 48 * 1024
+/** The same as base64. */
+const PART_CHARACTERS = (PART_BYTES / 3) * 4
+
+/**
+ * Node, Bun and Deno. Everything happens at once and in small parts, since what costs time in large
+ * messages is touching new memory: a hop into a thread takes longer than the work for small ones.
+ */
+export const platform: Platform = {
+  encodeUtf8: (text, sizeFor) => {
+    const length = Buffer.byteLength(text)
+    const bytes = new Uint8Array(sizeFor(length))
+    view(bytes).write(text, 'utf8')
+    return { bytes, length }
+  },
+  indexOfByte: (bytes, byte, from) => view(bytes).indexOf(byte, from),
+  encodeBase64Into,
+  decodeBase64Into,
+  encryptAesGcm,
+  decryptAesGcm,
+}
+
+function encodeBase64Into(source: Uint8Array, target: Uint8Array, offset: number): number {
+  const from = view(source)
+  const to = view(target)
+  let out = offset
+  for (let at = 0; at < from.length; at += PART_BYTES) {
+    out += to.write(from.toString('base64', at, at + PART_BYTES), out, 'latin1')
+  }
+  return out
+}
+
+/** Node's decoder is lenient: only what is spelled the same when encoded again was canonical. */
+function decodeBase64Into(ascii: Uint8Array, target: Uint8Array): boolean {
+  const from = view(ascii)
+  const to = view(target)
+  let out = 0
+  for (let at = 0; at < from.length; at += PART_CHARACTERS) {
+    const text = from.toString('latin1', at, at + PART_CHARACTERS)
+    const written = to.write(text, out, 'base64')
+    // Padding belongs to the end of the last part.
+    const isWhole = written === PART_BYTES || at + PART_CHARACTERS >= from.length
+    if (!isWhole || to.toString('base64', out, out + written) !== text) return false
+    out += written
+  }
+  return true
+}
+
+function encryptAesGcm(
+  plaintext: Bytes,
+  key: Bytes,
+  nonce: Bytes,
+  emit: (ciphertext: Uint8Array) => void,
+): Bytes {
+  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
+  for (let at = 0; at < plaintext.length; at += PART_BYTES) {
+    emit(cipher.update(plaintext.subarray(at, at + PART_BYTES)))
+  }
+  cipher.final()
+  return new Uint8Array(cipher.getAuthTag())
+}
+
+/** In place: what is not genuine is overwritten before anybody sees it. */
+function decryptAesGcm(ciphertextAndTag: Bytes, key: Bytes, nonce: Bytes): Bytes | undefined {
+  const bytes = ciphertextAndTag.subarray(0, ciphertextAndTag.length - TAG_BYTES)
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
+  decipher.setAuthTag(ciphertextAndTag.subarray(bytes.length))
+  for (let at = 0; at < bytes.length; at += PART_BYTES) {
+    const part = decipher.update(bytes.subarray(at, at + PART_BYTES))
+    bytes.set(part, at)
+    part.fill(0)
+  }
+  try {
+    decipher.final()
+  } catch {
+    bytes.fill(0)
+    return undefined
+  }
+  return bytes
+}
+
+const view = (bytes: Uint8Array): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

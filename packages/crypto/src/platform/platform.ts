@@ -1,0 +1,44 @@
+import type { Bytes } from '../bytes/types.js'
+
+/** What runtimes do in ways of their own, in one place. Chosen by the `#platform` import, never while running. */
+export interface Platform {
+  /** Writes text as UTF-8 to the front of a new buffer, of the size that `sizeFor` gives for its length. */
+  readonly encodeUtf8: (
+    text: string,
+    sizeFor: (length: number) => number,
+  ) => { readonly bytes: Bytes; readonly length: number }
+  /** Where a byte is next, from a position on; -1 if it is not there. */
+  readonly indexOfByte: (bytes: Uint8Array, byte: number, from: number) => number
+  /** Writes padded base64 (RFC 4648 section 4) as ASCII into `target`; returns the offset behind it. */
+  readonly encodeBase64Into: (source: Uint8Array, target: Uint8Array, offset: number) => number
+  /**
+   * Decodes ASCII to the front of `target`, which must have room for it. False for anything but
+   * canonical base64: foreign characters, white space, wrong padding, and unused bits that are not
+   * zero (they would let one envelope be spelled in several ways).
+   */
+  readonly decodeBase64Into: (ascii: Uint8Array, target: Uint8Array) => boolean
+  /**
+   * AES-256-GCM (NIST SP 800-38D), no additional data.
+   *
+   * @param emit - takes the ciphertext in order, every part but the last a multiple of 3 bytes long
+   * @returns the 16-byte tag
+   */
+  readonly encryptAesGcm: (
+    plaintext: Bytes,
+    key: Bytes,
+    nonce: Bytes,
+    emit: (ciphertext: Uint8Array) => void,
+  ) => Bytes | Promise<Bytes>
+  /**
+   * The inverse; undefined when the tag does not fit, and then no plaintext is left behind. The
+   * ciphertext may be overwritten.
+   */
+  readonly decryptAesGcm: (
+    ciphertextAndTag: Bytes,
+    key: Bytes,
+    nonce: Bytes,
+  ) => Bytes | undefined | Promise<Bytes | undefined>
+}
+
+/** Of AES-GCM, in bytes. */
+export const TAG_BYTES = 16

@@ -1,0 +1,57 @@
+import { createDecipheriv, type DecipherGCM } from 'node:crypto'
+import { afterEach, expect, it, vi } from 'vitest'
+import { platform } from '../src/platform/node.js'
+
+afterEach(() => vi.restoreAllMocks())
+
+const [key, nonce] = [new Uint8Array(32).fill(1), new Uint8Array(12).fill(2)]
+
+it.each([0, 1, 15, 16, 17, 49_151, 49_152, 49_153, 200_000])(
+  'decrypts %d bytes in place and leaves no part of them elsewhere',
+  async (size) => {
+    const plaintext = new Uint8Array(size).fill(0x61)
+    const sealed = await seal(plaintext)
+    const parts = partsDuringDecryption()
+    const opened = await platform.decryptAesGcm(sealed, key, nonce)
+    expect(Buffer.compare(opened!, plaintext)).toBe(0)
+    expect(opened!.buffer).toBe(sealed.buffer)
+    expect(parts.length).toBe(Math.ceil(size / 49_152))
+    for (const part of parts) expect(part.every((byte) => byte === 0)).toBe(true)
+  },
+)
+
+it('leaves no plaintext behind when the tag is wrong', async () => {
+  const sealed = await seal(new Uint8Array(100_000).fill(0x61))
+  sealed[sealed.length - 1]! ^= 1
+  expect(await platform.decryptAesGcm(sealed, key, nonce)).toBeUndefined()
+  expect(sealed.subarray(0, -16).every((byte) => byte === 0)).toBe(true)
+})
+
+async function seal(plaintext: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const sealed = new Uint8Array(plaintext.length + 16)
+  let at = 0
+  const tag = await platform.encryptAesGcm(plaintext, key, nonce, (part) => {
+    sealed.set(part, at)
+    at += part.length
+  })
+  sealed.set(tag, at)
+  return sealed
+}
+
+/** Fills up while decrypting. */
+function partsDuringDecryption(): Uint8Array[] {
+  const parts: Uint8Array[] = []
+  const prototype = Object.getPrototypeOf(
+    createDecipheriv('aes-256-gcm', key, nonce),
+  ) as DecipherGCM
+  const { update } = prototype
+  vi.spyOn(prototype, 'update').mockImplementation(function (
+    this: DecipherGCM,
+    ...parameters: unknown[]
+  ) {
+    const part = (update as (...data: unknown[]) => Buffer).apply(this, parameters)
+    parts.push(part)
+    return part as never
+  })
+  return parts
+}
