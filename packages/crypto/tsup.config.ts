@@ -12,5 +12,5 @@ export default defineConfig({
     'platform-node': 'src/platform/node.ts',
     'platform-neutral': 'src/platform/neutral.ts',
   }),
-  external: [/^node:/, '#platform'],
+  external: [/^node:/, '#crypto-platform'],
 })

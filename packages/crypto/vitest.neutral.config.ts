@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 /** What browsers run, by the same tests but those that load built files or need no platform. */
 export default defineConfig({
   resolve: {
-    alias: { '#platform': fileURLToPath(new URL('src/platform/neutral.ts', import.meta.url)) },
+    alias: { '#crypto-platform': fileURLToPath(new URL('src/platform/neutral.ts', import.meta.url)) },
   },
   test: {
     name: 'crypto-neutral',

@@ -2,7 +2,6 @@ import { AttestationError, type AttestationResult } from '@nomyo/attest'
 import {
   SecurityError,
   openJson,
-  padJson,
   publicKeyToHeader,
   sealEnvelope,
   type OpenedJson,
@@ -148,7 +147,10 @@ async function askCanary(
   const { context, signal } = call
   const lease = await abortable(context.replyKeys.lease(), signal)
   const { apiKey, securityTier } = call.request
-  const { payload } = splitRequest({ model, messages: [CANARY_MESSAGE], max_tokens: 1 })
+  const { payload } = splitRequest(
+    { model, messages: [CANARY_MESSAGE], max_tokens: 1 },
+    context.config.padding,
+  )
   const request = { payload, apiKey, securityTier }
   const settings = { ...call.settings, nextPayloadId: newPayloadId }
   const { opened, payloadId } = await ask({ lease, serverKey }, { ...call, request, settings })
@@ -214,7 +216,7 @@ async function ask({ lease, serverKey }: AttemptKeys, call: Call): Promise<Answe
   const { publicKey, privateKey } = lease.pair
   const payloadId = settings.nextPayloadId()
   try {
-    const body = await step('seal', sealPayload(request.payload, context.config, serverKey))
+    const body = await step('seal', sealEnvelope(request.payload, serverKey))
     const response = await step(
       'send',
       context.transport.send({
@@ -238,20 +240,6 @@ async function ask({ lease, serverKey }: AttemptKeys, call: Call): Promise<Answe
     throw error
   } finally {
     lease.release()
-  }
-}
-
-/** The padded copy is wiped as soon as it is sealed; the payload itself may be needed again. */
-async function sealPayload(
-  payload: Uint8Array,
-  { padding, secureMemory }: ClientConfig,
-  serverKey: PublicKey,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const padded = padJson(payload, padding)
-  try {
-    return await sealEnvelope(padded, serverKey)
-  } finally {
-    if (secureMemory) padded.fill(0)
   }
 }
 

@@ -1,3 +1,4 @@
+import { padJson, type Padding } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
 import { checkApiKey } from './config.js'
 import type { ChatCompletionRequest, SecurityTier } from './types/index.js'
@@ -9,7 +10,7 @@ const SECURITY_TIERS: readonly SecurityTier[] = ['standard', 'high', 'maximum']
 
 /** A request split into what is sealed and what steers its way. */
 export interface SplitRequest {
-  /** UTF-8 JSON; wiped by its owner when the request is over. */
+  /** Padded UTF-8 JSON, as it is sealed; wiped by its owner when the request is over. */
   readonly payload: Uint8Array<ArrayBuffer>
   readonly apiKey: string | undefined
   readonly securityTier: SecurityTier | undefined
@@ -21,7 +22,7 @@ export interface SplitRequest {
  *
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
-export function splitRequest(request: ChatCompletionRequest): SplitRequest {
+export function splitRequest(request: ChatCompletionRequest, padding: Padding): SplitRequest {
   if (!isJsonObject(request)) throw invalid('the request must be an object with model and messages')
   const { api_key: apiKey, security_tier: securityTier, base_url: _, ...payload } = request
   if (typeof payload.model !== 'string' || payload.model === '') {
@@ -31,18 +32,21 @@ export function splitRequest(request: ChatCompletionRequest): SplitRequest {
     throw invalid('messages must be a non-empty array')
   }
   return {
-    payload: serializePayload(payload),
+    payload: serializePayload(payload, padding),
     apiKey: checkApiKey(apiKey, 'api_key'),
     securityTier: checkSecurityTier(securityTier),
   }
 }
 
+/** How every JSON object ends: what comes behind it is padding. */
+const CLOSING_BRACE = 0x7d
+
 /**
- * The UTF-8 JSON of a payload.
+ * The UTF-8 JSON of a payload, padded.
  *
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
-export function serializePayload(payload: unknown): Uint8Array<ArrayBuffer> {
+export function serializePayload(payload: unknown, padding: Padding): Uint8Array<ArrayBuffer> {
   if (!isJsonObject(payload)) throw invalid('the payload must be an object')
   let json: string
   try {
@@ -51,11 +55,12 @@ export function serializePayload(payload: unknown): Uint8Array<ArrayBuffer> {
     // The engine's message may quote the values.
     throw invalid('the request cannot be written as JSON: it holds a BigInt or refers to itself')
   }
-  const bytes = new TextEncoder().encode(json)
-  if (bytes.length <= MAX_PAYLOAD_BYTES) return bytes
+  const padded = padJson(json, padding)
+  const length = padded.lastIndexOf(CLOSING_BRACE) + 1
+  if (length <= MAX_PAYLOAD_BYTES) return padded
   throw new InvalidRequestError(
     'ERR_REQUEST_TOO_LARGE',
-    `The request takes ${String(bytes.length)} bytes as JSON; at most ${String(MAX_PAYLOAD_BYTES)} can be sent. ` +
+    `The request takes ${String(length)} bytes as JSON; at most ${String(MAX_PAYLOAD_BYTES)} can be sent. ` +
       'Shorten the conversation, or shrink or split attached files.',
   )
 }

@@ -52,7 +52,10 @@ export class SecureChatCompletion {
     options: RequestOptions = {},
   ): Promise<ChatCompletion> {
     this.#session.assertUsable()
-    return this.#session.complete(splitRequest(request), options)
+    return this.#session.complete(
+      splitRequest(request, this.#session.context.config.padding),
+      options,
+    )
   }
 
   /** The same as {@link SecureChatCompletion.create}. */

@@ -1,5 +1,5 @@
 import { platform } from '#platform'
-import { generateKeyPair, openJson, padJson, sealEnvelope } from '@nomyo/crypto'
+import { generateKeyPair, openJson, sealEnvelope } from '@nomyo/crypto'
 import { InvalidRequestError, startDeadline } from '@nomyo/transport'
 import { judgeAnswer } from './attestation/answer.js'
 import {
@@ -113,12 +113,16 @@ export class SecureCompletionClient {
    */
   async encryptPayload(payload: Record<string, unknown>): Promise<Uint8Array<ArrayBuffer>> {
     this.#session.assertUsable()
-    const bytes = serializePayload(payload)
     const { config, serverKey, attestation } = this.#session.context
+    const padded = serializePayload(payload, config.padding)
     return this.#beforeDeadline(async (signal) => {
-      const key = await serverKey.get(signal)
-      if (attestation?.config.when === 'before-send') await attestation.key.vouchFor(key, signal)
-      return sealEnvelope(padJson(bytes, config.padding), key)
+      try {
+        const key = await serverKey.get(signal)
+        if (attestation?.config.when === 'before-send') await attestation.key.vouchFor(key, signal)
+        return await sealEnvelope(padded, key)
+      } finally {
+        if (config.secureMemory) padded.fill(0)
+      }
     })
   }
 
@@ -162,7 +166,7 @@ export class SecureCompletionClient {
         'Nothing was sent: payloadId must be 1 to 200 visible ASCII characters.',
       )
     }
-    const split = splitRequest(payload)
+    const split = splitRequest(payload, this.#session.context.config.padding)
     return this.#session.complete(
       {
         ...split,

@@ -19,32 +19,32 @@ describe('splitRequest', () => {
     ['a BigInt', { ...hello, seed: 1n }],
     ['a circle', { ...hello, circular }],
   ])('refuses %s before anything is sent', (_what, request) => {
-    const split = (): unknown => splitRequest(request as ChatCompletionRequest)
+    const split = (): unknown => splitRequest(request as ChatCompletionRequest, 'padme')
     expect(split).toThrow(InvalidRequestError)
     expect(split).toThrow(expect.objectContaining({ code: 'ERR_INVALID_REQUEST' }) as Error)
   })
 
   it('refuses a key that could end a header', () => {
-    expect(() => splitRequest({ ...hello, api_key: 'k\r\nx-evil: 1' })).toThrow(
+    expect(() => splitRequest({ ...hello, api_key: 'k\r\nx-evil: 1' }, 'none')).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_OPTION' }) as Error,
     )
   })
 
-  it('takes 10 MiB of JSON and not a byte more', () => {
+  it.each(['padme', 'none'] as const)('takes 10 MiB of JSON and not a byte more: %s', (padding) => {
     const framing = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: '' }] }).length
     const of = (length: number): ChatCompletionRequest => ({
       model: 'm',
       messages: [{ role: 'user', content: 'x'.repeat(length - framing) }],
     })
-    expect(splitRequest(of(10 * MIB)).payload).toHaveLength(10 * MIB)
-    expect(() => splitRequest(of(10 * MIB + 1))).toThrow(
+    expect(splitRequest(of(10 * MIB), padding).payload).toHaveLength(10 * MIB)
+    expect(() => splitRequest(of(10 * MIB + 1), padding)).toThrow(
       expect.objectContaining({ code: 'ERR_REQUEST_TOO_LARGE' }) as Error,
     )
   })
 
   it('leaves the request it was given as it was', () => {
     const request = Object.freeze({ ...hello, api_key: 'k', security_tier: 'high' as const })
-    splitRequest(request)
+    splitRequest(request, 'padme')
     expect(request).toEqual({ ...hello, api_key: 'k', security_tier: 'high' })
   })
 })

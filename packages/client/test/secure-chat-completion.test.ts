@@ -118,7 +118,7 @@ describe('SecureChatCompletion', () => {
       const config = readConfig({ baseUrl: server.url, allowHttp: true, logger, secureMemory })
       const session = new Session(config, false)
       session.context.replyKeys.replace(await testKey('client'))
-      const split = splitRequest(hello)
+      const split = splitRequest(hello, 'padme')
       await session.complete(split, {})
       expect(split.payload.every((byte) => byte === 0)).toBe(secureMemory)
       session.dispose()

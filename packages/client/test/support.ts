@@ -135,7 +135,7 @@ export async function testExchange(
   })
   return (request = {}, stop) =>
     session.complete(
-      splitRequest({ ...hello, ...request }),
+      splitRequest({ ...hello, ...request }, config.padding),
       stop === undefined ? {} : { signal: stop },
     )
 }

@@ -1,4 +1,4 @@
-import { platform } from '#platform'
+import { platform } from '#crypto-platform'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { base64Length, decodeBase64, decodedLength, encodeBase64 } from '../src/bytes/base64.js'

@@ -1,4 +1,4 @@
-import { platform } from '#platform'
+import { platform } from '#crypto-platform'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { encodeBase64 } from '../src/bytes/base64.js'
 import { openEnvelope, sealEnvelope } from '../src/envelope/index.js'

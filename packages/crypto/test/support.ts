@@ -1,4 +1,4 @@
-import { platform } from '#platform'
+import { platform } from '#crypto-platform'
 import { keyPem } from '@nomyo/test-vectors'
 import type { Bytes } from '../src/bytes/types.js'
 import { SecurityError } from '../src/errors.js'

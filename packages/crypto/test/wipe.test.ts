@@ -1,4 +1,4 @@
-import { platform } from '#platform'
+import { platform } from '#crypto-platform'
 import { afterEach, expect, it, vi } from 'vitest'
 import { wipe } from '../src/bytes/wipe.js'
 import { openEnvelope, openJson, sealEnvelope, sealJson } from '../src/envelope/index.js'

@@ -1,4 +1,4 @@
-import { platform } from '#platform'
+import { platform } from '#crypto-platform'
 import { wycheproof } from '@nomyo/test-vectors'
 import { describe, expect, it } from 'vitest'
 import { importPrivateKey } from '../src/keys/index.js'

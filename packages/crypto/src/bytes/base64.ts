@@ -1,4 +1,4 @@
-import { platform } from '#platform'
+import { platform } from '#crypto-platform'
 import type { Bytes } from './types.js'
 import { wipe } from './wipe.js'
 

@@ -1,4 +1,4 @@
-import { platform } from '#platform'
+import { platform } from '#crypto-platform'
 import type { Bytes } from '../bytes/types.js'
 
 /** How the length of a message is hidden; `none` lets an observer count its bytes. */

@@ -1,6 +1,6 @@
 import type { Bytes } from '../bytes/types.js'
 
-/** What runtimes do in ways of their own, in one place. Chosen by the `#platform` import, never while running. */
+/** What runtimes do in ways of their own, in one place. Chosen by the `#crypto-platform` import, never while running. */
 export interface Platform {
   /** Writes text as UTF-8 to the front of a new buffer, of the size that `sizeFor` gives for its length. */
   readonly encodeUtf8: (

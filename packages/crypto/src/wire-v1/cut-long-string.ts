@@ -1,4 +1,4 @@
-import { platform } from '#platform'
+import { platform } from '#crypto-platform'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c

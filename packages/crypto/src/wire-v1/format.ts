@@ -1,4 +1,4 @@
-import { platform } from '#platform'
+import { platform } from '#crypto-platform'
 import { base64Length, encodeBase64 } from '../bytes/base64.js'
 import type { Bytes } from '../bytes/types.js'
 

@@ -1,4 +1,4 @@
-import { platform } from '#platform'
+import { platform } from '#crypto-platform'
 import { decodeBase64, decodeBase64Bytes, decodedLength } from '../bytes/base64.js'
 import { isJsonObject, parseJsonObject } from '../bytes/json-object.js'
 import type { Bytes } from '../bytes/types.js'

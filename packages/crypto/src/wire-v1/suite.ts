@@ -1,4 +1,4 @@
-import { platform } from '#platform'
+import { platform } from '#crypto-platform'
 import { encodeBase64 } from '../bytes/base64.js'
 import { ownBytes, type Bytes } from '../bytes/types.js'
 import { wipe } from '../bytes/wipe.js'
