@@ -11,11 +11,16 @@ export interface BenchGateway {
   stop(): Promise<void>
 }
 
-/** Starts the built gateway. */
-export async function startGateway(): Promise<BenchGateway> {
+/**
+ * Starts the built gateway.
+ *
+ * @param before - words of the command line before Node, such as `taskset -c 0`
+ */
+export async function startGateway(before: readonly string[] = []): Promise<BenchGateway> {
   const folder = dirname(createRequire(import.meta.url).resolve('@nomyo/gateway/package.json'))
   const args = ['--engine=demo', '--port=0', '--metrics-port=0', '--rate-limit=off']
-  const child = spawn(process.execPath, [join(folder, 'dist/main.js'), ...args], {
+  const command = [...before, process.execPath, join(folder, 'dist/main.js'), ...args]
+  const child = spawn(command[0] ?? '', command.slice(1), {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let text = ''

@@ -1,0 +1,32 @@
+/** What is measured: gives one value a round. */
+export type Tasks<Name extends string, Value> = Readonly<Record<Name, () => Promise<Value>>>
+
+/**
+ * Runs every task once a round and gives the values of each. What else the machine does falls on all of
+ * them. Every round has an order of its own, so that nobody always pays for the garbage of the same
+ * neighbour.
+ */
+export async function alternate<Name extends string, Value>(
+  tasks: Tasks<Name, Value>,
+  rounds: number,
+): Promise<Record<Name, Value[]>> {
+  const names = Object.keys(tasks) as Name[]
+  const values = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<
+    Name,
+    Value[]
+  >
+  for (let round = 0; round < rounds; round++) {
+    for (const name of shuffled(names)) values[name].push(await tasks[name]())
+  }
+  return values
+}
+
+/** Fisher and Yates. */
+function shuffled<Item>(items: readonly Item[]): Item[] {
+  const order = [...items]
+  for (let last = order.length - 1; last > 0; last--) {
+    const other = Math.floor(Math.random() * (last + 1))
+    ;[order[last], order[other]] = [order[other] as Item, order[last] as Item]
+  }
+  return order
+}

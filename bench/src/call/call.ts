@@ -1,0 +1,182 @@
+import { createPrivateKey, createPublicKey, privateDecrypt, publicEncrypt } from 'node:crypto'
+import { alternate } from '../alternate.js'
+import { startChild, type Child } from '../child.js'
+import { timeMs } from '../clock.js'
+import type { KeyPem } from '../key.js'
+import { chatRequest, type ChatRequest, type Size } from '../messages.js'
+import type { Progress } from '../progress.js'
+import { startGateway } from '../start-gateway.js'
+import { median } from '../statistics.js'
+import { checkEcho, plainCaller, sealedCaller, type Caller } from './callers.js'
+import type { RelayCounts } from './relay.js'
+
+/** Median milliseconds of a warm call, there and back with as much text each way. */
+export interface CallRow {
+  readonly size: Size
+  /** Simulated; 0 is bare loopback. */
+  readonly roundTripMs: number
+  readonly rounds: number
+  readonly oursMs: number
+  readonly plainMs: number
+}
+
+/** What a warm call takes of the network, counted by a relay between both ends. */
+export interface PerCall {
+  readonly requests: number
+  readonly newConnections: number
+}
+
+export interface CallResult {
+  /** One RSA-4096 private operation of `node:crypto`, in the rounds of the 1 KB calls. */
+  readonly rsaMs: number
+  readonly rows: readonly CallRow[]
+  readonly ours: PerCall
+  readonly plain: PerCall
+}
+
+const ROUNDS = { '1 KB': 100, '1 MB': 20, '9 MB': 5 } as const
+const ROUND_TRIP_MS = 40
+const DISTANT_ROUNDS = 30
+const WARM_UP_CALLS = 30
+
+/** Times whole calls against a gateway beside plain `fetch` against a plain server. */
+export async function measureCalls(
+  pem: KeyPem,
+  progress: Progress,
+  quick: boolean,
+): Promise<CallResult> {
+  const gateway = await startGateway()
+  const plainServer = startChild('plain-server', null)
+  try {
+    const plainUrl = await plainServer.ask<string>()
+    progress('calls: loopback')
+    const near = await measureNear(pem, { ours: gateway.url, plain: plainUrl }, progress, quick)
+    progress(`calls: ${ROUND_TRIP_MS} ms round trip`)
+    const distant = await measureDistant({ ours: gateway.url, plain: plainUrl }, quick)
+    return { ...near, ...distant, rows: [...near.rows, distant.row] }
+  } finally {
+    await plainServer.stop()
+    await gateway.stop()
+  }
+}
+
+/** Addresses of both servers. */
+interface Urls {
+  readonly ours: string
+  readonly plain: string
+}
+
+async function measureNear(
+  pem: KeyPem,
+  urls: Urls,
+  progress: Progress,
+  quick: boolean,
+): Promise<Pick<CallResult, 'rsaMs' | 'rows'>> {
+  const callers = { ours: sealedCaller(urls.ours), plain: plainCaller(urls.plain) }
+  const rsa = rsaOperation(pem)
+  try {
+    await warmUp(callers, quick)
+    const rows: CallRow[] = []
+    let rsaMs = Number.NaN
+    for (const size of Object.keys(ROUNDS) as (keyof typeof ROUNDS)[]) {
+      progress(`calls: ${size}`)
+      const request = chatRequest(size, 'ascii')
+      const rounds = quick ? 3 : ROUNDS[size]
+      const times = await alternate(
+        {
+          ours: () => sample(callers.ours, request),
+          plain: () => sample(callers.plain, request),
+          rsa,
+        },
+        rounds,
+      )
+      if (size === '1 KB') rsaMs = median(times.rsa)
+      rows.push(row({ size, roundTripMs: 0, rounds }, times))
+    }
+    return { rsaMs, rows }
+  } finally {
+    callers.ours.close()
+  }
+}
+
+async function measureDistant(
+  urls: Urls,
+  quick: boolean,
+): Promise<Pick<CallResult, 'ours' | 'plain'> & { row: CallRow }> {
+  const ours = await startRelay(urls.ours)
+  const plain = await startRelay(urls.plain)
+  const callers = { ours: sealedCaller(ours.url), plain: plainCaller(plain.url) }
+  const request = chatRequest('1 KB', 'ascii')
+  const rounds = quick ? 3 : DISTANT_ROUNDS
+  const counts = async (): Promise<{ ours: RelayCounts; plain: RelayCounts }> => ({
+    ours: await ours.relay.ask('counts'),
+    plain: await plain.relay.ask('counts'),
+  })
+  try {
+    await warmUp(callers, quick)
+    const before = await counts()
+    const times = await alternate(
+      { ours: () => sample(callers.ours, request), plain: () => sample(callers.plain, request) },
+      rounds,
+    )
+    const after = await counts()
+    return {
+      row: row({ size: '1 KB', roundTripMs: ROUND_TRIP_MS, rounds }, times),
+      ours: perCall(before.ours, after.ours, rounds),
+      plain: perCall(before.plain, after.plain, rounds),
+    }
+  } finally {
+    callers.ours.close()
+    await ours.relay.stop()
+    await plain.relay.stop()
+  }
+}
+
+async function startRelay(url: string): Promise<{ relay: Child; url: string }> {
+  const relay = startChild('relay', {
+    port: Number(new URL(url).port),
+    delayMs: ROUND_TRIP_MS / 2,
+  })
+  return { relay, url: await relay.ask<string>() }
+}
+
+async function warmUp(
+  callers: Readonly<Record<'ours' | 'plain', Caller>>,
+  quick: boolean,
+): Promise<void> {
+  const request = chatRequest('1 KB', 'ascii')
+  for (let call = 0; call < (quick ? 3 : WARM_UP_CALLS); call++) {
+    await sample(callers.ours, request)
+    await sample(callers.plain, request)
+  }
+}
+
+async function sample(caller: Caller, request: ChatRequest): Promise<number> {
+  const startedAt = performance.now()
+  const answer = await caller.ask(request)
+  const durationMs = performance.now() - startedAt
+  checkEcho(answer, request)
+  return durationMs
+}
+
+function row(
+  facts: Pick<CallRow, 'size' | 'roundTripMs' | 'rounds'>,
+  times: Readonly<Record<'ours' | 'plain', readonly number[]>>,
+): CallRow {
+  return { ...facts, oursMs: median(times.ours), plainMs: median(times.plain) }
+}
+
+function perCall(before: RelayCounts, after: RelayCounts, calls: number): PerCall {
+  return {
+    requests: (after.requests - before.requests) / calls,
+    newConnections: (after.connections - before.connections) / calls,
+  }
+}
+
+function rsaOperation(pem: KeyPem): () => Promise<number> {
+  const oaep = { oaepHash: 'sha256' }
+  const publicKey = createPublicKey(pem.publicKey)
+  const privateKey = createPrivateKey(pem.privateKey)
+  const wrapped = publicEncrypt({ key: publicKey, ...oaep }, Buffer.alloc(32, 1))
+  return () => timeMs(() => privateDecrypt({ key: privateKey, ...oaep }, wrapped))
+}

@@ -1,0 +1,35 @@
+// What a gateway with the demo engine does, without sealing: JSON comes, JSON goes, the last message
+// is echoed. In a process of its own, as a gateway is.
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { ChatRequest } from '../messages.js'
+
+const server = createServer((request, response) => {
+  void (async () => {
+    const parts: Buffer[] = []
+    for await (const part of request) parts.push(part as Buffer)
+    const { model, messages } = JSON.parse(Buffer.concat(parts).toString()) as ChatRequest
+    const content = model === 'nomyo/echo' ? messages.at(-1)?.content : 'A short answer.'
+    const message = { role: 'assistant', content, refusal: null }
+    const answer = Buffer.from(
+      JSON.stringify({
+        id: 'chatcmpl-0',
+        object: 'chat.completion',
+        created: 0,
+        model,
+        choices: [{ index: 0, message, logprobs: null, finish_reason: 'stop' }],
+      }),
+    )
+    response.writeHead(200, {
+      'content-type': 'application/json',
+      'content-length': answer.length,
+    })
+    response.end(answer)
+  })()
+})
+server.listen(0, '127.0.0.1')
+await once(server, 'listening')
+const { port } = server.address() as AddressInfo
+process.send?.(`http://127.0.0.1:${port}`)
+process.once('disconnect', () => process.exit())

@@ -1,0 +1,63 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+
+/** A process that runs one of our entries and answers over its channel. */
+export interface Child {
+  /** Gives the next message of the process; `question` is sent first where there is one. */
+  ask<Answer>(question?: string): Promise<Answer>
+  stop(): Promise<void>
+}
+
+/**
+ * Starts an entry of `dist` in a fresh process.
+ *
+ * @param input - what it finds as JSON in `process.argv[2]`
+ */
+export function startChild(entry: string, input: unknown, flags: readonly string[] = []): Child {
+  const child = fork(new URL(`./${entry}.js`, import.meta.url), [JSON.stringify(input)], {
+    execArgv: [...flags],
+  })
+  return {
+    ask: async <Answer>(question?: string) => {
+      const answer = nextMessage(child, entry)
+      if (question !== undefined) child.send(question)
+      return (await answer) as Answer
+    },
+    stop: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const gone = once(child, 'exit')
+      child.kill('SIGTERM')
+      await gone
+    },
+  }
+}
+
+/** Runs an entry to its end and gives the one message it sends. */
+export async function runChild<Output>(
+  entry: string,
+  input: unknown,
+  flags: readonly string[] = [],
+): Promise<Output> {
+  const child = startChild(entry, input, flags)
+  try {
+    return await child.ask<Output>()
+  } finally {
+    await child.stop()
+  }
+}
+
+async function nextMessage(child: ChildProcess, entry: string): Promise<unknown> {
+  const over = new AbortController()
+  const { signal } = over
+  try {
+    const [message] = (await Promise.race([
+      once(child, 'message', { signal }),
+      once(child, 'exit', { signal }).then(() => {
+        throw new Error(`the process of ${entry} ended early`)
+      }),
+    ])) as [unknown]
+    return message
+  } finally {
+    over.abort()
+  }
+}

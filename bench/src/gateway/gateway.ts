@@ -1,0 +1,114 @@
+import { spawnSync } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { alternate } from '../alternate.js'
+import { medians } from '../clock.js'
+import type { KeyPem } from '../key.js'
+import type { Progress } from '../progress.js'
+import { startGateway, type BenchGateway } from '../start-gateway.js'
+import { median } from '../statistics.js'
+import { prepareRequests } from './prepare.js'
+import { measureRsa } from './rsa.js'
+import { runRound, type Round } from './round.js'
+
+/** Medians for so many requests at a time. */
+export interface GatewayRow extends Round {
+  readonly concurrency: number
+  /** In each round. */
+  readonly requests: number
+  /** Requests for each RSA operation that the machine does in the same time. */
+  readonly ofLimit: number
+  /** The 95th percentile over what an orderly queue gives everybody: concurrency / requests a second. */
+  readonly p95OfIdeal: number
+}
+
+export interface GatewayResult {
+  readonly rounds: number
+  readonly cores: number
+  /** RSA-4096 private operations a second on all cores. */
+  readonly rsaPerSecond: number
+  readonly rows: readonly GatewayRow[]
+  /** Requests a second of a gateway held to one core; null where the system has no `taskset`. */
+  readonly oneCorePerSecond: number | null
+}
+
+/** Requests at a time; the last is what is judged. */
+const CONCURRENCIES = [1, 2, 4, 8, 16, 32, 64] as const
+const MOST = 64
+const ROUNDS = 5
+const WARM_UP_REQUESTS = 300
+
+/** Counts what a gateway with the demo engine serves, requests and answers of 1 KB. */
+export async function measureGateway(
+  pem: KeyPem,
+  progress: Progress,
+  quick: boolean,
+): Promise<GatewayResult> {
+  progress('gateway: throughput')
+  const rounds = quick ? 1 : ROUNDS
+  const all = await startLoaded(pem)
+  const one = canPin() ? await startLoaded(pem, ['taskset', '-c', '0']) : undefined
+  try {
+    const rsa: number[] = []
+    const onOneCore: Round[] = []
+    const onAllCores = CONCURRENCIES.map((concurrency) => ({ concurrency, done: [] as Round[] }))
+    const tasks: Record<string, () => Promise<unknown>> = {
+      rsa: async () => rsa.push(await measureRsa(pem)),
+    }
+    for (const { concurrency, done } of onAllCores) {
+      tasks[concurrency] = async () => done.push(await all.round(concurrency))
+    }
+    // The gateway that is not asked takes nothing from the other.
+    if (one !== undefined) tasks['one core'] = async () => onOneCore.push(await one.round(MOST))
+    await alternate(tasks, rounds)
+    const rsaPerSecond = median(rsa)
+    return {
+      rounds,
+      cores: availableParallelism(),
+      rsaPerSecond,
+      rows: onAllCores.map(({ concurrency, done }) => rowOf(concurrency, done, rsaPerSecond)),
+      oneCorePerSecond: one === undefined ? null : medians(onOneCore).perSecond,
+    }
+  } finally {
+    await one?.gateway.stop()
+    await all.gateway.stop()
+  }
+}
+
+/** A gateway that has compiled its code, and what asks it. */
+interface LoadedGateway {
+  readonly gateway: BenchGateway
+  round(concurrency: number): Promise<Round>
+}
+
+async function startLoaded(pem: KeyPem, before: readonly string[] = []): Promise<LoadedGateway> {
+  const gateway = await startGateway(before)
+  const prepared = await prepareRequests(gateway.url, pem)
+  await runRound(gateway, prepared, { concurrency: 8, requests: WARM_UP_REQUESTS })
+  return {
+    gateway,
+    round: (concurrency) =>
+      runRound(gateway, prepared, { concurrency, requests: requestsAt(concurrency) }),
+  }
+}
+
+/** Long enough to see waves of requests come and go. */
+function requestsAt(concurrency: number): number {
+  return Math.max(200, 10 * concurrency)
+}
+
+function rowOf(concurrency: number, rounds: readonly Round[], rsaPerSecond: number): GatewayRow {
+  const { perSecond, ...times } = medians(rounds.map((round) => ({ ...round })))
+  return {
+    concurrency,
+    requests: requestsAt(concurrency),
+    perSecond,
+    ...times,
+    ofLimit: perSecond / rsaPerSecond,
+    p95OfIdeal: times.p95Ms / ((1000 * concurrency) / perSecond),
+  }
+}
+
+/** Holding a process to the first core. */
+function canPin(): boolean {
+  return availableParallelism() > 1 && spawnSync('taskset', ['-c', '0', 'true']).status === 0
+}

@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto'
+import {
+  importPrivateKey,
+  importPublicKey,
+  openJson,
+  publicKeyToHeader,
+  sealJson,
+} from '@nomyo/crypto'
+import type { KeyPem } from '../key.js'
+import { assertSame, chatRequest } from '../messages.js'
+
+/** Requests made beforehand, since one that comes again is refused, and a check of their answers. */
+export interface PreparedRequests {
+  /** Whole HTTP requests as bytes, for use once each. */
+  make(count: number): Promise<Uint8Array[]>
+  /** @throws Error for an answer that does not say what the request did */
+  check(answer: Uint8Array): Promise<void>
+}
+
+/** For the gateway at this URL. All callers have one reply key: making one takes a second. */
+export async function prepareRequests(url: string, pem: KeyPem): Promise<PreparedRequests> {
+  const serverKey = await importPublicKey(await (await fetch(`${url}/pki/public_key`)).text())
+  const replyKeys = await importPrivateKey(pem.privateKey)
+  const publicKey = publicKeyToHeader(replyKeys.publicKey)
+  const request = chatRequest('1 KB', 'ascii')
+  const httpRequest = async (): Promise<Uint8Array> => {
+    const body = await sealJson(request, serverKey)
+    const head = [
+      'POST /v1/chat/secure_completion HTTP/1.1',
+      `host: ${new URL(url).host}`,
+      'content-type: application/octet-stream',
+      `content-length: ${body.length}`,
+      `x-payload-id: ${randomUUID()}`,
+      `x-public-key: ${publicKey}`,
+    ]
+    return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body])
+  }
+  return {
+    make: async (count) => {
+      const made: Uint8Array[] = []
+      while (made.length < count) made.push(await httpRequest())
+      return made
+    },
+    check: async (answer) => {
+      const { value } = await openJson(answer, replyKeys.privateKey)
+      const { choices } = value as { choices?: { message?: { content?: string } }[] }
+      assertSame(choices?.[0]?.message?.content, request.messages.at(-1)?.content, 'an answer')
+    },
+  }
+}

@@ -1,0 +1,61 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+
+/** An answer of HTTP/1.1, its body as it came. */
+export interface RawAnswer {
+  readonly status: number
+  readonly body: Buffer
+}
+
+/**
+ * A connection over which whole requests are written and answers read, one after the other. It knows
+ * only what the gateway sends (a content-length, no chunks): whatever else it did would take time
+ * away from the gateway on the same cores.
+ */
+export class RawConnection {
+  readonly #socket: Socket
+  #received: Buffer[] = []
+  #waiting: { resolve(answer: RawAnswer): void; reject(error: Error): void } | undefined
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('data', (part) => {
+      this.#received.push(part)
+      this.#answerIfComplete()
+    })
+    socket.on('error', (error) => this.#waiting?.reject(error))
+    socket.on('close', () => this.#waiting?.reject(new Error('the gateway closed a connection')))
+  }
+
+  static async open(url: string): Promise<RawConnection> {
+    const { hostname, port } = new URL(url)
+    const socket = connect({ host: hostname, port: Number(port), noDelay: true })
+    await once(socket, 'connect')
+    return new RawConnection(socket)
+  }
+
+  send(request: Uint8Array): Promise<RawAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject }
+      this.#socket.write(request)
+    })
+  }
+
+  close(): void {
+    this.#waiting = undefined
+    this.#socket.destroy()
+  }
+
+  #answerIfComplete(): void {
+    const bytes = this.#received.length === 1 ? this.#received[0] : Buffer.concat(this.#received)
+    if (bytes === undefined) return
+    this.#received = [bytes]
+    const headEnd = bytes.indexOf('\r\n\r\n')
+    if (headEnd === -1) return
+    const head = bytes.toString('latin1', 0, headEnd)
+    const body = bytes.subarray(headEnd + 4)
+    if (body.length < Number(/^content-length: (\d+)\r?$/im.exec(head)?.[1])) return
+    this.#received = []
+    this.#waiting?.resolve({ status: Number(head.slice(9, 12)), body })
+  }
+}

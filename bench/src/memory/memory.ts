@@ -1,0 +1,74 @@
+import { alternate } from '../alternate.js'
+import { runChild, startChild } from '../child.js'
+import type { KeyPem } from '../key.js'
+import type { Progress } from '../progress.js'
+import { saveKey } from '../save-key.js'
+import { startGateway } from '../start-gateway.js'
+import { median } from '../statistics.js'
+import type { MemoryInput, MemoryPeak } from './memory-child.js'
+
+/** What was done with the request of 9 MB. */
+export type MemoryWay =
+  | 'call, ours'
+  | 'call, plain fetch'
+  | 'seal + open, ours'
+  | 'seal + open, naive'
+  | 'seal + open, webcrypto'
+  | 'seal + open, jose'
+  | 'seal + open, hpke'
+
+export interface MemoryResult {
+  readonly rounds: number
+  readonly payloadBytes: number
+  /** Median of the peak over the request object, as a multiple of the payload. */
+  readonly multiples: Readonly<Record<MemoryWay, number>>
+}
+
+const ROUNDS = 3
+
+/** Measures fresh processes, one after the other. */
+export async function measureMemory(
+  pem: KeyPem,
+  progress: Progress,
+  quick: boolean,
+): Promise<MemoryResult> {
+  const gateway = await startGateway()
+  const plainServer = startChild('plain-server', null)
+  const saved = await saveKey(pem)
+  try {
+    const plainUrl = await plainServer.ask<string>()
+    const run = (input: MemoryInput) => (): Promise<MemoryPeak> =>
+      runChild('memory-child', input, ['--expose-gc'])
+    const seal = (contender: 'ours' | 'naive' | 'webcrypto' | 'jose' | 'hpke') =>
+      run({ way: 'seal', contender, pem })
+    progress('peak memory, 9 MB')
+    const rounds = quick ? 1 : ROUNDS
+    const peaks = await alternate<MemoryWay, MemoryPeak>(
+      {
+        'call, ours': run({ way: 'call', baseUrl: gateway.url, keyDir: saved.folder }),
+        'call, plain fetch': run({ way: 'fetch', baseUrl: plainUrl }),
+        'seal + open, ours': seal('ours'),
+        'seal + open, naive': seal('naive'),
+        'seal + open, webcrypto': seal('webcrypto'),
+        'seal + open, jose': seal('jose'),
+        'seal + open, hpke': seal('hpke'),
+      },
+      rounds,
+    )
+    const multiple = (way: MemoryWay): number =>
+      median(peaks[way].map(({ overBytes, payloadBytes }) => overBytes / payloadBytes))
+    const ways = Object.keys(peaks) as MemoryWay[]
+    return {
+      rounds,
+      payloadBytes: peaks['call, ours'][0]?.payloadBytes ?? Number.NaN,
+      multiples: Object.fromEntries(ways.map((way) => [way, multiple(way)])) as Record<
+        MemoryWay,
+        number
+      >,
+    }
+  } finally {
+    await saved.remove()
+    await plainServer.stop()
+    await gateway.stop()
+  }
+}

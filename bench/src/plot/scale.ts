@@ -1,0 +1,34 @@
+/** Where a value lies, in pixels. */
+export type Scale = (value: number) => number
+
+/** From one range of positive numbers to pixels, by their logarithms. */
+export function logScale(
+  values: readonly [number, number],
+  pixels: readonly [number, number],
+): Scale {
+  const linear = linearScale([Math.log(values[0]), Math.log(values[1])], pixels)
+  return (value) => linear(Math.log(value))
+}
+
+export function linearScale(
+  values: readonly [number, number],
+  pixels: readonly [number, number],
+): Scale {
+  const perUnit = (pixels[1] - pixels[0]) / (values[1] - values[0])
+  return (value) => pixels[0] + (value - values[0]) * perUnit
+}
+
+/** The powers of ten from the one at or below the smallest value to the one at or above the largest. */
+export function decades(values: readonly number[]): number[] {
+  const first = Math.floor(Math.log10(Math.min(...values)))
+  const last = Math.max(first + 1, Math.ceil(Math.log10(Math.max(...values))))
+  return Array.from({ length: last - first + 1 }, (_, step) => 10 ** (first + step))
+}
+
+/** Round numbers from 0 to at or above the largest value, five steps at most. */
+export function ticksUpTo(largest: number): number[] {
+  const magnitude = 10 ** Math.floor(Math.log10(largest / 5))
+  const step = [1, 2, 5, 10].map((factor) => factor * magnitude).find((one) => 5 * one >= largest)
+  const width = step ?? largest
+  return Array.from({ length: Math.ceil(largest / width) + 1 }, (_, index) => index * width)
+}

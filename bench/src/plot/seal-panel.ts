@@ -1,0 +1,67 @@
+import { short } from '../report/table.js'
+import { CONTENDERS, type ContenderName } from '../seal/contender.js'
+import type { SealResult, SealRow } from '../seal/seal.js'
+import { decades, logScale, type Scale } from './scale.js'
+import { PANEL_HEIGHT, WIDTH } from './size.js'
+import { element, label } from './svg.js'
+
+const LEFT = 56
+const RIGHT = WIDTH - 20
+const TOP = 84
+const BOTTOM = PANEL_HEIGHT - 34
+const BAR = 26
+const LEGEND_STEP = 130
+
+/** Seal and open of ASCII requests by every contender, as bars over a logarithmic axis. */
+export function sealPanel(result: SealResult): string {
+  const rows = result.filter(({ text }) => text === 'ascii')
+  const ticks = decades(rows.flatMap(({ times }) => CONTENDERS.map((name) => times[name].sumMs)))
+  const y = logScale([ticks[0] ?? 1, ticks.at(-1) ?? 10], [BOTTOM, TOP])
+  const group = (RIGHT - LEFT) / rows.length
+  return [
+    label('Seal + open of a chat request, ms (logarithmic: less is better)', 20, 32, 'name start'),
+    ...CONTENDERS.map(legend),
+    ...ticks.map((tick) => gridLine(tick, y)),
+    ...rows.flatMap((row, index) => bars(row, LEFT + group * (index + 0.5), y)),
+  ].join('')
+}
+
+const NAMES: Readonly<Record<ContenderName, string>> = {
+  ours: '@nomyo/crypto',
+  naive: 'naive node:crypto',
+  webcrypto: 'bare WebCrypto',
+  jose: 'jose (JWE)',
+  hpke: '@hpke/core',
+  floor: 'cryptography alone',
+}
+
+function legend(name: ContenderName, index: number): string {
+  const x = 20 + index * LEGEND_STEP
+  return (
+    element('rect', { class: name, x, y: 46, width: 11, height: 11, rx: 2 }) +
+    label(NAMES[name], x + 16, 56, 'start')
+  )
+}
+
+function gridLine(tick: number, y: Scale): string {
+  return (
+    element('line', { class: 'grid', x1: LEFT, x2: RIGHT, y1: y(tick), y2: y(tick) }) +
+    label(String(tick), LEFT - 8, y(tick) + 4, 'end')
+  )
+}
+
+function bars({ size, times }: SealRow, middle: number, y: Scale): string[] {
+  const start = middle - (CONTENDERS.length / 2) * BAR
+  return [
+    ...CONTENDERS.map((name, index) => {
+      const { sumMs } = times[name]
+      const x = start + index * BAR
+      const top = y(sumMs)
+      return (
+        element('rect', { class: name, x: x + 2, y: top, width: BAR - 4, height: BOTTOM - top }) +
+        label(short(sumMs), x + BAR / 2, top - 4, 'small')
+      )
+    }),
+    label(size, middle, BOTTOM + 18),
+  ]
+}

@@ -1,0 +1,47 @@
+import type { GatewayResult } from '../gateway/gateway.js'
+import { linearScale, logScale, ticksUpTo } from './scale.js'
+import { PANEL_HEIGHT, WIDTH } from './size.js'
+import { element, label } from './svg.js'
+
+const LEFT = 56
+const RIGHT = WIDTH - 40
+const TOP = 60
+const BOTTOM = PANEL_HEIGHT - 50
+
+/** Requests a second by how many come at a time, under the RSA limit. */
+export function throughputPanel({ rows, rsaPerSecond, cores }: GatewayResult): string {
+  const ticks = ticksUpTo(Math.max(rsaPerSecond, ...rows.map(({ perSecond }) => perSecond)))
+  const y = linearScale([0, ticks.at(-1) ?? 1], [BOTTOM, TOP])
+  const x = logScale(
+    [rows[0]?.concurrency ?? 1, rows.at(-1)?.concurrency ?? 2],
+    [LEFT + 20, RIGHT - 20],
+  )
+  const limit = y(rsaPerSecond)
+  const points = rows.map((row) => ({ row, x: x(row.concurrency), y: y(row.perSecond) }))
+  return [
+    label('Gateway: requests a second, 1 KB each (more is better)', 20, 32, 'name start'),
+    ...ticks.map(
+      (tick) =>
+        element('line', { class: 'grid', x1: LEFT, x2: RIGHT, y1: y(tick), y2: y(tick) }) +
+        label(String(tick), LEFT - 8, y(tick) + 4, 'end'),
+    ),
+    element('line', { class: 'limit', x1: LEFT, x2: RIGHT, y1: limit, y2: limit }),
+    label(
+      `RSA operations on ${cores} cores: ${rsaPerSecond.toFixed(0)}/s`,
+      LEFT + 8,
+      limit - 6,
+      'start',
+    ),
+    element('polyline', {
+      class: 'ours line',
+      points: points.map((point) => `${point.x.toFixed(1)},${point.y.toFixed(1)}`).join(' '),
+    }),
+    ...points.map(
+      (point) =>
+        element('circle', { class: 'ours', cx: point.x, cy: point.y, r: 4 }) +
+        label(point.row.perSecond.toFixed(0), point.x, point.y + 20) +
+        label(String(point.row.concurrency), point.x, BOTTOM + 18),
+    ),
+    label('requests at a time', (LEFT + RIGHT) / 2, BOTTOM + 38, 'small'),
+  ].join('')
+}

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+import { drawChart } from '../src/plot/chart.js'
+import { decades, linearScale, logScale, ticksUpTo } from '../src/plot/scale.js'
+import { element, label } from '../src/plot/svg.js'
+import type { Machine } from '../src/machine.js'
+import type { Results } from '../src/results.js'
+import { GOOD } from './support/results.js'
+
+const machine: Machine = {
+  cpu: 'A <fast> "one" & more',
+  cores: 2,
+  system: 'linux',
+  node: '20.20.0',
+  openssl: '3.0.0',
+  load: 0,
+  date: '2026-11-21T00:00:00.000Z',
+}
+const draw = (results: Results): string =>
+  drawChart({ machine, seconds: 1, results, targets: [], notes: [] })
+const count = (text: string, part: RegExp): number => [...text.matchAll(part)].length
+
+describe('the chart', () => {
+  it('has a bar for every contender and size, and a point for every concurrency', () => {
+    const svg = draw(GOOD)
+    expect(count(svg, /height="[\d.]+" \/>/g)).toBe(4 * 6)
+    expect(count(svg, /<circle/g)).toBe(GOOD.gateway.rows.length)
+    expect(count(svg, /class="limit"/g)).toBe(1)
+    expect(svg).toContain('500/s')
+  })
+
+  it('leaves out what was not measured', () => {
+    expect(draw({ seal: GOOD.seal })).not.toContain('<circle')
+    expect(count(draw({ gateway: GOOD.gateway }), /class="jose"/g)).toBe(0)
+    expect(draw({})).toMatch(/^<svg .*<\/svg>$/s)
+  })
+
+  it('holds no number that is none, and text as text', () => {
+    const svg = draw(GOOD)
+    expect(svg).not.toMatch(/NaN|Infinity|undefined/)
+    expect(svg).toContain('A &lt;fast&gt; &quot;one&quot; &amp; more')
+  })
+
+  it('has colours of its own on dark pages', () => {
+    expect(draw(GOOD)).toContain('@media (prefers-color-scheme: dark)')
+  })
+})
+
+it('elements escape their attributes and shorten their numbers', () => {
+  expect(element('a', { b: '"<&' })).toBe('<a b="&quot;&lt;&amp;" />')
+  expect(element('a', { b: 1.23456 }, label('x < y', 1, 2))).toBe(
+    '<a b="1.2"><text class="text" x="1" y="2">x &lt; y</text></a>',
+  )
+})
+
+it('scales lead from values to pixels', () => {
+  expect(linearScale([0, 10], [100, 0])(2.5)).toBe(75)
+  expect(logScale([1, 100], [0, 200])(10)).toBeCloseTo(100)
+})
+
+it.each([
+  [
+    [2, 700],
+    [1, 10, 100, 1000],
+  ],
+  [
+    [0.5, 3],
+    [0.1, 1, 10],
+  ],
+  [
+    [1, 1],
+    [1, 10],
+  ],
+])('decades around %j', (values, expected) =>
+  expect(decades(values).map((one) => Number(one.toPrecision(6)))).toEqual(expected),
+)
+
+it.each([
+  [480, [0, 100, 200, 300, 400, 500]],
+  [500, [0, 100, 200, 300, 400, 500]],
+  [1200, [0, 500, 1000, 1500]],
+  [90, [0, 20, 40, 60, 80, 100]],
+])('ticks up to %d', (largest, expected) => expect(ticksUpTo(largest)).toEqual(expected))
