@@ -49,7 +49,6 @@ export async function measureCalls(
   const plainServer = startChild('plain-server', null)
   try {
     const plainUrl = await plainServer.ask<string>()
-    progress('calls: loopback')
     const near = await measureNear(pem, { ours: gateway.url, plain: plainUrl }, progress, quick)
     progress(`calls: ${ROUND_TRIP_MS} ms round trip`)
     const distant = await measureDistant({ ours: gateway.url, plain: plainUrl }, quick)

@@ -24,7 +24,7 @@ export interface MemoryResult {
   readonly multiples: Readonly<Record<MemoryWay, number>>
 }
 
-const ROUNDS = 3
+const ROUNDS = 5
 
 /** Measures fresh processes, one after the other. */
 export async function measureMemory(

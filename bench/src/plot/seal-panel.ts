@@ -10,7 +10,7 @@ const RIGHT = WIDTH - 20
 const TOP = 84
 const BOTTOM = PANEL_HEIGHT - 34
 const BAR = 26
-const LEGEND_STEP = 130
+const LEGEND_STEP = 135
 
 /** Seal and open of ASCII requests by every contender, as bars over a logarithmic axis. */
 export function sealPanel(result: SealResult): string {
@@ -28,7 +28,7 @@ export function sealPanel(result: SealResult): string {
 
 const NAMES: Readonly<Record<ContenderName, string>> = {
   ours: '@nomyo/crypto',
-  naive: 'naive node:crypto',
+  naive: 'bare node:crypto',
   webcrypto: 'bare WebCrypto',
   jose: 'jose (JWE)',
   hpke: '@hpke/core',

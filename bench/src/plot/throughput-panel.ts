@@ -28,9 +28,9 @@ export function throughputPanel({ rows, rsaPerSecond, cores }: GatewayResult): s
     element('line', { class: 'limit', x1: LEFT, x2: RIGHT, y1: limit, y2: limit }),
     label(
       `RSA operations on ${cores} cores: ${rsaPerSecond.toFixed(0)}/s`,
-      LEFT + 8,
-      limit - 6,
-      'start',
+      RIGHT,
+      limit - 8,
+      'end',
     ),
     element('polyline', {
       class: 'ours line',
