@@ -1,3 +1,4 @@
+import type { BundleResult, BundleRow } from './bundles.js'
 import type { CallResult } from './call/call.js'
 import type { ColdResult } from './cold/cold.js'
 import type { GatewayResult } from './gateway/gateway.js'
@@ -22,10 +23,6 @@ export interface Target {
 /** Holds all that was measured against the targets. Pure: the same results give the same verdicts. */
 export function evaluateTargets(results: Results): Target[] {
   const { seal, call, cold, memory, gateway, bundles } = results
-  const bundle = (name: string): number => {
-    const found = bundles?.find((row) => row.name === name)
-    return (found?.initialBytes ?? Number.NaN) / 1000
-  }
   return [
     ...(seal ? sealTargets(seal) : []),
     ...(call ? callTargets(call) : []),
@@ -42,12 +39,7 @@ export function evaluateTargets(results: Results): Target[] {
         ]
       : []),
     ...(gateway ? gatewayTargets(gateway) : []),
-    ...(bundles
-      ? [
-          target('@nomyo/client, gzipped', 'kB', bundle('@nomyo/client'), '<', 20),
-          target('@nomyo/crypto, gzipped', 'kB', bundle('@nomyo/crypto'), '<', 8),
-        ]
-      : []),
+    ...(bundles ? bundleTargets(bundles) : []),
   ]
 }
 
@@ -88,6 +80,9 @@ function coldTargets({ madeKey, savedKey, afterKeyMs }: ColdResult): Target[] {
   ]
 }
 
+/** More of the limit than any gateway can reach: whatever it is, it is no measurement. */
+export const IMPOSSIBLE_SHARE = 1.05
+
 /** Of what the cores would give if each served as much as one alone. */
 const SCALING_SHARE = 0.75
 
@@ -95,8 +90,9 @@ function gatewayTargets({ rows, cores, oneCorePerSecond }: GatewayResult): Targe
   const most = rows.find(({ concurrency }) => concurrency === 64)
   const of = (name: 'ofLimit' | 'loopDelayP99Ms' | 'p95OfIdeal' | 'perSecond'): number =>
     most?.[name] ?? Number.NaN
+  const share = of('ofLimit') > IMPOSSIBLE_SHARE ? Number.NaN : of('ofLimit')
   return [
-    target('gateway, 64 at a time: requests / RSA limit', 'x', of('ofLimit'), '>=', 0.85),
+    target('gateway, 64 at a time: requests / RSA limit', 'x', share, '>=', 0.85),
     target('gateway, 64 at a time: loop delay p99', 'ms', of('loopDelayP99Ms'), '<', 20),
     target('gateway, 64 at a time: p95 / ideal queue', 'x', of('p95OfIdeal'), '<=', 1.3),
     ...(oneCorePerSecond === null
@@ -110,6 +106,19 @@ function gatewayTargets({ rows, cores, oneCorePerSecond }: GatewayResult): Targe
             SCALING_SHARE * cores,
           ),
         ]),
+  ]
+}
+
+function bundleTargets(rows: BundleResult): Target[] {
+  const kilobytes = (name: string, of: (row: BundleRow) => number): number => {
+    const found = rows.find((row) => row.name === name)
+    return found === undefined ? Number.NaN : of(found) / 1000
+  }
+  const client = kilobytes('@nomyo/client', (row) => row.initialBytes + row.onDemandBytes)
+  const crypto = kilobytes('@nomyo/crypto', (row) => row.initialBytes)
+  return [
+    target('@nomyo/client with all it may load, gzipped', 'kB', client, '<', 20),
+    target('@nomyo/crypto at first, gzipped', 'kB', crypto, '<', 8),
   ]
 }
 

@@ -46,6 +46,8 @@ it('notes say what stands in the way of believing the numbers', () => {
   expect(notesOf(idle, { seal: [] }, false)).toHaveLength(1)
   const gateway = { ...GOOD.gateway, oneCorePerSecond: null }
   expect(notesOf(idle, { gateway }, false)).toHaveLength(2)
+  const rows = GOOD.gateway.rows.map((row) => ({ ...row, ofLimit: 1.06 }))
+  expect(notesOf(idle, { gateway: { ...GOOD.gateway, rows } }, false)).toHaveLength(2)
 })
 
 it('columns stand one below the other', () => {

@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest'
 import { alternate } from '../src/alternate.js'
-import { medians } from '../src/clock.js'
-import { median, percentile } from '../src/statistics.js'
+import { median, medians, percentile } from '../src/statistics.js'
 
 it.each([
   [[3], 3],

@@ -77,10 +77,13 @@ const MISSING: Readonly<Record<string, Results>> = {
   'gateway, 64 at a time: loop delay p99': withRow({ loopDelayP99Ms: 20 }),
   'gateway, 64 at a time: p95 / ideal queue': withRow({ p95OfIdeal: 1.31 }),
   'gateway, 2 cores / one core': { gateway: { ...GOOD.gateway, oneCorePerSecond: 300 } },
-  '@nomyo/client, gzipped': {
-    bundles: [{ name: '@nomyo/client', initialBytes: 20_000, onDemandBytes: 0 }, GOOD.bundles[1]!],
+  '@nomyo/client with all it may load, gzipped': {
+    bundles: [
+      { name: '@nomyo/client', initialBytes: 15_000, onDemandBytes: 5000 },
+      GOOD.bundles[1]!,
+    ],
   },
-  '@nomyo/crypto, gzipped': {
+  '@nomyo/crypto at first, gzipped': {
     bundles: [GOOD.bundles[0]!, { name: '@nomyo/crypto', initialBytes: 8000, onDemandBytes: 0 }],
   },
 }
@@ -111,6 +114,13 @@ it('what could not be measured is missed', () => {
   ])
   expect(missed({ bundles: [] })).toHaveLength(2)
   expect(missed(withCold({ afterKeyMs: Number.NaN }))).toHaveLength(1)
+})
+
+it('more than the limit is no measurement', () => {
+  expect(missed(withRow({ ofLimit: 1.04 }))).toEqual([])
+  expect(missed(withRow({ ofLimit: 1.06 }))).toEqual([
+    'gateway, 64 at a time: requests / RSA limit',
+  ])
 })
 
 it('what was not asked for is no target', () => {

@@ -1,11 +1,10 @@
 import { alternate } from '../alternate.js'
 import { runChild, startChild } from '../child.js'
-import { medians } from '../clock.js'
 import type { KeyPem } from '../key.js'
 import type { Progress } from '../progress.js'
 import { saveKey } from '../save-key.js'
 import { startGateway } from '../start-gateway.js'
-import { median } from '../statistics.js'
+import { median, medians } from '../statistics.js'
 import type { ColdInput, ColdTimes } from './cold-child.js'
 
 export interface ColdResult {

@@ -1,6 +1,6 @@
 import { isBusy, type Machine } from '../machine.js'
 import type { Results } from '../results.js'
-import type { Target } from '../targets.js'
+import { IMPOSSIBLE_SHARE, type Target } from '../targets.js'
 
 /** A whole run, as `--json` prints it. */
 export interface Report {
@@ -21,6 +21,8 @@ export function notesOf(machine: Machine, { seal, gateway }: Results, quick: boo
     quick && 'A quick run: too few rounds to judge by.',
     seal && 'nomyo-js 0.1 is not on the registry, so that its times cannot be measured here.',
     gateway && 'The load generator runs on the same cores as the gateway.',
+    gateway?.rows.some(({ ofLimit }) => ofLimit > IMPOSSIBLE_SHARE) &&
+      'The gateway seems to serve more than the RSA limit: something else was at work. Measure again.',
     gateway?.oneCorePerSecond === null &&
       'How the gateway scales with cores was not measured: that takes taskset and two cores.',
   ]
