@@ -1,7 +1,14 @@
+import { platform } from '#crypto-platform'
 import { SecurityError, type SecurityErrorCode } from '../errors.js'
 
 /** Legitimate content nests a JSON schema or two; deeper ones would exhaust a recursive reader. */
 export const MAX_PLAINTEXT_DEPTH = 256
+
+const QUOTE = 0x22
+const OPENING_BRACKET = 0x5b
+const CLOSING_BRACKET = 0x5d
+const OPENING_BRACE = 0x7b
+const CLOSING_BRACE = 0x7d
 
 /** What {@link parseJsonObject} may be asked to read, and how it complains. */
 interface JsonObjectRules {
@@ -24,13 +31,9 @@ export function parseJsonObject(
   rules: JsonObjectRules,
 ): Record<string, unknown> {
   const { maxDepth, what, code } = rules
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    throw new SecurityError(code, `The ${what} is not valid UTF-8.`)
-  }
-  if (isDeeperThan(text, maxDepth)) {
+  const text = platform.decodeUtf8(bytes)
+  if (text === undefined) throw new SecurityError(code, `The ${what} is not valid UTF-8.`)
+  if (isDeeperThan(maxDepth, text, bytes)) {
     throw new SecurityError(
       'ERR_ENVELOPE_TOO_LARGE',
       `The ${what} is nested deeper than ${String(maxDepth)} levels.`,
@@ -54,24 +57,39 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 
 /**
  * Looks at brackets outside strings only, before any parser recurses into them. Strings are skipped
- * with native searches, so a long ciphertext costs next to nothing.
+ * with native searches.
+ *
+ * @param bytes - the same text as UTF-8
  */
-export function isDeeperThan(text: string, maxDepth: number): boolean {
+export function isDeeperThan(maxDepth: number, text: string, bytes: Uint8Array): boolean {
+  // Most texts have fewer brackets altogether, which searching their bytes finds out for next to nothing.
+  if (!opensMoreThan(maxDepth, bytes)) return false
   let depth = 0
   for (let position = 0; position < text.length; position++) {
     switch (text.charCodeAt(position)) {
-      case 0x22: // "
+      case QUOTE:
         position = endOfString(text, position)
         break
-      case 0x5b: // [
-      case 0x7b: // {
+      case OPENING_BRACKET:
+      case OPENING_BRACE:
         depth++
         if (depth > maxDepth) return true
         break
-      case 0x5d: // ]
-      case 0x7d: // }
+      case CLOSING_BRACKET:
+      case CLOSING_BRACE:
         depth--
         break
+    }
+  }
+  return false
+}
+
+function opensMoreThan(count: number, bytes: Uint8Array): boolean {
+  let opened = 0
+  for (const bracket of [OPENING_BRACE, OPENING_BRACKET]) {
+    let at = -1
+    while ((at = platform.indexOfByte(bytes, bracket, at + 1)) !== -1) {
+      if (++opened > count) return true
     }
   }
   return false

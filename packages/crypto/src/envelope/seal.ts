@@ -37,8 +37,10 @@ export async function sealJson(
   options: SealJsonOptions = {},
 ): Promise<Bytes> {
   const { padding = 'padme', ...sealOptions } = options
-  const padded = padJson(stringify(value), padding)
+  const text = stringify(value)
+  const padded = padJson(text, padding)
   try {
+    if (isDeeperThan(MAX_PLAINTEXT_DEPTH, text, padded)) throw tooDeep()
     return await sealEnvelope(padded, recipient, sealOptions)
   } finally {
     wipe(padded)
@@ -47,12 +49,14 @@ export async function sealJson(
 
 /** Some engines give up on deep nesting with a RangeError, others write it: here neither passes. */
 function stringify(value: unknown): string {
-  let text: string | undefined
   try {
-    text = JSON.stringify(value)
+    const text = JSON.stringify(value) as string | undefined
+    if (text !== undefined) return text
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
   }
-  if (text !== undefined && !isDeeperThan(text, MAX_PLAINTEXT_DEPTH)) return text
-  throw new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The value is nested too deep to be sealed.')
+  throw tooDeep()
 }
+
+const tooDeep = (): SecurityError =>
+  new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The value is nested too deep to be sealed.')

@@ -1,5 +1,6 @@
 import type { Bytes } from '../bytes/types.js'
 import { wipe } from '../bytes/wipe.js'
+import { decodeUtf8 } from './decode-utf8.js'
 import { decodeBase64Into, encodeBase64Into } from './neutral-base64.js'
 import { TAG_BYTES, type Platform } from './platform.js'
 
@@ -15,6 +16,7 @@ export const platform: Platform = {
     wipe(encoded)
     return { bytes, length }
   },
+  decodeUtf8,
   indexOfByte: (bytes, byte, from) => bytes.indexOf(byte, from),
   encodeBase64Into,
   decodeBase64Into,

@@ -7,6 +7,8 @@ export interface Platform {
     text: string,
     sizeFor: (length: number) => number,
   ) => { readonly bytes: Bytes; readonly length: number }
+  /** Reads UTF-8 strictly, and keeps a byte order mark; undefined for anything else. */
+  readonly decodeUtf8: (bytes: Uint8Array) => string | undefined
   /** Where a byte is next, from a position on; -1 if it is not there. */
   readonly indexOfByte: (bytes: Uint8Array, byte: number, from: number) => number
   /** Writes padded base64 (RFC 4648 section 4) as ASCII into `target`; returns the offset behind it. */
