@@ -208,6 +208,14 @@ export default defineConfig(
     },
   },
   {
+    files: ['**/*.cjs'],
+    languageOptions: {
+      globals: { process: 'readonly', require: 'readonly' },
+      sourceType: 'commonjs',
+    },
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
+  },
+  {
     // Starters and configuration: a few lines of JavaScript that no tsconfig lists.
     files: ['**/*.{js,mjs,cjs}'],
     ignores: ['scripts/**'],

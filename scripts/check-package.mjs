@@ -17,7 +17,7 @@ import { publicSubpaths, readWorkspace } from './workspace.mjs'
 
 /** Nothing else belongs into a tarball: no tests, no configuration, no leftovers. */
 const PUBLISHED =
-  /^(?:(?:dist|src|examples)\/.+|bin\/[\w-]+\.js|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/
+  /^(?:(?:dist|src|examples)\/.+|bin\/[\w-]+\.c?js|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/
 /** npm runs these on the machine of whoever installs the package. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare']
 

@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 
 /** A gateway with the demo engine, in a process of its own. */
 export interface BenchGateway {
@@ -19,21 +22,19 @@ export interface BenchGateway {
 export async function startGateway(before: readonly string[] = []): Promise<BenchGateway> {
   const folder = dirname(createRequire(import.meta.url).resolve('@nomyo/gateway/package.json'))
   const args = ['--engine=demo', '--port=0', '--metrics-port=0', '--rate-limit=off']
-  const command = [...before, process.execPath, join(folder, 'dist/main.js'), ...args]
-  const child = spawn(command[0] ?? '', command.slice(1), {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const command = [...before, process.execPath, join(folder, 'bin/nomyo-gateway.cjs'), ...args]
+  // Into a file: to read a line for each request would take time from the gateway on the same cores.
+  const folderOfLog = await mkdtemp(join(tmpdir(), 'nomyo-bench-'))
+  const logPath = join(folderOfLog, 'gateway.log')
+  const log = await open(logPath, 'w')
+  const child = spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', log.fd, log.fd] })
+  await log.close()
   let text = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (part: string) => {
-      // Of what is logged later nothing is needed.
-      if (text.length < 10_000) text += part
-    })
-  }
   const found = (pattern: RegExp): string | undefined => pattern.exec(text)?.[1]
   while (found(/^listening on (\S+)$/m) === undefined) {
     if (child.exitCode !== null) throw new Error(`the gateway did not start: ${text}`)
-    await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])
+    await setTimeout(20)
+    text = await readFile(logPath, 'utf8')
   }
   const metricsUrl = found(/metrics on (\S+)/) ?? ''
   return {
@@ -45,6 +46,7 @@ export async function startGateway(before: readonly string[] = []): Promise<Benc
     stop: async () => {
       child.kill('SIGTERM')
       if (child.exitCode === null) await once(child, 'exit')
+      await rm(folderOfLog, { recursive: true })
     },
   }
 }

@@ -16,6 +16,7 @@ import type { Notice } from './notice.js'
 import type { Unready } from './routes/ready.js'
 import { SECURITY_TIERS } from './security-tier.js'
 import { readPage } from './routes/page-files.js'
+import { ReplyKeys } from './reply-keys.js'
 import { createServer } from './server.js'
 import { openStore } from './server-keys/open-store.js'
 import { ServerKeys } from './server-keys/server-keys.js'
@@ -80,6 +81,7 @@ export async function createGateway(
   const server = createServer({
     context: {
       serverKeys: serverKeys.ring,
+      replyKeys: new ReplyKeys(),
       engine,
       attestor,
       policy,

@@ -1,12 +1,5 @@
-import { payloadIdExtraData } from '@nomyo/attest'
-import {
-  SecurityError,
-  openJson,
-  publicKeyFromHeader,
-  sealJson,
-  type KeyRing,
-  type PublicKey,
-} from '@nomyo/crypto'
+import { payloadIdExtraData, type TpmAttestation } from '@nomyo/attest'
+import { SecurityError, openJson, sealJson, type KeyRing, type PublicKey } from '@nomyo/crypto'
 import type { Admission } from './admission.js'
 import type { AdmittedCaller } from './admit.js'
 import { authorize } from './api-keys/authorize.js'
@@ -16,6 +9,7 @@ import type { Engine } from './engines/engine.js'
 import { HttpError } from './http-error.js'
 import type { Metrics } from './metrics/metrics.js'
 import { refuseReplay } from './replay/refuse-replay.js'
+import type { ReplyKeys } from './reply-keys.js'
 import type { ReplayMemory } from './replay/replay-memory.js'
 import { SECURITY_TIERS, type SecurityTier } from './security-tier.js'
 import type { TierPolicy } from './tier-policy.js'
@@ -34,6 +28,7 @@ export interface SealedRequest {
 /** What answers are made with. */
 export interface CompletionContext {
   readonly serverKeys: KeyRing
+  readonly replyKeys: ReplyKeys
   readonly engine: Engine
   readonly attestor: Attestor
   readonly replayMemory: ReplayMemory
@@ -45,9 +40,6 @@ export interface CompletionContext {
   readonly metrics: Metrics
   readonly admission: Admission
 }
-
-/** The label of wire v1.0 says 4096; clients that loaded a smaller key of their own are still served. */
-const LEAST_REPLY_KEY_BITS = 2048
 
 /**
  * The whole way of a sealed request: check its headers, open it, see that it is no replay, ask the
@@ -62,7 +54,7 @@ export async function handleCompletion(
 ): Promise<Uint8Array> {
   const payloadId = parsePayloadId(request.payloadId)
   const securityTier = parseSecurityTier(request.securityTier)
-  const replyKey = await parsePublicKey(request.publicKey)
+  const replyKey = await parsePublicKey(request.publicKey, context.replyKeys)
   const opened = await context.admission.open(
     request.caller.id,
     () => open(request.body, context),
@@ -75,7 +67,7 @@ export async function handleCompletion(
   // The TPM works while the model does: evidence then costs no time, though it cannot show what is
   // measured until the model is done. Where it is required, it comes first: no model is asked for an
   // answer that could not be given.
-  const evidence = context.attestor.attest(await payloadIdExtraData(payloadId))
+  const evidence = attest(context.attestor, payloadId)
   if (context.attestor.required) await evidence
   if (rule?.requireAttestation === true && !(await evidence).is_available) throw cannotAttest()
   const completion = await context.engine.complete(chatRequest, request.signal, securityTier)
@@ -92,6 +84,11 @@ export async function handleCompletion(
     },
   }
   return context.metrics.time('seal', () => sealAnswer(answer, replyKey))
+}
+
+async function attest(attestor: Attestor, payloadId: string): Promise<TpmAttestation> {
+  if (attestor.kind === 'none') return { is_available: false }
+  return attestor.attest(await payloadIdExtraData(payloadId))
 }
 
 async function sealAnswer(answer: object, replyKey: PublicKey): Promise<Uint8Array> {
@@ -122,10 +119,10 @@ function parseSecurityTier(value: string | undefined): SecurityTier {
   throw new HttpError(400, `X-Security-Tier must be one of ${SECURITY_TIERS.join(', ')}`)
 }
 
-async function parsePublicKey(value: string | undefined): Promise<PublicKey> {
+async function parsePublicKey(value: string | undefined, replyKeys: ReplyKeys): Promise<PublicKey> {
   if (value === undefined) throw new HttpError(400, 'X-Public-Key is missing')
   try {
-    return await publicKeyFromHeader(value, { minBits: LEAST_REPLY_KEY_BITS })
+    return await replyKeys.read(value)
   } catch (error) {
     // The header may hold a private key sent by mistake: nothing of it goes back or into a log.
     if (error instanceof SecurityError) {

@@ -8,6 +8,7 @@ import type { CompletionContext } from '../src/handle-completion.js'
 import { Metrics } from '../src/metrics/metrics.js'
 import { RateLimiter } from '../src/rate-limit/rate-limiter.js'
 import { LocalReplayMemory } from '../src/replay/local-replay-memory.js'
+import { ReplyKeys } from '../src/reply-keys.js'
 import { createServer } from '../src/server.js'
 import { serverKeys } from './support.js'
 
@@ -26,6 +27,7 @@ export async function listenInProcess({
   const server = createServer({
     context: {
       serverKeys: new KeyRing(serverKeys),
+      replyKeys: new ReplyKeys(),
       engine,
       attestor,
       policy,

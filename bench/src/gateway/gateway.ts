@@ -34,7 +34,7 @@ export interface GatewayResult {
 const CONCURRENCIES = [1, 2, 4, 8, 16, 32, 64] as const
 const MOST = 64
 const ROUNDS = 5
-const WARM_UP_REQUESTS = 300
+const WARM_UP_REQUESTS = 6000
 
 /** Counts what a gateway with the demo engine serves, requests and answers of 1 KB. */
 export async function measureGateway(

@@ -20,6 +20,9 @@ export const platform: Platform = {
   indexOfByte: (bytes, byte, from) => bytes.indexOf(byte, from),
   encodeBase64Into,
   decodeBase64Into,
+  sha256: async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)),
+  encryptRsaOaep: async (key, secret) =>
+    new Uint8Array(await crypto.subtle.encrypt('RSA-OAEP', key, secret)),
   encryptAesGcm: async (plaintext, key, nonce, emit) => {
     const aesKey = await importAesKey(key, 'encrypt')
     const sealed = new Uint8Array(await crypto.subtle.encrypt(aesGcm(nonce), aesKey, plaintext))

@@ -1,5 +1,5 @@
 import buffer, { Buffer } from 'node:buffer'
-import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { KeyObject, createCipheriv, createDecipheriv, createHash, publicEncrypt } from 'node:crypto'
 import type { Bytes } from '../bytes/types.js'
 import { decodeUtf8 } from './decode-utf8.js'
 import { TAG_BYTES, type Platform } from './platform.js'
@@ -24,6 +24,9 @@ export const platform: Platform = {
   indexOfByte: (bytes, byte, from) => view(bytes).indexOf(byte, from),
   encodeBase64Into,
   decodeBase64Into,
+  sha256: (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()),
+  encryptRsaOaep: (key, secret) =>
+    new Uint8Array(publicEncrypt({ key: KeyObject.from(key), oaepHash: 'sha256' }, secret)),
   encryptAesGcm,
   decryptAesGcm,
 }

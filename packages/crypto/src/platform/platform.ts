@@ -19,6 +19,9 @@ export interface Platform {
    * zero (they would let one envelope be spelled in several ways).
    */
   readonly decodeBase64Into: (ascii: Uint8Array, target: Uint8Array) => boolean
+  readonly sha256: (bytes: Bytes) => Bytes | Promise<Bytes>
+  /** RSAES-OAEP encryption (RFC 8017 section 7.1.1), SHA-256 and MGF1-SHA-256, no label. */
+  readonly encryptRsaOaep: (key: CryptoKey, secret: Bytes) => Bytes | Promise<Bytes>
   /**
    * AES-256-GCM (NIST SP 800-38D), no additional data.
    *

@@ -1,3 +1,4 @@
+import { platform } from '#crypto-platform'
 import { encodeBase64 } from '../bytes/base64.js'
 import { ownBytes, type Bytes } from '../bytes/types.js'
 import { wipe } from '../bytes/wipe.js'
@@ -89,8 +90,8 @@ export class RsaPublicKey implements PublicKey {
     bits: number,
     key: CryptoKey,
   ): Promise<RsaPublicKey> {
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', spkiDer))
-    return new RsaPublicKey(suite, spkiDer, bits, `sha256/${encodeBase64(digest)}`, key)
+    const digest = encodeBase64(await platform.sha256(spkiDer))
+    return new RsaPublicKey(suite, spkiDer, bits, `sha256/${digest}`, key)
   }
 
   /** How long a key wrapped for this one is, in bytes. */
@@ -98,9 +99,9 @@ export class RsaPublicKey implements PublicKey {
     return Math.ceil(this.bits / 8)
   }
 
-  /** RSAES-OAEP encryption (RFC 8017 section 7.1.1), SHA-256 and MGF1-SHA-256, no label. */
+  /** RSAES-OAEP encryption. */
   async wrap(secret: Bytes): Promise<Bytes> {
-    return new Uint8Array(await crypto.subtle.encrypt(RSA_OAEP, this.#key, secret))
+    return platform.encryptRsaOaep(this.#key, secret)
   }
 }
 

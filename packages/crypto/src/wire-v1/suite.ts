@@ -95,7 +95,8 @@ async function open(
       plaintext,
       processedAt,
       algorithm: WIRE_V1.algorithm,
-      replayId: await digest(wrappedKey),
+      // OAEP ciphertexts cannot be altered and stay valid, so the wrapped key alone names a sealing.
+      replayId: encodeBase64(await platform.sha256(wrappedKey)),
     }
   } finally {
     wipe(aesKey)
@@ -129,9 +130,4 @@ async function unwrapWithAny(
     wipe(unwrapped)
   }
   return { aesKey: undefined, untried: [] }
-}
-
-/** OAEP ciphertexts cannot be altered and stay valid, so the wrapped key alone names a sealing. */
-async function digest(wrappedKey: Bytes): Promise<string> {
-  return encodeBase64(new Uint8Array(await crypto.subtle.digest('SHA-256', wrappedKey)))
 }

@@ -28,6 +28,6 @@ function lookAtThreads(): Finding {
   if (threads >= cores) return ok(seen)
   return warning(
     `${seen}: no more requests than threads are opened at a time`,
-    `set UV_THREADPOOL_SIZE=${cores} in the environment`,
+    `set UV_THREADPOOL_SIZE=${cores + 1} in the environment, or leave it unset`,
   )
 }
