@@ -9,12 +9,27 @@ import { residentMiB } from './memory.js'
 import { chat, complete, expectAlive, startGateway } from './support.js'
 
 const SEED = Number(process.env['NOMYO_FUZZ_SEED'] ?? 20_26)
-const INPUTS = Number(process.env['NOMYO_FUZZ_INPUTS'] ?? 100_000)
+const INPUTS = Number(process.env['NOMYO_FUZZ_INPUTS'] ?? 30_000)
 /** One input alone, by the index a failure has told. */
 const ONLY = process.env['NOMYO_FUZZ_INDEX']
 const LANES = 32
-/** Far below what one byte kept of every input would be, with room for what V8 does not give back. */
-const GROWTH_MIB = 64
+/** About 1.4 KB kept of every input, with room for what V8 does not give back. */
+const GROWTH_MIB = Math.max(20, (64 * INPUTS) / 100_000)
+/** Each takes part in every run. */
+const KINDS = [
+  ...[
+    'envelope',
+    'framing',
+    'get',
+    'good',
+    'header',
+    'malformed',
+    'method',
+    'mixed',
+    'path',
+    'raw',
+  ],
+]
 
 const gateway = await startGateway({ args: ['--engine', 'demo', '--max-body', '256KiB'] })
 afterAll(() => gateway.stop())
@@ -78,6 +93,9 @@ it.skipIf(ONLY !== undefined)(
           .sort()
           .map(([outcome, count]) => `  ${outcome}: ${count}`)
           .join('\n'),
+    )
+    expect([...new Set([...seen.keys()].map((outcome) => outcome.split(' ')[0]))].sort()).toEqual(
+      KINDS,
     )
     expect(after - before).toBeLessThan(GROWTH_MIB)
   },
