@@ -115,7 +115,15 @@ describe('keys list and revoke', () => {
   })
 })
 
-describe('changes at the same moment', () => {
+/** A lock that has been there for a minute. */
+async function putOldLock(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.lock`, text)
+  const old = new Date(Date.now() - 60_000)
+  await utimes(`${file}.lock`, old, old)
+}
+
+// They wait for locks, and each has a file of its own.
+describe.concurrent('changes at the same moment', () => {
   it('are all there afterwards', async () => {
     const file = newFile()
     const revoked = ['r0', 'r1', 'r2', 'r3']
@@ -131,23 +139,28 @@ describe('changes at the same moment', () => {
     await expect(stat(`${file}.lock`)).rejects.toThrow()
   })
 
-  it('wait for a lock, and leave one alone that stays', async () => {
-    const file = newFile()
-    const lock = `${file}.lock`
-    const old = new Date(Date.now() - 60_000)
+  it('wait for a lock', async () => {
     // Of a process that runs, of another host, of nobody known.
-    for (const text of [`${process.pid} ${hostname()}`, '1 elsewhere', '']) {
-      await writeFile(lock, text)
-      await utimes(lock, old, old)
-      const early = keys(file, 'add')
-      setTimeout(() => void rm(lock), 3000)
-      expect(await early).toMatchObject({ code: 0 })
-    }
-    await writeFile(lock, '1 elsewhere')
+    const texts = [`${process.pid} ${hostname()}`, '1 elsewhere', '']
+    await Promise.all(
+      texts.map(async (text) => {
+        const file = newFile()
+        await putOldLock(file, text)
+        const early = keys(file, 'add')
+        setTimeout(() => void rm(`${file}.lock`), 3000)
+        expect(await early).toMatchObject({ code: 0 })
+      }),
+    )
+  })
+
+  it('leave a lock alone that stays', async () => {
+    const file = newFile()
+    await addKey(file)
+    await putOldLock(file, '1 elsewhere')
     const before = await readFile(file, 'utf8')
     expect(await keys(file, 'add')).toMatchObject({ code: 1, stdout: '' })
     expect(await readFile(file, 'utf8')).toBe(before)
-    expect(await readFile(lock, 'utf8')).toBe('1 elsewhere')
+    expect(await readFile(`${file}.lock`, 'utf8')).toBe('1 elsewhere')
   })
 
   it('take over the lock of a process that died, once', async () => {
