@@ -7,7 +7,7 @@ import { importPrivateKey, sealEnvelope } from '@nomyo/crypto'
 import { saveKeyPair } from '@nomyo/crypto/keys/node'
 import { keyPem } from '@nomyo/test-vectors'
 import { Redis } from 'ioredis'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createGateway } from '../src/gateway.js'
 import { metricsUrl } from './metric.js'
 import { redisFound, startRedis } from './redis/redis-server.js'
@@ -249,7 +249,9 @@ it('a fault nobody caught ends a gateway without the words of it', async () => {
   const thrown = `setTimeout(() => { JSON.parse(${JSON.stringify(`x ${secret('prompt')}`)}) }, 1500)`
   const script = join(home, 'throw.mjs')
   await writeFile(script, thrown)
-  const faulty = runGateway(['--engine', 'demo', '--port', '0'], {
+  const keyDir = await makeKeyDir({ 'private_key.pem': 'server' })
+  onTestFinished(() => rm(keyDir, { recursive: true }))
+  const faulty = runGateway(['--engine', 'demo', '--port', '0', '--key-dir', keyDir], {
     NODE_OPTIONS: `--import ${script}`,
   })
   const { code, stderr } = await faulty.ended

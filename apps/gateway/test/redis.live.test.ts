@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { redisFound, startRedis, type RedisServer } from './redis/redis-server.js'
 import {
   chat,
+  makeKeyDir,
   post,
   refusalOf,
   runGateway,
@@ -164,9 +166,10 @@ describe.skipIf(!redisFound)('a Redis that goes away', () => {
 })
 
 it('the password of Redis is written nowhere', async () => {
-  const run = runGateway(['--engine', 'demo', '--port', '0', '--log-level', 'debug'], {
-    NOMYO_REDIS: 'redis://user:canary-password@127.0.0.1:1',
-  })
+  const keyDir = await makeKeyDir({ 'private_key.pem': 'server' })
+  onTestFinished(() => rm(keyDir, { recursive: true }))
+  const args = ['--engine', 'demo', '--port', '0', '--key-dir', keyDir, '--log-level', 'debug']
+  const run = runGateway(args, { NOMYO_REDIS: 'redis://user:canary-password@127.0.0.1:1' })
   onTestFinished(() => run.kill('SIGKILL'))
   await expect.poll(() => run.stdout(), SOON).toContain('listening')
   const url = /listening on (\S+)/.exec(run.stdout())?.[1] ?? ''

@@ -83,11 +83,14 @@ describe('rotation', () => {
     const gateway = await testGateway()
     let done = false
     let answered = 0
+    // Keys that are there already: three clients that make theirs are a load of another kind.
+    const keyDir = await testKeyDir({ 'private_key.pem': 'client' })
     const ask = async (): Promise<void> => {
       // Without retries, so that a failure would show.
       const client = new SecureChatCompletion({
         baseUrl: gateway.url,
         allowHttp: true,
+        keyDir,
         maxRetries: 0,
         logger: { warn: () => undefined },
       })
@@ -142,7 +145,8 @@ describe('rotation', () => {
   it('hands out what other gateways may not have seen yet a while after a restart', async () => {
     const keyDir = await testKeyDir({ 'private_key.pem': 'server' })
     await putNext(keyDir, 2, 'other')
-    const gateway = await testGateway({ keyDir })
+    // Longer than a start takes on a busy machine.
+    const gateway = await testGateway({ keyDir, args: ['--engine', 'demo', '--key-lead', '8s'] })
     expect(await handedOut(gateway)).toBe(serverKeys.publicKey.fingerprint)
     expect(await statusFor(gateway, otherKeys.publicKey)).toBe(200)
     expect(await statusFor(gateway, serverKeys.publicKey)).toBe(200)

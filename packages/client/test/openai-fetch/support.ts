@@ -46,9 +46,11 @@ export function useNomyoFetch(options: SecureChatCompletionOptions = {}): Fixtur
     },
   }
   vi.stubEnv('NOMYO_API_KEY', undefined)
+  const keyDir = newKeyDir('client')
   const nomyoFetch = createNomyoFetch({
     baseUrl: GATEWAY_URL,
     fetch: network.fetch,
+    keyDir,
     ...options,
   })
   beforeEach(() => {
@@ -56,6 +58,7 @@ export function useNomyoFetch(options: SecureChatCompletionOptions = {}): Fixtur
   })
   afterAll(() => {
     nomyoFetch.dispose()
+    rmSync(keyDir, { recursive: true })
     vi.unstubAllEnvs()
   })
   return {
@@ -79,10 +82,7 @@ export function useGateway(
   let url = ''
   let stop = (): Promise<void> => Promise.resolve()
   beforeAll(async () => {
-    const keyDir = mkdtempSync(join(tmpdir(), 'nomyo-openai-fetch-'))
-    writeFileSync(join(keyDir, 'private_key.pem'), keyFile('keys/server.private.pem'), {
-      mode: 0o600,
-    })
+    const keyDir = newKeyDir('server')
     const gateway = await createGateway({
       host: '127.0.0.1',
       port: 0,
@@ -99,6 +99,15 @@ export function useGateway(
   })
   afterAll(() => stop())
   return () => url
+}
+
+/** A folder with a key of the vectors: reading one is much quicker than making one. */
+function newKeyDir(name: 'client' | 'server'): string {
+  const keyDir = mkdtempSync(join(tmpdir(), 'nomyo-openai-fetch-'))
+  writeFileSync(join(keyDir, 'private_key.pem'), keyFile(`keys/${name}.private.pem`), {
+    mode: 0o600,
+  })
+  return keyDir
 }
 
 /** A model server whose every answer is up to the test. */
