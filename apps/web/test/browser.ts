@@ -64,13 +64,19 @@ export interface VisitOptions {
 }
 
 /** Opens the page as a person with a fresh browser does, until it is ready to be used. */
-export async function visit(
+export async function visit(browser: Browser, url: string, options?: VisitOptions): Promise<Visit> {
+  const opened = await openPage(browser, url, options)
+  onTestFinished(() => opened.page.context().close())
+  return opened
+}
+
+/** The same, for as long as the browser is there: each page makes a key, which takes its time. */
+export async function openPage(
   browser: Browser,
   url: string,
   { width = 1280, height = 900, colorScheme = 'light' }: VisitOptions = {},
 ): Promise<Visit> {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme })
-  onTestFinished(() => context.close())
   const page = await context.newPage()
   const requests: Request[] = []
   const complaints: string[] = []

@@ -1,17 +1,19 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import {
   answer,
   choose,
   chromiumFound,
   isSealed,
+  openPage,
   say,
   useBrowserAndGateway,
   visit,
 } from './browser.js'
-import { startGateway } from './gateway-process.js'
+import { startGateway, type GatewayProcess } from './gateway-process.js'
 
 const API_KEY = 'canary-api-key-5d1f'
 
@@ -84,29 +86,46 @@ describe.skipIf(!chromiumFound)('a conversation', () => {
     expect(sealed()).toBe(2)
   })
 
-  it.each([
-    ['calculator', '{"operation":"divide","a":1,"b":4}', '0.25'],
-    ['calculator', '{"operation":"divide","a":1,"b":0}', 'There is no such number.'],
-    ['calculator', '{"operation":"constructor","a":1,"b":1}', 'There is no such operation.'],
-    ['calculator', '{"operation":"add","a":"1","b":1}', 'a and b must be numbers.'],
-    ['current_time', '{"time_zone":"Nowhere/Land"}', 'There is no such time zone.'],
-    ['alert', '{}', 'There is no such tool.'],
-    ['calculator', 'alert(1)', 'The arguments are no JSON object.'],
-  ])('tells the model what comes of %s %s', async (name, parameters, result) => {
-    const upstream = await startModel((response, body) => {
-      const last = (JSON.parse(body) as { messages: Record<string, unknown>[] }).messages.at(-1)
-      const call = { id: 'c1', type: 'function', function: { name, arguments: parameters } }
-      response.end(
-        last?.['role'] === 'tool'
-          ? completion(`given: ${String(last['content'])}`)
-          : completion(null, [call]),
-      )
+  describe('tells the model what comes of a tool', () => {
+    let upstream: Model
+    let gateway: GatewayProcess
+    let page: Page
+    let call = { name: '', arguments: '' }
+
+    beforeAll(async () => {
+      upstream = await listen((response, body) => {
+        const last = (JSON.parse(body) as { messages: Record<string, unknown>[] }).messages.at(-1)
+        response.end(
+          last?.['role'] === 'tool'
+            ? completion(`given: ${String(last['content'])}`)
+            : completion(null, [{ id: 'c1', type: 'function', function: call }]),
+        )
+      })
+      gateway = await startGateway(['--upstream', upstream.url])
+      page = (await openPage(shared.browser, gateway.url)).page
+      await choose(page, 'one')
+      await page.getByLabel('Offer demonstration tools').check()
     })
-    const { page } = await visit(shared.browser, await gatewayOf(upstream))
-    await choose(page, 'one')
-    await page.getByLabel('Offer demonstration tools').check()
-    await say(page, 'go')
-    expect(await answer(page)).toBe(`given: ${result}`)
+    afterAll(async () => {
+      await page.context().close()
+      await gateway.stop()
+      upstream.close()
+    })
+
+    it.each([
+      ['calculator', '{"operation":"divide","a":1,"b":4}', '0.25'],
+      ['calculator', '{"operation":"divide","a":1,"b":0}', 'There is no such number.'],
+      ['calculator', '{"operation":"constructor","a":1,"b":1}', 'There is no such operation.'],
+      ['calculator', '{"operation":"add","a":"1","b":1}', 'a and b must be numbers.'],
+      ['current_time', '{"time_zone":"Nowhere/Land"}', 'There is no such time zone.'],
+      ['alert', '{}', 'There is no such tool.'],
+      ['calculator', 'alert(1)', 'The arguments are no JSON object.'],
+    ])('%s %s', async (name, parameters, result) => {
+      call = { name, arguments: parameters }
+      await page.getByRole('button', { name: 'New conversation' }).click()
+      await say(page, 'go')
+      expect(await answer(page)).toBe(`given: ${result}`)
+    })
   })
 
   it('ends where a model asks for tools without end', async () => {
@@ -216,12 +235,19 @@ interface Model {
   readonly url: string
   /** Completions asked for. */
   seen(): number
+  close(): void
 }
 
+type Complete = (response: ServerResponse, body: string) => void
+
 /** A model server with one model, whose answers are up to the test. */
-async function startModel(
-  complete: (response: ServerResponse, body: string) => void,
-): Promise<Model> {
+async function startModel(complete: Complete): Promise<Model> {
+  const model = await listen(complete)
+  onTestFinished(model.close)
+  return model
+}
+
+async function listen(complete: Complete): Promise<Model> {
   let seen = 0
   const server = createServer((request, response) => {
     let body = ''
@@ -237,12 +263,15 @@ async function startModel(
     })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
   const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}/v1`, seen: () => seen }
+  return {
+    url: `http://127.0.0.1:${port}/v1`,
+    seen: () => seen,
+    close: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
 }
 
 function completion(content: string | null, calls?: readonly unknown[]): string {
