@@ -10,7 +10,8 @@ export default defineConfig({
       'bench',
       'scripts',
     ],
-    // Much of their time tests wait for processes: also on two cores two files at a time are quicker.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Much of their time tests wait for processes and for times to pass: three files at a time keep
+    // two cores busy.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
   },
 })
