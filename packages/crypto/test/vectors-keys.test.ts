@@ -5,7 +5,7 @@ import type { PublicKey } from '../src/suite.js'
 import { importLegacyPrivateKey, importPrivateKey, importPublicKey } from '../src/keys/index.js'
 import { encodePem } from '../src/keys/pem.js'
 import { concat, refusalCodeOf } from './support.js'
-import { keyRefusal, keyText, pinOf, sha256Hex } from './vector-expectations.js'
+import { keyRefusal, keyText, pinOf, sha256Hex } from '@nomyo/test-vectors/expectations'
 
 const vectors = keyVectors().map((vector) => ({
   ...vector,

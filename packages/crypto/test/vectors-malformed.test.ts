@@ -4,7 +4,7 @@ import type { Bytes } from '../src/bytes/types.js'
 import { openJson, sealEnvelope } from '../src/envelope/index.js'
 import { SecurityError, type SecurityErrorCode } from '../src/errors.js'
 import { refusalCodeOf, refusalOf, testPair, utf8, valueOrRefusal } from './support.js'
-import { envelopeRefusal, isBehindPrivateKey } from './vector-expectations.js'
+import { envelopeRefusal, isBehindPrivateKey } from '@nomyo/test-vectors/expectations'
 
 const vectors = malformedVectors()
 const refused = vectors.filter(({ strict }) => strict === 'must')

@@ -1,10 +1,14 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
+/** Found by its name, because this file may have become part of another one. */
+const manifest = createRequire(import.meta.url).resolve('@nomyo/test-vectors/package.json')
 /** The JSON files made with the reference clients; keys are test-only. */
-const dataFolder = new URL('../data/nomyo/', import.meta.url)
+const dataFolder = new URL('data/nomyo/', pathToFileURL(manifest))
 /** The JSON files made with swtpm and tpm2-tools; keys are test-only. */
-const tpmFolder = new URL('../data/tpm/', import.meta.url)
+const tpmFolder = new URL('data/tpm/', pathToFileURL(manifest))
 
 export interface RequestVector {
   name: string
