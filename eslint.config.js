@@ -6,7 +6,7 @@ import { packageBoundaries } from './scripts/eslint/package-boundaries.mjs'
 
 const packageSources = ['packages/*/src/**/*.ts']
 /** Never published, only for tests and measurements: held to the rules of tests. */
-const privatePackages = ['packages/test-vectors/**', 'bench/**/*.ts']
+const privatePackages = ['packages/test-vectors/**', 'bench/**/*.ts', 'conformance/**/*.ts']
 const appSources = ['apps/*/src/**/*.ts']
 const tests = ['**/test/**/*.ts', 'packages/*/bench/**/*.ts', ...privatePackages]
 const configFiles = ['**/*.config.ts', '**/*.config.js', 'tsup.base.ts']

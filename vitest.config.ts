@@ -8,6 +8,7 @@ export default defineConfig({
       'packages/crypto/vitest.neutral.config.ts',
       'apps/*',
       'bench',
+      'conformance',
       'scripts',
     ],
     // Much of their time tests wait for processes and for times to pass: three files at a time keep

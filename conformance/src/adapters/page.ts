@@ -1,0 +1,8 @@
+// A page: settings come from the server it came from, outcomes are left for whoever opened it.
+import { runSuites, type Outcome } from '../suites/case.js'
+import { allSuites, type Settings } from '../suites/suites.js'
+import { libraries } from './libraries.js'
+
+const settings = (await (await fetch('/settings.json')).json()) as Settings
+const outcomes: Outcome[] = await runSuites(allSuites(libraries, settings))
+Object.assign(globalThis, { outcomes })

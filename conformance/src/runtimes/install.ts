@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { promisify } from 'node:util'
+import { packageFolder } from '../package-folder.js'
+
+/** A runtime that cannot be had here; the message says why. */
+export class Unavailable extends Error {}
+
+/** One of those in `runtimes/package.json`. */
+export interface Installed {
+  readonly version: string
+  /** Where its package lies. */
+  readonly folder: string
+}
+
+/**
+ * Finds a runtime in the cache, or downloads it: exactly what the lock file names, checked by npm
+ * against its hash, without running anything of it.
+ *
+ * @throws Unavailable without network, or on a platform it is not pinned for
+ */
+export async function install(id: string): Promise<Installed> {
+  const { manifest, lock, version, integrity } = await readPin(id)
+  if (`${process.platform} ${process.arch}` !== 'linux x64') {
+    throw new Unavailable(
+      `pinned for Linux on x64 only, this is ${process.platform} ${process.arch}`,
+    )
+  }
+  const hash = Buffer.from(integrity.replace('sha512-', ''), 'base64').toString('hex')
+  const home = join(cacheFolder(), `${id}-${version}-${hash.slice(0, 16)}`)
+  const folder = join(home, 'node_modules', id)
+  if (existsSync(folder)) return { version, folder }
+
+  console.log(`downloading ${id} ${version} …`)
+  await mkdir(cacheFolder(), { recursive: true })
+  const scratch = await mkdtemp(`${home}-`)
+  try {
+    await writeFile(join(scratch, 'package.json'), JSON.stringify(manifest))
+    await writeFile(join(scratch, 'package-lock.json'), JSON.stringify(lock))
+    await npmCi(scratch)
+    // In one step, so that what is in the cache is whole; another process may have been quicker.
+    await rename(scratch, home).catch((error: unknown) => {
+      if (!existsSync(folder)) throw error
+    })
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+  return { version, folder }
+}
+
+interface Lock {
+  lockfileVersion: number
+  packages: Record<string, { version?: string; integrity?: string }>
+}
+
+/** The part of both files that is about one runtime: the others need not be downloaded for it. */
+async function readPin(id: string) {
+  const read = async <T>(file: string): Promise<T> =>
+    JSON.parse(await readFile(join(packageFolder, 'runtimes', file), 'utf8')) as T
+  const { dependencies } = await read<{ dependencies: Record<string, string> }>('package.json')
+  const { lockfileVersion, packages } = await read<Lock>('package-lock.json')
+  const [wanted, locked] = [dependencies[id], packages[`node_modules/${id}`]]
+  if (wanted === undefined || locked?.version === undefined || locked.integrity === undefined) {
+    throw new Error(`${id} is not pinned in runtimes/`)
+  }
+  const manifest = { name: 'runtimes', private: true, dependencies: { [id]: wanted } }
+  return {
+    manifest,
+    lock: {
+      name: 'runtimes',
+      lockfileVersion,
+      requires: true,
+      packages: { '': manifest, [`node_modules/${id}`]: locked },
+    },
+    version: locked.version,
+    integrity: locked.integrity,
+  }
+}
+
+function cacheFolder(): string {
+  const { NOMYO_RUNTIMES_DIR: own, XDG_CACHE_HOME: cache } = process.env
+  return own ?? join(cache ?? join(homedir(), '.cache'), 'nomyo-runtimes')
+}
+
+async function npmCi(cwd: string): Promise<void> {
+  const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--update-notifier=false']
+  const patience = [
+    '--fetch-retries=2',
+    '--fetch-retry-mintimeout=1000',
+    '--fetch-retry-maxtimeout=5000',
+  ]
+  try {
+    const parameters = ['ci', '--ignore-scripts', ...quiet, ...patience]
+    await promisify(execFile)('npm', parameters, { cwd, timeout: 300_000 })
+  } catch (error) {
+    const { stderr = '', message } = error as Error & { stderr?: string }
+    const said = /npm error code (\S+)/.exec(stderr)?.[1] ?? message.split('\n')[0]
+    throw new Unavailable(`npm could not download it (${said})`)
+  }
+}

@@ -1,0 +1,13 @@
+/** The server ends a runtime finds on loopback. */
+export interface Loopback {
+  /** Base URL of a gateway with the demo engine and no TPM. */
+  readonly gateway: string
+  readonly apiKey: string
+  /** Fingerprint of the gateway's key, and of a key that is not the gateway's. */
+  readonly pin: string
+  readonly otherPin: string
+  /** Base URL of the server whose every path is a fault; see `local-servers.ts`. */
+  readonly faults: string
+  /** Base URL where nobody listens. */
+  readonly nowhere: string
+}

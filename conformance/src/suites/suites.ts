@@ -1,0 +1,43 @@
+import { attestSuite, type AttestLibraries, type AttestVectors } from './attest.js'
+import type { Suite } from './case.js'
+import { clientSuite, type ClientLibraries } from './client.js'
+import { cryptoSuite, type CryptoLibrary, type CryptoVectors } from './crypto.js'
+import { filesSuite, type FileSystem } from './files.js'
+import type { Loopback } from './loopback.js'
+import { transportSuite, type TransportLibrary } from './transport.js'
+
+/** What is put to the test: the built packages, as a runtime or its bundler found them. */
+export interface Libraries extends AttestLibraries, ClientLibraries {
+  readonly crypto: CryptoLibrary
+  readonly transport: TransportLibrary
+}
+
+/** What the suites are told, as plain JSON. */
+export interface Settings {
+  readonly vectors: { readonly crypto: CryptoVectors; readonly attest: AttestVectors }
+  readonly loopback: Loopback
+}
+
+/**
+ * Everything the packages must do in every runtime. Needs nothing but its parameters: no test
+ * framework, no file system, nothing of Node.
+ *
+ * @param files - where the runtime has files; without it, options that name files must be refused
+ */
+export function allSuites(
+  libraries: Libraries,
+  { vectors, loopback }: Settings,
+  files?: FileSystem,
+): Suite[] {
+  const { crypto, client } = libraries
+  return [
+    cryptoSuite(crypto, vectors.crypto),
+    attestSuite(libraries, vectors.attest),
+    transportSuite(libraries.transport, loopback),
+    clientSuite(libraries, loopback),
+    filesSuite({ crypto, client, loopback, pem: vectors.crypto.pairs[0] }, files),
+  ]
+}
+
+/** The columns of the table. */
+export const SUITE_NAMES = ['crypto', 'attest', 'transport', 'client', 'files'] as const

@@ -1,0 +1,158 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { SecureCompletionClientOptions } from '@nomyo/client'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { libraries } from '../src/adapters/libraries.js'
+import { startLoopback } from '../src/loopback.js'
+import { runSuites, type Outcome, type Suite } from '../src/suites/case.js'
+import { SUITE_NAMES, allSuites, type Libraries } from '../src/suites/suites.js'
+import { gatherVectors } from '../src/vectors.js'
+
+const vectors = await gatherVectors()
+let folder: string
+let surroundings: Awaited<ReturnType<typeof startLoopback>>
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nomyo-suites-'))
+  surroundings = await startLoopback(folder, 'http://127.0.0.1:1')
+})
+afterAll(async () => {
+  surroundings.stop()
+  await rm(folder, { recursive: true })
+})
+
+const suitesOf = (given: Partial<Libraries> = {}): Suite[] =>
+  allSuites({ ...libraries, ...given }, { vectors, loopback: surroundings.loopback })
+
+/** Runs some of the cases: those that make keys or move much take long. */
+async function run(given: Partial<Libraries>, suite: string, names: RegExp): Promise<Outcome[]> {
+  const chosen = suitesOf(given).find(({ name }) => name === suite)!
+  const cases = chosen.cases.filter(({ name }) => names.test(name))
+  return runSuites([{ name: suite, cases }])
+}
+
+describe('the suites', () => {
+  it('are complete', () => {
+    const { crypto, attest } = vectors
+    expect([crypto.envelopes.length, crypto.malformed.length]).toEqual([26, 120])
+    expect([crypto.keys.length, attest.quotes.length]).toEqual([53 + 2 + 18, 87])
+    const suites = suitesOf()
+    expect(suites.map(({ name }) => name)).toEqual([...SUITE_NAMES])
+    expect(suites.map(({ cases }) => cases.length)).toEqual([244, 96, 26, 17, 2])
+    for (const { cases } of suites) {
+      expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length)
+    }
+  })
+
+  it('meet every refusal of an envelope or a key that needs no file', () => {
+    const { malformed, keys } = vectors.crypto
+    const codes = [
+      ...malformed.map(({ code }) => code),
+      ...keys.flatMap(({ expected }) => ('code' in expected ? [expected.code] : [])),
+    ]
+    expect([...new Set(codes)].sort()).toEqual([
+      'ERR_DECRYPTION_FAILED',
+      'ERR_ENVELOPE_INVALID',
+      'ERR_ENVELOPE_TOO_LARGE',
+      'ERR_ENVELOPE_UNSUPPORTED',
+      'ERR_KEY_INVALID',
+      'ERR_KEY_LIMIT',
+      'ERR_KEY_MISMATCH',
+      'ERR_KEY_PASSWORD',
+      'ERR_KEY_TYPE',
+      'ERR_KEY_WEAK',
+      'ERR_PLAINTEXT_INVALID',
+    ])
+  })
+})
+
+const { attest, client, crypto, receipt, transport } = libraries
+class TrustsAnyKey extends client.SecureCompletionClient {
+  constructor({ serverKeyPins: _, ...options }: SecureCompletionClientOptions = {}) {
+    super(options)
+  }
+}
+const POLICY = { nonce: { extraData: new Uint8Array(32) }, requiredPcrs: 'sha256:0', trust: [] }
+
+/** In place of one function of a library, one that is wrong; and how many cases notice. */
+const wrong: Record<string, { given: object; suite: string; names: RegExp; failing: number }> = {
+  'opens everything to nothing': {
+    given: { crypto: { ...crypto, openEnvelope: async () => ({ plaintext: new Uint8Array() }) } },
+    suite: 'crypto',
+    names: /^opens keys/,
+    failing: 26,
+  },
+  'refuses no envelope': {
+    given: { crypto: { ...crypto, openJson: async () => ({ value: {} }) } },
+    suite: 'crypto',
+    names: /^refuses (CRYPTO|FORMAT)/,
+    failing: vectors.crypto.malformed.filter(({ name }) => /^(CRYPTO|FORMAT)/.test(name)).length,
+  },
+  'throws another class': {
+    given: { crypto: { ...crypto, importPublicKey: () => Promise.reject(new Error('no')) } },
+    suite: 'crypto',
+    names: /public\.pem: /,
+    failing: vectors.crypto.keys.filter(
+      ({ kind, name }) => kind === 'public' && name.includes('public.pem: '),
+    ).length,
+  },
+  'judges everything alike': {
+    given: { attest: { ...attest, appraise: () => attest.appraise({}, POLICY) } },
+    suite: 'attest',
+    names: /^judges pos-/,
+    failing: vectors.attest.quotes.filter(({ vector }) => vector.name.startsWith('pos-')).length,
+  },
+  'believes every receipt': {
+    given: {
+      receipt: {
+        ...receipt,
+        appraiseReceipt: async () => ({ answer: { tier: 'affirming' }, agrees: true }),
+      },
+    },
+    suite: 'attest',
+    names: /^a receipt for another/,
+    failing: 1,
+  },
+  'follows redirects': {
+    given: {
+      transport: {
+        ...transport,
+        createHttpTransport: (options: Parameters<typeof transport.createHttpTransport>[0]) =>
+          transport.createHttpTransport({
+            ...options,
+            fetch: (input, init) => fetch(input, { ...init, redirect: 'follow' }),
+          }),
+      },
+    },
+    suite: 'transport',
+    names: /^follows no redirect/,
+    failing: 1,
+  },
+  'maps every status alike': {
+    given: {
+      transport: {
+        ...transport,
+        errorFromResponse: () => new transport.APIError('ERR_NOT_FOUND', 'text'),
+      },
+    },
+    suite: 'transport',
+    names: /^maps/,
+    failing: 10,
+  },
+  'trusts any key': {
+    given: { client: { ...client, SecureCompletionClient: TrustsAnyKey } },
+    suite: 'client',
+    names: /pinned|permission/,
+    failing: 1,
+  },
+}
+
+describe('a library that is wrong is noticed', () => {
+  it.each(Object.entries(wrong))('%s', async (_, { given, suite, names, failing }) => {
+    const sound = await run({}, suite, names)
+    expect(sound.filter(({ error }) => error !== null)).toEqual([])
+    const outcomes = await run(given, suite, names)
+    expect(outcomes.filter(({ error }) => error !== null)).toHaveLength(failing)
+  })
+})
