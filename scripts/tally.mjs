@@ -1,5 +1,5 @@
-// Adds up a test run and the checks around it, and says so in the last line:
-// node scripts/tally.mjs <exit code of the test run> <its JSON report> [<check>=<exit code> …]
+// Adds up test runs and the checks around them, and says so in the last line:
+// node scripts/tally.mjs <exit code of a test run> <its JSON report> […] [<check>=<exit code> …]
 import { readFileSync } from 'node:fs'
 import { argv } from 'node:process'
 import { pathToFileURL } from 'node:url'
@@ -61,6 +61,32 @@ export function addChecks(tests, checks) {
 }
 
 /**
+ * @param {readonly Tally[]} tallies
+ * @returns {Tally}
+ */
+export function addUp(tallies) {
+  /** @param {keyof Tally} name */
+  const sum = (name) => tallies.reduce((total, tally) => total + tally[name], 0)
+  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') }
+}
+
+/**
+ * What the command was told. Told of no run it counts one without a report, which has failed.
+ *
+ * @param {readonly string[]} parameters
+ * @returns {{ runs: { exitCode: number, reportPath: string }[], checks: string[] }}
+ */
+export function readParameters(parameters) {
+  const isCheck = (/** @type {string} */ parameter) => /^\w+=/.test(parameter)
+  const rest = parameters.filter((parameter) => !isCheck(parameter))
+  const runs = Array.from({ length: Math.max(Math.ceil(rest.length / 2), 1) }, (_, index) => ({
+    exitCode: Number(rest[2 * index]),
+    reportPath: rest[2 * index + 1] ?? '',
+  }))
+  return { runs, checks: parameters.filter(isCheck) }
+}
+
+/**
  * @param {string} path
  * @returns {Report | undefined} undefined when there is none that can be read
  */
@@ -74,10 +100,12 @@ export function readReport(path) {
 }
 
 if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
-  const [exitCode, reportPath = '', ...checks] = argv.slice(2)
-  const tests = tallyTests(Number(exitCode), readReport(reportPath))
-  const { passed, failed, skipped } = addChecks(tests, checks)
+  const { runs, checks } = readParameters(argv.slice(2))
+  const tallies = runs.map(({ exitCode, reportPath }) =>
+    tallyTests(exitCode, readReport(reportPath)),
+  )
+  const { passed, failed, skipped } = addChecks(addUp(tallies), checks)
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
-  // Checks alone prove nothing: without a single test the run was broken.
-  if (failed > 0 || tests.passed === 0) process.exitCode = 1
+  // Checks alone prove nothing: a run without a single test was broken.
+  if (failed > 0 || tallies.some((tally) => tally.passed === 0)) process.exitCode = 1
 }

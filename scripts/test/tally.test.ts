@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { addChecks, tallyTests, type Report } from '../tally.mjs'
+import { addChecks, addUp, tallyTests, type Report } from '../tally.mjs'
 
 const report = (changes: Partial<Report> = {}): Report => ({
   numPassedTests: 3,
@@ -46,6 +46,17 @@ describe('tallyTests', () => {
   })
 })
 
+describe('addUp', () => {
+  it('adds runs to each other', () => {
+    const tests = { passed: 3, failed: 1, skipped: 2 }
+    expect(addUp([tests, { passed: 10, failed: 0, skipped: 1 }])).toEqual({
+      passed: 13,
+      failed: 1,
+      skipped: 3,
+    })
+  })
+})
+
 describe('addChecks', () => {
   it('counts each check as one test', () => {
     const tests = { passed: 3, failed: 1, skipped: 2 }
@@ -65,6 +76,10 @@ describe('the command', () => {
     clean = join(folder, 'clean.json')
     await writeFile(clean, JSON.stringify(report()))
     await writeFile(join(folder, 'none.json'), JSON.stringify(report({ numPassedTests: 0 })))
+    await writeFile(
+      join(folder, 'failing.json'),
+      JSON.stringify(report({ numPassedTests: 2, numFailedTests: 2, numPendingTests: 1 })),
+    )
     await writeFile(join(folder, 'null.json'), 'null')
     await writeFile(join(folder, 'cut.json'), '{"numPassedTests": 3')
   })
@@ -75,6 +90,25 @@ describe('the command', () => {
       code: 0,
       output: '5 passed, 0 failed, 0 skipped\n',
     })
+  })
+
+  it('adds up several runs', async () => {
+    const failing = join(folder, 'failing.json')
+    const runs = ['0', clean, '1', failing, 'lint=0']
+    expect(await tally(runs)).toEqual({ code: 1, output: '6 passed, 2 failed, 1 skipped\n' })
+    expect(await tally(['0', clean, '0', clean])).toEqual({
+      code: 0,
+      output: '6 passed, 0 failed, 0 skipped\n',
+    })
+  })
+
+  it.each([
+    ['the second did not report', ['0', 'absent.json'], '3 passed, 1 failed, 0 skipped\n'],
+    ['the second has no passed test', ['0', 'none.json'], '3 passed, 0 failed, 0 skipped\n'],
+    ['the second is named by halves', ['0'], '3 passed, 1 failed, 0 skipped\n'],
+  ])('exits with 1 when of two runs %s', async (_, [code = '', file], output) => {
+    const second = file === undefined ? [code] : [code, join(folder, file)]
+    expect(await tally(['0', clean, ...second])).toEqual({ code: 1, output })
   })
 
   it.each([
