@@ -31,7 +31,7 @@ Options
   --report FILE  also writes every outcome as JSON, in the form of Vitest's report
   --help         this text
 
-Runtimes are downloaded from the npm registry (some 400 MB once) into ~/.cache/nomyo-runtimes, or where
+Runtimes are downloaded from the npm registry (some 350 MB once) into ~/.cache/nomyo-runtimes, or where
 NOMYO_RUNTIMES_DIR says; Chromium is that of CHROMIUM_PATH or /usr/bin/chromium. One that cannot be had
 is shown as "not run". With CI=true that is a failure, except for Chromium.`
 

@@ -18,13 +18,16 @@ export const workerd: Runtime = {
   },
 }
 
-/** Without compatibility with Node, and allowed to connect to this machine only. */
+/**
+ * Without compatibility with Node, and allowed to connect to this machine only. The date is the first
+ * on which `fetch` knows `cache: "no-store"`.
+ */
 const CONFIG = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = (
       modules = [(name = "worker", esModule = embed "worker.js")],
-      compatibilityDate = "2025-01-01",
+      compatibilityDate = "2024-11-11",
     )),
     (name = "internet", network = (allow = ["local"])),
   ],
