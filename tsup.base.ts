@@ -1,10 +1,30 @@
+import { minify } from 'terser'
 import type { Options } from 'tsup'
 
-/** The build of every published package: ESM and CJS with types, one file per public subpath. */
+type Plugin = NonNullable<Options['plugins']>[number]
+
+/**
+ * Those who read find `src` in the package, with source maps to it. Classes keep their names: errors and
+ * inspected objects are known by them.
+ */
+const minified: Plugin = {
+  name: 'minified',
+  async renderChunk(source, { path }) {
+    const reserved = [...source.matchAll(/(\w+) = class\b/g)].map(([, name = '']) => name)
+    const options = { module: true, mangle: { reserved }, sourceMap: true }
+    const { code = '', map } = await minify({ [path]: source }, options)
+    return { code, map }
+  },
+}
+
+/**
+ * The build of every published package: ESM with types, one file per public subpath. Every Node from
+ * 20.19 on can `require()` it; a second build for CommonJS would double the package, and every class.
+ */
 export function packageBuild(entry: Record<string, string>): Options {
   return {
     entry,
-    format: ['esm', 'cjs'],
+    format: ['esm'],
     target: 'es2022',
     platform: 'neutral',
     external: [/^node:/],
@@ -12,9 +32,13 @@ export function packageBuild(entry: Record<string, string>): Options {
     // `node:` says what a name like fs means, to readers and to bundlers.
     removeNodeProtocol: false,
     sourcemap: true,
-    treeshake: true,
-    // One copy of every class also in CJS, where several subpaths are loaded side by side.
+    // One copy of every class, where several subpaths are loaded side by side.
     splitting: true,
+    plugins: [minified],
+    // Source maps point to `src`, which is published beside them: no text twice.
+    esbuildOptions: (options) => {
+      options.sourcesContent = false
+    },
     clean: true,
   }
 }

@@ -9,6 +9,7 @@ export default defineConfig({
       'apps/*',
       'bench',
       'conformance',
+      'packed',
       'scripts',
     ],
     // Much of their time tests wait for processes and for times to pass: three files at a time keep

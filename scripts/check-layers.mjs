@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { bundleAlone } from './layers/bundle.mjs'
 import { appRules, layerRules, reachable } from './layers/rules.mjs'
 import { wordsOf } from './layers/words.mjs'
-import { publicSubpaths, readWorkspace, runtimeDependencies } from './workspace.mjs'
+import { fileFor, publicSubpaths, readWorkspace, runtimeDependencies } from './workspace.mjs'
 
 /**
  * @typedef {import('./layers/bundle.mjs').Bundle} Bundle
@@ -141,15 +141,6 @@ async function checkSubpath({ folder, manifest }, subpath, file, rules, workspac
     const { message } = /** @type {Error} */ (error)
     return { name, findings: [`cannot be bundled: ${message.replaceAll('\n', ' ')}`] }
   }
-}
-
-/**
- * @param {ExportTarget | undefined} target
- * @returns {string | undefined}
- */
-function fileFor(target) {
-  if (typeof target !== 'object' || target === null) return target ?? undefined
-  return fileFor(target['import'] ?? target['default'])
 }
 
 /**

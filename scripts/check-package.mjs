@@ -8,11 +8,11 @@ import { argv } from 'node:process'
 import { pathToFileURL } from 'node:url'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { publicSubpaths, readWorkspace } from './workspace.mjs'
+import { packAll } from './packages/pack.mjs'
+import { publicSubpaths } from './workspace.mjs'
 
 /**
  * @typedef {import('./workspace.mjs').Manifest} Manifest
- * @typedef {import('./workspace.mjs').Member} Member
  */
 
 /** Nothing else belongs into a tarball: no tests, no configuration, no leftovers. */
@@ -20,24 +20,6 @@ const PUBLISHED =
   /^(?:(?:dist|src|examples)\/.+|bin\/[\w-]+\.c?js|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/
 /** npm runs these on the machine of whoever installs the package. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare']
-
-/**
- * Packs one member of the workspace into `folder` and returns everything wrong with it.
- *
- * @param {Member} member
- * @param {string} folder
- * @returns {Promise<string[]>}
- */
-async function checkPackage({ folder: source, manifest }, folder) {
-  const { failed, output } = await run(
-    'pnpm',
-    ['pack', '--json', '--pack-destination', folder],
-    source,
-  )
-  if (failed) return [`pnpm pack: ${output}`]
-  const { filename } = /** @type {{ filename: string }} */ (JSON.parse(output))
-  return checkTarball(filename, manifest)
-}
 
 /**
  * Everything wrong with a packed package.
@@ -153,11 +135,11 @@ function run(command, parameters, folder) {
 async function checkPackages(root) {
   const folder = await mkdtemp(join(tmpdir(), 'nomyo-packages-'))
   try {
-    const published = readWorkspace(root).filter(({ manifest }) => manifest.private !== true)
+    const packed = await packAll(root, folder)
     return await Promise.all(
-      published.map(async (member) => ({
-        name: member.manifest.name,
-        findings: await checkPackage(member, folder),
+      packed.map(async ({ member: { manifest }, tarball }) => ({
+        name: manifest.name,
+        findings: await checkTarball(tarball, manifest),
       })),
     )
   } finally {

@@ -6,11 +6,13 @@ import { join } from 'node:path'
  *
  * @typedef {object} Manifest
  * @property {string} name
+ * @property {string} [version]
  * @property {boolean} [private]
  * @property {boolean | string[]} [sideEffects]
  * @property {ExportTarget} [exports]
  * @property {Record<string, ExportTarget>} [imports]
  * @property {string | Record<string, string>} [bin]
+ * @property {Record<string, string>} [engines]
  * @property {Record<string, string>} [scripts]
  * @property {Record<string, string>} [dependencies]
  * @property {Record<string, string>} [peerDependencies]
@@ -42,6 +44,16 @@ export function readWorkspace(root) {
       .filter((folder) => existsSync(join(folder, 'package.json')))
       .map((folder) => ({ group, folder, manifest: readManifest(folder) })),
   )
+}
+
+/**
+ * Those that are published.
+ *
+ * @param {string} root
+ * @returns {Member[]}
+ */
+export function readPublished(root) {
+  return readWorkspace(root).filter(({ manifest }) => manifest.private !== true)
 }
 
 /**
@@ -77,6 +89,29 @@ export function publicSubpaths({ exports }) {
     Object.keys(exports).some((key) => key.startsWith('.'))
   const subpaths = Object.entries(isMap ? exports : { '.': exports })
   return subpaths.filter(([subpath]) => subpath !== './package.json')
+}
+
+/**
+ * The file an `import` of a subpath leads to.
+ *
+ * @param {ExportTarget | undefined} target
+ * @returns {string | undefined}
+ */
+export function fileFor(target) {
+  if (typeof target !== 'object' || target === null) return target ?? undefined
+  return fileFor(target['import'] ?? target['default'])
+}
+
+/**
+ * The types an `import` of a subpath has.
+ *
+ * @param {ExportTarget | undefined} target
+ * @returns {string | undefined}
+ */
+export function typesFor(target) {
+  if (typeof target !== 'object' || target === null) return undefined
+  const types = target['types']
+  return typeof types === 'string' ? types : typesFor(target['import'])
 }
 
 /**

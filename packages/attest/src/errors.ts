@@ -11,7 +11,7 @@ import type { AttestationResult } from './result.js'
 export type AttestErrorCode =
   'ERR_POLICY_INVALID' | 'ERR_STRUCTURE_INVALID' | 'ERR_RECEIPT_INVALID' | 'ERR_ATTESTATION_FAILED'
 
-/** Shared by every copy of this module, so that `instanceof` holds between the ESM and the CJS build. */
+/** Shared by every copy of this module, so that `instanceof` holds between two of them. */
 const brand = Symbol.for('nomyo.attest.error')
 
 abstract class AttestError extends Error {

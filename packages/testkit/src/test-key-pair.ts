@@ -1,6 +1,6 @@
 import { generateKeyPair, type KeyPair } from '@nomyo/crypto'
 
-/** On the global object, so that the ESM and the CJS build of this package share one pair. */
+/** On the global object, so that two copies of this package share one pair. */
 const CACHE = Symbol.for('nomyo.testkit.keyPair')
 
 /**

@@ -26,7 +26,7 @@ export type TpmErrorCode =
   | 'ERR_TPM_PCRS_CHANGING'
   | 'ERR_TPM_AK'
 
-/** Shared by every copy of this module, so that `instanceof` holds between the ESM and the CJS build. */
+/** Shared by every copy of this module, so that `instanceof` holds between two of them. */
 const brand = Symbol.for('nomyo.TpmError')
 
 /** Something about the TPM, the way to it, or what was asked of it. Never carries an auth value. */

@@ -24,11 +24,11 @@ describe.each([
   ['index', INDEX],
   ['errors', ['TpmError']],
 ])('%s', (name, expected) => {
-  it('exports this and nothing else, from source, ESM and CJS', async () => {
+  it('exports this and nothing else, from source, imported and required', async () => {
     const modules = [
       await import(new URL(`../src/${name}.ts`, import.meta.url).href),
       await import(new URL(`../dist/${name}.js`, import.meta.url).href),
-      require(`../dist/${name}.cjs`),
+      require(`../dist/${name}.js`),
     ] as object[]
     for (const module of modules) expect(Object.keys(module).sort()).toEqual(expected)
   })

@@ -28,7 +28,7 @@ export type APIErrorCode =
 export type ConnectionErrorCode =
   'ERR_NETWORK' | 'ERR_TIMEOUT' | 'ERR_ABORTED' | 'ERR_RESPONSE_TOO_LARGE' | 'ERR_REDIRECT'
 
-/** Shared by every copy of this module, so that `instanceof` holds between the ESM and the CJS build. */
+/** Shared by every copy of this module, so that `instanceof` holds between two of them. */
 const CLASS_NAMES = Symbol.for('nomyo.transport.classNames')
 
 /** An error that knows its classes by name, whichever copy of this module made it. */

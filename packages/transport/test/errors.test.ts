@@ -9,10 +9,10 @@ const require = createRequire(import.meta.url)
 /** Every copy of the classes a program may come to hold at once. */
 const copies: Readonly<Record<string, Errors>> = {
   source,
-  'ESM index': (await import(new URL('../dist/index.js', import.meta.url).href)) as Errors,
-  'ESM errors': (await import(new URL('../dist/errors.js', import.meta.url).href)) as Errors,
-  'CJS index': require('../dist/index.cjs') as Errors,
-  'CJS errors': require('../dist/errors.cjs') as Errors,
+  index: (await import(new URL('../dist/index.js', import.meta.url).href)) as Errors,
+  errors: (await import(new URL('../dist/errors.js', import.meta.url).href)) as Errors,
+  'required index': require('../dist/index.js') as Errors,
+  'required errors': require('../dist/errors.js') as Errors,
 }
 
 const SUBCLASSES = [
@@ -63,7 +63,7 @@ describe.each(pairs)('an error of the %s copy, asked of the %s copy', (madeBy, a
 })
 
 it('comes from copies that are not the same', () => {
-  const [first, ...others] = ['source', 'ESM index', 'CJS index'].map((name) => copies[name])
+  const [first, ...others] = ['source', 'index', 'required index'].map((name) => copies[name])
   for (const other of others) expect(other?.APIError).not.toBe(first?.APIError)
 })
 
