@@ -33,7 +33,7 @@ export function writeReports(root, folder) {
       compilerState,
       localBuild: true,
       messageCallback: (message) => {
-        message.handled = message.logLevel !== 'error'
+        message.handled = message.logLevel !== ExtractorLogLevel.Error
       },
     })
   }
@@ -76,6 +76,7 @@ function configsOf({ folder, manifest }, reportFolder) {
         projectFolder: folder,
         mainEntryPointFilePath: join(folder, types),
         compiler: { overrideTsconfig: { compilerOptions, files: [types] } },
+        newlineKind: 'lf',
         apiReport: {
           enabled: true,
           reportFileName: `${name.replace('@', '').replaceAll('/', '-')}.api.md`,

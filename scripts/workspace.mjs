@@ -8,6 +8,7 @@ import { join } from 'node:path'
  * @property {string} name
  * @property {string} [version]
  * @property {boolean} [private]
+ * @property {unknown} [repository]
  * @property {boolean | string[]} [sideEffects]
  * @property {ExportTarget} [exports]
  * @property {Record<string, ExportTarget>} [imports]
