@@ -9,6 +9,7 @@ import { join } from 'node:path'
  * @property {string} [version]
  * @property {boolean} [private]
  * @property {unknown} [repository]
+ * @property {unknown} [publishConfig]
  * @property {boolean | string[]} [sideEffects]
  * @property {ExportTarget} [exports]
  * @property {Record<string, ExportTarget>} [imports]

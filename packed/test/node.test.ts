@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { publicSubpaths, readManifest, readPublished } from '../../scripts/workspace.mjs'
+import { publicSubpaths, readPublished } from '../../scripts/workspace.mjs'
 import { startGateway, type Gateway } from '../gateway.js'
 import { run } from '../run.js'
 
@@ -74,9 +74,14 @@ it('an error says where in the sources it came from', async () => {
   expect(output).toMatch(/^InvalidRequestError: .*\n +at .*transport\/src\/endpoint\.ts:\d+/m)
 })
 
-it('runs on the version of Node they all ask for', () => {
-  const engines = members.map(
-    ({ manifest }) => readManifest(join(project, 'node_modules', manifest.name)).engines,
-  )
-  expect(engines).toEqual(members.map(() => ({ node: '>=20.19' })))
+it('says which Node it needs, and is published with provenance', () => {
+  const said = members.map(({ manifest: { engines, publishConfig } }) => ({
+    engines,
+    publishConfig,
+  }))
+  const wanted = {
+    engines: { node: '>=20.19' },
+    publishConfig: { access: 'public', provenance: true },
+  }
+  expect(said).toEqual(members.map(() => wanted))
 })

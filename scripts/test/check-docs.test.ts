@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { checkDocs } from '../check-docs.mjs'
 import { commandsOf, nextWords } from '../docs/commands.mjs'
@@ -205,4 +207,18 @@ it('has an API reference of every public subpath', async () => {
     const subpaths = publicSubpaths(manifest).filter(([subpath]) => subpath !== './browser')
     expect([manifest.name, said.length]).toEqual([manifest.name, subpaths.length])
   }
+})
+
+it('has a map of the project that names only what is there', async () => {
+  const project = join(import.meta.dirname, '../..')
+  const { stdout } = await promisify(execFile)('git', ['ls-files'], { cwd: project })
+  const files = `/${stdout.replaceAll('\n', '\n/')}`
+  const text = await readFile(join(project, 'ARCHITECTURE.md'), 'utf8')
+  expect(text.split('\n').length).toBeLessThan(120)
+  const paths = [
+    ...text.matchAll(/`((?:[\w-]+\/)*[\w-]+(?:\/|\.(?:ts|mjs|json)))`|`([a-z]+(?:\/[\w-]+)+)`/g),
+  ]
+  const named = paths.map(([, file, folder]) => file ?? `${folder}/`)
+  expect(named.length).toBeGreaterThan(30)
+  expect(named.filter((path) => !files.includes(`/${path}`))).toEqual([])
 })
