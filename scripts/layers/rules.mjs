@@ -77,7 +77,7 @@ export const layerRules = {
   '@nomyo/transport': {
     arrows: [],
     thirdParty: ['undici'],
-    outside: { './undici': ['undici'] },
+    outside: { './undici': ['undici', 'node:stream/web'] },
     forbidden: [cryptography, hiddenCode],
   },
   '@nomyo/attest': {

@@ -5,14 +5,14 @@
  * @type {Readonly<Record<string, number>>}
  */
 export const gzipBudgets = {
-  '@nomyo/crypto': 14_000,
-  '@nomyo/crypto/envelope': 2_000,
+  '@nomyo/crypto': 8_000,
+  '@nomyo/crypto/envelope': 2_300,
   '@nomyo/crypto/keys': 13_500,
   '@nomyo/crypto/keys/node': 14_000,
   '@nomyo/crypto/errors': 500,
   '@nomyo/transport': 4_000,
   '@nomyo/transport/errors': 1_000,
-  '@nomyo/transport/undici': 1_000,
+  '@nomyo/transport/undici': 1_400,
   '@nomyo/attest': 12_500,
   '@nomyo/attest/structures': 5_000,
   '@nomyo/attest/x509': 6_500,
@@ -25,7 +25,7 @@ export const gzipBudgets = {
   '@nomyo/attest/errors': 1_000,
   '@nomyo/client': 20_000,
   '@nomyo/client/openai-fetch': 21_500,
-  '@nomyo/client/known-servers': 4_000,
+  '@nomyo/client/known-servers': 4_600,
   '@nomyo/tpm': 11_000,
   '@nomyo/tpm/errors': 500,
   '@nomyo/testkit': 13_000,

@@ -100,9 +100,8 @@ function refusePassword(password: string | undefined): void {
   if (password === undefined) return
   throw new SecurityError(
     'ERR_KEY_PASSWORD',
-    'A password was given, but the private key is not an ENCRYPTED PRIVATE KEY. Leave the password out, ' +
-      'or encrypt the key: openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000. A key that nomyo-js 0.1 ' +
-      'wrote with a password is read by importLegacyPrivateKey.',
+    'A password was given, but the key is not an ENCRYPTED PRIVATE KEY. Leave it out, or encrypt the key: ' +
+      'openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000. importLegacyPrivateKey reads those of nomyo-js 0.1.',
   )
 }
 
@@ -111,24 +110,15 @@ async function checkBelongsTogether(pair: KeyPair, publicKeyPem: string): Promis
   if (publicKey.fingerprint === pair.publicKey.fingerprint) return
   throw new SecurityError(
     'ERR_KEY_MISMATCH',
-    'The public key does not belong to the private key. Leave it out: it is derived from the private key.',
+    'The public key does not belong to the private key. Leave it out: it is derived.',
   )
 }
 
-const KNOWN_LABELS = new Set([
-  'PUBLIC KEY',
-  'PRIVATE KEY',
-  'ENCRYPTED PRIVATE KEY',
-  'RSA PRIVATE KEY',
-  'EC PRIVATE KEY',
-  'DSA PRIVATE KEY',
-  'OPENSSH PRIVATE KEY',
-  'CERTIFICATE',
-  'CERTIFICATE REQUEST',
-])
+const KNOWN_LABEL =
+  /^(?:PUBLIC KEY|(?:(?:ENCRYPTED|RSA|EC|DSA|OPENSSH) )?PRIVATE KEY|CERTIFICATE(?: REQUEST)?)$/
 
 function wrongLabel(label: string, wanted: 'public' | 'private'): SecurityError {
-  if (!KNOWN_LABELS.has(label)) {
+  if (!KNOWN_LABEL.test(label)) {
     return new SecurityError(
       'ERR_KEY_INVALID',
       wanted === 'public'

@@ -4,7 +4,6 @@ import { SecurityError } from '../errors.js'
 
 /** An encrypted 8192-bit private key takes under 7 KB. */
 const MAX_PEM_CHARACTERS = 16 * 1024
-const COLUMNS = 64
 
 /** One PEM block. */
 export interface PemBlock {
@@ -14,7 +13,7 @@ export interface PemBlock {
 
 /** Writes DER as PEM (RFC 7468): 64 columns, a final newline. */
 export function encodePem(label: string, der: Uint8Array): string {
-  const lines = encodeBase64(der).match(new RegExp(`.{1,${String(COLUMNS)}}`, 'g')) ?? []
+  const lines = encodeBase64(der).match(/.{1,64}/g) ?? []
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n')
 }
 
@@ -27,10 +26,7 @@ export function encodePem(label: string, der: Uint8Array): string {
  */
 export function decodePem(text: string): PemBlock {
   if (text.length > MAX_PEM_CHARACTERS) {
-    throw new SecurityError(
-      'ERR_KEY_LIMIT',
-      `The PEM text is longer than ${String(MAX_PEM_CHARACTERS)} characters.`,
-    )
+    throw new SecurityError('ERR_KEY_LIMIT', 'The PEM text is too long.')
   }
   const match =
     /^-----BEGIN ([A-Z0-9 ]{1,40})-----\r?\n([A-Za-z0-9+/=\r\n]+\n)-----END \1-----\s*$/.exec(text)

@@ -11,10 +11,9 @@ for (const [value, code] of encodeTable.entries()) decodeTable[code] = value
 
 /** See {@link Platform.encodeBase64Into}. */
 export function encodeBase64Into(source: Uint8Array, target: Uint8Array, offset: number): number {
-  const whole = source.length - (source.length % 3)
   let out = offset
-  let position = 0
-  for (; position < whole; position += 3) {
+  for (let position = 0; position < source.length; position += 3) {
+    // Behind the end there are zeros, whose characters become padding below.
     const bits =
       ((source[position] ?? 0) << 16) |
       ((source[position + 1] ?? 0) << 8) |
@@ -24,14 +23,8 @@ export function encodeBase64Into(source: Uint8Array, target: Uint8Array, offset:
     target[out++] = encodeTable[(bits >> 6) & 63] ?? 0
     target[out++] = encodeTable[bits & 63] ?? 0
   }
-  const left = source.length - whole
-  if (left > 0) {
-    const bits = ((source[position] ?? 0) << 16) | ((source[position + 1] ?? 0) << 8)
-    target[out++] = encodeTable[bits >> 18] ?? 0
-    target[out++] = encodeTable[(bits >> 12) & 63] ?? 0
-    target[out++] = left === 2 ? (encodeTable[(bits >> 6) & 63] ?? 0) : PADDING
-    target[out++] = PADDING
-  }
+  const left = source.length % 3
+  if (left > 0) target.fill(PADDING, out - 3 + left, out)
   return out
 }
 
