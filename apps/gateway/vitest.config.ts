@@ -10,5 +10,6 @@ export default defineConfig({
       'test/proxies/global-setup.ts',
     ],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 })

@@ -6,5 +6,10 @@ export default defineConfig({
   resolve: {
     alias: { '#crypto-platform': fileURLToPath(new URL('src/platform/node.ts', import.meta.url)) },
   },
-  test: { name: 'crypto', include: ['test/**/*.test.ts'], testTimeout: 60_000 },
+  test: {
+    name: 'crypto',
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
 })

@@ -17,7 +17,7 @@ import { onTestFinished } from 'vitest'
 
 /** The built command. */
 export const entry = fileURLToPath(new URL('../bin/nomyo.js', import.meta.url))
-const gatewayEntry = fileURLToPath(new URL('../../gateway/bin/nomyo-gateway.js', import.meta.url))
+const gatewayEntry = fileURLToPath(new URL('../../gateway/bin/nomyo-gateway.cjs', import.meta.url))
 
 /** A folder for one test. */
 export function temporaryFolder(): string {

@@ -126,7 +126,7 @@ export const FLAGS = {
   },
   'max-opens': {
     value: 'COUNT',
-    about: 'requests opened at the same time (default: one for each core, at most 4)',
+    about: 'requests opened at the same time (default: three more than cores)',
   },
   'max-queue': { value: 'COUNT', about: 'requests that wait to be opened', fallback: '64' },
   'max-requests': { value: 'COUNT', about: 'sealed requests in flight', fallback: '512' },
