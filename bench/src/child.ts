@@ -13,10 +13,8 @@ export interface Child {
  *
  * @param input - what it finds as JSON in `process.argv[2]`
  */
-export function startChild(entry: string, input: unknown, flags: readonly string[] = []): Child {
-  const child = fork(new URL(`./${entry}.js`, import.meta.url), [JSON.stringify(input)], {
-    execArgv: [...flags],
-  })
+export function startChild(entry: string, input: unknown): Child {
+  const child = fork(new URL(`./${entry}.js`, import.meta.url), [JSON.stringify(input)])
   return {
     ask: async <Answer>(question?: string) => {
       const answer = nextMessage(child, entry)
@@ -33,12 +31,8 @@ export function startChild(entry: string, input: unknown, flags: readonly string
 }
 
 /** Runs an entry to its end and gives the one message it sends. */
-export async function runChild<Output>(
-  entry: string,
-  input: unknown,
-  flags: readonly string[] = [],
-): Promise<Output> {
-  const child = startChild(entry, input, flags)
+export async function runChild<Output>(entry: string, input: unknown): Promise<Output> {
+  const child = startChild(entry, input)
   try {
     return await child.ask<Output>()
   } finally {

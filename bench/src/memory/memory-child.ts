@@ -1,18 +1,23 @@
-// A fresh process, started with --expose-gc, that does one thing with a large request and tells how
+// A fresh process that does one thing with a large request and tells how
 // much memory it took at its peak.
+import { readFileSync } from 'node:fs'
 import { plainCaller, sealedCaller } from '../call/callers.js'
 import type { KeyPem } from '../key.js'
-import { LINES, SIZES, chatRequest, type ChatRequest } from '../messages.js'
+import { chatRequest, type ChatRequest } from '../messages.js'
 import type { ContenderName } from '../seal/contender.js'
 import { CONTENDER_MAKERS } from '../seal/contenders/index.js'
 import { checkOpened } from '../seal/verify.js'
 import { startPeak } from './peak.js'
 
 /** What the process is given. */
-export type MemoryInput =
-  | { readonly way: 'call'; readonly baseUrl: string; readonly keyDir: string }
-  | { readonly way: 'fetch'; readonly baseUrl: string }
-  | { readonly way: 'seal'; readonly contender: ContenderName; readonly pem: KeyPem }
+export interface MemoryInput {
+  /** A text of 9 MB, which becomes a request. */
+  readonly textPath: string
+  readonly way:
+    | { readonly name: 'call'; readonly baseUrl: string; readonly keyDir: string }
+    | { readonly name: 'fetch'; readonly baseUrl: string }
+    | { readonly name: 'seal'; readonly contender: ContenderName; readonly pem: KeyPem }
+}
 
 /** What it found. */
 export interface MemoryPeak {
@@ -21,20 +26,23 @@ export interface MemoryPeak {
   readonly overBytes: number
 }
 
-const work = await prepare(JSON.parse(process.argv[2] ?? '') as MemoryInput)
+const { way, textPath } = JSON.parse(process.argv[2] ?? '') as MemoryInput
+const work = await prepare(way)
 // Code is compiled and connections are made meanwhile.
 await work(chatRequest('1 KB', 'ascii', 'nomyo/demo'))
-// Made in one piece: a heap that has grown for garbage keeps the room, and would hide what comes.
-const content = Buffer.alloc(SIZES['9 MB'], LINES.ascii).toString('latin1')
+// As an application has it that was given a document.
+const content = readFileSync(textPath, 'utf8')
 const request: ChatRequest = { model: 'nomyo/demo', messages: [{ role: 'user', content }] }
-const peak = await startPeak()
+const peak = startPeak()
 await work(request)
 const overBytes = peak.overBytes()
 const payloadBytes = Buffer.byteLength(JSON.stringify(request))
 process.send?.({ payloadBytes, overBytes } satisfies MemoryPeak)
 
-async function prepare(input: MemoryInput): Promise<(request: ChatRequest) => Promise<void>> {
-  if (input.way === 'seal') {
+async function prepare(
+  input: MemoryInput['way'],
+): Promise<(request: ChatRequest) => Promise<void>> {
+  if (input.name === 'seal') {
     const contender = await CONTENDER_MAKERS[input.contender](input.pem)
     const json = new Uint8Array()
     return async (value) => {
@@ -43,7 +51,7 @@ async function prepare(input: MemoryInput): Promise<(request: ChatRequest) => Pr
     }
   }
   const { baseUrl } = input
-  const caller = input.way === 'call' ? sealedCaller(baseUrl, input.keyDir) : plainCaller(baseUrl)
+  const caller = input.name === 'call' ? sealedCaller(baseUrl, input.keyDir) : plainCaller(baseUrl)
   return async (value) => {
     if (typeof (await caller.ask(value)) !== 'string') throw new Error('no answer')
   }

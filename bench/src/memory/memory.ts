@@ -1,6 +1,9 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { alternate } from '../alternate.js'
 import { runChild, startChild } from '../child.js'
 import type { KeyPem } from '../key.js'
+import { LINES, SIZES } from '../messages.js'
 import type { Progress } from '../progress.js'
 import { saveKey } from '../save-key.js'
 import { startGateway } from '../start-gateway.js'
@@ -35,18 +38,21 @@ export async function measureMemory(
   const gateway = await startGateway()
   const plainServer = startChild('plain-server', null)
   const saved = await saveKey(pem)
+  // In the folder of the key, which is removed in the end.
+  const textPath = join(saved.folder, 'document.txt')
+  await writeFile(textPath, Buffer.alloc(SIZES['9 MB'], LINES.ascii))
   try {
     const plainUrl = await plainServer.ask<string>()
-    const run = (input: MemoryInput) => (): Promise<MemoryPeak> =>
-      runChild('memory-child', input, ['--expose-gc'])
+    const run = (way: MemoryInput['way']) => (): Promise<MemoryPeak> =>
+      runChild('memory-child', { way, textPath } satisfies MemoryInput)
     const seal = (contender: 'ours' | 'naive' | 'webcrypto' | 'jose' | 'hpke') =>
-      run({ way: 'seal', contender, pem })
+      run({ name: 'seal', contender, pem })
     progress('peak memory, 9 MB')
     const rounds = quick ? 1 : ROUNDS
     const peaks = await alternate<MemoryWay, MemoryPeak>(
       {
-        'call, ours': run({ way: 'call', baseUrl: gateway.url, keyDir: saved.folder }),
-        'call, plain fetch': run({ way: 'fetch', baseUrl: plainUrl }),
+        'call, ours': run({ name: 'call', baseUrl: gateway.url, keyDir: saved.folder }),
+        'call, plain fetch': run({ name: 'fetch', baseUrl: plainUrl }),
         'seal + open, ours': seal('ours'),
         'seal + open, naive': seal('naive'),
         'seal + open, webcrypto': seal('webcrypto'),

@@ -1,5 +1,4 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A watch over the memory of this process. */
 export interface PeakWatch {
@@ -8,15 +7,10 @@ export interface PeakWatch {
 }
 
 /**
- * Collects garbage, so that what lies around is no room for what comes, and watches from then on. On
- * Linux the kernel forgets the peak before; elsewhere an earlier, higher one counts too, against
- * whoever is measured.
+ * Watches from now on. On Linux the kernel forgets the peak before; elsewhere an earlier, higher one
+ * counts too, against whoever is measured.
  */
-export async function startPeak(): Promise<PeakWatch> {
-  for (let round = 0; round < 3; round++) {
-    globalThis.gc?.()
-    await sleep(20)
-  }
+export function startPeak(): PeakWatch {
   const readPeak = forgetPeak() ? peakOfProc : peakOfUsage
   const atStart = process.memoryUsage.rss()
   return { overBytes: () => readPeak() - atStart }

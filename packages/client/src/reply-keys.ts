@@ -169,7 +169,8 @@ export class ReplyKeys {
 
   /** One that fails is forgotten, so that the next caller tries anew. */
   #make(source: () => Promise<KeyPair>): Promise<KeyPair> {
-    const made = source()
+    // Not at once: whoever makes a client need not wait for the start of it.
+    const made = Promise.resolve().then(source)
     made.catch(() => {
       this.#pairs = this.#pairs.filter((pair) => pair !== made)
     })
