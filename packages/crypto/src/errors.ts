@@ -40,7 +40,7 @@ export type SecurityErrorCode =
   | 'ERR_REPLY_MISMATCH'
   | 'ERR_REPLY_REPLAYED'
 
-/** Shared by every copy of this module, so that `instanceof` holds between the ESM and the CJS build. */
+/** Shared by every copy of this module, so that `instanceof` holds where an application has two of them. */
 const brand = Symbol.for('nomyo.SecurityError')
 
 /**
