@@ -11,8 +11,8 @@ import { startPeak } from './peak.js'
 
 /** What the process is given. */
 export interface MemoryInput {
-  /** A text of 9 MB, which becomes a request. */
-  readonly textPath: string
+  /** A request of 9 MB as JSON. */
+  readonly requestPath: string
   readonly way:
     | { readonly name: 'call'; readonly baseUrl: string; readonly keyDir: string }
     | { readonly name: 'fetch'; readonly baseUrl: string }
@@ -26,13 +26,12 @@ export interface MemoryPeak {
   readonly overBytes: number
 }
 
-const { way, textPath } = JSON.parse(process.argv[2] ?? '') as MemoryInput
+const { way, requestPath } = JSON.parse(process.argv[2] ?? '') as MemoryInput
 const work = await prepare(way)
 // Code is compiled and connections are made meanwhile.
 await work(chatRequest('1 KB', 'ascii', 'nomyo/demo'))
-// As an application has it that was given a document.
-const content = readFileSync(textPath, 'utf8')
-const request: ChatRequest = { model: 'nomyo/demo', messages: [{ role: 'user', content }] }
+// As whoever has it that was sent it: a tool that keeps conversations, or a proxy.
+const request = JSON.parse(readFileSync(requestPath, 'utf8')) as ChatRequest
 const peak = startPeak()
 await work(request)
 const overBytes = peak.overBytes()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { alternate } from '../alternate.js'
 import { runChild, startChild } from '../child.js'
 import type { KeyPem } from '../key.js'
-import { LINES, SIZES } from '../messages.js'
+import { chatRequest } from '../messages.js'
 import type { Progress } from '../progress.js'
 import { saveKey } from '../save-key.js'
 import { startGateway } from '../start-gateway.js'
@@ -39,12 +39,12 @@ export async function measureMemory(
   const plainServer = startChild('plain-server', null)
   const saved = await saveKey(pem)
   // In the folder of the key, which is removed in the end.
-  const textPath = join(saved.folder, 'document.txt')
-  await writeFile(textPath, Buffer.alloc(SIZES['9 MB'], LINES.ascii))
+  const requestPath = join(saved.folder, 'request.json')
+  await writeFile(requestPath, JSON.stringify(chatRequest('9 MB', 'ascii', 'nomyo/demo')))
   try {
     const plainUrl = await plainServer.ask<string>()
     const run = (way: MemoryInput['way']) => (): Promise<MemoryPeak> =>
-      runChild('memory-child', { way, textPath } satisfies MemoryInput)
+      runChild('memory-child', { way, requestPath } satisfies MemoryInput)
     const seal = (contender: 'ours' | 'naive' | 'webcrypto' | 'jose' | 'hpke') =>
       run({ name: 'seal', contender, pem })
     progress('peak memory, 9 MB')
