@@ -20,6 +20,18 @@ it.each([0, 1, 15, 16, 17, 49_151, 49_152, 49_153, 200_000])(
   },
 )
 
+it('gives others a turn while it encrypts a large message', async () => {
+  let turns = 0
+  const count = (): void => {
+    turns++
+    timer = setImmediate(count)
+  }
+  let timer = setImmediate(count)
+  await seal(new Uint8Array(3 * 1024 * 1024))
+  clearImmediate(timer)
+  expect(turns).toBeGreaterThanOrEqual(3)
+})
+
 it('leaves no plaintext behind when the tag is wrong', async () => {
   const sealed = await seal(new Uint8Array(100_000).fill(0x61))
   sealed[sealed.length - 1]! ^= 1

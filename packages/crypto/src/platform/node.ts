@@ -1,5 +1,6 @@
 import buffer, { Buffer } from 'node:buffer'
 import { KeyObject, createCipheriv, createDecipheriv, createHash, publicEncrypt } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import type { Bytes } from '../bytes/types.js'
 import { decodeUtf8 } from './decode-utf8.js'
 import { TAG_BYTES, type Platform } from './platform.js'
@@ -8,6 +9,8 @@ import { TAG_BYTES, type Platform } from './platform.js'
 const PART_BYTES = 48 * 1024
 /** The same as base64. */
 const PART_CHARACTERS = (PART_BYTES / 3) * 4
+/** What is encrypted without a break. */
+const TURN_BYTES = 16 * PART_BYTES
 
 /**
  * Node, Bun and Deno. Everything happens at once and in small parts, since what costs time in large
@@ -67,15 +70,17 @@ function decodeBase64Into(ascii: Uint8Array, target: Uint8Array): boolean {
   return true
 }
 
-function encryptAesGcm(
+async function encryptAesGcm(
   plaintext: Bytes,
   key: Bytes,
   nonce: Bytes,
   emit: (ciphertext: Uint8Array) => void,
-): Bytes {
+): Promise<Bytes> {
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
   for (let at = 0; at < plaintext.length; at += PART_BYTES) {
     emit(cipher.update(plaintext.subarray(at, at + PART_BYTES)))
+    // Encrypting megabytes takes milliseconds: others have their turn meanwhile.
+    if (at % TURN_BYTES === TURN_BYTES - PART_BYTES) await setImmediate()
   }
   cipher.final()
   return new Uint8Array(cipher.getAuthTag())
