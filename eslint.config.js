@@ -20,7 +20,7 @@ const configFiles = ['**/*.config.ts', '**/*.config.js', 'tsup.base.ts']
 const nodeOnlySources = [
   'packages/crypto/src/keys/node/**/*.ts',
   'packages/transport/src/undici/**/*.ts',
-  'packages/crypto/src/platform/node.ts',
+  'packages/crypto/src/platform/{node,node-json}.ts',
   'packages/client/src/platform/{node,known-servers-file,file-lock}.ts',
   'packages/testkit/src/**/*.ts',
   'packages/tpm/src/**/*.ts',

@@ -1,4 +1,4 @@
-import { padJson, type Padding } from '@nomyo/crypto'
+import { encodeJson, type Padding } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
 import { checkApiKey } from './config.js'
 import type { ChatCompletionRequest, SecurityTier } from './types/index.js'
@@ -48,14 +48,7 @@ const CLOSING_BRACE = 0x7d
  */
 export function serializePayload(payload: unknown, padding: Padding): Uint8Array<ArrayBuffer> {
   if (!isJsonObject(payload)) throw invalid('the payload must be an object')
-  let json: string
-  try {
-    json = JSON.stringify(payload)
-  } catch {
-    // The engine's message may quote the values.
-    throw invalid('the request cannot be written as JSON: it holds a BigInt or refers to itself')
-  }
-  const padded = padJson(json, padding)
+  const padded = encode(payload, padding)
   const length = padded.lastIndexOf(CLOSING_BRACE) + 1
   if (length <= MAX_PAYLOAD_BYTES) return padded
   throw new InvalidRequestError(
@@ -63,6 +56,16 @@ export function serializePayload(payload: unknown, padding: Padding): Uint8Array
     `The request takes ${String(length)} bytes as JSON; at most ${String(MAX_PAYLOAD_BYTES)} can be sent. ` +
       'Shorten the conversation, or shrink or split attached files.',
   )
+}
+
+function encode(payload: object, padding: Padding): Uint8Array<ArrayBuffer> {
+  try {
+    const json = encodeJson(payload, padding)
+    if (json !== undefined) return json
+  } catch {
+    // The engine's message may quote the values.
+  }
+  throw invalid('the request cannot be written as JSON: it holds a BigInt or refers to itself')
 }
 
 /** @throws InvalidRequestError `ERR_INVALID_REQUEST` for a tier there is not */

@@ -18,6 +18,7 @@ describe('splitRequest', () => {
     ['an unknown tier', { ...hello, security_tier: 'ultra' }],
     ['a BigInt', { ...hello, seed: 1n }],
     ['a circle', { ...hello, circular }],
+    ['what writes itself as nothing', { ...hello, toJSON: () => undefined }],
   ])('refuses %s before anything is sent', (_what, request) => {
     const split = (): unknown => splitRequest(request as ChatCompletionRequest, 'padme')
     expect(split).toThrow(InvalidRequestError)

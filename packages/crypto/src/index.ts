@@ -2,6 +2,7 @@ export { SecurityError, type SecurityErrorCode } from './errors.js'
 export {
   openEnvelope,
   openJson,
+  encodeJson,
   padJson,
   padmeLength,
   sealEnvelope,

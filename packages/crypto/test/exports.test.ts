@@ -10,6 +10,7 @@ import * as keysNode from '../src/keys/node/index.js'
 const errorNames = ['SecurityError', 'type SecurityErrorCode']
 
 const envelopeNames = [
+  'encodeJson',
   'openEnvelope',
   'openJson',
   'padJson',

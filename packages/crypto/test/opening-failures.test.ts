@@ -1,6 +1,5 @@
 import { platform } from '#crypto-platform'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { encodeBase64 } from '../src/bytes/base64.js'
 import { openEnvelope, sealEnvelope } from '../src/envelope/index.js'
 import { KeyRing } from '../src/keys/index.js'
 import { refusalOf, testPair, textOf, utf8 } from './support.js'
@@ -18,7 +17,7 @@ const [newest, previous, stranger] = [
   await testPair('other'),
 ]
 
-const zeros = (length: number): string => encodeBase64(new Uint8Array(length))
+const zeros = (length: number): string => platform.encodeBase64(new Uint8Array(length))
 
 async function wrapped(bytes: number): Promise<string> {
   const { spkiDer } = newest.publicKey
@@ -27,7 +26,7 @@ async function wrapped(bytes: number): Promise<string> {
     'encrypt',
   ])
   const secret = new Uint8Array(bytes)
-  return encodeBase64(new Uint8Array(await crypto.subtle.encrypt(rsaOaep, key, secret)))
+  return platform.encodeBase64(new Uint8Array(await crypto.subtle.encrypt(rsaOaep, key, secret)))
 }
 
 async function envelopeFor(

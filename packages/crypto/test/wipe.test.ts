@@ -70,10 +70,10 @@ async function buffersDuring(action: () => unknown): Promise<Record<string, Uint
     note('encoded text', encoded)
     return encoded
   })
-  const { encodeUtf8, encryptAesGcm, decryptAesGcm } = platform
-  vi.spyOn(platform, 'encodeUtf8').mockImplementation((...parameters) => {
-    const encoded = encodeUtf8(...parameters)
-    note('encoded text', encoded.bytes)
+  const { encodeJson, encryptAesGcm, decryptAesGcm } = platform
+  vi.spyOn(platform, 'encodeJson').mockImplementation((...parameters) => {
+    const encoded = encodeJson(...parameters)
+    note('encoded text', encoded?.bytes)
     return encoded
   })
   vi.spyOn(platform, 'encryptAesGcm').mockImplementation((plaintext, key, nonce, emit) => {
@@ -108,7 +108,7 @@ function expectWiped(buffers: Record<string, Uint8Array[]>, ...names: readonly s
 it('sealing leaves no AES key behind', async () => {
   const { publicKey } = await testPair('server')
   const buffers = await buffersDuring(() => sealEnvelope(utf8('{}'), publicKey))
-  expectWiped(buffers, 'random 32', 'AES key')
+  expectWiped(buffers, 'random 44', 'AES key')
 })
 
 it('sealing JSON leaves no plaintext behind; sealing bytes leaves those of the caller', async () => {

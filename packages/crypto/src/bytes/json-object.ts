@@ -5,6 +5,7 @@ import { SecurityError, type SecurityErrorCode } from '../errors.js'
 export const MAX_PLAINTEXT_DEPTH = 256
 
 const QUOTE = 0x22
+const BACKSLASH = 0x5c
 const OPENING_BRACKET = 0x5b
 const CLOSING_BRACKET = 0x5d
 const OPENING_BRACE = 0x7b
@@ -33,7 +34,7 @@ export function parseJsonObject(
   const { maxDepth, what, code } = rules
   const text = platform.decodeUtf8(bytes)
   if (text === undefined) throw new SecurityError(code, `The ${what} is not valid UTF-8.`)
-  if (isDeeperThan(maxDepth, text, bytes)) {
+  if (isDeeperThan(maxDepth, bytes)) {
     throw new SecurityError(
       'ERR_ENVELOPE_TOO_LARGE',
       `The ${what} is nested deeper than ${String(maxDepth)} levels.`,
@@ -56,19 +57,19 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Looks at brackets outside strings only, before any parser recurses into them. Strings are skipped
- * with native searches.
+ * Looks at the brackets of JSON outside its strings, before any parser recurses into them. Strings are
+ * skipped with native searches.
  *
- * @param bytes - the same text as UTF-8
+ * @param json - UTF-8, whose longer characters hold no byte that is a quote or a bracket
  */
-export function isDeeperThan(maxDepth: number, text: string, bytes: Uint8Array): boolean {
-  // Most texts have fewer brackets altogether, which searching their bytes finds out for next to nothing.
-  if (!opensMoreThan(maxDepth, bytes)) return false
+export function isDeeperThan(maxDepth: number, json: Uint8Array): boolean {
+  // Most texts have fewer brackets altogether, which a search finds out for next to nothing.
+  if (!opensMoreThan(maxDepth, json)) return false
   let depth = 0
-  for (let position = 0; position < text.length; position++) {
-    switch (text.charCodeAt(position)) {
+  for (let position = 0; position < json.length; position++) {
+    switch (json[position]) {
       case QUOTE:
-        position = endOfString(text, position)
+        position = endOfString(json, position)
         break
       case OPENING_BRACKET:
       case OPENING_BRACE:
@@ -79,30 +80,30 @@ export function isDeeperThan(maxDepth: number, text: string, bytes: Uint8Array):
       case CLOSING_BRACE:
         depth--
         break
+      default:
     }
   }
   return false
 }
 
-function opensMoreThan(count: number, bytes: Uint8Array): boolean {
+function opensMoreThan(count: number, json: Uint8Array): boolean {
   let opened = 0
   for (const bracket of [OPENING_BRACE, OPENING_BRACKET]) {
     let at = -1
-    while ((at = platform.indexOfByte(bytes, bracket, at + 1)) !== -1) {
+    while ((at = platform.indexOfByte(json, bracket, at + 1)) !== -1) {
       if (++opened > count) return true
     }
   }
   return false
 }
 
-/** Where the string that opens at `start` closes; the end of the text if it never does. */
-function endOfString(text: string, start: number): number {
-  let end = text.indexOf('"', start + 1)
-  while (end !== -1) {
+/** Where the string that opens at `start` closes; the end of the JSON if it never does. */
+function endOfString(json: Uint8Array, start: number): number {
+  let end = start
+  while ((end = platform.indexOfByte(json, QUOTE, end + 1)) !== -1) {
     let backslashes = 0
-    while (text.charCodeAt(end - 1 - backslashes) === 0x5c) backslashes++
+    while (json[end - 1 - backslashes] === BACKSLASH) backslashes++
     if (backslashes % 2 === 0) return end
-    end = text.indexOf('"', end + 1)
   }
-  return text.length
+  return json.length
 }

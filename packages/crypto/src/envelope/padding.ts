@@ -20,17 +20,25 @@ export function padmeLength(length: number): number {
 }
 
 /**
- * JSON with white space behind it, which every JSON parser skips. Always a new buffer.
+ * What `JSON.stringify` gives for a value, as UTF-8 with white space behind it, which every JSON parser
+ * skips. Large values are not in memory as a text at any time where the platform can avoid it.
  *
- * @param json - a text, or bytes of UTF-8
+ * @returns a new buffer; undefined where `JSON.stringify` gives nothing
+ * @throws what `JSON.stringify` throws
  */
-export function padJson(json: string | Uint8Array, padding: Padding): Bytes {
-  const sizeFor = padding === 'padme' ? padmeLength : (length: number): number => length
-  if (typeof json === 'string') {
-    const { bytes, length } = platform.encodeUtf8(json, sizeFor)
-    return bytes.fill(SPACE, length)
-  }
-  const padded = new Uint8Array(sizeFor(json.length)).fill(SPACE, json.length)
+export function encodeJson(value: unknown, padding: Padding): Bytes | undefined {
+  const { bytes, length } = platform.encodeJson(value, sizes[padding]) ?? {}
+  return bytes?.fill(SPACE, length)
+}
+
+/** UTF-8 JSON with white space behind it, in a new buffer. */
+export function padJson(json: Uint8Array, padding: Padding): Bytes {
+  const padded = new Uint8Array(sizes[padding](json.length)).fill(SPACE, json.length)
   padded.set(json)
   return padded
+}
+
+const sizes: Readonly<Record<Padding, (length: number) => number>> = {
+  padme: padmeLength,
+  none: (length) => length,
 }

@@ -3,7 +3,7 @@ import type { Bytes } from '../bytes/types.js'
 import { wipe } from '../bytes/wipe.js'
 import { SecurityError } from '../errors.js'
 import type { PublicKey, SealOptions } from '../suite.js'
-import { padJson, type Padding } from './padding.js'
+import { encodeJson, type Padding } from './padding.js'
 
 /** How to seal a JSON value. */
 export interface SealJsonOptions extends SealOptions {
@@ -37,10 +37,9 @@ export async function sealJson(
   options: SealJsonOptions = {},
 ): Promise<Bytes> {
   const { padding = 'padme', ...sealOptions } = options
-  const text = stringify(value)
-  const padded = padJson(text, padding)
+  const padded = encode(value, padding)
   try {
-    if (isDeeperThan(MAX_PLAINTEXT_DEPTH, text, padded)) throw tooDeep()
+    if (isDeeperThan(MAX_PLAINTEXT_DEPTH, padded)) throw tooDeep()
     return await sealEnvelope(padded, recipient, sealOptions)
   } finally {
     wipe(padded)
@@ -48,10 +47,10 @@ export async function sealJson(
 }
 
 /** Some engines give up on deep nesting with a RangeError, others write it: here neither passes. */
-function stringify(value: unknown): string {
+function encode(value: unknown, padding: Padding): Bytes {
   try {
-    const text = JSON.stringify(value) as string | undefined
-    if (text !== undefined) return text
+    const padded = encodeJson(value, padding)
+    if (padded !== undefined) return padded
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
   }

@@ -1,4 +1,4 @@
-import { decodeBase64, encodeBase64 } from '../bytes/base64.js'
+import { platform } from '#crypto-platform'
 import type { Bytes } from '../bytes/types.js'
 import { SecurityError } from '../errors.js'
 
@@ -13,7 +13,7 @@ export interface PemBlock {
 
 /** Writes DER as PEM (RFC 7468): 64 columns, a final newline. */
 export function encodePem(label: string, der: Uint8Array): string {
-  const lines = encodeBase64(der).match(/.{1,64}/g) ?? []
+  const lines = platform.encodeBase64(der).match(/.{1,64}/g) ?? []
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n')
 }
 
@@ -32,7 +32,7 @@ export function decodePem(text: string): PemBlock {
     /^-----BEGIN ([A-Z0-9 ]{1,40})-----\r?\n([A-Za-z0-9+/=\r\n]+\n)-----END \1-----\s*$/.exec(text)
   const [, label, body] = match ?? []
   if (label === undefined || body === undefined) throw notPem()
-  const der = decodeBase64(body.replace(/\r?\n/g, ''))
+  const der = platform.decodeBase64(body.replace(/\r?\n/g, ''))
   if (der === undefined) throw notPem()
   return { label, der }
 }

@@ -1,3 +1,7 @@
+import { base64Length, decodedLength } from '../bytes/base64.js'
+import type { Bytes } from '../bytes/types.js'
+import { wipe } from '../bytes/wipe.js'
+
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const INVALID = 0xff
 const PADDING = 0x3d
@@ -8,6 +12,30 @@ const encodeTable = Uint8Array.from(ALPHABET, (character) => character.charCodeA
 /** Byte to six-bit value, {@link INVALID} for what is no ASCII code of the alphabet. */
 const decodeTable = new Uint8Array(256).fill(INVALID)
 for (const [value, code] of encodeTable.entries()) decodeTable[code] = value
+
+/** See {@link Platform.encodeBase64}. */
+export function encodeBase64(bytes: Uint8Array): string {
+  const encoded = new Uint8Array(base64Length(bytes.length))
+  encodeBase64Into(bytes, encoded, 0)
+  try {
+    return new TextDecoder().decode(encoded)
+  } finally {
+    wipe(encoded)
+  }
+}
+
+/** See {@link Platform.decodeBase64}. What is not ASCII is no base64 as UTF-8 either. */
+export function decodeBase64(text: string): Bytes | undefined {
+  const ascii = new TextEncoder().encode(text)
+  try {
+    const length = decodedLength(ascii)
+    if (length === undefined) return undefined
+    const bytes = new Uint8Array(length)
+    return decodeBase64Into(ascii, bytes) ? bytes : undefined
+  } finally {
+    wipe(ascii)
+  }
+}
 
 /** See {@link Platform.encodeBase64Into}. */
 export function encodeBase64Into(source: Uint8Array, target: Uint8Array, offset: number): number {

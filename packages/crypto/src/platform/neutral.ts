@@ -1,12 +1,14 @@
 import type { Bytes } from '../bytes/types.js'
 import { wipe } from '../bytes/wipe.js'
 import { decodeUtf8 } from './decode-utf8.js'
-import { decodeBase64Into, encodeBase64Into } from './neutral-base64.js'
+import { decodeBase64, decodeBase64Into, encodeBase64, encodeBase64Into } from './neutral-base64.js'
 import { TAG_BYTES, type Platform } from './platform.js'
 
 /** Browsers, workers, edge runtimes: WebCrypto, and what the language itself has. */
 export const platform: Platform = {
-  encodeUtf8: (text, sizeFor) => {
+  encodeJson: (value, sizeFor) => {
+    const text = JSON.stringify(value) as string | undefined
+    if (text === undefined) return undefined
     const encoded = new TextEncoder().encode(text)
     const { length } = encoded
     const size = sizeFor(length)
@@ -18,6 +20,8 @@ export const platform: Platform = {
   },
   decodeUtf8,
   indexOfByte: (bytes, byte, from) => bytes.indexOf(byte, from),
+  encodeBase64,
+  decodeBase64,
   encodeBase64Into,
   decodeBase64Into,
   sha256: async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)),

@@ -3,6 +3,7 @@ import { KeyObject, createCipheriv, createDecipheriv, createHash, publicEncrypt 
 import { setImmediate } from 'node:timers/promises'
 import type { Bytes } from '../bytes/types.js'
 import { decodeUtf8 } from './decode-utf8.js'
+import { encodeJson } from './node-json.js'
 import { TAG_BYTES, type Platform } from './platform.js'
 
 /** A multiple of 3 and of 16: parts this small stay in the processor's cache, and none is padded. */
@@ -17,19 +18,16 @@ const TURN_BYTES = 16 * PART_BYTES
  * messages is touching new memory: a hop into a thread takes longer than the work for small ones.
  */
 export const platform: Platform = {
-  encodeUtf8: (text, sizeFor) => {
-    const length = Buffer.byteLength(text)
-    const bytes = new Uint8Array(sizeFor(length))
-    view(bytes).write(text, 'utf8')
-    return { bytes, length }
-  },
+  encodeJson,
   decodeUtf8: Number.parseInt(process.versions.node) < 24 ? decodeUtf8ByTranscoding : decodeUtf8,
-  indexOfByte: (bytes, byte, from) => view(bytes).indexOf(byte, from),
+  indexOfByte: (bytes, byte, from) => indexOf.call(bytes, byte, from),
+  encodeBase64: (bytes) => view(bytes).toString('base64'),
+  decodeBase64,
   encodeBase64Into,
   decodeBase64Into,
-  sha256: (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()),
+  sha256: (bytes) => plain(createHash('sha256').update(bytes).digest()),
   encryptRsaOaep: (key, secret) =>
-    new Uint8Array(publicEncrypt({ key: KeyObject.from(key), oaepHash: 'sha256' }, secret)),
+    plain(publicEncrypt({ key: KeyObject.from(key), oaepHash: 'sha256' }, secret)),
   encryptAesGcm,
   decryptAesGcm,
 }
@@ -55,6 +53,15 @@ function encodeBase64Into(source: Uint8Array, target: Uint8Array, offset: number
 }
 
 /** Node's decoder is lenient: only what is spelled the same when encoded again was canonical. */
+function decodeBase64(text: string): Bytes | undefined {
+  const bytes = new Uint8Array(Buffer.byteLength(text, 'base64'))
+  const to = view(bytes)
+  return to.write(text, 'base64') === bytes.length && to.toString('base64') === text
+    ? bytes
+    : undefined
+}
+
+/** The same, in parts. */
 function decodeBase64Into(ascii: Uint8Array, target: Uint8Array): boolean {
   const from = view(ascii)
   const to = view(target)
@@ -83,7 +90,7 @@ async function encryptAesGcm(
     if (at % TURN_BYTES === TURN_BYTES - PART_BYTES) await setImmediate()
   }
   cipher.final()
-  return new Uint8Array(cipher.getAuthTag())
+  return plain(cipher.getAuthTag())
 }
 
 /** In place: what is not genuine is overwritten before anybody sees it. */
@@ -105,5 +112,17 @@ function decryptAesGcm(ciphertextAndTag: Bytes, key: Bytes, nonce: Bytes): Bytes
   return bytes
 }
 
+/** Takes any bytes as they are: what is looked for often needs no view of them each time. */
+// eslint-disable-next-line @typescript-eslint/unbound-method -- it is only ever called on bytes
+const indexOf = (Buffer.prototype as Buffer).indexOf as (
+  this: Uint8Array,
+  byte: number,
+  from: number,
+) => number
+
 const view = (bytes: Uint8Array): Buffer =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+
+/** The same bytes, as what they are to the rest of the world. */
+const plain = ({ buffer, byteOffset, length }: Buffer): Bytes =>
+  new Uint8Array(buffer as ArrayBuffer, byteOffset, length)

@@ -2,16 +2,23 @@ import type { Bytes } from '../bytes/types.js'
 
 /** What runtimes do in ways of their own, in one place. Chosen by the `#crypto-platform` import, never while running. */
 export interface Platform {
-  /** Writes text as UTF-8 to the front of a new buffer, of the size that `sizeFor` gives for its length. */
-  readonly encodeUtf8: (
-    text: string,
+  /**
+   * Writes what `JSON.stringify` gives for a value as UTF-8 to the front of a new buffer, of the size
+   * that `sizeFor` gives for its length; undefined where that gives nothing. Throws what it throws.
+   */
+  readonly encodeJson: (
+    value: unknown,
     sizeFor: (length: number) => number,
-  ) => { readonly bytes: Bytes; readonly length: number }
+  ) => { readonly bytes: Bytes; readonly length: number } | undefined
   /** Reads UTF-8 strictly, and keeps a byte order mark; undefined for anything else. */
   readonly decodeUtf8: (bytes: Uint8Array) => string | undefined
   /** Where a byte is next, from a position on; -1 if it is not there. */
   readonly indexOfByte: (bytes: Uint8Array, byte: number, from: number) => number
-  /** Writes padded base64 (RFC 4648 section 4) as ASCII into `target`; returns the offset behind it. */
+  /** Padded base64 (RFC 4648 section 4) of what may be a secret. */
+  readonly encodeBase64: (bytes: Uint8Array) => string
+  /** Strictly decodes what may be a secret; undefined for anything but canonical base64, as below. */
+  readonly decodeBase64: (text: string) => Bytes | undefined
+  /** Writes padded base64 as ASCII into `target`; returns the offset behind it. */
   readonly encodeBase64Into: (source: Uint8Array, target: Uint8Array, offset: number) => number
   /**
    * Decodes ASCII to the front of `target`, which must have room for it. False for anything but

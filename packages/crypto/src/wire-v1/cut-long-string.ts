@@ -21,6 +21,7 @@ export interface CutJson {
  * before it has an escaped quote, as no envelope has.
  */
 export function cutLongString(json: Uint8Array, leastBytes: number): CutJson | undefined {
+  if (json.length <= leastBytes) return undefined
   let open = platform.indexOfByte(json, QUOTE, 0)
   for (let strings = 0; open !== -1 && strings < MAX_STRINGS; strings++) {
     const close = platform.indexOfByte(json, QUOTE, open + 1)

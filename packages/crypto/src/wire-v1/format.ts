@@ -1,5 +1,5 @@
 import { platform } from '#crypto-platform'
-import { base64Length, encodeBase64 } from '../bytes/base64.js'
+import { base64Length } from '../bytes/base64.js'
 import type { Bytes } from '../bytes/types.js'
 
 /** The labels and sizes of wire v1.0. */
@@ -43,11 +43,15 @@ export class EnvelopeWriter {
   #offset = 0
 
   constructor(outline: EnvelopeOutline) {
-    const { ciphertextBytes, wrappedKeyBytes } = outline
-    const end = endOf(outline, new Uint8Array(WIRE_V1.tagBytes), new Uint8Array(wrappedKeyBytes))
-    this.#outline = outline
+    const { ciphertextBytes, wrappedKeyBytes, nonce } = outline
+    const parts = [ciphertextBytes, nonce.length, WIRE_V1.tagBytes, wrappedKeyBytes]
     // All text is ASCII, so its length is its size.
-    this.#envelope = new Uint8Array(START.length + base64Length(ciphertextBytes) + end.length)
+    const size = parts.reduce(
+      (sum, bytes) => sum + base64Length(bytes),
+      START.length + endOf(outline, '', '', '').length,
+    )
+    this.#outline = outline
+    this.#envelope = new Uint8Array(size)
     this.#text(START)
   }
 
@@ -58,7 +62,11 @@ export class EnvelopeWriter {
 
   /** Writes what comes behind the ciphertext, and gives the envelope. */
   finish(tag: Uint8Array, wrappedKey: Uint8Array): Bytes {
-    this.#text(endOf(this.#outline, tag, wrappedKey))
+    const { encodeBase64 } = platform
+    const outline = this.#outline
+    this.#text(
+      endOf(outline, encodeBase64(outline.nonce), encodeBase64(tag), encodeBase64(wrappedKey)),
+    )
     return this.#envelope
   }
 
@@ -71,11 +79,11 @@ export class EnvelopeWriter {
 const START = `{"version":"${WIRE_V1.version}","algorithm":"${WIRE_V1.algorithm}","encrypted_payload":{"ciphertext":"`
 
 const endOf = (
-  { nonce, processedAt }: EnvelopeOutline,
-  tag: Uint8Array,
-  wrappedKey: Uint8Array,
+  { processedAt }: EnvelopeOutline,
+  nonce: string,
+  tag: string,
+  wrappedKey: string,
 ): string =>
-  `","nonce":"${encodeBase64(nonce)}","tag":"${encodeBase64(tag)}"}` +
-  `,"encrypted_aes_key":"${encodeBase64(wrappedKey)}"` +
+  `","nonce":"${nonce}","tag":"${tag}"},"encrypted_aes_key":"${wrappedKey}"` +
   `,"key_algorithm":"${WIRE_V1.keyAlgorithm}","payload_algorithm":"${WIRE_V1.payloadAlgorithm}"` +
   (processedAt === null ? '}' : `,"processed_at":${JSON.stringify(processedAt)}}`)

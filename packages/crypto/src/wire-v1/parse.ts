@@ -1,5 +1,5 @@
 import { platform } from '#crypto-platform'
-import { decodeBase64, decodeBase64Bytes, decodedLength } from '../bytes/base64.js'
+import { decodedLength } from '../bytes/base64.js'
 import { isJsonObject, parseJsonObject } from '../bytes/json-object.js'
 import type { Bytes } from '../bytes/types.js'
 import { SecurityError, type SecurityErrorCode } from '../errors.js'
@@ -51,7 +51,7 @@ export function parseWhole(body: Uint8Array, options: OpenOptions): EnvelopePart
 export function parseAroundCiphertext(
   body: Uint8Array,
   options: OpenOptions,
-  leastCharacters = 2048,
+  leastCharacters = 8192,
 ): EnvelopeParts | undefined {
   const cut = cutLongString(body, leastCharacters)
   if (cut === undefined) return undefined
@@ -121,14 +121,14 @@ function readCiphertextAndTag(
 ): Bytes {
   const ciphertextBytes = decodedLength(ciphertext)
   if (ciphertextBytes === undefined) throw invalid('ciphertext')
-  if (acceptAppendedTag && !Object.hasOwn(payload, 'tag')) {
-    const joined = decodeBase64Bytes(ciphertext)
-    if (joined === undefined || joined.length < WIRE_V1.tagBytes) throw invalid('ciphertext')
-    return joined
+  const isAppended = acceptAppendedTag && !Object.hasOwn(payload, 'tag')
+  const tag = isAppended
+    ? new Uint8Array()
+    : readBytes(payload, 'tag', { min: WIRE_V1.tagBytes, max: WIRE_V1.tagBytes })
+  const joined = new Uint8Array(ciphertextBytes + tag.length)
+  if (joined.length < WIRE_V1.tagBytes || !platform.decodeBase64Into(ciphertext, joined)) {
+    throw invalid('ciphertext')
   }
-  const tag = readBytes(payload, 'tag', { min: WIRE_V1.tagBytes, max: WIRE_V1.tagBytes })
-  const joined = new Uint8Array(ciphertextBytes + WIRE_V1.tagBytes)
-  if (!platform.decodeBase64Into(ciphertext, joined)) throw invalid('ciphertext')
   joined.set(tag, ciphertextBytes)
   return joined
 }
@@ -137,7 +137,7 @@ function readBytes(object: JsonObject, name: string, length: { min: number; max:
   const text = readText(object, name)
   // Judged before decoding, so that nothing large is made of a member that should be small.
   const most = Math.ceil(length.max / 3) * 4
-  const bytes = text.length <= most ? decodeBase64(text) : undefined
+  const bytes = text.length <= most ? platform.decodeBase64(text) : undefined
   if (bytes === undefined || bytes.length < length.min || bytes.length > length.max) {
     throw invalid(name)
   }

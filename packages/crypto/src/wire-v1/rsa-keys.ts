@@ -1,5 +1,4 @@
 import { platform } from '#crypto-platform'
-import { encodeBase64 } from '../bytes/base64.js'
 import { ownBytes, type Bytes } from '../bytes/types.js'
 import { wipe } from '../bytes/wipe.js'
 import { SecurityError } from '../errors.js'
@@ -90,7 +89,7 @@ export class RsaPublicKey implements PublicKey {
     bits: number,
     key: CryptoKey,
   ): Promise<RsaPublicKey> {
-    const digest = encodeBase64(await platform.sha256(spkiDer))
+    const digest = platform.encodeBase64(await platform.sha256(spkiDer))
     return new RsaPublicKey(suite, spkiDer, bits, `sha256/${digest}`, key)
   }
 

@@ -1,5 +1,4 @@
 import { platform } from '#crypto-platform'
-import { encodeBase64 } from '../bytes/base64.js'
 import { ownBytes, type Bytes } from '../bytes/types.js'
 import { wipe } from '../bytes/wipe.js'
 import { SecurityError } from '../errors.js'
@@ -41,8 +40,10 @@ async function seal(
   options: SealOptions,
 ): Promise<Bytes> {
   const key = rsaPublicKey(recipient)
-  const aesKey = crypto.getRandomValues(new Uint8Array(WIRE_V1.aesKeyBytes))
-  const nonce = crypto.getRandomValues(new Uint8Array(WIRE_V1.nonceBytes))
+  // Both at once: the way to the generator takes longer than what it gives.
+  const random = crypto.getRandomValues(new Uint8Array(WIRE_V1.aesKeyBytes + WIRE_V1.nonceBytes))
+  const aesKey = random.subarray(0, WIRE_V1.aesKeyBytes)
+  const nonce = random.subarray(WIRE_V1.aesKeyBytes)
   const envelope = new EnvelopeWriter({
     ciphertextBytes: plaintext.length,
     wrappedKeyBytes: key.wrappedBytes,
@@ -58,7 +59,7 @@ async function seal(
     ])
     return envelope.finish(tag, wrappedKey)
   } finally {
-    wipe(aesKey)
+    wipe(random)
   }
 }
 
@@ -96,7 +97,7 @@ async function open(
       processedAt,
       algorithm: WIRE_V1.algorithm,
       // OAEP ciphertexts cannot be altered and stay valid, so the wrapped key alone names a sealing.
-      replayId: encodeBase64(await platform.sha256(wrappedKey)),
+      replayId: platform.encodeBase64(await platform.sha256(wrappedKey)),
     }
   } finally {
     wipe(aesKey)

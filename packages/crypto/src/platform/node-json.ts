@@ -1,0 +1,148 @@
+import { Buffer } from 'node:buffer'
+import { randomUUID } from 'node:crypto'
+import type { Bytes } from '../bytes/types.js'
+import { wipe } from '../bytes/wipe.js'
+import type { Platform } from './platform.js'
+
+/** A string with more characters is long. */
+const LONG_CHARACTERS = 64 * 1024
+/** Of a long string, what is written at a time: small enough for the processor's cache. */
+const PART_CHARACTERS = 16 * 1024
+/** Values looked at in search of a long string. */
+const MOST_VALUES = 10_000
+
+type SizeFor = (length: number) => number
+
+/**
+ * See {@link Platform.encodeJson}. `JSON.stringify` writes a text in pieces and then once more in one
+ * piece: twice the size of a large request, and garbage as soon as its bytes are there. What makes a
+ * request large is a document or an image, which is one string. So long strings are left out of the
+ * text, and go from where they are straight into the result.
+ */
+export function encodeJson(
+  value: unknown,
+  sizeFor: SizeFor,
+  longCharacters = LONG_CHARACTERS,
+): ReturnType<Platform['encodeJson']> {
+  const isLong = (one: unknown): one is string =>
+    typeof one === 'string' && one.length > longCharacters
+  // Made anew each time, so that no value can hold it.
+  const placeholder = randomUUID()
+  const long: string[] = []
+  const leaveOut = (_name: string, one: unknown): unknown => {
+    if (!isLong(one)) return one
+    long.push(one)
+    return placeholder
+  }
+  // Calling a function for every value takes time: only where that is worth it.
+  const replacer = hasAny(value, isLong) ? leaveOut : undefined
+  const json = JSON.stringify(value, replacer) as string | undefined
+  if (json === undefined) return undefined
+  return long.length === 0
+    ? encodeText(json, sizeFor)
+    : encodeAround(json.split(placeholder), long, sizeFor)
+}
+
+/** Whether a value or one within it is such; who has very many is not searched to the end. */
+function hasAny(value: unknown, isSuch: (one: unknown) => boolean): boolean {
+  const values = [value]
+  for (const one of values) {
+    if (isSuch(one)) return true
+    if (typeof one !== 'object' || one === null || ArrayBuffer.isView(one)) continue
+    const members: readonly unknown[] = Array.isArray(one) ? one : Object.values(one)
+    for (const member of members) {
+      if (values.length === MOST_VALUES) break
+      values.push(member)
+    }
+  }
+  return false
+}
+
+function encodeText(text: string, sizeFor: SizeFor): { bytes: Bytes; length: number } {
+  const length = Buffer.byteLength(text)
+  const bytes = new Uint8Array(sizeFor(length))
+  Buffer.from(bytes.buffer).write(text)
+  return { bytes, length }
+}
+
+/** Texts, and between each and the next a string, as it is written between its quotes. */
+function encodeAround(
+  texts: readonly string[],
+  strings: readonly string[],
+  sizeFor: SizeFor,
+): { bytes: Bytes; length: number } {
+  // Memory that is never touched takes no place: a guess that is too large costs nothing.
+  const guess = [...texts, ...strings].reduce((sum, text) => sum + likelyLength(text), 0)
+  let bytes = new Uint8Array(sizeFor(guess))
+  let length = 0
+  const append = (text: string, write: (text: string, target: Buffer) => number): void => {
+    bytes = withRoom(bytes, length, text.length * MOST_BYTES)
+    length += write(text, Buffer.from(bytes.buffer, length))
+  }
+  for (const [index, text] of texts.entries()) {
+    append(text, writeText)
+    for (const part of partsOf(strings[index] ?? '')) append(part, writeEscaped)
+  }
+  const size = sizeFor(length)
+  return { bytes: withRoom(bytes, length, size - length).subarray(0, size), length }
+}
+
+/** What one unit of a string takes at most, as `\u0000`. */
+const MOST_BYTES = 6
+
+/** Judged by its first part, and a little more. */
+function likelyLength(text: string): number {
+  const part = JSON.stringify(text.slice(0, PART_CHARACTERS))
+  const perCharacter = Buffer.byteLength(part) / Math.min(text.length, PART_CHARACTERS)
+  return Math.ceil(text.length * perCharacter * 1.05) + PART_CHARACTERS * MOST_BYTES
+}
+
+/** The same bytes up to `length`, or a larger copy of these. */
+function withRoom(bytes: Bytes, length: number, needed: number): Bytes {
+  if (length + needed <= bytes.length) return bytes
+  const larger = new Uint8Array(Math.max(length + needed, 2 * bytes.length))
+  larger.set(bytes.subarray(0, length))
+  wipe(bytes)
+  return larger
+}
+
+function* partsOf(text: string): Generator<string> {
+  for (let at = 0; at < text.length;) {
+    // Not between the halves of a character.
+    const isFirstHalf = (text.charCodeAt(at + PART_CHARACTERS - 1) & 0xfc00) === 0xd800
+    const end = at + PART_CHARACTERS - (isFirstHalf ? 1 : 0)
+    yield text.slice(at, end)
+    at = end
+  }
+}
+
+const writeText = (text: string, target: Buffer): number => target.write(text)
+
+/** Writes what `JSON.stringify` writes between the quotes. */
+function writeEscaped(text: string, target: Buffer): number {
+  // Halves of characters that stand alone are escaped, which is not to be seen in UTF-8.
+  if (!text.isWellFormed()) return target.write(JSON.stringify(text).slice(1, -1))
+  const plainLength = target.write(text)
+  let length = 0
+  for (let at = 0; at < plainLength; at++) length += LENGTHS[target[at] ?? 0] ?? 0
+  // From the back, into the room behind, until all that is left stays where it is.
+  for (let from = plainLength - 1, to = length; to > from + 1; from--) {
+    const byte = target[from] ?? 0
+    if (LENGTHS[byte] === 1) target[--to] = byte
+    else to = writeBefore(to, ESCAPES[byte] ?? '', target)
+  }
+  return length
+}
+
+function writeBefore(end: number, ascii: string, target: Buffer): number {
+  const start = end - ascii.length
+  for (let at = 0; at < ascii.length; at++) target[start + at] = ascii.charCodeAt(at)
+  return start
+}
+
+/** What a byte of ASCII becomes within a string. */
+const ESCAPES = Array.from({ length: 128 }, (_, byte) =>
+  JSON.stringify(String.fromCharCode(byte)).slice(1, -1),
+)
+/** How many bytes each becomes; those of longer characters stay what they are. */
+const LENGTHS = Uint8Array.from({ length: 256 }, (_, byte) => ESCAPES[byte]?.length ?? 1)
