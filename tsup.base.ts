@@ -15,11 +15,15 @@ const minified: Plugin = {
       module: true,
       ecma: 2022,
       // What these would break (`new` of a function expression, its `prototype`) is nowhere in here.
-      compress: { passes: 3, join_vars: false, unsafe_arrows: true, unsafe_methods: true },
+      compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
       mangle: { reserved },
-      sourceMap: true,
     } as const
-    const { code = '', map } = await minify({ [path]: source }, options)
+    // esbuild names chunks once more for their side effects, of which ours have none.
+    const plain = source.replace(/^import "\.\/\w+\.js";$/gm, '')
+    const first = await minify({ [path]: plain }, { ...options, sourceMap: true })
+    // What the first pass wrote can be written shorter still.
+    const sourceMap = { content: first.map as string }
+    const { code = '', map } = await minify({ [path]: first.code ?? '' }, { ...options, sourceMap })
     return { code, map: typeof map === 'string' ? map : null }
   },
 }

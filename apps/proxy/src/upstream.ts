@@ -13,6 +13,7 @@ import {
   errorFromResponse,
   parseBaseUrl,
   startDeadline,
+  type Exchange,
 } from '@nomyo/transport'
 import { createUndiciFetch } from '@nomyo/transport/undici'
 import type { ProxyConfig } from './config.js'
@@ -77,7 +78,7 @@ export async function openUpstream(
   return {
     trust,
     fetch: createNomyoFetch({ client }),
-    models: (signal) => askForModels(config.gateway.url, apiKey, connections.fetch, signal),
+    models: (signal) => askForModels(config.gateway.url, apiKey, connections.exchange, signal),
     close: async () => {
       client.dispose()
       await connections.close()
@@ -152,10 +153,10 @@ async function readPolicy(path: string): Promise<string> {
 async function askForModels(
   gateway: string,
   apiKey: string | undefined,
-  send: typeof fetch,
+  exchange: Exchange,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const transport = createHttpTransport({ baseUrl: parseBaseUrl(gateway), fetch: send })
+  const transport = createHttpTransport({ baseUrl: parseBaseUrl(gateway), exchange })
   const deadline = startDeadline(MODELS_TIMEOUT_MS, [signal])
   try {
     const response = await transport.send({

@@ -43,7 +43,7 @@ export class Session {
       config.fetch === undefined
         ? platform.openConnections()
         : { fetch: config.fetch, close: () => Promise.resolve() }
-    const transport = createHttpTransport({ baseUrl: config.baseUrl, fetch: connections.fetch })
+    const transport = createHttpTransport({ ...connections, baseUrl: config.baseUrl })
     this.#closeConnections = () => connections.close()
     const { attestation } = config
     this.context = {

@@ -3,7 +3,6 @@ export {
   openEnvelope,
   openJson,
   encodeJson,
-  padJson,
   padmeLength,
   sealEnvelope,
   sealJson,

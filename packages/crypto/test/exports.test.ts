@@ -13,7 +13,6 @@ const envelopeNames = [
   'encodeJson',
   'openEnvelope',
   'openJson',
-  'padJson',
   'padmeLength',
   'sealEnvelope',
   'sealJson',

@@ -22,18 +22,19 @@ export function startDeadline(
   signals: readonly (AbortSignal | undefined)[] = [],
 ): Deadline {
   const controller = new AbortController()
+  const abort = (error: APIConnectionError): void => {
+    controller.abort(error)
+  }
   const timer =
     timeoutMs === undefined
       ? undefined
       : setTimeout(() => {
-          controller.abort(timedOut(timeoutMs))
+          abort(timedOut(timeoutMs))
         }, timeoutMs)
-  const unsubscribe = signals.map((signal) => follow(signal, controller))
+  const unsubscribe = signals.map((signal) => follow(signal, abort))
   return {
     signal: controller.signal,
-    abort(error) {
-      controller.abort(error)
-    },
+    abort,
     clear() {
       clearTimeout(timer)
       for (const stop of unsubscribe) stop()
@@ -42,13 +43,11 @@ export function startDeadline(
 }
 
 /** Waits for a promise no longer than a signal allows; what the promise does later is ignored. */
-export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const stopped = stopOf(signal)
-  try {
-    return await Promise.race([promise, stopped.promise])
-  } finally {
-    stopped.forget()
-  }
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const forget = follow(signal, reject)
+    promise.finally(forget).then(resolve, reject)
+  })
 }
 
 function timedOut(timeoutMs: number): APIConnectionError {
@@ -58,15 +57,18 @@ function timedOut(timeoutMs: number): APIConnectionError {
   )
 }
 
-function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
-  if (signal === undefined) return () => undefined
+/** Calls `abort` as soon as the signal does, once, unless that is given up before. */
+function follow(
+  signal: AbortSignal | undefined,
+  abort: (error: APIConnectionError) => void,
+): () => void {
   const stop = (): void => {
-    controller.abort(abortError(signal.reason))
+    abort(abortError(signal?.reason))
   }
-  if (signal.aborted) stop()
-  signal.addEventListener('abort', stop, { once: true })
+  if (signal?.aborted === true) stop()
+  signal?.addEventListener('abort', stop, { once: true })
   return () => {
-    signal.removeEventListener('abort', stop)
+    signal?.removeEventListener('abort', stop)
   }
 }
 
@@ -75,23 +77,4 @@ function abortError(reason: unknown): APIConnectionError {
   return reason instanceof APIConnectionError
     ? reason
     : new APIConnectionError('ERR_ABORTED', 'The request was aborted by the caller.')
-}
-
-function stopOf(signal: AbortSignal): { promise: Promise<never>; forget: () => void } {
-  let stop = (): void => undefined
-  const promise = new Promise<never>((_, reject) => {
-    stop = () => {
-      reject(abortError(signal.reason))
-    }
-    if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop, { once: true })
-  })
-  // The race may be over before the rejection comes.
-  promise.catch(() => undefined)
-  return {
-    promise,
-    forget: () => {
-      signal.removeEventListener('abort', stop)
-    },
-  }
 }

@@ -10,6 +10,8 @@ interface ErrorFacts {
   retryAfterMs?: number | undefined
 }
 
+const FACTS = ['statusCode', 'errorDetails', 'payloadId', 'retryAfterMs'] as const
+
 /** Why an {@link APIError} was thrown. */
 export type APIErrorCode =
   | 'ERR_INVALID_OPTION'
@@ -40,10 +42,10 @@ abstract class TransportError extends Error implements ErrorFacts {
 
   constructor(message: string, facts: ErrorFacts) {
     super(message)
-    if (facts.statusCode !== undefined) this.statusCode = facts.statusCode
-    if (facts.errorDetails !== undefined) this.errorDetails = facts.errorDetails
-    if (facts.payloadId !== undefined) this.payloadId = facts.payloadId
-    if (facts.retryAfterMs !== undefined) this.retryAfterMs = facts.retryAfterMs
+    // What there is not is no member, so that it is not printed as undefined either.
+    for (const name of FACTS) {
+      if (facts[name] !== undefined) Object.assign(this, { [name]: facts[name] })
+    }
     Object.defineProperty(this, CLASS_NAMES, { value: classNames(this) })
   }
 
@@ -52,10 +54,7 @@ abstract class TransportError extends Error implements ErrorFacts {
     if (!Object.hasOwn(this.prototype, 'name')) {
       return Function.prototype[Symbol.hasInstance].call(this, value)
     }
-    const names: unknown =
-      typeof value === 'object' && value !== null && CLASS_NAMES in value
-        ? value[CLASS_NAMES]
-        : undefined
+    const names = (value as { [CLASS_NAMES]?: unknown } | null | undefined)?.[CLASS_NAMES]
     return Array.isArray(names) && names.includes(this.prototype.name)
   }
 }

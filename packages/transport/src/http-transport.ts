@@ -1,6 +1,8 @@
+import { abortable } from './deadline.js'
 import { endpointUrl } from './endpoint.js'
 import { APIConnectionError } from './errors.js'
-import { abortable } from './deadline.js'
+import type { Exchange, ExchangeAnswer } from './exchange.js'
+import { fetchExchange } from './fetch-exchange.js'
 import { readLimited } from './response.js'
 import type { Transport, TransportRequest, TransportResponse } from './transport.js'
 
@@ -13,49 +15,41 @@ export interface HttpTransportOptions {
   readonly baseUrl: URL
   /** Another `fetch` than the platform's. */
   readonly fetch?: typeof fetch
+  /** Takes the place of `fetch`: `createUndiciFetch` gives one. */
+  readonly exchange?: Exchange
 }
 
 /**
- * Sends requests with the platform's `fetch`: no redirects, no cookies, no cache, no referrer, and
- * every body read against a limit.
+ * Sends requests with the platform's `fetch`, or what is given in its place: no redirects, no cookies,
+ * no cache, no referrer, and every body read against a limit.
  */
 export function createHttpTransport(options: HttpTransportOptions): Transport {
-  // Called through the global each time, so that a fetch replaced later (tests, tracing) is used.
-  const send = options.fetch ?? ((...parameters: Parameters<typeof fetch>) => fetch(...parameters))
+  const exchange = options.exchange ?? fetchExchange(options.fetch)
   return {
-    send: (request) => sendOverHttp(send, options.baseUrl, request),
+    send: (request) => sendOverHttp(exchange, options.baseUrl, request),
     close: () => Promise.resolve(),
   }
 }
 
 async function sendOverHttp(
-  send: typeof fetch,
+  exchange: Exchange,
   baseUrl: URL,
   request: TransportRequest,
 ): Promise<TransportResponse> {
-  const { method, headers, body, signal, maxResponseBytes } = request
+  const { path, maxResponseBytes, ...asked } = request
+  const { signal } = asked
   try {
-    const response = await abortable(
-      send(endpointUrl(baseUrl, request.path), {
-        method,
-        headers,
-        ...(body === undefined ? {} : { body }),
-        signal,
-        redirect: 'manual',
-        credentials: 'omit',
-        cache: 'no-store',
-        referrerPolicy: 'no-referrer',
-      }),
-      signal,
-    )
-    if (response.type === 'opaqueredirect') throw redirected(baseUrl)
+    // An exchange might open a connection first.
+    signal.throwIfAborted()
+    const answer = await abortable(exchange(endpointUrl(baseUrl, path), asked), signal)
+    const { status } = answer
     return {
-      status: response.status,
-      header: (name) => response.headers.get(name) ?? undefined,
+      status,
+      header: (name) => answer.header(name),
       body:
-        response.status === 200
-          ? await readLimited(response, maxResponseBytes, signal)
-          : await readErrorBody(response, signal),
+        status === 200
+          ? await readLimited(answer, maxResponseBytes, signal)
+          : await readErrorBody(answer, signal),
     }
   } catch (error) {
     if (signal.aborted) throw signal.reason
@@ -66,22 +60,15 @@ async function sendOverHttp(
 
 /** What a server says beside an error is a courtesy: too much or broken, it counts as nothing said. */
 async function readErrorBody(
-  response: Response,
+  answer: ExchangeAnswer,
   signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return await readLimited(response, MAX_ERROR_BODY_BYTES, signal)
+    return await readLimited(answer, MAX_ERROR_BODY_BYTES, signal)
   } catch (error) {
     if (signal.aborted) throw error
     return new Uint8Array()
   }
-}
-
-function redirected(baseUrl: URL): APIConnectionError {
-  return new APIConnectionError(
-    'ERR_REDIRECT',
-    `${baseUrl.origin} answered with a redirect, which is never followed. Use the final address as baseUrl.`,
-  )
 }
 
 function networkError(error: unknown, baseUrl: URL): APIConnectionError {

@@ -1,362 +1,451 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
-import { gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { startDeadline } from '../src/deadline.js'
 import { APIConnectionError } from '../src/errors.js'
+import type { Exchange, ExchangeAnswer } from '../src/exchange.js'
 import { createHttpTransport } from '../src/http-transport.js'
 import { parseBaseUrl } from '../src/endpoint.js'
-import { closed, rejection, send, startRawServer, startServer, writeForEver } from './support.js'
+import { createUndiciFetch } from '../src/undici/index.js'
+import {
+  closed,
+  expectConnectionError,
+  rejection,
+  send as sendBy,
+  startRawServer,
+  startServer,
+  writeForEver,
+  type Way,
+} from './support.js'
 
 const everyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte)
 
-async function expectConnectionError(promise: Promise<unknown>, code: string): Promise<void> {
-  const error = await rejection(promise)
-  expect(error).toBeInstanceOf(APIConnectionError)
-  expect(error).toMatchObject({ code })
-}
+const own = createUndiciFetch()
+afterAll(() => own.close())
 
-describe('bytes', () => {
-  it.each([
-    ['none', new Uint8Array()],
-    ['every one', everyByte],
-    ['3 MiB', new Uint8Array(randomBytes(3 * 1024 * 1024))],
-  ])('go and come unchanged: %s', async (_what, bytes) => {
-    const server = await startServer((response, seen) => response.end(seen.body))
-    const response = await send(server.url, { body: bytes, maxResponseBytes: bytes.length })
-    expect(response.status).toBe(200)
-    expect(Buffer.compare(server.seen[0]!.body, bytes)).toBe(0)
-    expect(Buffer.compare(response.body, bytes)).toBe(0)
-  })
+const ways: [string, Way][] = [
+  ["the platform's fetch", {}],
+  ['the exchange of undici', { exchange: own.exchange }],
+  ['the fetch of undici', { fetch: own.fetch }],
+]
 
-  it('come back below a path prefix, with the status and the headers of the server', async () => {
-    const server = await startServer((response) => {
-      response.writeHead(418, { 'X-Some-Header': 'value' }).end('teapot')
+describe.each(ways)('over %s', (_way, way) => {
+  const send: typeof sendBy = (url, request) => sendBy(url, request, way)
+
+  describe('bytes', () => {
+    it.each([
+      ['none', new Uint8Array()],
+      ['every one', everyByte],
+      ['3 MiB', new Uint8Array(randomBytes(3 * 1024 * 1024))],
+    ])('go and come unchanged: %s', async (_what, bytes) => {
+      const server = await startServer((response, seen) => response.end(seen.body))
+      const response = await send(server.url, { body: bytes, maxResponseBytes: bytes.length })
+      expect(response.status).toBe(200)
+      expect(Buffer.compare(server.seen[0]!.body, bytes)).toBe(0)
+      expect(Buffer.compare(response.body, bytes)).toBe(0)
     })
-    const response = await send(`${server.url}/a/b/`, { path: '/pki/public_key' })
-    expect(server.seen[0]!.url).toBe('/a/b/pki/public_key')
-    expect(response.status).toBe(418)
-    expect(response.header('x-some-header')).toBe('value')
-    expect(response.header('x-other-header')).toBeUndefined()
-    expect(new TextDecoder().decode(response.body)).toBe('teapot')
-  })
 
-  it('come from a GET without a body', async () => {
-    const server = await startServer((response) => response.end('key'))
-    const transport = createHttpTransport({ baseUrl: parseBaseUrl(server.url) })
-    const response = await transport.send({
-      method: 'GET',
-      path: '/key',
-      headers: {},
-      maxResponseBytes: 3,
-      signal: new AbortController().signal,
-    })
-    expect(server.seen[0]).toMatchObject({ method: 'GET', url: '/key' })
-    expect(server.seen[0]!.body).toHaveLength(0)
-    expect(new TextDecoder().decode(response.body)).toBe('key')
-    await transport.close()
-    await transport.close()
-  })
-})
-
-describe('headers', () => {
-  it('are those given, without cookies, referrer or authorization of its own', async () => {
-    const server = await startServer((response) => {
-      response.writeHead(200, { 'set-cookie': 'session=1; Path=/' }).end()
-    })
-    await send(server.url, { headers: { 'x-payload-id': 'id' } })
-    await send(server.url, { headers: { 'x-payload-id': 'id', authorization: 'Bearer key' } })
-    for (const { headers } of server.seen) {
-      expect(headers['x-payload-id']).toBe('id')
-      for (const name of ['cookie', 'referer', 'origin', 'proxy-authorization']) {
-        expect(headers, name).not.toHaveProperty([name])
-      }
-    }
-    expect(server.seen[0]!.headers).not.toHaveProperty('authorization')
-    expect(server.seen[1]!.headers.authorization).toBe('Bearer key')
-  })
-})
-
-describe('a broken connection is ERR_NETWORK', () => {
-  it('when it is refused', async () => {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    server.close()
-    await once(server, 'close')
-    await expectConnectionError(send(`http://127.0.0.1:${port}`), 'ERR_NETWORK')
-  })
-
-  it('when the name does not exist', async () => {
-    await expectConnectionError(send('http://gateway.invalid'), 'ERR_NETWORK')
-  })
-
-  it.each([
-    ['it closes without an answer', ''],
-    ['the headers are cut off', 'HTTP/1.1 200 OK\r\ncontent-ty'],
-    [
-      'the body is shorter than announced',
-      'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nten bytes.',
-    ],
-    [
-      'the last chunk is missing',
-      'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n',
-    ],
-    ['a chunk is malformed', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n'],
-    ['no HTTP is spoken', 'SSH-2.0-OpenSSH_9.6\r\n'],
-    ['the status line is malformed', 'HTTP/9.9 abc\r\n\r\n'],
-    ['the length is malformed', 'HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\nabc'],
-    [
-      'gzip was promised and not sent',
-      'HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc',
-    ],
-  ])('when %s', async (_what, bytes) => {
-    const server = await startRawServer((socket) => socket.end(bytes))
-    await expectConnectionError(send(server.url), 'ERR_NETWORK')
-  })
-
-  it('when it is reset, before or after the headers', async () => {
-    const before = await startRawServer((socket) => socket.resetAndDestroy())
-    await expectConnectionError(send(before.url), 'ERR_NETWORK')
-    const after = await startRawServer((socket) => {
-      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc', () => {
-        setTimeout(() => socket.resetAndDestroy(), 30)
+    it('come back below a path prefix, with the status and the headers of the server', async () => {
+      const server = await startServer((response) => {
+        response.writeHead(418, { 'X-Some-Header': 'value' }).end('teapot')
       })
+      const response = await send(`${server.url}/a/b/`, { path: '/pki/public_key' })
+      expect(server.seen[0]!.url).toBe('/a/b/pki/public_key')
+      expect(response.status).toBe(418)
+      expect(response.header('x-some-header')).toBe('value')
+      expect(response.header('x-other-header')).toBeUndefined()
+      expect(new TextDecoder().decode(response.body)).toBe('teapot')
     })
-    await expectConnectionError(send(after.url), 'ERR_NETWORK')
-  })
 
-  it('when TLS is asked of a plain server', async () => {
-    const server = await startServer((response) => response.end())
-    await expectConnectionError(send(server.url.replace('http:', 'https:')), 'ERR_NETWORK')
-  })
-
-  it('when a fetch given by the caller fails, without its words', async () => {
-    const error = await rejection(
-      send('http://127.0.0.1:1', {}, () =>
-        Promise.reject(Object.assign(new Error('canary'), { code: 'canary in the code' })),
-      ),
-    )
-    expect(error).toBeInstanceOf(APIConnectionError)
-    expect(error).toMatchObject({ code: 'ERR_NETWORK' })
-    expect((error as Error).message).not.toContain('canary')
-    expect((error as Error).cause).toBeUndefined()
-  })
-})
-
-describe('a body that is too large', () => {
-  const limit = 100_000
-
-  it('is read up to the limit exactly', async () => {
-    const server = await startServer((response, seen) => {
-      response.end(Buffer.alloc(Number(seen.headers['x-size'])))
+    it('come with headers that were sent twice as one, and none where there are none', async () => {
+      const server = await startServer((response) => {
+        response
+          .writeHead(
+            200,
+            [
+              ['x-twice', 'one'],
+              ['x-twice', 'two'],
+              ['x-empty', ''],
+            ].flat(),
+          )
+          .end()
+      })
+      const { header } = await send(server.url)
+      expect(header('x-twice')).toBe('one, two')
+      expect(header('x-empty')).toBe('')
     })
-    const sized = (size: number) =>
-      send(server.url, { headers: { 'x-size': String(size) }, maxResponseBytes: limit })
-    expect((await sized(limit)).body).toHaveLength(limit)
-    await expectConnectionError(sized(limit + 1), 'ERR_RESPONSE_TOO_LARGE')
-  })
 
-  it('is dropped when it has no end', async () => {
-    const server = await startRawServer((socket) => {
-      socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n')
-      writeForEver(socket, `10000\r\n${'x'.repeat(0x10000)}\r\n`)
+    it.each([204, 205, 304])('do not come with %i', async (status) => {
+      const server = await startServer((response) => {
+        response.writeHead(status, { etag: '"1"' }).end()
+      })
+      const response = await send(server.url)
+      expect([response.status, response.body.length]).toEqual([status, 0])
+      expect(response.header('etag')).toBe('"1"')
     })
-    await expectConnectionError(
-      send(server.url, { maxResponseBytes: limit }),
-      'ERR_RESPONSE_TOO_LARGE',
-    )
-    await closed(server.connections[0])
-  })
 
-  it('is dropped as soon as its length is announced', async () => {
-    const server = await startRawServer((socket) => {
-      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n')
+    it('come from a GET without a body', async () => {
+      const server = await startServer((response) => response.end('key'))
+      const transport = createHttpTransport({ ...way, baseUrl: parseBaseUrl(server.url) })
+      const response = await transport.send({
+        method: 'GET',
+        path: '/key',
+        headers: {},
+        maxResponseBytes: 3,
+        signal: new AbortController().signal,
+      })
+      expect(server.seen[0]).toMatchObject({ method: 'GET', url: '/key' })
+      expect(server.seen[0]!.body).toHaveLength(0)
+      expect(new TextDecoder().decode(response.body)).toBe('key')
+      await transport.close()
+      await transport.close()
     })
-    await expectConnectionError(
-      send(server.url, { maxResponseBytes: limit }),
-      'ERR_RESPONSE_TOO_LARGE',
-    )
-    await closed(server.connections[0])
   })
 
-  it('is dropped when a small gzip unpacks to it', async () => {
-    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024))
-    expect(bomb.length).toBeLessThan(limit)
-    const server = await startServer((response) => {
-      response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': bomb.length })
-      response.end(bomb)
+  describe('headers', () => {
+    it('are those given, without cookies, referrer or authorization of its own', async () => {
+      const server = await startServer((response) => {
+        response.writeHead(200, { 'set-cookie': 'session=1; Path=/' }).end()
+      })
+      await send(server.url, { headers: { 'x-payload-id': 'id' } })
+      await send(server.url, { headers: { 'x-payload-id': 'id', authorization: 'Bearer key' } })
+      for (const { headers } of server.seen) {
+        expect(headers['x-payload-id']).toBe('id')
+        for (const name of ['cookie', 'referer', 'origin', 'proxy-authorization']) {
+          expect(headers, name).not.toHaveProperty([name])
+        }
+      }
+      expect(server.seen[0]!.headers).not.toHaveProperty('authorization')
+      expect(server.seen[1]!.headers.authorization).toBe('Bearer key')
     })
-    await expectConnectionError(
-      send(server.url, { maxResponseBytes: limit }),
-      'ERR_RESPONSE_TOO_LARGE',
-    )
   })
 
-  it.each([
-    ['never settles', () => new Promise<void>(() => undefined)],
-    ['fails', () => Promise.reject(new Error('no'))],
-  ])('is dropped even where cancelling it %s', async (_what, cancel) => {
-    const body = () => new ReadableStream({ pull: (stream) => stream.enqueue(everyByte), cancel })
-    const headers: HeadersInit[] = [{ 'content-length': '10000000000' }, {}]
-    for (const given of headers) {
-      const answer = () => Promise.resolve(new Response(body(), { headers: given }))
+  describe('a broken connection is ERR_NETWORK', () => {
+    it('when it is refused', async () => {
+      const server = createServer().listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      server.close()
+      await once(server, 'close')
+      await expectConnectionError(send(`http://127.0.0.1:${port}`), 'ERR_NETWORK')
+    })
+
+    it('when the name does not exist', async () => {
+      await expectConnectionError(send('http://gateway.invalid'), 'ERR_NETWORK')
+    })
+
+    it.each([
+      ['it closes without an answer', ''],
+      ['the headers are cut off', 'HTTP/1.1 200 OK\r\ncontent-ty'],
+      [
+        'the body is shorter than announced',
+        'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nten bytes.',
+      ],
+      [
+        'the last chunk is missing',
+        'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n',
+      ],
+      [
+        'a chunk is malformed',
+        'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n',
+      ],
+      ['no HTTP is spoken', 'SSH-2.0-OpenSSH_9.6\r\n'],
+      ['the status line is malformed', 'HTTP/9.9 abc\r\n\r\n'],
+      ['the length is malformed', 'HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\nabc'],
+      [
+        'gzip was promised and not sent',
+        'HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc',
+      ],
+    ])('when %s', async (_what, bytes) => {
+      const server = await startRawServer((socket) => socket.end(bytes))
+      await expectConnectionError(send(server.url), 'ERR_NETWORK')
+    })
+
+    it('when it is reset, before or after the headers', async () => {
+      const before = await startRawServer((socket) => socket.resetAndDestroy())
+      await expectConnectionError(send(before.url), 'ERR_NETWORK')
+      const after = await startRawServer((socket) => {
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc', () => {
+          setTimeout(() => socket.resetAndDestroy(), 30)
+        })
+      })
+      await expectConnectionError(send(after.url), 'ERR_NETWORK')
+    })
+
+    it('when TLS is asked of a plain server', async () => {
+      const server = await startServer((response) => response.end())
+      await expectConnectionError(send(server.url.replace('http:', 'https:')), 'ERR_NETWORK')
+    })
+  })
+
+  describe('a body that is too large', () => {
+    const limit = 100_000
+
+    it('is read up to the limit exactly', async () => {
+      const server = await startServer((response, seen) => {
+        response.end(Buffer.alloc(Number(seen.headers['x-size'])))
+      })
+      const sized = (size: number) =>
+        send(server.url, { headers: { 'x-size': String(size) }, maxResponseBytes: limit })
+      expect((await sized(limit)).body).toHaveLength(limit)
+      await expectConnectionError(sized(limit + 1), 'ERR_RESPONSE_TOO_LARGE')
+    })
+
+    it('is dropped when all of it has come already', async () => {
+      const server = await startRawServer((socket) => {
+        socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nten bytes.')
+      })
       await expectConnectionError(
-        send('http://127.0.0.1:1', { maxResponseBytes: limit }, answer),
+        send(server.url, { maxResponseBytes: 9 }),
         'ERR_RESPONSE_TOO_LARGE',
       )
-    }
-  })
-})
-
-describe('a deadline', () => {
-  const timeoutMs = 200
-
-  /** Runs a request against a deadline and gives its error and how long it took. */
-  async function timed(
-    url: string,
-    customFetch?: typeof fetch,
-  ): Promise<{ error: unknown; elapsedMs: number }> {
-    const deadline = startDeadline(timeoutMs)
-    const start = performance.now()
-    const error = await rejection(send(url, { signal: deadline.signal }, customFetch))
-    return { error, elapsedMs: performance.now() - start }
-  }
-
-  function expectTimeout({ error, elapsedMs }: { error: unknown; elapsedMs: number }): void {
-    expect(error).toBeInstanceOf(APIConnectionError)
-    expect(error).toMatchObject({ code: 'ERR_TIMEOUT' })
-    expect(elapsedMs).toBeGreaterThan(timeoutMs - 10)
-    expect(elapsedMs).toBeLessThan(timeoutMs + 2000)
-  }
-
-  it('ends the wait for a silent server', async () => {
-    const server = await startServer(() => undefined)
-    expectTimeout(await timed(server.url))
-    await closed(server.connections[0])
-  })
-
-  it('ends a dripping body', async () => {
-    const server = await startServer((response) => {
-      response.writeHead(200)
-      const drip = setInterval(() => response.write('.'), 10)
-      response.on('close', () => {
-        clearInterval(drip)
-      })
+      await closed(server.connections[0])
     })
-    expectTimeout(await timed(server.url))
-    await closed(server.connections[0])
-  })
 
-  it('ends dripping headers', async () => {
-    const server = await startRawServer((socket) => {
-      socket.write('HTTP/1.1 200 OK\r\n')
-      const drip = setInterval(() => socket.write('x-drip: 1\r\n'), 10)
-      socket.on('close', () => {
-        clearInterval(drip)
+    it('is dropped when it has no end', async () => {
+      const server = await startRawServer((socket) => {
+        socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n')
+        writeForEver(socket, `10000\r\n${'x'.repeat(0x10000)}\r\n`)
       })
-    })
-    expectTimeout(await timed(server.url))
-    await closed(server.connections[0])
-  })
-
-  it('ends a fetch that never settles and heeds no signal', async () => {
-    expectTimeout(await timed('http://127.0.0.1:1', () => new Promise(() => undefined)))
-  })
-
-  it('ends a body that never settles and heeds no signal', async () => {
-    const stuck = (): Promise<Response> =>
-      Promise.resolve(
-        new Response(new ReadableStream({ pull: () => new Promise(() => undefined) })),
+      await expectConnectionError(
+        send(server.url, { maxResponseBytes: limit }),
+        'ERR_RESPONSE_TOO_LARGE',
       )
-    expectTimeout(await timed('http://127.0.0.1:1', stuck))
-  })
-
-  it('is not waited for once the answer is there', async () => {
-    const server = await startServer((response) => response.end('ok'))
-    const deadline = startDeadline(10_000)
-    const response = await send(server.url, { signal: deadline.signal })
-    deadline.clear()
-    expect(response.status).toBe(200)
-    expect(deadline.signal.aborted).toBe(false)
-  })
-})
-
-describe('a caller', () => {
-  it('may abort while there are no headers', async () => {
-    const caller = new AbortController()
-    const server = await startServer(() => {
-      caller.abort()
+      await closed(server.connections[0])
     })
-    const { signal } = startDeadline(undefined, [caller.signal])
-    await expectConnectionError(send(server.url, { signal }), 'ERR_ABORTED')
-    await closed(server.connections[0])
+
+    it('is dropped as soon as its length is announced', async () => {
+      const server = await startRawServer((socket) => {
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n')
+      })
+      await expectConnectionError(
+        send(server.url, { maxResponseBytes: limit }),
+        'ERR_RESPONSE_TOO_LARGE',
+      )
+      await closed(server.connections[0])
+    })
   })
 
-  it('may abort in the middle of a body', async () => {
-    const caller = new AbortController()
-    const server = await startServer((response) => {
-      response.writeHead(200).write('first part')
-      setTimeout(() => {
+  describe('what is said beside an error', () => {
+    const said = (url: string) => send(url).then(({ status, body }) => [status, body.length])
+
+    it('is read up to 64 KiB; more counts as nothing said', async () => {
+      for (const [size, read] of [
+        [65_536, 65_536],
+        [65_537, 0],
+      ] as const) {
+        const announced = await startServer((response) => {
+          response.writeHead(503, { 'content-length': size }).end(Buffer.alloc(size))
+        })
+        const chunked = await startServer((response) => {
+          response.writeHead(503).write(Buffer.alloc(1))
+          response.end(Buffer.alloc(size - 1))
+        })
+        for (const { url } of [announced, chunked]) expect(await said(url)).toEqual([503, read])
+      }
+    })
+
+    it('counts as nothing said where it is cut off, and its connection is dropped', async () => {
+      const cut = await startRawServer((socket) => {
+        socket.end('HTTP/1.1 503 No\r\ncontent-length: 100\r\n\r\nten bytes.')
+      })
+      expect(await said(cut.url)).toEqual([503, 0])
+      const endless = await startRawServer((socket) => {
+        socket.write('HTTP/1.1 503 No\r\ntransfer-encoding: chunked\r\n\r\n')
+        writeForEver(socket, `10000\r\n${'x'.repeat(0x10000)}\r\n`)
+      })
+      expect(await said(endless.url)).toEqual([503, 0])
+      await closed(endless.connections[0])
+    })
+  })
+
+  describe('a deadline', () => {
+    const timeoutMs = 200
+
+    /** Runs a request against a deadline and gives its error and how long it took. */
+    async function timed(url: string): Promise<{ error: unknown; elapsedMs: number }> {
+      const deadline = startDeadline(timeoutMs)
+      const start = performance.now()
+      const error = await rejection(send(url, { signal: deadline.signal }))
+      return { error, elapsedMs: performance.now() - start }
+    }
+
+    function expectTimeout({ error, elapsedMs }: { error: unknown; elapsedMs: number }): void {
+      expect(error).toBeInstanceOf(APIConnectionError)
+      expect(error).toMatchObject({ code: 'ERR_TIMEOUT' })
+      expect(elapsedMs).toBeGreaterThan(timeoutMs - 10)
+      expect(elapsedMs).toBeLessThan(timeoutMs + 2000)
+    }
+
+    it('ends the wait for a silent server', async () => {
+      const server = await startServer(() => undefined)
+      expectTimeout(await timed(server.url))
+      await closed(server.connections[0])
+    })
+
+    it('ends a dripping body', async () => {
+      const server = await startServer((response) => {
+        response.writeHead(200)
+        const drip = setInterval(() => response.write('.'), 10)
+        response.on('close', () => {
+          clearInterval(drip)
+        })
+      })
+      expectTimeout(await timed(server.url))
+      await closed(server.connections[0])
+    })
+
+    it('ends dripping headers', async () => {
+      const server = await startRawServer((socket) => {
+        socket.write('HTTP/1.1 200 OK\r\n')
+        const drip = setInterval(() => socket.write('x-drip: 1\r\n'), 10)
+        socket.on('close', () => {
+          clearInterval(drip)
+        })
+      })
+      expectTimeout(await timed(server.url))
+      await closed(server.connections[0])
+    })
+
+    it('is not waited for once the answer is there', async () => {
+      const server = await startServer((response) => response.end('ok'))
+      const deadline = startDeadline(10_000)
+      const response = await send(server.url, { signal: deadline.signal })
+      deadline.clear()
+      expect(response.status).toBe(200)
+      expect(deadline.signal.aborted).toBe(false)
+    })
+  })
+
+  describe('a caller', () => {
+    it('may abort while there are no headers', async () => {
+      const caller = new AbortController()
+      const server = await startServer(() => {
         caller.abort()
-      }, 50)
+      })
+      const { signal } = startDeadline(undefined, [caller.signal])
+      await expectConnectionError(send(server.url, { signal }), 'ERR_ABORTED')
+      await closed(server.connections[0])
     })
-    const { signal } = startDeadline(undefined, [caller.signal])
-    await expectConnectionError(send(server.url, { signal }), 'ERR_ABORTED')
-    await closed(server.connections[0])
-  })
 
-  it('who has already aborted causes no connection', async () => {
-    const server = await startServer((response) => response.end())
-    const { signal } = startDeadline(undefined, [AbortSignal.abort()])
-    await expectConnectionError(send(server.url, { signal }), 'ERR_ABORTED')
-    await send(server.url)
-    expect(server.connections).toHaveLength(1)
-  })
+    it('may abort in the middle of a body', async () => {
+      const caller = new AbortController()
+      const server = await startServer((response) => {
+        response.writeHead(200).write('first part')
+        setTimeout(() => {
+          caller.abort()
+        }, 50)
+      })
+      const { signal } = startDeadline(undefined, [caller.signal])
+      await expectConnectionError(send(server.url, { signal }), 'ERR_ABORTED')
+      await closed(server.connections[0])
+    })
 
-  it.each([new APIConnectionError('ERR_ABORTED', 'because'), new TypeError('any other'), 'a text'])(
-    'gets the very reason of the signal: %s',
-    async (reason) => {
+    it('who has already aborted causes no connection', async () => {
+      const server = await startServer((response) => response.end())
+      const { signal } = startDeadline(undefined, [AbortSignal.abort()])
+      await expectConnectionError(send(server.url, { signal }), 'ERR_ABORTED')
+      await send(server.url)
+      expect(server.connections).toHaveLength(1)
+    })
+
+    it.each([
+      new APIConnectionError('ERR_ABORTED', 'because'),
+      new TypeError('any other'),
+      'a text',
+    ])('gets the very reason of the signal: %s', async (reason) => {
       const server = await startServer(() => undefined)
       const controller = new AbortController()
       setTimeout(() => {
         controller.abort(reason)
       }, 30)
       expect(await rejection(send(server.url, { signal: controller.signal }))).toBe(reason)
-    },
-  )
-})
-
-describe('a redirect', () => {
-  it.each([301, 302, 303, 307, 308])('is an answer and never followed: %i', async (status) => {
-    const elsewhere = await startServer((response) => response.end('trap'))
-    const server = await startServer((response) => {
-      response.writeHead(status, { location: `${elsewhere.url}/trap` }).end()
     })
-    expect((await send(server.url)).status).toBe(status)
-    expect(elsewhere.connections).toHaveLength(0)
   })
 
-  it('is ERR_REDIRECT where the platform hides it', async () => {
-    const hidden = { type: 'opaqueredirect', status: 0, headers: new Headers(), body: null }
-    const answer = (): Promise<Response> => Promise.resolve(hidden as Response)
-    await expectConnectionError(send('http://127.0.0.1:1', {}, answer), 'ERR_REDIRECT')
+  describe('a redirect', () => {
+    it.each([301, 302, 303, 307, 308])('is an answer and never followed: %i', async (status) => {
+      const elsewhere = await startServer((response) => response.end('trap'))
+      const server = await startServer((response) => {
+        response.writeHead(status, { location: `${elsewhere.url}/trap` }).end()
+      })
+      expect((await send(server.url)).status).toBe(status)
+      expect(elsewhere.connections).toHaveLength(0)
+    })
   })
 })
 
-it('asks fetch for no redirects, credentials, cache or referrer', async () => {
-  const asked: (RequestInit | undefined)[] = []
-  await send('http://127.0.0.1:1', {}, (_url, init) => {
-    asked.push(init)
-    return Promise.resolve(new Response())
+describe('an exchange that is given', () => {
+  const nowhere = 'http://127.0.0.1:1'
+  const limit = 100
+
+  /** One that answers 200, but for what a test gives in its place. */
+  function answering(given: Partial<ExchangeAnswer>, cancelled: () => void = () => undefined): Way {
+    const answer: ExchangeAnswer = {
+      status: 200,
+      header: () => undefined,
+      read: () => Promise.resolve(),
+      cancel: cancelled,
+      ...given,
+    }
+    return { exchange: () => Promise.resolve(answer) }
+  }
+
+  it('takes the place of fetch, and gets nothing but the request', async () => {
+    const asked: unknown[] = []
+    const exchange: Exchange = (url, request) => {
+      asked.push(url, request)
+      return Promise.reject(new Error())
+    }
+    const { signal } = new AbortController()
+    const request = { method: 'POST' as const, headers: { 'x-id': '1' }, body: everyByte, signal }
+    const sending = sendBy(`${nowhere}/prefix`, request, { exchange, fetch: () => expect.fail() })
+    await expectConnectionError(sending, 'ERR_NETWORK')
+    expect(asked).toEqual([`${nowhere}/prefix/somewhere`, request])
   })
-  expect(asked).toEqual([
-    expect.objectContaining({
-      redirect: 'manual',
-      credentials: 'omit',
-      cache: 'no-store',
-      referrerPolicy: 'no-referrer',
-    }),
-  ])
+
+  it('has its own connection errors passed on', async () => {
+    const error = new APIConnectionError('ERR_REDIRECT', 'not there')
+    const exchange: Exchange = () => Promise.reject(error)
+    expect(await rejection(sendBy(nowhere, {}, { exchange }))).toBe(error)
+    const read = () => Promise.reject(error)
+    expect(await rejection(sendBy(nowhere, {}, answering({ read })))).toBe(error)
+  })
+
+  it('may use the memory of a part again', async () => {
+    const part = new Uint8Array(2)
+    const read: ExchangeAnswer['read'] = (take) => {
+      for (let byte = 1; byte < 4; byte++) take(part.fill(byte))
+      return Promise.resolve()
+    }
+    const { body } = await sendBy(nowhere, {}, answering({ read }))
+    expect([...body]).toEqual([1, 1, 2, 2, 3, 3])
+  })
+
+  it('keeps to the limit whatever length it announces, and is cancelled beyond it', async () => {
+    const read: ExchangeAnswer['read'] = async (take) => {
+      for (;;)
+        await Promise.resolve().then(() => {
+          take(everyByte.subarray(0, 10))
+        })
+    }
+    for (const length of [undefined, '0', '5', '101', 'x', '-1']) {
+      let cancelled = 0
+      const way = answering({ read, header: () => length }, () => cancelled++)
+      const sending = sendBy(nowhere, { maxResponseBytes: limit }, way)
+      await expectConnectionError(sending, 'ERR_RESPONSE_TOO_LARGE')
+      expect(cancelled).toBe(1)
+    }
+  })
+
+  it('is left by a deadline where it heeds no signal, and its body is cancelled', async () => {
+    const never = () => new Promise<never>(() => undefined)
+    let cancelled = 0
+    for (const way of [{ exchange: never }, answering({ read: never }, () => cancelled++)]) {
+      const { signal } = startDeadline(50)
+      await expectConnectionError(sendBy(nowhere, { signal }, way), 'ERR_TIMEOUT')
+    }
+    expect(cancelled).toBe(1)
+  })
 })

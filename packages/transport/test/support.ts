@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createSocketServer, type AddressInfo, type Socket } from 'node:net'
 import { once } from 'node:events'
-import { onTestFinished } from 'vitest'
-import { createHttpTransport } from '../src/http-transport.js'
+import { expect, onTestFinished } from 'vitest'
+import { APIConnectionError } from '../src/errors.js'
+import { createHttpTransport, type HttpTransportOptions } from '../src/http-transport.js'
 import { parseBaseUrl } from '../src/endpoint.js'
 import type { TransportRequest, TransportResponse } from '../src/transport.js'
 
@@ -81,16 +82,16 @@ export async function closed(socket: Socket | undefined): Promise<void> {
   if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
 }
 
+/** What carries a request: the platform's `fetch`, another one, or an exchange. */
+export type Way = Pick<HttpTransportOptions, 'fetch' | 'exchange'>
+
 /** Sends one request over HTTP, by default a small POST without a time limit. */
 export function send(
   url: string,
   request: Partial<TransportRequest> = {},
-  customFetch?: typeof fetch,
+  way: Way = {},
 ): Promise<TransportResponse> {
-  const transport = createHttpTransport({
-    baseUrl: parseBaseUrl(url),
-    ...(customFetch === undefined ? {} : { fetch: customFetch }),
-  })
+  const transport = createHttpTransport({ ...way, baseUrl: parseBaseUrl(url) })
   return transport.send({
     method: 'POST',
     path: '/somewhere',
@@ -100,6 +101,16 @@ export function send(
     signal: new AbortController().signal,
     ...request,
   })
+}
+
+/** Expects there to be no usable answer, for the reason that a code names. */
+export async function expectConnectionError(
+  promise: Promise<unknown>,
+  code: string,
+): Promise<void> {
+  const error = await rejection(promise)
+  expect(error).toBeInstanceOf(APIConnectionError)
+  expect(error).toMatchObject({ code })
 }
 
 /** What a promise is rejected with; a promise that resolves fails the test. */

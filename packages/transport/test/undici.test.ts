@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { getEventListeners } from 'node:events'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
@@ -6,13 +7,22 @@ import { createServer as createTlsServer } from 'node:https'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Agent } from 'undici'
+import { Readable } from 'node:stream'
+import { gzipSync } from 'node:zlib'
+import { Agent, type Dispatcher } from 'undici'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startDeadline } from '../src/deadline.js'
 import { parseBaseUrl } from '../src/endpoint.js'
+import type { ExchangeAnswer } from '../src/exchange.js'
 import { createHttpTransport } from '../src/http-transport.js'
 import type { TransportResponse } from '../src/transport.js'
-import { createUndiciFetch, type UndiciFetchOptions } from '../src/undici/index.js'
+import { toExchangeAnswer } from '../src/undici/answer.js'
+import {
+  createUndiciFetch,
+  type UndiciFetch,
+  type UndiciFetchOptions,
+} from '../src/undici/index.js'
+import { expectConnectionError, rejection } from './support.js'
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 
@@ -31,14 +41,15 @@ async function listen(server: Server): Promise<number> {
 
 const hello: RequestListener = (_request, response) => void response.end('hello')
 
-/** Asks for one path, as the client does. */
-async function get(
+/** Asks for one path, over a part of what is given. */
+async function getOver(
+  member: 'fetch' | 'exchange',
   baseUrl: string,
-  options: UndiciFetchOptions = {},
-  fetched = createUndiciFetch(options),
+  fetched: UndiciFetch,
 ): Promise<TransportResponse> {
   onTestFinished(() => fetched.close())
-  const transport = createHttpTransport({ baseUrl: parseBaseUrl(baseUrl), fetch: fetched.fetch })
+  const way = { [member]: fetched[member] }
+  const transport = createHttpTransport({ ...way, baseUrl: parseBaseUrl(baseUrl) })
   const deadline = startDeadline(5000)
   try {
     const { signal } = deadline
@@ -56,7 +67,13 @@ async function get(
 
 const textOf = ({ body }: TransportResponse): string => new TextDecoder().decode(body)
 
-describe('createUndiciFetch', () => {
+describe.each(['fetch', 'exchange'] as const)('createUndiciFetch: its %s', (member) => {
+  const get = (
+    baseUrl: string,
+    options: UndiciFetchOptions = {},
+    fetched = createUndiciFetch(options),
+  ): Promise<TransportResponse> => getOver(member, baseUrl, fetched)
+
   it('keeps connections alive between requests', async () => {
     const server = createServer(hello)
     let connections = 0
@@ -111,6 +128,36 @@ describe('createUndiciFetch', () => {
     expect(textOf(await get(url))).toBe('late')
   })
 
+  it('refuses what comes compressed, and drops it', async () => {
+    let closed = 0
+    const server = createServer((request, response) => {
+      request.socket.on('close', () => closed++)
+      response.writeHead(200, { 'content-encoding': 'gzip' }).write(gzipSync('hello'))
+    })
+    const url = `http://127.0.0.1:${await listen(server)}`
+    await expectConnectionError(get(url), 'ERR_NETWORK')
+    await vi.waitFor(() => {
+      expect(closed).toBe(1)
+    })
+  })
+
+  it('takes a compressed error for one that says nothing', async () => {
+    const server = createServer((_request, response) => {
+      const body = gzipSync('hello')
+      response.writeHead(503, { 'content-encoding': 'gzip', 'content-length': body.length })
+      response.end(body)
+    })
+    const response = await get(`http://127.0.0.1:${await listen(server)}`)
+    expect([response.status, textOf(response)]).toEqual([503, ''])
+  })
+
+  it('asks for no compression', async () => {
+    const server = createServer((request, response) => {
+      response.end(request.headers['accept-encoding'])
+    })
+    expect(textOf(await get(`http://127.0.0.1:${await listen(server)}`))).toBe('identity')
+  })
+
   it.skipIf(!hasOpenssl)(
     'trusts the certificate authorities it is given, and no others',
     async () => {
@@ -140,4 +187,114 @@ describe('createUndiciFetch', () => {
       await expect(get(url)).rejects.toMatchObject({ code: 'ERR_NETWORK' })
     },
   )
+})
+
+describe('the fetch of createUndiciFetch', () => {
+  async function fetching(listener: RequestListener, init?: RequestInit): Promise<Response> {
+    const { fetch, close } = createUndiciFetch()
+    onTestFinished(close)
+    return fetch(`http://127.0.0.1:${await listen(createServer(listener))}`, init)
+  }
+
+  it('gives a Response', async () => {
+    const response = await fetching((_request, response) => {
+      response.writeHead(201, { 'set-cookie': ['a=1', 'b=2'] }).end('hello')
+    })
+    expect(response).toBeInstanceOf(Response)
+    expect([response.status, await response.text()]).toEqual([201, 'hello'])
+    expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2'])
+  })
+
+  it.each([204, 205, 304])(
+    'gives one without a body for %i, and is done with it',
+    async (status) => {
+      const { signal } = new AbortController()
+      const answer: RequestListener = (_request, response) => void response.writeHead(status).end()
+      const response = await fetching(answer, { signal })
+      expect([response.status, response.body]).toEqual([status, null])
+      await vi.waitFor(() => {
+        expect(getEventListeners(signal, 'abort')).toEqual([])
+      })
+    },
+  )
+
+  it('can be cancelled before, between and after the parts of a body', async () => {
+    for (const reads of [0, 1, 2]) {
+      let dropped = false
+      const { body } = await fetching((_request, response) => {
+        response.on('close', () => (dropped = true))
+        response.write('hello')
+        if (reads === 2) response.end()
+      })
+      const reader = body!.getReader()
+      for (let read = 0; read < reads; read++) await reader.read()
+      await reader.cancel()
+      await vi.waitFor(() => {
+        expect(dropped).toBe(true)
+      })
+    }
+  })
+
+  it('does not read on while nobody takes it', async () => {
+    let written = 0
+    const { body } = await fetching((_request, response) => {
+      const more = (): void => {
+        while (response.write(Buffer.alloc(65_536))) written += 65_536
+      }
+      response.on('drain', more)
+      more()
+    })
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    const before = written
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect(written).toBe(before)
+    await body!.cancel()
+  })
+})
+
+describe('the exchange of createUndiciFetch', () => {
+  const { signal } = new AbortController()
+
+  async function exchanging(listener: RequestListener): Promise<ExchangeAnswer> {
+    const { exchange, close } = createUndiciFetch()
+    onTestFinished(close)
+    const url = `http://127.0.0.1:${await listen(createServer(listener))}`
+    return exchange(url, { method: 'GET', headers: {}, signal })
+  }
+
+  it('rejects with what the reader of its body throws, and drops the rest', async () => {
+    let dropped = false
+    const answer = await exchanging((_request, response) => {
+      response.on('close', () => (dropped = true))
+      response.write('hello')
+    })
+    const enough = new Error('enough')
+    const reading = answer.read(() => {
+      throw enough
+    })
+    expect(await rejection(reading)).toBe(enough)
+    await vi.waitFor(() => {
+      expect(dropped).toBe(true)
+    })
+  })
+
+  it('can be cancelled at any time, and has nothing to read then', async () => {
+    const answer = await exchanging(hello)
+    const taken: Uint8Array[] = []
+    // Late enough for all of it to have come.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    answer.cancel()
+    answer.cancel()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(await rejection(answer.read((part) => taken.push(part)))).toBeInstanceOf(Error)
+    expect(taken).toEqual([])
+  })
+
+  it('does not wait for a body that was closed without a reason', async () => {
+    const body = new Readable({ read: () => undefined })
+    const response = { statusCode: 200, headers: {}, body } as unknown as Dispatcher.ResponseData
+    const reading = rejection(toExchangeAnswer(response).read(() => undefined))
+    body.destroy()
+    expect(await reading).toBeUndefined()
+  })
 })

@@ -5,11 +5,7 @@ export const platform: Platform = {
   variable: () => undefined,
   warn: () => undefined,
   debug: () => undefined,
-  // Looked up at each call, so that a fetch installed later (tests, tracing) is used.
-  openConnections: () => ({
-    fetch: (...parameters) => fetch(...parameters),
-    close: () => Promise.resolve(),
-  }),
+  openConnections: () => ({ close: () => Promise.resolve() }),
   keyFiles: undefined,
   knownServersFile: undefined,
 }

@@ -1,4 +1,5 @@
 import type { KeyPair } from '@nomyo/crypto'
+import type { HttpTransportOptions } from '@nomyo/transport'
 import type { KnownServersStore } from '../known-servers.js'
 
 /** What differs between Node and everything else, in one place. Chosen by the `#platform` import. */
@@ -9,12 +10,17 @@ export interface Platform {
   readonly warn: (message: string) => void
   /** Where debug lines go when no logger is given. */
   readonly debug: (message: string) => void
-  /** The `fetch` used when none is given, with connections of its own. */
-  readonly openConnections: () => { readonly fetch: typeof fetch; close(): Promise<void> }
+  /** What requests go over when no `fetch` is given, with connections of its own where it has any. */
+  readonly openConnections: () => Connections
   /** Key files; undefined where there is no file system. */
   readonly keyFiles: KeyFiles | undefined
   /** A known-servers file; undefined where there is no file system. */
   readonly knownServersFile: ((path: string) => KnownServersStore) | undefined
+}
+
+/** What a transport takes; without either it uses the platform's own `fetch`. */
+export interface Connections extends Pick<HttpTransportOptions, 'fetch' | 'exchange'> {
+  close(): Promise<void>
 }
 
 /** Key files as the client needs them. */

@@ -27,18 +27,7 @@ export function padmeLength(length: number): number {
  * @throws what `JSON.stringify` throws
  */
 export function encodeJson(value: unknown, padding: Padding): Bytes | undefined {
-  const { bytes, length } = platform.encodeJson(value, sizes[padding]) ?? {}
+  const sizeFor = padding === 'padme' ? padmeLength : (length: number): number => length
+  const { bytes, length } = platform.encodeJson(value, sizeFor) ?? {}
   return bytes?.fill(SPACE, length)
-}
-
-/** UTF-8 JSON with white space behind it, in a new buffer. */
-export function padJson(json: Uint8Array, padding: Padding): Bytes {
-  const padded = new Uint8Array(sizes[padding](json.length)).fill(SPACE, json.length)
-  padded.set(json)
-  return padded
-}
-
-const sizes: Readonly<Record<Padding, (length: number) => number>> = {
-  padme: padmeLength,
-  none: (length) => length,
 }

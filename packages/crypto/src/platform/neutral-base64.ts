@@ -1,6 +1,5 @@
 import { base64Length, decodedLength } from '../bytes/base64.js'
 import type { Bytes } from '../bytes/types.js'
-import { wipe } from '../bytes/wipe.js'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const INVALID = 0xff
@@ -20,7 +19,7 @@ export function encodeBase64(bytes: Uint8Array): string {
   try {
     return new TextDecoder().decode(encoded)
   } finally {
-    wipe(encoded)
+    encoded.fill(0)
   }
 }
 
@@ -33,7 +32,7 @@ export function decodeBase64(text: string): Bytes | undefined {
     const bytes = new Uint8Array(length)
     return decodeBase64Into(ascii, bytes) ? bytes : undefined
   } finally {
-    wipe(ascii)
+    ascii.fill(0)
   }
 }
 

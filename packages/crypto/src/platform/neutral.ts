@@ -1,5 +1,4 @@
 import type { Bytes } from '../bytes/types.js'
-import { wipe } from '../bytes/wipe.js'
 import { decodeUtf8 } from './decode-utf8.js'
 import { decodeBase64, decodeBase64Into, encodeBase64, encodeBase64Into } from './neutral-base64.js'
 import { TAG_BYTES, type Platform } from './platform.js'
@@ -15,7 +14,7 @@ export const platform: Platform = {
     if (size === length) return { bytes: encoded, length }
     const bytes = new Uint8Array(size)
     bytes.set(encoded)
-    wipe(encoded)
+    encoded.fill(0)
     return { bytes, length }
   },
   decodeUtf8,

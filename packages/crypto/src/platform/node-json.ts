@@ -1,7 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { randomUUID } from 'node:crypto'
 import type { Bytes } from '../bytes/types.js'
-import { wipe } from '../bytes/wipe.js'
 import type { Platform } from './platform.js'
 
 /** A string with more characters is long. */
@@ -27,7 +25,7 @@ export function encodeJson(
   const isLong = (one: unknown): one is string =>
     typeof one === 'string' && one.length > longCharacters
   // Made anew each time, so that no value can hold it.
-  const placeholder = randomUUID()
+  const placeholder = crypto.randomUUID()
   const long: string[] = []
   const leaveOut = (_name: string, one: unknown): unknown => {
     if (!isLong(one)) return one
@@ -48,9 +46,8 @@ function hasAny(value: unknown, isSuch: (one: unknown) => boolean): boolean {
   const values = [value]
   for (const one of values) {
     if (isSuch(one)) return true
-    if (typeof one !== 'object' || one === null || ArrayBuffer.isView(one)) continue
-    const members: readonly unknown[] = Array.isArray(one) ? one : Object.values(one)
-    for (const member of members) {
+    if (typeof one !== 'object' || one === null) continue
+    for (const member of Object.values(one)) {
       if (values.length === MOST_VALUES) break
       values.push(member)
     }
@@ -75,13 +72,14 @@ function encodeAround(
   const guess = [...texts, ...strings].reduce((sum, text) => sum + likelyLength(text), 0)
   let bytes = new Uint8Array(sizeFor(guess))
   let length = 0
-  const append = (text: string, write: (text: string, target: Buffer) => number): void => {
+  const append = (text: string, escape: boolean): void => {
     bytes = withRoom(bytes, length, text.length * MOST_BYTES)
-    length += write(text, Buffer.from(bytes.buffer, length))
+    const target = Buffer.from(bytes.buffer, length)
+    length += escape ? writeEscaped(text, target) : target.write(text)
   }
   for (const [index, text] of texts.entries()) {
-    append(text, writeText)
-    for (const part of partsOf(strings[index] ?? '')) append(part, writeEscaped)
+    append(text, false)
+    for (const part of partsOf(strings[index] ?? '')) append(part, true)
   }
   const size = sizeFor(length)
   return { bytes: withRoom(bytes, length, size - length).subarray(0, size), length }
@@ -102,7 +100,7 @@ function withRoom(bytes: Bytes, length: number, needed: number): Bytes {
   if (length + needed <= bytes.length) return bytes
   const larger = new Uint8Array(Math.max(length + needed, 2 * bytes.length))
   larger.set(bytes.subarray(0, length))
-  wipe(bytes)
+  bytes.fill(0)
   return larger
 }
 
@@ -116,8 +114,6 @@ function* partsOf(text: string): Generator<string> {
   }
 }
 
-const writeText = (text: string, target: Buffer): number => target.write(text)
-
 /** Writes what `JSON.stringify` writes between the quotes. */
 function writeEscaped(text: string, target: Buffer): number {
   // Halves of characters that stand alone are escaped, which is not to be seen in UTF-8.
@@ -128,21 +124,17 @@ function writeEscaped(text: string, target: Buffer): number {
   // From the back, into the room behind, until all that is left stays where it is.
   for (let from = plainLength - 1, to = length; to > from + 1; from--) {
     const byte = target[from] ?? 0
-    if (LENGTHS[byte] === 1) target[--to] = byte
-    else to = writeBefore(to, ESCAPES[byte] ?? '', target)
+    const escaped = ESCAPES[byte]
+    if (escaped === undefined) target[--to] = byte
+    else for (let at = escaped.length; at > 0; at--) target[--to] = escaped[at - 1] ?? 0
   }
   return length
 }
 
-function writeBefore(end: number, ascii: string, target: Buffer): number {
-  const start = end - ascii.length
-  for (let at = 0; at < ascii.length; at++) target[start + at] = ascii.charCodeAt(at)
-  return start
-}
-
-/** What a byte of ASCII becomes within a string. */
-const ESCAPES = Array.from({ length: 128 }, (_, byte) =>
-  JSON.stringify(String.fromCharCode(byte)).slice(1, -1),
-)
-/** How many bytes each becomes; those of longer characters stay what they are. */
-const LENGTHS = Uint8Array.from({ length: 256 }, (_, byte) => ESCAPES[byte]?.length ?? 1)
+/** What is not written as it is within a string, by its byte. */
+const ESCAPES = Array.from({ length: 256 }, (_, byte) => {
+  const escaped = JSON.stringify(String.fromCharCode(byte)).slice(1, -1)
+  return escaped.length === 1 ? undefined : Buffer.from(escaped)
+})
+/** How many bytes each byte becomes. */
+const LENGTHS = Uint8Array.from(ESCAPES, (escaped) => escaped?.length ?? 1)

@@ -26,64 +26,49 @@ export interface EnvelopeParts {
 }
 
 /** What an envelope is begun with: its size is known before anything is encrypted. */
-export interface EnvelopeOutline {
+export interface EnvelopeOutline extends Omit<EnvelopeParts, 'ciphertextAndTag'> {
   readonly ciphertextBytes: number
-  readonly wrappedKeyBytes: number
-  readonly nonce: Bytes
-  readonly processedAt: number | null
+}
+
+/** Writes an envelope from front to back. */
+export interface EnvelopeWriter {
+  /** Writes the next part of the ciphertext; its length is a multiple of 3 unless it is the last. */
+  ciphertext(part: Uint8Array): void
+  /** Writes what comes behind the ciphertext, and gives the envelope. */
+  finish(tag: Uint8Array): Bytes
 }
 
 /**
- * Writes an envelope as JSON bytes, front to back: the base64 of the ciphertext goes straight into the
- * result, so that no part of a message exists a second time as a whole.
+ * Begins an envelope as JSON bytes. The base64 of the ciphertext goes straight into the result, so that
+ * no part of a message exists a second time as a whole.
  */
-export class EnvelopeWriter {
-  readonly #outline: EnvelopeOutline
-  readonly #envelope: Bytes
-  #offset = 0
-
-  constructor(outline: EnvelopeOutline) {
-    const { ciphertextBytes, wrappedKeyBytes, nonce } = outline
-    const parts = [ciphertextBytes, nonce.length, WIRE_V1.tagBytes, wrappedKeyBytes]
-    // All text is ASCII, so its length is its size.
-    const size = parts.reduce(
-      (sum, bytes) => sum + base64Length(bytes),
-      START.length + endOf(outline, '', '', '').length,
-    )
-    this.#outline = outline
-    this.#envelope = new Uint8Array(size)
-    this.#text(START)
-  }
-
-  /** Writes the next part of the ciphertext; its length is a multiple of 3 unless it is the last. */
-  ciphertext(part: Uint8Array): void {
-    this.#offset = platform.encodeBase64Into(part, this.#envelope, this.#offset)
-  }
-
-  /** Writes what comes behind the ciphertext, and gives the envelope. */
-  finish(tag: Uint8Array, wrappedKey: Uint8Array): Bytes {
-    const { encodeBase64 } = platform
-    const outline = this.#outline
-    this.#text(
-      endOf(outline, encodeBase64(outline.nonce), encodeBase64(tag), encodeBase64(wrappedKey)),
-    )
-    return this.#envelope
-  }
-
-  #text(text: string): void {
-    const { written } = new TextEncoder().encodeInto(text, this.#envelope.subarray(this.#offset))
-    this.#offset += written
+export function beginEnvelope(outline: EnvelopeOutline): EnvelopeWriter {
+  const { ciphertextBytes, nonce, wrappedKey, processedAt } = outline
+  const { encodeBase64, encodeBase64Into } = platform
+  const aroundTag = [
+    `","nonce":"${encodeBase64(nonce)}","tag":"`,
+    `"},"encrypted_aes_key":"${encodeBase64(wrappedKey)}"` +
+      `,"key_algorithm":"${WIRE_V1.keyAlgorithm}","payload_algorithm":"${WIRE_V1.payloadAlgorithm}"` +
+      (processedAt === null ? '}' : `,"processed_at":${JSON.stringify(processedAt)}}`),
+  ]
+  // All text is ASCII, so its length is its size.
+  const envelope = new Uint8Array(
+    (START + aroundTag.join('')).length +
+      base64Length(ciphertextBytes) +
+      base64Length(WIRE_V1.tagBytes),
+  )
+  const write = (text: string, offset: number): number =>
+    offset + new TextEncoder().encodeInto(text, envelope.subarray(offset)).written
+  let offset = write(START, 0)
+  return {
+    ciphertext(part) {
+      offset = encodeBase64Into(part, envelope, offset)
+    },
+    finish(tag) {
+      write(aroundTag.join(encodeBase64(tag)), offset)
+      return envelope
+    },
   }
 }
 
 const START = `{"version":"${WIRE_V1.version}","algorithm":"${WIRE_V1.algorithm}","encrypted_payload":{"ciphertext":"`
-
-const endOf = (
-  { processedAt }: EnvelopeOutline,
-  nonce: string,
-  tag: string,
-  wrappedKey: string,
-): string =>
-  `","nonce":"${nonce}","tag":"${tag}"},"encrypted_aes_key":"${wrappedKey}"` +
-  `,"key_algorithm":"${WIRE_V1.keyAlgorithm}","payload_algorithm":"${WIRE_V1.payloadAlgorithm}"` +
-  (processedAt === null ? '}' : `,"processed_at":${JSON.stringify(processedAt)}}`)

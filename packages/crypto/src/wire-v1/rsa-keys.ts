@@ -93,11 +93,6 @@ export class RsaPublicKey implements PublicKey {
     return new RsaPublicKey(suite, spkiDer, bits, `sha256/${digest}`, key)
   }
 
-  /** How long a key wrapped for this one is, in bytes. */
-  get wrappedBytes(): number {
-    return Math.ceil(this.bits / 8)
-  }
-
   /** RSAES-OAEP encryption. */
   async wrap(secret: Bytes): Promise<Bytes> {
     return platform.encryptRsaOaep(this.#key, secret)

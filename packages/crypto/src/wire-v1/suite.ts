@@ -10,7 +10,7 @@ import type {
   SealOptions,
   Suite,
 } from '../suite.js'
-import { EnvelopeWriter, WIRE_V1 } from './format.js'
+import { WIRE_V1, beginEnvelope } from './format.js'
 import { parseEnvelope } from './parse.js'
 import {
   generateRsaKeyPair,
@@ -44,20 +44,17 @@ async function seal(
   const random = crypto.getRandomValues(new Uint8Array(WIRE_V1.aesKeyBytes + WIRE_V1.nonceBytes))
   const aesKey = random.subarray(0, WIRE_V1.aesKeyBytes)
   const nonce = random.subarray(WIRE_V1.aesKeyBytes)
-  const envelope = new EnvelopeWriter({
-    ciphertextBytes: plaintext.length,
-    wrappedKeyBytes: key.wrappedBytes,
-    nonce,
-    processedAt: options.processedAt ?? null,
-  })
   try {
-    const [wrappedKey, tag] = await Promise.all([
-      key.wrap(aesKey),
-      platform.encryptAesGcm(ownBytes(plaintext), aesKey, nonce, (part) => {
-        envelope.ciphertext(part)
-      }),
-    ])
-    return envelope.finish(tag, wrappedKey)
+    const envelope = beginEnvelope({
+      ciphertextBytes: plaintext.length,
+      nonce,
+      wrappedKey: await key.wrap(aesKey),
+      processedAt: options.processedAt ?? null,
+    })
+    const tag = await platform.encryptAesGcm(ownBytes(plaintext), aesKey, nonce, (part) => {
+      envelope.ciphertext(part)
+    })
+    return envelope.finish(tag)
   } finally {
     wipe(random)
   }

@@ -1,0 +1,45 @@
+import { platform } from '#platform'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { platform as neutral } from '../src/platform/neutral.js'
+import { startTestServer, testExchange } from './support.js'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+describe('requests go', () => {
+  it('over the exchange of the connections that are opened in Node', async () => {
+    const server = await startTestServer()
+    const opened = platform.openConnections()
+    const exchange = vi.fn(opened.exchange)
+    vi.spyOn(platform, 'openConnections').mockReturnValue({ ...opened, exchange })
+    await (
+      await testExchange({ baseUrl: server.url })
+    )()
+    expect(exchange.mock.calls.map(([url]) => new URL(url).pathname)).toEqual([
+      '/pki/public_key',
+      '/v1/chat/secure_completion',
+    ])
+  })
+
+  it("over the platform's fetch elsewhere", async () => {
+    const server = await startTestServer()
+    vi.spyOn(platform, 'openConnections').mockImplementation(neutral.openConnections)
+    const fetched = vi.spyOn(globalThis, 'fetch')
+    await (
+      await testExchange({ baseUrl: server.url })
+    )()
+    expect(fetched).toHaveBeenCalledTimes(2)
+  })
+
+  it('over a fetch that is given, and no connections are opened', async () => {
+    const server = await startTestServer()
+    const open = vi.spyOn(platform, 'openConnections')
+    const given = vi.fn(fetch)
+    await (
+      await testExchange({ baseUrl: server.url, fetch: given })
+    )()
+    expect(given).toHaveBeenCalledTimes(2)
+    expect(open).not.toHaveBeenCalled()
+  })
+})

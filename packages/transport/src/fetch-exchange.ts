@@ -1,0 +1,40 @@
+import { APIConnectionError } from './errors.js'
+import type { Exchange } from './exchange.js'
+
+/** An exchange by `fetch`, the platform's if none is given: no redirects, cookies, cache or referrer. */
+export function fetchExchange(given: typeof fetch | undefined): Exchange {
+  return async (url, { method, headers, body, signal }) => {
+    // The global one is looked up each time, so that a fetch replaced later (tests, tracing) is used.
+    const response = await (given ?? fetch)(url, {
+      method,
+      headers,
+      body: body ?? null,
+      signal,
+      redirect: 'manual',
+      credentials: 'omit',
+      cache: 'no-store',
+      referrerPolicy: 'no-referrer',
+    })
+    if (response.type === 'opaqueredirect') throw redirected(new URL(url).origin)
+    const reader = response.body?.getReader()
+    return {
+      status: response.status,
+      header: (name) => response.headers.get(name) ?? undefined,
+      async read(take) {
+        for (;;) {
+          const part = await reader?.read()
+          if (part === undefined || part.done) return
+          take(part.value)
+        }
+      },
+      cancel: () => void reader?.cancel().catch(() => undefined),
+    }
+  }
+}
+
+function redirected(origin: string): APIConnectionError {
+  return new APIConnectionError(
+    'ERR_REDIRECT',
+    `${origin} answered with a redirect, which is never followed. Use the final address as baseUrl.`,
+  )
+}

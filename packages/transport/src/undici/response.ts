@@ -1,0 +1,31 @@
+import type { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+
+/** Statuses that come without a body, and whose `Response` may have none. */
+const NO_BODY = [204, 205, 304]
+
+/** What undici gave, as `fetch` gives it. */
+export function toResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Response {
+  const fields = Object.entries(headers).flatMap(([name, value]) =>
+    [value ?? ''].flat().map((one): [string, string] => [name, one]),
+  )
+  const hasBody = !NO_BODY.includes(statusCode)
+  if (!hasBody) body.resume()
+  return new Response(hasBody ? toStream(body) : null, { status: statusCode, headers: fields })
+}
+
+/**
+ * Not by `Readable.toWeb`, which throws outside of everything when it is cancelled at its end, nor by
+ * `ReadableStream.from`, which keeps the connection when it is cancelled at its beginning.
+ */
+function toStream(body: Readable): ReadableStream<Uint8Array> {
+  const parts: AsyncIterator<Uint8Array> = body[Symbol.asyncIterator]()
+  return new ReadableStream({
+    async pull(stream) {
+      const part = await parts.next()
+      if (part.done === true) stream.close()
+      else stream.enqueue(part.value)
+    },
+    cancel: () => void body.destroy(),
+  })
+}
