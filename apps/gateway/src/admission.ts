@@ -4,6 +4,7 @@ import { FairQueue } from './fair-queue.js'
 import { HttpError } from './http-error.js'
 import type { Metrics } from './metrics/metrics.js'
 import { OPENING_LANES } from './opening-lanes.js'
+import type { WaitingCaller } from './waiting-caller.js'
 import { whenOver } from './when-over.js'
 
 /** Why a request was turned away; a label of metrics. */
@@ -61,9 +62,9 @@ export class Admission {
    *
    * @throws Shed when too many wait already
    */
-  open<T>(caller: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  open<T>(caller: string, work: () => Promise<T>, waiting: WaitingCaller): Promise<T> {
     return this.#queue.run(caller, async () => {
-      if (signal.aborted) throw this.#shed('gone')
+      if (waiting.hasGone()) throw this.#shed('gone')
       return work()
     })
   }

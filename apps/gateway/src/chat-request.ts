@@ -19,7 +19,7 @@ export function parseChatRequest(value: Record<string, unknown>): ChatRequest {
   if (!messages.every(isMessage)) {
     throw new HttpError(400, 'every message must be an object with a role')
   }
-  return { ...value, model, messages }
+  return value as ChatRequest
 }
 
 function isMessage(value: unknown): value is Record<string, unknown> {

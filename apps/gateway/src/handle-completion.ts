@@ -13,6 +13,7 @@ import type { ReplyKeys } from './reply-keys.js'
 import type { ReplayMemory } from './replay/replay-memory.js'
 import { SECURITY_TIERS, type SecurityTier } from './security-tier.js'
 import type { TierPolicy } from './tier-policy.js'
+import type { WaitingCaller } from './waiting-caller.js'
 
 /** What a sealed request comes with. */
 export interface SealedRequest {
@@ -21,8 +22,8 @@ export interface SealedRequest {
   readonly publicKey: string | undefined
   readonly securityTier: string | undefined
   readonly caller: AdmittedCaller
-  /** Aborted when the caller hangs up. */
-  readonly signal: AbortSignal
+  /** Who may hang up before it is answered. */
+  readonly waiting: WaitingCaller
 }
 
 /** What answers are made with. */
@@ -58,7 +59,7 @@ export async function handleCompletion(
   const opened = await context.admission.open(
     request.caller.id,
     () => open(request.body, context),
-    request.signal,
+    request.waiting,
   )
   await refuseReplay(context.replayMemory, { payloadId, replayId: opened.replayId })
   const chatRequest = parseChatRequest(opened.value)
@@ -70,7 +71,7 @@ export async function handleCompletion(
   const evidence = attest(context.attestor, payloadId)
   if (context.attestor.required) await evidence
   if (rule?.requireAttestation === true && !(await evidence).is_available) throw cannotAttest()
-  const completion = await context.engine.complete(chatRequest, request.signal, securityTier)
+  const completion = await context.engine.complete(chatRequest, request.waiting, securityTier)
   const answer = {
     ...completion,
     // Inside the seal, so that the client can tell what was answered and how.

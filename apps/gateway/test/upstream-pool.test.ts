@@ -45,7 +45,20 @@ function pool(
 }
 
 const request = (model = 'm') => ({ model, messages: [{ role: 'user', content: 'Hi' }] })
-const never = new AbortController().signal
+
+/** Who hangs up when the test says so. */
+function testCaller() {
+  const controller = new AbortController()
+  return {
+    hangUp: () => {
+      controller.abort()
+    },
+    hasGone: () => controller.signal.aborted,
+    whenGone: (tell: () => void) => {
+      controller.signal.addEventListener('abort', tell)
+    },
+  }
+}
 
 interface Outcome {
   readonly by?: unknown
@@ -58,7 +71,7 @@ async function ask(
   model = 'm',
   tier: SecurityTier = 'standard',
 ): Promise<Outcome> {
-  return asked.complete(request(model), never, tier).then(
+  return asked.complete(request(model), testCaller(), tier).then(
     ({ by }) => ({ by }),
     (error: unknown) => ({ status: (error as { statusCode: number }).statusCode }),
   )
@@ -219,11 +232,11 @@ describe('no other upstream is asked in place of one', () => {
 
   it('when the caller has hung up', async () => {
     const [a, b] = [await modelServer('a'), await modelServer('b')]
-    const caller = new AbortController()
+    const caller = testCaller()
     a.onCompletion = () => {
-      caller.abort()
+      caller.hangUp()
     }
-    await expect(pool([a, b]).complete(request(), caller.signal, 'standard')).rejects.toThrow()
+    await expect(pool([a, b]).complete(request(), caller, 'standard')).rejects.toThrow()
     expect(b.completions()).toHaveLength(0)
   })
 })
@@ -258,11 +271,11 @@ describe('an unhealthy upstream', () => {
   it('is not made by callers who hang up, nor by requests it refuses', async () => {
     const [a, b] = [await modelServer('a'), await modelServer('b')]
     const asked = pool([{ ...a, models: ['m', 'of-a'] }, b], { unhealthyAfter: 1 })
-    const caller = new AbortController()
+    const caller = testCaller()
     a.onCompletion = () => {
-      caller.abort()
+      caller.hangUp()
     }
-    await expect(asked.complete(request(), caller.signal, 'standard')).rejects.toThrow()
+    await expect(asked.complete(request(), caller, 'standard')).rejects.toThrow()
     a.onCompletion = (response) => void response.writeHead(400).end()
     b.onCompletion = a.onCompletion
     for (let turn = 0; turn < 4; turn++) expect(await ask(asked)).toEqual({ status: 400 })

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { SecurityTier } from '../security-tier.js'
+import type { WaitingCaller } from '../waiting-caller.js'
 
 /** A chat request as it was sealed: `model` and `messages` checked, everything else as given. */
 export interface ChatRequest {
@@ -28,7 +29,7 @@ export interface Engine {
    */
   complete(
     request: ChatRequest,
-    signal: AbortSignal,
+    caller: WaitingCaller,
     tier: SecurityTier,
   ): Promise<Record<string, unknown>>
   /**

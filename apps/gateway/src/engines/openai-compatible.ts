@@ -1,4 +1,5 @@
 import { Agent, request as httpRequest, type Dispatcher } from 'undici'
+import type { WaitingCaller } from '../waiting-caller.js'
 import { readCaFile } from './ca-file.js'
 import type { ChatRequest } from './engine.js'
 import {
@@ -7,6 +8,7 @@ import {
   statusFault,
   timeoutFault,
   unusableFault,
+  UpstreamFault,
 } from './upstream-fault.js'
 
 /** How to reach a model server, and how long to wait for it. */
@@ -73,25 +75,29 @@ export class OpenAICompatibleServer {
   }
 
   /** @throws UpstreamFault */
-  async complete(request: ChatRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
+  async complete(request: ChatRequest, caller: WaitingCaller): Promise<Record<string, unknown>> {
     // Answers are sealed whole, so streaming is never asked for.
     const { stream: _stream, stream_options: _streamOptions, ...body } = request
-    const deadline = new AbortController()
+    const ending = new AbortController()
     const timer = setTimeout(() => {
-      deadline.abort()
+      ending.abort(timeoutFault())
     }, this.#totalMs)
+    caller.whenGone(() => {
+      ending.abort()
+    })
     try {
       return parseObject(
         await exchange(`${this.#url}/chat/completions`, {
           method: 'POST',
           dispatcher: this.#completions,
-          signal: AbortSignal.any([signal, deadline.signal]),
+          signal: ending.signal,
           headers: { ...this.#headers, 'content-type': 'application/json' },
           body: JSON.stringify(body),
         }),
       )
     } catch (error) {
-      throw deadline.signal.aborted ? timeoutFault() : error
+      const { reason } = ending.signal as { reason: unknown }
+      throw reason instanceof UpstreamFault ? reason : error
     } finally {
       clearTimeout(timer)
     }

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { HttpError } from '../http-error.js'
 import type { SecurityTier } from '../security-tier.js'
 import { notAllowed } from '../tier-policy.js'
+import type { WaitingCaller } from '../waiting-caller.js'
 import type { ChatRequest, Engine, UpstreamState } from './engine.js'
 import { mergeModelNames } from './model-names.js'
 import { UpstreamFault } from './upstream-fault.js'
@@ -53,7 +54,7 @@ export class UpstreamPool implements Engine {
 
   async complete(
     request: ChatRequest,
-    signal: AbortSignal,
+    caller: WaitingCaller,
     tier: SecurityTier,
   ): Promise<Record<string, unknown>> {
     const untried = new Set(this.#candidates(request.model, tier))
@@ -63,10 +64,10 @@ export class UpstreamPool implements Engine {
       if (upstream === undefined) throw refusal
       untried.delete(upstream)
       try {
-        return await upstream.complete(request, signal)
+        return await upstream.complete(request, caller)
       } catch (error) {
         if (!(error instanceof UpstreamFault)) throw error
-        if (!error.unanswered || signal.aborted) throw error.refusal
+        if (!error.unanswered || caller.hasGone()) throw error.refusal
         this.#log?.warn(
           { upstream: upstream.name, status: error.refusal.statusCode },
           'no answer from upstream',

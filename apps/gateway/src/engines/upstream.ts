@@ -1,5 +1,6 @@
 import { matchesModel } from '../model-pattern.js'
 import type { SecurityTier } from '../security-tier.js'
+import type { WaitingCaller } from '../waiting-caller.js'
 import type { ChatRequest, UpstreamState } from './engine.js'
 import { parseModelNames } from './model-names.js'
 import { OpenAICompatibleServer, type OpenAICompatibleOptions } from './openai-compatible.js'
@@ -67,15 +68,15 @@ export class Upstream implements UpstreamState {
   }
 
   /** @throws UpstreamFault */
-  async complete(request: ChatRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
+  async complete(request: ChatRequest, caller: WaitingCaller): Promise<Record<string, unknown>> {
     this.#inFlight++
     try {
-      const answer = await this.#server.complete(request, signal)
+      const answer = await this.#server.complete(request, caller)
       this.#count(0)
       return answer
     } catch (error) {
       // That the caller hung up says nothing about the upstream.
-      const sick = error instanceof UpstreamFault && error.sick && !signal.aborted
+      const sick = error instanceof UpstreamFault && error.sick && !caller.hasGone()
       if (sick) this.#count(this.#failures + 1)
       throw error
     } finally {

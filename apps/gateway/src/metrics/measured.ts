@@ -9,8 +9,8 @@ export function measuredEngine(engine: Engine, metrics: Metrics): Engine {
   metrics.watchUpstreams(() => engine.upstreams?.() ?? [])
   return {
     name: engine.name,
-    complete: (request, signal, tier) =>
-      metrics.time('engine', () => engine.complete(request, signal, tier)),
+    complete: (request, caller, tier) =>
+      metrics.time('engine', () => engine.complete(request, caller, tier)),
     models: () => engine.models(),
     start: (log) => engine.start?.(log),
     close: () => engine.close(),

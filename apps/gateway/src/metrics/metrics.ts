@@ -101,11 +101,11 @@ export class Metrics {
   }
 
   async time<T>(step: Step, work: () => Promise<T>): Promise<T> {
-    const stop = this.#steps.startTimer({ step })
+    const startedAt = performance.now()
     try {
       return await work()
     } finally {
-      stop()
+      this.#steps.observe({ step }, (performance.now() - startedAt) / 1000)
     }
   }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { HttpError } from '../http-error.js'
 import type { ReplayMemory } from './replay-memory.js'
 
@@ -29,4 +29,4 @@ export async function refuseReplay(
   }
 }
 
-const digest = (text: string): string => createHash('sha256').update(text).digest('base64')
+const digest = (text: string): string => hash('sha256', text, 'base64')

@@ -1,7 +1,7 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { admit, type AdmittedCaller, type Door } from '../admit.js'
 import { handleCompletion, type CompletionContext } from '../handle-completion.js'
-import { whenOver } from '../when-over.js'
+import { waitingCaller } from '../waiting-caller.js'
 
 /** `POST /v1/chat/secure_completion`: a sealed request in, a sealed answer out. */
 export function secureCompletionRoute(
@@ -29,7 +29,7 @@ export function secureCompletionRoute(
           publicKey: header(request, 'x-public-key'),
           securityTier: header(request, 'x-security-tier'),
           caller: request.getDecorator<AdmittedCaller>('caller'),
-          signal: hangUpSignal(request, reply),
+          waiting: waitingCaller(request.raw, reply.raw),
         },
         context,
       )
@@ -45,13 +45,4 @@ export function secureCompletionRoute(
 function header(request: FastifyRequest, name: string): string | undefined {
   const value = request.headers[name]
   return Array.isArray(value) ? value.join(',') : value
-}
-
-/** Aborted when the connection closes before the answer is written. */
-function hangUpSignal({ raw }: FastifyRequest, reply: FastifyReply): AbortSignal {
-  const controller = new AbortController()
-  whenOver(raw, reply.raw, () => {
-    if (!reply.raw.writableFinished) controller.abort()
-  })
-  return controller.signal
 }
