@@ -37,7 +37,10 @@ export interface CallResult {
 const ROUNDS = { '1 KB': 100, '1 MB': 20, '9 MB': 5 } as const
 const ROUND_TRIP_MS = 40
 const DISTANT_ROUNDS = 30
-const WARM_UP_CALLS = 30
+/** Until V8 has compiled what is called often, on both sides. */
+const WARM_UP_CALLS = 400
+/** Behind the relay the same code is warm already. */
+const DISTANT_WARM_UP_CALLS = 10
 
 /** Times whole calls against a gateway beside plain `fetch` against a plain server. */
 export async function measureCalls(
@@ -74,7 +77,7 @@ async function measureNear(
   const callers = { ours: sealedCaller(urls.ours), plain: plainCaller(urls.plain) }
   const rsa = rsaOperation(pem)
   try {
-    await warmUp(callers, quick)
+    await warmUp(callers, quick ? 3 : WARM_UP_CALLS)
     const rows: CallRow[] = []
     let rsaMs = Number.NaN
     for (const size of Object.keys(ROUNDS) as (keyof typeof ROUNDS)[]) {
@@ -112,7 +115,7 @@ async function measureDistant(
     plain: await plain.relay.ask('counts'),
   })
   try {
-    await warmUp(callers, quick)
+    await warmUp(callers, quick ? 3 : DISTANT_WARM_UP_CALLS)
     const before = await counts()
     const times = await alternate(
       { ours: () => sample(callers.ours, request), plain: () => sample(callers.plain, request) },
@@ -141,10 +144,10 @@ async function startRelay(url: string): Promise<{ relay: Child; url: string }> {
 
 async function warmUp(
   callers: Readonly<Record<'ours' | 'plain', Caller>>,
-  quick: boolean,
+  calls: number,
 ): Promise<void> {
   const request = chatRequest('1 KB', 'ascii')
-  for (let call = 0; call < (quick ? 3 : WARM_UP_CALLS); call++) {
+  for (let call = 0; call < calls; call++) {
     await sample(callers.ours, request)
     await sample(callers.plain, request)
   }

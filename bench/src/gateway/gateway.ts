@@ -9,13 +9,17 @@ import { prepareRequests } from './prepare.js'
 import { measureRsa } from './rsa.js'
 import { runRound, type Round } from './round.js'
 
+/** A round, and what the machine could have done at that time. */
+interface BoundedRound extends Round {
+  /** Requests for each RSA operation that the cores did right before it and right after. */
+  readonly ofLimit: number
+}
+
 /** Medians for so many requests at a time. */
-export interface GatewayRow extends Round {
+export interface GatewayRow extends BoundedRound {
   readonly concurrency: number
   /** In each round. */
   readonly requests: number
-  /** Requests for each RSA operation that the machine does in the same time. */
-  readonly ofLimit: number
   /** The 95th percentile over what an orderly queue gives everybody: concurrency / requests a second. */
   readonly p95OfIdeal: number
 }
@@ -34,7 +38,8 @@ export interface GatewayResult {
 const CONCURRENCIES = [1, 2, 4, 8, 16, 32, 64] as const
 const MOST = 64
 const ROUNDS = 5
-const WARM_UP_REQUESTS = 6000
+/** Until V8 has compiled what is called, with as many at a time as are judged. */
+const WARM_UP_REQUESTS = 8000
 
 /** Counts what a gateway with the demo engine serves, requests and answers of 1 KB. */
 export async function measureGateway(
@@ -47,25 +52,26 @@ export async function measureGateway(
   const all = await startLoaded(pem)
   const one = canPin() ? await startLoaded(pem, ['taskset', '-c', '0']) : undefined
   try {
-    const rsa: number[] = []
-    const onOneCore: Round[] = []
-    const onAllCores = CONCURRENCIES.map((concurrency) => ({ concurrency, done: [] as Round[] }))
-    const tasks: Record<string, () => Promise<unknown>> = {
-      rsa: async () => rsa.push(await measureRsa(pem)),
+    const limits = [await measureRsa(pem)]
+    const bounded = async (round: Promise<Round>): Promise<BoundedRound> => {
+      const before = limits.at(-1) ?? Number.NaN
+      const done = await round
+      const after = await measureRsa(pem)
+      limits.push(after)
+      return { ...done, ofLimit: done.perSecond / ((before + after) / 2) }
     }
-    for (const { concurrency, done } of onAllCores) {
-      tasks[concurrency] = async () => done.push(await all.round(concurrency))
-    }
+    const tasks = Object.fromEntries(
+      CONCURRENCIES.map((concurrency) => [concurrency, () => bounded(all.round(concurrency))]),
+    )
     // The gateway that is not asked takes nothing from the other.
-    if (one !== undefined) tasks['one core'] = async () => onOneCore.push(await one.round(MOST))
-    await alternate(tasks, rounds)
-    const rsaPerSecond = median(rsa)
+    if (one !== undefined) tasks['one core'] = () => bounded(one.round(MOST))
+    const done = await alternate(tasks, rounds)
     return {
       rounds,
       cores: availableParallelism(),
-      rsaPerSecond,
-      rows: onAllCores.map(({ concurrency, done }) => rowOf(concurrency, done, rsaPerSecond)),
-      oneCorePerSecond: one === undefined ? null : medians(onOneCore).perSecond,
+      rsaPerSecond: median(limits),
+      rows: CONCURRENCIES.map((concurrency) => rowOf(concurrency, done[concurrency] ?? [])),
+      oneCorePerSecond: one === undefined ? null : medians(done['one core'] ?? []).perSecond,
     }
   } finally {
     await one?.gateway.stop()
@@ -82,7 +88,7 @@ interface LoadedGateway {
 async function startLoaded(pem: KeyPem, before: readonly string[] = []): Promise<LoadedGateway> {
   const gateway = await startGateway(before)
   const prepared = await prepareRequests(gateway.url, pem)
-  await runRound(gateway, prepared, { concurrency: 8, requests: WARM_UP_REQUESTS })
+  await runRound(gateway, prepared, { concurrency: MOST, requests: WARM_UP_REQUESTS })
   return {
     gateway,
     round: (concurrency) =>
@@ -95,15 +101,13 @@ function requestsAt(concurrency: number): number {
   return Math.max(200, 10 * concurrency)
 }
 
-function rowOf(concurrency: number, rounds: readonly Round[], rsaPerSecond: number): GatewayRow {
-  const { perSecond, ...times } = medians(rounds.map((round) => ({ ...round })))
+function rowOf(concurrency: number, rounds: readonly BoundedRound[]): GatewayRow {
+  const row = medians(rounds.map((round) => ({ ...round })))
   return {
     concurrency,
     requests: requestsAt(concurrency),
-    perSecond,
-    ...times,
-    ofLimit: perSecond / rsaPerSecond,
-    p95OfIdeal: times.p95Ms / ((1000 * concurrency) / perSecond),
+    ...row,
+    p95OfIdeal: row.p95Ms / ((1000 * concurrency) / row.perSecond),
   }
 }
 

@@ -8,7 +8,7 @@ import {
 } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 
-const DURATION_MS = 1500
+const DURATION_MS = 600
 
 const privateKey = createPrivateKey(workerData as string)
 const publicKey = createPublicKey(privateKey)
