@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { LoadConfig } from './config.js'
+import { Convoy } from './convoy.js'
 import { FairQueue } from './fair-queue.js'
 import { HttpError } from './http-error.js'
 import type { Metrics } from './metrics/metrics.js'
@@ -20,6 +21,8 @@ export class Shed extends HttpError {
 const RETRY_AFTER_S = 1
 const DEFAULT_MAX_QUEUE = 64
 const DEFAULT_MAX_REQUESTS = 512
+/** So many in the queue take longer to be opened than anybody waits for company. */
+const MANY = 16
 
 /**
  * Lets in as many sealed requests as can be served soon. Opening one takes an RSA operation of some
@@ -31,6 +34,7 @@ export class Admission {
   readonly #queue: FairQueue
   readonly #maxRequests: number
   readonly #metrics: Metrics
+  readonly #opened = new Convoy()
   #inFlight = 0
 
   constructor(load: LoadConfig, metrics: Metrics) {
@@ -58,15 +62,19 @@ export class Admission {
   }
 
   /**
-   * Opens when it is this request's turn, unless the caller has gone meanwhile.
+   * Opens when it is this request's turn, unless the caller has gone meanwhile. While many wait for
+   * theirs, those that were opened go on some at a time.
    *
    * @throws Shed when too many wait already
    */
-  open<T>(caller: string, work: () => Promise<T>, waiting: WaitingCaller): Promise<T> {
-    return this.#queue.run(caller, async () => {
+  async open<T>(caller: string, work: () => Promise<T>, waiting: WaitingCaller): Promise<T> {
+    const opened = await this.#queue.run(caller, async () => {
       if (waiting.hasGone()) throw this.#shed('gone')
       return work()
     })
+    if (this.#queue.waiting < MANY) this.#opened.leave()
+    else await this.#opened.join()
+    return opened
   }
 
   #shed(cause: ShedCause): Shed {
