@@ -1,3 +1,5 @@
+import { SecurityError } from '@nomyo/crypto'
+
 /**
  * Lets `using` call `dispose`, in runtimes that have the symbol for it. Done to objects, not to
  * classes: work at class level would keep bundlers from leaving an unused class out.
@@ -10,4 +12,10 @@ export function makeDisposable(object: { dispose(): void }): void {
       object.dispose()
     },
   })
+}
+
+/** @throws SecurityError `ERR_KEY_DISPOSED` for what has been disposed of */
+export function assertUsable(isDisposed: boolean): void {
+  if (!isDisposed) return
+  throw new SecurityError('ERR_KEY_DISPOSED', 'The client has been disposed of; make a new one.')
 }

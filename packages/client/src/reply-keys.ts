@@ -1,4 +1,5 @@
-import { SecurityError, type KeyPair, type PrivateKey } from '@nomyo/crypto'
+import type { KeyPair, PrivateKey } from '@nomyo/crypto'
+import { assertUsable } from './disposable.js'
 
 /** How long a reply key is used: until the next rotation, or for one attempt. */
 export type ReplyKeyMode = 'rotating' | 'one-time'
@@ -58,13 +59,13 @@ export class ReplyKeys {
    * @throws SecurityError `ERR_KEY_DISPOSED`; what making or loading a key throws
    */
   async lease(): Promise<ReplyKeyLease> {
-    this.#assertUsable()
+    assertUsable(this.#disposed)
     const oneTime = this.#options.mode === 'one-time'
     const pair = await (oneTime ? this.#takeFromPool() : this.#current())
     const { privateKey } = pair
     try {
       // While it was made the client may have been disposed of.
-      this.#assertUsable()
+      assertUsable(this.#disposed)
     } catch (error) {
       privateKey.dispose()
       throw error
@@ -83,7 +84,7 @@ export class ReplyKeys {
 
   /** Puts another pair in the place of the one in use. */
   replace(pair: KeyPair): void {
-    this.#assertUsable()
+    assertUsable(this.#disposed)
     const previous = this.#pairs
     this.#pairs = [Promise.resolve(pair)]
     for (const old of previous) {
@@ -104,11 +105,6 @@ export class ReplyKeys {
     for (const key of this.#leases.keys()) key.dispose()
     this.#pairs = []
     this.#leases.clear()
-  }
-
-  #assertUsable(): void {
-    if (!this.#disposed) return
-    throw new SecurityError('ERR_KEY_DISPOSED', 'The client has been disposed of; make a new one.')
   }
 
   #current(): Promise<KeyPair> {

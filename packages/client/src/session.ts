@@ -9,6 +9,7 @@ import {
 } from '@nomyo/transport'
 import { KeyAttestation } from './attestation/key-attestation.js'
 import { checkMaxRetries, checkTimeout, type ClientConfig } from './config.js'
+import { assertUsable } from './disposable.js'
 import { exchange, type ExchangeContext } from './exchange.js'
 import { checkHeaders } from './headers.js'
 import { newPayloadId } from './payload-id.js'
@@ -117,8 +118,7 @@ export class Session {
 
   /** @throws SecurityError `ERR_KEY_DISPOSED` after {@link dispose} */
   assertUsable(): void {
-    if (!this.#disposed) return
-    throw new SecurityError('ERR_KEY_DISPOSED', 'The client has been disposed of; make a new one.')
+    assertUsable(this.#disposed)
   }
 
   /** Ends calls in flight, lets go of keys, closes connections. Safe to call twice. */

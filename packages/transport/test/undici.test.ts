@@ -108,6 +108,28 @@ describe.each(['fetch', 'exchange'] as const)('createUndiciFetch: its %s', (memb
     expect(tunnels).toHaveLength(1)
   })
 
+  it('looks at the proxy of the environment with the first request, and says which failed', async () => {
+    vi.stubEnv('http_proxy', 'no address')
+    const fetched = createUndiciFetch()
+    await expect(get('http://gateway.invalid', {}, fetched)).rejects.toMatchObject({
+      code: 'ERR_NETWORK',
+      message: expect.stringContaining('gateway.invalid') as string,
+    })
+    vi.stubEnv('http_proxy', '')
+    const url = `http://127.0.0.1:${await listen(createServer(hello))}`
+    expect(textOf(await get(url, {}, fetched))).toBe('hello')
+  })
+
+  it('asks nothing once it is closed, whether it was used or not', async () => {
+    const url = `http://127.0.0.1:${await listen(createServer(hello))}`
+    const used = createUndiciFetch()
+    expect(textOf(await get(url, {}, used))).toBe('hello')
+    for (const fetched of [used, createUndiciFetch()]) {
+      await fetched.close()
+      await expect(get(url, {}, fetched)).rejects.toMatchObject({ code: 'ERR_NETWORK' })
+    }
+  })
+
   it('uses a dispatcher that is given, and leaves closing it to its owner', async () => {
     const url = `http://127.0.0.1:${await listen(createServer(hello))}`
     const dispatcher = new Agent()

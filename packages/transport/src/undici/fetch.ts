@@ -29,7 +29,7 @@ const KEEP_ALIVE_MS = 60_000
 
 /**
  * Makes a `fetch` for Node on undici: connections are kept alive, proxies are taken from the
- * environment (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`), and undici's own limits on waiting for
+ * environment of the first request (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`), and undici's own limits on waiting for
  * headers and body are off, so that the deadline of the request is the only one.
  *
  * It does what `createHttpTransport` asks of it and no more: headers as a record, a body of bytes, no
@@ -37,13 +37,15 @@ const KEEP_ALIVE_MS = 60_000
  * three times.
  */
 export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
-  const dispatcher = options.dispatcher ?? ownDispatcher(options.ca)
+  // Made with the first request: whoever makes a client need not wait for it.
+  let own: Dispatcher | undefined
+  const dispatcher = (): Dispatcher => options.dispatcher ?? (own ??= ownDispatcher(options.ca))
   const ask = async (
     url: string | URL,
     asked: Partial<ExchangeRequest> = {},
   ): Promise<ResponseData> => {
     const answer = await request(url, {
-      dispatcher,
+      dispatcher: dispatcher(),
       method: asked.method ?? 'GET',
       headers: { 'accept-encoding': 'identity', ...asked.headers },
       body: asked.body ?? null,
@@ -58,7 +60,7 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
       ask(url, init).then(toResponse)) as unknown as typeof fetch,
     exchange: (url, asked) => ask(url, asked).then(toExchangeAnswer),
     async close() {
-      if (options.dispatcher === undefined) await (closing ??= closeOwn(dispatcher))
+      if (options.dispatcher === undefined) await (closing ??= closeOwn(dispatcher()))
     },
   }
 }
