@@ -34,11 +34,11 @@ export interface CallResult {
   readonly plain: PerCall
 }
 
-const ROUNDS = { '1 KB': 100, '1 MB': 20, '9 MB': 5 } as const
+const ROUNDS = { '1 KB': 300, '1 MB': 20, '9 MB': 5 } as const
 const ROUND_TRIP_MS = 40
 const DISTANT_ROUNDS = 30
 /** Until V8 has compiled what is called often, on both sides. */
-const WARM_UP_CALLS = 1000
+const WARM_UP_CALLS = 1500
 /** Behind the relay the same code is warm already. */
 const DISTANT_WARM_UP_CALLS = 10
 
