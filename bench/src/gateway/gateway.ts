@@ -37,7 +37,7 @@ export interface GatewayResult {
 /** Requests at a time; the last is what is judged. */
 const CONCURRENCIES = [1, 2, 4, 8, 16, 32, 64] as const
 const MOST = 64
-const ROUNDS = 5
+const ROUNDS = 7
 /** Until V8 has compiled what is called, with as many at a time as are judged. */
 const WARM_UP_REQUESTS = 8000
 
@@ -96,9 +96,9 @@ async function startLoaded(pem: KeyPem, before: readonly string[] = []): Promise
   }
 }
 
-/** Long enough to see waves of requests come and go. */
+/** Long enough to see waves of requests come and go, and that beginning and end count little. */
 function requestsAt(concurrency: number): number {
-  return Math.max(200, 10 * concurrency)
+  return Math.max(200, 20 * concurrency)
 }
 
 function rowOf(concurrency: number, rounds: readonly BoundedRound[]): GatewayRow {
