@@ -19,13 +19,30 @@ const minified: Plugin = {
       mangle: { reserved },
     } as const
     // esbuild names chunks once more for their side effects, of which ours have none.
-    const plain = source.replace(/^import "\.\/\w+\.js";$/gm, '')
+    const plain = mergeImports(source.replace(/^import "\.\/\w+\.js";$/gm, ''))
     const first = await minify({ [path]: plain }, { ...options, sourceMap: true })
     // What the first pass wrote can be written shorter still.
     const sourceMap = { content: first.map as string }
     const { code = '', map } = await minify({ [path]: first.code ?? '' }, { ...options, sourceMap })
     return { code, map: typeof map === 'string' ? map : null }
   },
+}
+
+/** `import { … } from "…";` as esbuild writes it. */
+const IMPORT = /^import \{([^}]*)\} from ("[^"]+");$/gm
+
+/** One import of each module: esbuild leaves one for every source file. Lines stay, for the source map. */
+function mergeImports(source: string): string {
+  const names = new Map<string, string[]>()
+  for (const [, some = '', from = ''] of source.matchAll(IMPORT)) {
+    names.set(from, [...(names.get(from) ?? []), some.trim().replace(/\s+/g, ' ')])
+  }
+  return source.replace(IMPORT, (statement: string, _: string, from: string) => {
+    const all = names.get(from)
+    names.delete(from)
+    const merged = all === undefined ? '' : `import { ${all.join(', ')} } from ${from};`
+    return merged + '\n'.repeat(statement.split('\n').length - 1)
+  })
 }
 
 /**
