@@ -12,7 +12,7 @@ export const gzipBudgets = {
   '@nomyo/crypto/errors': 500,
   '@nomyo/transport': 4_000,
   '@nomyo/transport/errors': 1_000,
-  '@nomyo/transport/undici': 1_400,
+  '@nomyo/transport/undici': 1_700,
   '@nomyo/attest': 12_500,
   '@nomyo/attest/structures': 5_000,
   '@nomyo/attest/x509': 6_500,

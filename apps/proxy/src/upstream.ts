@@ -153,7 +153,7 @@ async function readPolicy(path: string): Promise<string> {
 async function askForModels(
   gateway: string,
   apiKey: string | undefined,
-  exchange: Exchange,
+  exchange: Exchange | undefined,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   const transport = createHttpTransport({ baseUrl: parseBaseUrl(gateway), exchange })

@@ -16,7 +16,7 @@ export interface HttpTransportOptions {
   /** Another `fetch` than the platform's. */
   readonly fetch?: typeof fetch
   /** Takes the place of `fetch`: `createUndiciFetch` gives one. */
-  readonly exchange?: Exchange
+  readonly exchange?: Exchange | undefined
 }
 
 /**

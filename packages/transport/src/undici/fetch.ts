@@ -1,7 +1,7 @@
-import { EnvHttpProxyAgent, request, type Dispatcher } from 'undici'
-import { APIConnectionError } from '../errors.js'
+import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from 'undici'
 import type { Exchange, ExchangeRequest } from '../exchange.js'
-import { toExchangeAnswer } from './answer.js'
+import { uncompressed } from './compression.js'
+import { dispatchExchange } from './dispatch.js'
 import { toResponse } from './response.js'
 
 /** How connections are made. */
@@ -15,17 +15,19 @@ export interface UndiciFetchOptions {
 /** A `fetch` with connections of its own. */
 export interface UndiciFetch {
   readonly fetch: typeof fetch
-  /** The same without a `Response` around every answer, which is quicker: for `createHttpTransport`. */
-  readonly exchange: Exchange
+  /**
+   * The same without a `Response` around every answer, which is quicker: for `createHttpTransport`.
+   * Nothing under Bun, whose undici has none of what it takes.
+   */
+  readonly exchange: Exchange | undefined
   /** Closes idle connections, and others once their requests are over. Safe to call twice. */
   close(): Promise<void>
 }
 
-type ResponseData = Dispatcher.ResponseData
-
 const CONNECT_TIMEOUT_MS = 30_000
 /** Kept open between calls; a server that says otherwise is believed. */
 const KEEP_ALIVE_MS = 60_000
+const PROXIES = ['http_proxy', 'https_proxy']
 
 /**
  * Makes a `fetch` for Node on undici: connections are kept alive, proxies are taken from the
@@ -43,48 +45,38 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
   const ask = async (
     url: string | URL,
     asked: Partial<ExchangeRequest> = {},
-  ): Promise<ResponseData> => {
+  ): Promise<Response> => {
     const answer = await request(url, {
       dispatcher: dispatcher(),
       method: asked.method ?? 'GET',
-      headers: { 'accept-encoding': 'identity', ...asked.headers },
+      headers: uncompressed(asked.headers),
       body: asked.body ?? null,
       signal: asked.signal ?? null,
     })
-    refuseCompressed(answer)
-    return answer
+    return toResponse(answer)
   }
   let closing: Promise<void> | undefined
   return {
-    fetch: ((url: string | URL, init?: Partial<ExchangeRequest>) =>
-      ask(url, init).then(toResponse)) as unknown as typeof fetch,
-    exchange: (url, asked) => ask(url, asked).then(toExchangeAnswer),
+    fetch: ask as unknown as typeof fetch,
+    exchange: canDispatch()
+      ? (url, asked) => dispatchExchange(dispatcher(), url, asked)
+      : undefined,
     async close() {
       if (options.dispatcher === undefined) await (closing ??= closeOwn(dispatcher()))
     },
   }
 }
 
-/** Drops the body of a compressed answer: whoever reads it learns why. */
-function refuseCompressed({ headers, body }: ResponseData): void {
-  // Bodies are dropped when nobody listens to them any more, or yet: that must not end the process.
-  body.on('error', () => undefined)
-  if ((headers['content-encoding'] ?? 'identity') === 'identity') return
-  body.destroy(
-    new APIConnectionError(
-      'ERR_NETWORK',
-      'The answer came compressed, which was not asked for. Turn compression off on the way to the gateway.',
-    ),
-  )
-}
-
-/** Bun puts a stand-in in the place of undici's agents, which has nothing to close. */
+/** Bun puts a stand-in in the place of undici's agents, which can do nothing of this. */
+const canDispatch = (): boolean => 'dispatch' in EnvHttpProxyAgent.prototype
 const closeOwn = (dispatcher: Partial<Dispatcher>): Promise<void> | undefined =>
   dispatcher.close?.()
 
 function ownDispatcher(ca: string | readonly string[] | undefined): Dispatcher {
   const tls = ca === undefined ? {} : { ca: [ca].flat() }
-  return new EnvHttpProxyAgent({
+  // The one with proxies reads the environment again for each request.
+  const isProxied = PROXIES.some((name) => process.env[name] ?? process.env[name.toUpperCase()])
+  return new (isProxied ? EnvHttpProxyAgent : Agent)({
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,

@@ -1,11 +1,16 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { compressedError } from './compression.js'
 
 /** Statuses that come without a body, and whose `Response` may have none. */
 const NO_BODY = [204, 205, 304]
 
-/** What undici gave, as `fetch` gives it. */
+/** What undici gave, as `fetch` gives it. Whoever reads a body that came compressed learns why it is none. */
 export function toResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Response {
+  // Bodies are also dropped when nobody listens to them any more, or yet: that must not end the process.
+  body.on('error', () => undefined)
+  const error = compressedError(headers)
+  if (error !== undefined) body.destroy(error)
   const fields = Object.entries(headers).flatMap(([name, value]) =>
     [value ?? ''].flat().map((one): [string, string] => [name, one]),
   )
