@@ -352,6 +352,14 @@ describe('the exchange of createUndiciFetch', () => {
     })
   })
 
+  it('rejects, and does not throw, where no connection can even be tried', async () => {
+    vi.stubEnv('http_proxy', 'no address')
+    const { exchange } = createUndiciFetch()
+    const { signal } = new AbortController()
+    const asked = exchange!('http://gateway.invalid/', { method: 'GET', headers: {}, signal })
+    expect(await rejection(asked)).toMatchObject({ code: 'ERR_INVALID_URL' })
+  })
+
   it('ends with its signal while it waits for a connection', async () => {
     // Addresses for documentation, of RFC 5737: nobody answers.
     const { exchange, close } = createUndiciFetch()

@@ -4,7 +4,7 @@ import { compressedError, uncompressed } from './compression.js'
 
 /** An exchange by what undici's other calls stand on: no stream is made of the body. */
 export function dispatchExchange(
-  dispatcher: Dispatcher,
+  dispatcher: () => Dispatcher,
   url: string,
   { method, headers, body, signal }: ExchangeRequest,
 ): Promise<ExchangeAnswer> {
@@ -27,7 +27,7 @@ export function dispatchExchange(
     }
     signal.addEventListener('abort', drop)
     reading.catch(reject)
-    dispatcher.dispatch(
+    dispatcher().dispatch(
       {
         origin,
         path: pathname + search,

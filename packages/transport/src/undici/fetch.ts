@@ -59,7 +59,7 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
   return {
     fetch: ask as unknown as typeof fetch,
     exchange: canDispatch()
-      ? (url, asked) => dispatchExchange(dispatcher(), url, asked)
+      ? (url, asked) => dispatchExchange(dispatcher, url, asked)
       : undefined,
     async close() {
       if (options.dispatcher === undefined) await (closing ??= closeOwn(dispatcher()))
