@@ -58,9 +58,7 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
   let closing: Promise<void> | undefined
   return {
     fetch: ask as unknown as typeof fetch,
-    exchange: canDispatch()
-      ? (url, asked) => dispatchExchange(dispatcher, url, asked)
-      : undefined,
+    exchange: canDispatch() ? (url, asked) => dispatchExchange(dispatcher, url, asked) : undefined,
     async close() {
       if (options.dispatcher === undefined) await (closing ??= closeOwn(dispatcher()))
     },
