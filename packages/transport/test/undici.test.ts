@@ -209,6 +209,26 @@ describe.each(['fetch', 'exchange'] as const)('createUndiciFetch: its %s', (memb
   )
 })
 
+/** A body that goes on for as long as somebody takes it. */
+function endlessBody(): { listener: RequestListener; expectHeldBack(): Promise<void> } {
+  let written = 0
+  return {
+    listener: (_request, response) => {
+      const more = (): void => {
+        while (response.write(Buffer.alloc(65_536))) written += 65_536
+      }
+      response.on('drain', more)
+      more()
+    },
+    expectHeldBack: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      const before = written
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      expect(written).toBe(before)
+    },
+  }
+}
+
 describe('the fetch of createUndiciFetch', () => {
   async function fetching(listener: RequestListener, init?: RequestInit): Promise<Response> {
     const { fetch, close } = createUndiciFetch()
@@ -256,19 +276,10 @@ describe('the fetch of createUndiciFetch', () => {
   })
 
   it('does not read on while nobody takes it', async () => {
-    let written = 0
-    const { body } = await fetching((_request, response) => {
-      const more = (): void => {
-        while (response.write(Buffer.alloc(65_536))) written += 65_536
-      }
-      response.on('drain', more)
-      more()
-    })
-    await new Promise((resolve) => setTimeout(resolve, 200))
-    const before = written
-    await new Promise((resolve) => setTimeout(resolve, 200))
-    expect(written).toBe(before)
-    await body!.cancel()
+    const body = endlessBody()
+    const response = await fetching(body.listener)
+    await body.expectHeldBack()
+    await response.body!.cancel()
   })
 })
 
@@ -283,7 +294,7 @@ describe('the exchange of createUndiciFetch', () => {
     return exchange!(url, { method: 'GET', headers: {}, signal })
   }
 
-  const textOf = async (answer: ExchangeAnswer): Promise<string> => {
+  const readText = async (answer: ExchangeAnswer): Promise<string> => {
     const parts: Uint8Array[] = []
     await answer.read((part) => parts.push(Uint8Array.from(part)))
     return Buffer.concat(parts).toString()
@@ -299,31 +310,27 @@ describe('the exchange of createUndiciFetch', () => {
       'a, b',
       undefined,
     ])
-    expect(await textOf(answer)).toBe('hello')
+    expect(await readText(answer)).toBe('hello')
   })
 
   it('reads what was there before anybody read, and an empty body', async () => {
     for (const text of ['hello', 'x'.repeat(3_000_000), '']) {
       const answer = await exchanging((_request, response) => void response.end(text))
       await new Promise((resolve) => setTimeout(resolve, 50))
-      expect(await textOf(answer)).toBe(text)
+      expect(await readText(answer)).toBe(text)
     }
   })
 
   it('does not read on while nobody reads', async () => {
-    let written = 0
-    const answer = await exchanging((_request, response) => {
-      const more = (): void => {
-        while (response.write(Buffer.alloc(65_536))) written += 65_536
-      }
-      response.on('drain', more)
-      more()
+    const body = endlessBody()
+    const answer = await exchanging(body.listener)
+    await body.expectHeldBack()
+    // Held back, and not dropped: it can still be read.
+    const enough = new Error('enough')
+    const reading = answer.read(() => {
+      throw enough
     })
-    await new Promise((resolve) => setTimeout(resolve, 200))
-    const before = written
-    await new Promise((resolve) => setTimeout(resolve, 200))
-    expect(written).toBe(before)
-    answer.cancel()
+    expect(await rejection(reading)).toBe(enough)
   })
 
   it.each(['before', 'while'])('rejects a body that breaks off %s it is read', async (when) => {
@@ -332,7 +339,7 @@ describe('the exchange of createUndiciFetch', () => {
       setTimeout(() => response.destroy(), when === 'before' ? 20 : 150)
     })
     if (when === 'before') await new Promise((resolve) => setTimeout(resolve, 100))
-    expect(await rejection(textOf(answer))).toMatchObject({ code: 'UND_ERR_SOCKET' })
+    expect(await rejection(readText(answer))).toMatchObject({ code: 'UND_ERR_SOCKET' })
   })
 
   it.each(['head', 'body'])('ends with its signal before the %s', async (part) => {
@@ -345,7 +352,7 @@ describe('the exchange of createUndiciFetch', () => {
         controller.abort(new Error('enough'))
       }, 50)
     }, controller.signal)
-    const asked = part === 'head' ? exchanged : exchanged.then(textOf)
+    const asked = part === 'head' ? exchanged : exchanged.then(readText)
     expect(await rejection(asked)).toMatchObject({ message: 'enough' })
     await vi.waitFor(() => {
       expect(dropped).toBe(true)
@@ -382,8 +389,8 @@ describe('the exchange of createUndiciFetch', () => {
       if (way === 'read') response.end()
     }, signal)
     expect(getEventListeners(signal, 'abort')).toHaveLength(1)
-    if (way === 'read') await textOf(answer)
-    if (way === 'broken off') await rejection(textOf(answer))
+    if (way === 'read') await readText(answer)
+    if (way === 'broken off') await rejection(readText(answer))
     if (way === 'cancelled') answer.cancel()
     await vi.waitFor(() => {
       expect(getEventListeners(signal, 'abort')).toEqual([])
