@@ -1,12 +1,12 @@
 import { SecurityError } from '@nomyo/crypto/errors'
 import { TpmError } from '@nomyo/tpm/errors'
-import { KeysFileError } from './api-keys/keys-file.js'
-import { CaFileError } from './engines/ca-file.js'
-import { endQuietlyOnFaults } from './faults.js'
+import { KeysFileError } from './access/keys-file.js'
+import { CaFileError } from './upstreams/ca-file.js'
+import { endQuietlyOnFaults } from './commands/crash-handler.js'
 import type { Gateway } from './gateway.js'
-import { UsageError } from './options/usage-error.js'
-import { KeyStoreError } from './server-keys/key-store.js'
-import { TlsFileError } from './tls.js'
+import { UsageError } from './config/options/usage-error.js'
+import { KeyStoreError } from './server-keys/server-key-store.js'
+import { TlsFileError } from './http/tls.js'
 
 /** Requests in flight get this long to finish after a signal. */
 const DRAIN_MS = 30_000
@@ -19,7 +19,7 @@ async function run(): Promise<void> {
   try {
     // What a command does not need is not loaded: keys are looked after in half the time.
     if (process.argv[2] === 'keys') {
-      const { keysCommand } = await import('./api-keys/keys-command.js')
+      const { keysCommand } = await import('./commands/api-keys.js')
       process.stdout.write(await keysCommand(process.argv.slice(3), process.env))
       return
     }
@@ -27,14 +27,14 @@ async function run(): Promise<void> {
       await runDoctor()
       return
     }
-    const { readOptions } = await import('./options/options.js')
+    const { readOptions } = await import('./config/options/options.js')
     const command = readOptions(process.argv.slice(2), process.env)
     if ('text' in command) {
       process.stdout.write(command.text)
       return
     }
     if (command.kind !== 'start') {
-      const { runKeyCommand } = await import('./server-keys/commands.js')
+      const { runKeyCommand } = await import('./commands/server-keys.js')
       process.stdout.write(`${await runKeyCommand(command.kind, command.place, say)}\n`)
       return
     }

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { KeysFileError, readKeysFile } from '../src/api-keys/keys-file.js'
+import { KeysFileError, readKeysFile } from '../src/access/keys-file.js'
 import {
   chat,
   complete,

@@ -5,8 +5,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { keyPem } from '@nomyo/test-vectors'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { readOptions } from '../src/options/options.js'
-import { UsageError } from '../src/options/usage-error.js'
+import { readOptions } from '../src/config/options/options.js'
+import { UsageError } from '../src/config/options/usage-error.js'
 import {
   chat,
   complete,

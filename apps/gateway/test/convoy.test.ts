@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { Admission } from '../src/admission.js'
-import { Convoy } from '../src/convoy.js'
-import { Metrics } from '../src/metrics/metrics.js'
+import { Admission } from '../src/completion/load-shedder.js'
+import { Convoy } from '../src/completion/batch-release.js'
+import { Metrics } from '../src/observability/metrics.js'
 
 beforeEach(() => vi.useFakeTimers())
 afterEach(() => vi.useRealTimers())

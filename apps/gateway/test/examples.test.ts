@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { GatewayConfig } from '../src/config.js'
-import { memberName, variableName } from '../src/options/flag.js'
-import { FLAGS } from '../src/options/flags.js'
-import { readOptions } from '../src/options/options.js'
+import type { GatewayConfig } from '../src/config/config.js'
+import { memberName, variableName } from '../src/config/options/flag.js'
+import { FLAGS } from '../src/config/options/flags.js'
+import { readOptions } from '../src/config/options/options.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'nomyo-examples-'))
 afterAll(() => rm(folder, { recursive: true, force: true }))

@@ -1,7 +1,7 @@
 import { publicKeyToHeader } from '@nomyo/crypto'
 import { afterAll, describe, expect, it } from 'vitest'
 import { HttpError } from '../src/http-error.js'
-import { logOptions } from '../src/log.js'
+import { logOptions } from '../src/observability/log.js'
 import {
   chat,
   clientHeaders,

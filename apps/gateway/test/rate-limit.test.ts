@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createGateway } from '../src/gateway.js'
-import { networkOf } from '../src/rate-limit/network-of.js'
+import { networkOf } from '../src/access/client-network.js'
 import {
   chat,
   get,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createGateway } from '../src/gateway.js'
-import { LocalReplayMemory } from '../src/replay/local-replay-memory.js'
+import { LocalReplayMemory } from '../src/completion/replay/local.js'
 import {
   chat,
   makeKeyDir,

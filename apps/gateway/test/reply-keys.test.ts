@@ -1,6 +1,6 @@
 import { SecurityError, publicKeyToHeader } from '@nomyo/crypto'
 import { expect, it } from 'vitest'
-import { ReplyKeys } from '../src/reply-keys.js'
+import { ReplyKeys } from '../src/completion/reply-key-cache.js'
 import { serverKeys } from './support.js'
 
 const header = publicKeyToHeader(serverKeys.publicKey)

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { TpmAttestor } from '../src/attestor/tpm-attestor.js'
+import { TpmAttestor } from '../src/attestation/tpm-attestor.js'
 import { createGateway, type Gateway } from '../src/gateway.js'
 import { metric } from './metric.js'
 import {

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { waitingCaller } from '../src/waiting-caller.js'
-import { whenOver } from '../src/when-over.js'
+import { waitingCaller } from '../src/http/disconnect-signal.js'
+import { whenOver } from '../src/http/on-response-closed.js'
 
 const GET = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'
 

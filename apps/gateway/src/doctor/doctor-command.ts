@@ -1,6 +1,6 @@
-import type { Environment } from '../options/flag.js'
-import { readOptions, type Command } from '../options/options.js'
-import { UsageError } from '../options/usage-error.js'
+import type { Environment } from '../config/options/flag.js'
+import { readOptions, type Command } from '../config/options/options.js'
+import { UsageError } from '../config/options/usage-error.js'
 import { examine, type NamedFinding } from './examine.js'
 import { writeJson, writeReport } from './report.js'
 

@@ -1,4 +1,4 @@
-import type { GatewayConfig } from '../config.js'
+import type { GatewayConfig } from '../config/config.js'
 import { apiKeysCheck } from './checks/api-keys.js'
 import { exposureCheck } from './checks/exposure.js'
 import { listeningCheck } from './checks/listening.js'

@@ -1,4 +1,4 @@
-import type { GatewayConfig } from '../config.js'
+import type { GatewayConfig } from '../config/config.js'
 
 export type Status = 'ok' | 'warning' | 'problem'
 

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import type { Notice } from '../notice.js'
+import type { Notice } from '../observability/notice.js'
 
 /** Redis answers in a millisecond. One that hangs must not make every request hang. */
 const COMMAND_TIMEOUT_MS = 1000

@@ -1,6 +1,6 @@
 import { generateKeyPair, type KeyPair } from '@nomyo/crypto'
-import { OPENING_LANES } from '../opening-lanes.js'
-import type { KeyStore } from './key-store.js'
+import { OPENING_LANES } from '../completion/decrypt-concurrency.js'
+import type { KeyStore } from './server-key-store.js'
 
 /** Keys that last until the gateway stops. */
 export function createMemoryStore(): KeyStore {

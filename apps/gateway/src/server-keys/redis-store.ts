@@ -1,8 +1,13 @@
 import { exportPrivateKey, generateKeyPair, importPrivateKey } from '@nomyo/crypto'
 import type { Redis } from 'ioredis'
-import type { Notice } from '../notice.js'
-import { OPENING_LANES } from '../opening-lanes.js'
-import { KeyStoreError, LEAST_SERVER_KEY_BITS, type KeyStore, type StoredKey } from './key-store.js'
+import type { Notice } from '../observability/notice.js'
+import { OPENING_LANES } from '../completion/decrypt-concurrency.js'
+import {
+  KeyStoreError,
+  LEAST_SERVER_KEY_BITS,
+  type KeyStore,
+  type StoredKey,
+} from './server-key-store.js'
 
 /** Which Redis, and what keys are encrypted with before they get there. */
 export interface RedisStoreOptions {

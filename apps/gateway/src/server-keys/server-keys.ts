@@ -1,7 +1,7 @@
 import { KeyRing, SecurityError } from '@nomyo/crypto'
 import type { FastifyBaseLogger } from 'fastify'
-import type { Notice } from '../notice.js'
-import type { KeyStore, StoredKey } from './key-store.js'
+import type { Notice } from '../observability/notice.js'
+import type { KeyStore, StoredKey } from './server-key-store.js'
 
 /** When keys change. */
 export interface KeySchedule {

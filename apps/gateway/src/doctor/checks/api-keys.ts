@@ -1,4 +1,4 @@
-import { KeysFileError, readKeysFile } from '../../api-keys/keys-file.js'
+import { KeysFileError, readKeysFile } from '../../access/keys-file.js'
 import { lookAtAccess } from '../file-access.js'
 import { ok, problem, warning, type Check, type Finding } from '../finding.js'
 

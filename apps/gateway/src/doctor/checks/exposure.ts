@@ -1,5 +1,5 @@
-import type { GatewayConfig } from '../../config.js'
-import { isLoopback } from '../../loopback.js'
+import type { GatewayConfig } from '../../config/config.js'
+import { isLoopback } from '../../http/loopback.js'
 import { ok, warning, type Check, type Finding } from '../finding.js'
 
 /** Who may come in, and who may read along. */

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { TlsFileError, readTlsFiles } from '../../tls.js'
+import { TlsFileError, readTlsFiles } from '../../http/tls.js'
 import { lookAtAccess } from '../file-access.js'
 import { ok, problem, warning, type Check, type Finding } from '../finding.js'
 

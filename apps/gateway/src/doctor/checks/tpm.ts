@@ -8,8 +8,8 @@ import {
   readPublic,
   type TpmErrorCode,
 } from '@nomyo/tpm'
-import type { GatewayConfig, TpmConfig } from '../../config.js'
-import { SECURITY_TIERS } from '../../security-tier.js'
+import type { GatewayConfig, TpmConfig } from '../../config/config.js'
+import { SECURITY_TIERS } from '../../access/security-tier.js'
 import { ok, problem, warning, type Check, type Finding } from '../finding.js'
 
 const TIMEOUT_MS = 10_000
