@@ -13,7 +13,7 @@ import {
   errorFromResponse,
   parseBaseUrl,
   startDeadline,
-  type Exchange,
+  type HttpSend,
 } from '@nomyo/transport'
 import { createUndiciFetch } from '@nomyo/transport/undici'
 import type { ProxyConfig } from './config.js'
@@ -78,7 +78,7 @@ export async function openUpstream(
   return {
     trust,
     fetch: createNomyoFetch({ client }),
-    models: (signal) => askForModels(config.gateway.url, apiKey, connections.exchange, signal),
+    models: (signal) => askForModels(config.gateway.url, apiKey, connections.send, signal),
     close: async () => {
       client.dispose()
       await connections.close()
@@ -153,10 +153,10 @@ async function readPolicy(path: string): Promise<string> {
 async function askForModels(
   gateway: string,
   apiKey: string | undefined,
-  exchange: Exchange | undefined,
+  send: HttpSend | undefined,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const transport = createHttpTransport({ baseUrl: parseBaseUrl(gateway), exchange })
+  const transport = createHttpTransport({ baseUrl: parseBaseUrl(gateway), send })
   const deadline = startDeadline(MODELS_TIMEOUT_MS, [signal])
   try {
     const response = await transport.send({

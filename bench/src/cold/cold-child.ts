@@ -1,5 +1,5 @@
 // A fresh process that asks once. Everything is timed here, from the first line of this file on.
-import type { ExchangeStep } from '@nomyo/client'
+import type { CompletionStep } from '@nomyo/client'
 import { chatRequest } from '../messages.js'
 import { watchLoop } from './watch-loop.js'
 
@@ -34,7 +34,7 @@ async function askSealed(): Promise<ColdTimes> {
   const importedFrom = performance.now()
   const { SecureChatCompletion } = await import('@nomyo/client')
   const importMs = performance.now() - importedFrom
-  const doneAt = new Map<ExchangeStep['name'], number>()
+  const doneAt = new Map<CompletionStep['name'], number>()
   const loop = await watchLoop()
 
   const startedAt = performance.now()

@@ -1,6 +1,6 @@
 import { makeDisposable } from './disposable.js'
-import { readConfig, type SecureChatCompletionOptions } from './config.js'
-import { splitRequest } from './request.js'
+import { readConfig, type SecureChatCompletionOptions } from './config/options.js'
+import { splitRequest } from './completion/seal-request.js'
 import { Session, type RequestOptions } from './session.js'
 import type { ChatCompletion, ChatCompletionRequest } from './types/index.js'
 

@@ -1,17 +1,17 @@
 import { platform } from '#platform'
 import { generateKeyPair, openJson, sealEnvelope } from '@nomyo/crypto'
 import { InvalidRequestError, startDeadline } from '@nomyo/transport'
-import { judgeAnswer } from './attestation/answer.js'
+import { appraiseAnswer } from './attestation/answer.js'
 import {
   checkApiKey,
   readConfig,
   type ClientConfig,
   type SecureChatCompletionOptions,
-} from './config.js'
+} from './config/options.js'
 import { makeDisposable } from './disposable.js'
-import type { ReplyKeyLease } from './reply-keys.js'
-import { checkSecurityTier, serializePayload, splitRequest } from './request.js'
-import { checkPayloadId, toChatCompletion } from './response.js'
+import type { ReplyKeyLease } from './keys/reply-key-manager.js'
+import { checkSecurityTier, serializePayload, splitRequest } from './completion/seal-request.js'
+import { checkPayloadId, toChatCompletion } from './completion/open-response.js'
 import { Session, type RequestOptions } from './session.js'
 import type { KeyFiles } from './platform/platform.js'
 import type { ChatCompletion, ChatCompletionRequest, SecurityTier } from './types/index.js'
@@ -118,7 +118,7 @@ export class SecureCompletionClient {
     return this.#beforeDeadline(async (signal) => {
       try {
         const key = await serverKey.get(signal)
-        if (attestation?.config.when === 'before-send') await attestation.key.vouchFor(key, signal)
+        if (attestation?.config.when === 'before-send') await attestation.key.attest(key, signal)
         return await sealEnvelope(padded, key)
       } finally {
         if (config.secureMemory) padded.fill(0)
@@ -141,7 +141,7 @@ export class SecureCompletionClient {
       return toChatCompletion(
         opened,
         payloadId,
-        attestation && (await judgeAnswer(opened, payloadId, attestation)),
+        attestation && (await appraiseAnswer(opened, payloadId, attestation)),
       )
     })
   }

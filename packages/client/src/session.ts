@@ -8,15 +8,15 @@ import {
   type Deadline,
 } from '@nomyo/transport'
 import { KeyAttestation } from './attestation/key-attestation.js'
-import { checkMaxRetries, checkTimeout, type ClientConfig } from './config.js'
+import { checkMaxRetries, checkTimeout, type ClientConfig } from './config/options.js'
 import { assertUsable } from './disposable.js'
-import { exchange, type ExchangeContext } from './exchange.js'
-import { checkHeaders } from './headers.js'
-import { newPayloadId } from './payload-id.js'
-import { ReplyGuard } from './reply-guard.js'
-import { ReplyKeys } from './reply-keys.js'
-import type { SplitRequest } from './request.js'
-import { ServerKey } from './server-key.js'
+import { attemptCompletion, type AttemptContext } from './completion/attempt.js'
+import { checkHeaders } from './config/headers.js'
+import { newPayloadId } from './completion/payload-id.js'
+import { ReplyGuard } from './completion/reply-guard.js'
+import { ReplyKeyManager } from './keys/reply-key-manager.js'
+import type { SplitRequest } from './completion/seal-request.js'
+import { ServerKey } from './keys/server-key.js'
 import type { ChatCompletion } from './types/index.js'
 
 /** What may be set for one request. */
@@ -33,7 +33,7 @@ export interface RequestOptions {
 
 /** What lives as long as a client: keys, connections, memory of answers, and the calls in flight. */
 export class Session {
-  readonly context: ExchangeContext
+  readonly context: AttemptContext
   readonly #closeConnections: () => Promise<void>
   readonly #calls = new Set<Deadline>()
   #disposed = false
@@ -56,7 +56,7 @@ export class Session {
           : { config: attestation, key: new KeyAttestation(transport, config, attestation) },
       serverKey: new ServerKey(transport, config),
       replyGuard: new ReplyGuard(),
-      replyKeys: new ReplyKeys({
+      replyKeys: new ReplyKeyManager({
         mode: config.replyKeys,
         rotationIntervalMs: config.keyRotationIntervalMs,
         eager,
@@ -101,7 +101,7 @@ export class Session {
       },
     }
     try {
-      return await retry(() => exchange(request, this.context, settings), {
+      return await retry(() => attemptCompletion(request, this.context, settings), {
         maxRetries,
         signal: call.signal,
         onRetry: (error, delayMs) => {

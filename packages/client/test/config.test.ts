@@ -1,7 +1,7 @@
 import { SecurityError } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
 import { describe, expect, it, vi } from 'vitest'
-import { readConfig } from '../src/config.js'
+import { readConfig } from '../src/config/options.js'
 
 const pin = `sha256/${Buffer.alloc(32, 7).toString('base64')}`
 

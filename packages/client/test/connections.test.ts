@@ -8,15 +8,15 @@ afterEach(() => {
 })
 
 describe('requests go', () => {
-  it('over the exchange of the connections that are opened in Node', async () => {
+  it('over the send of the connections that are opened in Node', async () => {
     const server = await startTestServer()
     const opened = platform.openConnections()
-    const exchange = vi.fn(opened.exchange)
-    vi.spyOn(platform, 'openConnections').mockReturnValue({ ...opened, exchange })
+    const send = vi.fn(opened.send)
+    vi.spyOn(platform, 'openConnections').mockReturnValue({ ...opened, send })
     await (
       await testExchange({ baseUrl: server.url })
     )()
-    expect(exchange.mock.calls.map(([url]) => new URL(url).pathname)).toEqual([
+    expect(send.mock.calls.map(([url]) => new URL(url).pathname)).toEqual([
       '/pki/public_key',
       '/v1/chat/secure_completion',
     ])

@@ -1,6 +1,6 @@
 import { InvalidRequestError } from '@nomyo/transport'
 import { describe, expect, it } from 'vitest'
-import { splitRequest } from '../src/request.js'
+import { splitRequest } from '../src/completion/seal-request.js'
 import type { ChatCompletionRequest } from '../src/types/index.js'
 import { hello } from './support.js'
 

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { inspect, promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { readConfig } from '../src/config.js'
-import type { Logger } from '../src/log.js'
-import { splitRequest } from '../src/request.js'
+import { readConfig } from '../src/config/options.js'
+import type { Logger } from '../src/config/log.js'
+import { splitRequest } from '../src/completion/seal-request.js'
 import { Session } from '../src/session.js'
 import {
   hello,

@@ -1,7 +1,7 @@
 import { openJson } from '@nomyo/crypto'
 import { responseVectors } from '@nomyo/test-vectors'
 import { describe, expect, it } from 'vitest'
-import { checkPayloadId, toChatCompletion } from '../src/response.js'
+import { checkPayloadId, toChatCompletion } from '../src/completion/open-response.js'
 import { testKey } from './support.js'
 
 const { privateKey } = await testKey('client')

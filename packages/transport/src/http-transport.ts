@@ -1,8 +1,8 @@
 import { abortable } from './deadline.js'
 import { endpointUrl } from './endpoint.js'
 import { APIConnectionError } from './errors.js'
-import type { Exchange, ExchangeAnswer } from './exchange.js'
-import { fetchExchange } from './fetch-exchange.js'
+import type { HttpSend, HttpSendResponse } from './http-send.js'
+import { fetchSend } from './fetch-send.js'
 import { readLimited } from './response.js'
 import type { Transport, TransportRequest, TransportResponse } from './transport.js'
 
@@ -16,7 +16,7 @@ export interface HttpTransportOptions {
   /** Another `fetch` than the platform's. */
   readonly fetch?: typeof fetch
   /** Takes the place of `fetch`: `createUndiciFetch` gives one. */
-  readonly exchange?: Exchange | undefined
+  readonly send?: HttpSend | undefined
 }
 
 /**
@@ -24,24 +24,24 @@ export interface HttpTransportOptions {
  * no cache, no referrer, and every body read against a limit.
  */
 export function createHttpTransport(options: HttpTransportOptions): Transport {
-  const exchange = options.exchange ?? fetchExchange(options.fetch)
+  const send = options.send ?? fetchSend(options.fetch)
   return {
-    send: (request) => sendOverHttp(exchange, options.baseUrl, request),
+    send: (request) => sendOverHttp(send, options.baseUrl, request),
     close: () => Promise.resolve(),
   }
 }
 
 async function sendOverHttp(
-  exchange: Exchange,
+  send: HttpSend,
   baseUrl: URL,
   request: TransportRequest,
 ): Promise<TransportResponse> {
   const { path, maxResponseBytes, ...asked } = request
   const { signal } = asked
   try {
-    // An exchange might open a connection first.
+    // `send` might open a connection first.
     signal.throwIfAborted()
-    const answer = await abortable(exchange(endpointUrl(baseUrl, path), asked), signal)
+    const answer = await abortable(send(endpointUrl(baseUrl, path), asked), signal)
     const { status } = answer
     return {
       status,
@@ -60,7 +60,7 @@ async function sendOverHttp(
 
 /** What a server says beside an error is a courtesy: too much or broken, it counts as nothing said. */
 async function readErrorBody(
-  answer: ExchangeAnswer,
+  answer: HttpSendResponse,
   signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
   try {

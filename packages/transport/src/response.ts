@@ -1,6 +1,6 @@
 import { abortable } from './deadline.js'
 import { APIConnectionError } from './errors.js'
-import type { ExchangeAnswer } from './exchange.js'
+import type { HttpSendResponse } from './http-send.js'
 
 /** Where nothing is announced, room for this much to begin with. */
 const FIRST_BYTES = 64 * 1024
@@ -12,7 +12,7 @@ const FIRST_BYTES = 64 * 1024
  * @throws APIConnectionError `ERR_RESPONSE_TOO_LARGE`; what reading throws when it is cut off
  */
 export async function readLimited(
-  answer: ExchangeAnswer,
+  answer: HttpSendResponse,
   maxBytes: number,
   signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, describe, expect, it } from 'vitest'
 import { startDeadline } from '../src/deadline.js'
 import { APIConnectionError } from '../src/errors.js'
-import type { Exchange, ExchangeAnswer } from '../src/exchange.js'
+import type { HttpSend, HttpSendResponse } from '../src/http-send.js'
 import { createHttpTransport } from '../src/http-transport.js'
 import { parseBaseUrl } from '../src/endpoint.js'
 import { createUndiciFetch } from '../src/undici/index.js'
@@ -26,7 +26,7 @@ afterAll(() => own.close())
 
 const ways: [string, Way][] = [
   ["the platform's fetch", {}],
-  ['the exchange of undici', { exchange: own.exchange }],
+  ['the send function of undici', { send: own.send }],
   ['the fetch of undici', { fetch: own.fetch }],
 ]
 
@@ -376,46 +376,49 @@ describe.each(ways)('over %s', (_way, way) => {
   })
 })
 
-describe('an exchange that is given', () => {
+describe('a send function that is given', () => {
   const nowhere = 'http://127.0.0.1:1'
   const limit = 100
 
   /** One that answers 200, but for what a test gives in its place. */
-  function answering(given: Partial<ExchangeAnswer>, cancelled: () => void = () => undefined): Way {
-    const answer: ExchangeAnswer = {
+  function answering(
+    given: Partial<HttpSendResponse>,
+    cancelled: () => void = () => undefined,
+  ): Way {
+    const answer: HttpSendResponse = {
       status: 200,
       header: () => undefined,
       read: () => Promise.resolve(),
       cancel: cancelled,
       ...given,
     }
-    return { exchange: () => Promise.resolve(answer) }
+    return { send: () => Promise.resolve(answer) }
   }
 
   it('takes the place of fetch, and gets nothing but the request', async () => {
     const asked: unknown[] = []
-    const exchange: Exchange = (url, request) => {
+    const send: HttpSend = (url, request) => {
       asked.push(url, request)
       return Promise.reject(new Error())
     }
     const { signal } = new AbortController()
     const request = { method: 'POST' as const, headers: { 'x-id': '1' }, body: everyByte, signal }
-    const sending = sendBy(`${nowhere}/prefix`, request, { exchange, fetch: () => expect.fail() })
+    const sending = sendBy(`${nowhere}/prefix`, request, { send, fetch: () => expect.fail() })
     await expectConnectionError(sending, 'ERR_NETWORK')
     expect(asked).toEqual([`${nowhere}/prefix/somewhere`, request])
   })
 
   it('has its own connection errors passed on', async () => {
     const error = new APIConnectionError('ERR_REDIRECT', 'not there')
-    const exchange: Exchange = () => Promise.reject(error)
-    expect(await rejection(sendBy(nowhere, {}, { exchange }))).toBe(error)
+    const send: HttpSend = () => Promise.reject(error)
+    expect(await rejection(sendBy(nowhere, {}, { send }))).toBe(error)
     const read = () => Promise.reject(error)
     expect(await rejection(sendBy(nowhere, {}, answering({ read })))).toBe(error)
   })
 
   it('may use the memory of a part again', async () => {
     const part = new Uint8Array(2)
-    const read: ExchangeAnswer['read'] = (take) => {
+    const read: HttpSendResponse['read'] = (take) => {
       for (let byte = 1; byte < 4; byte++) take(part.fill(byte))
       return Promise.resolve()
     }
@@ -424,7 +427,7 @@ describe('an exchange that is given', () => {
   })
 
   it('keeps to the limit whatever length it announces, and is cancelled beyond it', async () => {
-    const read: ExchangeAnswer['read'] = async (take) => {
+    const read: HttpSendResponse['read'] = async (take) => {
       for (;;)
         await Promise.resolve().then(() => {
           take(everyByte.subarray(0, 10))
@@ -442,7 +445,7 @@ describe('an exchange that is given', () => {
   it('is left by a deadline where it heeds no signal, and its body is cancelled', async () => {
     const never = () => new Promise<never>(() => undefined)
     let cancelled = 0
-    for (const way of [{ exchange: never }, answering({ read: never }, () => cancelled++)]) {
+    for (const way of [{ send: never }, answering({ read: never }, () => cancelled++)]) {
       const { signal } = startDeadline(50)
       await expectConnectionError(sendBy(nowhere, { signal }, way), 'ERR_TIMEOUT')
     }

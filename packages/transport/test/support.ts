@@ -82,8 +82,8 @@ export async function closed(socket: Socket | undefined): Promise<void> {
   if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
 }
 
-/** What carries a request: the platform's `fetch`, another one, or an exchange. */
-export type Way = Pick<HttpTransportOptions, 'fetch' | 'exchange'>
+/** What carries a request: the platform's `fetch`, another one, or an send. */
+export type Way = Pick<HttpTransportOptions, 'fetch' | 'send'>
 
 /** Sends one request over HTTP, by default a small POST without a time limit. */
 export function send(

@@ -12,7 +12,7 @@ import { Agent } from 'undici'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startDeadline } from '../src/deadline.js'
 import { parseBaseUrl } from '../src/endpoint.js'
-import type { ExchangeAnswer } from '../src/exchange.js'
+import type { HttpSendResponse } from '../src/http-send.js'
 import { createHttpTransport } from '../src/http-transport.js'
 import type { TransportResponse } from '../src/transport.js'
 import {
@@ -41,7 +41,7 @@ const hello: RequestListener = (_request, response) => void response.end('hello'
 
 /** Asks for one path, over a part of what is given. */
 async function getOver(
-  member: 'fetch' | 'exchange',
+  member: 'fetch' | 'send',
   baseUrl: string,
   fetched: UndiciFetch,
 ): Promise<TransportResponse> {
@@ -65,7 +65,7 @@ async function getOver(
 
 const textOf = ({ body }: TransportResponse): string => new TextDecoder().decode(body)
 
-describe.each(['fetch', 'exchange'] as const)('createUndiciFetch: its %s', (member) => {
+describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) => {
   const get = (
     baseUrl: string,
     options: UndiciFetchOptions = {},
@@ -283,18 +283,18 @@ describe('the fetch of createUndiciFetch', () => {
   })
 })
 
-describe('the exchange of createUndiciFetch', () => {
+describe('the send of createUndiciFetch', () => {
   async function exchanging(
     listener: RequestListener,
     signal = new AbortController().signal,
-  ): Promise<ExchangeAnswer> {
-    const { exchange, close } = createUndiciFetch()
+  ): Promise<HttpSendResponse> {
+    const { send, close } = createUndiciFetch()
     onTestFinished(close)
     const url = `http://127.0.0.1:${await listen(createServer(listener))}`
-    return exchange!(url, { method: 'GET', headers: {}, signal })
+    return send!(url, { method: 'GET', headers: {}, signal })
   }
 
-  const readText = async (answer: ExchangeAnswer): Promise<string> => {
+  const readText = async (answer: HttpSendResponse): Promise<string> => {
     const parts: Uint8Array[] = []
     await answer.read((part) => parts.push(Uint8Array.from(part)))
     return Buffer.concat(parts).toString()
@@ -361,17 +361,17 @@ describe('the exchange of createUndiciFetch', () => {
 
   it('rejects, and does not throw, where no connection can even be tried', async () => {
     vi.stubEnv('http_proxy', 'no address')
-    const { exchange } = createUndiciFetch()
+    const { send } = createUndiciFetch()
     const { signal } = new AbortController()
-    const asked = exchange!('http://gateway.invalid/', { method: 'GET', headers: {}, signal })
+    const asked = send!('http://gateway.invalid/', { method: 'GET', headers: {}, signal })
     expect(await rejection(asked)).toMatchObject({ code: 'ERR_INVALID_URL' })
   })
 
   it('ends with its signal while it waits for a connection', async () => {
     // Addresses for documentation, of RFC 5737: nobody answers.
-    const { exchange, close } = createUndiciFetch()
+    const { send, close } = createUndiciFetch()
     const controller = new AbortController()
-    const asked = exchange!('http://192.0.2.1/', {
+    const asked = send!('http://192.0.2.1/', {
       method: 'GET',
       headers: {},
       signal: controller.signal,

@@ -2,7 +2,7 @@ import {
   SecureChatCompletion,
   SecurityError,
   type ChatCompletion,
-  type ExchangeStep,
+  type CompletionStep,
   type Tool,
 } from '@nomyo/client'
 import { startGatewayProcess } from '../demo/gateway-process.js'
@@ -27,7 +27,7 @@ const TOOL: Tool = {
   },
 }
 
-const STEP_NAMES: Readonly<Record<ExchangeStep['name'], string>> = {
+const STEP_NAMES: Readonly<Record<CompletionStep['name'], string>> = {
   'reply-key': 'wait for the reply key',
   'server-key': 'fetch the server key',
   attest: 'have the machine vouch for it',
@@ -57,7 +57,7 @@ async function demo(output: Output, printJson?: (text: string) => void): Promise
   line('   stands a wire tap, where a load balancer, a CDN or a logging proxy would.')
   line()
   const tap = await startWireTap()
-  const steps: ExchangeStep[] = []
+  const steps: CompletionStep[] = []
   const client = new SecureChatCompletion({
     baseUrl: tap.url,
     allowHttp: true,
@@ -163,7 +163,7 @@ async function showTampering(
   )
 }
 
-function showTimings(steps: readonly ExchangeStep[], { line, style }: Output): void {
+function showTimings(steps: readonly CompletionStep[], { line, style }: Output): void {
   line()
   line(style.title('6  Where the time of the first call went'))
   for (const { name, durationMs } of steps) {

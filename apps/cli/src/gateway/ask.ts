@@ -66,7 +66,7 @@ async function get(
   try {
     const response = await createHttpTransport({
       baseUrl: new URL(address.gateway),
-      exchange: connections.exchange,
+      send: connections.send,
     }).send({ method: 'GET', path, headers, maxResponseBytes: MAX_BYTES, signal: deadline.signal })
     if (response.status !== 200) throw errorFromResponse(response)
     return response

@@ -1,6 +1,6 @@
 import { AttestationError, requireTier, type AttestationResult } from '@nomyo/attest'
 import type { OpenedJson } from '@nomyo/crypto'
-import { sealedMetadata } from '../response.js'
+import { sealedMetadata } from '../completion/open-response.js'
 import type { KeyAttestation } from './key-attestation.js'
 import type { AttestationConfig, AttestationEvent } from './options.js'
 
@@ -26,7 +26,7 @@ export interface AnswerCircumstances {
  *
  * @throws AttestationError `ERR_ATTESTATION_FAILED`
  */
-export async function judgeAnswer(
+export async function appraiseAnswer(
   { value }: OpenedJson,
   payloadId: string,
   { config, key }: Attestation,

@@ -7,11 +7,11 @@ import {
   type Transport,
   type TransportResponse,
 } from '@nomyo/transport'
-import type { ClientConfig } from '../config.js'
+import type { ClientConfig } from '../config/options.js'
 import type { AttestationConfig } from './options.js'
 
 /** The machine's word for a key, and what was found when it was judged. */
-export interface Voucher {
+export interface KeyAttestationResult {
   readonly result: AttestationResult
   /** What was judged; absent where a canary stood in for it. */
   readonly keyEvidence?: {
@@ -22,12 +22,12 @@ export interface Voucher {
 }
 
 /** A key the machine has vouched for, or is being asked to. */
-interface Vouched {
+interface AttestedKey {
   readonly fingerprint: string
   readonly sinceMs: number
   /** Whether a canary may have stood in for the machine's own word. */
   readonly mayBeCanary: boolean
-  readonly voucher: Promise<Voucher>
+  readonly voucher: Promise<KeyAttestationResult>
 }
 
 /** What a machine has proven of itself; undefined where nobody vouches for it. */
@@ -52,7 +52,7 @@ export class KeyAttestation {
   readonly #config: ClientConfig
   readonly #attestation: AttestationConfig
   readonly #lifetime = new AbortController()
-  #vouched: Vouched | undefined
+  #vouched: AttestedKey | undefined
   #lastFacts: Facts
   /** Whether the server has vouched for a key itself: then no canary stands in for it any more. */
   #knowsHow = false
@@ -69,7 +69,7 @@ export class KeyAttestation {
    * @throws AttestationError `ERR_ATTESTATION_FAILED`
    * @throws APIError, APIConnectionError when it cannot be asked
    */
-  vouchFor(key: PublicKey, signal: AbortSignal, canary?: Canary): Promise<Voucher> {
+  attest(key: PublicKey, signal: AbortSignal, canary?: Canary): Promise<KeyAttestationResult> {
     const held = this.#held(key, canary !== undefined)
     return abortable(held ?? this.#ask(key, canary), signal)
   }
@@ -92,7 +92,10 @@ export class KeyAttestation {
     this.#lifetime.abort()
   }
 
-  #held({ fingerprint }: PublicKey, canaryWillDo: boolean): Promise<Voucher> | undefined {
+  #held(
+    { fingerprint }: PublicKey,
+    canaryWillDo: boolean,
+  ): Promise<KeyAttestationResult> | undefined {
     const held = this.#vouched
     if (held?.fingerprint !== fingerprint) return undefined
     if (held.mayBeCanary && !canaryWillDo) return undefined
@@ -100,8 +103,8 @@ export class KeyAttestation {
     return ageMs < this.#attestation.intervalMs ? held.voucher : undefined
   }
 
-  #ask(key: PublicKey, canary: Canary | undefined): Promise<Voucher> {
-    const vouched: Vouched = {
+  #ask(key: PublicKey, canary: Canary | undefined): Promise<KeyAttestationResult> {
+    const vouched: AttestedKey = {
       fingerprint: key.fingerprint,
       sinceMs: performance.now(),
       mayBeCanary: canary !== undefined && !this.#knowsHow,
@@ -120,7 +123,7 @@ export class KeyAttestation {
     return vouched.voucher
   }
 
-  async #appraise(key: PublicKey, canary: Canary | undefined): Promise<Voucher> {
+  async #appraise(key: PublicKey, canary: Canary | undefined): Promise<KeyAttestationResult> {
     // Shared by calls that may come and go: it has a deadline of its own.
     const deadline = startDeadline(this.#config.timeoutMs, [this.#lifetime.signal])
     try {
@@ -130,7 +133,11 @@ export class KeyAttestation {
     }
   }
 
-  async #judge(key: PublicKey, canary: Canary | undefined, signal: AbortSignal): Promise<Voucher> {
+  async #judge(
+    key: PublicKey,
+    canary: Canary | undefined,
+    signal: AbortSignal,
+  ): Promise<KeyAttestationResult> {
     const { policy, tier, onResult } = this.#attestation
     const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES))
     const response = await this.#fetch(nonce, signal)

@@ -1,5 +1,5 @@
 import type { AttestationPolicy, AttestationResult } from '@nomyo/attest'
-import { callback, integer, invalidOption, oneOf, refuseUnknown } from '../option-checks.js'
+import { callback, integer, invalidOption, oneOf, refuseUnknown } from '../config/checks.js'
 
 /** When and how a client judges the machine it talks to. */
 export interface AttestationOptions {

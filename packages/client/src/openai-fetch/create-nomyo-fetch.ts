@@ -1,6 +1,6 @@
 import { platform } from '#platform'
 import { APIConnectionError, InvalidRequestError } from '@nomyo/transport/errors'
-import type { SecureChatCompletionOptions } from '../config.js'
+import type { SecureChatCompletionOptions } from '../config/options.js'
 import { makeDisposable } from '../disposable.js'
 import { SecureChatCompletion } from '../secure-chat-completion.js'
 import { completionResponse } from './completion-response.js'

@@ -2,7 +2,7 @@ import { appendFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SecurityError, parsePin } from '@nomyo/crypto'
 import { parseBaseUrl } from '@nomyo/transport'
-import { serverName, type KnownServersStore } from '../known-servers.js'
+import { serverName, type KnownServersStore } from '../keys/known-servers.js'
 import { withFileLock } from './file-lock.js'
 
 /** A line each: address, fingerprint, when it was first seen. Lines with # are comments. */

@@ -1,6 +1,6 @@
 import type { KeyPair } from '@nomyo/crypto'
 import type { HttpTransportOptions } from '@nomyo/transport'
-import type { KnownServersStore } from '../known-servers.js'
+import type { KnownServersStore } from '../keys/known-servers.js'
 
 /** What differs between Node and everything else, in one place. Chosen by the `#platform` import. */
 export interface Platform {
@@ -19,7 +19,7 @@ export interface Platform {
 }
 
 /** What a transport takes; without either it uses the platform's own `fetch`. */
-export interface Connections extends Pick<HttpTransportOptions, 'fetch' | 'exchange'> {
+export interface Connections extends Pick<HttpTransportOptions, 'fetch' | 'send'> {
   close(): Promise<void>
 }
 

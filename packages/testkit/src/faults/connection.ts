@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkNumber, httpFault, type HttpFault } from './fault.js'
-import { pour } from './pour.js'
+import { streamBytes } from './stream-bytes.js'
 
 /**
  * The connection is reset after the request has arrived.
@@ -35,7 +35,7 @@ export function slowBody({ bytesPerSecond }: { bytesPerSecond: number }): HttpFa
     const body = await normalBody()
     response.writeHead(200, { 'content-length': String(body.length) })
     response.flushHeaders()
-    await pour(response, slices(body, portion, (portion / bytesPerSecond) * 1000))
+    await streamBytes(response, slices(body, portion, (portion / bytesPerSecond) * 1000))
   })
 }
 

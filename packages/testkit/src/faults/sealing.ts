@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { sendSealed } from '../send.js'
 import { completionFault, invalidFault, type CompletionFault } from './fault.js'
-import { turnOneBit, type EnvelopePart } from './turn-one-bit.js'
+import { flipBit, type EnvelopePart } from './flip-bit.js'
 
 const PARTS: readonly EnvelopePart[] = ['ciphertext', 'tag', 'nonce', 'wrappedKey']
 
@@ -16,7 +16,7 @@ export function tampered(part: EnvelopePart = 'ciphertext'): CompletionFault {
     throw invalidFault(`there is no part "${part as string}"; there are ${PARTS.join(', ')}`)
   }
   return completionFault('tampered', async ({ response, normalBody }) => {
-    sendSealed(response, turnOneBit(await normalBody(), part))
+    sendSealed(response, flipBit(await normalBody(), part))
   })
 }
 

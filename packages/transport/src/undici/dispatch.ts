@@ -1,13 +1,13 @@
 import type { Dispatcher } from 'undici'
-import type { ExchangeAnswer, ExchangeRequest } from '../exchange.js'
+import type { HttpSendResponse, HttpSendRequest } from '../http-send.js'
 import { compressedError, uncompressed } from './compression.js'
 
-/** An exchange by what undici's other calls stand on: no stream is made of the body. */
-export function dispatchExchange(
+/** An HttpSend by what undici's other calls stand on: no stream is made of the body. */
+export function dispatchSend(
   dispatcher: () => Dispatcher,
   url: string,
-  { method, headers, body, signal }: ExchangeRequest,
-): Promise<ExchangeAnswer> {
+  { method, headers, body, signal }: HttpSendRequest,
+): Promise<HttpSendResponse> {
   return new Promise((resolve, reject) => {
     const { origin, pathname, search } = new URL(url)
     let connection: Dispatcher.DispatchController | undefined

@@ -1,7 +1,7 @@
 import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from 'undici'
-import type { Exchange, ExchangeRequest } from '../exchange.js'
+import type { HttpSend, HttpSendRequest } from '../http-send.js'
 import { uncompressed } from './compression.js'
-import { dispatchExchange } from './dispatch.js'
+import { dispatchSend } from './dispatch.js'
 import { toResponse } from './response.js'
 
 /** How connections are made. */
@@ -19,7 +19,7 @@ export interface UndiciFetch {
    * The same without a `Response` around every answer, which is quicker: for `createHttpTransport`.
    * Nothing under Bun, whose undici has none of what it takes.
    */
-  readonly exchange: Exchange | undefined
+  readonly send: HttpSend | undefined
   /** Closes idle connections, and others once their requests are over. Safe to call twice. */
   close(): Promise<void>
 }
@@ -44,7 +44,7 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
   const dispatcher = (): Dispatcher => options.dispatcher ?? (own ??= ownDispatcher(options.ca))
   const ask = async (
     url: string | URL,
-    asked: Partial<ExchangeRequest> = {},
+    asked: Partial<HttpSendRequest> = {},
   ): Promise<Response> => {
     const answer = await request(url, {
       dispatcher: dispatcher(),
@@ -58,7 +58,7 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
   let closing: Promise<void> | undefined
   return {
     fetch: ask as unknown as typeof fetch,
-    exchange: canDispatch() ? (url, asked) => dispatchExchange(dispatcher, url, asked) : undefined,
+    send: canDispatch() ? (url, asked) => dispatchSend(dispatcher, url, asked) : undefined,
     async close() {
       if (options.dispatcher === undefined) await (closing ??= closeOwn(dispatcher()))
     },

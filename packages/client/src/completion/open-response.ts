@@ -1,6 +1,6 @@
 import type { AttestationResult } from '@nomyo/attest'
 import { SecurityError, type OpenedJson } from '@nomyo/crypto'
-import type { ChatCompletion } from './types/index.js'
+import type { ChatCompletion } from '../types/index.js'
 
 /**
  * Refuses an opened answer that says it answers another request. Servers of the reference kind do

@@ -1,7 +1,7 @@
 import { encodeJson, type Padding } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
-import { checkApiKey } from './config.js'
-import type { ChatCompletionRequest, SecurityTier } from './types/index.js'
+import { checkApiKey } from '../config/options.js'
+import type { ChatCompletionRequest, SecurityTier } from '../types/index.js'
 
 /** What every server accepts, in bytes of UTF-8 JSON. */
 const MAX_PAYLOAD_BYTES = 10 * 1024 * 1024

@@ -1,6 +1,6 @@
 import type { KeyPair } from '@nomyo/crypto'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { ReplyKeys, type ReplyKeyOptions } from '../src/reply-keys.js'
+import { ReplyKeyManager, type ReplyKeyManagerOptions } from '../src/keys/reply-key-manager.js'
 import { testKey } from './support.js'
 
 const turn = (ms = 0): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
@@ -8,8 +8,8 @@ const turn = (ms = 0): Promise<void> => new Promise((resolve) => setTimeout(reso
 /** Loaded anew each time, so that disposing of one does not touch the others. */
 const sources = { first: () => testKey('client'), next: () => testKey('other') }
 
-function newReplyKeys(options: Partial<ReplyKeyOptions> = {}): ReplyKeys {
-  const keys = new ReplyKeys({
+function newReplyKeys(options: Partial<ReplyKeyManagerOptions> = {}): ReplyKeyManager {
+  const keys = new ReplyKeyManager({
     mode: 'rotating',
     rotationIntervalMs: 0,
     eager: true,

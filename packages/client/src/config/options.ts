@@ -6,15 +6,15 @@ import {
   readAttestation,
   type AttestationConfig,
   type AttestationOptions,
-} from './attestation/options.js'
+} from '../attestation/options.js'
 import { checkHeaders } from './headers.js'
-import type { KnownServersStore, ServerKeyEvent } from './known-servers.js'
+import type { KnownServersStore, ServerKeyEvent } from '../keys/known-servers.js'
 import { createLog, type Log, type Logger } from './log.js'
-import { boolean, callback, integer, invalidOption, oneOf, refuseUnknown } from './option-checks.js'
-import type { ReplyKeyMode } from './reply-keys.js'
+import { boolean, callback, integer, invalidOption, oneOf, refuseUnknown } from './checks.js'
+import type { ReplyKeyMode } from '../keys/reply-key-manager.js'
 
 /** One finished step of a request, for those who measure. Holds no content. */
-export interface ExchangeStep {
+export interface CompletionStep {
   readonly name: 'reply-key' | 'server-key' | 'attest' | 'seal' | 'send' | 'open'
   readonly durationMs: number
 }
@@ -76,7 +76,7 @@ export interface SecureChatCompletionOptions {
   /** Logs every step with its duration, and every retry. Never content. Default false. */
   debug?: boolean | undefined
   /** Told of every finished step. */
-  onStep?: ((step: ExchangeStep) => void) | undefined
+  onStep?: ((step: CompletionStep) => void) | undefined
 }
 
 /** The options, checked and complete. */
@@ -101,7 +101,7 @@ export interface ClientConfig {
   readonly defaultHeaders: Readonly<Record<string, string>>
   readonly fetch: typeof fetch | undefined
   readonly log: Log
-  readonly onStep: (step: ExchangeStep) => void
+  readonly onStep: (step: CompletionStep) => void
 }
 
 const DEFAULT_BASE_URL = 'https://api.nomyo.ai'

@@ -1,8 +1,8 @@
 import { APIConnectionError } from './errors.js'
-import type { Exchange } from './exchange.js'
+import type { HttpSend } from './http-send.js'
 
-/** An exchange by `fetch`, the platform's if none is given: no redirects, cookies, cache or referrer. */
-export function fetchExchange(given: typeof fetch | undefined): Exchange {
+/** An {@link HttpSend} by `fetch`, the platform's if none is given: no redirects, cookies, cache or referrer. */
+export function fetchSend(given: typeof fetch | undefined): HttpSend {
   return async (url, { method, headers, body, signal }) => {
     // The global one is looked up each time, so that a fetch replaced later (tests, tracing) is used.
     const response = await (given ?? fetch)(url, {

@@ -7,13 +7,13 @@ import type { TransportRequest } from './transport.js'
  * Rejects with whatever went wrong: an `APIConnectionError` goes on as it is, anything else becomes
  * `ERR_NETWORK`.
  */
-export type Exchange = (url: string, request: ExchangeRequest) => Promise<ExchangeAnswer>
+export type HttpSend = (url: string, request: HttpSendRequest) => Promise<HttpSendResponse>
 
-/** What an {@link Exchange} sends. */
-export type ExchangeRequest = Pick<TransportRequest, 'method' | 'headers' | 'body' | 'signal'>
+/** What an {@link HttpSend} sends. */
+export type HttpSendRequest = Pick<TransportRequest, 'method' | 'headers' | 'body' | 'signal'>
 
 /** The head of an answer, and the way to its body. */
-export interface ExchangeAnswer {
+export interface HttpSendResponse {
   readonly status: number
   /** A header by its lower-case name; one that was sent several times with commas between. */
   header(name: string): string | undefined

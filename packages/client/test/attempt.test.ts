@@ -1,10 +1,10 @@
 import { openJson } from '@nomyo/crypto'
 import { describe, expect, it } from 'vitest'
-import type { ExchangeStep } from '../src/config.js'
+import type { CompletionStep } from '../src/config/options.js'
 import type { ChatCompletionRequest } from '../src/types/index.js'
 import { hello, sealedEcho, startTestServer, testExchange, testKey } from './support.js'
 
-describe('one exchange', () => {
+describe('one attempt', () => {
   it('seals everything but what steers the way, and opens the answer', async () => {
     const server = await startTestServer()
     const ask = await testExchange({ baseUrl: server.url, apiKey: 'constructor-key' })
@@ -174,7 +174,7 @@ describe('one exchange', () => {
 
   it('tells of every step', async () => {
     const server = await startTestServer()
-    const steps: ExchangeStep[] = []
+    const steps: CompletionStep[] = []
     const ask = await testExchange({ baseUrl: server.url, onStep: (step) => steps.push(step) })
     await ask()
     expect(steps.map(({ name }) => name)).toEqual([

@@ -2,7 +2,7 @@ import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
 /** Writes as fast as the other side reads, until there is no more or nobody listens any longer. */
-export async function pour(
+export async function streamBytes(
   target: Writable,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {

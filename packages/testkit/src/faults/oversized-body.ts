@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { checkNumber, httpFault, type HttpFault } from './fault.js'
-import { pour } from './pour.js'
+import { streamBytes } from './stream-bytes.js'
 
 /** White space, which JSON may end with as long as it likes. */
 const SPACE = 0x20
@@ -41,7 +41,8 @@ export function endless({ status = 200, chunkBytes = BLOCK_BYTES }: EndlessFlood
     response.writeHead(status, { 'transfer-encoding': 'chunked' })
     response.write(body)
     // Below Node's own framing, which would make one packet of every chunk.
-    if (response.socket !== null) await pour(response.socket, endlessly(chunksOf(chunkBytes)))
+    if (response.socket !== null)
+      await streamBytes(response.socket, endlessly(chunksOf(chunkBytes)))
   })
 }
 
@@ -57,7 +58,7 @@ export function oversized({ status = 200, bytes = 64 * MIB }: SizedFlood = {}): 
   return httpFault('oversized', async ({ response, normalBody }) => {
     const body = await normalBody()
     response.writeHead(status, { 'content-length': String(bytes) })
-    await pour(response, paddedTo(bytes, body.subarray(0, bytes)))
+    await streamBytes(response, paddedTo(bytes, body.subarray(0, bytes)))
   })
 }
 
@@ -76,7 +77,7 @@ export function compressedBomb({ status = 200, bytes = 1024 * MIB }: SizedFlood 
       'content-encoding': 'gzip',
       'content-length': String(part.length * parts),
     })
-    await pour(response, repeated(part, parts))
+    await streamBytes(response, repeated(part, parts))
   })
 }
 

@@ -1,6 +1,6 @@
 import { importPublicKey, verifyPin, type PublicKey } from '@nomyo/crypto'
 import { abortable, errorFromResponse, startDeadline, type Transport } from '@nomyo/transport'
-import type { ClientConfig } from './config.js'
+import type { ClientConfig } from '../config/options.js'
 import { checkKnownServer, serverName } from './known-servers.js'
 
 /** A PEM of an 8192-bit key takes under 1.5 KB. */

@@ -15,27 +15,27 @@ import {
   startDeadline,
   type Transport,
 } from '@nomyo/transport'
-import { judgeAnswer, type Attestation } from './attestation/answer.js'
-import type { ClientConfig, ExchangeStep } from './config.js'
-import type { Voucher } from './attestation/key-attestation.js'
+import { appraiseAnswer, type Attestation } from '../attestation/answer.js'
+import type { ClientConfig, CompletionStep } from '../config/options.js'
+import type { KeyAttestationResult } from '../attestation/key-attestation.js'
 import { newPayloadId } from './payload-id.js'
-import { giveReceipt } from './receipt.js'
+import { emitReceipt } from './receipt.js'
 import type { ReplyGuard } from './reply-guard.js'
-import type { ReplyKeyLease, ReplyKeys } from './reply-keys.js'
-import { splitRequest, type SplitRequest } from './request.js'
-import { checkPayloadId, toChatCompletion } from './response.js'
-import type { ServerKey } from './server-key.js'
-import type { ChatCompletion } from './types/index.js'
+import type { ReplyKeyLease, ReplyKeyManager } from '../keys/reply-key-manager.js'
+import { splitRequest, type SplitRequest } from './seal-request.js'
+import { checkPayloadId, toChatCompletion } from './open-response.js'
+import type { ServerKey } from '../keys/server-key.js'
+import type { ChatCompletion } from '../types/index.js'
 
-/** What an exchange needs of the client it belongs to. */
-export interface ExchangeContext {
+/** The parts of a client that an attempt uses. */
+export interface AttemptContext {
   readonly config: ClientConfig
   readonly transport: Transport
   readonly serverKey: ServerKey
   /** Undefined where machines are not judged. */
   readonly attestation: Attestation | undefined
   readonly replyGuard: ReplyGuard
-  readonly replyKeys: ReplyKeys
+  readonly replyKeys: ReplyKeyManager
 }
 
 /** What one call sets for itself. */
@@ -61,9 +61,9 @@ const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
  * When the gateway answers 400 and has another key than the one sealed for, the request is sealed
  * afresh for the new key and sent once more.
  */
-export async function exchange(
+export async function attemptCompletion(
   request: SplitRequest,
-  context: ExchangeContext,
+  context: AttemptContext,
   settings: CallSettings,
 ): Promise<ChatCompletion> {
   const deadline = startDeadline(settings.timeoutMs, [settings.stop])
@@ -75,12 +75,12 @@ export async function exchange(
     step: stepTimer(context.config),
   }
   try {
-    const keys = await vouchedKeys(call)
+    const keys = await prepareKeys(call)
     try {
-      return await attempt(keys, call)
+      return await runAttempt(keys, call)
     } catch (error) {
       if (!isBadRequest(error) || !(await hasNewKey(keys.serverKey, call))) throw error
-      return await attempt(await vouchedKeys(call), call)
+      return await runAttempt(await prepareKeys(call), call)
     }
   } finally {
     deadline.clear()
@@ -90,7 +90,7 @@ export async function exchange(
 /** One call under way. */
 interface Call {
   readonly request: SplitRequest
-  readonly context: ExchangeContext
+  readonly context: AttemptContext
   readonly settings: CallSettings
   readonly signal: AbortSignal
   readonly step: StepTimer
@@ -103,27 +103,27 @@ interface AttemptKeys {
 }
 
 /** Keys, and what was found when the machine vouched for the server's, where it was asked. */
-interface VouchedKeys extends AttemptKeys {
-  readonly vouched: Voucher | undefined
+interface PreparedKeys extends AttemptKeys {
+  readonly vouched: KeyAttestationResult | undefined
 }
 
 /** Keys for an attempt, once the machine has vouched for the server key, where that was asked for. */
-async function vouchedKeys(call: Call, mayBeRenewed = true): Promise<VouchedKeys> {
+async function prepareKeys(call: Call, mayBeRenewed = true): Promise<PreparedKeys> {
   const keys = await readyKeys(call)
   try {
-    return { ...keys, vouched: await vouchFor(keys.serverKey, call) }
+    return { ...keys, vouched: await attest(keys.serverKey, call) }
   } catch (error) {
     keys.lease.release()
     // The machine vouches for the key it has now: after a change that is another one.
     const isOutdated =
       mayBeRenewed && error instanceof AttestationError && (await hasNewKey(keys.serverKey, call))
     if (!isOutdated) throw error
-    return vouchedKeys(call, false)
+    return prepareKeys(call, false)
   }
 }
 
 /** Has the machine vouch for a key, unless answers are all that is judged. */
-async function vouchFor(serverKey: PublicKey, call: Call): Promise<Voucher | undefined> {
+async function attest(serverKey: PublicKey, call: Call): Promise<KeyAttestationResult | undefined> {
   const { attestation } = call.context
   if (attestation?.config.when !== 'before-send') return undefined
   const { canary } = attestation.config
@@ -132,7 +132,7 @@ async function vouchFor(serverKey: PublicKey, call: Call): Promise<Voucher | und
       ? undefined
       : (signal: AbortSignal) =>
           askCanary(canary.model, serverKey, attestation, { ...call, signal })
-  return call.step('attest', attestation.key.vouchFor(serverKey, call.signal, preflight))
+  return call.step('attest', attestation.key.attest(serverKey, call.signal, preflight))
 }
 
 /** Nothing of anybody's: what is asked is the same for everybody. */
@@ -153,8 +153,11 @@ async function askCanary(
   )
   const request = { payload, apiKey, securityTier }
   const settings = { ...call.settings, nextPayloadId: newPayloadId }
-  const { opened, payloadId } = await ask({ lease, serverKey }, { ...call, request, settings })
-  return judgeAnswer(opened, payloadId, attestation, { subject: 'canary' })
+  const { opened, payloadId } = await sendSealed(
+    { lease, serverKey },
+    { ...call, request, settings },
+  )
+  return appraiseAnswer(opened, payloadId, attestation, { subject: 'canary' })
 }
 
 /** A key that cannot be asked for is no new key: the 400 itself is what the caller gets to know. */
@@ -188,16 +191,16 @@ async function readyKeys({ context, signal, step }: Call): Promise<AttemptKeys> 
   }
 }
 
-async function attempt(keys: VouchedKeys, call: Call): Promise<ChatCompletion> {
+async function runAttempt(keys: PreparedKeys, call: Call): Promise<ChatCompletion> {
   const { attestation } = call.context
-  const answer = await ask(keys, call)
+  const answer = await sendSealed(keys, call)
   const { opened, payloadId } = answer
   const { vouched } = keys
   const result =
     attestation === undefined
       ? undefined
-      : await judgeAnswer(opened, payloadId, attestation, { vouched: vouched?.result })
-  await giveReceipt(
+      : await appraiseAnswer(opened, payloadId, attestation, { vouched: vouched?.result })
+  await emitReceipt(
     { ...answer, serverKey: keys.serverKey, vouched, result },
     call.request,
     call.context.config,
@@ -211,7 +214,7 @@ interface Answer {
   readonly payloadId: string
 }
 
-async function ask({ lease, serverKey }: AttemptKeys, call: Call): Promise<Answer> {
+async function sendSealed({ lease, serverKey }: AttemptKeys, call: Call): Promise<Answer> {
   const { request, context, settings, signal, step } = call
   const { publicKey, privateKey } = lease.pair
   const payloadId = settings.nextPayloadId()
@@ -264,7 +267,7 @@ function isBadRequest(error: unknown): boolean {
   return error instanceof APIError && error.statusCode === 400
 }
 
-type StepTimer = <T>(name: ExchangeStep['name'], work: Promise<T>) => Promise<T>
+type StepTimer = <T>(name: CompletionStep['name'], work: Promise<T>) => Promise<T>
 
 function stepTimer({ onStep, log }: ClientConfig): StepTimer {
   return async (name, work) => {

@@ -1,24 +1,24 @@
 import type { AttestationResult } from '@nomyo/attest'
 import { createReceipt } from '@nomyo/attest/receipt'
 import type { OpenedJson, PublicKey } from '@nomyo/crypto'
-import { version } from '../package.json'
-import type { Voucher } from './attestation/key-attestation.js'
-import type { ClientConfig } from './config.js'
-import type { SplitRequest } from './request.js'
-import { sealedMetadata } from './response.js'
+import { version } from '../../package.json'
+import type { KeyAttestationResult } from '../attestation/key-attestation.js'
+import type { ClientConfig } from '../config/options.js'
+import type { SplitRequest } from './seal-request.js'
+import { sealedMetadata } from './open-response.js'
 
 /** An answer that was judged, and what it was asked with. */
-export interface JudgedAnswer {
+export interface AppraisedAnswer {
   readonly opened: OpenedJson
   readonly payloadId: string
   readonly serverKey: PublicKey
-  readonly vouched: Voucher | undefined
+  readonly vouched: KeyAttestationResult | undefined
   readonly result: AttestationResult | undefined
 }
 
 /** Makes the receipt of an answer for those who want one, and waits until they have it. */
-export async function giveReceipt(
-  { opened, payloadId, serverKey, vouched, result }: JudgedAnswer,
+export async function emitReceipt(
+  { opened, payloadId, serverKey, vouched, result }: AppraisedAnswer,
   { payload }: SplitRequest,
   { onReceipt, attestation }: ClientConfig,
 ): Promise<void> {

@@ -1,5 +1,5 @@
 import type { KeyPair, PrivateKey } from '@nomyo/crypto'
-import { assertUsable } from './disposable.js'
+import { assertUsable } from '../disposable.js'
 
 /** How long a reply key is used: until the next rotation, or for one attempt. */
 export type ReplyKeyMode = 'rotating' | 'one-time'
@@ -11,8 +11,8 @@ export interface ReplyKeyLease {
   release(): void
 }
 
-/** How {@link ReplyKeys} works. */
-export interface ReplyKeyOptions {
+/** How {@link ReplyKeyManager} works. */
+export interface ReplyKeyManagerOptions {
   readonly mode: ReplyKeyMode
   /** Milliseconds a rotating key is used; 0 for as long as the client lives. */
   readonly rotationIntervalMs: number
@@ -33,8 +33,8 @@ const POOL_SIZE = 2
  * The keys answers are sealed to. Making starts at construction. A pair is disposed of when it is out
  * of use and no attempt holds it any more.
  */
-export class ReplyKeys {
-  readonly #options: ReplyKeyOptions
+export class ReplyKeyManager {
+  readonly #options: ReplyKeyManagerOptions
   #timer: ReturnType<typeof setTimeout> | undefined
   /** The pair in use, or those held ready for one use each. */
   #pairs: Promise<KeyPair>[] = []
@@ -43,7 +43,7 @@ export class ReplyKeys {
   readonly #retired = new Set<PrivateKey>()
   #disposed = false
 
-  constructor(options: ReplyKeyOptions) {
+  constructor(options: ReplyKeyManagerOptions) {
     this.#options = options
     if (options.eager) this.#pairs.push(this.#make(options.first))
     if (options.mode === 'one-time') {

@@ -8,7 +8,7 @@ interface Envelope {
 }
 
 /** The envelope, still well-formed, with the lowest bit of the middle byte of one part turned over. */
-export function turnOneBit(body: Uint8Array, part: EnvelopePart): Uint8Array {
+export function flipBit(body: Uint8Array, part: EnvelopePart): Uint8Array {
   const envelope = JSON.parse(new TextDecoder().decode(body)) as Envelope
   if (part === 'wrappedKey') envelope.encrypted_aes_key = turned(envelope.encrypted_aes_key)
   else envelope.encrypted_payload[part] = turned(envelope.encrypted_payload[part])
