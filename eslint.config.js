@@ -13,7 +13,10 @@ const privatePackages = [
   'packed/**/*.ts',
 ]
 const appSources = ['apps/*/src/**/*.ts']
-const tests = ['**/test/**/*.ts', 'packages/*/bench/**/*.ts', ...privatePackages]
+/** Private packages that apps share and bundle: apps' rules, but for the helpers of tests. */
+const internalSources = ['internal/*/src/**/*.ts']
+const testHelpers = ['internal/testing/**/*.ts']
+const tests = ['**/test/**/*.ts', 'packages/*/bench/**/*.ts', ...privatePackages, ...testHelpers]
 const configFiles = ['**/*.config.ts', '**/*.config.js', 'tsup.base.ts']
 
 /** Where Node is a given: files, sockets, the environment, and the package that talks to a TPM device. */
@@ -141,7 +144,7 @@ export default defineConfig(
   },
 
   {
-    files: [...packageSources, ...appSources],
+    files: [...packageSources, ...appSources, ...internalSources],
     plugins: { tsdoc },
     rules: {
       'tsdoc/syntax': 'error',

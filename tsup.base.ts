@@ -73,7 +73,10 @@ export function packageBuild(entry: Record<string, string>): Options {
   }
 }
 
-/** The build of an app: ESM for Node, run from `dist/main.js`. */
+/**
+ * The build of an app: ESM for Node, run from `dist/main.js`. The private packages that apps share are
+ * bundled into it.
+ */
 export function appBuild(
   entry: Record<string, string>,
   types: Record<string, string> = {},
@@ -83,6 +86,7 @@ export function appBuild(
     format: ['esm'],
     target: 'node20',
     platform: 'node',
+    noExternal: [/^@nomyo-internal\//],
     dts: Object.keys(types).length > 0 ? { entry: types } : false,
     removeNodeProtocol: false,
     sourcemap: true,

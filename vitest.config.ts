@@ -1,19 +1,82 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { defineConfig } from 'vitest/config'
+import { basename, join } from 'node:path'
+import {
+  defineConfig,
+  type TestProjectConfiguration,
+  type UserWorkspaceConfig,
+} from 'vitest/config'
 
-export default defineConfig({
-  test: {
-    projects: [
-      'packages/*',
-      'packages/crypto/vitest.neutral.config.ts',
-      'apps/*',
-      'bench',
-      'conformance',
-      'packed',
-      'scripts',
-    ],
-    // Much of their time tests wait for processes and for times to pass: three files at a time keep
-    // two cores busy.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+const SLOW_TESTS = '**/*.slow.test.ts'
+
+/** Settings of single projects; every folder of the workspace with a `test` folder is a project. */
+const OWN_SETTINGS: Record<string, UserWorkspaceConfig> = {
+  // Tests run on the sources; outside of tests these imports lead to the built files.
+  crypto: { resolve: { alias: { '#crypto-platform': source('packages/crypto', 'node') } } },
+  client: { resolve: { alias: { '#platform': source('packages/client', 'node') } } },
+  tpm: { test: { globalSetup: ['test/support/global-setup.ts'] } },
+  gateway: {
+    test: {
+      globalSetup: [
+        'test/tpm/global-setup.ts',
+        'test/redis/global-setup.ts',
+        'test/proxies/global-setup.ts',
+      ],
+    },
   },
+  packed: { test: { globalSetup: ['install.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
+}
+
+/** `--mode slow` runs the slow tests and only these. */
+export default defineConfig(({ mode }) => {
+  const slow = mode === 'slow'
+  const tests = slow
+    ? { include: [`test/${SLOW_TESTS}`] }
+    : { include: ['test/**/*.test.ts'], exclude: [SLOW_TESTS] }
+
+  const project = (folder: string): TestProjectConfiguration => {
+    const name = basename(folder)
+    const { test, ...others } = OWN_SETTINGS[name] ?? {}
+    return { extends: true, root: folder, ...others, test: { name, ...tests, ...test } }
+  }
+
+  // The build that browsers get, checked by the same tests, except those that load built files or
+  // need no platform.
+  const neutralCrypto: TestProjectConfiguration = {
+    extends: true,
+    root: 'packages/crypto',
+    resolve: { alias: { '#crypto-platform': source('packages/crypto', 'neutral') } },
+    test: {
+      name: 'crypto-neutral',
+      include: tests.include,
+      exclude: [
+        ...(tests.exclude ?? []),
+        'test/{chromium,exports,errors,file-store,generate,example-*,platform-node}{,.slow}.test.ts',
+      ],
+    },
+  }
+
+  return {
+    test: {
+      projects: [...foldersWithTests().map(project), neutralCrypto],
+      testTimeout: 60_000,
+      // A process that is generating a key ends when the key is done.
+      hookTimeout: 60_000,
+      // Tests mostly wait for processes and timers: three files at a time keep two cores busy.
+      maxWorkers: Math.max(3, availableParallelism() - 1),
+      passWithNoTests: true,
+    },
+  }
 })
+
+function source(folder: string, platform: string): string {
+  return join(import.meta.dirname, folder, 'src/platform', `${platform}.ts`)
+}
+
+function foldersWithTests(): string[] {
+  const groups = ['packages', 'internal', 'apps'].filter((group) => existsSync(group))
+  const members = groups.flatMap((group) => readdirSync(group).map((name) => join(group, name)))
+  return [...members, 'bench', 'conformance', 'packed', 'scripts'].filter((folder) =>
+    existsSync(join(folder, 'test')),
+  )
+}

@@ -17,6 +17,7 @@ import { join } from 'node:path'
  * @property {Record<string, string>} [engines]
  * @property {Record<string, string>} [scripts]
  * @property {Record<string, string>} [dependencies]
+ * @property {Record<string, string>} [devDependencies]
  * @property {Record<string, string>} [peerDependencies]
  * @property {Record<string, string>} [optionalDependencies]
  */

@@ -28,21 +28,37 @@ export const packageBoundaries = {
     ),
     /** Anything else would be bundled into dist unnoticed, or missing where the package is installed. */
     'declared-only': rule(
-      'Sources import only what is under "dependencies" in their package.json.',
+      'Sources import only what is under "dependencies" in their package.json; apps also bundle @nomyo-internal packages.',
       (specifier, filename) => {
         if (specifier.startsWith('.') || isBuiltin(specifier)) return true
         const manifest = readManifest(packageFolder(filename))
         if (Object.hasOwn(manifest.imports ?? {}, specifier)) return true
         const name = packageNameOf(specifier)
+        if (name.startsWith('@nomyo-internal/')) return mayBundle(filename, manifest, name)
         return name === manifest.name || runtimeDependencies(manifest).includes(name)
       },
     ),
     /** What a package does not export may change without notice. */
     'public-subpaths': rule(
       'Import the public subpath of a package, not a file of its src or dist.',
-      (specifier) => !/^(?:@nomyo\/[^/]+|nomyo-js)\/(?:src|dist)(?:\/|$)/.test(specifier),
+      (specifier) =>
+        !/^(?:@nomyo(?:-internal)?\/[^/]+|nomyo-js)\/(?:src|dist)(?:\/|$)/.test(specifier),
     ),
   },
+}
+
+/**
+ * Whether a file may import a private package: the build of an app bundles it, the build of a published
+ * package does not.
+ *
+ * @param {string} filename
+ * @param {import('../workspace.mjs').Manifest} manifest
+ * @param {string} name
+ */
+function mayBundle(filename, manifest, name) {
+  const isPublishedPackage = dirname(packageFolder(filename)).endsWith('packages')
+  const { dependencies, devDependencies } = manifest
+  return !isPublishedPackage && Object.hasOwn({ ...dependencies, ...devDependencies }, name)
 }
 
 /**
