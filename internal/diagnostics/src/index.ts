@@ -1,0 +1,12 @@
+export { errnoCode, errorFacts, formatErrorFacts, type ErrorFacts } from './errors.js'
+export { ok, problem, warning, type Finding, type NamedFinding, type Status } from './finding.js'
+export { printable, printableJson, printableLine } from './printable.js'
+export {
+  formatFinding,
+  formatJsonReport,
+  formatSummary,
+  hasProblem,
+  terminalPaint,
+  type Paint,
+} from './report.js'
+export { withTimeout } from './with-timeout.js'

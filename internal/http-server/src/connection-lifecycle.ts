@@ -1,0 +1,62 @@
+import type { ServerResponse } from 'node:http'
+import { Server as TlsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { onResponseClosed } from './on-response-closed.js'
+
+/**
+ * Closes the connections of a server that shuts down: idle ones at once, busy ones after their last
+ * response. Node alone waits for connections that have sent nothing yet, and keeps those alive that
+ * were busy when the shutdown began.
+ */
+export function closeConnectionsOnShutdown(server: FastifyInstance): void {
+  const inFlight = new Map<Socket, number>()
+  let closing = false
+  const count = (socket: Socket, change: number): void => {
+    const requests = inFlight.get(socket)
+    if (requests === undefined) return
+    inFlight.set(socket, requests + change)
+    if (closing && requests + change === 0) socket.end()
+  }
+  // With TLS, requests arrive on the socket that exists after the handshake.
+  const event = server.server instanceof TlsServer ? 'secureConnection' : 'connection'
+  server.server.on(event, (socket: Socket) => {
+    if (closing) {
+      socket.destroy()
+      return
+    }
+    inFlight.set(socket, 0)
+    socket.once('close', () => inFlight.delete(socket))
+  })
+  server.server.on('request', ({ socket }, response: ServerResponse) => {
+    count(socket, 1)
+    response.once('close', () => {
+      count(socket, -1)
+    })
+  })
+  server.addHook('preClose', (done) => {
+    closing = true
+    for (const [socket, requests] of inFlight) if (requests === 0) socket.destroy()
+    done()
+  })
+}
+
+/**
+ * Closes connections whose caller takes longer than this to read a response. Node alone waits without
+ * a limit, with the response in memory and the request in flight.
+ */
+export function closeSlowReaders(server: FastifyInstance, timeoutMs: number): void {
+  server.addHook('onSend', (_request, { raw }, _payload, done) => {
+    let timer: NodeJS.Timeout | undefined
+    const start = (): void => {
+      timer = setTimeout(() => raw.destroy(), timeoutMs)
+    }
+    // A pipelined response waits for those before it without a socket, and its time starts after them.
+    if (raw.socket === null) raw.once('socket', start)
+    else start()
+    onResponseClosed(raw, () => {
+      clearTimeout(timer)
+    })
+    done()
+  })
+}

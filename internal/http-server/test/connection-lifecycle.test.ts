@@ -1,0 +1,89 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { fastify, type FastifyInstance } from 'fastify'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { closeConnectionsOnShutdown, closeSlowReaders } from '../src/index.js'
+import { GET, connectTo } from './connect.js'
+
+const TIMEOUT_MS = 5000
+
+/** A server whose responses wait for the test. */
+interface HeldServer {
+  readonly server: FastifyInstance
+  /** Sends the response to each request that arrived, in order. */
+  readonly respond: ((body: string | Buffer) => void)[]
+}
+
+async function startServer(): Promise<HeldServer> {
+  const server = fastify({ forceCloseConnections: 'idle' })
+  const respond: HeldServer['respond'] = []
+  closeConnectionsOnShutdown(server)
+  closeSlowReaders(server, TIMEOUT_MS)
+  server.get('/', () => new Promise((resolve) => respond.push(resolve)))
+  await server.listen({ host: '127.0.0.1', port: 0 })
+  onTestFinished(() => server.close())
+  return { server, respond }
+}
+
+describe('a shutdown', () => {
+  it('closes idle connections at once and busy ones after their responses', async () => {
+    const { server, respond } = await startServer()
+    const idle = await connectTo(server.server)
+    const busy = await connectTo(server.server)
+    busy.socket.write(GET.repeat(2))
+    await expect.poll(() => respond).toHaveLength(2)
+    const closed = server.close()
+    await once(idle.socket, 'close')
+    respond[0]!('first')
+    await expect.poll(busy.received).toContain('first')
+    respond[1]!('last')
+    await closed
+    await expect.poll(() => busy.socket.closed).toBe(true)
+    expect(busy.received()).toContain('last')
+  })
+
+  it('does not wait for requests whose caller disconnects', async () => {
+    const { server, respond } = await startServer()
+    const { socket } = await connectTo(server.server)
+    socket.write(GET.repeat(2))
+    await expect.poll(() => respond).toHaveLength(2)
+    const closed = server.close()
+    socket.destroy()
+    await closed
+  })
+})
+
+describe('a slow reader', () => {
+  const useFakeTimers = (): unknown => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  afterEach(() => void vi.useRealTimers())
+
+  it('loses its connection after the timeout', async () => {
+    const { server, respond } = await startServer()
+    const arrived = once(server.server, 'connection') as Promise<[Socket]>
+    const { socket } = await connectTo(server.server)
+    const [serverSocket] = await arrived
+    socket.pause().write(GET)
+    await expect.poll(() => respond).toHaveLength(1)
+    useFakeTimers()
+    respond[0]!(Buffer.alloc(32 * 2 ** 20))
+    await expect.poll(() => serverSocket.bytesWritten).toBeGreaterThan(0)
+    vi.advanceTimersByTime(TIMEOUT_MS - 1)
+    expect(serverSocket.destroyed).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(serverSocket.destroyed).toBe(true)
+  })
+
+  it('is not one whose response waits behind others on its connection', async () => {
+    const { server, respond } = await startServer()
+    const { socket, received } = await connectTo(server.server)
+    socket.write(GET.repeat(2))
+    await expect.poll(() => respond).toHaveLength(2)
+    useFakeTimers()
+    respond[1]!('second')
+    vi.advanceTimersByTime(10 * TIMEOUT_MS)
+    respond[0]!('first')
+    await expect.poll(received).toMatch(/first[^]*second/)
+    vi.advanceTimersByTime(10 * TIMEOUT_MS)
+    expect(socket.destroyed).toBe(false)
+  })
+})
