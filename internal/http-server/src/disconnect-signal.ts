@@ -8,7 +8,11 @@ type WatchedResponse = ServerResponse & { [SIGNAL]?: AbortSignal }
 
 /** Returns the signal that aborts when the caller disconnects before the response is written. */
 export function disconnectSignal(response: WatchedResponse): AbortSignal {
-  return (response[SIGNAL] ??= createSignal(response))
+  const existing = response[SIGNAL]
+  if (existing !== undefined) return existing
+  const signal = createSignal(response)
+  response[SIGNAL] = signal
+  return signal
 }
 
 function createSignal(response: ServerResponse): AbortSignal {
