@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 /** Found by its name, because this file may have become part of another one. */
-const manifest = createRequire(import.meta.url).resolve('@nomyo/test-vectors/package.json')
+const manifest = createRequire(import.meta.url).resolve('@nomyo-internal/testing/package.json')
 /** The JSON files made with the reference clients; keys are test-only. */
 const dataFolder = new URL('data/nomyo/', pathToFileURL(manifest))
 /** The JSON files made with swtpm and tpm2-tools; keys are test-only. */

@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
+
+/** Something that runs until it is stopped. */
+export interface Stoppable {
+  stop(): unknown
+}
+
+/** Stops a resource once the current test has finished. */
+export function stopAfterTest<T extends Stoppable>(resource: T): T {
+  onTestFinished(async () => {
+    await resource.stop()
+  })
+  return resource
+}
+
+/**
+ * Starts a resource before the tests of the current file or group, and stops it after them.
+ *
+ * @returns a getter for the resource, usable in tests and later hooks
+ */
+export function shared<T extends Stoppable>(start: () => Promise<T>): () => T {
+  let resource: T | undefined
+  beforeAll(async () => {
+    resource = await start()
+  })
+  afterAll(async () => {
+    await resource?.stop()
+  })
+  return () => {
+    if (resource === undefined) throw new Error('used before the tests of the group have started')
+    return resource
+  }
+}
+
+/**
+ * Creates an empty folder that only this user can read. It is removed after the current test, or after
+ * the tests of the file or group when called while they are collected. Hooks cannot call it.
+ */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'nomyo-test-'))
+  const remove = (): void => rmSync(folder, { recursive: true, force: true })
+  if (expect.getState().currentTestName === undefined) afterAll(remove)
+  else onTestFinished(remove)
+  return folder
+}
