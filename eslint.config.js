@@ -7,7 +7,7 @@ import { packageBoundaries } from './scripts/eslint/package-boundaries.mjs'
 const packageSources = ['packages/*/src/**/*.ts']
 /** Never published, only for tests and measurements: held to the rules of tests. */
 const privatePackages = [
-  'packages/test-vectors/**',
+  'internal/testing/**',
   'bench/**/*.ts',
   'conformance/**/*.ts',
   'packed/**/*.ts',
@@ -97,13 +97,7 @@ const reExportsOnly = [
 ]
 
 export default defineConfig(
-  globalIgnores([
-    'docs-api/',
-    '**/dist/',
-    '**/.turbo/',
-    '.reports/',
-    'packages/test-vectors/data/',
-  ]),
+  globalIgnores(['docs-api/', '**/dist/', '**/.turbo/', '.reports/', 'internal/testing/data/']),
 
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,

@@ -12,8 +12,8 @@ export default defineConfig({
   target: 'es2022',
   platform: 'neutral',
   splitting: false,
-  external: [/^node:/, /^@nomyo\/(?!test-vectors)/, 'esbuild', 'playwright-core'],
-  noExternal: [/^@nomyo\/test-vectors/],
+  external: [/^node:/, /^@nomyo\//, 'esbuild', 'playwright-core'],
+  noExternal: [/^@nomyo-internal\//],
   removeNodeProtocol: false,
   clean: true,
 })

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { keyFile } from '@nomyo/test-vectors'
+import { keyFile } from '@nomyo-internal/testing/vectors'
 import { environment } from './run.js'
 
 /** A gateway as it was installed, with its demo engine. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { appraise, parsePcrSelection, pinnedAk, type AppraisalPolicy } from '@nomyo/attest'
-import type { QuoteVector } from '@nomyo/test-vectors'
+import type { QuoteVector } from '@nomyo-internal/testing/vectors'
 import { timeMs } from './clock.js'
 import type { Progress } from './progress.js'
 import { median } from './statistics.js'
@@ -35,8 +35,8 @@ export async function measureAppraisal(
 
 async function recordedQuote(): Promise<QuoteVector> {
   // The vectors are source only: nothing there can be imported by a built file.
-  const vectors = import.meta.resolve('@nomyo/test-vectors')
-  const file = new URL('../data/tpm/pos-pinned-ak.json', vectors)
+  const testing = import.meta.resolve('@nomyo-internal/testing/package.json')
+  const file = new URL('data/tpm/pos-pinned-ak.json', testing)
   return JSON.parse(await readFile(file, 'utf8')) as QuoteVector
 }
 

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { importPrivateKey } from '@nomyo/crypto'
 import { saveKeyPair } from '@nomyo/crypto/keys/node'
-import { keyPem } from '@nomyo/test-vectors'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 import { startFaultServer, unusedUrl } from './local-servers.js'
 import type { Loopback } from './suites/loopback.js'
 

@@ -10,15 +10,15 @@ import {
   responseVectors,
   type KeyVector,
   type MalformedVector,
-} from '@nomyo/test-vectors'
+} from '@nomyo-internal/testing/vectors'
 import {
   envelopeRefusal,
   headerRefusal,
   keyRefusal,
   keyText,
   pinOf,
-} from '@nomyo/test-vectors/expectations'
-import { expectedFailures, quotePolicy } from '@nomyo/test-vectors/quotes'
+} from '@nomyo-internal/testing/vectors/expectations'
+import { expectedFailures, quotePolicy } from '@nomyo-internal/testing/vectors/quotes'
 import { verdictsOf, type AttestVectors } from './suites/attest.js'
 import type { CryptoVectors } from './suites/crypto.js'
 

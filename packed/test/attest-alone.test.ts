@@ -1,6 +1,6 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { quoteVectors, type QuoteVector } from '@nomyo/test-vectors'
+import { quoteVectors, type QuoteVector } from '@nomyo-internal/testing/vectors'
 import { beforeAll, expect, inject, it } from 'vitest'
 import { readMarkdown } from '../../scripts/docs/markdown.mjs'
 import { run } from '../run.js'

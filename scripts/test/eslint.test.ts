@@ -49,8 +49,8 @@ describe('the invariants of packages', () => {
     ],
     ['an undeclared package', "export { a } from 'undici'", 'package-boundaries/declared-only'],
     ['another layer', "import '@nomyo/transport'", 'package-boundaries/declared-only'],
-    ['a test dependency', "import '@nomyo/test-vectors'", 'package-boundaries/declared-only'],
-    ['a private package', "import '@nomyo-internal/testing'", 'package-boundaries/declared-only'],
+    ['a test dependency', "import '@nomyo-internal/testing'", 'package-boundaries/declared-only'],
+    ['a private package', "import '@nomyo-internal/command-line'", 'package-boundaries/declared-only'],
     ['a malformed comment', '/** @param a\n * @nonsense */\nexport const a = 1', 'tsdoc/syntax'],
   ])('refuse %s', async (_, code, rule) => {
     expect(await rulesBroken(crypto, code)).toContain(rule)

@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { keyBindingExtraData, type AttestationResult } from '@nomyo/attest'
 import { importPublicKey } from '@nomyo/crypto'
-import { keyPem, tpmVector, type QuoteVector } from '@nomyo/test-vectors'
-import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo/test-vectors/forge'
+import { keyPem, tpmVector, type QuoteVector } from '@nomyo-internal/testing/vectors'
+import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo-internal/testing/vectors/forge'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 
 const entry = fileURLToPath(new URL('../dist/main.js', import.meta.url))

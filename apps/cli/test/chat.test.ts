@@ -4,9 +4,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { keyFile } from '@nomyo/test-vectors'
-import { forgeKey, forgedName } from '@nomyo/test-vectors/forge'
-import { startSwtpm, swtpmFound } from '@nomyo/test-vectors/swtpm'
+import { keyFile } from '@nomyo-internal/testing/vectors'
+import { forgeKey, forgedName } from '@nomyo-internal/testing/vectors/forge'
+import { startSwtpm, isInstalled } from '@nomyo-internal/testing'
 import { formatPolicyFile } from '@nomyo/attest/policy-file'
 import { importPublicKey } from '@nomyo/crypto'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -207,9 +207,9 @@ describe('settings', () => {
   })
 })
 
-if (!swtpmFound) console.info('chat over a software TPM skipped: no swtpm')
+if (!isInstalled('swtpm')) console.info('chat over a software TPM skipped: no swtpm')
 
-describe.skipIf(!swtpmFound)('with a policy', () => {
+describe.skipIf(!isInstalled('swtpm'))('with a policy', () => {
   it('judges the machine before anything is sent, and leaves a receipt that can be judged', async () => {
     const tpm = await startSwtpm()
     onTestFinished(() => tpm.stop())

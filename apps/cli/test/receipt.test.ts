@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { appraise, keyBindingExtraData, payloadIdExtraData } from '@nomyo/attest'
 import { formatPolicyFile, parsePolicyFile } from '@nomyo/attest/policy-file'
 import { createReceipt, type Receipt } from '@nomyo/attest/receipt'
-import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo/test-vectors/forge'
+import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo-internal/testing/vectors/forge'
 import { afterAll, describe, expect, it } from 'vitest'
 
 const entry = fileURLToPath(new URL('../dist/main.js', import.meta.url))

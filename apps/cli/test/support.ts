@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { keyFile } from '@nomyo/test-vectors'
+import { keyFile } from '@nomyo-internal/testing/vectors'
 import { onTestFinished } from 'vitest'
 
 /** The built command. */

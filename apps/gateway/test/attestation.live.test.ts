@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { keyPem } from '@nomyo/test-vectors'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import {
   chat,
@@ -26,12 +26,12 @@ import {
   judge,
   newNonce,
 } from './tpm/evidence.js'
-import { makeSwtpm, swtpmFound } from '@nomyo/test-vectors/swtpm'
+import { makeSwtpm, isInstalled } from '@nomyo-internal/testing'
 
 const ORIGIN = 'https://chat.example'
 const spki = serverKeys.publicKey.spkiDer
 
-describe.skipIf(!swtpmFound)('a gateway with a TPM', () => {
+describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
   const swtpm = makeSwtpm()
   let gateway: GatewayProcess
   let akName: string
@@ -175,7 +175,7 @@ describe.skipIf(!swtpmFound)('a gateway with a TPM', () => {
   })
 })
 
-describe.skipIf(!swtpmFound)('the attestation key', () => {
+describe.skipIf(!isInstalled('swtpm'))('the attestation key', () => {
   const swtpm = makeSwtpm()
   beforeAll(() => swtpm.start())
   afterAll(() => swtpm.stop())
@@ -209,7 +209,7 @@ describe.skipIf(!swtpmFound)('the attestation key', () => {
   })
 })
 
-describe.skipIf(!swtpmFound)('a tier that requires attestation', () => {
+describe.skipIf(!isInstalled('swtpm'))('a tier that requires attestation', () => {
   it('is served while the TPM quotes and refused when it is gone; others go on', async () => {
     const swtpm = makeSwtpm()
     await swtpm.start()

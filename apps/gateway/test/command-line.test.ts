@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/pr
 import { Agent, get } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { keyPem } from '@nomyo/test-vectors'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { readOptions } from '../src/config/options/options.js'
 import { UsageError } from '../src/config/options/usage-error.js'

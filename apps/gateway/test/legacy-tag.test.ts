@@ -1,5 +1,9 @@
 import { sealEnvelope, sealJson } from '@nomyo/crypto'
-import { malformedBody, malformedVectors, type MalformedVector } from '@nomyo/test-vectors'
+import {
+  malformedBody,
+  malformedVectors,
+  type MalformedVector,
+} from '@nomyo-internal/testing/vectors'
 import { afterAll, describe, expect, it } from 'vitest'
 import { metric } from './metric.js'
 import { chat, clientKeys, completionOf, post, refusalOf, startGateway } from './support.js'

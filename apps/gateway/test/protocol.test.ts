@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { openJson, publicKeyToHeader, sealJson } from '@nomyo/crypto'
-import { headerVectors, keyPem, requestVectors } from '@nomyo/test-vectors'
+import { headerVectors, keyPem, requestVectors } from '@nomyo-internal/testing/vectors'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parseChatRequest } from '../src/completion/chat-request.js'
 import { HttpError } from '../src/http-error.js'

@@ -1,4 +1,4 @@
-import { makeSwtpm, swtpmFound } from '@nomyo/test-vectors/swtpm'
+import { makeSwtpm, isInstalled } from '@nomyo-internal/testing'
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { get, testGateway, type GatewayProcess } from './support.js'
@@ -41,23 +41,26 @@ describe('X-Forwarded-For', () => {
     expect(gateway.output()).not.toContain('canary')
   })
 
-  it.skipIf(!swtpmFound)('decides whose requests for attestation are counted', async () => {
-    const swtpm = makeSwtpm()
-    onTestFinished(() => swtpm.stop())
-    await swtpm.start()
-    const gateway = await testGateway({
-      args: ['--engine', 'demo', '--tpm', swtpm.address, '--trust-proxy=127.0.0.1'],
-    })
-    const statusFor = async (address: string, from = '127.0.0.1'): Promise<number> => {
-      const path = `/pki/attestation?nonce=${randomBytes(32).toString('base64url')}`
-      return (await get(gateway, ...forwarded(address, path, from))).status
-    }
-    for (let count = 0; count < 60; count++) expect(await statusFor('203.0.113.7')).toBe(200)
-    expect(await statusFor('203.0.113.7')).toBe(429)
-    expect(await statusFor('203.0.113.8')).toBe(200)
-    // Not the proxy: its own address counts, whatever it says.
-    expect(await statusFor('203.0.113.7', '127.0.0.2')).toBe(200)
-  })
+  it.skipIf(!isInstalled('swtpm'))(
+    'decides whose requests for attestation are counted',
+    async () => {
+      const swtpm = makeSwtpm()
+      onTestFinished(() => swtpm.stop())
+      await swtpm.start()
+      const gateway = await testGateway({
+        args: ['--engine', 'demo', '--tpm', swtpm.address, '--trust-proxy=127.0.0.1'],
+      })
+      const statusFor = async (address: string, from = '127.0.0.1'): Promise<number> => {
+        const path = `/pki/attestation?nonce=${randomBytes(32).toString('base64url')}`
+        return (await get(gateway, ...forwarded(address, path, from))).status
+      }
+      for (let count = 0; count < 60; count++) expect(await statusFor('203.0.113.7')).toBe(200)
+      expect(await statusFor('203.0.113.7')).toBe(429)
+      expect(await statusFor('203.0.113.8')).toBe(200)
+      // Not the proxy: its own address counts, whatever it says.
+      expect(await statusFor('203.0.113.7', '127.0.0.2')).toBe(200)
+    },
+  )
 })
 
 describe('a request id', () => {

@@ -1,7 +1,7 @@
 import { mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { importPrivateKey, importPublicKey } from '@nomyo/crypto'
-import { keyFile, keyPem } from '@nomyo/test-vectors'
+import { keyFile, keyPem } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { SecureChatCompletion } from '@nomyo/client'
 import { handedOut, rotateUnderLoad, sealedFor, statusFor, until } from './rotation.js'

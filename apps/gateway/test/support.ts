@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { importPrivateKey, openJson, publicKeyToHeader, sealJson } from '@nomyo/crypto'
-import { keyFile, keyPem } from '@nomyo/test-vectors'
+import { keyFile, keyPem } from '@nomyo-internal/testing/vectors'
 import { expect, onTestFinished } from 'vitest'
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))

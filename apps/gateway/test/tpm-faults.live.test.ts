@@ -24,7 +24,7 @@ import {
   judge,
 } from './tpm/evidence.js'
 import { startLineTo, type Line } from './tpm/line.js'
-import { makeSwtpm, swtpmFound, type Swtpm } from '@nomyo/test-vectors/swtpm'
+import { makeSwtpm, isInstalled, type Swtpm } from '@nomyo-internal/testing'
 
 const NONE = { is_available: false }
 const SOME = { is_available: true }
@@ -53,7 +53,7 @@ const tpmLines = (stderr: string): TpmLine[] =>
     .map((line) => JSON.parse(line) as TpmLine)
     .filter(({ code }) => code?.startsWith('ERR_TPM_') === true)
 
-describe.skipIf(!swtpmFound)('a TPM that goes away', () => {
+describe.skipIf(!isInstalled('swtpm'))('a TPM that goes away', () => {
   it('takes the evidence with it, and brings it back', async () => {
     const swtpm = testSwtpm()
     await swtpm.start()
@@ -123,7 +123,7 @@ describe.skipIf(!swtpmFound)('a TPM that goes away', () => {
   })
 })
 
-describe.skipIf(!swtpmFound)('a gateway that starts without its TPM', () => {
+describe.skipIf(!isInstalled('swtpm'))('a gateway that starts without its TPM', () => {
   it('answers without evidence, and with it as soon as the TPM is there', async () => {
     const swtpm = testSwtpm()
     const gateway = await testGateway({ args: ['--engine', 'demo', '--tpm', swtpm.address] })
@@ -137,7 +137,7 @@ describe.skipIf(!swtpmFound)('a gateway that starts without its TPM', () => {
   })
 })
 
-describe.skipIf(!swtpmFound)('a TPM that is slow or falls silent', () => {
+describe.skipIf(!isInstalled('swtpm'))('a TPM that is slow or falls silent', () => {
   const swtpm = makeSwtpm()
   let keyDir: string
   beforeAll(async () => {

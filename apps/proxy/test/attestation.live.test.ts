@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startSwtpm, swtpmFound } from '@nomyo/test-vectors/swtpm'
+import { startSwtpm, isInstalled } from '@nomyo-internal/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   ask,
@@ -13,7 +13,7 @@ import {
   type Run,
 } from './support.js'
 
-if (!swtpmFound) console.info('attestation over a software TPM skipped: no swtpm')
+if (!isInstalled('swtpm')) console.info('attestation over a software TPM skipped: no swtpm')
 
 const OTHER_AK = '000b' + '5a'.repeat(32)
 
@@ -42,7 +42,7 @@ async function startMachine(): Promise<{ url: string; akName: string; gateway: R
   return { url, akName, gateway }
 }
 
-describe.skipIf(!swtpmFound)('a gateway with a TPM', () => {
+describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
   it('vouches for its key before the proxy listens, and for every answer', async () => {
     const { url: gateway, akName } = await startMachine()
     const { folder, args } = policy(akName)

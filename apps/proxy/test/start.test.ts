@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { keyPem } from '@nomyo/test-vectors'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 import { importPublicKey } from '@nomyo/crypto'
 import { describe, expect, it } from 'vitest'
 import {

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { keyFile } from '@nomyo/test-vectors'
+import { keyFile } from '@nomyo-internal/testing/vectors'
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
 
 const PROXY = fileURLToPath(new URL('../dist/main.js', import.meta.url))

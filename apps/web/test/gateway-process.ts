@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { keyFile } from '@nomyo/test-vectors'
+import { keyFile } from '@nomyo-internal/testing/vectors'
 
 const MAIN = fileURLToPath(new URL('../../gateway/dist/main.js', import.meta.url))
 

@@ -1,4 +1,4 @@
-import { startSwtpm, swtpmFound, type Swtpm } from '@nomyo/test-vectors/swtpm'
+import { startSwtpm, isInstalled, type Swtpm } from '@nomyo-internal/testing'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
@@ -13,7 +13,7 @@ import {
 } from './browser.js'
 import { startGateway, type GatewayProcess } from './gateway-process.js'
 
-if (!swtpmFound) console.info('the machine judged in the page skipped: no swtpm')
+if (!isInstalled('swtpm')) console.info('the machine judged in the page skipped: no swtpm')
 
 const OTHER_VALUE = '11'.repeat(32)
 
@@ -87,7 +87,7 @@ describe.skipIf(!chromiumFound)('a gateway without a TPM', () => {
   })
 })
 
-describe.skipIf(!chromiumFound || !swtpmFound)('a gateway with a TPM', () => {
+describe.skipIf(!chromiumFound || !isInstalled('swtpm'))('a gateway with a TPM', () => {
   let swtpm: Swtpm
   let browser: Browser
   let gateway: GatewayProcess

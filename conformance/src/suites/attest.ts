@@ -1,8 +1,8 @@
 import type * as Library from '@nomyo/attest'
 import type * as PolicyFiles from '@nomyo/attest/policy-file'
 import type * as Receipts from '@nomyo/attest/receipt'
-import type { QuoteVector } from '@nomyo/test-vectors'
-import { quotePolicy } from '@nomyo/test-vectors/quotes'
+import type { QuoteVector } from '@nomyo-internal/testing/vectors'
+import { quotePolicy } from '@nomyo-internal/testing/vectors/quotes'
 import { codeOf, equal, rejectionOf, sameJson, thrownBy, type Case, type Suite } from './case.js'
 
 /** What is put to the test: the exports of `@nomyo/attest` and of two of its subpaths. */

@@ -9,7 +9,12 @@ export {
   type GatewayProcess,
   type GatewayProcessOptions,
 } from './programs/gateway-process.js'
-export { CHROMIUM_PATH, isInstalled, missingPrograms, type ProgramName } from './programs/installed.js'
+export {
+  CHROMIUM_PATH,
+  isInstalled,
+  missingPrograms,
+  type ProgramName,
+} from './programs/installed.js'
 export {
   plainEnvironment,
   startProgram,

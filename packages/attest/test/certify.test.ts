@@ -1,4 +1,4 @@
-import { tpmVector } from '@nomyo/test-vectors'
+import { tpmVector } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import { appraise, pinnedAk, type AppraisalPolicy } from '../src/index.js'
 import {
@@ -21,7 +21,7 @@ import {
   u64,
   u8,
   type ForgedKey,
-} from '@nomyo/test-vectors/forge'
+} from '@nomyo-internal/testing/vectors/forge'
 
 interface CertifyVector {
   nonce: string

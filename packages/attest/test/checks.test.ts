@@ -19,7 +19,7 @@ import {
   sized,
   u16,
   type ForgedKey,
-} from '@nomyo/test-vectors/forge'
+} from '@nomyo-internal/testing/vectors/forge'
 
 const NONCE = new Uint8Array(32).fill(9)
 const REFERENCE = { sha256: PCR_VALUES.sha256 }

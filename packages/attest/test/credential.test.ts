@@ -6,7 +6,7 @@ import {
   privateDecrypt,
   type JsonWebKey,
 } from 'node:crypto'
-import { tpmVector } from '@nomyo/test-vectors'
+import { tpmVector } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import {
   activatedAk,

@@ -1,4 +1,4 @@
-import { tpmVector } from '@nomyo/test-vectors'
+import { tpmVector } from '@nomyo-internal/testing/vectors'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PolicyError, TpmParseError } from '../src/errors.js'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { tpmVector } from '@nomyo/test-vectors'
+import { tpmVector } from '@nomyo-internal/testing/vectors'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TpmParseError } from '../src/errors.js'

@@ -1,11 +1,11 @@
-import { tpmVector } from '@nomyo/test-vectors'
+import { tpmVector } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import { appraise } from '../src/index.js'
 import { formatPolicyFile, parsePolicyFile } from '../src/policy-file/index.js'
 import { computeName, parsePublic } from '../src/structures/index.js'
 import { found } from './support/appraisal.js'
 import { toHex } from '../src/bytes/hex.js'
-import { PCR_VALUES, forgeKey, forgeQuote } from '@nomyo/test-vectors/forge'
+import { PCR_VALUES, forgeKey, forgeQuote } from '@nomyo-internal/testing/vectors/forge'
 
 const NONCE = new Uint8Array(32).fill(9)
 const NAME = `000b${'ab'.repeat(32)}`

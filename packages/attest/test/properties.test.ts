@@ -1,4 +1,4 @@
-import type { QuoteVector } from '@nomyo/test-vectors'
+import type { QuoteVector } from '@nomyo-internal/testing/vectors'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo/test-vectors/forge'
+import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo-internal/testing/vectors/forge'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {

@@ -1,5 +1,5 @@
-import { quoteVectors } from '@nomyo/test-vectors'
-import { expectedFailures } from '@nomyo/test-vectors/quotes'
+import { quoteVectors } from '@nomyo-internal/testing/vectors'
+import { expectedFailures } from '@nomyo-internal/testing/vectors/quotes'
 import { describe, expect, it } from 'vitest'
 import { CHECK_IDS, appraise } from '../src/index.js'
 import { parseAttest } from '../src/structures/index.js'

@@ -1,4 +1,4 @@
-import { tpmVector, type QuoteVector } from '@nomyo/test-vectors'
+import { tpmVector, type QuoteVector } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import { appraise } from '../src/index.js'
 import { parsePublic, type TpmtPublic } from '../src/structures/index.js'

@@ -1,7 +1,7 @@
 import { attestationPolicy, pinnedAk } from '@nomyo/attest'
 import { createTpmTransport } from '@nomyo/tpm'
-import { keyFile } from '@nomyo/test-vectors'
-import { startSwtpm, swtpmFound } from '@nomyo/test-vectors/swtpm'
+import { keyFile } from '@nomyo-internal/testing/vectors'
+import { startSwtpm, isInstalled } from '@nomyo-internal/testing'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -12,7 +12,7 @@ import { temporaryFolder, testExchange } from './support.js'
 // eslint-disable-next-line package-boundaries/stay-inside -- no dependency: the gateway has a page inside, and that this client
 import { createGateway } from '../../../apps/gateway/dist/index.js'
 
-if (!swtpmFound) console.info('attestation over a software TPM skipped: no swtpm')
+if (!isInstalled('swtpm')) console.info('attestation over a software TPM skipped: no swtpm')
 
 /** A real gateway with a real (software) TPM, which can be stopped for the TPM to be used by others. */
 async function startAttestedGateway() {
@@ -61,7 +61,7 @@ async function startAttestedGateway() {
 
 const hello = { model: 'nomyo/echo', messages: [{ role: 'user' as const, content: 'Hello!' }] }
 
-describe.skipIf(!swtpmFound)('client, gateway and a software TPM', () => {
+describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () => {
   it('affirms a pinned machine in a known state, and refuses it before sending once that changed', async () => {
     const machine = await startAttestedGateway()
     const recorded = await record(machine.url)

@@ -9,7 +9,7 @@ import {
 import { formatPolicyFile, parsePolicyFile } from '@nomyo/attest/policy-file'
 import { appraiseReceipt, digestMatches, parseReceipt, type Receipt } from '@nomyo/attest/receipt'
 import { openJson } from '@nomyo/crypto'
-import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo/test-vectors/forge'
+import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo-internal/testing/vectors/forge'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   AttestationError,

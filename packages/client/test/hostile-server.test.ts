@@ -1,5 +1,5 @@
 import { SecurityError, sealJson } from '@nomyo/crypto'
-import { keyPem, malformedBody, malformedVectors } from '@nomyo/test-vectors'
+import { keyPem, malformedBody, malformedVectors } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import {
   sealFor,

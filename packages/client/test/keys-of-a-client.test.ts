@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadKeyPair, saveKeyPair } from '@nomyo/crypto/keys/node'
 import { importPrivateKey } from '@nomyo/crypto'
-import { keyPem } from '@nomyo/test-vectors'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { hello, newClient, startTestServer, temporaryFolder, type TestServer } from './support.js'
 

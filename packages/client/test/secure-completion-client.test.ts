@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openJson } from '@nomyo/crypto'
-import { keyFile } from '@nomyo/test-vectors'
+import { keyFile } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { SecureCompletionClient, type SecureCompletionClientOptions } from '../src/index.js'
 import {

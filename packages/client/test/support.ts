@@ -11,7 +11,7 @@ import {
   sealJson,
   type KeyPair,
 } from '@nomyo/crypto'
-import { keyPem } from '@nomyo/test-vectors'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 import { onTestFinished } from 'vitest'
 import { readConfig, type SecureChatCompletionOptions } from '../src/config/options.js'
 import { splitRequest } from '../src/completion/seal-request.js'

@@ -1,5 +1,5 @@
 import { openJson } from '@nomyo/crypto'
-import { responseVectors } from '@nomyo/test-vectors'
+import { responseVectors } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import { checkPayloadId, toChatCompletion } from '../src/completion/open-response.js'
 import { testKey } from './support.js'

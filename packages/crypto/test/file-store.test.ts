@@ -21,7 +21,7 @@ import { generateKeyPair } from '../src/keys/generate.js'
 import { loadKeyPair, loadOrCreateKeyPair, saveKeyPair } from '../src/keys/node/index.js'
 import type { KeyPair } from '../src/suite.js'
 import { freshPair, noteSkipped, pairOf, refusalCodeOf, testPair } from './support.js'
-import { keyText } from '@nomyo/test-vectors/expectations'
+import { keyText } from '@nomyo-internal/testing/vectors/expectations'
 
 // The real ones, unless a test steps in between.
 vi.mock('node:fs/promises', { spy: true })

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { openJson, sealJson } from '../src/envelope/index.js'
 import { exportPrivateKey, generateKeyPair, importPrivateKey } from '../src/keys/index.js'
-import { keyText } from '@nomyo/test-vectors/expectations'
+import { keyText } from '@nomyo-internal/testing/vectors/expectations'
 import { refusalCodeOf } from './support.js'
 
 const pem = keyText('keys/client.private.pem')

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { parsePin, verifyPin } from '../src/keys/index.js'
 import { refusalCodeOf, testPair } from './support.js'
-import { pinOf, sha256Hex } from '@nomyo/test-vectors/expectations'
+import { pinOf, sha256Hex } from '@nomyo-internal/testing/vectors/expectations'
 
 it('the fingerprint of a key is a pin', async () => {
   const { publicKey } = await testPair('server')

@@ -16,7 +16,7 @@ import { importPrivateKey, importPublicKey } from '../src/keys/index.js'
 import { decodePem, encodePem } from '../src/keys/pem.js'
 import { encodeRsaSpki, parseRsaPkcs8, parseRsaSpki } from '../src/wire-v1/rsa-der.js'
 import { concat, fromHex, refusalCodeOf, testPair, toHex, valueOrRefusal } from './support.js'
-import { keyText } from '@nomyo/test-vectors/expectations'
+import { keyText } from '@nomyo-internal/testing/vectors/expectations'
 
 const spki = decodePem(keyText('keys/server.public.pem')).der
 const pkcs8 = decodePem(keyText('keys/server.private.pem')).der

@@ -16,7 +16,7 @@ import {
 import { loadKeyPair } from '../src/keys/node/index.js'
 import { decodePem, encodePem } from '../src/keys/pem.js'
 import { freshPair, refusalOf, testPair, utf8 } from './support.js'
-import { keyText } from '@nomyo/test-vectors/expectations'
+import { keyText } from '@nomyo-internal/testing/vectors/expectations'
 
 const PASSWORD = 'canary-of-a-password'
 const PLAINTEXT = 'canary-of-a-prompt'

@@ -1,5 +1,5 @@
 import { platform } from '#crypto-platform'
-import { keyPem } from '@nomyo/test-vectors'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 import type { Bytes } from '../src/bytes/types.js'
 import { SecurityError } from '../src/errors.js'
 import { importPrivateKey } from '../src/keys/import.js'

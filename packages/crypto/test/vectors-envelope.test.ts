@@ -1,4 +1,4 @@
-import { requestVectors, responseVectors } from '@nomyo/test-vectors'
+import { requestVectors, responseVectors } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import { openEnvelope, openJson } from '../src/envelope/index.js'
 import {

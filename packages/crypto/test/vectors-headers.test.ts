@@ -1,8 +1,8 @@
-import { headerVectors } from '@nomyo/test-vectors'
+import { headerVectors } from '@nomyo-internal/testing/vectors'
 import { expect, it } from 'vitest'
 import { publicKeyFromHeader, publicKeyToHeader } from '../src/keys/index.js'
 import { refusalCodeOf, refusalOf, testPair } from './support.js'
-import { headerRefusal, pinOf, sha256Hex } from '@nomyo/test-vectors/expectations'
+import { headerRefusal, pinOf, sha256Hex } from '@nomyo-internal/testing/vectors/expectations'
 
 const { spkiSha256, vectors } = headerVectors()
 const accepted = vectors.filter(({ expect }) => expect === 'accept')

@@ -1,11 +1,11 @@
 import { createCipheriv, pbkdf2Sync } from 'node:crypto'
-import { keyVectors, type KeyVector } from '@nomyo/test-vectors'
+import { keyVectors, type KeyVector } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import type { PublicKey } from '../src/suite.js'
 import { importLegacyPrivateKey, importPrivateKey, importPublicKey } from '../src/keys/index.js'
 import { encodePem } from '../src/keys/pem.js'
 import { concat, refusalCodeOf } from './support.js'
-import { keyRefusal, keyText, pinOf, sha256Hex } from '@nomyo/test-vectors/expectations'
+import { keyRefusal, keyText, pinOf, sha256Hex } from '@nomyo-internal/testing/vectors/expectations'
 
 const vectors = keyVectors().map((vector) => ({
   ...vector,

@@ -1,10 +1,10 @@
-import { malformedBody, malformedVectors } from '@nomyo/test-vectors'
+import { malformedBody, malformedVectors } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import type { Bytes } from '../src/bytes/types.js'
 import { openJson, sealEnvelope } from '../src/envelope/index.js'
 import { SecurityError, type SecurityErrorCode } from '../src/errors.js'
 import { refusalCodeOf, refusalOf, testPair, utf8, valueOrRefusal } from './support.js'
-import { envelopeRefusal, isBehindPrivateKey } from '@nomyo/test-vectors/expectations'
+import { envelopeRefusal, isBehindPrivateKey } from '@nomyo-internal/testing/vectors/expectations'
 
 const vectors = malformedVectors()
 const refused = vectors.filter(({ strict }) => strict === 'must')

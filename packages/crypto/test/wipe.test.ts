@@ -5,7 +5,7 @@ import { openEnvelope, openJson, sealEnvelope, sealJson } from '../src/envelope/
 import { exportPrivateKey, importLegacyPrivateKey, importPrivateKey } from '../src/keys/index.js'
 import { decodePem, type PemBlock } from '../src/keys/pem.js'
 import { freshPair, refusalOf, testPair, utf8 } from './support.js'
-import { keyText } from '@nomyo/test-vectors/expectations'
+import { keyText } from '@nomyo-internal/testing/vectors/expectations'
 
 // To get hold of the bytes that came out of a PEM.
 vi.mock('../src/keys/pem.js', { spy: true })

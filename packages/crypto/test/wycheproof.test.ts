@@ -1,5 +1,5 @@
 import { platform } from '#crypto-platform'
-import { wycheproof } from '@nomyo/test-vectors'
+import { wycheproof } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import { importPrivateKey } from '../src/keys/index.js'
 import { encodePem } from '../src/keys/pem.js'

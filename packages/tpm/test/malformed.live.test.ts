@@ -9,7 +9,7 @@ import {
   type TpmTransport,
 } from '../src/index.js'
 import { expectCode } from './support/errors.js'
-import { startSwtpm, swtpmFound } from '@nomyo/test-vectors/swtpm'
+import { startSwtpm, isInstalled } from '@nomyo-internal/testing'
 
 /** What is done with the TPM; each of its commands is answered once. */
 async function useTpm(transport: TpmTransport): Promise<void> {
@@ -41,7 +41,7 @@ function resized(answer: Uint8Array, length: number): Uint8Array {
 const replaced = (answers: readonly Uint8Array[], index: number, answer: Uint8Array) =>
   answers.map((original, at) => (at === index ? answer : original))
 
-describe.skipIf(!swtpmFound)('the answers of a TPM', () => {
+describe.skipIf(!isInstalled('swtpm'))('the answers of a TPM', () => {
   const answers: Uint8Array[] = []
   /** Those that do not refuse: a refusal is a header, and nothing after it is read. */
   let successes: [index: number, answer: Uint8Array][] = []

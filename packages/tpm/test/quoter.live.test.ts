@@ -27,13 +27,13 @@ import { expectCode } from './support/errors.js'
 import { QUOTE, intercept, type Interception } from './support/intercept.js'
 import { countLoaded } from './support/loaded-handles.js'
 import { pcrExtend } from './support/pcr-extend.js'
-import { startSwtpm, swtpmFound, type Swtpm, type SwtpmOptions } from '@nomyo/test-vectors/swtpm'
+import { startSwtpm, isInstalled, type Swtpm, type SwtpmOptions } from '@nomyo-internal/testing'
 import { fromBase64, verifyQuote } from './support/verify-quote.js'
 
 const NONCE = new Uint8Array(32).fill(0xa5)
 const EPHEMERAL = { mode: 'ephemeral' } as const
 
-describe.skipIf(!swtpmFound)('a quoter on a software TPM', () => {
+describe.skipIf(!isInstalled('swtpm'))('a quoter on a software TPM', () => {
   let swtpm: Swtpm
   let tpm: Tpm
 
@@ -155,7 +155,7 @@ async function occupy(
   await flushContext(send, handle)
 }
 
-describe.skipIf(!swtpmFound)('a long-lived key', () => {
+describe.skipIf(!isInstalled('swtpm'))('a long-lived key', () => {
   it('is made once, found again, and survives a power cycle under a quoter', async () => {
     const { tpm, swtpm } = await freshTpm({ over: 'tcp', notStarted: true })
     const first = await createQuoter({ tpm, pcrs: 'sha256:0' })
@@ -268,7 +268,7 @@ describe.skipIf(!swtpmFound)('a long-lived key', () => {
   })
 })
 
-describe.skipIf(!swtpmFound)('an ephemeral key', () => {
+describe.skipIf(!isInstalled('swtpm'))('an ephemeral key', () => {
   it('is another for each quoter, the same for its quotes, and never left in the TPM', async () => {
     const { tpm } = await freshTpm()
     const options = { tpm, pcrs: 'sha256:0', ak: EPHEMERAL }
@@ -302,7 +302,7 @@ describe.skipIf(!swtpmFound)('an ephemeral key', () => {
   })
 })
 
-describe.skipIf(!swtpmFound)('PCRs', () => {
+describe.skipIf(!isInstalled('swtpm'))('PCRs', () => {
   it.each([
     '',
     'sha256',
@@ -362,7 +362,7 @@ describe.skipIf(!swtpmFound)('PCRs', () => {
   })
 })
 
-describe.skipIf(!swtpmFound)('PCRs that change between reading and quoting', () => {
+describe.skipIf(!isInstalled('swtpm'))('PCRs that change between reading and quoting', () => {
   const extend = encodeCommand({
     name: 'TPM2_PCR_Extend',
     code: 0x182,

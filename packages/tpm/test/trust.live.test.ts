@@ -23,7 +23,7 @@ import {
 import { attestationKeyTemplate } from '../src/keys/attestation-key.js'
 import { expectCode } from './support/errors.js'
 import { countLoaded } from './support/loaded-handles.js'
-import { startSwtpm, swtpmFound, type Swtpm } from '@nomyo/test-vectors/swtpm'
+import { startSwtpm, isInstalled, type Swtpm } from '@nomyo-internal/testing'
 import { verifySignature } from './support/verify-quote.js'
 
 const NONCE = new Uint8Array(randomBytes(32))
@@ -31,7 +31,7 @@ const NONCE = new Uint8Array(randomBytes(32))
 const toolsFound = existsSync('/usr/bin/tpm2_makecredential')
 if (!toolsFound) console.info('credential tests skipped: there are no tpm2-tools')
 
-describe.skipIf(!swtpmFound)('trust in a long-lived key', () => {
+describe.skipIf(!isInstalled('swtpm'))('trust in a long-lived key', () => {
   let swtpm: Swtpm
   let tpm: Tpm
   let quoter: Quoter

@@ -1,4 +1,4 @@
-import { statusVectors, type StatusVector } from '@nomyo/test-vectors'
+import { statusVectors, type StatusVector } from '@nomyo-internal/testing/vectors'
 import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { startDeadline } from '../src/deadline.js'

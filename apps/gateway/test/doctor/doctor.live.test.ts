@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { chmod, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { makeSwtpm, swtpmFound } from '@nomyo/test-vectors/swtpm'
+import { makeSwtpm, isInstalled } from '@nomyo-internal/testing'
 import { Tpm, createQuoter } from '@nomyo/tpm'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -126,7 +126,7 @@ describe.skipIf(!redisFound)('Redis', () => {
   })
 })
 
-describe.skipIf(!swtpmFound)('a TPM', () => {
+describe.skipIf(!isInstalled('swtpm'))('a TPM', () => {
   async function started(banks?: string): Promise<string> {
     const swtpm = makeSwtpm(banks === undefined ? {} : { banks })
     await swtpm.start()

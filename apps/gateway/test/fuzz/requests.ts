@@ -4,7 +4,7 @@ import {
   malformedBody,
   malformedVectors,
   requestVectors,
-} from '@nomyo/test-vectors'
+} from '@nomyo-internal/testing/vectors'
 import { chat, seal } from '../support.js'
 import { CANARY, brokenEnvelope, mixedEnvelope } from './bodies.js'
 import type { Random } from './random.js'

@@ -67,13 +67,16 @@ export function startProgram(
     output: () => output.stdout + output.stderr,
     kill: (signal) => void child.kill(signal),
     prints: async (pattern) => {
-      let running = true
-      const end = ended.then(() => (running = false))
+      const end = new AbortController()
+      void ended.then(() => end.abort())
       for (;;) {
         const found = pattern.exec(output.stdout)?.[1]
         if (found !== undefined) return found
-        if (!running) throw new Error(`${command} ended before ${pattern}: ${output.stderr}`)
-        await Promise.race([once(child.stdout, 'data'), end])
+        try {
+          await once(child.stdout, 'data', { signal: end.signal })
+        } catch {
+          throw new Error(`${command} ended before ${pattern}: ${output.stderr}`)
+        }
       }
     },
     stop: async () => {

@@ -1,5 +1,5 @@
-import { tpmVector, type QuoteVector } from '@nomyo/test-vectors'
-import { bytesOf, quotePolicy } from '@nomyo/test-vectors/quotes'
+import { tpmVector, type QuoteVector } from '@nomyo-internal/testing/vectors'
+import { bytesOf, quotePolicy } from '@nomyo-internal/testing/vectors/quotes'
 import type { AttestationResult, CheckId, CheckStatus } from '../../src/index.js'
 import { appraise, pinnedAk, type AppraisalPolicy } from '../../src/index.js'
 import { parsePcrSelection } from '../../src/pcr/selection.js'

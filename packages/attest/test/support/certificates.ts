@@ -1,5 +1,5 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
-import { tpmVector } from '@nomyo/test-vectors'
+import { tpmVector } from '@nomyo-internal/testing/vectors'
 import { parsePublic, type TpmtPublic } from '../../src/structures/index.js'
 import type { Vouching } from '../../src/trust/anchor.js'
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { keyPem } from '@nomyo/test-vectors'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 import { startTestGateway, type TestGateway, type TestGatewayOptions } from '@nomyo/testkit'
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import {
