@@ -5,6 +5,7 @@ export default defineConfig({
   ...packageBuild({
     index: 'src/index.ts',
     'openai-fetch': 'src/openai-fetch/index.ts',
+    'gateway-api': 'src/gateway-api/index.ts',
     // Node only.
     'known-servers': 'src/platform/known-servers-file.ts',
     // Chosen by the `imports` of package.json, per runtime; no public subpaths.

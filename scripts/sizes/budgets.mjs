@@ -25,6 +25,7 @@ export const gzipBudgets = {
   '@nomyo/attest/errors': 1_000,
   '@nomyo/client': 20_000,
   '@nomyo/client/openai-fetch': 21_500,
+  '@nomyo/client/gateway-api': 9_000,
   '@nomyo/client/known-servers': 4_600,
   '@nomyo/tpm': 11_000,
   '@nomyo/tpm/errors': 500,

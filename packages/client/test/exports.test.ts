@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import * as client from '../src/index.js'
+import * as gatewayApi from '../src/gateway-api/index.js'
 import * as knownServers from '../src/platform/known-servers-file.js'
 
 it('exports this and nothing else', () => {
@@ -19,6 +20,14 @@ it('exports this and nothing else', () => {
   ])
 })
 
-it('exports a known-servers file apart from that', () => {
+it('exports plain requests to a gateway from a subpath', () => {
+  expect(Object.keys(gatewayApi).sort()).toEqual([
+    'fetchKeyEvidence',
+    'fetchModels',
+    'fetchPublicKey',
+  ])
+})
+
+it('exports a known-servers file from a subpath', () => {
   expect(Object.keys(knownServers)).toEqual(['knownServersFile'])
 })

@@ -1,30 +1,27 @@
-import { importPublicKey, verifyPin, type PublicKey } from '@nomyo/crypto'
-import { abortable, errorFromResponse, startDeadline, type Transport } from '@nomyo/transport'
+import { verifyPin, type PublicKey } from '@nomyo/crypto'
+import { abortable, type Transport } from '@nomyo/transport'
 import type { ClientConfig } from '../config/options.js'
+import { fetchPublicKey, type FetchedPublicKey } from '../gateway-api/public-key.js'
 import { checkKnownServer, serverName } from './known-servers.js'
 
-/** A PEM of an 8192-bit key takes under 1.5 KB. */
-const MAX_KEY_BYTES = 64 * 1024
-/** After this a key is asked for again; a gateway lets the key before it live on for longer. */
+/** After this the key is revalidated; a gateway accepts its previous key for longer. */
 const FRESH_FOR_MS = 60 * 60 * 1000
 
-/** A key as it came, and what is needed to ask whether it still holds. */
-interface FetchedKey {
-  readonly key: PublicKey
-  readonly etag: string | undefined
-  readonly fetchedAtMs: number
+/** A checked key and the time of its last validation. */
+interface HeldKey {
+  readonly fetched: FetchedPublicKey
+  readonly validatedAtMs: number
 }
 
 /**
- * The gateway's public key: fetched once, shared by all requests, asked for again after an hour, and
- * when a request was answered as if the key had changed.
+ * The gateway's public key: fetched once, shared by all requests, revalidated after an hour and when the
+ * gateway refuses a request as if its key had changed.
  */
 export class ServerKey {
   readonly #transport: Transport
   readonly #config: ClientConfig
-  /** Ends a fetch that nobody waits for any more. */
   readonly #lifetime = new AbortController()
-  #fetched: Promise<FetchedKey> | undefined
+  #held: Promise<HeldKey> | undefined
 
   constructor(transport: Transport, config: ClientConfig) {
     this.#transport = transport
@@ -32,80 +29,67 @@ export class ServerKey {
   }
 
   /**
-   * The key, fetched if it is not there yet. Any number of callers share one fetch; giving up
-   * waiting does not end it for the others.
+   * Returns the key, fetched if necessary. Concurrent callers share one fetch; an aborted caller does
+   * not end it for the others.
    *
-   * @throws SecurityError when the server's answer is no acceptable key, is not pinned, or is another
-   * than the known one
+   * @throws SecurityError for a key that is not acceptable, not pinned, or different from the known one
    * @throws APIError, APIConnectionError when it cannot be fetched
    */
   get(signal: AbortSignal): Promise<PublicKey> {
-    return this.#unless((held) => performance.now() - held.fetchedAtMs >= FRESH_FOR_MS, signal)
+    return this.#unless((held) => performance.now() - held.validatedAtMs >= FRESH_FOR_MS, signal)
   }
 
-  /** Asks for the key again after a request sealed for `used` was refused: whether it is another now. */
+  /** Revalidates the key after a request encrypted to `used` was refused; resolves with whether it differs. */
   async hasChangedFrom(used: PublicKey, signal: AbortSignal): Promise<boolean> {
-    const key = await this.#unless((held) => held.key.fingerprint === used.fingerprint, signal)
+    const isUsed = ({ fetched }: HeldKey): boolean => fetched.key.fingerprint === used.fingerprint
+    const key = await this.#unless(isUsed, signal)
     return key.fingerprint !== used.fingerprint
   }
 
-  /** Ends a fetch that is under way. */
+  /** Aborts a fetch in flight. */
   dispose(): void {
     this.#lifetime.abort()
   }
 
-  /** The key held, unless it is stale: then one more fetch, shared by all who find it so. */
-  async #unless(isStale: (held: FetchedKey) => boolean, signal: AbortSignal): Promise<PublicKey> {
-    const holding = (this.#fetched ??= this.#fetchOnce(undefined))
+  /** Returns the key held, unless it is stale: then all callers share one more fetch. */
+  async #unless(isStale: (held: HeldKey) => boolean, signal: AbortSignal): Promise<PublicKey> {
+    const holding = (this.#held ??= this.#renew(undefined))
     const held = await abortable(holding, signal)
-    if (!isStale(held)) return held.key
-    if (this.#fetched === holding) this.#fetched = this.#fetchOnce(held)
-    const renewed = await abortable((this.#fetched ??= this.#fetchOnce(undefined)), signal)
-    return renewed.key
+    if (!isStale(held)) return held.fetched.key
+    if (this.#held === holding) this.#held = this.#renew(held)
+    const renewed = await abortable((this.#held ??= this.#renew(undefined)), signal)
+    return renewed.fetched.key
   }
 
-  /** One fetch; when it fails it is forgotten, so that the next caller tries anew. */
-  #fetchOnce(held: FetchedKey | undefined): Promise<FetchedKey> {
-    const fetched = this.#fetch(held)
-    fetched.catch(() => {
-      if (this.#fetched === fetched) this.#fetched = undefined
+  /** A failed fetch is discarded, so that the next caller tries again. */
+  #renew(held: HeldKey | undefined): Promise<HeldKey> {
+    const renewed = this.#fetch(held?.fetched)
+    renewed.catch(() => {
+      if (this.#held === renewed) this.#held = undefined
     })
-    return fetched
+    return renewed
   }
 
-  async #fetch(held: FetchedKey | undefined): Promise<FetchedKey> {
-    const { timeoutMs, defaultHeaders } = this.#config
-    const deadline = startDeadline(timeoutMs, [this.#lifetime.signal])
-    try {
-      // No Authorization: the key is public, and whoever answers here is not yet known.
-      const response = await this.#transport.send({
-        method: 'GET',
-        path: '/pki/public_key',
-        headers: {
-          ...defaultHeaders,
-          accept: 'application/x-pem-file, text/plain',
-          ...(held?.etag === undefined ? {} : { 'if-none-match': held.etag }),
-        },
-        maxResponseBytes: MAX_KEY_BYTES,
-        signal: deadline.signal,
-      })
-      const fetchedAtMs = performance.now()
-      if (response.status === 304 && held !== undefined) return { ...held, fetchedAtMs }
-      if (response.status !== 200) throw errorFromResponse(response)
-      const key = await this.#judge(new TextDecoder().decode(response.body))
-      return { key, etag: response.header('etag'), fetchedAtMs }
-    } finally {
-      deadline.clear()
-    }
+  async #fetch(held: FetchedPublicKey | undefined): Promise<HeldKey> {
+    const { timeoutMs: timeout, defaultHeaders: headers, minServerKeyBits: minBits } = this.#config
+    const { signal } = this.#lifetime
+    const fetched = await fetchPublicKey(this.#transport, {
+      timeout,
+      headers,
+      minBits,
+      held,
+      signal,
+    })
+    const validatedAtMs = performance.now()
+    if (fetched !== held) await this.#check(fetched.key)
+    return { fetched, validatedAtMs }
   }
 
-  async #judge(pem: string): Promise<PublicKey> {
-    const { baseUrl, minServerKeyBits, serverKeyPins, knownServers, onServerKey } = this.#config
-    const key = await importPublicKey(pem, { minBits: minServerKeyBits })
+  async #check(key: PublicKey): Promise<void> {
+    const { baseUrl, serverKeyPins, knownServers, onServerKey } = this.#config
     if (serverKeyPins.length > 0) verifyPin(key, serverKeyPins)
     if (knownServers !== undefined) {
       await checkKnownServer(knownServers, serverName(baseUrl), key, onServerKey)
     }
-    return key
   }
 }

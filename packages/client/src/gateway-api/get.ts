@@ -1,0 +1,55 @@
+import { startDeadline, type Transport, type TransportResponse } from '@nomyo/transport'
+
+/** Settings of a plain request to a gateway. */
+export interface GatewayRequestOptions {
+  /** HTTP headers, sent beside those of the protocol. Default: none. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Aborts the request. */
+  readonly signal?: AbortSignal | undefined
+  /** Milliseconds until the request fails with `ERR_TIMEOUT`. Default 30,000. */
+  readonly timeout?: number | undefined
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000
+
+/** The fixed parts of a request. */
+interface Endpoint {
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly maxResponseBytes: number
+}
+
+/**
+ * Sends one GET and returns the response, whatever its status.
+ *
+ * @throws APIConnectionError when no complete response arrives in time
+ */
+export async function get(
+  transport: Transport,
+  { path, headers, maxResponseBytes }: Endpoint,
+  options: GatewayRequestOptions,
+): Promise<TransportResponse> {
+  const deadline = startDeadline(options.timeout ?? DEFAULT_TIMEOUT_MS, [options.signal])
+  try {
+    return await transport.send({
+      method: 'GET',
+      path,
+      headers: { ...options.headers, ...headers },
+      maxResponseBytes,
+      signal: deadline.signal,
+    })
+  } finally {
+    deadline.clear()
+  }
+}
+
+/** Parses a body as a JSON object; undefined for anything else. */
+export function parseObject(body: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(body))
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+    return value as Record<string, unknown>
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,135 @@
+import { createHttpTransport, parseBaseUrl, type Transport } from '@nomyo/transport'
+import { describe, expect, it } from 'vitest'
+import {
+  fetchKeyEvidence,
+  fetchModels,
+  fetchPublicKey,
+  type GatewayRequestOptions,
+} from '../src/gateway-api/index.js'
+import { testKey } from './support.js'
+
+interface Received {
+  readonly url: string
+  readonly headers: Headers
+}
+
+/** A transport that records requests and answers each with the same response. */
+function respond(
+  body: unknown,
+  init: ResponseInit = {},
+): { transport: Transport; received: Received[] } {
+  const received: Received[] = []
+  const transport = createHttpTransport({
+    baseUrl: parseBaseUrl('https://gateway.test/prefix'),
+    fetch: (url, request) => {
+      received.push({ url: String(url), headers: new Headers(request?.headers) })
+      const text = typeof body === 'string' ? body : JSON.stringify(body)
+      return Promise.resolve(new Response(text === '' ? null : text, init))
+    },
+  })
+  return { transport, received }
+}
+
+describe('fetchPublicKey', () => {
+  it('returns the key with its validator', async () => {
+    const { publicKey } = await testKey('server')
+    const { transport, received } = respond(publicKey.pem, { headers: { etag: '"1"' } })
+    const { key, etag } = await fetchPublicKey(transport, { headers: { 'x-a': 'b' } })
+    expect([key.fingerprint, etag]).toEqual([publicKey.fingerprint, '"1"'])
+    expect(received[0]?.url).toBe('https://gateway.test/prefix/pki/public_key')
+    expect(received[0]?.headers.get('x-a')).toBe('b')
+    expect(received[0]?.headers.has('if-none-match')).toBe(false)
+  })
+
+  it('returns the key held when it has not changed', async () => {
+    const held = { key: (await testKey('server')).publicKey, etag: '"1"' }
+    const { transport, received } = respond('', { status: 304 })
+    expect(await fetchPublicKey(transport, { held })).toBe(held)
+    expect(received[0]?.headers.get('if-none-match')).toBe('"1"')
+  })
+
+  it.each([
+    ['no key', 'x', {}, 'ERR_KEY_INVALID'],
+    ['a 304 without a key held', '', { status: 304 }, 'ERR_UNEXPECTED_STATUS'],
+    ['an error', '{"detail":"no"}', { status: 503 }, 'ERR_UNAVAILABLE'],
+    ['more than 64 KiB', ' '.repeat(65_537), {}, 'ERR_RESPONSE_TOO_LARGE'],
+  ])('refuses %s', async (_, body, init, code) => {
+    await expect(fetchPublicKey(respond(body, init).transport)).rejects.toMatchObject({ code })
+  })
+
+  it('requires the given size', async () => {
+    const { pem } = (await testKey('server')).publicKey
+    const fetching = fetchPublicKey(respond(pem).transport, { minBits: 8192 })
+    await expect(fetching).rejects.toMatchObject({ code: 'ERR_KEY_WEAK' })
+  })
+})
+
+describe('fetchKeyEvidence', () => {
+  it('sends a fresh nonce and returns what the gateway sent', async () => {
+    const { transport, received } = respond({ tpm_attestation: { a: 1 }, public_key: 'pem' })
+    const answers = [await fetchKeyEvidence(transport), await fetchKeyEvidence(transport)]
+    const sent = received.map(({ url }) => new URL(url).searchParams.get('nonce'))
+    expect(sent).toEqual(answers.map(({ nonce }) => Buffer.from(nonce).toString('base64url')))
+    expect(new Set(sent).size).toBe(2)
+    expect(answers[0]).toMatchObject({ evidence: { a: 1 }, publicKey: 'pem' })
+    expect(answers[0]?.nonce).toHaveLength(32)
+  })
+
+  it.each(['<html>', '[]', 'null', '{}', '{"public_key":1}'])(
+    'finds nothing in %s',
+    async (body) => {
+      const { evidence, publicKey } = await fetchKeyEvidence(respond(body).transport)
+      expect([evidence, publicKey]).toEqual([undefined, undefined])
+    },
+  )
+
+  it('rejects with the status of a gateway that offers none', async () => {
+    const { transport } = respond('{}', { status: 404 })
+    await expect(fetchKeyEvidence(transport)).rejects.toMatchObject({ statusCode: 404 })
+  })
+})
+
+describe('fetchModels', () => {
+  it('returns displayable names and the body', async () => {
+    const ids = ['a', '', 'b\n', '\u001b[2J', 'x\u202ey', 7, 'c/d']
+    const body = { object: 'list', data: [...ids.map((id) => ({ id })), null, 'text', {}] }
+    const { transport, received } = respond(body)
+    const models = await fetchModels(transport, { apiKey: 'key' })
+    expect(models?.names).toEqual(['a', 'c/d'])
+    expect(new TextDecoder().decode(models?.body)).toBe(JSON.stringify(body))
+    expect(received[0]?.url).toBe('https://gateway.test/prefix/v1/models')
+    expect(received[0]?.headers.get('authorization')).toBe('Bearer key')
+  })
+
+  it('sends no key where none is given', async () => {
+    const { transport, received } = respond({ data: [] })
+    expect((await fetchModels(transport))?.names).toEqual([])
+    expect(received[0]?.headers.has('authorization')).toBe(false)
+  })
+
+  it.each(['<html>', '[]', '{}', '{"data":{}}'])('finds no list in %s', async (body) => {
+    expect(await fetchModels(respond(body).transport)).toBeUndefined()
+  })
+
+  it('rejects with the status of a refusal', async () => {
+    const { transport } = respond('{"detail":"no"}', { status: 401 })
+    await expect(fetchModels(transport)).rejects.toMatchObject({ code: 'ERR_AUTHENTICATION' })
+  })
+})
+
+const requests: [string, (transport: Transport, options: GatewayRequestOptions) => unknown][] = [
+  ['fetchPublicKey', fetchPublicKey],
+  ['fetchKeyEvidence', fetchKeyEvidence],
+  ['fetchModels', fetchModels],
+]
+describe.each(requests)('%s', (_, request) => {
+  it('ends at its deadline and with its signal', async () => {
+    const hanging = createHttpTransport({
+      baseUrl: parseBaseUrl('https://gateway.test'),
+      fetch: () => new Promise(() => undefined),
+    })
+    await expect(request(hanging, { timeout: 1 })).rejects.toMatchObject({ code: 'ERR_TIMEOUT' })
+    const signal = AbortSignal.abort()
+    await expect(request(hanging, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' })
+  })
+})
