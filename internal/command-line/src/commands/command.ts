@@ -1,0 +1,69 @@
+import type { OptionDefinitions } from '../options/option.js'
+import type { Environment, FileSettings, Settings, SettingsInput } from '../options/settings.js'
+
+/** Streams and environment of a process, or of a test. */
+export interface CommandContext {
+  readonly environment: Environment
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean }
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean }
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean }
+}
+
+/** Arguments of a command that are not options. */
+export interface Operands {
+  /** Form in the usage line, such as `[MESSAGE…]`. */
+  readonly usage: string
+  /** Remedy where one is missing, such as `give the URL of a gateway`. */
+  readonly missing?: string
+  /** Number required; 0 by default. */
+  readonly min?: number
+  /** Number allowed; 1 by default. */
+  readonly max?: number
+  /** Kind of word that shells complete: paths, or one of these. */
+  readonly words?: 'paths' | readonly string[]
+}
+
+/** One call of a command. */
+export interface Call<
+  O extends OptionDefinitions = OptionDefinitions,
+  F extends FileSettings = FileSettings,
+> {
+  readonly settings: Settings<O, F>
+  readonly operands: readonly string[]
+  readonly context: CommandContext
+}
+
+/** A command: what it is called with, and what it does. */
+export interface CommandDefinition<
+  O extends OptionDefinitions = OptionDefinitions,
+  F extends FileSettings = FileSettings,
+> {
+  /** Description in lists of commands, one line without a period. */
+  readonly summary: string
+  readonly options?: O
+  readonly operands?: Operands
+  readonly subcommands?: Readonly<Record<string, Command>>
+  /** Complete command lines, for the help text. */
+  readonly examples?: readonly string[]
+  /** Paragraphs at the end of the help text; one that begins with a blank is not wrapped. */
+  readonly notes?: readonly string[]
+  /** Reads the config file of the command. */
+  readonly readFile?: (
+    textOf: Parameters<NonNullable<SettingsInput<F>['readFile']>>[0],
+    context: CommandContext,
+  ) => F | undefined
+  /** Runs the command and gives its exit code, by default 0. */
+  run?(call: Call<O, F>): Promise<number | undefined> | number | undefined
+  /** Runs another program with all arguments, `--help` included. */
+  readonly runRaw?: (args: readonly string[], context: CommandContext) => Promise<number>
+  /** Loads the rest of the definition once the command is called. */
+  readonly load?: () => Promise<Command>
+}
+
+/** A command whose options are known at run time only. */
+export type Command = CommandDefinition
+
+/** Defines a command; the types of its settings follow from its options. */
+export const command = <const O extends OptionDefinitions, F extends FileSettings = FileSettings>(
+  definition: CommandDefinition<O, F>,
+): Command => definition as unknown as Command

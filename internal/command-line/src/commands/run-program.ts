@@ -1,0 +1,158 @@
+import { printable } from '@nomyo-internal/diagnostics'
+import { printHelp } from '../help/help.js'
+import { parseArguments } from '../options/parse-arguments.js'
+import { settingsOf } from '../options/settings.js'
+import { suggestion } from '../options/suggestion.js'
+import { UsageError } from '../options/usage-error.js'
+import type { Command, CommandContext, Operands } from './command.js'
+import { EXIT } from './exit-codes.js'
+
+/** A program: its name and its outermost command. */
+export interface Program {
+  readonly name: string
+  readonly version: string
+  readonly command: Command
+  /** Describes errors other than {@link UsageError}; without it they are thrown. */
+  readonly describeError?: (error: unknown) => ErrorDescription
+}
+
+/** Text for standard error, without the name of the program, and exit code. */
+export interface ErrorDescription {
+  readonly text: string
+  readonly exitCode: number
+}
+
+/**
+ * Runs the command that a command line names.
+ *
+ * @returns the exit code
+ * @example
+ * ```ts
+ * const program: Program = { name: 'tool', version: '1.0.0', command: command({ summary: 'does it' }) }
+ * process.exitCode = await runProgram(program, process.argv.slice(2), contextOf(process))
+ * ```
+ */
+export async function runProgram(
+  program: Program,
+  args: readonly string[],
+  context: CommandContext,
+): Promise<number> {
+  const path: string[] = []
+  try {
+    return await dispatch(program, path, args, context)
+  } catch (error) {
+    const { text, exitCode } = describe(error, program, path)
+    context.stderr.write(printable(`${program.name}: ${text}\n`))
+    return exitCode
+  }
+}
+
+/** The environment and the streams of a process. */
+export const contextOf = ({ env, stdin, stdout, stderr }: NodeJS.Process): CommandContext => ({
+  environment: env,
+  stdin,
+  stdout,
+  stderr,
+})
+
+function describe(error: unknown, program: Program, path: readonly string[]): ErrorDescription {
+  if (error instanceof UsageError) {
+    const help = path.length === 0 ? '--help' : [program.name, ...path, '--help'].join(' ')
+    return { text: `${error.message} See ${help}.`, exitCode: EXIT.usage }
+  }
+  if (program.describeError === undefined) throw error
+  return program.describeError(error)
+}
+
+async function dispatch(
+  program: Program,
+  path: string[],
+  args: readonly string[],
+  context: CommandContext,
+): Promise<number> {
+  const write = (text: string): void => void context.stdout.write(`${text}\n`)
+  if (args[0] === '--version' || args[0] === '-V') {
+    const { name, version } = program
+    write(args.includes('--json') ? JSON.stringify({ version }) : `${name} ${version}`)
+    return EXIT.ok
+  }
+  const { command, rest } = await find(program.command, args, path)
+  if (command.runRaw !== undefined) return command.runRaw(rest, context)
+  const { options = {}, run, readFile } = command
+  if (run === undefined && rest.length === 0) {
+    write(printHelp(program.name, path, command))
+    return EXIT.usage
+  }
+  const parsed = parseArguments(rest, options)
+  if (parsed.help) {
+    write(printHelp(program.name, path, command))
+    return EXIT.ok
+  }
+  if (run === undefined) throw unknownCommand(rest[0] ?? '', command)
+  checkOperands(parsed.operands, command.operands)
+  const settings = settingsOf(options, parsed, {
+    environment: context.environment,
+    readFile: readFile && ((textOf) => readFile(textOf, context)),
+  })
+  return (await command.run?.({ settings, operands: parsed.operands, context })) ?? EXIT.ok
+}
+
+/** Finds the command that the first arguments name, and notes its path. */
+async function find(
+  root: Command,
+  args: readonly string[],
+  path: string[],
+): Promise<{ command: Command; rest: readonly string[] }> {
+  let command = root
+  let rest = args
+  for (;;) {
+    const { subcommands } = command
+    const [word = '-', ...behind] = rest
+    if (subcommands === undefined || word.startsWith('-')) break
+    const next = Object.hasOwn(subcommands, word) ? subcommands[word] : undefined
+    if (next === undefined) {
+      if (command.operands !== undefined) break
+      throw unknownCommand(word, command)
+    }
+    path.push(word)
+    command = next.subcommands === undefined ? await loaded(next) : next
+    rest = behind
+  }
+  return { command: await loaded(command), rest }
+}
+
+/** Completes a command whose definition is loaded on demand. */
+export async function loaded({ load, ...known }: Command): Promise<Command> {
+  return load === undefined ? known : { ...(await load()), ...known }
+}
+
+/** An unknown word is not repeated: it may be the value of an option that was forgotten. */
+function unknownCommand(word: string, { subcommands = {} }: Command): UsageError {
+  const known = Object.keys(subcommands)
+  const meant = suggestion(word, known)
+  return new UsageError({
+    problem:
+      meant === undefined ? `unknown command; there are ${known.join(', ')}` : 'unknown command',
+    suggestion: meant,
+  })
+}
+
+function checkOperands(given: readonly string[], operands: Operands | undefined): void {
+  const { usage = '', missing, min = 0, max = 1, words } = operands ?? { max: 0 }
+  if (given.length < min) throw new UsageError(missing ?? `give ${usage}`)
+  if (given.length > max) {
+    throw new UsageError(
+      max === 0
+        ? 'only options are taken, no other arguments'
+        : `too many arguments: ${usage} at most`,
+    )
+  }
+  if (words === undefined || words === 'paths') return
+  for (const word of given) {
+    if (words.includes(word)) continue
+    throw new UsageError({
+      problem: `the argument must be one of ${words.join(', ')}`,
+      suggestion: suggestion(word, words),
+    })
+  }
+}

@@ -1,0 +1,47 @@
+import { command, type Command } from '../commands/command.js'
+import { EXIT } from '../commands/exit-codes.js'
+import { UsageError } from '../options/usage-error.js'
+import { bashCompletion } from './bash.js'
+import { fishCompletion } from './fish.js'
+import { completedWords } from './words.js'
+import { zshCompletion } from './zsh.js'
+
+const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion }
+
+/**
+ * Defines the command `completion SHELL`, which prints a script made from the commands of a program.
+ *
+ * @param root - gives the outermost command, of which this one is a part
+ */
+export function completionCommand(program: string, root: () => Command): Command {
+  const shells = Object.keys(SHELLS)
+  return command({
+    summary: 'print the completion script of a shell',
+    operands: {
+      usage: shells.join('|'),
+      words: shells,
+    },
+    options: { json: { summary: 'print the words to complete as JSON' } },
+    notes: [
+      'Installation',
+      [
+        `  bash   ${program} completion bash >`,
+        `         ~/.local/share/bash-completion/completions/${program}`,
+        `  zsh    ${program} completion zsh > a folder of $fpath/_${program}`,
+        `  fish   ${program} completion fish > ~/.config/fish/completions/${program}.fish`,
+      ].join('\n'),
+    ],
+    run: async ({ operands: [shell], settings, context }) => {
+      const words = await completedWords(root())
+      const render = new Map(Object.entries(SHELLS)).get(shell ?? '')
+      if (!settings.values.json && render === undefined) {
+        throw new UsageError(`name a shell: ${shells.join(', ')}`)
+      }
+      const text = settings.values.json
+        ? JSON.stringify(words, undefined, 2)
+        : render?.(program, words)
+      context.stdout.write(`${text ?? ''}\n`)
+      return EXIT.ok
+    },
+  })
+}

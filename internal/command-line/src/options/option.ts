@@ -1,0 +1,96 @@
+/** Definition of one option: its flag, variable, config-file member, help and value. */
+export interface OptionDefinition<T = unknown> {
+  /** Description in help texts and reference tables, one sentence without a period. */
+  readonly summary: string
+  /** Placeholder of the value, such as `PORT`. An option without one is a switch. */
+  readonly value?: string
+  /** Value in effect where none is given, as text that {@link OptionDefinition.parse} reads. */
+  readonly default?: string
+  /** Description of what applies where no value is given, such as `twice the rate`. */
+  readonly defaultSummary?: string
+  /** Reads one value. Throws {@link OptionProblem} for a wrong one. */
+  readonly parse?: (text: string) => T
+  /** Values allowed. */
+  readonly choices?: readonly string[]
+  /** The flag can be given several times; variables hold several values, separated by commas. */
+  readonly repeatable?: true
+  /** The value is a secret, and is masked wherever settings are printed. */
+  readonly secret?: true
+  /** The option protects: a variable that names it without a value is an error. */
+  readonly protects?: true
+  /** Environment variable. By default it follows from the prefix; `false` for none. */
+  readonly variable?: string | false
+  /** Member of the config file. By default it is the name of the option; `false` for none. */
+  readonly member?: string | false
+  /** The value is a path, which shells complete. */
+  readonly isPath?: true
+  /** Heading under which help texts and reference tables list the option. */
+  readonly group?: string
+}
+
+/** Options by name in camel case: `maxBody` for `--max-body`. */
+export type OptionDefinitions = Readonly<Record<string, OptionDefinition>>
+
+type SingleValue<D> = D extends { readonly parse: (text: string) => infer T }
+  ? T
+  : D extends { readonly choices: readonly (infer C)[] }
+    ? C
+    : string
+
+/** Type of the value that a definition describes. */
+export type OptionValue<D> = D extends { readonly value: string }
+  ? D extends { readonly repeatable: true }
+    ? readonly SingleValue<D>[]
+    : D extends { readonly default: string }
+      ? SingleValue<D>
+      : SingleValue<D> | undefined
+  : boolean
+
+/** Values of options by name. */
+export type OptionValues<O> = { readonly [Name in keyof O]: OptionValue<O[Name]> }
+
+/** Sources of settings beside flags. */
+export interface OptionSources {
+  /** Beginning of the variables: `NOMYO_` has `NOMYO_MAX_BODY` stand for `--max-body`. */
+  readonly prefix?: string
+  /** Whether a config file has a member for each option. */
+  readonly file?: boolean
+}
+
+/**
+ * Defines options once: for the command line, the environment, the config file, help and completion.
+ *
+ * @example
+ * ```ts
+ * const OPTIONS = defineOptions(
+ *   {
+ *     port: { value: 'PORT', summary: 'port to listen on', default: '12435', parse: portNumber },
+ *     keyDir: { value: 'DIR', summary: 'folder of the server keys', isPath: true },
+ *     web: { summary: 'serve a chat page' },
+ *   },
+ *   { prefix: 'NOMYO_', file: true },
+ * )
+ * ```
+ */
+export function defineOptions<const O extends OptionDefinitions>(
+  definitions: O,
+  { prefix, file = false }: OptionSources = {},
+): O {
+  return Object.fromEntries(
+    Object.entries(definitions).map(([name, definition]) => [
+      name,
+      {
+        ...definition,
+        variable: definition.variable ?? (prefix !== undefined && variableName(prefix, name)),
+        member: definition.member ?? (file && name),
+      },
+    ]),
+  ) as O
+}
+
+/** `max-body` for `maxBody`. */
+export const flagName = (name: string): string =>
+  name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
+const variableName = (prefix: string, name: string): string =>
+  prefix + flagName(name).toUpperCase().replaceAll('-', '_')

@@ -1,0 +1,220 @@
+import { type OptionDefinition, type OptionDefinitions, type OptionValues } from './option.js'
+import { parseArguments, type ParsedArguments } from './parse-arguments.js'
+import { suggestion } from './suggestion.js'
+import { OptionProblem, UsageError, type SettingSource } from './usage-error.js'
+
+/** The environment, as `process.env` gives it. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Settings of a config file, as texts. */
+export interface FileSettings {
+  /** Path of the file, for messages. */
+  readonly path: string
+  readonly members: Readonly<Record<string, FileMember>>
+}
+
+/** One member of a config file. */
+export interface FileMember {
+  readonly text: string | readonly string[]
+  readonly line?: number | undefined
+  /** Lines of the items of a list. */
+  readonly lines?: readonly number[] | undefined
+}
+
+/** Input of {@link readSettings}. */
+export interface SettingsInput<F extends FileSettings> {
+  readonly args: readonly string[]
+  readonly environment?: Environment
+  /**
+   * Reads the config file, if one is named.
+   *
+   * @param textOf - gives the text of an option by flag or variable, such as the path of the file
+   */
+  readonly readFile?: ((textOf: (name: string) => string | undefined) => F | undefined) | undefined
+}
+
+/** Settings in effect: flags win over variables, variables over the file, the file over defaults. */
+export interface Settings<O extends OptionDefinitions, F extends FileSettings = FileSettings> {
+  readonly values: OptionValues<O>
+  readonly operands: readonly string[]
+  readonly file: F | undefined
+  /** Whether an option was set, by whatever source but its default. */
+  given(name: keyof O & string): boolean
+  /** Makes an error that names the option where it was set. */
+  mistake(name: keyof O & string, problem: string): UsageError
+  /** Lists what is in effect by member of the config file, with secrets masked. */
+  inEffect(): Readonly<Record<string, string | number | boolean | readonly string[]>>
+}
+
+/** Mask of secrets. It holds a blank, for which it is refused as a secret itself. */
+export const SECRET_MASK = '(not shown)'
+
+interface Found {
+  readonly texts: readonly string[]
+  readonly source: SettingSource
+  /** Sources of single texts, where they differ. */
+  readonly sources?: readonly SettingSource[]
+}
+
+/**
+ * Reads settings from a command line, the environment and a config file.
+ *
+ * @throws UsageError that names the option where it was set, and never a value
+ * @example
+ * ```ts
+ * const settings = readSettings(OPTIONS, { args: ['--port', '0'], environment: {} })
+ * const { port, keyDir } = settings.values
+ * if (settings.given('keyDir') && port === 0) throw settings.mistake('keyDir', 'needs a --port')
+ * ```
+ */
+export function readSettings<O extends OptionDefinitions, F extends FileSettings = FileSettings>(
+  options: O,
+  { args, ...sources }: SettingsInput<F>,
+): Settings<O, F> {
+  return settingsOf(options, parseArguments(args, options), sources)
+}
+
+/**
+ * Reads settings like {@link readSettings}, from a command line that is taken apart already.
+ *
+ * @throws UsageError
+ */
+export function settingsOf<O extends OptionDefinitions, F extends FileSettings = FileSettings>(
+  options: O,
+  { flags, operands }: Pick<ParsedArguments, 'flags' | 'operands'>,
+  { environment = {}, readFile }: Omit<SettingsInput<F>, 'args'>,
+): Settings<O, F> {
+  const named = new Map<string, Found>()
+  for (const [name, definition] of Object.entries(options)) {
+    const texts = flags.get(name)
+    const found = texts === undefined ? inEnvironment(definition, environment) : fromFlag(texts)
+    if (found !== undefined) named.set(name, found)
+  }
+  const file = readFile?.((name) => named.get(name)?.texts.at(-1))
+  if (file !== undefined) refuseUnknownMembers(options, file)
+  const found = new Map<string, Found>()
+  const values: Record<string, unknown> = {}
+  for (const [name, definition] of Object.entries(options)) {
+    const one = named.get(name) ?? inFile(name, definition, file) ?? byDefault(definition)
+    if (one !== undefined) found.set(name, one)
+    values[name] = valueOf(name, definition, one)
+  }
+  return {
+    values: values as OptionValues<O>,
+    operands,
+    file,
+    given: (name) => (found.get(name)?.source.kind ?? 'default') !== 'default',
+    mistake: (option, problem) =>
+      new UsageError({ option, problem, source: found.get(option)?.source }),
+    inEffect: () =>
+      Object.fromEntries(
+        Object.entries(options).flatMap(([name, definition]) => {
+          const texts = found.get(name)?.texts ?? []
+          if (typeof definition.member !== 'string' || texts.length === 0) return []
+          return [[definition.member, printedValue(definition, texts)]]
+        }),
+      ),
+  }
+}
+
+const fromFlag = (texts: readonly string[]): Found => ({ texts, source: { kind: 'flag' } })
+
+function inEnvironment(
+  { variable, repeatable, protects }: OptionDefinition,
+  environment: Environment,
+): Found | undefined {
+  if (typeof variable !== 'string') return undefined
+  const text = environment[variable]
+  if (text === undefined) return undefined
+  const source = { kind: 'variable', variable } as const
+  const texts = (repeatable === true ? text.split(',') : [text]).filter((one) => one !== '')
+  if (texts.length > 0) return { texts, source }
+  // A variable that lost its value must not take the protection away.
+  if (protects !== true) return undefined
+  throw new UsageError({ source, problem: 'is set, but empty: give it a value, or unset it' })
+}
+
+function inFile(
+  option: string,
+  { member, repeatable }: OptionDefinition,
+  file: FileSettings | undefined,
+): Found | undefined {
+  if (file === undefined || typeof member !== 'string') return undefined
+  const one = Object.hasOwn(file.members, member) ? file.members[member] : undefined
+  if (one === undefined) return undefined
+  const { text, line, lines } = one
+  const source = { kind: 'file', file: file.path, line, member } as const
+  const wrong = (problem: string): UsageError => new UsageError({ option, source, problem })
+  if (typeof text === 'string') {
+    if (text === '') throw wrong('must not be empty')
+    return { texts: [text], source }
+  }
+  if (repeatable !== true) throw wrong('must be one value, not a list')
+  const sources = text.map((_, at) => ({
+    ...source,
+    line: lines?.[at] ?? line,
+    member: `${member}[${at}]`,
+  }))
+  return { texts: text, source, sources }
+}
+
+function refuseUnknownMembers(options: OptionDefinitions, file: FileSettings): void {
+  const known = Object.values(options).flatMap(({ member }) =>
+    typeof member === 'string' ? [member] : [],
+  )
+  for (const [member, { line }] of Object.entries(file.members)) {
+    if (known.includes(member)) continue
+    throw new UsageError({
+      source: { kind: 'file', file: file.path, line, member },
+      problem: 'is not a known member',
+      suggestion: suggestion(member, known),
+    })
+  }
+}
+
+const byDefault = ({ default: text }: OptionDefinition): Found | undefined =>
+  text === undefined ? undefined : { texts: [text], source: { kind: 'default' } }
+
+function valueOf(option: string, definition: OptionDefinition, found: Found | undefined): unknown {
+  const parsed = (found?.texts ?? []).map((text, at) => {
+    try {
+      return parseText(definition, text)
+    } catch (error) {
+      if (!(error instanceof OptionProblem)) throw error
+      const source = found?.sources?.[at] ?? found?.source
+      throw new UsageError({ option, source, problem: error.problem })
+    }
+  })
+  if (definition.repeatable === true) return parsed
+  return definition.value === undefined ? (parsed.at(-1) ?? false) : parsed.at(-1)
+}
+
+function parseText({ value, choices, parse }: OptionDefinition, text: string): unknown {
+  if (value === undefined) return parseSwitch(text)
+  if (choices !== undefined && !choices.includes(text)) {
+    const meant = suggestion(text, choices)
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`
+    throw new OptionProblem(`must be one of ${choices.join(', ')}${hint}`)
+  }
+  return parse === undefined ? text : parse(text)
+}
+
+function parseSwitch(text: string): boolean {
+  if (/^(?:0|false)$/i.test(text)) return false
+  if (/^(?:1|true)$/i.test(text)) return true
+  throw new OptionProblem('must be 1, true, 0 or false')
+}
+
+function printedValue(
+  { value, repeatable, secret }: OptionDefinition,
+  texts: readonly string[],
+): string | number | boolean | readonly string[] {
+  // URLs can hold passwords.
+  const shown = texts.map((text) =>
+    secret === true ? SECRET_MASK : text.replace(/\/\/[^/@]*@/, '//'),
+  )
+  const last = shown.at(-1) ?? ''
+  if (repeatable === true) return shown
+  if (value === undefined) return parseSwitch(last)
+  return /^\d{1,9}$/.test(last) ? Number(last) : last
+}
