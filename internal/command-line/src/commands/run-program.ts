@@ -94,7 +94,7 @@ async function dispatch(
     environment: context.environment,
     readFile: readFile && ((textOf) => readFile(textOf, context)),
   })
-  return (await command.run?.({ settings, operands: parsed.operands, context })) ?? EXIT.ok
+  return run({ settings, operands: parsed.operands, context })
 }
 
 /** Finds the command that the first arguments name, and notes its path. */

@@ -24,7 +24,7 @@ export function parseArguments(
   const parser = new Parser()
   const flags = new Map<string, string[]>()
   const mistakes: UsageError[] = []
-  let help = false
+  const wanted = { help: false }
   for (const [name, { value }] of Object.entries(options)) {
     const flag = flagName(name)
     // A value that is optional to the parser: a missing one is an error of ours, with the name as data.
@@ -39,13 +39,13 @@ export function parseArguments(
   }
   parser.addOption(new Option('-h, --help'))
   parser.on('option:help', () => {
-    help = true
+    wanted.help = true
   })
   const { operands, unknown } = parser.parseOptions([...args])
   const [stray] = unknown
   if (stray !== undefined) mistakes.push(describeStray(stray, [...Object.keys(options), 'help']))
-  if (!help && mistakes[0] !== undefined) throw mistakes[0]
-  return { flags, operands, help }
+  if (!wanted.help && mistakes[0] !== undefined) throw mistakes[0]
+  return { flags, operands, help: wanted.help }
 }
 
 /** Names a stray argument only where it has the form of an option: any other text may be a secret. */

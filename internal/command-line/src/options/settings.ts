@@ -182,7 +182,7 @@ function valueOf(option: string, definition: OptionDefinition, found: Found | un
     } catch (error) {
       if (!(error instanceof OptionProblem)) throw error
       const source = found?.sources?.[at] ?? found?.source
-      throw new UsageError({ option, source, problem: error.problem })
+      throw new UsageError({ ...error.facts, option, source })
     }
   })
   if (definition.repeatable === true) return parsed
@@ -192,9 +192,7 @@ function valueOf(option: string, definition: OptionDefinition, found: Found | un
 function parseText({ value, choices, parse }: OptionDefinition, text: string): unknown {
   if (value === undefined) return parseSwitch(text)
   if (choices !== undefined && !choices.includes(text)) {
-    const meant = suggestion(text, choices)
-    const hint = meant === undefined ? '' : `; did you mean ${meant}?`
-    throw new OptionProblem(`must be one of ${choices.join(', ')}${hint}`)
+    throw new OptionProblem(`must be one of ${choices.join(', ')}`, suggestion(text, choices))
   }
   return parse === undefined ? text : parse(text)
 }

@@ -46,15 +46,15 @@ export class UsageError extends Error {
   }
 }
 
-/** The problem of one value, which the reader of settings completes by where the value was set. */
+/** The problem of one value; the reader of settings adds where the value was set. */
 export class OptionProblem extends Error {
   override readonly name = 'OptionProblem'
-  /** Continues a sentence that begins with the option; it never holds the value. */
-  readonly problem: string
+  readonly facts: Pick<UsageFacts, 'problem' | 'suggestion'>
 
-  constructor(problem: string) {
+  /** @param problem - continues a sentence that begins with the option; it never holds the value */
+  constructor(problem: string, suggestion?: string) {
     super(problem)
-    this.problem = problem
+    this.facts = { problem, suggestion }
   }
 }
 

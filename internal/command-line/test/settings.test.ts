@@ -1,0 +1,291 @@
+import { describe, expect, it } from 'vitest'
+import {
+  OptionProblem,
+  UsageError,
+  byteSize,
+  decimalNumber,
+  defineOptions,
+  duration,
+  matching,
+  parsedBy,
+  portNumber,
+  readSettings,
+  suggestion,
+  visibleAscii,
+  wholeNumber,
+  type FileSettings,
+} from '../src/index.js'
+
+const OPTIONS = defineOptions(
+  {
+    config: { value: 'FILE', summary: 'config file', member: false },
+    host: { value: 'HOST', summary: 'address', default: '127.0.0.1' },
+    port: { value: 'PORT', summary: 'port', default: '80', parse: portNumber },
+    logLevel: { value: 'LEVEL', summary: 'verbosity', choices: ['info', 'warn'] },
+    apiKey: { value: 'KEY', summary: 'keys', repeatable: true, secret: true, parse: visibleAscii },
+    policy: { value: 'FILE', summary: 'policy', protects: true },
+    gateway: { value: 'URL', summary: 'gateway', variable: 'NOMYO_BASE_URL' },
+    noToken: { summary: 'no token' },
+    web: { summary: 'page', variable: false },
+  },
+  { prefix: 'NOMYO_', file: true },
+)
+
+type Members = FileSettings['members']
+
+const read = (
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  members?: Members,
+) =>
+  readSettings(OPTIONS, {
+    args,
+    environment,
+    readFile: () => members && { path: 'tool.yaml', members },
+  })
+
+function mistakeOf(work: () => unknown): UsageError {
+  try {
+    work()
+  } catch (error) {
+    if (error instanceof UsageError) return error
+    throw error
+  }
+  throw new Error('expected a usage error')
+}
+
+describe('settings', () => {
+  it('come from flags, else variables, else the file, else defaults', () => {
+    const members = { port: { text: '3' }, host: { text: '::1' }, logLevel: { text: 'warn' } }
+    const environment = { NOMYO_PORT: '2', NOMYO_LOG_LEVEL: 'info', NOMYO_BASE_URL: 'http://x' }
+    expect(read(['--port', '1', '--web'], environment, members).values).toEqual({
+      port: 1,
+      logLevel: 'info',
+      host: '::1',
+      gateway: 'http://x',
+      apiKey: [],
+      noToken: false,
+      web: true,
+      config: undefined,
+      policy: undefined,
+    })
+    expect(read([], {}, members).values).toMatchObject({ port: 3, logLevel: 'warn' })
+    expect(read([]).values).toMatchObject({ port: 80, host: '127.0.0.1', logLevel: undefined })
+  })
+
+  it('tell whether they were given', () => {
+    const settings = read(['--no-token'], { NOMYO_HOST: 'h' }, { port: { text: '3' } })
+    expect(settings.values.noToken).toBe(true)
+    const names = ['noToken', 'host', 'port', 'logLevel', 'web'] as const
+    expect(names.map((name) => settings.given(name))).toEqual([true, true, true, false, false])
+  })
+
+  it.each([
+    [['--port=1', '--port', '2'], {}, { port: 2 }],
+    [['--api-key=a', '--api-key', 'b,c'], { NOMYO_API_KEY: 'd' }, { apiKey: ['a', 'b,c'] }],
+    [[], { NOMYO_API_KEY: 'a,,b' }, { apiKey: ['a', 'b'] }],
+    [[], { NOMYO_API_KEY: ',' }, { apiKey: [] }],
+    [[], { NOMYO_NO_TOKEN: 'TRUE' }, { noToken: true }],
+    [['--no-token'], { NOMYO_NO_TOKEN: '0' }, { noToken: true }],
+    [[], { NOMYO_NO_TOKEN: '0' }, { noToken: false }],
+    [[], { NOMYO_PORT: '' }, { port: 80 }],
+    [[], { NOMYO_WEB: '1' }, { web: false }],
+    [['--policy=p'], { NOMYO_POLICY: '' }, { policy: 'p' }],
+    [['--host=-x'], {}, { host: '-x' }],
+    [['--host=a=b'], {}, { host: 'a=b' }],
+  ] as const)('of %j and %j', (args, environment, values) => {
+    expect(read(args, environment).values).toMatchObject(values)
+  })
+
+  it('of a file can be lists', () => {
+    const members: Members = { apiKey: { text: ['a,b', 'c'] } }
+    expect(read([], {}, members).values.apiKey).toEqual(['a,b', 'c'])
+    expect(read([], {}, { apiKey: { text: 'a' } }).values.apiKey).toEqual(['a'])
+  })
+
+  it('hold the operands, and keep text behind -- as it is', () => {
+    expect(read(['a', '--web', '-', '--', '--port', '-x']).operands).toEqual([
+      'a',
+      '-',
+      '--port',
+      '-x',
+    ])
+  })
+
+  it('pass the path of the file to its reader, by flag or variable', () => {
+    for (const [args, environment] of [
+      [['--config=f'], { NOMYO_CONFIG: 'g' }],
+      [[], { NOMYO_CONFIG: 'f' }],
+    ] as const) {
+      const paths: unknown[] = []
+      const readFile = (textOf: (name: string) => string | undefined): undefined => {
+        paths.push(textOf('config'), textOf('host'))
+      }
+      readSettings(OPTIONS, { args, environment, readFile })
+      expect(paths).toEqual(['f', undefined])
+    }
+  })
+
+  it('in effect are printed without secrets', () => {
+    const args = ['--api-key=canary', '--no-token', '--gateway=http://user:canary@x/']
+    expect(read(args, { NOMYO_CONFIG: 'x' }).inEffect()).toEqual({
+      host: '127.0.0.1',
+      port: 80,
+      apiKey: ['(not shown)'],
+      gateway: 'http://x/',
+      noToken: true,
+    })
+  })
+})
+
+describe('a mistake', () => {
+  it.each<[readonly string[], Readonly<Record<string, string>>, Members | undefined, string]>([
+    [
+      ['--port'],
+      {},
+      undefined,
+      '--port needs a value; one that begins with a dash is given as --port=VALUE.',
+    ],
+    [
+      ['--port='],
+      {},
+      undefined,
+      '--port needs a value; one that begins with a dash is given as --port=VALUE.',
+    ],
+    [
+      ['--api-key', '--web'],
+      {},
+      undefined,
+      '--api-key needs a value; one that begins with a dash is given as --api-key=VALUE.',
+    ],
+    [
+      ['--api-key', '-canary'],
+      {},
+      undefined,
+      '--api-key needs a value; one that begins with a dash is given as --api-key=VALUE.',
+    ],
+    [['--web=canary'], {}, undefined, '--web takes no value.'],
+    [['--help=canary'], {}, undefined, '--help takes no value.'],
+    [['--prot', 'canary'], {}, undefined, 'unknown option --prot. Did you mean --port?'],
+    [['--apikey=canary'], {}, undefined, 'unknown option --apikey. Did you mean --api-key?'],
+    [['--notoken'], {}, undefined, 'unknown option --notoken. Did you mean --no-token?'],
+    [['--apiKey=canary'], {}, undefined, 'unknown option --apiKey. Did you mean --api-key?'],
+    [['--constructor'], {}, undefined, 'unknown option --constructor.'],
+    [['-x'], {}, undefined, 'unknown option -x.'],
+    [['-canary'], {}, undefined, 'unknown option: put -- before text that begins with a dash.'],
+    [['--s3canary'], {}, undefined, 'unknown option: put -- before text that begins with a dash.'],
+    [['--port=65536'], {}, undefined, '--port must be a whole number from 0 to 65535.'],
+    [['--port', '-1'], {}, undefined, '--port must be a whole number from 0 to 65535.'],
+    [
+      ['--log-level=inof'],
+      {},
+      undefined,
+      '--log-level must be one of info, warn. Did you mean info?',
+    ],
+    [[], { NOMYO_PORT: 'canary' }, undefined, 'NOMYO_PORT must be a whole number from 0 to 65535.'],
+    [[], { NOMYO_NO_TOKEN: 'canary' }, undefined, 'NOMYO_NO_TOKEN must be 1, true, 0 or false.'],
+    [
+      [],
+      { NOMYO_POLICY: '' },
+      undefined,
+      'NOMYO_POLICY is set, but empty: give it a value, or unset it.',
+    ],
+    [
+      [],
+      {},
+      { port: { text: 'canary', line: 3 } },
+      'tool.yaml:3: port must be a whole number from 0 to 65535.',
+    ],
+    [
+      [],
+      {},
+      { apiKey: { text: ['a', 'canary b'], line: 1, lines: [2, 3] } },
+      'tool.yaml:3: apiKey[1] must be visible ASCII characters, without blanks.',
+    ],
+    [
+      [],
+      {},
+      { apiKey: { text: 'canary b', line: 1 } },
+      'tool.yaml:1: apiKey must be visible ASCII characters, without blanks.',
+    ],
+    [
+      [],
+      {},
+      { host: { text: ['canary'], line: 1 } },
+      'tool.yaml:1: host must be one value, not a list.',
+    ],
+    [[], {}, { host: { text: '' } }, 'tool.yaml: host must not be empty.'],
+    [[], {}, { noToken: { text: 'canary' } }, 'tool.yaml: noToken must be 1, true, 0 or false.'],
+    [
+      [],
+      {},
+      { hots: { text: 'canary', line: 2 } },
+      'tool.yaml:2: hots is not a known member. Did you mean host?',
+    ],
+    [[], {}, { config: { text: 'canary', line: 2 } }, 'tool.yaml:2: config is not a known member.'],
+  ])(
+    'in %j, %j and %j names the option where it was set, without its value',
+    (args, environment, members, text) => {
+      expect(mistakeOf(() => read(args, environment, members)).message).toBe(text)
+    },
+  )
+
+  it('that only the program can see names the place too', () => {
+    const settings = read(
+      ['--host=h'],
+      { NOMYO_PORT: '1' },
+      { logLevel: { text: 'info', line: 7 } },
+    )
+    expect(settings.mistake('host', 'needs a port').message).toBe('--host needs a port.')
+    expect(settings.mistake('port', 'is odd').message).toBe('NOMYO_PORT is odd.')
+    expect(settings.mistake('logLevel', 'is odd').message).toBe('tool.yaml:7: logLevel is odd.')
+    expect(settings.mistake('policy', 'is missing')).toMatchObject({
+      message: '--policy is missing.',
+      option: 'policy',
+      problem: 'is missing',
+    })
+  })
+})
+
+describe('values', () => {
+  it.each([
+    [
+      wholeNumber(1, 100),
+      ['1', '100', '007'],
+      [1, 100, 7],
+      ['0', '101', '1.5', '-1', '0x1', '1e1', '', ' 1'],
+    ],
+    [decimalNumber(0, 2), ['0', '1.5', '2'], [0, 1.5, 2], ['2.1', '-1', '.5', '1.', 'warm']],
+    [
+      duration('1s', '30d', '90s'),
+      ['1s', '90s', '10m', '24h', '30d'],
+      [1000, 90_000, 600_000, 86_400_000, 2_592_000_000],
+      ['0s', '31d', '10', 'm', '1.5m', '-1s', 'off'],
+    ],
+    [
+      byteSize('1KiB', '256MiB'),
+      ['1024', '2KiB', '16 mib'],
+      [1024, 2048, 16_777_216],
+      ['1023', '257MiB', '16 apples', 'KiB', '-1'],
+    ],
+    [matching(/^a+$/, 'must be a'), ['a', 'aa'], ['a', 'aa'], ['', 'b']],
+    [parsedBy((text) => new URL(text).host, 'must be a URL'), ['http://a/'], ['a'], ['a']],
+  ] as const)('%# are read within limits', (parse, texts, values, wrong) => {
+    expect(texts.map((text) => parse(text))).toEqual(values)
+    for (const text of wrong) expect(() => parse(text), text).toThrow(OptionProblem)
+  })
+})
+
+describe('a suggestion', () => {
+  it.each([
+    ['xyz', ['chat', 'doctor'], undefined],
+    ['cha', ['chat', 'chaos'], 'chat'],
+    ['log', ['log-level', 'host'], 'log-level'],
+    ['keydir', ['key-dir', 'keys-file'], 'key-dir'],
+    ['prot', ['port', 'proxy'], 'port'],
+    ['doctro', ['doctor', 'demo'], 'doctor'],
+    ['x', [], undefined],
+  ])('for %s among %j is %s', (given, known, meant) => {
+    expect(suggestion(given, known)).toBe(meant)
+  })
+})
