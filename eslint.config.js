@@ -17,7 +17,7 @@ const appSources = ['apps/*/src/**/*.ts']
 const internalSources = ['internal/*/src/**/*.ts']
 const testHelpers = ['internal/testing/**/*.ts']
 const tests = ['**/test/**/*.ts', 'packages/*/bench/**/*.ts', ...privatePackages, ...testHelpers]
-const configFiles = ['**/*.config.ts', '**/*.config.js', 'tsup.base.ts']
+const configFiles = ['**/*.config.ts', '**/*.config.js']
 
 /** Where Node is a given: files, sockets, the environment, and the package that talks to a TPM device. */
 const nodeOnlySources = [

@@ -87,7 +87,7 @@ describe('the invariants of packages', () => {
       'packages/crypto/src/keys/node/index.ts',
       "import { open } from 'node:fs/promises'\nexport const a = [open, process.platform]",
     ],
-    ['default exports of tools', 'packages/crypto/tsup.config.ts', 'export default {}'],
+    ['default exports of tools', 'tsup.config.ts', 'export default {}'],
   ])('allow %s', async (_, file, code) => {
     expect(await rulesBroken(file, code)).toEqual([])
   })

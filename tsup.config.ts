@@ -1,0 +1,243 @@
+// The build of every member of the workspace; each runs `tsup --config ../../tsup.config.ts` in its folder.
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { cwd } from 'node:process'
+import { minify } from 'terser'
+import { defineConfig, type Options } from 'tsup'
+import ts from 'typescript'
+
+interface Manifest {
+  name: string
+  version: string
+  license: string
+  exports?: Record<string, Target | string>
+  imports?: Record<string, Record<string, Target>>
+}
+
+interface Target {
+  types: string
+  default: string
+}
+
+type Plugin = NonNullable<Options['plugins']>[number]
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest
+
+/**
+ * The build of a published package: ESM with types, one file per public subpath. Every Node from 20.19
+ * on can `require()` it; a second build for CommonJS would double the package, and every class.
+ */
+function packageBuild(): Options[] {
+  const targets = [...exported(manifest), ...platforms(manifest)]
+  const forPages = targets.filter((target) => target.default.startsWith('./dist/browser/'))
+  const entry = entriesFor(targets.filter((target) => !forPages.includes(target)))
+  const modules: Options = {
+    entry,
+    format: ['esm'],
+    target: 'es2022',
+    platform: 'neutral',
+    external: [/^node:/, ...Object.keys(manifest.imports ?? {})],
+    // `node:fs` instead of `fs` tells readers and bundlers that the module is Node's.
+    removeNodeProtocol: false,
+    sourcemap: true,
+    // One copy of every class when several subpaths are loaded side by side.
+    splitting: true,
+    plugins: [minifier],
+    // Source maps point to `src`, which is published beside them: no text twice.
+    esbuildOptions: (options) => {
+      options.sourcesContent = false
+      options.chunkNames = '[hash]'
+      options.minifySyntax = true
+    },
+    onSuccess: () => emitDeclarations(Object.values(entry)),
+  }
+  return forPages.length === 0 ? [modules] : [modules, pageBuild(entriesFor(forPages))]
+}
+
+/** One file with everything inside, for pages without a bundler. */
+function pageBuild(entry: Record<string, string>): Options {
+  return {
+    entry,
+    format: ['esm'],
+    target: 'es2022',
+    platform: 'browser',
+    noExternal: [/./],
+    splitting: false,
+    minify: true,
+    banner: { js: `/*! ${manifest.name} ${manifest.version}, ${manifest.license} */` },
+    // That some modules go unused is what "sideEffects" is for.
+    esbuildOptions: (options) => {
+      options.logOverride = { 'ignored-bare-import': 'silent' }
+    },
+  }
+}
+
+/**
+ * The build of an app: ESM for Node, run from `dist/main.js`. The private packages that apps share are
+ * bundled into it.
+ */
+function appBuild(): Options[] {
+  const library = entriesFor(exported(manifest))
+  return [
+    {
+      entry: { main: 'src/main.ts', ...library },
+      format: ['esm'],
+      target: 'node20',
+      platform: 'node',
+      noExternal: [/^@nomyo-internal\//],
+      removeNodeProtocol: false,
+      sourcemap: true,
+      onSuccess: () => emitDeclarations(Object.values(library)),
+    },
+  ]
+}
+
+const OTHER_BUILDS: Record<string, Options> = {
+  // The page loads one script and nothing else, and its policy allows nothing else.
+  web: {
+    entry: { app: 'src/app.ts' },
+    format: ['esm'],
+    target: 'es2022',
+    platform: 'browser',
+    noExternal: [/.*/],
+    splitting: false,
+    minify: true,
+    publicDir: 'src/page',
+  },
+  bench: {
+    entry: {
+      main: 'src/main.ts',
+      // Each runs in a process or thread of its own.
+      'rsa-lane': 'src/gateway/rsa-lane.ts',
+      'plain-server': 'src/call/plain-server.ts',
+      relay: 'src/call/relay.ts',
+      'cold-child': 'src/cold/cold-child.ts',
+      'memory-child': 'src/memory/memory-child.ts',
+    },
+    format: 'esm',
+    target: 'es2022',
+    platform: 'node',
+    removeNodeProtocol: false,
+  },
+  conformance: {
+    entry: {
+      main: 'src/main.ts',
+      // Each imports the packages by name: the runtime, or its bundler, resolves them.
+      process: 'src/adapters/process.ts',
+      page: 'src/adapters/page.ts',
+      worker: 'src/adapters/worker.ts',
+    },
+    format: 'esm',
+    target: 'es2022',
+    platform: 'neutral',
+    splitting: false,
+    external: [/^node:/, /^@nomyo\//, 'esbuild', 'playwright-core'],
+    noExternal: [/^@nomyo-internal\//],
+    removeNodeProtocol: false,
+  },
+}
+
+/** Public subpaths. */
+function exported({ exports = {} }: Manifest): Target[] {
+  return Object.values(exports).filter((target) => typeof target !== 'string')
+}
+
+/** Files that `imports` chooses from by runtime. */
+function platforms({ imports = {} }: Manifest): Target[] {
+  return Object.values(imports).flatMap((conditions) => Object.values(conditions))
+}
+
+/** Entries as tsup takes them: the types of a target lie as its source does, `src` replaced by `dist`. */
+function entriesFor(targets: readonly Target[]): Record<string, string> {
+  return Object.fromEntries(
+    targets.map(({ types, default: built }) => [
+      built.replace(/^\.\/dist\/|\.js$/g, ''),
+      types.replace(/^\.\/(?:dist|src)\//, 'src/').replace(/(?:\.d)?\.ts$/, '.ts'),
+    ]),
+  )
+}
+
+/**
+ * Writes the types of entries, and of the files that these import, beside the code. They are not
+ * checked: that is for `pnpm types`.
+ */
+function emitDeclarations(entries: readonly string[]): Promise<void> {
+  const read = ts.readConfigFile('tsconfig.json', (path) => ts.sys.readFile(path))
+  const { options } = ts.parseJsonConfigFileContent(read.config, ts.sys, cwd(), {
+    noEmit: false,
+    noCheck: true,
+    declaration: true,
+    emitDeclarationOnly: true,
+    rootDir: 'src',
+    outDir: 'dist',
+  })
+  const emitted = new Map<string, string>()
+  const program = ts.createProgram([...entries], options)
+  program.emit(undefined, (path, text) => emitted.set(path, text))
+  const written = new Set<string>()
+  const write = (path: string): void => {
+    const text = emitted.get(path)
+    if (text === undefined) throw new Error(`${path}: the compiler emitted no types`)
+    if (written.has(path)) return
+    written.add(path)
+    ts.sys.writeFile(path, text)
+    for (const { fileName } of ts.preProcessFile(text).importedFiles) {
+      if (fileName.startsWith('.')) write(join(dirname(path), fileName.replace(/\.js$/, '.d.ts')))
+      else if (fileName.startsWith('@nomyo-internal/'))
+        throw new Error(`${path}: public types must not import ${fileName}, which is not published`)
+    }
+  }
+  for (const entry of entries) write(entry.replace(/^src/, 'dist').replace(/ts$/, 'd.ts'))
+  return Promise.resolve()
+}
+
+/**
+ * Minifies the code; readers find `src` in the package, with source maps to it. Classes keep their names:
+ * errors and inspected objects show them.
+ */
+const minifier: Plugin = {
+  name: 'minifier',
+  async renderChunk(source, { path }) {
+    const reserved = [...source.matchAll(/(\w+) = class\b/g)].map(([, name = '']) => name)
+    const options = {
+      module: true,
+      ecma: 2022,
+      // These break `new` of a function expression and its `prototype`, which no source uses.
+      compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
+      mangle: { reserved },
+    } as const
+    // esbuild imports chunks once more for their side effects; ours have none.
+    const plain = mergeImports(source.replace(/^import "\.\/\w+\.js";$/gm, ''))
+    const first = await minify({ [path]: plain }, { ...options, sourceMap: true })
+    // A second run shortens the output of the first.
+    const sourceMap = { content: first.map as string }
+    const { code = '', map } = await minify({ [path]: first.code ?? '' }, { ...options, sourceMap })
+    return { code, map: typeof map === 'string' ? map : null }
+  },
+}
+
+/** `import { … } from "…";` as esbuild writes it. */
+const IMPORT = /^import \{([^}]*)\} from ("[^"]+");$/gm
+
+/** Merges the imports of each module, of which esbuild leaves one per source file. Lines stay, for the source map. */
+function mergeImports(source: string): string {
+  const names = new Map<string, string[]>()
+  for (const [, some = '', from = ''] of source.matchAll(IMPORT)) {
+    names.set(from, [...(names.get(from) ?? []), some.trim().replace(/\s+/g, ' ')])
+  }
+  return source.replace(IMPORT, (statement: string, _: string, from: string) => {
+    const all = names.get(from)
+    names.delete(from)
+    const merged = all === undefined ? '' : `import { ${all.join(', ')} } from ${from};`
+    return merged + '\n'.repeat(statement.split('\n').length - 1)
+  })
+}
+
+export default defineConfig(() => {
+  const other = OTHER_BUILDS[basename(cwd())]
+  // tsup cleans once per build, and several builds of one package run at once.
+  rmSync('dist', { recursive: true, force: true })
+  const builds =
+    other !== undefined ? [other] : existsSync('src/main.ts') ? appBuild() : packageBuild()
+  return builds.map((build) => ({ ...build, silent: true }))
+})
