@@ -53,7 +53,7 @@ export interface CommandDefinition<
     context: CommandContext,
   ) => F | undefined
   /** Runs the command and gives its exit code. */
-  run?(this: void, call: Call<O, F>): Promise<number> | number
+  readonly run?: (call: Call<O, F>) => Promise<number> | number
   /** Runs another program with all arguments, `--help` included. */
   readonly runRaw?: (args: readonly string[], context: CommandContext) => Promise<number>
   /** Loads the rest of the definition once the command is called. */
@@ -66,4 +66,4 @@ export type Command = CommandDefinition
 /** Defines a command; the types of its settings follow from its options. */
 export const command = <const O extends OptionDefinitions, F extends FileSettings = FileSettings>(
   definition: CommandDefinition<O, F>,
-): Command => definition
+): Command => definition as unknown as Command
