@@ -1,19 +1,30 @@
+import {
+  formatFinding,
+  formatJsonReport,
+  formatSummary,
+  hasProblem,
+  ok,
+  problem,
+  terminalPaint,
+  type Finding,
+  type NamedFinding,
+} from '@nomyo-internal/diagnostics'
 import type { Environment } from '../config/options/flag.js'
 import { readOptions, type Command } from '../config/options/options.js'
 import { UsageError } from '../config/options/usage-error.js'
-import { examine, type NamedFinding } from './examine.js'
-import { writeJson, writeReport } from './report.js'
+import { runChecks } from './run-checks.js'
 
-/** What goes to standard output, and how the process ends. */
+/** Output and exit code of the doctor. */
 export interface Diagnosis {
+  /** Goes to standard output. */
   readonly text: string
-  /** 0 when nothing is worse than a warning, 1 for a problem, 2 for a configuration that cannot be read. */
+  /** 0 where nothing is worse than a warning, 1 for a problem, 2 for an unreadable configuration. */
   readonly exitCode: 0 | 1 | 2
 }
 
 /**
- * `nomyo-gateway doctor`, with the options of a start: looks at all a gateway would need, and neither
- * starts one nor changes anything.
+ * Runs `nomyo-gateway doctor` with the options of a start: examines everything a gateway needs, and
+ * neither starts one nor changes anything.
  */
 export async function doctorCommand(
   args: readonly string[],
@@ -21,9 +32,13 @@ export async function doctorCommand(
   isTerminal: boolean,
 ): Promise<Diagnosis> {
   const json = args.includes('--json')
-  const coloured = isTerminal && (environment['NO_COLOR'] ?? '') === ''
-  const write = (findings: readonly NamedFinding[]): string =>
-    json ? writeJson(findings) : writeReport(findings, coloured)
+  const paint = isTerminal && (environment['NO_COLOR'] ?? '') === '' ? terminalPaint : undefined
+  const format = (configuration: Finding, others: readonly NamedFinding[] = []): string => {
+    const findings = [{ check: 'configuration', ...configuration }, ...others]
+    if (json) return `${formatJsonReport(findings)}\n`
+    const lines = findings.map((finding) => formatFinding(finding, paint))
+    return `${[...lines, '', formatSummary(findings)].join('\n')}\n`
+  }
   let command: Command
   try {
     command = readOptions(
@@ -34,16 +49,8 @@ export async function doctorCommand(
     if (command.kind !== 'start') throw new UsageError('doctor takes the options of a start only.')
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    const remedy = 'mend it there; --help lists the options'
-    const mistake = { check: CONFIGURATION, status: 'problem', message: error.message, remedy }
-    return { text: write([mistake as NamedFinding]), exitCode: 2 }
+    return { text: format(problem(error.message, 'fix it; --help lists the options')), exitCode: 2 }
   }
-  const findings = await examine(command.config)
-  const readable = { check: CONFIGURATION, status: 'ok', message: 'can be read' } as const
-  return {
-    text: write([readable, ...findings]),
-    exitCode: findings.some(({ status }) => status === 'problem') ? 1 : 0,
-  }
+  const findings = await runChecks(command.config)
+  return { text: format(ok('can be read'), findings), exitCode: hasProblem(findings) ? 1 : 0 }
 }
-
-const CONFIGURATION = 'configuration'

@@ -1,5 +1,5 @@
 import { doctorCommand } from '../../src/doctor/doctor-command.js'
-import type { NamedFinding } from '../../src/doctor/examine.js'
+import type { NamedFinding } from '@nomyo-internal/diagnostics'
 
 /** What the doctor says, in this process. */
 export interface Diagnosed {

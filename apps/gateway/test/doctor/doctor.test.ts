@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { keysCommand } from '../../src/commands/api-keys.js'
 import { doctorCommand } from '../../src/doctor/doctor-command.js'
-import { examine } from '../../src/doctor/examine.js'
+import { runChecks } from '../../src/doctor/run-checks.js'
 import { readOptions } from '../../src/config/options/options.js'
 import { makeKeyDir, runGateway, serverKeys, startUpstream, testGateway } from '../support.js'
 import { diagnose, statusesOf, textOf } from './diagnose.js'
@@ -307,7 +307,7 @@ describe('the command', () => {
       { name: 'hangs', run: () => new Promise<never>(() => undefined) },
       { name: 'fails', run: () => Promise.reject(new Error('canary')) },
     ]
-    const findings = await examine(command.config, checks, 20)
+    const findings = await runChecks(command.config, checks, 20)
     expect(findings).toMatchObject([
       { check: 'hangs', status: 'problem' },
       { check: 'fails', status: 'problem' },

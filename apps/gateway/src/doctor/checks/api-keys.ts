@@ -1,26 +1,27 @@
+import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { KeysFileError, readKeysFile } from '../../access/keys-file.js'
-import { lookAtAccess } from '../file-access.js'
-import { ok, problem, warning, type Check, type Finding } from '../finding.js'
+import { checkAccess } from '../file-access.js'
+import type { Check } from '../run-checks.js'
 
-/** The API keys there are. */
+/** Checks that the API keys can be read. */
 export const apiKeysCheck: Check = {
   name: 'API keys',
   run: async ({ apiKeys, keysFile }) => {
     const given = apiKeys.length === 0 ? [] : [ok(`${apiKeys.length} of --api-key`)]
-    if (keysFile === undefined) return given.length > 0 ? given : [ok('none are needed')]
-    return [...given, ...(await lookAtFile(keysFile, apiKeys.length === 0))]
+    if (keysFile === undefined) return given.length > 0 ? given : [ok('none are required')]
+    return [...given, ...(await checkFile(keysFile, apiKeys.length === 0))]
   },
 }
 
-async function lookAtFile(path: string, isAlone: boolean): Promise<readonly Finding[]> {
+async function checkFile(path: string, isOnlySource: boolean): Promise<readonly Finding[]> {
   try {
     const { length } = await readKeysFile(path)
-    const access = await lookAtAccess(path, { mode: '600', secret: false })
-    if (length > 0 || !isAlone) return [ok(`${length} in ${path}`), ...access]
+    const access = await checkAccess(path, { mode: '600', secret: false })
+    if (length > 0 || !isOnlySource) return [ok(`${length} in ${path}`), ...access]
     const add = `nomyo-gateway keys add --keys-file ${path}`
-    return [warning(`${path} has no keys, so nobody is let in`, `make one: ${add}`), ...access]
+    return [warning(`${path} has no keys: every request is refused`, `add one: ${add}`), ...access]
   } catch (error) {
     if (!(error instanceof KeysFileError)) throw error
-    return [problem(error.message, 'mend the file; SIGHUP has a running gateway read it again')]
+    return [problem(error.message, 'fix the file; SIGHUP makes a running gateway reload it')]
   }
 }

@@ -1,57 +1,58 @@
+import { ok, warning, type Finding } from '@nomyo-internal/diagnostics'
+import { isLoopback } from '@nomyo-internal/http-server'
 import type { GatewayConfig } from '../../config/config.js'
-import { isLoopback } from '../../http/loopback.js'
-import { ok, warning, type Check, type Finding } from '../finding.js'
+import type { Check } from '../run-checks.js'
 
-/** Who may come in, and who may read along. */
+/** Checks who can call the gateway, and who can read along. */
 export const exposureCheck: Check = {
   name: 'exposure',
-  run: (config) => Promise.resolve(findingsOn(config)),
+  run: (config) => {
+    const warnings = exposures(config)
+    if (warnings.length > 0) return Promise.resolve(warnings)
+    const callers = isOpen(config) ? 'every program on this machine' : 'callers with an API key'
+    return Promise.resolve([ok(`${callers} can use ${config.host}`)])
+  },
 }
 
-function findingsOn(config: GatewayConfig): readonly Finding[] {
-  const { host, apiKeys, keysFile, tls, trustedProxies = [], rateLimit, engine, metrics } = config
+const isOpen = ({ apiKeys, keysFile }: GatewayConfig): boolean =>
+  apiKeys.length === 0 && keysFile === undefined
+
+function exposures(config: GatewayConfig): readonly Finding[] {
+  const { host, tls, trustedProxies = [], metrics } = config
+  const isRemote = !isLoopback(host)
   const findings: Finding[] = []
-  const isOpen = apiKeys.length === 0 && keysFile === undefined
-  const isFar = !isLoopback(host)
-  if (isOpen && isFar) {
-    findings.push(
-      warning(
-        `everybody who reaches ${host} may use this gateway`,
-        'give --keys-file or NOMYO_API_KEY, or --host 127.0.0.1',
-      ),
-    )
+  const warnIf = (condition: boolean, message: string, remedy: string): void => {
+    if (condition) findings.push(warning(message, remedy))
   }
-  if (isFar && tls === undefined && trustedProxies.length === 0) {
-    findings.push(
-      warning(
-        `${host} is served without TLS: API keys and lists of models travel in the clear`,
-        'give --tls-cert and --tls-key, or name the proxy that has them with --trust-proxy',
-      ),
-    )
-  }
-  if (config.corsOrigins?.includes('*') === true) {
-    findings.push(
-      warning('every web page may use this gateway', 'name the pages with --cors-origin'),
-    )
-  }
-  if (rateLimit === undefined) {
-    findings.push(
-      warning('nobody is limited in how often they ask', 'leave --rate-limit off away, or say 2/s'),
-    )
-  }
-  if (metrics !== undefined && !isLoopback(metrics.host)) {
-    findings.push(
-      warning(
-        `everybody who reaches ${metrics.host} may read the metrics`,
-        'keep --metrics-host to a network of your own, or 127.0.0.1',
-      ),
-    )
-  }
-  if (engine.kind === 'demo') {
-    findings.push(
-      warning('the demo engine makes answers up', 'name a model server: --upstream URL'),
-    )
-  }
-  if (findings.length > 0) return findings
-  return [ok(`${isOpen ? 'everybody on this machine' : 'whoever has an API key'} may use ${host}`)]
+  warnIf(
+    isOpen(config) && isRemote,
+    `every caller that reaches ${host} can use this gateway`,
+    'set --keys-file or NOMYO_API_KEY, or --host 127.0.0.1',
+  )
+  warnIf(
+    isRemote && tls === undefined && trustedProxies.length === 0,
+    `${host} is served without TLS: API keys and lists of models travel in plaintext`,
+    'set --tls-cert and --tls-key, or name the proxy that terminates TLS with --trust-proxy',
+  )
+  warnIf(
+    config.corsOrigins?.includes('*') === true,
+    'every web page can use this gateway',
+    'name the pages with --cors-origin',
+  )
+  warnIf(
+    config.rateLimit === undefined,
+    'callers are not limited in how often they send requests',
+    'omit --rate-limit off, or set 2/s',
+  )
+  warnIf(
+    metrics !== undefined && !isLoopback(metrics.host),
+    `every caller that reaches ${metrics?.host ?? ''} can read the metrics`,
+    'keep --metrics-host to a network of your own, or 127.0.0.1',
+  )
+  warnIf(
+    config.engine.kind === 'demo',
+    'the demo engine makes its answers up',
+    'name a model server: --upstream URL',
+  )
+  return findings
 }

@@ -1,47 +1,48 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { errnoCode, ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
+import { hostInUrl } from '@nomyo-internal/http-server'
 import { importPublicKey } from '@nomyo/crypto'
-import { Agent, request } from 'undici'
-import type { GatewayConfig } from '../../config/config.js'
 import { newestFingerprint, withStore } from '../../commands/server-keys.js'
-import { ok, problem, warning, type Check, type Finding } from '../finding.js'
-import { reasonOf } from '../reason.js'
+import type { GatewayConfig } from '../../config/config.js'
+import { httpGet } from '../http-get.js'
+import type { Check } from '../run-checks.js'
 
-const ANSWER_TIMEOUT_MS = 3000
-const MAX_ANSWER_BYTES = 64 * 1024
+const TIMEOUT_MS = 3000
+const MAX_BYTES = 64 * 1024
 
-/** Whether the ports can be listened on, and who is there if not. */
+/** Checks that the ports are free, or that this gateway already listens there. */
 export const listeningCheck: Check = {
   name: 'listening',
   run: async (config) => {
-    const main = await lookAtPort(config)
+    const main = await checkPort(config)
     if (config.metrics === undefined) return [main]
-    return [main, await lookAtMetricsPort(config.metrics, main.status === 'ok')]
+    return [main, await checkMetricsPort(config.metrics, main.status === 'ok')]
   },
 }
 
-async function lookAtPort(config: GatewayConfig): Promise<Finding> {
+async function checkPort(config: GatewayConfig): Promise<Finding> {
   const { host, port } = config
   const failure = await tryToListen(host, port)
-  if (failure === 'EADDRINUSE') return whoIsThere(config)
-  return findingOf(failure, host, port, '--port')
+  if (failure === 'EADDRINUSE') return identifyListener(config)
+  return describeAttempt(failure, host, port, '--port')
 }
 
-async function lookAtMetricsPort(
+async function checkMetricsPort(
   { host, port }: { host: string; port: number },
-  gatewayRuns: boolean,
+  isGatewayRunning: boolean,
 ): Promise<Finding> {
   const failure = await tryToListen(host, port)
-  if (failure === 'EADDRINUSE' && gatewayRuns) {
-    const answer = await ask(`http://${hostOf(host)}:${port}/metrics`)
-    if (answer?.includes('nomyo_requests_total') === true) {
+  if (failure === 'EADDRINUSE' && isGatewayRunning) {
+    const metrics = await get(`http://${reachableHost(host)}:${port}/metrics`)
+    if (metrics?.includes('nomyo_requests_total') === true) {
       return ok(`metrics of a running gateway are on ${host}:${port}`)
     }
   }
-  return findingOf(failure, host, port, '--metrics-port')
+  return describeAttempt(failure, host, port, '--metrics-port')
 }
 
-/** Undefined when it can be done. Lets go at once. */
+/** Listens for a moment; returns the code of the error where that fails. */
 async function tryToListen(host: string, port: number): Promise<string | undefined> {
   const server = createServer()
   try {
@@ -49,87 +50,73 @@ async function tryToListen(host: string, port: number): Promise<string | undefin
     await once(server, 'listening')
     return undefined
   } catch (error) {
-    return reasonOf(error)
+    return errnoCode(error)
   } finally {
     server.close()
   }
 }
 
-function findingOf(
+function describeAttempt(
   failure: string | undefined,
   host: string,
   port: number,
   flag: '--port' | '--metrics-port',
 ): Finding {
   const place = port === 0 ? `any port of ${host}` : `${host}:${port}`
-  if (failure === undefined) return ok(`${place} can be listened on`)
-  const seen = `${place} cannot be listened on (${failure})`
+  if (failure === undefined) return ok(`${place} is free`)
+  const message = `${place} cannot be listened on (${failure})`
   if (failure === 'EADDRINUSE') {
-    return problem(seen, `end what is there, or choose another with ${flag}`)
+    return problem(message, `stop what listens there, or choose another port with ${flag}`)
   }
   if (failure === 'EACCES') {
-    return problem(seen, `choose one above 1023 with ${flag}, or give CAP_NET_BIND_SERVICE`)
+    return problem(message, `choose a port above 1023 with ${flag}, or grant CAP_NET_BIND_SERVICE`)
   }
   const hostFlag = flag === '--port' ? '--host' : '--metrics-host'
-  return problem(seen, `give an address of this machine with ${hostFlag}`)
+  return problem(message, `set an address of this machine with ${hostFlag}`)
 }
 
-async function whoIsThere(config: GatewayConfig): Promise<Finding> {
+async function identifyListener(config: GatewayConfig): Promise<Finding> {
   const { host, port, keyDir, sharedKeys = false } = config
-  const url = `${config.tls === undefined ? 'http' : 'https'}://${hostOf(host)}:${port}`
+  const url = `${config.tls === undefined ? 'http' : 'https'}://${reachableHost(host)}:${port}`
   const startedAt = performance.now()
-  const [health, pem] = await Promise.all([ask(`${url}/health`), ask(`${url}/pki/public_key`)])
+  const [health, pem] = await Promise.all([get(`${url}/health`), get(`${url}/pki/public_key`)])
   const ms = performance.now() - startedAt
-  const served = pem === undefined ? undefined : await fingerprintOf(pem)
-  if (health === undefined || served === undefined) {
-    return findingOf('EADDRINUSE', host, port, '--port')
+  const fingerprint = pem === undefined ? undefined : await fingerprintOf(pem)
+  if (health === undefined || fingerprint === undefined) {
+    return describeAttempt('EADDRINUSE', host, port, '--port')
   }
   if (keyDir === undefined && !sharedKeys) {
     return warning(
-      `a gateway is on ${host}:${port} already; without --key-dir nobody can tell whether it is this one`,
-      'end it before another is started, or give --key-dir',
+      `a gateway already listens on ${host}:${port}; without --key-dir it cannot be identified`,
+      'stop it before another is started, or set --key-dir',
       ms,
     )
   }
   const own = await withStore(config, () => undefined, newestFingerprint).catch(() => undefined)
-  if (own === served) return ok(`this gateway is running on ${host}:${port}`, ms)
+  if (own === fingerprint) return ok(`this gateway is running on ${host}:${port}`, ms)
   return problem(
-    `a gateway with the key ${served} is on ${host}:${port}, which is not the key of ${keyDir ?? 'Redis'}`,
-    'end it, choose another --port, or name the place of its keys',
+    `a gateway with the key ${fingerprint} is on ${host}:${port}, which is not the key of ${keyDir ?? 'Redis'}`,
+    'stop it, choose another --port, or name the place of its keys',
     ms,
   )
 }
 
-/** The body of a 200, if there is one. Nothing secret is sent, and the key that comes is compared. */
-async function ask(url: string): Promise<string | undefined> {
-  const agent = new Agent({
-    connect: { rejectUnauthorized: false },
-    maxResponseSize: MAX_ANSWER_BYTES,
-  })
-  try {
-    const { statusCode, body } = await request(url, {
-      dispatcher: agent,
-      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-    })
-    return statusCode === 200 ? await body.text() : undefined
-  } catch {
-    return undefined
-  } finally {
-    await agent.destroy()
-  }
+/** Returns the body of a 200. Sends no secret, and the key in the response is compared. */
+async function get(url: string): Promise<string | undefined> {
+  const connect = { rejectUnauthorized: false }
+  const options = { timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES, connect }
+  const response = await httpGet(url, options).catch(() => undefined)
+  return response?.status === 200 ? response.text : undefined
 }
 
-async function fingerprintOf(pem: string): Promise<string | undefined> {
-  try {
-    return (await importPublicKey(pem)).fingerprint
-  } catch {
-    return undefined
-  }
-}
+const fingerprintOf = (pem: string): Promise<string | undefined> =>
+  importPublicKey(pem).then(
+    ({ fingerprint }) => fingerprint,
+    () => undefined,
+  )
 
-/** Where a listener on every address is found. */
-function hostOf(host: string): string {
+/** Host at which a listener is reached, also one on every address. */
+function reachableHost(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
-  if (host === '::') return '[::1]'
-  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
+  return hostInUrl(host === '::' ? '::1' : host)
 }

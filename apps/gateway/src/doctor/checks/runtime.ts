@@ -1,33 +1,34 @@
 import { availableParallelism } from 'node:os'
-import { ok, warning, type Check, type Finding } from '../finding.js'
+import { ok, warning, type Finding } from '@nomyo-internal/diagnostics'
+import type { Check } from '../run-checks.js'
 
-/** How many threads libuv has, unless the environment says otherwise. */
+/** Threads of libuv, unless the environment sets another number. */
 const DEFAULT_THREADS = 4
 const FASTER_NODE = 24
 
-/** Node, and how much of the machine it uses. */
+/** Checks the version of Node, and how much of the machine it uses. */
 export const runtimeCheck: Check = {
   name: 'runtime',
-  run: () => Promise.resolve([lookAtNode(), lookAtThreads()]),
+  run: () => Promise.resolve([checkNode(), checkThreads()]),
 }
 
-function lookAtNode(): Finding {
+function checkNode(): Finding {
   const { node, openssl } = process.versions
-  const seen = `Node ${node}, OpenSSL ${openssl}`
-  if (Number.parseInt(node) >= FASTER_NODE) return ok(seen)
+  const message = `Node ${node}, OpenSSL ${openssl}`
+  if (Number.parseInt(node) >= FASTER_NODE) return ok(message)
   return ok(
-    `${seen}; Node ${FASTER_NODE} was measured to open requests 2.7 times as fast, on a processor with AVX-512-IFMA only`,
+    `${message}; Node ${FASTER_NODE} was measured to decrypt requests 2.7 times as fast, on a processor with AVX-512-IFMA only`,
   )
 }
 
-function lookAtThreads(): Finding {
+function checkThreads(): Finding {
   const cores = availableParallelism()
-  const given = Number(process.env['UV_THREADPOOL_SIZE'])
-  const threads = given >= 1 ? given : DEFAULT_THREADS
-  const seen = `${threads} threads for ${cores} cores`
-  if (threads >= cores) return ok(seen)
+  const configured = Number(process.env['UV_THREADPOOL_SIZE'])
+  const threads = configured >= 1 ? configured : DEFAULT_THREADS
+  const message = `${threads} threads for ${cores} cores`
+  if (threads >= cores) return ok(message)
   return warning(
-    `${seen}: no more requests than threads are opened at a time`,
+    `${message}: no more requests than threads are decrypted at a time`,
     `set UV_THREADPOOL_SIZE=${cores + 1} in the environment, or leave it unset`,
   )
 }

@@ -1,50 +1,39 @@
 import { X509Certificate } from 'node:crypto'
+import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { TlsFileError, readTlsFiles } from '../../http/tls.js'
-import { lookAtAccess } from '../file-access.js'
-import { ok, problem, warning, type Check, type Finding } from '../finding.js'
+import { checkAccess } from '../file-access.js'
+import type { Check } from '../run-checks.js'
 
 const DAY_MS = 86_400_000
-/** What leaves time to renew it. */
-const LEAST_DAYS = 30
+/** Time to renew a certificate. */
+const MIN_DAYS = 30
 
-/** The certificate, its key, and how long it lasts. */
+/** Checks the certificate, its key, and its validity period. */
 export const tlsCheck: Check = {
   name: 'TLS',
   run: async ({ tls }) => {
     if (tls === undefined) return [ok('none: plain HTTP is served')]
     try {
       const { cert } = await readTlsFiles(tls)
-      const access = await lookAtAccess(tls.keyFile, { mode: '600', secret: true })
-      return [lookAtCertificate(new X509Certificate(cert)), ...access]
+      const access = await checkAccess(tls.keyFile, { mode: '600', secret: true })
+      return [checkCertificate(new X509Certificate(cert)), ...access]
     } catch (error) {
       if (!(error instanceof TlsFileError)) throw error
-      return [
-        problem(
-          `${error.message} (${error.code})`,
-          'give a chain and the key of its first certificate, as PEM without a password',
-        ),
-      ]
+      const remedy = 'set a chain and the key of its first certificate, as PEM without a password'
+      return [problem(`${error.message} (${error.code})`, remedy)]
     }
   },
 }
 
-function lookAtCertificate({
-  subject,
-  subjectAltName,
-  validFrom,
-  validTo,
-}: X509Certificate): Finding {
-  const names = subjectAltName ?? subject.replaceAll('\n', ', ')
+function checkCertificate(certificate: X509Certificate): Finding {
+  const { subject, subjectAltName, validFrom, validTo } = certificate
+  const name = `the certificate of ${subjectAltName ?? subject}`
   const days = Math.floor((Date.parse(validTo) - Date.now()) / DAY_MS)
-  const renew = 'renew it; SIGHUP has a running gateway take up the new files'
-  if (days < 0) return problem(`the certificate of ${names} has expired on ${validTo}`, renew)
+  const renew = 'renew it; SIGHUP makes a running gateway load the new files'
+  if (days < 0) return problem(`${name} expired on ${validTo}`, renew)
   if (Date.parse(validFrom) > Date.now()) {
-    return problem(
-      `the certificate of ${names} is not valid before ${validFrom}`,
-      'wait, or set the clock of this machine',
-    )
+    return problem(`${name} is not valid before ${validFrom}`, 'wait, or set the clock')
   }
-  if (days < LEAST_DAYS)
-    return warning(`the certificate of ${names} expires in ${days} days`, renew)
-  return ok(`the certificate of ${names} is good for ${days} days`)
+  if (days < MIN_DAYS) return warning(`${name} expires in ${days} days`, renew)
+  return ok(`${name} is valid for ${days} days`)
 }

@@ -1,3 +1,10 @@
+import {
+  errnoCode,
+  problem,
+  withTimeout,
+  type Finding,
+  type NamedFinding,
+} from '@nomyo-internal/diagnostics'
 import type { GatewayConfig } from '../config/config.js'
 import { apiKeysCheck } from './checks/api-keys.js'
 import { exposureCheck } from './checks/exposure.js'
@@ -8,12 +15,11 @@ import { serverKeysCheck } from './checks/server-keys.js'
 import { tlsCheck } from './checks/tls.js'
 import { tpmCheck } from './checks/tpm.js'
 import { upstreamsCheck } from './checks/upstreams.js'
-import { problem, type Check, type Finding } from './finding.js'
-import { reasonOf } from './reason.js'
 
-/** A finding, and which check it is of. */
-export interface NamedFinding extends Finding {
-  readonly check: string
+/** Examination of one part of a configuration; changes nothing. */
+export interface Check {
+  readonly name: string
+  run(config: GatewayConfig): Promise<readonly Finding[]>
 }
 
 /** In the order of the report. */
@@ -28,41 +34,37 @@ const CHECKS: readonly Check[] = [
   redisCheck,
   tpmCheck,
 ]
-/** More than any step of a check waits for its other end. */
-const LIMIT_MS = 20_000
+/** Longer than any step of a check waits for its peer. */
+const TIMEOUT_MS = 20_000
 
 /** Runs all checks at the same time. Never rejects: a check that fails is a finding. */
-export async function examine(
+export async function runChecks(
   config: GatewayConfig,
   checks: readonly Check[] = CHECKS,
-  limitMs = LIMIT_MS,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<readonly NamedFinding[]> {
   const results = await Promise.all(
     checks.map(async (check) => {
-      const findings = await withinLimit(check, config, limitMs)
+      const findings = await runCheck(check, config, timeoutMs)
       return findings.map((finding) => ({ check: check.name, ...finding }))
     }),
   )
   return results.flat()
 }
 
-async function withinLimit(
+async function runCheck(
   check: Check,
   config: GatewayConfig,
-  limitMs: number,
+  timeoutMs: number,
 ): Promise<readonly Finding[]> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const expired = new Promise<readonly Finding[]>((resolve) => {
-    timer = setTimeout(() => {
-      const seen = `no end after ${limitMs / 1000} seconds`
-      resolve([problem(seen, 'see what does not answer, and try again', limitMs)])
-    }, limitMs)
-  })
+  const timeout = new Error('timeout')
   try {
-    return await Promise.race([check.run(config), expired])
+    return await withTimeout(check.run(config), timeoutMs, () => timeout)
   } catch (error) {
-    return [problem(`could not be checked (${reasonOf(error)})`, 'please report this')]
-  } finally {
-    clearTimeout(timer)
+    if (error !== timeout) {
+      return [problem(`could not be checked (${errnoCode(error)})`, 'please report this')]
+    }
+    const message = `did not finish within ${timeoutMs / 1000} seconds`
+    return [problem(message, 'find what does not answer, and try again', timeoutMs)]
   }
 }
