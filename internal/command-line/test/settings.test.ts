@@ -103,6 +103,18 @@ describe('settings', () => {
     expect(read([], {}, { apiKey: { text: 'a' } }).values.apiKey).toEqual(['a'])
   })
 
+  it('of a file can be booleans, and members that other commands read', () => {
+    const readFile = () => ({
+      path: 'f',
+      members: { web: { text: true }, x: { text: 'y' } },
+      known: ['x'],
+    })
+    const settings = readSettings(OPTIONS, { args: [], readFile })
+    expect(settings.values.web).toBe(true)
+    expect(settings.source('web')).toMatchObject({ kind: 'file', member: 'web' })
+    expect(settings.source('policy')).toBeUndefined()
+  })
+
   it('hold the operands, and keep text behind -- as it is', () => {
     expect(read(['a', '--web', '-', '--', '--port', '-x']).operands).toEqual([
       'a',
@@ -214,14 +226,15 @@ describe('a mistake', () => {
       { host: { text: ['canary'], line: 1 } },
       'tool.yaml:1: host must be one value, not a list.',
     ],
-    [[], {}, { host: { text: '' } }, 'tool.yaml: host must not be empty.'],
-    [[], {}, { noToken: { text: 'canary' } }, 'tool.yaml: noToken must be 1, true, 0 or false.'],
+    [[], {}, { host: { text: '' } }, 'tool.yaml: host must be text, and not empty.'],
+    [[], {}, { noToken: { text: 'canary' } }, 'tool.yaml: noToken must be true or false.'],
     [
       [],
       {},
       { hots: { text: 'canary', line: 2 } },
       'tool.yaml:2: hots is not a known member. Did you mean host?',
     ],
+    [[], {}, { host: { text: true } }, 'tool.yaml: host must be text.'],
     [[], {}, { config: { text: 'canary', line: 2 } }, 'tool.yaml:2: config is not a known member.'],
   ])(
     'in %j, %j and %j names the option where it was set, without its value',

@@ -6,16 +6,19 @@ import { OptionProblem, UsageError, type SettingSource } from './usage-error.js'
 /** The environment, as `process.env` gives it. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Settings of a config file, as texts. */
+/** Settings of a config file, as it holds them. */
 export interface FileSettings {
   /** Path of the file, for messages. */
   readonly path: string
   readonly members: Readonly<Record<string, FileMember>>
+  /** Members that the file may have beside those of the options, as other commands read them. */
+  readonly known?: readonly string[]
 }
 
 /** One member of a config file. */
 export interface FileMember {
-  readonly text: string | readonly string[]
+  /** A switch has a boolean. */
+  readonly text: string | boolean | readonly string[]
   readonly line?: number | undefined
   /** Lines of the items of a list. */
   readonly lines?: readonly number[] | undefined
@@ -38,8 +41,10 @@ export interface Settings<O extends OptionDefinitions, F extends FileSettings = 
   readonly values: OptionValues<O>
   readonly operands: readonly string[]
   readonly file: F | undefined
-  /** Whether an option was set, by whatever source but its default. */
+  /** Whether an option was set, by any source but its default. */
   given(name: keyof O & string): boolean
+  /** Place where an option was set; undefined where it has no value. */
+  source(name: keyof O & string): SettingSource | undefined
   /** Makes an error that names the option where it was set. */
   mistake(name: keyof O & string, problem: string): UsageError
   /** Lists what is in effect by member of the config file, with secrets masked. */
@@ -104,6 +109,7 @@ export function settingsOf<O extends OptionDefinitions, F extends FileSettings =
     operands,
     file,
     given: (name) => (found.get(name)?.source.kind ?? 'default') !== 'default',
+    source: (name) => found.get(name)?.source,
     mistake: (option, problem) =>
       new UsageError({ option, problem, source: found.get(option)?.source }),
     inEffect: () =>
@@ -136,7 +142,7 @@ function inEnvironment(
 
 function inFile(
   option: string,
-  { member, repeatable }: OptionDefinition,
+  { value, member, repeatable }: OptionDefinition,
   file: FileSettings | undefined,
 ): Found | undefined {
   if (file === undefined || typeof member !== 'string') return undefined
@@ -145,8 +151,12 @@ function inFile(
   const { text, line, lines } = one
   const source = { kind: 'file', file: file.path, line, member } as const
   const wrong = (problem: string): UsageError => new UsageError({ option, source, problem })
+  if ((typeof text === 'boolean') !== (value === undefined)) {
+    throw wrong(value === undefined ? 'must be true or false' : 'must be text')
+  }
+  if (typeof text === 'boolean') return { texts: [String(text)], source }
   if (typeof text === 'string') {
-    if (text === '') throw wrong('must not be empty')
+    if (text === '') throw wrong('must be text, and not empty')
     return { texts: [text], source }
   }
   if (repeatable !== true) throw wrong('must be one value, not a list')
@@ -159,9 +169,10 @@ function inFile(
 }
 
 function refuseUnknownMembers(options: OptionDefinitions, file: FileSettings): void {
-  const known = Object.values(options).flatMap(({ member }) =>
-    typeof member === 'string' ? [member] : [],
-  )
+  const known = [
+    ...(file.known ?? []),
+    ...Object.values(options).flatMap(({ member }) => (typeof member === 'string' ? [member] : [])),
+  ]
   for (const [member, { line }] of Object.entries(file.members)) {
     if (known.includes(member)) continue
     throw new UsageError({
