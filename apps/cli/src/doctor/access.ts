@@ -1,59 +1,47 @@
+import { ok, warning, type Finding } from '@nomyo-internal/diagnostics'
 import type { PublicKey } from '@nomyo/crypto'
 import { listModels } from '../gateway/ask.js'
 import { openClient } from '../gateway/client.js'
 import type { Settings } from '../settings/settings.js'
-import type { Finding } from './finding.js'
 import { timed } from './timed.js'
 
-/** Whether the API key is accepted, and what can be asked for with it. */
-export async function examineAccess(
+const CHAT_TIMEOUT_MS = 120_000
+
+/** Checks that the gateway accepts the API key, and lists the models for it. */
+export async function checkAccess(
   settings: Settings,
-  wanted: string | undefined,
+  chatModel: string | undefined,
 ): Promise<Finding> {
-  const check = 'access'
-  const models = await timed(check, () => listModels(settings))
+  const models = await timed(() => listModels(settings))
   if ('failed' in models) return models.failed
-  const { value, ms } = models
+  const { value: names, ms } = models
   const key =
-    settings.apiKey === undefined ? 'no API key, and none is needed' : 'the API key is accepted'
-  if (value.length === 0) {
-    return {
-      check,
-      status: 'warning',
-      message: `${key}, but there are no models`,
-      remedy: 'ask the operator',
-      ms,
-    }
+    settings.apiKey === undefined ? 'no API key, and none is required' : 'the API key is accepted'
+  if (names.length === 0) {
+    return warning(`${key}, but the gateway has no models`, 'ask the operator', ms)
   }
-  const model = wanted ?? settings.model
-  if (model !== undefined && !value.includes(model)) {
-    return {
-      check,
-      status: 'warning',
-      message: `${key}; ${model} is not among the ${String(value.length)} models it names`,
-      remedy: 'nomyo chat, then /model lists them',
+  const model = chatModel ?? settings.model
+  if (model !== undefined && !names.includes(model)) {
+    return warning(
+      `${key}; ${model} is not among the ${names.length} models`,
+      'nomyo chat, then /model lists them',
       ms,
-    }
+    )
   }
-  return { check, status: 'ok', message: `${key}; models: ${brief(value)}`, ms }
+  const more = names.length > 3 ? ` and ${names.length - 3} more` : ''
+  return ok(`${key}; models: ${names.slice(0, 3).join(', ')}${more}`, ms)
 }
 
-const brief = (names: readonly string[]): string =>
-  names.length <= 3
-    ? names.join(', ')
-    : `${names.slice(0, 3).join(', ')} and ${String(names.length - 3)} more`
-
-/** One sealed request and its answer. */
-export async function examineChat(
+/** Sends one encrypted request, and decrypts its answer. */
+export async function checkChat(
   settings: Settings,
   key: PublicKey,
   model: string,
 ): Promise<Finding> {
-  const check = 'chat'
-  const answer = await timed(check, async () => {
+  const answer = await timed(async () => {
     const client = await openClient(settings, {
-      timeoutMs: 120_000,
-      // The key that was judged above, and nothing is remembered.
+      timeoutMs: CHAT_TIMEOUT_MS,
+      // Trusts the key that was checked before, and stores nothing.
       knownServers: {
         fingerprintsOf: () => Promise.resolve([key.fingerprint]),
         add: () => Promise.resolve(),
@@ -72,10 +60,5 @@ export async function examineChat(
   })
   if ('failed' in answer) return answer.failed
   const { payload_id: payloadId } = answer.value._metadata
-  return {
-    check,
-    status: 'ok',
-    message: `${model} answered, sealed both ways (${payloadId})`,
-    ms: answer.ms,
-  }
+  return ok(`${model} answered, encrypted both ways (${payloadId})`, answer.ms)
 }

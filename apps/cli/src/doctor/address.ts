@@ -1,30 +1,23 @@
+import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { assertAllowed } from '../gateway/ask.js'
 import { isLoopback } from '../gateway/client.js'
 import type { Settings } from '../settings/settings.js'
-import type { Finding } from './finding.js'
 
-/** Whether the address may be used as it is. */
-export function examineAddress(settings: Settings): Finding {
-  const check = 'address'
+/** Checks that the settings allow the address of the gateway. */
+export function checkAddress(settings: Settings): Finding {
+  const { gateway } = settings
   try {
     assertAllowed(settings)
   } catch {
-    return {
-      check,
-      status: 'problem',
-      message: `${settings.gateway} is http://, where anybody on the way can replace the server key`,
-      remedy: 'use https://, or add --allow-http for a gateway on this machine',
-    }
+    return problem(
+      `${gateway} is http://, where an attacker on the network path can replace the server key`,
+      'use https://, or add --allow-http for a gateway on this machine',
+    )
   }
-  if (isLoopback(settings.gateway)) {
-    return { check, status: 'ok', message: `${settings.gateway}, on this machine` }
-  }
-  return settings.gateway.startsWith('https:')
-    ? { check, status: 'ok', message: settings.gateway }
-    : {
-        check,
-        status: 'warning',
-        message: `${settings.gateway}: anybody on the way can replace the server key`,
-        remedy: 'use https://, unless this network is yours alone',
-      }
+  if (isLoopback(gateway)) return ok(`${gateway}, on this machine`)
+  if (gateway.startsWith('https:')) return ok(gateway)
+  return warning(
+    `${gateway}: an attacker on the network path can replace the server key`,
+    'use https://, unless this network is yours alone',
+  )
 }

@@ -2,110 +2,108 @@ import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import { systemCode } from '../files.js'
-import type { Finding } from './finding.js'
+import { errnoCode, ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 
 const TIMEOUT_MS = 10_000
 const DAY_MS = 24 * 60 * 60 * 1000
 /** Certificates are usually renewed long before this. */
 const RENEWAL_DAYS = 14
 
-/** Whether the name has addresses. */
-export async function examineName(url: URL): Promise<Finding> {
-  const check = 'DNS'
+/** Returns the variable that sends connections through a proxy; NO_PROXY exempts hosts. */
+export function proxyVariable(url: URL, environment: NodeJS.ProcessEnv): string | undefined {
+  const scheme = url.protocol === 'https:' ? 'https_proxy' : 'http_proxy'
+  const exempt = (environment['no_proxy'] ?? environment['NO_PROXY'] ?? '').split(/[\s,]+/)
+  const isExempt = exempt.some(
+    (host) =>
+      host === '*' ||
+      (host !== '' && url.hostname.endsWith(host.replace(/^\*?\.?/, '').replace(/:\d+$/, ''))),
+  )
+  if (isExempt) return undefined
+  return [scheme, scheme.toUpperCase()].find((name) => (environment[name] ?? '') !== '')
+}
+
+/** Checks that the host has addresses. */
+export async function checkName(url: URL): Promise<Finding> {
   const host = hostOf(url)
-  if (isIP(host) !== 0) return { check, status: 'ok', message: `${host} is an address` }
+  if (isIP(host) !== 0) return ok(`${host} is an address`)
   const start = performance.now()
   try {
     const addresses = await lookup(host, { all: true })
     const shown = addresses.slice(0, 3).map(({ address }) => address)
-    return { check, status: 'ok', message: `${host} is ${shown.join(', ')}`, ms: since(start) }
+    return ok(`${host} is ${shown.join(', ')}`, since(start))
   } catch (error) {
-    return {
-      check,
-      status: 'problem',
-      message: `${host} has no address (${systemCode(error)})`,
-      remedy: 'look for a typo in the URL; if there is none, look at the network of this machine',
-      ms: since(start),
-    }
+    return problem(
+      `${host} has no address (${errnoCode(error)})`,
+      'check the URL for a typo; if there is none, check the network of this machine',
+      since(start),
+    )
   }
 }
 
-/** Whether somebody listens. */
-export async function examineTcp(url: URL): Promise<Finding> {
-  const check = 'TCP'
+/** Checks that the port accepts connections. */
+export async function checkTcp(url: URL): Promise<Finding> {
   const start = performance.now()
-  const socket = connect({ host: hostOf(url), port: portOf(url) })
+  const port = portOf(url)
+  const socket = connect({ host: hostOf(url), port })
   try {
     await opened(socket, 'connect')
-    return { check, status: 'ok', message: `port ${String(portOf(url))} is open`, ms: since(start) }
+    return ok(`port ${port} is open`, since(start))
   } catch (error) {
-    return {
-      check,
-      status: 'problem',
-      message: `nobody answers at port ${String(portOf(url))} (${systemCode(error)})`,
-      remedy: 'is the gateway running, is the port right, is a firewall in between?',
-      ms: since(start),
-    }
+    return problem(
+      `port ${port} does not answer (${errnoCode(error)})`,
+      'check that the gateway is running, that the port is right, and firewalls in between',
+      since(start),
+    )
   } finally {
     socket.destroy()
   }
 }
 
-/** Whether the certificate holds, and for how long. */
-export async function examineTls(url: URL): Promise<Finding> {
-  const check = 'TLS'
+/** Checks the certificate and its validity period. */
+export async function checkTls(url: URL): Promise<Finding> {
   const start = performance.now()
   const host = hostOf(url)
-  const socket = connectTls({
-    host,
-    port: portOf(url),
-    ...(isIP(host) === 0 ? { servername: host } : {}),
-  })
+  const servername = isIP(host) === 0 ? { servername: host } : {}
+  const socket = connectTls({ host, port: portOf(url), ...servername })
   try {
     await opened(socket, 'secureConnect')
-    return { ...describe(socket), check, ms: since(start) }
+    return checkCertificate(socket, since(start))
   } catch (error) {
-    return {
-      check,
-      status: 'problem',
-      message: `the connection cannot be trusted (${systemCode(error)})`,
-      remedy: remedyFor(systemCode(error)),
-      ms: since(start),
-    }
+    const code = errnoCode(error)
+    return problem(`the connection is not trusted (${code})`, remedyFor(code), since(start))
   } finally {
     socket.destroy()
   }
 }
 
-function describe(socket: TLSSocket): Omit<Finding, 'check'> {
-  const { subject, valid_to: end } = socket.getPeerCertificate()
+function checkCertificate(socket: TLSSocket, ms: number): Finding {
+  // A socket that is being closed has none.
+  const { subject, valid_to: end } = socket.getPeerCertificate() as {
+    subject?: { CN?: string | string[] }
+    valid_to: string
+  }
   const days = Math.floor((Date.parse(end) - Date.now()) / DAY_MS)
-  const message = `${socket.getProtocol() ?? 'TLS'}, certificate of ${nameOf(subject)}, for ${String(days)} days`
+  const name = [subject?.CN ?? 'no name'].flat()[0] ?? ''
+  const message = `${socket.getProtocol() ?? 'TLS'}, certificate of ${name}, for ${days} days`
   return days >= RENEWAL_DAYS
-    ? { status: 'ok', message }
-    : { status: 'warning', message, remedy: 'the operator should renew it' }
-}
-
-function nameOf(subject: { CN?: string | string[] } | undefined): string {
-  const name = subject?.CN
-  return (Array.isArray(name) ? name[0] : name) ?? 'no name'
+    ? ok(message, ms)
+    : warning(message, 'the operator should renew it', ms)
 }
 
 function remedyFor(code: string): string {
   switch (code) {
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return 'the certificate is for another name: use the name it was made for'
+      return 'use the name that the certificate is for'
     case 'CERT_HAS_EXPIRED':
     case 'CERT_NOT_YET_VALID':
-      return 'the operator should renew the certificate; is the clock of this machine right?'
+      return 'check the clock of this machine; the operator should renew the certificate'
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
       return 'if it is of a CA of your own, name its file in NODE_EXTRA_CA_CERTS'
     default:
-      return 'does the gateway speak TLS at this port?'
+      return 'check that the gateway uses TLS at this port'
   }
 }
 

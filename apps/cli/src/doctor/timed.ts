@@ -1,36 +1,40 @@
-import { APIError } from '@nomyo/transport'
+import { problem, type Finding } from '@nomyo-internal/diagnostics'
+import { APIConnectionError, APIError } from '@nomyo/client'
 import { failureOf } from '../failure.js'
-import type { Finding } from './finding.js'
 
-/** What came of a step, and how long it took in milliseconds. */
+/** Outcome of a step, and its duration in milliseconds. */
 export type Timed<T> =
   | { readonly value: T; readonly ms: number }
   | { readonly failed: Finding; readonly error: unknown; readonly ms: number }
 
-/** Takes the time of a step; what it throws becomes a finding. */
-export async function timed<T>(check: string, work: () => Promise<T>): Promise<Timed<T>> {
+/** Times a step; an error that it throws becomes a finding. */
+export async function timed<T>(work: () => Promise<T>): Promise<Timed<T>> {
   const start = performance.now()
+  const elapsed = (): number => performance.now() - start
   try {
     const value = await work()
-    return { value, ms: performance.now() - start }
+    return { value, ms: elapsed() }
   } catch (error) {
-    const ms = performance.now() - start
-    return { failed: { check, status: 'problem', ms, ...explain(error) }, error, ms }
+    const ms = elapsed()
+    return { failed: describe(error, ms), error, ms }
   }
 }
 
-function explain(error: unknown): Pick<Finding, 'message' | 'remedy'> {
+function describe(error: unknown, ms: number): Finding {
   if (error instanceof APIError && error.statusCode === 401) {
-    return {
-      message: 'the gateway does not accept the API key, or needs one',
-      remedy: 'put the right one into NOMYO_API_KEY, or name its file with --api-key-file',
-    }
+    return problem(
+      'the gateway does not accept the API key, or requires one',
+      'put the right one into NOMYO_API_KEY, or name its file with --api-key-file',
+      ms,
+    )
   }
   const isNotFound = error instanceof APIError && error.statusCode === 404
-  return {
-    message: failureOf(error).text.replace(' nomyo doctor looks at every step.', ''),
-    remedy: isNotFound
-      ? 'is this the base URL of a gateway? It may need a path prefix'
-      : 'if this lasts, ask the operator',
-  }
+  return problem(
+    // The text of the command line refers to this doctor.
+    error instanceof APIConnectionError ? error.message : failureOf(error).text,
+    isNotFound
+      ? 'check that this is the base URL of a gateway; it may need a path prefix'
+      : 'if this persists, ask the operator',
+    ms,
+  )
 }

@@ -1,49 +1,37 @@
+import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { knownServersFile } from '@nomyo/client/known-servers'
 import { verifyPin, type PublicKey } from '@nomyo/crypto'
 import { failureOf } from '../failure.js'
 import type { Settings } from '../settings/settings.js'
-import type { Finding } from './finding.js'
 
-/** Known servers are only read: a look must not make a key known. */
-export async function examineTrust(key: PublicKey, settings: Settings): Promise<Finding> {
+/** Checks the server key against pins and known servers, which are only read. */
+export async function checkTrust(key: PublicKey, settings: Settings): Promise<Finding> {
   const { gateway, pins, knownServers } = settings
-  const check = 'trust'
   try {
     if (pins !== undefined) verifyPin(key, pins)
   } catch {
-    return {
-      check,
-      status: 'problem',
-      message: `the key is none of the pinned ones (${String(pins?.length ?? 0)})`,
-      remedy:
-        'ask the operator, on another way, for the fingerprint; change the pin only if it is genuine',
-    }
+    return problem(
+      `the key is none of the ${pins?.length ?? 0} pinned ones`,
+      'ask the operator for the fingerprint out of band; change the pin only if the key is genuine',
+    )
   }
   try {
     const known = await knownServersFile(knownServers).fingerprintsOf(gateway)
     if (known.includes(key.fingerprint)) {
-      return {
-        check,
-        status: 'ok',
-        message: `${pins === undefined ? '' : 'pinned, and '}known from before`,
-      }
+      return ok(pins === undefined ? 'known' : 'pinned and known')
     }
     if (known.length > 0) {
-      return {
-        check,
-        status: 'problem',
-        message: `the key has changed: known is ${known.join(' or ')}`,
-        remedy: `ask the operator on another way; only if it is genuine: nomyo servers forget ${gateway}`,
-      }
+      return problem(
+        `the key has changed: known is ${known.join(' or ')}`,
+        `ask the operator out of band; only if it is genuine: nomyo servers forget ${gateway}`,
+      )
     }
   } catch (error) {
-    return { check, status: 'problem', message: failureOf(error).text, remedy: 'correct that file' }
+    return problem(failureOf(error).text, 'correct that file')
   }
-  if (pins !== undefined) return { check, status: 'ok', message: 'pinned' }
-  return {
-    check,
-    status: 'warning',
-    message: 'not known yet: the key will be trusted on first use',
-    remedy: `compare the fingerprint with the operator, then: nomyo servers trust ${gateway}`,
-  }
+  if (pins !== undefined) return ok('pinned')
+  return warning(
+    'not known yet: the key will be trusted on first use',
+    `compare the fingerprint with the operator, then: nomyo servers trust ${gateway}`,
+  )
 }
