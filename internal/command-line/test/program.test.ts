@@ -22,6 +22,7 @@ const SERVE = defineOptions(
     port: { value: 'PORT', summary: 'port to listen on', default: '80', parse: portNumber },
     tier: { value: 'TIER', summary: 'security tier', choices: ['standard', 'high'] },
     pin: { value: 'PRINT', summary: 'fingerprint | pin', repeatable: true, group: 'Trust' },
+    token: { value: 'TOKEN', summary: 'token of callers', flag: false },
     keyFile: { value: 'FILE', summary: 'key', isPath: true, group: 'Trust' },
     maxConnectionsPerAddress: {
       value: 'COUNT',
@@ -200,6 +201,9 @@ Trust
   --pin PRINT      fingerprint | pin; repeatable
   --key-file FILE  key
 
+Environment
+  TOOL_TOKEN  token of callers
+
   --help  print this text
 `)
   })
@@ -212,7 +216,12 @@ it('a reference table has a heading for each group, and is what Prettier makes o
   expect(cells).toContain('| `--port PORT` | `TOOL_PORT` | `80` | port to listen on |')
   expect(cells).toContain('| `--tier TIER` | `TOOL_TIER` | | security tier: standard, high |')
   expect(cells).toContain('| `--pin PRINT` | `TOOL_PIN` | | fingerprint \\| pin; repeatable |')
-  expect(cells.filter((line) => line.startsWith('#'))).toEqual(['### Options', '### Trust'])
+  expect(cells.filter((line) => line.startsWith('#'))).toEqual([
+    '### Options',
+    '### Trust',
+    '### Environment',
+  ])
+  expect(cells).toContain('| | `TOOL_TOKEN` | | token of callers |')
 })
 
 describe('completion', () => {

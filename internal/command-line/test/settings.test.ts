@@ -27,6 +27,7 @@ const OPTIONS = defineOptions(
     gateway: { value: 'URL', summary: 'gateway', variable: 'NOMYO_BASE_URL' },
     noToken: { summary: 'no token' },
     web: { summary: 'page', variable: false },
+    token: { value: 'TOKEN', summary: 'token', flag: false, secret: true, member: false },
   },
   { prefix: 'NOMYO_', file: true },
 )
@@ -68,6 +69,7 @@ describe('settings', () => {
       web: true,
       config: undefined,
       policy: undefined,
+      token: undefined,
     })
     expect(read([], {}, members).values).toMatchObject({ port: 3, logLevel: 'warn' })
     expect(read([]).values).toMatchObject({ port: 80, host: '127.0.0.1', logLevel: undefined })
@@ -89,6 +91,7 @@ describe('settings', () => {
     [['--no-token'], { NOMYO_NO_TOKEN: '0' }, { noToken: true }],
     [[], { NOMYO_NO_TOKEN: '0' }, { noToken: false }],
     [[], { NOMYO_PORT: '' }, { port: 80 }],
+    [[], { NOMYO_TOKEN: 'a' }, { token: 'a' }],
     [[], { NOMYO_WEB: '1' }, { web: false }],
     [['--policy=p'], { NOMYO_POLICY: '' }, { policy: 'p' }],
     [['--host=-x'], {}, { host: '-x' }],
@@ -182,6 +185,7 @@ describe('a mistake', () => {
     [['--apikey=canary'], {}, undefined, 'unknown option --apikey. Did you mean --api-key?'],
     [['--notoken'], {}, undefined, 'unknown option --notoken. Did you mean --no-token?'],
     [['--apiKey=canary'], {}, undefined, 'unknown option --apiKey. Did you mean --api-key?'],
+    [['--token=canary'], {}, undefined, 'unknown option --token.'],
     [['--constructor'], {}, undefined, 'unknown option --constructor.'],
     [['-x'], {}, undefined, 'unknown option -x.'],
     [['-canary'], {}, undefined, 'unknown option: put -- before text that begins with a dash.'],
@@ -252,6 +256,7 @@ describe('a mistake', () => {
     expect(settings.mistake('host', 'needs a port').message).toBe('--host needs a port.')
     expect(settings.mistake('port', 'is odd').message).toBe('NOMYO_PORT is odd.')
     expect(settings.mistake('logLevel', 'is odd').message).toBe('tool.yaml:7: logLevel is odd.')
+    expect(settings.mistake('token', 'is missing').message).toBe('NOMYO_TOKEN is missing.')
     expect(settings.mistake('policy', 'is missing')).toMatchObject({
       message: '--policy is missing.',
       option: 'policy',

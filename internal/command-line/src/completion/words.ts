@@ -1,7 +1,7 @@
 import { loaded } from '../commands/run-program.js'
 import type { Command } from '../commands/command.js'
 import { describeOption } from '../help/help.js'
-import { flagName } from '../options/option.js'
+import { flagName, type OptionDefinition } from '../options/option.js'
 
 /** Words that complete one command. */
 export interface CompletedCommand {
@@ -43,13 +43,9 @@ export async function completedWords(
     ],
     takesPaths: words === 'paths',
     options: [
-      ...Object.entries(options).map(([name, option]): CompletedOption => ({
-        name: `--${flagName(name)}`,
-        summary: describeOption(option),
-        value:
-          option.choices ??
-          (option.value === undefined ? 'none' : option.isPath === true ? 'path' : 'any'),
-      })),
+      ...Object.entries(options)
+        .filter(([, { flag }]) => flag !== false)
+        .map(([name, option]) => completedOption(name, option)),
       HELP,
       ...(path.length === 0 ? [VERSION] : []),
     ],
@@ -59,3 +55,11 @@ export async function completedWords(
 
 /** Name of the shell function that completes a program. */
 export const functionName = (program: string): string => `_${program.replaceAll('-', '_')}`
+
+const completedOption = (name: string, option: OptionDefinition): CompletedOption => ({
+  name: `--${flagName(name)}`,
+  summary: describeOption(option),
+  value:
+    option.choices ??
+    (option.value === undefined ? 'none' : option.isPath === true ? 'path' : 'any'),
+})

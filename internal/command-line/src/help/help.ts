@@ -45,13 +45,23 @@ export function describeOption({ summary, choices = [], repeatable }: OptionDefi
   return `${summary}${values}${repeatable === true ? '; repeatable' : ''}`
 }
 
-/** Groups options by their headings, in the order of their definitions. */
+/** Term that an option is known by: `--port PORT`, or the variable of a setting without a flag. */
+export function termOf(name: string, { flag, value = '', variable }: OptionDefinition): string {
+  if (flag === false) return typeof variable === 'string' ? variable : ''
+  return `--${flagName(name)} ${value}`.trimEnd()
+}
+
+/**
+ * Groups options by their headings, in the order of their definitions. Settings that only a config file
+ * has are left out.
+ */
 export function groupOptions(
   options: OptionDefinitions,
 ): ReadonlyMap<string, readonly (readonly [string, OptionDefinition])[]> {
   const groups = new Map<string, (readonly [string, OptionDefinition])[]>()
   for (const entry of Object.entries(options)) {
-    const { group = 'Options' } = entry[1]
+    if (termOf(...entry) === '') continue
+    const { flag, group = flag === false ? 'Environment' : 'Options' } = entry[1]
     groups.set(group, [...(groups.get(group) ?? []), entry])
   }
   return groups
@@ -63,7 +73,7 @@ function optionSections(options: OptionDefinitions, isRoot: boolean): string[] {
       group,
       rows(
         members.map(([name, option]) => [
-          [`--${flagName(name)}`, option.value ?? ''].join(' ').trimEnd(),
+          termOf(name, option),
           describeOption(option) + describeDefault(option),
         ]),
       ),

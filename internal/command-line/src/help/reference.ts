@@ -1,5 +1,5 @@
-import { flagName, type OptionDefinition, type OptionDefinitions } from '../options/option.js'
-import { describeOption, groupOptions } from './help.js'
+import { type OptionDefinition, type OptionDefinitions } from '../options/option.js'
+import { describeOption, groupOptions, termOf } from './help.js'
 
 /**
  * Renders options as a Markdown table, as Prettier formats it, for the reference of a README. Options with
@@ -21,9 +21,9 @@ export function optionsTable(options: OptionDefinitions, headingLevel = 3): stri
 }
 
 function cellsOf(name: string, option: OptionDefinition): string[] {
-  const { value, variable, default: text, defaultSummary } = option
+  const { flag, variable, default: text, defaultSummary } = option
   return [
-    code([`--${flagName(name)}`, value ?? ''].join(' ').trimEnd()),
+    flag === false ? '' : code(termOf(name, option)),
     typeof variable === 'string' ? code(variable) : '',
     defaultSummary ?? (text === undefined ? '' : code(text)),
     describeOption(option),

@@ -18,6 +18,8 @@ export interface OptionDefinition<T = unknown> {
   readonly secret?: true
   /** The option protects: a variable that names it without a value is an error. */
   readonly protects?: true
+  /** `false` for a setting without a flag, such as a secret that no process list must show. */
+  readonly flag?: false
   /** Environment variable. By default it follows from the prefix; `false` for none. */
   readonly variable?: string | false
   /** Member of the config file. By default it is the name of the option; `false` for none. */

@@ -25,7 +25,8 @@ export function parseArguments(
   const flags = new Map<string, string[]>()
   const mistakes: UsageError[] = []
   const wanted = { help: false }
-  for (const [name, { value }] of Object.entries(options)) {
+  const flagged = Object.entries(options).filter(([, { flag }]) => flag !== false)
+  for (const [name, { value }] of flagged) {
     const flag = flagName(name)
     // A value that is optional to the parser: a missing one is an error of ours, with the name as data.
     parser.addOption(new Option(`--${flag}${value === undefined ? '' : ' [value]'}`))
@@ -43,7 +44,8 @@ export function parseArguments(
   })
   const { operands, unknown } = parser.parseOptions([...args])
   const [stray] = unknown
-  if (stray !== undefined) mistakes.push(describeStray(stray, [...Object.keys(options), 'help']))
+  if (stray !== undefined)
+    mistakes.push(describeStray(stray, [...flagged.map(([name]) => name), 'help']))
   if (!wanted.help && mistakes[0] !== undefined) throw mistakes[0]
   return { flags, operands, help: wanted.help }
 }

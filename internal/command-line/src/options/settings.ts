@@ -111,7 +111,11 @@ export function settingsOf<O extends OptionDefinitions, F extends FileSettings =
     given: (name) => (found.get(name)?.source.kind ?? 'default') !== 'default',
     source: (name) => found.get(name)?.source,
     mistake: (option, problem) =>
-      new UsageError({ option, problem, source: found.get(option)?.source }),
+      new UsageError({
+        option,
+        problem,
+        source: found.get(option)?.source ?? placeOf(options[option]),
+      }),
     inEffect: () =>
       Object.fromEntries(
         Object.entries(options).flatMap(([name, definition]) => {
@@ -182,6 +186,12 @@ function refuseUnknownMembers(options: OptionDefinitions, file: FileSettings): v
     })
   }
 }
+
+/** Place of a setting without a flag, for messages about a missing value. */
+const placeOf = (definition: OptionDefinition | undefined): SettingSource | undefined =>
+  definition?.flag === false && typeof definition.variable === 'string'
+    ? { kind: 'variable', variable: definition.variable }
+    : undefined
 
 const byDefault = ({ default: text }: OptionDefinition): Found | undefined =>
   text === undefined ? undefined : { texts: [text], source: { kind: 'default' } }
