@@ -2,16 +2,11 @@ import eslint from '@eslint/js'
 import { defineConfig, globalIgnores } from 'eslint/config'
 import tsdoc from 'eslint-plugin-tsdoc'
 import tseslint from 'typescript-eslint'
-import { packageBoundaries } from './scripts/eslint/package-boundaries.mjs'
+import { packageBoundaries } from './tools/eslint/package-boundaries.mjs'
 
 const packageSources = ['packages/*/src/**/*.ts']
 /** Never published, only for tests and measurements: held to the rules of tests. */
-const privatePackages = [
-  'internal/testing/**',
-  'bench/**/*.ts',
-  'conformance/**/*.ts',
-  'packed/**/*.ts',
-]
+const privatePackages = ['internal/testing/**', 'bench/**/*.ts', 'tests/**/*.ts']
 const appSources = ['apps/*/src/**/*.ts']
 /** Private packages that apps share and bundle: apps' rules, but for the helpers of tests. */
 const internalSources = ['internal/*/src/**/*.ts']
@@ -105,10 +100,7 @@ export default defineConfig(
   {
     languageOptions: {
       parserOptions: {
-        projectService: {
-          allowDefaultProject: ['*.ts'],
-          defaultProject: 'tsconfig.base.json',
-        },
+        projectService: true,
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -202,12 +194,12 @@ export default defineConfig(
   },
   {
     // Tests of all packages at once, with the scripts that pack them.
-    files: ['packed/**/*.ts'],
+    files: ['tests/packed/**/*.ts'],
     rules: { 'package-boundaries/stay-inside': 'off' },
   },
   {
     // The compiler checks these too, and unlike ESLint it sees the types that JSDoc casts to.
-    files: ['scripts/**/*.mjs'],
+    files: ['tools/**/*.mjs'],
     rules: {
       'no-undef': 'off',
       ...noUnsafeRulesOff,
@@ -225,7 +217,7 @@ export default defineConfig(
   {
     // Starters and configuration: a few lines of JavaScript that no tsconfig lists.
     files: ['**/*.{js,mjs,cjs}'],
-    ignores: ['scripts/**'],
+    ignores: ['tools/**'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: { process: 'readonly' } },
   },

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
+import { cwd } from 'node:process'
 import {
   defineConfig,
   type TestProjectConfiguration,
@@ -62,9 +63,10 @@ export default defineConfig(({ mode }) => {
       testTimeout: 60_000,
       // A process that is generating a key ends when the key is done.
       hookTimeout: 60_000,
-      // Tests mostly wait for processes and timers: three files at a time keep two cores busy.
-      maxWorkers: Math.max(3, availableParallelism() - 1),
+      // Tests mostly wait for processes and timers. Quick tests run in several packages at once.
+      maxWorkers: Math.max(slow ? 3 : 2, availableParallelism() - 1),
       passWithNoTests: true,
+      reporters: ['default', ['json', { outputFile: join(cwd(), '.reports', `${mode}.json`) }]],
     },
   }
 })
@@ -74,9 +76,11 @@ function source(folder: string, platform: string): string {
 }
 
 function foldersWithTests(): string[] {
-  const groups = ['packages', 'internal', 'apps'].filter((group) => existsSync(group))
-  const members = groups.flatMap((group) => readdirSync(group).map((name) => join(group, name)))
-  return [...members, 'bench', 'conformance', 'packed', 'scripts'].filter((folder) =>
-    existsSync(join(folder, 'test')),
+  const path = (...names: string[]): string => join(import.meta.dirname, ...names)
+  const groups = ['packages', 'internal', 'apps', 'tests']
+  const members = groups.flatMap((group) =>
+    readdirSync(path(group)).map((name) => `${group}/${name}`),
   )
+  const folders = [...members, 'bench', 'tools']
+  return folders.filter((folder) => existsSync(path(folder, 'test'))).map((folder) => path(folder))
 }

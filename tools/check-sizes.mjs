@@ -1,5 +1,5 @@
 // Measures what every public subpath weighs, holds it to its budget, and the READMEs to the figures.
-// Run after a build: node scripts/check-sizes.mjs [--write]
+// Run after a build: node tools/check-sizes.mjs [--write]
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { argv } from 'node:process'
@@ -38,7 +38,7 @@ export function sizeFindings(figures, readme) {
       given.length !== bytes.length ||
       given.some((value, index) => !isNear(value, /** @type {number} */ (bytes[index])))
     return [
-      ...(budget === undefined ? [`${name} has no budget in scripts/sizes/budgets.mjs`] : []),
+      ...(budget === undefined ? [`${name} has no budget in tools/sizes/budgets.mjs`] : []),
       ...(budget !== undefined && weight > budget
         ? [`${name} is ${text}, over ${budget} bytes`]
         : []),

@@ -1,6 +1,6 @@
 // Holds the list of runtime dependencies in SECURITY.md to what packages and apps depend on, and all that
 // is installed with them to licences that may be passed on.
-// Run with pnpm on the path: node scripts/check-dependencies.mjs
+// Run with pnpm on the path: node tools/check-dependencies.mjs
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

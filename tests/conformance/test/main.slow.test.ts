@@ -65,7 +65,7 @@ describe('the pins', () => {
     const { packages } = JSON.parse(
       await readFile(join(packageFolder, 'runtimes/package-lock.json'), 'utf8'),
     )
-    const readme = await readFile(join(packageFolder, '../README.md'), 'utf8')
+    const readme = await readFile(join(packageFolder, '../../README.md'), 'utf8')
     const versions = Object.entries<{ version?: string }>(packages).flatMap(
       ([path, { version }]) => (path === '' ? [] : [version]),
     )

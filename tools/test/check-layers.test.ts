@@ -278,7 +278,7 @@ describe('each package.json', () => {
 
   it('belongs to a layer that has a rule', async () => {
     const results = await check(library('news', { '.': '' }))
-    expect(findingsOf(results, '@nomyo/news')).toEqual(['has no rule in scripts/layers/rules.mjs'])
+    expect(findingsOf(results, '@nomyo/news')).toEqual(['has no rule in tools/layers/rules.mjs'])
   })
 })
 

@@ -1,5 +1,5 @@
 // Bundles every public subpath alone and looks whether a layer contains what it must not.
-// Run after a build: node scripts/check-layers.mjs [folder of the workspace]
+// Run after a build: node tools/check-layers.mjs [folder of the workspace]
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { argv } from 'node:process'
@@ -45,7 +45,7 @@ export async function checkLayers(root, rules = layerRules) {
     if (member.group !== 'packages' || member.manifest.private === true) continue
     const rule = rules[name]
     if (rule === undefined) {
-      results.push({ name, findings: ['has no rule in scripts/layers/rules.mjs'] })
+      results.push({ name, findings: ['has no rule in tools/layers/rules.mjs'] })
       continue
     }
     results.push({

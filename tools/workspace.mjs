@@ -36,6 +36,21 @@ import { join } from 'node:path'
  */
 
 /**
+ * Every member of the workspace below `root`.
+ *
+ * @param {string} root
+ * @returns {{ folder: string, manifest: Manifest }[]}
+ */
+export function readMembers(root) {
+  const groups = ['packages', 'internal', 'apps', 'tests'].flatMap((group) =>
+    foldersIn(join(root, group)),
+  )
+  return [...groups, join(root, 'bench'), join(root, 'tools')]
+    .filter((folder) => existsSync(join(folder, 'package.json')))
+    .map((folder) => ({ folder, manifest: readManifest(folder) }))
+}
+
+/**
  * Every package and app below `root`, by name.
  *
  * @param {string} root

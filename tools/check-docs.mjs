@@ -1,6 +1,6 @@
 // Holds the documentation to what there is: programs compile, commands and flags exist, links lead
 // somewhere, and what is marked `<!-- run -->` works.
-// Run after a build: node scripts/check-docs.mjs [root]
+// Run after a build: node tools/check-docs.mjs [root]
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'

@@ -2,11 +2,11 @@ import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { quoteVectors, type QuoteVector } from '@nomyo-internal/testing/vectors'
 import { beforeAll, expect, inject, it } from 'vitest'
-import { readMarkdown } from '../../scripts/docs/markdown.mjs'
+import { readMarkdown } from '../../../tools/docs/markdown.mjs'
 import { run } from '../run.js'
 
 const project = inject('attestOnly')
-const README = join(import.meta.dirname, '../../packages/attest/README.md')
+const README = join(import.meta.dirname, '../../../packages/attest/README.md')
 
 beforeAll(async () => {
   const { blocks } = readMarkdown('README.md', await readFile(README, 'utf8'))

@@ -1,5 +1,5 @@
 // Writes down the public surface, one file for every public subpath, or says where it is not as written.
-// Run after a build: node scripts/api-reports.mjs [--check]
+// Run after a build: node tools/api-reports.mjs [--check]
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
 // Writes what an installation of everything published consists of, as CycloneDX: sbom.cdx.json
-// Run after a build, with pnpm on the path: node scripts/sbom.mjs
+// Run after a build, with pnpm on the path: node tools/sbom.mjs
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { packAll } from '../scripts/packages/pack.mjs'
-import { readManifest } from '../scripts/workspace.mjs'
+import { packAll } from '../../tools/packages/pack.mjs'
+import { readManifest } from '../../tools/workspace.mjs'
 import { run } from './run.js'
 
 declare module 'vitest' {
@@ -20,7 +20,7 @@ declare module 'vitest' {
  * is what users get.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const root = join(import.meta.dirname, '..')
+  const root = join(import.meta.dirname, '../..')
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'nomyo-packed-')))
   const packed = await packAll(root, folder)
   const tarballOf = (name: string): string =>

@@ -1,5 +1,5 @@
 // Publishes, or shows what publishing would do: versions, changelogs, tarballs.
-// node scripts/release.mjs --dry-run | --publish
+// node tools/release.mjs --dry-run | --publish
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

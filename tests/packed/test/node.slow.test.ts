@@ -1,12 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { publicSubpaths, readPublished } from '../../scripts/workspace.mjs'
+import { publicSubpaths, readPublished } from '../../../tools/workspace.mjs'
 import { startGateway, type Gateway } from '../gateway.js'
 import { run } from '../run.js'
 
 const project = inject('everything')
-const members = readPublished(join(import.meta.dirname, '../..'))
+const members = readPublished(join(import.meta.dirname, '../../..'))
 const subpaths = members.flatMap(({ manifest }) =>
   publicSubpaths(manifest).map(([subpath]) => manifest.name + subpath.slice(1)),
 )

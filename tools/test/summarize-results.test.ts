@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { temporaryFolder } from '@nomyo-internal/testing'
+import { describe, expect, it } from 'vitest'
+import { sumOfRun, type Report } from '../summarize-results.mjs'
+
+const report = (changes: Partial<Report> = {}): Report => ({
+  numPassedTests: 3,
+  numFailedTests: 0,
+  numPendingTests: 0,
+  numTodoTests: 0,
+  testResults: [{ status: 'passed', assertionResults: [{ status: 'passed' }] }],
+  ...changes,
+})
+
+const unloadable = { status: 'failed', assertionResults: [] }
+const failing = { status: 'failed', assertionResults: [{ status: 'passed' }, { status: 'failed' }] }
+
+describe('sumOfRun', () => {
+  it.each([
+    ['a clean run', 0, [report()], [3, 0, 0]],
+    ['several reports', 0, [report(), report({ numPassedTests: 4 })], [7, 0, 0]],
+    ['skipped and to-do tests', 0, [report({ numPendingTests: 2, numTodoTests: 1 })], [3, 0, 3]],
+    ['a failed test, once', 1, [report({ numFailedTests: 1, testResults: [failing] })], [3, 1, 0]],
+    ['a file that did not load', 1, [report({ testResults: [unloadable] })], [3, 1, 0]],
+    ['a run that failed without a failed test', 1, [report()], [3, 1, 0]],
+    ['an invalid exit code', Number.NaN, [report()], [3, 1, 0]],
+    ['a missing report', 0, [report(), undefined], [3, 1, 0]],
+    ['a run without a passed test', 0, [report({ numPassedTests: 0 })], [0, 1, 0]],
+    ['a run without a report', 0, [], [0, 1, 0]],
+  ])('counts %s', (_, exitCode, reports, [passed, failed, skipped]) => {
+    expect(sumOfRun(exitCode, reports)).toEqual({ passed, failed, skipped })
+  })
+})
+
+describe('the command', () => {
+  const clean = JSON.stringify(report())
+  const none = JSON.stringify(report({ numPassedTests: 0 }))
+
+  it.each([
+    ['all passed', ['test=0', 'test:slow=0', 'lint=0', 'types=0'], clean, '8 passed, 0 failed', 0],
+    ['a run failed', ['test=0', 'test:slow=1'], clean, '6 passed, 1 failed', 1],
+    ['a check failed', ['test=0', 'lint=2'], clean, '3 passed, 1 failed', 1],
+    ['a report is missing', ['test,test:runtimes=0'], clean, '3 passed, 1 failed', 1],
+    ['no test passed', ['test:slow=0', 'lint=0'], none, '1 passed, 1 failed', 1],
+    ['a report is cut short', ['test:slow=0', 'lint=0'], clean.slice(9), '1 passed, 1 failed', 1],
+    ['a report is another file', ['test:slow=0', 'lint=0'], 'null', '1 passed, 1 failed', 1],
+    ['a parameter is malformed', ['test=0', 'lint='], clean, '3 passed, 1 failed', 1],
+    ['there are no parameters', [], clean, '0 passed, 0 failed', 1],
+  ])('prints the sum as its last line when %s', async (_, parameters, slow, line, code) => {
+    const root = temporaryFolder()
+    const files = {
+      'packages/a/package.json': '{ "scripts": { "test": "vitest run" } }',
+      'packages/a/.reports/test.json': clean,
+      'packages/b/package.json':
+        '{ "scripts": { "test:slow": "vitest", "test:runtimes": "node" } }',
+      'packages/b/.reports/slow.json': slow,
+    }
+    for (const [path, text] of Object.entries(files)) {
+      await mkdir(dirname(join(root, path)), { recursive: true })
+      await writeFile(join(root, path), text)
+    }
+    expect(await summarize(root, parameters)).toEqual({ code, output: `${line}, 0 skipped\n` })
+  })
+})
+
+function summarize(cwd: string, parameters: string[]): Promise<{ code: unknown; output: string }> {
+  const script = join(import.meta.dirname, '../summarize-results.mjs')
+  return new Promise((resolve) => {
+    execFile(process.execPath, [script, ...parameters], { cwd }, (error, stdout) => {
+      resolve({ code: error === null ? 0 : error.code, output: stdout })
+    })
+  })
+}
