@@ -1,8 +1,8 @@
 import { SecurityError } from '@nomyo/crypto'
 
 /**
- * Lets `using` call `dispose`, in runtimes that have the symbol for it. Done to objects, not to
- * classes: work at class level would keep bundlers from leaving an unused class out.
+ * Lets `using` call `dispose`, in runtimes that have the symbol for it. Works on objects, not classes: a
+ * statement at class level would keep bundlers from dropping an unused class.
  */
 export function makeDisposable(object: { dispose(): void }): void {
   const symbol = (Symbol as { dispose?: symbol }).dispose

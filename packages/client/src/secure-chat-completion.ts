@@ -1,19 +1,25 @@
 import { makeDisposable } from './disposable.js'
-import { readConfig, type SecureChatCompletionOptions } from './config/options.js'
+import {
+  readConfig,
+  type RequestOptions,
+  type SecureChatCompletionOptions,
+} from './config/options.js'
 import { splitRequest } from './completion/seal-request.js'
-import { Session, type RequestOptions } from './session.js'
+import { Session } from './session.js'
 import type { ChatCompletion, ChatCompletionRequest } from './types/index.js'
 
 /**
  * End-to-end encrypted chat completions with the API of OpenAI.
  *
- * Requests are sealed in this process and opened by the gateway alone; answers are sealed to a key
- * made in this process, which never leaves its memory. Make one client and keep it: making its key
- * takes 0.3 to 3 seconds, which starts at construction and overlaps with everything else.
+ * Requests are encrypted in this process to a key that the gateway alone holds; answers are encrypted to
+ * a key generated in this process, which never leaves its memory. Create one client and keep it: its key
+ * takes 0.3 to 3 seconds, in parallel with everything else, from construction on.
  *
  * @example
  * ```ts
- * const client = new SecureChatCompletion({ apiKey: process.env.NOMYO_API_KEY })
+ * import { SecureChatCompletion } from '@nomyo/client'
+ *
+ * const client = new SecureChatCompletion({ apiKey: process.env['NOMYO_API_KEY'] })
  * const completion = await client.create({
  *   model: 'Qwen/Qwen3-0.6B',
  *   messages: [{ role: 'user', content: 'Hello!' }],
@@ -38,14 +44,14 @@ export class SecureChatCompletion {
   }
 
   /**
-   * Asks for a chat completion. Takes OpenAI's parameters, and `api_key` and `security_tier`, which
-   * apply to this request only.
+   * Requests a chat completion. Takes OpenAI's parameters, and `api_key` and `security_tier`, which apply
+   * to this request only.
    *
    * @throws InvalidRequestError, AuthenticationError, ForbiddenError, RateLimitError, ServerError,
-   * ServiceUnavailableError, APIError for what the gateway answers
-   * @throws APIConnectionError when there was no complete answer in time
-   * @throws SecurityError when keys or the answer are not as they must be
-   * @throws AttestationError when the machine does not reach the wanted tier
+   * ServiceUnavailableError, APIError for the gateway's refusals
+   * @throws APIConnectionError when no complete answer arrives in time
+   * @throws SecurityError for keys or an answer that cannot be trusted
+   * @throws AttestationError when the machine does not reach the required tier
    */
   async create(
     request: ChatCompletionRequest,
@@ -64,8 +70,8 @@ export class SecureChatCompletion {
   }
 
   /**
-   * Ends the client: calls in flight fail with `ERR_ABORTED`, the private key is let go of,
-   * connections close. Safe to call twice.
+   * Ends the client: calls in flight fail with `ERR_ABORTED`, the private key is disposed of, connections
+   * close. Safe to call twice.
    */
   dispose(): void {
     this.#session.dispose()

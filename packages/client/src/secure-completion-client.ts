@@ -1,33 +1,33 @@
 import { platform } from '#platform'
-import { generateKeyPair, openJson, sealEnvelope } from '@nomyo/crypto'
+import { generateKeyPair, sealEnvelope } from '@nomyo/crypto'
 import { InvalidRequestError, startDeadline } from '@nomyo/transport'
-import { appraiseAnswer } from './attestation/answer.js'
+import { openResponse } from './completion/open-response.js'
+import type { SentRequest } from './completion/receipt.js'
+import { checkSecurityTier, serializePayload, splitRequest } from './completion/seal-request.js'
 import {
-  checkApiKey,
+  apiKey as checkApiKey,
   readConfig,
-  type ClientConfig,
+  type RequestOptions,
   type SecureChatCompletionOptions,
 } from './config/options.js'
 import { makeDisposable } from './disposable.js'
 import type { ReplyKeyLease } from './keys/reply-key-manager.js'
-import { checkSecurityTier, serializePayload, splitRequest } from './completion/seal-request.js'
-import { checkPayloadId, toChatCompletion } from './completion/open-response.js'
-import { Session, type RequestOptions } from './session.js'
 import type { KeyFiles } from './platform/platform.js'
+import { Session } from './session.js'
 import type { ChatCompletion, ChatCompletionRequest, SecurityTier } from './types/index.js'
 
-/** As for {@link SecureChatCompletion}; keys are managed by calls, not by rotation. */
+/** Options of {@link SecureCompletionClient}: keys are managed by calls, not by rotation. */
 export interface SecureCompletionClientOptions extends Omit<
   SecureChatCompletionOptions,
-  'baseUrl' | 'keyRotationInterval' | 'keyRotationDir' | 'replyKeys'
+  'baseUrl' | 'keyRotationInterval' | 'replyKeys'
 > {
   /** Address of the gateway. Default as `baseUrl` of {@link SecureChatCompletion}. */
   routerUrl?: string | undefined
 }
 
-/** How to make a key pair. */
+/** Settings of {@link SecureCompletionClient.generateKeys}. */
 export interface GenerateKeysOptions {
-  /** Also saves it. Node only. Default false. */
+  /** Saves the pair, too. Node only. Default false. */
   saveToFile?: boolean | undefined
   /** Folder for the files; it must not hold keys yet. Default `client_keys`. */
   keyDir?: string | undefined
@@ -36,9 +36,24 @@ export interface GenerateKeysOptions {
 }
 
 /**
- * The steps of a sealed chat completion one by one: keys, sealing, opening, and all of it at once.
- * {@link SecureChatCompletion} is the comfortable way; this one is for those who carry envelopes
+ * The steps of an encrypted chat completion one by one: keys, encryption, decryption, and all of it at
+ * once. {@link SecureChatCompletion} is simpler; this class is for applications that transport envelopes
  * themselves or keep a key of their own.
+ *
+ * @example
+ * ```ts
+ * import { SecureCompletionClient } from '@nomyo/client'
+ *
+ * const client = new SecureCompletionClient({ routerUrl: 'https://api.nomyo.ai' })
+ * await client.generateKeys()
+ * const envelope = await client.encryptPayload({
+ *   model: 'Qwen/Qwen3-0.6B',
+ *   messages: [{ role: 'user', content: 'Hello!' }],
+ * })
+ * const publicKey = encodeURIComponent(await client.publicKey())
+ * console.log(envelope.length, publicKey.length)
+ * client.dispose()
+ * ```
  */
 export class SecureCompletionClient {
   /** The same as {@link SecureCompletionClient.dispose}, for `using`, where the runtime knows it. */
@@ -61,8 +76,8 @@ export class SecureCompletionClient {
   }
 
   /**
-   * Makes a new key pair and uses it from now on; answers sealed to the one before cannot be opened
-   * any more.
+   * Generates a key pair and uses it from now on; answers encrypted to the previous one can no longer be
+   * decrypted.
    *
    * @throws SecurityError `ERR_KEY_FILE` when the folder holds keys already: none is overwritten
    */
@@ -78,7 +93,7 @@ export class SecureCompletionClient {
   /**
    * Reads a key pair from files and uses it from now on. Node only.
    *
-   * @param publicKeyPath - must match; derived from the private key if left out
+   * @param publicKeyPath - must match; derived from the private key if omitted
    * @throws SecurityError for files that cannot be read or hold no acceptable key, a wrong password,
    * or two halves that do not belong together
    */
@@ -88,66 +103,79 @@ export class SecureCompletionClient {
     this.#session.context.replyKeys.replace(pair)
   }
 
-  /** The public key answers are sealed to, as PEM: what belongs into `X-Public-Key`, percent-encoded. */
+  /** Returns the public key for answers as PEM: the value of `X-Public-Key`, percent-encoded. */
   async publicKey(): Promise<string> {
     return this.#withReplyKey(({ pair }) => Promise.resolve(pair.publicKey.pem))
   }
 
   /**
-   * The gateway's public key as PEM; fetched if need be, judged, and held against pins and known
-   * servers.
+   * Returns the gateway's public key as PEM, fetched if necessary, checked against pins and known servers.
+   *
+   * @throws SecurityError for a key that is not acceptable, not pinned, or different from the known one
+   * @throws APIError, APIConnectionError when it cannot be fetched
    */
   async fetchServerPublicKey(): Promise<string> {
     this.#session.assertUsable()
-    return this.#beforeDeadline(
-      async (signal) => (await this.#session.context.serverKey.get(signal)).pem,
+    const { config, serverKey } = this.#session.context
+    const deadline = startDeadline(config.timeout)
+    try {
+      return (await serverKey.get(deadline.signal)).pem
+    } finally {
+      deadline.clear()
+    }
+  }
+
+  /**
+   * Encrypts a payload to the gateway, after its machine has attested the key where `attestation` requires
+   * that.
+   *
+   * @returns the envelope, as it goes over the wire
+   * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
+   * @throws AttestationError `ERR_ATTESTATION_FAILED`
+   */
+  async encryptPayload(payload: Record<string, unknown>): Promise<Uint8Array<ArrayBuffer>> {
+    this.#session.assertUsable()
+    const { config } = this.#session.context
+    const padded = serializePayload(payload, config.padding)
+    try {
+      const { serverKey } = await this.#attestedKey()
+      return await sealEnvelope(padded, serverKey)
+    } finally {
+      if (config.secureMemory) padded.fill(0)
+    }
+  }
+
+  /**
+   * Decrypts an answer of the gateway, with the checks of {@link SecureChatCompletion.create}.
+   *
+   * @param payloadId - of the request; an answer that names another one is refused
+   * @param payload - the payload of the request; required with `onReceipt`, which records it
+   * @throws SecurityError for an answer that cannot be decrypted, was decrypted before, or answers another
+   * request
+   * @throws AttestationError when its evidence does not reach the required tier
+   * @throws InvalidRequestError `ERR_INVALID_REQUEST` without the payload that a receipt needs
+   */
+  async decryptResponse(
+    encryptedResponse: Uint8Array,
+    payloadId: string,
+    payload?: Record<string, unknown>,
+  ): Promise<ChatCompletion> {
+    this.#session.assertUsable()
+    const { context } = this.#session
+    const isRecorded = context.config.onReceipt !== undefined
+    const sent = isRecorded ? await this.#sentRequest(payload) : undefined
+    return this.#withReplyKey(({ pair }) =>
+      openResponse(
+        { body: encryptedResponse, payloadId, replyKey: pair.privateKey },
+        sent,
+        context,
+      ),
     )
   }
 
   /**
-   * Seals a payload for the gateway; where `attestation` says so, once its machine has vouched for the
-   * key. A canary is not sent from here: servers that need one are refused.
-   *
-   * @returns the envelope, as it goes over the wire
-   * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
-   */
-  async encryptPayload(payload: Record<string, unknown>): Promise<Uint8Array<ArrayBuffer>> {
-    this.#session.assertUsable()
-    const { config, serverKey, attestation } = this.#session.context
-    const padded = serializePayload(payload, config.padding)
-    return this.#beforeDeadline(async (signal) => {
-      try {
-        const key = await serverKey.get(signal)
-        if (attestation?.config.when === 'before-send') await attestation.key.attest(key, signal)
-        return await sealEnvelope(padded, key)
-      } finally {
-        if (config.secureMemory) padded.fill(0)
-      }
-    })
-  }
-
-  /**
-   * Opens an answer of the gateway.
-   *
-   * @param payloadId - of the request; an answer that names another one is refused
-   * @throws SecurityError when it cannot be opened, or is the answer to another request
-   * @throws AttestationError when its evidence does not reach the wanted tier
-   */
-  async decryptResponse(encryptedResponse: Uint8Array, payloadId: string): Promise<ChatCompletion> {
-    return this.#withReplyKey(async ({ pair }) => {
-      const opened = await openJson(encryptedResponse, pair.privateKey)
-      checkPayloadId(opened.value, payloadId)
-      const { attestation } = this.#session.context
-      return toChatCompletion(
-        opened,
-        payloadId,
-        attestation && (await appraiseAnswer(opened, payloadId, attestation)),
-      )
-    })
-  }
-
-  /**
-   * Carries a request through: seals, sends, opens, with retries.
+   * Sends a request: encrypts, sends, decrypts, with retries. Throws as
+   * {@link SecureChatCompletion.create} does.
    *
    * @param payloadId - names the first attempt; retries get ids of their own, so that a gateway can
    * refuse repeats
@@ -178,7 +206,7 @@ export class SecureCompletionClient {
     )
   }
 
-  /** Ends calls in flight and lets go of keys and connections. Safe to call twice. */
+  /** Aborts calls in flight, disposes of keys and closes connections. Safe to call twice. */
   dispose(): void {
     this.#session.dispose()
   }
@@ -193,21 +221,35 @@ export class SecureCompletionClient {
     }
   }
 
-  async #beforeDeadline<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { timeoutMs }: ClientConfig = this.#session.context.config
-    const deadline = startDeadline(timeoutMs)
+  /** The server key, attested where the configuration requires that before sending. */
+  async #attestedKey(): Promise<Omit<SentRequest, 'payload'>> {
+    const { config, serverKey: current, attestation } = this.#session.context
+    const deadline = startDeadline(config.timeout)
     try {
-      return await work(deadline.signal)
+      const serverKey = await current.get(deadline.signal)
+      const isRequired = attestation?.config.when === 'before-send'
+      const attested = isRequired ? await attestation.verify(serverKey, deadline.signal) : undefined
+      return { serverKey, attested }
     } finally {
       deadline.clear()
     }
   }
+
+  async #sentRequest(payload: Record<string, unknown> | undefined): Promise<SentRequest> {
+    if (payload === undefined) {
+      throw new InvalidRequestError(
+        'ERR_INVALID_REQUEST',
+        'onReceipt records the request: pass its payload as the third argument.',
+      )
+    }
+    return { payload: serializePayload(payload, 'none'), ...(await this.#attestedKey()) }
+  }
 }
 
-function keyFiles(asked: string): KeyFiles {
+function keyFiles(option: string): KeyFiles {
   if (platform.keyFiles !== undefined) return platform.keyFiles
   throw new InvalidRequestError(
     'ERR_INVALID_OPTION',
-    `${asked} needs a file system; keys stay in memory here.`,
+    `${option} needs a file system; keys stay in memory here.`,
   )
 }

@@ -1,6 +1,6 @@
 import { openJson } from '@nomyo/crypto'
 import { describe, expect, it } from 'vitest'
-import type { CompletionStep } from '../src/config/options.js'
+import type { CompletionStep } from '../src/completion/step-timer.js'
 import type { ChatCompletionRequest } from '../src/types/index.js'
 import { hello, sealedEcho, startTestServer, testExchange, testKey } from './support.js'
 

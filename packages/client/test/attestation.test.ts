@@ -271,13 +271,13 @@ describe('the evidence in an answer', () => {
     const payloadId = crypto.randomUUID()
     const extraData = await payloadIdExtraData(payloadId)
     const headers = { 'x-public-key': encodeURIComponent(await client.publicKey()) }
-    const answer = await sealFor(
-      { headers, body: new Uint8Array() },
-      { choices: [], _metadata: evidence(extraData, { resetCount: 2 }) },
-    )
-    const open = () => refusal(client.decryptResponse(answer, payloadId))
-    expect(failing((await open()).result)).toEqual(['clock'])
-    expect(failing((await open()).result)).toEqual(['clock'])
+    const value = { choices: [], _metadata: evidence(extraData, { resetCount: 2 }) }
+    const seal = () => sealFor({ headers, body: new Uint8Array() }, value)
+    const answer = await seal()
+    const open = (sealed: Uint8Array) => client.decryptResponse(sealed, payloadId)
+    expect(failing((await refusal(open(answer))).result)).toEqual(['clock'])
+    expect(failing((await refusal(open(await seal()))).result)).toEqual(['clock'])
+    await expect(open(answer)).rejects.toMatchObject({ code: 'ERR_REPLY_REPLAYED' })
   })
 
   it('is judged whatever comes of asking the machine for another call', async () => {
@@ -359,55 +359,6 @@ describe('a program in the place of a TPM', () => {
   })
 })
 
-describe('canaries', () => {
-  const without = async () => {
-    const machine = await startMachine()
-    machine.server.answerAttestation = (_nonce, response) => {
-      response.writeHead(404).end()
-    }
-    return machine
-  }
-
-  it('go before the prompt where the server cannot vouch for its key', async () => {
-    const machine = await without()
-    const { ask, events } = await clientOf(machine, { canary: { model: 'small' } })
-    await ask()
-    await ask()
-    expect((await requestsTo(machine)).map(({ model }) => model)).toEqual(['small', 'm', 'm'])
-    const [canary] = await requestsTo(machine)
-    expect(canary).toMatchObject({ max_tokens: 1 })
-    expect(JSON.stringify(canary)).not.toContain('hush')
-    expect(events.map(({ subject }) => subject)).toEqual(['canary', 'answer', 'answer'])
-  })
-
-  it('keep the prompt back when they fail', async () => {
-    const machine = await without()
-    machine.answerQuote = undefined
-    const { ask } = await clientOf(machine, { canary: { model: 'small' } })
-    await refusal(ask())
-    expect((await requestsTo(machine)).map(({ model }) => model)).toEqual(['small'])
-  })
-
-  it('do not stand in for a server that has vouched for its key before', async () => {
-    const machine = await startMachine()
-    const { ask } = await clientOf(machine, { canary: { model: 'small' }, interval: 0 })
-    await ask()
-    machine.server.answerAttestation = (_nonce, response) => {
-      response.writeHead(404).end()
-    }
-    await refusal(ask())
-    expect((await requestsTo(machine)).map(({ model }) => model)).toEqual(['m'])
-  })
-
-  it('are not sent to a server that says it has no evidence', async () => {
-    const machine = await startMachine()
-    machine.keyQuote = undefined
-    const { ask } = await clientOf(machine, { canary: { model: 'small' } })
-    await refusal(ask())
-    expect(machine.server.completions).toEqual([])
-  })
-})
-
 describe('options', () => {
   const make = (attestation: unknown) => () =>
     new SecureChatCompletion({ attestation: attestation as AttestationOptions })
@@ -415,12 +366,11 @@ describe('options', () => {
   it.each([
     ['no policy', {}],
     ['bare rules for a policy', { policy: RULES }],
-    ['raw payload ids before anything is sent', { policy: POLICY, payloadIdMode: 'raw' }],
+    ['no object', true],
     ['an unknown option', { policy: POLICY, wen: 'before-send' }],
     ['another time', { policy: POLICY, when: 'never' }],
     ['another tier', { policy: POLICY, tier: 'contraindicated' }],
     ['half a millisecond', { policy: POLICY, interval: 0.5 }],
-    ['a canary without model', { policy: POLICY, canary: {} }],
     ['a callback that is none', { policy: POLICY, onResult: true }],
   ])('%s', (_, options) => {
     expect(make(options)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }))

@@ -22,7 +22,7 @@ function respond(
   const transport = createHttpTransport({
     baseUrl: parseBaseUrl('https://gateway.test/prefix'),
     fetch: (url, request) => {
-      received.push({ url: String(url), headers: new Headers(request?.headers) })
+      received.push({ url: new Request(url).url, headers: new Headers(request?.headers) })
       const text = typeof body === 'string' ? body : JSON.stringify(body)
       return Promise.resolve(new Response(text === '' ? null : text, init))
     },

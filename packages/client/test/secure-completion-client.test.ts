@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { digestMatches, type Receipt } from '@nomyo/attest/receipt'
 import { openJson } from '@nomyo/crypto'
 import { keyFile } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -54,12 +55,40 @@ describe('SecureCompletionClient', () => {
     expect(value).toEqual({ anything: ['at', 'all'] })
 
     const headers = { 'x-public-key': encodeURIComponent(await client.publicKey()) }
-    const answer = await sealFor({ headers, body: envelope }, { _metadata: { payload_id: 'mine' } })
+    const seal = () => sealFor({ headers, body: envelope }, { _metadata: { payload_id: 'mine' } })
+    const answer = await seal()
     const opened = await client.decryptResponse(answer, 'mine')
     expect(opened._metadata).toMatchObject({ payload_id: 'mine', is_encrypted: true })
-    await expect(client.decryptResponse(answer, 'yours')).rejects.toMatchObject({
+    await expect(client.decryptResponse(await seal(), 'yours')).rejects.toMatchObject({
       code: 'ERR_REPLY_MISMATCH',
     })
+    await expect(client.decryptResponse(answer, 'mine')).rejects.toMatchObject({
+      code: 'ERR_REPLY_REPLAYED',
+    })
+  })
+
+  it('emits a receipt with every answer, given the payload', async () => {
+    const server = await startTestServer()
+    const receipts: Receipt[] = []
+    const client = newClient(server, { onReceipt: (receipt) => void receipts.push(receipt) })
+    await client.loadKeys(testKeyFiles().privatePath)
+    const payload = { any: 'request' }
+    const seen = {
+      headers: { 'x-public-key': encodeURIComponent(await client.publicKey()) },
+      body: await client.encryptPayload(payload),
+    }
+    const answer = await sealFor(seen, { choices: [] })
+    await expect(client.decryptResponse(answer, 'mine')).rejects.toMatchObject({
+      code: 'ERR_INVALID_REQUEST',
+    })
+    await client.decryptResponse(answer, 'mine', payload)
+    const [receipt, ...others] = receipts
+    expect(others).toEqual([])
+    expect(receipt).toMatchObject({
+      payloadId: 'mine',
+      serverKey: server.serverKey.publicKey.fingerprint,
+    })
+    expect(await digestMatches(payload, 'request', receipt!.request)).toBe(true)
   })
 
   it('sends a request under the id, key and tier it is given, retries under others', async () => {

@@ -54,10 +54,6 @@ export class SecurityError extends Error {
   readonly code: SecurityErrorCode
   /** The request concerned, where there is one. */
   declare payloadId?: string
-  /** Always absent; there so that all errors of a chat completion have the same members. */
-  declare readonly statusCode?: number
-  /** Always absent, as above. */
-  declare readonly errorDetails?: unknown
 
   static {
     // On the prototype, where the engine finds it when it writes the first line of the stack.

@@ -25,10 +25,7 @@ export interface HttpTransportOptions {
  */
 export function createHttpTransport(options: HttpTransportOptions): Transport {
   const send = options.send ?? fetchSend(options.fetch)
-  return {
-    send: (request) => sendOverHttp(send, options.baseUrl, request),
-    close: () => Promise.resolve(),
-  }
+  return { send: (request) => sendOverHttp(send, options.baseUrl, request) }
 }
 
 async function sendOverHttp(

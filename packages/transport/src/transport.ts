@@ -9,8 +9,6 @@ export interface Transport {
    * @throws APIConnectionError when there is no complete answer
    */
   send(request: TransportRequest): Promise<TransportResponse>
-  /** Lets go of connections. Safe to call twice. */
-  close(): Promise<void>
 }
 
 /** What to send. */

@@ -53,6 +53,5 @@ export async function askGateway(url: string, allowHttp: boolean): Promise<Gatew
     }
   } finally {
     deadline.clear()
-    await transport.close()
   }
 }

@@ -1,50 +1,40 @@
 import { AttestationError, requireTier, type AttestationResult } from '@nomyo/attest'
-import type { OpenedJson } from '@nomyo/crypto'
-import { sealedMetadata } from '../completion/open-response.js'
 import type { KeyAttestation } from './key-attestation.js'
-import type { AttestationConfig, AttestationEvent } from './options.js'
 
-/** How this client judges machines. */
-export interface Attestation {
-  readonly config: AttestationConfig
-  readonly key: KeyAttestation
-}
-
-/** What an answer is judged beside its payload id. */
-export interface AnswerCircumstances {
-  readonly subject?: AttestationEvent['subject']
+/** The evidence in a decrypted answer, and its request. */
+export interface AnswerEvidence {
+  readonly payloadId: string
+  /** `tpm_attestation` of the answer, as received. */
+  readonly evidence: unknown
   /**
-   * The result by which its request was let go. Default: the last one. Other calls may have had the
-   * machine asked again in between, or found it restarted.
+   * The result that allowed its request. Default: the last one. In between, another call may have
+   * attested the machine again, or found it restarted.
    */
-  readonly vouched?: AttestationResult | undefined
+  readonly allowedBy: AttestationResult | undefined
 }
 
 /**
- * Judges the evidence in an opened answer, before anybody sees its text: made for this payload id, and
- * by a machine that was not restarted since it vouched for its key.
+ * Appraises the evidence in an answer before its text is returned: it must be made for this payload id,
+ * by a machine that has not restarted since it attested its key.
  *
  * @throws AttestationError `ERR_ATTESTATION_FAILED`
  */
 export async function appraiseAnswer(
-  { value }: OpenedJson,
-  payloadId: string,
-  { config, key }: Attestation,
-  { subject = 'answer', vouched }: AnswerCircumstances = {},
+  { payloadId, evidence, allowedBy }: AnswerEvidence,
+  attestation: KeyAttestation,
 ): Promise<AttestationResult> {
-  const { policy, tier, payloadIdMode, onResult } = config
-  const metadata = sealedMetadata(value)
-  const result = await policy.appraise(metadata['tpm_attestation'], {
-    nonce: { payloadId, mode: payloadIdMode },
-    previous: subject === 'answer' ? (vouched?.verified ?? key.previous()) : undefined,
+  const { policy, tier, onResult } = attestation.config
+  const result = await policy.appraise(evidence, {
+    nonce: { payloadId, mode: 'sha256' },
+    previous: allowedBy?.verified ?? attestation.previous(),
     now: new Date(),
   })
-  onResult({ subject, result, payloadId })
+  onResult({ subject: 'answer', result, payloadId })
   try {
     requireTier(result, tier)
   } catch (error) {
-    // What was believed of the machine before no longer holds.
-    key.forget()
+    // Earlier results about the machine no longer hold.
+    attestation.forget()
     if (error instanceof AttestationError) error.payloadId = payloadId
     throw error
   }

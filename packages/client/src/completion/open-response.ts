@@ -1,10 +1,54 @@
 import type { AttestationResult } from '@nomyo/attest'
-import { SecurityError, type OpenedJson } from '@nomyo/crypto'
+import { SecurityError, openJson, type OpenedJson, type PrivateKey } from '@nomyo/crypto'
+import { appraiseAnswer } from '../attestation/answer.js'
+import type { KeyAttestation } from '../attestation/key-attestation.js'
+import type { ClientConfig } from '../config/options.js'
 import type { ChatCompletion } from '../types/index.js'
+import { emitReceipt, type SentRequest } from './receipt.js'
+import type { ReplyGuard } from './reply-guard.js'
+import { timeStep } from './step-timer.js'
+
+/** The parts of a client that check a response. */
+export interface ResponseContext {
+  readonly config: ClientConfig
+  readonly replyGuard: ReplyGuard
+  /** Undefined where no policy is configured. */
+  readonly attestation: KeyAttestation | undefined
+}
+
+/** A response as received, and the key and id of its request. */
+export interface SealedResponse {
+  readonly body: Uint8Array
+  readonly payloadId: string
+  readonly replyKey: PrivateKey
+}
 
 /**
- * Refuses an opened answer that says it answers another request. Servers of the reference kind do
- * not say; those answers pass.
+ * Decrypts a response and checks it: not received before, for this request, from a machine that the
+ * policy accepts. Then emits its receipt. Nothing of the answer is returned before all that.
+ *
+ * @param sent - undefined where it is not known: no receipt is emitted then
+ * @throws SecurityError for a response that cannot be decrypted, repeats one, or answers another request
+ * @throws AttestationError `ERR_ATTESTATION_FAILED`
+ */
+export async function openResponse(
+  { body, payloadId, replyKey }: SealedResponse,
+  sent: SentRequest | undefined,
+  { config, replyGuard, attestation }: ResponseContext,
+): Promise<ChatCompletion> {
+  const opened = await timeStep('open', openJson(body, replyKey), config)
+  replyGuard.accept(opened.replayId)
+  checkPayloadId(opened.value, payloadId)
+  const evidence = sealedMetadata(opened.value)['tpm_attestation']
+  const answer = { payloadId, evidence, allowedBy: sent?.attested?.result }
+  const result = attestation && (await appraiseAnswer(answer, attestation))
+  if (sent !== undefined) await emitReceipt({ payloadId, evidence, opened, result }, sent, config)
+  return toChatCompletion(opened, payloadId, result)
+}
+
+/**
+ * Checks that a decrypted answer does not name another request. Servers of the reference kind name
+ * none; their answers pass.
  *
  * @throws SecurityError `ERR_REPLY_MISMATCH`, `ERR_PLAINTEXT_INVALID`
  */
@@ -13,13 +57,13 @@ export function checkPayloadId(answer: Record<string, unknown>, payloadId: strin
   if (answered === undefined || answered === null || answered === payloadId) return
   throw new SecurityError(
     'ERR_REPLY_MISMATCH',
-    'The answer was sealed by the server for another request, and was not used.',
+    'The server encrypted this answer for another request; the answer was not used.',
   )
 }
 
 /**
- * The answer with `_metadata` as clients give it: what the server sealed, overridden by what this
- * side knows itself.
+ * Builds the completion with its `_metadata`: what the server encrypted, overridden by what this client
+ * knows itself.
  *
  * @throws SecurityError `ERR_PLAINTEXT_INVALID`
  */
@@ -28,7 +72,7 @@ export function toChatCompletion(
   payloadId: string,
   attestation?: AttestationResult,
 ): ChatCompletion {
-  // A verdict is never the server's own.
+  // A result is never the server's own.
   const { attestation: _theirs, ...sealed } = sealedMetadata(opened.value)
   const answer = {
     ...opened.value,
@@ -41,12 +85,12 @@ export function toChatCompletion(
       ...(attestation === undefined ? {} : { attestation }),
     },
   }
-  // What a model server put into its answer is its own business, as with every OpenAI client.
+  // The shape of a model server's answer is not checked, as in every OpenAI client.
   return answer as unknown as ChatCompletion
 }
 
-/** The metadata as the server sealed it. */
-export function sealedMetadata(answer: Record<string, unknown>): Record<string, unknown> {
+/** Returns the metadata as the server encrypted it. */
+function sealedMetadata(answer: Record<string, unknown>): Record<string, unknown> {
   const metadata = Object.hasOwn(answer, '_metadata') ? answer['_metadata'] : {}
   if (typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)) {
     return metadata as Record<string, unknown>

@@ -4,22 +4,28 @@ import type { OpenedJson, PublicKey } from '@nomyo/crypto'
 import { version } from '../../package.json'
 import type { KeyAttestationResult } from '../attestation/key-attestation.js'
 import type { ClientConfig } from '../config/options.js'
-import type { SplitRequest } from './seal-request.js'
-import { sealedMetadata } from './open-response.js'
 
-/** An answer that was judged, and what it was asked with. */
-export interface AppraisedAnswer {
-  readonly opened: OpenedJson
-  readonly payloadId: string
+/** A request as it was sent. */
+export interface SentRequest {
+  /** UTF-8 JSON, with or without padding. */
+  readonly payload: Uint8Array
   readonly serverKey: PublicKey
-  readonly vouched: KeyAttestationResult | undefined
+  /** Attestation of the server key, where it was required before sending. */
+  readonly attested: KeyAttestationResult | undefined
+}
+
+/** An answer that passed all checks. */
+export interface CheckedAnswer {
+  readonly payloadId: string
+  readonly opened: OpenedJson
+  readonly evidence: unknown
   readonly result: AttestationResult | undefined
 }
 
-/** Makes the receipt of an answer for those who want one, and waits until they have it. */
+/** Creates the receipt of an answer, where one is requested, and waits until it is taken. */
 export async function emitReceipt(
-  { opened, payloadId, serverKey, vouched, result }: AppraisedAnswer,
-  { payload }: SplitRequest,
+  { payloadId, opened, evidence, result }: CheckedAnswer,
+  { payload, serverKey, attested }: SentRequest,
   { onReceipt, attestation }: ClientConfig,
 ): Promise<void> {
   if (onReceipt === undefined) return
@@ -27,13 +33,13 @@ export async function emitReceipt(
     createdAt: new Date(),
     writtenBy: `@nomyo/client/${version}`,
     payloadId,
-    payloadIdMode: attestation?.payloadIdMode ?? 'sha256',
+    payloadIdMode: 'sha256',
     algorithm: opened.algorithm,
     serverKey: serverKey.fingerprint,
     request: JSON.parse(new TextDecoder().decode(payload)) as unknown,
     answer: opened.value,
-    evidence: sealedMetadata(opened.value)['tpm_attestation'],
-    keyEvidence: vouched?.keyEvidence,
+    evidence,
+    keyEvidence: attested?.keyEvidence,
     policy: attestation?.policy.document,
     result,
   })

@@ -1,24 +1,24 @@
 import { encodeJson, type Padding } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
-import { checkApiKey } from '../config/options.js'
+import { apiKey as checkApiKey } from '../config/options.js'
 import type { ChatCompletionRequest, SecurityTier } from '../types/index.js'
 
-/** What every server accepts, in bytes of UTF-8 JSON. */
+/** The size that every server accepts, in bytes of UTF-8 JSON. */
 const MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
 
 const SECURITY_TIERS: readonly SecurityTier[] = ['standard', 'high', 'maximum']
 
-/** A request split into what is sealed and what steers its way. */
+/** A request split into the part that is encrypted and the part that routes it. */
 export interface SplitRequest {
-  /** Padded UTF-8 JSON, as it is sealed; wiped by its owner when the request is over. */
+  /** Padded UTF-8 JSON to encrypt; its owner zeroes it when the request is over. */
   readonly payload: Uint8Array<ArrayBuffer>
   readonly apiKey: string | undefined
   readonly securityTier: SecurityTier | undefined
 }
 
 /**
- * Checks a request and takes `api_key`, `security_tier` and `base_url` out of it, before anything
- * is sent. Every other member goes through as given.
+ * Checks a request and separates `api_key`, `security_tier` and `base_url` from it, before anything is
+ * sent. Every other member is encrypted as given.
  *
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
@@ -38,11 +38,11 @@ export function splitRequest(request: ChatCompletionRequest, padding: Padding): 
   }
 }
 
-/** How every JSON object ends: what comes behind it is padding. */
+/** The end of every JSON object: what follows is padding. */
 const CLOSING_BRACE = 0x7d
 
 /**
- * The UTF-8 JSON of a payload, padded.
+ * Encodes a payload as padded UTF-8 JSON.
  *
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
@@ -65,10 +65,10 @@ function encode(payload: object, padding: Padding): Uint8Array<ArrayBuffer> {
   } catch {
     // The engine's message may quote the values.
   }
-  throw invalid('the request cannot be written as JSON: it holds a BigInt or refers to itself')
+  throw invalid('the request cannot be encoded as JSON: it holds a BigInt or refers to itself')
 }
 
-/** @throws InvalidRequestError `ERR_INVALID_REQUEST` for a tier there is not */
+/** @throws InvalidRequestError `ERR_INVALID_REQUEST` for an unknown tier */
 export function checkSecurityTier(tier: unknown): SecurityTier | undefined {
   if (tier === undefined || tier === null) return undefined
   const known = SECURITY_TIERS.find((candidate) => candidate === tier)

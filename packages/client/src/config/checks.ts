@@ -1,66 +1,90 @@
 import { InvalidRequestError } from '@nomyo/transport'
 
-/** A whole number within bounds; undefined when not given. */
-export function integer(
-  name: string,
-  value: unknown,
-  range: { min: number; max: number },
-): number | undefined {
-  if (value === undefined) return undefined
-  if (
-    typeof value === 'number' &&
-    Number.isInteger(value) &&
-    value >= range.min &&
-    value <= range.max
-  ) {
-    return value
-  }
-  throw invalidOption(
-    name,
-    `must be a whole number from ${String(range.min)} to ${String(range.max)}`,
-  )
+/**
+ * Checks the value of an option and returns it.
+ *
+ * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the option
+ */
+export type Check<T> = (value: unknown, name: string) => T
+
+/** An option: its check, and its value where it is not given. Required without a fallback. */
+export interface Option<T> {
+  readonly check: Check<T>
+  readonly fallback?: T
 }
 
-/** True or false. */
-export function boolean(name: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback
+/** The values of a table of options. */
+export type Values<Table> = {
+  readonly [Name in keyof Table]: Table[Name] extends Option<infer T> ? T : never
+}
+
+/**
+ * Checks options by a table of all that exist, so that a misspelt one is not silently ignored.
+ *
+ * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the option
+ */
+export function readOptions<Table extends Readonly<Record<string, Option<unknown>>>>(
+  given: object,
+  table: Table,
+  prefix = '',
+): Values<Table> {
+  for (const name of Object.keys(given)) {
+    if (Object.hasOwn(table, name)) continue
+    throw invalidOption(
+      prefix + name,
+      `is not known; the options are ${Object.keys(table).join(', ')}`,
+    )
+  }
+  const values = Object.entries(table).map(([name, option]) => {
+    const value = (given as Record<string, unknown>)[name]
+    const isMissing = value === undefined && 'fallback' in option
+    return [name, isMissing ? option.fallback : option.check(value, prefix + name)]
+  })
+  return Object.freeze(Object.fromEntries(values)) as Values<Table>
+}
+
+/** Declares an option that may be missing. */
+export const optional = <T>(check: Check<T>): Option<T | undefined> => ({
+  check,
+  fallback: undefined,
+})
+
+/** Declares an option with a default. */
+export const withDefault = <T>(check: Check<T>, fallback: T): Option<T> => ({ check, fallback })
+
+/** Checks for a whole number within bounds. */
+export const integer =
+  (min: number, max: number): Check<number> =>
+  (value, name) => {
+    if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) {
+      return value as number
+    }
+    throw invalidOption(name, `must be a whole number from ${String(min)} to ${String(max)}`)
+  }
+
+/** Checks for true or false. */
+export const boolean: Check<boolean> = (value, name) => {
   if (typeof value === 'boolean') return value
   throw invalidOption(name, 'must be true or false')
 }
 
-/** The first of the choices is the default. */
-export function oneOf<T extends string>(
-  name: string,
-  value: T | undefined,
-  choices: readonly [T, ...T[]],
-): T {
-  if (value === undefined) return choices[0]
-  if (choices.includes(value)) return value
-  throw invalidOption(name, `must be one of ${choices.join(', ')}`)
-}
-
-/** A function, or nothing. */
-export function callback<T>(name: string, value: T | undefined): T | undefined {
-  if (value === undefined || typeof value === 'function') return value
-  throw invalidOption(name, 'must be a function')
-}
-
-/** Names the option and what is wrong with it. */
-export const invalidOption = (name: string, why: string): InvalidRequestError =>
-  new InvalidRequestError('ERR_INVALID_OPTION', `${name} ${why}.`)
-
-/** Every option by name, so that a misspelt one is not silently ignored. */
-export function refuseUnknown(
-  given: object,
-  known: Readonly<Record<string, true>>,
-  prefix = '',
-): void {
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(known, name)) {
-      throw invalidOption(
-        prefix + name,
-        `is not known; the options are ${Object.keys(known).join(', ')}`,
-      )
-    }
+/** Checks for one of some texts. */
+export const oneOf =
+  <T extends string>(...choices: readonly T[]): Check<T> =>
+  (value, name) => {
+    const choice = choices.find((candidate) => candidate === value)
+    if (choice !== undefined) return choice
+    throw invalidOption(name, `must be one of ${choices.join(', ')}`)
   }
-}
+
+/** Checks for a function. */
+export const callback =
+  <T>(): Check<T> =>
+  (value, name) => {
+    if (typeof value === 'function') return value as T
+    throw invalidOption(name, 'must be a function')
+  }
+
+/** Builds the error that names the option and the problem. */
+export const invalidOption = (name: string, problem: string): InvalidRequestError =>
+  new InvalidRequestError('ERR_INVALID_OPTION', `${name} ${problem}.`)

@@ -1,32 +1,28 @@
-import { InvalidRequestError } from '@nomyo/transport'
+import { invalidOption, type Check } from './checks.js'
 
-/** What the protocol itself sets, and what would change how a message is framed. */
+/** Headers that the protocol sets itself, and those that change the framing of a message. */
 const RESERVED =
   /^(authorization|content-type|content-length|content-encoding|transfer-encoding|connection|keep-alive|proxy-connection|upgrade|te|trailer|host|expect|x-payload-id|x-public-key|x-security-tier|if-none-match)$/i
 
 /**
- * Checks headers given by a caller: names and values that fit a header (RFC 9110 section 5), none of
- * those the protocol sets. Names become lower-case.
- *
- * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the header, not its value
+ * Checks the headers of a caller: names and values that fit a header (RFC 9110 section 5), none that the
+ * protocol sets. Names become lower-case. Errors name the header, not its value.
  */
-export function checkHeaders(headers: unknown, option: string): Readonly<Record<string, string>> {
-  if (headers === undefined) return {}
-  if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) {
-    throw invalid(`${option} must be an object of header names and values`)
+export const headers: Check<Readonly<Record<string, string>>> = (given, option) => {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw invalidOption(option, 'must be an object of header names and values')
   }
   const checked: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
-      throw invalid(`${option} holds an invalid header name`)
-    if (RESERVED.test(name)) throw invalid(`${option}: ${name} is set by the client itself`)
+  for (const [name, value] of Object.entries(given)) {
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
+      throw invalidOption(option, 'holds an invalid header name')
+    }
+    if (RESERVED.test(name))
+      throw invalidOption(option, `must not hold ${name}: the client sets it`)
     if (typeof value !== 'string' || !/^[\t\x20-\x7e]*$/.test(value)) {
-      throw invalid(`${option}: the value of ${name} must be printable ASCII`)
+      throw invalidOption(option, `holds a value of ${name} that is not printable ASCII`)
     }
     checked[name.toLowerCase()] = value
   }
   return Object.freeze(checked)
 }
-
-const invalid = (why: string): InvalidRequestError =>
-  new InvalidRequestError('ERR_INVALID_OPTION', `${why}.`)

@@ -1,18 +1,18 @@
 import { platform } from '#platform'
 
-/** Where a caller wants lines to go. `console` will do. */
+/** A receiver of log lines. `console` fits. */
 export interface Logger {
   warn(message: string): void
   debug?(message: string): void
 }
 
-/** Where lines go. They hold names, numbers and codes; never content, keys or tokens. */
+/** The log of a client. Lines hold names, numbers and codes; never content, keys or tokens. */
 export interface Log {
   warn(message: string): void
   debug(message: string): void
 }
 
-/** Warnings always go out; debug lines only when they were asked for. */
+/** Creates a log that always writes warnings, and debug lines only when debugging. */
 export function createLog(logger: Logger | undefined, debugging: boolean): Log {
   return {
     warn: (message) => {

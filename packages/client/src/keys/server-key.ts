@@ -71,7 +71,7 @@ export class ServerKey {
   }
 
   async #fetch(held: FetchedPublicKey | undefined): Promise<HeldKey> {
-    const { timeoutMs: timeout, defaultHeaders: headers, minServerKeyBits: minBits } = this.#config
+    const { timeout, defaultHeaders: headers, minServerKeyBits: minBits } = this.#config
     const { signal } = this.#lifetime
     const fetched = await fetchPublicKey(this.#transport, {
       timeout,

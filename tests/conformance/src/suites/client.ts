@@ -256,22 +256,14 @@ function stepByStep(libraries: ClientLibraries, loopback: Loopback): Case {
     run: async () => {
       const steps = singleSteps(libraries, loopback)
       await steps.generateKeys()
-      const payloadId = crypto.randomUUID()
-      const response = await fetch(`${loopback.gateway}/v1/chat/secure_completion`, {
-        method: 'POST',
-        headers: {
-          authorization: `Bearer ${loopback.apiKey}`,
-          'content-type': 'application/octet-stream',
-          'x-payload-id': payloadId,
-          'x-public-key': encodeURIComponent(await steps.publicKey()),
-        },
-        body: await steps.encryptPayload(echo(TEXT)),
-      })
-      const answer = new Uint8Array(await response.arrayBuffer())
+      const [payloadId, answer] = await sealedAnswer(steps, loopback)
       const completion = await steps.decryptResponse(answer, payloadId)
       equal(completion.choices[0].message.content, TEXT)
+      const repeated = steps.decryptResponse(answer, payloadId)
+      equal(codeOf(await rejectionOf(repeated), client.SecurityError), 'ERR_REPLY_REPLAYED')
 
-      const mistaken = steps.decryptResponse(answer, 'another')
+      const [, other] = await sealedAnswer(steps, loopback)
+      const mistaken = steps.decryptResponse(other, 'another')
       equal(codeOf(await rejectionOf(mistaken), client.SecurityError), 'ERR_REPLY_MISMATCH')
       const text = textOf(answer).replace(
         /("ciphertext":")(.)/,
@@ -282,4 +274,23 @@ function stepByStep(libraries: ClientLibraries, loopback: Loopback): Case {
       steps.dispose()
     },
   }
+}
+
+/** Sends one request by hand; returns its id and the answer, still encrypted. */
+async function sealedAnswer(
+  steps: Library.SecureCompletionClient,
+  { gateway, apiKey }: Loopback,
+): Promise<readonly [string, Uint8Array]> {
+  const payloadId = crypto.randomUUID()
+  const response = await fetch(`${gateway}/v1/chat/secure_completion`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${apiKey}`,
+      'content-type': 'application/octet-stream',
+      'x-payload-id': payloadId,
+      'x-public-key': encodeURIComponent(await steps.publicKey()),
+    },
+    body: await steps.encryptPayload(echo(TEXT)),
+  })
+  return [payloadId, new Uint8Array(await response.arrayBuffer())]
 }

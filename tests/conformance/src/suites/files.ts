@@ -95,7 +95,7 @@ function withFiles(
         const chat = new client.SecureChatCompletion({
           ...reaching(loopback),
           keyDir: folder,
-          keyRotationPassword: password,
+          keyPassword: password,
         })
         const messages = [{ role: 'user' as const, content: 'from a folder' }]
         const completion = await chat.create({ model: 'nomyo/echo', messages })
