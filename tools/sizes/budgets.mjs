@@ -16,7 +16,7 @@ export const gzipBudgets = {
   '@nomyo/attest': 12_500,
   '@nomyo/attest/structures': 5_000,
   '@nomyo/attest/x509': 6_500,
-  '@nomyo/attest/certify': 11_000,
+  '@nomyo/attest/certify': 12_500,
   '@nomyo/attest/policy-file': 9_000,
   '@nomyo/attest/receipt': 19_000,
   '@nomyo/attest/credential': 4_000,

@@ -1,37 +1,39 @@
 import { digest } from './bytes/digest.js'
 import { toHex, toHexNumber } from './bytes/hex.js'
-import { AK_NAME_NOT_COVERED } from './checks/ak-name.js'
-import { checkBinding } from './checks/binding.js'
-import { checkEvidenceShape } from './checks/evidence.js'
-import { checkLog } from './checks/logs.js'
-import { checkPcrBank } from './checks/pcr-bank.js'
-import { checkPcrDigest } from './checks/pcr-digest.js'
-import { checkPcrPolicy } from './checks/pcr-policy.js'
-import { checkPcrSelection } from './checks/pcr-selection.js'
-import { checkQuoteType } from './checks/quote-type.js'
-import { gatherFacts, quotedPcrs, type Facts } from './facts.js'
-import { checkPolicy, type AppraisalPolicy, type CheckedPolicy } from './policy.js'
-import {
-  CHECK_IDS,
-  fail,
-  type AttestationResult,
-  type QuoteClaims,
-  type Verdict,
-  type Verdicts,
-} from './result.js'
-import { judgeStatement } from './statement.js'
-import { conclude } from './tier.js'
-import { askAnchors } from './trust/judge.js'
+import { AK_NAME_NOT_COVERED } from './checks/ak-trust.js'
+import { CHECK_IDS, runChecks } from './checks/checks.js'
+import { parseEvidence, quotedPcrs, type ParsedEvidence } from './evidence/parsed-evidence.js'
+import { checkPolicy, type AppraisalPolicy } from './policy/rules.js'
+import type { QuoteClaims } from './result/claims.js'
+import type { AttestationResult, Verdicts } from './result/result.js'
+import { summarize } from './result/tier.js'
+import { fail, type Verdict } from './result/verdict.js'
+import { resolveEndorsement } from './trust/endorsements.js'
 
 /**
- * Judges the evidence of one quote by a policy: every check of {@link CHECK_IDS}, each with its
- * reason. Bad evidence of any kind gives a result with failed checks, never an exception; use
- * {@link requireTier} to go on only with a good one.
+ * Appraises the evidence of one quote by a policy (RFC 9334): every check of {@link CHECK_IDS}, each
+ * with its reason. Bad evidence of any kind gives a result with failed checks, never an exception; call
+ * `requireTier` to continue only with a good one.
  *
  * Pure: no clock, no network, no state.
  *
- * @param evidence - the member `tpm_attestation` of an answer, as it came
+ * @param evidence - the member `tpm_attestation` of an answer, as received
  * @throws PolicyError `ERR_POLICY_INVALID` when the policy itself cannot be used
+ * @example
+ * ```ts
+ * import { appraise, pinnedAk, requireTier } from '@nomyo/attest'
+ *
+ * declare const answer: { _metadata: { payload_id: string; tpm_attestation: unknown } }
+ * declare const akName: Uint8Array
+ *
+ * const { payload_id: payloadId, tpm_attestation: evidence } = answer._metadata
+ * const result = await appraise(evidence, {
+ *   nonce: { payloadId, mode: 'sha256' },
+ *   requiredPcrs: 'sha256:0,7',
+ *   trust: [pinnedAk(akName)],
+ * })
+ * requireTier(result, 'warning')
+ * ```
  */
 export async function appraise(
   evidence: unknown,
@@ -39,11 +41,11 @@ export async function appraise(
 ): Promise<AttestationResult> {
   const checked = checkPolicy(policy)
   try {
-    return await judge(await gatherFacts(evidence, checked))
+    return await appraiseParsed(await parseEvidence(evidence, checked))
   } catch (error) {
-    // Not foreseen, so nothing can be said for the evidence.
-    const verdict = fail('APPRAISAL_FAILED', unforeseen(error))
-    return conclude(
+    // Unforeseen, so the evidence supports no claim.
+    const verdict = fail('APPRAISAL_FAILED', describe(error))
+    return summarize(
       Object.fromEntries(CHECK_IDS.map((id) => [id, verdict])) as Verdicts,
       'unendorsed',
       undefined,
@@ -51,47 +53,45 @@ export async function appraise(
   }
 }
 
-async function judge(facts: Facts): Promise<AttestationResult> {
-  const trustee = await askAnchors(facts)
-  const pcrDigest = await checkPcrDigest(facts)
-  const statement = await judgeStatement(facts, trustee)
-  const verdicts: Verdicts = {
-    ...statement,
-    'evidence.shape': checkEvidenceShape(facts),
-    'quote.type': checkQuoteType(facts),
-    'pcr.selection': checkPcrSelection(facts),
-    'pcr.digest': pcrDigest,
-    'pcr.bank': checkPcrBank(facts),
-    'pcr.policy': checkPcrPolicy(facts),
-    binding: checkBinding(facts, statement.nonce),
-    eventlog: checkLog('event log', facts.policy.eventLog, facts, pcrDigest),
-    ima: checkLog('IMA log', facts.policy.ima, facts, pcrDigest),
-  }
-  return conclude(verdicts, trustee.vouching.trust, await claimsOf(facts, statement['ak.name']))
+/**
+ * Runs the checks on parsed evidence and summarizes their verdicts.
+ *
+ * @param own - verdicts in place of checks that do not apply to this kind of statement
+ * @param refine - completes the signed facts of the statement, or withholds them
+ */
+export async function appraiseParsed(
+  evidence: ParsedEvidence,
+  own: Partial<Verdicts> = {},
+  refine: (claims: QuoteClaims) => QuoteClaims | undefined = (claims) => claims,
+): Promise<AttestationResult> {
+  const decision = await resolveEndorsement(evidence)
+  const verdicts = await runChecks(evidence, decision, own)
+  const claims = await claimsOf(evidence, verdicts['ak.name'])
+  return summarize(verdicts, decision.endorsement.trust, claims && refine(claims))
 }
 
-/** The facts the signature covers; whether they count is decided with the checks. */
-export async function claimsOf(facts: Facts, akName: Verdict): Promise<QuoteClaims | undefined> {
-  const { ak, quote, policy, hierarchy } = facts
+/** Returns the facts that the signature covers; the verdicts decide whether they count. */
+async function claimsOf(
+  evidence: ParsedEvidence,
+  akName: Verdict,
+): Promise<QuoteClaims | undefined> {
+  const { ak, quote, policy, hierarchy } = evidence
   if (ak.value === undefined || quote.value === undefined) return undefined
   const { qualifiedSigner, clockInfo, firmwareVersion } = quote.value
+  const { nonce } = policy
   return {
     ...(akName.code === AK_NAME_NOT_COVERED ? {} : { akName: toHex(ak.value.name) }),
     qualifiedSigner: toHex(qualifiedSigner),
     ...(hierarchy === undefined ? {} : { hierarchy }),
-    pcrs: quotedPcrs(facts),
+    pcrs: quotedPcrs(evidence),
     clock: { ...clockInfo, clock: String(clockInfo.clock) },
     firmwareVersion: toHexNumber(firmwareVersion),
-    ...(await boundKeyOf(policy)),
+    ...('spki' in nonce ? { boundKey: toHex(await digest('sha256', nonce.spki)) } : {}),
   }
 }
 
-async function boundKeyOf({ nonce }: CheckedPolicy): Promise<{ boundKey?: string }> {
-  return 'spki' in nonce ? { boundKey: toHex(await digest('sha256', nonce.spki)) } : {}
-}
-
-/** What was thrown may be the evidence's own, and throw again when it is looked at. */
-function unforeseen(error: unknown): string {
+/** Evidence can supply the thrown value, whose members may throw again. */
+function describe(error: unknown): string {
   const text = 'the appraisal itself failed'
   try {
     return error instanceof Error ? `${text}: ${error.message}` : text

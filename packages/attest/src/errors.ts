@@ -1,17 +1,17 @@
-import type { AttestationResult } from './result.js'
+import type { AttestationResult } from './result/result.js'
 
 /**
- * Why something of this package threw. Codes are stable; message texts are not.
+ * Code of an error of this package. Codes are stable; message texts are not.
  *
- * - `ERR_POLICY_INVALID`: the caller's own policy, anchor or reference value is unusable; nothing was judged
- * - `ERR_STRUCTURE_INVALID`: bytes that are not the TPM structure asked for
- * - `ERR_RECEIPT_INVALID`: a text that is no receipt, or one that contradicts itself
- * - `ERR_ATTESTATION_FAILED`: the appraisal did not reach the wanted tier
+ * - `ERR_POLICY_INVALID`: the caller's own policy, anchor or reference value is unusable; nothing was appraised
+ * - `ERR_STRUCTURE_INVALID`: the bytes are not the expected TPM structure
+ * - `ERR_RECEIPT_INVALID`: the text is not a receipt, or one that contradicts itself
+ * - `ERR_ATTESTATION_FAILED`: the appraisal did not reach the required tier
  */
 export type AttestErrorCode =
   'ERR_POLICY_INVALID' | 'ERR_STRUCTURE_INVALID' | 'ERR_RECEIPT_INVALID' | 'ERR_ATTESTATION_FAILED'
 
-/** Shared by every copy of this module, so that `instanceof` holds between two of them. */
+/** Shared by all copies of this module, so that `instanceof` works between two of them. */
 const brand = Symbol.for('nomyo.attest.error')
 
 abstract class AttestError extends Error {
@@ -24,7 +24,7 @@ abstract class AttestError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // A class a user derives from one of these has no name of its own here: the ordinary rule holds.
+    // A class that a user derives from one of these has no own name here: the ordinary rule applies.
     if (!Object.hasOwn(this.prototype, 'name')) {
       return Function.prototype[Symbol.hasInstance].call(this, value)
     }
@@ -37,7 +37,7 @@ abstract class AttestError extends Error {
   }
 }
 
-/** The policy, an anchor or a reference value cannot be used. Correct it: nothing was judged. */
+/** Error of a policy, an anchor or a reference value that cannot be used. Nothing was appraised. */
 export class PolicyError extends AttestError {
   static {
     nameClass(this, 'PolicyError')
@@ -48,11 +48,11 @@ export class PolicyError extends AttestError {
   }
 }
 
-/** The bytes are not the TPM structure they were read as. */
+/** Error of bytes that are not the expected TPM structure. */
 export class TpmParseError extends AttestError {
-  /** The field that could not be read, as the TPM 2.0 specification names it. */
+  /** The invalid field, by its name in the TPM 2.0 specification. */
   readonly field: string
-  /** Where it was found, in bytes from the start of the structure. */
+  /** Offset of the field, in bytes from the start of the structure. */
   readonly offset: number
 
   static {
@@ -66,7 +66,7 @@ export class TpmParseError extends AttestError {
   }
 }
 
-/** The text is no receipt, or one that contradicts itself. */
+/** Error of a text that is not a receipt, or one that contradicts itself. */
 export class ReceiptError extends AttestError {
   static {
     nameClass(this, 'ReceiptError')
@@ -77,31 +77,31 @@ export class ReceiptError extends AttestError {
   }
 }
 
-/** The appraisal did not reach the wanted tier. Do not trust the server; `result` says why. */
+/** Error of an appraisal below the required tier. Do not trust the server; `result` has the reasons. */
 export class AttestationError extends AttestError {
-  /** Everything that was found, check by check. */
+  /** The whole result, check by check. */
   readonly result: AttestationResult
-  /** The request concerned, where there is one. */
+  /** Id of the request, where there is one. */
   declare payloadId?: string
 
   static {
     nameClass(this, 'AttestationError')
   }
 
-  constructor(result: AttestationResult, wanted: string) {
+  constructor(result: AttestationResult, required: string) {
     const causes = result.checks
       .filter(({ status }) => status === 'fail' || status === 'warn')
       .map(({ id, code }) => `${id} ${code}`)
     super(
       'ERR_ATTESTATION_FAILED',
-      `attestation reached the tier "${result.tier}", wanted was "${wanted}"` +
+      `attestation reached the tier "${result.tier}", required is "${required}"` +
         (causes.length === 0 ? '' : `: ${causes.join(', ')}`),
     )
     this.result = result
   }
 }
 
-/** On the prototype, where the engine finds it when it writes the first line of the stack. */
+/** Sets the name on the prototype, where the engine reads it for the first line of the stack. */
 function nameClass(constructor: { readonly prototype: Error }, name: string): void {
   Object.defineProperty(constructor.prototype, 'name', { value: name })
 }

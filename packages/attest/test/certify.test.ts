@@ -1,12 +1,12 @@
 import { tpmVector } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
-import { appraise, pinnedAk, type AppraisalPolicy } from '../src/index.js'
 import {
   certifiedBy,
   pcrPolicyDigest,
   verifyCertify,
   verifyCreation,
 } from '../src/certify/index.js'
+import { appraise, pinnedAk, type AppraisalPolicy } from '../src/index.js'
 import { computeName, parsePublic } from '../src/structures/index.js'
 import { akCertificate } from '../src/x509/index.js'
 import { bytesOf, found, idsWith } from './support/appraisal.js'

@@ -436,9 +436,9 @@ describe('key bindings', () => {
     const [pinned] = await pinning(key)
     const anchor: TrustAnchor = {
       kind: 'pinned-ak',
-      vouchFor: async (...given) => {
+      endorse: async (...given) => {
         changing.spki.fill(7)
-        return (await pinned?.vouchFor(...given))!
+        return (await pinned?.endorse(...given))!
       },
     }
     const result = await appraise(quote, policy({ nonce: changing, trust: [anchor] }))
@@ -567,7 +567,7 @@ describe('anchors and logs that misbehave', () => {
   it('an anchor that throws vouches for nothing', async () => {
     const anchor: TrustAnchor = {
       kind: 'pinned-ak',
-      vouchFor: () => Promise.reject(new Error('broken')),
+      endorse: () => Promise.reject(new Error('broken')),
     }
     const result = await appraise(forgeQuote(NONCE), policy({ trust: [anchor] }))
     expect(found(result, 'ak.trust')).toBe('fail ANCHOR_FAILED')
@@ -582,7 +582,7 @@ describe('anchors and logs that misbehave', () => {
   it('a log is judged by quoted PCRs only, and not at all without them', async () => {
     const seen: unknown[] = []
     const eventLog = {
-      judge: (quoted: unknown) => {
+      appraise: (quoted: unknown) => {
         seen.push(quoted)
         return { status: 'warn', code: 'X', detail: '' } as const
       },

@@ -8,6 +8,7 @@ import {
 } from 'node:crypto'
 import { tpmVector } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
+import { checkedEk } from '../src/credential/endorsement-key.js'
 import {
   activatedAk,
   makeCredential,
@@ -16,8 +17,7 @@ import {
   type CredentialBlob,
   type EkAnchor,
 } from '../src/credential/index.js'
-import { checkedEk } from '../src/credential/endorsement-key.js'
-import { sealCredential } from '../src/credential/make-credential.js'
+import { encryptCredential } from '../src/credential/make-credential.js'
 import { PolicyError } from '../src/errors.js'
 import {
   TPMA_OBJECT,
@@ -118,7 +118,7 @@ describe('a credential', () => {
   it('is the one tpm2_makecredential made with the same seed', async () => {
     const seed = bytesOf(known.seed)
     expect(openSeed(fromBase64(known.encrypted_secret_b64)).toString('hex')).toBe(known.seed)
-    const made = await sealCredential(
+    const made = await encryptCredential(
       checkedEk(softEk),
       bytesOf(known.ak_name),
       bytesOf(known.secret),
@@ -217,7 +217,7 @@ async function judged(
   { name = AK_NAME, now = NOW }: { name?: Uint8Array; now?: Date } = {},
 ): Promise<string> {
   const key = { publicArea: EC_AK, name: new Uint8Array(name) }
-  const { trust, code } = await activatedAk({ ...record(), ...changes }).vouchFor(key, now)
+  const { trust, code } = await activatedAk({ ...record(), ...changes }).endorse(key, now)
   return `${trust} ${code}`
 }
 
@@ -231,7 +231,7 @@ describe('an activated key', () => {
 
   it('shows no certificate as its own', async () => {
     const key = { publicArea: EC_AK, name: new Uint8Array(AK_NAME) }
-    expect(await activatedAk(record()).vouchFor(key, NOW)).not.toHaveProperty('certificate')
+    expect(await activatedAk(record()).endorse(key, NOW)).not.toHaveProperty('certificate')
   })
 
   it('is the one the credential was for', async () => {
@@ -273,13 +273,13 @@ describe('an activated key', () => {
     const anchor = activatedAk(mutable)
     mutable.akName.fill(0)
     const key = { publicArea: EC_AK, name: new Uint8Array(AK_NAME) }
-    expect((await anchor.vouchFor(key, NOW)).trust).toBe('endorsed')
+    expect((await anchor.endorse(key, NOW)).trust).toBe('endorsed')
   })
 })
 
 describe('a pinned EK', () => {
   const judgedEk = async (ek: TpmtPublic, ...names: Uint8Array[]) => {
-    const { trust, code } = await pinnedEk(...names).vouchForEk(ek, NOW)
+    const { trust, code } = await pinnedEk(...names).endorseEk(ek, NOW)
     return `${trust} ${code}`
   }
 

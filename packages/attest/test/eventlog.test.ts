@@ -10,8 +10,8 @@ import {
   replayEventLog,
   type MeasuredBootOptions,
   type MeasuredEvent,
-  type PcrValues,
 } from '../src/eventlog/index.js'
+import type { PcrValues } from '../src/evidence/evidence.js'
 import {
   event,
   eventLog,
@@ -36,7 +36,7 @@ const judged = (
   quoted: PcrValues,
   options: Omit<MeasuredBootOptions, 'log'> = {},
 ): string => {
-  const { status, code } = measuredBoot({ log, ...options }).judge(quoted)
+  const { status, code } = measuredBoot({ log, ...options }).appraise(quoted)
   return `${status} ${code}`
 }
 
@@ -252,7 +252,7 @@ describe('a log', () => {
     fc.assert(
       fc.property(fc.oneof(random, changed), (log) => {
         isRefused(log)
-        expect(measuredBoot({ log }).judge(vectorPcrs).code).toMatch(/^EVENTLOG_/)
+        expect(measuredBoot({ log }).appraise(vectorPcrs).code).toMatch(/^EVENTLOG_/)
       }),
       { numRuns: 1000 },
     )

@@ -3,13 +3,8 @@ import { tpmVector } from '@nomyo-internal/testing/vectors'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TpmParseError } from '../src/errors.js'
-import {
-  imaLog,
-  parseImaLog,
-  replayImaLog,
-  type ImaLogOptions,
-  type PcrValues,
-} from '../src/ima/index.js'
+import type { PcrValues } from '../src/evidence/evidence.js'
+import { imaLog, parseImaLog, replayImaLog, type ImaLogOptions } from '../src/ima/index.js'
 
 type Bank = 'sha1' | 'sha256' | 'sha384' | 'sha512'
 
@@ -23,7 +18,7 @@ const judged = (
   quoted: PcrValues,
   options: Omit<ImaLogOptions, 'log'> = {},
 ): string => {
-  const { status, code } = imaLog({ log, ...options }).judge(quoted)
+  const { status, code } = imaLog({ log, ...options }).appraise(quoted)
   return `${status} ${code}`
 }
 
@@ -165,7 +160,7 @@ describe('the IMA log of the vectors', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), changed, joined), (log) => {
         isRefused(log)
-        expect(imaLog({ log }).judge(vectorPcrs).code).toMatch(/^IMA_/)
+        expect(imaLog({ log }).appraise(vectorPcrs).code).toMatch(/^IMA_/)
       }),
       { numRuns: 1000 },
     )
@@ -298,7 +293,7 @@ describe('allow', () => {
 
   it('is told of a path as text of the machine', () => {
     const odd = [bootAggregate, entry('/a"\u0007\u001b[2J')]
-    const verdict = imaLog({ log: logOf(odd), allow: () => false }).judge(quote(odd))
+    const verdict = imaLog({ log: logOf(odd), allow: () => false }).appraise(quote(odd))
     expect(verdict.code).toBe('IMA_ENTRY_REFUSED')
     expect(verdict.detail).toContain(String.raw`("/a\"\u0007\u001b[2J")`)
   })

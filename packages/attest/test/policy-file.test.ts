@@ -1,10 +1,10 @@
 import { tpmVector } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
+import { toHex } from '../src/bytes/hex.js'
 import { appraise } from '../src/index.js'
-import { formatPolicyFile, parsePolicyFile } from '../src/policy-file/index.js'
+import { formatPolicyFile, parsePolicyFile } from '../src/policy/file.js'
 import { computeName, parsePublic } from '../src/structures/index.js'
 import { found } from './support/appraisal.js'
-import { toHex } from '../src/bytes/hex.js'
 import { PCR_VALUES, forgeKey, forgeQuote } from '@nomyo-internal/testing/vectors/forge'
 
 const NONCE = new Uint8Array(32).fill(9)

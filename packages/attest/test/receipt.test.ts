@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo-internal/testing/vectors/forge'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ReceiptError } from '../src/errors.js'
 import {
   PolicyError,
   appraise,
@@ -9,8 +10,8 @@ import {
   payloadIdExtraData,
   type AttestationResult,
 } from '../src/index.js'
-import { ReceiptError } from '../src/errors.js'
-import { formatPolicyFile, parsePolicyFile } from '../src/policy-file/index.js'
+import { formatPolicyFile, parsePolicyFile } from '../src/policy/file.js'
+import { canonicalJson } from '../src/receipt/canonical-json.js'
 import {
   RECEIPT_FORMAT,
   appraiseReceipt,
@@ -19,7 +20,6 @@ import {
   parseReceipt,
   type Receipt,
 } from '../src/receipt/index.js'
-import { canonicalJson } from '../src/receipt/canonical-json.js'
 
 describe('canonical JSON', () => {
   it('is that of the examples of RFC 8785', () => {

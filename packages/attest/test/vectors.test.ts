@@ -1,10 +1,10 @@
 import { quoteVectors } from '@nomyo-internal/testing/vectors'
 import { expectedFailures } from '@nomyo-internal/testing/vectors/quotes'
 import { describe, expect, it } from 'vitest'
+import { toHex, toHexNumber } from '../src/bytes/hex.js'
 import { CHECK_IDS, appraise } from '../src/index.js'
 import { parseAttest } from '../src/structures/index.js'
 import { idsWith, policyOf } from './support/appraisal.js'
-import { toHex, toHexNumber } from '../src/bytes/hex.js'
 
 describe('quotes made with a software TPM and by hand', () => {
   it.each(quoteVectors())('$name', async (vector) => {

@@ -1,8 +1,8 @@
 import { createHash, createPublicKey, verify, webcrypto } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import { PolicyError } from '../src/errors.js'
-import { akCertificate, ekCertificate, type EncodedCertificate } from '../src/x509/index.js'
 import type { TpmtPublic } from '../src/structures/index.js'
+import { akCertificate, ekCertificate, type EncodedCertificate } from '../src/x509/index.js'
 import {
   AIK_PURPOSE,
   ANY_PURPOSE,
@@ -59,7 +59,7 @@ async function judged(leaf: unknown, given: Circumstances = {}): Promise<Record<
     intermediates: intermediates as EncodedCertificate[],
     roots,
   })
-  return outcome(await anchor.vouchFor({ publicArea: key, name: new Uint8Array(34) }, now))
+  return outcome(await anchor.endorse({ publicArea: key, name: new Uint8Array(34) }, now))
 }
 
 /** What is said of a leaf with these fields. */
@@ -402,7 +402,7 @@ describe('what comes from the server', () => {
     })
     leaf.fill(0)
     const key = { publicArea: EC_AK, name: new Uint8Array(34) }
-    expect(outcome(await anchor.vouchFor(key, NOW))).toEqual(ENDORSED)
+    expect(outcome(await anchor.endorse(key, NOW))).toEqual(ENDORSED)
   })
 })
 
@@ -432,7 +432,7 @@ describe('an EK certificate', () => {
       intermediates: [issuer.certificate],
       roots: [root.certificate],
     })
-    return outcome(await anchor.vouchForEk(key, NOW))
+    return outcome(await anchor.endorseEk(key, NOW))
   }
   const rest = [purposes(EK_PURPOSE), tpmName()]
   const KEY_USAGE = refused('leaf', 'CERTIFICATE_KEY_USAGE')

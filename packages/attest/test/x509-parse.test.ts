@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { TpmParseError } from '../src/errors.js'
 import { parseCertificate } from '../src/x509/certificate.js'
 import { DerReader } from '../src/x509/der.js'
-import { readTime } from '../src/x509/time.js'
 import { akCertificate } from '../src/x509/index.js'
+import { readTime } from '../src/x509/time.js'
 import {
   EC_AK,
   LEAF_EXTENSIONS,
@@ -204,7 +204,7 @@ describe('a certificate', () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.uint8Array(), fc.string()), async (leaf) => {
         const key = { publicArea: EC_AK, name: new Uint8Array(34) }
-        const { trust, certificate } = await akCertificate({ leaf, roots }).vouchFor(key, NOW)
+        const { trust, certificate } = await akCertificate({ leaf, roots }).endorse(key, NOW)
         expect(trust).toBe('unendorsed')
         expect(certificate?.chain.code).toBe('CERTIFICATE_MALFORMED')
       }),

@@ -59,7 +59,7 @@ describe('AK certificates made with OpenSSL', () => {
     })
     const key = { publicArea: EC_AK, name: new Uint8Array(34) }
     expect(anchor.kind).toBe('ak-certificate')
-    expect(outcome(await anchor.vouchFor(key, NOW))).toEqual(ENDORSED)
+    expect(outcome(await anchor.endorse(key, NOW))).toEqual(ENDORSED)
   })
 })
 
@@ -72,7 +72,7 @@ describe.each(['ek-rsa2048', 'ek-p384'])('the EK certificate of swtpm in %s', (n
         leaf: vector.ek_certificate_pem,
         intermediates,
         roots: [vector.root_pem],
-      }).vouchForEk(key, NOW),
+      }).endorseEk(key, NOW),
     )
 
   it('vouches for its EK', async () => {
@@ -97,7 +97,7 @@ describe.each(['ek-rsa2048', 'ek-p384'])('the EK certificate of swtpm in %s', (n
       roots: [vector.root_pem],
     })
     const key = { publicArea: ek, name: new Uint8Array(34) }
-    expect(outcome(await anchor.vouchFor(key, NOW))).toEqual({
+    expect(outcome(await anchor.endorse(key, NOW))).toEqual({
       trust: 'unendorsed',
       eku: 'CERTIFICATE_OTHER_PURPOSE',
       leaf: 'CERTIFICATE_KEY_USAGE',

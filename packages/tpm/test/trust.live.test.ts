@@ -66,7 +66,7 @@ describe.skipIf(!isInstalled('swtpm'))('trust in a long-lived key', () => {
 
     const evidence = { ...signed, akPublic: quoter.akPublic }
     const believe = (name: Uint8Array) =>
-      certifiedBy(pinnedAk(quoter.akName), evidence).vouchFor(
+      certifiedBy(pinnedAk(quoter.akName), evidence).endorse(
         { publicArea: parsePublic(certified.publicArea), name: new Uint8Array(name) },
         undefined,
       )

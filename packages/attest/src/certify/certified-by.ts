@@ -1,21 +1,23 @@
-import { concat, equalBytes } from '../bytes/digest.js'
+import { concat, equalBytes } from '../bytes/bytes.js'
 import { checkAkAttributes } from '../checks/ak-attributes.js'
 import { keyStrength } from '../checks/ak-strength.js'
-import { checkQuoteMagic } from '../checks/quote-magic.js'
+import { checkQuoteMagic } from '../checks/quote.js'
 import { schemesAgree } from '../checks/signature-scheme.js'
 import { verifySignature } from '../checks/signature-valid.js'
-import { attestationKey, parsed } from '../facts.js'
+import { parseKey, parsed } from '../evidence/parsed-evidence.js'
 import { parseAttest } from '../structures/attest.js'
 import { parseSignature } from '../structures/signature.js'
-import type { TrustAnchor, Vouching } from '../trust/anchor.js'
-import type { CertifyEvidence } from './statement.js'
+import { refuse, type TrustAnchor } from '../trust/anchor.js'
+import type { CertifyEvidence } from './verify.js'
+
+const CODE = 'AK_NOT_CERTIFIED'
 
 /**
- * Vouches for an attestation key that a longer-lived one has certified with TPM2_Certify, where
- * `parent` vouches for that one: a fresh key for every request, and still a known machine.
+ * Creates a trust anchor that endorses an attestation key which a longer-lived one has certified with
+ * TPM2_Certify, if `parent` endorses that one: a fresh key for every request of a known machine.
  *
- * @param parent - vouches for the key that signed the certification
- * @param evidence - the certification; it may come from the server, it is judged like the quote
+ * @param parent - endorses the key that signed the certification
+ * @param evidence - the certification; it may come from the server, and is verified like the quote
  */
 export function certifiedBy(
   parent: TrustAnchor,
@@ -23,17 +25,18 @@ export function certifiedBy(
 ): TrustAnchor {
   return {
     kind: 'certified-ak',
-    vouchFor: async (key, now) => {
+    endorse: async (key, now) => {
       const quote = await parsed(concat(evidence.attest), parseAttest)
       const signature = await parsed(concat(evidence.signature), parseSignature)
-      const signer = await parsed(concat(evidence.akPublic), attestationKey)
-      if (quote.value?.attested.type !== 'certify')
-        return refused('the statement certifies nothing')
+      const signer = await parsed(concat(evidence.akPublic), parseKey)
+      if (quote.value?.attested.type !== 'certify') {
+        return refuse(CODE, 'the statement is not a certification')
+      }
       if (!equalBytes(quote.value.attested.name, key.name)) {
-        return refused('the statement certifies another key')
+        return refuse(CODE, 'the statement certifies another key')
       }
       if (signature.value === undefined || signer.value === undefined) {
-        return refused('signature or key of the certification cannot be read')
+        return refuse(CODE, 'signature or key of the certification cannot be parsed')
       }
       const { publicArea } = signer.value
       const flaw = [
@@ -43,14 +46,10 @@ export function certifiedBy(
         schemesAgree(publicArea, signature.value),
         await verifySignature(publicArea, signature.value, quote.value.signedBytes),
       ].find(({ status }) => status !== 'pass')
-      if (flaw !== undefined) return refused(flaw.detail)
-      // A certificate of the parent is none of this key: its checks are not those of this one.
-      const { trust, code, detail } = await parent.vouchFor(signer.value, now)
+      if (flaw !== undefined) return refuse(CODE, flaw.detail)
+      // The certificate of the parent is not one of this key: its verdicts do not apply here.
+      const { trust, code, detail } = await parent.endorse(signer.value, now)
       return { trust, code, detail }
     },
   }
-}
-
-function refused(detail: string): Vouching {
-  return { trust: 'unendorsed', code: 'AK_NOT_CERTIFIED', detail }
 }

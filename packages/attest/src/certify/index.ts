@@ -1,4 +1,8 @@
 export { certifiedBy } from './certified-by.js'
 export { pcrPolicyDigest } from './pcr-policy.js'
-export type { CertifyEvidence, CertifyPolicy } from './statement.js'
-export { verifyCertify, verifyCreation } from './verify.js'
+export {
+  verifyCertify,
+  verifyCreation,
+  type CertifyEvidence,
+  type CertifyPolicy,
+} from './verify.js'

@@ -1,18 +1,18 @@
-import { concat, digest, u32 } from '../bytes/digest.js'
+import { concat, u16, u32, type Bytes } from '../bytes/bytes.js'
+import { digest } from '../bytes/digest.js'
 import { fromHex } from '../bytes/hex.js'
-import type { Bytes } from '../bytes/types.js'
 import { PolicyError } from '../errors.js'
-import type { PcrSelection } from '../pcr/selection.js'
-import type { PcrValues } from '../result.js'
+import type { PcrValues } from '../evidence/evidence.js'
 import { HASHES, type HashName } from '../structures/constants.js'
+import type { PcrSelection } from '../structures/pcr-selection.js'
 
 const TPM_CC_POLICY_PCR = 0x017f
 
 /**
- * The authPolicy of an object that can be used in one PCR state only: TPM2_PolicyPCR on a fresh policy
- * session (Part 3, 23.7).
+ * Computes the authPolicy of an object that can be used in one PCR state only: TPM2_PolicyPCR on a fresh
+ * policy session (Part 3, 23.7).
  *
- * @param values - the good state, in hex; every PCR of the selection must be there
+ * @param values - the good state, in hex, with every PCR of the selection
  * @param hash - the Name algorithm of the object
  * @throws PolicyError `ERR_POLICY_INVALID` when a value is missing or of a wrong length
  */
@@ -25,7 +25,7 @@ export async function pcrPolicyDigest(
     pcrs.map((pcr) => {
       const value = fromHex(values[bank]?.[pcr] ?? '')
       if (value?.length === HASHES[bank].size) return value
-      throw new PolicyError(`there is no ${bank} value for PCR ${pcr}`)
+      throw new PolicyError(`the ${bank} value of PCR ${pcr} is missing or has a wrong length`)
     }),
   )
   return digest(
@@ -37,12 +37,12 @@ export async function pcrPolicyDigest(
   )
 }
 
-/** TPML_PCR_SELECTION with masks of three bytes, as PC TPMs have them. */
+/** Marshals a TPML_PCR_SELECTION with masks of three bytes, as PC Client TPMs require. */
 function marshalSelection(selection: readonly PcrSelection[]): Bytes {
   const banks = selection.map(({ hash, pcrs }) => {
     const mask = new Uint8Array(3)
     for (const pcr of pcrs) mask[pcr >> 3] = (mask[pcr >> 3] ?? 0) | (1 << (pcr & 7))
-    return concat(Uint8Array.of(HASHES[hash].id >> 8, HASHES[hash].id, 3), mask)
+    return concat(u16(HASHES[hash].id), Uint8Array.of(3), mask)
   })
   return concat(u32(banks.length), ...banks)
 }

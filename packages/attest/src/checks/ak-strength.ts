@@ -1,19 +1,18 @@
-import type { Facts } from '../facts.js'
-import { fail, pass, type Verdict } from '../result.js'
+import type { ParsedEvidence } from '../evidence/parsed-evidence.js'
+import { fail, pass, skip, type Verdict } from '../result/verdict.js'
 import { hashName } from '../structures/constants.js'
-import { curveOf } from '../structures/curves.js'
+import { curveOf, isOnCurve } from '../structures/curves.js'
 import type { RsaPublic, TpmtPublic } from '../structures/public.js'
 import { unreadable } from './evidence.js'
 
 const RSA_BITS = [2048, 3072, 4096]
 
-/** The key is one nobody can forge signatures of, and its Name one nobody can find another key for. */
-export function checkAkStrength({ ak: { value } }: Facts): Verdict {
-  if (value === undefined) return unreadable('attestation key')
-  return keyStrength(value.publicArea)
+/** Checks that neither signatures of the key can be forged nor a second key with its Name be found. */
+export function checkAkStrength({ ak: { value } }: ParsedEvidence): Verdict {
+  return value === undefined ? unreadable('attestation key') : keyStrength(value.publicArea)
 }
 
-/** The rules for the strength of a key that signs attestations. */
+/** Checks the strength of a key that signs attestations. */
 export function keyStrength(key: TpmtPublic): Verdict {
   const nameHash = hashName(key.nameAlg)
   if (nameHash === undefined || nameHash === 'sha1') {
@@ -27,8 +26,8 @@ export function keyStrength(key: TpmtPublic): Verdict {
 }
 
 /**
- * Size, modulus and exponent of an RSA key. Platforms let exponents through that they should not:
- * with exponent 1 every signature is its own message, and anybody can make it.
+ * Checks size, modulus and exponent of an RSA key. Platforms accept exponents that they should not:
+ * with exponent 1 every signature equals its message, so any signature can be forged.
  */
 export function rsaStrength({ keyBits, modulus, exponent }: RsaPublic): Verdict {
   if (!RSA_BITS.includes(keyBits)) {
@@ -46,4 +45,16 @@ export function rsaStrength({ keyBits, modulus, exponent }: RsaPublic): Verdict 
     })
   }
   return pass('AK_STRONG', `the key is RSA with ${keyBits} bits`)
+}
+
+/** Checks that the public point is on its curve. Some platforms import any pair of numbers. */
+export function checkAkPoint({ ak: { value } }: ParsedEvidence): Verdict {
+  if (value === undefined) return unreadable('attestation key')
+  const key = value.publicArea
+  if (key.type === 'RSA') return skip('AK_RSA', 'an RSA key has no point')
+  const curve = curveOf(key.curveId)
+  if (curve === undefined) return fail('AK_CURVE_UNKNOWN', 'the curve of the key is unknown')
+  return isOnCurve(curve, key.x, key.y)
+    ? pass('AK_POINT_ON_CURVE', `the public point is on ${curve.name}`)
+    : fail('AK_POINT_OFF_CURVE', `the public point is not on ${curve.name}`)
 }

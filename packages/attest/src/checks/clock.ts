@@ -1,14 +1,14 @@
 import { toHex } from '../bytes/hex.js'
-import type { Facts } from '../facts.js'
-import { fail, pass, skip, warn, type Verdict } from '../result.js'
+import type { ParsedEvidence } from '../evidence/parsed-evidence.js'
+import { fail, pass, skip, warn, type Verdict } from '../result/verdict.js'
 import { unreadable } from './evidence.js'
 
 /**
- * The TPM was not reset, restarted or turned back since an earlier quote. The counters of keys outside
- * the endorsement and platform hierarchies are blurred, but by the same amount for the same key, so
- * they are compared between quotes of one key only.
+ * Checks that the TPM was not reset, restarted or turned back since an earlier quote. The TPM obfuscates
+ * the counters for keys outside the endorsement and platform hierarchies, by the same amount for the
+ * same key, so that only quotes of one key are comparable.
  */
-export function checkClock({ quote, policy: { previous } }: Facts): Verdict {
+export function checkClock({ quote, policy: { previous } }: ParsedEvidence): Verdict {
   if (quote.value === undefined) return unreadable('quote')
   const { clock, resetCount, restartCount, safe } = quote.value.clockInfo
   const sameKey = toHex(quote.value.qualifiedSigner) === previous?.qualifiedSigner
@@ -29,13 +29,13 @@ export function checkClock({ quote, policy: { previous } }: Facts): Verdict {
   if (!safe) {
     return warn(
       'CLOCK_NOT_SAFE',
-      'the TPM was not shut down in order: its clock may have been ahead',
+      'the TPM was not shut down properly: its clock may have been ahead',
     )
   }
   if (previous !== undefined && !sameKey) {
-    return skip('CLOCK_OTHER_KEY', 'the earlier quote is of another key')
+    return skip('CLOCK_OTHER_KEY', 'another key signed the earlier quote')
   }
   return previous === undefined
     ? pass('CLOCK_SAFE', 'the clock was never ahead of this')
-    : pass('CLOCK_CONTINUES', 'not reset or restarted since the earlier quote')
+    : pass('CLOCK_CONTINUES', 'the machine was not reset or restarted since the earlier quote')
 }

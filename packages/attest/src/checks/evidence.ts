@@ -1,21 +1,21 @@
-import type { Facts, Parsed } from '../facts.js'
-import { fail, pass, type Verdict } from '../result.js'
+import type { Parsed, ParsedEvidence } from '../evidence/parsed-evidence.js'
+import { fail, pass, type Verdict } from '../result/verdict.js'
 
-/** The object has the members of the format, of their types and within their limits. */
-export function checkEvidenceShape({ flaw }: Facts): Verdict {
+/** Checks that the object has the members of the format, with their types and within their limits. */
+export function checkEvidenceShape({ flaw }: ParsedEvidence): Verdict {
   return flaw === undefined
-    ? pass('EVIDENCE_WELL_FORMED', 'every member is there and of its type')
+    ? pass('EVIDENCE_WELL_FORMED', 'every member exists and has its type')
     : fail(flaw.code, flaw.detail)
 }
 
-/** A structure was read to its last byte. */
-export function checkParsed(what: string, { problem }: Parsed<unknown>): Verdict {
+/** Checks that a structure was parsed to its last byte. */
+export function checkParsed(name: string, { problem }: Parsed<unknown>): Verdict {
   return problem === undefined
-    ? pass('STRUCTURE_READ', `the ${what} was read to its last byte`)
-    : fail('STRUCTURE_INVALID', `the ${what} ${problem}`)
+    ? pass('STRUCTURE_READ', `the ${name} was parsed to its last byte`)
+    : fail('STRUCTURE_INVALID', `the ${name} ${problem}`)
 }
 
-/** What a check says whose subject could not be read. */
-export function unreadable(what: string): Verdict {
-  return fail('STRUCTURE_INVALID', `there is no readable ${what} to look at`)
+/** Verdict of a check whose subject could not be parsed. */
+export function unreadable(name: string): Verdict {
+  return fail('STRUCTURE_INVALID', `no ${name} could be parsed`)
 }

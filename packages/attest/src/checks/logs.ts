@@ -1,17 +1,26 @@
-import { quotedPcrs, type Facts } from '../facts.js'
-import type { LogAppraiser } from '../log-appraiser.js'
-import { fail, skip, type Verdict } from '../result.js'
+import type { PcrValues } from '../evidence/evidence.js'
+import { quotedPcrs, type ParsedEvidence } from '../evidence/parsed-evidence.js'
+import { fail, skip, type Verdict } from '../result/verdict.js'
+import { checkPcrDigest } from './pcr-digest.js'
 
-/** A log explains the quoted PCR values, and its entries are allowed. */
-export function checkLog(
+/** A log that explains PCR values, with the rules for its entries. */
+export interface LogAppraiser {
+  /**
+   * Appraises the log by PCR values whose digest was signed. Never throws because of the content of
+   * the log, which is attacker-controlled like the quote.
+   */
+  appraise(quoted: PcrValues): Verdict
+}
+
+/** Checks that a log explains the quoted PCR values and that its entries are allowed. */
+export async function checkLog(
   name: string,
   log: LogAppraiser | undefined,
-  facts: Facts,
-  pcrDigest: Verdict,
-): Verdict {
+  evidence: ParsedEvidence,
+): Promise<Verdict> {
   if (log === undefined) return skip('LOG_NOT_GIVEN', `no ${name} was given`)
-  // A log replayed to values that were never signed would explain nothing.
-  return pcrDigest.status === 'pass'
-    ? log.judge(quotedPcrs(facts))
-    : fail('LOG_WITHOUT_PCRS', `no quoted PCR values to replay the ${name} to`)
+  // A log that replays to values without a signature explains nothing.
+  return (await checkPcrDigest(evidence)).status === 'pass'
+    ? log.appraise(quotedPcrs(evidence))
+    : fail('LOG_WITHOUT_PCRS', `there are no quoted PCR values to replay the ${name} to`)
 }

@@ -1,10 +1,10 @@
-import { quoteInfo, type Facts } from '../facts.js'
-import { fail, pass, skip, warn, type Verdict } from '../result.js'
+import { quoteInfo, type ParsedEvidence } from '../evidence/parsed-evidence.js'
+import { fail, pass, skip, warn, type Verdict } from '../result/verdict.js'
 import { unreadable } from './evidence.js'
 
-/** No PCR rests on SHA-1 alone: a SHA-1 bank can be brought to the same value in two ways. */
-export function checkPcrBank(facts: Facts): Verdict {
-  const quote = quoteInfo(facts)
+/** Checks that no PCR depends on SHA-1 alone: collisions give a SHA-1 bank the same value twice. */
+export function checkPcrBank(evidence: ParsedEvidence): Verdict {
+  const quote = quoteInfo(evidence)
   if (quote === undefined) return unreadable('quote')
   const pcrsOf = (weak: boolean) =>
     quote.pcrSelect.filter(({ hash }) => (hash === 'sha1') === weak).flatMap(({ pcrs }) => pcrs)

@@ -1,17 +1,17 @@
-import { quoteInfo, quotedPcrs, type Facts } from '../facts.js'
-import { fail, pass, skip, type Verdict } from '../result.js'
+import { quoteInfo, quotedPcrs, type ParsedEvidence } from '../evidence/parsed-evidence.js'
+import { fail, pass, skip, type Verdict } from '../result/verdict.js'
 import { unreadable } from './evidence.js'
 
-/** Every PCR the policy has reference values for was quoted with one of them. */
-export function checkPcrPolicy(facts: Facts): Verdict {
-  const { referenceValues } = facts.policy
+/** Checks that every PCR with reference values was quoted with one of them. */
+export function checkPcrPolicy(evidence: ParsedEvidence): Verdict {
+  const { referenceValues } = evidence.policy
   if (referenceValues === undefined) {
-    return skip('PCR_NO_REFERENCE', 'no reference values were given')
+    return skip('PCR_NO_REFERENCE', 'the policy has no reference values')
   }
-  if (quoteInfo(facts) === undefined) return unreadable('quote')
+  if (quoteInfo(evidence) === undefined) return unreadable('quote')
 
-  const quoted = quotedPcrs(facts)
-  const judged: string[] = []
+  const quoted = quotedPcrs(evidence)
+  const matched: string[] = []
   for (const [bank, values] of Object.entries(referenceValues)) {
     for (const [pcr, allowed] of Object.entries(values)) {
       const actual = quoted[bank]?.[pcr]
@@ -21,13 +21,13 @@ export function checkPcrPolicy(facts: Facts): Verdict {
       const list = typeof allowed === 'string' ? [allowed] : allowed
       if (!list.some((value) => value.toLowerCase() === actual)) {
         const expected = list.join(' or ')
-        return fail('PCR_REFERENCE_MISMATCH', `${bank} PCR ${pcr} has a value that is not known`, {
+        return fail('PCR_REFERENCE_MISMATCH', `${bank} PCR ${pcr} has an unknown value`, {
           expected,
           actual,
         })
       }
-      judged.push(`${bank}:${pcr}`)
+      matched.push(`${bank}:${pcr}`)
     }
   }
-  return pass('PCR_REFERENCE_EQUAL', `as expected: ${judged.join(' ')}`)
+  return pass('PCR_REFERENCE_EQUAL', `these have reference values: ${matched.join(' ')}`)
 }

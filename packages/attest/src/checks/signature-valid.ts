@@ -1,7 +1,7 @@
-import { encodeBase64 } from '../bytes/base64.js'
+import { encodeBase64Url } from '../bytes/base64.js'
 import { webCryptoHash } from '../bytes/digest.js'
-import type { Facts } from '../facts.js'
-import { fail, pass, skip, type Verdict } from '../result.js'
+import type { ParsedEvidence } from '../evidence/parsed-evidence.js'
+import { fail, pass, skip, type Verdict } from '../result/verdict.js'
 import { HASHES, type HashName } from '../structures/constants.js'
 import { curveOf, isOnCurve } from '../structures/curves.js'
 import type { EccPublic, RsaPublic, TpmtPublic } from '../structures/public.js'
@@ -9,26 +9,30 @@ import type { TpmtSignature } from '../structures/signature.js'
 import { rsaStrength } from './ak-strength.js'
 import { unreadable } from './evidence.js'
 
-/** The signature is one of this key over the bytes of the quote as they came. */
-export async function checkSignatureValid({ quote, signature, ak }: Facts): Promise<Verdict> {
+/** Verifies the signature of the key over the bytes of the quote exactly as received. */
+export async function checkSignatureValid({
+  quote,
+  signature,
+  ak,
+}: ParsedEvidence): Promise<Verdict> {
   if (quote.value === undefined) return unreadable('quote')
   if (signature.value === undefined) return unreadable('signature')
   if (ak.value === undefined) return unreadable('attestation key')
   return verifySignature(ak.value.publicArea, signature.value, quote.value.signedBytes)
 }
 
-/** Verifies a TPMT_SIGNATURE over bytes. Never tries another scheme or hash than it names. */
+/** Verifies a TPMT_SIGNATURE over bytes. Never tries a scheme or hash other than the one it names. */
 export async function verifySignature(
   key: TpmtPublic,
   signature: TpmtSignature,
   signedBytes: Uint8Array<ArrayBuffer>,
 ): Promise<Verdict> {
   if (key.type === 'RSA' && rsaStrength(key).status === 'fail') {
-    return skip('AK_WEAK', 'so weak a key proves nothing')
+    return skip('AK_WEAK', 'the key is too weak for its signatures to prove anything')
   }
   return (await isValid(key, signature, signedBytes))
-    ? pass('SIGNATURE_VALID', 'the key that came along signed exactly these bytes')
-    : fail('SIGNATURE_INVALID', 'the key that came along did not sign these bytes')
+    ? pass('SIGNATURE_VALID', 'the signature of the transmitted key verifies')
+    : fail('SIGNATURE_INVALID', 'the signature of the transmitted key does not verify')
 }
 
 async function isValid(
@@ -47,7 +51,7 @@ async function isValid(
     }
     return false
   } catch {
-    // A platform that cannot import such a key, or has not the algorithm, has verified nothing.
+    // A platform that cannot import the key, or lacks the algorithm, has verified nothing.
     return false
   }
 }
@@ -83,13 +87,13 @@ async function verifyRsa(
   const name = scheme === 'RSASSA' ? 'RSASSA-PKCS1-v1_5' : 'RSA-PSS'
   const imported = await crypto.subtle.importKey(
     'jwk',
-    { kty: 'RSA', n: base64url(key.modulus), e: 'AQAB' },
+    { kty: 'RSA', n: encodeBase64Url(key.modulus), e: 'AQAB' },
     { name, hash: webCryptoHash[hash] },
     false,
     ['verify'],
   )
   if (scheme === 'RSASSA') return crypto.subtle.verify(name, imported, signature, signedBytes)
-  // The salt is as long as the digest; older TPMs take the longest that fits (Part 1, B.7).
+  // The salt has the length of the digest; older TPMs use the longest that fits (Part 1, B.7).
   const digestLength = HASHES[hash].size
   for (const saltLength of [digestLength, key.keyBits / 8 - digestLength - 2]) {
     if (await crypto.subtle.verify({ name, saltLength }, imported, signature, signedBytes)) {
@@ -99,7 +103,7 @@ async function verifyRsa(
   return false
 }
 
-/** Two numbers side by side, each `size` bytes; TPMs may leave leading zeros out, or have them. */
+/** Concatenates numbers of `size` bytes each; TPMs may strip or keep leading zeros. */
 function fixedWidth(
   size: number,
   prefix: Uint8Array,
@@ -115,8 +119,4 @@ function fixedWidth(
     joined.set(digits, end - digits.length)
   }
   return joined
-}
-
-function base64url(bytes: Uint8Array): string {
-  return encodeBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
 }

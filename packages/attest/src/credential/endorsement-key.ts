@@ -1,28 +1,26 @@
 import { keyStrength } from '../checks/ak-strength.js'
 import { PolicyError } from '../errors.js'
 import { HASHES, TPMA_OBJECT, TPM_ALG, hashName, type HashName } from '../structures/constants.js'
-import type { RsaPublic, TpmtPublic } from '../structures/public.js'
+import { missingAttributes, type RsaPublic, type TpmtPublic } from '../structures/public.js'
 
-/** An endorsement key a credential can be made for. */
+/** Endorsement key for which a credential can be made. */
 export interface EndorsementKey {
   readonly key: RsaPublic
   readonly nameHash: HashName
-  /** Bits of the AES key of its symmetric definition. */
+  /** Size in bits of the AES key of its symmetric definition. */
   readonly aesBits: number
 }
 
-const WANTED = ['restricted', 'decrypt', 'fixedTPM', 'fixedParent', 'sensitiveDataOrigin'] as const
-
 /**
- * Looks an endorsement key through. `restricted` and `decrypt` are what makes TPM2_ActivateCredential
- * the only way to use it; the rest says that it never leaves its TPM.
+ * Checks an endorsement key. `restricted` and `decrypt` make TPM2_ActivateCredential the only way to use
+ * it; the other attributes keep it in its TPM.
  *
- * @throws PolicyError `ERR_POLICY_INVALID` for a key that is no RSA storage key with AES in CFB mode
+ * @throws PolicyError `ERR_POLICY_INVALID` for a key other than an RSA storage key with AES in CFB mode
  */
 export function checkedEk(ek: TpmtPublic): EndorsementKey {
   const strength = keyStrength(ek)
   if (strength.status === 'fail') throw new PolicyError(`the EK is unusable: ${strength.detail}`)
-  const missing = WANTED.filter((name) => (ek.objectAttributes & TPMA_OBJECT[name]) === 0)
+  const missing = missingAttributes(ek, 'restricted', 'decrypt')
   if (missing.length > 0) throw new PolicyError(`the EK is not ${missing.join(', not ')}`)
   if ((ek.objectAttributes & TPMA_OBJECT.sign) !== 0) throw new PolicyError('the EK may sign')
 
@@ -33,11 +31,12 @@ export function checkedEk(ek: TpmtPublic): EndorsementKey {
     throw new PolicyError('the EK is not an RSA key with AES in CFB mode; no others are supported')
   }
   const aesBits = symmetric.keyBits
-  if (aesBits !== 128 && aesBits !== 256) throw new PolicyError('the EK has not AES-128 or AES-256')
+  if (aesBits !== 128 && aesBits !== 256)
+    throw new PolicyError('the EK does not use AES-128 or AES-256')
   return { key: ek, nameHash, aesBits }
 }
 
-/** The most bytes a credential for this key can hold (TPM2B_DIGEST of its Name algorithm). */
+/** Returns the largest secret in bytes of a credential for this key (TPM2B_DIGEST of its Name algorithm). */
 export function maxSecretBytes({ nameHash }: EndorsementKey): number {
   return HASHES[nameHash].size
 }

@@ -1,5 +1,10 @@
-export type { AttestationKey, CertificateCheck, TrustAnchor, Vouching } from '../trust/anchor.js'
+export type {
+  AttestationKey,
+  CertificateCheck,
+  EkAnchor,
+  Endorsement,
+  TrustAnchor,
+} from '../trust/anchor.js'
 export { activatedAk, type ActivationRecord } from './activated-ak.js'
-export type { EkAnchor } from './ek-anchor.js'
 export { makeCredential, type CredentialBlob } from './make-credential.js'
 export { pinnedEk } from './pinned-ek.js'

@@ -1,13 +1,13 @@
-import { encodeBase64 } from '../bytes/base64.js'
-import { concat, webCryptoHash } from '../bytes/digest.js'
-import type { Bytes } from '../bytes/types.js'
+import { encodeBase64Url } from '../bytes/base64.js'
+import { concat, u16, u32, type Bytes } from '../bytes/bytes.js'
+import { webCryptoHash } from '../bytes/digest.js'
 import { PolicyError } from '../errors.js'
 import { HASHES, type HashName } from '../structures/constants.js'
 import type { TpmtPublic } from '../structures/public.js'
+import { checkedName } from '../trust/checked-name.js'
 import { checkedEk, maxSecretBytes, type EndorsementKey } from './endorsement-key.js'
-import { checkedName } from './names.js'
 
-/** What TPM2_ActivateCredential takes. */
+/** Input of TPM2_ActivateCredential. */
 export interface CredentialBlob {
   /** TPM2B_ID_OBJECT. */
   readonly idObject: Bytes
@@ -15,21 +15,31 @@ export interface CredentialBlob {
   readonly encryptedSecret: Bytes
 }
 
-/** Shorter ones can be guessed. */
+/** Shorter secrets can be guessed. */
 export const MIN_SECRET_BYTES = 16
 
 /**
- * Encrypts a secret so that only the TPM with this endorsement key gives it out, and only while it
- * holds a key with this Name (Part 1, 24; what TPM2_MakeCredential does, without a TPM).
+ * Encrypts a secret so that only the TPM with this endorsement key releases it, and only while it
+ * holds a key with this Name (Part 1, 24; TPM2_MakeCredential without a TPM).
  *
- * Send the blob to the machine, and let it answer with what its TPM2_ActivateCredential gave:
- * `activatedAk` makes an anchor of the right answer. An AK whose public area does not say that it is
- * restricted to signing and fixed to its TPM is worth nothing activated either: appraisals judge that.
+ * Send the blob to the machine, and have it return the output of TPM2_ActivateCredential: `activatedAk`
+ * makes a trust anchor of the right one. An activated AK still has to be restricted to signing and fixed
+ * to its TPM: appraisals check that.
  *
- * @param ek - an RSA endorsement key; whether it is one of a genuine TPM is for an `EkAnchor` to say
+ * @param ek - an RSA endorsement key; an `EkAnchor` endorses it as one of a genuine TPM
  * @param akName - TPM Name of the attestation key
  * @param secret - 16 bytes up to the size of the EK's Name hash, from a CSPRNG, for this one credential
- * @throws PolicyError `ERR_POLICY_INVALID` for an EK, Name or secret that is not like this
+ * @throws PolicyError `ERR_POLICY_INVALID` for any other EK, Name or secret
+ * @example
+ * ```ts
+ * import { makeCredential } from '@nomyo/attest/credential'
+ * import { parsePublic } from '@nomyo/attest/structures'
+ *
+ * declare const ekPublic: Uint8Array, akName: Uint8Array
+ *
+ * const secret = crypto.getRandomValues(new Uint8Array(32))
+ * const { idObject, encryptedSecret } = await makeCredential(parsePublic(ekPublic), akName, secret)
+ * ```
  */
 export async function makeCredential(
   ek: TpmtPublic,
@@ -38,18 +48,18 @@ export async function makeCredential(
 ): Promise<CredentialBlob> {
   const endorsementKey = checkedEk(ek)
   const seed = crypto.getRandomValues(new Uint8Array(maxSecretBytes(endorsementKey)))
-  return sealCredential(endorsementKey, akName, secret, seed)
+  return encryptCredential(endorsementKey, akName, secret, seed)
 }
 
-/** {@link makeCredential} with a given seed, for known answers. */
-export async function sealCredential(
+/** Encrypts as {@link makeCredential} does, with a given seed, for known-answer tests. */
+export async function encryptCredential(
   endorsementKey: EndorsementKey,
   akName: Uint8Array,
   secret: Uint8Array,
   seed: Bytes,
 ): Promise<CredentialBlob> {
   const { key, nameHash, aesBits } = endorsementKey
-  const name = checkedName(akName, 'the Name of an AK')
+  const name = checkedName(akName, 'the Name of the AK')
   const max = maxSecretBytes(endorsementKey)
   if (secret.length < MIN_SECRET_BYTES || secret.length > max) {
     throw new PolicyError(
@@ -72,9 +82,9 @@ export async function sealCredential(
   }
 }
 
-/** RSA-OAEP with the Name hash and the label "IDENTITY" with its zero byte (Part 1, Annex B). */
+/** Encrypts with RSA-OAEP, the Name hash and the label "IDENTITY" with its zero byte (Part 1, Annex B). */
 async function encryptSeed(modulus: Bytes, hash: HashName, seed: Bytes): Promise<Bytes> {
-  const n = encodeBase64(modulus).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
+  const n = encodeBase64Url(modulus)
   const key = await crypto.subtle.importKey(
     'jwk',
     { kty: 'RSA', n, e: 'AQAB' },
@@ -87,8 +97,8 @@ async function encryptSeed(modulus: Bytes, hash: HashName, seed: Bytes): Promise
 }
 
 /**
- * KDFa (Part 1, 11.4.10.2): SP 800-108 in counter mode with HMAC. One block of it, which is enough
- * for what is derived here: no key is longer than the hash.
+ * Derives a key with KDFa (Part 1, 11.4.10.2): SP 800-108 in counter mode with HMAC. One block is enough:
+ * no key here is longer than the hash.
  */
 async function kdfa(
   hash: HashName,
@@ -100,10 +110,10 @@ async function kdfa(
   const block = await hmac(
     hash,
     key,
-    Uint8Array.of(0, 0, 0, 1),
+    u32(1),
     new TextEncoder().encode(`${label}\0`),
     context,
-    Uint8Array.of(0, 0, bits >> 8, bits),
+    u32(bits),
   )
   return block.slice(0, bits / 8)
 }
@@ -115,8 +125,8 @@ async function hmac(hash: HashName, key: Bytes, ...pieces: Uint8Array[]): Promis
 }
 
 /**
- * AES in CFB mode with IV 0. WebCrypto has no CFB, but a block of it is one of CTR mode whose counter
- * is the ciphertext block before it.
+ * Encrypts with AES in CFB mode and IV 0. WebCrypto lacks CFB, but each of its blocks is one of CTR mode
+ * whose counter is the previous ciphertext block.
  */
 async function encryptCfb(key: Bytes, plaintext: Uint8Array): Promise<Bytes> {
   const imported = await crypto.subtle.importKey('raw', key, 'AES-CTR', false, ['encrypt'])
@@ -130,8 +140,8 @@ async function encryptCfb(key: Bytes, plaintext: Uint8Array): Promise<Bytes> {
   return concat(...blocks.slice(1))
 }
 
-/** A TPM2B of pieces. */
+/** Marshals a TPM2B of pieces. */
 function sized(...pieces: Uint8Array[]): Bytes {
   const content = concat(...pieces)
-  return concat(Uint8Array.of(content.length >> 8, content.length), content)
+  return concat(u16(content.length), content)
 }

@@ -1,27 +1,27 @@
-import { equalBytes } from '../bytes/digest.js'
+import { equalBytes } from '../bytes/bytes.js'
 import { PolicyError } from '../errors.js'
 import { hashName } from '../structures/constants.js'
 import { computeName } from '../structures/name.js'
-import type { EkAnchor } from './ek-anchor.js'
-import { checkedName } from './names.js'
+import { refuse, type EkAnchor } from '../trust/anchor.js'
+import { checkedName } from '../trust/checked-name.js'
 
 /**
- * Vouches for the endorsement keys with one of these Names. They are worth what the way is worth on
- * which they came: from the owner of the machine, say, who read them at its console.
+ * Creates a trust anchor that endorses the endorsement keys with one of these Names. The trust is worth
+ * as much as their source: for example the owner of the machine, who read them at its console.
  *
  * @param names - TPM Names: two bytes of hash algorithm, then the hash of the public area
- * @throws PolicyError `ERR_POLICY_INVALID` without a Name, and for bytes that are none
+ * @throws PolicyError `ERR_POLICY_INVALID` without a Name, and for bytes that are not one
  */
 export function pinnedEk(...names: readonly Uint8Array[]): EkAnchor {
-  if (names.length === 0) throw new PolicyError('pinnedEk needs at least one Name')
+  if (names.length === 0) throw new PolicyError('pinnedEk requires at least one Name')
   const pinned = names.map((name) => checkedName(name, 'a pinned EK Name'))
   return {
     kind: 'pinned-ek',
-    async vouchForEk(ek) {
+    async endorseEk(ek) {
       const name = hashName(ek.nameAlg) === undefined ? undefined : await computeName(ek)
       return name !== undefined && pinned.some((one) => equalBytes(one, name))
-        ? { trust: 'pinned', code: 'EK_PINNED', detail: 'its Name is one of those given' }
-        : { trust: 'unendorsed', code: 'EK_NOT_PINNED', detail: 'its Name is none of those given' }
+        ? { trust: 'pinned', code: 'EK_PINNED', detail: 'its Name is a pinned one' }
+        : refuse('EK_NOT_PINNED', 'its Name is not a pinned one')
     },
   }
 }

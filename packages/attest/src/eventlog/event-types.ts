@@ -1,4 +1,4 @@
-/** Event types with a meaning here (TCG PC Client Platform Firmware Profile 1.06, section 10.4.1). */
+/** Event types with special rules here (TCG PC Client Platform Firmware Profile 1.06, section 10.4.1). */
 export const EVENT_TYPE = {
   EV_NO_ACTION: 0x00000003,
   EV_SEPARATOR: 0x00000004,
@@ -8,7 +8,7 @@ export const EVENT_TYPE = {
   EV_EFI_VARIABLE_AUTHORITY: 0x800000e0,
 } as const
 
-/** The first and last of the types the profile defines; EV_PREBOOT_CERT and EV_UNUSED are retired. */
+/** Ranges of the types that the profile defines; EV_PREBOOT_CERT and EV_UNUSED are retired. */
 const KNOWN = [
   [0x00000001, 0x00000001],
   [0x00000003, 0x00000013],
@@ -17,14 +17,14 @@ const KNOWN = [
   [0x800000e0, 0x800000e4],
 ] as const
 
-/** Whether the profile defines an event type. */
+/** Tests whether the profile defines an event type. */
 export function isKnownType(type: number): boolean {
   return KNOWN.some(([first, last]) => first <= type && type <= last)
 }
 
 /**
- * Whether the profile makes the digest of such an event the hash of its data. Of other types it is
- * the hash of something the log does not hold (an image, a table), or firmware differs.
+ * Tests whether the profile defines the digest of such an event as the hash of its data. For other types
+ * it is the hash of something outside the log (an image, a table), or firmware differs.
  */
 export function isDataMeasured(type: number): boolean {
   return MEASURED.includes(type)

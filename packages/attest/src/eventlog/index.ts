@@ -1,5 +1,6 @@
-export type { LogAppraiser } from '../log-appraiser.js'
-export type { PcrValues, Verdict } from '../result.js'
+export type { LogAppraiser } from '../checks/logs.js'
+export type { PcrValues } from '../evidence/evidence.js'
+export type { Verdict } from '../result/verdict.js'
 export { EVENT_TYPE, isDataMeasured } from './event-types.js'
 export { measuredBoot, type MeasuredBootOptions } from './measured-boot.js'
 export { parseEventLog, type MeasuredEvent } from './parse.js'

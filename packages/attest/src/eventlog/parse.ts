@@ -1,19 +1,19 @@
+import type { Bytes } from '../bytes/bytes.js'
 import { toHex } from '../bytes/hex.js'
-import type { Bytes } from '../bytes/types.js'
 import { HASHES, hashName, type HashName } from '../structures/constants.js'
+import { Reader } from '../structures/reader.js'
 import { EVENT_TYPE } from './event-types.js'
-import { LogReader } from './log-reader.js'
 
-/** One event of a firmware's log (TCG_PCR_EVENT2). */
+/** Event of a firmware's log (TCG_PCR_EVENT2). */
 export interface MeasuredEvent {
-  /** Which event it is, from 0; the header is not counted. */
+  /** Position in the log, from 0; the header is not counted. */
   readonly index: number
   readonly pcr: number
-  /** TCG_EVENTTYPE. The PCR does not cover it: it may be relabelled without the digest changing. */
+  /** TCG_EVENTTYPE. The PCR does not cover it: an attacker can change it and keep the digest. */
   readonly type: number
-  /** In lower-case hex, by bank; banks with other hashes than SHA-1 and SHA-2 are left out. */
+  /** In lower-case hex, by bank; only banks of SHA-1 and SHA-2. */
   readonly digests: Readonly<Partial<Record<HashName, string>>>
-  /** Covered by the PCR only as far as the digest is its hash. */
+  /** Covered by the PCR only if the digest is its hash. */
   readonly data: Bytes
 }
 
@@ -23,20 +23,20 @@ const MAX_EVENTS = 100_000
 const MAX_ALGORITHMS = 16
 const MAX_DIGEST = 64
 const MAX_PCR = 23
-/** EV_NO_ACTION events that belong to no PCR have this one. */
+/** PCR index of EV_NO_ACTION events that belong to no PCR. */
 const NO_PCR = 0xffffffff
 
 /**
- * Reads a crypto-agile event log, as Linux has it in `binary_bios_measurements` (TCG PC Client
- * Platform Firmware Profile, section 10). Each event must have one digest of each algorithm that
- * the header lists, no other, and nothing may follow the last.
+ * Parses a crypto-agile event log, the format of Linux' `binary_bios_measurements` (TCG PC Client
+ * Platform Firmware Profile, section 10). Each event must have exactly one digest of each algorithm in
+ * the header, and no bytes may follow the last event.
  *
  * @returns the events after the header; of an EV_NO_ACTION event the PCR may be 0xFFFFFFFF
- * @throws TpmParseError `ERR_STRUCTURE_INVALID`; also beyond 16 MiB, 100 000 events, or 1 MiB of data
- * in one of them, and for the SHA-1-only format of TPM 1.2
+ * @throws TpmParseError `ERR_STRUCTURE_INVALID`; also over 16 MiB, 100 000 events, or 1 MiB of data in
+ * one event, and for the SHA-1-only format of TPM 1.2
  */
 export function parseEventLog(bytes: Uint8Array): MeasuredEvent[] {
-  const reader = new LogReader(bytes)
+  const reader = new Reader(bytes, true)
   if (bytes.length > MAX_LOG) reader.fail('event log', `is longer than ${MAX_LOG} bytes`)
   const algorithms = readHeader(reader)
   const events: MeasuredEvent[] = []
@@ -52,15 +52,18 @@ type Algorithms = ReadonlyMap<number, number>
 
 const SIGNATURE = new TextEncoder().encode('Spec ID Event03\0')
 
-/** A TCG_PCClientPCREvent in the old format, whose data is a TCG_EfiSpecIdEvent. */
-function readHeader(reader: LogReader): Algorithms {
+/** Reads a TCG_PCClientPCREvent in the old format, whose data is a TCG_EfiSpecIdEvent. */
+function readHeader(reader: Reader): Algorithms {
   const pcr = reader.u32('header.pcrIndex')
   const type = reader.u32('header.eventType')
   const digest = reader.take(HASHES.sha1.size, 'header.digest')
   if (pcr !== 0 || type !== EVENT_TYPE.EV_NO_ACTION || digest.some((byte) => byte !== 0)) {
-    reader.fail('header', 'is no crypto-agile one')
+    reader.fail('header', 'is not crypto-agile')
   }
-  const header = new LogReader(reader.take(sizeOf(reader, 'header.eventDataSize'), 'header.event'))
+  const header = new Reader(
+    reader.take(sizeOf(reader, 'header.eventDataSize'), 'header.event'),
+    true,
+  )
   if (toHex(header.take(SIGNATURE.length, 'signature')) !== toHex(SIGNATURE)) {
     reader.fail('header.signature', 'is not "Spec ID Event03"')
   }
@@ -78,11 +81,11 @@ function readHeader(reader: LogReader): Algorithms {
     algorithms.set(id, size)
   }
   header.take(header.u8('vendorInfoSize'), 'vendorInfo')
-  if (!header.done) header.fail('header', 'is longer than what it says it holds')
+  if (!header.done) header.fail('header', 'is longer than its content')
   return algorithms
 }
 
-function readEvent(reader: LogReader, index: number, algorithms: Algorithms): MeasuredEvent {
+function readEvent(reader: Reader, index: number, algorithms: Algorithms): MeasuredEvent {
   const pcr = reader.u32('pcrIndex')
   const type = reader.u32('eventType')
   if (pcr > MAX_PCR && !(pcr === NO_PCR && type === EVENT_TYPE.EV_NO_ACTION)) {
@@ -93,16 +96,16 @@ function readEvent(reader: LogReader, index: number, algorithms: Algorithms): Me
   return { index, pcr, type, digests, data }
 }
 
-function readDigests(reader: LogReader, algorithms: Algorithms): MeasuredEvent['digests'] {
+function readDigests(reader: Reader, algorithms: Algorithms): MeasuredEvent['digests'] {
   const count = reader.u32('digests.count')
-  if (count !== algorithms.size) reader.fail('digests.count', `is ${count}, not as in the header`)
+  if (count !== algorithms.size) reader.fail('digests.count', `is ${count}, not that of the header`)
   const digests: Partial<Record<HashName, string>> = {}
   const seen = new Set<number>()
   for (let i = 0; i < count; i++) {
     const id = reader.u16('digest.hashAlg')
     const size = algorithms.get(id)
     if (size === undefined || seen.has(id)) {
-      return reader.fail('digest.hashAlg', 'is not in the header, or comes twice')
+      return reader.fail('digest.hashAlg', 'is not in the header, or repeated')
     }
     seen.add(id)
     const digest = reader.take(size, 'digest')
@@ -112,7 +115,7 @@ function readDigests(reader: LogReader, algorithms: Algorithms): MeasuredEvent['
   return digests
 }
 
-function sizeOf(reader: LogReader, field: string): number {
+function sizeOf(reader: Reader, field: string): number {
   const size = reader.u32(field)
   return size <= MAX_DATA ? size : reader.fail(field, `is ${size}, the limit is ${MAX_DATA}`)
 }

@@ -1,20 +1,19 @@
 import { fromHex, toHex } from '../bytes/hex.js'
 import { HASHES, type HashName } from '../structures/constants.js'
+import { extend } from '../structures/pcr-extend.js'
 import { EVENT_TYPE } from './event-types.js'
 import type { MeasuredEvent } from './parse.js'
-import { extend } from '../pcr/extend.js'
 
 const STARTUP_LOCALITY = toHex(new TextEncoder().encode('StartupLocality\0'))
 const STARTUP_LOCALITY_BYTES = 17
-/** PCRs that a dynamic launch resets start with ones (TCG PC Client Platform TPM Profile). */
+/** PCRs that a dynamic launch resets start as all ones (TCG PC Client Platform TPM Profile). */
 const [FIRST_DYNAMIC, LAST_DYNAMIC] = [17, 22]
 
 /**
- * The PCR values that extending a bank with the events gives. EV_NO_ACTION events extend nothing;
- * one of them says which locality the TPM was started from, which PCR 0 then begins with.
+ * Computes the PCR values after extending a bank with the events. EV_NO_ACTION events extend nothing;
+ * one of them states the locality from which the TPM was started, the initial value of PCR 0.
  *
- * @returns lower-case hex by index, of the PCRs that were extended; none where the log has no digests
- * for the bank
+ * @returns lower-case hex by index, of the extended PCRs; empty if the log has no digests for the bank
  */
 export function replayEventLog(
   events: readonly MeasuredEvent[],
@@ -24,7 +23,7 @@ export function replayEventLog(
   let locality = 0
   for (const event of events) {
     const { pcr, type } = event
-    // Once PCR 0 is extended its beginning is past: a later event would make the ones before unheard.
+    // Only before the first extension of PCR 0: a later event would change the effect of earlier ones.
     if (type === EVENT_TYPE.EV_NO_ACTION && pcr === 0 && !values.has(0)) locality ||= startup(event)
     const digest = fromHex(event.digests[bank] ?? '')
     if (type === EVENT_TYPE.EV_NO_ACTION || digest?.length !== HASHES[bank].size) continue
@@ -33,7 +32,7 @@ export function replayEventLog(
   return Object.fromEntries(Array.from(values, ([pcr, value]) => [pcr, toHex(value)]))
 }
 
-/** The locality of a TCG_EfiStartupLocalityEvent; 0 for any other event. */
+/** Returns the locality of a TCG_EfiStartupLocalityEvent; 0 for any other event. */
 function startup({ data }: MeasuredEvent): number {
   const isStartup =
     data.length === STARTUP_LOCALITY_BYTES && toHex(data.subarray(0, -1)) === STARTUP_LOCALITY

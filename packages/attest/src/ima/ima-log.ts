@@ -1,20 +1,22 @@
-import { equalBytes } from '../bytes/digest.js'
+import { equalBytes } from '../bytes/bytes.js'
 import { fromHex } from '../bytes/hex.js'
+import type { LogAppraiser } from '../checks/logs.js'
 import { TpmParseError } from '../errors.js'
-import { STRONG_BANKS, extend } from '../pcr/extend.js'
-import type { LogAppraiser } from '../log-appraiser.js'
-import { fail, pass, warn, type PcrValues, type Verdict } from '../result.js'
+import { tryParse } from '../structures/reader.js'
+import type { PcrValues } from '../evidence/evidence.js'
+import { fail, pass, warn, type Verdict } from '../result/verdict.js'
 import { HASHES, type HashName } from '../structures/constants.js'
+import { STRONG_BANKS, extend } from '../structures/pcr-extend.js'
 import { BOOT_AGGREGATE, parseImaLog, type ImaEntry } from './parse.js'
 import { measurement } from './replay.js'
 
-/** A log of files that were read or run, and what is asked of it. */
+/** Log of files that were read or run, and the rules for its entries. */
 export interface ImaLogOptions {
-  /** As Linux has it in `ascii_runtime_measurements`. May come from the server: it fails, it never throws. */
+  /** Content of Linux' `ascii_runtime_measurements`. May come from the server: a bad log fails, it never throws. */
   readonly log: string
   /**
-   * Judges each quoted entry by its `path`, `algorithm` and `digest`, all of which are measured. Not
-   * asked about the first one (`boot_aggregate`, for which the firmware's PCRs answer), and not about
+   * Accepts or refuses each quoted entry by its `path`, `algorithm` and `digest`, all of which are
+   * measured. Not called for the first one (`boot_aggregate`, which the firmware's PCRs cover), nor for
    * violations, of which only the number is measured.
    *
    * @example
@@ -23,27 +25,42 @@ export interface ImaLogOptions {
    * ```
    */
   readonly allow?: ((entry: ImaEntry) => boolean) | undefined
-  /** What a violation makes of the verdict. Default: `warn`. */
+  /** Status of the verdict on a log with violations. Default: `warn`. */
   readonly violations?: 'warn' | 'fail' | undefined
 }
 
 const PCR = 10
 
 /**
- * Judges an IMA log by the PCR 10 that was quoted: replayed, it must give the value of every quoted
- * bank of SHA-2, and there must be one. The kernel may write on while the quote is made, so entries
- * may follow those that give the value: they are not judged, the next quote will cover them.
+ * Creates an appraiser of an IMA log by the quoted PCR 10: its replay must give the value of every
+ * quoted bank of SHA-2, of which there must be one. The kernel may append entries while the quote is
+ * made; entries after those that give the value are not appraised, the next quote covers them.
  *
- * Kernels before 5.8 extend the banks of SHA-2 with a SHA-1 hash. That is accepted with a warning:
- * who can make files for a collision of SHA-1 can hide one.
+ * Kernels before 5.8 extend the banks of SHA-2 with a SHA-1 hash. That is accepted with a warning: an
+ * attacker with a SHA-1 collision can hide a file.
  *
- * Without `allow`, a log that fits says what was read or run, not that it was right. Replaying takes
- * about a second for 100 000 entries in one bank, without a pause.
+ * Without `allow`, a log that replays states what was read or run, not that it was allowed. Replaying
+ * 100 000 entries in one bank takes about a second, without a pause.
+ *
+ * @example
+ * ```ts
+ * import { attestationPolicy, pinnedAk } from '@nomyo/attest'
+ * import { imaLog } from '@nomyo/attest/ima'
+ *
+ * declare const log: string, akName: Uint8Array
+ * declare const known: ReadonlyMap<string, string>
+ *
+ * const policy = attestationPolicy({
+ *   requiredPcrs: 'sha256:0,7,10',
+ *   trust: [pinnedAk(akName)],
+ *   ima: imaLog({ log, allow: ({ path, digest }) => known.get(path) === digest }),
+ * })
+ * ```
  */
 export function imaLog({ log, allow, violations = 'warn' }: ImaLogOptions): LogAppraiser {
-  const entries = tryParse(log)
+  const entries = parse(log)
   return {
-    judge(quoted) {
+    appraise(quoted) {
       if (entries instanceof TpmParseError) return fail('IMA_MALFORMED', entries.message)
       const banks = quotedBanks(quoted)
       if (banks.length === 0) {
@@ -52,13 +69,13 @@ export function imaLog({ log, allow, violations = 'warn' }: ImaLogOptions): LogA
       const plain = countExplained(entries, banks, false)
       const count = plain ?? countExplained(entries, banks, true)
       if (count === undefined) {
-        return fail('IMA_REPLAY_MISMATCH', `the log does not give the quoted value of PCR ${PCR}`)
+        return fail('IMA_REPLAY_MISMATCH', `the log does not replay to the quoted PCR ${PCR}`)
       }
       const covered = entries.slice(0, count)
       const later = entries.length - count
       return (
-        judgeEntries(covered, allow) ??
-        summarise(covered, later, plain === undefined, violations, allow !== undefined)
+        checkEntries(covered, allow) ??
+        summarize(covered, later, plain === undefined, violations, allow !== undefined)
       )
     },
   }
@@ -76,7 +93,7 @@ function quotedBanks(quoted: PcrValues): readonly QuotedBank[] {
   })
 }
 
-/** How many entries it takes to come to the quoted value in all banks at once. */
+/** Counts the entries that replay to the quoted value in all banks at once. */
 function countExplained(
   entries: readonly ImaEntry[],
   banks: readonly QuotedBank[],
@@ -95,8 +112,8 @@ function countExplained(
   return undefined
 }
 
-/** What is wrong with the entries the quote covers, if anything is. */
-function judgeEntries(
+/** Checks the entries that the quote covers; returns a verdict only if one fails. */
+function checkEntries(
   entries: readonly ImaEntry[],
   allow: ImaLogOptions['allow'],
 ): Verdict | undefined {
@@ -107,12 +124,12 @@ function judgeEntries(
   if (allow === undefined) return undefined
   const refused = rest.find((entry) => !entry.isViolation && !allow(entry))
   if (refused === undefined) return undefined
-  // The path is the machine's text: quoted, so that it cannot pass for ours.
+  // The path is attacker-controlled text: quoted, so that it cannot pass for part of the message.
   const path = JSON.stringify(refused.path.slice(0, 200))
   return fail('IMA_ENTRY_REFUSED', `entry ${refused.index} (${path}) is not allowed`)
 }
 
-function summarise(
+function summarize(
   covered: readonly ImaEntry[],
   later: number,
   isPadded: boolean,
@@ -121,8 +138,8 @@ function summarise(
 ): Verdict {
   const broken = covered.filter(({ isViolation }) => isViolation).length
   const detail = [
-    `${covered.length} entries explain PCR ${PCR} as quoted`,
-    ...(later > 0 ? [`${later} came later and are not judged`] : []),
+    `${covered.length} entries replay to the quoted PCR ${PCR}`,
+    ...(later > 0 ? [`${later} later entries are not appraised`] : []),
     ...(broken > 0 ? [`${broken} files changed while they were measured`] : []),
     ...(isPadded ? ['the kernel extends banks of SHA-2 with SHA-1 hashes only'] : []),
   ].join('; ')
@@ -131,12 +148,7 @@ function summarise(
   return pass(isAllowed ? 'IMA_ALLOWED' : 'IMA_REPLAYED', detail)
 }
 
-function tryParse(log: unknown): readonly ImaEntry[] | TpmParseError {
+function parse(log: unknown): readonly ImaEntry[] | TpmParseError {
   if (typeof log !== 'string') return new TpmParseError('IMA log', 0, 'is not text')
-  try {
-    return parseImaLog(log)
-  } catch (error) {
-    if (error instanceof TpmParseError) return error
-    throw error
-  }
+  return tryParse(() => parseImaLog(log))
 }

@@ -1,5 +1,6 @@
-export type { LogAppraiser } from '../log-appraiser.js'
-export type { PcrValues, Verdict } from '../result.js'
+export type { LogAppraiser } from '../checks/logs.js'
+export type { PcrValues } from '../evidence/evidence.js'
+export type { Verdict } from '../result/verdict.js'
 export { imaLog, type ImaLogOptions } from './ima-log.js'
 export { parseImaLog, type ImaEntry } from './parse.js'
 export { replayImaLog, type ImaReplayOptions } from './replay.js'

@@ -1,18 +1,18 @@
 import { toHex } from '../bytes/hex.js'
-import { HASH_FUNCTIONS, extend } from '../pcr/extend.js'
 import { HASHES, type HashName } from '../structures/constants.js'
+import { HASH_FUNCTIONS, extend } from '../structures/pcr-extend.js'
 import type { ImaEntry } from './parse.js'
 import { templateData } from './template.js'
 
-/** How a kernel extends a bank. */
+/** Options of the replay of an IMA log. */
 export interface ImaReplayOptions {
-  /** Kernels before 5.8: banks other than SHA-1 take the SHA-1 hash with zeros behind it. Default: false. */
+  /** Extends banks other than SHA-1 with the zero-padded SHA-1 hash, as kernels before 5.8. Default: false. */
   readonly paddedSha1?: boolean | undefined
 }
 
 /**
- * The value of PCR 10 that extending a bank with all entries gives: each with the bank's own hash of
- * what the kernel measured, a violation with ones only.
+ * Computes the value of PCR 10 after extending a bank with all entries: each with the bank's own hash of
+ * the measured template, a violation with all ones.
  *
  * @returns lower-case hex
  */
@@ -27,7 +27,7 @@ export function replayImaLog(
   return toHex(entries.reduce(extendWith, start))
 }
 
-/** What a bank is extended with for an entry. */
+/** Computes the digest with which an entry extends a bank. */
 export function measurement(entry: ImaEntry, bank: HashName, paddedSha1: boolean): Uint8Array {
   const hash = paddedSha1 ? 'sha1' : bank
   const digest = entry.isViolation

@@ -1,10 +1,9 @@
-import { concat } from '../bytes/digest.js'
+import { concat, type Bytes } from '../bytes/bytes.js'
 import { fromHex } from '../bytes/hex.js'
-import type { Bytes } from '../bytes/types.js'
 import type { ImaEntry } from './parse.js'
 
 /**
- * What the kernel hashed of an entry: each field of its template after its length, little-endian
+ * Encodes an entry as the kernel hashed it: each field of its template after its length, little-endian
  * (`ima_calc_field_array_hash` of Linux). `d-ng` is the algorithm, a colon, a zero byte and the digest;
  * `n-ng` the path and a zero byte; `sig` the signature, or nothing.
  */

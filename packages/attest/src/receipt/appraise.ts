@@ -2,50 +2,61 @@ import { appraise } from '../appraise.js'
 import { decodeBase64, encodeBase64 } from '../bytes/base64.js'
 import { digest } from '../bytes/digest.js'
 import { PolicyError, ReceiptError } from '../errors.js'
-import { parsePolicyFile, type PolicyFile } from '../policy-file/policy-file.js'
-import type { AttestationResult } from '../result.js'
+import { parsePolicyFile, type PolicyFile } from '../policy/file.js'
+import type { AttestationResult } from '../result/result.js'
 import type { Receipt } from './receipt.js'
 
-/** By what a receipt is judged. */
-export interface ReceiptCircumstances {
-  /** Default: the policy in the receipt, which is the word of whoever wrote it. */
+/** Options of the appraisal of a receipt. */
+export interface ReceiptAppraisalOptions {
+  /** Default: the policy in the receipt, which is the claim of its writer. */
   readonly policy?: PolicyFile | undefined
-  /** As of when certificates are judged. Default: when the receipt was written, by its own word. */
+  /** Time at which certificates are verified. Default: the creation of the receipt, as it claims. */
   readonly now?: Date | undefined
   /**
-   * Whether quotes that carry the payload id itself count. A machine that signs any text may have signed
-   * this one for somebody else, so only for servers known to make such quotes. Default false.
+   * Accepts quotes that carry the payload id itself. A machine that signs arbitrary text may have signed
+   * it in another context, so only for servers known to make such quotes. Default false.
    */
   readonly rawPayloadId?: boolean | undefined
 }
 
-/** What a receipt is worth. */
+/** Result of the appraisal of a receipt. */
 export interface ReceiptAppraisal {
-  /** The evidence that came with the answer. */
+  /** Result of the evidence in the answer. */
   readonly answer: AttestationResult
-  /** The evidence by which the machine vouched for the server key, where the receipt holds it. */
+  /** Result of the evidence that endorses the server key, where the receipt has it. */
   readonly key: AttestationResult | undefined
   /**
-   * Whether the answer is judged now as it was then, check by check; undefined where another policy was
-   * given, or nothing was judged then.
+   * True when the verdicts on the answer are those of the receipt, check by check; undefined with
+   * another policy, or without a result in the receipt.
    */
   readonly agrees: boolean | undefined
 }
 
 /**
- * Judges again, from the receipt alone. The answer's evidence is also held against that of the key:
- * the same attestation key, and no restart in between.
+ * Appraises the evidence of a receipt again, offline. The evidence of the answer is also compared with
+ * that of the key: the same attestation key, and no restart in between.
  *
- * @throws PolicyError `ERR_POLICY_INVALID` when there is no policy, none that can be used, or none that
- * allows this kind of quote
+ * @throws PolicyError `ERR_POLICY_INVALID` when the policy is missing, cannot be used, or does not allow
+ * this kind of quote
  * @throws ReceiptError `ERR_RECEIPT_INVALID` when the receipt contradicts itself
+ * @example
+ * ```ts
+ * import { parsePolicyFile } from '@nomyo/attest/policy-file'
+ * import { appraiseReceipt, parseReceipt } from '@nomyo/attest/receipt'
+ *
+ * declare const receiptJson: string, policyJson: string
+ *
+ * const policy = parsePolicyFile(policyJson)
+ * const { answer } = await appraiseReceipt(parseReceipt(receiptJson), { policy })
+ * console.log(answer.tier)
+ * ```
  */
 export async function appraiseReceipt(
   receipt: Receipt,
-  { policy, now = new Date(receipt.createdAt), rawPayloadId = false }: ReceiptCircumstances = {},
+  { policy, now = new Date(receipt.createdAt), rawPayloadId = false }: ReceiptAppraisalOptions = {},
 ): Promise<ReceiptAppraisal> {
   if (receipt.payloadIdMode === 'raw' && !rawPayloadId) {
-    throw new PolicyError('the quote carries the payload id itself, which has to be allowed')
+    throw new PolicyError('the quote carries the payload id itself, which rawPayloadId must allow')
   }
   const rules = policy ?? ownPolicy(receipt)
   const key = await appraiseKey(receipt, rules, now)
@@ -60,8 +71,9 @@ export async function appraiseReceipt(
 }
 
 function ownPolicy({ policy }: Receipt): PolicyFile {
-  if (policy === null)
-    throw new PolicyError('the receipt holds no policy: judge it by one of yours')
+  if (policy === null) {
+    throw new PolicyError('the receipt has no policy: appraise it by one of your own')
+  }
   return parsePolicyFile(JSON.stringify(policy))
 }
 
@@ -72,9 +84,10 @@ async function appraiseKey(
 ): Promise<AttestationResult | undefined> {
   if (keyEvidence === null) return undefined
   const [spki, nonce] = [keyEvidence.spki, keyEvidence.nonce].map(decodeBase64)
-  if (spki === undefined || nonce === undefined) throw new ReceiptError('the key is not base64')
+  if (spki === undefined || nonce === undefined)
+    throw new ReceiptError('"keyEvidence" of the receipt is not base64')
   if (`sha256/${encodeBase64(await digest('sha256', spki))}` !== serverKey) {
-    throw new ReceiptError('the key vouched for is not the one the request was sealed for')
+    throw new ReceiptError('the endorsed key is not the one the request was encrypted to')
   }
   return appraise(keyEvidence.evidence, { ...rules, nonce: { nonce, spki }, now })
 }

@@ -1,9 +1,9 @@
 /**
- * The one way to write a JSON value: members in the order of their UTF-16 code units, no white space
- * (JSON Canonicalization Scheme, RFC 8785, which writes strings and numbers as ECMAScript does). A lone
- * surrogate, which the RFC leaves out, is written as its escape.
+ * Serializes a JSON value canonically: members in the order of their UTF-16 code units, no white space
+ * (JSON Canonicalization Scheme, RFC 8785, which writes strings and numbers as ECMAScript does). Writes a
+ * lone surrogate, which the RFC omits, as its escape.
  *
- * @param value - something that came out of `JSON.parse`
+ * @param value - output of `JSON.parse`
  */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`

@@ -1,23 +1,23 @@
 import { encodeBase64 } from '../bytes/base64.js'
-import { decodeEvidence, type TpmAttestation } from '../evidence.js'
-import { parsePcrSelection } from '../pcr/selection.js'
-import type { AttestationResult } from '../result.js'
+import { decodeEvidence, type TpmAttestation } from '../evidence/evidence.js'
+import type { AttestationResult } from '../result/result.js'
+import { parsePcrSelection } from '../structures/pcr-selection.js'
 import { saltedDigest } from './digest.js'
 import { RECEIPT_FORMAT, type Receipt } from './receipt.js'
 
-/** What a client knows when it has judged an answer. */
-export interface ReceiptFacts extends Pick<
+/** Input of a receipt: the facts of an answered request. */
+export interface ReceiptInput extends Pick<
   Receipt,
   'writtenBy' | 'payloadId' | 'payloadIdMode' | 'algorithm' | 'serverKey'
 > {
   readonly createdAt: Date
-  /** The JSON value that was sealed. */
+  /** JSON value of the plaintext request. */
   readonly request: unknown
-  /** The JSON value that was opened. */
+  /** JSON value of the plaintext answer. */
   readonly answer: unknown
-  /** `tpm_attestation` of the answer, whatever the server made of it. */
+  /** `tpm_attestation` of the answer, as received. */
   readonly evidence: unknown
-  /** By which the machine vouched for the server key, where it was asked. */
+  /** Evidence that endorses the server key, where it was requested. */
   readonly keyEvidence:
     | { readonly spki: Uint8Array; readonly nonce: Uint8Array; readonly evidence: unknown }
     | undefined
@@ -25,25 +25,25 @@ export interface ReceiptFacts extends Pick<
   readonly result: AttestationResult | undefined
 }
 
-/** Makes the receipt of an answer. Never throws because of what the server sent. */
-export async function createReceipt(facts: ReceiptFacts): Promise<Receipt> {
-  const { keyEvidence, result } = facts
+/** Creates the receipt of an answer. Never throws because of the content of the answer. */
+export async function createReceipt(input: ReceiptInput): Promise<Receipt> {
+  const { keyEvidence, result } = input
   const forKey = keyEvidence === undefined ? null : sound(keyEvidence.evidence)
   const [request, answer] = await Promise.all([
-    saltedDigest(facts.request, 'request'),
-    saltedDigest(facts.answer, 'answer'),
+    saltedDigest(input.request, 'request'),
+    saltedDigest(input.answer, 'answer'),
   ])
   return {
     format: RECEIPT_FORMAT,
-    createdAt: facts.createdAt.toISOString(),
-    writtenBy: facts.writtenBy,
-    payloadId: facts.payloadId,
-    payloadIdMode: facts.payloadIdMode,
-    algorithm: facts.algorithm,
-    serverKey: facts.serverKey,
+    createdAt: input.createdAt.toISOString(),
+    writtenBy: input.writtenBy,
+    payloadId: input.payloadId,
+    payloadIdMode: input.payloadIdMode,
+    algorithm: input.algorithm,
+    serverKey: input.serverKey,
     request,
     answer,
-    evidence: sound(facts.evidence),
+    evidence: sound(input.evidence),
     keyEvidence:
       keyEvidence === undefined || forKey === null
         ? null
@@ -52,7 +52,7 @@ export async function createReceipt(facts: ReceiptFacts): Promise<Receipt> {
             nonce: encodeBase64(keyEvidence.nonce),
             evidence: forKey,
           },
-    policy: facts.policy ?? null,
+    policy: input.policy ?? null,
     result:
       result === undefined
         ? null
@@ -61,8 +61,8 @@ export async function createReceipt(facts: ReceiptFacts): Promise<Receipt> {
 }
 
 /**
- * Evidence as far as its form is right, and nothing else of what a server put there: a receipt must
- * not become a place for the words of an answer.
+ * Returns well-formed evidence without other members that a server put there: a receipt must not carry
+ * text of an answer.
  */
 function sound(json: unknown): TpmAttestation | null {
   try {

@@ -1,21 +1,22 @@
 import { decodeBase64, encodeBase64 } from '../bytes/base64.js'
-import { digest, equalBytes } from '../bytes/digest.js'
+import { equalBytes } from '../bytes/bytes.js'
+import { digest } from '../bytes/digest.js'
 import { canonicalJson } from './canonical-json.js'
 
 /**
- * A commitment to a JSON value: SHA-256(salt ‖ canonical JSON). Without the salt nobody can check a
- * guess; with it, anybody can, so that a salt is given away only with what it is for.
+ * Commitment to a JSON value: SHA-256(salt ‖ canonical JSON). A guess can be checked with the salt only,
+ * so disclose a salt only together with the value.
  */
 export interface SaltedDigest {
-  /** In base64. */
+  /** Digest, in base64. */
   readonly sha256: string
-  /** 32 bytes in base64; absent where it was taken out before the receipt was passed on. */
+  /** 32 bytes in base64; absent where it was removed before the receipt was passed on. */
   readonly salt?: string
 }
 
 export const SALT_BYTES = 32
 
-/** What is committed to. Of an answer, `_metadata` does not count: a client adds to it. */
+/** Subject of a commitment. That to an answer excludes `_metadata`: a client adds to it. */
 export type DigestSubject = 'request' | 'answer'
 
 /** Commits to a value under a fresh salt. */
@@ -25,10 +26,9 @@ export async function saltedDigest(value: unknown, subject: DigestSubject): Prom
 }
 
 /**
- * Whether a value is the one a digest was made of; undefined when the salt is not there to tell.
+ * Tests whether a digest commits to a value; returns undefined without the salt.
  *
- * @param value - what came out of `JSON.parse`: numbers beyond a double's, and members that stand twice,
- * are what that makes of them
+ * @param value - output of `JSON.parse`, which rounds large numbers and drops repeated members
  */
 export async function digestMatches(
   value: unknown,
@@ -47,7 +47,7 @@ function digestOf(value: unknown, subject: DigestSubject, salt: Uint8Array): Pro
   return digest('sha256', salt, new TextEncoder().encode(canonicalJson(committed)))
 }
 
-/** What a client adds to an answer is not what was sealed. */
+/** Removes the member that a client adds to an answer. */
 function withoutMetadata(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   const { _metadata, ...rest } = value as Record<string, unknown>

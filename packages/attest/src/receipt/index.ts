@@ -1,5 +1,5 @@
-export { appraiseReceipt, type ReceiptAppraisal, type ReceiptCircumstances } from './appraise.js'
-export { createReceipt, type ReceiptFacts } from './create.js'
+export { appraiseReceipt, type ReceiptAppraisal, type ReceiptAppraisalOptions } from './appraise.js'
+export { createReceipt, type ReceiptInput } from './create.js'
 export { digestMatches, type DigestSubject, type SaltedDigest } from './digest.js'
 export { parseReceipt } from './parse.js'
 export { RECEIPT_FORMAT, type KeyEvidence, type Receipt } from './receipt.js'

@@ -1,11 +1,11 @@
 import { decodeBase64 } from '../bytes/base64.js'
+import { hasExactly, isRecord, parseJsonObject } from '../bytes/json.js'
+import { CHECK_IDS } from '../checks/checks.js'
 import { ReceiptError } from '../errors.js'
-import { isRecord, parseJsonObject } from '../json-object.js'
-import { CHECK_IDS } from '../result.js'
 import { SALT_BYTES, type SaltedDigest } from './digest.js'
 import { RECEIPT_FORMAT, type Receipt } from './receipt.js'
 
-/** A policy with certificate chains and two pieces of evidence take far less. */
+/** A policy with certificate chains and two pieces of evidence need far less. */
 const MAX_CHARACTERS = 4 * 1024 * 1024
 const MAX_TEXT = 1024
 const DIGEST_BYTES = 32
@@ -15,7 +15,7 @@ const STATUSES = ['pass', 'fail', 'warn', 'skip']
 
 type Read = (value: unknown) => boolean
 
-/** Every member of a receipt. One that is missing, unknown or of another shape makes it none. */
+/** Members of a receipt. A missing, unknown or malformed one makes the receipt invalid. */
 const MEMBERS: Readonly<Record<keyof Receipt, Read>> = {
   format: (value) => value === RECEIPT_FORMAT,
   createdAt: isTime,
@@ -26,18 +26,18 @@ const MEMBERS: Readonly<Record<keyof Receipt, Read>> = {
   serverKey: (value) => typeof value === 'string' && /^sha256\/[A-Za-z0-9+/]{43}=$/.test(value),
   request: isDigest,
   answer: isDigest,
-  // Judged, not read here: whatever it is, the checks say what is wrong with it.
+  // Not parsed here: the checks of the appraisal report its flaws.
   evidence: isObjectOrNull,
   keyEvidence: (value) =>
     value === null ||
-    (hasMembers(value, ['spki', 'nonce', 'evidence']) &&
+    (hasExactly(value, ['spki', 'nonce', 'evidence']) &&
       isBase64(value['spki']) &&
       isBase64(value['nonce']) &&
       isObjectOrNull(value['evidence'])),
   policy: isObjectOrNull,
   result: (value) =>
     value === null ||
-    (hasMembers(value, ['tier', 'trust', 'checks']) &&
+    (hasExactly(value, ['tier', 'trust', 'checks']) &&
       TIERS.includes(String(value['tier'])) &&
       TRUST.includes(String(value['trust'])) &&
       Array.isArray(value['checks']) &&
@@ -46,21 +46,20 @@ const MEMBERS: Readonly<Record<keyof Receipt, Read>> = {
 }
 
 /**
- * Reads a receipt. It is a file from anywhere: its form is checked, and nothing of what it says is
- * believed.
+ * Parses a receipt, which may come from any source: checks its form and trusts none of its content.
  *
  * @throws ReceiptError `ERR_RECEIPT_INVALID`, naming the member
  */
 export function parseReceipt(text: string): Receipt {
   const receipt = parseObject(text)
   const unknown = Object.keys(receipt).find((name) => !Object.hasOwn(MEMBERS, name))
-  if (unknown !== undefined) throw new ReceiptError('the receipt has a member that none has')
+  if (unknown !== undefined) throw new ReceiptError('the receipt has an unknown member')
   for (const [name, isRight] of Object.entries(MEMBERS)) {
     if (!Object.hasOwn(receipt, name) || !isRight(receipt[name])) {
       throw new ReceiptError(`"${name}" of the receipt is missing or malformed`)
     }
   }
-  // Each member was looked at by name: the type follows from the table above.
+  // Each member was checked by name: the type follows from the table above.
   return receipt as unknown as Receipt
 }
 
@@ -74,7 +73,7 @@ function parseObject(text: string): Record<string, unknown> {
 function isDigest(value: unknown): value is SaltedDigest {
   if (!isRecord(value) || !isBase64(value['sha256'], DIGEST_BYTES)) return false
   if (Object.keys(value).length === 1) return true
-  return hasMembers(value, ['sha256', 'salt']) && isBase64(value['salt'], SALT_BYTES)
+  return hasExactly(value, ['sha256', 'salt']) && isBase64(value['salt'], SALT_BYTES)
 }
 
 function isCheck(value: unknown): boolean {
@@ -87,7 +86,7 @@ function isTime(value: unknown): boolean {
   return !Number.isNaN(Date.parse(value))
 }
 
-/** Of visible ASCII and blanks: it may be shown on a terminal. */
+/** Tests for visible ASCII and spaces: a terminal may show it. */
 function isText(value: unknown): boolean {
   return typeof value === 'string' && value.length <= MAX_TEXT && /^[\x20-\x7e]+$/.test(value)
 }
@@ -95,14 +94,6 @@ function isText(value: unknown): boolean {
 function isBase64(value: unknown, length?: number): boolean {
   const bytes = typeof value === 'string' ? decodeBase64(value) : undefined
   return bytes !== undefined && (length === undefined || bytes.length === length)
-}
-
-function hasMembers(value: unknown, names: readonly string[]): value is Record<string, unknown> {
-  return (
-    isRecord(value) &&
-    Object.keys(value).length === names.length &&
-    names.every((name) => Object.hasOwn(value, name))
-  )
 }
 
 function isObjectOrNull(value: unknown): boolean {

@@ -1,49 +1,49 @@
-import type { PolicyDocument } from '../attestation-policy.js'
-import type { TpmAttestation } from '../evidence.js'
-import type { AttestationResult } from '../result.js'
+import type { TpmAttestation } from '../evidence/evidence.js'
+import type { PolicyDocument } from '../policy/policy.js'
+import type { AttestationResult } from '../result/result.js'
 import type { SaltedDigest } from './digest.js'
 
-/** Says what kind of record it is, and in which form. */
+/** Identifies type and version of the record. */
 export const RECEIPT_FORMAT = 'nomyo-receipt/1'
 
 /**
- * The record of one answered request, from which the machine can be judged again later, offline. It
- * holds no text of request or answer, and no key. Whoever writes a receipt could write anything into
- * it: what others can rely on is what the TPM signed, held against a policy of their own.
+ * Record of one answered request, from which the evidence can be appraised again later, offline. It
+ * holds no text of request or answer, and no key. Its writer controls the content: others can rely on
+ * the statements that the TPM signed, appraised by a policy of their own.
  */
 export interface Receipt {
   readonly format: typeof RECEIPT_FORMAT
-  /** When the answer was opened, by the client's clock; ISO 8601, UTC. */
+  /** Time at which the answer was decrypted, by the client's clock; ISO 8601, UTC. */
   readonly createdAt: string
-  /** The software that wrote it, as `name/version`. */
+  /** Software that wrote the receipt, as `name/version`. */
   readonly writtenBy: string
   readonly payloadId: string
-  /** What the quote carries: the hash of the payload id, or the id itself. */
+  /** Content of the quote: the hash of the payload id, or the id itself. */
   readonly payloadIdMode: 'sha256' | 'raw'
-  /** The label of the suite the request and the answer were sealed with. */
+  /** Label of the suite that encrypted the request and the answer. */
   readonly algorithm: string
-  /** `sha256/...` of the server key the request was sealed for. */
+  /** `sha256/...` of the server key that the request was encrypted to. */
   readonly serverKey: string
-  /** Of the canonical JSON (RFC 8785) of what was sealed. */
+  /** Digest of the canonical JSON (RFC 8785) of the plaintext request. */
   readonly request: SaltedDigest
-  /** Of the canonical JSON (RFC 8785) of what was opened, without its `_metadata`. */
+  /** Digest of the canonical JSON (RFC 8785) of the plaintext answer, without its `_metadata`. */
   readonly answer: SaltedDigest
-  /** The evidence in the answer, as it was; null where there was none. */
+  /** Evidence in the answer, as received; null where there was none. */
   readonly evidence: TpmAttestation | null
-  /** By which the machine vouched for the server key before anything was sealed. */
+  /** Evidence that endorsed the server key before anything was encrypted to it. */
   readonly keyEvidence: KeyEvidence | null
-  /** The content of the policy file it was judged by; null where there was none. */
+  /** Content of the policy file that the evidence was appraised by; null where there was none. */
   readonly policy: PolicyDocument | null
-  /** What came of it then; null where nothing was judged. */
+  /** Result at that time; null where nothing was appraised. */
   readonly result: Pick<AttestationResult, 'tier' | 'trust' | 'checks'> | null
 }
 
-/** Evidence for a server key. */
+/** Evidence that endorses a server key. */
 export interface KeyEvidence {
   /** DER of the SubjectPublicKeyInfo, in base64. */
   readonly spki: string
-  /** The nonce of the client, in base64. */
+  /** Nonce of the client, in base64. */
   readonly nonce: string
-  /** As the server gave it. */
+  /** Evidence as received from the server. */
   readonly evidence: TpmAttestation
 }

@@ -1,23 +1,23 @@
-import type { Bytes } from '../bytes/types.js'
+import type { Bytes } from '../bytes/bytes.js'
 import { TPM_ST, hashName, type HashName } from './constants.js'
 import { Reader } from './reader.js'
 
 /** TPMS_CLOCK_INFO (Part 2, 10.11.1). */
 export interface ClockInfo {
-  /** Milliseconds the TPM has been powered, over all its life. */
+  /** Milliseconds for which the TPM has been powered, over its lifetime. */
   readonly clock: bigint
-  /** How often the TPM was reset. */
+  /** Number of TPM resets. */
   readonly resetCount: number
-  /** How often it was resumed or restarted since the last reset. */
+  /** Number of resumes and restarts since the last reset. */
   readonly restartCount: number
-  /** Whether no higher value of `clock` was ever reported before. */
+  /** True when the TPM never reported a higher value of `clock` before. */
   readonly safe: boolean
 }
 
-/** TPMS_PCR_SELECTION (Part 2, 10.6.2), as it stands in the structure. */
+/** TPMS_PCR_SELECTION (Part 2, 10.6.2) of a signed structure. */
 export interface SignedSelection {
   readonly hashId: number
-  /** Undefined for a bank of another algorithm than SHA-1 and SHA-2. */
+  /** Undefined for a bank of an algorithm other than SHA-1 and SHA-2. */
   readonly hash: HashName | undefined
   /** Rising. */
   readonly pcrs: readonly number[]
@@ -44,7 +44,7 @@ export interface CreationInfo {
   readonly creationHash: Bytes
 }
 
-/** An attestation this package does not judge (time, audit, NV): its bytes as they came. */
+/** Attestation of a type this package does not appraise (time, audit, NV): its bytes as received. */
 export interface OtherInfo {
   readonly type: 'other'
   readonly bytes: Bytes
@@ -60,21 +60,21 @@ export interface TpmsAttest {
   readonly clockInfo: ClockInfo
   readonly firmwareVersion: bigint
   readonly attested: QuoteInfo | CertifyInfo | CreationInfo | OtherInfo
-  /** Exactly the bytes the signature is over. */
+  /** Exactly the bytes that the signature covers. */
   readonly signedBytes: Bytes
 }
 
 /** TPM2B_NAME and TPM2B_DATA: a hash algorithm and the largest digest. */
 export const MAX_NAME = 66
 const MAX_DIGEST = 64
-/** TPML_PCR_SELECTION: one for each hash algorithm there can be. */
+/** TPML_PCR_SELECTION: one for each possible hash algorithm. */
 const MAX_SELECTIONS = 16
 
 /**
- * Reads a TPMS_ATTEST, also where it is wrapped in a TPM2B_ATTEST: the two cannot be mistaken for each
- * other, as a structure is never as long as its own first two bytes say.
+ * Parses a TPMS_ATTEST, bare or wrapped in a TPM2B_ATTEST: the two cannot be confused, because the
+ * first two bytes of a structure never equal its length.
  *
- * Magic and type are read, not judged.
+ * Does not check magic and type.
  *
  * @throws TpmParseError `ERR_STRUCTURE_INVALID` for anything cut off, too long or out of range
  */

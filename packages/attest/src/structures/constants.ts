@@ -1,6 +1,6 @@
 /**
- * Numbers of the TPM 2.0 Library specification, Part 2 (Structures), revision 1.59.
- * Only what a quote, a certification or an endorsement key is made of.
+ * Numbers of the TPM 2.0 Library specification, Part 2 (Structures), revision 1.59, as far as quotes,
+ * certifications and endorsement keys use them.
  */
 
 /** TPM_ALG_ID (Part 2, 6.3). */
@@ -39,10 +39,10 @@ export const TPM_ST = {
   ATTEST_NV_DIGEST: 0x801c,
 } as const
 
-/** TPM_GENERATED_VALUE: what a restricted key signs only when the TPM itself made the structure. */
+/** TPM_GENERATED_VALUE: a restricted key signs it only in structures that the TPM itself generated. */
 export const TPM_GENERATED_VALUE = 0xff544347
 
-/** TPMA_OBJECT (Part 2, 8.3): the bits an object's public area may set; every other is reserved. */
+/** TPMA_OBJECT (Part 2, 8.3): the bits that a public area may set; every other bit is reserved. */
 export const TPMA_OBJECT = {
   fixedTPM: 1 << 1,
   stClear: 1 << 2,
@@ -67,10 +67,10 @@ export const TPM_RH = {
 
 export type Hierarchy = keyof typeof TPM_RH
 
-/** The hash algorithms a PCR bank, a Name or a signature may use, by the names tpm2-tools gives them. */
+/** Hash algorithm of a PCR bank, Name or signature, by its name in tpm2-tools. */
 export type HashName = 'sha1' | 'sha256' | 'sha384' | 'sha512'
 
-/** One hash algorithm: its TPM id and its digest length in bytes. */
+/** TPM id and digest length in bytes of a hash algorithm. */
 export interface HashAlgorithm {
   readonly id: number
   readonly size: number
@@ -83,7 +83,7 @@ export const HASHES: Readonly<Record<HashName, HashAlgorithm>> = {
   sha512: { id: TPM_ALG.SHA512, size: 64 },
 }
 
-/** The name of a hash by its TPM id, undefined for any this package does not know. */
+/** Looks up the name of a hash by its TPM id; returns undefined for an unknown one. */
 export function hashName(id: number): HashName | undefined {
   return hashNames.find((name) => HASHES[name].id === id)
 }

@@ -1,10 +1,11 @@
+import { toBigInt } from '../bytes/hex.js'
 import { TPM_ECC_CURVE } from './constants.js'
 
-/** A NIST curve in short Weierstrass form, y² = x³ − 3x + b over the integers mod p (SP 800-186, 3.2.1). */
+/** NIST curve in short Weierstrass form, y² = x³ − 3x + b over the integers mod p (SP 800-186, 3.2.1). */
 export interface Curve {
-  /** As WebCrypto calls it. */
+  /** WebCrypto's name of the curve. */
   readonly name: 'P-256' | 'P-384' | 'P-521'
-  /** Bytes of a coordinate. */
+  /** Size of a coordinate in bytes. */
   readonly size: number
   readonly p: bigint
   readonly b: bigint
@@ -31,21 +32,17 @@ const CURVES: Readonly<Record<number, Curve>> = {
   },
 }
 
-/** The curve a TPM_ECC_CURVE names, undefined for one this package does not know. */
+/** Looks up a curve by its TPM_ECC_CURVE; returns undefined for an unknown one. */
 export function curveOf(curveId: number): Curve | undefined {
   return CURVES[curveId]
 }
 
 /**
- * Whether the coordinates, big-endian, are those of a point on the curve. Infinity has no
- * coordinates, so it is none; (0, 0) is on none of these curves.
+ * Tests whether big-endian coordinates are those of a point on the curve. Infinity has no coordinates;
+ * (0, 0) is on none of these curves.
  */
 export function isOnCurve({ p, b }: Curve, x: Uint8Array, y: Uint8Array): boolean {
   const [bigX, bigY] = [toBigInt(x), toBigInt(y)]
   if (bigX >= p || bigY >= p) return false
   return (bigY * bigY - (bigX * bigX * bigX - 3n * bigX + b)) % p === 0n
-}
-
-function toBigInt(bytes: Uint8Array): bigint {
-  return bytes.reduce((value, byte) => (value << 8n) | BigInt(byte), 0n)
 }

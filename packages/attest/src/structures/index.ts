@@ -1,6 +1,6 @@
 export { TpmParseError } from '../errors.js'
-export { decodeEvidence, type TpmEvidence } from '../evidence.js'
-export { formatPcrSelection, parsePcrSelection, type PcrSelection } from '../pcr/selection.js'
+export { decodeEvidence, type TpmEvidence } from '../evidence/evidence.js'
+export { formatPcrSelection, parsePcrSelection, type PcrSelection } from './pcr-selection.js'
 export {
   parseAttest,
   type CertifyInfo,

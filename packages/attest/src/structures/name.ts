@@ -1,11 +1,12 @@
-import { concat, digest, u32 } from '../bytes/digest.js'
-import type { Bytes } from '../bytes/types.js'
+import { concat, u16, u32, type Bytes } from '../bytes/bytes.js'
+import { digest } from '../bytes/digest.js'
 import { TpmParseError } from '../errors.js'
 import { TPM_RH, hashName, type Hierarchy } from './constants.js'
 import type { TpmtPublic } from './public.js'
 
 /**
- * The Name of an object: the id of its hash algorithm, then the hash of its public area (Part 1, 16).
+ * Computes the Name of an object: the id of its hash algorithm, then the hash of its public area
+ * (Part 1, 16).
  *
  * @throws TpmParseError `ERR_STRUCTURE_INVALID` when its hash algorithm is not SHA-1 or SHA-2
  */
@@ -14,8 +15,8 @@ export function computeName(publicArea: TpmtPublic): Promise<Bytes> {
 }
 
 /**
- * The Qualified Name of an object: like a Name, over its parent's Qualified Name and its own Name
- * (Part 1, 26.5).
+ * Computes the Qualified Name of an object: like a Name, over its parent's Qualified Name and its own
+ * Name (Part 1, 26.5).
  *
  * @param parent - the hierarchy of a primary object, or the parent's Qualified Name
  * @throws TpmParseError `ERR_STRUCTURE_INVALID` when the hash algorithm of `name` is not SHA-1 or SHA-2
@@ -33,5 +34,5 @@ async function nameOf(nameAlg: number, ...pieces: Uint8Array[]): Promise<Bytes> 
   if (hash === undefined) {
     throw new TpmParseError('nameAlg', 0, `is 0x${nameAlg.toString(16)}, known are SHA-1 and SHA-2`)
   }
-  return concat(Uint8Array.of(nameAlg >> 8, nameAlg), await digest(hash, ...pieces))
+  return concat(u16(nameAlg), await digest(hash, ...pieces))
 }

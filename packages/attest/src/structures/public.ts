@@ -1,15 +1,15 @@
-import type { Bytes } from '../bytes/types.js'
-import { TPM_ALG } from './constants.js'
+import type { Bytes } from '../bytes/bytes.js'
+import { TPMA_OBJECT, TPM_ALG } from './constants.js'
 import { Reader } from './reader.js'
 
-/** TPMT_SYM_DEF_OBJECT (Part 2, 11.1.7), where it is not NULL. */
+/** TPMT_SYM_DEF_OBJECT (Part 2, 11.1.7) other than NULL. */
 export interface SymmetricDefinition {
   readonly algorithm: number
   readonly keyBits: number
   readonly mode: number
 }
 
-/** TPMT_RSA_SCHEME or TPMT_ECC_SCHEME, where it is not NULL. */
+/** TPMT_RSA_SCHEME or TPMT_ECC_SCHEME other than NULL. */
 export interface AsymmetricScheme {
   readonly id: number
   /** The hash of the scheme; absent where it has none (RSAES). */
@@ -19,12 +19,12 @@ export interface AsymmetricScheme {
 interface PublicArea {
   /** TPMI_ALG_HASH of the Name. */
   readonly nameAlg: number
-  /** TPMA_OBJECT; all 32 bits, as they came. */
+  /** TPMA_OBJECT; all 32 bits, as received. */
   readonly objectAttributes: number
   readonly authPolicy: Bytes
   readonly symmetric: SymmetricDefinition | undefined
   readonly scheme: AsymmetricScheme | undefined
-  /** The TPMT_PUBLIC exactly as it came: what the Name is the hash of. */
+  /** The TPMT_PUBLIC exactly as received: the Name is the hash of it. */
   readonly area: Bytes
 }
 
@@ -51,7 +51,7 @@ const MAX_MODULUS = 512
 const MAX_COORDINATE = 128
 
 /**
- * Reads a TPM2B_PUBLIC that holds an RSA or ECC key. Whether the key is any good is not judged here.
+ * Parses a TPM2B_PUBLIC that holds an RSA or ECC key. Does not check the quality of the key.
  *
  * @throws TpmParseError `ERR_STRUCTURE_INVALID`
  */
@@ -93,6 +93,18 @@ export function parsePublic(bytes: Uint8Array): TpmtPublic {
   return key
 }
 
+/**
+ * Returns which attributes an object lacks, of those of one that was made in its TPM and cannot leave
+ * it, and of `more`.
+ */
+export function missingAttributes(
+  { objectAttributes }: TpmtPublic,
+  ...more: readonly (keyof typeof TPMA_OBJECT)[]
+): string[] {
+  const required = [...more, 'fixedTPM', 'fixedParent', 'sensitiveDataOrigin'] as const
+  return required.filter((name) => (objectAttributes & TPMA_OBJECT[name]) === 0)
+}
+
 /** Block ciphers of TPMI_ALG_SYM_OBJECT: TDES, AES, SM4, Camellia. */
 const BLOCK_CIPHERS = [0x0003, TPM_ALG.AES, 0x0013, 0x0026]
 
@@ -100,7 +112,7 @@ function readSymmetric(reader: Reader): SymmetricDefinition | undefined {
   const algorithm = reader.u16('symmetric')
   if (algorithm === TPM_ALG.NULL) return undefined
   if (!BLOCK_CIPHERS.includes(algorithm)) {
-    return reader.fail('symmetric', `is 0x${algorithm.toString(16)}, which is no block cipher`)
+    return reader.fail('symmetric', `is 0x${algorithm.toString(16)}, not a block cipher`)
   }
   return {
     algorithm,
@@ -109,7 +121,7 @@ function readSymmetric(reader: Reader): SymmetricDefinition | undefined {
   }
 }
 
-/** Schemes of an asymmetric key, with what follows their id. */
+/** Schemes of an asymmetric key, with the fields that follow their id. */
 const SCHEMES: Readonly<Record<number, 'nothing' | 'hash' | 'hash and count'>> = {
   [TPM_ALG.RSASSA]: 'hash',
   [TPM_ALG.RSAES]: 'nothing',
@@ -128,7 +140,7 @@ function readScheme(reader: Reader): AsymmetricScheme | undefined {
   if (id === TPM_ALG.NULL) return undefined
   const details = SCHEMES[id]
   if (details === undefined) {
-    return reader.fail('scheme', `is 0x${id.toString(16)}, which is no scheme of RSA or ECC`)
+    return reader.fail('scheme', `is 0x${id.toString(16)}, not a scheme of RSA or ECC`)
   }
   if (details === 'nothing') return { id }
   const hashId = reader.u16('scheme.hashAlg')
@@ -143,6 +155,6 @@ function readCurve(reader: Reader): number {
   const curveId = reader.u16('curveID')
   const kdf = reader.u16('kdf')
   if (KDFS.includes(kdf)) reader.u16('kdf.hashAlg')
-  else if (kdf !== TPM_ALG.NULL) reader.fail('kdf', `is 0x${kdf.toString(16)}, which is no KDF`)
+  else if (kdf !== TPM_ALG.NULL) reader.fail('kdf', `is 0x${kdf.toString(16)}, not a KDF`)
   return curveId
 }

@@ -1,75 +1,86 @@
-import type { Bytes } from '../bytes/types.js'
+import type { Bytes } from '../bytes/bytes.js'
 import { TpmParseError } from '../errors.js'
 
 /**
- * Reads a big-endian TPM structure from front to back. Every read is bounded by the bytes that are
- * there and by the limit the structure sets; anything else is a {@link TpmParseError} that names the field.
+ * Reader of binary structures, from front to back: big-endian, as TPM structures are, unless
+ * `littleEndian`. Every read is bounded by the available bytes and by the limit of the structure; a
+ * violation is a {@link TpmParseError} that names the field.
  */
 export class Reader {
   readonly #bytes: Uint8Array
+  readonly #view: DataView
+  readonly #littleEndian: boolean
   #offset = 0
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, littleEndian = false) {
     this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#littleEndian = littleEndian
   }
 
   get offset(): number {
     return this.#offset
   }
 
+  get done(): boolean {
+    return this.#offset === this.#bytes.length
+  }
+
   u8(field: string): number {
-    const start = this.#advance(1, field)
-    return this.#bytes[start] ?? 0
+    return this.#view.getUint8(this.#advance(1, field))
   }
 
   u16(field: string): number {
-    return this.#unsigned(2, field)
+    return this.#view.getUint16(this.#advance(2, field), this.#littleEndian)
   }
 
   u32(field: string): number {
-    return this.#unsigned(4, field)
+    return this.#view.getUint32(this.#advance(4, field), this.#littleEndian)
   }
 
   u64(field: string): bigint {
-    return (BigInt(this.u32(field)) << 32n) | BigInt(this.u32(field))
+    return this.#view.getBigUint64(this.#advance(8, field), this.#littleEndian)
   }
 
-  /** `length` bytes, copied: a structure must not change when the buffer it was read from does. */
+  /** Reads `length` bytes, copied: a structure must not change when its buffer does. */
   take(length: number, field: string): Bytes {
     const start = this.#advance(length, field)
     return new Uint8Array(this.#bytes.subarray(start, start + length))
   }
 
-  /** A TPM2B: u16 size, then that many bytes, at most `limit`. */
+  /** Reads a TPM2B: u16 size, then that many bytes, at most `limit`. */
   sized(limit: number, field: string): Bytes {
     const size = this.u16(field)
     if (size > limit) this.fail(field, `is ${size} bytes long, the limit is ${limit}`)
     return this.take(size, field)
   }
 
-  /** Nothing may follow what was read. */
+  /** Refuses bytes left over. */
   end(field: string): void {
-    const left = this.#bytes.length - this.#offset
-    if (left > 0) this.fail(field, `is followed by ${left} bytes too many`)
+    if (!this.done) {
+      this.fail(field, `is followed by ${this.#bytes.length - this.#offset} bytes too many`)
+    }
   }
 
   fail(field: string, why: string): never {
     throw new TpmParseError(field, this.#offset, why)
   }
 
-  #unsigned(length: number, field: string): number {
-    const start = this.#advance(length, field)
-    let value = 0
-    for (let i = 0; i < length; i++) value = value * 256 + (this.#bytes[start + i] ?? 0)
-    return value
-  }
-
   #advance(length: number, field: string): number {
     const start = this.#offset
-    if (this.#bytes.length - start < length) {
-      this.fail(field, `is cut off: ${length} bytes wanted, ${this.#bytes.length - start} there`)
-    }
+    const left = this.#bytes.length - start
+    if (left < length) this.fail(field, `is cut off: it has ${left} bytes of ${length}`)
     this.#offset = start + length
     return start
+  }
+}
+
+/** Runs a parser and returns its {@link TpmParseError} instead of throwing it. */
+export function tryParse<T>(parse: () => T): T | TpmParseError {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof TpmParseError) return error
+    throw error
   }
 }

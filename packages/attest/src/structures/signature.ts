@@ -1,14 +1,14 @@
-import type { Bytes } from '../bytes/types.js'
+import type { Bytes } from '../bytes/bytes.js'
 import { TPM_ALG, hashName, type HashName } from './constants.js'
 import { Reader } from './reader.js'
 
 interface SignatureHash {
   readonly hashId: number
-  /** Undefined for another algorithm than SHA-1 and SHA-2. */
+  /** Undefined for an algorithm other than SHA-1 and SHA-2. */
   readonly hash: HashName | undefined
 }
 
-/** TPMT_SIGNATURE (Part 2, 11.3.4) of the schemes a quote can have. */
+/** TPMT_SIGNATURE (Part 2, 11.3.4) in a scheme of quotes. */
 export type TpmtSignature = SignatureHash &
   (
     | { readonly scheme: 'RSASSA' | 'RSAPSS'; readonly signature: Bytes }
@@ -21,7 +21,7 @@ const MAX_RSA_SIGNATURE = 512
 const MAX_ECC_PARAMETER = 66
 
 /**
- * Reads a TPMT_SIGNATURE made with RSASSA, RSAPSS or ECDSA.
+ * Parses a TPMT_SIGNATURE made with RSASSA, RSAPSS or ECDSA.
  *
  * @throws TpmParseError `ERR_STRUCTURE_INVALID`, also for any other algorithm
  */

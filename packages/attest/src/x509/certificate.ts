@@ -1,21 +1,21 @@
+import type { Bytes } from '../bytes/bytes.js'
 import { toHex } from '../bytes/hex.js'
-import type { Bytes } from '../bytes/types.js'
 import { DerReader, TAG } from './der.js'
 import { readExtensions, type Extensions } from './extensions.js'
 import { parsePublicKey, type CertificateKey } from './public-key.js'
 import { readTime } from './time.js'
 
-/** An X.509 certificate taken apart. Nothing of it is believed yet. */
+/** Parsed X.509 certificate, not verified. */
 export interface Certificate {
-  /** The bytes its issuer signed, as they came. */
+  /** The bytes its issuer signed, exactly as received. */
   readonly signed: Bytes
   /** The AlgorithmIdentifier of the signature, whole, in hex. */
   readonly algorithm: string
   readonly signature: Bytes
-  /** Names are compared as they stand in DER, never by what they mean; in hex. */
+  /** Names are compared as DER, never by meaning; in hex. */
   readonly issuer: string
   readonly subject: string
-  /** Milliseconds since 1970; both ends are still valid. */
+  /** Milliseconds since 1970; both ends are inclusive. */
   readonly notBefore: number
   readonly notAfter: number
   /** SubjectPublicKeyInfo, in DER. */
@@ -24,7 +24,7 @@ export interface Certificate {
   readonly extensions: Extensions
 }
 
-/** A Name without any attribute. */
+/** Name without attributes. */
 export const EMPTY_NAME = '3000'
 
 const VERSION = 0xa0
@@ -35,8 +35,8 @@ const MAX_SERIAL = 20
 /**
  * Reads an X.509 v3 certificate (RFC 5280, section 4.1) to its last byte.
  *
- * @throws TpmParseError `ERR_STRUCTURE_INVALID`, also for a kind of key, a version or a critical
- * extension that is not known here
+ * @throws TpmParseError `ERR_STRUCTURE_INVALID`, also for an unknown key type, version or critical
+ * extension
  */
 export function parseCertificate(der: Uint8Array): Certificate {
   const document = new DerReader(der)

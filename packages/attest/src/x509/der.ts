@@ -1,8 +1,8 @@
-import type { Bytes } from '../bytes/types.js'
+import type { Bytes } from '../bytes/bytes.js'
 import { toHex } from '../bytes/hex.js'
 import { TpmParseError } from '../errors.js'
 
-/** The ASN.1 tags certificates are made of. */
+/** ASN.1 tags of certificates. */
 export const TAG = {
   boolean: 0x01,
   integer: 0x02,
@@ -13,13 +13,13 @@ export const TAG = {
   set: 0x31,
 } as const
 
-/** The longest DER anything here is read from, in bytes. */
+/** Longest DER that is read, in bytes. */
 export const MAX_DER = 16_384
 
 /**
- * Reads DER (X.690) strictly: definite lengths in their shortest form, one-byte tags, nothing past
- * the end, no bytes left over. It never descends by itself, so nesting costs an attacker's bytes
- * nothing but bytes. Every departure is a {@link TpmParseError} with the offset from the very start.
+ * Strict reader of DER (X.690): definite lengths in their shortest form, one-byte tags, nothing past
+ * the end, no bytes left over. It never descends on its own, so deep nesting costs no stack. Every
+ * violation is a {@link TpmParseError} with the offset from the start of the document.
  */
 export class DerReader {
   readonly #bytes: Uint8Array
@@ -33,12 +33,12 @@ export class DerReader {
     if (bytes.length > MAX_DER) this.fail(`is longer than ${MAX_DER} bytes`)
   }
 
-  /** Whether everything has been read. */
+  /** True when everything has been read. */
   get done(): boolean {
     return this.#offset === this.#end
   }
 
-  /** Whether the next value has this tag. */
+  /** Tests whether the next value has this tag. */
   nextIs(tag: number): boolean {
     return !this.done && this.#bytes[this.#offset] === tag
   }
@@ -49,19 +49,19 @@ export class DerReader {
     return new DerReader(this.#bytes, start, end)
   }
 
-  /** The content of the next value, which must have this tag. */
+  /** Reads the content of the next value, which must have this tag. */
   content(tag: number): Bytes {
     const { start, end } = this.#value(tag)
     return this.#bytes.slice(start, end)
   }
 
-  /** The next value with its tag and length, whatever tag that is where none is asked for. */
+  /** Reads the next value with its tag and length; any tag where none is required. */
   whole(tag = this.#bytes[this.#offset]): Bytes {
     const from = this.#offset
     return this.#bytes.slice(from, this.#value(tag).end)
   }
 
-  /** The next INTEGER as unsigned big-endian bytes without leading zeros; 0 is empty. */
+  /** Reads the next INTEGER as unsigned big-endian bytes without leading zeros; 0 is empty. */
   unsigned(): Bytes {
     const content = this.content(TAG.integer)
     const [first, second = 0x80] = content
@@ -71,28 +71,28 @@ export class DerReader {
     return first === 0 ? content.slice(1) : content
   }
 
-  /** The next BOOLEAN, which must be TRUE: DER leaves out a FALSE that is the default. */
+  /** Reads the next BOOLEAN, which must be TRUE: DER omits a FALSE that is the default. */
   true(): true {
     const content = this.content(TAG.boolean)
     if (content.length !== 1 || content[0] !== 0xff) this.fail('holds a BOOLEAN that is not TRUE')
     return true
   }
 
-  /** The next OBJECT IDENTIFIER as the hex of its content. */
+  /** Reads the next OBJECT IDENTIFIER as the hex of its content. */
   oid(): string {
     return toHex(this.content(TAG.oid))
   }
 
-  /** The next BIT STRING, which must be whole bytes. */
+  /** Reads the next BIT STRING, which must be whole bytes. */
   bytes(): Bytes {
     const content = this.content(TAG.bitString)
     if (content[0] !== 0) this.fail('holds a BIT STRING that is not whole bytes')
     return content.slice(1)
   }
 
-  /** Refuses anything left over. */
+  /** Refuses bytes left over. */
   close(): void {
-    if (!this.done) this.fail('has something where nothing may follow')
+    if (!this.done) this.fail('has bytes left over')
   }
 
   fail(why: string): never {
@@ -100,7 +100,7 @@ export class DerReader {
   }
 
   #value(tag: number | undefined): { readonly start: number; readonly end: number } {
-    // A tag of several bytes has these five bits set; nothing that is read here has one.
+    // A tag of several bytes has these five bits set; certificates have none.
     if (this.done || tag === undefined || (tag & 0x1f) === 0x1f) this.fail('ends early')
     if (this.#bytes[this.#offset] !== tag) this.fail(`lacks a value with tag ${tag}`)
     this.#offset++

@@ -1,22 +1,24 @@
-import type { EkAnchor } from '../credential/ek-anchor.js'
+import type { EkAnchor } from '../trust/anchor.js'
 import { KEY_USAGE } from './extensions.js'
-import { createJudge, type CertificateChain } from './judge.js'
+import { certificateEndorser, type CertificateChain } from './verify-chain.js'
 
 /** tcg-kp-EKCertificate, 2.23.133.8.1 */
 const EK_CERTIFICATE = '6781050801'
 
 /**
- * Vouches for the endorsement key a certificate of the TPM's manufacturer is for (TCG EK Credential
- * Profile). The rules are those of {@link akCertificate}, with the purpose and keyUsage of an EK.
+ * Creates a trust anchor that endorses the endorsement key in a certificate of the TPM's manufacturer
+ * (TCG EK Credential Profile). The rules are those of `akCertificate`, with the purpose and keyUsage of
+ * an EK.
  *
- * An EK signs nothing: it comes to an attestation key by `activatedAk` of `@nomyo/attest/credential`.
+ * An EK signs nothing: `activatedAk` of `@nomyo/attest/credential` extends its trust to an attestation
+ * key.
  *
- * @throws PolicyError `ERR_POLICY_INVALID` when `roots` is no list of certificates
+ * @throws PolicyError `ERR_POLICY_INVALID` when `roots` is not a list of certificates
  */
 export function ekCertificate(chain: CertificateChain): EkAnchor {
   return {
     kind: 'ek-certificate',
-    vouchForEk: createJudge(chain, {
+    endorseEk: certificateEndorser(chain, {
       kind: 'EK',
       purpose: EK_CERTIFICATE,
       keyUsage: ({ type }) => (type === 'RSA' ? KEY_USAGE.keyEncipherment : KEY_USAGE.keyAgreement),

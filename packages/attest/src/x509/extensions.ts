@@ -1,11 +1,11 @@
+import { toBigInt } from '../bytes/hex.js'
 import { DerReader, TAG } from './der.js'
-import { toBigInt } from './public-key.js'
 
-/** What the extensions of a certificate say, as far as it is judged here. */
+/** Extensions of a certificate, as far as they are checked here. */
 export interface Extensions {
-  /** basicConstraints: whether the key may sign certificates. */
+  /** basicConstraints: true when the key may sign certificates. */
   readonly isCa: boolean
-  /** How many CA certificates may stand between this one and the leaf. */
+  /** Number of CA certificates allowed between this one and the leaf. */
   readonly pathLength: number | undefined
   /** The first eight bits of keyUsage (see {@link KEY_USAGE}); undefined where the extension is absent. */
   readonly keyUsage: number | undefined
@@ -15,14 +15,14 @@ export interface Extensions {
   readonly alternativeName: AlternativeName | undefined
 }
 
-/** What a subjectAltName says. */
+/** Content of a subjectAltName. */
 export interface AlternativeName {
   readonly critical: boolean
-  /** Whether a directoryName in it states the manufacturer, model and version of a TPM. */
+  /** True when a directoryName in it states the manufacturer, model and version of a TPM. */
   readonly namesTpm: boolean
 }
 
-/** Bits of keyUsage (RFC 5280, section 4.2.1.3) as they stand in its first byte. */
+/** Bits of keyUsage (RFC 5280, section 4.2.1.3) in its first byte. */
 export const KEY_USAGE = {
   digitalSignature: 0x80,
   keyEncipherment: 0x20,
@@ -39,7 +39,7 @@ const DIRECTORY_NAME = 0xa4
 
 /**
  * Reads the extensions of a certificate (RFC 5280, section 4.2). A critical one that is not
- * understood here means a restriction nobody would keep: it is refused, like one that comes twice.
+ * understood here is a restriction that would not be enforced: it is refused, like a repeated one.
  *
  * @throws TpmParseError `ERR_STRUCTURE_INVALID`
  */
@@ -111,7 +111,7 @@ function readPurposes(reader: DerReader): string[] {
   return purposes
 }
 
-/** Looks through GeneralNames for a directoryName with the three attributes of a TPM. */
+/** Searches GeneralNames for a directoryName with the three attributes of a TPM. */
 function readAlternativeName(reader: DerReader): boolean {
   const names = reader.enter(TAG.sequence)
   let found = false
@@ -124,7 +124,7 @@ function readAlternativeName(reader: DerReader): boolean {
   return found
 }
 
-/** The attribute types of a Name. */
+/** Reads the attribute types of a Name. */
 function readDirectoryName(reader: DerReader): string[] {
   const types: string[] = []
   const name = reader.enter(TAG.sequence)

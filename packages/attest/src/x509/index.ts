@@ -1,6 +1,11 @@
-export type { EkAnchor } from '../credential/ek-anchor.js'
-export type { AttestationKey, CertificateCheck, TrustAnchor, Vouching } from '../trust/anchor.js'
+export type {
+  AttestationKey,
+  CertificateCheck,
+  EkAnchor,
+  Endorsement,
+  TrustAnchor,
+} from '../trust/anchor.js'
 export { akCertificate } from './ak-certificate.js'
 export { ekCertificate } from './ek-certificate.js'
-export type { CertificateChain } from './judge.js'
 export type { EncodedCertificate } from './pem.js'
+export type { CertificateChain } from './verify-chain.js'

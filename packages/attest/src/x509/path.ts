@@ -2,28 +2,28 @@ import type { Certificate } from './certificate.js'
 import { KEY_USAGE } from './extensions.js'
 import { isSignedBy } from './signature.js'
 
-/** The certificates a path may lead through, and those it may end at. */
+/** Certificates that may issue the leaf or one another. */
 export interface Issuers {
   readonly intermediates: readonly Certificate[]
-  /** Trusted as names with keys: what else their certificates say is not looked at (RFC 5280, 6.1.1). */
+  /** Trusted as names with keys: the rest of their certificates is ignored (RFC 5280, section 6.1.1). */
   readonly roots: readonly Certificate[]
 }
 
-/** Certificates in a path, with the leaf and the root. */
+/** Longest path in certificates, leaf and root included. */
 const MAX_PATH = 5
 
 /** anyExtendedKeyUsage, 2.5.29.37.0 */
 const ANY_PURPOSE = '551d2500'
 
 /**
- * Looks for a way from the leaf to a root, each certificate signed by the next (RFC 5280, section 6.1,
- * without policies and name constraints: a critical one of those is refused when it is read).
+ * Finds a path from the leaf to a root, each certificate signed by the next (RFC 5280, section 6.1,
+ * without policies and name constraints: a critical one of those is refused by the parser).
  *
- * Breadth first, and each intermediate is reached once, on the shortest way: the work is bounded by
- * the square of their number, whatever names and keys they repeat.
+ * Breadth first, and each intermediate is reached once, on the shortest path: the work is bounded by
+ * the square of their number, even if names and keys repeat.
  *
- * @param purpose - OID the path must be good for, in hex
- * @returns leaf and intermediates, without the root; undefined when there is no way
+ * @param purpose - OID the path must be valid for, in hex
+ * @returns leaf and intermediates, without the root; undefined when no path exists
  */
 export async function findPath(
   leaf: Certificate,
@@ -59,7 +59,7 @@ async function issued(issuer: Certificate, path: readonly Certificate[]): Promis
   return last?.issuer === issuer.subject && isSignedBy(last, issuer)
 }
 
-/** `below`: how many CA certificates stand between this one and the leaf; self-issued ones count. */
+/** `below`: number of CA certificates between this one and the leaf; self-issued ones count. */
 function mayIssue({ extensions }: Certificate, below: number, purpose: string): boolean {
   const { isCa, pathLength = below, keyUsage = KEY_USAGE.keyCertSign, purposes } = extensions
   const isForPurpose =

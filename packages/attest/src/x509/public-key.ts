@@ -1,11 +1,11 @@
-import { toHex } from '../bytes/hex.js'
-import type { Bytes } from '../bytes/types.js'
+import type { Bytes } from '../bytes/bytes.js'
+import { toBigInt, toHex } from '../bytes/hex.js'
 import { TPM_ECC_CURVE } from '../structures/constants.js'
 import { curveOf, isOnCurve, type Curve } from '../structures/curves.js'
 import type { TpmtPublic } from '../structures/public.js'
 import { DerReader, TAG } from './der.js'
 
-/** The public key of a certificate; its numbers big-endian without leading zeros. */
+/** Public key of a certificate; its numbers are big-endian without leading zeros. */
 export type CertificateKey =
   | { readonly type: 'RSA'; readonly modulus: Bytes; readonly exponent: Bytes }
   | {
@@ -16,7 +16,7 @@ export type CertificateKey =
       readonly y: Bytes
     }
 
-/** rsaEncryption with its NULL (RFC 3279, section 2.3.1), as it must stand, in hex. */
+/** DER of rsaEncryption with its NULL (RFC 3279, section 2.3.1), in hex. */
 const RSA = '300d06092a864886f70d0101010500'
 
 /** id-ecPublicKey with a named curve (RFC 5480, section 2.1.1). */
@@ -27,8 +27,8 @@ const CURVES: Readonly<Record<string, number>> = {
 }
 
 /**
- * Reads a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7) of an RSA key, or of a point that is on
- * its curve. Whether an RSA key is strong enough for what it is used for is judged there.
+ * Parses a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7) of an RSA key, or of a point that is on
+ * its curve. The users of a key check the strength of RSA keys.
  *
  * @throws TpmParseError `ERR_STRUCTURE_INVALID`
  */
@@ -40,7 +40,7 @@ export function parsePublicKey(spki: Uint8Array): CertificateKey {
   return algorithm === RSA ? readRsa(bits) : readPoint(outer, CURVES[algorithm], bits)
 }
 
-/** Whether a certificate is for this key of a TPM. */
+/** Tests whether a certificate is for this key of a TPM. */
 export function isKeyOf(key: CertificateKey, area: TpmtPublic): boolean {
   if (key.type === 'RSA') {
     return (
@@ -55,11 +55,6 @@ export function isKeyOf(key: CertificateKey, area: TpmtPublic): boolean {
     sameNumber(key.x, area.x) &&
     sameNumber(key.y, area.y)
   )
-}
-
-/** The number that big-endian bytes are. */
-export function toBigInt(bytes: Uint8Array): bigint {
-  return BigInt(`0x0${toHex(bytes)}`)
 }
 
 function sameNumber(a: Uint8Array, b: Uint8Array): boolean {
@@ -80,9 +75,9 @@ const UNCOMPRESSED = 4
 function readPoint(reader: DerReader, curveId: number | undefined, bits: Bytes): CertificateKey {
   const curve = curveOf(curveId ?? 0)
   if (curveId === undefined || curve === undefined)
-    return reader.fail('is for an unknown kind of key')
+    return reader.fail('is for an unknown type of key')
   const [x, y] = [bits.slice(1, 1 + curve.size), bits.slice(1 + curve.size)]
-  // Some platforms import any two numbers as a point.
+  // Some platforms import any pair of numbers as a point.
   if (bits[0] !== UNCOMPRESSED || y.length !== curve.size || !isOnCurve(curve, x, y)) {
     reader.fail('is for a point that is not on its curve')
   }

@@ -1,14 +1,15 @@
+import type { Bytes } from '../bytes/bytes.js'
 import { webCryptoHash } from '../bytes/digest.js'
-import type { Bytes } from '../bytes/types.js'
+import { toBigInt } from '../bytes/hex.js'
 import type { HashName } from '../structures/constants.js'
 import type { Certificate } from './certificate.js'
 import { DerReader, TAG } from './der.js'
-import { toBigInt, type CertificateKey } from './public-key.js'
+import type { CertificateKey } from './public-key.js'
 
 /**
- * The algorithms a certificate may be signed with, by the whole AlgorithmIdentifier as it must
- * stand, in hex: sha256/384/512WithRSAEncryption (RFC 4055, section 5) and ecdsa-with-SHA256/384/512
- * (RFC 5758, section 3.2). SHA-1 is not among them.
+ * Accepted signature algorithms of certificates, by the whole DER of the AlgorithmIdentifier in hex:
+ * sha256/384/512WithRSAEncryption (RFC 4055, section 5) and ecdsa-with-SHA256/384/512 (RFC 5758,
+ * section 3.2). SHA-1 is not among them.
  */
 const ALGORITHMS: Readonly<Record<string, readonly [CertificateKey['type'], HashName]>> = {
   '300d06092a864886f70d01010b0500': ['RSA', 'sha256'],
@@ -19,10 +20,10 @@ const ALGORITHMS: Readonly<Record<string, readonly [CertificateKey['type'], Hash
   '300a06082a8648ce3d040304': ['ECC', 'sha512'],
 }
 
-/** An issuer, as far as a signature needs one. */
+/** Key of an issuer. */
 export type Signer = Pick<Certificate, 'key' | 'spki'>
 
-/** Whether `signer` signed the certificate. Weak keys and unknown algorithms have signed nothing. */
+/** Verifies that `signer` signed the certificate. Weak keys and unknown algorithms never verify. */
 export async function isSignedBy(
   { algorithm, signed, signature }: Certificate,
   { key, spki }: Signer,
@@ -39,12 +40,12 @@ export async function isSignedBy(
     ])
     return await crypto.subtle.verify({ name, hash: hashName }, imported, raw, signed)
   } catch {
-    // A platform that cannot import such a key, or read such a signature, has verified nothing.
+    // A platform that cannot import the key, or read the signature, has verified nothing.
     return false
   }
 }
 
-/** Exponent 1 lets anybody sign, and platforms let it pass; more than 8192 bits only cost time. */
+/** With exponent 1 any signature can be forged, and platforms accept it; over 8192 bits cost time only. */
 function isWeak(key: CertificateKey): boolean {
   if (key.type !== 'RSA') return false
   const [bits, exponent] = [toBigInt(key.modulus).toString(2).length, toBigInt(key.exponent)]
@@ -52,7 +53,7 @@ function isWeak(key: CertificateKey): boolean {
   return bits < 2048 || bits > 8192 || !isOdd || exponent < 65_537n || exponent >= 1n << 32n
 }
 
-/** ECDSA-Sig-Value (RFC 3279, section 2.2.3) as WebCrypto takes it: both numbers, padded. */
+/** Converts an ECDSA-Sig-Value (RFC 3279, section 2.2.3) to WebCrypto's form: both numbers, padded. */
 function rawSignature(der: Uint8Array, size: number): Bytes {
   const outer = new DerReader(der)
   const numbers = outer.enter(TAG.sequence)

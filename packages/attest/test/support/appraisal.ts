@@ -1,8 +1,14 @@
 import { tpmVector, type QuoteVector } from '@nomyo-internal/testing/vectors'
 import { bytesOf, quotePolicy } from '@nomyo-internal/testing/vectors/quotes'
-import type { AttestationResult, CheckId, CheckStatus } from '../../src/index.js'
-import { appraise, pinnedAk, type AppraisalPolicy } from '../../src/index.js'
-import { parsePcrSelection } from '../../src/pcr/selection.js'
+import {
+  appraise,
+  pinnedAk,
+  type AppraisalPolicy,
+  type AttestationResult,
+  type CheckId,
+  type CheckStatus,
+} from '../../src/index.js'
+import { parsePcrSelection } from '../../src/structures/pcr-selection.js'
 
 /** A vector by its name. */
 export const quoteVector = (name: string): QuoteVector => tpmVector<QuoteVector>(name)

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { tpmVector } from '@nomyo-internal/testing/vectors'
 import { parsePublic, type TpmtPublic } from '../../src/structures/index.js'
-import type { Vouching } from '../../src/trust/anchor.js'
+import type { Endorsement } from '../../src/trust/anchor.js'
 
 /**
  * Makes certificates, sound and unsound ones, with a DER writer of its own: it shares no code with
@@ -210,7 +210,7 @@ export function akLeaf(issuer: Authority, fields: Partial<Fields> = {}): Uint8Ar
 }
 
 /** Status and code of each check that did not pass, and the trust. */
-export function outcome({ trust, certificate }: Vouching): Record<string, string> {
+export function outcome({ trust, certificate }: Endorsement): Record<string, string> {
   const failed = Object.entries(certificate ?? {}).filter(([, { status }]) => status !== 'pass')
   return { trust, ...Object.fromEntries(failed.map(([id, { code }]) => [id, code])) }
 }

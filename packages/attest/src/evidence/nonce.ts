@@ -1,18 +1,18 @@
-import { concat, digest } from './bytes/digest.js'
-import type { Bytes } from './bytes/types.js'
+import { concat, u16, type Bytes } from '../bytes/bytes.js'
+import { digest } from '../bytes/digest.js'
 
-/** The extraData of a quote that vouches for a server's encryption key. */
+/** Input of the extraData of a quote that endorses a server's encryption key. */
 export interface KeyBinding {
-  /** From a CSPRNG, 32 bytes; made by the caller for this one quote. */
+  /** 32 bytes from a CSPRNG, made by the caller for this one quote. */
   readonly nonce: Uint8Array
-  /** DER of the SubjectPublicKeyInfo that will be encrypted to. */
+  /** DER of the SubjectPublicKeyInfo to encrypt to. */
   readonly spki: Uint8Array
 }
 
 /**
- * What the quote must carry as its extraData.
+ * The expected extraData of a quote.
  *
- * - `payloadId`: the id of the request answered; `sha256` is what gateways do, `raw` the UTF-8 itself
+ * - `payloadId`: id of the answered request; gateways quote its SHA-256 (`sha256`), `raw` is its UTF-8
  * - `extraData`: exactly these bytes
  * - {@link KeyBinding}: the server's key and a nonce of the caller
  */
@@ -24,24 +24,23 @@ export type NonceExpectation =
 const KEY_BINDING_LABEL = 'nomyo/attest/key-binding/v1\0'
 
 /**
- * The extraData by which a quote vouches for a server key:
+ * Computes the extraData by which a quote endorses a server key:
  * SHA-256(`nomyo/attest/key-binding/v1` and a zero byte ‖ u16 length of the nonce ‖ nonce ‖ SHA-256(SPKI)).
  *
  * @returns 32 bytes
  */
 export async function keyBindingExtraData({ nonce, spki }: KeyBinding): Promise<Bytes> {
-  const { length } = nonce
   return digest(
     'sha256',
     new TextEncoder().encode(KEY_BINDING_LABEL),
-    Uint8Array.of(length >> 8, length),
+    u16(nonce.length),
     nonce,
     await digest('sha256', spki),
   )
 }
 
 /**
- * The extraData by which a quote answers one request: SHA-256 of its payload id.
+ * Computes the extraData by which a quote answers one request: SHA-256 of its payload id.
  *
  * @returns 32 bytes
  */
@@ -49,7 +48,7 @@ export function payloadIdExtraData(payloadId: string): Promise<Bytes> {
   return digest('sha256', new TextEncoder().encode(payloadId))
 }
 
-/** The bytes an expectation stands for. */
+/** Computes the bytes of an expectation. */
 export function expectedExtraData(expectation: NonceExpectation): Promise<Bytes> {
   if ('spki' in expectation) return keyBindingExtraData(expectation)
   if ('extraData' in expectation) return Promise.resolve(concat(expectation.extraData))
@@ -57,7 +56,7 @@ export function expectedExtraData(expectation: NonceExpectation): Promise<Bytes>
   return Promise.resolve(new TextEncoder().encode(expectation.payloadId))
 }
 
-/** What a guesser has to guess: a hash of something short is as weak as the short thing. */
+/** Returns the bytes an attacker has to guess: the hash of a short value is as weak as the value. */
 export function entropyBytes(expectation: NonceExpectation): number {
   if ('spki' in expectation) return expectation.nonce.length
   if ('extraData' in expectation) return expectation.extraData.length

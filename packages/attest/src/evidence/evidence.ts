@@ -1,13 +1,16 @@
-import { decodeBase64 } from './bytes/base64.js'
-import type { Bytes } from './bytes/types.js'
-import { TpmParseError } from './errors.js'
-import type { PcrValues } from './result.js'
+import { decodeBase64 } from '../bytes/base64.js'
+import type { Bytes } from '../bytes/bytes.js'
+import { isRecord } from '../bytes/json.js'
+import { TpmParseError } from '../errors.js'
 
-/** The member `tpm_attestation` of a sealed answer, as gateways write it. */
+/** PCR values by bank and index, in lower-case hex. */
+export type PcrValues = Readonly<Record<string, Readonly<Record<string, string>>>>
+
+/** Member `tpm_attestation` of an encrypted answer, as gateways send it. */
 export type TpmAttestation =
   | {
       readonly is_available: true
-      /** The PCRs quoted, e.g. `sha256:0,7,10`. */
+      /** The quoted PCRs, e.g. `sha256:0,7,10`. */
       readonly pcr_banks: string
       /** Hex by bank and index. */
       readonly pcr_values: Readonly<Record<string, Readonly<Record<string, string>>>>
@@ -15,31 +18,31 @@ export type TpmAttestation =
       readonly quote_b64: string
       /** Base64 of the TPMT_SIGNATURE over it. */
       readonly signature_b64: string
-      /** Base64 of the TPM2B_PUBLIC of the key that signed. */
+      /** Base64 of the TPM2B_PUBLIC of the signing key. */
       readonly aik_pubkey_b64: string
     }
   | { readonly is_available: false }
 
-/** Decoded evidence. Nothing in it has been judged. */
+/** Decoded evidence, not appraised. */
 export interface TpmEvidence {
   readonly pcrBanks: string
-  /** Lower-case hex by bank and index. */
   readonly pcrValues: PcrValues
   readonly quote: Bytes
   readonly signature: Bytes
   readonly akPublic: Bytes
 }
 
-/** What of evidence could be decoded. */
+/** The decodable members of evidence. */
 export type Decoded = { readonly [Member in keyof TpmEvidence]?: TpmEvidence[Member] | undefined }
 
-/** Evidence as far as it could be decoded, and what could not. */
+/** The decodable members of evidence, and the first flaw. */
 export interface PartialEvidence {
   readonly evidence: Decoded
-  /** The first thing that is not as the format says; undefined for well-formed evidence. */
+  /** The first deviation from the format; undefined for well-formed evidence. */
   readonly flaw: EvidenceFlaw | undefined
 }
 
+/** Deviation of evidence from its format. */
 export interface EvidenceFlaw {
   readonly code: string
   readonly detail: string
@@ -48,14 +51,14 @@ export interface EvidenceFlaw {
 /** Base64 characters of one member; the longest real one (all PCRs, RSA-4096) has under 1,000. */
 const MAX_BASE64 = 8192
 const MAX_PCR_BANKS = 512
-/** Hash algorithms there can be, and PCRs a bank can have. */
+/** Upper bounds of the hash algorithms of a TPM, and of the PCRs of a bank. */
 const MAX_BANKS = 16
 const MAX_PCRS = 32
 const PCR_INDEX = /^(?:0|[1-9]\d?)$/
 const PCR_VALUE = /^(?:[0-9a-f]{2}){1,64}$/i
 
 /**
- * Decodes the member `tpm_attestation` of an answer. Members it does not know are left aside.
+ * Decodes the member `tpm_attestation` of an answer. Ignores unknown members.
  *
  * @throws TpmParseError `ERR_STRUCTURE_INVALID` for another shape, wrong types, base64 that is not
  * canonical, and members that are too large
@@ -70,19 +73,19 @@ export function decodeEvidence(json: unknown): TpmEvidence {
   return { pcrBanks: pcrBanks ?? '', pcrValues: pcrValues ?? {}, quote, signature, akPublic }
 }
 
-/** Decodes what can be decoded, so that every check says what it found. */
+/** Decodes every member that can be decoded, so that each check has a verdict of its own. */
 export function readEvidence(json: unknown): PartialEvidence {
   const flaws: EvidenceFlaw[] = []
   const flawed = (code: string, detail: string): void => {
     flaws.push({ code, detail })
   }
-  if (!isObject(json)) {
-    flawed('EVIDENCE_MISSING', 'there is no tpm_attestation object')
+  if (!isRecord(json)) {
+    flawed('EVIDENCE_MISSING', 'the answer has no tpm_attestation object')
     return { evidence: {}, flaw: flaws[0] }
   }
   const available = ownMember(json, 'is_available')
   if (available === false) {
-    flawed('EVIDENCE_NOT_AVAILABLE', 'the server says it has no TPM it can ask')
+    flawed('EVIDENCE_NOT_AVAILABLE', 'the server reports that it has no usable TPM')
     return { evidence: {}, flaw: flaws[0] }
   }
   if (available !== true) flawed('EVIDENCE_MALFORMED', 'is_available is not true')
@@ -94,7 +97,7 @@ export function readEvidence(json: unknown): PartialEvidence {
     else flawed('EVIDENCE_TOO_LARGE', `${name} has more than ${limit} characters`)
     return undefined
   }
-  // Text that is not base64 is for the parser of that structure to refuse.
+  // The parser of each structure refuses text that is not base64.
   const bytes = (name: string): Bytes | undefined => decodeBase64(text(name, MAX_BASE64) ?? '-')
   const values = readPcrValues(ownMember(json, 'pcr_values'))
   if (values === undefined) {
@@ -111,14 +114,14 @@ export function readEvidence(json: unknown): PartialEvidence {
 }
 
 function readPcrValues(banks: unknown): PcrValues | undefined {
-  if (!isObject(banks) || Object.keys(banks).length > MAX_BANKS) return undefined
-  // No prototype: the banks and indices are the sender's words.
+  if (!isRecord(banks) || Object.keys(banks).length > MAX_BANKS) return undefined
+  // No prototype: banks and indices are attacker-controlled.
   const read: Record<string, Readonly<Record<string, string>>> = Object.create(null) as never
   for (const [bank, values] of Object.entries(banks)) {
-    if (!isObject(values) || bank.length > 16) return undefined
+    if (!isRecord(values) || bank.length > 16) return undefined
     // Counted first: an answer can hold half a million of them.
     if (Object.keys(values).length > MAX_PCRS) return undefined
-    const entries: [string, unknown][] = Object.entries(values)
+    const entries = Object.entries(values)
     const sound = entries.every(
       ([pcr, value]) => PCR_INDEX.test(pcr) && typeof value === 'string' && PCR_VALUE.test(value),
     )
@@ -130,11 +133,7 @@ function readPcrValues(banks: unknown): PcrValues | undefined {
   return read
 }
 
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** Own members only: what a prototype carries did not come with the evidence. */
-function ownMember(object: object, name: string): unknown {
-  return Object.hasOwn(object, name) ? (object as Record<string, unknown>)[name] : undefined
+/** Reads an own member only: what a prototype carries is not part of the evidence. */
+function ownMember(object: Record<string, unknown>, name: string): unknown {
+  return Object.hasOwn(object, name) ? object[name] : undefined
 }

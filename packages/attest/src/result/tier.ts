@@ -1,62 +1,35 @@
-import {
-  CHECK_IDS,
-  type AttestationResult,
-  type CheckId,
-  type QuoteClaims,
-  type Tier,
-  type Trust,
-  type TrustworthinessVector,
-  type Verdicts,
-} from './result.js'
+import { CHECKS, CHECK_IDS, type CheckId } from '../checks/checks.js'
+import type { Trust } from '../trust/anchor.js'
+import type { QuoteClaims } from './claims.js'
+import type { AttestationResult, Tier, TrustworthinessVector, Verdicts } from './result.js'
 
-/**
- * What must hold before a fact of the quote is a signed fact. What is not listed (PCR policy, clock,
- * firmware, logs) judges facts; it does not make them.
- */
-const AUTHENTIC: readonly CheckId[] = [
-  'evidence.shape',
-  'quote.parse',
-  'signature.parse',
-  'ak.parse',
-  'quote.magic',
-  'quote.type',
-  'ak.attributes',
-  'ak.strength',
-  'ak.point',
-  'signature.scheme',
-  'signature.valid',
-  'nonce',
-  'pcr.selection',
-  'pcr.digest',
-  'ak.name',
-  'ak.trust',
-]
-
-/** Draws the conclusion from all verdicts. */
-export function conclude(
+/** Summarizes all verdicts in a tier, a trustworthiness vector and the facts that count. */
+export function summarize(
   verdicts: Verdicts,
-  vouchedFor: Trust,
+  endorsed: Trust,
   claims: QuoteClaims | undefined,
 ): AttestationResult {
   const checks = CHECK_IDS.map((id) => ({ id, ...verdicts[id] }))
-  const authentic = AUTHENTIC.every((id) => verdicts[id].status !== 'fail')
-  const trust = authentic ? vouchedFor : 'unendorsed'
-  const tier = tierOf(verdicts, trust)
-  const facts = authentic ? claims : undefined
+  const isAuthentic = !authenticityFailed(verdicts)
+  const trust = isAuthentic ? endorsed : 'unendorsed'
+  const facts = isAuthentic && claims !== undefined
   return {
-    tier,
+    tier: tierOf(verdicts, trust),
     trust,
     checks,
     vector: vectorOf(verdicts, trust),
-    ...(facts === undefined
-      ? {}
-      : trust === 'unendorsed'
-        ? { claimed: facts }
-        : { verified: facts }),
+    ...(facts ? { [trust === 'unendorsed' ? 'claimed' : 'verified']: claims } : {}),
   }
 }
 
-/** Affirming needs somebody who vouches, reference values that were met, and nothing to object to. */
+/** True when a check failed without which the facts of the quote are not signed facts. */
+function authenticityFailed(verdicts: Verdicts): boolean {
+  return CHECKS.some(
+    ({ id, establishesAuthenticity }) => establishesAuthenticity && verdicts[id].status === 'fail',
+  )
+}
+
+/** Affirming requires an endorsement, reference values that match, and no objection. */
 function tierOf(verdicts: Verdicts, trust: Trust): Tier {
   const has = (status: string) =>
     Object.values(verdicts).some((verdict) => verdict.status === status)
@@ -81,11 +54,13 @@ function vectorOf(verdicts: Verdicts, trust: Trust): TrustworthinessVector {
   if (failed('ak.trust') || failed('ak.name')) {
     return { 'instance-identity': UNRECOGNIZED_INSTANCE }
   }
-  if (AUTHENTIC.some(failed)) return { 'instance-identity': CRYPTOGRAPHIC_VALIDATION_FAILED }
+  if (authenticityFailed(verdicts)) {
+    return { 'instance-identity': CRYPTOGRAPHIC_VALIDATION_FAILED }
+  }
   if (trust === 'unendorsed') return {}
   return {
     'instance-identity': RECOGNIZED_INSTANCE,
-    // A pinned Name says which key signed, not what it is kept in.
+    // A pinned Name identifies the signing key, not the hardware that holds it.
     ...(trust === 'endorsed' ? { hardware: GENUINE_HARDWARE } : {}),
     ...configurationOf(verdicts),
     ...executablesOf(verdicts),
@@ -107,6 +82,6 @@ function executablesOf({ eventlog, ima }: Verdicts): TrustworthinessVector {
   const statuses = [eventlog.status, ima.status]
   if (statuses.includes('fail')) return { executables: CONTRAINDICATED_RUNTIME }
   if (statuses.includes('warn')) return { executables: UNSAFE_RUNTIME }
-  // A log that merely fits says what ran, not that it was approved.
+  // A log that replays states which programs ran, not that they were approved.
   return ima.code === 'IMA_ALLOWED' ? { executables: APPROVED_RUNTIME } : {}
 }

@@ -1,5 +1,5 @@
 import { TpmParseError } from '../errors.js'
-import { HASHES, type HashName } from '../structures/constants.js'
+import { HASHES, type HashName } from './constants.js'
 
 /** The PCRs of one bank. */
 export interface PcrSelection {
@@ -12,14 +12,14 @@ const INDEX = '(?:0|[1-9]\\d?)'
 const BANK = `[a-z0-9]+:(?:all|${INDEX}(?:,${INDEX})*)`
 const SELECTION = new RegExp(`^${BANK}(?:\\+${BANK})*$`)
 
-/** TPMs of PCs have 24 PCRs. */
+/** PC Client TPMs have 24 PCRs. */
 export const MAX_PCR = 23
 const ALL_PCRS = Array.from({ length: MAX_PCR + 1 }, (_, pcr) => pcr)
 
 /**
- * Reads a selection as tpm2-tools write it: `sha256:0,7,10+sha1:0`, or `sha256:all`.
+ * Parses a selection in the syntax of tpm2-tools: `sha256:0,7,10+sha1:0`, or `sha256:all`.
  *
- * @returns the banks in the order given, the indices of each rising
+ * @returns the banks in the order given, with rising indices
  * @throws TpmParseError `ERR_STRUCTURE_INVALID` for another form, an unknown bank, an index above 23,
  * or a bank or index given twice
  */
@@ -28,11 +28,11 @@ export function parsePcrSelection(text: string): PcrSelection[] {
     throw new TpmParseError('PCR selection', 0, why)
   }
   if (!SELECTION.test(text)) {
-    return refuse('has not the form sha256:0,7,10+sha384:0')
+    return refuse('is not of the form sha256:0,7,10+sha384:0')
   }
   const selection = text.split('+').map((part) => {
     const [bank = '', list = ''] = part.split(':')
-    const hash = isHashName(bank) ? bank : refuse(`names the bank "${bank}", which is unknown`)
+    const hash = isHashName(bank) ? bank : refuse(`names the unknown bank "${bank}"`)
     const pcrs = list === 'all' ? ALL_PCRS : list.split(',').map(Number)
     if (new Set(pcrs).size !== pcrs.length) refuse(`lists a PCR of ${bank} twice`)
     if (pcrs.some((pcr) => pcr > MAX_PCR)) refuse(`goes beyond PCR ${MAX_PCR}`)
@@ -44,7 +44,7 @@ export function parsePcrSelection(text: string): PcrSelection[] {
   return selection
 }
 
-/** The inverse of {@link parsePcrSelection}. */
+/** Formats a selection; the inverse of {@link parsePcrSelection}. */
 export function formatPcrSelection(selection: readonly PcrSelection[]): string {
   return selection.map(({ hash, pcrs }) => `${hash}:${pcrs.join(',')}`).join('+')
 }

@@ -1,22 +1,22 @@
-import type { PolicyDocument } from '../attestation-policy.js'
 import { fromHex, toHex } from '../bytes/hex.js'
+import { hasExactly, isRecord, parseJsonObject } from '../bytes/json.js'
 import { PolicyError } from '../errors.js'
-import { isRecord, parseJsonObject } from '../json-object.js'
-import { checkPolicy, type AppraisalPolicy } from '../policy.js'
 import type { TrustAnchor } from '../trust/anchor.js'
 import { pinnedAk } from '../trust/pinned-ak.js'
-import { akCertificate } from '../x509/index.js'
+import { akCertificate } from '../x509/ak-certificate.js'
+import type { PolicyDocument } from './policy.js'
+import { checkPolicy, type AppraisalPolicy } from './rules.js'
 
-/** The part of a policy that is the same for every quote: what a file can hold. */
+/** Policy of a file: the part of an appraisal policy that is the same for every quote. */
 export interface PolicyFile extends Pick<
   AppraisalPolicy,
   'requiredPcrs' | 'referenceValues' | 'trust' | 'qualifiedSigner' | 'firmware'
 > {
-  /** The file itself, as JSON, for receipts. */
+  /** JSON of the file, for receipts. */
   readonly document: PolicyDocument
 }
 
-/** Says what kind of file it is, and in which form. */
+/** Identifies type and version of the file. */
 const FORMAT = 'nomyo-attestation-policy/1'
 const MAX_CHARACTERS = 1024 * 1024
 
@@ -31,7 +31,7 @@ const MEMBERS = [
 ]
 
 /**
- * Reads a policy from the JSON of a file:
+ * Parses a policy from the JSON of a file:
  *
  * ```json
  * {
@@ -42,10 +42,19 @@ const MEMBERS = [
  * }
  * ```
  *
- * `trust` may be `"none"`; `comment` holds anything; `qualifiedSigner` is hex, `firmware` as in
- * `AppraisalPolicy`. Other members are refused: a misspelt one would loosen the policy unseen.
+ * `trust` may be `"none"`; `comment` holds any value; `qualifiedSigner` is hex, `firmware` as in
+ * `AppraisalPolicy`. Other members are refused: a misspelt one would loosen the policy silently.
  *
  * @throws PolicyError `ERR_POLICY_INVALID`
+ * @example
+ * ```ts
+ * import { attestationPolicy } from '@nomyo/attest'
+ * import { parsePolicyFile } from '@nomyo/attest/policy-file'
+ *
+ * declare const json: string
+ *
+ * const policy = attestationPolicy(parsePolicyFile(json))
+ * ```
  */
 export function parsePolicyFile(text: string): PolicyFile {
   const file = parseObject(text)
@@ -54,7 +63,7 @@ export function parsePolicyFile(text: string): PolicyFile {
   if (file['format'] !== FORMAT) throw new PolicyError(`"format" of a policy must be "${FORMAT}"`)
 
   const { requiredPcrs, referenceValues, firmware, qualifiedSigner } = file
-  if (typeof requiredPcrs !== 'string') throw new PolicyError('"requiredPcrs" must be a text')
+  if (typeof requiredPcrs !== 'string') throw new PolicyError('"requiredPcrs" must be a string')
   if (firmware !== undefined && !isFirmware(firmware)) {
     throw new PolicyError('"firmware" must be { "allowed": ["0x…"] }')
   }
@@ -75,7 +84,7 @@ export function parsePolicyFile(text: string): PolicyFile {
   return policy
 }
 
-/** Writes a policy that pins attestation keys by their Names, in hex; {@link parsePolicyFile} reads it. */
+/** Formats a policy file that pins attestation keys by their Names, in hex. */
 export function formatPolicyFile(policy: {
   readonly comment?: string
   readonly requiredPcrs: string
@@ -98,14 +107,14 @@ function parseObject(text: string): Record<string, unknown> {
 function readTrust(trust: unknown): readonly TrustAnchor[] | 'none' {
   if (trust === 'none') return trust
   if (!Array.isArray(trust) || trust.length === 0) {
-    throw new PolicyError('"trust" must list who vouches for the machine, or be "none"')
+    throw new PolicyError('"trust" must list trust anchors, or be "none"')
   }
   return trust.map((anchor: unknown) => {
     const [kind, value] = isRecord(anchor) ? (Object.entries(anchor)[0] ?? []) : []
     const single = isRecord(anchor) && Object.keys(anchor).length === 1
     if (single && kind === 'pinnedAk') return pinnedAk(readHex(value, 'pinnedAk'))
     if (single && kind === 'akCertificate' && isChain(value)) return akCertificate(value)
-    throw new PolicyError('"trust" lists { "pinnedAk": hex } or { "akCertificate": { … } }')
+    throw new PolicyError('"trust" must list { "pinnedAk": hex } or { "akCertificate": { … } }')
   })
 }
 
@@ -123,8 +132,7 @@ interface Chain {
 
 function isChain(value: unknown): value is Chain {
   return (
-    isRecord(value) &&
-    Object.keys(value).length === 3 &&
+    hasExactly(value, ['leaf', 'intermediates', 'roots']) &&
     typeof value['leaf'] === 'string' &&
     isTexts(value['intermediates']) &&
     isTexts(value['roots'])
@@ -132,7 +140,7 @@ function isChain(value: unknown): value is Chain {
 }
 
 function isFirmware(value: unknown): value is { allowed: readonly string[] } {
-  return isRecord(value) && Object.keys(value).length === 1 && isTexts(value['allowed'])
+  return hasExactly(value, ['allowed']) && isTexts(value['allowed'])
 }
 
 function isReferenceValues(value: unknown): value is NonNullable<PolicyFile['referenceValues']> {

@@ -1,44 +1,49 @@
-import { PolicyError, TpmParseError } from './errors.js'
-import type { LogAppraiser } from './log-appraiser.js'
-import type { NonceExpectation } from './nonce.js'
-import { formatPcrSelection, parsePcrSelection, type PcrSelection } from './pcr/selection.js'
-import type { ClockClaims } from './result.js'
-import { HASHES } from './structures/constants.js'
-import type { TrustAnchor } from './trust/anchor.js'
+import { isRecord } from '../bytes/json.js'
+import type { LogAppraiser } from '../checks/logs.js'
+import { PolicyError, TpmParseError } from '../errors.js'
+import type { NonceExpectation } from '../evidence/nonce.js'
+import type { ClockClaims } from '../result/claims.js'
+import { HASHES } from '../structures/constants.js'
+import {
+  formatPcrSelection,
+  parsePcrSelection,
+  type PcrSelection,
+} from '../structures/pcr-selection.js'
+import type { TrustAnchor } from '../trust/anchor.js'
 
 /**
- * The values a PCR may have, in hex, by bank and index: `{ sha256: { 7: 'ab…', 0: ['cd…', 'ef…'] } }`.
- * Several values mean any of them.
+ * Reference Values (RFC 9334): the accepted values of PCRs, in hex, by bank and index, as
+ * `{ sha256: { 7: 'ab…', 0: ['cd…', 'ef…'] } }`. Of several values any one is accepted.
  */
 export type ReferenceValues = Readonly<
   Record<string, Readonly<Record<string, string | readonly string[]>>>
 >
 
-/** Facts of an earlier quote of the same machine, to notice that it was restarted since. */
+/** ParsedEvidence of an earlier quote of the same machine, by which a restart is detected. */
 export interface PreviousQuote {
-  /** Qualified Name of the key that signed it, in hex: unlike its Name, part of what was signed. */
+  /** Qualified Name of the signing key, in hex: unlike its Name, part of what was signed. */
   readonly qualifiedSigner: string
   readonly clock: Pick<ClockClaims, 'clock' | 'resetCount' | 'restartCount'>
   /** In hex, with 0x. */
   readonly firmwareVersion: string
 }
 
-/** What is expected of a quote (RFC 9334: Appraisal Policy for Evidence). */
+/** Appraisal Policy for Evidence (RFC 9334). */
 export interface AppraisalPolicy {
-  /** What the quote must have been made for. */
+  /** The value the quote must carry. */
   readonly nonce: NonceExpectation
   /** PCRs that must be quoted, as `sha256:0,7,10` or parsed. PCR 16 and 23 prove nothing: refused. */
   readonly requiredPcrs: string | readonly PcrSelection[]
-  /** Without them no result is affirming: an unknown machine state is no good one. */
+  /** Without them no result is affirming: an unknown machine state is not a good one. */
   readonly referenceValues?: ReferenceValues | undefined
   /**
-   * Who may vouch for the attestation key; any one of them is enough. `'none'` has to be written
-   * down: every other check can be passed by a program without a TPM.
+   * Anchors that may endorse the attestation key; any one of them is enough. `'none'` has to be
+   * explicit: a program without a TPM passes every other check.
    */
   readonly trust: readonly TrustAnchor[] | 'none'
   /** The Qualified Name the attestation key must have, where its parent is known. */
   readonly qualifiedSigner?: Uint8Array | undefined
-  /** `verified` or `claimed` of an earlier result: the machine must not have been restarted since. */
+  /** `verified` or `claimed` of an earlier result: the machine must not have restarted since. */
   readonly previous?: PreviousQuote | undefined
   readonly firmware?: FirmwarePolicy | undefined
   readonly freshness?: FreshnessPolicy | undefined
@@ -46,24 +51,24 @@ export interface AppraisalPolicy {
   readonly eventLog?: LogAppraiser | undefined
   /** From `@nomyo/attest/ima`. */
   readonly ima?: LogAppraiser | undefined
-  /** The caller's clock; certificates cannot be judged without it. */
+  /** The caller's clock; the validity of certificates cannot be checked without it. */
   readonly now?: Date | undefined
 }
 
-/** Firmware versions of TPMs that are acceptable. */
+/** Accepted firmware versions of TPMs. */
 export interface FirmwarePolicy {
   /** In hex, with 0x. */
   readonly allowed: readonly string[]
 }
 
-/** How long the server may take between being given the nonce and `now`. */
+/** Longest accepted time between the creation of the nonce and `now`. */
 export interface FreshnessPolicy {
   readonly nonceMadeAt: Date
   /** Milliseconds. */
   readonly maxAgeMs: number
 }
 
-/** A policy that has been looked through. */
+/** A valid policy. */
 export interface CheckedPolicy extends AppraisalPolicy {
   readonly requiredPcrs: readonly PcrSelection[]
 }
@@ -72,26 +77,26 @@ export interface CheckedPolicy extends AppraisalPolicy {
 const RESETTABLE = [16, 23]
 
 /**
- * Looks a policy through before anything is judged by it.
+ * Validates a policy before any evidence is appraised.
  *
  * @throws PolicyError `ERR_POLICY_INVALID`
  */
 export function checkPolicy(policy: AppraisalPolicy): CheckedPolicy {
-  if (!isObject(policy)) throw new PolicyError('there is no policy')
+  if (!isRecord(policy)) throw new PolicyError('the policy is missing')
   const { trust, referenceValues, firmware, previous, freshness, now, qualifiedSigner } = policy
   if (trust !== 'none' && !isList(trust)) {
-    throw new PolicyError("policy.trust must list trust anchors, or be 'none'")
+    throw new PolicyError("policy.trust must be a list of trust anchors, or 'none'")
   }
   const requiredPcrs = checkSelection(policy.requiredPcrs, 'requiredPcrs')
   if (referenceValues !== undefined) checkReferenceValues(referenceValues)
   if (freshness !== undefined && now === undefined) {
-    throw new PolicyError('policy.freshness needs policy.now')
+    throw new PolicyError('policy.freshness requires policy.now')
   }
   if (firmware !== undefined && !isFirmware(firmware)) {
-    throw new PolicyError("policy.firmware.allowed wants versions as '0x2019102300163636'")
+    throw new PolicyError("policy.firmware.allowed must list versions like '0x2019102300163636'")
   }
   if (previous !== undefined && !isPrevious(previous)) {
-    throw new PolicyError('policy.previous is not the verified part of a result')
+    throw new PolicyError('policy.previous must be the verified part of a result')
   }
   if (qualifiedSigner !== undefined && !isBytes(qualifiedSigner)) {
     throw new PolicyError('policy.qualifiedSigner must be bytes')
@@ -104,32 +109,28 @@ export function checkPolicy(policy: AppraisalPolicy): CheckedPolicy {
   }
 }
 
-/** Callers without types hand in anything. */
+/** Callers without types pass any value. */
 function isList(value: unknown): value is readonly unknown[] {
   return Array.isArray(value)
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
-}
-
 function isFirmware(firmware: unknown): boolean {
   return (
-    isObject(firmware) &&
+    isRecord(firmware) &&
     isList(firmware['allowed']) &&
     firmware['allowed'].every((version) => /^0x[0-9a-f]{1,16}$/.test(String(version)))
   )
 }
 
 function isPrevious(previous: unknown): boolean {
-  if (!isObject(previous) || typeof previous['qualifiedSigner'] !== 'string') return false
+  if (!isRecord(previous) || typeof previous['qualifiedSigner'] !== 'string') return false
   const { clock } = previous
-  return isObject(clock) && /^\d{1,20}$/.test(String(clock['clock']))
+  return isRecord(clock) && /^\d{1,20}$/.test(String(clock['clock']))
 }
 
-/** Copied: what a result says was bound must be what the quote was held against. */
+/** Copies the expectation: the bound key of a result must be the one the quote was compared with. */
 function checkNonce(nonce: unknown): NonceExpectation {
-  if (isObject(nonce)) {
+  if (isRecord(nonce)) {
     const { nonce: fresh, spki, extraData, payloadId, mode } = nonce
     if (isBytes(spki) && isBytes(fresh)) {
       return { nonce: new Uint8Array(fresh), spki: new Uint8Array(spki) }
@@ -148,7 +149,7 @@ function isBytes(value: unknown): value is Uint8Array {
   return value instanceof Uint8Array
 }
 
-/** Given as text or taken apart, a selection has to be one that can be written. */
+/** A selection in either form must be one that can be written as text. */
 function checkSelection(required: unknown, where: string): readonly PcrSelection[] {
   const selection = parsed(required, where)
   if (selection.some(({ pcrs }) => RESETTABLE.some((pcr) => pcrs.includes(pcr)))) {
@@ -162,19 +163,18 @@ function parsed(required: unknown, where: string): readonly PcrSelection[] {
     const text = typeof required === 'string' ? required : formatPcrSelection(required as never)
     return parsePcrSelection(text)
   } catch (error) {
-    const why =
-      error instanceof TpmParseError ? error.message : "is not 'sha256:0,7,10' or the like"
+    const why = error instanceof TpmParseError ? error.message : "is not like 'sha256:0,7,10'"
     throw new PolicyError(`policy.${where}: ${why}`)
   }
 }
 
 function checkReferenceValues(referenceValues: unknown): void {
   const where = 'referenceValues'
-  const entries = isObject(referenceValues) ? Object.entries(referenceValues) : []
+  const entries = isRecord(referenceValues) ? Object.entries(referenceValues) : []
   const values = entries.flatMap(([bank, ofBank]) =>
-    isObject(ofBank) ? Object.entries(ofBank).map((entry) => [bank, ...entry] as const) : [],
+    isRecord(ofBank) ? Object.entries(ofBank).map((entry) => [bank, ...entry] as const) : [],
   )
-  if (values.length === 0 || !entries.every(([, ofBank]) => isObject(ofBank)))
+  if (values.length === 0 || !entries.every(([, ofBank]) => isRecord(ofBank)))
     throw new PolicyError(`policy.${where} names no PCR`)
   for (const [bank, pcr, allowed] of values) {
     const [{ hash } = { hash: 'sha256' as const }] = checkSelection(`${bank}:${pcr}`, where)

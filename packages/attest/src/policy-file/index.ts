@@ -1,1 +1,0 @@
-export { formatPolicyFile, parsePolicyFile, type PolicyFile } from './policy-file.js'
