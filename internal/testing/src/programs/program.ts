@@ -35,7 +35,7 @@ export interface ProgramOptions {
   /** Added to {@link plainEnvironment}. */
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
-  /** A shell script to start it in, where it is "$@": for limits and redirections. */
+  /** A shell script that starts the program as its arguments, for limits and redirections. */
   readonly within?: string
 }
 
