@@ -15,16 +15,6 @@ const OWN_SETTINGS: Record<string, UserWorkspaceConfig> = {
   // Tests run on the sources; outside of tests these imports lead to the built files.
   crypto: { resolve: { alias: { '#crypto-platform': source('packages/crypto', 'node') } } },
   client: { resolve: { alias: { '#platform': source('packages/client', 'node') } } },
-  tpm: { test: { globalSetup: ['test/support/global-setup.ts'] } },
-  gateway: {
-    test: {
-      globalSetup: [
-        'test/tpm/global-setup.ts',
-        'test/redis/global-setup.ts',
-        'test/proxies/global-setup.ts',
-      ],
-    },
-  },
   packed: { test: { globalSetup: ['install.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
 }
 
@@ -60,6 +50,9 @@ export default defineConfig(({ mode }) => {
   return {
     test: {
       projects: [...foldersWithTests().map(project), neutralCrypto],
+      globalSetup: [
+        join(import.meta.dirname, 'internal/testing/src/programs/report-missing-programs.ts'),
+      ],
       testTimeout: 60_000,
       // A process that is generating a key ends when the key is done.
       hookTimeout: 60_000,

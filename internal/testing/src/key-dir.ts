@@ -4,14 +4,15 @@ import { join } from 'node:path'
 import { keyFile } from './vectors/index.js'
 
 /**
- * Creates a folder with key files of the vectors, as a gateway expects them. The caller removes it.
+ * Writes key files of the vectors into a folder, as a gateway expects them.
  *
  * @param files - file name to vector: `server` for `keys/server.private.pem`, or a name with `.pem`
+ * @param folder - a new folder by default, which the caller removes
  */
 export function makeKeyDir(
   files: Readonly<Record<string, string>> = { 'private_key.pem': 'server' },
+  folder = mkdtempSync(join(tmpdir(), 'nomyo-keys-')),
 ): string {
-  const folder = mkdtempSync(join(tmpdir(), 'nomyo-keys-'))
   chmodSync(folder, 0o700)
   for (const [name, vector] of Object.entries(files)) {
     const path = vector.endsWith('.pem') ? vector : `${vector}.private.pem`
