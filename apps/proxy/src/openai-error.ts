@@ -1,7 +1,8 @@
 import { APIConnectionError, APIError } from '@nomyo/client'
 
-/** A refusal meant for the caller, in what OpenAI's API says of one. */
+/** A refusal for the caller, with what OpenAI's API reports of an error. */
 export class Refusal extends Error {
+  override readonly name = 'Refusal'
   readonly statusCode: number
   readonly code: string
   readonly headers: Readonly<Record<string, string>>
@@ -13,16 +14,16 @@ export class Refusal extends Error {
     headers: Readonly<Record<string, string>> = {},
   ) {
     super(message)
-    this.name = 'Refusal'
     this.statusCode = statusCode
     this.code = code
     this.headers = headers
   }
 
-  /** The body that goes with it. */
+  /** Body in OpenAI's shape. */
   get body(): OpenAIErrorBody {
-    const { message, code } = this
-    return { error: { message, type: typeOf(this.statusCode), param: null, code } }
+    const { message, code, statusCode } = this
+    const type = statusCode >= 500 ? 'server_error' : (TYPES[statusCode] ?? 'invalid_request_error')
+    return { error: { message, type, param: null, code } }
   }
 }
 
@@ -36,7 +37,14 @@ export interface OpenAIErrorBody {
   }
 }
 
-/** What the gateway answered, or that it did not, as a refusal; undefined for errors of any other kind. */
+const TYPES: Readonly<Record<number, string>> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  429: 'rate_limit_error',
+}
+
+/** Converts an error of the client about the gateway; undefined for errors of any other kind. */
 export function refusalFrom(error: unknown): Refusal | undefined {
   if (error instanceof APIConnectionError) {
     return new Refusal(error.code === 'ERR_TIMEOUT' ? 504 : 502, error.code, error.message)
@@ -44,22 +52,10 @@ export function refusalFrom(error: unknown): Refusal | undefined {
   if (!(error instanceof APIError)) return undefined
   const { statusCode = 502, retryAfterMs } = error
   return new Refusal(
-    // A status that is no error would pass this text off as an answer.
+    // A status of success would present this text as an answer.
     statusCode >= 400 && statusCode <= 599 ? statusCode : 502,
     error.code,
     error.message,
     retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) },
   )
-}
-
-function typeOf(statusCode: number): string {
-  if (statusCode >= 500) return 'server_error'
-  return TYPES[statusCode] ?? 'invalid_request_error'
-}
-
-const TYPES: Readonly<Record<number, string>> = {
-  401: 'authentication_error',
-  403: 'permission_error',
-  404: 'not_found_error',
-  429: 'rate_limit_error',
 }

@@ -1,22 +1,20 @@
 import type { AddressInfo } from 'node:net'
-import { isIP } from 'node:net'
-import { ownNames } from './access/browsers.js'
-import { createCheckToken } from './access/token.js'
-import type { ProxyConfig } from './config.js'
-import { readApiKey, readToken } from './files.js'
+import { hostInUrl, isWildcard } from '@nomyo-internal/http-server'
+import { readApiKey, readToken } from './access/secret-files.js'
+import type { ProxyConfig } from './config/config.js'
+import { ownHosts } from './config/hosts-and-origins.js'
 import type { Log } from './log.js'
-import { isWildcard } from './options/names.js'
 import { createServer } from './server.js'
-import type { Trust } from './trust.js'
-import { openUpstream } from './upstream.js'
+import type { Trust } from './upstream/trust.js'
+import { connectUpstream } from './upstream/upstream.js'
 
 /** A proxy that listens. */
 export interface Proxy {
-  /** Where it listens. */
+  /** Address that it listens on. */
   readonly url: string
-  /** What callers on this machine use as base URL. */
+  /** Base URL for programs on this machine. */
   readonly baseUrl: string
-  /** What callers need; undefined where they need nothing. */
+  /** Token of callers; undefined where they need none. */
   readonly token: string | undefined
   readonly hasApiKey: boolean
   readonly trust: Trust
@@ -25,21 +23,26 @@ export interface Proxy {
 }
 
 /**
- * Starts a proxy: looks at the gateway first, then listens.
+ * Creates a proxy that checks the gateway first, then listens.
  *
- * @throws FileError, and what {@link openUpstream} throws
+ * @param replyKeyDir - folder of the reply key; by default it is generated, and stays in memory
+ * @throws FileError, and what {@link connectUpstream} throws
  */
-export async function startProxy(config: ProxyConfig, log: Log): Promise<Proxy> {
+export async function createProxy(
+  config: ProxyConfig,
+  log: Log,
+  replyKeyDir?: string,
+): Promise<Proxy> {
   const token = await readToken(config.token, log)
   const apiKey = await readApiKey(config.apiKey, log)
-  const upstream = await openUpstream(config, apiKey, log)
+  const upstream = await connectUpstream(config, { apiKey, log, replyKeyDir })
   // Known once it listens, before the first request.
-  let names: ReadonlySet<string> = new Set()
+  let hosts: ReadonlySet<string> = new Set()
   const server = createServer({
     upstream,
     gateway: config.gateway.url,
-    checkToken: createCheckToken(token),
-    isOwnName: (host) => names.has(host),
+    token,
+    isOwnHost: (host) => hosts.has(host),
     allowedOrigins: config.allowedOrigins,
     maxConcurrency: config.maxConcurrency,
     log,
@@ -56,15 +59,14 @@ export async function startProxy(config: ProxyConfig, log: Log): Promise<Proxy> 
   }
   const { port } = server.server.address() as AddressInfo
   const own = hostInUrl(config.host)
-  names = ownNames(port, [...(isWildcard(config.host) ? [] : [own]), ...config.allowedHosts])
+  const everywhere = isWildcard(config.host)
+  hosts = ownHosts(port, [...(everywhere ? [] : [own]), ...config.allowedHosts])
   return {
-    url: `http://${own}:${String(port)}`,
-    baseUrl: `http://${isWildcard(config.host) ? '127.0.0.1' : own}:${String(port)}/v1`,
+    url: `http://${own}:${port}`,
+    baseUrl: `http://${everywhere ? '127.0.0.1' : own}:${port}/v1`,
     token,
     hasApiKey: apiKey !== undefined,
     trust: upstream.trust,
     close,
   }
 }
-
-const hostInUrl = (host: string): string => (isIP(host) === 6 ? `[${host}]` : host).toLowerCase()

@@ -1,90 +1,102 @@
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
 import { finished } from 'node:stream/promises'
+import { formatErrorFacts } from '@nomyo-internal/diagnostics'
+import {
+  closeConnectionsOnShutdown,
+  closeSlowReaders,
+  isDisconnected,
+  logRequests,
+  refuseMalformedRequests,
+  refuseUnknownRoutes,
+} from '@nomyo-internal/http-server'
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
-import { guardAgainstPages } from './access/browsers.js'
-import type { CheckToken } from './access/token.js'
-import { endWhenAnswered } from './end-when-answered.js'
-import { errorFacts, type Log } from './log.js'
+import { guardAgainstPages } from './access/browser-guard.js'
+import { requireToken } from './access/require-token.js'
+import { formatRequest, type Log } from './log.js'
 import { Refusal, refusalFrom } from './openai-error.js'
-import { logRequests } from './request-log.js'
 import { chatCompletionsRoute } from './routes/chat-completions.js'
 import { healthRoute } from './routes/health.js'
 import { modelsRoute } from './routes/models.js'
-import { hangUpOnSlowReaders } from './slow-readers.js'
-import type { Upstream } from './upstream.js'
+import type { Upstream } from './upstream/upstream.js'
 
-/** What the server is made of. */
-export interface ServerParts {
+/** Parts and settings of a server. */
+export interface ServerOptions {
   readonly upstream: Upstream
+  /** Address of the gateway, for `/health`. */
   readonly gateway: string
-  readonly checkToken: CheckToken
-  readonly isOwnName: (host: string) => boolean
+  /** Undefined where callers need none. */
+  readonly token: string | undefined
+  readonly isOwnHost: (host: string) => boolean
   readonly allowedOrigins: readonly string[]
   readonly maxConcurrency: number
   readonly log: Log
 }
 
-/** The client seals 10 MiB; the same JSON may come in longer, with blanks and escapes. */
+/** The client encrypts 10 MiB; the same JSON can arrive longer, with blanks and escapes. */
 const MAX_BODY_BYTES = 11 * 1024 * 1024
-/** Time for a caller to get its request across. */
+/** Time for a caller to send a request. */
 const REQUEST_TIMEOUT_MS = 120_000
 /** Time for the rest of a body that is too large. */
-const PATIENCE_MS = 10_000
-/** Time for a caller to take its answer. */
-const ANSWER_TIMEOUT_MS = 120_000
+const DISCARD_TIMEOUT_MS = 10_000
+/** Time for a caller to read a response. */
+const RESPONSE_TIMEOUT_MS = 120_000
 const MAX_CONNECTIONS = 1024
 
-/** Puts the routes on an HTTP server that answers every fault in OpenAI's shape. */
-export function createServer(
-  parts: ServerParts,
-  answerTimeoutMs = ANSWER_TIMEOUT_MS,
-): FastifyInstance {
-  const { upstream, gateway, checkToken, isOwnName, allowedOrigins, maxConcurrency, log } = parts
+/** Creates an HTTP server with the routes, whose errors all have OpenAI's shape. */
+export function createServer(options: ServerOptions): FastifyInstance {
+  const { upstream, gateway, token, isOwnHost, allowedOrigins, maxConcurrency, log } = options
   const server = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
-    // Node's own refusal of a request without Host has no body; the guard refuses it, too.
+    // Node's own refusal of a request without Host has no body; the guard refuses it too.
     http: { requireHostHeader: false },
-    clientErrorHandler: (error, socket) => {
-      refuseGarbage(error, socket)
-    },
+    clientErrorHandler: refuseMalformedRequests(
+      ({ statusCode, detail }) => new Refusal(statusCode, 'ERR_BAD_REQUEST', `${detail}.`).body,
+    ),
     frameworkErrors: (_error, _request, reply: FastifyReply) => {
       send(reply, new Refusal(400, 'ERR_BAD_REQUEST', 'The URL is malformed.'))
     },
   }) as unknown as FastifyInstance
   server.server.maxConnections = MAX_CONNECTIONS
-  endWhenAnswered(server)
-  hangUpOnSlowReaders(server, answerTimeoutMs)
-  logRequests(server, log)
-  guardAgainstPages(server, isOwnName, allowedOrigins)
-  refuseUnknownRoutes(server)
-  // As it came: the client parses it, and says what is wrong with it.
+  closeConnectionsOnShutdown(server)
+  closeSlowReaders(server, RESPONSE_TIMEOUT_MS)
+  logRequests(server, (record, _request, { raw }) => {
+    log.info(formatRequest(record, raw.getHeader('x-request-id')))
+  })
+  guardAgainstPages(server, isOwnHost, allowedOrigins)
+  refuseUnknownRoutes(server, (allowed, paths) =>
+    allowed === undefined
+      ? new Refusal(404, 'ERR_NOT_FOUND', `Nothing was sent: the paths are ${paths.join(', ')}.`)
+      : new Refusal(405, 'ERR_METHOD_NOT_ALLOWED', `This path takes ${allowed}.`),
+  )
+  // Passed on unparsed: the client parses it, and describes what is wrong.
   server.removeAllContentTypeParsers()
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     done(null, body)
   })
   server.setErrorHandler(async (error, { raw }, reply) => {
+    if (isDisconnected(reply.raw)) return reply.hijack()
     const refusal = refusalOf(error)
-    if (refusal.statusCode === 413) await restOf(raw)
-    if (refusal.statusCode === 500) log.error(`request failed: ${errorFacts(error)}`)
+    if (refusal.statusCode === 413) await discardBody(raw)
+    if (refusal.statusCode === 500) log.error(`request failed: ${formatErrorFacts(error)}`)
     return send(reply, refusal)
   })
-  chatCompletionsRoute(server, checkToken, upstream, maxConcurrency)
-  modelsRoute(server, checkToken, upstream)
+  const tokenHook = requireToken(token)
+  chatCompletionsRoute(server, tokenHook, upstream, maxConcurrency)
+  modelsRoute(server, tokenHook, upstream)
   healthRoute(server, gateway, upstream.trust)
   return server
 }
 
 /**
- * Lets the rest of a body go by: a caller in the middle of sending would otherwise find its connection
- * cut off, and no answer.
+ * Reads the rest of a body and drops it: the connection of a caller that is still sending would be
+ * reset, and its response lost.
  */
-async function restOf(request: IncomingMessage): Promise<void> {
-  const signal = AbortSignal.timeout(PATIENCE_MS)
+async function discardBody(request: IncomingMessage): Promise<void> {
+  const signal = AbortSignal.timeout(DISCARD_TIMEOUT_MS)
   request.resume()
   await finished(request, { signal, writable: false }).catch(() => undefined)
 }
@@ -93,7 +105,7 @@ function send(reply: FastifyReply, refusal: Refusal): FastifyReply {
   return reply.code(refusal.statusCode).headers(refusal.headers).send(refusal.body)
 }
 
-/** What the caller may know about an error. */
+/** Converts an error to what the caller may know of it. */
 function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error
   const fromGateway = refusalFrom(error)
@@ -103,7 +115,7 @@ function refusalOf(error: unknown): Refusal {
     return new Refusal(
       413,
       'ERR_REQUEST_TOO_LARGE',
-      'The request is too large: 10 MiB of JSON can be sealed. Shorten it, or shrink attached files.',
+      'The request is too large: at most 10 MiB of JSON can be encrypted. Shorten it, or shrink attached files.',
     )
   }
   if (statusCode === 415) {
@@ -112,57 +124,5 @@ function refusalOf(error: unknown): Refusal {
   if (code !== undefined && statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new Refusal(statusCode, 'ERR_BAD_REQUEST', 'The request is malformed.')
   }
-  return new Refusal(500, 'ERR_INTERNAL', 'The proxy failed in a way that was not foreseen.')
-}
-
-/**
- * 405 where another method would do, 404 elsewhere, before any body is read. Comes before the routes,
- * to learn of them.
- */
-function refuseUnknownRoutes(server: FastifyInstance): void {
-  const routes = new Map<string, string>()
-  server.addHook('onRoute', ({ method, url }) => {
-    routes.set(url, String(method))
-  })
-  server.addHook('onRequest', (request, _reply, done) => {
-    if (!request.is404) {
-      done()
-      return
-    }
-    const allowed = routes.get(request.url.split('?')[0] ?? '')
-    done(
-      allowed === undefined
-        ? new Refusal(
-            404,
-            'ERR_NOT_FOUND',
-            `There are ${[...routes.keys()].join(', ')} here and nothing else; nothing was sent.`,
-          )
-        : new Refusal(405, 'ERR_METHOD_NOT_ALLOWED', `This takes ${allowed}.`, { allow: allowed }),
-    )
-  })
-}
-
-/** Answers what is not HTTP at all, or too much of it, and hangs up. */
-function refuseGarbage(error: Error & { code?: string }, socket: Socket): void {
-  const code = error.code ?? ''
-  if (!/^(?:HPE|ERR_HTTP)_/.test(code) || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const [status, reason] = GARBAGE_ANSWERS[code] ?? [400, 'Bad Request']
-  const refusal = new Refusal(
-    status,
-    'ERR_BAD_REQUEST',
-    `The request is not as it must be: ${reason}.`,
-  )
-  const body = JSON.stringify(refusal.body)
-  socket.end(
-    `HTTP/1.1 ${String(status)} ${reason}\r\ncontent-type: application/json; charset=utf-8\r\n` +
-      `content-length: ${String(body.length)}\r\nconnection: close\r\n\r\n${body}`,
-  )
-}
-
-const GARBAGE_ANSWERS: Readonly<Record<string, readonly [number, string]>> = {
-  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
+  return new Refusal(500, 'ERR_INTERNAL', 'The proxy failed with an internal fault.')
 }

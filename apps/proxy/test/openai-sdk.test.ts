@@ -1,24 +1,25 @@
+import { shared } from '@nomyo-internal/testing'
 import OpenAI, { APIUserAbortError } from 'openai'
 import { zodResponseFormat } from 'openai/helpers/zod'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { completion, TOKEN, useGateway, useModelServer, useProxy } from './support.js'
+import { TOKEN, completion, newProxy, useGateway, useModel } from './support.js'
 
-const model = useModelServer()
-const gateway = useGateway(() => ['--upstream', model.url])
-const proxy = useProxy(gateway, ['--security-tier', 'high'])
+const model = useModel()
+const gateway = useGateway(model.engine)
+const proxy = shared(() => newProxy(gateway(), ['--security-tier', 'high']))
 
 beforeEach(() => {
   model.requests.length = 0
-  model.answer = (response) => response.end(completion({ content: 'Hello back!' }))
+  model.complete = (response) => response.end(completion({ content: 'Hello back!' }))
 })
 
 const openai = (apiKey = TOKEN): OpenAI =>
-  new OpenAI({ apiKey, baseURL: `${proxy.url}/v1`, maxRetries: 0 })
+  new OpenAI({ apiKey, baseURL: `${proxy().url}/v1`, maxRetries: 0 })
 const messages = [{ role: 'user' as const, content: 'Hello!' }]
 
 describe('the official SDK through the proxy', () => {
-  it('gets a completion, and its request reaches the model as it was', async () => {
+  it('gets a completion, and its request reaches the model unchanged', async () => {
     const { choices, usage, _request_id } = await openai().chat.completions.create({
       model: 'm',
       temperature: 0.5,
@@ -54,7 +55,7 @@ describe('the official SDK through the proxy', () => {
 
   it('streams, with the tokens used at the end', async () => {
     const text = 'Grüße, 世界! 👩‍👩‍👧 '.repeat(30)
-    model.answer = (response) => response.end(completion({ content: text }))
+    model.complete = (response) => response.end(completion({ content: text }))
     const stream = await openai().chat.completions.create({
       model: 'm',
       messages,
@@ -76,7 +77,7 @@ describe('the official SDK through the proxy', () => {
 
   it('calls tools', async () => {
     const call = { id: 'call_1', type: 'function', function: { name: 'f', arguments: '{"a":1}' } }
-    model.answer = (response) => response.end(completion({ content: null, tool_calls: [call] }))
+    model.complete = (response) => response.end(completion({ content: null, tool_calls: [call] }))
     const tools = [{ type: 'function' as const, function: { name: 'f', parameters: {} } }]
     const { choices } = await openai().chat.completions.create({ model: 'm', messages, tools })
     expect(choices[0]?.message.tool_calls).toEqual([call])
@@ -88,7 +89,7 @@ describe('the official SDK through the proxy', () => {
   })
 
   it('parses structured output', async () => {
-    model.answer = (response) => response.end(completion({ content: '{"city":"Berlin"}' }))
+    model.complete = (response) => response.end(completion({ content: '{"city":"Berlin"}' }))
     const format = zodResponseFormat(z.object({ city: z.string() }), 'place')
     const { choices } = await openai().chat.completions.parse({
       model: 'm',
@@ -105,7 +106,7 @@ describe('the official SDK through the proxy', () => {
     expect(names).toEqual(['m'])
   })
 
-  it('gets its own error classes: a wrong token, a request refused, a model server in trouble', async () => {
+  it('gets its own error classes: a wrong token, a refused request, a failing model server', async () => {
     const create = (client: OpenAI, body: object = {}) =>
       client.chat.completions.create({ model: 'm', messages, ...body })
     await expect(create(openai('another-token-0123456789'))).rejects.toMatchObject({
@@ -119,21 +120,21 @@ describe('the official SDK through the proxy', () => {
       status: 400,
       code: 'ERR_INVALID_REQUEST',
     })
-    model.answer = (response) =>
+    model.complete = (response) =>
       response.writeHead(404).end('{"error":{"message":"no such model"}}')
     await expect(create(openai())).rejects.toMatchObject({ status: 400 })
     await expect(openai().embeddings.create({ model: 'm', input: 'x' })).rejects.toMatchObject({
       status: 404,
       code: 'ERR_NOT_FOUND',
     })
-    model.answer = (response) => response.writeHead(500).end('{}')
+    model.complete = (response) => response.writeHead(500).end('{}')
     await expect(create(openai())).rejects.toMatchObject({ status: expect.any(Number) })
   })
 
-  it('aborts, and the model server learns of it', async () => {
+  it('aborts, and the model server is disconnected', async () => {
     const controller = new AbortController()
-    const gone = new Promise<void>((resolve) => {
-      model.answer = (response) => {
+    const closed = new Promise<void>((resolve) => {
+      model.complete = (response) => {
         response.on('close', resolve)
         controller.abort()
       }
@@ -143,11 +144,11 @@ describe('the official SDK through the proxy', () => {
       { signal: controller.signal },
     )
     await expect(asked).rejects.toBeInstanceOf(APIUserAbortError)
-    await gone
+    await closed
     await expect
-      .poll(() => proxy.run.stderr(), { timeout: 5000 })
-      .toMatch(/POST \/v1\/chat\/completions gone \d+ms/)
-    model.answer = (response) => response.end(completion({ content: 'still here' }))
+      .poll(() => proxy().log(), { timeout: 5000 })
+      .toMatch(/POST \/v1\/chat\/completions disconnected \d+ms/)
+    model.complete = (response) => response.end(completion({ content: 'still here' }))
     const { choices } = await openai().chat.completions.create({ model: 'm', messages })
     expect(choices[0]?.message.content).toBe('still here')
   })

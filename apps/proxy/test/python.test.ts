@@ -1,12 +1,11 @@
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { isInstalled, shared } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
-import { TOKEN, useGateway, useProxy } from './support.js'
+import { TOKEN, newProxy, useGateway } from './support.js'
 
-const found = isFound()
-if (!found) console.info('tests from Python skipped: no python3')
-
-const proxy = useProxy(useGateway())
+const gateway = useGateway()
+const proxy = shared(() => newProxy(gateway()))
 
 /** The standard library alone: plain HTTP and server-sent events, as any program would read them. */
 const PROGRAM = `
@@ -49,11 +48,11 @@ print(json.dumps({
 }))
 `
 
-describe.skipIf(!found)('Python', () => {
+describe.skipIf(!isInstalled('python3'))('Python', () => {
   it('reads completions, streams, models and refusals', async () => {
     const { stdout } = await promisify(execFile)(
       'python3',
-      ['-c', PROGRAM, `${proxy.url}/v1`, TOKEN],
+      ['-c', PROGRAM, `${proxy().url}/v1`, TOKEN],
       { env: { ...process.env, PYTHONIOENCODING: 'utf-8', no_proxy: '*' } },
     )
     expect(JSON.parse(stdout)).toEqual({
@@ -65,12 +64,3 @@ describe.skipIf(!found)('Python', () => {
     })
   })
 })
-
-function isFound(): boolean {
-  try {
-    execFileSync('python3', ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}

@@ -1,20 +1,21 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { shared } from '@nomyo-internal/testing'
 import { afterEach, describe, expect, it } from 'vitest'
-import { ask, caller, complete, hello, refusalCode, useGateway, useProxy } from './support.js'
+import { ask, caller, complete, hello, newProxy, refusalCode, useGateway } from './support.js'
 
 const gateway = useGateway()
-const proxy = useProxy(gateway)
+const proxy = shared(() => newProxy(gateway()))
 const KIND = { authorization: caller()['authorization'] ?? '' }
 
-// Whatever was sent, the next caller is served.
+// After any request, the next caller is served.
 afterEach(async () => {
-  expect((await complete(proxy)).status).toBe(200)
+  expect((await complete(proxy())).status).toBe(200)
 })
 
 const deep = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
 
-describe('a body that is none', () => {
+describe('an unusable body', () => {
   it.each([
     ['nothing', ''],
     ['not JSON', 'model=m'],
@@ -25,27 +26,27 @@ describe('a body that is none', () => {
     ['a number', '1e999'],
     ['no model', '{"messages":[{"role":"user","content":"hi"}]}'],
     ['an empty model', hello({ model: '' })],
-    ['a model that is no text', hello({ model: {} })],
+    ['a model that is not text', hello({ model: {} })],
     ['no messages', '{"model":"m"}'],
     ['empty messages', hello({ messages: [] })],
-    ['messages that are no list', hello({ messages: { role: 'user' } })],
-    ['a tier there is not', hello({ security_tier: 'highest' })],
+    ['messages that are not a list', hello({ messages: { role: 'user' } })],
+    ['an unknown tier', hello({ security_tier: 'highest' })],
     ['deep nesting', `{"model":"m","messages":[{"role":"user","content":${deep(100_000)}}]}`],
-    ['deep nesting of all of it', deep(200_000)],
+    ['deep nesting throughout', deep(200_000)],
     ['a prototype', '{"__proto__":{"model":"m","messages":[1]}}'],
     ['bytes that are not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d])],
   ])('%s gets a 400', async (_, body) => {
-    expect(refusalCode(await complete(proxy, body), 400)).toBe('ERR_INVALID_REQUEST')
+    expect(refusalCode(await complete(proxy(), body), 400)).toBe('ERR_INVALID_REQUEST')
   })
 
-  it('with more than can be sealed gets a 400, with much more a 413', async () => {
+  it('larger than can be encrypted gets a 400, much larger a 413', async () => {
     const content = (bytes: number): string =>
       hello({ messages: [{ role: 'user', content: 'x'.repeat(bytes) }] })
-    const sealable = await complete(proxy, content(10 * 2 ** 20 - 1000))
+    const sealable = await complete(proxy(), content(10 * 2 ** 20 - 1000))
     expect(sealable.status).toBe(200)
-    const over = await complete(proxy, content(10 * 2 ** 20))
+    const over = await complete(proxy(), content(10 * 2 ** 20))
     expect(refusalCode(over, 400)).toBe('ERR_REQUEST_TOO_LARGE')
-    const far = await complete(proxy, content(11 * 2 ** 20))
+    const far = await complete(proxy(), content(11 * 2 ** 20))
     expect(refusalCode(far, 413)).toBe('ERR_REQUEST_TOO_LARGE')
   })
 
@@ -54,12 +55,12 @@ describe('a body that is none', () => {
     ['application/x-www-form-urlencoded', 415],
     ['application/json; charset=utf-8', 200],
     ['', 415],
-  ])('as %s gets a %i: forms of web pages are none', async (type, status) => {
-    expect((await complete(proxy, hello(), { 'content-type': type })).status).toBe(status)
+  ])('as %s gets a %i: forms of web pages are refused', async (type, status) => {
+    expect((await complete(proxy(), hello(), { 'content-type': type })).status).toBe(status)
   })
 })
 
-describe('everything else', () => {
+describe('a request outside the routes', () => {
   it.each([
     ['POST', '/v1/embeddings'],
     ['GET', '/v1/models/nomyo'],
@@ -68,7 +69,7 @@ describe('everything else', () => {
     ['DELETE', '/v1/files/1'],
     ['GET', '/*'],
   ])('%s %s gets a 404', async (method, path) => {
-    const answer = await ask(proxy.url + path, { method, headers: KIND })
+    const answer = await ask(proxy().url + path, { method, headers: KIND })
     expect(refusalCode(answer, 404)).toBe('ERR_NOT_FOUND')
   })
 
@@ -78,19 +79,19 @@ describe('everything else', () => {
     ['POST', '/v1/models', 'GET'],
     ['DELETE', '/health', 'GET'],
   ])('%s %s gets a 405', async (method, path, allowed) => {
-    const answer = await ask(proxy.url + path, { method, headers: KIND })
+    const answer = await ask(proxy().url + path, { method, headers: KIND })
     expect(refusalCode(answer, 405)).toBe('ERR_METHOD_NOT_ALLOWED')
     expect(answer.headers.allow).toBe(allowed)
   })
 
   it.each([
-    ['a URL that is none', 'GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
+    ['a malformed URL', 'GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
     ['no HTTP', 'hello\r\n\r\n', 400],
     ['no Host', 'GET /health HTTP/1.1\r\n\r\n', 403],
     ['an empty Host', 'GET /health HTTP/1.1\r\nHost:\r\n\r\n', 403],
-    ['no Host, of old', 'GET /health HTTP/1.0\r\n\r\n', 403],
+    ['no Host, HTTP/1.0', 'GET /health HTTP/1.0\r\n\r\n', 403],
     [
-      'headers without end',
+      'headers without an end',
       `GET /health HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(99_999)}`,
       431,
     ],
@@ -108,7 +109,7 @@ describe('everything else', () => {
   })
 })
 
-describe('a body that nobody will read', () => {
+describe('the body of a refused request', () => {
   it.each([
     ['POST /v1/embeddings', '', 404],
     ['PUT /v1/chat/completions', '', 405],
@@ -116,7 +117,7 @@ describe('a body that nobody will read', () => {
     ['POST /v1/chat/completions', '', 401],
     ['GET /v1/models', '', 401],
     ['POST /v1/chat/completions', 'Origin: https://evil.example\r\n', 403],
-  ])('%s %s gets its %i before it is sent', async (start, header, status) => {
+  ])('%s %s gets its %i without being read', async (start, header, status) => {
     const answer = await raw(
       `${start} HTTP/1.1\r\nHost: localhost\r\n${header}Content-Type: application/json\r\n` +
         'Content-Length: 1000\r\n\r\n',
@@ -126,23 +127,21 @@ describe('a body that nobody will read', () => {
 })
 
 describe('what curl sends', () => {
-  it('is answered, with an id that the log has, too', async () => {
-    const { status, headers, body } = await complete(proxy)
+  it('is answered, with an id that is also in the log', async () => {
+    const { status, headers, body } = await complete(proxy())
     expect(status).toBe(200)
     expect(JSON.parse(body)).toMatchObject({ choices: [{ message: { content: 'Hello!' } }] })
-    await expect
-      .poll(() => proxy.run.stderr())
-      .toContain(`payload=${String(headers['x-request-id'])}`)
+    await expect.poll(() => proxy().log()).toContain(`payload=${String(headers['x-request-id'])}`)
   })
 
-  it('may name a tier in a header', async () => {
-    const { body } = await complete(proxy, hello(), { 'x-security-tier': 'maximum' })
+  it('can name a tier in a header', async () => {
+    const { body } = await complete(proxy(), hello(), { 'x-security-tier': 'maximum' })
     expect(JSON.parse(body)).toMatchObject({ _metadata: { security_tier: 'maximum' } })
-    const wrong = await complete(proxy, hello(), { 'x-security-tier': 'most' })
+    const wrong = await complete(proxy(), hello(), { 'x-security-tier': 'most' })
     expect(refusalCode(wrong, 400)).toBe('ERR_INVALID_REQUEST')
   })
 
-  it('may be waited for with Expect: 100-continue', async () => {
+  it('can wait with Expect: 100-continue', async () => {
     const body = hello()
     const text =
       `POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${KIND.authorization}\r\n` +
@@ -152,18 +151,25 @@ describe('what curl sends', () => {
   })
 })
 
-/** Sends text as it is, and the rest once something came back; everything that comes until the end. */
+/** Sends bytes, and the rest once an answer begins; returns everything received with the last answer. */
 async function raw(text: string, rest?: string): Promise<string> {
-  const socket = connect(Number(new URL(proxy.url).port), '127.0.0.1')
-  let answer = ''
+  const socket = connect(Number(new URL(proxy().url).port), '127.0.0.1')
+  let received = ''
   socket.setEncoding('utf8').on('data', (part: string) => {
-    if (answer === '' && rest !== undefined) socket.write(rest)
-    answer += part
+    if (received === '' && rest !== undefined) socket.write(rest)
+    received += part
+    if (isComplete(received)) socket.end()
   })
   socket.on('error', () => undefined)
   await once(socket, 'connect')
   socket.write(text)
-  if (rest === undefined) socket.setTimeout(1000, () => socket.end())
   await once(socket, 'close')
-  return answer
+  return received
+}
+
+/** Checks for an answer whose body is as long as it declares. */
+function isComplete(received: string): boolean {
+  const length = /^content-length: (\d+)$/im.exec(received)?.[1]
+  const body = received.split('\r\n\r\n').at(-1) ?? ''
+  return length !== undefined && body.length >= Number(length)
 }

@@ -1,185 +1,132 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { request, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { keyFile } from '@nomyo-internal/testing/vectors'
-import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
+import { runProgram } from '@nomyo-internal/command-line'
+import {
+  makeKeyDir,
+  shared,
+  startGateway,
+  startModelServer,
+  startProgram,
+  stopAfterTest,
+  type InProcess,
+  type Program,
+} from '@nomyo-internal/testing'
+import { createGateway, type Gateway, type GatewayConfig } from '@nomyo/gateway'
+import { afterAll, expect } from 'vitest'
+import { proxyCommand } from '../src/command.js'
+import { readConfig } from '../src/config/config.js'
+import { createLog } from '../src/log.js'
+import { createProxy, type Proxy } from '../src/proxy.js'
 
-const PROXY = fileURLToPath(new URL('../dist/main.js', import.meta.url))
-const GATEWAY = fileURLToPath(new URL('main.js', import.meta.resolve('@nomyo/gateway')))
+export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
-/** What callers of the proxy know, and what the proxy knows of the gateway. */
+/** Token of callers, and API key for the gateway. */
 export const TOKEN = 'token-of-the-tests-0123456789'
 export const API_KEY = 'api-key-of-the-tests-0123456789'
+export const SECRETS = { NOMYO_PROXY_TOKEN: TOKEN, NOMYO_API_KEY: API_KEY }
 
-/** How a process ended, with everything it wrote. */
-export interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
+const replyKeyDir = makeKeyDir({ 'private_key.pem': 'client' })
+afterAll(() => rmSync(replyKeyDir, { recursive: true }))
+
+/** Starts a gateway in this process that requires {@link API_KEY}. */
+export const newGateway = (settings: Partial<GatewayConfig> = {}): Promise<InProcess<Gateway>> =>
+  startGateway(createGateway, { apiKeys: [API_KEY], maxBodyBytes: 16 * 2 ** 20, ...settings })
+
+/** Starts a gateway for the tests of a file; returns a getter for its URL. */
+export function useGateway(settings: () => Partial<GatewayConfig> = () => ({})): () => string {
+  const gateway = shared(() => newGateway(settings()))
+  return () => gateway().url
 }
 
-/** A process that listens, or ends trying. */
-export interface Run {
-  readonly child: ChildProcess
-  readonly ended: Promise<Ended>
-  stdout(): string
-  stderr(): string
-  /** Where it listens. */
-  ready(): Promise<string>
-  stop(): Promise<Ended>
-}
-
-/** Runs a program of this workspace with these settings only. */
-function run(main: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd: string): Run {
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^NOMYO_|^HOME$|_proxy$/i.test(name),
-  )
-  const child = spawn(process.execPath, [main, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...Object.fromEntries(inherited), ...env },
-    cwd,
-  })
-  const output = { stdout: '', stderr: '' }
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text))
-  }
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...output }))
-  return {
-    child,
-    ended,
-    stdout: () => output.stdout,
-    stderr: () => output.stderr,
-    ready: async () => {
-      for (;;) {
-        const url = /^listening on (\S+)$/m.exec(output.stdout)?.[1]
-        if (url !== undefined) return url
-        await Promise.race([once(child.stdout, 'data'), ended])
-        if (child.exitCode !== null) throw new Error(`did not start: ${output.stderr}`)
-      }
-    },
-    stop: async () => {
-      child.kill('SIGTERM')
-      const lastResort = setTimeout(() => child.kill('SIGKILL'), 30_000)
-      const result = await ended
-      clearTimeout(lastResort)
-      return result
-    },
-  }
-}
-
-/** A folder that goes when the test, or the file outside of one, is over. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'nomyo-proxy-'))
-  const remove = (): void => rmSync(folder, { recursive: true, force: true })
-  if (expect.getState().currentTestName === undefined) afterAll(remove)
-  else onTestFinished(remove)
-  return folder
-}
-
-/** Runs the built proxy, which has the folder for its home. */
-export function runProxy(
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = { NOMYO_PROXY_TOKEN: TOKEN, NOMYO_API_KEY: API_KEY },
-  folder = temporaryFolder(),
-): Run {
-  const proxy = run(PROXY, args, { HOME: folder, TMPDIR: folder, ...env }, folder)
-  if (expect.getState().currentTestName !== undefined) {
-    // One that starts where it should have failed must not outlive the test.
-    onTestFinished(() => void proxy.child.kill('SIGKILL'))
-  }
-  return proxy
-}
-
-/** The arguments that lead to a gateway on loopback, on any free port. */
-export const towards = (gateway: string): string[] => [
+/** Arguments for a gateway on loopback, and any free port. */
+export const argsFor = (gateway: string): string[] => [
   ...['--gateway', gateway, '--allow-http', '--port', '0'],
 ]
 
-/** Runs the built gateway with a key of the vectors. */
-export function runGateway(args: readonly string[], serverKey = 'server', port = 0): Run {
-  const folder = temporaryFolder()
-  writeFileSync(join(folder, 'private_key.pem'), keyFile(`keys/${serverKey}.private.pem`), {
-    mode: 0o600,
-  })
-  return run(
-    GATEWAY,
-    ['--port', String(port), '--key-dir', folder, '--rate-limit', 'off', ...args],
-    { HOME: folder, NOMYO_API_KEY: API_KEY },
-    folder,
+/** A proxy in this process. */
+export interface TestProxy extends Proxy {
+  /** Its home. */
+  readonly folder: string
+  /** Log so far. */
+  readonly log: () => string
+  stop(): Promise<void>
+}
+
+/** Starts a proxy in this process, with a reply key of the vectors. Without a folder, its home is a new one. */
+export async function newProxy(
+  gateway: string,
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = SECRETS,
+  home?: string,
+): Promise<TestProxy> {
+  const folder = home ?? mkdtempSync(join(tmpdir(), 'nomyo-proxy-'))
+  let lines = ''
+  const config = readConfig([...argsFor(gateway), ...args], { HOME: folder, ...env }, false)
+  const log = createLog(config.logLevel, (line) => (lines += line))
+  const proxy = await createProxy(config, log, replyKeyDir)
+  const stop = async (): Promise<void> => {
+    await proxy.close()
+    if (home === undefined) rmSync(folder, { recursive: true })
+  }
+  return { ...proxy, folder, log: () => lines, stop }
+}
+
+/** Starts a proxy for the current test. */
+export const testProxy = async (...settings: Parameters<typeof newProxy>): Promise<TestProxy> =>
+  stopAfterTest(await newProxy(...settings))
+
+/** Runs the command of the proxy in this process, for starts that fail. */
+export async function runProxy(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = SECRETS,
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
+  const program = { name: 'nomyo-proxy', version: '0.0.0', command: proxyCommand }
+  const code = await runProgram(program, args, { environment: env, stdin, stdout, stderr })
+  return { code, stdout: await text(stdout.end()), stderr: await text(stderr.end()) }
+}
+
+/** Starts the built proxy as a process with the folder as its home. */
+export const startProxyProcess = (
+  args: readonly string[],
+  folder: string,
+  env: NodeJS.ProcessEnv = SECRETS,
+): Program => {
+  const home = { HOME: folder, TMPDIR: folder }
+  return stopAfterTest(
+    startProgram(process.execPath, [MAIN, ...args], { env: { ...home, ...env }, cwd: folder }),
   )
 }
 
-/** A gateway for the tests of a file; its address, once it listens. */
-export function useGateway(
-  args: () => readonly string[] = () => ['--engine', 'demo'],
-): () => string {
-  let url = ''
-  let stop = (): Promise<unknown> => Promise.resolve()
-  beforeAll(async () => {
-    const gateway = runGateway(args())
-    stop = gateway.stop
-    url = await gateway.ready()
-  })
-  afterAll(() => stop())
-  return () => url
-}
-
-/** A proxy for the tests of a file. */
-export interface TestProxy {
-  url: string
-  run: Run
-  readonly folder: string
-}
-
-/** Starts a {@link TestProxy} before the gateway that `gateway` names. */
-export function useProxy(
-  gateway: () => string,
-  args: readonly string[] = [],
-  env?: NodeJS.ProcessEnv,
-): TestProxy {
-  const proxy = { folder: temporaryFolder() } as TestProxy
-  beforeAll(async () => {
-    proxy.run = runProxy([...towards(gateway()), ...args], env, proxy.folder)
-    proxy.url = await proxy.run.ready()
-  })
-  afterAll(() => proxy.run.stop())
-  return proxy
-}
-
-/** A model server whose every answer is up to the test. */
-export interface ModelServer {
-  url: string
-  /** The requests as the gateway opened them and passed them on. */
+/** A model server with one model, whose completions the test decides. */
+export interface TestModel {
+  readonly engine: () => Pick<GatewayConfig, 'engine'>
+  /** Bodies of the completions requested so far. */
   readonly requests: Record<string, unknown>[]
-  answer: (response: ServerResponse) => void
+  complete: (response: ServerResponse) => void
 }
 
-/** Starts a {@link ModelServer} for the tests of a file. */
-export function useModelServer(): ModelServer {
-  const model: ModelServer = { url: '', requests: [], answer: () => undefined }
-  const server = createServer((incoming, response) => {
-    const parts: Buffer[] = []
-    incoming.on('data', (part: Buffer) => parts.push(part))
-    incoming.on('end', () => {
-      if (incoming.method === 'POST') {
-        model.requests.push(JSON.parse(Buffer.concat(parts).toString()) as never)
-        model.answer(response)
+/** Starts a model server for the tests of a file. */
+export function useModel(): TestModel {
+  const model: TestModel = {
+    engine: () => ({ engine: { kind: 'openai', baseUrl: server().url, apiKey: undefined } }),
+    requests: [],
+    complete: () => undefined,
+  }
+  const server = shared(() =>
+    startModelServer((response, { method, body }) => {
+      if (method === 'POST') {
+        model.requests.push(JSON.parse(body) as Record<string, unknown>)
+        model.complete(response)
       } else response.end('{"object":"list","data":[{"id":"m"}]}')
-    })
-  })
-  beforeAll(async () => {
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    model.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
-  })
-  afterAll(() => {
-    server.closeAllConnections()
-    server.close()
-  })
+    }),
+  )
   return model
 }
 
@@ -200,14 +147,14 @@ export const completion = (message: Record<string, unknown>): string =>
     usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
   })
 
-/** What came back. */
+/** One response. */
 export interface Answer {
   readonly status: number
   readonly headers: IncomingMessage['headers']
   readonly body: string
 }
 
-/** One request with exactly these headers, on a connection of its own. */
+/** Sends one request with exactly these headers, on a connection of its own. */
 export async function ask(
   url: string,
   options: {
@@ -216,23 +163,18 @@ export async function ask(
     readonly body?: string | Uint8Array
   } = {},
 ): Promise<Answer> {
-  const outgoing = request(url, {
-    method: options.method ?? 'GET',
-    headers: options.headers ?? {},
-    agent: false,
-  })
-  outgoing.end(options.body)
+  const { method = 'GET', headers = {}, body } = options
+  const outgoing = request(url, { method, headers, agent: false })
+  outgoing.end(body)
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
-  const parts: Buffer[] = []
-  for await (const part of response) parts.push(part as Buffer)
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,
-    body: Buffer.concat(parts).toString(),
+    body: await text(response),
   }
 }
 
-/** The headers of a caller that may. */
+/** Headers of a caller with the token. */
 export const caller = (more: Record<string, string> = {}): Record<string, string> => ({
   authorization: `Bearer ${TOKEN}`,
   'content-type': 'application/json',
@@ -246,7 +188,7 @@ export const hello = (members: Record<string, unknown> = {}): string =>
     ...members,
   })
 
-/** Asks for a completion. */
+/** Requests a completion. */
 export const complete = (
   proxy: { readonly url: string },
   body: string | Uint8Array = hello(),
@@ -254,7 +196,17 @@ export const complete = (
 ): Promise<Answer> =>
   ask(`${proxy.url}/v1/chat/completions`, { method: 'POST', headers: caller(headers), body })
 
-/** Checks that an answer is an error in OpenAI's shape, and gives its code. */
+/** The bytes of a request for a completion. */
+export function rawCompletion(body = hello()): string {
+  const headers = Object.entries({ host: 'localhost', ...caller() })
+  return (
+    'POST /v1/chat/completions HTTP/1.1\r\n' +
+    headers.map(([name, value]) => `${name}: ${value}\r\n`).join('') +
+    `content-length: ${body.length}\r\n\r\n${body}`
+  )
+}
+
+/** Checks that an answer is an error in OpenAI's shape; returns its code. */
 export function refusalCode(answer: Answer, status: number): string {
   expect(answer.status).toBe(status)
   expect(answer.headers['content-type']).toMatch(/^application\/json/)
@@ -267,3 +219,11 @@ export function refusalCode(answer: Answer, status: number): string {
   })
   return String(error['code'])
 }
+
+/** A policy that pins this attestation key. */
+export const policyFor = (akName: string): string =>
+  JSON.stringify({
+    format: 'nomyo-attestation-policy/1',
+    requiredPcrs: 'sha256:0,7,10',
+    trust: [{ pinnedAk: akName }],
+  })

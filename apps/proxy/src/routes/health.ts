@@ -1,10 +1,7 @@
 import type { FastifyInstance } from 'fastify'
-import type { Trust } from '../trust.js'
+import type { Trust } from '../upstream/trust.js'
 
-/**
- * `GET /health`: whether the last request could be sent, and what is known of the gateway. 503 when
- * keys or the machine were not as they must be.
- */
+/** `GET /health`: returns the trust in the gateway, with 503 while the gateway is not trusted. */
 export function healthRoute(server: FastifyInstance, gateway: string, trust: Trust): void {
   server.get('/health', (_request, reply) => {
     const { fingerprint, attestation, problem } = trust

@@ -1,33 +1,18 @@
-import type { FastifyInstance } from 'fastify'
-import type { CheckToken } from '../access/token.js'
-import type { Upstream } from '../upstream.js'
-import { hangUpSignal } from './hang-up-signal.js'
+import { disconnectSignal } from '@nomyo-internal/http-server'
+import type { FastifyInstance, onRequestHookHandler } from 'fastify'
+import type { Upstream } from '../upstream/upstream.js'
 
-/** `GET /v1/models`: the gateway's own list, as it gives it to the API key. Not sealed. */
+/** `GET /v1/models`: returns the gateway's list for the API key. Not encrypted to the gateway's key. */
 export function modelsRoute(
   server: FastifyInstance,
-  checkToken: CheckToken,
+  requireToken: onRequestHookHandler,
   upstream: Upstream,
 ): void {
-  server.get(
-    '/v1/models',
-    {
-      onRequest: (request, _reply, done) => {
-        done(checkToken(request.headers.authorization))
-      },
-    },
-    async (_request, reply) => {
-      const signal = hangUpSignal(reply)
-      try {
-        const body = await upstream.models(signal)
-        return await reply
-          .header('cache-control', 'no-store')
-          .type('application/json; charset=utf-8')
-          .send(Buffer.from(body))
-      } catch (error) {
-        if (!signal.aborted) throw error
-        return reply.hijack()
-      }
-    },
-  )
+  server.get('/v1/models', { onRequest: requireToken }, async (_request, reply) => {
+    const body = await upstream.models(disconnectSignal(reply.raw))
+    return reply
+      .header('cache-control', 'no-store')
+      .type('application/json; charset=utf-8')
+      .send(Buffer.from(body))
+  })
 }

@@ -1,31 +1,29 @@
+import { flagName } from '@nomyo-internal/command-line'
 import { describe, expect, it } from 'vitest'
-import { firstScreen } from '../src/first-screen.js'
-import { FLAGS } from '../src/options/flags.js'
-import { readOptions, type Command } from '../src/options/options.js'
-import { UsageError } from '../src/options/usage-error.js'
-import { runProxy, TOKEN } from './support.js'
+import { formatBanner } from '../src/banner.js'
+import { readConfig, type ProxyConfig } from '../src/config/config.js'
+import { OPTIONS } from '../src/config/options.js'
+import { TOKEN, runProxy } from './support.js'
 
 const given = { NOMYO_PROXY_TOKEN: TOKEN }
-const read = (args: readonly string[], env: NodeJS.ProcessEnv = given): Command =>
-  readOptions(args, env, false)
-
-function configOf(args: readonly string[], env: NodeJS.ProcessEnv = given, isTerminal = false) {
-  const command = readOptions(args, env, isTerminal)
-  if (command.kind !== 'start') throw new Error('no start')
-  return command.config
-}
+const configOf = (
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = given,
+  isTerminal = false,
+): ProxyConfig => readConfig(args, env, isTerminal)
 
 describe('--help', () => {
   it.each(['--help', '-h'])('%s lists every flag, on lines that fit', async (flag) => {
-    const { code, stdout, stderr } = await runProxy([flag], {}).ended
+    const { code, stdout, stderr } = await runProxy([flag], {})
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const listed = [...stdout.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name)
-    expect(listed).toEqual([...Object.keys(FLAGS), 'help'])
+    const flags = Object.entries(OPTIONS).filter(([, option]) => !('flag' in option))
+    expect(listed).toEqual([...flags.map(([name]) => flagName(name)), 'version', 'help'])
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(110)
   })
 })
 
-describe('a command line that makes no sense', () => {
+describe('a wrong command line', () => {
   it.each<[readonly string[], NodeJS.ProcessEnv?]>([
     [['--nonsense']],
     [['-x']],
@@ -85,33 +83,29 @@ describe('a command line that makes no sense', () => {
     [[], { ...given, NOMYO_PROXY_QUIET: 'canary' }],
     [[], { ...given, NOMYO_PROXY_PORT: 'canary' }],
   ])(
-    '%j %j is a mistake that is named, without its value',
-    (...[args, env]: readonly [readonly string[], NodeJS.ProcessEnv?]) => {
-      expect(() => read(args, env)).toThrow(UsageError)
-      try {
-        read(args, env)
-      } catch (error) {
-        expect(
-          String(error).replace(args[0]?.startsWith('--') === true ? args[0] : '', ''),
-        ).not.toContain('canary')
-      }
+    '%j %j is refused, without its value in the message',
+    async (...[args, env = given]: readonly [readonly string[], NodeJS.ProcessEnv?]) => {
+      const { code, stdout, stderr } = await runProxy(args, env)
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+      expect(stderr).toMatch(/^nomyo-proxy: [^\n]+ See --help\.\n$/)
+      expect(stderr).not.toContain('canary')
     },
   )
 
-  it('ends with 2, one line and a suggestion', async () => {
+  it('exits with 2, one line and a suggestion', async () => {
     for (const [flag, meant] of [
       ['--tokenfile', '--token-file'],
       ['--gatway', '--gateway'],
       ['--polcy', '--policy'],
       ['--allow-orgin', '--allow-origin'],
     ]) {
-      const { code, stdout, stderr } = await runProxy([`${flag}=canary`]).ended
+      const { code, stdout, stderr } = await runProxy([`${flag}=canary`])
       expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
       expect(stderr).toBe(
         `nomyo-proxy: unknown option ${flag}. Did you mean ${meant}? See --help.\n`,
       )
     }
-    expect((await runProxy(['--zzz']).ended).stderr).not.toContain('Did you mean')
+    expect((await runProxy(['--zzz'])).stderr).not.toContain('Did you mean')
   })
 })
 
@@ -122,7 +116,7 @@ describe('settings', () => {
       port: 12436,
       allowedHosts: [],
       allowedOrigins: [],
-      token: { kind: 'given', token: TOKEN },
+      token: { kind: 'text', text: TOKEN },
       gateway: { url: 'https://api.nomyo.ai', allowHttp: false },
       apiKey: { kind: 'none' },
       pins: [],
@@ -131,9 +125,9 @@ describe('settings', () => {
       securityTier: 'none',
       maxConcurrency: 32,
       logLevel: 'info',
-      firstScreen: false,
+      banner: false,
     })
-    expect(configOf([], {}, true)).toMatchObject({ token: { kind: 'made' }, firstScreen: true })
+    expect(configOf([], {}, true)).toMatchObject({ token: { kind: 'generated' }, banner: true })
   })
 
   it('come from flags, else from variables', () => {
@@ -161,19 +155,19 @@ describe('settings', () => {
       attestation: { policyFile: 'policy.json', when: 'before-send', tier: 'none' },
       securityTier: 'high',
       logLevel: 'error',
-      firstScreen: false,
+      banner: false,
     })
   })
 })
 
 describe('an empty variable', () => {
-  it('takes nothing away where the flag was given, or that protects from nothing', () => {
+  it('is ignored where the flag is given, or where the option does not protect', () => {
     const empty = { ...given, NOMYO_PROXY_POLICY: '', NOMYO_PROXY_ALLOW_ORIGIN: '' }
     expect(configOf(['--policy', 'p'], empty).attestation?.policyFile).toBe('p')
   })
 })
 
-describe('the first screen', () => {
+describe('the banner', () => {
   const trust = {
     fingerprint: 'sha256/x',
     standing: 'known',
@@ -182,25 +176,25 @@ describe('the first screen', () => {
   } as const
   const proxy = { trust, baseUrl: 'http://127.0.0.1:1/v1', token: TOKEN, hasApiKey: true }
 
-  it('shows no token that lasts, but where to find it', () => {
-    const kept = firstScreen(configOf(['--token-file', "/it's/token"], {}, true), proxy)
+  it('refers to a lasting token without showing it', () => {
+    const kept = formatBanner(configOf(['--token-file', "/it's/token"], {}, true), proxy)
     expect(kept).toContain(String.raw`OPENAI_API_KEY="$(cat '/it'\''s/token')"`)
-    const told = firstScreen(configOf([], given, true), proxy)
-    expect(told).toContain('OPENAI_API_KEY="$NOMYO_PROXY_TOKEN"')
-    for (const screen of [kept, told]) expect(screen).not.toContain(TOKEN)
+    const environment = formatBanner(configOf([], given, true), proxy)
+    expect(environment).toContain('OPENAI_API_KEY="$NOMYO_PROXY_TOKEN"')
+    for (const screen of [kept, environment]) expect(screen).not.toContain(TOKEN)
   })
 
-  it('says what is known of the machine', () => {
+  it('describes what is known about the machine', () => {
     const config = configOf(['--policy', 'p'])
-    const judged = {
+    const facts = {
       tier: 'affirming',
       trust: 'pinned',
       subject: 'server-key',
       judgedAt: '',
     } as const
-    const vouched = firstScreen(config, { ...proxy, trust: { ...trust, attestation: judged } })
-    expect(vouched).toMatch(/attestation {2}affirming.*pinned/)
-    expect(firstScreen(config, proxy)).toMatch(/attestation {2}of every answer/)
-    expect(firstScreen(configOf([]), proxy)).toMatch(/attestation {2}none asked for/)
+    const endorsed = formatBanner(config, { ...proxy, trust: { ...trust, attestation: facts } })
+    expect(endorsed).toMatch(/attestation {2}affirming.*pinned/)
+    expect(formatBanner(config, proxy)).toMatch(/attestation {2}with every answer/)
+    expect(formatBanner(configOf([]), proxy)).toMatch(/attestation {2}not required/)
   })
 })

@@ -11,12 +11,12 @@ import {
 } from '@nomyo/client'
 import type { Trust } from './trust.js'
 
-/** The client behind the proxy: the gateway's key is the proxy's own, whatever callers put into a request. */
-export class SealingClient extends SecureChatCompletion {
+/** Client of the proxy: requests cannot replace its API key, and their outcome updates the trust. */
+export class ProxyClient extends SecureChatCompletion {
   readonly #trust: Trust
   readonly #securityTier: SecurityTier | undefined
 
-  /** @param securityTier - for requests that name none */
+  /** @param securityTier - tier of requests that name none */
   constructor(
     options: SecureChatCompletionOptions,
     trust: Trust,
@@ -34,7 +34,7 @@ export class SealingClient extends SecureChatCompletion {
     if (request.api_key !== undefined) {
       throw new InvalidRequestError(
         'ERR_INVALID_REQUEST',
-        'Nothing was sent: api_key is not taken from requests; the key for the gateway is the own of the proxy.',
+        'Nothing was sent: requests cannot set api_key; the proxy has the key for the gateway.',
       )
     }
     const tier = request.security_tier ?? this.#securityTier

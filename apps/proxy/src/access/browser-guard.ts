@@ -1,24 +1,24 @@
 import type { FastifyInstance } from 'fastify'
 import { Refusal } from '../openai-error.js'
 
-/** How long browsers may remember a preflight. */
+/** Time for which browsers may cache a preflight. */
 const PREFLIGHT_MAX_AGE_S = 600
 
 /**
- * Refuses what web pages make browsers send: requests for a name that is not this proxy's (DNS
- * rebinding makes a page's own name lead here), of origins nobody allowed, and those that pages of
- * others cause without an Origin. Allowed origins get CORS headers, also with refusals.
+ * Refuses requests that web pages make browsers send: those for a Host that is not this proxy's (DNS
+ * rebinding), those of an Origin that is not allowed, and cross-site ones without an Origin. Allowed
+ * origins get CORS headers, also with refusals.
  *
- * Comes before everything else: nothing is done for a request it refuses.
+ * Must come before everything else, so that refused requests have no effect.
  */
 export function guardAgainstPages(
   server: FastifyInstance,
-  isOwnName: (host: string) => boolean,
+  isOwnHost: (host: string) => boolean,
   allowedOrigins: readonly string[],
 ): void {
   server.addHook('onRequest', (request, reply, done) => {
     const { host, origin, 'sec-fetch-site': site } = request.headers
-    if (host === undefined || !isOwnName(host.toLowerCase())) {
+    if (host === undefined || !isOwnHost(host.toLowerCase())) {
       done(
         new Refusal(
           403,
@@ -47,7 +47,7 @@ export function guardAgainstPages(
       done()
       return
     }
-    // Headers are granted as asked: SDKs send many, and the proxy reads none but its own.
+    // Grants every header: SDKs send many, and the proxy reads only its own.
     void reply
       .code(204)
       .header('access-control-allow-methods', 'GET, POST')
@@ -63,13 +63,3 @@ const pageRefused = (): Refusal =>
     'ERR_ORIGIN',
     'Web pages may not call this proxy. If this one is meant to, add --allow-origin with its origin.',
   )
-
-/** The names of loopback, and others, each with the port listened on and without; `name:port` only as it is. */
-export function ownNames(port: number, others: readonly string[]): ReadonlySet<string> {
-  const names = ['127.0.0.1', 'localhost', '[::1]', ...others]
-  return new Set(
-    names.flatMap((name) =>
-      /[^:\]]:\d+$|\]:\d+$/.test(name) ? [name] : [name, `${name}:${String(port)}`],
-    ),
-  )
-}

@@ -1,0 +1,50 @@
+import { EXIT, command, type CommandContext } from '@nomyo-internal/command-line'
+import { printable } from '@nomyo-internal/diagnostics'
+import { exitOnSignals, ignoreOutputErrors } from '@nomyo-internal/http-server'
+import { describeGateway, formatBanner } from './banner.js'
+import { configOf, type ProxyConfig } from './config/config.js'
+import { OPTIONS } from './config/options.js'
+import { describeStartupError } from './describe-startup-error.js'
+import { createLog } from './log.js'
+import { createProxy } from './proxy.js'
+
+/** The command of the proxy, which starts it. */
+export const proxyCommand = command({
+  summary: "OpenAI's API on this machine, end-to-end encrypted to a gateway",
+  options: OPTIONS,
+  examples: [
+    'NOMYO_API_KEY=... nomyo-proxy',
+    'nomyo-proxy --gateway https://gateway.example --api-key-file ~/.nomyo/api_key \\',
+    '  --policy policy.json',
+  ],
+  notes: [
+    'Every option can also be set in the environment: NOMYO_BASE_URL for --gateway, NOMYO_PROXY_PORT for ' +
+      '--port and so on; several values are separated by commas. Keys and tokens are never taken from the ' +
+      'command line, which other users of the machine can see.',
+  ],
+  run: async ({ settings, context }) => {
+    const { environment, stderr } = context
+    return start(configOf(settings, environment, stderr.isTTY === true), context)
+  },
+})
+
+async function start(config: ProxyConfig, { stdout, stderr }: CommandContext): Promise<number> {
+  const log = createLog(config.logLevel, (line) => void stderr.write(line))
+  try {
+    const proxy = await createProxy(config, log)
+    ignoreOutputErrors()
+    if (config.banner) stderr.write(`${formatBanner(config, proxy)}\n`)
+    for (const [subject, text] of config.banner ? [] : describeGateway(config, proxy.trust)) {
+      log.info(`${subject}: ${text}`)
+    }
+    if (config.token.kind === 'none') {
+      log.warn('--no-token: every program on this machine can use the API key of the gateway')
+    }
+    exitOnSignals({ close: () => proxy.close(), log: log.info })
+    stdout.write(`listening on ${proxy.url}\n`)
+    return EXIT.ok
+  } catch (error) {
+    stderr.write(printable(`nomyo-proxy: ${describeStartupError(error, config)}\n`))
+    return EXIT.failed
+  }
+}

@@ -1,0 +1,163 @@
+import {
+  OptionProblem,
+  defineOptions,
+  matching,
+  parsedBy,
+  portNumber,
+  visibleAscii,
+  wholeNumber,
+} from '@nomyo-internal/command-line'
+import { LOG_LEVELS } from '@nomyo-internal/http-server'
+import { parseHostName, parseOrigin } from './hosts-and-origins.js'
+
+/** Length below which a token could be guessed. */
+const MIN_TOKEN_LENGTH = 16
+
+/** Describes the form of a token, for messages. */
+export const TOKEN_FORM = `at least ${MIN_TOKEN_LENGTH} visible ASCII characters, without blanks`
+
+/** Checks the form of a token. */
+export const isToken = (text: string): boolean =>
+  text.length >= MIN_TOKEN_LENGTH && /^[\x21-\x7e]+$/.test(text)
+
+/**
+ * Options of the proxy. Gateways may run in the same environment, so its variables have a prefix of
+ * their own; the address of the gateway has the variable that all clients use.
+ */
+export const OPTIONS = defineOptions(
+  {
+    gateway: {
+      value: 'URL',
+      summary: 'gateway to encrypt to',
+      default: 'https://api.nomyo.ai',
+      variable: 'NOMYO_BASE_URL',
+      parse: parseGateway,
+    },
+    apiKeyFile: {
+      value: 'FILE',
+      summary: 'file of the API key for the gateway, instead of NOMYO_API_KEY',
+      isPath: true,
+    },
+    apiKey: {
+      value: 'KEY',
+      summary: 'API key for the gateway',
+      flag: false,
+      variable: 'NOMYO_API_KEY',
+      secret: true,
+      parse: visibleAscii,
+    },
+    allowHttp: { summary: 'allow a gateway of http://, for local development only' },
+    host: {
+      value: 'HOST',
+      summary: 'address to listen on',
+      default: '127.0.0.1',
+      parse: matching(/^[a-z\d.:-]+$/i, 'must be a name or an address such as 127.0.0.1 or ::1'),
+    },
+    port: {
+      value: 'PORT',
+      summary: 'port to listen on, 0 for any free one',
+      default: '12436',
+      parse: portNumber,
+    },
+    allowRemote: {
+      summary: 'allow a --host that other machines reach, over plaintext; needs a token',
+    },
+    allowHost: {
+      value: 'NAME',
+      summary: 'further name of the proxy in Host headers, such as host.docker.internal',
+      defaultSummary: 'names of loopback',
+      repeatable: true,
+      parse: parseHostName,
+    },
+    allowOrigin: {
+      value: 'ORIGIN',
+      summary: 'origin of web pages that may call, such as http://localhost:3000',
+      repeatable: true,
+      parse: parseOrigin,
+    },
+    tokenFile: {
+      value: 'FILE',
+      summary:
+        'file of a lasting token of callers, created if missing, instead of NOMYO_PROXY_TOKEN',
+      defaultSummary: 'a new token at every start',
+      protects: true,
+      isPath: true,
+    },
+    token: {
+      value: 'TOKEN',
+      summary: 'token of callers',
+      flag: false,
+      secret: true,
+      parse: parsedBy((text) => (isToken(text) ? text : undefined), `must be ${TOKEN_FORM}`),
+    },
+    noToken: { summary: 'allow every program on this machine to call' },
+    pin: {
+      value: 'FINGERPRINT',
+      summary: 'fingerprint (sha256/...) of an accepted server key',
+      defaultSummary: 'any key',
+      repeatable: true,
+      protects: true,
+      parse: matching(
+        /^sha256\/[\w+/-]{43}=?$/,
+        'must be a fingerprint as the gateway prints it: sha256/ and 43 letters',
+      ),
+    },
+    knownServers: {
+      value: 'FILE',
+      summary: 'file of the keys that were trusted on first use; none for no file',
+      defaultSummary: '~/.nomyo/known_servers; none with --pin',
+      isPath: true,
+    },
+    policy: {
+      value: 'FILE',
+      summary: 'policy that the machine of the gateway must meet, of nomyo attest policy init',
+      defaultSummary: 'no attestation',
+      protects: true,
+      isPath: true,
+    },
+    attest: {
+      value: 'WHEN',
+      summary: 'appraise the machine before prompts are sent, or with each answer',
+      default: 'before-send',
+      choices: ['before-send', 'after-response'],
+    },
+    tier: {
+      value: 'TIER',
+      summary: 'attestation tier that the machine must reach; none does not protect',
+      default: 'affirming',
+      choices: ['affirming', 'warning', 'none'],
+    },
+    securityTier: {
+      value: 'TIER',
+      summary: 'security tier of requests that name none',
+      default: 'none',
+      protects: true,
+      choices: ['none', 'standard', 'high', 'maximum'],
+    },
+    maxConcurrency: {
+      value: 'COUNT',
+      summary: 'completions at the same time',
+      default: '32',
+      parse: wholeNumber(1, 1000),
+    },
+    logLevel: {
+      value: 'LEVEL',
+      summary: 'least severity that is logged',
+      default: 'info',
+      choices: LOG_LEVELS,
+    },
+    quiet: { summary: 'log errors only, and print no banner' },
+  },
+  { prefix: 'NOMYO_PROXY_' },
+)
+
+function parseGateway(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new OptionProblem('must be a URL such as https://gateway.example')
+  }
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+    throw new OptionProblem('must hold no user name, password, query or fragment')
+  }
+  return url.href.replace(/\/+$/, '')
+}

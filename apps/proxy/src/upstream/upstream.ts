@@ -1,0 +1,161 @@
+import { readFile } from 'node:fs/promises'
+import { attestationPolicy } from '@nomyo/attest'
+import { parsePolicyFile } from '@nomyo/attest/policy-file'
+import {
+  APIError,
+  SecureCompletionClient,
+  type KnownServersStore,
+  type SecureChatCompletionOptions,
+} from '@nomyo/client'
+import { fetchModels } from '@nomyo/client/gateway-api'
+import { createNomyoFetch, type NomyoFetch } from '@nomyo/client/openai-fetch'
+import { createHttpTransport, parseBaseUrl } from '@nomyo/transport'
+import { createUndiciFetch } from '@nomyo/transport/undici'
+import { FileError } from '../access/secret-files.js'
+import type { ProxyConfig } from '../config/config.js'
+import type { Log } from '../log.js'
+import { ProxyClient } from './proxy-client.js'
+import type { Trust } from './trust.js'
+
+/** The gateway, as the routes use it. */
+export interface Upstream {
+  readonly trust: Trust
+  /** Encrypts OpenAI's requests; see `createNomyoFetch`. */
+  readonly fetch: NomyoFetch
+  /** Fetches the gateway's own list of models. */
+  models(signal: AbortSignal): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+/** Secrets and surroundings of an upstream. */
+export interface UpstreamOptions {
+  readonly apiKey: string | undefined
+  readonly log: Log
+  /** Folder of the reply key. Default: a new key, in memory. */
+  readonly replyKeyDir?: string | undefined
+}
+
+const START_TIMEOUT_MS = 30_000
+
+/**
+ * Connects to the gateway, and checks it first: its key is compared with pins and known servers, and
+ * endorsed by its machine where the policy requires that before requests.
+ *
+ * @throws SecurityError, AttestationError when the gateway is not trusted
+ * @throws APIError, APIConnectionError when it does not answer
+ * @throws FileError, PolicyError for an unusable policy
+ */
+export async function connectUpstream(
+  config: ProxyConfig,
+  { apiKey, log, replyKeyDir }: UpstreamOptions,
+): Promise<Upstream> {
+  const { url } = config.gateway
+  const connections = createUndiciFetch()
+  const trust: Trust = {
+    fingerprint: '',
+    standing: config.pins.length > 0 ? 'pinned' : 'any',
+    attestation: null,
+    problem: undefined,
+  }
+  const options = { ...(await clientOptions(config, trust)), fetch: connections.fetch }
+  try {
+    await checkGateway(options, url)
+  } catch (error) {
+    await connections.close()
+    throw error
+  }
+  // Not before: a process that generates its reply key does not end until the key is complete.
+  const client = new ProxyClient(
+    {
+      ...options,
+      baseUrl: url,
+      apiKey,
+      keyDir: replyKeyDir,
+      logger: log,
+      debug: true,
+      // Callers retry on their own, and each of their attempts is encrypted afresh.
+      maxRetries: 0,
+    },
+    trust,
+    config.securityTier === 'none' ? undefined : config.securityTier,
+  )
+  const transport = createHttpTransport({ baseUrl: parseBaseUrl(url), send: connections.send })
+  return {
+    trust,
+    fetch: createNomyoFetch({ client }),
+    models: async (signal) => {
+      const list = await fetchModels(transport, { apiKey, signal })
+      if (list !== undefined) return list.body
+      throw new APIError('ERR_UNEXPECTED_STATUS', 'The gateway answered with no list of models.', {
+        statusCode: 502,
+      })
+    },
+    close: async () => {
+      client.dispose()
+      await connections.close()
+    },
+  }
+}
+
+/** Options of both clients: the one that checks the gateway, and the one that serves. */
+async function clientOptions(
+  { gateway, pins, knownServers, attestation }: ProxyConfig,
+  trust: Trust,
+): Promise<SecureChatCompletionOptions> {
+  return {
+    allowHttp: gateway.allowHttp,
+    ...(pins.length === 0 ? {} : { serverKeyPins: pins }),
+    knownServers: knownServers ?? acceptAnyKey,
+    onServerKey: ({ type, fingerprint }) => {
+      if (type === 'changed') return
+      trust.fingerprint = fingerprint
+      if (knownServers !== undefined && pins.length === 0) trust.standing = type
+    },
+    ...(attestation === undefined
+      ? {}
+      : {
+          attestation: {
+            policy: attestationPolicy(parsePolicyFile(await readPolicy(attestation.policyFile))),
+            when: attestation.when,
+            tier: attestation.tier,
+            onResult: ({ subject, result: { tier, trust: keyTrust } }) => {
+              const judgedAt = new Date().toISOString()
+              trust.attestation = { tier, trust: keyTrust, subject, judgedAt }
+            },
+          },
+        }),
+  }
+}
+
+/** Reports every key to `onServerKey`, and refuses none. */
+const acceptAnyKey: KnownServersStore = {
+  fingerprintsOf: () => Promise.resolve([]),
+  add: () => Promise.resolve(),
+}
+
+/** Takes every step before a first request. The encrypted payload is empty, and is not sent. */
+async function checkGateway(
+  options: SecureChatCompletionOptions,
+  routerUrl: string,
+): Promise<void> {
+  const logger = { warn: () => undefined }
+  const client = new SecureCompletionClient({
+    ...options,
+    routerUrl,
+    logger,
+    timeout: START_TIMEOUT_MS,
+  })
+  try {
+    await client.encryptPayload({})
+  } finally {
+    client.dispose()
+  }
+}
+
+async function readPolicy(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw FileError.from('--policy', path, error)
+  }
+}
