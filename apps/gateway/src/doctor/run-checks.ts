@@ -1,11 +1,6 @@
-import {
-  errnoCode,
-  problem,
-  withTimeout,
-  type Finding,
-  type NamedFinding,
-} from '@nomyo-internal/diagnostics'
+import type { NamedFinding } from '@nomyo-internal/diagnostics'
 import type { GatewayConfig } from '../config/config.js'
+import { runCheck, type Check } from './check.js'
 import { apiKeysCheck } from './checks/api-keys.js'
 import { exposureCheck } from './checks/exposure.js'
 import { listeningCheck } from './checks/listening.js'
@@ -15,12 +10,6 @@ import { serverKeysCheck } from './checks/server-keys.js'
 import { tlsCheck } from './checks/tls.js'
 import { tpmCheck } from './checks/tpm.js'
 import { upstreamsCheck } from './checks/upstreams.js'
-
-/** Examination of one part of a configuration; changes nothing. */
-export interface Check {
-  readonly name: string
-  run(config: GatewayConfig): Promise<readonly Finding[]>
-}
 
 /** In the order of the report. */
 const CHECKS: readonly Check[] = [
@@ -50,21 +39,4 @@ export async function runChecks(
     }),
   )
   return results.flat()
-}
-
-async function runCheck(
-  check: Check,
-  config: GatewayConfig,
-  timeoutMs: number,
-): Promise<readonly Finding[]> {
-  const timeout = new Error('timeout')
-  try {
-    return await withTimeout(check.run(config), timeoutMs, () => timeout)
-  } catch (error) {
-    if (error !== timeout) {
-      return [problem(`could not be checked (${errnoCode(error)})`, 'please report this')]
-    }
-    const message = `did not finish within ${timeoutMs / 1000} seconds`
-    return [problem(message, 'find what does not answer, and try again', timeoutMs)]
-  }
 }

@@ -1,7 +1,7 @@
 import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { KeysFileError, readKeysFile } from '../../access/keys-file.js'
 import { checkAccess } from '../file-access.js'
-import type { Check } from '../run-checks.js'
+import type { Check } from '../check.js'
 
 /** Checks that the API keys can be read. */
 export const apiKeysCheck: Check = {

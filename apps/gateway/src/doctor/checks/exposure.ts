@@ -1,7 +1,7 @@
 import { ok, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { isLoopback } from '@nomyo-internal/http-server'
 import type { GatewayConfig } from '../../config/config.js'
-import type { Check } from '../run-checks.js'
+import type { Check } from '../check.js'
 
 /** Checks who can call the gateway, and who can read along. */
 export const exposureCheck: Check = {

@@ -6,7 +6,7 @@ import { importPublicKey } from '@nomyo/crypto'
 import { newestFingerprint, withStore } from '../../commands/server-keys.js'
 import type { GatewayConfig } from '../../config/config.js'
 import { httpGet } from '../http-get.js'
-import type { Check } from '../run-checks.js'
+import type { Check } from '../check.js'
 
 const TIMEOUT_MS = 3000
 const MAX_BYTES = 64 * 1024

@@ -1,7 +1,7 @@
 import { errnoCode, ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { Redis } from 'ioredis'
 import { DEFAULT_REDIS_FAILURE, type RedisFailure } from '../../redis/redis-failure.js'
-import type { Check } from '../run-checks.js'
+import type { Check } from '../check.js'
 
 const TIMEOUT_MS = 5000
 

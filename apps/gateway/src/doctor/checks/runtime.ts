@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { ok, warning, type Finding } from '@nomyo-internal/diagnostics'
-import type { Check } from '../run-checks.js'
+import type { Check } from '../check.js'
 
 /** Threads of libuv, unless the environment sets another number. */
 const DEFAULT_THREADS = 4

@@ -6,7 +6,7 @@ import { withStore } from '../../commands/server-keys.js'
 import type { KeyConfig } from '../../config/config.js'
 import { KeyStoreError, type KeyStore, type StoredKey } from '../../server-keys/server-key-store.js'
 import { checkAccess, isWritable } from '../file-access.js'
-import type { Check } from '../run-checks.js'
+import type { Check } from '../check.js'
 
 const DAY_MS = 86_400_000
 

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { TlsFileError, readTlsFiles } from '../../http/tls.js'
 import { checkAccess } from '../file-access.js'
-import type { Check } from '../run-checks.js'
+import type { Check } from '../check.js'
 
 const DAY_MS = 86_400_000
 /** Time to renew a certificate. */

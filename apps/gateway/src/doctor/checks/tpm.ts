@@ -11,7 +11,7 @@ import {
 } from '@nomyo/tpm'
 import { SECURITY_TIERS } from '../../access/security-tier.js'
 import type { GatewayConfig, TpmConfig } from '../../config/config.js'
-import type { Check } from '../run-checks.js'
+import type { Check } from '../check.js'
 
 const TIMEOUT_MS = 10_000
 /** TPM_RC_HANDLE for the first handle (Part 2, 6.6): it is empty. */

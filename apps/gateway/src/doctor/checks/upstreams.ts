@@ -8,7 +8,7 @@ import { parseModelNames } from '../../upstreams/model-names.js'
 import { isPrivateUrl } from '../../upstreams/upstream-url.js'
 import type { UpstreamConfig } from '../../upstreams/upstream.js'
 import { httpGet } from '../http-get.js'
-import type { Check } from '../run-checks.js'
+import type { Check } from '../check.js'
 
 const LIMITS = { timeoutMs: 5000, maxBytes: 1024 * 1024 }
 
