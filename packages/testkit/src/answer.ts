@@ -1,38 +1,38 @@
 import { randomUUID } from 'node:crypto'
 
-/** How isolated the hardware was asked to be. */
+/** The requested isolation of the hardware. */
 export type SecurityTier = 'standard' | 'high' | 'maximum'
 
-/** A request as the gateway opened it. */
+/** A request as the gateway decrypted it. */
 export interface ChatRequest {
   readonly model: string
   readonly messages: readonly Record<string, unknown>[]
   readonly [parameter: string]: unknown
 }
 
-/** What came with a request, in its headers. */
+/** Facts from the headers of a request. */
 export interface RequestFacts {
   readonly payloadId: string
-  /** Undefined when the request named none. */
+  /** Undefined when the request names none. */
   readonly securityTier: SecurityTier | undefined
 }
 
 /**
- * Gives the completion for a request: an object that is sealed as it is, or a text that a completion
- * is made of.
+ * Returns the completion for a request: an object that is encrypted as it is, or the text of a
+ * completion.
  */
 export type Answer = (
   request: ChatRequest,
   facts: RequestFacts,
 ) => object | string | Promise<object | string>
 
-/** How completions made here are marked. */
+/** The mark of completions without a model. */
 const LABEL = 'nomyo-testkit'
 
-/** Answers with exactly the text of the last message, like the model `nomyo/echo` of a gateway. */
+/** Answers with the exact text of the last message, like the model `nomyo/echo` of a gateway. */
 export const echo: Answer = (request) => textOf(request.messages.at(-1)?.['content'])
 
-/** A completion that says `text`, and by its `system_fingerprint` that no model was asked. */
+/** Builds a completion of `text`; its `system_fingerprint` marks it as one without a model. */
 export function textCompletion(request: ChatRequest, text: string): Record<string, unknown> {
   const promptTokens = roughTokens(request.messages)
   const completionTokens = roughTokens(text)
@@ -58,7 +58,7 @@ export function textCompletion(request: ChatRequest, text: string): Record<strin
   }
 }
 
-/** The text of a message: its content, or its text parts joined. */
+/** Returns the text of a message: its content, or its text parts joined. */
 function textOf(content: unknown): string {
   if (typeof content === 'string') return content
   if (!Array.isArray(content)) return ''
@@ -68,5 +68,5 @@ function textOf(content: unknown): string {
     .join('')
 }
 
-/** About four characters a token; a stand-in counts no better. */
+/** Estimates four characters a token. */
 const roughTokens = (value: unknown): number => Math.ceil(JSON.stringify(value).length / 4)

@@ -1,25 +1,25 @@
 import type { ServerResponse } from 'node:http'
 import type { PublicKey } from '@nomyo/crypto'
 
-/** One answer about to be given, of whatever kind. */
+/** A pending response of any kind. */
 export interface HttpExchange {
-  /** Node's response; nothing has been written to it. */
+  /** Node's response; nothing is written to it yet. */
   readonly response: ServerResponse
-  /** The body that would be sent without a fault. */
+  /** Returns the body that is sent without a fault. */
   readonly normalBody: () => Promise<Uint8Array>
 }
 
-/** One answer to a sealed request about to be given. */
+/** A pending response to an encrypted request. */
 export interface CompletionExchange extends HttpExchange {
-  /** The request as it came, sealed. */
+  /** The request as received, encrypted. */
   readonly envelope: Uint8Array
   readonly payloadId: string
-  /** The body of the last answer given without a fault, if there was one. */
+  /** The body of the last response without a fault, if any. */
   readonly previousBody: Uint8Array | undefined
-  /** A key the caller has no private half of: this gateway's own. */
+  /** This gateway's own key, whose private half the caller does not have. */
   readonly serverKey: PublicKey
-  /** What would be sealed without a fault. */
+  /** Returns the completion that is encrypted without a fault. */
   readonly completion: () => Promise<Record<string, unknown>>
-  /** Seals a value as an answer is sealed; for the caller unless another recipient is named. */
+  /** Encrypts a value as an answer: to the caller, or to another recipient. */
   readonly seal: (value: unknown, recipient?: PublicKey) => Promise<Uint8Array>
 }

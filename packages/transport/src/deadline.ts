@@ -2,11 +2,11 @@ import { APIConnectionError } from './errors.js'
 
 /** A time limit and a caller's signal, joined into one. */
 export interface Deadline {
-  /** Aborted with the very error to throw. */
+  /** Aborts with the error to throw. */
   readonly signal: AbortSignal
-  /** Ends it now, with this error. */
+  /** Ends the deadline now, with this error. */
   abort(error: APIConnectionError): void
-  /** Stops the clock; call it when the work is done. */
+  /** Stops the timer; call it when the work is done. */
   clear(): void
 }
 
@@ -15,7 +15,19 @@ export interface Deadline {
  * with `ERR_ABORTED` (or with the signal's own reason where that is already an error of this package)
  * as soon as one of the given signals does.
  *
- * Does what `AbortSignal.any` does, but holds on to long-lived signals only until it is cleared.
+ * Like `AbortSignal.any`, but it references long-lived signals only until it is cleared.
+ *
+ * @example
+ * ```ts
+ * import { abortable, startDeadline } from '@nomyo/transport'
+ *
+ * const deadline = startDeadline(5000)
+ * try {
+ *   await abortable(Promise.resolve('any work'), deadline.signal)
+ * } finally {
+ *   deadline.clear()
+ * }
+ * ```
  */
 export function startDeadline(
   timeoutMs: number | undefined,
@@ -42,7 +54,7 @@ export function startDeadline(
   }
 }
 
-/** Waits for a promise no longer than a signal allows; what the promise does later is ignored. */
+/** Waits for a promise until the signal aborts; a later result of the promise is ignored. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const forget = follow(signal, reject)
@@ -57,7 +69,7 @@ function timedOut(timeoutMs: number): APIConnectionError {
   )
 }
 
-/** Calls `abort` as soon as the signal does, once, unless that is given up before. */
+/** Calls `abort` once, as soon as the signal aborts; returns a function that unsubscribes. */
 function follow(
   signal: AbortSignal | undefined,
   abort: (error: APIConnectionError) => void,
@@ -72,7 +84,7 @@ function follow(
   }
 }
 
-/** A reason given by a caller may be anything; only errors of this package are passed on as they are. */
+/** A caller's reason may be anything; only errors of this package are passed on unchanged. */
 function abortError(reason: unknown): APIConnectionError {
   return reason instanceof APIConnectionError
     ? reason

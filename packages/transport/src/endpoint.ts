@@ -1,10 +1,17 @@
 import { InvalidRequestError } from './errors.js'
 
 /**
- * Checks and normalizes a base URL: `http:` or `https:`, a path prefix kept, trailing slashes
- * dropped. Whether `http:` is allowed at all is for the caller to say.
+ * Checks and normalizes a base URL: `http:` or `https:`, a path prefix kept, trailing slashes dropped.
+ * The caller decides on allowing `http:`.
  *
  * @throws InvalidRequestError `ERR_INVALID_OPTION`
+ *
+ * @example
+ * ```ts
+ * import { parseBaseUrl } from '@nomyo/transport'
+ *
+ * console.log(parseBaseUrl('https://gateway.example/nomyo/').href) // https://gateway.example/nomyo
+ * ```
  */
 export function parseBaseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
@@ -20,7 +27,7 @@ export function parseBaseUrl(text: string): URL {
   return url
 }
 
-/** The URL of a path below a base URL. */
+/** Builds the URL of a path below a base URL. */
 export function endpointUrl(baseUrl: URL, path: string): string {
   return baseUrl.href.replace(/\/+$/, '') + path
 }

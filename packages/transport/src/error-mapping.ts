@@ -10,12 +10,12 @@ import {
 import { parseRetryAfter } from './retry-after.js'
 import type { TransportResponse } from './transport.js'
 
-/** Enough for a sentence or two; the server is not trusted with more of a log. */
+/** Enough for a sentence or two; the server gets no more of a log. */
 const MAX_DETAIL_CHARACTERS = 500
 
 /**
- * The error for an answer that is not a 200. Its body is unauthenticated plaintext, so what it says
- * is quoted shortened and without control characters.
+ * Builds the error for a response that is not a 200. Its body is unauthenticated plaintext: the message
+ * quotes it shortened and without control characters.
  */
 export function errorFromResponse(response: TransportResponse, payloadId?: string): APIError {
   const { status } = response
@@ -67,7 +67,7 @@ export function errorFromResponse(response: TransportResponse, payloadId?: strin
   }
 }
 
-/** The body as JSON, or undefined when it is none. */
+/** Parses the body as JSON; undefined for anything else. */
 function parseBody(body: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown
@@ -76,21 +76,21 @@ function parseBody(body: Uint8Array): unknown {
   }
 }
 
-/** FastAPI puts a text under `detail`, or a list of validation errors. */
+/** FastAPI sends `detail`: a text, or a list of validation errors. */
 function detailOf(body: unknown): string | undefined {
   if (typeof body !== 'object' || body === null || !Object.hasOwn(body, 'detail')) return undefined
   const { detail } = body as { detail: unknown }
   if (detail === null) return undefined
   const text = typeof detail === 'string' ? detail : jsonText(detail)
   if (text === undefined) return undefined
-  // Control and formatting characters could steer a terminal, forge log lines or turn text around.
+  // Control and formatting characters could steer a terminal, forge log lines or reverse text.
   const printable = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
   return printable.length > MAX_DETAIL_CHARACTERS
     ? `${printable.slice(0, MAX_DETAIL_CHARACTERS)}...`
     : printable
 }
 
-/** Writing JSON recurses where reading it does not: what is nested too deep counts as nothing said. */
+/** Encodes as JSON; undefined for a value nested too deep, since encoding recurses where parsing does not. */
 function jsonText(value: unknown): string | undefined {
   try {
     return JSON.stringify(value)

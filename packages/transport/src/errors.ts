@@ -1,18 +1,18 @@
-/** The members every error of this package may have. */
+/** The members that every error of this package may have. */
 interface ErrorFacts {
-  /** HTTP status, where there was an answer. */
+  /** HTTP status, where the server answered. */
   statusCode?: number | undefined
-  /** The body of the answer. Unauthenticated plaintext: never trust it, never show it unescaped. */
+  /** The body of the response. Unauthenticated plaintext: never trust it, never show it unescaped. */
   errorDetails?: unknown
   /** The `X-Payload-ID` of the request. */
   payloadId?: string | undefined
-  /** How long the server asked to wait, in milliseconds. */
+  /** The wait that the server requested, in milliseconds. */
   retryAfterMs?: number | undefined
 }
 
 const FACTS = ['statusCode', 'errorDetails', 'payloadId', 'retryAfterMs'] as const
 
-/** Why an {@link APIError} was thrown. */
+/** The reason of an {@link APIError}. */
 export type APIErrorCode =
   | 'ERR_INVALID_OPTION'
   | 'ERR_INVALID_REQUEST'
@@ -26,14 +26,14 @@ export type APIErrorCode =
   | 'ERR_UNAVAILABLE'
   | 'ERR_UNEXPECTED_STATUS'
 
-/** Why an {@link APIConnectionError} was thrown. */
+/** The reason of an {@link APIConnectionError}. */
 export type ConnectionErrorCode =
   'ERR_NETWORK' | 'ERR_TIMEOUT' | 'ERR_ABORTED' | 'ERR_RESPONSE_TOO_LARGE' | 'ERR_REDIRECT'
 
 /** Shared by every copy of this module, so that `instanceof` holds between two of them. */
 const CLASS_NAMES = Symbol.for('nomyo.transport.classNames')
 
-/** An error that knows its classes by name, whichever copy of this module made it. */
+/** An error that carries the names of its classes, so that every copy of this module recognizes it. */
 abstract class TransportError extends Error implements ErrorFacts {
   declare readonly statusCode?: number
   declare readonly errorDetails?: unknown
@@ -42,7 +42,7 @@ abstract class TransportError extends Error implements ErrorFacts {
 
   constructor(message: string, facts: ErrorFacts) {
     super(message)
-    // What there is not is no member, so that it is not printed as undefined either.
+    // Missing facts are not members, so that printing an error shows no undefined.
     for (const name of FACTS) {
       if (facts[name] !== undefined) Object.assign(this, { [name]: facts[name] })
     }
@@ -50,7 +50,7 @@ abstract class TransportError extends Error implements ErrorFacts {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // A class derived by a user has no name of its own here: the ordinary rule holds for it.
+    // A class derived by a user has no own name here: the ordinary rule applies.
     if (!Object.hasOwn(this.prototype, 'name')) {
       return Function.prototype[Symbol.hasInstance].call(this, value)
     }
@@ -59,7 +59,7 @@ abstract class TransportError extends Error implements ErrorFacts {
   }
 }
 
-/** The server answered, but not with what was asked for. Base of the classes below. */
+/** The server answered with a refusal. Base of the classes below. */
 export class APIError extends TransportError {
   readonly code: APIErrorCode
 
@@ -94,28 +94,28 @@ export class ForbiddenError extends APIError {
   }
 }
 
-/** 429. Wait, then try again; `retryAfterMs` says how long where the server did. */
+/** 429. Wait, then retry; `retryAfterMs` holds the wait where the server named one. */
 export class RateLimitError extends APIError {
   static {
     nameClass(this, 'RateLimitError')
   }
 }
 
-/** 500, 502, 504. Try again later. */
+/** 500, 502, 504. Retry later. */
 export class ServerError extends APIError {
   static {
     nameClass(this, 'ServerError')
   }
 }
 
-/** 503. The model server is away, or the service has put the caller on hold. Try again later. */
+/** 503. The model server is unavailable, or the service has suspended the caller. Retry later. */
 export class ServiceUnavailableError extends APIError {
   static {
     nameClass(this, 'ServiceUnavailableError')
   }
 }
 
-/** There was no usable answer: network fault, deadline, abort, cut-off or oversized body, redirect. */
+/** No usable response: network fault, deadline, abort, truncated or oversized body, redirect. */
 export class APIConnectionError extends TransportError {
   readonly code: ConnectionErrorCode
 
@@ -129,12 +129,12 @@ export class APIConnectionError extends TransportError {
   }
 }
 
-/** Puts the name on the prototype, where the engine finds it when it writes the first line of a stack. */
+/** Sets the name on the prototype, where the engine finds it for the first line of a stack. */
 function nameClass(constructor: { readonly prototype: Error }, name: string): void {
   Object.defineProperty(constructor.prototype, 'name', { value: name })
 }
 
-/** The names on an error's prototypes, from its own class up to {@link APIError}. */
+/** Returns the names of an error's classes, from its own up to {@link APIError}. */
 function classNames(error: TransportError): string[] {
   const names: string[] = []
   let prototype = Object.getPrototypeOf(error) as TransportError

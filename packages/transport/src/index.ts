@@ -13,7 +13,7 @@ export {
   type APIErrorCode,
   type ConnectionErrorCode,
 } from './errors.js'
-export type { HttpSend, HttpSendResponse, HttpSendRequest } from './http-send.js'
-export { createHttpTransport, type HttpTransportOptions } from './http-transport.js'
+export type { HttpSend, HttpSendResponse, HttpSendRequest } from './http/http-send.js'
+export { createHttpTransport, type HttpTransportOptions } from './http/http-transport.js'
 export { retry, type RetryOptions } from './retry.js'
 export type { Transport, TransportRequest, TransportResponse } from './transport.js'

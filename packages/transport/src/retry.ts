@@ -10,23 +10,35 @@ import {
 
 const FIRST_DELAY_MS = 1000
 const LONGEST_DELAY_MS = 8000
-/** A server that asks for more gets no second try: the caller learns how long to stay away. */
+/** A longer wait is not waited for: the caller receives it as `retryAfterMs`. */
 const LONGEST_RETRY_AFTER_MS = 60_000
 
-/** How often and how long to try. */
+/** Settings of {@link retry}. */
 export interface RetryOptions {
   /** Extra attempts after the first. */
   readonly maxRetries: number
-  /** Ends the waiting between attempts. */
+  /** Aborts the wait between attempts. */
   readonly signal: AbortSignal
-  /** Told before each wait. */
+  /** Called before each wait. */
   readonly onRetry?: (error: unknown, delayMs: number) => void
 }
 
 /**
- * Runs `attempt` again after faults that may pass (429, 500, 502, 503, 504, network), with
- * exponential back-off and jitter, or as long as the server asked for. What cannot pass is thrown
- * at once.
+ * Repeats `attempt` after transient faults (429, 500, 502, 503, 504, network), with exponential back-off
+ * and jitter, or after the wait that the server requests. Throws any other error at once.
+ *
+ * @example
+ * ```ts
+ * import { retry } from '@nomyo/transport'
+ *
+ * const { signal } = new AbortController()
+ * const status = await retry(async () => (await fetch('https://gateway.example/health')).status, {
+ *   maxRetries: 2,
+ *   signal,
+ *   onRetry: (error, delayMs) => console.log('retrying in', delayMs, 'ms', error),
+ * })
+ * console.log(status)
+ * ```
  */
 export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
   for (let retries = 0; ; retries++) {
@@ -41,24 +53,24 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
   }
 }
 
-/** How long to wait before trying again; undefined when trying again is of no use. */
+/** Returns the wait before a retry; undefined when a retry is of no use. */
 export function retryDelayMs(error: unknown, retries: number): number | undefined {
-  if (!isPassing(error)) return undefined
+  if (!isTransient(error)) return undefined
   const asked = error.retryAfterMs
   if (asked !== undefined) return asked > LONGEST_RETRY_AFTER_MS ? undefined : asked
   const longest = Math.min(FIRST_DELAY_MS * 2 ** retries, LONGEST_DELAY_MS)
-  // Between half and all of it: many clients that failed together do not come back together.
+  // Between half and all of it: clients that failed together do not return together.
   return longest * (0.5 + randomFraction() / 2)
 }
 
-const PASSING_CONNECTION_ERRORS: ReadonlySet<ConnectionErrorCode> = new Set([
+const TRANSIENT_CONNECTION_ERRORS: ReadonlySet<ConnectionErrorCode> = new Set([
   'ERR_NETWORK',
   'ERR_TIMEOUT',
   'ERR_RESPONSE_TOO_LARGE',
 ])
 
-function isPassing(error: unknown): error is APIError | APIConnectionError {
-  if (error instanceof APIConnectionError) return PASSING_CONNECTION_ERRORS.has(error.code)
+function isTransient(error: unknown): error is APIError | APIConnectionError {
+  if (error instanceof APIConnectionError) return TRANSIENT_CONNECTION_ERRORS.has(error.code)
   return (
     error instanceof RateLimitError ||
     error instanceof ServerError ||
@@ -66,7 +78,7 @@ function isPassing(error: unknown): error is APIError | APIConnectionError {
   )
 }
 
-/** In [0, 1). */
+/** Returns a random number in [0, 1). */
 function randomFraction(): number {
   const [value = 0] = crypto.getRandomValues(new Uint32Array(1))
   return value / 2 ** 32

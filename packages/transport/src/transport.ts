@@ -1,33 +1,33 @@
 /**
- * Carries opaque bytes to a gateway and brings its answer back. Holds no key and sees no plaintext,
- * so any way of moving bytes will do: HTTP here, a queue, a WebSocket or a worker elsewhere.
+ * A carrier of opaque bytes to a gateway and back. Holds no key and sees no plaintext, so that anything
+ * that moves bytes fits: HTTP here, a queue, a WebSocket or a worker elsewhere.
  */
 export interface Transport {
   /**
-   * Sends one request and gives the answer whatever its status.
+   * Sends one request and returns the response, whatever its status.
    *
-   * @throws APIConnectionError when there is no complete answer
+   * @throws APIConnectionError when no complete response arrives
    */
   send(request: TransportRequest): Promise<TransportResponse>
 }
 
-/** What to send. */
+/** A request to send. */
 export interface TransportRequest {
   readonly method: 'GET' | 'POST'
   /** Below the base URL, starting with a slash. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Uint8Array<ArrayBuffer>
-  /** Largest body of a 200 that is read; other bodies are cut at 64 KiB. */
+  /** Largest body of a 200; of other responses at most 64 KiB are read. */
   readonly maxResponseBytes: number
-  /** Ends the request at any point; its reason is what gets thrown. */
+  /** Aborts the request at any point; its reason is the error thrown. */
   readonly signal: AbortSignal
 }
 
-/** What came back. */
+/** The response to a request. */
 export interface TransportResponse {
   readonly status: number
-  /** A header by its lower-case name. */
+  /** Returns a header by its lower-case name. */
   readonly header: (name: string) => string | undefined
   readonly body: Uint8Array<ArrayBuffer>
 }

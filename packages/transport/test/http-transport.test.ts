@@ -4,8 +4,8 @@ import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, describe, expect, it } from 'vitest'
 import { startDeadline } from '../src/deadline.js'
 import { APIConnectionError } from '../src/errors.js'
-import type { HttpSend, HttpSendResponse } from '../src/http-send.js'
-import { createHttpTransport } from '../src/http-transport.js'
+import type { HttpSend, HttpSendResponse } from '../src/http/http-send.js'
+import { createHttpTransport } from '../src/http/http-transport.js'
 import { parseBaseUrl } from '../src/endpoint.js'
 import { createUndiciFetch } from '../src/undici/index.js'
 import {
@@ -98,8 +98,6 @@ describe.each(ways)('over %s', (_way, way) => {
       expect(server.seen[0]).toMatchObject({ method: 'GET', url: '/key' })
       expect(server.seen[0]!.body).toHaveLength(0)
       expect(new TextDecoder().decode(response.body)).toBe('key')
-      await transport.close()
-      await transport.close()
     })
   })
 

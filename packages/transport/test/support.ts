@@ -3,7 +3,7 @@ import { createServer as createSocketServer, type AddressInfo, type Socket } fro
 import { once } from 'node:events'
 import { expect, onTestFinished } from 'vitest'
 import { APIConnectionError } from '../src/errors.js'
-import { createHttpTransport, type HttpTransportOptions } from '../src/http-transport.js'
+import { createHttpTransport, type HttpTransportOptions } from '../src/http/http-transport.js'
 import { parseBaseUrl } from '../src/endpoint.js'
 import type { TransportRequest, TransportResponse } from '../src/transport.js'
 

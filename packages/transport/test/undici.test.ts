@@ -12,8 +12,8 @@ import { Agent } from 'undici'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startDeadline } from '../src/deadline.js'
 import { parseBaseUrl } from '../src/endpoint.js'
-import type { HttpSendResponse } from '../src/http-send.js'
-import { createHttpTransport } from '../src/http-transport.js'
+import type { HttpSendResponse } from '../src/http/http-send.js'
+import { createHttpTransport } from '../src/http/http-transport.js'
 import type { TransportResponse } from '../src/transport.js'
 import {
   createUndiciFetch,

@@ -1,22 +1,22 @@
 import { SecurityError } from '@nomyo/crypto'
 
-/** Answers remembered; at two requests a second, more than an hour's worth. */
+/** Answers remembered; more than an hour's worth at two requests a second. */
 const CAPACITY = 10_000
 
-/** Remembers the answers already received, so that none is taken for the answer to a second request. */
+/** A memory of the answers received, so that none passes for the answer to a second request. */
 export class ReplyGuard {
   readonly #seen = new Set<string>()
 
   /**
-   * Takes note of an answer.
+   * Records an answer.
    *
-   * @throws SecurityError `ERR_REPLY_REPLAYED` when it was here before
+   * @throws SecurityError `ERR_REPLY_REPLAYED` for one recorded before
    */
   accept(replayId: string): void {
     if (this.#seen.has(replayId)) {
       throw new SecurityError(
         'ERR_REPLY_REPLAYED',
-        'The answer was already received once, for an earlier request, and was not used.',
+        'The answer was already received for an earlier request and was not used.',
       )
     }
     this.#seen.add(replayId)

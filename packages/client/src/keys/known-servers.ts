@@ -1,35 +1,35 @@
 import { SecurityError, type PublicKey } from '@nomyo/crypto'
 
-/** Where the keys of known servers are kept. */
+/** A store of the keys of known servers. */
 export interface KnownServersStore {
-  /** The fingerprints (`sha256/...`) known for a server, by its base URL. */
+  /** Returns the fingerprints (`sha256/...`) known for a server, by its base URL. */
   fingerprintsOf(server: string): Promise<readonly string[]>
-  /** Remembers one more. */
+  /** Adds a fingerprint. */
   add(server: string, fingerprint: string): Promise<void>
   /**
-   * Remembers the first one, unless one is known by now, in one step that nobody comes between. Gives
-   * what was known before it. A store that is not shared can do without.
+   * Adds the first fingerprint, unless one is known already, in one atomic step. Returns the fingerprints
+   * known before. A store that is not shared can omit it.
    */
   addFirst?(server: string, fingerprint: string): Promise<readonly string[]>
 }
 
-/** What a server is called: its base URL, without a slash at its end. */
+/** Returns the name of a server: its base URL, without a slash at its end. */
 export const serverName = ({ href }: URL): string => href.replace(/\/$/, '')
 
-/** What was found out about a server key. */
+/** The result of looking up a server key. */
 export interface ServerKeyEvent {
-  /** `first-use`: nothing was known, the key is trusted from now on. `changed`: another one was known. */
+  /** `first-use`: no key was known; this one is trusted from now on. `changed`: another one was known. */
   readonly type: 'first-use' | 'known' | 'changed'
   /** Base URL of the server. */
   readonly server: string
   readonly fingerprint: string
-  /** What was known before. */
+  /** The fingerprints known before. */
   readonly known: readonly string[]
 }
 
 /**
- * Trusts the key a server shows first, and from then on only that one. As good as the connection of
- * that first time, and no better.
+ * Trusts the first key of a server, and from then on only that one. As good as the connection of that
+ * first time, and no better.
  *
  * @throws SecurityError `ERR_SERVER_KEY_CHANGED`
  */
@@ -55,9 +55,9 @@ export async function checkKnownServer(
   onEvent({ type: 'changed', server, fingerprint, known })
   throw new SecurityError(
     'ERR_SERVER_KEY_CHANGED',
-    `The key of ${server} has changed: known is ${known.join(' or ')}, shown was ${fingerprint}. Somebody may be ` +
-      'in between. Ask its operator, on another way than this connection, whether the new fingerprint is ' +
-      'genuine; if it is, replace the old line in the known-servers file.',
+    `The key of ${server} has changed: known is ${known.join(' or ')}, received was ${fingerprint}. This may be an ` +
+      'attack. Ask the operator, out of band, whether the new fingerprint is genuine; if it is, replace the ' +
+      'old line in the known-servers file.',
   )
 }
 

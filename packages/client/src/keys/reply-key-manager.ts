@@ -1,37 +1,37 @@
 import type { KeyPair, PrivateKey } from '@nomyo/crypto'
 import { assertUsable } from '../disposable.js'
 
-/** How long a reply key is used: until the next rotation, or for one attempt. */
+/** The lifetime of a reply key: until the next rotation, or one attempt. */
 export type ReplyKeyMode = 'rotating' | 'one-time'
 
 /** A key pair on loan for one attempt. */
 export interface ReplyKeyLease {
   readonly pair: KeyPair
-  /** Gives it back; safe to call twice. */
+  /** Returns the pair; safe to call twice. */
   release(): void
 }
 
-/** How {@link ReplyKeyManager} works. */
+/** Options of {@link ReplyKeyManager}. */
 export interface ReplyKeyManagerOptions {
   readonly mode: ReplyKeyMode
   /** Milliseconds a rotating key is used; 0 for as long as the client lives. */
   readonly rotationIntervalMs: number
-  /** Whether making starts at construction, or when a key is first needed. */
+  /** Generates the first pair at construction rather than when it is first needed. */
   readonly eager: boolean
-  /** Gives the first pair. */
+  /** Loads or generates the first pair. */
   readonly first: () => Promise<KeyPair>
-  /** Gives every further pair. */
+  /** Generates every further pair. */
   readonly next: () => Promise<KeyPair>
-  /** Told when a rotation failed; the key before it stays in use. */
+  /** Receives the error of a failed rotation; the previous key stays in use. */
   readonly onRotationFailed: (error: unknown) => void
 }
 
-/** One-time pairs held ready: making one takes about as long as an answer does. */
+/** One-time pairs held ready: generating one takes about as long as an answer. */
 const POOL_SIZE = 2
 
 /**
- * The keys answers are sealed to. Making starts at construction. A pair is disposed of when it is out
- * of use and no attempt holds it any more.
+ * The keys that answers are encrypted to. A pair is disposed of when it is out of use and no attempt
+ * holds it.
  */
 export class ReplyKeyManager {
   readonly #options: ReplyKeyManagerOptions
@@ -39,7 +39,7 @@ export class ReplyKeyManager {
   /** The pair in use, or those held ready for one use each. */
   #pairs: Promise<KeyPair>[] = []
   readonly #leases = new Map<PrivateKey, number>()
-  /** Keys to dispose of as soon as nobody holds them. */
+  /** Keys to dispose of with the end of their last lease. */
   readonly #retired = new Set<PrivateKey>()
   #disposed = false
 
@@ -54,9 +54,9 @@ export class ReplyKeyManager {
   }
 
   /**
-   * A pair for one attempt.
+   * Lends a pair for one attempt.
    *
-   * @throws SecurityError `ERR_KEY_DISPOSED`; what making or loading a key throws
+   * @throws SecurityError `ERR_KEY_DISPOSED`; errors of generating or loading a key
    */
   async lease(): Promise<ReplyKeyLease> {
     assertUsable(this.#disposed)
@@ -64,7 +64,7 @@ export class ReplyKeyManager {
     const pair = await (oneTime ? this.#takeFromPool() : this.#current())
     const { privateKey } = pair
     try {
-      // While it was made the client may have been disposed of.
+      // The client may have been disposed of meanwhile.
       assertUsable(this.#disposed)
     } catch (error) {
       privateKey.dispose()
@@ -82,7 +82,7 @@ export class ReplyKeyManager {
     }
   }
 
-  /** Puts another pair in the place of the one in use. */
+  /** Replaces the pair in use. */
   replace(pair: KeyPair): void {
     assertUsable(this.#disposed)
     const previous = this.#pairs
@@ -97,7 +97,7 @@ export class ReplyKeyManager {
     }
   }
 
-  /** Stops rotating and disposes of every key, also of those on loan. Safe to call twice. */
+  /** Stops rotation and disposes of every key, also of those on loan. Safe to call twice. */
   dispose(): void {
     this.#disposed = true
     clearTimeout(this.#timer)
@@ -110,7 +110,7 @@ export class ReplyKeyManager {
   #current(): Promise<KeyPair> {
     const [pair] = this.#pairs
     if (pair !== undefined) return pair
-    // The last attempt to make one failed: this caller tries anew.
+    // The last attempt to generate one failed: this caller tries again.
     const again = this.#make(this.#options.first)
     this.#pairs = [again]
     return again
@@ -126,7 +126,7 @@ export class ReplyKeyManager {
     while (this.#pairs.length < POOL_SIZE) this.#pairs.push(this.#make(this.#options.next))
   }
 
-  /** One rotation after the other: making a key may take longer than the interval. */
+  /** Rotations run one after the other: generating a key may take longer than the interval. */
   #scheduleRotation(): void {
     if (this.#options.rotationIntervalMs === 0 || this.#disposed) return
     this.#timer = setTimeout(() => {
@@ -134,7 +134,7 @@ export class ReplyKeyManager {
         this.#scheduleRotation()
       })
     }, this.#options.rotationIntervalMs)
-    // In Node, waiting for a rotation must keep no process alive.
+    // In Node, a pending rotation must not keep the process alive.
     ;(this.#timer as { unref?: () => void }).unref?.()
   }
 
@@ -163,9 +163,9 @@ export class ReplyKeyManager {
     else key.dispose()
   }
 
-  /** One that fails is forgotten, so that the next caller tries anew. */
+  /** A failed one is dropped, so that the next caller tries again. */
   #make(source: () => Promise<KeyPair>): Promise<KeyPair> {
-    // Not at once: whoever makes a client need not wait for the start of it.
+    // Deferred, so that constructing a client does not wait for its start.
     const made = Promise.resolve().then(source)
     made.catch(() => {
       this.#pairs = this.#pairs.filter((pair) => pair !== made)

@@ -4,9 +4,8 @@ import { textPieces } from './text-pieces.js'
 type Members = Record<string, unknown>
 
 /**
- * A whole completion as the chunks OpenAI's API would have streamed it in: put together again, they
- * give the same completion. What a model server wrote is its own business and is passed on, odd or
- * not, as in a completion that is not streamed.
+ * Splits a completion into the chunks of OpenAI's streaming API: assembled, they give the same
+ * completion. Members of the model server are passed on unchecked, as without streaming.
  */
 export function* completionChunks(
   completion: ChatCompletion,
@@ -18,11 +17,11 @@ export function* completionChunks(
     object: 'chat.completion.chunk',
     created,
     model,
-    // JSON leaves out what is undefined.
+    // JSON omits undefined members.
     system_fingerprint,
     service_tier,
     ...(includeUsage ? { usage: null } : {}),
-    // Nobody is to take the pace of this stream for the model's.
+    // Marks the pace of this stream as not the model's.
     x_nomyo: { synthetic: true },
   }
   for (const [position, choice] of objectsOf(completion.choices).entries()) {
@@ -65,7 +64,7 @@ function* messageDeltas(message: Members): Generator<Members> {
   if (function_call !== undefined && function_call !== null) yield { function_call }
 }
 
-/** The objects in what should be a list of them. */
+/** Returns the objects in what should be a list of them. */
 function objectsOf(value: unknown): Members[] {
   if (!Array.isArray(value)) return []
   return value.filter((entry): entry is Members => typeof entry === 'object' && entry !== null)

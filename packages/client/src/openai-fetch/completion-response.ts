@@ -2,16 +2,16 @@ import type { ChatCompletion } from '../types/index.js'
 import { completionChunks } from './completion-chunks.js'
 import { eventStream } from './event-stream.js'
 
-/** The form an answer is to have. */
+/** The form of an answer. */
 export interface AnswerForm {
   readonly stream: boolean
-  /** Whether a stream ends with the tokens used. */
+  /** Ends a stream with the tokens used. */
   readonly includeUsage: boolean
   /** Ends a stream. */
   readonly signal: AbortSignal | undefined
 }
 
-/** An opened answer as OpenAI's API gives it. Its request id is the id of the sealed request. */
+/** Builds the response of OpenAI's API for a completion, with the payload id as its request id. */
 export function completionResponse(completion: ChatCompletion, form: AnswerForm): Response {
   const headers = {
     'cache-control': 'no-store',

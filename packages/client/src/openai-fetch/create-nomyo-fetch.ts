@@ -8,36 +8,36 @@ import { errorResponse, unsupportedRouteResponse } from './error-response.js'
 import { isChatCompletions, readFetchCall, type FetchInput } from './fetch-call.js'
 import { readRequest } from './read-request.js'
 
-/** The options of a client that is made for this `fetch`, or a client that is there already. */
+/** The options of a client to create for this `fetch`, or an existing client. */
 export type NomyoFetchOptions =
   (SecureChatCompletionOptions & { client?: undefined }) | { client: SecureChatCompletion }
 
-/** A `fetch` for OpenAI's SDK and its likes; see {@link createNomyoFetch}. */
+/** A `fetch` for OpenAI's SDK and compatible ones; see {@link createNomyoFetch}. */
 export interface NomyoFetch {
   (input: FetchInput, init?: RequestInit): Promise<Response>
-  /** Ends the client made for it; one that was given is left alone. Safe to call twice. */
+  /** Ends the client created for it, not one that was given. Safe to call twice. */
   dispose(): void
   /** The same as {@link NomyoFetch.dispose}, for `using`, where the runtime knows it. */
   [Symbol.dispose]: () => void
 }
 
 /**
- * Makes a `fetch` for the official `openai` SDK, and for whatever else asks for OpenAI's chat
- * completions through a `fetch` of one's choice.
+ * Creates a `fetch` for the official `openai` SDK, and for other programs that request OpenAI's chat
+ * completions through a custom `fetch`.
  *
- * It serves `POST .../chat/completions` and nothing else. The host of the URL plays no part and is
- * never contacted: the request is sealed and goes to the gateway the client is for. Every other
- * call is answered with 404 on the spot and sent nowhere. With `stream: true` the answer still comes
- * whole, and is handed on as a stream after it was opened.
+ * It serves `POST .../chat/completions` and nothing else. The host of the URL is ignored and never
+ * contacted: the request is encrypted and sent to the gateway of the client. Every other call gets 404
+ * and is not sent. With `stream: true` the answer still arrives whole, and is returned as a stream after
+ * decryption.
  *
- * The key sent is `apiKey` (or `NOMYO_API_KEY` of the environment), else the SDK's own. A client
- * that was given sends its own key and never the SDK's. A client made here tries once (`maxRetries`
- * 0) unless told otherwise: the SDK tries again by itself, and each of its attempts is sealed afresh.
+ * The key sent is `apiKey` (or `NOMYO_API_KEY` of the environment), else the SDK's own. A given client
+ * sends its own key and never the SDK's. A client created here tries once (`maxRetries` 0) by default:
+ * the SDK retries by itself, and each of its attempts is encrypted anew.
  *
- * Failures are reported the way OpenAI's API does, for the SDK to throw its usual classes, with the
- * codes of this library. 406 and `nomyo_security_error` stand for keys or answers that are not as
- * they must be. Only when there was no complete answer does the returned function throw, namely
- * {@link APIConnectionError}, or the signal's reason when that was aborted.
+ * Failures take the form of OpenAI's API, so that the SDK throws its usual classes, with the codes of
+ * this library. 406 and `nomyo_security_error` stand for keys or answers that cannot be trusted. The
+ * returned function throws only without a complete answer: {@link APIConnectionError}, or the reason of
+ * an aborted signal.
  *
  * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the option
  * @throws SecurityError `ERR_INSECURE_URL` for `http://` without `allowHttp: true`
@@ -92,7 +92,7 @@ function resolveClient({ client: given, ...options }: NomyoFetchOptions): Resolv
   return { client: given, usesSdkKey: false, dispose: () => undefined }
 }
 
-/** By what is needed of it: the class may come from another copy of this package. */
+/** Checks for the method used: the class may come from another copy of this package. */
 function isClient(value: unknown): boolean {
   return typeof (value as SecureChatCompletion | null)?.create === 'function'
 }
@@ -112,9 +112,9 @@ async function serve(
     const completion = await client.create(request, signal === undefined ? {} : { signal })
     return completionResponse(completion, { ...form, signal })
   } catch (error) {
-    // With the caller's own reason, as fetch does: SDKs tell an abort from a fault by it.
+    // The caller's own reason, as with fetch: SDKs distinguish an abort from a fault by it.
     signal?.throwIfAborted()
-    // No answer is no Response, as with fetch: the SDK decides whether to try again.
+    // Without an answer there is no Response, as with fetch: the SDK decides on a retry.
     if (error instanceof APIConnectionError) throw error
     return errorResponse(error)
   }

@@ -3,36 +3,36 @@ import { SecurityError } from '@nomyo/crypto/errors'
 import { APIError } from '@nomyo/transport/errors'
 
 /**
- * The status of "keys or the answer are not as they must be". SDKs try again after 408, 409, 429,
- * every 5xx and every fetch that throws, and would so keep sending prompts to whoever failed the
- * check; LangChain does so after 422 as well. 400, 401 and 403 would be taken for the caller's
- * mistake. 406 is left, which none of them tries again: there is no answer that can be accepted.
+ * The status for keys or an answer that cannot be trusted. SDKs retry after 408, 409, 429, every 5xx and
+ * every fetch that throws, and would keep sending prompts to a server that failed the check; LangChain
+ * retries after 422 as well. 400, 401 and 403 would read as the caller's mistake. None of them retries
+ * after 406.
  */
 const NOT_TRUSTED = 406
 
-/** A server that asks for more gets no second try, as with the client's own retries. */
+/** The longest wait for a retry, as for the client's own retries. */
 const LONGEST_RETRY_AFTER_MS = 60_000
 
-/** A failure as OpenAI's API reports it. Says no more than the error itself does. */
+/** Builds the response of OpenAI's API for a failure. It holds no more than the error itself. */
 export function errorResponse(error: unknown): Response {
   return error instanceof APIError ? apiErrorResponse(error) : notTrustedResponse(error)
 }
 
-/** The answer to every call but the one that is served. */
+/** Builds the response to every call but the one that is served. */
 export function unsupportedRouteResponse(): Response {
   return response(404, {
     message:
       'This fetch serves POST .../chat/completions and nothing else; nothing was sent. ' +
-      'Use another client for the rest of the API, and mind that what it sends is not sealed.',
+      'Use another client for the rest of the API; its requests are not end-to-end encrypted.',
     type: 'not_found_error',
     code: 'ERR_NOT_FOUND',
   })
 }
 
 function apiErrorResponse(error: APIError): Response {
-  // Without a status it was refused on this side, before anything was sent.
+  // Without a status this client refused it, before anything was sent.
   const { statusCode = 400, retryAfterMs, payloadId } = error
-  // A status that is no error (201, say) would pass this text off as an answer.
+  // With a status that is no error (such as 201) this text would pass for an answer.
   const isError = statusCode >= 400 && statusCode <= 599
   const status = isError ? statusCode : 502
   const mayRetry = isError && (retryAfterMs ?? 0) <= LONGEST_RETRY_AFTER_MS
@@ -47,7 +47,7 @@ function apiErrorResponse(error: APIError): Response {
   )
 }
 
-/** For whatever is not known to be harmless: one try too few is better than one too many. */
+/** Covers every other error: one attempt too few is better than one too many. */
 function notTrustedResponse(error: unknown): Response {
   const { message, code, payloadId } = isSecurityFailure(error) ? error : unexpected
   return response(
@@ -67,9 +67,9 @@ function isSecurityFailure(error: unknown): error is SecurityFailure {
   return error instanceof SecurityError || error instanceof AttestationError
 }
 
-/** In place of errors nobody foresaw, whose texts may hold anything. */
+/** Replaces unexpected errors, whose texts may hold anything. */
 const unexpected: SecurityFailure = {
-  message: 'The request failed in a way that was not foreseen; the answer, if any, was not used.',
+  message: 'The request failed unexpectedly; the answer, if any, was not used.',
   code: 'ERR_UNEXPECTED',
 }
 

@@ -1,7 +1,6 @@
 /**
- * Values as server-sent events (WHATWG HTML, section 9.2), one `data:` line of JSON each, and
- * OpenAI's `[DONE]` at the end. Made as they are read; ends with the signal's reason once that is
- * aborted.
+ * Encodes values as server-sent events (WHATWG HTML, section 9.2), one `data:` line of JSON each, and
+ * OpenAI's `[DONE]` at the end. Lazy; fails with the reason of the signal once that is aborted.
  */
 export function eventStream(
   values: Iterable<unknown>,
@@ -21,13 +20,13 @@ export function eventStream(
         else controller.enqueue(encoder.encode(event.value))
       },
     },
-    // Nothing is made ahead of being asked for, so that an abort counts at once.
+    // Nothing is queued ahead, so that an abort takes effect at once.
     { highWaterMark: 0 },
   )
 }
 
 function* eventsOf(values: Iterable<unknown>): Generator<string, undefined> {
-  // JSON has no line breaks of its own, so one line holds each value.
+  // JSON text has no line breaks here, so one line holds each value.
   for (const value of values) yield `data: ${JSON.stringify(value)}\n\n`
   yield 'data: [DONE]\n\n'
 }

@@ -1,7 +1,7 @@
-/** What `fetch` takes. */
+/** The first argument of `fetch`. */
 export type FetchInput = string | URL | Request
 
-/** The parts of a call of `fetch` that matter here. */
+/** The relevant parts of a call of `fetch`. */
 export interface FetchCall {
   readonly method: string
   readonly pathname: string
@@ -10,9 +10,9 @@ export interface FetchCall {
   readonly signal: AbortSignal | undefined
 }
 
-/** Brings the ways to call `fetch` into one form. What `init` names wins over a Request, as there. */
+/** Normalizes the arguments of `fetch`. Members of `init` win over those of a Request, as there. */
 export function readFetchCall(input: FetchInput, init: RequestInit): FetchCall {
-  // Not instanceof: a Request may be of a class an SDK brought along.
+  // Not instanceof: a Request may be of a class that an SDK brings along.
   const request = typeof input === 'object' && 'url' in input ? input : undefined
   const url = typeof input === 'string' ? input : 'url' in input ? input.url : input.href
   return {
@@ -24,13 +24,13 @@ export function readFetchCall(input: FetchInput, init: RequestInit): FetchCall {
   }
 }
 
-/** Pages may use addresses without a host. It plays no part anyhow: nothing is sent there. */
+/** Pages may use addresses without a host, which is ignored anyhow. */
 function pathnameOf(url: string): string {
   const base = 'https://unused.invalid'
   return URL.canParse(url, base) ? new URL(url, base).pathname : ''
 }
 
-/** Whether a call is the one that is served. */
+/** Checks for the call that is served. */
 export function isChatCompletions({ method, pathname }: FetchCall): boolean {
   return method === 'POST' && pathname.endsWith('/chat/completions')
 }

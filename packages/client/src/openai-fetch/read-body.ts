@@ -1,11 +1,11 @@
 import { InvalidRequestError } from '@nomyo/transport/errors'
 
-/** In bytes. 10 MiB can be sent; the same JSON may come in longer, with blanks and escapes. */
+/** In bytes. 10 MiB can be sent; the same JSON may arrive longer, with blanks and escapes. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024
 
 /**
- * The body of a request as text, whatever it was given as, read against a limit. When the signal
- * aborts, reading ends with what is there: look at the signal before using it.
+ * Reads the body of a request as text, up to a limit. When the signal aborts, reading ends early: check
+ * the signal before using the result.
  *
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
@@ -33,7 +33,7 @@ export async function readBody(
 
 function readerOf(body: BodyInit | null): ReadableStreamDefaultReader<Uint8Array> {
   try {
-    // Knows every kind of body there is.
+    // Accepts every kind of body.
     const stream = new Response(body ?? '').body as ReadableStream<Uint8Array>
     return stream.getReader()
   } catch {

@@ -3,7 +3,7 @@ import type { ChatCompletionRequest } from '../types/index.js'
 import type { FetchCall } from './fetch-call.js'
 import { readBody } from './read-body.js'
 
-/** A request of an OpenAI client, split into what is asked and the form the answer is to have. */
+/** A request of an OpenAI client: the chat request and the form of its answer. */
 export interface OpenAIRequest {
   readonly request: ChatCompletionRequest
   readonly stream: boolean
@@ -11,15 +11,15 @@ export interface OpenAIRequest {
 }
 
 /**
- * Reads the body and the two headers that matter: `Authorization`, if the SDK's key is to be used,
- * and `x-security-tier`. Members of the body win over headers; a tier of null is none. No other header is sent on.
+ * Reads the body and two headers: `Authorization`, if the SDK's key is used, and `x-security-tier`. Members
+ * of the body win over headers; a tier of null is none. No other header is sent.
  *
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
 export async function readRequest(call: FetchCall, usesSdkKey: boolean): Promise<OpenAIRequest> {
   const headers = readHeaders(call.headers)
   const body = parseObject(await readBody(call.body, call.signal))
-  // How the answer is handed over is settled on this side of the seal.
+  // The form of the answer is not sent to the gateway.
   const { stream, stream_options: streamOptions, ...members } = body
   const apiKey = usesSdkKey ? bearerToken(headers.get('authorization')) : undefined
   const securityTier = members['security_tier'] ?? headers.get('x-security-tier')
@@ -28,7 +28,7 @@ export async function readRequest(call: FetchCall, usesSdkKey: boolean): Promise
       ...(apiKey === undefined ? {} : { api_key: apiKey }),
       ...members,
       ...(securityTier === null ? {} : { security_tier: securityTier }),
-      // The client checks the members it needs, and says which one is wrong.
+      // The client checks the members it needs, and names the wrong one.
     } as unknown as ChatCompletionRequest,
     stream: stream === true,
     includeUsage: isObject(streamOptions) && streamOptions['include_usage'] === true,

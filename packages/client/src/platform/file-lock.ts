@@ -3,16 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { SecurityError } from '@nomyo/crypto'
 
 const RETRY_EVERY_MS = 20
-/** A change takes milliseconds: a lock as old as this was left behind by a process that died. */
+/** A change takes milliseconds: an older lock belongs to a process that died. */
 const STALE_AFTER_MS = 10_000
 const PATIENCE_MS = 15_000
 
 /**
- * Does work while holding a lock file, which it makes and takes away. One that was left behind, or is
- * of a time to come, is taken away first; that of somebody else never.
+ * Runs `work` while holding a lock file. A stale lock file, or one dated in the future, is removed; that
+ * of a running process is not.
  *
- * @throws SecurityError `ERR_KEY_FILE` when somebody else holds it for longer than `patienceMs`
- * @throws what the work throws, and errors of the file system
+ * @throws SecurityError `ERR_KEY_FILE` when another process holds it for longer than `patienceMs`
+ * @throws the error of `work`, and errors of the file system
  */
 export async function withFileLock<T>(
   path: string,
@@ -26,7 +26,7 @@ export async function withFileLock<T>(
     if (performance.now() > end) {
       throw new SecurityError(
         'ERR_KEY_FILE',
-        `${path} is held by another process. If there is none, remove it.`,
+        `${path} is held by another process. If there is none, remove the file.`,
       )
     }
     await delay(RETRY_EVERY_MS)
@@ -52,7 +52,7 @@ async function tryCreate(path: string, owner: string): Promise<boolean> {
   return true
 }
 
-/** Gives whether the lock is worth trying for at once. */
+/** Resolves with true if the lock is free now. */
 async function removeStale(path: string): Promise<boolean> {
   const owner = await readOwner(path)
   const facts = await stat(path).catch(() => undefined)
@@ -61,7 +61,7 @@ async function removeStale(path: string): Promise<boolean> {
   return removeIf(path, owner)
 }
 
-/** Takes a lock away if it is still that of an owner: it is put aside first, so that nobody swaps it. */
+/** Removes a lock of this owner: renames it first, so that a lock created meanwhile survives. */
 async function removeIf(path: string, owner: string): Promise<boolean> {
   if ((await readOwner(path)) !== owner) return false
   const aside = `${path}.${crypto.randomUUID()}`

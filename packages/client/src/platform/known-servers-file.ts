@@ -5,31 +5,40 @@ import { parseBaseUrl } from '@nomyo/transport'
 import { serverName, type KnownServersStore } from '../keys/known-servers.js'
 import { withFileLock } from './file-lock.js'
 
-/** A line each: address, fingerprint, when it was first seen. Lines with # are comments. */
+/** Each line holds an address, a fingerprint and a date. Lines with # are comments. */
 const MAX_FILE_CHARACTERS = 1024 * 1024
 
-/** One key that is trusted for one server. */
+/** A key trusted for a server. */
 export interface KnownServer {
   /** Base URL, without a slash at its end. */
   readonly server: string
   /** `sha256/...` */
   readonly fingerprint: string
-  /** The day it was first trusted, such as `2026-11-21`, where the line says so. */
+  /** The day of first trust, such as `2026-11-21`, where the line has it. */
   readonly since?: string
 }
 
-/** A known-servers file, for those who show and change it. */
+/** A known-servers file, to list and edit. */
 export interface KnownServersFile extends Required<KnownServersStore> {
-  /** All that is trusted, in the order of the file; none when there is no file. */
+  /** Returns all entries in the order of the file; none where the file is missing. */
   list(): Promise<readonly KnownServer[]>
-  /** Takes out every key of a server and leaves all other lines as they are. Gives how many went. */
+  /** Removes every key of a server, keeps all other lines, and returns the number removed. */
   forget(server: string): Promise<number>
 }
 
 /**
- * Known servers in a text file (0600), after the example of OpenSSH. The client itself only ever adds
- * lines. A line that cannot be read stops everything: skipping it could mean trusting a changed key.
- * All methods throw SecurityError `ERR_KEY_FILE` for a file that cannot be read or written.
+ * Opens a text file of known servers (0600), in the manner of OpenSSH. The client itself only adds lines.
+ * A line that cannot be read is an error: skipping it could mean trusting a changed key. All methods throw
+ * SecurityError `ERR_KEY_FILE` for a file that cannot be read or written.
+ *
+ * @example
+ * ```ts
+ * import { knownServersFile } from '@nomyo/client/known-servers'
+ *
+ * const file = knownServersFile('/home/me/.nomyo/known_servers')
+ * for (const { server, fingerprint } of await file.list()) console.log(server, fingerprint)
+ * await file.forget('https://old.example')
+ * ```
  */
 export function knownServersFile(path: string): KnownServersFile {
   return {
@@ -64,9 +73,9 @@ async function append(
   fingerprint: string,
 ): Promise<void> {
   if (canonical(server) !== server)
-    throw fileError(`${path}: ${server} is no base URL of a server.`)
+    throw fileError(`${path}: ${server} is not the base URL of a server.`)
   const today = new Date().toISOString().slice(0, 10)
-  // An editor may have left out the last line break: glued to another line, this one would not count.
+  // An editor may have dropped the last line break: appended to another line, this one would not count.
   const start = (lines.at(-1) ?? '') === '' ? '' : '\n'
   const line = `${server} ${parsePin(fingerprint)} ${today}\n`
   await appendFile(path, `${start}${line}`, { mode: 0o600 })
@@ -93,7 +102,7 @@ async function removeServer(path: string, server: string): Promise<number> {
   return entries.length
 }
 
-/** One change at a time, whoever else wants to: a line added while others are taken out must not be lost. */
+/** Makes one change at a time across processes: a line added during a removal must not be lost. */
 async function changing<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
@@ -123,13 +132,13 @@ function entriesOf(lines: readonly string[], path: string): KnownServer[] {
     if (pin === undefined || address === undefined) {
       throw fileError(`${where}: expected an address, a fingerprint and a date.`)
     }
-    // Written otherwise it would be found by nobody, and the server be trusted anew each time.
+    // In another form no client would find it, and would trust the server anew each time.
     if (address !== server) throw fileError(`${where}: the address must be written ${address}`)
     return [{ server, fingerprint: pin, ...(since === undefined ? {} : { since }) }]
   })
 }
 
-/** An address as clients look for it; undefined for what is none. */
+/** Returns an address in the form that clients look up; undefined for an invalid one. */
 const canonical = (server: string): string | undefined =>
   parsed(() => serverName(parseBaseUrl(server)))
 

@@ -26,7 +26,7 @@ export const platform: Platform = {
   knownServersFile,
 }
 
-/** The pair comes back from its files: proof that they can be read, and not extractable any more. */
+/** Reads the pair back from its files: that proves them readable and makes the key non-extractable. */
 async function createInFolder(folder: string, password: string | undefined): Promise<KeyPair> {
   const made = await generateKeyPair({ extractable: true })
   await saveKeyPair(folder, made, withPassword(password))

@@ -2,15 +2,15 @@ import type { KeyPair } from '@nomyo/crypto'
 import type { HttpTransportOptions } from '@nomyo/transport'
 import type { KnownServersStore } from '../keys/known-servers.js'
 
-/** What differs between Node and everything else, in one place. Chosen by the `#platform` import. */
+/** The differences between Node and other runtimes. The `#platform` import selects one. */
 export interface Platform {
-  /** A variable of the environment; undefined where there is none to read. */
+  /** Reads a variable of the environment; undefined where there is no environment. */
   readonly variable: (name: string) => string | undefined
-  /** Where warnings go when no logger is given. */
+  /** Writes a warning when no logger is given. */
   readonly warn: (message: string) => void
-  /** Where debug lines go when no logger is given. */
+  /** Writes a debug line when no logger is given. */
   readonly debug: (message: string) => void
-  /** What requests go over when no `fetch` is given, with connections of its own where it has any. */
+  /** Opens the connections for requests when no `fetch` is given. */
   readonly openConnections: () => Connections
   /** Key files; undefined where there is no file system. */
   readonly keyFiles: KeyFiles | undefined
@@ -18,18 +18,18 @@ export interface Platform {
   readonly knownServersFile: ((path: string) => KnownServersStore) | undefined
 }
 
-/** What a transport takes; without either it uses the platform's own `fetch`. */
+/** Connections for a transport, which uses the platform's `fetch` without them. */
 export interface Connections extends Pick<HttpTransportOptions, 'fetch' | 'send'> {
   close(): Promise<void>
 }
 
-/** Key files as the client needs them. */
+/** Access to key files. */
 export interface KeyFiles {
-  /** The pair of a folder, made and saved when there is none. */
+  /** Loads the pair of a folder; generates and saves one where it is missing. */
   loadOrCreate(folder: string, password: string | undefined): Promise<KeyPair>
-  /** Makes a pair and saves it into a folder that holds none. */
+  /** Generates a pair and saves it into a folder without one. */
   create(folder: string, password: string | undefined): Promise<KeyPair>
-  /** Reads a private key file, and holds a public one against it. */
+  /** Reads a private key file, and checks that the public one matches. */
   load(
     privatePath: string,
     publicPath: string | undefined,

@@ -25,35 +25,35 @@ export interface FilePart {
 /** A part of a message's content, as OpenAI defines them. */
 export type ContentPart = TextPart | ImagePart | AudioPart | FilePart
 
-/** A call of a function that the model asks for. */
+/** A function call that the model requests. */
 export interface ToolCall {
   id: string
   type: 'function'
   function: {
     name: string
-    /** JSON text, as the model wrote it: check it before use. */
+    /** JSON text of the model: check it before use. */
     arguments: string
   }
 }
 
-/** Further members go through as given. */
+/** Further members are sent as given. */
 type Open = Record<string, unknown>
 
-/** Instructions. */
+/** Instructions to the model. */
 export interface SystemMessage extends Open {
   role: 'system' | 'developer'
   content: string | TextPart[]
   name?: string
 }
 
-/** What the user says or shows. */
+/** A message of the user. */
 export interface UserMessage extends Open {
   role: 'user'
   content: string | ContentPart[]
   name?: string
 }
 
-/** What the model said before. */
+/** An earlier message of the model. */
 export interface AssistantMessageParam extends Open {
   role: 'assistant'
   content?: string | TextPart[] | null
@@ -62,7 +62,7 @@ export interface AssistantMessageParam extends Open {
   tool_calls?: ToolCall[]
 }
 
-/** What a tool gave back. */
+/** The result of a tool. */
 export interface ToolMessage extends Open {
   role: 'tool'
   content: string | TextPart[]

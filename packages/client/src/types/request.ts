@@ -12,11 +12,11 @@ export interface Tool {
   }
 }
 
-/** Whether and which tool the model calls. */
+/** The choice of tools that the model may call. */
 export type ToolChoice =
   'none' | 'auto' | 'required' | { type: 'function'; function: { name: string } }
 
-/** The form of the answer. */
+/** The format of the answer. */
 export type ResponseFormat =
   | { type: 'text' }
   | { type: 'json_object' }
@@ -30,12 +30,12 @@ export type ResponseFormat =
       }
     }
 
-/** How isolated the hardware is that answers. */
+/** The isolation of the hardware that answers. */
 export type SecurityTier = 'standard' | 'high' | 'maximum'
 
 /**
- * A chat completion request: OpenAI's parameters, any further member as given, and two of our own
- * that are taken out before sealing (`api_key`, `security_tier`).
+ * A chat completion request: OpenAI's parameters, any further member as given, and two more that are
+ * removed before encryption (`api_key`, `security_tier`).
  */
 export interface ChatCompletionRequest {
   model: string
@@ -52,14 +52,14 @@ export interface ChatCompletionRequest {
   logprobs?: boolean | null
   top_logprobs?: number | null
   logit_bias?: Record<string, number> | null
-  /** Sent through and ignored by the server: the answer always comes whole. */
+  /** Ignored by the server: the answer always arrives whole. */
   stream?: boolean | null
   tools?: Tool[]
   tool_choice?: ToolChoice
   parallel_tool_calls?: boolean
   response_format?: ResponseFormat
   user?: string
-  /** Takes the place of the client's key for this request. */
+  /** Replaces the client's key for this request. */
   api_key?: string
   security_tier?: SecurityTier
   [parameter: string]: unknown

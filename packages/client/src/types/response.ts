@@ -10,11 +10,11 @@ export interface AssistantMessage {
   [member: string]: unknown
 }
 
-/** Why a model stopped. */
+/** The reason for the end of an answer. */
 export type FinishReason =
   'stop' | 'length' | 'tool_calls' | 'content_filter' | 'function_call' | (string & {})
 
-/** One of the answers asked for. */
+/** One of the requested answers. */
 export interface Choice {
   index: number
   message: AssistantMessage
@@ -31,7 +31,7 @@ export interface Usage {
   [member: string]: unknown
 }
 
-/** TPM 2.0 evidence as the server sent it inside the seal. **Nothing in it has been judged.** */
+/** TPM 2.0 evidence as the server encrypted it. **Nothing in it has been verified.** */
 export type TpmAttestation =
   | { is_available: false; [member: string]: unknown }
   | {
@@ -49,11 +49,11 @@ export type TpmAttestation =
       [member: string]: unknown
     }
 
-/** What is known about how an answer came about. */
+/** Facts about an answer. */
 export interface ResponseMetadata {
   /** The `X-Payload-ID` of the request this answers. */
   payload_id: string
-  /** Unix seconds as the server wrote beside the sealed part: not authenticated. */
+  /** Unix seconds, from outside the encrypted part: not authenticated. */
   processed_at: number | null
   is_encrypted: true
   encryption_algorithm: string
@@ -62,7 +62,7 @@ export interface ResponseMetadata {
   memory_protection?: Record<string, unknown>
   cuda_device?: Record<string, unknown>
   tpm_attestation?: TpmAttestation
-  /** What this client found of that evidence; only where it was given a policy. */
+  /** This client's appraisal of that evidence; only with a policy. */
   attestation?: AttestationResult
   [member: string]: unknown
 }

@@ -3,9 +3,9 @@ import { checkNumber, httpFault, type HttpFault } from './fault.js'
 import { streamBytes } from './stream-bytes.js'
 
 /**
- * The connection is reset after the request has arrived.
+ * Resets the connection after the request has arrived.
  *
- * A correct client tries again, sealed afresh, and ends in `APIConnectionError` with `ERR_NETWORK`.
+ * A correct client retries, encrypted anew, and ends in `APIConnectionError` with `ERR_NETWORK`.
  */
 export function reset(): HttpFault {
   return httpFault('reset', ({ response }) => {
@@ -14,7 +14,7 @@ export function reset(): HttpFault {
 }
 
 /**
- * The request arrives, and nothing ever comes back.
+ * Receives the request and never responds.
  *
  * A correct client gives up at its deadline: `APIConnectionError` with `ERR_TIMEOUT`.
  */
@@ -23,7 +23,7 @@ export function hang(): HttpFault {
 }
 
 /**
- * The right body, slowly.
+ * Sends the right body, slowly.
  *
  * A correct client waits for it if its deadline allows, which covers the body too; otherwise as for
  * {@link hang}.
@@ -40,9 +40,9 @@ export function slowBody({ bytesPerSecond }: { bytesPerSecond: number }): HttpFa
 }
 
 /**
- * The first half of the right body, then the end of the connection.
+ * Sends the first half of the right body, then ends the connection.
  *
- * A correct client uses nothing of it and tries again: `APIConnectionError` with `ERR_NETWORK`.
+ * A correct client uses nothing of it and retries: `APIConnectionError` with `ERR_NETWORK`.
  */
 export function truncated(): HttpFault {
   return httpFault('truncated', async ({ response, normalBody }) => {
@@ -60,7 +60,7 @@ async function* slices(
   pauseMs: number,
 ): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < body.length; start += portion) {
-    // Nobody may be there any more when it is over: it keeps no process alive.
+    // The client may be gone by then: the timer must not keep the process alive.
     await sleep(pauseMs, undefined, { ref: false })
     yield body.subarray(start, start + portion)
   }

@@ -1,35 +1,35 @@
 import { TestkitError } from '../errors.js'
 import type { CompletionExchange, HttpExchange } from '../exchange.js'
 
-/** A fault of HTTP: fits completions and key fetches alike. */
+/** A fault of HTTP, for completions and key fetches. */
 export interface HttpFault {
   readonly name: string
   readonly appliesTo: 'any'
-  /** Answers in the place of the gateway; may also never answer. */
+  /** Answers instead of the gateway; may also never answer. */
   readonly answer: (exchange: HttpExchange) => void | Promise<void>
 }
 
-/** A fault that needs a sealed request. */
+/** A fault that needs an encrypted request. */
 export interface CompletionFault {
   readonly name: string
   readonly appliesTo: 'completion'
-  /** Answers in the place of the gateway; may also never answer. */
+  /** Answers instead of the gateway; may also never answer. */
   readonly answer: (exchange: CompletionExchange) => void | Promise<void>
 }
 
-/** One way of answering wrongly. Those there are come from `faults`; any object of this shape will do. */
+/** A wrong response: one of `faults`, or any object of this shape. */
 export type Fault = HttpFault | CompletionFault
 
-/** Makes a fault of HTTP. */
+/** Creates a fault of HTTP. */
 export const httpFault = (name: string, answer: HttpFault['answer']): HttpFault =>
   Object.freeze({ name, appliesTo: 'any', answer })
 
-/** Makes a fault that needs a sealed request. */
+/** Creates a fault that needs an encrypted request. */
 export const completionFault = (name: string, answer: CompletionFault['answer']): CompletionFault =>
   Object.freeze({ name, appliesTo: 'completion', answer })
 
 /**
- * Refuses what is no fault.
+ * Checks for a fault.
  *
  * @throws TestkitError `ERR_INVALID_FAULT`
  */
@@ -47,7 +47,7 @@ export function checkFault(fault: unknown, where: string): asserts fault is Faul
 }
 
 /**
- * Refuses what is no fault of HTTP.
+ * Checks for a fault of HTTP.
  *
  * @throws TestkitError `ERR_INVALID_FAULT`
  */
@@ -55,17 +55,17 @@ export function checkHttpFault(fault: unknown, where: string): asserts fault is 
   checkFault(fault, where)
   if (fault.appliesTo === 'any') return
   throw invalidFault(
-    `${where} got ${fault.name}, which needs a sealed request; give it to next or always`,
+    `${where} got ${fault.name}, which needs an encrypted request; pass it to next or always`,
   )
 }
 
-/** @throws TestkitError `ERR_INVALID_FAULT` for a number that a fault cannot take */
+/** @throws TestkitError `ERR_INVALID_FAULT` for a number out of range */
 export function checkNumber(name: string, value: number, min: number, max = Infinity): void {
   if (Number.isFinite(value) && value >= min && value <= max) return
   const range = max === Infinity ? `${min} or more` : `from ${min} to ${max}`
   throw invalidFault(`${name} must be a number, ${range}`)
 }
 
-/** The error for a fault that cannot be. */
+/** Builds the error for an invalid fault. */
 export const invalidFault = (what: string): TestkitError =>
   new TestkitError('ERR_INVALID_FAULT', `${what}.`)

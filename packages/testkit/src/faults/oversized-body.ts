@@ -3,36 +3,35 @@ import { gzip } from 'node:zlib'
 import { checkNumber, httpFault, type HttpFault } from './fault.js'
 import { streamBytes } from './stream-bytes.js'
 
-/** White space, which JSON may end with as long as it likes. */
+/** White space, which may follow JSON without a limit. */
 const SPACE = 0x20
 const BLOCK_BYTES = 64 * 1024
 const MIB = 1024 * 1024
 const BOMB_PART_BYTES = 32 * MIB
 
-/** What comes before a body that is too much. */
+/** The head of an oversized body. */
 export interface Flood {
   /** Default 200. */
   status?: number
 }
 
-/** How an endless body comes. */
+/** Options of {@link endless}. */
 export interface EndlessFlood extends Flood {
-  /** How much each chunk of HTTP carries. Default 65,536. */
+  /** Bytes in each HTTP chunk. Default 65,536. */
   chunkBytes?: number
 }
 
-/** How much comes. */
+/** Options of {@link oversized} and {@link compressedBomb}. */
 export interface SizedFlood extends Flood {
-  /** Size of the body as its receiver has to hold it. */
+  /** Size of the body in the memory of its receiver. */
   bytes?: number
 }
 
 /**
- * A body that begins with the right one and never ends, as fast as it is read.
+ * Sends a body that begins with the right one and never ends, as fast as it is read.
  *
  * A correct client stops at its own limit, not at its deadline: `APIConnectionError` with
- * `ERR_RESPONSE_TOO_LARGE`. What it holds meanwhile stays near that limit, also when every chunk
- * carries one byte.
+ * `ERR_RESPONSE_TOO_LARGE`. Its memory stays near that limit, also when every chunk carries one byte.
  */
 export function endless({ status = 200, chunkBytes = BLOCK_BYTES }: EndlessFlood = {}): HttpFault {
   checkNumber('chunkBytes', chunkBytes, 1)
@@ -40,15 +39,14 @@ export function endless({ status = 200, chunkBytes = BLOCK_BYTES }: EndlessFlood
     const body = await normalBody()
     response.writeHead(status, { 'transfer-encoding': 'chunked' })
     response.write(body)
-    // Below Node's own framing, which would make one packet of every chunk.
+    // Below Node's own framing, which would send one packet per chunk.
     if (response.socket !== null)
       await streamBytes(response.socket, endlessly(chunksOf(chunkBytes)))
   })
 }
 
 /**
- * The right body and so much white space behind it that it is too large, its size announced.
- * 64 MiB by default.
+ * Sends the right body, followed by white space up to an announced size: 64 MiB by default.
  *
  * A correct client reads `Content-Length` and stops there: `APIConnectionError` with
  * `ERR_RESPONSE_TOO_LARGE`.
@@ -63,9 +61,9 @@ export function oversized({ status = 200, bytes = 64 * MIB }: SizedFlood = {}): 
 }
 
 /**
- * A small body that decompresses to a large one: 1 GiB by default, always whole 32 MiB.
+ * Sends a small body that decompresses to a large one: 1 GiB by default, in multiples of 32 MiB.
  *
- * A correct client counts what comes out: `APIConnectionError` with `ERR_RESPONSE_TOO_LARGE`.
+ * A correct client counts the decompressed bytes: `APIConnectionError` with `ERR_RESPONSE_TOO_LARGE`.
  */
 export function compressedBomb({ status = 200, bytes = 1024 * MIB }: SizedFlood = {}): HttpFault {
   checkNumber('bytes', bytes, 1)
@@ -81,7 +79,7 @@ export function compressedBomb({ status = 200, bytes = 1024 * MIB }: SizedFlood 
   })
 }
 
-/** Whole chunks of HTTP/1.1 (RFC 9112 section 7.1) for one write to the socket. */
+/** Encodes whole chunks of HTTP/1.1 (RFC 9112 section 7.1) for one write to the socket. */
 function chunksOf(chunkBytes: number): Uint8Array {
   const chunk = `${chunkBytes.toString(16)}\r\n${' '.repeat(chunkBytes)}\r\n`
   return new TextEncoder().encode(chunk.repeat(Math.ceil(BLOCK_BYTES / chunk.length)))

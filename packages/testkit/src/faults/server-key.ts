@@ -1,12 +1,12 @@
 import { generateKeyPair } from 'node:crypto'
 import { promisify } from 'node:util'
-import { sendPem } from '../send.js'
+import { sendPem } from '../gateway/send.js'
 import { checkNumber, httpFault, type HttpFault } from './fault.js'
 
 /**
- * Something with the outward form of a PEM, and no key inside.
+ * Serves a well-formed PEM without a key inside.
  *
- * A correct client throws `SecurityError` with `ERR_KEY_INVALID`, and seals nothing.
+ * A correct client throws `SecurityError` with `ERR_KEY_INVALID`, and encrypts nothing.
  */
 export function garbageKey(): HttpFault {
   const pem = '-----BEGIN PUBLIC KEY-----\nbm90IGEga2V5\n-----END PUBLIC KEY-----\n'
@@ -16,9 +16,9 @@ export function garbageKey(): HttpFault {
 }
 
 /**
- * An RSA key that is too small: 1024 bits by default.
+ * Serves an RSA key that is too small: 1024 bits by default.
  *
- * A correct client throws `SecurityError` with `ERR_KEY_WEAK`, and seals nothing for it.
+ * A correct client throws `SecurityError` with `ERR_KEY_WEAK`, and encrypts nothing to it.
  */
 export function weakKey({ bits = 1024 }: { bits?: number } = {}): HttpFault {
   checkNumber('bits', bits, 512)

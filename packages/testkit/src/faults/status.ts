@@ -1,24 +1,24 @@
-import { sendBytes, sendJson } from '../send.js'
+import { sendBytes, sendJson } from '../gateway/send.js'
 import { checkNumber, httpFault, type HttpFault } from './fault.js'
 
-/** How long callers are told to stay away. */
+/** The wait that is requested of callers. */
 export interface RetryAfter {
   /** Sent as `Retry-After`. Default: none is sent. */
   retryAfterSeconds?: number
 }
 
 /**
- * 429, with or without a `Retry-After`.
+ * Responds with 429, with or without a `Retry-After`.
  *
- * A correct client waits that long and sends the request again, sealed afresh; asked to wait longer
- * than a minute it throws `RateLimitError` at once, with `retryAfterMs`.
+ * A correct client waits and sends the request again, encrypted anew; for a wait of more than a minute it
+ * throws `RateLimitError` at once, with `retryAfterMs`.
  */
 export function rateLimited(options: RetryAfter = {}): HttpFault {
   return refusal('rateLimited', 429, 'Too many requests', options)
 }
 
 /**
- * 503, with or without a `Retry-After`.
+ * Responds with 503, with or without a `Retry-After`.
  *
  * A correct client acts as for {@link rateLimited}, and ends in `ServiceUnavailableError`.
  */
@@ -27,11 +27,11 @@ export function unavailable(options: RetryAfter = {}): HttpFault {
 }
 
 /**
- * Any status, with a body of `{"detail": detail}`, or an empty one without a detail.
+ * Responds with any status and a body of `{"detail": detail}`, or an empty one without a detail.
  *
- * A correct client throws the class for it, and tries again after 429, 500, 502, 503 and 504 only.
+ * A correct client throws the class for it, and retries after 429, 500, 502, 503 and 504 only.
  *
- * @param detail - a text; or anything else that JSON can say, as some servers send it
+ * @param detail - a text, or any other JSON value, as some servers send it
  */
 export function status(code: number, detail?: unknown): HttpFault {
   checkNumber('the status', code, 200, 599)
@@ -42,12 +42,12 @@ export function status(code: number, detail?: unknown): HttpFault {
 }
 
 /**
- * A redirect.
+ * Responds with a redirect.
  *
- * A correct client does not follow it: elsewhere waits another server, with another key.
+ * A correct client does not follow it: the target is another server, with another key.
  *
- * @param to - goes into `Location`
- * @param code - default 307, after which a POST would be sent again as it was
+ * @param to - the `Location`
+ * @param code - default 307, which keeps method and body
  */
 export function redirect(to: string, code: 301 | 302 | 303 | 307 | 308 = 307): HttpFault {
   return httpFault('redirect', ({ response }) => {

@@ -1,7 +1,7 @@
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
-/** Writes as fast as the other side reads, until there is no more or nobody listens any longer. */
+/** Writes as fast as the receiver reads, until the end or until the receiver disconnects. */
 export async function streamBytes(
   target: Writable,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
@@ -9,7 +9,7 @@ export async function streamBytes(
   try {
     await pipeline(Readable.from(chunks, { objectMode: false }), target)
   } catch (error) {
-    // Hanging up on such a body is what a client should do.
+    // A client should disconnect from such a body.
     if (!target.destroyed) throw error
   }
 }

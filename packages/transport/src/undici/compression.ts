@@ -1,11 +1,11 @@
 import { APIConnectionError } from '../errors.js'
 
-/** Headers that ask for a body as it is: undici unpacks none. */
+/** Adds the header that requests an uncompressed body: undici decompresses none. */
 export const uncompressed = (
   headers: Readonly<Record<string, string>> | undefined,
 ): Record<string, string> => ({ 'accept-encoding': 'identity', ...headers })
 
-/** For an answer that comes compressed all the same. */
+/** Builds the error for a response that is compressed all the same. */
 export const compressedError = (
   headers: Readonly<Record<string, unknown>>,
 ): APIConnectionError | undefined =>
@@ -13,5 +13,5 @@ export const compressedError = (
     ? undefined
     : new APIConnectionError(
         'ERR_NETWORK',
-        'The answer came compressed, which was not asked for. Turn compression off on the way to the gateway.',
+        'The response is compressed, which was not requested. Disable compression in proxies before the gateway.',
       )

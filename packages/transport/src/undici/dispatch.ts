@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici'
-import type { HttpSendResponse, HttpSendRequest } from '../http-send.js'
+import type { HttpSendResponse, HttpSendRequest } from '../http/http-send.js'
 import { compressedError, uncompressed } from './compression.js'
 
-/** An HttpSend by what undici's other calls stand on: no stream is made of the body. */
+/** Sends a request with undici's lowest-level call: no stream of the body is created. */
 export function dispatchSend(
   dispatcher: () => Dispatcher,
   url: string,
@@ -15,7 +15,7 @@ export function dispatchSend(
     let takePart: (part: Uint8Array) => void
     let end: () => void
     let fail: typeof reject
-    // Until the end of the body. What goes wrong before its beginning is told as well.
+    // Settles at the end of the body; also rejects for a fault before its beginning.
     const reading = new Promise<void>((...settle) => ([end, fail] = settle))
     const drop = (): void => {
       connection?.abort(signal.reason as Error)
@@ -41,9 +41,9 @@ export function dispatchSend(
           if (signal.aborted) drop()
         },
         onResponseStart(controller, status, fields) {
-          // What informs comes before the answer.
+          // Informational responses precede the final one.
           if (status < 200) return
-          // Until somebody reads.
+          // Until `read` is called.
           controller.pause()
           resolve({
             status,

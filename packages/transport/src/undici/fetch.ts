@@ -1,45 +1,56 @@
 import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from 'undici'
-import type { HttpSend, HttpSendRequest } from '../http-send.js'
+import type { HttpSend, HttpSendRequest } from '../http/http-send.js'
 import { uncompressed } from './compression.js'
 import { dispatchSend } from './dispatch.js'
 import { toResponse } from './response.js'
 
-/** How connections are made. */
+/** Options of {@link createUndiciFetch}. */
 export interface UndiciFetchOptions {
-  /** Another dispatcher of undici's (an agent, a proxy, a mock). It is not closed here. */
+  /** Replaces the dispatcher of undici (an agent, a proxy, a mock). It is not closed here. */
   dispatcher?: Dispatcher
-  /** Certificate authorities to trust instead of the platform's, as PEM. */
+  /** Certificate authorities, as PEM, that replace the platform's. */
   ca?: string | readonly string[]
 }
 
-/** A `fetch` with connections of its own. */
+/** A `fetch` with its own connections. */
 export interface UndiciFetch {
   readonly fetch: typeof fetch
   /**
-   * The same without a `Response` around every answer, which is quicker: for `createHttpTransport`.
-   * Nothing under Bun, whose undici has none of what it takes.
+   * The same without a `Response`, which is faster: for `createHttpTransport`. Undefined under Bun, whose
+   * undici lacks the API for it.
    */
   readonly send: HttpSend | undefined
-  /** Closes idle connections, and others once their requests are over. Safe to call twice. */
+  /** Closes idle connections, and others after their requests. Safe to call twice. */
   close(): Promise<void>
 }
 
 const CONNECT_TIMEOUT_MS = 30_000
-/** Kept open between calls; a server that says otherwise is believed. */
+/** Connections stay open between calls, unless the server announces a shorter time. */
 const KEEP_ALIVE_MS = 60_000
 const PROXIES = ['http_proxy', 'https_proxy']
 
 /**
- * Makes a `fetch` for Node on undici: connections are kept alive, proxies are taken from the
- * environment of the first request (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`), and undici's own limits on waiting for
+ * Creates a `fetch` for Node on undici: connections are kept alive, proxies come from the environment at
+ * the first request (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`), and undici's own limits on waiting for
  * headers and body are off, so that the deadline of the request is the only one.
  *
- * It does what `createHttpTransport` asks of it and no more: headers as a record, a body of bytes, no
- * redirects, no compression. In return bodies are sent as they are: undici's own `fetch` copies them
- * three times.
+ * It supports what `createHttpTransport` needs and no more: headers as a record, a body of bytes, no
+ * redirects, no compression. In return it does not copy bodies, which undici's own `fetch` copies three
+ * times.
+ *
+ * @example
+ * ```ts
+ * import { createHttpTransport, parseBaseUrl } from '@nomyo/transport'
+ * import { createUndiciFetch } from '@nomyo/transport/undici'
+ *
+ * const { send, close } = createUndiciFetch()
+ * const transport = createHttpTransport({ baseUrl: parseBaseUrl('https://gateway.example'), send })
+ * console.log(typeof transport.send)
+ * await close()
+ * ```
  */
 export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
-  // Made with the first request: whoever makes a client need not wait for it.
+  // Created with the first request, so that constructing a client does not wait for it.
   let own: Dispatcher | undefined
   const dispatcher = (): Dispatcher => options.dispatcher ?? (own ??= ownDispatcher(options.ca))
   const ask = async (
@@ -65,14 +76,14 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
   }
 }
 
-/** Bun puts a stand-in in the place of undici's agents, which can do nothing of this. */
+/** Bun replaces undici's agents by stubs without `dispatch`. */
 const canDispatch = (): boolean => 'dispatch' in EnvHttpProxyAgent.prototype
 const closeOwn = (dispatcher: Partial<Dispatcher>): Promise<void> | undefined =>
   dispatcher.close?.()
 
 function ownDispatcher(ca: string | readonly string[] | undefined): Dispatcher {
   const tls = ca === undefined ? {} : { ca: [ca].flat() }
-  // The one with proxies reads the environment again for each request.
+  // The one with proxies reads the environment for each request.
   const isProxied = PROXIES.some((name) => process.env[name] ?? process.env[name.toUpperCase()])
   return new (isProxied ? EnvHttpProxyAgent : Agent)({
     headersTimeout: 0,

@@ -2,12 +2,12 @@ import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { compressedError } from './compression.js'
 
-/** Statuses that come without a body, and whose `Response` may have none. */
+/** Statuses without a body, whose `Response` must have none. */
 const NO_BODY = [204, 205, 304]
 
-/** What undici gave, as `fetch` gives it. Whoever reads a body that came compressed learns why it is none. */
+/** Converts a response of undici to that of `fetch`. Reading a compressed body fails with the reason. */
 export function toResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Response {
-  // Bodies are also dropped when nobody listens to them any more, or yet: that must not end the process.
+  // A body may fail while no reader is attached: that must not end the process.
   body.on('error', () => undefined)
   const error = compressedError(headers)
   if (error !== undefined) body.destroy(error)
@@ -20,8 +20,8 @@ export function toResponse({ statusCode, headers, body }: Dispatcher.ResponseDat
 }
 
 /**
- * Not by `Readable.toWeb`, which throws outside of everything when it is cancelled at its end, nor by
- * `ReadableStream.from`, which keeps the connection when it is cancelled at its beginning.
+ * Converts a stream. Not by `Readable.toWeb`, which throws an uncaught error when it is cancelled at its
+ * end, nor by `ReadableStream.from`, which keeps the connection when it is cancelled at its beginning.
  */
 function toStream(body: Readable): ReadableStream<Uint8Array> {
   const parts: AsyncIterator<Uint8Array> = body[Symbol.asyncIterator]()

@@ -1,27 +1,31 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { generateKeyPair, sealJson, type KeyPair } from '@nomyo/crypto'
-import { TestkitError } from './errors.js'
-import type { CompletionExchange, HttpExchange } from './exchange.js'
-import { checkFault, checkHttpFault, type Fault, type HttpFault } from './faults/fault.js'
-import { makeCompletion } from './make-completion.js'
-import { openRequest, type Opened } from './open-request.js'
+import { Refusal, TestkitError } from '../errors.js'
+import type { CompletionExchange, HttpExchange } from '../exchange.js'
+import { checkFault, checkHttpFault, type Fault, type HttpFault } from '../faults/fault.js'
+import { complete } from './complete.js'
+import { decryptRequest, type DecryptedRequest } from './decrypt-request.js'
 import { checkKeyPair, type GatewayConfig } from './options.js'
 import { readBody } from './read-body.js'
-import { Refusal } from './refusal.js'
 import { sendJson, sendPem, sendSealed } from './send.js'
-import type { ConnectionCount, KeyFetch, OpenedRequest, TestGateway } from './test-gateway.js'
+import type {
+  ConnectionCount,
+  KeyFetch,
+  ReceivedRequest,
+  TestGateway,
+} from '../test-gateway.js'
 
 const KEY_PATH = '/pki/public_key'
 const COMPLETION_PATH = '/v1/chat/secure_completion'
-/** As gateways have it: a client should not find its idle connections closed all the time. */
+/** As in gateways: a client should rarely find its idle connections closed. */
 const KEEP_ALIVE_MS = 72_000
 
-/** The gateway behind {@link TestGateway}. */
+/** The implementation of {@link TestGateway}. */
 export class RunningGateway implements TestGateway {
   readonly #config: GatewayConfig
   readonly #server: Server
-  readonly #requests: OpenedRequest[] = []
+  readonly #requests: ReceivedRequest[] = []
   readonly #keyFetches: KeyFetch[] = []
   readonly #served = new Set<string>()
   #serverKey: KeyPair
@@ -57,7 +61,7 @@ export class RunningGateway implements TestGateway {
     return this.#serverKey.publicKey.fingerprint
   }
 
-  get requests(): readonly OpenedRequest[] {
+  get requests(): readonly ReceivedRequest[] {
     return this.#requests
   }
 
@@ -91,7 +95,7 @@ export class RunningGateway implements TestGateway {
     this.#assertOpen()
     if (next !== undefined) checkKeyPair(next, 'the next key')
     const pair = next ?? (await generateKeyPair())
-    this.#letGoOfKey()
+    this.#disposeOfKey()
     this.#serverKey = pair
     this.#ownsKey = next === undefined
   }
@@ -108,7 +112,7 @@ export class RunningGateway implements TestGateway {
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
       this.#server.close(() => {
-        this.#letGoOfKey()
+        this.#disposeOfKey()
         resolve()
       })
       this.#server.closeAllConnections()
@@ -116,7 +120,7 @@ export class RunningGateway implements TestGateway {
     return this.#closing
   }
 
-  /** Starts listening; the address is known from then on. */
+  /** Starts listening; afterwards `url` is known. */
   async listen(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
@@ -134,8 +138,8 @@ export class RunningGateway implements TestGateway {
         response.destroy()
         return
       }
-      const { status, message } = error instanceof Refusal ? error : mistake(error)
-      sendJson(response, { detail: message }, { status })
+      const { status, detail } = error instanceof Refusal ? error : mistake(error)
+      sendJson(response, { detail }, { status })
     }
   }
 
@@ -143,7 +147,7 @@ export class RunningGateway implements TestGateway {
     const route = `${String(request.method)} ${String(request.url)}`
     if (route === `GET ${KEY_PATH}`) await this.#answerKeyFetch(request, response)
     else if (route === `POST ${COMPLETION_PATH}`) await this.#answerCompletion(request, response)
-    else throw new Refusal(404, `There is no ${route}; look at the baseUrl of the client`)
+    else throw new Refusal(404, `There is no ${route}; check the baseUrl of the client`)
   }
 
   async #answerKeyFetch({ headers }: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -169,10 +173,10 @@ export class RunningGateway implements TestGateway {
       throw new Refusal(401, 'Invalid API key')
     }
     const envelope = await readBody(request)
-    const opened = await openRequest(envelope, headers, this.#serverKey)
-    this.#refuseRepeats(opened)
+    const decrypted = await decryptRequest(envelope, headers, this.#serverKey)
+    this.#refuseRepeats(decrypted)
     const fault = this.#nextFaults.shift() ?? this.#constantFault
-    const { request: chat, payloadId, securityTier } = opened
+    const { request: chat, payloadId, securityTier } = decrypted
     this.#requests.push({
       request: chat,
       payloadId,
@@ -181,7 +185,7 @@ export class RunningGateway implements TestGateway {
       envelope,
       fault: fault?.name,
     })
-    const exchange = this.#exchange(opened, envelope, response)
+    const exchange = this.#exchange(decrypted, envelope, response)
     if (fault !== undefined) {
       await fault.answer(exchange)
       return
@@ -191,17 +195,21 @@ export class RunningGateway implements TestGateway {
     sendSealed(response, body)
   }
 
-  /** Every attempt of a correct client is sealed afresh, under an id of its own. */
-  #refuseRepeats({ payloadId, replayId }: Opened): void {
+  /** A correct client encrypts every attempt anew, under its own id. */
+  #refuseRepeats({ payloadId, replayId }: DecryptedRequest): void {
     for (const id of [`id ${payloadId}`, `envelope ${replayId}`]) {
       if (this.#served.has(id)) throw new Refusal(409, 'The request was already served once')
       this.#served.add(id)
     }
   }
 
-  #exchange(opened: Opened, envelope: Uint8Array, response: ServerResponse): CompletionExchange {
-    const { replyKey, payloadId } = opened
-    const completion = once(() => makeCompletion(this.#config.answer, opened))
+  #exchange(
+    decrypted: DecryptedRequest,
+    envelope: Uint8Array,
+    response: ServerResponse,
+  ): CompletionExchange {
+    const { replyKey, payloadId } = decrypted
+    const completion = once(() => complete(this.#config.answer, decrypted))
     const seal: CompletionExchange['seal'] = (value, recipient = replyKey) =>
       sealJson(value, recipient, { processedAt: Math.floor(Date.now() / 1000) })
     return {
@@ -216,7 +224,7 @@ export class RunningGateway implements TestGateway {
     }
   }
 
-  #letGoOfKey(): void {
+  #disposeOfKey(): void {
     if (this.#ownsKey) this.#serverKey.privateKey.dispose()
   }
 
@@ -226,7 +234,7 @@ export class RunningGateway implements TestGateway {
   }
 }
 
-/** A mistake of the test reaches its author through the client, with a status that is not retried. */
+/** Reports a mistake of the test to its author through the client, with a status that is not retried. */
 function mistake(error: unknown): Refusal {
   return new Refusal(501, `testkit: ${error instanceof Error ? error.message : String(error)}`)
 }

@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http'
-import { Refusal } from './refusal.js'
+import { Refusal } from '../errors.js'
 
-/** What 10 MiB of JSON take when they are sealed, and some more. */
+/** Room for 10 MiB of JSON as an envelope. */
 const MAX_REQUEST_BYTES = 16 * 1024 * 1024
 
 /** @throws Refusal 413 */
 export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
-  // The connection is still needed, for the refusal.
+  // The connection stays open for the refusal.
   const stream = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
   for await (const chunk of stream) {
     size += chunk.length

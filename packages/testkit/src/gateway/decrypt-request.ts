@@ -6,32 +6,32 @@ import {
   type KeyPair,
   type PublicKey,
 } from '@nomyo/crypto'
-import type { ChatRequest, RequestFacts, SecurityTier } from './answer.js'
-import { Refusal } from './refusal.js'
+import type { ChatRequest, RequestFacts, SecurityTier } from '../answer.js'
+import { Refusal } from '../errors.js'
 
-/** A sealed request that was opened, and what its answer needs. */
-export interface Opened extends RequestFacts {
+/** A decrypted request, and the data for its answer. */
+export interface DecryptedRequest extends RequestFacts {
   readonly request: ChatRequest
-  /** The same for every copy of one sealing. */
+  /** Equal for every copy of one envelope. */
   readonly replayId: string
-  /** The key answers are sealed for. */
+  /** The key to encrypt the answer to. */
   readonly replyKey: PublicKey
 }
 
-/** The label of wire v1.0 says 4096; clients that loaded a smaller key of their own are still served. */
+/** Wire v1.0 labels keys as 4096 bits; clients with a smaller key of their own are served, too. */
 const LEAST_REPLY_KEY_BITS = 2048
 const SECURITY_TIERS: readonly SecurityTier[] = ['standard', 'high', 'maximum']
 
 /**
- * Opens a request as strictly as a gateway does.
+ * Decrypts a request as strictly as a gateway does.
  *
  * @throws Refusal 400
  */
-export async function openRequest(
+export async function decryptRequest(
   envelope: Uint8Array,
   headers: IncomingHttpHeaders,
   serverKey: KeyPair,
-): Promise<Opened> {
+): Promise<DecryptedRequest> {
   const payloadId = readPayloadId(headers['x-payload-id'])
   const securityTier = readSecurityTier(headers['x-security-tier'])
   try {
@@ -42,8 +42,8 @@ export async function openRequest(
     return { payloadId, securityTier, replyKey, replayId, request: readChatRequest(value) }
   } catch (error) {
     if (!(error instanceof SecurityError)) throw error
-    // A gateway tells less; here it is the author of a test who reads it.
-    throw new Refusal(400, `The request could not be opened: ${error.code}, ${error.message}`)
+    // A gateway says less; here the reader is the author of a test.
+    throw new Refusal(400, `The request could not be decrypted: ${error.code}, ${error.message}`)
   }
 }
 

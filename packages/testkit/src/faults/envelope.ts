@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { sendSealed } from '../send.js'
+import { sendSealed } from '../gateway/send.js'
 import { completionFault, invalidFault, type CompletionFault } from './fault.js'
 import { flipBit, type EnvelopePart } from './flip-bit.js'
 
 const PARTS: readonly EnvelopePart[] = ['ciphertext', 'tag', 'nonce', 'wrappedKey']
 
 /**
- * The right answer with one bit of one part of its envelope turned over.
+ * Sends the right answer with one bit of one part of its envelope flipped.
  *
  * A correct client throws `SecurityError` with `ERR_DECRYPTION_FAILED`, the same for every part, and
- * does not try again.
+ * does not retry.
  */
 export function tampered(part: EnvelopePart = 'ciphertext'): CompletionFault {
   if (!PARTS.includes(part)) {
@@ -21,22 +21,22 @@ export function tampered(part: EnvelopePart = 'ciphertext'): CompletionFault {
 }
 
 /**
- * The answer before this one, once more. Needs an answer given without a fault before.
+ * Sends the previous answer again. Needs an earlier answer without a fault.
  *
- * A correct client throws `SecurityError` with `ERR_REPLY_REPLAYED`; one that has another reply key
- * by now cannot open it: `ERR_DECRYPTION_FAILED`.
+ * A correct client throws `SecurityError` with `ERR_REPLY_REPLAYED`; one with another reply key by now
+ * cannot decrypt it: `ERR_DECRYPTION_FAILED`.
  */
 export function replayed(): CompletionFault {
   return completionFault('replayed', ({ response, previousBody }) => {
     if (previousBody === undefined) {
-      throw invalidFault('replayed needs an answer to send again: let one request pass first')
+      throw invalidFault('replayed needs an earlier answer: let one request pass first')
     }
     sendSealed(response, previousBody)
   })
 }
 
 /**
- * The request itself, sent back.
+ * Sends the request back.
  *
  * A correct client throws `SecurityError` with `ERR_DECRYPTION_FAILED`.
  */
@@ -47,7 +47,7 @@ export function reflected(): CompletionFault {
 }
 
 /**
- * The right answer, sealed for somebody else.
+ * Sends the right answer, encrypted to another recipient.
  *
  * A correct client throws `SecurityError` with `ERR_DECRYPTION_FAILED`.
  */
@@ -58,7 +58,7 @@ export function wrongRecipient(): CompletionFault {
 }
 
 /**
- * A genuine answer, sealed for the caller, that names the payload id of another request.
+ * Sends a genuine answer, encrypted to the caller, that names the payload id of another request.
  *
  * A correct client throws `SecurityError` with `ERR_REPLY_MISMATCH`.
  */

@@ -1,21 +1,21 @@
-import { textCompletion, type Answer } from './answer.js'
-import type { Opened } from './open-request.js'
-import { Refusal } from './refusal.js'
+import { textCompletion, type Answer } from '../answer.js'
+import type { DecryptedRequest } from './decrypt-request.js'
+import { Refusal } from '../errors.js'
 
 /**
- * Asks for the completion of a request and adds the `_metadata` of a gateway: inside the seal, so that
- * clients can tell what was answered.
+ * Gets the completion of a request and adds the `_metadata` of a gateway, encrypted with it, so that
+ * clients can identify the request.
  *
- * @throws Refusal 501 when what was given is no completion
+ * @throws Refusal 501 for an answer that is not a completion
  */
-export async function makeCompletion(
+export async function complete(
   answer: Answer,
-  { request, payloadId, securityTier }: Opened,
+  { request, payloadId, securityTier }: DecryptedRequest,
 ): Promise<Record<string, unknown>> {
   const given: unknown = await answer(request, { payloadId, securityTier })
   const completion = typeof given === 'string' ? textCompletion(request, given) : given
   if (typeof completion !== 'object' || completion === null || Array.isArray(completion)) {
-    throw new Refusal(501, 'testkit: answer gave neither a completion nor a text')
+    throw new Refusal(501, 'testkit: answer returned neither a completion nor a text')
   }
   const metadata: unknown = '_metadata' in completion ? completion._metadata : undefined
   return {

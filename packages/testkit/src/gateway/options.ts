@@ -1,19 +1,19 @@
 import { generateKeyPair, type KeyPair } from '@nomyo/crypto'
-import { echo, type Answer } from './answer.js'
-import { TestkitError } from './errors.js'
+import { echo, type Answer } from '../answer.js'
+import { TestkitError } from '../errors.js'
 
-/** How to start a gateway. Everything is optional. */
+/** Options of {@link startTestGateway}. All may be omitted. */
 export interface TestGatewayOptions {
-  /** The bearer token callers need. Default: none is asked for. */
+  /** The bearer token that callers need. Default: none. */
   apiKey?: string
   /**
-   * Gives the completion for a request, or its text. Default: the text of the last message, as the
-   * model `nomyo/echo` gives it. Every text is marked as a stand-in by its `system_fingerprint`.
+   * Returns the completion for a request, or its text. Default: the text of the last message, like the
+   * model `nomyo/echo`. The `system_fingerprint` marks every text as one without a model.
    */
   answer?: Answer
   /**
-   * The pair requests are sealed for, such as {@link testKeyPair} gives; it stays the caller's.
-   * Default: a new one, which takes 0.3 to 3 seconds to make.
+   * The pair that requests are encrypted to, such as that of {@link testKeyPair}; the caller keeps
+   * ownership. Default: a new one, which takes 0.3 to 3 seconds.
    */
   serverKey?: KeyPair
 }
@@ -23,7 +23,7 @@ export interface GatewayConfig {
   readonly apiKey: string | undefined
   readonly answer: Answer
   readonly serverKey: KeyPair
-  /** Whether the pair is disposed of by the gateway. */
+  /** Set where the gateway disposes of the pair. */
   readonly ownsKey: boolean
 }
 
@@ -34,7 +34,7 @@ const OPTION_NAMES: Readonly<Record<keyof TestGatewayOptions, true>> = {
 }
 
 /**
- * Checks the options once, at the edge, and makes the key if none is given.
+ * Checks the options once, at the edge, and generates the key if none is given.
  *
  * @throws TestkitError `ERR_INVALID_OPTION`, naming the option
  */
@@ -45,7 +45,7 @@ export async function readOptions(options: TestGatewayOptions): Promise<GatewayC
   }
   const { apiKey, answer = echo, serverKey } = options
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
-    throw invalid('apiKey', 'must be visible ASCII characters, or be left out')
+    throw invalid('apiKey', 'must be visible ASCII characters, or omitted')
   }
   if (typeof answer !== 'function') throw invalid('answer', 'must be a function')
   if (serverKey !== undefined) checkKeyPair(serverKey, 'serverKey')
@@ -62,10 +62,7 @@ export function checkKeyPair(pair: unknown, name: string): asserts pair is KeyPa
   if (pair instanceof Promise) throw invalid(name, 'is a promise; await it')
   if (typeof pair === 'object' && pair !== null && 'publicKey' in pair && 'privateKey' in pair)
     return
-  throw invalid(
-    name,
-    'must be a pair as testKeyPair() or generateKeyPair() of @nomyo/crypto gives it',
-  )
+  throw invalid(name, 'must be a pair of testKeyPair() or of generateKeyPair() of @nomyo/crypto')
 }
 
 const invalid = (name: string, why: string): TestkitError =>

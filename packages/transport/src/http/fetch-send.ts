@@ -1,10 +1,10 @@
-import { APIConnectionError } from './errors.js'
+import { APIConnectionError } from '../errors.js'
 import type { HttpSend } from './http-send.js'
 
-/** An {@link HttpSend} by `fetch`, the platform's if none is given: no redirects, cookies, cache or referrer. */
+/** Creates an {@link HttpSend} on `fetch`, by default the platform's: no redirects, cookies, cache or referrer. */
 export function fetchSend(given: typeof fetch | undefined): HttpSend {
   return async (url, { method, headers, body, signal }) => {
-    // The global one is looked up each time, so that a fetch replaced later (tests, tracing) is used.
+    // Resolved on each call, so that a global fetch replaced later (tests, tracing) is used.
     const response = await (given ?? fetch)(url, {
       method,
       headers,

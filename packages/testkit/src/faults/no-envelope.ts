@@ -1,10 +1,10 @@
-import { sendBytes, sendJson } from '../send.js'
+import { sendBytes, sendJson } from '../gateway/send.js'
 import { completionFault, httpFault, type CompletionFault, type HttpFault } from './fault.js'
 
 /**
- * The right completion, not sealed at all.
+ * Sends the right completion, not encrypted.
  *
- * A correct client throws `SecurityError` with `ERR_ENVELOPE_INVALID`: it never takes plaintext.
+ * A correct client throws `SecurityError` with `ERR_ENVELOPE_INVALID`: it never accepts plaintext.
  */
 export function plaintext(): CompletionFault {
   return completionFault('plaintext', async ({ response, completion }) => {
@@ -13,7 +13,7 @@ export function plaintext(): CompletionFault {
 }
 
 /**
- * A web page with status 200, as captive portals and misled proxies send it.
+ * Sends a web page with status 200, like captive portals and misconfigured proxies.
  *
  * A correct client throws `SecurityError`: `ERR_ENVELOPE_INVALID`, of a key fetch `ERR_KEY_INVALID`.
  */
@@ -25,7 +25,7 @@ export function html(): HttpFault {
 }
 
 /**
- * Status 200 and no body.
+ * Responds with status 200 and no body.
  *
  * A correct client acts as for {@link html}.
  */
@@ -36,7 +36,7 @@ export function empty(): HttpFault {
 }
 
 /**
- * A number as JSON, where an object belongs.
+ * Sends a JSON number instead of an object.
  *
  * A correct client acts as for {@link html}.
  */

@@ -1,27 +1,44 @@
-import { abortable } from './deadline.js'
-import { endpointUrl } from './endpoint.js'
-import { APIConnectionError } from './errors.js'
+import { abortable } from '../deadline.js'
+import { endpointUrl } from '../endpoint.js'
+import { APIConnectionError } from '../errors.js'
 import type { HttpSend, HttpSendResponse } from './http-send.js'
 import { fetchSend } from './fetch-send.js'
-import { readLimited } from './response.js'
-import type { Transport, TransportRequest, TransportResponse } from './transport.js'
+import { readLimited } from './read-limited.js'
+import type { Transport, TransportRequest, TransportResponse } from '../transport.js'
 
-/** Error bodies are small; more is an attempt to fill memory. */
+/** Error bodies are small; a larger one is an attempt to fill memory. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024
 
-/** How to reach a gateway over HTTP. */
+/** Options of {@link createHttpTransport}. */
 export interface HttpTransportOptions {
-  /** As {@link parseBaseUrl} gives it. */
+  /** A URL of {@link parseBaseUrl}. */
   readonly baseUrl: URL
-  /** Another `fetch` than the platform's. */
+  /** Replaces the platform's `fetch`. */
   readonly fetch?: typeof fetch
-  /** Takes the place of `fetch`: `createUndiciFetch` gives one. */
+  /** Replaces `fetch`; `createUndiciFetch` has one. */
   readonly send?: HttpSend | undefined
 }
 
 /**
- * Sends requests with the platform's `fetch`, or what is given in its place: no redirects, no cookies,
- * no cache, no referrer, and every body read against a limit.
+ * Creates a transport on the platform's `fetch`, or on its replacement: no redirects, no cookies, no
+ * cache, no referrer, and every body read up to a limit.
+ *
+ * @example
+ * ```ts
+ * import { createHttpTransport, parseBaseUrl, startDeadline } from '@nomyo/transport'
+ *
+ * const transport = createHttpTransport({ baseUrl: parseBaseUrl('https://gateway.example') })
+ * const deadline = startDeadline(30_000)
+ * const response = await transport.send({
+ *   method: 'GET',
+ *   path: '/health',
+ *   headers: {},
+ *   maxResponseBytes: 1024,
+ *   signal: deadline.signal,
+ * })
+ * deadline.clear()
+ * console.log(response.status)
+ * ```
  */
 export function createHttpTransport(options: HttpTransportOptions): Transport {
   const send = options.send ?? fetchSend(options.fetch)
@@ -55,7 +72,7 @@ async function sendOverHttp(
   }
 }
 
-/** What a server says beside an error is a courtesy: too much or broken, it counts as nothing said. */
+/** The body of an error is optional: an oversized or truncated one counts as empty. */
 async function readErrorBody(
   answer: HttpSendResponse,
   signal: AbortSignal,
@@ -69,7 +86,7 @@ async function readErrorBody(
 }
 
 function networkError(error: unknown, baseUrl: URL): APIConnectionError {
-  // Only the system's short name goes on: whole errors may hold headers or bodies.
+  // Only the system's error code is passed on: whole errors may hold headers or bodies.
   const reason = systemCode(error)
   return new APIConnectionError(
     'ERR_NETWORK',
@@ -78,7 +95,7 @@ function networkError(error: unknown, baseUrl: URL): APIConnectionError {
   )
 }
 
-/** The `code` of an error or of what caused it, if it looks like one. */
+/** Returns the `code` of an error or of its cause, if it has the form of one. */
 function systemCode(error: unknown): string | undefined {
   for (const candidate of [error, error instanceof Error ? error.cause : undefined]) {
     if (typeof candidate !== 'object' || candidate === null || !('code' in candidate)) continue

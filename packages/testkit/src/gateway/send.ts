@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 
-/** What goes before a body. */
+/** The head of a response. */
 export interface Head {
   /** Default 200. */
   readonly status?: number
@@ -8,11 +8,11 @@ export interface Head {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Sends a whole body, its length announced. */
+/** Sends a whole body with its length. */
 export function sendBytes(response: ServerResponse, body: Uint8Array, head: Head = {}): void {
   const { status = 200 } = head
   response.writeHead(status, {
-    // RFC 9110 section 8.6 knows no length for these.
+    // RFC 9110 section 8.6 forbids a length for these.
     ...(status === 204 || status === 304 ? {} : { 'content-length': String(body.length) }),
     ...(head.type === undefined ? {} : { 'content-type': head.type }),
     ...head.headers,
@@ -26,7 +26,7 @@ export function sendJson(response: ServerResponse, value: unknown, head: Head = 
   sendBytes(response, body, { type: 'application/json; charset=utf-8', ...head })
 }
 
-/** Sends an envelope the way a gateway does. */
+/** Sends an envelope as a gateway does. */
 export function sendSealed(response: ServerResponse, envelope: Uint8Array): void {
   sendBytes(response, envelope, {
     type: 'application/octet-stream',
@@ -34,7 +34,7 @@ export function sendSealed(response: ServerResponse, envelope: Uint8Array): void
   })
 }
 
-/** Sends a public key the way a gateway does. */
+/** Sends a public key as a gateway does. */
 export function sendPem(
   response: ServerResponse,
   pem: string,

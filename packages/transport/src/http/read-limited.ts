@@ -1,15 +1,15 @@
-import { abortable } from './deadline.js'
-import { APIConnectionError } from './errors.js'
+import { abortable } from '../deadline.js'
+import { APIConnectionError } from '../errors.js'
 import type { HttpSendResponse } from './http-send.js'
 
-/** Where nothing is announced, room for this much to begin with. */
+/** Initial size of the buffer where no size is announced. */
 const FIRST_BYTES = 64 * 1024
 
 /**
- * Reads a body, but never more than `maxBytes` of it after decompression: an oversized one is dropped
- * as soon as it shows.
+ * Reads a body of at most `maxBytes` after decompression; cancels a larger one as soon as it is known to
+ * be larger.
  *
- * @throws APIConnectionError `ERR_RESPONSE_TOO_LARGE`; what reading throws when it is cut off
+ * @throws APIConnectionError `ERR_RESPONSE_TOO_LARGE`; the error of a truncated body
  */
 export async function readLimited(
   answer: HttpSendResponse,
@@ -19,7 +19,7 @@ export async function readLimited(
   try {
     const announced = Number(answer.header('content-length') ?? 0)
     if (announced > maxBytes) throw tooLarge(maxBytes)
-    // One buffer: a list of parts would cost many times their size where they are small.
+    // One buffer: a list of small parts would cost many times their size.
     let buffer = new Uint8Array(Math.min(announced > 0 ? announced : FIRST_BYTES, maxBytes))
     let size = 0
     const take = (part: Uint8Array): void => {

@@ -1,0 +1,27 @@
+import type { TransportRequest } from '../transport.js'
+
+/**
+ * Sends one HTTP request for {@link createHttpTransport}: less than `fetch`, and therefore faster. Follows
+ * no redirect, sends no cookies, caches nothing.
+ *
+ * Rejects with the error that occurs: an `APIConnectionError` is passed on unchanged, any other becomes
+ * `ERR_NETWORK`.
+ */
+export type HttpSend = (url: string, request: HttpSendRequest) => Promise<HttpSendResponse>
+
+/** The request of an {@link HttpSend}. */
+export type HttpSendRequest = Pick<TransportRequest, 'method' | 'headers' | 'body' | 'signal'>
+
+/** The head of a response, and access to its body. */
+export interface HttpSendResponse {
+  readonly status: number
+  /** Returns a header by its lower-case name; repeated ones joined with commas. */
+  header(name: string): string | undefined
+  /**
+   * Passes the body part by part to `take`, and resolves at its end. Called at most once. A part is valid
+   * only until `take` returns. Rejects when the body is truncated, and with the error of `take`.
+   */
+  read(take: (part: Uint8Array) => void): Promise<void>
+  /** Discards the rest of the body, with its connection if necessary. Never throws. */
+  cancel(): void
+}
