@@ -1,4 +1,5 @@
-import { flagName } from '@nomyo-internal/command-line'
+import { readFileSync } from 'node:fs'
+import { flagName, optionsTable } from '@nomyo-internal/command-line'
 import { describe, expect, it } from 'vitest'
 import { formatBanner } from '../src/banner.js'
 import { readConfig, type ProxyConfig } from '../src/config/config.js'
@@ -21,6 +22,11 @@ describe('--help', () => {
     expect(listed).toEqual([...flags.map(([name]) => flagName(name)), 'version', 'help'])
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(110)
   })
+})
+
+it('the table of the README lists every option', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  expect(readme).toContain(optionsTable(OPTIONS))
 })
 
 describe('a wrong command line', () => {
