@@ -1,59 +1,76 @@
 import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { UsageError } from './exit-codes.js'
+import { UsageError } from '@nomyo-internal/command-line'
+import { errnoCode } from '@nomyo-internal/diagnostics'
 
-const MAX_BYTES = 1024 * 1024
+const MEBIBYTE = 1024 * 1024
 
 /**
- * Reads a small text file that was named on the command line or in the config file.
+ * Reads a file that the command line or the config file names.
  *
+ * @param maxMebibytes - size limit
  * @throws UsageError
  */
-export function readSmallFile(path: string): string {
+export function readNamedFile(path: string, maxMebibytes: number): Buffer {
   try {
-    if (statSync(path).size > MAX_BYTES) throw new UsageError(`${path} is larger than 1 MiB`)
-    return readFileSync(path, 'utf8')
+    if (statSync(path).size > maxMebibytes * MEBIBYTE) {
+      throw new UsageError(`${path} is larger than ${maxMebibytes} MiB`)
+    }
+    return readFileSync(path)
   } catch (error) {
     if (error instanceof UsageError) throw error
-    throw new UsageError(`${path} cannot be read (${systemCode(error)})`)
+    throw new UsageError(`${path} cannot be read (${errnoCode(error)})`)
   }
 }
 
 /**
- * Reads a secret from a file, without the line break editors leave at its end.
+ * Reads a stream such as standard input to its end.
+ *
+ * @throws UsageError
+ */
+export async function readStream(
+  stream: NodeJS.ReadableStream,
+  maxMebibytes: number,
+): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > maxMebibytes * MEBIBYTE) {
+      throw new UsageError(`standard input is longer than ${maxMebibytes} MiB`)
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+/**
+ * Reads a secret from a file, without the line break that editors write at its end.
  *
  * @throws UsageError, also for an empty one
  */
 export function readSecretFile(path: string): string {
-  const secret = readSmallFile(path).replace(/\r?\n$/, '')
+  const secret = readNamedFile(path, 1)
+    .toString()
+    .replace(/\r?\n$/, '')
   if (secret === '') throw new UsageError(`${path} is empty`)
   return secret
 }
 
-/** A file that is held for what will be written, or given up. */
+/** A file that is reserved for later output, or given up. */
 export interface ReservedFile {
   readonly write: (text: string) => void
-  /** Takes the file away again if nothing was written. */
+  /** Closes the file, and removes it if nothing was written. */
   readonly release: () => void
 }
 
 /**
- * Makes an empty file (0600) now, so that a name that is taken is found out before the work is done.
+ * Creates an empty file (0600), so that a taken name is an error before the work begins.
  *
- * @throws UsageError when the name is taken or the file cannot be made
+ * @throws UsageError when the name is taken or the file cannot be created
  */
 export function reserveFile(path: string): ReservedFile {
+  const descriptor = openNewFile(path)
   let written = false
-  let descriptor: number
-  try {
-    descriptor = openSync(path, 'wx', 0o600)
-  } catch (error) {
-    const code = systemCode(error)
-    throw new UsageError(
-      code === 'EEXIST'
-        ? `${path} exists, and nothing is ever overwritten; choose another name`
-        : `${path} cannot be written (${code})`,
-    )
-  }
   return {
     write: (text) => {
       writeFileSync(descriptor, text)
@@ -66,9 +83,15 @@ export function reserveFile(path: string): ReservedFile {
   }
 }
 
-/** The system's short name for a failure: it says enough, and quotes nothing. */
-export function systemCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : 'unknown reason'
+function openNewFile(path: string): number {
+  try {
+    return openSync(path, 'wx', 0o600)
+  } catch (error) {
+    const code = errnoCode(error)
+    throw new UsageError(
+      code === 'EEXIST'
+        ? `${path} exists, and no file is overwritten; choose another name`
+        : `${path} cannot be written (${code})`,
+    )
+  }
 }

@@ -1,18 +1,18 @@
 import { ok, warning, type Finding } from '@nomyo-internal/diagnostics'
 import type { PublicKey } from '@nomyo/crypto'
-import { listModels } from '../gateway/ask.js'
 import { openClient } from '../gateway/client.js'
-import type { Settings } from '../settings/settings.js'
+import { fetchModelNames } from '../gateway/fetch.js'
+import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { timed } from './timed.js'
 
 const CHAT_TIMEOUT_MS = 120_000
 
 /** Checks that the gateway accepts the API key, and lists the models for it. */
 export async function checkAccess(
-  settings: Settings,
+  settings: GatewaySettings,
   chatModel: string | undefined,
 ): Promise<Finding> {
-  const models = await timed(() => listModels(settings))
+  const models = await timed(() => fetchModelNames(settings))
   if ('failed' in models) return models.failed
   const { value: names, ms } = models
   const key =
@@ -34,7 +34,7 @@ export async function checkAccess(
 
 /** Sends one encrypted request, and decrypts its answer. */
 export async function checkChat(
-  settings: Settings,
+  settings: GatewaySettings,
   key: PublicKey,
   model: string,
 ): Promise<Finding> {

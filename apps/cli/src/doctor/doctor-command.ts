@@ -1,3 +1,4 @@
+import { EXIT, defineOptions } from '@nomyo-internal/command-line'
 import {
   formatFinding,
   formatJsonReport,
@@ -6,42 +7,45 @@ import {
   type NamedFinding,
   type Paint,
 } from '@nomyo-internal/diagnostics'
-import type { CommandArguments } from '../arguments.js'
-import type { Command, CommandContext } from '../command.js'
-import { EXIT } from '../exit-codes.js'
-import { loadPolicy } from '../gateway/client.js'
-import { GATEWAY_OPTIONS, readSettings } from '../settings/settings.js'
+import { cliCommand } from '../commands/cli-command.js'
+import {
+  GATEWAY_OPTIONS,
+  REQUEST_OPTIONS,
+  readGatewaySettings,
+} from '../settings/gateway-settings.js'
+import { loadPolicy } from '../settings/policy.js'
 import { runChecks } from './run-checks.js'
 
-/** `nomyo doctor`: checks every step between here and an answer. */
-export const doctorCommand: Command = {
-  about: 'checks every step between here and an answer',
+/** `nomyo doctor`: checks every step between this machine and an answer. */
+export const doctorCommand = cliCommand({
+  summary: 'check every step between this machine and an answer',
   options: {
-    chat: { value: 'MODEL', about: 'also make one encrypted round trip with this model' },
-    json: { about: 'for programs: {ok, findings}' },
+    ...defineOptions({
+      chat: { value: 'MODEL', summary: 'also send one encrypted request to this model' },
+      json: { summary: 'print {ok, findings} as JSON, for programs' },
+      // As the config file names them.
+      model: { ...REQUEST_OPTIONS.model, flag: false, member: 'model' },
+      tier: { ...REQUEST_OPTIONS.tier, flag: false, member: 'tier' },
+    }),
     ...GATEWAY_OPTIONS,
   },
   notes: [
-    'Each step is ok, a warning (it works, and deserves attention) or a problem, with a line of advice.',
-    'Nothing is changed: no key becomes known by it. Exit code 1 where there is a problem.',
+    'Each step is ok, a warning (it works, and deserves attention) or a problem, with a line of ' +
+      'advice. Nothing is changed: no key becomes known. The exit code is 1 where there is a problem.',
   ],
-  run: doctor,
-}
-
-async function doctor(
-  { output, environment }: CommandContext,
-  args: CommandArguments,
-): Promise<number> {
-  const settings = readSettings(args, environment)
-  await loadPolicy(settings)
-  const { good, warn, bad } = output.style
-  const paint: Paint = (status, text) => ({ ok: good, warning: warn, problem: bad })[status](text)
-  const json = args.flag('json')
-  const findings: NamedFinding[] = []
-  for await (const finding of runChecks(settings, args.text('chat'), environment)) {
-    findings.push(finding)
-    if (!json) output.line(formatFinding(finding, paint))
-  }
-  output.line(json ? formatJsonReport(findings) : `\n${formatSummary(findings)}`)
-  return hasProblem(findings) ? EXIT.failed : EXIT.ok
-}
+  run: async (call) => {
+    const { settings, context, output } = call
+    const { chat, json } = settings.values
+    const gateway = readGatewaySettings(call)
+    await loadPolicy(gateway)
+    const { good, warn, bad } = output.style
+    const paint: Paint = (status, text) => ({ ok: good, warning: warn, problem: bad })[status](text)
+    const findings: NamedFinding[] = []
+    for await (const finding of runChecks(gateway, chat, context.environment)) {
+      findings.push(finding)
+      if (!json) output.line(formatFinding(finding, paint))
+    }
+    output.line(json ? formatJsonReport(findings) : `\n${formatSummary(findings)}`)
+    return hasProblem(findings) ? EXIT.failed : EXIT.ok
+  },
+})

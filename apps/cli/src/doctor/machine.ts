@@ -1,17 +1,17 @@
 import { ok, problem, type Finding } from '@nomyo-internal/diagnostics'
 import type { PublicKey } from '@nomyo/crypto'
-import { isAbsent, judgeMachine, offeredEvidence } from '../gateway/judge-machine.js'
-import type { Settings } from '../settings/settings.js'
+import { attestGateway, describeOffer, isEvidenceMissing } from '../gateway/attest-gateway.js'
+import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { timed } from './timed.js'
 
 /** Appraises the machine by the policy; without a policy, reports the evidence that it offers. */
-export async function checkMachine(settings: Settings, key: PublicKey): Promise<Finding> {
+export async function checkMachine(settings: GatewaySettings, key: PublicKey): Promise<Finding> {
   const { gateway, policy } = settings
   if (policy === undefined) return checkOffer(settings)
-  const appraised = await timed(() => judgeMachine(settings, policy))
+  const appraised = await timed(() => attestGateway(settings, policy))
   const { ms } = appraised
   if ('failed' in appraised) {
-    if (!isAbsent(appraised.error)) return appraised.failed
+    if (!isEvidenceMissing(appraised.error)) return appraised.failed
     const remedy = 'ask the operator whether its TPM is in use (--tpm), or omit --policy'
     return problem('the policy requires evidence, and the gateway offers none', remedy, ms)
   }
@@ -25,11 +25,11 @@ export async function checkMachine(settings: Settings, key: PublicKey): Promise<
   return problem(`${message}; the policy requires more`, remedy, ms)
 }
 
-async function checkOffer(settings: Settings): Promise<Finding> {
-  const offer = await timed(() => offeredEvidence(settings))
+async function checkOffer(settings: GatewaySettings): Promise<Finding> {
+  const offer = await timed(() => describeOffer(settings))
   const { ms } = offer
   if ('failed' in offer) {
-    if (!isAbsent(offer.error)) return { ...offer.failed, status: 'warning' }
+    if (!isEvidenceMissing(offer.error)) return { ...offer.failed, status: 'warning' }
     return ok('not appraised; the gateway offers no evidence', ms)
   }
   const akName = offer.value.claimed?.akName

@@ -1,3 +1,4 @@
+import type { Environment } from '@nomyo-internal/command-line'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { connect, isIP, type Socket } from 'node:net'
@@ -10,7 +11,7 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const RENEWAL_DAYS = 14
 
 /** Returns the variable that sends connections through a proxy; NO_PROXY exempts hosts. */
-export function proxyVariable(url: URL, environment: NodeJS.ProcessEnv): string | undefined {
+export function proxyVariable(url: URL, environment: Environment): string | undefined {
   const scheme = url.protocol === 'https:' ? 'https_proxy' : 'http_proxy'
   const exempt = (environment['no_proxy'] ?? environment['NO_PROXY'] ?? '').split(/[\s,]+/)
   const isExempt = exempt.some(

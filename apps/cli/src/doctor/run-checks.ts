@@ -1,6 +1,7 @@
+import type { Environment } from '@nomyo-internal/command-line'
 import { ok, warning, type Finding, type NamedFinding } from '@nomyo-internal/diagnostics'
-import { fetchShownKey } from '../gateway/ask.js'
-import type { Settings } from '../settings/settings.js'
+import { fetchServerKey } from '../gateway/fetch.js'
+import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { checkAccess, checkChat } from './access.js'
 import { checkAddress } from './address.js'
 import { checkMachine } from './machine.js'
@@ -10,9 +11,9 @@ import { checkTrust } from './trust.js'
 
 /** Runs one check after the other, and ends where the next ones would fail for the same reason. */
 export async function* runChecks(
-  settings: Settings,
+  settings: GatewaySettings,
   chatModel: string | undefined,
-  environment: NodeJS.ProcessEnv,
+  environment: Environment,
 ): AsyncGenerator<NamedFinding> {
   const url = new URL(settings.gateway)
   const named = (check: string, finding: Finding): NamedFinding => ({ check, ...finding })
@@ -26,7 +27,7 @@ export async function* runChecks(
     yield named(name, finding)
     if (finding.status === 'problem') return
   }
-  const shown = await timed(() => fetchShownKey(settings))
+  const shown = await timed(() => fetchServerKey(settings))
   if ('failed' in shown) {
     yield named('server key', shown.failed)
     return

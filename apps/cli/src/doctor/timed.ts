@@ -1,6 +1,6 @@
 import { problem, type Finding } from '@nomyo-internal/diagnostics'
 import { APIConnectionError, APIError } from '@nomyo/client'
-import { failureOf } from '../failure.js'
+import { describeError } from '../describe-error.js'
 
 /** Outcome of a step, and its duration in milliseconds. */
 export type Timed<T> =
@@ -31,7 +31,7 @@ function describe(error: unknown, ms: number): Finding {
   const isNotFound = error instanceof APIError && error.statusCode === 404
   return problem(
     // The text of the command line refers to this doctor.
-    error instanceof APIConnectionError ? error.message : failureOf(error).text,
+    error instanceof APIConnectionError ? error.message : describeError(error).text,
     isNotFound
       ? 'check that this is the base URL of a gateway; it may need a path prefix'
       : 'if this persists, ask the operator',

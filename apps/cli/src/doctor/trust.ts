@@ -1,11 +1,11 @@
 import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { knownServersFile } from '@nomyo/client/known-servers'
 import { verifyPin, type PublicKey } from '@nomyo/crypto'
-import { failureOf } from '../failure.js'
-import type { Settings } from '../settings/settings.js'
+import { describeError } from '../describe-error.js'
+import type { GatewaySettings } from '../settings/gateway-settings.js'
 
 /** Checks the server key against pins and known servers, which are only read. */
-export async function checkTrust(key: PublicKey, settings: Settings): Promise<Finding> {
+export async function checkTrust(key: PublicKey, settings: GatewaySettings): Promise<Finding> {
   const { gateway, pins, knownServers } = settings
   try {
     if (pins !== undefined) verifyPin(key, pins)
@@ -27,7 +27,7 @@ export async function checkTrust(key: PublicKey, settings: Settings): Promise<Fi
       )
     }
   } catch (error) {
-    return problem(failureOf(error).text, 'correct that file')
+    return problem(describeError(error).text, 'correct that file')
   }
   if (pins !== undefined) return ok('pinned')
   return warning(

@@ -1,4 +1,4 @@
-import { attestationPolicy, type AttestationPolicy } from '@nomyo/attest'
+import { isLoopback } from '@nomyo-internal/http-server'
 import {
   SecureChatCompletion,
   SecureCompletionClient,
@@ -8,23 +8,30 @@ import {
   type ServerKeyEvent,
 } from '@nomyo/client'
 import { importPublicKey, type PublicKey } from '@nomyo/crypto'
-import { readPolicy } from '../attest/judgement.js'
-import type { Settings } from '../settings/settings.js'
+import type { GatewaySettings } from '../settings/gateway-settings.js'
+import { loadPolicy } from '../settings/policy.js'
 
-/** What a command wants to be told, and wants otherwise than usual. */
+/** Listeners and deviations of one command. */
 export interface ClientHooks {
   readonly onServerKey?: (event: ServerKeyEvent) => void
   readonly onAttestation?: (event: AttestationEvent) => void
   readonly onReceipt?: SecureChatCompletionOptions['onReceipt']
   readonly onWarning?: (text: string) => void
   readonly timeoutMs?: number | undefined
-  /** Instead of the file of the settings. */
+  /** Store instead of the file of the settings. */
   readonly knownServers?: KnownServersStore
 }
 
-/** A client by the settings. @throws UsageError for a policy file that makes no sense */
+/** Parameters of the requests of one command. */
+export interface ChatParameters {
+  readonly system: string | undefined
+  readonly timeoutMs: number | undefined
+  readonly sampling: { readonly temperature?: number; readonly max_tokens?: number }
+}
+
+/** Creates a client from the settings. @throws UsageError, PolicyError */
 export async function openClient(
-  settings: Settings,
+  settings: GatewaySettings,
   hooks: ClientHooks,
 ): Promise<SecureChatCompletion> {
   const policy = await loadPolicy(settings)
@@ -43,11 +50,14 @@ export async function openClient(
 }
 
 /**
- * Fetches the key of the gateway and holds it against pins and known servers, as every request does.
+ * Fetches the key of the gateway and checks it against pins and known servers, as every request does.
  *
- * @throws SecurityError when it is not to be trusted
+ * @throws SecurityError when it must not be trusted
  */
-export async function fetchTrustedKey(settings: Settings, hooks: ClientHooks): Promise<PublicKey> {
+export async function fetchTrustedKey(
+  settings: GatewaySettings,
+  hooks: ClientHooks,
+): Promise<PublicKey> {
   const client = new SecureCompletionClient({
     ...trustOptions(settings, hooks),
     routerUrl: settings.gateway,
@@ -60,13 +70,8 @@ export async function fetchTrustedKey(settings: Settings, hooks: ClientHooks): P
   }
 }
 
-/** The policy of the settings, if there is one. @throws UsageError */
-export async function loadPolicy({ policy }: Settings): Promise<AttestationPolicy | undefined> {
-  return policy === undefined ? undefined : attestationPolicy(await readPolicy(policy))
-}
-
 function trustOptions(
-  { allowHttp, pins, knownServers, gateway }: Settings,
+  { allowHttp, pins, knownServers, gateway }: GatewaySettings,
   { onServerKey, onWarning, knownServers: store }: ClientHooks,
 ): SecureChatCompletionOptions {
   return {
@@ -76,13 +81,12 @@ function trustOptions(
     onServerKey,
     logger: {
       warn: (text) => {
-        // Plain HTTP was asked for, and to this machine itself it is no danger.
-        if (!isLoopback(gateway)) onWarning?.(text)
+        // Allowed plain HTTP to this machine itself is no danger.
+        if (!isLocal(gateway)) onWarning?.(text)
       },
     },
   }
 }
 
-/** Whether a gateway is on this machine, where nobody is on the way. */
-export const isLoopback = (gateway: string): boolean =>
-  /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(gateway).hostname)
+/** Tells whether a gateway is on this machine, without a network path to attack. */
+export const isLocal = (gateway: string): boolean => isLoopback(new URL(gateway).hostname)

@@ -1,14 +1,14 @@
 import { userInfo } from 'node:os'
 import { isAbsolute } from 'node:path'
-import { UsageError } from '../exit-codes.js'
+import { UsageError, type Environment } from '@nomyo-internal/command-line'
 
 /**
- * The home folder: `HOME`, or what the system says where that is empty or relative. Settings and keys
- * must not come from whatever folder this is run in.
+ * Finds the home folder: `HOME`, or the one the system knows where `HOME` is empty or relative, so that
+ * settings and keys never come from the current folder.
  *
  * @throws UsageError when there is none
  */
-export function homeFolder({ HOME: named = '' }: NodeJS.ProcessEnv): string {
+export function homeFolder({ HOME: named = '' }: Environment): string {
   if (isAbsolute(named)) return named
   const home = homeBySystem()
   if (isAbsolute(home)) return home

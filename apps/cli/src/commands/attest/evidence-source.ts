@@ -1,0 +1,140 @@
+import { EXIT, OptionProblem, UsageError, type CommandContext } from '@nomyo-internal/command-line'
+import { RECEIPT_FORMAT } from '@nomyo/attest/receipt'
+import { importPublicKey } from '@nomyo/crypto'
+import { APIError } from '@nomyo/transport'
+import { CommandError } from '../../describe-error.js'
+import { readNamedFile, readStream } from '../../files.js'
+import {
+  fetchGatewayEvidence,
+  isEvidenceMissing,
+  type GatewayEvidence,
+} from '../../gateway/attest-gateway.js'
+import { parseGatewayUrl } from '../../settings/gateway-settings.js'
+import { MAX_DOCUMENT_MEBIBYTES } from '../../settings/policy.js'
+
+/** Operand of commands that read evidence. */
+export const SOURCE_OPERAND = {
+  usage: 'SOURCE',
+  missing: 'give a file, - for standard input, or the URL of a gateway',
+  min: 1,
+  words: 'paths',
+} as const
+
+/** Paragraph about {@link SOURCE_OPERAND} for help texts. */
+export const SOURCE_NOTE =
+  'SOURCE is a file, - for standard input, or the URL of a gateway. A file holds a saved answer (the ' +
+  'JSON of a chat completion with _metadata), the tpm_attestation object alone, or the answer to GET ' +
+  '/pki/attestation. A gateway receives a fresh nonce, for its encryption key.'
+
+/** Evidence and what it claims to be made for. */
+export interface Source {
+  /** The `tpm_attestation` object, not appraised. */
+  readonly evidence: unknown
+  /** Payload id of a saved answer. */
+  readonly payloadId?: string
+  /** SubjectPublicKeyInfo (DER) of the key that a gateway requested it for. */
+  readonly spki?: Uint8Array
+  /** Present for evidence that a gateway gave just now. */
+  readonly gateway?: GatewayEvidence
+}
+
+/** Tells whether a source is a gateway. */
+export const isUrl = (source: string): boolean => /^https?:\/\//.test(source)
+
+/**
+ * Reads evidence from a file, standard input or a gateway.
+ *
+ * @throws UsageError for a source that cannot be read or holds no evidence
+ * @throws CommandError, APIConnectionError for a gateway that gives none
+ */
+export async function readSource(
+  source: string,
+  allowHttp: boolean,
+  context: CommandContext,
+): Promise<Source> {
+  if (!isUrl(source)) return sourceFromText(await readDocument(source, context), source)
+  const gateway = await fetchGatewayEvidence({ gateway: urlOf(source), allowHttp }).catch(
+    (error: unknown) => {
+      if (!(error instanceof APIError)) throw error
+      throw new CommandError(
+        isEvidenceMissing(error)
+          ? 'the gateway offers no evidence: it has no TPM configured, or is an older one'
+          : `the gateway gave no evidence: ${error.message} (${error.code})`,
+        EXIT.unreachable,
+      )
+    },
+  )
+  return { evidence: gateway.evidence, spki: gateway.spki, gateway }
+}
+
+/**
+ * Reads evidence from a text.
+ *
+ * @param path - source of the text, for messages
+ * @throws UsageError
+ */
+export const sourceFromText = async (text: string, path: string): Promise<Source> =>
+  fromJson(parseJson(text, path), path)
+
+/** Reads a file, or standard input for `-`. @throws UsageError */
+export async function readDocument(path: string, { stdin }: CommandContext): Promise<string> {
+  const limit = MAX_DOCUMENT_MEBIBYTES
+  const bytes = path === '-' ? await readStream(stdin, limit) : readNamedFile(path, limit)
+  return bytes.toString()
+}
+
+/** Parses the text of a file as JSON. @throws UsageError */
+export function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    throw new UsageError(`${path} is not JSON`)
+  }
+}
+
+function urlOf(source: string): string {
+  try {
+    return parseGatewayUrl(source)
+  } catch (error) {
+    if (!(error instanceof OptionProblem)) throw error
+    throw new UsageError(`SOURCE ${error.facts.problem}`)
+  }
+}
+
+async function fromJson(json: unknown, path: string): Promise<Source> {
+  if (member(json, 'format') === RECEIPT_FORMAT) {
+    return { evidence: member(json, 'evidence'), ...payloadIdOf(member(json, 'payloadId')) }
+  }
+  const metadata = member(json, '_metadata')
+  if (metadata !== undefined) {
+    const evidence = member(metadata, 'tpm_attestation')
+    if (evidence === undefined) throw new UsageError(`the answer in ${path} holds no evidence`)
+    return { evidence, ...payloadIdOf(member(metadata, 'payload_id')) }
+  }
+  const evidence = member(json, 'tpm_attestation')
+  if (evidence !== undefined) {
+    const pem = member(json, 'public_key')
+    return { evidence, ...(typeof pem === 'string' ? { spki: await spkiOf(pem, path) } : {}) }
+  }
+  if (member(json, 'is_available') !== undefined) return { evidence: json }
+  throw new UsageError(
+    `${path} holds no evidence: neither an answer with _metadata nor a tpm_attestation object`,
+  )
+}
+
+const payloadIdOf = (payloadId: unknown): Pick<Source, 'payloadId'> =>
+  typeof payloadId === 'string' ? { payloadId } : {}
+
+async function spkiOf(pem: string, path: string): Promise<Uint8Array> {
+  try {
+    return (await importPublicKey(pem, { minBits: 2048 })).spkiDer
+  } catch {
+    throw new UsageError(`the public_key in ${path} is not an RSA key`)
+  }
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<string, unknown>)[name]
+    : undefined
+}

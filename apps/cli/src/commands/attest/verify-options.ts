@@ -1,0 +1,50 @@
+import { defineOptions, parsedBy, type Call } from '@nomyo-internal/command-line'
+import { ALLOW_HTTP_OPTION } from '../../settings/gateway-settings.js'
+import { JSON_OPTION } from '../cli-command.js'
+import { EXPECTATION_OPTIONS } from './expectation.js'
+
+/** Options of `nomyo attest verify`. */
+export const VERIFY_OPTIONS = defineOptions({
+  policy: { value: 'FILE', summary: 'policy to appraise by', isPath: true },
+  ...JSON_OPTION,
+  ...ALLOW_HTTP_OPTION,
+  eventLog: {
+    value: 'FILE',
+    summary: 'log of the firmware (binary_bios_measurements), replayed to the quoted PCRs',
+    isPath: true,
+  },
+  imaLog: {
+    value: 'FILE',
+    summary: 'IMA log (ascii_runtime_measurements), replayed to PCR 10',
+    isPath: true,
+  },
+  previous: {
+    value: 'FILE',
+    summary: 'earlier --json result: the machine must not have restarted since',
+    isPath: true,
+  },
+  now: {
+    value: 'TIME',
+    summary: 'time to verify certificates at',
+    parse: parsedBy((text) => {
+      const time = new Date(text)
+      return Number.isNaN(time.getTime()) ? undefined : time
+    }, 'must be a time such as 2026-11-21T12:00:00Z'),
+  },
+  ...EXPECTATION_OPTIONS,
+  request: {
+    value: 'FILE',
+    summary: 'JSON of the request: is it the one of the receipt?',
+    isPath: true,
+    group: 'Receipts',
+  },
+  answer: {
+    value: 'FILE',
+    summary: 'JSON of the answer: is it the one of the receipt?',
+    isPath: true,
+    group: 'Receipts',
+  },
+})
+
+/** One call of `nomyo attest verify`. */
+export type VerifyCall = Call<typeof VERIFY_OPTIONS>

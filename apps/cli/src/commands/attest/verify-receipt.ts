@@ -1,0 +1,137 @@
+import { EXIT, UsageError } from '@nomyo-internal/command-line'
+import { printableJson, printableLine } from '@nomyo-internal/diagnostics'
+import type { AttestationResult } from '@nomyo/attest'
+import {
+  RECEIPT_FORMAT,
+  appraiseReceipt,
+  digestMatches,
+  parseReceipt,
+  type DigestSubject,
+  type Receipt,
+  type ReceiptAppraisal,
+} from '@nomyo/attest/receipt'
+import { readNamedFile } from '../../files.js'
+import { showResult } from '../../output/attestation-result.js'
+import type { Output } from '../../output/output.js'
+import { MAX_DOCUMENT_MEBIBYTES, readPolicy, withinDepth } from '../../settings/policy.js'
+import { parseJson } from './evidence-source.js'
+import type { VerifyCall } from './verify-options.js'
+
+/** Options about facts that a receipt states itself, or does not hold. */
+const OTHER_OPTIONS = ['payloadId', 'extraData', 'nonce', 'eventLog', 'imaLog', 'previous'] as const
+
+/** Time at which certificates are verified, and its source. */
+interface Moment {
+  readonly time: string
+  readonly from: 'receipt' | '--now'
+}
+
+type TextMatches = Readonly<Record<DigestSubject, boolean | undefined>>
+
+/** Gives the exit code of a result; evidence with an unendorsed key is no success. */
+export function exitCodeOf({ tier }: AttestationResult): number {
+  switch (tier) {
+    case 'affirming':
+      return EXIT.ok
+    case 'contraindicated':
+      return EXIT.security
+    default:
+      return EXIT.warning
+  }
+}
+
+/** Parses a receipt; undefined for a text that is none. @throws UsageError, ReceiptError */
+export async function parseReceiptIfAny(
+  text: string,
+  source: string,
+): Promise<Receipt | undefined> {
+  const json = parseJson(text, source)
+  const format: unknown =
+    typeof json === 'object' && json !== null && 'format' in json ? json.format : undefined
+  return format === RECEIPT_FORMAT ? withinDepth(() => parseReceipt(text)) : undefined
+}
+
+/** Appraises a receipt again, offline; the exit code is the worst of its parts. */
+export async function verifyReceipt(
+  output: Output,
+  receipt: Receipt,
+  { settings }: VerifyCall,
+): Promise<number> {
+  const idle = OTHER_OPTIONS.find((name) => settings.given(name))
+  if (idle !== undefined)
+    throw settings.mistake(idle, 'is not for receipts, which state it themselves')
+  const { policy: policyPath, now, rawPayloadId, json } = settings.values
+  const policy = policyPath === undefined ? undefined : await readPolicy(policyPath)
+  const appraisal = await withinDepth(() => appraiseReceipt(receipt, { policy, now, rawPayloadId }))
+  const asOf: Moment =
+    now === undefined
+      ? { time: receipt.createdAt, from: 'receipt' }
+      : { time: now.toISOString(), from: '--now' }
+  const texts = {
+    request: await compare('request', receipt, settings.values.request),
+    answer: await compare('answer', receipt, settings.values.answer),
+  }
+  if (json) output.line(printableJson({ ...appraisal, texts, asOf }))
+  else show(output, receipt, appraisal, { texts, policyPath, asOf })
+  if (texts.request === false || texts.answer === false) return EXIT.security
+  // Without evidence for the key, anyone could hold the key that the request was encrypted to.
+  const { answer, key } = appraisal
+  const codes = [exitCodeOf(answer), key === undefined ? EXIT.warning : exitCodeOf(key)]
+  return [EXIT.security, EXIT.warning].find((code) => codes.includes(code)) ?? EXIT.ok
+}
+
+/** Compares a file with its digest in the receipt; undefined where no file is given. */
+async function compare(
+  subject: DigestSubject,
+  receipt: Receipt,
+  path: string | undefined,
+): Promise<boolean | undefined> {
+  if (path === undefined) return undefined
+  const text = readNamedFile(path, MAX_DOCUMENT_MEBIBYTES).toString()
+  const matches = await withinDepth(() =>
+    digestMatches(parseJson(text, path), subject, receipt[subject]),
+  )
+  if (matches !== undefined) return matches
+  throw new UsageError(`the receipt no longer has the salt that ${path} would be compared with`)
+}
+
+function show(
+  output: Output,
+  receipt: Receipt,
+  { answer, key, agrees }: ReceiptAppraisal,
+  { texts, policyPath, asOf }: { texts: TextMatches; policyPath: string | undefined; asOf: Moment },
+): void {
+  const { line, style } = output
+  line(style.title(printableLine(`Receipt of ${receipt.createdAt}, by ${receipt.writtenBy}`)))
+  line(printableLine(`request ${receipt.payloadId}, encrypted to ${receipt.serverKey}`))
+  line()
+  showResult(output, answer)
+  line()
+  line(describeKey(key))
+  for (const [name, matches] of Object.entries(texts)) {
+    if (matches === true) line(`The ${name} is the one of the receipt.`)
+    if (matches === false) line(style.bad(`The ${name} is NOT the one of the receipt.`))
+  }
+  if (agrees === false) line(style.bad('The result was another one when the receipt was written.'))
+  for (const text of [
+    policyPath === undefined
+      ? 'Appraised by the policy in the receipt, which only its writer states. Give --policy for yours.'
+      : printableLine(`Appraised by ${policyPath}.`),
+    asOf.from === 'receipt'
+      ? `Certificates as of ${asOf.time}, the time in the receipt, which only its writer states. Give --now for yours.`
+      : `Certificates as of ${asOf.time}, from --now.`,
+    'The TPM signed the payload id. That the texts belong to it, only the writer states.',
+  ]) {
+    line(style.quiet(text))
+  }
+}
+
+function describeKey(key: AttestationResult | undefined): string {
+  if (key === undefined) {
+    return 'No evidence shows that the machine held the key that the request was encrypted to: a warning.'
+  }
+  const { tier, trust } = key
+  const failed = key.checks.filter(({ status }) => status === 'fail').map(({ id }) => id)
+  const why = failed.length === 0 ? '' : `: ${failed.join(', ')}`
+  return `Before that, the machine endorsed the key that the request was encrypted to: tier ${tier}, key ${trust}${why}`
+}

@@ -1,0 +1,93 @@
+import { UsageError } from '@nomyo-internal/command-line'
+import { printableJson } from '@nomyo-internal/diagnostics'
+import {
+  appraise,
+  type AppraisalPolicy,
+  type AttestationResult,
+  type PreviousQuote,
+} from '@nomyo/attest'
+import { measuredBoot } from '@nomyo/attest/eventlog'
+import { imaLog } from '@nomyo/attest/ima'
+import { readNamedFile } from '../../files.js'
+import { showResult } from '../../output/attestation-result.js'
+import { MAX_DOCUMENT_MEBIBYTES, readPolicy } from '../../settings/policy.js'
+import { cliCommand } from '../cli-command.js'
+import {
+  SOURCE_NOTE,
+  SOURCE_OPERAND,
+  isUrl,
+  parseJson,
+  readDocument,
+  readSource,
+  sourceFromText,
+} from './evidence-source.js'
+import { readExpectation } from './expectation.js'
+import { VERIFY_OPTIONS, type VerifyCall } from './verify-options.js'
+import { exitCodeOf, parseReceiptIfAny, verifyReceipt } from './verify-receipt.js'
+
+/** `nomyo attest verify`: appraises evidence or a receipt; the exit code is the verdict. */
+export const verifyCommand = cliCommand({
+  summary: 'appraise TPM evidence, or a receipt',
+  operands: SOURCE_OPERAND,
+  options: VERIFY_OPTIONS,
+  examples: [
+    'nomyo attest verify https://gateway.example --policy policy.json',
+    'nomyo attest verify receipt.json --request request.json',
+  ],
+  notes: [
+    SOURCE_NOTE,
+    'A file can also be a receipt, as NOMYO clients write them: without --policy it is appraised by the ' +
+      'policy in it, which only its writer states. With --raw-payload-id, quotes that carry the id ' +
+      'itself count.',
+    'The exit code is the verdict: 0 affirming, 3 contraindicated, 5 warning or no endorsed key. A ' +
+      'receipt without evidence for the server key is a warning.',
+  ],
+  run: async (call) => {
+    const { settings, operands, context, output } = call
+    const [path = ''] = operands
+    const { policy: policyPath, allowHttp, json } = settings.values
+    const text = isUrl(path) ? undefined : await readDocument(path, context)
+    const receipt = text === undefined ? undefined : await parseReceiptIfAny(text, path)
+    if (receipt !== undefined) return verifyReceipt(output, receipt, call)
+    for (const name of ['request', 'answer'] as const) {
+      if (settings.given(name)) throw settings.mistake(name, 'is for receipts')
+    }
+    if (policyPath === undefined) {
+      throw new UsageError('give --policy FILE; nomyo attest policy init makes one')
+    }
+    const rules = await readPolicy(policyPath)
+    const circumstances = readCircumstances(call)
+    const source =
+      text === undefined
+        ? await readSource(path, allowHttp, context)
+        : await sourceFromText(text, path)
+    const nonce = readExpectation(call, source)
+    const result = await appraise(source.evidence, { ...rules, ...circumstances, nonce })
+    if (json) output.line(printableJson(result))
+    else showResult(output, result, source.gateway?.fingerprint)
+    return exitCodeOf(result)
+  },
+})
+
+/** Collects the input of this one appraisal beside the policy. */
+function readCircumstances({
+  settings,
+}: VerifyCall): Pick<AppraisalPolicy, 'eventLog' | 'ima' | 'previous' | 'now'> {
+  const { eventLog, imaLog: ima, previous, now = new Date() } = settings.values
+  const read = (path: string): Buffer => readNamedFile(path, MAX_DOCUMENT_MEBIBYTES)
+  return {
+    eventLog: eventLog === undefined ? undefined : measuredBoot({ log: read(eventLog) }),
+    ima: ima === undefined ? undefined : imaLog({ log: read(ima).toString() }),
+    previous: previous === undefined ? undefined : readPrevious(read(previous), previous),
+    now,
+  }
+}
+
+function readPrevious(bytes: Buffer, path: string): PreviousQuote {
+  const result = parseJson(bytes.toString(), path) as Partial<AttestationResult> | null
+  const claims = result?.verified ?? result?.claimed
+  if (claims?.clock === undefined) {
+    throw new UsageError(`${path} is not a --json result with signed claims in it`)
+  }
+  return claims
+}

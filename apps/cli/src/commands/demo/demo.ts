@@ -1,0 +1,221 @@
+import {
+  SecureChatCompletion,
+  SecurityError,
+  type ChatCompletion,
+  type CompletionStep,
+  type Tool,
+} from '@nomyo/client'
+import { EXIT } from '@nomyo-internal/command-line'
+import { printableJson } from '@nomyo-internal/diagnostics'
+import type { Output } from '../../output/output.js'
+import { cliCommand } from '../cli-command.js'
+import { eavesdrop, findIn } from './eavesdropper.js'
+import { startGatewayProcess } from './gateway-process.js'
+import { startWireTap, type WireTap } from './wire-tap.js'
+
+const MODEL = 'nomyo/echo'
+const PROMPT = 'Patient 4711: does clarithromycin go with 40 mg atorvastatin?'
+const TOOL: Tool = {
+  type: 'function',
+  function: {
+    name: 'check_interaction',
+    description: 'Looks two drugs up in the interaction table',
+    parameters: {
+      type: 'object',
+      properties: { first: { type: 'string' }, second: { type: 'string' } },
+      required: ['first', 'second'],
+    },
+  },
+}
+
+const STEP_NAMES: Readonly<Record<CompletionStep['name'], string>> = {
+  'reply-key': 'wait for the reply key',
+  'server-key': 'fetch the server key',
+  attest: 'attest the machine',
+  seal: 'seal the request',
+  send: 'send, wait, receive',
+  open: 'open the answer',
+}
+
+/** `nomyo demo`: shows one encrypted chat completion from end to end. */
+export const demoCommand = cliCommand({
+  summary: 'show one encrypted chat completion from end to end, offline',
+  options: { json: { summary: 'print the checks and the timings only, as JSON' } },
+  notes: ['The exit code is 0 only if every check held.'],
+  run: ({ settings, output }) =>
+    settings.values.json
+      ? demo({ ...output, line: () => undefined, progress: output.waiting }, output.line)
+      : demo(output),
+})
+
+/** @param printJson - receives the result for programs */
+async function demo(output: Output, printJson?: (text: string) => void): Promise<number> {
+  const { line, style } = output
+  line(style.title('NOMYO: one encrypted chat completion, end to end, on this machine'))
+  line()
+  line('   The gateway is a process of its own. Its demo engine stands in for a model:')
+  line('   it needs none, and says so in every answer. Between client and gateway')
+  line('   stands a wire tap, where a load balancer, a CDN or a logging proxy would.')
+  line()
+  const tap = await startWireTap()
+  const steps: CompletionStep[] = []
+  const client = new SecureChatCompletion({
+    baseUrl: tap.url,
+    allowHttp: true,
+    maxRetries: 0,
+    onStep: (step) => steps.push(step),
+    logger: { warn: () => undefined },
+  })
+  const checks = new Checks(output)
+  try {
+    const gateway = await output.progress(
+      'client and gateway are generating their RSA-4096 keys',
+      startGatewayProcess(),
+    )
+    try {
+      tap.connectTo(gateway.port)
+      await showChat(client, tap, output, checks)
+      const timings = steps.slice()
+      await showToolCall(client, output, checks)
+      await showTampering(client, tap, output, checks)
+      showTimings(timings, output)
+    } finally {
+      await gateway.stop()
+    }
+  } finally {
+    client.dispose()
+    await tap.close()
+  }
+  printJson?.(printableJson({ ...checks.summary, steps }))
+  return checks.conclude()
+}
+
+async function showChat(
+  client: SecureChatCompletion,
+  tap: WireTap,
+  { line, style, progress }: Output,
+  checks: Checks,
+): Promise<void> {
+  line()
+  line(style.title('1  The request'))
+  line(`   model    ${MODEL}`)
+  line(`   prompt   ${PROMPT}`)
+  line()
+  const completion = await progress(
+    'sending; the first call waits for the reply key',
+    client.create({ model: MODEL, messages: [{ role: 'user', content: PROMPT }] }),
+  )
+  line()
+  line(style.title('2  What an eavesdropper sees'))
+  for (const text of eavesdrop(tap.recorded)) line(style.quiet(text))
+  const recorded = tap.recorded.toGateway + tap.recorded.toClient
+  // The id shows that the tap has recorded this very exchange.
+  checks.check(
+    recorded.includes(completion._metadata.payload_id) && findIn(recorded, PROMPT) === undefined,
+    `the prompt is nowhere in the ${recorded.length.toLocaleString('en')} recorded bytes`,
+  )
+  line()
+  line(style.title('3  The answer as the client decrypts it'))
+  const answer = completion.choices[0].message.content
+  line(`   answer   ${answer ?? ''}`)
+  line(`   engine   ${String(completion.system_fingerprint)}: a stand-in, not a model`)
+  line(`   id       ${completion._metadata.payload_id}`)
+  line(`   sealed   ${completion._metadata.encryption_algorithm}`)
+  checks.check(answer === PROMPT, 'the answer is the echo of the prompt')
+}
+
+async function showToolCall(
+  client: SecureChatCompletion,
+  { line, style }: Output,
+  checks: Checks,
+): Promise<void> {
+  const completion = await client.create({
+    model: MODEL,
+    messages: [{ role: 'user', content: PROMPT }],
+    tools: [TOOL],
+    tool_choice: 'auto',
+  })
+  const call = completion.choices[0].message.tool_calls?.[0]
+  line()
+  line(style.title('4  A tool call, sealed the same way'))
+  line(`   tool     ${call?.function.name ?? 'none'}(${call?.function.arguments ?? ''})`)
+  checks.check(
+    call?.function.name === TOOL.function.name && hasArguments(call.function.arguments),
+    'the model side asked for the tool, with arguments that fit',
+  )
+}
+
+async function showTampering(
+  client: SecureChatCompletion,
+  tap: WireTap,
+  { line, style }: Output,
+  checks: Checks,
+): Promise<void> {
+  line()
+  line(style.title('5  One character of an answer changed on the network path'))
+  tap.tamperWithNextAnswer()
+  const outcome = await client
+    .create({ model: MODEL, messages: [{ role: 'user', content: PROMPT }] })
+    .catch((error: unknown) => error)
+  line(`   result   ${describe(outcome)}`)
+  checks.check(
+    outcome instanceof SecurityError && outcome.code === 'ERR_DECRYPTION_FAILED',
+    'the tampered answer was refused, and none of it was used',
+  )
+}
+
+function showTimings(steps: readonly CompletionStep[], { line, style }: Output): void {
+  line()
+  line(style.title('6  Where the time of the first call went'))
+  for (const { name, durationMs } of steps) {
+    line(`   ${STEP_NAMES[name].padEnd(22)} ${durationMs.toFixed(1).padStart(8)} ms`)
+  }
+  line(style.quiet('   Both keys exist from then on: later calls wait for neither.'))
+  line()
+}
+
+function describe(outcome: unknown): string {
+  if (outcome instanceof SecurityError) return `SecurityError ${outcome.code}`
+  if (outcome instanceof Error) return `${outcome.name}: ${outcome.message}`
+  return `accepted as ${(outcome as ChatCompletion).id}`
+}
+
+function hasArguments(json: string): boolean {
+  const given = JSON.parse(json) as Record<string, unknown>
+  return typeof given['first'] === 'string' && typeof given['second'] === 'string'
+}
+
+/** Prints and counts checks. */
+class Checks {
+  readonly #output: Output
+  readonly #checks: { readonly holds: boolean; readonly what: string }[] = []
+
+  constructor(output: Output) {
+    this.#output = output
+  }
+
+  check(holds: boolean, what: string): void {
+    const { line, style } = this.#output
+    this.#checks.push({ holds, what })
+    line(`   ${holds ? style.good('ok') : style.bad('FAILED')}  ${what}`)
+  }
+
+  /** Result for programs. */
+  get summary(): { ok: boolean; checks: readonly object[] } {
+    return { ok: this.#checks.every(({ holds }) => holds), checks: this.#checks }
+  }
+
+  conclude(): number {
+    const { line, style } = this.#output
+    const failed = this.#checks.filter(({ holds }) => !holds).length
+    if (failed > 0) {
+      line(style.bad(`   ${String(failed)} of the checks above failed.`))
+      return EXIT.failed
+    }
+    line(
+      style.good(`   All ${String(this.#checks.length)} checks held.`) +
+        ' Next: README.md, "Use it".',
+    )
+    return EXIT.ok
+  }
+}

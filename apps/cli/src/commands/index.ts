@@ -1,0 +1,28 @@
+import { completionCommand, type Command } from '@nomyo-internal/command-line'
+import { doctorCommand } from '../doctor/doctor-command.js'
+import { attestCommand } from './attest/attest.js'
+import { chatCommand } from './chat/chat.js'
+import { delegateCommand } from './delegate-command.js'
+import { demoCommand } from './demo/demo.js'
+import { keysCommand } from './keys/keys.js'
+import { serversCommand } from './servers.js'
+
+/** The outermost command, with every other one. */
+export const nomyo: Command = {
+  summary: 'end-to-end encrypted chat completions',
+  subcommands: {
+    chat: chatCommand,
+    doctor: doctorCommand,
+    servers: serversCommand,
+    keys: keysCommand,
+    attest: attestCommand,
+    demo: demoCommand,
+    gateway: delegateCommand('@nomyo/gateway', 'run the gateway, with all its options'),
+    proxy: delegateCommand('@nomyo/proxy', 'run the local proxy, with all its options'),
+    completion: completionCommand('nomyo', () => nomyo),
+  },
+  notes: [
+    'Options win over the environment (NOMYO_BASE_URL, NOMYO_API_KEY), which wins over the config ' +
+      'file (~/.config/nomyo/config.json; NOMYO_CLI_CONFIG or --config FILE names another).',
+  ],
+}

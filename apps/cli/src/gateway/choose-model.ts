@@ -1,0 +1,32 @@
+import { UsageError } from '@nomyo-internal/command-line'
+import type { GatewaySettings } from '../settings/gateway-settings.js'
+import { requireMachine } from './attest-gateway.js'
+import { fetchTrustedKey, type ClientHooks } from './client.js'
+import { fetchModelNames } from './fetch.js'
+
+/**
+ * Gives the first model of a gateway.
+ *
+ * @throws UsageError when there is none
+ */
+export function chooseModel([first]: readonly string[]): string {
+  if (first !== undefined) return first
+  throw new UsageError(
+    'the gateway names no models; give one with --model, or as "model" in the config file',
+  )
+}
+
+/**
+ * Fetches the models of a gateway, after its key and its machine are verified: the request carries the
+ * API key.
+ *
+ * @throws SecurityError, AttestationError, CommandError when they must not be trusted
+ */
+export async function listTrustedModels(
+  settings: GatewaySettings,
+  hooks: ClientHooks,
+): Promise<readonly string[]> {
+  // The sealed request that follows checks the key again, and reports first use only once.
+  await requireMachine(settings, await fetchTrustedKey(settings, hooks))
+  return fetchModelNames(settings)
+}

@@ -1,0 +1,193 @@
+import { EXIT, type CommandContext } from '@nomyo-internal/command-line'
+import { printable, printableLine } from '@nomyo-internal/diagnostics'
+import type { AttestationResult, SecureChatCompletion, ServerKeyEvent } from '@nomyo/client'
+import { describeError } from '../describe-error.js'
+import { requireMachine } from '../gateway/attest-gateway.js'
+import { chooseModel, listTrustedModels } from '../gateway/choose-model.js'
+import {
+  fetchTrustedKey,
+  openClient,
+  type ChatParameters,
+  type ClientHooks,
+} from '../gateway/client.js'
+import { fetchModelNames } from '../gateway/fetch.js'
+import { answerText } from '../output/answer-text.js'
+import type { Output } from '../output/output.js'
+import type { GatewaySettings } from '../settings/gateway-settings.js'
+import { Conversation } from './conversation.js'
+import { LineReader } from './line-reader.js'
+import { SLASH_NAMES, runSlashCommand, type SlashContext } from './slash-commands.js'
+
+/** Holds a conversation on a terminal. Nothing of it reaches a file unless it is saved. */
+export async function runSession(
+  output: Output,
+  settings: GatewaySettings,
+  parameters: ChatParameters,
+  context: CommandContext,
+): Promise<number> {
+  const hooks: ClientHooks = {
+    onWarning: output.note,
+    timeoutMs: parameters.timeoutMs,
+    onAttestation: ({ result }) => {
+      conversation.attestation = result
+    },
+  }
+  const conversation = await begin(output, settings, parameters)
+  const client = await openClient(settings, hooks)
+  try {
+    return await new Session({ output, settings, parameters, conversation, client, context }).run()
+  } finally {
+    client.dispose()
+  }
+}
+
+/** Verifies the gateway, and shows the result before anything is typed. */
+async function begin(
+  output: Output,
+  settings: GatewaySettings,
+  { system }: ChatParameters,
+): Promise<Conversation> {
+  const { line, style, waiting } = output
+  let found: ServerKeyEvent['type'] | undefined
+  const onServerKey = ({ type }: ServerKeyEvent): void => {
+    found ??= type
+  }
+  const key = await waiting('fetching the server key', fetchTrustedKey(settings, { onServerKey }))
+  line(`gateway  ${settings.gateway}`)
+  line(`key      ${key.fingerprint}`)
+  line(`         ${style.quiet(describeTrust(settings, found))}`)
+  let attestation: AttestationResult | undefined
+  const machine = requireMachine(settings, key, (result) => {
+    attestation = result
+    line(`machine  tier ${result.tier}, key ${result.trust} (/attest shows more)`)
+  })
+  if (settings.policy === undefined)
+    line('machine  not appraised: there is no policy (--policy FILE)')
+  await waiting('attesting the machine', machine)
+  // Key and machine were verified just now.
+  const model = settings.model ?? chooseModel(await fetchModelNames(settings))
+  const conversation = new Conversation(model, settings.tier, system)
+  conversation.attestation = attestation
+  line(`model    ${printableLine(model)}`)
+  line()
+  line(style.quiet('Answers come whole, not word by word. /help lists the commands, /quit ends.'))
+  return conversation
+}
+
+function describeTrust(
+  { pins }: GatewaySettings,
+  found: ServerKeyEvent['type'] | undefined,
+): string {
+  const pinned = pins === undefined ? '' : 'pinned, '
+  return found === 'first-use'
+    ? `${pinned}first use: trusted from now on; compare it with the operator`
+    : `${pinned}known`
+}
+
+/** Parts of a session. */
+interface SessionParts {
+  readonly output: Output
+  readonly settings: GatewaySettings
+  readonly parameters: ChatParameters
+  readonly conversation: Conversation
+  readonly client: SecureChatCompletion
+  readonly context: CommandContext
+}
+
+class Session {
+  readonly #output: Output
+  readonly #parameters: ChatParameters
+  readonly #conversation: Conversation
+  readonly #client: SecureChatCompletion
+  readonly #reader: LineReader
+  readonly #slash: SlashContext
+  /** Controller of the answer in progress. */
+  #call: AbortController | undefined
+  /** Whether Ctrl-C was the last input. */
+  #interrupted = false
+  #exitCode: number = EXIT.ok
+
+  constructor({ output, settings, parameters, conversation, client, context }: SessionParts) {
+    this.#output = output
+    this.#parameters = parameters
+    this.#conversation = conversation
+    this.#client = client
+    this.#reader = new LineReader(context, SLASH_NAMES, () => this.#interrupt())
+    this.#slash = {
+      output,
+      conversation,
+      environment: context.environment,
+      hasPolicy: settings.policy !== undefined,
+      ask: (question) => this.#reader.next(question),
+      listModels: () => listTrustedModels(settings, {}),
+    }
+  }
+
+  async run(): Promise<number> {
+    try {
+      for (;;) {
+        const message = await this.#reader.next('> ')
+        if (message === undefined) break
+        this.#interrupted = false
+        if (message.trim() === '') continue
+        if (await this.#handle(message)) break
+      }
+    } finally {
+      this.#reader.close()
+    }
+    return this.#exitCode
+  }
+
+  /** Handles one message; gives true when the session ends. Errors are shown, and do not end it. */
+  async #handle(message: string): Promise<boolean> {
+    try {
+      if (message.startsWith('/')) return await runSlashCommand(this.#slash, message)
+      await this.#answer(message)
+    } catch (error) {
+      this.#output.note(this.#output.noteStyle.bad(`nomyo: ${describeError(error).text}`))
+    }
+    return false
+  }
+
+  async #answer(asked: string): Promise<void> {
+    const { line, note, waiting } = this.#output
+    const { model, tier } = this.#conversation
+    this.#call = new AbortController()
+    try {
+      const completion = await waiting(
+        'waiting for the answer, Ctrl-C cancels',
+        this.#client.create(
+          {
+            model,
+            messages: this.#conversation.messagesWith(asked),
+            ...this.#parameters.sampling,
+            ...(tier && { security_tier: tier }),
+          },
+          { signal: this.#call.signal },
+        ),
+      )
+      const answered = answerText(completion, note)
+      this.#conversation.add(asked, answered)
+      line(`\n${printable(answered).trimEnd()}\n`)
+    } finally {
+      this.#call = undefined
+    }
+  }
+
+  #interrupt(): void {
+    if (this.#interrupted) {
+      this.#exitCode = EXIT.interrupted
+      this.#call?.abort()
+      this.#reader.close()
+      return
+    }
+    this.#interrupted = true
+    if (this.#call !== undefined) {
+      this.#call.abort()
+      return
+    }
+    this.#reader.clear()
+    this.#output.line('\nCtrl-C again ends the session.')
+    this.#reader.prompt()
+  }
+}

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync, linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { suggestion, type Environment } from '@nomyo-internal/command-line'
+import { errnoCode, printable, printableLine } from '@nomyo-internal/diagnostics'
+import { showResult } from '../output/attestation-result.js'
+import { isYes } from '../output/confirm.js'
+import type { Output } from '../output/output.js'
+import { TIERS } from '../settings/gateway-settings.js'
+import { homeFolder } from '../settings/home.js'
+import type { Conversation } from './conversation.js'
+
+/** Parts of a session that its commands use. */
+export interface SlashContext {
+  readonly output: Output
+  readonly conversation: Conversation
+  readonly environment: Environment
+  readonly hasPolicy: boolean
+  readonly ask: (question: string) => Promise<string | undefined>
+  readonly listModels: () => Promise<readonly string[]>
+}
+
+interface SlashCommand {
+  readonly operand?: string
+  readonly summary: string
+  /** Runs the command; gives true when the session ends. */
+  readonly run: (context: SlashContext, operand: string) => Promise<boolean> | boolean | undefined
+}
+
+const COMMANDS: Readonly<Record<string, SlashCommand>> = {
+  help: { summary: 'lists these commands', run: ({ output }) => help(output) },
+  system: {
+    operand: '[TEXT]',
+    summary: 'sets the system message; shows it',
+    run: system,
+  },
+  model: { operand: '[NAME]', summary: 'changes the model; lists all models', run: model },
+  tier: { operand: '[TIER]', summary: `changes the security tier: ${TIERS.join(', ')}`, run: tier },
+  attest: { summary: 'shows the last attestation of the machine', run: attest },
+  save: { operand: 'FILE', summary: 'writes the conversation to a file (0600)', run: save },
+  reset: { summary: 'forgets the conversation', run: reset },
+  quit: { summary: 'ends the session; so does Ctrl-D', run: () => true },
+}
+
+/** Names as they are typed, for completion. */
+export const SLASH_NAMES: readonly string[] = Object.keys(COMMANDS).map((name) => `/${name}`)
+
+/** Runs a line that begins with a slash; gives true when the session ends. */
+export async function runSlashCommand(context: SlashContext, line: string): Promise<boolean> {
+  const [, name = '', operand = ''] = /^\/(\S*)\s*(.*)$/s.exec(line.trim()) ?? []
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (command !== undefined) return (await command.run(context, operand)) === true
+  const meant = suggestion(`/${name}`, SLASH_NAMES)
+  const hint = meant === undefined ? '/help lists the commands.' : `Did you mean ${meant}?`
+  context.output.line(`There is no /${name}. ${hint}`)
+  return false
+}
+
+function help({ line, style }: Output): undefined {
+  for (const [name, { operand = '', summary }] of Object.entries(COMMANDS)) {
+    line(`  ${`/${name} ${operand}`.padEnd(16)} ${summary}`)
+  }
+  line(style.quiet('  Anything else is sent. Ctrl-C cancels an answer, twice it ends the session.'))
+}
+
+function system({ output, conversation }: SlashContext, text: string): undefined {
+  if (text !== '') conversation.system = text
+  output.line(
+    conversation.system === undefined
+      ? 'There is no system message.'
+      : `System message: ${printable(conversation.system)}`,
+  )
+}
+
+async function model(context: SlashContext, name: string): Promise<boolean> {
+  const { output, conversation } = context
+  if (name !== '') {
+    conversation.model = name
+    output.line(`The model is ${printableLine(name)} from now on.`)
+    return false
+  }
+  for (const one of await context.listModels()) {
+    output.line(`${one === conversation.model ? '*' : ' '} ${printableLine(one)}`)
+  }
+  return false
+}
+
+function tier({ output, conversation }: SlashContext, text: string): undefined {
+  const known = TIERS.find((one) => one === text)
+  if (known !== undefined) conversation.tier = known
+  else if (text !== '') {
+    output.line(`There is no tier ${printableLine(text)}; there are ${TIERS.join(', ')}`)
+    return
+  }
+  output.line(
+    conversation.tier === undefined
+      ? 'Requests name no security tier.'
+      : `Requests name the security tier ${conversation.tier}.`,
+  )
+}
+
+function attest({ output, conversation, hasPolicy }: SlashContext): undefined {
+  if (conversation.attestation !== undefined) showResult(output, conversation.attestation)
+  else {
+    output.line(
+      hasPolicy
+        ? 'The machine is not attested yet.'
+        : 'The machine is not appraised: there is no policy. Begin the session with --policy FILE.',
+    )
+  }
+}
+
+async function save(context: SlashContext, operand: string): Promise<boolean> {
+  const path = operand.replace(/^~(?=\/)/, homeFolder(context.environment))
+  const { output, conversation, ask } = context
+  if (path === '') output.line('Name a file: /save FILE')
+  else if (conversation.length === 0) output.line('There is nothing to save yet.')
+  else {
+    const exists = existsSync(path)
+    const mayWrite =
+      !exists || isYes((await ask(`${printableLine(path)} exists. Overwrite it? [y/N] `)) ?? '')
+    output.line(mayWrite ? write(path, conversation.transcript(), exists) : 'Not saved.')
+  }
+  return false
+}
+
+/** Writes all or nothing, with mode 0600; replaces another file only where that was confirmed. */
+function write(path: string, text: string, mayReplace: boolean): string {
+  const temporaryPath = `${path}.${randomUUID()}`
+  try {
+    writeFileSync(temporaryPath, text, { flag: 'wx', mode: 0o600 })
+    // Unlike a rename, a link never replaces a file that appeared meanwhile.
+    if (mayReplace) renameSync(temporaryPath, path)
+    else linkSync(temporaryPath, path)
+    return `Saved to ${printableLine(path)}.`
+  } catch (error) {
+    return `${printableLine(path)} cannot be written (${errnoCode(error)}).`
+  } finally {
+    rmSync(temporaryPath, { force: true })
+  }
+}
+
+function reset({ output, conversation }: SlashContext): undefined {
+  conversation.reset()
+  output.line('Forgotten. The system message stays.')
+}

@@ -1,0 +1,171 @@
+import { join } from 'node:path'
+import { defineOptions, parsedBy, type Call } from '@nomyo-internal/command-line'
+import { parsePin } from '@nomyo/crypto'
+import { parseBaseUrl } from '@nomyo/transport'
+import { readSecretFile } from '../files.js'
+import { homeFolder } from './home.js'
+
+/** Security tiers, from the lowest on. */
+export const TIERS = ['standard', 'high', 'maximum'] as const
+
+/** Isolation that the hardware of an answer must have. */
+export type Tier = (typeof TIERS)[number]
+
+/** Address of a gateway. */
+export interface GatewayAddress {
+  /** Base URL, without a slash at its end: the name of the gateway among known servers. */
+  readonly gateway: string
+  readonly allowHttp: boolean
+}
+
+/** A gateway and what it must satisfy. */
+export interface GatewaySettings extends GatewayAddress {
+  readonly apiKey: string | undefined
+  readonly model: string | undefined
+  readonly tier: Tier | undefined
+  /** Path of a policy file. */
+  readonly policy: string | undefined
+  /** Path of the known-servers file. */
+  readonly knownServers: string
+  readonly pins: readonly string[] | undefined
+}
+
+/**
+ * Parses the base URL of a gateway into the form that known servers have.
+ *
+ * @throws OptionProblem
+ */
+export const parseGatewayUrl = parsedBy(
+  (text) => parseBaseUrl(text).href.replace(/\/$/, ''),
+  'must be a URL such as https://gateway.example, without user, query or fragment',
+)
+
+/** Option of commands that contact a gateway named otherwise than by the settings. */
+export const ALLOW_HTTP_OPTION = {
+  allowHttp: { summary: 'allow http://, for a gateway on this machine' },
+}
+
+/** Options of all commands that read the config file. */
+export const CONFIG_OPTIONS = defineOptions(
+  {
+    config: {
+      value: 'FILE',
+      summary: 'config file instead of the usual one',
+      isPath: true,
+      variable: 'NOMYO_CLI_CONFIG',
+      member: false,
+      group: 'Settings',
+    },
+    knownServers: {
+      value: 'FILE',
+      summary: 'known-servers file',
+      defaultSummary: '~/.nomyo/known_servers',
+      isPath: true,
+      group: 'Settings',
+    },
+  },
+  { file: true },
+)
+
+/** Options of all commands that send requests to the gateway of the settings. */
+export const GATEWAY_OPTIONS = {
+  ...defineOptions(
+    {
+      gateway: {
+        value: 'URL',
+        summary: 'the gateway',
+        default: 'https://api.nomyo.ai',
+        variable: 'NOMYO_BASE_URL',
+        parse: parseGatewayUrl,
+        group: 'Gateway',
+      },
+      allowHttp: { ...ALLOW_HTTP_OPTION.allowHttp, group: 'Gateway' },
+      apiKeyFile: {
+        value: 'FILE',
+        summary: 'file that holds the API key',
+        isPath: true,
+        group: 'Gateway',
+      },
+      policy: {
+        value: 'FILE',
+        summary: 'policy that the machine must satisfy, by TPM evidence',
+        isPath: true,
+        group: 'Gateway',
+      },
+      pin: {
+        value: 'sha256/…',
+        summary: 'accept this server key only',
+        repeatable: true,
+        member: 'pins',
+        parse: parsedBy(
+          parsePin,
+          'must be sha256/ and 44 base64 characters, as nomyo keys fingerprint prints it',
+        ),
+        group: 'Gateway',
+      },
+    },
+    { file: true },
+  ),
+  ...CONFIG_OPTIONS,
+  ...defineOptions({
+    apiKey: {
+      value: 'KEY',
+      summary: 'the API key',
+      flag: false,
+      variable: 'NOMYO_API_KEY',
+      secret: true,
+    },
+  }),
+}
+
+/** Options of what a request asks for. */
+export const REQUEST_OPTIONS = defineOptions(
+  {
+    model: { value: 'NAME', summary: 'the model', defaultSummary: 'the first of the gateway' },
+    tier: { value: 'TIER', summary: 'security tier', choices: TIERS },
+  },
+  { file: true },
+)
+
+type GatewayCall = Pick<
+  Call<typeof GATEWAY_OPTIONS & typeof REQUEST_OPTIONS>,
+  'settings' | 'context'
+>
+
+/**
+ * Collects the settings of a gateway.
+ *
+ * @throws UsageError for an API key that cannot be read or sent
+ */
+export function readGatewaySettings(call: GatewayCall): GatewaySettings {
+  const { gateway, allowHttp, model, tier, policy, pin } = call.settings.values
+  return {
+    gateway,
+    allowHttp,
+    apiKey: readApiKey(call),
+    model,
+    tier,
+    policy,
+    knownServers: knownServersPath(call),
+    pins: pin.length === 0 ? undefined : pin,
+  }
+}
+
+/** Gives the path of the known-servers file. */
+export const knownServersPath = ({
+  settings,
+  context,
+}: Pick<Call<typeof CONFIG_OPTIONS>, 'settings' | 'context'>): string =>
+  settings.values.knownServers ?? join(homeFolder(context.environment), '.nomyo', 'known_servers')
+
+/** `--api-key-file` wins over the environment, which wins over the config file. */
+function readApiKey({ settings }: GatewayCall): string | undefined {
+  const { apiKey, apiKeyFile } = settings.values
+  const isFileFirst = apiKey === undefined || settings.source('apiKeyFile')?.kind === 'flag'
+  const key = isFileFirst && apiKeyFile !== undefined ? readSecretFile(apiKeyFile) : apiKey
+  if (key === undefined || /^[\x21-\x7e]+$/.test(key)) return key
+  throw settings.mistake(
+    isFileFirst ? 'apiKeyFile' : 'apiKey',
+    'must hold visible ASCII characters: look for line breaks and blanks in it',
+  )
+}
