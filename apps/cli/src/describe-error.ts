@@ -1,6 +1,4 @@
 import { EXIT, type ErrorDescription } from '@nomyo-internal/command-line'
-import { PolicyError } from '@nomyo/attest'
-import { ReceiptError } from '@nomyo/attest/errors'
 import { APIConnectionError, APIError, AttestationError, SecurityError } from '@nomyo/client'
 
 /** A failure found by the command itself. The message describes the remedy. */
@@ -26,9 +24,6 @@ const LOCAL_FILE_CODES: readonly string[] = ['ERR_KEY_FILE', 'ERR_KEY_PASSWORD',
 /** Describes an error with its remedy. Errors hold no prompt, answer or key. */
 export function describeError(error: unknown): ErrorDescription {
   if (error instanceof CommandError) return { text: error.message, exitCode: error.exitCode }
-  if (error instanceof PolicyError || error instanceof ReceiptError) {
-    return { text: error.message, exitCode: EXIT.usage }
-  }
   if (error instanceof AttestationError) return describeAttestationError(error)
   if (error instanceof SecurityError) return describeSecurityError(error)
   if (error instanceof APIConnectionError) return describeConnectionError(error)

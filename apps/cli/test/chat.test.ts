@@ -1,30 +1,30 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { keyFile } from '@nomyo-internal/testing/vectors'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 import { forgeKey, forgedName } from '@nomyo-internal/testing/vectors/forge'
-import { startSwtpm, isInstalled } from '@nomyo-internal/testing'
+import {
+  isInstalled,
+  listenOnLoopback,
+  shared,
+  startSwtpm,
+  stopAfterTest,
+} from '@nomyo-internal/testing'
 import { formatPolicyFile } from '@nomyo/attest/policy-file'
 import { importPublicKey } from '@nomyo/crypto'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { findIn } from '../src/demo/eavesdropper.js'
-import { startWireTap } from '../src/demo/wire-tap.js'
-import { Home, entry, startGateway, temporaryFolder } from './support.js'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { findIn } from '../src/commands/demo/eavesdropper.js'
+import { startWireTap } from '../src/commands/demo/wire-tap.js'
+import { Home, generateKeysOfVectors, startGateway } from './support.js'
 
 const API_KEY = 'canary-api-key-71e0c2'
 const PROMPT = 'canary prompt: patient 4711'
 const ATTACHED = 'canary attachment: 40 mg'
 
-let gateway: Awaited<ReturnType<typeof startGateway>>
-beforeAll(async () => {
-  gateway = await startGateway('--api-key', API_KEY)
-})
-afterAll(() => gateway.stop())
+const gateway = shared(() => startGateway({ apiKeys: [API_KEY] }))
+beforeAll(generateKeysOfVectors)
 
-const echo = (url = gateway.url) => [
+const echo = (url = gateway().url) => [
   'chat',
   '--gateway',
   url,
@@ -38,7 +38,7 @@ describe('nomyo chat MESSAGE', () => {
   it('prints the answer and nothing else, and leaves nothing behind or on the wire', async () => {
     const tap = await startWireTap()
     onTestFinished(() => tap.close())
-    tap.connectTo(gateway.port)
+    tap.connectTo(gateway().port)
     const home = new Home(withKey)
     const { code, stdout, stderr } = await home.run([...echo(tap.url), PROMPT], {
       input: `${ATTACHED}\n`,
@@ -68,7 +68,7 @@ describe('nomyo chat MESSAGE', () => {
 
   it('asks the first model where none is named, and gives the whole completion with --json', async () => {
     const home = new Home(withKey)
-    const args = ['chat', '--gateway', gateway.url, '--allow-http', '--json', 'x']
+    const args = ['chat', '--gateway', gateway().url, '--allow-http', '--json', 'x']
     const { stdout } = await home.run([
       ...args,
       '--system',
@@ -97,9 +97,9 @@ describe('nomyo chat MESSAGE', () => {
 
   it('writes a receipt without the texts, once', async () => {
     const home = new Home(withKey)
-    const args = [...echo(), '--receipt', 'receipt.json', PROMPT]
+    const args = [...echo(), '--receipt', home.at('receipt.json'), PROMPT]
     expect((await home.run(args)).code).toBe(0)
-    const path = join(home.work, 'receipt.json')
+    const path = home.at('receipt.json')
     expect(statSync(path).mode & 0o777).toBe(0o600)
     const before = readFileSync(path, 'utf8')
     expect(JSON.parse(before)).toHaveProperty('payloadId')
@@ -110,7 +110,7 @@ describe('nomyo chat MESSAGE', () => {
 
   it('leaves no receipt where there is no answer', async () => {
     const home = new Home({ NOMYO_API_KEY: 'wrong' })
-    expect((await home.run([...echo(), '--receipt', 'receipt.json', 'x'])).code).toBe(1)
+    expect((await home.run([...echo(), '--receipt', home.at('receipt.json'), 'x'])).code).toBe(1)
     expect(home.allText()).not.toContain('receipt.json')
   })
 
@@ -119,42 +119,35 @@ describe('nomyo chat MESSAGE', () => {
     const whenAsked = new Promise<void>((resolve) => (asked = resolve))
     const slow = createServer((request, response) => {
       if (request.method === 'POST') asked()
-      else response.end(keyFile('keys/server.public.pem'))
+      else response.end(keyPem('keys/server.public.pem'))
     })
-    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${await listenOnLoopback(slow)}`
     onTestFinished(() => {
       slow.closeAllConnections()
       slow.close()
     })
     const home = new Home()
-    const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`
-    const child = spawn(process.execPath, [entry, ...echo(url), '--receipt', 'receipt.json', 'x'], {
-      env: home.environment,
-      cwd: home.work,
-      stdio: ['ignore', 'ignore', 'ignore'],
-    })
+    const child = home.start([...echo(url), '--receipt', 'receipt.json', 'x'])
     await whenAsked
     child.kill('SIGINT')
-    expect(await once(child, 'exit')).toEqual([130, null])
+    expect(await child.ended).toMatchObject({ code: 130, signal: null })
     expect(home.allText()).not.toContain('receipt.json')
   })
 
   it('stops when the key is another than the known or the pinned one', async () => {
     const home = new Home(withKey)
-    const { fingerprint } = await importPublicKey(
-      new TextDecoder().decode(keyFile('keys/server.public.pem')),
-    )
+    const { fingerprint } = await importPublicKey(keyPem('keys/server.public.pem'))
     const other = `sha256/${'A'.repeat(43)}=`
     expect((await home.run([...echo(), '--pin', fingerprint, 'x'])).code).toBe(0)
     expect((await home.run([...echo(), '--pin', other, 'x'])).code).toBe(3)
     writeFileSync(
       join(home.path, '.nomyo', 'known_servers'),
-      `${gateway.url} ${other} 2026-01-01\n`,
+      `${gateway().url} ${other} 2026-01-01\n`,
     )
     const { code, stdout, stderr } = await home.run([...echo(), 'x'])
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
     expect(stderr).toContain('nomyo servers forget')
-    expect((await home.run(['servers', 'forget', gateway.url])).code).toBe(0)
+    expect((await home.run(['servers', 'forget', gateway().url])).code).toBe(0)
     expect((await home.run([...echo(), 'x'])).code).toBe(0)
   })
 })
@@ -163,17 +156,22 @@ describe('settings', () => {
   it('are options, then the environment, then the file, then defaults', async () => {
     const home = new Home()
     const keyPath = home.file('api-key', `${API_KEY}\n`)
-    const full = { gateway: gateway.url, allowHttp: true, model: 'nomyo/echo', apiKeyFile: keyPath }
+    const full = {
+      gateway: gateway().url,
+      allowHttp: true,
+      model: 'nomyo/echo',
+      apiKeyFile: keyPath,
+    }
     home.config(full)
     expect(await home.run(['chat', 'x'])).toMatchObject({ code: 0, stdout: 'x\n' })
     home.config({ ...full, gateway: 'http://127.0.0.1:9', apiKeyFile: '/nowhere', model: 'none' })
-    const env = { ...withKey, NOMYO_BASE_URL: gateway.url }
+    const env = { ...withKey, NOMYO_BASE_URL: gateway().url }
     expect(await home.run(['chat', '--model', 'nomyo/echo', 'x'], { env })).toMatchObject({
       stdout: 'x\n',
     })
     home.config({ ...full, gateway: 'http://127.0.0.1:9' })
     const lost = { NOMYO_BASE_URL: 'http://127.0.0.1:9', NOMYO_API_KEY: 'wrong' }
-    const args = ['chat', '--gateway', gateway.url, '--api-key-file', keyPath, 'x']
+    const args = ['chat', '--gateway', gateway().url, '--api-key-file', keyPath, 'x']
     expect(await home.run(args, { env: lost })).toMatchObject({ code: 0, stdout: 'x\n' })
     expect((await home.run(['chat', 'x'])).code).toBe(4)
     const named = home.file(
@@ -182,21 +180,21 @@ describe('settings', () => {
     )
     expect((await home.run(['chat', 'x', '--config', named])).code).toBe(0)
     expect((await home.run(['chat', 'x'], { env: { NOMYO_CLI_CONFIG: named } })).code).toBe(0)
-    expect(statSync(join(home.work, 'known')).mode & 0o777).toBe(0o600)
-    expect((await home.run(['chat', 'x', '--config', join(home.work, 'absent')])).code).toBe(2)
+    expect(statSync(home.at('known')).mode & 0o777).toBe(0o600)
+    expect((await home.run(['chat', 'x', '--config', home.at('absent')])).code).toBe(2)
   })
 
   it.each([
     ['no JSON', 'secret-value', undefined],
     ['no object', '["secret-value"]', undefined],
-    ['an unknown member', { gatway: 'secret-value' }, 'did you mean gateway?'],
+    ['an unknown member', { gatway: 'secret-value' }, 'Did you mean gateway?'],
     ['a tier there is not', { tier: 'secret-value' }, 'tier must be'],
     ['a flag that is none', { allowHttp: 'secret-value' }, 'allowHttp must be'],
     ['no pins', { pins: [] }, 'pins must be'],
     ['a malformed pin', { pins: ['secret-value'] }, undefined],
     ['an empty text', { model: '' }, 'model must be'],
     ['a gateway that is no URL', { gateway: 'secret-value' }, undefined],
-    ['an API key', { apiKey: 'secret-value' }, 'did you mean apiKeyFile?'],
+    ['an API key', { apiKey: 'secret-value' }, 'Did you mean apiKeyFile?'],
   ])('are refused with %s, without the value', async (_what, config, text) => {
     const home = new Home()
     home.config(config)
@@ -207,14 +205,16 @@ describe('settings', () => {
   })
 })
 
-if (!isInstalled('swtpm')) console.info('chat over a software TPM skipped: no swtpm')
-
 describe.skipIf(!isInstalled('swtpm'))('with a policy', () => {
   it('judges the machine before anything is sent, and leaves a receipt that can be judged', async () => {
-    const tpm = await startSwtpm()
-    onTestFinished(() => tpm.stop())
-    const attested = await startGateway('--tpm', tpm.address, '--tpm-required')
-    onTestFinished(() => attested.stop())
+    const { address } = stopAfterTest(await startSwtpm())
+    const tpm = {
+      address,
+      pcrs: 'sha256:0,7,10',
+      ak: { mode: 'persistent' },
+      required: true,
+    } as const
+    const attested = stopAfterTest(await startGateway({ tpm }))
     const home = new Home()
     const init = [
       'attest',
@@ -223,18 +223,20 @@ describe.skipIf(!isInstalled('swtpm'))('with a policy', () => {
       attested.url,
       '--allow-http',
       '--output',
-      'policy.json',
+      home.at('policy.json'),
     ]
     expect((await home.run(init)).code).toBe(0)
-    const args = [...echo(attested.url), '--policy', 'policy.json']
-    expect(await home.run([...args, '--receipt', 'receipt.json', PROMPT])).toMatchObject({
+    const args = [...echo(attested.url), '--policy', home.at('policy.json')]
+    expect(await home.run([...args, '--receipt', home.at('receipt.json'), PROMPT])).toMatchObject({
       code: 0,
     })
-    expect((await home.run(['attest', 'verify', 'receipt.json'])).code).toBe(0)
+    expect((await home.run(['attest', 'verify', home.at('receipt.json')])).code).toBe(0)
     const answer = home.file('request.json', JSON.stringify({ model: 'other' }))
-    expect((await home.run(['attest', 'verify', 'receipt.json', '--request', answer])).code).toBe(1)
+    expect(
+      (await home.run(['attest', 'verify', home.at('receipt.json'), '--request', answer])).code,
+    ).toBe(3)
     const doctor = ['doctor', '--gateway', attested.url, '--allow-http', '--json']
-    expect((await home.run([...doctor, '--policy', 'policy.json'])).code).toBe(0)
+    expect((await home.run([...doctor, '--policy', home.at('policy.json')])).code).toBe(0)
     expect((await home.run(doctor)).stdout).toContain('it offers evidence of attestation key 000')
 
     const other = formatPolicyFile({
@@ -261,14 +263,13 @@ describe('with a policy, without a TPM', () => {
   ])('refuses a gateway without evidence, %s', async (_what, model) => {
     const tap = await startWireTap()
     onTestFinished(() => tap.close())
-    tap.connectTo(gateway.port)
+    tap.connectTo(gateway().port)
     const home = new Home(withKey)
     const text = formatPolicyFile({
       requiredPcrs: 'sha256:0',
       pinnedAkNames: [forgedName(forgeKey())],
     })
-    const policy = join(temporaryFolder(), 'policy.json')
-    writeFileSync(policy, text)
+    const policy = home.file('policy.json', text)
     const { code, stdout } = await home.run([
       ...['chat', '--gateway', tap.url, '--allow-http', ...model],
       ...['--policy', policy, PROMPT],

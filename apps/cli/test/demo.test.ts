@@ -1,31 +1,14 @@
-import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from '@nomyo-internal/testing'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { Home, generateKeysOfVectors } from './support.js'
 
-const entry = fileURLToPath(new URL('../dist/main.js', import.meta.url))
-
-interface Run {
-  readonly code: number | string | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Runs the built command as a shell would, its output going into a pipe. */
-function nomyo(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
-  return new Promise((resolve) => {
-    const options = { env: { ...process.env, ...env }, timeout: 60_000 }
-    execFile(process.execPath, [entry, ...args], options, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : (error.code ?? null), stdout, stderr })
-    })
-  })
-}
+beforeAll(generateKeysOfVectors)
 
 describe('nomyo demo', () => {
   it('shows the whole way of a completion, in 80 columns, without colours in a pipe', async () => {
-    const { code, stdout } = await nomyo(['demo'])
+    const { code, stdout } = await new Home().run(['demo'])
     expect(code).toBe(0)
     expect(stdout).not.toContain('\u001b')
     const lines = stdout.split('\n')
@@ -40,55 +23,36 @@ describe('nomyo demo', () => {
   })
 
   it('ignores settings for another gateway in the environment', async () => {
-    const { code } = await nomyo(['demo'], { NOMYO_PORT: 'nonsense', NOMYO_API_KEY: 'x' })
-    expect(code).toBe(0)
+    const home = new Home({ NOMYO_PORT: 'nonsense', NOMYO_API_KEY: 'x' })
+    const { code, stdout, stderr } = await home.run(['demo', '--json'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const { ok, checks, steps } = JSON.parse(stdout)
+    expect([ok, checks.length]).toEqual([true, 4])
+    expect(steps[0]).toHaveProperty('durationMs')
   })
+
+  /** Runs the demo with code that its gateway loads first. */
+  const runWith = (code: string) => {
+    const preload = join(temporaryFolder(), 'preload.cjs')
+    writeFileSync(preload, code)
+    return new Home({ NODE_OPTIONS: `--require ${preload}` }).run(['demo'])
+  }
 
   it('fails when the gateway does not start', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'nomyo-demo-'))
-    try {
-      const preload = join(folder, 'no-gateway.cjs')
-      writeFileSync(preload, `if (process.argv.includes('--engine')) process.exit(7)`)
-      const { code, stderr } = await nomyo(['demo'], { NODE_OPTIONS: `--require ${preload}` })
-      expect(code).toBe(1)
-      expect(stderr).not.toContain('    at ')
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
+    const { code, stderr } = await runWith('process.exit(7)')
+    expect(code).toBe(1)
+    expect(stderr).not.toContain('    at ')
   })
 
-  it('fails when what comes back is not what was asked', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'nomyo-demo-'))
-    try {
-      // Every text the gateway seals loses its letters a: still a genuine answer, but a wrong one.
-      const preload = join(folder, 'wrong-answers.cjs')
-      writeFileSync(
-        preload,
-        `if (process.argv.includes('--engine')) {
-          const stringify = JSON.stringify
-          JSON.stringify = (value, ...rest) => {
-            const text = stringify(value, ...rest)
-            return value && value.choices ? text.replaceAll('atorva', 'simva') : text
-          }
-        }`,
-      )
-      const { code, stdout } = await nomyo(['demo'], { NODE_OPTIONS: `--require ${preload}` })
-      expect(stdout).toContain('FAILED')
-      expect(code).toBe(1)
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
-  })
-})
-
-describe('nomyo', () => {
-  it('lists its commands with --help', async () => {
-    const { code, stdout } = await nomyo(['--help'])
-    expect(code).toBe(0)
-    expect(stdout).toContain('demo')
-  })
-
-  it.each([[['dmeo']], [['demo', 'now']], [[]]])('refuses %j as usage', async (args) => {
-    expect((await nomyo(args)).code).toBe(2)
+  it('fails when the answer is not the one expected', async () => {
+    // Every answer that the gateway encrypts has one word replaced: genuine, but wrong.
+    const { code, stdout } = await runWith(`
+      const stringify = JSON.stringify
+      JSON.stringify = (value, ...rest) => {
+        const text = stringify(value, ...rest)
+        return value && value.choices ? text.replaceAll('atorva', 'simva') : text
+      }`)
+    expect(stdout).toContain('FAILED')
+    expect(code).toBe(1)
   })
 })

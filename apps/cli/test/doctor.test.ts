@@ -1,20 +1,24 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatPolicyFile } from '@nomyo/attest/policy-file'
+import {
+  isInstalled,
+  makeCa,
+  makeCertificate,
+  shared,
+  stopAfterTest,
+  temporaryFolder,
+} from '@nomyo-internal/testing'
 import { forgeKey, forgedName } from '@nomyo-internal/testing/vectors/forge'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { startWireTap } from '../src/demo/wire-tap.js'
-import { Home, isThere, startGateway, temporaryFolder } from './support.js'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { startWireTap } from '../src/commands/demo/wire-tap.js'
+import { Home, generateKeysOfVectors, startGateway, type Run } from './support.js'
 
 const API_KEY = 'canary-api-key-71e0c2'
 const OTHER_KEY = `sha256/${'A'.repeat(43)}=`
 
-let gateway: Awaited<ReturnType<typeof startGateway>>
-beforeAll(async () => {
-  gateway = await startGateway('--api-key', API_KEY)
-})
-afterAll(() => gateway.stop())
+const gateway = shared(() => startGateway({ apiKeys: [API_KEY] }))
+beforeAll(generateKeysOfVectors)
 
 interface Finding {
   readonly check: string
@@ -22,11 +26,13 @@ interface Finding {
   readonly remedy?: string
 }
 
-async function diagnose(
-  home: Home,
-  ...args: string[]
-): Promise<{ code: unknown; findings: Finding[] }> {
-  const { code, stdout, stderr } = await home.run(['doctor', '--json', ...args])
+const diagnose = async (home: Home, ...args: string[]) =>
+  findingsOf(await home.run(['doctor', '--json', ...args]))
+
+function findingsOf({ code, stdout, stderr }: Pick<Run, 'stdout' | 'stderr'> & { code: unknown }): {
+  code: unknown
+  findings: Finding[]
+} {
   expect(stdout + stderr).not.toContain(API_KEY)
   const { ok, findings } = JSON.parse(stdout)
   expect(ok).toBe(code === 0)
@@ -39,7 +45,7 @@ const statuses = (findings: readonly Finding[]): string[] =>
 describe('nomyo doctor', () => {
   it('finds all well, makes no key known, and chats only when told to', async () => {
     const home = new Home({ NOMYO_API_KEY: API_KEY })
-    const at = ['--gateway', gateway.url, '--allow-http']
+    const at = ['--gateway', gateway().url, '--allow-http']
     const first = await diagnose(home, ...at)
     expect(statuses(first.findings)).toEqual([
       'address ok',
@@ -54,14 +60,14 @@ describe('nomyo doctor', () => {
     const chat = await diagnose(home, ...at, '--chat', 'nomyo/echo')
     expect(statuses(chat.findings).at(-1)).toBe('chat ok')
     expect(existsSync(join(home.path, '.nomyo'))).toBe(false)
-    await home.run(['servers', 'trust', gateway.url, '--allow-http', '--yes'])
+    await home.run(['servers', 'trust', gateway().url, '--allow-http', '--yes'])
     const second = await diagnose(home, ...at)
     expect(statuses(second.findings)).toContain('trust ok')
   })
 
   it('is lines for people without --json', async () => {
     const home = new Home()
-    const { code, stdout } = await home.run(['doctor', '--gateway', gateway.url, '--allow-http'])
+    const { code, stdout } = await home.run(['doctor', '--gateway', gateway().url, '--allow-http'])
     expect(code).toBe(1)
     expect(stdout).toContain('problem  access')
     expect(stdout).toContain('                      -> ')
@@ -88,7 +94,7 @@ describe('nomyo doctor', () => {
     ['another service', {}, (url) => ['--gateway', `${url}/prefix`, '--allow-http'], 'server key'],
     ['a port without TLS', {}, (url) => ['--gateway', url.replace('http:', 'https:')], 'TLS'],
   ])('names %s, and what to do', async (_what, environment, args, check) => {
-    const { code, findings } = await diagnose(new Home(environment), ...args(gateway.url))
+    const { code, findings } = await diagnose(new Home(environment), ...args(gateway().url))
     expect(code).toBe(1)
     const problems = findings.filter(({ status }) => status === 'problem')
     expect(problems.map((problem) => problem.check)).toEqual([check])
@@ -97,8 +103,8 @@ describe('nomyo doctor', () => {
 
   it('names a changed key, and does not send the API key there', async () => {
     const home = new Home({ NOMYO_API_KEY: API_KEY })
-    const known = home.file('known', `${gateway.url} ${OTHER_KEY} 2026-01-01\n`)
-    const args = ['--gateway', gateway.url, '--allow-http', '--known-servers', known]
+    const known = home.file('known', `${gateway().url} ${OTHER_KEY} 2026-01-01\n`)
+    const args = ['--gateway', gateway().url, '--allow-http', '--known-servers', known]
     const { code, findings } = await diagnose(home, ...args)
     expect(code).toBe(1)
     expect(statuses(findings).slice(-3)).toEqual(['trust problem', 'machine ok', 'access warning'])
@@ -108,7 +114,7 @@ describe('nomyo doctor', () => {
   it('sends no API key to a machine that is not what the policy asks for', async () => {
     const tap = await startWireTap()
     onTestFinished(() => tap.close())
-    tap.connectTo(gateway.port)
+    tap.connectTo(gateway().port)
     const home = new Home({ NOMYO_API_KEY: API_KEY })
     const text = formatPolicyFile({
       requiredPcrs: 'sha256:0',
@@ -123,37 +129,31 @@ describe('nomyo doctor', () => {
   })
 })
 
-const hasOpenssl = isThere('openssl', 'version')
-if (!hasOpenssl) console.info('nomyo doctor over TLS skipped: no openssl')
-
-describe.skipIf(!hasOpenssl)('nomyo doctor over TLS', () => {
-  const certificate = (name: string, days: number) => {
+describe.skipIf(!isInstalled('openssl'))('nomyo doctor over TLS', () => {
+  // Node reads the CAs of the environment at the start of a process.
+  const check = async (alternativeName: string, days: number, trusted: boolean) => {
     const folder = temporaryFolder()
-    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
-    const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-    const names = ['-subj', '/CN=gateway.test', '-addext', `subjectAltName=${name}`]
-    execFileSync('openssl', [...args, ...names, '-days', `${days}`, '-out', cert, '-keyout', key], {
-      stdio: 'ignore',
+    const ca = makeCa(folder, 'ca')
+    const { cert, key } = makeCertificate(folder, 'gateway.test', {
+      ca,
+      for: alternativeName,
+      days,
     })
-    return { cert, key }
-  }
-  const look = async ({ cert, key }: { cert: string; key: string }, trusted: boolean) => {
-    const tls = await startGateway('--tls-cert', cert, '--tls-key', key)
-    onTestFinished(() => tls.stop())
-    const home = new Home(trusted ? { NODE_EXTRA_CA_CERTS: cert } : {})
-    const { findings } = await diagnose(home, '--gateway', tls.url.replace('http:', 'https:'))
-    return statuses(findings)
+    const tls = stopAfterTest(await startGateway({ tls: { certFile: cert, keyFile: key } }))
+    const args = ['doctor', '--json', '--gateway', tls.url]
+    const { ended } = new Home().start(args, trusted ? { NODE_EXTRA_CA_CERTS: ca.cert } : {})
+    return statuses(findingsOf(await ended).findings)
   }
 
-  it('takes a certificate that holds, and warns before it ends', async () => {
-    expect(await look(certificate('IP:127.0.0.1', 60), true)).toEqual(
+  it('accepts a valid certificate, and warns before it expires', async () => {
+    expect(await check('IP:127.0.0.1', 60, true)).toEqual(
       expect.arrayContaining(['TLS ok', 'access ok']),
     )
-    expect(await look(certificate('IP:127.0.0.1', 3), true)).toContain('TLS warning')
+    expect(await check('IP:127.0.0.1', 3, true)).toContain('TLS warning')
   })
 
-  it('refuses one of nobody known, and one for another name', async () => {
-    expect(await look(certificate('IP:127.0.0.1', 60), false)).toContain('TLS problem')
-    expect(await look(certificate('DNS:other.test', 60), true)).toContain('TLS problem')
+  it('refuses one of an unknown CA, and one for another name', async () => {
+    expect(await check('IP:127.0.0.1', 60, false)).toContain('TLS problem')
+    expect(await check('DNS:other.test', 60, true)).toContain('TLS problem')
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { eavesdrop, findIn } from '../src/demo/eavesdropper.js'
+import { eavesdrop, findIn } from '../src/commands/demo/eavesdropper.js'
 
 const PROMPT = 'Patient 4711 hätte gern Ruhe'
 

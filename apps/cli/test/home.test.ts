@@ -7,7 +7,7 @@ import { Home } from './support.js'
 
 describe('the home folder', () => {
   it.each([
-    ['/home/somebody', '/home/somebody'],
+    ['/home/user', '/home/user'],
     ['', userInfo().homedir],
     ['somewhere', userInfo().homedir],
     [undefined, userInfo().homedir],
@@ -20,7 +20,7 @@ describe('the home folder', () => {
     const folder = join(home.work, 'folder', 'nomyo')
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, 'config.json'), 'nonsense')
-    const env = { XDG_CONFIG_HOME: 'folder' }
-    expect((await home.run(['servers', 'list'], { env })).code).toBe(0)
+    const { ended } = home.start(['servers', 'list'], { XDG_CONFIG_HOME: 'folder' })
+    expect((await ended).code).toBe(0)
   })
 })

@@ -1,8 +1,11 @@
 import { chmodSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadKeyPair } from '@nomyo/crypto/keys/node'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Home, startGateway } from './support.js'
+import { shared } from '@nomyo-internal/testing'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { Home, generateKeysOfVectors, startGateway } from './support.js'
+
+beforeAll(generateKeysOfVectors)
 
 const mode = (path: string): number => statSync(path).mode & 0o777
 
@@ -37,7 +40,7 @@ describe('nomyo keys', () => {
 
   it('encrypts with a password, and puts the old pair aside when it makes a new one', async () => {
     const home = new Home()
-    const password = ['--password-file', home.file('password', 'tell nobody\n')]
+    const password = ['--password-file', home.file('password', 'a secret\n')]
     const wrong = ['--password-file', home.file('wrong', 'something else')]
     const dir = join(home.work, 'keys')
     const at = ['--dir', dir]
@@ -45,10 +48,10 @@ describe('nomyo keys', () => {
     expect(readFileSync(join(dir, 'private_key.pem'), 'utf8')).toContain('ENCRYPTED')
     expect((await home.run(['keys', 'show', ...at])).stdout).toContain(old)
     expect((await home.run(['keys', 'show', ...at, ...wrong])).code).toBe(1)
-    // Without the password the new key would be in the clear, with a wrong one nobody could open it.
+    // Without the password the new key would be in the clear, with a wrong one it could not be decrypted.
     expect((await home.run(['keys', 'rotate', ...at])).code).toBe(2)
     expect((await home.run(['keys', 'rotate', ...at, ...wrong])).code).toBe(1)
-    expect((await loadKeyPair(dir, { password: 'tell nobody' })).publicKey.fingerprint).toBe(old)
+    expect((await loadKeyPair(dir, { password: 'a secret' })).publicKey.fingerprint).toBe(old)
 
     const rotated = await home.run(['keys', 'rotate', ...at, ...password, '--json'])
     const { fingerprint, asideDir, ...rest } = JSON.parse(rotated.stdout)
@@ -58,7 +61,7 @@ describe('nomyo keys', () => {
       [dir, fingerprint],
       [asideDir, old],
     ]) {
-      const pair = await loadKeyPair(folder, { password: 'tell nobody' })
+      const pair = await loadKeyPair(folder, { password: 'a secret' })
       expect(pair.publicKey.fingerprint).toBe(expected)
       expect(mode(join(folder, 'private_key.pem'))).toBe(0o600)
     }
@@ -79,17 +82,13 @@ describe('nomyo keys', () => {
 })
 
 describe('nomyo servers', () => {
-  let gateway: Awaited<ReturnType<typeof startGateway>>
-  beforeAll(async () => {
-    gateway = await startGateway()
-  })
-  afterAll(() => gateway.stop())
+  const gateway = shared(() => startGateway())
 
   it('lists, trusts and forgets', async () => {
     const home = new Home()
-    const asked = ['keys', 'fingerprint', '--gateway', `${gateway.url}/`, '--allow-http']
+    const asked = ['keys', 'fingerprint', '--gateway', `${gateway().url}/`, '--allow-http']
     const fingerprint = (await home.run(asked)).stdout.trim()
-    const trust = ['servers', 'trust', `${gateway.url}/`, '--allow-http']
+    const trust = ['servers', 'trust', `${gateway().url}/`, '--allow-http']
     const list = async () => JSON.parse((await home.run(['servers', 'list', '--json'])).stdout)
     expect((await home.run(trust)).code).toBe(2)
     expect((await home.run([...trust, '--fingerprint', `sha256/${'A'.repeat(43)}=`])).code).toBe(3)
@@ -97,11 +96,15 @@ describe('nomyo servers', () => {
     expect((await home.run(trust.slice(0, -1))).code).toBe(2)
     expect(await list()).toEqual([])
     const done = await home.run([...trust, '--fingerprint', fingerprint, '--json'])
-    expect(JSON.parse(done.stdout)).toEqual({ server: gateway.url, fingerprint, status: 'trusted' })
+    expect(JSON.parse(done.stdout)).toEqual({
+      server: gateway().url,
+      fingerprint,
+      status: 'trusted',
+    })
     expect((await home.run([...trust, '--yes'])).stdout).toContain('known')
-    expect(await list()).toMatchObject([{ server: gateway.url, fingerprint }])
-    expect((await home.run(['servers', 'forget', gateway.url])).code).toBe(0)
-    expect((await home.run(['servers', 'forget', gateway.url])).code).toBe(1)
+    expect(await list()).toMatchObject([{ server: gateway().url, fingerprint }])
+    expect((await home.run(['servers', 'forget', gateway().url])).code).toBe(0)
+    expect((await home.run(['servers', 'forget', gateway().url])).code).toBe(1)
     expect((await home.run([...trust, '--yes'])).code).toBe(0)
   })
 
@@ -109,11 +112,11 @@ describe('nomyo servers', () => {
     const home = new Home()
     const known = [
       '--known-servers',
-      home.file('known', `${gateway.url} sha256/${'A'.repeat(43)}=\n`),
+      home.file('known', `${gateway().url} sha256/${'A'.repeat(43)}=\n`),
     ]
-    const trust = ['servers', 'trust', gateway.url, '--allow-http', ...known]
+    const trust = ['servers', 'trust', gateway().url, '--allow-http', ...known]
     expect((await home.run([...trust, '--yes'])).code).toBe(3)
-    const asked = ['keys', 'fingerprint', '--gateway', gateway.url, '--allow-http', '--json']
+    const asked = ['keys', 'fingerprint', '--gateway', gateway().url, '--allow-http', '--json']
     const { fingerprint } = JSON.parse((await home.run(asked)).stdout)
     expect((await home.run([...trust, '--fingerprint', fingerprint])).code).toBe(0)
     expect(
@@ -125,6 +128,6 @@ describe('nomyo servers', () => {
     const home = new Home()
     const known = ['--known-servers', home.file('known', 'nonsense')]
     expect((await home.run(['servers', 'list', ...known])).code).toBe(1)
-    expect((await home.run(['servers', 'forget', gateway.url, ...known])).code).toBe(1)
+    expect((await home.run(['servers', 'forget', gateway().url, ...known])).code).toBe(1)
   })
 })

@@ -1,35 +1,16 @@
-import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { appraise, keyBindingExtraData, payloadIdExtraData } from '@nomyo/attest'
 import { formatPolicyFile, parsePolicyFile } from '@nomyo/attest/policy-file'
 import { createReceipt, type Receipt } from '@nomyo/attest/receipt'
+import { temporaryFolder } from '@nomyo-internal/testing'
 import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo-internal/testing/vectors/forge'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { Home } from './support.js'
 
-const entry = fileURLToPath(new URL('../dist/main.js', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'nomyo-receipt-'))
-afterAll(() => {
-  rmSync(folder, { recursive: true })
-})
-
-/** Runs the built command with its output going into a pipe. */
-function verify(...args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [entry, 'attest', 'verify', ...args],
-      { timeout: 30_000 },
-      (error, stdout, stderr) => {
-        resolve({ code: error === null ? 0 : error.code, stdout, stderr })
-      },
-    )
-  })
-}
+const folder = temporaryFolder()
+const verify = (...args: string[]) => new Home().run(['attest', 'verify', ...args])
 
 let files = 0
 function file(content: unknown): string {
@@ -77,14 +58,14 @@ describe('nomyo attest verify, given a receipt', () => {
     const { code, stdout } = await verify(file(sound))
     expect(code).toBe(0)
     expect(stdout).toContain('tier affirming, key pinned')
-    expect(stdout).toContain('the machine vouched for the key')
-    expect(stdout).toContain('the word of whoever wrote it')
+    expect(stdout).toContain('the machine endorsed the key')
+    expect(stdout).toContain('which only its writer states')
   })
 
   it('judges it by a policy of the reader', async () => {
     expect((await verify(file(sound), '--policy', file(policyText()))).code).toBe(0)
     const other = await verify(file(sound), '--policy', file(policyText(forgeKey())))
-    expect(other.code).toBe(1)
+    expect(other.code).toBe(3)
     expect(other.stdout).toContain('AK_NOT_PINNED')
   })
 
@@ -92,10 +73,10 @@ describe('nomyo attest verify, given a receipt', () => {
     const same = ['--request', file(REQUEST), '--answer', file({ ...ANSWER, _metadata: {} })]
     expect((await verify(file(sound), ...same)).code).toBe(0)
     const other = await verify(file(sound), '--answer', file({ choices: [] }))
-    expect(other.code).toBe(1)
+    expect(other.code).toBe(3)
     expect(other.stdout).toContain('NOT the one of the receipt')
     const unsalted = { ...sound, request: { sha256: sound.request.sha256 } }
-    expect((await verify(file(unsalted), ...same)).code).toBe(3)
+    expect((await verify(file(unsalted), ...same)).code).toBe(2)
   })
 
   it('is JSON with --json', async () => {
@@ -110,33 +91,29 @@ describe('nomyo attest verify, given a receipt', () => {
   })
 
   it.each([
-    ['another payload id', { payloadId: 'another' }, 1],
+    ['another payload id', { payloadId: 'another' }, 3],
     [
       'evidence for the key by another',
       { keyEvidence: { ...sound.keyEvidence, evidence: sound.evidence } },
-      1,
+      3,
     ],
-    ['no evidence', { evidence: null }, 1],
-    ['no evidence for the key', { keyEvidence: null }, 2],
-    ['no policy', { policy: null }, 3],
-    ['a quote over the payload id itself', { payloadIdMode: 'raw' }, 3],
-    ['a policy that is none', { policy: { format: 'x' } }, 3],
-    ['another server key', { serverKey: `sha256/${'A'.repeat(43)}=` }, 3],
-    ['an unknown member', { note: 'x' }, 3],
-    ['a malformed digest', { request: { sha256: 'x' } }, 3],
+    ['no evidence', { evidence: null }, 3],
+    ['no evidence for the key', { keyEvidence: null }, 5],
+    ['no policy', { policy: null }, 2],
+    ['a quote over the payload id itself', { payloadIdMode: 'raw' }, 2],
+    ['a policy that is none', { policy: { format: 'x' } }, 2],
+    ['another server key', { serverKey: `sha256/${'A'.repeat(43)}=` }, 2],
+    ['an unknown member', { note: 'x' }, 2],
+    ['a malformed digest', { request: { sha256: 'x' } }, 2],
   ])('with %s ends with the code for that', async (_what, changes, code) => {
     expect((await verify(file({ ...sound, ...changes }))).code).toBe(code)
   })
 
-  it('judges one on standard input alike', async () => {
-    const child = spawn(process.execPath, [entry, 'attest', 'verify', '-', '--json'], {
-      stdio: ['pipe', 'pipe', 'ignore'],
-    })
-    child.stdin.end(JSON.stringify(sound))
-    const chunks: Buffer[] = []
-    child.stdout.on('data', (bytes: Buffer) => chunks.push(bytes))
-    expect(await once(child, 'close')).toEqual([0, null])
-    expect(JSON.parse(Buffer.concat(chunks).toString())).toMatchObject({ agrees: true })
+  it('reads one from standard input too', async () => {
+    const input = JSON.stringify(sound)
+    const { code, stdout } = await new Home().run(['attest', 'verify', '-', '--json'], { input })
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ agrees: true })
   })
 
   it('says as of when, and whose word that is', async () => {
@@ -155,20 +132,20 @@ describe('nomyo attest verify, given a receipt', () => {
     async (name) => {
       const hostile = { ...sound, [name]: 'x\u001b[2J\ntier affirming\u009b31m\u202e' }
       const { code, stdout, stderr } = await verify(file(hostile))
-      expect(code).toBe(3)
+      expect(code).toBe(2)
       expect((stdout + stderr).replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u)
     },
   )
 
   it('takes texts nested too deeply for a mistake', async () => {
     const deep = '['.repeat(200_000) + ']'.repeat(200_000)
-    expect((await verify(file(sound), '--answer', file(deep))).code).toBe(3)
+    expect((await verify(file(sound), '--answer', file(deep))).code).toBe(2)
   })
 
   it('refuses flags that mean nothing for it, and its flags for anything else', async () => {
-    expect((await verify(file(sound), '--payload-id', 'x')).code).toBe(3)
+    expect((await verify(file(sound), '--payload-id', 'x')).code).toBe(2)
     const evidence = file({ _metadata: { payload_id: 'x', tpm_attestation: sound.evidence } })
     const args = ['--policy', file(policyText()), '--request', file(REQUEST)]
-    expect((await verify(evidence, ...args)).code).toBe(3)
+    expect((await verify(evidence, ...args)).code).toBe(2)
   })
 })

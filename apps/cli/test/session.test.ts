@@ -6,30 +6,43 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { createServer, type RequestListener } from 'node:http'
 import { formatPolicyFile } from '@nomyo/attest/policy-file'
+import { listenOnLoopback, shared, stopAfterTest } from '@nomyo-internal/testing'
 import { forgeKey, forgedName } from '@nomyo-internal/testing/vectors/forge'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { startWireTap } from '../src/demo/wire-tap.js'
-import { Home, hasTerminals, startGateway } from './support.js'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { startWireTap } from '../src/commands/demo/wire-tap.js'
+import { Home, generateKeysOfVectors, startGateway } from './support.js'
 
-if (!hasTerminals) console.info('sessions skipped: no script of util-linux')
+const gateway = shared(() => startGateway())
+beforeAll(generateKeysOfVectors)
 
-describe.skipIf(!hasTerminals)('a session of nomyo chat', () => {
-  let gateway: Awaited<ReturnType<typeof startGateway>>
-  beforeAll(async () => {
-    gateway = await startGateway()
+/** Starts a server that answers as the gateway does, but for some requests. */
+async function startBefore(
+  gatewayUrl: string,
+  handles: (...args: Parameters<RequestListener>) => boolean,
+) {
+  const server = createServer((request, response) => {
+    if (handles(request, response)) return
+    void fetch(`${gatewayUrl}${request.url ?? ''}`).then(async (answer) => {
+      response.writeHead(answer.status).end(await answer.text())
+    })
   })
-  afterAll(() => gateway.stop())
+  const port = await listenOnLoopback(server)
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${port}`
+}
 
+describe('a session of nomyo chat', () => {
   it('converses, and does what each slash command says', async () => {
     const home = new Home()
-    const terminal = home.terminal(['chat', '--gateway', gateway.url, '--allow-http'])
+    const terminal = home.terminal(['chat', '--gateway', gateway().url, '--allow-http'])
     await terminal.sees('sha256/')
     await terminal.sees('first use')
-    await terminal.sees('not judged')
+    await terminal.sees('not appraised')
     await terminal.sees('nomyo/demo')
     await terminal.sees('> ')
     await terminal.asks('a secret question', '[demo engine, not a model]')
@@ -40,39 +53,39 @@ describe.skipIf(!hasTerminals)('a session of nomyo chat', () => {
     await terminal.asks('/system Be brief.', 'Be brief.')
     await terminal.asks('/tier hihg', 'There is no tier')
     await terminal.asks('/tier high', 'high')
-    await terminal.asks('/attest', 'not judged')
-    await terminal.asks('/sav', 'did you mean /save?')
+    await terminal.asks('/attest', 'not appraised')
+    await terminal.asks('/sav', 'Did you mean /save?')
     await terminal.asks('/save', 'Name a file')
     // Nothing has been written up to here.
     expect(home.allText()).not.toContain('a secret question')
 
-    writeFileSync(join(home.work, 'kept.txt'), 'before', { mode: 0o644 })
-    terminal.types('/save kept.txt\r')
+    writeFileSync(home.at('kept.txt'), 'before', { mode: 0o644 })
+    terminal.types(`/save ${home.at('kept.txt')}\r`)
     await terminal.sees('Overwrite it?')
     await terminal.asks('n', 'Not saved')
-    expect(readFileSync(join(home.work, 'kept.txt'), 'utf8')).toBe('before')
-    terminal.types('/save kept.txt\r')
+    expect(readFileSync(home.at('kept.txt'), 'utf8')).toBe('before')
+    terminal.types(`/save ${home.at('kept.txt')}\r`)
     await terminal.sees('Overwrite it?')
     await terminal.asks('y', 'Saved')
-    const saved = readFileSync(join(home.work, 'kept.txt'), 'utf8')
+    const saved = readFileSync(home.at('kept.txt'), 'utf8')
     expect(saved).toContain('[you]\na secret question\n')
     expect(saved).toContain('[nomyo/echo]\nsay this\n')
-    expect(statSync(join(home.work, 'kept.txt')).mode & 0o777).toBe(0o600)
+    expect(statSync(home.at('kept.txt')).mode & 0o777).toBe(0o600)
     await terminal.asks('/save /nowhere/x', 'ENOENT')
     // Nothing is seen there, and something would be replaced.
-    symlinkSync('/nowhere/x', join(home.work, 'link'))
-    await terminal.asks('/save link', 'EEXIST')
-    expect(readlinkSync(join(home.work, 'link'))).toBe('/nowhere/x')
+    symlinkSync('/nowhere/x', home.at('link'))
+    await terminal.asks(`/save ${home.at('link')}`, 'EEXIST')
+    expect(readlinkSync(home.at('link'))).toBe('/nowhere/x')
     await terminal.asks('/reset', 'Forgotten')
-    await terminal.asks('/save other.txt', 'nothing to save')
-    expect(existsSync(join(home.work, 'other.txt'))).toBe(false)
+    await terminal.asks(`/save ${home.at('other.txt')}`, 'nothing to save')
+    expect(existsSync(home.at('other.txt'))).toBe(false)
     terminal.types('/quit\r')
     expect(await terminal.ended()).toBe(0)
   })
 
   it('takes several pasted lines as one message, and shows nothing a terminal obeys', async () => {
     const terminal = new Home().terminal([
-      ...['chat', '--gateway', gateway.url, '--allow-http', '--model', 'nomyo/echo'],
+      ...['chat', '--gateway', gateway().url, '--allow-http', '--model', 'nomyo/echo'],
     ])
     await terminal.sees('> ')
     terminal.types('one\rtwo \u009b31m\r')
@@ -83,18 +96,7 @@ describe.skipIf(!hasTerminals)('a session of nomyo chat', () => {
   })
 
   it('cancels the answer under way with Ctrl-C, and ends with the second', async () => {
-    const slow = createServer((request, response) => {
-      if (request.method === 'POST') return
-      void fetch(`${gateway.url}${request.url ?? ''}`).then(async (answer) => {
-        response.writeHead(answer.status).end(await answer.text())
-      })
-    })
-    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve))
-    onTestFinished(() => {
-      slow.closeAllConnections()
-      slow.close()
-    })
-    const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`
+    const url = await startBefore(gateway().url, ({ method }) => method === 'POST')
     const terminal = new Home().terminal(['chat', '--gateway', url, '--allow-http'])
     await terminal.sees('> ')
     terminal.types('never answered\r')
@@ -109,7 +111,7 @@ describe.skipIf(!hasTerminals)('a session of nomyo chat', () => {
   it('sends no API key to a machine that is not what the policy asks for', async () => {
     const tap = await startWireTap()
     onTestFinished(() => tap.close())
-    tap.connectTo(gateway.port)
+    tap.connectTo(gateway().port)
     const home = new Home({ NOMYO_API_KEY: 'canary-api-key' })
     const text = formatPolicyFile({
       requiredPcrs: 'sha256:0',
@@ -124,21 +126,11 @@ describe.skipIf(!hasTerminals)('a session of nomyo chat', () => {
 
   it('takes no name for a model that would pass for a line of its own', async () => {
     const names = ['x\nmachine  tier affirming', '\u001b]0;owned\u0007', 'honest/model']
-    const hostile = createServer((request, response) => {
-      if (request.url === '/v1/models') {
-        response.end(JSON.stringify({ data: names.map((id) => ({ id })) }))
-        return
-      }
-      void fetch(`${gateway.url}${request.url ?? ''}`).then(async (answer) => {
-        response.writeHead(answer.status).end(await answer.text())
-      })
+    const url = await startBefore(gateway().url, (request, response) => {
+      if (request.url !== '/v1/models') return false
+      response.end(JSON.stringify({ data: names.map((id) => ({ id })) }))
+      return true
     })
-    await new Promise<void>((resolve) => hostile.listen(0, '127.0.0.1', resolve))
-    onTestFinished(() => {
-      hostile.closeAllConnections()
-      hostile.close()
-    })
-    const url = `http://127.0.0.1:${(hostile.address() as AddressInfo).port}`
     const at = ['chat', '--gateway', url, '--allow-http']
     const terminal = new Home().terminal(at)
     await terminal.sees('model    honest/model')
@@ -151,8 +143,9 @@ describe.skipIf(!hasTerminals)('a session of nomyo chat', () => {
   })
 
   it('asks before it trusts, and goes on when an answer fails', async () => {
+    const ended = stopAfterTest(await startGateway())
     const home = new Home()
-    const trust = ['servers', 'trust', gateway.url, '--allow-http']
+    const trust = ['servers', 'trust', ended.url, '--allow-http']
     const no = home.terminal(trust)
     await no.sees('[y/N]')
     no.types('\r')
@@ -161,13 +154,12 @@ describe.skipIf(!hasTerminals)('a session of nomyo chat', () => {
     await yes.sees('[y/N]')
     yes.types('y\r')
     expect(await yes.ended()).toBe(0)
-    const terminal = home.terminal(['chat', '--gateway', gateway.url, '--allow-http'])
-    await terminal.sees('known from before')
+    const terminal = home.terminal(['chat', '--gateway', ended.url, '--allow-http'])
+    await terminal.sees('known')
     await terminal.sees('> ')
-    await gateway.stop()
+    await ended.stop()
     await terminal.asks('hello?', 'nomyo:')
     terminal.types('/quit\r')
     expect(await terminal.ended()).toBe(0)
-    gateway = await startGateway()
   })
 })

@@ -1,45 +1,40 @@
-import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { keyFile } from '@nomyo-internal/testing/vectors'
-import { onTestFinished } from 'vitest'
+import {
+  startGateway as startInProcess,
+  startProgram,
+  temporaryFolder,
+  until,
+  type Program,
+} from '@nomyo-internal/testing'
+import { keyPem } from '@nomyo-internal/testing/vectors'
+import { createGateway, type GatewayConfig } from '@nomyo/gateway'
+import { vi } from 'vitest'
+import { runCli } from '../src/run-cli.js'
 
 /** The built command. */
-export const entry = fileURLToPath(new URL('../bin/nomyo.js', import.meta.url))
-const gatewayEntry = fileURLToPath(new URL('../../gateway/bin/nomyo-gateway.cjs', import.meta.url))
+export const ENTRY = fileURLToPath(new URL('../bin/nomyo.js', import.meta.url))
 
-/** A folder for one test. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'nomyo-cli-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
+/** Outcome of one run. */
+export interface Run {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
 }
 
-/** A home of its own, without any setting of whoever runs the tests. */
+/** A home folder of its own, without the settings of the user who runs the tests. */
 export class Home {
   readonly path = temporaryFolder()
   readonly work = join(this.path, 'work')
   readonly environment: Record<string, string>
 
   constructor(environment: Record<string, string> = {}) {
-    const temporary = join(this.path, 'tmp')
-    for (const folder of [this.work, temporary]) mkdirSync(folder)
+    mkdirSync(this.work)
     this.environment = {
-      PATH: process.env['PATH'] ?? '',
       HOME: this.path,
       XDG_CONFIG_HOME: join(this.path, 'config'),
-      TMPDIR: temporary,
       ...environment,
     }
   }
@@ -51,13 +46,17 @@ export class Home {
     writeFileSync(join(folder, 'config.json'), text)
   }
 
-  file(name: string, content: string): string {
-    const path = join(this.work, name)
-    writeFileSync(path, content)
-    return path
+  /** Path of a file in the working folder. */
+  at(name: string): string {
+    return join(this.work, name)
   }
 
-  /** Everything in all files, also names. */
+  file(name: string, content: string): string {
+    writeFileSync(this.at(name), content)
+    return this.at(name)
+  }
+
+  /** Contents and names of all files. */
   allText(): string {
     return readdirSync(this.path, { recursive: true, withFileTypes: true })
       .map(
@@ -67,92 +66,82 @@ export class Home {
       .join('\n')
   }
 
-  /** Runs the built command with its output going into pipes. */
-  run(
+  /** Runs the command in this process, as with pipes for its streams. */
+  async run(
     args: readonly string[],
     { input = '', env = {} }: { input?: string; env?: Record<string, string> } = {},
   ): Promise<Run> {
-    return new Promise((resolve) => {
-      const child = execFile(
-        process.execPath,
-        [entry, ...args],
-        { env: { ...this.environment, ...env }, cwd: this.work, timeout: 50_000 },
-        (error, stdout, stderr) => {
-          resolve({ code: error === null ? 0 : (error.code ?? null), stdout, stderr })
-        },
-      )
-      child.stdin?.on('error', () => {})
-      child.stdin?.end(input)
+    const stdout = collector()
+    const stderr = collector()
+    const code = await runCli({
+      args,
+      environment: { ...this.environment, ...env },
+      stdin: Readable.from(input === '' ? [] : [Buffer.from(input)]),
+      stdout: stdout.stream,
+      stderr: stderr.stream,
     })
+    return { code, stdout: stdout.text(), stderr: stderr.text() }
   }
 
-  /** Runs it on a pseudo terminal. */
+  /** Runs the command in this process, as on a terminal. */
   terminal(args: readonly string[]): Terminal {
-    const quoted = [process.execPath, entry, ...args].map((one) => `'${one}'`).join(' ')
-    return new Terminal(
-      spawn('script', ['-qec', quoted, '/dev/null'], {
-        env: { ...this.environment, TERM: 'xterm' },
-        cwd: this.work,
-      }),
-    )
+    return new Terminal(args, this.environment)
+  }
+
+  /** Starts the built command as a process. */
+  start(args: readonly string[], env: Record<string, string> = {}): Program {
+    const options = { env: { ...this.environment, ...env }, cwd: this.work }
+    return startProgram(process.execPath, [ENTRY, ...args], options)
   }
 }
 
-export interface Run {
-  readonly code: number | string | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Whether util-linux's script is here, to make pseudo terminals. */
-export const hasTerminals = isThere('script', '--version')
-
-export function isThere(program: string, ...args: string[]): boolean {
-  try {
-    execFileSync(program, args, { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
+function collector(): { stream: PassThrough; text: () => string } {
+  const stream = new PassThrough()
+  let text = ''
+  stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+  return {
+    stream,
+    // What is written is readable at once.
+    text: () => text + String(stream.read() ?? ''),
   }
 }
 
-const PATIENCE_MS = 20_000
-
-/** Somebody at a terminal. */
+/** A run with streams that claim to be a terminal. */
 export class Terminal {
-  readonly #child: ChildProcess
-  readonly #ended: Promise<number | null>
+  readonly #stdin = asTerminal(new PassThrough())
+  readonly #ended: Promise<number>
   #seen = 0
+  #hasEnded = false
   shown = ''
 
-  constructor(child: ChildProcess) {
-    this.#child = child
-    child.stdout?.on('data', (bytes: Buffer) => (this.shown += bytes.toString()))
-    this.#ended = once(child, 'exit').then(([code]: unknown[]) => code as number | null)
-    onTestFinished(() => void child.kill('SIGKILL'))
+  constructor(args: readonly string[], environment: Record<string, string>) {
+    const screen = asTerminal(new PassThrough())
+    screen.setEncoding('utf8').on('data', (text: string) => {
+      this.shown += text.replace(/\r?\n/g, '\r\n')
+    })
+    const streams = { stdin: this.#stdin, stdout: screen, stderr: screen }
+    this.#ended = runCli({ args, environment: { ...environment, NO_COLOR: '1' }, ...streams })
+    void this.#ended.finally(() => (this.#hasEnded = true))
   }
 
   /** Waits for a text behind the last one waited for. */
   async sees(text: string): Promise<void> {
-    const end = performance.now() + PATIENCE_MS
-    for (;;) {
-      const index = this.shown.indexOf(text, this.#seen)
-      if (index !== -1) {
-        this.#seen = index + text.length
-        return
-      }
-      if (performance.now() > end || this.#child.exitCode !== null) {
-        throw new Error(`not seen: ${text}\n${this.shown}`)
-      }
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
+    await until(
+      () => {
+        const index = this.shown.indexOf(text, this.#seen)
+        if (index !== -1) this.#seen = index + text.length
+        else if (this.#hasEnded) throw new Error(`not seen: ${text}\n${this.shown}`)
+        return index !== -1
+      },
+      { what: () => `${text}\n${this.shown}` },
+    )
   }
 
   types(text: string): void {
-    this.#child.stdin?.write(text)
+    this.#stdin.write(text)
   }
 
-  /** Types a line and waits for what it brings, and for the next prompt. */
+  /** Types a line and waits for its output, and for the next prompt. */
   async asks(line: string, ...texts: string[]): Promise<void> {
     this.types(`${line}\r`)
     await this.sees(line.slice(-20))
@@ -160,46 +149,40 @@ export class Terminal {
     await this.sees('> ')
   }
 
-  ended(): Promise<number | null> {
+  ended(): Promise<number> {
     return this.#ended
   }
 }
 
-/** The built gateway with its demo engine, in a process of its own. */
-export async function startGateway(
-  ...flags: string[]
-): Promise<{ url: string; port: number; stop(): Promise<void> }> {
-  const keyDir = mkdtempSync(join(tmpdir(), 'nomyo-cli-gateway-'))
-  chmodSync(keyDir, 0o700)
-  writeFileSync(join(keyDir, 'private_key.pem'), keyFile('keys/server.private.pem'), {
-    mode: 0o600,
+const asTerminal = (stream: PassThrough): PassThrough & { isTTY: true } =>
+  Object.assign(stream, { isTTY: true as const })
+
+/** Starts a gateway in this process. */
+export const startGateway = (settings: Partial<GatewayConfig> = {}) =>
+  startInProcess(createGateway, settings)
+
+/** Has every generated RSA key be one of the vectors, in turn. */
+export function generateKeysOfVectors(): void {
+  const algorithm = { name: 'RSA-OAEP', hash: 'SHA-256' }
+  const names = ['client', 'other']
+  const { subtle } = crypto
+  vi.spyOn(subtle, 'generateKey').mockImplementation(async () => {
+    const name = names.shift() ?? ''
+    names.push(name)
+    const der = (part: string): Buffer<ArrayBuffer> =>
+      Buffer.from(keyPem(`keys/${name}.${part}.pem`).replace(/-----[^-]+-----|\s/g, ''), 'base64')
+    const { importKey } = subtle
+    const privateKey = await importKey.call(subtle, 'pkcs8', der('private'), algorithm, true, [
+      'decrypt',
+    ])
+    const jwk = await subtle.exportKey('jwk', privateKey)
+    const publicKey = await subtle.importKey(
+      'jwk',
+      { kty: 'RSA', n: jwk.n ?? '', e: jwk.e ?? '' },
+      algorithm,
+      true,
+      ['encrypt'],
+    )
+    return { privateKey, publicKey }
   })
-  const args = [
-    '--engine',
-    'demo',
-    '--port',
-    '0',
-    '--key-dir',
-    keyDir,
-    '--rate-limit',
-    'off',
-    '--log-level',
-    'error',
-  ]
-  const child = spawn(process.execPath, [gatewayEntry, ...args, ...flags], {
-    env: { PATH: process.env['PATH'] },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  const [bytes] = (await once(child.stdout, 'data')) as [Buffer]
-  const port = Number(/:(\d+)$/m.exec(bytes.toString())?.[1])
-  return {
-    port,
-    url: `http://127.0.0.1:${port}`,
-    stop: async () => {
-      const ended = once(child, 'exit')
-      child.kill('SIGKILL')
-      await ended
-      rmSync(keyDir, { recursive: true })
-    },
-  }
 }

@@ -1,4 +1,5 @@
-import { attestationPolicy, type AttestationPolicy } from '@nomyo/attest'
+import { PolicyError, attestationPolicy, type AttestationPolicy } from '@nomyo/attest'
+import { ReceiptError } from '@nomyo/attest/errors'
 import { parsePolicyFile, type PolicyFile } from '@nomyo/attest/policy-file'
 import { UsageError } from '@nomyo-internal/command-line'
 import { readNamedFile } from '../files.js'
@@ -9,31 +10,37 @@ export const MAX_DOCUMENT_MEBIBYTES = 64
 /**
  * Reads a policy file.
  *
- * @throws UsageError for a file that cannot be read; PolicyError for one that is no policy
+ * @throws UsageError for a file that cannot be read, or is no policy
  */
 export const readPolicy = async (path: string): Promise<PolicyFile> => {
   const text = readNamedFile(path, MAX_DOCUMENT_MEBIBYTES).toString()
-  return withinDepth(() => parsePolicyFile(text))
+  return useDocument(() => parsePolicyFile(text))
 }
 
-/** Reads the policy of the settings, if one is named. Throws as {@link readPolicy} does. */
+/** Reads the policy of the settings, if one is named. @throws UsageError */
 export async function loadPolicy({
   policy,
 }: {
   readonly policy: string | undefined
 }): Promise<AttestationPolicy | undefined> {
-  return policy === undefined ? undefined : attestationPolicy(await readPolicy(policy))
+  if (policy === undefined) return undefined
+  const rules = await readPolicy(policy)
+  return useDocument(() => attestationPolicy(rules))
 }
 
 /**
- * Runs work on a JSON document, which overflows the stack when the document is nested too deeply.
+ * Runs work on a policy or a receipt. One that cannot be used is a mistake in a file, not a verdict.
  *
  * @throws UsageError in this case
  */
-export async function withinDepth<T>(work: () => T | Promise<T>): Promise<T> {
+export async function useDocument<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
+    if (error instanceof PolicyError || error instanceof ReceiptError) {
+      throw new UsageError(error.message)
+    }
+    // The stack overflowed.
     if (error instanceof RangeError) throw new UsageError('a file is nested too deeply')
     throw error
   }

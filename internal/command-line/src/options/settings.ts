@@ -182,7 +182,7 @@ function refuseUnknownMembers(options: OptionDefinitions, file: FileSettings): v
     throw new UsageError({
       source: { kind: 'file', file: file.path, line, member },
       problem: 'is not a known member',
-      suggestion: suggestion(member, known),
+      suggestion: suggestion(member, [...new Set(known)]),
     })
   }
 }

@@ -13,7 +13,7 @@ import {
 import { readNamedFile } from '../../files.js'
 import { showResult } from '../../output/attestation-result.js'
 import type { Output } from '../../output/output.js'
-import { MAX_DOCUMENT_MEBIBYTES, readPolicy, withinDepth } from '../../settings/policy.js'
+import { MAX_DOCUMENT_MEBIBYTES, readPolicy, useDocument } from '../../settings/policy.js'
 import { parseJson } from './evidence-source.js'
 import type { VerifyCall } from './verify-options.js'
 
@@ -48,7 +48,7 @@ export async function parseReceiptIfAny(
   const json = parseJson(text, source)
   const format: unknown =
     typeof json === 'object' && json !== null && 'format' in json ? json.format : undefined
-  return format === RECEIPT_FORMAT ? withinDepth(() => parseReceipt(text)) : undefined
+  return format === RECEIPT_FORMAT ? useDocument(() => parseReceipt(text)) : undefined
 }
 
 /** Appraises a receipt again, offline; the exit code is the worst of its parts. */
@@ -62,7 +62,7 @@ export async function verifyReceipt(
     throw settings.mistake(idle, 'is not for receipts, which state it themselves')
   const { policy: policyPath, now, rawPayloadId, json } = settings.values
   const policy = policyPath === undefined ? undefined : await readPolicy(policyPath)
-  const appraisal = await withinDepth(() => appraiseReceipt(receipt, { policy, now, rawPayloadId }))
+  const appraisal = await useDocument(() => appraiseReceipt(receipt, { policy, now, rawPayloadId }))
   const asOf: Moment =
     now === undefined
       ? { time: receipt.createdAt, from: 'receipt' }
@@ -88,7 +88,7 @@ async function compare(
 ): Promise<boolean | undefined> {
   if (path === undefined) return undefined
   const text = readNamedFile(path, MAX_DOCUMENT_MEBIBYTES).toString()
-  const matches = await withinDepth(() =>
+  const matches = await useDocument(() =>
     digestMatches(parseJson(text, path), subject, receipt[subject]),
   )
   if (matches !== undefined) return matches

@@ -5,7 +5,7 @@ import {
   type CompletionStep,
   type Tool,
 } from '@nomyo/client'
-import { EXIT } from '@nomyo-internal/command-line'
+import { EXIT, type Environment } from '@nomyo-internal/command-line'
 import { printableJson } from '@nomyo-internal/diagnostics'
 import type { Output } from '../../output/output.js'
 import { cliCommand } from '../cli-command.js'
@@ -42,14 +42,22 @@ export const demoCommand = cliCommand({
   summary: 'show one encrypted chat completion from end to end, offline',
   options: { json: { summary: 'print the checks and the timings only, as JSON' } },
   notes: ['The exit code is 0 only if every check held.'],
-  run: ({ settings, output }) =>
+  run: ({ settings, output, context: { environment } }) =>
     settings.values.json
-      ? demo({ ...output, line: () => undefined, progress: output.waiting }, output.line)
-      : demo(output),
+      ? demo(
+          { ...output, line: () => undefined, progress: output.waiting },
+          environment,
+          output.line,
+        )
+      : demo(output, environment),
 })
 
 /** @param printJson - receives the result for programs */
-async function demo(output: Output, printJson?: (text: string) => void): Promise<number> {
+async function demo(
+  output: Output,
+  environment: Environment,
+  printJson?: (text: string) => void,
+): Promise<number> {
   const { line, style } = output
   line(style.title('NOMYO: one encrypted chat completion, end to end, on this machine'))
   line()
@@ -70,7 +78,7 @@ async function demo(output: Output, printJson?: (text: string) => void): Promise
   try {
     const gateway = await output.progress(
       'client and gateway are generating their RSA-4096 keys',
-      startGatewayProcess(),
+      startGatewayProcess(environment),
     )
     try {
       tap.connectTo(gateway.port)

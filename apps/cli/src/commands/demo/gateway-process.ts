@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import type { Environment } from '@nomyo-internal/command-line'
 
 /** A gateway in a separate process. */
 export interface GatewayProcess {
@@ -17,14 +18,14 @@ const START_TIMEOUT_MS = 60_000
  *
  * @throws Error with the standard error of the gateway when it does not
  */
-export async function startGatewayProcess(): Promise<GatewayProcess> {
+export async function startGatewayProcess(environment: Environment): Promise<GatewayProcess> {
   const entry = fileURLToPath(new URL('./main.js', import.meta.resolve('@nomyo/gateway')))
   const flags = ['--engine', 'demo', '--host', '127.0.0.1', '--port', '0', '--log-level', 'error']
   const child = spawn(process.execPath, [entry, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // Settings for another gateway must not reach this one.
     env: Object.fromEntries(
-      Object.entries(process.env).filter(([name]) => !name.startsWith('NOMYO_')),
+      Object.entries(environment).filter(([name]) => !name.startsWith('NOMYO_')),
     ),
   })
   let notes = ''
