@@ -2,9 +2,10 @@ import { platform } from '#crypto-platform'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { base64Length, decodedLength } from '../src/bytes/base64.js'
+import { decodeBase64, decodeBase64Text } from '../src/bytes/decode-base64.js'
 import { toHex, utf8 } from './support.js'
 
-const { encodeBase64, decodeBase64 } = platform
+const { encodeBase64 } = platform
 
 const anyBytes = fc.uint8Array({ maxLength: 200 })
 
@@ -37,7 +38,7 @@ describe('decoding', () => {
       fc.property(anyBytes, (bytes) => {
         const encoded = Buffer.from(bytes).toString('base64')
         expect(decodedLength(utf8(encoded))).toBe(bytes.length)
-        expect(toHex(decodeBase64(encoded)!)).toBe(toHex(bytes))
+        expect(toHex(decodeBase64Text(encoded)!)).toBe(toHex(bytes))
       }),
     )
   })
@@ -55,16 +56,16 @@ describe('decoding', () => {
     (size) => {
       const bytes = Buffer.alloc(size, 'some bytes that come again')
       const encoded = bytes.toString('base64')
-      expect(Buffer.from(decodeBase64(encoded)!).equals(bytes)).toBe(true)
+      expect(Buffer.from(decodeBase64Text(encoded)!).equals(bytes)).toBe(true)
       for (const position of [0, 65_532, 65_535, 65_536, encoded.length - 5]) {
         for (const character of ['=', '-', '\n', '"', 'Ａ']) {
           const text = encoded.slice(0, position) + character + encoded.slice(position + 1)
-          expect(decodeBase64(text) !== undefined).toBe(isCanonical(text))
+          expect(decodeBase64Text(text) !== undefined).toBe(isCanonical(text))
         }
       }
       // Padding where a part ends, and more behind it.
-      expect(decodeBase64(`${encoded.slice(0, 65_532)}AA==${encoded}`)).toBeUndefined()
-      expect(decodeBase64(`${encoded.slice(0, 65_532)}AAA=${encoded}`)).toBeUndefined()
+      expect(decodeBase64Text(`${encoded.slice(0, 65_532)}AA==${encoded}`)).toBeUndefined()
+      expect(decodeBase64Text(`${encoded.slice(0, 65_532)}AAA=${encoded}`)).toBeUndefined()
     },
   )
 
@@ -94,13 +95,22 @@ describe('decoding', () => {
       ['ＡＡＡＡ', 'AAAＡ', 'ŁAAA', 'AAA\u0141', '\u{1D400}AA', 'AAA\x80', 'AA\xC1A'],
     ],
   ])('refuses %s', (_, texts) => {
-    for (const text of texts) expect(decodeBase64(text), JSON.stringify(text)).toBeUndefined()
+    for (const text of texts) expect(decodeBase64Text(text), JSON.stringify(text)).toBeUndefined()
+  })
+
+  it('keeps to its limits, and leaves room behind', () => {
+    const ascii = utf8('AQID')
+    const limits = [{ minBytes: 3 }, { maxBytes: 3 }, { minBytes: 4 }, { maxBytes: 2 }]
+    expect(limits.map((options) => decodeBase64(ascii, options)?.length)).toEqual([
+      ...[3, 3, undefined, undefined],
+    ])
+    expect([...(decodeBase64(ascii, { spareBytes: 2 }) ?? [])]).toEqual([1, 2, 3, 0, 0])
   })
 
   it('takes exactly the canonical spellings among all short texts', () => {
     const characters = ['A', 'B', 'Q', 'g', 'w', '/', '+', '9', '=', '-', ' ', '\n', 'Ａ']
     const texts = [...textsOver(characters, 4)]
-    const accepted = texts.filter((text) => decodeBase64(text) !== undefined)
+    const accepted = texts.filter((text) => decodeBase64Text(text) !== undefined)
     expect(accepted).toEqual(texts.filter(isCanonical))
     expect(accepted.length).toBeGreaterThan(1000)
   })
@@ -112,7 +122,7 @@ describe('decoding', () => {
         const encoded = Buffer.from(bytes).toString('base64')
         const start = position % (encoded.length + 1)
         const text = encoded.slice(0, start) + inserted + encoded.slice(start + dropped)
-        expect(decodeBase64(text) !== undefined).toBe(isCanonical(text))
+        expect(decodeBase64Text(text) !== undefined).toBe(isCanonical(text))
       }),
       { numRuns: 5000 },
     )

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Bytes } from '../src/bytes/types.js'
-import { isJsonObject, parseJsonObject } from '../src/bytes/json-object.js'
+import { isJsonObject, parseJsonObject } from '../src/envelope/plaintext.js'
 import { openEnvelope, openJson, sealEnvelope } from '../src/envelope/index.js'
 import { concat, refusalCodeOf, testPair, textOf, utf8 } from './support.js'
 
@@ -67,8 +67,6 @@ describe('the depth', () => {
     expect(await refusalCodeOf(content(257))).toBe('ERR_ENVELOPE_TOO_LARGE')
   })
 
-  const rules = { maxDepth: 2, what: 'text', code: 'ERR_PLAINTEXT_INVALID' } as const
-
   it.each([
     '{"a":{}}',
     '{"a":[],"b":[],"c":{}}',
@@ -77,7 +75,7 @@ describe('the depth', () => {
     String.raw`{"a":"\\","b":[]}`,
     String.raw`{"a":"\\\"[[[[","b":"]"}`,
   ])('of %s is at most two', (json) => {
-    expect(parseJsonObject(utf8(json), rules)).toEqual(JSON.parse(json))
+    expect(parseJsonObject(utf8(json), 2)).toEqual(JSON.parse(json))
   })
 
   it.each([
@@ -89,15 +87,13 @@ describe('the depth', () => {
     String.raw`{"a":"\\\\","b":[[]]}`,
     String.raw`{"a":"\"","b":[[]]}`,
   ])('of %s is more than two', async (json) => {
-    expect(await refusalCodeOf(() => parseJsonObject(utf8(json), rules))).toBe(
-      'ERR_ENVELOPE_TOO_LARGE',
-    )
+    expect(await refusalCodeOf(() => parseJsonObject(utf8(json), 2))).toBe('ERR_ENVELOPE_TOO_LARGE')
   })
 
   it.each(['', '"', '{"a', String.raw`{"a\"`, '{"a":1', ']]]]', '{"a":NaN}', '[]', 'null', '"{}"'])(
     'is no matter for %s, which is no JSON object',
     async (json) => {
-      expect(await refusalCodeOf(() => parseJsonObject(utf8(json), rules))).toBe(
+      expect(await refusalCodeOf(() => parseJsonObject(utf8(json), 2))).toBe(
         'ERR_PLAINTEXT_INVALID',
       )
     },
@@ -110,14 +106,12 @@ describe('the depth', () => {
     ['closing brackets', ']'.repeat(4 * MIB)],
   ])('is found quickly in %s', async (_, json) => {
     const start = performance.now()
-    await refusalCodeOf(() => parseJsonObject(utf8(json), rules))
+    await refusalCodeOf(() => parseJsonObject(utf8(json), 2))
     expect(performance.now() - start).toBeLessThan(2000)
   })
 })
 
 describe('the bytes of JSON', () => {
-  const rules = { maxDepth: 9, what: 'text', code: 'ERR_PLAINTEXT_INVALID' } as const
-
   it.each([
     ['a byte order mark', Uint8Array.of(0xef, 0xbb, 0xbf, 0x7b, 0x7d)],
     ['a stray continuation byte', Uint8Array.of(0x7b, 0x80, 0x7d)],
@@ -125,11 +119,11 @@ describe('the bytes of JSON', () => {
     ['half of a surrogate pair', concat(utf8('{"'), Uint8Array.of(0xed, 0xa0, 0x80), utf8('":1}'))],
     ['UTF-16', Uint8Array.of(0x7b, 0, 0x7d, 0)],
   ])('are refused with %s', async (_, bytes) => {
-    expect(await refusalCodeOf(() => parseJsonObject(bytes, rules))).toBe('ERR_PLAINTEXT_INVALID')
+    expect(await refusalCodeOf(() => parseJsonObject(bytes, 9))).toBe('ERR_PLAINTEXT_INVALID')
   })
 
   it('give plain members for names that objects inherit', () => {
-    const value = parseJsonObject(utf8('{"__proto__":{"polluted":1},"constructor":2}'), rules)
+    const value = parseJsonObject(utf8('{"__proto__":{"polluted":1},"constructor":2}'), 9)
     expect(Object.keys(value)).toEqual(['__proto__', 'constructor'])
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
     expect(value['polluted']).toBeUndefined()

@@ -1,16 +1,20 @@
 const PADDING = 0x3d
 
-/** How many characters `byteLength` bytes take in padded base64. */
+/** Returns how many characters `byteLength` bytes take in padded base64. */
 export function base64Length(byteLength: number): number {
   return Math.ceil(byteLength / 3) * 4
 }
 
+/** Returns how many characters of padding base64 ends with, 2 at most. */
+export function paddingLength(ascii: Uint8Array): number {
+  const { length } = ascii
+  return ascii[length - 1] !== PADDING ? 0 : ascii[length - 2] !== PADDING ? 1 : 2
+}
+
 /**
- * How many bytes base64 holds, judged by its length and padding alone.
- * Undefined when no base64 has this length.
+ * Returns how many bytes base64 holds, by its length and padding alone; undefined for a length that
+ * no base64 has.
  */
 export function decodedLength(ascii: Uint8Array): number | undefined {
-  if (ascii.length % 4 !== 0) return undefined
-  const padding = ascii.at(-1) !== PADDING ? 0 : ascii.at(-2) !== PADDING ? 1 : 2
-  return (ascii.length / 4) * 3 - padding
+  return ascii.length % 4 === 0 ? (ascii.length / 4) * 3 - paddingLength(ascii) : undefined
 }

@@ -125,9 +125,8 @@ export function derValue(tag: number, ...contents: readonly Uint8Array[]): Bytes
 
 /** A non-negative INTEGER from unsigned big-endian bytes without leading zeros. */
 export function derUnsignedInteger(bytes: Uint8Array): Bytes {
-  return (bytes[0] ?? 0) >= 0x80
-    ? derValue(TAG.integer, Uint8Array.of(0), bytes)
-    : derValue(TAG.integer, bytes.length === 0 ? Uint8Array.of(0) : bytes)
+  const needsZero = (bytes[0] ?? 0x80) >= 0x80
+  return derValue(TAG.integer, new Uint8Array(needsZero ? 1 : 0), bytes)
 }
 
 /** An OBJECT IDENTIFIER from the hex of its content. */

@@ -1,5 +1,5 @@
-import { MAX_PLAINTEXT_DEPTH, parseJsonObject } from '../bytes/json-object.js'
-import { wipe } from '../bytes/wipe.js'
+import { parseJsonObject } from './plaintext.js'
+import { zeroize } from '../bytes/zeroize.js'
 import type { KeyRing } from '../keys/key-ring.js'
 import { SecurityError } from '../errors.js'
 import type { OpenOptions, OpenedEnvelope, PrivateKey } from '../suite.js'
@@ -41,13 +41,8 @@ export async function openJson(
 ): Promise<OpenedJson> {
   const { plaintext, ...facts } = await openEnvelope(body, keys, options)
   try {
-    const value = parseJsonObject(plaintext, {
-      maxDepth: MAX_PLAINTEXT_DEPTH,
-      what: 'opened content',
-      code: 'ERR_PLAINTEXT_INVALID',
-    })
-    return { ...facts, value }
+    return { ...facts, value: parseJsonObject(plaintext) }
   } finally {
-    wipe(plaintext)
+    zeroize(plaintext)
   }
 }

@@ -1,6 +1,6 @@
-import { MAX_PLAINTEXT_DEPTH, isDeeperThan } from '../bytes/json-object.js'
+import { MAX_PLAINTEXT_DEPTH, isDeeperThan } from './plaintext.js'
 import type { Bytes } from '../bytes/types.js'
-import { wipe } from '../bytes/wipe.js'
+import { zeroize } from '../bytes/zeroize.js'
 import { SecurityError } from '../errors.js'
 import type { PublicKey, SealOptions } from '../suite.js'
 import { encodeJson, type Padding } from './padding.js'
@@ -42,7 +42,7 @@ export async function sealJson(
     if (isDeeperThan(MAX_PLAINTEXT_DEPTH, padded)) throw tooDeep()
     return await sealEnvelope(padded, recipient, sealOptions)
   } finally {
-    wipe(padded)
+    zeroize(padded)
   }
 }
 

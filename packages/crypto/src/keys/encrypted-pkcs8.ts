@@ -2,7 +2,7 @@ import { scryptAsync } from '@noble/hashes/scrypt.js'
 import { DerReader, TAG, derNull, derOid, derValue } from '../bytes/der.js'
 import { derSmallInteger } from '../bytes/der-small-integer.js'
 import { ownBytes, type Bytes } from '../bytes/types.js'
-import { wipe } from '../bytes/wipe.js'
+import { zeroize } from '../bytes/zeroize.js'
 import { SecurityError } from '../errors.js'
 import { OID } from './oids.js'
 
@@ -40,11 +40,11 @@ export async function decryptPkcs8(der: Uint8Array, password: string | undefined
   try {
     const pkcs8 = new Uint8Array(await decryptCbc(key, cipher.iv, ciphertext))
     if (looksLikePkcs8(pkcs8)) return pkcs8
-    wipe(pkcs8)
+    zeroize(pkcs8)
   } catch {
     // Broken padding: the same answer as for nonsense, below.
   } finally {
-    wipe(key, passwordBytes)
+    zeroize(key, passwordBytes)
   }
   throw wrongPassword()
 }
@@ -63,9 +63,9 @@ export async function encryptPkcs8(pkcs8: Uint8Array, password: string): Promise
   const iv = crypto.getRandomValues(new Uint8Array(IV_BYTES))
   const passwordBytes = new TextEncoder().encode(password)
   const key = await pbkdf2(passwordBytes, salt, WRITTEN_ITERATIONS, 'SHA-256', 32)
-  wipe(passwordBytes)
+  zeroize(passwordBytes)
   const aesKey = await crypto.subtle.importKey('raw', key, 'AES-CBC', false, ['encrypt'])
-  wipe(key)
+  zeroize(key)
   const ciphertext = await crypto.subtle.encrypt({ name: 'AES-CBC', iv }, aesKey, ownBytes(pkcs8))
   const kdf = derValue(
     TAG.sequence,

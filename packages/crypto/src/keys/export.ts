@@ -1,4 +1,4 @@
-import { wipe } from '../bytes/wipe.js'
+import { zeroize } from '../bytes/zeroize.js'
 import type { PrivateKey } from '../suite.js'
 import { encodePem } from './pem.js'
 
@@ -24,7 +24,7 @@ export async function exportPrivateKey(
     const { encryptPkcs8 } = await import('./private-key-formats.js')
     return encodePem('ENCRYPTED PRIVATE KEY', await encryptPkcs8(pkcs8, options.password))
   } finally {
-    wipe(pkcs8)
+    zeroize(pkcs8)
   }
 }
 

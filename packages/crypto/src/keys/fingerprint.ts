@@ -1,4 +1,4 @@
-import { platform } from '#crypto-platform'
+import { decodeBase64Text } from '../bytes/decode-base64.js'
 import { SecurityError } from '../errors.js'
 import type { PublicKey } from '../suite.js'
 
@@ -12,9 +12,7 @@ const DIGEST_BYTES = 32
  * @throws SecurityError `ERR_KEY_INVALID`
  */
 export function parsePin(text: string): string {
-  const digest = text.startsWith(PREFIX)
-    ? platform.decodeBase64(text.slice(PREFIX.length))
-    : undefined
+  const digest = text.startsWith(PREFIX) ? decodeBase64Text(text.slice(PREFIX.length)) : undefined
   if (digest?.length !== DIGEST_BYTES) {
     throw new SecurityError(
       'ERR_KEY_INVALID',

@@ -1,4 +1,4 @@
-import { wipe } from '../bytes/wipe.js'
+import { zeroize } from '../bytes/zeroize.js'
 import { SecurityError } from '../errors.js'
 import type { KeyPair, PublicKey } from '../suite.js'
 import { defaultSuite } from '../suites.js'
@@ -73,7 +73,7 @@ export async function importPrivateKey(
     if (options.publicKeyPem !== undefined) await checkBelongsTogether(pair, options.publicKeyPem)
     return pair
   } finally {
-    wipe(pkcs8)
+    zeroize(pkcs8)
   }
 }
 
@@ -91,7 +91,7 @@ async function readPkcs8(pem: string, password: string | undefined): Promise<Byt
   if (label === 'ENCRYPTED PRIVATE KEY') return decryptPkcs8(der, password)
   refusePassword(password)
   const pkcs8 = pkcs8FromPkcs1(der)
-  wipe(der)
+  zeroize(der)
   return pkcs8
 }
 

@@ -1,4 +1,4 @@
-import { wipe } from '../bytes/wipe.js'
+import { zeroize } from '../bytes/zeroize.js'
 import type { Bytes } from '../bytes/types.js'
 import { SecurityError } from '../errors.js'
 import type { PemBlock } from './pem.js'
@@ -30,7 +30,7 @@ export async function decryptLegacyPkcs8(
     (plaintext) => new Uint8Array(plaintext),
     () => undefined,
   )
-  wipe(key, passwordBytes)
+  zeroize(key, passwordBytes)
   if (pkcs8 === undefined || !looksLikePkcs8(pkcs8)) throw wrongPassword()
   return pkcs8
 }

@@ -1,4 +1,4 @@
-import { wipe } from '../bytes/wipe.js'
+import { zeroize } from '../bytes/zeroize.js'
 import type { KeyPair } from '../suite.js'
 import { exportPkcs8Pem } from './export.js'
 import { importPrivateKey, type ImportPrivateKeyOptions } from './import.js'
@@ -20,6 +20,6 @@ export async function importLegacyPrivateKey(
   try {
     return await importPrivateKey(exportPkcs8Pem(pkcs8), options)
   } finally {
-    wipe(pkcs8)
+    zeroize(pkcs8)
   }
 }

@@ -1,4 +1,5 @@
 import { platform } from '#crypto-platform'
+import { decodeBase64Text } from '../bytes/decode-base64.js'
 import type { Bytes } from '../bytes/types.js'
 import { SecurityError } from '../errors.js'
 
@@ -32,7 +33,7 @@ export function decodePem(text: string): PemBlock {
     /^-----BEGIN ([A-Z0-9 ]{1,40})-----\r?\n([A-Za-z0-9+/=\r\n]+\n)-----END \1-----\s*$/.exec(text)
   const [, label, body] = match ?? []
   if (label === undefined || body === undefined) throw notPem()
-  const der = platform.decodeBase64(body.replace(/\r?\n/g, ''))
+  const der = decodeBase64Text(body.replace(/\r?\n/g, ''))
   if (der === undefined) throw notPem()
   return { label, der }
 }

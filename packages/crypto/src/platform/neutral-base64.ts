@@ -1,5 +1,4 @@
-import { base64Length, decodedLength } from '../bytes/base64.js'
-import type { Bytes } from '../bytes/types.js'
+import { base64Length, paddingLength } from '../bytes/base64.js'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const INVALID = 0xff
@@ -20,19 +19,6 @@ export function encodeBase64(bytes: Uint8Array): string {
     return new TextDecoder().decode(encoded)
   } finally {
     encoded.fill(0)
-  }
-}
-
-/** See {@link Platform.decodeBase64}. What is not ASCII is no base64 as UTF-8 either. */
-export function decodeBase64(text: string): Bytes | undefined {
-  const ascii = new TextEncoder().encode(text)
-  try {
-    const length = decodedLength(ascii)
-    if (length === undefined) return undefined
-    const bytes = new Uint8Array(length)
-    return decodeBase64Into(ascii, bytes) ? bytes : undefined
-  } finally {
-    ascii.fill(0)
   }
 }
 
@@ -57,29 +43,21 @@ export function encodeBase64Into(source: Uint8Array, target: Uint8Array, offset:
 
 /** See {@link Platform.decodeBase64Into}. */
 export function decodeBase64Into(ascii: Uint8Array, target: Uint8Array): boolean {
-  const padding = ascii.at(-1) !== PADDING ? 0 : ascii.at(-2) !== PADDING ? 1 : 2
-  const whole = padding === 0 ? ascii.length : ascii.length - 4
+  const last = ascii.length - 4
   let out = 0
-  let position = 0
-  for (; position < whole; position += 4) {
+  for (let position = 0; position <= last; position += 4) {
+    const padding = position < last ? 0 : paddingLength(ascii)
     const a = sixBits(ascii, position)
     const b = sixBits(ascii, position + 1)
-    const c = sixBits(ascii, position + 2)
-    const d = sixBits(ascii, position + 3)
-    if ((a | b | c | d) > 63) return false
-    target[out++] = (a << 2) | (b >> 4)
-    target[out++] = ((b & 15) << 4) | (c >> 2)
-    target[out++] = ((c & 3) << 6) | d
+    const c = padding > 1 ? 0 : sixBits(ascii, position + 2)
+    const d = padding > 0 ? 0 : sixBits(ascii, position + 3)
+    const bits = (a << 18) | (b << 12) | (c << 6) | d
+    const unusedBits = bits & ((1 << (8 * padding)) - 1)
+    if ((a | b | c | d) > 63 || unusedBits !== 0) return false
+    target[out++] = bits >> 16
+    if (padding < 2) target[out++] = bits >> 8
+    if (padding < 1) target[out++] = bits
   }
-  if (padding === 0) return true
-  const a = sixBits(ascii, position)
-  const b = sixBits(ascii, position + 1)
-  const c = padding === 1 ? sixBits(ascii, position + 2) : 0
-  if ((a | b | c) > 63) return false
-  const unusedBits = padding === 1 ? c & 3 : b & 15
-  if (unusedBits !== 0) return false
-  target[out++] = (a << 2) | (b >> 4)
-  if (padding === 1) target[out] = ((b & 15) << 4) | (c >> 2)
   return true
 }
 

@@ -1,6 +1,6 @@
 import type { Bytes } from '../bytes/types.js'
 import { decodeUtf8 } from './decode-utf8.js'
-import { decodeBase64, decodeBase64Into, encodeBase64, encodeBase64Into } from './neutral-base64.js'
+import { decodeBase64Into, encodeBase64, encodeBase64Into } from './neutral-base64.js'
 import { TAG_BYTES, type Platform } from './platform.js'
 
 /** Browsers, workers, edge runtimes: WebCrypto, and what the language itself has. */
@@ -20,7 +20,6 @@ export const platform: Platform = {
   decodeUtf8,
   indexOfByte: (bytes, byte, from) => bytes.indexOf(byte, from),
   encodeBase64,
-  decodeBase64,
   encodeBase64Into,
   decodeBase64Into,
   sha256: async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)),

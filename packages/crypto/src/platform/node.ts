@@ -4,12 +4,15 @@ import { setImmediate } from 'node:timers/promises'
 import type { Bytes } from '../bytes/types.js'
 import { decodeUtf8 } from './decode-utf8.js'
 import { encodeJson } from './node-json.js'
+import { decodeBase64Into as decodeShort } from './neutral-base64.js'
 import { TAG_BYTES, type Platform } from './platform.js'
 
 /** A multiple of 3 and of 16: parts this small stay in the processor's cache, and none is padded. */
 const PART_BYTES = 48 * 1024
 /** The same as base64. */
 const PART_CHARACTERS = (PART_BYTES / 3) * 4
+/** A call into the engine takes longer than decoding so few. */
+const SHORT_CHARACTERS = 1024
 /** What is encrypted without a break. */
 const TURN_BYTES = 16 * PART_BYTES
 
@@ -22,7 +25,6 @@ export const platform: Platform = {
   decodeUtf8: Number.parseInt(process.versions.node) < 24 ? decodeUtf8ByTranscoding : decodeUtf8,
   indexOfByte: (bytes, byte, from) => indexOf.call(bytes, byte, from),
   encodeBase64: (bytes) => view(bytes).toString('base64'),
-  decodeBase64,
   encodeBase64Into,
   decodeBase64Into,
   sha256: (bytes) => plain(createHash('sha256').update(bytes).digest()),
@@ -52,17 +54,9 @@ function encodeBase64Into(source: Uint8Array, target: Uint8Array, offset: number
   return out
 }
 
-/** Node's decoder is lenient: only what is spelled the same when encoded again was canonical. */
-function decodeBase64(text: string): Bytes | undefined {
-  const bytes = new Uint8Array(Buffer.byteLength(text, 'base64'))
-  const to = view(bytes)
-  return to.write(text, 'base64') === bytes.length && to.toString('base64') === text
-    ? bytes
-    : undefined
-}
-
-/** The same, in parts. */
+/** Node's decoder is lenient: only text that encodes to the same spelling again was canonical. */
 function decodeBase64Into(ascii: Uint8Array, target: Uint8Array): boolean {
+  if (ascii.length <= SHORT_CHARACTERS) return decodeShort(ascii, target)
   const from = view(ascii)
   const to = view(target)
   let out = 0

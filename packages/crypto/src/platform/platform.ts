@@ -16,8 +16,6 @@ export interface Platform {
   readonly indexOfByte: (bytes: Uint8Array, byte: number, from: number) => number
   /** Padded base64 (RFC 4648 section 4) of what may be a secret. */
   readonly encodeBase64: (bytes: Uint8Array) => string
-  /** Strictly decodes what may be a secret; undefined for anything but canonical base64, as below. */
-  readonly decodeBase64: (text: string) => Bytes | undefined
   /** Writes padded base64 as ASCII into `target`; returns the offset behind it. */
   readonly encodeBase64Into: (source: Uint8Array, target: Uint8Array, offset: number) => number
   /**

@@ -1,23 +1,17 @@
-import { platform } from '#crypto-platform'
-import { decodedLength } from '../bytes/base64.js'
-import { isJsonObject, parseJsonObject } from '../bytes/json-object.js'
 import type { Bytes } from '../bytes/types.js'
-import { SecurityError, type SecurityErrorCode } from '../errors.js'
+import { SecurityError } from '../errors.js'
 import type { OpenOptions } from '../suite.js'
-import { cutLongString } from './cut-long-string.js'
 import { WIRE_V1, type EnvelopeParts } from './format.js'
+import { jsonReader } from './json-reader.js'
 
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024
-/** An envelope itself is two levels deep; the rest is room for unknown members. */
-const MAX_DEPTH = 32
 /** A modulus of 2048 to 8192 bits. */
-const WRAPPED_KEY_BYTES = { min: 256, max: 1024 }
-
-type JsonObject = Record<string, unknown>
+const WRAPPED_KEY = { minBytes: 256, maxBytes: 1024 }
 
 /**
  * Reads an envelope from untrusted bytes without touching a key. The result has exact lengths and
- * came from the one canonical base64 spelling; unknown members are ignored.
+ * came from the one canonical base64 spelling; unknown members are ignored, and the last one of
+ * repeated members counts.
  *
  * @throws SecurityError `ERR_ENVELOPE_TOO_LARGE`, `ERR_ENVELOPE_UNSUPPORTED`, `ERR_ENVELOPE_INVALID`
  */
@@ -29,141 +23,77 @@ export function parseEnvelope(body: Uint8Array, options: OpenOptions): EnvelopeP
       `The envelope is larger than ${String(maxBytes)} bytes.`,
     )
   }
-  return parseAroundCiphertext(body, options) ?? parseWhole(body, options)
-}
-
-/** Reads all of an envelope as JSON: what this gives or throws is what holds. */
-export function parseWhole(body: Uint8Array, options: OpenOptions): EnvelopeParts {
-  const envelope = parseJson(body)
-  return readEnvelope(envelope, options, (payload) =>
-    new TextEncoder().encode(readText(payload, 'ciphertext')),
-  )
-}
-
-/**
- * Reads an envelope with a long ciphertext as {@link parseWhole} does, but without making a string of
- * the ciphertext: that takes most of the time. It is put aside as bytes, and read as base64 from there;
- * base64 has no character that JSON would write in two ways. Undefined for everything that is not
- * accepted: why is for {@link parseWhole} to say.
- *
- * @param leastCharacters - of a ciphertext that is worth it
- */
-export function parseAroundCiphertext(
-  body: Uint8Array,
-  options: OpenOptions,
-  leastCharacters = 8192,
-): EnvelopeParts | undefined {
-  const cut = cutLongString(body, leastCharacters)
-  if (cut === undefined) return undefined
-  try {
-    const envelope = parseJson(cut.rest)
-    return readEnvelope(envelope, options, (payload) => {
-      // Another member was the long one, or the same comes again behind it.
-      if (readText(payload, 'ciphertext') !== cut.placeholder) throw invalid('ciphertext')
-      return cut.string
-    })
-  } catch {
-    return undefined
-  }
-}
-
-const parseJson = (bytes: Uint8Array): JsonObject =>
-  parseJsonObject(bytes, {
-    maxDepth: MAX_DEPTH,
-    what: 'envelope',
-    code: 'ERR_ENVELOPE_INVALID',
+  const json = jsonReader(body)
+  const { version, algorithm, keyAlgorithm, payloadAlgorithm, nonceBytes, tagBytes } = WIRE_V1
+  const envelope = json.object({
+    version: () => json.text(version),
+    algorithm: () => json.text(algorithm),
+    key_algorithm: () => json.text(keyAlgorithm),
+    payload_algorithm: () => json.text(payloadAlgorithm),
+    encrypted_payload: () =>
+      json.object({
+        ciphertext: () => json.base64({ spareBytes: tagBytes }),
+        nonce: () => json.base64({ minBytes: nonceBytes, maxBytes: nonceBytes }),
+        tag: () => json.base64({ minBytes: tagBytes, maxBytes: tagBytes }),
+      }),
+    encrypted_aes_key: () => json.base64(WRAPPED_KEY),
+    processed_at: () => json.numberOrNull(),
   })
-
-function readEnvelope(
-  envelope: JsonObject,
-  options: OpenOptions,
-  ciphertextOf: (payload: JsonObject) => Uint8Array,
-): EnvelopeParts {
+  json.end()
+  if (envelope === undefined) throw invalid('version')
   checkLabels(envelope)
-  const payload = own(envelope, 'encrypted_payload')
-  if (!isJsonObject(payload)) throw invalid('encrypted_payload')
+  const payload = required(envelope, 'encrypted_payload')
   return {
-    ciphertextAndTag: readCiphertextAndTag(payload, ciphertextOf(payload), options),
-    nonce: readBytes(payload, 'nonce', { min: WIRE_V1.nonceBytes, max: WIRE_V1.nonceBytes }),
-    wrappedKey: readBytes(envelope, 'encrypted_aes_key', WRAPPED_KEY_BYTES),
-    processedAt: readProcessedAt(envelope),
+    ciphertextAndTag: joinTag(payload, options),
+    nonce: required(payload, 'nonce'),
+    wrappedKey: required(envelope, 'encrypted_aes_key'),
+    processedAt: 'processed_at' in envelope ? required(envelope, 'processed_at') : null,
   }
 }
 
 /**
- * `version` and `algorithm` must be there. `key_algorithm` and `payload_algorithm` may both be absent,
- * as early clients left them; one without the other is no sender's form but a damaged envelope.
+ * `version` and `algorithm` are required. `key_algorithm` and `payload_algorithm` may both be absent,
+ * as early clients omit them; one without the other is no sender's form but a damaged envelope.
+ *
+ * @param labels - for each label present, whether it is the supported one
  */
-function checkLabels(envelope: JsonObject): void {
-  checkLabel(envelope, 'version', WIRE_V1.version)
-  checkLabel(envelope, 'algorithm', WIRE_V1.algorithm)
-  if (!Object.hasOwn(envelope, 'key_algorithm') && !Object.hasOwn(envelope, 'payload_algorithm'))
-    return
-  checkLabel(envelope, 'key_algorithm', WIRE_V1.keyAlgorithm)
-  checkLabel(envelope, 'payload_algorithm', WIRE_V1.payloadAlgorithm)
-}
-
-function checkLabel(envelope: JsonObject, name: string, expected: string): void {
-  if (!Object.hasOwn(envelope, name)) throw invalid(name)
-  if (envelope[name] !== expected) {
-    throw new SecurityError(
-      'ERR_ENVELOPE_UNSUPPORTED',
-      `The envelope's ${name} is not supported; expected ${expected}.`,
-    )
+function checkLabels(labels: Readonly<Partial<Record<(typeof LABELS)[number], boolean>>>): void {
+  const isEarly = !('key_algorithm' in labels || 'payload_algorithm' in labels)
+  for (const name of isEarly ? LABELS.slice(0, 2) : LABELS) {
+    if (required(labels, name)) continue
+    throw new SecurityError('ERR_ENVELOPE_UNSUPPORTED', `The envelope's ${name} is not supported.`)
   }
 }
 
-/** Both parts go into one buffer, the way WebCrypto wants them, without a copy of the ciphertext. */
-function readCiphertextAndTag(
-  payload: JsonObject,
-  ciphertext: Uint8Array,
+const LABELS = ['version', 'algorithm', 'key_algorithm', 'payload_algorithm'] as const
+
+/** Puts the tag into the room behind the ciphertext, without a copy of the ciphertext. */
+function joinTag(
+  payload: { readonly ciphertext?: Bytes | undefined; readonly tag?: Bytes | undefined },
   { acceptAppendedTag = false }: OpenOptions,
 ): Bytes {
-  const ciphertextBytes = decodedLength(ciphertext)
-  if (ciphertextBytes === undefined) throw invalid('ciphertext')
-  const isAppended = acceptAppendedTag && !Object.hasOwn(payload, 'tag')
-  const tag = isAppended
-    ? new Uint8Array()
-    : readBytes(payload, 'tag', { min: WIRE_V1.tagBytes, max: WIRE_V1.tagBytes })
-  const joined = new Uint8Array(ciphertextBytes + tag.length)
-  if (joined.length < WIRE_V1.tagBytes || !platform.decodeBase64Into(ciphertext, joined)) {
-    throw invalid('ciphertext')
+  const joined = required(payload, 'ciphertext')
+  const ciphertextBytes = joined.length - WIRE_V1.tagBytes
+  if (!acceptAppendedTag || 'tag' in payload) {
+    joined.set(required(payload, 'tag'), ciphertextBytes)
+    return joined
   }
-  joined.set(tag, ciphertextBytes)
-  return joined
+  if (ciphertextBytes < WIRE_V1.tagBytes) throw invalid('ciphertext')
+  return joined.subarray(0, ciphertextBytes)
 }
 
-function readBytes(object: JsonObject, name: string, length: { min: number; max: number }): Bytes {
-  const text = readText(object, name)
-  // Judged before decoding, so that nothing large is made of a member that should be small.
-  const most = Math.ceil(length.max / 3) * 4
-  const bytes = text.length <= most ? platform.decodeBase64(text) : undefined
-  if (bytes === undefined || bytes.length < length.min || bytes.length > length.max) {
-    throw invalid(name)
-  }
-  return bytes
+/** A member that must have been read; undefined means that it is missing or malformed. */
+function required<T, Name extends keyof T & string>(
+  object: T,
+  name: Name,
+): Exclude<T[Name], undefined> {
+  const value = object[name]
+  if (value === undefined) throw invalid(name)
+  return value as Exclude<T[Name], undefined>
 }
 
-function readText(object: JsonObject, name: string): string {
-  const value = own(object, name)
-  if (typeof value !== 'string') throw invalid(name)
-  return value
-}
-
-function readProcessedAt(envelope: JsonObject): number | null {
-  const value = own(envelope, 'processed_at') ?? null
-  if (value !== null && !(typeof value === 'number' && Number.isFinite(value))) {
-    throw invalid('processed_at')
-  }
-  return value
-}
-
-/** The member itself, never one inherited from a prototype. */
-function own(object: JsonObject, name: string): unknown {
-  return Object.hasOwn(object, name) ? object[name] : undefined
-}
-
-function invalid(member: string): SecurityError {
-  const code: SecurityErrorCode = 'ERR_ENVELOPE_INVALID'
-  return new SecurityError(code, `The envelope's member ${member} is missing or malformed.`)
-}
+const invalid = (member: string): SecurityError =>
+  new SecurityError(
+    'ERR_ENVELOPE_INVALID',
+    `The envelope's member ${member} is missing or malformed.`,
+  )

@@ -1,6 +1,6 @@
 import { platform } from '#crypto-platform'
 import { ownBytes, type Bytes } from '../bytes/types.js'
-import { wipe } from '../bytes/wipe.js'
+import { zeroize } from '../bytes/zeroize.js'
 import { SecurityError } from '../errors.js'
 import { encodePem } from '../keys/pem.js'
 import type { KeyPair, PrivateKey, PrivateKeyUse, PublicKey, Suite } from '../suite.js'
@@ -11,33 +11,38 @@ const GENERATED_BITS = 4096
 
 /** Makes an RSA-4096 pair with exponent 65537. Takes 0.3 to 3 seconds, off the event loop. */
 export async function generateRsaKeyPair(suite: Suite, use: PrivateKeyUse): Promise<KeyPair> {
-  const copies = use.parallel > 1
+  const isCopied = use.parallel > 1
   const pair = await crypto.subtle.generateKey(
     { ...RSA_OAEP, modulusLength: GENERATED_BITS, publicExponent: Uint8Array.of(1, 0, 1) },
-    use.extractable || copies,
+    use.extractable || isCopied,
     ['encrypt', 'decrypt'],
   )
+  if (isCopied) {
+    const pkcs8 = new Uint8Array(await crypto.subtle.exportKey('pkcs8', pair.privateKey))
+    try {
+      return await importRsaPrivateKey(suite, pkcs8, { ...use, minBits: GENERATED_BITS })
+    } finally {
+      zeroize(pkcs8)
+    }
+  }
   const spkiDer = new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey))
   return {
-    publicKey: await RsaPublicKey.create(suite, spkiDer, GENERATED_BITS, pair.publicKey),
-    privateKey: new RsaPrivateKey(
-      suite,
-      GENERATED_BITS,
-      copies ? await copiesOf(pair.privateKey, use) : [pair.privateKey],
-    ),
+    publicKey: await importRsaPublicKey(suite, spkiDer, GENERATED_BITS),
+    privateKey: new RsaPrivateKey(suite, GENERATED_BITS, [pair.privateKey]),
   }
 }
 
-/** Reads an SPKI; everything the platform would let pass is judged before the platform sees it. */
+/** Reads an SPKI; everything that the platform lets pass is checked before the platform sees it. */
 export async function importRsaPublicKey(
   suite: Suite,
   spkiDer: Uint8Array,
   minBits: number,
 ): Promise<RsaPublicKey> {
-  const der = ownBytes(spkiDer)
+  const der = new Uint8Array(spkiDer)
   const { modulus } = parseRsaSpki(der, minBits)
   const key = await platformImport('spki', der, true, ['encrypt'])
-  return RsaPublicKey.create(suite, new Uint8Array(der), bitLength(modulus), key)
+  const digest = platform.encodeBase64(await platform.sha256(der))
+  return new RsaPublicKey(suite, der, bitLength(modulus), `sha256/${digest}`, key)
 }
 
 /** Reads a PKCS#8 and proves by a trial decryption that its parts belong together. */
@@ -47,16 +52,15 @@ export async function importRsaPrivateKey(
   options: PrivateKeyUse & { minBits: number },
 ): Promise<KeyPair> {
   const numbers = parseRsaPkcs8(pkcs8Der, options.minBits)
-  const pair = {
-    publicKey: await importRsaPublicKey(suite, encodeRsaSpki(numbers), options.minBits),
-    privateKey: new RsaPrivateKey(
-      suite,
-      bitLength(numbers.modulus),
-      await importCopies(ownBytes(pkcs8Der), options),
+  const publicKey = await importRsaPublicKey(suite, encodeRsaSpki(numbers), options.minBits)
+  const copies = await Promise.all(
+    Array.from({ length: Math.max(1, Math.floor(options.parallel) || 1) }, () =>
+      platformImport('pkcs8', ownBytes(pkcs8Der), options.extractable, ['decrypt']),
     ),
-  }
-  await checkConsistency(pair.publicKey, pair.privateKey)
-  return pair
+  )
+  const privateKey = new RsaPrivateKey(suite, publicKey.bits, copies)
+  await checkConsistency(publicKey, privateKey)
+  return { publicKey, privateKey }
 }
 
 /** The public half: wraps AES keys. */
@@ -68,9 +72,9 @@ export class RsaPublicKey implements PublicKey {
   readonly fingerprint: string
   readonly #key: CryptoKey
 
-  private constructor(
+  constructor(
     suite: Suite,
-    spkiDer: Bytes,
+    spkiDer: Uint8Array,
     bits: number,
     fingerprint: string,
     key: CryptoKey,
@@ -81,16 +85,6 @@ export class RsaPublicKey implements PublicKey {
     this.pem = encodePem('PUBLIC KEY', spkiDer)
     this.fingerprint = fingerprint
     this.#key = key
-  }
-
-  static async create(
-    suite: Suite,
-    spkiDer: Bytes,
-    bits: number,
-    key: CryptoKey,
-  ): Promise<RsaPublicKey> {
-    const digest = platform.encodeBase64(await platform.sha256(spkiDer))
-    return new RsaPublicKey(suite, spkiDer, bits, `sha256/${digest}`, key)
   }
 
   /** RSAES-OAEP encryption. */
@@ -166,25 +160,6 @@ export class RsaPrivateKey implements PrivateKey {
   }
 }
 
-async function copiesOf(key: CryptoKey, use: PrivateKeyUse): Promise<CryptoKey[]> {
-  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey('pkcs8', key))
-  try {
-    return await importCopies(pkcs8, use)
-  } finally {
-    wipe(pkcs8)
-  }
-}
-
-const importCopies = (
-  pkcs8: Bytes,
-  { parallel, extractable }: PrivateKeyUse,
-): Promise<CryptoKey[]> =>
-  Promise.all(
-    Array.from({ length: Math.max(1, Math.floor(parallel) || 1) }, () =>
-      platformImport('pkcs8', pkcs8, extractable, ['decrypt']),
-    ),
-  )
-
 async function platformImport(
   format: 'spki' | 'pkcs8',
   der: Bytes,
@@ -205,7 +180,7 @@ async function checkConsistency(publicKey: RsaPublicKey, privateKey: RsaPrivateK
   const unwrapped = await privateKey.unwrap(await publicKey.wrap(secret))
   const consistent =
     unwrapped?.length === secret.length && secret.every((byte, index) => byte === unwrapped[index])
-  wipe(secret, unwrapped)
+  zeroize(secret, unwrapped)
   if (!consistent) {
     throw new SecurityError(
       'ERR_KEY_INVALID',

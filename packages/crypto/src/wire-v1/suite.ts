@@ -1,6 +1,6 @@
 import { platform } from '#crypto-platform'
 import { ownBytes, type Bytes } from '../bytes/types.js'
-import { wipe } from '../bytes/wipe.js'
+import { zeroize } from '../bytes/zeroize.js'
 import { SecurityError } from '../errors.js'
 import type {
   OpenOptions,
@@ -56,7 +56,7 @@ async function seal(
     })
     return envelope.finish(tag)
   } finally {
-    wipe(random)
+    zeroize(random)
   }
 }
 
@@ -86,7 +86,7 @@ async function open(
     )
     if (aesKey === undefined || plaintext === undefined) {
       // A wrong tag under the first key would otherwise be told from no key at all by one operation less.
-      for (const key of untried) wipe(await key.unwrap(wrappedKey))
+      for (const key of untried) zeroize(await key.unwrap(wrappedKey))
       throw new SecurityError('ERR_DECRYPTION_FAILED', 'The envelope could not be opened.')
     }
     return {
@@ -97,7 +97,7 @@ async function open(
       replayId: platform.encodeBase64(await platform.sha256(wrappedKey)),
     }
   } finally {
-    wipe(aesKey)
+    zeroize(aesKey)
   }
 }
 
@@ -125,7 +125,7 @@ async function unwrapWithAny(
     if (unwrapped?.length === WIRE_V1.aesKeyBytes) {
       return { aesKey: unwrapped, untried: keys.slice(at + 1) }
     }
-    wipe(unwrapped)
+    zeroize(unwrapped)
   }
   return { aesKey: undefined, untried: [] }
 }

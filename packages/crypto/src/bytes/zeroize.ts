@@ -5,6 +5,6 @@
  * while collecting garbage, strings (PEM texts, passwords, prompts: they live until collected),
  * `CryptoKey` objects, memory swapped to disk or a core dump.
  */
-export function wipe(...buffers: readonly (Uint8Array | undefined)[]): void {
+export function zeroize(...buffers: readonly (Uint8Array | undefined)[]): void {
   for (const buffer of buffers) buffer?.fill(0)
 }

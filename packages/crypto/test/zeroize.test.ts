@@ -1,6 +1,6 @@
 import { platform } from '#crypto-platform'
 import { afterEach, expect, it, vi } from 'vitest'
-import { wipe } from '../src/bytes/wipe.js'
+import { zeroize } from '../src/bytes/zeroize.js'
 import { openEnvelope, openJson, sealEnvelope, sealJson } from '../src/envelope/index.js'
 import { exportPrivateKey, importLegacyPrivateKey, importPrivateKey } from '../src/keys/index.js'
 import { decodePem, type PemBlock } from '../src/keys/pem.js'
@@ -17,7 +17,7 @@ const legacyPem = keyText('keys/nomyo-js-password.private.pem')
 
 it('zeros every buffer it is given', () => {
   const [one, other] = [Uint8Array.of(1, 2), Uint8Array.of(3)]
-  wipe(one, undefined, other)
+  zeroize(one, undefined, other)
   expect([...one, ...other]).toEqual([0, 0, 0])
 })
 
@@ -93,7 +93,7 @@ async function buffersDuring(action: () => unknown): Promise<Record<string, Uint
 }
 
 /** Buffers seen under this name: at least one, and nothing but zeros in any. */
-function expectWiped(buffers: Record<string, Uint8Array[]>, ...names: readonly string[]): void {
+function expectZeroed(buffers: Record<string, Uint8Array[]>, ...names: readonly string[]): void {
   for (const name of names) {
     expect(buffers[name]?.length ?? 0, name).toBeGreaterThan(0)
     for (const bytes of buffers[name] ?? []) {
@@ -108,14 +108,14 @@ function expectWiped(buffers: Record<string, Uint8Array[]>, ...names: readonly s
 it('sealing leaves no AES key behind', async () => {
   const { publicKey } = await testPair('server')
   const buffers = await buffersDuring(() => sealEnvelope(utf8('{}'), publicKey))
-  expectWiped(buffers, 'random 44', 'AES key')
+  expectZeroed(buffers, 'random 44', 'AES key')
 })
 
 it('sealing JSON leaves no plaintext behind; sealing bytes leaves those of the caller', async () => {
   const { publicKey } = await testPair('server')
   const value = { text: 'a prompt that is not left in memory' }
   const buffers = await buffersDuring(() => sealJson(value, publicKey))
-  expectWiped(buffers, 'encoded text', 'plaintext')
+  expectZeroed(buffers, 'encoded text', 'plaintext')
   const own = utf8('{}')
   await sealEnvelope(own, publicKey)
   expect([...own]).toEqual([...utf8('{}')])
@@ -125,21 +125,21 @@ it('opening leaves no AES key behind, and JSON no plaintext', async () => {
   const { publicKey, privateKey } = await testPair('server')
   const envelope = await sealJson({ n: 1 }, publicKey)
   const json = await buffersDuring(() => openJson(envelope, privateKey))
-  expectWiped(json, 'decrypt RSA-OAEP', 'AES key', 'decrypted')
+  expectZeroed(json, 'decrypt RSA-OAEP', 'AES key', 'decrypted')
   const bytes = await buffersDuring(() => openEnvelope(envelope, privateKey))
-  expectWiped(bytes, 'decrypt RSA-OAEP')
+  expectZeroed(bytes, 'decrypt RSA-OAEP')
 })
 
 it('opening what is no JSON leaves nothing behind either', async () => {
   const { publicKey, privateKey } = await testPair('server')
   const envelope = await sealEnvelope(utf8('no JSON'), publicKey)
   const buffers = await buffersDuring(() => refusalOf(() => openJson(envelope, privateKey)))
-  expectWiped(buffers, 'decrypt RSA-OAEP', 'decrypted')
+  expectZeroed(buffers, 'decrypt RSA-OAEP', 'decrypted')
 })
 
 it('importing a private key leaves neither it nor the trial behind', async () => {
   const buffers = await buffersDuring(() => importPrivateKey(plainPem))
-  expectWiped(buffers, 'import pkcs8', 'random 32', 'decrypt RSA-OAEP')
+  expectZeroed(buffers, 'import pkcs8', 'random 32', 'decrypt RSA-OAEP')
 })
 
 it.each([plainPem, keyText('keys/pkcs1.private.pem')])(
@@ -148,14 +148,14 @@ it.each([plainPem, keyText('keys/pkcs1.private.pem')])(
     vi.mocked(decodePem).mockClear()
     await importPrivateKey(pem)
     const { der } = vi.mocked(decodePem).mock.results[0]?.value as PemBlock
-    expectWiped({ der: [der] }, 'der')
+    expectZeroed({ der: [der] }, 'der')
   },
 )
 
 it('importing an encrypted private key leaves neither it nor its password behind', async () => {
   const options = { password: 'correct horse battery staple' }
   const buffers = await buffersDuring(() => importPrivateKey(encryptedPem, options))
-  expectWiped(buffers, 'encoded text', 'import raw', 'derive', 'decrypt AES-CBC', 'import pkcs8')
+  expectZeroed(buffers, 'encoded text', 'import raw', 'derive', 'decrypt AES-CBC', 'import pkcs8')
 })
 
 it('trying a wrong password leaves it not behind', async () => {
@@ -163,14 +163,14 @@ it('trying a wrong password leaves it not behind', async () => {
   const buffers = await buffersDuring(() =>
     refusalOf(() => importPrivateKey(encryptedPem, options)),
   )
-  expectWiped(buffers, 'encoded text', 'import raw', 'derive')
+  expectZeroed(buffers, 'encoded text', 'import raw', 'derive')
 })
 
 it('importing a legacy private key leaves neither it nor its password behind', async () => {
   const buffers = await buffersDuring(() =>
     importLegacyPrivateKey(legacyPem, 'correct horse battery staple'),
   )
-  expectWiped(buffers, 'encoded text', 'import raw', 'derive', 'decrypt AES-CBC', 'import pkcs8')
+  expectZeroed(buffers, 'encoded text', 'import raw', 'derive', 'decrypt AES-CBC', 'import pkcs8')
 })
 
 it.each([{}, { password: 'a password' }])(
@@ -178,7 +178,7 @@ it.each([{}, { password: 'a password' }])(
   async (options) => {
     const { privateKey } = await freshPair('client', { extractable: true })
     const buffers = await buffersDuring(() => exportPrivateKey(privateKey, options))
-    expectWiped(buffers, 'export')
-    if ('password' in options) expectWiped(buffers, 'encoded text', 'import raw', 'derive')
+    expectZeroed(buffers, 'export')
+    if ('password' in options) expectZeroed(buffers, 'encoded text', 'import raw', 'derive')
   },
 )

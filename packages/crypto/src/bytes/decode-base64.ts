@@ -1,0 +1,36 @@
+import { platform } from '#crypto-platform'
+import { decodedLength } from './base64.js'
+import type { Bytes } from './types.js'
+import { zeroize } from './zeroize.js'
+
+/** What base64 may hold, and what its bytes are followed by. */
+export interface DecodeBase64Options {
+  minBytes?: number
+  maxBytes?: number
+  /** Zeros behind the decoded bytes. */
+  spareBytes?: number
+}
+
+/**
+ * Decodes base64 (RFC 4648 section 4, padded) that may be a secret. Undefined for every spelling but
+ * the canonical one, and outside the limits, which are checked before anything is decoded.
+ */
+export function decodeBase64(
+  ascii: Uint8Array,
+  { minBytes = 0, maxBytes = Infinity, spareBytes = 0 }: DecodeBase64Options = {},
+): Bytes | undefined {
+  const length = decodedLength(ascii) ?? -1
+  if (length < minBytes || length > maxBytes) return undefined
+  const bytes = new Uint8Array(length + spareBytes)
+  return platform.decodeBase64Into(ascii, bytes) ? bytes : undefined
+}
+
+/** Decodes a text as {@link decodeBase64} does; characters beyond ASCII are refused as others are. */
+export function decodeBase64Text(text: string): Bytes | undefined {
+  const ascii = new TextEncoder().encode(text)
+  try {
+    return decodeBase64(ascii)
+  } finally {
+    zeroize(ascii)
+  }
+}

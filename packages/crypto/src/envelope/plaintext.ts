@@ -1,0 +1,74 @@
+import { platform } from '#crypto-platform'
+import { SecurityError } from '../errors.js'
+
+/** Legitimate content nests a JSON schema or two; deeper content exhausts a recursive reader. */
+export const MAX_PLAINTEXT_DEPTH = 256
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+/**
+ * Reads untrusted bytes as one JSON object: fatal UTF-8, no byte order mark, limited depth.
+ *
+ * Members named `__proto__` become plain own members and change no prototype; the last of repeated
+ * members counts.
+ *
+ * @throws SecurityError `ERR_PLAINTEXT_INVALID`; `ERR_ENVELOPE_TOO_LARGE` for depth
+ */
+export function parseJsonObject(
+  bytes: Uint8Array,
+  maxDepth = MAX_PLAINTEXT_DEPTH,
+): Record<string, unknown> {
+  const text = platform.decodeUtf8(bytes)
+  if (text !== undefined && isDeeperThan(maxDepth, bytes)) {
+    throw new SecurityError(
+      'ERR_ENVELOPE_TOO_LARGE',
+      `The opened content is nested deeper than ${String(maxDepth)} levels.`,
+    )
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text ?? '')
+  } catch {
+    // The engine's own message quotes the text, which may be a secret.
+  }
+  if (isJsonObject(value)) return value
+  throw new SecurityError(
+    'ERR_PLAINTEXT_INVALID',
+    'The opened content is not a JSON object in UTF-8.',
+  )
+}
+
+/** Returns whether a parsed JSON value is an object: not null, not an array. */
+export function isJsonObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/**
+ * Counts the brackets of JSON outside its strings, before any parser recurses into them. Strings are
+ * skipped with native searches.
+ *
+ * @param json - UTF-8, whose longer characters hold no byte that is a quote or a bracket
+ */
+export function isDeeperThan(maxDepth: number, json: Uint8Array): boolean {
+  let depth = 0
+  for (let at = 0; at < json.length; at++) {
+    const byte = json[at] ?? 0
+    if (byte === QUOTE) at = endOfString(json, at)
+    // Brackets and braces differ in one bit.
+    else if ((byte | 0x20) === 0x7b && ++depth > maxDepth) return true
+    else if ((byte | 0x20) === 0x7d) depth--
+  }
+  return false
+}
+
+/** The position where the string that opens at `start` closes; the end of the JSON if it never does. */
+function endOfString(json: Uint8Array, start: number): number {
+  let end = start
+  while ((end = platform.indexOfByte(json, QUOTE, end + 1)) !== -1) {
+    let backslashes = 0
+    while (json[end - 1 - backslashes] === BACKSLASH) backslashes++
+    if (backslashes % 2 === 0) return end
+  }
+  return json.length
+}
