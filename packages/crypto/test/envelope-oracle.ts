@@ -66,6 +66,7 @@ const mayBeDeep = (text: string): readonly SecurityErrorCode[] =>
   isDeep(text) ? ['ERR_ENVELOPE_TOO_LARGE', 'ERR_ENVELOPE_INVALID'] : ['ERR_ENVELOPE_INVALID']
 
 function isDeep(text: string): boolean {
+  if (text.split(/[[{]/).length <= MAX_DEPTH) return false
   let depth = 0
   let deepest = 0
   for (const bracket of text.replace(/"(?:\\.|[^"\\])*"?/gs, '').match(/[[\]{}]/g) ?? []) {
