@@ -9,61 +9,72 @@ import {
   type QuoteInfo,
   type SignedSelection,
 } from '@nomyo/attest/structures'
-import { equal, toBase64, toHex } from './bytes.js'
-import type { SendCommand } from './command.js'
+
 import { pcrRead, type PcrValue } from './commands/pcr-read.js'
 import { quote } from './commands/quote.js'
 import { TpmError } from './errors.js'
 import type { AttestationKey } from './keys/attestation-key.js'
 import { createEphemeralKey, type EphemeralKeyOptions } from './keys/ephemeral-key.js'
 import { openPersistentKey, type PersistentKeyOptions } from './keys/persistent-key.js'
-import { malformed } from './response-reader.js'
 import type { Tpm } from './tpm.js'
+import type { SendCommand } from './wire/command.js'
+import { malformed } from './wire/response-reader.js'
 
-/** What to quote, and with which key. */
+/** Options of {@link createQuoter}. */
 export interface QuoterOptions {
-  /** Stays the caller's, who closes it. */
+  /** TPM to quote with. The caller closes it. */
   readonly tpm: Tpm
-  /** As tpm2-tools write it: `sha256:0,7,10`, several banks as `sha256:0+sha384:0`. */
+  /** In the syntax of tpm2-tools: `sha256:0,7,10`, several banks as `sha256:0+sha384:0`. */
   readonly pcrs: string
-  /** Default: a key that is made once and kept at {@link DEFAULT_AK_HANDLE}. */
+  /** Default: a key that is made once and stored at {@link DEFAULT_AK_HANDLE}. */
   readonly ak?: PersistentKeyOptions | EphemeralKeyOptions
 }
 
-/** A quote in the form it has on the wire. */
+/** Quote in its wire format. */
 export type Quote = Extract<TpmAttestation, { is_available: true }>
 
-/** Makes quotes over the same PCRs with the same key. Holds nothing open. */
+/** Quoter with fixed PCRs and a fixed key. Keeps nothing open. */
 export interface Quoter {
-  /** TPM Name of the attestation key: what a verifier pins. */
+  /** TPM Name of the attestation key, for verifiers to pin. */
   readonly akName: Uint8Array
   /** TPM2B_PUBLIC of the attestation key. */
   readonly akPublic: Uint8Array
   /**
-   * Quotes, with the values that were quoted.
+   * Quotes the PCRs, and returns the quote with their values.
    *
-   * @param extraData - what the quote is an answer to: 1 to 32 bytes, some TPMs take no more
+   * @param extraData - nonce of the quote: 1 to 32 bytes, the limit of some TPMs
    * @throws TpmError `ERR_TPM_INPUT` for another length, `ERR_TPM_PCRS_CHANGING`, `ERR_TPM_AK` when the
-   * key is no longer the one of this quoter, and what {@link Tpm.exclusive} and {@link SendCommand} throw
+   * key was replaced, and the errors of {@link Tpm.exclusive} and {@link SendCommand}
    */
   quote(extraData: Uint8Array): Promise<Quote>
 }
 
-/** Other programs extend PCRs too; what changes each time in so short a while will not settle. */
+/** Other programs extend PCRs, too; one that changes each time in so short a time will not settle. */
 const MAX_ATTEMPTS = 5
 const MAX_EXTRA_DATA_BYTES = 32
 
 /**
- * Opens or makes the attestation key and quotes once, so that whatever would fail later fails now.
+ * Creates a quoter: opens or makes the attestation key and quotes once, so that a wrong setup fails now.
  *
- * @throws TpmError `ERR_TPM_PCRS` for PCRs the TPM does not have, `ERR_TPM_AK` when the handle holds
- * another key, and as {@link Quoter.quote}
+ * @throws TpmError `ERR_TPM_PCRS` for PCRs the TPM lacks, `ERR_TPM_AK` when the handle holds another
+ * key, and the errors of {@link Quoter.quote}
+ * @example
+ * ```ts
+ * import { Tpm, createQuoter } from '@nomyo/tpm'
+ *
+ * declare const nonce: Uint8Array
+ *
+ * const tpm = new Tpm('device')
+ * const quoter = await createQuoter({ tpm, pcrs: 'sha256:0,7' })
+ * const quote = await quoter.quote(nonce)
+ * await tpm.close()
+ * ```
  */
 export async function createQuoter(options: QuoterOptions): Promise<Quoter> {
   const { tpm, pcrs, ak = { mode: 'persistent' } } = options
   const selection = parseSelection(pcrs)
   const key = await tpm.exclusive(async (send) => {
-    // Before a key is made for nothing.
+    // Missing PCRs fail before a key is made.
     await pcrRead(send, selection)
     return ak.mode === 'persistent' ? openPersistentKey(send, ak) : createEphemeralKey(send, ak)
   })
@@ -76,11 +87,11 @@ export async function createQuoter(options: QuoterOptions): Promise<Quoter> {
     akPublic: key.publicArea,
     quote: async (extraData) => {
       if (extraData.length < 1 || extraData.length > MAX_EXTRA_DATA_BYTES) {
-        throw new TpmError('ERR_TPM_INPUT', 'extraData is 1 to 32 bytes. Hash what is longer.')
+        throw new TpmError('ERR_TPM_INPUT', 'extraData must be 1 to 32 bytes. Hash longer values.')
       }
-      // The caller's buffer may change while this waits for its turn.
-      const wanted = { ...expected, extraData: extraData.slice() }
-      return tpm.exclusive((send) => quoteWith(send, key, wanted))
+      // A copy: the caller's buffer may change before the turn of this sequence.
+      const request = { ...expected, extraData: extraData.slice() }
+      return tpm.exclusive((send) => quoteWith(send, key, request))
     },
   }
   await quoter.quote(new Uint8Array(MAX_EXTRA_DATA_BYTES))
@@ -95,48 +106,48 @@ function parseSelection(pcrs: string): PcrSelection[] {
   }
 }
 
-/** What a quote has to be about. */
-interface Wanted {
+/** Required content of a quote. */
+interface QuoteRequest {
   readonly selection: readonly PcrSelection[]
   readonly qualifiedSigner: Uint8Array
   readonly extraData: Uint8Array
 }
 
-function quoteWith(send: SendCommand, key: AttestationKey, wanted: Wanted): Promise<Quote> {
+function quoteWith(send: SendCommand, key: AttestationKey, request: QuoteRequest): Promise<Quote> {
   return key.use(send, async (signer) => {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const values = await pcrRead(send, wanted.selection)
-      const signed = await quote(send, { signer, ...wanted })
-      const { pcrDigest } = quotedIn(signed.attest, wanted)
-      if (!equal(pcrDigest, digestOf(values))) continue
+      const values = await pcrRead(send, request.selection)
+      const signed = await quote(send, { signer, ...request })
+      const { pcrDigest } = checkedQuote(signed.attest, request)
+      if (Buffer.compare(pcrDigest, digestOf(values)) !== 0) continue
       return {
         is_available: true,
-        pcr_banks: formatPcrSelection(wanted.selection),
+        pcr_banks: formatPcrSelection(request.selection),
         pcr_values: byBank(values),
-        quote_b64: toBase64(signed.attest),
-        signature_b64: toBase64(signed.signature),
-        aik_pubkey_b64: toBase64(key.publicArea),
+        quote_b64: encode(signed.attest, 'base64'),
+        signature_b64: encode(signed.signature, 'base64'),
+        aik_pubkey_b64: encode(key.publicArea, 'base64'),
       }
     }
     throw new TpmError(
       'ERR_TPM_PCRS_CHANGING',
-      'The PCRs changed each time while they were being quoted. Leave out those that are extended ' +
+      'The PCRs changed each time while they were being quoted. Omit those that are extended ' +
         'all the time (10 with IMA), or try later.',
     )
   })
 }
 
-/** The statement, once it is known to be about what was asked. */
-function quotedIn(statement: Uint8Array, wanted: Wanted): QuoteInfo {
+/** Parses a statement and checks that it is the requested quote. */
+function checkedQuote(statement: Uint8Array, request: QuoteRequest): QuoteInfo {
   const { attested, extraData, qualifiedSigner } = parseStatement(statement)
-  if (attested.type !== 'quote' || !equal(extraData, wanted.extraData)) {
-    throw malformed('is not the quote that was asked for')
+  if (attested.type !== 'quote' || Buffer.compare(extraData, request.extraData) !== 0) {
+    throw malformed('is not the requested quote')
   }
-  if (!equal(qualifiedSigner, wanted.qualifiedSigner)) {
-    throw new TpmError('ERR_TPM_AK', 'The attestation key was replaced. Make a new quoter.')
+  if (Buffer.compare(qualifiedSigner, request.qualifiedSigner) !== 0) {
+    throw new TpmError('ERR_TPM_AK', 'The attestation key was replaced. Create a new quoter.')
   }
-  // A TPM silently leaves out the PCRs it does not have.
-  if (!sameSelection(attested.pcrSelect, wanted.selection)) {
+  // A TPM silently omits PCRs it lacks.
+  if (!sameSelection(attested.pcrSelect, request.selection)) {
     throw new TpmError('ERR_TPM_PCRS', 'The TPM does not quote all of these PCRs.')
   }
   return attested
@@ -146,24 +157,24 @@ function parseStatement(statement: Uint8Array): ReturnType<typeof parseAttest> {
   try {
     return parseAttest(statement)
   } catch {
-    throw malformed('has no well-formed statement')
+    throw malformed('has a malformed statement')
   }
 }
 
 function sameSelection(
   signed: readonly SignedSelection[],
-  wanted: readonly PcrSelection[],
+  requested: readonly PcrSelection[],
 ): boolean {
   return (
-    signed.length === wanted.length &&
-    wanted.every(({ hash, pcrs }, index) => {
+    signed.length === requested.length &&
+    requested.every(({ hash, pcrs }, index) => {
       const other = signed[index]
       return other?.hash === hash && other.pcrs.join() === pcrs.join()
     })
   )
 }
 
-/** The digest in a quote: over all values in a row, with the hash of the key's scheme (Part 3, 18.4). */
+/** Computes the digest of a quote: over all values in order, with the hash of the key's scheme (Part 3, 18.4). */
 function digestOf(values: readonly PcrValue[]): Uint8Array {
   const hash = createHash('sha256')
   for (const { value } of values) hash.update(value)
@@ -172,6 +183,10 @@ function digestOf(values: readonly PcrValue[]): Uint8Array {
 
 function byBank(values: readonly PcrValue[]): Record<string, Record<string, string>> {
   const banks: Record<string, Record<string, string>> = {}
-  for (const { hash, pcr, value } of values) (banks[hash] ??= {})[pcr] = toHex(value)
+  for (const { hash, pcr, value } of values) (banks[hash] ??= {})[pcr] = encode(value, 'hex')
   return banks
+}
+
+function encode(bytes: Uint8Array, encoding: 'hex' | 'base64'): string {
+  return Buffer.from(bytes).toString(encoding)
 }

@@ -1,37 +1,51 @@
+import { TpmError } from './errors.js'
+import { createTpmTransport } from './transports/create.js'
+import { errnoCode, type TpmTransport } from './transports/transport.js'
 import {
   decodeResponse,
   encodeCommand,
   responseCodeOf,
   type SendCommand,
   type TpmCommand,
-} from './command.js'
-import { STARTUP_CLEAR } from './commands/startup.js'
-import { TpmError } from './errors.js'
-import type { ResponseReader } from './response-reader.js'
-import { TPM_RC, isPassing } from './response-codes.js'
-import { systemCode } from './system-code.js'
-import { createTpmTransport } from './transports/create.js'
-import type { TpmTransport } from './transports/transport.js'
+} from './wire/command.js'
+import { TPM_RC, isTransient } from './wire/response-codes.js'
+import type { ResponseReader } from './wire/response-reader.js'
 
-/** How patient to be with a TPM. */
+/** Limits of a {@link Tpm}. */
 export interface TpmOptions {
-  /** Longest wait for the answer to a command, and for the turn of a sequence, in ms. Default 30 000. */
+  /** Longest wait for the response to a command, and for the turn of a sequence, in ms. Default 30 000. */
   readonly timeoutMs?: number
-  /** How many sequences may be running or waiting. Default 128. */
+  /** Largest number of running and waiting sequences. Default 128. */
   readonly maxQueued?: number
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000
 const DEFAULT_MAX_QUEUED = 128
-/** 2 ms, 4 ms, … 1 s: four seconds in all, more than a TPM needs to test itself. */
+/** 2 ms, 4 ms, … 1 s: four seconds in total, longer than the self-test of a TPM. */
 const MAX_RESENDS = 12
 const FIRST_DELAY_MS = 2
 const LONGEST_DELAY_MS = 1000
+const TPM_SU_CLEAR = 0
+
+/** TPM2_Startup (Part 3, 9.3) after a reset: PCRs as at boot. A started TPM refuses it. */
+const STARTUP_CLEAR: TpmCommand = {
+  name: 'TPM2_Startup',
+  code: 0x144,
+  parameters: Uint8Array.of(0, TPM_SU_CLEAR),
+}
 
 /**
- * A TPM, used by one sequence of commands at a time: sequences wait in a queue of limited length. A
- * connection that was lost, or dropped because an answer did not come in time, is opened again for
- * the next command.
+ * TPM that runs one sequence of commands at a time: sequences wait in a queue of limited length. The next
+ * command reopens a connection that was lost, or dropped after a timeout.
+ *
+ * @example
+ * ```ts
+ * import { Tpm, pcrRead } from '@nomyo/tpm'
+ *
+ * const tpm = new Tpm('tcp://127.0.0.1:2321')
+ * const values = await tpm.exclusive((send) => pcrRead(send, [{ hash: 'sha256', pcrs: [0, 7] }]))
+ * await tpm.close()
+ * ```
  */
 export class Tpm {
   readonly #transport: TpmTransport
@@ -43,9 +57,9 @@ export class Tpm {
   #state: 'open' | 'closing' | 'closed' = 'open'
 
   /**
-   * Connects with the first command, not before.
+   * Creates the TPM without connecting: the first command connects.
    *
-   * @param tpm - an address as {@link createTpmTransport} takes it, or a transport
+   * @param tpm - an address for {@link createTpmTransport}, or a transport
    * @throws TpmError `ERR_TPM_ADDRESS`, `ERR_TPM_INPUT`
    */
   constructor(tpm: string | TpmTransport, options: TpmOptions = {}) {
@@ -53,11 +67,11 @@ export class Tpm {
     if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > 2 ** 31 - 1) {
       throw new TpmError(
         'ERR_TPM_INPUT',
-        'timeoutMs is a whole number of milliseconds, at least 1.',
+        'timeoutMs must be a whole number of milliseconds, at least 1.',
       )
     }
     if (!Number.isInteger(maxQueued) || maxQueued < 1) {
-      throw new TpmError('ERR_TPM_INPUT', 'maxQueued is a whole number, at least 1.')
+      throw new TpmError('ERR_TPM_INPUT', 'maxQueued must be a whole number, at least 1.')
     }
     this.#transport = typeof tpm === 'string' ? createTpmTransport(tpm) : tpm
     this.#timeoutMs = timeoutMs
@@ -65,16 +79,19 @@ export class Tpm {
   }
 
   /**
-   * Runs a sequence of commands that no other sequence of this object comes in between of. Do not
-   * start a sequence within a sequence: it would wait for itself.
+   * Runs a sequence of commands without commands of other sequences in between. Do not start a sequence
+   * within a sequence: it would wait for itself.
    *
    * @throws TpmError `ERR_TPM_BUSY`, `ERR_TPM_CLOSED`, `ERR_TPM_TIMEOUT` when its turn did not come,
-   * and whatever the sequence throws
+   * and the errors of the sequence
    */
   async exclusive<T>(sequence: (send: SendCommand) => Promise<T>): Promise<T> {
     this.#requireOpen()
     if (this.#queued >= this.#maxQueued) {
-      throw new TpmError('ERR_TPM_BUSY', 'Too many are waiting for the TPM already. Try later.')
+      throw new TpmError(
+        'ERR_TPM_BUSY',
+        'Too many command sequences are waiting for the TPM. Try later.',
+      )
     }
     const previous = this.#last
     let finish = (): void => undefined
@@ -84,8 +101,8 @@ export class Tpm {
     this.#last = previous.then(() => finished)
     this.#queued++
     try {
-      await within(this.#timeoutMs, previous)
-      // It may have been closed while this one was waiting.
+      await withTimeout(this.#timeoutMs, previous)
+      // `close` may have been called in the meantime.
       this.#requireOpen()
       return await sequence((command) => this.#send(command))
     } finally {
@@ -95,12 +112,12 @@ export class Tpm {
   }
 
   /**
-   * Refuses what comes and what waits, lets the running sequence put away what it made in the TPM (for
-   * `timeoutMs` at most), and lets go of the connection. Safe to call twice.
+   * Refuses new and waiting sequences, lets the running one flush its objects (for `timeoutMs` at most),
+   * and closes the connection. Safe to call twice.
    */
   async close(): Promise<void> {
     if (this.#state === 'open') this.#state = 'closing'
-    await within(this.#timeoutMs, this.#last).catch(() => undefined)
+    await withTimeout(this.#timeoutMs, this.#last).catch(() => undefined)
     this.#state = 'closed'
     await this.#transport.close()
   }
@@ -116,7 +133,7 @@ export class Tpm {
       const deadline = performance.now() + this.#timeoutMs
       let response = await this.#answerTo(command, deadline)
       if (responseCodeOf(response) === TPM_RC.INITIALIZE) {
-        // Nobody has started it, as there is no firmware where the TPM is a simulator.
+        // A simulator has no firmware that starts it.
         await this.#answerTo(STARTUP_CLEAR, deadline)
         response = await this.#answerTo(command, deadline)
       }
@@ -126,12 +143,12 @@ export class Tpm {
     }
   }
 
-  /** The answer, after as many resends as the TPM asks for, within reason. */
+  /** Sends a command, and again while the TPM requests it, up to MAX_RESENDS times. */
   async #answerTo(command: TpmCommand, deadline: number): Promise<Uint8Array> {
     const bytes = encodeCommand(command)
     for (let resends = 0; ; resends++) {
       const response = await this.#transmit(bytes, deadline)
-      if (!isPassing(responseCodeOf(response)) || resends === MAX_RESENDS) return response
+      if (!isTransient(responseCodeOf(response)) || resends === MAX_RESENDS) return response
       await delay(Math.min(FIRST_DELAY_MS * 2 ** resends, LONGEST_DELAY_MS))
     }
   }
@@ -139,23 +156,28 @@ export class Tpm {
   async #transmit(bytes: Uint8Array, deadline: number): Promise<Uint8Array> {
     if (this.#state === 'closed') throw closed()
     try {
-      return await within(deadline - performance.now(), this.#transport.transmit(bytes))
+      return await withTimeout(deadline - performance.now(), this.#transport.transmit(bytes))
     } catch (error) {
       if (!(error instanceof TpmError)) {
-        throw new TpmError('ERR_TPM_UNREACHABLE', `The transport failed (${systemCode(error)}).`)
+        throw new TpmError('ERR_TPM_UNREACHABLE', `The transport failed (${errnoCode(error)}).`)
       }
-      // Otherwise the late answer would be taken for the one to the next command.
+      // Otherwise the late response would be taken for that of the next command.
       if (error.code === 'ERR_TPM_TIMEOUT') void this.#transport.close().catch(() => undefined)
       throw error
     }
   }
 }
 
-async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+async function withTimeout<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const expired = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new TpmError('ERR_TPM_TIMEOUT', 'The TPM did not answer, or not get to it, in time.'))
+      reject(
+        new TpmError(
+          'ERR_TPM_TIMEOUT',
+          'The TPM did not respond in time, or its queue is too slow.',
+        ),
+      )
     }, timeoutMs)
   })
   try {

@@ -9,7 +9,6 @@ import {
   parsePublic,
 } from '@nomyo/attest/structures'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { encodeCommand, password } from '../src/command.js'
 import {
   DEFAULT_AK_HANDLE,
   Tpm,
@@ -22,13 +21,14 @@ import {
   type SendCommand,
 } from '../src/index.js'
 import { attestationKeyTemplate } from '../src/keys/attestation-key.js'
-import { Writer } from '../src/writer.js'
+import { encodeCommand, password } from '../src/wire/command.js'
+import { Writer } from '../src/wire/writer.js'
 import { expectCode } from './support/errors.js'
 import { QUOTE, intercept, type Interception } from './support/intercept.js'
 import { countLoaded } from './support/loaded-handles.js'
 import { pcrExtend } from './support/pcr-extend.js'
-import { startSwtpm, isInstalled, type Swtpm, type SwtpmOptions } from '@nomyo-internal/testing'
 import { fromBase64, verifyQuote } from './support/verify-quote.js'
+import { startSwtpm, isInstalled, type Swtpm, type SwtpmOptions } from '@nomyo-internal/testing'
 
 const NONCE = new Uint8Array(32).fill(0xa5)
 const EPHEMERAL = { mode: 'ephemeral' } as const

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { explainResponseCode } from '../src/response-codes.js'
+import { explainResponseCode } from '../src/wire/response-codes.js'
 
 it.each([
   [0x100, 'TPM_RC_INITIALIZE (0x100)'],

@@ -23,8 +23,8 @@ import {
 import { attestationKeyTemplate } from '../src/keys/attestation-key.js'
 import { expectCode } from './support/errors.js'
 import { countLoaded } from './support/loaded-handles.js'
-import { startSwtpm, isInstalled, type Swtpm } from '@nomyo-internal/testing'
 import { verifySignature } from './support/verify-quote.js'
+import { startSwtpm, isInstalled, type Swtpm } from '@nomyo-internal/testing'
 
 const NONCE = new Uint8Array(randomBytes(32))
 

@@ -1,7 +1,7 @@
-import { password, type Authorization, type SendCommand } from '../command.js'
-import { EMPTY, Writer } from '../writer.js'
+import { password, type Authorization, type SendCommand } from '../wire/command.js'
+import { EMPTY, Writer } from '../wire/writer.js'
 
-/** A credential as TPM2_MakeCredential gives it. */
+/** Credential in the format of TPM2_MakeCredential. */
 export interface Credential {
   /** TPM2B_ID_OBJECT. */
   readonly idObject: Uint8Array
@@ -9,17 +9,17 @@ export interface Credential {
   readonly encryptedSecret: Uint8Array
 }
 
-/** Which key the credential is for, and which one opens it. */
+/** Options of TPM2_ActivateCredential. */
 export interface ActivateCredentialOptions extends Credential {
-  /** Handle of the object it was made for; its auth value is empty. */
+  /** Handle of the object that it was made for; its auth value is empty. */
   readonly object: number
   /** Handle of the endorsement key. */
   readonly endorsementKey: number
-  /** A policy session that satisfies the policy of the endorsement key. */
+  /** Policy session that satisfies the policy of the endorsement key. */
   readonly session: number
 }
 
-/** TPM2_ActivateCredential (Part 3, 12.5). */
+/** Sends TPM2_ActivateCredential (Part 3, 12.5) and returns the secret. */
 export async function activateCredential(
   send: SendCommand,
   options: ActivateCredentialOptions,

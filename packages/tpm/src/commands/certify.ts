@@ -1,19 +1,19 @@
 import { TPM_ALG } from '@nomyo/attest/structures'
-import { password, type SendCommand } from '../command.js'
-import { Writer } from '../writer.js'
-import { readSigned, type SignedStatement } from './signed-statement.js'
+import { password, type SendCommand } from '../wire/command.js'
+import { Writer } from '../wire/writer.js'
+import { readSigned, type SignedStatement } from './quote.js'
 
-/** What to certify, and with which key; the auth values of both are empty. */
+/** Options of TPM2_Certify; the auth values of both objects are empty. */
 export interface CertifyOptions {
-  /** Handle of the object in question. */
+  /** Handle of the object to certify. */
   readonly object: number
-  /** Handle of the key that signs, with its own scheme. */
+  /** Handle of the signing key, whose scheme is used. */
   readonly signer: number
-  /** A nonce or digest to sign along, at most 32 bytes. */
+  /** Nonce or digest to include in the statement, at most 32 bytes. */
   readonly extraData: Uint8Array
 }
 
-/** TPM2_Certify (Part 3, 18.2): the signer's word that the object with this Name is in the same TPM. */
+/** Sends TPM2_Certify (Part 3, 18.2): the signer states that the object with this Name is in the same TPM. */
 export async function certify(
   send: SendCommand,
   options: CertifyOptions,

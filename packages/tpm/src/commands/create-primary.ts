@@ -1,8 +1,8 @@
 import { TPM_RH, type Hierarchy } from '@nomyo/attest/structures'
-import { password, type SendCommand } from '../command.js'
-import { EMPTY, Writer } from '../writer.js'
+import { password, type SendCommand } from '../wire/command.js'
+import { EMPTY, Writer } from '../wire/writer.js'
 
-/** A loaded object. Flush it: a TPM without a resource manager holds three. */
+/** Loaded object. Flush it: a TPM without a resource manager holds three. */
 export interface LoadedObject {
   readonly handle: number
   /** TPM2B_PUBLIC. */
@@ -10,7 +10,7 @@ export interface LoadedObject {
   readonly name: Uint8Array
 }
 
-/** What to make, and where. */
+/** Options of TPM2_CreatePrimary. */
 export interface CreatePrimaryOptions {
   readonly hierarchy: Hierarchy
   /** Auth value of the hierarchy. Default empty. */
@@ -19,7 +19,7 @@ export interface CreatePrimaryOptions {
   readonly template: Uint8Array
 }
 
-/** TPM2_CreatePrimary (Part 3, 24.1), with an empty auth value for the new object. */
+/** Sends TPM2_CreatePrimary (Part 3, 24.1), with an empty auth value for the new object. */
 export async function createPrimary(
   send: SendCommand,
   { hierarchy, hierarchyAuth, template }: CreatePrimaryOptions,

@@ -1,10 +1,10 @@
 import { TPM_RH } from '@nomyo/attest/structures'
-import { password, type SendCommand } from '../command.js'
-import { Writer } from '../writer.js'
+import { password, type SendCommand } from '../wire/command.js'
+import { Writer } from '../wire/writer.js'
 
-/** What to keep or to remove. */
+/** Options of TPM2_EvictControl. */
 export interface EvictControlOptions {
-  /** A loaded object to keep, or a persistent one to remove. */
+  /** Loaded object to store, or persistent one to remove. */
   readonly object: number
   /** The persistent handle: 0x81000000 to 0x817fffff. */
   readonly persistent: number
@@ -12,7 +12,7 @@ export interface EvictControlOptions {
   readonly ownerAuth?: Uint8Array | undefined
 }
 
-/** TPM2_EvictControl (Part 3, 28.5): makes an object survive resets, or removes one that does. */
+/** Sends TPM2_EvictControl (Part 3, 28.5): stores an object so that it survives resets, or removes one. */
 export async function evictControl(
   send: SendCommand,
   { object, persistent, ownerAuth }: EvictControlOptions,

@@ -1,7 +1,7 @@
-import type { SendCommand } from '../command.js'
-import { Writer } from '../writer.js'
+import type { SendCommand } from '../wire/command.js'
+import { Writer } from '../wire/writer.js'
 
-/** TPM2_FlushContext (Part 3, 28.4): removes a loaded object or a session. */
+/** Sends TPM2_FlushContext (Part 3, 28.4): removes a loaded object or a session. */
 export async function flushContext(send: SendCommand, handle: number): Promise<void> {
   const reader = await send({
     name: 'TPM2_FlushContext',
@@ -11,7 +11,7 @@ export async function flushContext(send: SendCommand, handle: number): Promise<v
   reader.end()
 }
 
-/** Does `work`, then flushes `handle`, also when the work failed; its error is the one that counts. */
+/** Runs `work`, then flushes `handle`, also after a failure; the error of `work` takes precedence. */
 export async function thenFlush<T>(
   send: SendCommand,
   handle: number,

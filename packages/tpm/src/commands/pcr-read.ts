@@ -1,11 +1,11 @@
 import { HASHES, type HashName, type PcrSelection } from '@nomyo/attest/structures'
-import type { SendCommand } from '../command.js'
 import { TpmError } from '../errors.js'
-import { malformed } from '../response-reader.js'
-import { Writer } from '../writer.js'
+import type { SendCommand } from '../wire/command.js'
+import { malformed } from '../wire/response-reader.js'
+import { Writer } from '../wire/writer.js'
 import { readPcrSelection, writePcrSelection } from './pcr-selection.js'
 
-/** One PCR and what is in it. */
+/** PCR with its value. */
 export interface PcrValue {
   readonly hash: HashName
   readonly pcr: number
@@ -13,7 +13,7 @@ export interface PcrValue {
 }
 
 /**
- * TPM2_PCR_Read (Part 3, 22.4), as often as it takes: a TPM gives eight values at most in one answer.
+ * Sends TPM2_PCR_Read (Part 3, 22.4) until all PCRs are read: a TPM returns at most eight values at once.
  *
  * @returns a value for every PCR of the selection, in the order of its banks and rising within a bank
  * @throws TpmError `ERR_TPM_PCRS` when the TPM lacks one of them
@@ -33,7 +33,7 @@ export async function pcrRead(
       const { hash, pcrs } = missing[0] ?? { hash: '', pcrs: [] }
       throw new TpmError(
         'ERR_TPM_PCRS',
-        `The TPM has no ${hash} bank with PCR ${pcrs.join(', ')}. "tpm2_pcrread" lists what it has.`,
+        `The TPM has no ${hash} bank with PCR ${pcrs.join(', ')}. "tpm2_pcrread" lists those it has.`,
       )
     }
     for (const value of values) found.set(key(value.hash, value.pcr), value)
@@ -54,19 +54,19 @@ async function readSome(
     code: 0x17e,
     parameters: writer.toBytes(),
   })
-  reader.u32() // pcrUpdateCounter: the quote shows whether anything changed
+  reader.u32() // pcrUpdateCounter: the quote shows whether a PCR changed
   const chosen = readPcrSelection(reader).flatMap(({ hash, pcrs }) =>
     pcrs.map((pcr) => ({ hash, pcr })),
   )
-  if (reader.u32() !== chosen.length) throw malformed('has not one value for each PCR')
+  if (reader.u32() !== chosen.length) throw malformed('does not have one value for each PCR')
   const values = chosen.map((one) => ({ ...one, value: reader.sized() }))
   reader.end()
   const fits = values.every(
     ({ hash, pcr, value }) =>
       value.length === HASHES[hash].size &&
-      selection.some((wanted) => wanted.hash === hash && wanted.pcrs.includes(pcr)),
+      selection.some((requested) => requested.hash === hash && requested.pcrs.includes(pcr)),
   )
-  if (!fits) throw malformed('has a value that was not asked for, or of another length')
+  if (!fits) throw malformed('has a value that was not requested, or of a wrong length')
   return values
 }
 

@@ -1,10 +1,10 @@
 import { HASHES, hashName, type PcrSelection } from '@nomyo/attest/structures'
-import { malformed, type ResponseReader } from '../response-reader.js'
-import type { Writer } from '../writer.js'
+import { malformed, type ResponseReader } from '../wire/response-reader.js'
+import type { Writer } from '../wire/writer.js'
 
-/** 24 PCRs: what TPMs of PCs have, and the only size some of them take. */
+/** 24 PCRs, as PC Client TPMs have; some accept no other size. */
 const MASK_BYTES = 3
-/** One for each hash algorithm there can be (TPML_PCR_SELECTION, Part 2, 10.9.7). */
+/** One for each possible hash algorithm (TPML_PCR_SELECTION, Part 2, 10.9.7). */
 const MAX_BANKS = 16
 
 export function writePcrSelection(writer: Writer, selection: readonly PcrSelection[]): void {
@@ -20,7 +20,7 @@ export function writePcrSelection(writer: Writer, selection: readonly PcrSelecti
   }
 }
 
-/** Banks of an unknown algorithm, or without a PCR, are left out: they select nothing. */
+/** Reads a selection. Omits banks of an unknown algorithm, or without a PCR: they select nothing. */
 export function readPcrSelection(reader: ResponseReader): PcrSelection[] {
   const count = reader.u32()
   if (count > MAX_BANKS) throw malformed('selects from too many banks')

@@ -1,8 +1,8 @@
 import { TPM_RH } from '@nomyo/attest/structures'
-import { password, type SendCommand } from '../command.js'
-import { EMPTY, Writer } from '../writer.js'
+import { password, type SendCommand } from '../wire/command.js'
+import { EMPTY, Writer } from '../wire/writer.js'
 
-/** TPM2_PolicySecret (Part 3, 23.4) with the endorsement hierarchy: what the policy of an EK asks for. */
+/** Sends TPM2_PolicySecret (Part 3, 23.4) with the endorsement hierarchy, as the policy of an EK requires. */
 export async function policySecretEndorsement(
   send: SendCommand,
   session: number,

@@ -1,7 +1,7 @@
-import type { SendCommand } from '../command.js'
-import { Writer } from '../writer.js'
+import type { SendCommand } from '../wire/command.js'
+import { Writer } from '../wire/writer.js'
 
-/** What a TPM says about an object to anyone. */
+/** Public part of an object. */
 export interface PublicObject {
   /** TPM2B_PUBLIC. */
   readonly publicArea: Uint8Array
@@ -9,7 +9,7 @@ export interface PublicObject {
   readonly qualifiedName: Uint8Array
 }
 
-/** TPM2_ReadPublic (Part 3, 12.4). */
+/** Sends TPM2_ReadPublic (Part 3, 12.4). */
 export async function readPublic(send: SendCommand, handle: number): Promise<PublicObject> {
   const reader = await send({ name: 'TPM2_ReadPublic', code: 0x173, handles: [handle] })
   const publicArea = new Writer().sized(reader.sized()).toBytes()

@@ -1,11 +1,11 @@
 import { TPM_ALG, TPM_RH } from '@nomyo/attest/structures'
-import type { SendCommand } from '../command.js'
-import { EMPTY, Writer } from '../writer.js'
+import type { SendCommand } from '../wire/command.js'
+import { EMPTY, Writer } from '../wire/writer.js'
 
 const TPM_SE_POLICY = 1
 const NONCE_BYTES = 16
 
-/** TPM2_StartAuthSession (Part 3, 11.1): an unbound, unsalted SHA-256 policy session. Flush it. */
+/** Sends TPM2_StartAuthSession (Part 3, 11.1) for an unbound, unsalted SHA-256 policy session. Flush it. */
 export async function startPolicySession(send: SendCommand): Promise<number> {
   const reader = await send({
     name: 'TPM2_StartAuthSession',

@@ -5,16 +5,16 @@ import {
   computeName,
   parsePublic,
 } from '@nomyo/attest/structures'
-import type { SendCommand } from '../command.js'
-import { malformed } from '../response-reader.js'
-import { EMPTY, Writer } from '../writer.js'
+import type { SendCommand } from '../wire/command.js'
+import { malformed } from '../wire/response-reader.js'
+import { EMPTY, Writer } from '../wire/writer.js'
 
-/** A key that signs quotes: a primary key of the endorsement hierarchy, made from the template below. */
+/** Key that signs quotes: a primary key of the endorsement hierarchy, made from the template below. */
 export interface AttestationKey {
   /** TPM2B_PUBLIC. */
   readonly publicArea: Uint8Array
   readonly name: Uint8Array
-  /** Does something with the key; its handle is good until `work` is done. */
+  /** Runs `work` with the key, whose handle is valid until `work` has settled. */
   use<T>(send: SendCommand, work: (handle: number) => Promise<T>): Promise<T>
 }
 
@@ -25,31 +25,31 @@ const { fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, noDA, restrict
   TPMA_OBJECT
 
 /**
- * TPMT_PUBLIC to make an attestation key from: ECC P-256, ECDSA with SHA-256. It signs no statement of
- * a TPM but its own (restricted) and never leaves it; wrong auth values lock nobody out (noDA).
+ * Makes the TPMT_PUBLIC of an attestation key: ECC P-256, ECDSA with SHA-256. The key signs statements
+ * of its own TPM only (restricted) and never leaves it; wrong auth values cause no lockout (noDA).
  *
- * @param unique - 32 bytes; others give another key
+ * @param unique - 32 bytes that select the key
  */
 export function attestationKeyTemplate(unique: Uint8Array): Uint8Array {
   return writeParameters().sized(unique).sized(new Uint8Array(UNIQUE_BYTES)).toBytes()
 }
 
-/** Whether a TPM2B_PUBLIC is of a key made from the template, whatever its `unique`. */
+/** Tests whether a TPM2B_PUBLIC is of a key made from the template, with any `unique`. */
 export function fitsTemplate(publicArea: Uint8Array): boolean {
   const expected = writeParameters().toBytes()
   return expected.every((byte, index) => publicArea[2 + index] === byte)
 }
 
-/** The Name, computed as a judge will. */
+/** Computes the Name as a verifier does. */
 export async function nameOf(publicArea: Uint8Array): Promise<Uint8Array> {
   try {
     return await computeName(parsePublic(publicArea))
   } catch {
-    throw malformed('has no well-formed public key')
+    throw malformed('has a malformed public key')
   }
 }
 
-/** TPMT_PUBLIC up to `unique`. */
+/** Writes the TPMT_PUBLIC up to `unique`. */
 function writeParameters(): Writer {
   return new Writer()
     .u16(TPM_ALG.ECC)

@@ -1,24 +1,24 @@
 import { TPMA_OBJECT, TPM_ALG } from '@nomyo/attest/structures'
-import type { SendCommand } from '../command.js'
 import { activateCredential, type Credential } from '../commands/activate-credential.js'
 import { createPrimary, type LoadedObject } from '../commands/create-primary.js'
 import { thenFlush } from '../commands/flush-context.js'
 import { policySecretEndorsement } from '../commands/policy-secret.js'
 import { startPolicySession } from '../commands/start-auth-session.js'
 import type { Tpm } from '../tpm.js'
-import { Writer } from '../writer.js'
+import type { SendCommand } from '../wire/command.js'
+import { Writer } from '../wire/writer.js'
 
-/** Which credential to open, for which key. */
+/** Options of {@link openCredential}. */
 export interface OpenCredentialOptions extends Credential {
-  /** Handle of the key the credential was made for. */
+  /** Handle of the key that the credential was made for. */
   readonly object: number
   /** Auth value of the endorsement hierarchy. Default empty. */
   readonly endorsementAuth?: Uint8Array
 }
 
 /**
- * The TPM2B_PUBLIC of the RSA-2048 endorsement key: what the manufacturer's certificate is about, and
- * what a credential is made for.
+ * Reads the TPM2B_PUBLIC of the RSA-2048 endorsement key: the subject of the manufacturer's certificate,
+ * and the key for which credentials are made.
  */
 export function readEndorsementKey(tpm: Tpm, endorsementAuth?: Uint8Array): Promise<Uint8Array> {
   return tpm.exclusive((send) =>
@@ -27,8 +27,8 @@ export function readEndorsementKey(tpm: Tpm, endorsementAuth?: Uint8Array): Prom
 }
 
 /**
- * The secret in a credential. That the TPM gives it shows that this endorsement key and the object are
- * in the same TPM, and that the object has the Name the credential was made for.
+ * Decrypts the secret in a credential. The TPM releases it only if this endorsement key and the object
+ * are in the same TPM, and the object has the Name that the credential was made for.
  *
  * @throws TpmError `ERR_TPM_COMMAND` when the credential is for another TPM or another object
  */

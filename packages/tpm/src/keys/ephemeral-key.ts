@@ -1,6 +1,6 @@
-import type { SendCommand } from '../command.js'
 import { createPrimary } from '../commands/create-primary.js'
 import { thenFlush } from '../commands/flush-context.js'
+import type { SendCommand } from '../wire/command.js'
 import {
   UNIQUE_BYTES,
   attestationKeyTemplate,
@@ -8,7 +8,7 @@ import {
   type AttestationKey,
 } from './attestation-key.js'
 
-/** A key that nobody has seen before and that is never stored. */
+/** Options of a new key that is never stored. */
 export interface EphemeralKeyOptions {
   readonly mode: 'ephemeral'
   /** Auth value of the endorsement hierarchy. Default empty. */
@@ -16,8 +16,8 @@ export interface EphemeralKeyOptions {
 }
 
 /**
- * A new attestation key. It is derived anew from the TPM's seed and its random template for each use,
- * and flushed after it: nothing is left in the TPM in between, or when the process ends.
+ * Makes a new attestation key. Each use derives it again from the TPM's seed and its random template, and
+ * flushes it afterwards: nothing stays in the TPM in between, or when the process ends.
  */
 export async function createEphemeralKey(
   send: SendCommand,

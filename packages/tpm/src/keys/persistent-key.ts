@@ -1,13 +1,13 @@
 import { computeQualifiedName } from '@nomyo/attest/structures'
-import { equal } from '../bytes.js'
-import type { SendCommand } from '../command.js'
+
 import { createPrimary } from '../commands/create-primary.js'
 import { evictControl } from '../commands/evict-control.js'
 import { thenFlush } from '../commands/flush-context.js'
 import { readPublic, type PublicObject } from '../commands/read-public.js'
 import { TpmError } from '../errors.js'
-import { TPM_RC } from '../response-codes.js'
-import { malformed } from '../response-reader.js'
+import type { SendCommand } from '../wire/command.js'
+import { TPM_RC } from '../wire/response-codes.js'
+import { malformed } from '../wire/response-reader.js'
 import {
   UNIQUE_BYTES,
   attestationKeyTemplate,
@@ -16,10 +16,10 @@ import {
   type AttestationKey,
 } from './attestation-key.js'
 
-/** In the range the TCG sets aside for primary keys of the endorsement hierarchy. */
+/** Default handle, in the range that the TCG reserves for primary keys of the endorsement hierarchy. */
 export const DEFAULT_AK_HANDLE = 0x810100f0
 
-/** A key that is made once and survives resets: the one to endorse or to pin. */
+/** Options of a key that is made once and survives resets: it can be endorsed or pinned. */
 export interface PersistentKeyOptions {
   readonly mode: 'persistent'
   /** 0x81000000 to 0x817fffff. Default {@link DEFAULT_AK_HANDLE}. */
@@ -31,9 +31,9 @@ export interface PersistentKeyOptions {
 }
 
 /**
- * The attestation key at a persistent handle, made there if there is nothing.
+ * Opens the attestation key at a persistent handle, and makes it there if the handle is empty.
  *
- * @throws TpmError `ERR_TPM_AK` when anything else is there: it is left alone
+ * @throws TpmError `ERR_TPM_AK` when the handle holds another object, which is not changed
  */
 export async function openPersistentKey(
   send: SendCommand,
@@ -41,14 +41,14 @@ export async function openPersistentKey(
 ): Promise<AttestationKey> {
   const { handle = DEFAULT_AK_HANDLE } = options
   if (!Number.isInteger(handle) || handle < 0x81000000 || handle > 0x817fffff) {
-    throw new TpmError('ERR_TPM_INPUT', 'ak.handle is from 0x81000000 to 0x817fffff.')
+    throw new TpmError('ERR_TPM_INPUT', 'ak.handle must be from 0x81000000 to 0x817fffff.')
   }
   let object = await readObject(send, handle)
   if (object === undefined) {
     await makeAt(send, handle, options)
     object = await readObject(send, handle)
   }
-  if (object === undefined) throw malformed('denies the key that was just stored')
+  if (object === undefined) throw malformed('lacks the key that was just stored')
   return {
     publicArea: object.publicArea,
     name: await requireAttestationKey(object, handle),
@@ -80,23 +80,23 @@ async function makeAt(
       evictControl(send, { object: primary.handle, persistent, ownerAuth }),
     )
   } catch (error) {
-    // Another process was faster. What it stored is checked like any other.
+    // Another process was faster. The key that it stored is checked like any other.
     if (error instanceof TpmError && error.responseCode === TPM_RC.NV_DEFINED) return
     throw error
   }
 }
 
-/** The Name of the key, if it is of our kind and its parent is the endorsement hierarchy. */
+/** Returns the Name of a key made from the template in the endorsement hierarchy; refuses any other. */
 async function requireAttestationKey(object: PublicObject, handle: number): Promise<Uint8Array> {
   if (fitsTemplate(object.publicArea)) {
     const name = await nameOf(object.publicArea)
     const qualifiedName = await computeQualifiedName('endorsement', name)
-    if (equal(qualifiedName, object.qualifiedName)) return name
+    if (Buffer.compare(qualifiedName, object.qualifiedName) === 0) return name
   }
   const number = `0x${handle.toString(16)}`
   throw new TpmError(
     'ERR_TPM_AK',
-    `Handle ${number} holds another key. Choose another ak.handle, or, if nobody needs the key, ` +
+    `Handle ${number} holds another key. Choose another ak.handle, or, if no program needs the key, ` +
       `remove it: tpm2_evictcontrol -C o -c ${number}`,
   )
 }

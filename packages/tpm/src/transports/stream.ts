@@ -1,21 +1,20 @@
 import type { Socket } from 'node:net'
 import { TpmError } from '../errors.js'
-import { malformed } from '../response-reader.js'
-import { systemCode } from '../system-code.js'
-import { responseSize, type TpmTransport } from './transport.js'
+import { malformed } from '../wire/response-reader.js'
+import { errnoCode, responseSize, type TpmTransport } from './transport.js'
 
-/** A command that was sent, and what came back so far. */
-interface Exchange {
+/** Sent command with the bytes of its response so far. */
+interface RoundTrip {
   received: Uint8Array
   readonly resolve: (response: Uint8Array) => void
   readonly reject: (error: TpmError) => void
 }
 
-/** A TPM at the far end of a socket. Answers may come in pieces: their header says how long they are. */
+/** Transport over a socket. Responses may arrive in pieces: their header has the size. */
 export class StreamTransport implements TpmTransport {
   readonly #connect: () => Socket
   #socket: Socket | undefined
-  #exchange: Exchange | undefined
+  #roundTrip: RoundTrip | undefined
 
   constructor(connect: () => Socket) {
     this.#connect = connect
@@ -23,7 +22,7 @@ export class StreamTransport implements TpmTransport {
 
   transmit(command: Uint8Array): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      this.#exchange = { received: new Uint8Array(), resolve, reject }
+      this.#roundTrip = { received: new Uint8Array(), resolve, reject }
       this.#socket ??= this.#open()
       this.#socket.write(command)
     })
@@ -36,34 +35,34 @@ export class StreamTransport implements TpmTransport {
 
   #open(): Socket {
     const socket = this.#connect()
-    let fault = 'closed by the other side'
+    let reason = 'closed by the peer'
     socket.on('data', (chunk) => {
       if (socket === this.#socket) this.#receive(chunk)
     })
     socket.on('error', (error) => {
-      fault = systemCode(error)
+      reason = errnoCode(error)
     })
     socket.on('close', () => {
-      // An old connection may be done only after the next one was opened.
-      if (socket === this.#socket) this.#drop(unreachable(fault))
+      // An old connection may close only after the next one was opened.
+      if (socket === this.#socket) this.#drop(unreachable(reason))
     })
     return socket
   }
 
   #receive(chunk: Uint8Array): void {
-    const exchange = this.#exchange
-    if (exchange === undefined) {
-      // An answer to nothing: the one to the next command would be taken for another's.
-      this.#drop(malformed('came unasked'))
+    const roundTrip = this.#roundTrip
+    if (roundTrip === undefined) {
+      // It would be taken for the response to the next command.
+      this.#drop(malformed('arrived without a command'))
       return
     }
     try {
-      exchange.received = new Uint8Array(Buffer.concat([exchange.received, chunk]))
-      const size = responseSize(exchange.received)
-      if (size === undefined || exchange.received.length < size) return
-      if (exchange.received.length > size) throw malformed('is longer than it says')
-      this.#exchange = undefined
-      exchange.resolve(exchange.received)
+      roundTrip.received = new Uint8Array(Buffer.concat([roundTrip.received, chunk]))
+      const size = responseSize(roundTrip.received)
+      if (size === undefined || roundTrip.received.length < size) return
+      if (roundTrip.received.length > size) throw malformed('is longer than its header claims')
+      this.#roundTrip = undefined
+      roundTrip.resolve(roundTrip.received)
     } catch (error) {
       this.#drop(error as TpmError)
     }
@@ -72,14 +71,14 @@ export class StreamTransport implements TpmTransport {
   #drop(error: TpmError): void {
     this.#socket?.destroy()
     this.#socket = undefined
-    this.#exchange?.reject(error)
-    this.#exchange = undefined
+    this.#roundTrip?.reject(error)
+    this.#roundTrip = undefined
   }
 }
 
-function unreachable(fault: string): TpmError {
+function unreachable(reason: string): TpmError {
   return new TpmError(
     'ERR_TPM_UNREACHABLE',
-    `No connection to the TPM (${fault}). Check the address and that the TPM is running.`,
+    `No connection to the TPM (${reason}). Check the address and that the TPM is running.`,
   )
 }

@@ -1,25 +1,32 @@
-import { malformed } from '../response-reader.js'
+import { malformed } from '../wire/response-reader.js'
 
-/** Moves commands to a TPM and answers back, as opaque bytes. */
+/** Channel to a TPM that carries commands and responses as opaque bytes. */
 export interface TpmTransport {
   /**
-   * Sends one command and gives its whole answer, opening the connection where there is none. Not
-   * called again before the last call has settled or {@link TpmTransport.close} was called.
+   * Sends one command and returns its whole response; opens the connection if necessary. The caller
+   * waits until the previous call has settled, or calls {@link TpmTransport.close}.
    *
    * @throws TpmError `ERR_TPM_UNREACHABLE`, `ERR_TPM_RESPONSE`
    */
   transmit(command: Uint8Array): Promise<Uint8Array>
-  /** Lets go of the connection, and gives up on an answer that is still to come. Safe to call twice. */
+  /** Closes the connection and abandons a pending response. Safe to call twice. */
   close(): Promise<void>
 }
 
-/** TPMs answer with 4 KiB at most (TPM_PT_MAX_RESPONSE_SIZE). */
+/** TPMs respond with 4 KiB at most (TPM_PT_MAX_RESPONSE_SIZE). */
 export const MAX_RESPONSE_BYTES = 8192
 
-/** How long the answer says it is, once enough of it is there to know. */
+/** Reads the size in the header of a response; returns undefined until enough of it has arrived. */
 export function responseSize(received: Uint8Array): number | undefined {
   if (received.length < 6) return undefined
   const size = new DataView(received.buffer, received.byteOffset).getUint32(2)
-  if (size < 10 || size > MAX_RESPONSE_BYTES) throw malformed(`says to be ${size} bytes long`)
+  if (size < 10 || size > MAX_RESPONSE_BYTES) throw malformed(`claims a size of ${size} bytes`)
   return size
+}
+
+/** Returns the system's code of an error ("ECONNREFUSED"), if it has one. */
+export function errnoCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : 'unknown error'
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
-import { Writer } from '../../src/writer.js'
+import { Writer } from '../../src/wire/writer.js'
 
 /** What listens behind a port and may be anything: told each command, and how many came before. */
 export type Behaviour = (socket: Socket, command: Uint8Array, earlier: number) => void

@@ -1,5 +1,5 @@
 import type { SendCommand } from '../../src/index.js'
-import { Writer } from '../../src/writer.js'
+import { Writer } from '../../src/wire/writer.js'
 
 const TPM_CAP_HANDLES = 1
 const TRANSIENT = 0x80000000

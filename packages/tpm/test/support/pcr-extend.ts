@@ -1,6 +1,6 @@
 import { HASHES, type HashName } from '@nomyo/attest/structures'
-import { password, type SendCommand } from '../../src/command.js'
-import { Writer } from '../../src/writer.js'
+import { password, type SendCommand } from '../../src/wire/command.js'
+import { Writer } from '../../src/wire/writer.js'
 
 /** TPM2_PCR_Extend (Part 3, 22.2). */
 export async function pcrExtend(

@@ -1,23 +1,23 @@
-import { TpmError } from './errors.js'
+import { TpmError } from '../errors.js'
 import { explainResponseCode } from './response-codes.js'
 import { ResponseReader, malformed } from './response-reader.js'
 import { EMPTY, Writer } from './writer.js'
 
-/** One command, before it is put into bytes (Part 1, 18). */
+/** Command before its encoding (Part 1, 18). */
 export interface TpmCommand {
-  /** As the specification names it, for error messages: "TPM2_Quote". */
+  /** Name in the specification, for error messages: "TPM2_Quote". */
   readonly name: string
   /** TPM_CC. */
   readonly code: number
   readonly handles?: readonly number[]
-  /** One for each handle that needs it, in the order of the handles. */
+  /** One for each handle that requires it, in the order of the handles. */
   readonly authorizations?: readonly Authorization[]
   readonly parameters?: Uint8Array
-  /** Whether the answer begins with a handle. */
+  /** True when the response begins with a handle. */
   readonly returnsHandle?: boolean
 }
 
-/** What opens the use of a handle: a password, or a policy session that was satisfied before. */
+/** Authorization to use a handle: a password, or a satisfied policy session. */
 export interface Authorization {
   /** 0x40000009 (TPM_RS_PW) for a password, or the handle of a policy session. */
   readonly session: number
@@ -26,8 +26,8 @@ export interface Authorization {
 }
 
 /**
- * Sends one command and gives the handle and the parameters of its answer, one after the other. Valid
- * within the sequence it was given to; one command at a time.
+ * Function that sends one command and returns handle and parameters of its response, concatenated. Valid
+ * within its sequence; one command at a time.
  *
  * @throws TpmError `ERR_TPM_COMMAND` when the TPM refuses, `ERR_TPM_RESPONSE`, `ERR_TPM_TIMEOUT`,
  * `ERR_TPM_UNREACHABLE`, `ERR_TPM_CLOSED`
@@ -40,7 +40,7 @@ const TPM_RS_PW = 0x40000009
 const CONTINUE_SESSION = 1
 const HEADER_BYTES = 10
 
-/** Authorization with an auth value, empty unless the owner of the handle set one. */
+/** Makes the authorization with an auth value, empty unless the owner of the handle set one. */
 export function password(secret: Uint8Array = EMPTY): Authorization {
   return { session: TPM_RS_PW, secret }
 }
@@ -66,16 +66,16 @@ export function encodeCommand(command: TpmCommand): Uint8Array {
     .toBytes()
 }
 
-/** The TPM_RC of an answer, once its header is known to be one. */
+/** Reads the TPM_RC of a response, after checking its header. */
 export function responseCodeOf(response: Uint8Array): number {
   const reader = new ResponseReader(response)
   const tag = reader.u16()
   if (tag !== TPM_ST_NO_SESSIONS && tag !== TPM_ST_SESSIONS) throw malformed('has an unknown tag')
-  if (reader.u32() !== response.length) throw malformed('has another length than it says')
+  if (reader.u32() !== response.length) throw malformed('has a length other than its header claims')
   return reader.u32()
 }
 
-/** What the TPM answered to `command`, without header and authorizations. */
+/** Decodes the response to `command` to its handle and parameters. */
 export function decodeResponse(command: TpmCommand, response: Uint8Array): ResponseReader {
   const code = responseCodeOf(response)
   if (code !== 0) {

@@ -1,4 +1,4 @@
-/** Builds the big-endian bytes of a command. */
+/** Writer of the big-endian bytes of a command. */
 export class Writer {
   readonly #bytes: number[] = []
 
@@ -20,7 +20,7 @@ export class Writer {
     return this
   }
 
-  /** A TPM2B: u16 size, then the bytes. */
+  /** Writes a TPM2B: u16 size, then the bytes. */
   sized(bytes: Uint8Array): this {
     return this.u16(bytes.length).raw(bytes)
   }
@@ -30,5 +30,5 @@ export class Writer {
   }
 }
 
-/** The TPM2B nobody put anything into. */
+/** Content of an empty TPM2B. */
 export const EMPTY = new Uint8Array()

@@ -1,8 +1,8 @@
-import { TpmError } from './errors.js'
+import { TpmError } from '../errors.js'
 
 /**
- * Reads an answer of a TPM from front to back. What answers may be anything that listens on a port:
- * every read is bounded, and what does not fit is `ERR_TPM_RESPONSE`.
+ * Reader of a response, from front to back. Any program may listen on a port: every read is bounded, and
+ * malformed bytes are `ERR_TPM_RESPONSE`.
  */
 export class ResponseReader {
   readonly #bytes: Uint8Array
@@ -24,7 +24,7 @@ export class ResponseReader {
     return this.u16() * 0x10000 + this.u16()
   }
 
-  /** A copy, so that nothing changes with the buffer the answer came in. */
+  /** Reads `length` bytes, copied: they must not change with the receive buffer. */
   take(length: number): Uint8Array {
     const end = this.#offset + length
     if (end > this.#bytes.length) throw malformed('is cut off')
@@ -33,22 +33,25 @@ export class ResponseReader {
     return bytes
   }
 
-  /** A TPM2B: u16 size, then that many bytes. */
+  /** Reads a TPM2B: u16 size, then that many bytes. */
   sized(): Uint8Array {
     return this.take(this.u16())
   }
 
-  /** Everything that is left. */
+  /** Reads all remaining bytes. */
   rest(): Uint8Array {
     return this.take(this.#bytes.length - this.#offset)
   }
 
-  /** Nothing may be left. */
+  /** Refuses bytes left over. */
   end(): void {
-    if (this.#offset < this.#bytes.length) throw malformed('is longer than its contents')
+    if (this.#offset < this.#bytes.length) throw malformed('is longer than its content')
   }
 }
 
 export function malformed(why: string): TpmError {
-  return new TpmError('ERR_TPM_RESPONSE', `The answer ${why}. Is this address a TPM 2.0?`)
+  return new TpmError(
+    'ERR_TPM_RESPONSE',
+    `The response ${why}. Check that this is the address of a TPM 2.0.`,
+  )
 }
