@@ -1,7 +1,6 @@
 export { appraise } from './appraise.js'
 export { CHECK_IDS, type CheckId } from './checks/checks.js'
-export type { LogAppraiser } from './checks/logs.js'
-export { AttestationError, PolicyError, TpmParseError, type AttestErrorCode } from './errors.js'
+export { PolicyError, TpmParseError, type AttestErrorCode } from './attest-error.js'
 export type { PcrValues, TpmAttestation } from './evidence/evidence.js'
 export {
   keyBindingExtraData,
@@ -19,17 +18,19 @@ export type {
   AppraisalPolicy,
   FirmwarePolicy,
   FreshnessPolicy,
+  LogAppraiser,
   PreviousQuote,
   ReferenceValues,
 } from './policy/rules.js'
 export type { ClockClaims, QuoteClaims } from './result/claims.js'
-export {
-  requireTier,
-  type AppraisedResult,
-  type AttestationResult,
-  type Check,
-  type Tier,
-  type TrustworthinessVector,
+export { AttestationError } from './result/attestation-error.js'
+export { requireTier } from './result/require-tier.js'
+export type {
+  AppraisedResult,
+  AttestationResult,
+  Check,
+  Tier,
+  TrustworthinessVector,
 } from './result/result.js'
 export type { CheckStatus, Verdict } from './result/verdict.js'
 export {

@@ -1,7 +1,7 @@
+import { PolicyError } from '../attest-error.js'
 import { concat, u16, u32, type Bytes } from '../bytes/bytes.js'
 import { digest } from '../bytes/digest.js'
 import { fromHex } from '../bytes/hex.js'
-import { PolicyError } from '../errors.js'
 import type { PcrValues } from '../evidence/evidence.js'
 import { HASHES, type HashName } from '../structures/constants.js'
 import type { PcrSelection } from '../structures/pcr-selection.js'

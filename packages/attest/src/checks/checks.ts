@@ -1,5 +1,4 @@
 import type { ParsedEvidence } from '../evidence/parsed-evidence.js'
-import type { Verdicts } from '../result/result.js'
 import { skip, type Verdict } from '../result/verdict.js'
 import type { CertificateCheck } from '../trust/anchor.js'
 import type { EndorsementDecision } from '../trust/endorsements.js'
@@ -143,6 +142,9 @@ export const CHECK_IDS = /* @__PURE__ */ idsOf(CHECKS)
 
 /** Id of a check. */
 export type CheckId = (typeof CHECK_IDS)[number]
+
+/** Verdicts of all checks. */
+export type Verdicts = Readonly<Record<CheckId, Verdict>>
 
 /** Runs all checks but those with a verdict in `own`. */
 export async function runChecks(

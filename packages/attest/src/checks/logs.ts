@@ -1,16 +1,7 @@
-import type { PcrValues } from '../evidence/evidence.js'
 import { quotedPcrs, type ParsedEvidence } from '../evidence/parsed-evidence.js'
+import type { LogAppraiser } from '../policy/rules.js'
 import { fail, skip, type Verdict } from '../result/verdict.js'
 import { checkPcrDigest } from './pcr-digest.js'
-
-/** A log that explains PCR values, with the rules for its entries. */
-export interface LogAppraiser {
-  /**
-   * Appraises the log by PCR values whose digest was signed. Never throws because of the content of
-   * the log, which is attacker-controlled like the quote.
-   */
-  appraise(quoted: PcrValues): Verdict
-}
 
 /** Checks that a log explains the quoted PCR values and that its entries are allowed. */
 export async function checkLog(

@@ -1,4 +1,4 @@
-import { TpmParseError } from '../errors.js'
+import { TpmParseError } from '../attest-error.js'
 import { quoteInfo, type ParsedEvidence } from '../evidence/parsed-evidence.js'
 import { fail, pass, type Verdict } from '../result/verdict.js'
 import type { SignedSelection } from '../structures/attest.js'

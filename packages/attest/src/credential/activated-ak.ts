@@ -1,5 +1,5 @@
+import { PolicyError } from '../attest-error.js'
 import { equalBytes } from '../bytes/bytes.js'
-import { PolicyError } from '../errors.js'
 import type { TpmtPublic } from '../structures/public.js'
 import { refuse, type EkAnchor, type TrustAnchor } from '../trust/anchor.js'
 import { checkedName } from '../trust/checked-name.js'

@@ -1,5 +1,5 @@
+import { PolicyError } from '../attest-error.js'
 import { keyStrength } from '../checks/ak-strength.js'
-import { PolicyError } from '../errors.js'
 import { HASHES, TPMA_OBJECT, TPM_ALG, hashName, type HashName } from '../structures/constants.js'
 import { missingAttributes, type RsaPublic, type TpmtPublic } from '../structures/public.js'
 

@@ -1,7 +1,7 @@
+import { PolicyError } from '../attest-error.js'
 import { encodeBase64Url } from '../bytes/base64.js'
 import { concat, u16, u32, type Bytes } from '../bytes/bytes.js'
 import { webCryptoHash } from '../bytes/digest.js'
-import { PolicyError } from '../errors.js'
 import { HASHES, type HashName } from '../structures/constants.js'
 import type { TpmtPublic } from '../structures/public.js'
 import { checkedName } from '../trust/checked-name.js'

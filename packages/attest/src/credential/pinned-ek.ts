@@ -1,5 +1,5 @@
+import { PolicyError } from '../attest-error.js'
 import { equalBytes } from '../bytes/bytes.js'
-import { PolicyError } from '../errors.js'
 import { hashName } from '../structures/constants.js'
 import { computeName } from '../structures/name.js'
 import { refuse, type EkAnchor } from '../trust/anchor.js'

@@ -1,5 +1,5 @@
-export type { LogAppraiser } from '../checks/logs.js'
 export type { PcrValues } from '../evidence/evidence.js'
+export type { LogAppraiser } from '../policy/rules.js'
 export type { Verdict } from '../result/verdict.js'
 export { EVENT_TYPE, isDataMeasured } from './event-types.js'
 export { measuredBoot, type MeasuredBootOptions } from './measured-boot.js'

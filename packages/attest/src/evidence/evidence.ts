@@ -1,7 +1,7 @@
+import { TpmParseError } from '../attest-error.js'
 import { decodeBase64 } from '../bytes/base64.js'
 import type { Bytes } from '../bytes/bytes.js'
 import { isRecord } from '../bytes/json.js'
-import { TpmParseError } from '../errors.js'
 
 /** PCR values by bank and index, in lower-case hex. */
 export type PcrValues = Readonly<Record<string, Readonly<Record<string, string>>>>

@@ -1,5 +1,5 @@
+import { TpmParseError } from '../attest-error.js'
 import { equalBytes, type Bytes } from '../bytes/bytes.js'
-import { TpmParseError } from '../errors.js'
 import type { CheckedPolicy } from '../policy/rules.js'
 import { parseAttest, type QuoteInfo, type TpmsAttest } from '../structures/attest.js'
 import { TPM_RH, type Hierarchy } from '../structures/constants.js'

@@ -1,8 +1,7 @@
 import { toHex } from '../bytes/hex.js'
 import { HASHES, type HashName } from '../structures/constants.js'
 import { HASH_FUNCTIONS, extend } from '../structures/pcr-extend.js'
-import type { ImaEntry } from './parse.js'
-import { templateData } from './template.js'
+import { type ImaEntry, templateData } from './parse.js'
 
 /** Options of the replay of an IMA log. */
 export interface ImaReplayOptions {

@@ -1,6 +1,6 @@
+import { PolicyError } from '../attest-error.js'
 import { fromHex, toHex } from '../bytes/hex.js'
 import { hasExactly, isRecord, parseJsonObject } from '../bytes/json.js'
-import { PolicyError } from '../errors.js'
 import type { TrustAnchor } from '../trust/anchor.js'
 import { pinnedAk } from '../trust/pinned-ak.js'
 import { akCertificate } from '../x509/ak-certificate.js'

@@ -1,8 +1,9 @@
+import { PolicyError, TpmParseError } from '../attest-error.js'
 import { isRecord } from '../bytes/json.js'
-import type { LogAppraiser } from '../checks/logs.js'
-import { PolicyError, TpmParseError } from '../errors.js'
+import type { PcrValues } from '../evidence/evidence.js'
 import type { NonceExpectation } from '../evidence/nonce.js'
 import type { ClockClaims } from '../result/claims.js'
+import type { Verdict } from '../result/verdict.js'
 import { HASHES } from '../structures/constants.js'
 import {
   formatPcrSelection,
@@ -66,6 +67,15 @@ export interface FreshnessPolicy {
   readonly nonceMadeAt: Date
   /** Milliseconds. */
   readonly maxAgeMs: number
+}
+
+/** A log that explains PCR values, with the rules for its entries. */
+export interface LogAppraiser {
+  /**
+   * Appraises the log by PCR values whose digest was signed. Never throws because of the content of
+   * the log, which is attacker-controlled like the quote.
+   */
+  appraise(quoted: PcrValues): Verdict
 }
 
 /** A valid policy. */

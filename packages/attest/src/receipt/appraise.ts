@@ -1,7 +1,7 @@
 import { appraise } from '../appraise.js'
+import { PolicyError, ReceiptError } from '../attest-error.js'
 import { decodeBase64, encodeBase64 } from '../bytes/base64.js'
 import { digest } from '../bytes/digest.js'
-import { PolicyError, ReceiptError } from '../errors.js'
 import { parsePolicyFile, type PolicyFile } from '../policy/file.js'
 import type { AttestationResult } from '../result/result.js'
 import type { Receipt } from './receipt.js'

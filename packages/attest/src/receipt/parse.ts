@@ -1,7 +1,7 @@
+import { ReceiptError } from '../attest-error.js'
 import { decodeBase64 } from '../bytes/base64.js'
 import { hasExactly, isRecord, parseJsonObject } from '../bytes/json.js'
 import { CHECK_IDS } from '../checks/checks.js'
-import { ReceiptError } from '../errors.js'
 import { SALT_BYTES, type SaltedDigest } from './digest.js'
 import { RECEIPT_FORMAT, type Receipt } from './receipt.js'
 

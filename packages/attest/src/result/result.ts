@@ -1,5 +1,4 @@
 import type { CheckId } from '../checks/checks.js'
-import { AttestationError } from '../errors.js'
 import type { Trust } from '../trust/anchor.js'
 import type { QuoteClaims } from './claims.js'
 import type { Verdict } from './verdict.js'
@@ -8,9 +7,6 @@ import type { Verdict } from './verdict.js'
 export interface Check extends Verdict {
   readonly id: CheckId
 }
-
-/** Verdicts of all checks. */
-export type Verdicts = Readonly<Record<CheckId, Verdict>>
 
 /**
  * Trustworthiness tier of AR4SI (draft-ietf-rats-ar4si). `none`: the evidence supports no claim; treat
@@ -49,34 +45,4 @@ export type AppraisedResult<T extends Tier> = AttestationResult & {
     : T extends 'warning'
       ? 'affirming' | 'warning'
       : 'affirming' | 'warning' | 'none'
-}
-
-/**
- * Asserts that a result reached `tier` or better. `none` accepts evidence without an endorsement as
- * long as no check failed: it requires that a quote exists, not that it is trustworthy.
- *
- * @throws AttestationError `ERR_ATTESTATION_FAILED`, with the whole result
- * @example
- * ```ts
- * import { requireTier, type AttestationResult } from '@nomyo/attest'
- *
- * declare const result: AttestationResult
- *
- * requireTier(result, 'warning')
- * console.log(result.tier) // 'affirming' or 'warning'
- * ```
- */
-export function requireTier<T extends Exclude<Tier, 'contraindicated'>>(
-  result: AttestationResult,
-  tier: T,
-): asserts result is AppraisedResult<T> {
-  // Not `<`: an unknown tier, from a caller without types, would let every result pass.
-  if (!(RANK[result.tier] >= RANK[tier])) throw new AttestationError(result, tier)
-}
-
-const RANK: Readonly<Record<Tier, number>> = {
-  contraindicated: 0,
-  none: 1,
-  warning: 2,
-  affirming: 3,
 }

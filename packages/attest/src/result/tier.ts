@@ -1,7 +1,7 @@
-import { CHECKS, CHECK_IDS, type CheckId } from '../checks/checks.js'
+import { CHECKS, CHECK_IDS, type CheckId, type Verdicts } from '../checks/checks.js'
 import type { Trust } from '../trust/anchor.js'
 import type { QuoteClaims } from './claims.js'
-import type { AttestationResult, Tier, TrustworthinessVector, Verdicts } from './result.js'
+import type { AttestationResult, Tier, TrustworthinessVector } from './result.js'
 
 /** Summarizes all verdicts in a tier, a trustworthiness vector and the facts that count. */
 export function summarize(

@@ -1,4 +1,4 @@
-export { TpmParseError } from '../errors.js'
+export { TpmParseError } from '../attest-error.js'
 export { decodeEvidence, type TpmEvidence } from '../evidence/evidence.js'
 export { formatPcrSelection, parsePcrSelection, type PcrSelection } from './pcr-selection.js'
 export {

@@ -1,6 +1,6 @@
+import { TpmParseError } from '../attest-error.js'
 import { concat, u16, u32, type Bytes } from '../bytes/bytes.js'
 import { digest } from '../bytes/digest.js'
-import { TpmParseError } from '../errors.js'
 import { TPM_RH, hashName, type Hierarchy } from './constants.js'
 import type { TpmtPublic } from './public.js'
 

@@ -1,4 +1,4 @@
-import { TpmParseError } from '../errors.js'
+import { TpmParseError } from '../attest-error.js'
 import { HASHES, type HashName } from './constants.js'
 
 /** The PCRs of one bank. */

@@ -1,5 +1,5 @@
+import { TpmParseError } from '../attest-error.js'
 import type { Bytes } from '../bytes/bytes.js'
-import { TpmParseError } from '../errors.js'
 
 /**
  * Reader of binary structures, from front to back: big-endian, as TPM structures are, unless

@@ -1,5 +1,5 @@
+import { PolicyError } from '../attest-error.js'
 import type { Bytes } from '../bytes/bytes.js'
-import { PolicyError } from '../errors.js'
 import { HASHES, hashName } from '../structures/constants.js'
 
 /**

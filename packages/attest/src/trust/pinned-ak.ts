@@ -1,5 +1,5 @@
+import { PolicyError } from '../attest-error.js'
 import { equalBytes } from '../bytes/bytes.js'
-import { PolicyError } from '../errors.js'
 import { refuse, type TrustAnchor } from './anchor.js'
 import { checkedName } from './checked-name.js'
 

@@ -1,6 +1,6 @@
+import { TpmParseError } from '../attest-error.js'
 import type { Bytes } from '../bytes/bytes.js'
 import { toHex } from '../bytes/hex.js'
-import { TpmParseError } from '../errors.js'
 
 /** ASN.1 tags of certificates. */
 export const TAG = {

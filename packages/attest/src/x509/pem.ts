@@ -1,5 +1,5 @@
+import { TpmParseError } from '../attest-error.js'
 import { decodeBase64 } from '../bytes/base64.js'
-import { TpmParseError } from '../errors.js'
 import { MAX_DER } from './der.js'
 
 /** Certificate: DER as bytes, or one PEM block (RFC 7468) as text. */

@@ -1,0 +1,32 @@
+import { AttestationError } from './attestation-error.js'
+import type { AppraisedResult, AttestationResult, Tier } from './result.js'
+
+/**
+ * Asserts that a result reached `tier` or better. `none` accepts evidence without an endorsement as
+ * long as no check failed: it requires that a quote exists, not that it is trustworthy.
+ *
+ * @throws AttestationError `ERR_ATTESTATION_FAILED`, with the whole result
+ * @example
+ * ```ts
+ * import { requireTier, type AttestationResult } from '@nomyo/attest'
+ *
+ * declare const result: AttestationResult
+ *
+ * requireTier(result, 'warning')
+ * console.log(result.tier) // 'affirming' or 'warning'
+ * ```
+ */
+export function requireTier<T extends Exclude<Tier, 'contraindicated'>>(
+  result: AttestationResult,
+  tier: T,
+): asserts result is AppraisedResult<T> {
+  // Not `<`: an unknown tier, from a caller without types, would let every result pass.
+  if (!(RANK[result.tier] >= RANK[tier])) throw new AttestationError(result, tier)
+}
+
+const RANK: Readonly<Record<Tier, number>> = {
+  contraindicated: 0,
+  none: 1,
+  warning: 2,
+  affirming: 3,
+}
