@@ -50,7 +50,7 @@ const policyOf = async (vector: CertifyVector) => ({
   trust: await pinned(vector),
 })
 
-describe('keys a TPM certified', () => {
+describe('keys that a TPM certified', () => {
   it.each(['certify-rsa2048-oaep', 'certify-p256-ecdh'])('%s', async (name) => {
     const vector = load(name)
     const result = await verifyCertify(evidenceOf(vector), await policyOf(vector))
@@ -75,14 +75,14 @@ describe('keys a TPM certified', () => {
     expect(found(refused, 'pcr.policy')).toBe('fail AUTH_POLICY_MISMATCH')
   })
 
-  it('a policy that can be gone around is none', async () => {
+  it('refuses an authPolicy that can be avoided', async () => {
     const vector = load('certify-p256-ecdh')
     const policy = { ...(await policyOf(vector)), authPolicy: new Uint8Array() }
     const result = await verifyCertify(evidenceOf(vector), policy)
     expect(found(result, 'pcr.policy')).toBe('fail AUTH_POLICY_AVOIDABLE')
   })
 
-  it('refuses another object, another nonce, another kind of statement', async () => {
+  it('refuses another object, another nonce, another type of statement', async () => {
     const vector = load('certify-p256-ecdh')
     const policy = await policyOf(vector)
     const swapped = { ...evidenceOf(vector), certifiedPublic: evidenceOf(vector).akPublic }
@@ -133,7 +133,7 @@ describe('keys a TPM certified', () => {
     expect(result.claimed).toBeUndefined()
   })
 
-  it('pcrPolicyDigest wants every value', async () => {
+  it('pcrPolicyDigest requires every value', async () => {
     const selection = [{ hash: 'sha256', pcrs: [0] }] as const
     await expect(pcrPolicyDigest(selection, {})).rejects.toMatchObject({
       code: 'ERR_POLICY_INVALID',
@@ -183,13 +183,13 @@ describe('certifiedBy', () => {
     return appraise(forgeQuote(NONCE, { key: ak }), policy)
   }
 
-  it('carries the trust of the long-lived key over', async () => {
+  it('extends the trust in the long-lived key', async () => {
     const result = await chain()
     expect(result).toMatchObject({ trust: 'pinned', tier: 'warning' })
     expect(found(result, 'ak.trust')).toBe('pass AK_PINNED')
   })
 
-  it('does not pass the certificate of the long-lived key off as one of the key', async () => {
+  it('does not attribute the certificate of the long-lived key to the new one', async () => {
     const [ak, longLived, root] = [forgeKey(), forgeKey(), authority('root')]
     const attest = certification(await nameOf(ak))
     const parent = akCertificate({
@@ -225,11 +225,11 @@ describe('certifiedBy', () => {
     expect(found(await chain(changes), 'ak.trust')).toBe('fail AK_NOT_CERTIFIED')
   })
 
-  it('refuses a certification by a key nobody vouches for', async () => {
+  it('refuses a certification by an unendorsed key', async () => {
     expect(found(await chain({ signer: forgeKey() }), 'ak.trust')).toBe('fail AK_NOT_PINNED')
   })
 
-  it('refuses a signature of another key in its name', async () => {
+  it('refuses a signature by another key', async () => {
     const longLived = forgeKey()
     const forged = { ...forgeKey(), publicArea: longLived.publicArea }
     expect(found(await chain({ signer: forged }), 'ak.trust')).toBe('fail AK_NOT_CERTIFIED')

@@ -24,7 +24,7 @@ import {
 const NONCE = new Uint8Array(32).fill(9)
 const REFERENCE = { sha256: PCR_VALUES.sha256 }
 
-/** A policy that a forged quote meets, but for trust. */
+/** A policy that a forged quote satisfies, except for trust. */
 const policy = (changes: Partial<AppraisalPolicy> = {}): AppraisalPolicy => ({
   nonce: { extraData: NONCE },
   requiredPcrs: 'sha256:0,7,10',
@@ -36,7 +36,7 @@ const nameOf = (key: ForgedKey) => computeName(parsePublic(key.publicArea))
 const pinning = async (key: ForgedKey): Promise<TrustAnchor[]> => [pinnedAk(await nameOf(key))]
 
 describe('a quote that a program made', () => {
-  it('passes everything but trust, and is worth nothing', async () => {
+  it('passes every check but ak.trust, and has tier none', async () => {
     const result = await appraise(forgeQuote(NONCE), policy({ referenceValues: REFERENCE }))
     expect(idsWith(result, 'fail')).toEqual([])
     expect(idsWith(result, 'warn')).toEqual(['ak.trust'])
@@ -45,14 +45,14 @@ describe('a quote that a program made', () => {
     expect(result.claimed?.pcrs).toEqual(PCR_VALUES)
   })
 
-  it('is contraindicated where somebody has to vouch for it', async () => {
+  it('is contraindicated where an endorsement is required', async () => {
     const result = await appraise(forgeQuote(NONCE), policy({ trust: [] }))
     expect(found(result, 'ak.trust')).toBe('fail AK_NO_ANCHOR')
     expect(result).toMatchObject({ tier: 'contraindicated', trust: 'unendorsed' })
     expect(result.verified ?? result.claimed).toBeUndefined()
   })
 
-  it('is never believed for carrying the public key of a pinned one', async () => {
+  it('is not trusted for the public key of a pinned key', async () => {
     const [pinned, other] = [forgeKey(), forgeKey()]
     const quote = forgeQuote(NONCE, { key: { ...other, publicArea: pinned.publicArea } })
     const result = await appraise(quote, policy({ trust: await pinning(pinned) }))
@@ -84,17 +84,17 @@ describe('a quote that a program made', () => {
   )
 })
 
-describe('what a program can make and no TPM would', () => {
+describe('a quote that no TPM makes', () => {
   const select = (...banks: [number, number[]][]) =>
     banks.map(([hashId, mask]) => ({ hashId, mask: Buffer.from(mask) }))
 
   it.each([
     ['bad magic', { magic: 0xff544348 }, 'quote.magic', 'MAGIC_WRONG'],
     ['another type', { type: 0x8014 }, 'quote.type', 'TYPE_WRONG'],
-    ['a byte behind the end', { tail: Buffer.of(0) }, 'quote.parse', 'STRUCTURE_INVALID'],
+    ['a byte after the end', { tail: Buffer.of(0) }, 'quote.parse', 'STRUCTURE_INVALID'],
     ['safe = 2', { safe: 2 }, 'quote.parse', 'STRUCTURE_INVALID'],
     ['extraData of 67 bytes', { extraData: Buffer.alloc(67) }, 'quote.parse', 'STRUCTURE_INVALID'],
-    ['a nonce cut short', { extraData: Buffer.from(NONCE.subarray(1)) }, 'nonce', 'NONCE_MISMATCH'],
+    ['a truncated nonce', { extraData: Buffer.from(NONCE.subarray(1)) }, 'nonce', 'NONCE_MISMATCH'],
     ['a nonce extended', { extraData: Buffer.alloc(33, 9) }, 'nonce', 'NONCE_MISMATCH'],
     [
       '17 selections',
@@ -110,7 +110,7 @@ describe('what a program can make and no TPM would', () => {
     ],
     ['an empty mask', { select: select([11, [0, 0, 0]]) }, 'pcr.selection', 'PCR_MASK_EMPTY'],
     [
-      'a hollow second bank',
+      'an empty second bank',
       { select: select([11, [0x81, 4, 0]], [12, [0, 0, 0]]) },
       'pcr.selection',
       'PCR_MASK_EMPTY',
@@ -137,14 +137,14 @@ describe('what a program can make and no TPM would', () => {
     ],
     ['pcr_banks of other PCRs', { banks: 'sha256:0,7' }, 'pcr.selection', 'PCR_BANKS_DIFFER'],
     [
-      'a value too many',
+      'an additional value',
       { values: { sha256: { ...PCR_VALUES.sha256, '8': '00'.repeat(32) } } },
       'pcr.selection',
       'PCR_VALUES_DIFFER',
     ],
     ['another digest', { pcrDigest: Buffer.alloc(32) }, 'pcr.digest', 'PCR_DIGEST_MISMATCH'],
     [
-      'values cut elsewhere',
+      'values with a moved boundary',
       {
         values: {
           sha256: { '0': '11'.repeat(31), '7': '11' + '22'.repeat(32), '10': '33'.repeat(32) },
@@ -159,17 +159,17 @@ describe('what a program can make and no TPM would', () => {
     expect(result.tier).toBe('contraindicated')
   })
 
-  it('a required PCR left out', async () => {
+  it('refuses a quote without a required PCR', async () => {
     const result = await appraise(forgeQuote(NONCE), policy({ requiredPcrs: 'sha256:0,1' }))
     expect(found(result, 'pcr.selection')).toBe('fail PCR_REQUIRED_MISSING')
   })
 
-  it('a signature over the TPM2B instead of the TPMS_ATTEST', async () => {
+  it('refuses a signature over the TPM2B instead of the TPMS_ATTEST', async () => {
     const result = await appraise(forgeQuote(NONCE, { signed: sized }), policy())
     expect(found(result, 'signature.valid')).toBe('fail SIGNATURE_INVALID')
   })
 
-  it('the digest made with the hash of the bank instead of the signature', async () => {
+  it('refuses a digest by the hash of the bank instead of the signature', async () => {
     const result = await appraiseVector('pos-bank-sha384')
     expect(found(result, 'pcr.digest')).toBe('pass PCR_DIGEST_EQUAL')
     const key = forgeKey({ hash: 'sha384' })
@@ -184,7 +184,7 @@ describe('what a program can make and no TPM would', () => {
   })
 })
 
-describe('attestation keys that are none', () => {
+describe('keys that are not attestation keys', () => {
   it.each([
     ['not restricted', 0x00040072, 'AK_ATTRIBUTE_MISSING'],
     ['not sign', 0x00010072, 'AK_ATTRIBUTE_MISSING'],
@@ -199,7 +199,7 @@ describe('attestation keys that are none', () => {
     expect(found(result, 'ak.attributes')).toBe(`fail ${code}`)
   })
 
-  it('noDA is allowed', async () => {
+  it('allows noDA', async () => {
     const key = forgeKey({ attributes: 0x00050472 })
     expect(found(await appraise(forgeQuote(NONCE, { key }), policy()), 'ak.attributes')).toBe(
       'pass AK_RESTRICTED',
@@ -220,7 +220,7 @@ describe('attestation keys that are none', () => {
   it.each([
     ['exponent 1', RSA_EXPONENT_AT, Buffer.of(0, 0, 0, 1), 'AK_RSA_EXPONENT'],
     ['exponent 3', RSA_EXPONENT_AT, Buffer.of(0, 0, 0, 3), 'AK_RSA_EXPONENT'],
-    ['keyBits that lie', RSA_BITS_AT, u16(3072), 'AK_RSA_MODULUS'],
+    ['wrong keyBits', RSA_BITS_AT, u16(3072), 'AK_RSA_MODULUS'],
     ['keyBits 1024', RSA_BITS_AT, u16(1024), 'AK_RSA_SIZE'],
     ['a modulus without its top bit', RSA_MODULUS_AT, Buffer.of(0x7f), 'AK_RSA_MODULUS'],
     ['an even modulus', RSA_MODULUS_AT + 255, Buffer.of(2), 'AK_RSA_MODULUS'],
@@ -232,7 +232,7 @@ describe('attestation keys that are none', () => {
     expect(result.tier).toBe('contraindicated')
   })
 
-  it('an exponent written out as 65537 is the same as 0', async () => {
+  it('treats the exponent 65537 like 0', async () => {
     const key = patched(forgeKey({ kind: 'RSA' }), RSA_EXPONENT_AT, Buffer.of(0, 1, 0, 1))
     const result = await appraise(forgeQuote(NONCE, { key }), policy())
     expect(found(result, 'ak.strength')).toBe('pass AK_STRONG')
@@ -251,7 +251,7 @@ describe('attestation keys that are none', () => {
   })
 
   it.each([256, 384, 521] as const)(
-    'points of real P-%i keys are on their curve',
+    'finds points of real P-%i keys on their curve',
     async (curve) => {
       const hash = curve === 256 ? 'sha256' : curve === 384 ? 'sha384' : 'sha512'
       const result = await appraise(forgeQuote(NONCE, { key: forgeKey({ curve, hash }) }), policy())
@@ -260,7 +260,7 @@ describe('attestation keys that are none', () => {
     },
   )
 
-  it('a key bound to no scheme, or signing with another', async () => {
+  it('refuses a key without a scheme, or with another one', async () => {
     const ecc = forgeKey()
     const unbound = Buffer.concat([
       ecc.publicArea.subarray(2, 14),
@@ -292,7 +292,7 @@ describe('the shape of the evidence', () => {
     ['nothing', undefined, 'EVIDENCE_MISSING'],
     ['a list', [], 'EVIDENCE_MISSING'],
     ['not available', { is_available: false }, 'EVIDENCE_NOT_AVAILABLE'],
-    ['available as a word', { ...whole, is_available: 'true' }, 'EVIDENCE_MALFORMED'],
+    ['available as a string', { ...whole, is_available: 'true' }, 'EVIDENCE_MALFORMED'],
     ['a quote that is a number', { ...whole, quote_b64: 7 }, 'EVIDENCE_MALFORMED'],
     ['a quote of 8 KiB and more', { ...whole, quote_b64: 'A'.repeat(8196) }, 'EVIDENCE_TOO_LARGE'],
     ['values as a list', { ...whole, pcr_values: [] }, 'EVIDENCE_MALFORMED'],
@@ -313,7 +313,7 @@ describe('the shape of the evidence', () => {
     expect(result.tier).toBe('contraindicated')
   })
 
-  it('a getter that throws gives a result, too', async () => {
+  it('gives a result when a getter throws', async () => {
     const trap = new Proxy(
       {},
       {
@@ -327,7 +327,7 @@ describe('the shape of the evidence', () => {
     expect(idsWith(result, 'fail')).toHaveLength(result.checks.length)
   })
 
-  it('what a getter throws may throw again when it is read', async () => {
+  it('gives a result when the thrown value throws again', async () => {
     const error = Object.defineProperty(new Error(), 'message', {
       get: () => {
         throw new Error('again')
@@ -342,7 +342,7 @@ describe('the shape of the evidence', () => {
   })
 
   it.each(['hardware', 'sha256:0 sha256', '\u001b[2J'])(
-    'a bank called %j was not signed, and its name is nowhere in the result',
+    'refuses a bank named %j without repeating its name',
     async (bank) => {
       const { '0': _, ...values } = PCR_VALUES.sha256
       const result = await appraise(
@@ -354,7 +354,7 @@ describe('the shape of the evidence', () => {
     },
   )
 
-  it('values are counted before they are read', async () => {
+  it('counts values before it parses them', async () => {
     const values = Object.fromEntries(Array.from({ length: 33 }, (_, index) => [index, '00']))
     const entries = vi.spyOn(Object, 'entries')
     const result = await appraise({ ...whole, pcr_values: { sha256: values } }, policy())
@@ -364,7 +364,7 @@ describe('the shape of the evidence', () => {
     expect(read).toBe(false)
   })
 
-  it('unknown members do no harm and are nowhere in the result', async () => {
+  it('ignores unknown members', async () => {
     const result = await appraise({ ...whole, verified: true, __proto__: null }, policy())
     expect(idsWith(result, 'fail')).toEqual([])
     expect(JSON.stringify(result)).not.toContain('"verified"')
@@ -383,7 +383,7 @@ describe('nonces', () => {
     expect(found(await appraise(quote, policy({ nonce })), 'nonce')).toBe('fail NONCE_TOO_SHORT')
   })
 
-  it('payload ids are hashed, or raw where that was said', async () => {
+  it('hashes payload ids unless the mode is raw', async () => {
     const { payload_id: payloadId } = quoteVector('pos-ecdsa-p256')
     const hashed = { nonce: { payloadId, mode: 'sha256' } } as const
     const raw = { nonce: { payloadId, mode: 'raw' } } as const
@@ -395,7 +395,7 @@ describe('nonces', () => {
     )
   })
 
-  it('PCR verdicts do not move with the nonce', async () => {
+  it('does not affect PCR verdicts', async () => {
     const right = await appraiseVector('pos-pcr-reference-values')
     const wrong = await appraiseVector('pos-pcr-reference-values', { nonce: { extraData: NONCE } })
     const pcr = (result: typeof right) => result.checks.filter(({ id }) => id.startsWith('pcr.'))
@@ -408,7 +408,7 @@ describe('key bindings', () => {
   const spki = new Uint8Array(550).fill(3)
   const nonce = { nonce: NONCE, spki }
 
-  it('says which key the quote vouches for', async () => {
+  it('names the key that the quote endorses', async () => {
     const key = forgeKey()
     const quote = forgeQuote(await keyBindingExtraData(nonce), { key })
     const result = await appraise(quote, policy({ nonce, trust: await pinning(key) }))
@@ -429,7 +429,7 @@ describe('key bindings', () => {
     }
   })
 
-  it('the key said to be bound is the one the quote was held against', async () => {
+  it('names the key that the quote was compared with', async () => {
     const key = forgeKey()
     const changing = { nonce: NONCE.slice(), spki: spki.slice() }
     const quote = forgeQuote(await keyBindingExtraData(changing), { key })
@@ -446,7 +446,7 @@ describe('key bindings', () => {
     expect(result.verified?.boundKey).toBe(Buffer.from(hash).toString('hex'))
   })
 
-  it('no binding is claimed for a quote about a payload id', async () => {
+  it('is skipped for a quote about a payload id', async () => {
     expect(found(await appraise(forgeQuote(NONCE), policy()), 'binding')).toBe(
       'skip BINDING_NOT_ASKED',
     )
@@ -454,13 +454,13 @@ describe('key bindings', () => {
 })
 
 describe('reference values, clock, firmware and time', () => {
-  it('a value that is not known', async () => {
+  it('refuses an unknown value', async () => {
     const referenceValues = { sha256: { '7': ['00'.repeat(32), '44'.repeat(32)] } }
     const result = await appraise(forgeQuote(NONCE), policy({ referenceValues }))
     expect(found(result, 'pcr.policy')).toBe('fail PCR_REFERENCE_MISMATCH')
   })
 
-  it('a referenced PCR that was not quoted', async () => {
+  it('refuses a reference value of an unquoted PCR', async () => {
     const referenceValues = { sha256: { '1': '11'.repeat(32) } }
     const result = await appraise(forgeQuote(NONCE), policy({ referenceValues }))
     expect(found(result, 'pcr.policy')).toBe('fail PCR_REFERENCE_NOT_QUOTED')
@@ -476,7 +476,7 @@ describe('reference values, clock, firmware and time', () => {
     ['a reset', { resetCount: 2 }, 'fail CLOCK_RESET', 'pass FIRMWARE_ALLOWED'],
     ['a resume', { restartCount: 3 }, 'fail CLOCK_RESTARTED', 'pass FIRMWARE_ALLOWED'],
     [
-      'a clock behind',
+      'a clock turned back',
       { restartCount: 2, clock: 999n },
       'fail CLOCK_TURNED_BACK',
       'pass FIRMWARE_ALLOWED',
@@ -488,7 +488,7 @@ describe('reference values, clock, firmware and time', () => {
       'fail FIRMWARE_CHANGED',
     ],
     [
-      'an unclean stop',
+      'an unclean shutdown',
       { restartCount: 2, safe: 0 },
       'warn CLOCK_NOT_SAFE',
       'pass FIRMWARE_ALLOWED',
@@ -501,10 +501,10 @@ describe('reference values, clock, firmware and time', () => {
     expect(found(result, 'firmware')).toBe(firmware)
   })
 
-  it('another Name for the same key does not make it another machine', async () => {
+  it('compares quotes of one key under two Names', async () => {
     const key = forgeKey()
     const previous = await first(key)
-    // noDA is not what makes an attestation key; a certificate would not know of it.
+    // noDA is not an attribute of attestation keys; a certificate does not cover it.
     const publicArea = Buffer.from(key.publicArea)
     publicArea.writeUInt32BE(0x00050472, 6)
     const relabelled = forgeQuote(NONCE, { key: { ...key, publicArea }, resetCount: 9 })
@@ -512,13 +512,13 @@ describe('reference values, clock, firmware and time', () => {
     expect(found(result, 'clock')).toBe('fail CLOCK_RESET')
   })
 
-  it('an earlier quote of another key is no comparison', async () => {
+  it('does not compare with a quote of another key', async () => {
     const previous = { ...(await first(forgeKey())), qualifiedSigner: '000b' }
     const result = await appraise(forgeQuote(NONCE), policy({ previous }))
     expect(found(result, 'clock')).toBe('skip CLOCK_OTHER_KEY')
   })
 
-  it('firmware that is not allowed', async () => {
+  it('refuses firmware that is not allowed', async () => {
     const firmware = { allowed: ['0x1'] }
     expect(found(await appraise(forgeQuote(NONCE), policy({ firmware })), 'firmware')).toBe(
       'fail FIRMWARE_NOT_ALLOWED',
@@ -540,12 +540,12 @@ describe('reference values, clock, firmware and time', () => {
 })
 
 describe('the place of the key', () => {
-  it('recognises a primary key of the endorsement hierarchy', async () => {
+  it('recognizes a primary key of the endorsement hierarchy', async () => {
     expect((await appraiseVector('pos-primary-endorsement')).claimed?.hierarchy).toBe('endorsement')
     expect((await appraiseVector('pos-rsassa-sha256')).claimed).not.toHaveProperty('hierarchy')
   })
 
-  it('refuses another Qualified Name than the expected one', async () => {
+  it('refuses an unexpected Qualified Name', async () => {
     const key = forgeKey()
     const expected = await computeQualifiedName('endorsement', await nameOf(key))
     const trust = await pinning(key)
@@ -564,7 +564,7 @@ describe('the place of the key', () => {
 })
 
 describe('anchors and logs that misbehave', () => {
-  it('an anchor that throws vouches for nothing', async () => {
+  it('an anchor that throws endorses nothing', async () => {
     const anchor: TrustAnchor = {
       kind: 'pinned-ak',
       endorse: () => Promise.reject(new Error('broken')),
@@ -579,7 +579,7 @@ describe('anchors and logs that misbehave', () => {
     expect((await appraise(forgeQuote(NONCE, { key }), policy({ trust }))).trust).toBe('pinned')
   })
 
-  it('a log is judged by quoted PCRs only, and not at all without them', async () => {
+  it('a log is appraised only by quoted PCRs', async () => {
     const seen: unknown[] = []
     const eventLog = {
       appraise: (quoted: unknown) => {
@@ -603,27 +603,27 @@ describe('policies that cannot be used', () => {
     ['trust as a boolean', { trust: true }],
     ['no PCRs', { requiredPcrs: [] }],
     ['a bank without PCRs', { requiredPcrs: [{ hash: 'sha256', pcrs: [] }] }],
-    ['PCRs that are no selection', { requiredPcrs: 'sha256' }],
+    ['PCRs without an index', { requiredPcrs: 'sha256' }],
     ['PCR 16', { requiredPcrs: 'sha256:0,16' }],
     ['PCR 23', { referenceValues: { sha256: { '23': '00'.repeat(32) } } }],
     ['an unknown bank', { referenceValues: { md5: { '0': '00'.repeat(16) } } }],
-    ['reference values without one', { referenceValues: { sha256: {} } }],
+    ['empty reference values', { referenceValues: { sha256: {} } }],
     ['a reference value too short', { referenceValues: { sha256: { '0': '00'.repeat(31) } } }],
-    ['a reference value of no text', { referenceValues: { sha256: { '0': [] } } }],
+    ['an empty list of reference values', { referenceValues: { sha256: { '0': [] } } }],
     ['freshness without now', { freshness: { nonceMadeAt: new Date(0), maxAgeMs: 1 } }],
     ['firmware in decimal', { firmware: { allowed: ['12'] } }],
-    ['an earlier result as a whole', { previous: { akName: '', clock: {}, firmwareVersion: '' } }],
+    ['a whole earlier result', { previous: { akName: '', clock: {}, firmwareVersion: '' } }],
     ['no nonce', { nonce: undefined }],
-    ['a nonce of text', { nonce: { extraData: 'abc' } }],
-    ['a payload id that is no text', { nonce: { payloadId: 5, mode: 'raw' } }],
-    ['PCRs that are nothing', { requiredPcrs: [null] }],
+    ['a nonce as a string', { nonce: { extraData: 'abc' } }],
+    ['a payload id that is not a string', { nonce: { payloadId: 5, mode: 'raw' } }],
+    ['null PCRs', { requiredPcrs: [null] }],
     ['a bank without a list of PCRs', { requiredPcrs: [{ hash: 'sha256' }] }],
-    ['PCRs as words', { requiredPcrs: [{ hash: 'sha256', pcrs: ['zero'] }] }],
-    ['reference values that are nothing', { referenceValues: null }],
-    ['a bank of nothing', { referenceValues: { sha256: { '0': '00'.repeat(32) }, sha384: null } }],
+    ['PCRs as strings', { requiredPcrs: [{ hash: 'sha256', pcrs: ['zero'] }] }],
+    ['null reference values', { referenceValues: null }],
+    ['a null bank', { referenceValues: { sha256: { '0': '00'.repeat(32) }, sha384: null } }],
     ['a reference value that is a number', { referenceValues: { sha256: { '0': 5 } } }],
     ['firmware without a list', { firmware: {} }],
-    ['an earlier result of nothing', { previous: {} }],
+    ['an empty earlier result', { previous: {} }],
     ['a Qualified Name in hex', { qualifiedSigner: '000b' }],
   ])('%s', async (_, changes) => {
     const bad = { ...policy(), ...changes } as AppraisalPolicy
@@ -632,7 +632,7 @@ describe('policies that cannot be used', () => {
     })
   })
 
-  it('nothing at all', async () => {
+  it('null', async () => {
     await expect(appraise(forgeQuote(NONCE), undefined as never)).rejects.toMatchObject({
       code: 'ERR_POLICY_INVALID',
     })
@@ -650,7 +650,7 @@ describe('policies that cannot be used', () => {
 })
 
 describe('requireTier', () => {
-  it('goes on from the tier that was asked for', async () => {
+  it('accepts the required tier and better ones', async () => {
     const none = await appraise(forgeQuote(NONCE), policy())
     const warning = await appraiseVector('pos-pinned-ak')
     expect(() => requireTier(none, 'none')).not.toThrow()
@@ -668,7 +668,7 @@ describe('requireTier', () => {
   })
 
   it.each([undefined, 'Affirming', 'endorsed', 'constructor', '__proto__'])(
-    'lets nothing pass for %j, which is no tier',
+    'refuses every result for the unknown tier %j',
     async (tier) => {
       const result = await appraiseVector('pos-pinned-ak')
       const refusal = expect.objectContaining({ code: 'ERR_ATTESTATION_FAILED' })
@@ -677,7 +677,7 @@ describe('requireTier', () => {
     },
   )
 
-  it('its error survives JSON', async () => {
+  it('throws an error that survives JSON', async () => {
     const result = await appraise(forgeQuote(NONCE), policy())
     try {
       requireTier(result, 'affirming')
@@ -694,18 +694,18 @@ describe('requireTier', () => {
 describe('a policy for many quotes', () => {
   const { nonce: _, ...rules } = policy({ referenceValues: REFERENCE })
 
-  it('judges as appraise does', async () => {
+  it('appraises as appraise does', async () => {
     const expectation = { nonce: { extraData: NONCE } }
-    const judged = attestationPolicy(rules)
+    const appraised = attestationPolicy(rules)
     const quote = forgeQuote(NONCE)
-    expect(await judged.appraise(quote, expectation)).toEqual(
+    expect(await appraised.appraise(quote, expectation)).toEqual(
       await appraise(quote, { ...rules, ...expectation }),
     )
     const other = { nonce: { extraData: new Uint8Array(32) } }
-    expect(found(await judged.appraise(quote, other), 'nonce')).toBe('fail NONCE_MISMATCH')
+    expect(found(await appraised.appraise(quote, other), 'nonce')).toBe('fail NONCE_MISMATCH')
   })
 
-  it('is looked through when it is made', () => {
+  it('is validated on creation', () => {
     expect(() => attestationPolicy({ ...rules, requiredPcrs: '' })).toThrow(
       expect.objectContaining({ code: 'ERR_POLICY_INVALID' }),
     )

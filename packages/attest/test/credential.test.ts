@@ -8,6 +8,7 @@ import {
 } from 'node:crypto'
 import { tpmVector } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
+import { PolicyError } from '../src/errors.js'
 import { checkedEk } from '../src/credential/endorsement-key.js'
 import {
   activatedAk,
@@ -18,7 +19,6 @@ import {
   type EkAnchor,
 } from '../src/credential/index.js'
 import { encryptCredential } from '../src/credential/make-credential.js'
-import { PolicyError } from '../src/errors.js'
 import {
   TPMA_OBJECT,
   computeName,
@@ -64,14 +64,14 @@ const EK = parsePublic(fromBase64(activated.ek_pubkey_b64)) as RsaPublic
 const AK_NAME = bytesOf(activated.ak_name)
 const SECRET = bytesOf(activated.secret)
 
-/** An EK whose private half is known, in the clothes of swtpm's. */
+/** An EK with a known private half and the template of swtpm's. */
 const privateKey = createPrivateKey({ key: known.ek_private_jwk_test_only, format: 'jwk' })
 const softEk: RsaPublic = {
   ...EK,
   modulus: new Uint8Array(Buffer.from(known.ek_private_jwk_test_only.n!, 'base64url')),
 }
 
-/** The content of a TPM2B, and what follows it. */
+/** The content of a TPM2B, and the bytes after it. */
 function unsized(bytes: Uint8Array): [Buffer, Buffer] {
   const buffer = Buffer.from(bytes)
   const end = 2 + buffer.readUInt16BE()
@@ -86,7 +86,7 @@ function kdfa(hash: string, key: Buffer, label: string, context: Uint8Array, siz
   return createHmac(hash, key).update(Buffer.concat(input)).digest().subarray(0, size)
 }
 
-/** What TPM2_ActivateCredential does, with Node's cryptography. */
+/** TPM2_ActivateCredential with Node's cryptography. */
 function activate(
   { idObject, encryptedSecret }: CredentialBlob,
   name: Uint8Array,
@@ -115,7 +115,7 @@ function openSeed(encryptedSecret: Uint8Array, oaepHash = 'sha256'): Buffer {
 }
 
 describe('a credential', () => {
-  it('is the one tpm2_makecredential made with the same seed', async () => {
+  it('equals that of tpm2_makecredential with the same seed', async () => {
     const seed = bytesOf(known.seed)
     expect(openSeed(fromBase64(known.encrypted_secret_b64)).toString('hex')).toBe(known.seed)
     const made = await encryptCredential(
@@ -129,7 +129,7 @@ describe('a credential', () => {
     expect(made.encryptedSecret.length).toBe(fromBase64(known.encrypted_secret_b64).length)
   })
 
-  it.each([16, 17, 30, 32])('of %i bytes comes out of the EK it was made for', async (size) => {
+  it.each([16, 17, 30, 32])('of %i bytes is decrypted by its EK', async (size) => {
     const secret = new Uint8Array(size).map((_, index) => index + 1)
     const blob = await makeCredential(softEk, AK_NAME, secret)
     expect(activate(blob, AK_NAME)).toBe(Buffer.from(secret).toString('hex'))
@@ -141,7 +141,7 @@ describe('a credential', () => {
     ).toThrow('integrity')
   })
 
-  it('is made with AES-256 and SHA-384 where the EK says so', async () => {
+  it('uses AES-256 and SHA-384 where the EK does', async () => {
     const ek = { ...softEk, nameAlg: 0x000c, symmetric: { algorithm: 6, keyBits: 256, mode: 0x43 } }
     const secret = new Uint8Array(48).fill(7)
     const blob = await makeCredential(ek, AK_NAME, secret)
@@ -158,7 +158,7 @@ describe('a credential', () => {
   })
 
   it.each<[string, TpmtPublic]>([
-    ['of no elliptic curve', parsePublic(fromBase64(tpmVector<EkVector>('ek-p384').ek_pubkey_b64))],
+    ['on an elliptic curve', parsePublic(fromBase64(tpmVector<EkVector>('ek-p384').ek_pubkey_b64))],
     ['that is an AK', EC_AK],
     ['that may sign', { ...EK, objectAttributes: EK.objectAttributes | TPMA_OBJECT.sign }],
     ...(['restricted', 'decrypt', 'fixedTPM', 'fixedParent', 'sensitiveDataOrigin'] as const).map(
@@ -169,7 +169,7 @@ describe('a credential', () => {
     ),
     ['with exponent 1', { ...EK, exponent: 1 }],
     ['of 1024 bits', { ...EK, keyBits: 1024, modulus: EK.modulus.slice(128) }],
-    ['with a modulus of another length', { ...EK, modulus: EK.modulus.slice(1) }],
+    ['with a modulus of a wrong length', { ...EK, modulus: EK.modulus.slice(1) }],
     ['with a Name of SHA-1', { ...EK, nameAlg: 4 }],
     ['with a Name of SM3', { ...EK, nameAlg: 0x12 }],
     ['without a cipher', { ...EK, symmetric: undefined }],
@@ -212,7 +212,7 @@ const record = (): ActivationRecord => ({
   ekAnchor: anchor,
 })
 
-async function judged(
+async function appraised(
   changes: Partial<ActivationRecord> = {},
   { name = AK_NAME, now = NOW }: { name?: Uint8Array; now?: Date } = {},
 ): Promise<string> {
@@ -223,25 +223,27 @@ async function judged(
 
 describe('an activated key', () => {
   it('is as trusted as the EK that a real TPM activated it with', async () => {
-    expect(await judged()).toBe('endorsed AK_ACTIVATED')
+    expect(await appraised()).toBe('endorsed AK_ACTIVATED')
     const pinned = pinnedEk(new Uint8Array(34).fill(0, 2).with(1, 0x0b), await computeName(EK))
-    expect(await judged({ ekAnchor: pinned })).toBe('pinned AK_ACTIVATED')
+    expect(await appraised({ ekAnchor: pinned })).toBe('pinned AK_ACTIVATED')
     expect(activatedAk(record()).kind).toBe('activated-ak')
   })
 
-  it('shows no certificate as its own', async () => {
+  it('has no certificate of its own', async () => {
     const key = { publicArea: EC_AK, name: new Uint8Array(AK_NAME) }
     expect(await activatedAk(record()).endorse(key, NOW)).not.toHaveProperty('certificate')
   })
 
-  it('is the one the credential was for', async () => {
+  it('is the subject of the credential', async () => {
     const name = AK_NAME.with(33, AK_NAME[33]! ^ 1)
-    expect(await judged({}, { name })).toBe('unendorsed AK_NOT_ACTIVATED')
-    expect(await judged({}, { name: AK_NAME.subarray(0, 33) })).toBe('unendorsed AK_NOT_ACTIVATED')
-    expect(await judged({ akName: name })).toBe('unendorsed AK_NOT_ACTIVATED')
+    expect(await appraised({}, { name })).toBe('unendorsed AK_NOT_ACTIVATED')
+    expect(await appraised({}, { name: AK_NAME.subarray(0, 33) })).toBe(
+      'unendorsed AK_NOT_ACTIVATED',
+    )
+    expect(await appraised({ akName: name })).toBe('unendorsed AK_NOT_ACTIVATED')
   })
 
-  it('came back with the whole secret', async () => {
+  it('requires the whole secret', async () => {
     for (const activatedSecret of [
       SECRET.with(0, SECRET[0]! ^ 1),
       SECRET.with(31, SECRET[31]! ^ 1),
@@ -249,20 +251,20 @@ describe('an activated key', () => {
       new Uint8Array([...SECRET, 0]),
       new Uint8Array(),
     ]) {
-      expect(await judged({ activatedSecret })).toBe('unendorsed AK_SECRET_WRONG')
+      expect(await appraised({ activatedSecret })).toBe('unendorsed AK_SECRET_WRONG')
     }
   })
 
   it('is not trusted when its EK is not', async () => {
     const code = 'unendorsed AK_EK_UNENDORSED'
     const strangers = ekCertificate({ leaf: ekVector.ek_certificate_pem, roots: [] })
-    expect(await judged({ ekAnchor: strangers })).toBe(code)
-    expect(await judged({ ek: softEk })).toBe(code)
-    expect(await judged({}, { now: new Date('2020-01-01') })).toBe(code)
-    expect(await judged({ ekAnchor: pinnedEk(AK_NAME) })).toBe(code)
+    expect(await appraised({ ekAnchor: strangers })).toBe(code)
+    expect(await appraised({ ek: softEk })).toBe(code)
+    expect(await appraised({}, { now: new Date('2020-01-01') })).toBe(code)
+    expect(await appraised({ ekAnchor: pinnedEk(AK_NAME) })).toBe(code)
   })
 
-  it('needs a secret nobody guesses', () => {
+  it('requires a secret that cannot be guessed', () => {
     const secret = new Uint8Array(15)
     const short = { ...record(), secret, activatedSecret: secret }
     expect(() => activatedAk(short)).toThrow(PolicyError)
@@ -278,21 +280,21 @@ describe('an activated key', () => {
 })
 
 describe('a pinned EK', () => {
-  const judgedEk = async (ek: TpmtPublic, ...names: Uint8Array[]) => {
+  const appraisedEk = async (ek: TpmtPublic, ...names: Uint8Array[]) => {
     const { trust, code } = await pinnedEk(...names).endorseEk(ek, NOW)
     return `${trust} ${code}`
   }
 
-  it('is one of those given', async () => {
+  it('is one of the given ones', async () => {
     const name = await computeName(EK)
-    expect(await judgedEk(EK, name)).toBe('pinned EK_PINNED')
-    expect(await judgedEk(EK, AK_NAME, name)).toBe('pinned EK_PINNED')
-    expect(await judgedEk(EK, AK_NAME)).toBe('unendorsed EK_NOT_PINNED')
-    expect(await judgedEk(EC_AK, name)).toBe('unendorsed EK_NOT_PINNED')
+    expect(await appraisedEk(EK, name)).toBe('pinned EK_PINNED')
+    expect(await appraisedEk(EK, AK_NAME, name)).toBe('pinned EK_PINNED')
+    expect(await appraisedEk(EK, AK_NAME)).toBe('unendorsed EK_NOT_PINNED')
+    expect(await appraisedEk(EC_AK, name)).toBe('unendorsed EK_NOT_PINNED')
   })
 
   it('has a Name', async () => {
-    expect(await judgedEk({ ...EK, nameAlg: 0x12 }, AK_NAME)).toBe('unendorsed EK_NOT_PINNED')
+    expect(await appraisedEk({ ...EK, nameAlg: 0x12 }, AK_NAME)).toBe('unendorsed EK_NOT_PINNED')
     expect(() => pinnedEk()).toThrow(PolicyError)
   })
 })

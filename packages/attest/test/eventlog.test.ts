@@ -31,7 +31,7 @@ const vector = tpmVector<{
 const vectorLog = new Uint8Array(Buffer.from(vector.eventlog_b64, 'base64'))
 const vectorPcrs = vector.pcr_values
 
-const judged = (
+const appraised = (
   log: Uint8Array,
   quoted: PcrValues,
   options: Omit<MeasuredBootOptions, 'log'> = {},
@@ -74,12 +74,12 @@ const locality = (value: number): LoggedEvent => ({
 })
 const BANKS = ['sha1', 'sha256', 'sha384'] as const
 
-/** The verdict on a log of a boot that really was like that. */
-const judgedBoot = (
+/** The verdict on a log of a boot with these events. */
+const appraisedBoot = (
   events: readonly LoggedEvent[],
   options: Omit<MeasuredBootOptions, 'log'> = {},
   banks: readonly Bank[] = BANKS,
-) => judged(eventLog(banks, events), replay(banks, events), options)
+) => appraised(eventLog(banks, events), replay(banks, events), options)
 
 function isRefused(bytes: Uint8Array): boolean {
   try {
@@ -91,7 +91,7 @@ function isRefused(bytes: Uint8Array): boolean {
   }
 }
 
-describe('the event log that tpm2_eventlog was given', () => {
+describe('the event log of the vectors', () => {
   const events = parseEventLog(vectorLog)
 
   it.each(['sha1', 'sha256', 'sha384'] as const)('replays to the quoted %s values', (bank) => {
@@ -110,53 +110,57 @@ describe('the event log that tpm2_eventlog was given', () => {
     expect(Object.keys(events[0]?.digests ?? {})).toEqual(['sha1', 'sha256', 'sha384'])
   })
 
-  it('replays to nothing in a bank it was not kept for', () => {
+  it('replays to nothing in a bank without digests', () => {
     expect(replayEventLog(events, 'sha512')).toEqual({})
   })
 
-  it('explains what was quoted', () => {
+  it('replays to the quoted PCRs', () => {
     const { sha256, sha384 } = vectorPcrs
-    expect(judged(vectorLog, { sha256 })).toBe(PASS)
-    expect(judged(vectorLog, { sha384 })).toBe(PASS)
-    expect(judged(vectorLog, vectorPcrs)).toBe(PASS)
-    expect(judged(vectorLog, { sha256: { 7: sha256[7]! } }, { pcrs: [7] })).toBe(PASS)
+    expect(appraised(vectorLog, { sha256 })).toBe(PASS)
+    expect(appraised(vectorLog, { sha384 })).toBe(PASS)
+    expect(appraised(vectorLog, vectorPcrs)).toBe(PASS)
+    expect(appraised(vectorLog, { sha256: { 7: sha256[7]! } }, { pcrs: [7] })).toBe(PASS)
   })
 
-  it('explains nothing else', () => {
+  it('replays to nothing else', () => {
     const { sha256, sha384 } = vectorPcrs
     const other = { ...sha256, 7: '00'.repeat(32) }
-    expect(judged(vectorLog, { sha256: other })).toBe(MISMATCH)
-    expect(judged(vectorLog, { sha256: other, sha384 })).toBe(MISMATCH)
-    expect(judged(vectorLog, { sha256: { ...sha256, 1: '00'.repeat(32) } })).toBe(MISMATCH)
+    expect(appraised(vectorLog, { sha256: other })).toBe(MISMATCH)
+    expect(appraised(vectorLog, { sha256: other, sha384 })).toBe(MISMATCH)
+    expect(appraised(vectorLog, { sha256: { ...sha256, 1: '00'.repeat(32) } })).toBe(MISMATCH)
   })
 
-  it('needs the PCRs quoted in a strong bank that it has', () => {
+  it('requires the PCRs in a strong bank of the log', () => {
     const { sha1, sha256 } = vectorPcrs
-    expect(judged(vectorLog, {})).toBe(NOT_QUOTED)
-    expect(judged(vectorLog, { sha1 })).toBe(NOT_QUOTED)
-    expect(judged(vectorLog, { sha512: { 0: '00'.repeat(64) } })).toBe(NOT_QUOTED)
-    expect(judged(vectorLog, { sha256: { 10: sha256[10]! } })).toBe(NOT_QUOTED)
-    expect(judged(vectorLog, { sha256: { 0: sha256[0]! } }, { pcrs: [0, 7] })).toBe(NOT_QUOTED)
-    expect(judged(vectorLog, { sha1, sha256: { 0: sha256[0]! } }, { pcrs: [7] })).toBe(NOT_QUOTED)
+    expect(appraised(vectorLog, {})).toBe(NOT_QUOTED)
+    expect(appraised(vectorLog, { sha1 })).toBe(NOT_QUOTED)
+    expect(appraised(vectorLog, { sha512: { 0: '00'.repeat(64) } })).toBe(NOT_QUOTED)
+    expect(appraised(vectorLog, { sha256: { 10: sha256[10]! } })).toBe(NOT_QUOTED)
+    expect(appraised(vectorLog, { sha256: { 0: sha256[0]! } }, { pcrs: [0, 7] })).toBe(NOT_QUOTED)
+    expect(appraised(vectorLog, { sha1, sha256: { 0: sha256[0]! } }, { pcrs: [7] })).toBe(
+      NOT_QUOTED,
+    )
   })
 
-  it('has to explain every strong bank a PCR is quoted in', () => {
+  it('must replay to every quoted strong bank', () => {
     const elsewhere = { pcr: 0, type: EVENT_TYPE.EV_S_CRTM_VERSION, data: text('another boot') }
     const quoted = { sha256: vectorPcrs.sha256, ...replay(['sha384'], [elsewhere]) }
-    // A bank that firmware left alone, extended later with a boot that never was.
-    expect(judged(eventLog(['sha384'], [elsewhere]), quoted, { pcrs: [0] })).toBe(NOT_QUOTED)
-    expect(judged(vectorLog, quoted, { pcrs: [0] })).toBe(MISMATCH)
-    expect(judged(vectorLog, quoted, { pcrs: [7] })).toBe(PASS)
+    // A bank that the firmware did not extend, extended later with a fictitious boot.
+    expect(appraised(eventLog(['sha384'], [elsewhere]), quoted, { pcrs: [0] })).toBe(NOT_QUOTED)
+    expect(appraised(vectorLog, quoted, { pcrs: [0] })).toBe(MISMATCH)
+    expect(appraised(vectorLog, quoted, { pcrs: [7] })).toBe(PASS)
   })
 
-  it('is refused or replays to something else when it ends early', () => {
+  it('is refused or replays to another value when it is cut off', () => {
     for (let length = 0; length < vectorLog.length; length++) {
       const log = vectorLog.subarray(0, length)
-      expect(judged(log, vectorPcrs)).toMatch(/^fail EVENTLOG_(MALFORMED|REPLAY_MISMATCH|PCR_NOT)/)
+      expect(appraised(log, vectorPcrs)).toMatch(
+        /^fail EVENTLOG_(MALFORMED|REPLAY_MISMATCH|PCR_NOT)/,
+      )
     }
   })
 
-  it('has no bit of a PCR, of data or of a strong digest that could be another', () => {
+  it('fails when a bit of a PCR, of data or of a strong digest flips', () => {
     const measured = (log: Uint8Array) =>
       parseEventLog(log).map(({ pcr, data, digests: { sha256, sha384 } }) => ({
         pcr,
@@ -168,34 +172,34 @@ describe('the event log that tpm2_eventlog was given', () => {
     for (let bit = 0; bit < vectorLog.length * 8; bit++) {
       const flipped = new Uint8Array(vectorLog)
       flipped[bit >> 3]! ^= 1 << (bit & 7)
-      if (judged(flipped, vectorPcrs) === PASS) expect(measured(flipped)).toEqual(events)
+      if (appraised(flipped, vectorPcrs) === PASS) expect(measured(flipped)).toEqual(events)
     }
   })
 })
 
 describe('a log', () => {
-  it('explains the boot it was kept of', () => {
-    expect(judgedBoot(boot)).toBe(PASS)
-    expect(judgedBoot(boot, {}, ['sha512'])).toBe(PASS)
-    expect(judgedBoot(boot, {}, ['sha1'])).toBe(NOT_QUOTED)
+  it('replays to its boot', () => {
+    expect(appraisedBoot(boot)).toBe(PASS)
+    expect(appraisedBoot(boot, {}, ['sha512'])).toBe(PASS)
+    expect(appraisedBoot(boot, {}, ['sha1'])).toBe(NOT_QUOTED)
   })
 
-  it.each([0, 3, 4])('may begin at locality %i', (value) => {
+  it.each([0, 3, 4])('may start at locality %i', (value) => {
     const events = [locality(value), ...boot]
     const log = eventLog(BANKS, events)
-    expect(judged(log, replay(BANKS, events, value))).toBe(PASS)
-    expect(judged(log, replay(BANKS, events, value ^ 1))).toBe(MISMATCH)
+    expect(appraised(log, replay(BANKS, events, value))).toBe(PASS)
+    expect(appraised(log, replay(BANKS, events, value ^ 1))).toBe(MISMATCH)
   })
 
-  it('says its locality before PCR 0 is extended, and once', () => {
+  it('states its locality before PCR 0 is extended, and once', () => {
     const late = [...boot, locality(3)]
-    expect(judged(eventLog(BANKS, late), replay(BANKS, late))).toBe(PASS)
-    expect(judged(eventLog(BANKS, late), replay(BANKS, late, 3))).toBe(MISMATCH)
+    expect(appraised(eventLog(BANKS, late), replay(BANKS, late))).toBe(PASS)
+    expect(appraised(eventLog(BANKS, late), replay(BANKS, late, 3))).toBe(MISMATCH)
     const twice = [locality(4), locality(3), ...boot]
-    expect(judged(eventLog(BANKS, twice), replay(BANKS, twice, 4))).toBe(PASS)
+    expect(appraised(eventLog(BANKS, twice), replay(BANKS, twice, 4))).toBe(PASS)
   })
 
-  it('takes no other event for a locality', () => {
+  it('ignores other events as a locality', () => {
     const [data] = [locality(3).data]
     for (const other of [
       { ...locality(3), pcr: 1 },
@@ -204,23 +208,25 @@ describe('a log', () => {
       { ...locality(3), data: Buffer.concat([text('startupLocality\0'), Buffer.of(3)]) },
     ]) {
       const events = [other, ...boot]
-      expect(judged(eventLog(BANKS, events), replay(BANKS, events, 3))).toBe(MISMATCH)
-      expect(judged(eventLog(BANKS, events), replay(BANKS, events))).toBe(PASS)
+      expect(appraised(eventLog(BANKS, events), replay(BANKS, events, 3))).toBe(MISMATCH)
+      expect(appraised(eventLog(BANKS, events), replay(BANKS, events))).toBe(PASS)
     }
   })
 
-  it('extends dynamic PCRs from ones', () => {
+  it('extends dynamic PCRs from all ones', () => {
     const events = [17, 22, 16, 23].map((pcr) => ({ pcr, type: 0x5, data: text('launch') }))
     const { sha256 } = replay(['sha256'], events)
     expect(replayEventLog(parseEventLog(eventLog(['sha256'], events)), 'sha256')).toEqual(sha256)
   })
 
-  it('has events of no PCR that extend nothing', () => {
-    expect(judgedBoot([{ pcr: 0xffffffff, type: 3, data: text('SP800-155') }, ...boot])).toBe(PASS)
-    expect(judgedBoot([{ pcr: 0xffffffff, type: 5, data: text('?') }, ...boot])).toBe(
+  it('may have events of no PCR that extend nothing', () => {
+    expect(appraisedBoot([{ pcr: 0xffffffff, type: 3, data: text('SP800-155') }, ...boot])).toBe(
+      PASS,
+    )
+    expect(appraisedBoot([{ pcr: 0xffffffff, type: 5, data: text('?') }, ...boot])).toBe(
       'fail EVENTLOG_MALFORMED',
     )
-    expect(judgedBoot([{ pcr: 24, type: 3, data: text('?') }, ...boot])).toBe(
+    expect(appraisedBoot([{ pcr: 24, type: 3, data: text('?') }, ...boot])).toBe(
       'fail EVENTLOG_MALFORMED',
     )
   })
@@ -231,17 +237,17 @@ describe('a log', () => {
       BANKS,
       boot.filter(({ pcr }) => pcr !== 4),
     )
-    expect(judged(without, quoted)).toBe(MISMATCH)
-    expect(judged(without, quoted, { pcrs: [0, 7] })).toBe(PASS)
-    expect(judged(eventLog(BANKS, []), { sha256: { 0: '00'.repeat(32) } })).toBe(NOT_QUOTED)
+    expect(appraised(without, quoted)).toBe(MISMATCH)
+    expect(appraised(without, quoted, { pcrs: [0, 7] })).toBe(PASS)
+    expect(appraised(eventLog(BANKS, []), { sha256: { 0: '00'.repeat(32) } })).toBe(NOT_QUOTED)
   })
 
-  it('is no log when the caller got something else', () => {
+  it('is malformed when it has another type', () => {
     const log = 'AAAA' as unknown as Uint8Array
-    expect(judged(log, vectorPcrs)).toBe('fail EVENTLOG_MALFORMED')
+    expect(appraised(log, vectorPcrs)).toBe('fail EVENTLOG_MALFORMED')
   })
 
-  it('is judged whatever the bytes', () => {
+  it('is appraised for any bytes', () => {
     const random = fc.uint8Array({ maxLength: 300 })
     const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 })
     const changed = changes.map((list) => {
@@ -260,27 +266,29 @@ describe('a log', () => {
 })
 
 describe('events', () => {
-  const judgedWith = (one: LoggedEvent, options: Omit<MeasuredBootOptions, 'log'> = {}) =>
-    judgedBoot([...boot, one], options)
+  const appraisedWith = (one: LoggedEvent, options: Omit<MeasuredBootOptions, 'log'> = {}) =>
+    appraisedBoot([...boot, one], options)
 
   it.each([0x0, 0x2, 0x14, 0x80000000, 0x8000000e, 0x800000e5, 0x80000100, 0xffffffff])(
     'of the unknown type %i are refused unless allowed',
     (type) => {
       const one = { pcr: 4, type, data: text('?') }
-      expect(judgedWith(one)).toBe('fail EVENTLOG_TYPE_UNKNOWN')
-      expect(judgedWith(one, { allowedEventTypes: [type] })).toBe(PASS)
-      expect(judgedWith(one, { allowedEventTypes: [type ^ 1] })).toBe('fail EVENTLOG_TYPE_UNKNOWN')
-      // PCR 8 belongs to the boot loader, and is not judged.
-      expect(judgedWith({ ...one, pcr: 8 })).toBe(PASS)
-      expect(judgedWith({ ...one, pcr: 8 }, { pcrs: [0, 8] })).toBe('fail EVENTLOG_TYPE_UNKNOWN')
+      expect(appraisedWith(one)).toBe('fail EVENTLOG_TYPE_UNKNOWN')
+      expect(appraisedWith(one, { allowedEventTypes: [type] })).toBe(PASS)
+      expect(appraisedWith(one, { allowedEventTypes: [type ^ 1] })).toBe(
+        'fail EVENTLOG_TYPE_UNKNOWN',
+      )
+      // PCR 8 belongs to the boot loader, and is not appraised.
+      expect(appraisedWith({ ...one, pcr: 8 })).toBe(PASS)
+      expect(appraisedWith({ ...one, pcr: 8 }, { pcrs: [0, 8] })).toBe('fail EVENTLOG_TYPE_UNKNOWN')
     },
   )
 
   it.each([0x1, 0x5, 0x13, 0x80000002, 0x8000000d, 0x80000010, 0x800000e1, 0x800000e4])(
-    'of the type %i may measure what is not in the log',
+    'of the type %i may measure data outside the log',
     (type) => {
       expect(isDataMeasured(type)).toBe(false)
-      expect(judgedWith({ pcr: 4, type, data: text('a'), measured: text('b') })).toBe(PASS)
+      expect(appraisedWith({ pcr: 4, type, data: text('a'), measured: text('b') })).toBe(PASS)
     },
   )
 
@@ -292,77 +300,77 @@ describe('events', () => {
     EVENT_TYPE.EV_EFI_VARIABLE_AUTHORITY,
   ])('of the type %i measure their data', (type) => {
     expect(isDataMeasured(type)).toBe(true)
-    expect(judgedWith({ pcr: 7, type, data: zeros })).toBe(PASS)
-    expect(judgedWith({ pcr: 7, type, data: zeros, measured: text('b') })).toBe(DATA)
-    expect(judgedWith({ pcr: 9, type, data: zeros, measured: text('b') })).toBe(PASS)
+    expect(appraisedWith({ pcr: 7, type, data: zeros })).toBe(PASS)
+    expect(appraisedWith({ pcr: 7, type, data: zeros, measured: text('b') })).toBe(DATA)
+    expect(appraisedWith({ pcr: 9, type, data: zeros, measured: text('b') })).toBe(PASS)
   })
 
-  it('of an authority may have the byte too many of old shims', () => {
+  it('of an authority may have the additional byte of old shims', () => {
     const authority = (data: string): LoggedEvent => ({
       pcr: 7,
       type: EVENT_TYPE.EV_EFI_VARIABLE_AUTHORITY,
       data: text(data),
       measured: text('vendor cert'),
     })
-    expect(judgedWith(authority('vendor cert\0'))).toBe(PASS)
-    expect(judgedWith(authority('vendor cert\0\0'))).toBe(DATA)
-    expect(judgedWith({ ...authority('x'), type: EVENT_TYPE.EV_EFI_VARIABLE_DRIVER_CONFIG })).toBe(
-      DATA,
-    )
+    expect(appraisedWith(authority('vendor cert\0'))).toBe(PASS)
+    expect(appraisedWith(authority('vendor cert\0\0'))).toBe(DATA)
+    expect(
+      appraisedWith({ ...authority('x'), type: EVENT_TYPE.EV_EFI_VARIABLE_DRIVER_CONFIG }),
+    ).toBe(DATA)
   })
 
-  it('that separate report no error', () => {
+  it('that are separators report no error', () => {
     const of = (data: Uint8Array, measured = data) =>
-      judgedWith({ ...separator(4), data, measured })
+      appraisedWith({ ...separator(4), data, measured })
     expect(of(Buffer.alloc(4, 0xff))).toBe(PASS)
     expect(of(u32le(1))).toBe('fail EVENTLOG_FIRMWARE_ERROR')
     expect(of(text('error'), u32le(1))).toBe(DATA)
     expect(of(Buffer.of())).toBe('fail EVENTLOG_FIRMWARE_ERROR')
   })
 
-  it('cannot be relabelled to hide behind a digest of theirs', () => {
+  it('cannot be relabelled', () => {
     const relabelled = boot.map((one) =>
       one.type === 0x80000003 ? { ...one, type: EVENT_TYPE.EV_EFI_VARIABLE_AUTHORITY } : one,
     )
-    expect(judgedBoot(relabelled)).toBe(DATA)
+    expect(appraisedBoot(relabelled)).toBe(DATA)
   })
 
-  it('are shown to the caller when they extended a PCR that is judged', () => {
+  it('are passed to allow when they extended an appraised PCR', () => {
     const shown: number[] = []
     const allow = ({ index }: { index: number }) => shown.push(index) > 0
     const events = [locality(0), ...boot, { pcr: 8, type: 0xd, data: text('grub') }]
-    expect(judgedBoot(events, { allow, pcrs: [0, 7] })).toBe(PASS)
+    expect(appraisedBoot(events, { allow, pcrs: [0, 7] })).toBe(PASS)
     const ofPcrs = events.flatMap(({ pcr, type }, index) =>
       [0, 7].includes(pcr) && type !== EVENT_TYPE.EV_NO_ACTION ? [index] : [],
     )
     expect(shown).toEqual(ofPcrs)
   })
 
-  it('are shown with the digests that were quoted, and no others', () => {
+  it('are passed with the quoted digests only', () => {
     const banks: string[] = []
     const allow = ({ digests }: MeasuredEvent) => banks.push(...Object.keys(digests)) > 0
     const { sha256 } = replay(BANKS, boot)
-    expect(judged(eventLog(BANKS, boot), { sha256: sha256! }, { allow })).toBe(PASS)
+    expect(appraised(eventLog(BANKS, boot), { sha256: sha256! }, { allow })).toBe(PASS)
     expect(new Set(banks)).toEqual(new Set(['sha256']))
   })
 
-  it('are not shown when the log does not explain the quote', () => {
+  it('are not passed when the log does not replay to the quote', () => {
     const allow = () => {
       throw new Error('asked')
     }
-    expect(judged(eventLog(BANKS, boot), vectorPcrs, { allow })).toBe(MISMATCH)
+    expect(appraised(eventLog(BANKS, boot), vectorPcrs, { allow })).toBe(MISMATCH)
   })
 
-  it('may be refused by the caller', () => {
+  it('are refused by allow', () => {
     const allow = ({ data }: { data: Uint8Array }) => !text('SecureBoot 1').equals(data)
-    expect(judgedBoot(boot, { allow })).toBe('fail EVENTLOG_EVENT_REFUSED')
-    expect(judgedBoot(boot, { allow, pcrs: [0, 4] })).toBe(PASS)
+    expect(appraisedBoot(boot, { allow })).toBe('fail EVENTLOG_EVENT_REFUSED')
+    expect(appraisedBoot(boot, { allow, pcrs: [0, 4] })).toBe(PASS)
   })
 })
 
 describe('the policy', () => {
   it.each([[[]], [[16]], [[23]], [[-1]], [[0.5]], [[0, 17]], [[NaN]]])(
-    'does not ask for the PCRs %j',
+    'refuses the PCRs %j',
     (pcrs) => {
       expect(() => measuredBoot({ log: vectorLog, pcrs })).toThrow(PolicyError)
     },
@@ -373,7 +381,7 @@ describe('the format', () => {
   const log = (changes: Header) =>
     Buffer.concat([header(BANKS, changes), event(BANKS, separator(0))])
 
-  it('is read as it should be', () => {
+  it('is parsed', () => {
     expect(isRefused(log({}))).toBe(false)
     expect(isRefused(log({ tail: Buffer.of(3, 1, 2, 3) }))).toBe(false)
   })
@@ -386,7 +394,7 @@ describe('the format', () => {
     ['no algorithm', { algorithms: [] }],
     ['more algorithms than it lists', { count: 4 }],
     ['fewer algorithms than it lists', { count: 2 }],
-    ['algorithms without end', { count: 0xffffffff }],
+    ['a huge number of algorithms', { count: 0xffffffff }],
     [
       'an algorithm twice',
       {
@@ -428,13 +436,13 @@ describe('the format', () => {
       },
     ],
     ['vendor information that is cut off', { tail: Buffer.of(3, 1) }],
-    ['no vendor information at all', { tail: Buffer.of() }],
-    ['more behind the vendor information', { tail: Buffer.of(1, 1, 1) }],
-  ])('has not %s', (_, changes) => {
+    ['no vendor information', { tail: Buffer.of() }],
+    ['bytes after the vendor information', { tail: Buffer.of(1, 1, 1) }],
+  ])('refuses %s', (_, changes) => {
     expect(isRefused(log(changes))).toBe(true)
   })
 
-  it('has digests of banks that are not known here', () => {
+  it('may have digests of unknown banks', () => {
     const sm3 = Buffer.concat([
       header([], {
         algorithms: [
@@ -459,7 +467,7 @@ describe('the format', () => {
     ['more digests than banks', ['sha1', 'sha256', 'sha384', 'sha512']],
     ['a digest of another bank', ['sha1', 'sha256', 'sha512']],
     ['two digests of one bank', ['sha1', 'sha256', 'sha256']],
-  ])('has no event with %s', (_, banks) => {
+  ])('refuses an event with %s', (_, banks) => {
     expect(isRefused(Buffer.concat([header(BANKS), event(banks, separator(0))]))).toBe(true)
   })
 

@@ -9,7 +9,7 @@ import * as receipt from '../src/receipt/index.js'
 import * as structures from '../src/structures/index.js'
 import * as x509 from '../src/x509/index.js'
 
-it('exports this and nothing else', () => {
+it('exports exactly this', () => {
   const entries = {
     main,
     structures,

@@ -13,7 +13,7 @@ const { ima_ascii: vectorLog, pcr_values: vectorPcrs } = tpmVector<{
   pcr_values: Record<Bank, Record<string, string>>
 }>('eventlog')
 
-const judged = (
+const appraised = (
   log: string,
   quoted: PcrValues,
   options: Omit<ImaLogOptions, 'log'> = {},
@@ -27,7 +27,7 @@ const MISMATCH = 'fail IMA_REPLAY_MISMATCH'
 const MALFORMED = 'fail IMA_MALFORMED'
 const VIOLATION = 'warn IMA_VIOLATION'
 
-/** An entry, and what the kernel extends a bank with for it; written without the code under test. */
+/** An entry with the digest that the kernel extends a bank with; written without the code under test. */
 interface Written {
   line: string
   extend: (bank: Bank) => Buffer
@@ -112,44 +112,44 @@ describe('the IMA log of the vectors', () => {
     ])
   })
 
-  it('explains what was quoted, and reports the violation', () => {
+  it('replays to the quoted PCR, and reports the violation', () => {
     const { sha256, sha384 } = vectorPcrs
     for (const quoted of [vectorPcrs, { sha256 }, { sha384 }]) {
-      expect(judged(vectorLog, quoted)).toBe(VIOLATION)
-      expect(judged(vectorLog, quoted, { violations: 'fail' })).toBe('fail IMA_VIOLATION')
+      expect(appraised(vectorLog, quoted)).toBe(VIOLATION)
+      expect(appraised(vectorLog, quoted, { violations: 'fail' })).toBe('fail IMA_VIOLATION')
     }
   })
 
-  it('explains nothing else', () => {
+  it('replays to nothing else', () => {
     const { sha256, sha384 } = vectorPcrs
-    expect(judged(vectorLog, { sha256: { 10: sha256[7]! } })).toBe(MISMATCH)
-    expect(judged(vectorLog, { sha256, sha384: { 10: sha384[7]! } })).toBe(MISMATCH)
-    expect(judged(vectorLog, { sha256: { 10: 'not hex' } })).toBe(MISMATCH)
+    expect(appraised(vectorLog, { sha256: { 10: sha256[7]! } })).toBe(MISMATCH)
+    expect(appraised(vectorLog, { sha256, sha384: { 10: sha384[7]! } })).toBe(MISMATCH)
+    expect(appraised(vectorLog, { sha256: { 10: 'not hex' } })).toBe(MISMATCH)
   })
 
-  it('needs PCR 10 quoted in a strong bank', () => {
+  it('requires PCR 10 in a strong bank', () => {
     const { sha1, sha256 } = vectorPcrs
-    expect(judged(vectorLog, {})).toBe('fail IMA_PCR_NOT_QUOTED')
-    expect(judged(vectorLog, { sha1 })).toBe('fail IMA_PCR_NOT_QUOTED')
-    expect(judged(vectorLog, { sha256: { 0: sha256[0]! } })).toBe('fail IMA_PCR_NOT_QUOTED')
+    expect(appraised(vectorLog, {})).toBe('fail IMA_PCR_NOT_QUOTED')
+    expect(appraised(vectorLog, { sha1 })).toBe('fail IMA_PCR_NOT_QUOTED')
+    expect(appraised(vectorLog, { sha256: { 0: sha256[0]! } })).toBe('fail IMA_PCR_NOT_QUOTED')
   })
 
-  it('is refused or replays to something else when it ends early', () => {
+  it('is refused or replays to another value when it is cut off', () => {
     for (let length = 0; length < vectorLog.length; length++) {
-      expect([MALFORMED, MISMATCH]).toContain(judged(vectorLog.slice(0, length), vectorPcrs))
+      expect([MALFORMED, MISMATCH]).toContain(appraised(vectorLog.slice(0, length), vectorPcrs))
     }
   })
 
-  it('explains nothing when a character is another, but for those of the violation', () => {
+  it('fails when one character changes, except in the violation', () => {
     const measured = vectorLog.indexOf('10 0000')
     for (let position = 0; position < measured; position++) {
       const other = vectorLog[position] === 'a' ? 'b' : 'a'
       const log = vectorLog.slice(0, position) + other + vectorLog.slice(position + 1)
-      expect([MALFORMED, MISMATCH]).toContain(judged(log, vectorPcrs))
+      expect([MALFORMED, MISMATCH]).toContain(appraised(log, vectorPcrs))
     }
   })
 
-  it('is judged whatever the text', () => {
+  it('is appraised for any text', () => {
     const changed = fc
       .tuple(fc.nat(vectorLog.length), fc.nat(5), fc.string())
       .map(
@@ -171,59 +171,59 @@ describe('a log', () => {
   const files = ['/usr/bin/a', '/usr/bin/b_c', '/usr/lib/ü.so'].map((path) => entry(path))
   const entries = [bootAggregate, ...files]
 
-  it('explains the PCR it was kept of, in every strong bank', () => {
+  it('replays to its PCR in every strong bank', () => {
     const banks: Bank[] = ['sha1', 'sha256', 'sha384', 'sha512']
-    expect(judged(logOf(entries), quote(entries, banks))).toBe(PASS)
+    expect(appraised(logOf(entries), quote(entries, banks))).toBe(PASS)
   })
 
-  it('may go on after the quote', () => {
+  it('may continue after the quote', () => {
     const later = [...entries, violation, entry('/later')]
-    expect(judged(logOf(later), quote(entries))).toBe(PASS)
+    expect(appraised(logOf(later), quote(entries))).toBe(PASS)
     const allow = ({ path }: { path: string }) => path !== '/later'
-    expect(judged(logOf(later), quote(entries), { allow, violations: 'fail' })).toBe(
+    expect(appraised(logOf(later), quote(entries), { allow, violations: 'fail' })).toBe(
       'pass IMA_ALLOWED',
     )
-    expect(judged(logOf(later), quote(later), { allow })).toBe('fail IMA_ENTRY_REFUSED')
+    expect(appraised(logOf(later), quote(later), { allow })).toBe('fail IMA_ENTRY_REFUSED')
   })
 
-  it('may not lack what was measured', () => {
+  it('must not lack a measurement', () => {
     const [, ...rest] = files
-    expect(judged(logOf([bootAggregate, ...rest]), quote(entries))).toBe(MISMATCH)
-    expect(judged(logOf([bootAggregate]), quote(entries))).toBe(MISMATCH)
-    expect(judged('', quote([]))).toBe(MISMATCH)
+    expect(appraised(logOf([bootAggregate, ...rest]), quote(entries))).toBe(MISMATCH)
+    expect(appraised(logOf([bootAggregate]), quote(entries))).toBe(MISMATCH)
+    expect(appraised('', quote([]))).toBe(MISMATCH)
     const swapped = [bootAggregate, ...files].reverse()
-    expect(judged(logOf(swapped), quote(entries))).toBe(MISMATCH)
+    expect(appraised(logOf(swapped), quote(entries))).toBe(MISMATCH)
   })
 
-  it('explains all banks at one point', () => {
+  it('replays to all banks at one entry', () => {
     const early = { ...quote(entries), ...quote(entries.slice(0, 2), ['sha384']) }
-    expect(judged(logOf(entries), early)).toBe(MISMATCH)
+    expect(appraised(logOf(entries), early)).toBe(MISMATCH)
   })
 
   it('begins with boot_aggregate', () => {
     const code = 'fail IMA_NO_BOOT_AGGREGATE'
-    expect(judged(logOf(files), quote(files))).toBe(code)
+    expect(appraised(logOf(files), quote(files))).toBe(code)
     const broken = {
       ...violation,
       line: violation.line.replace('/var/log/racy.log', 'boot_aggregate'),
     }
-    expect(judged(logOf([broken, ...files]), quote([broken, ...files]))).toBe(code)
+    expect(appraised(logOf([broken, ...files]), quote([broken, ...files]))).toBe(code)
   })
 
-  it('of an old kernel is accepted with a warning', () => {
-    expect(judged(logOf(entries), quote(entries, ['sha256'], true))).toBe('warn IMA_PADDED_SHA1')
+  it('of an old kernel gets a warning', () => {
+    expect(appraised(logOf(entries), quote(entries, ['sha256'], true))).toBe('warn IMA_PADDED_SHA1')
     const parsed = parseImaLog(logOf(entries))
     for (const bank of ['sha1', 'sha256', 'sha384', 'sha512'] as const) {
       expect(replayImaLog(parsed, bank, { paddedSha1: true })).toBe(pcrOf(bank, entries, true))
       expect(replayImaLog(parsed, bank)).toBe(pcrOf(bank, entries))
     }
     const racy = [...entries, violation]
-    expect(judged(logOf(racy), quote(racy, ['sha256', 'sha384'], true))).toBe(VIOLATION)
+    expect(appraised(logOf(racy), quote(racy, ['sha256', 'sha384'], true))).toBe(VIOLATION)
   })
 
-  it('is not of two kernels', () => {
+  it('does not mix two kernels', () => {
     const quoted = { ...quote(entries), ...quote(entries, ['sha384'], true) }
-    expect(judged(logOf(entries), quoted)).toBe(MISMATCH)
+    expect(appraised(logOf(entries), quoted)).toBe(MISMATCH)
   })
 
   it('may have signatures', () => {
@@ -232,10 +232,10 @@ describe('a log', () => {
       entry('/a', { signature: '030204' }),
       entry('/b', { signature: '' }),
     ]
-    expect(judged(logOf(signed), quote(signed))).toBe(PASS)
+    expect(appraised(logOf(signed), quote(signed))).toBe(PASS)
     expect(parseImaLog(logOf(signed)).map(({ signature }) => signature)).toEqual(['', '030204', ''])
     const trimmed = logOf(signed).replace('/b \n', '/b\n')
-    expect(judged(trimmed, quote(signed))).toBe(PASS)
+    expect(appraised(trimmed, quote(signed))).toBe(PASS)
   })
 
   it('may have file hashes of SHA-384 and SHA-512', () => {
@@ -244,21 +244,21 @@ describe('a log', () => {
       entry('/a', { algorithm: 'sha384' }),
       entry('/b', { algorithm: 'sha512' }),
     ]
-    expect(judged(logOf(strong), quote(strong))).toBe(PASS)
+    expect(appraised(logOf(strong), quote(strong))).toBe(PASS)
   })
 
   it('may have a hash of SHA-1 for boot_aggregate, and for nothing else', () => {
     const old = entry('boot_aggregate', { algorithm: 'sha1' })
-    expect(judged(logOf([old, ...files]), quote([old, ...files]))).toBe(PASS)
+    expect(appraised(logOf([old, ...files]), quote([old, ...files]))).toBe(PASS)
     const again = [bootAggregate, old]
-    expect(judged(logOf(again), quote(again))).toBe(MALFORMED)
+    expect(appraised(logOf(again), quote(again))).toBe(MALFORMED)
     const weak = [bootAggregate, entry('/a', { algorithm: 'sha1' })]
-    expect(judged(logOf(weak), quote(weak))).toBe(MALFORMED)
+    expect(appraised(logOf(weak), quote(weak))).toBe(MALFORMED)
   })
 
-  it('is no log when the caller got something else', () => {
+  it('is malformed when it has another type', () => {
     const log = Buffer.from(vectorLog) as unknown as string
-    expect(judged(log, vectorPcrs)).toBe(MALFORMED)
+    expect(appraised(log, vectorPcrs)).toBe(MALFORMED)
   })
 })
 
@@ -267,31 +267,31 @@ describe('allow', () => {
   const log = logOf(entries)
   const quoted = quote(entries)
 
-  it('is asked about each entry that is measured, but the first', () => {
+  it('receives each measured entry except the first', () => {
     const asked: number[] = []
     const allow = ({ index }: { index: number }) => asked.push(index) > 0
-    expect(judged(log, quoted, { allow })).toBe(VIOLATION)
+    expect(appraised(log, quoted, { allow })).toBe(VIOLATION)
     expect(asked).toEqual([1, 3, 4])
   })
 
   it('decides', () => {
     const known = new Map(parseImaLog(log).map(({ path, digest }) => [path, digest]))
     const allow: ImaLogOptions['allow'] = ({ path, digest }) => known.get(path) === digest
-    expect(judged(log, quoted, { allow })).toBe(VIOLATION)
+    expect(appraised(log, quoted, { allow })).toBe(VIOLATION)
     known.set('/b', '00'.repeat(32))
-    expect(judged(log, quoted, { allow })).toBe('fail IMA_ENTRY_REFUSED')
+    expect(appraised(log, quoted, { allow })).toBe('fail IMA_ENTRY_REFUSED')
     known.delete('/b')
-    expect(judged(log, quoted, { allow })).toBe('fail IMA_ENTRY_REFUSED')
+    expect(appraised(log, quoted, { allow })).toBe('fail IMA_ENTRY_REFUSED')
   })
 
-  it('is not asked when the log does not explain the quote', () => {
+  it('is not called when the log does not replay to the quote', () => {
     const allow = () => {
       throw new Error('asked')
     }
-    expect(judged(log, vectorPcrs, { allow })).toBe(MISMATCH)
+    expect(appraised(log, vectorPcrs, { allow })).toBe(MISMATCH)
   })
 
-  it('is told of a path as text of the machine', () => {
+  it('quotes a path of the machine in the detail', () => {
     const odd = [bootAggregate, entry('/a"\u0007\u001b[2J')]
     const verdict = imaLog({ log: logOf(odd), allow: () => false }).appraise(quote(odd))
     expect(verdict.code).toBe('IMA_ENTRY_REFUSED')
@@ -314,10 +314,7 @@ describe('the format', () => {
       entry('/a', { signature: '0302' }).line.replace('0302', '030'),
     ],
     ['with another signature', entry('/a', { signature: '0302' }).line.replace('0302', '0303')],
-    [
-      'whose hash is another',
-      line.replace(/^10 ./, (start) => (start === '10 a' ? '10 b' : '10 a')),
-    ],
+    ['with a wrong hash', line.replace(/^10 ./, (start) => (start === '10 a' ? '10 b' : '10 a'))],
     ['whose hash is short', line.replace(/^10 ../, '10 ')],
     ['whose digest is short', line.replace(/sha256:../, 'sha256:')],
     ['of another algorithm', line.replace('sha256', 'sha512')],
@@ -329,10 +326,10 @@ describe('the format', () => {
     ['with another path', line.replace('/usr/bin/a', '/usr/bin/b')],
     ['without a path', line.replace('/usr/bin/a', '')],
     ['with a path of two words', line.replace('/usr/bin/a', '/usr/bin/a b')],
-    ['that ends in CR', line.replace('\n', '\r\n')],
+    ['with CR at its end', line.replace('\n', '\r\n')],
     ['that is empty', '\n'],
     ['with a space in front', ` ${line}`],
-  ])('has no line %s', (_, text) => {
+  ])('refuses a line %s', (_, text) => {
     expect(isRefused(first + line)).toBe(false)
     expect(isRefused(first + text)).toBe(true)
   })

@@ -17,7 +17,7 @@ const FILE = {
 }
 
 describe('policy files', () => {
-  it('what is written is what is judged by', async () => {
+  it('are the policy that they format', async () => {
     const key = forgeKey()
     const name = toHex(await computeName(parsePublic(key.publicArea)))
     const text = formatPolicyFile({
@@ -26,15 +26,16 @@ describe('policy files', () => {
       pinnedAkNames: [name],
     })
     const policy = parsePolicyFile(text)
-    const judge = (quote: unknown) => appraise(quote, { ...policy, nonce: { extraData: NONCE } })
-    expect(await judge(forgeQuote(NONCE, { key }))).toMatchObject({
+    const appraiseOne = (quote: unknown) =>
+      appraise(quote, { ...policy, nonce: { extraData: NONCE } })
+    expect(await appraiseOne(forgeQuote(NONCE, { key }))).toMatchObject({
       tier: 'affirming',
       trust: 'pinned',
     })
-    expect(await judge(forgeQuote(NONCE))).toMatchObject({ tier: 'contraindicated' })
+    expect(await appraiseOne(forgeQuote(NONCE))).toMatchObject({ tier: 'contraindicated' })
   })
 
-  it('holds AK certificates', async () => {
+  it('have AK certificates', async () => {
     const vector = tpmVector<Record<string, never>>('akcert-good-p256')
     const policy = parsePolicyFile(
       JSON.stringify({
@@ -57,17 +58,17 @@ describe('policy files', () => {
       now: new Date('2026-11-21T12:00:00Z'),
     })
     expect(result).toMatchObject({ tier: 'warning', trust: 'endorsed', vector: { hardware: 2 } })
-    // The key is below another one: neither certificate nor signature covers its Name.
+    // The key has a parent key: neither certificate nor signature covers its Name.
     expect(found(result, 'ak.name')).toBe('skip AK_NAME_NOT_COVERED')
     expect(result.verified).not.toHaveProperty('akName')
   })
 
-  it('none has to be written down', () => {
+  it('require an explicit trust of none', () => {
     expect(parsePolicyFile(JSON.stringify({ ...FILE, trust: 'none' })).trust).toBe('none')
   })
 
   it.each([
-    ['no JSON', 'x'],
+    ['not JSON', 'x'],
     ['a list', '[]'],
     ['another format', { format: 'x' }],
     ['a misspelt member', { referencevalues: {} }],
@@ -89,7 +90,7 @@ describe('policy files', () => {
     )
   })
 
-  it('a text beyond 1 MiB is refused before it is parsed', () => {
+  it('over 1 MiB are refused before they are parsed', () => {
     expect(() =>
       parsePolicyFile(JSON.stringify({ ...FILE, comment: 'x'.repeat(2 ** 20) })),
     ).toThrow(expect.objectContaining({ code: 'ERR_POLICY_INVALID' }))

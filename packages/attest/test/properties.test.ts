@@ -44,14 +44,14 @@ const appraiseWith = (
     { ...policyOf(vector), ...changes },
   )
 
-/** An anchor that vouches for the key of this vector and no other. */
+/** An anchor that endorses the key of this vector and no other. */
 const pinning = async (vector: QuoteVector) =>
   pinnedAk(await computeName(parsePublic(memberOf(vector, 'aik_pubkey_b64'))))
 
 describe.each(SAMPLES)('%s', (name) => {
   const vector = quoteVector(name)
 
-  it.each(MEMBERS)('every prefix of %s is refused by its parser', async (member) => {
+  it.each(MEMBERS)('the parser refuses every prefix of %s', async (member) => {
     const whole = memberOf(vector, member)
     for (let length = 0; length < whole.length; length++) {
       const result = await appraiseWith(vector, member, whole.subarray(0, length))
@@ -62,7 +62,7 @@ describe.each(SAMPLES)('%s', (name) => {
 
   it.each(MEMBERS)('every single-bit flip of %s is refused', async (member) => {
     const whole = memberOf(vector, member)
-    // Attributes and the like of a key are covered by its Name alone, so by nothing where none is known.
+    // Only its Name covers the attributes of a key, so nothing does where no Name is known.
     const changes = member === 'aik_pubkey_b64' ? { trust: [await pinning(vector)] } : {}
     for (let bit = 0; bit < whole.length * 8; bit++) {
       const flipped = Buffer.from(whole)
@@ -73,7 +73,7 @@ describe.each(SAMPLES)('%s', (name) => {
     }
   })
 
-  it.each(MEMBERS)('bytes behind %s are refused', (member) => {
+  it.each(MEMBERS)('bytes after %s are refused', (member) => {
     const parse = {
       quote_b64: parseAttest,
       signature_b64: parseSignature,
@@ -107,7 +107,7 @@ describe('random input', () => {
     )
   })
 
-  it('parsePcrSelection throws nothing but TpmParseError, and reads what it writes', () => {
+  it('parsePcrSelection throws nothing but TpmParseError, and parses its own format', () => {
     const text = fc.stringMatching(/^[sha2516:,+0-9al]{0,40}$/)
     fc.assert(
       fc.property(text, (input) => {
@@ -121,7 +121,7 @@ describe('random input', () => {
     )
   })
 
-  it('appraise never throws, and believes nothing', async () => {
+  it('appraise never throws, and trusts nothing', async () => {
     const vector = quoteVector('pos-ecdsa-p256')
     const policy = policyOf(vector)
     const member = fc.oneof(
@@ -158,7 +158,7 @@ describe('random input', () => {
   })
 })
 
-it('decodeEvidence gives the bytes of a real quote', () => {
+it('decodeEvidence returns the bytes of a real quote', () => {
   const { tpm_attestation: evidence } = quoteVector('edge-pcr-uppercase-hex')
   const decoded = decodeEvidence(evidence)
   expect(Buffer.from(decoded.quote).toString('base64')).toBe(evidence['quote_b64'])

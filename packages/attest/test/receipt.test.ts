@@ -22,7 +22,7 @@ import {
 } from '../src/receipt/index.js'
 
 describe('canonical JSON', () => {
-  it('is that of the examples of RFC 8785', () => {
+  it('matches the examples of RFC 8785', () => {
     const values = String.raw`{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],
       "string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}`
     expect(canonicalJson(JSON.parse(values))).toBe(
@@ -46,7 +46,7 @@ describe('canonical JSON', () => {
     ])
   })
 
-  it('says the same as the value, whatever the order of its members', () => {
+  it('represents the value, in any order of its members', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const json = JSON.stringify(value)
@@ -82,7 +82,7 @@ const PAYLOAD_ID = '4be4f1c0-0a4f-4e53-9a0e-6ff0cf3d1a51'
 
 type Changes = Parameters<typeof forgeQuote>[1]
 
-/** A receipt as the client makes it, and back from its JSON. */
+/** A receipt as the client makes it, parsed from its JSON. */
 async function receiptOf({
   answerQuote = {},
   keyQuote = {},
@@ -131,18 +131,18 @@ const failing = ({ checks }: AttestationResult): string[] =>
   checks.filter(({ status }) => status === 'fail').map(({ id }) => id)
 
 describe('a receipt', () => {
-  it('is judged again from its JSON alone, as it was judged then', async () => {
+  it('gives the original verdicts from its JSON alone', async () => {
     const { answer, key, agrees } = await appraiseReceipt(await receiptOf())
     expect([answer.tier, key?.tier, agrees]).toEqual(['affirming', 'affirming', true])
   })
 
-  it('holds no text of request or answer', async () => {
+  it('has no text of request or answer', async () => {
     const text = JSON.stringify(await receiptOf())
     expect(text).not.toContain('canary')
     expect(text).not.toContain(Buffer.from('canary').toString('base64'))
   })
 
-  it('commits to request and answer, whatever a client added to the answer', async () => {
+  it('commits to request and answer without the additions of a client', async () => {
     const { request, answer } = await receiptOf()
     expect(await digestMatches(REQUEST, 'request', request)).toBe(true)
     expect(
@@ -153,7 +153,7 @@ describe('a receipt', () => {
     expect(await digestMatches({ ...REQUEST, _metadata: {} }, 'request', request)).toBe(false)
   })
 
-  it('says nothing of its texts once the salts are taken out', async () => {
+  it('reveals nothing of its texts without the salts', async () => {
     const { request } = await receiptOf()
     expect(await digestMatches(REQUEST, 'request', { sha256: request.sha256 })).toBeUndefined()
     const other = await receiptOf()
@@ -174,7 +174,7 @@ describe('a receipt', () => {
       'pcr.digest',
     ],
     ['no evidence', (receipt: Receipt) => ({ ...receipt, evidence: null }), 'evidence.shape'],
-  ])('with %s is refused, and no longer agrees', async (_what, change, check) => {
+  ])('with %s fails, and no longer agrees', async (_what, change, check) => {
     const changed = parseReceipt(JSON.stringify(change(await receiptOf())))
     const { answer, agrees } = await appraiseReceipt(changed)
     expect(answer.tier).toBe('contraindicated')
@@ -182,14 +182,14 @@ describe('a receipt', () => {
     expect(agrees).toBe(false)
   })
 
-  it('is not believed about its own verdict', async () => {
+  it('is not trusted about its own verdict', async () => {
     const receipt = await receiptOf({ answerQuote: { key: forgeKey() } })
     const boasting = { ...receipt, result: { ...receipt.result, tier: 'affirming' } }
     const { answer, agrees } = await appraiseReceipt(parseReceipt(JSON.stringify(boasting)))
     expect([answer.tier, agrees]).toEqual(['contraindicated', false])
   })
 
-  it('is judged by a policy of the reader where there is one', async () => {
+  it('is appraised by the policy of the reader, if given', async () => {
     const strict = parsePolicyFile(
       formatPolicyFile({ requiredPcrs: 'sha256:0', pinnedAkNames: [forgedName(forgeKey())] }),
     )
@@ -198,25 +198,25 @@ describe('a receipt', () => {
     expect(agrees).toBeUndefined()
   })
 
-  it('without a policy wants one', async () => {
+  it('without a policy requires one', async () => {
     const receipt = { ...(await receiptOf()), policy: null }
     await expect(appraiseReceipt(receipt)).rejects.toThrow(PolicyError)
     expect((await appraiseReceipt(receipt, { policy: POLICY })).answer.tier).toBe('affirming')
   })
 
-  it('shows that the machine was restarted between its word for the key and the answer', async () => {
+  it('reveals a restart between the endorsement of the key and the answer', async () => {
     const receipt = await receiptOf({ answerQuote: { resetCount: 99 } })
     const { answer, key } = await appraiseReceipt(receipt)
     expect(key?.tier).toBe('affirming')
     expect(failing(answer)).toContain('clock')
   })
 
-  it('whose key evidence is for another key is none', async () => {
+  it('is refused with key evidence for another key', async () => {
     const receipt = { ...(await receiptOf()), serverKey: `sha256/${'A'.repeat(43)}=` }
     await expect(appraiseReceipt(receipt)).rejects.toMatchObject({ code: 'ERR_RECEIPT_INVALID' })
   })
 
-  it('whose quote carries the payload id itself counts only where that was allowed', async () => {
+  it('with the payload id itself in its quote requires rawPayloadId', async () => {
     const raw = forgeQuote(new TextEncoder().encode(PAYLOAD_ID), { key: KEY })
     const receipt = {
       ...(await receiptOf({ evidence: raw, keyQuote: null })),
@@ -228,17 +228,17 @@ describe('a receipt', () => {
     expect(failing(answer)).toEqual([])
   })
 
-  it('needs no evidence for the key', async () => {
+  it('may lack evidence for the key', async () => {
     const { answer, key } = await appraiseReceipt(await receiptOf({ keyQuote: null }))
     expect([answer.tier, key]).toEqual(['affirming', undefined])
   })
 
   it.each([
     ['nothing', null],
-    ['that there is none', { is_available: false }],
+    ['that none is available', { is_available: false }],
     ['words', { is_available: true, quote_b64: 'canary' }],
-    ['words in the place of PCRs', 'words'],
-  ])('keeps nothing of evidence that says %s', async (_what, evidence) => {
+    ['text in place of PCRs', 'words'],
+  ])('keeps nothing of evidence that states %s', async (_what, evidence) => {
     const sound = forgeQuote(await payloadIdExtraData(PAYLOAD_ID), { key: KEY })
     const given = evidence === 'words' ? { ...sound, pcr_banks: 'canary words' } : evidence
     const receipt = await receiptOf({ evidence: given ?? 'none', keyQuote: null })
@@ -246,7 +246,7 @@ describe('a receipt', () => {
     expect(JSON.stringify(receipt)).not.toContain('canary')
   })
 
-  it('keeps no member of evidence that it does not know', async () => {
+  it('drops unknown members of evidence', async () => {
     const sound = forgeQuote(await payloadIdExtraData(PAYLOAD_ID), { key: KEY })
     const receipt = await receiptOf({ evidence: { ...sound, note: 'canary' } })
     expect(JSON.stringify(receipt)).not.toContain('canary')
@@ -256,28 +256,28 @@ describe('a receipt', () => {
 
 const sound = await receiptOf()
 
-describe('what is no receipt', () => {
+describe('an invalid receipt', () => {
   it.each([
-    ['no JSON', '{'],
+    ['not JSON', '{'],
     ['a list', '[]'],
     ['null', 'null'],
     ['too large', `{"format":"${'x'.repeat(4 * 1024 * 1024)}"}`],
     ['another format', { ...sound, format: 'nomyo-receipt/2' }],
     ['an unknown member', { ...sound, note: '' }],
     ['inherited members', Object.fromEntries([['__proto__', sound]])],
-    ['a time that is none', { ...sound, createdAt: 'yesterday' }],
+    ['an invalid time', { ...sound, createdAt: 'yesterday' }],
     ['a time without a zone', { ...sound, createdAt: '2026-11-21T12:00:00' }],
     ['an empty payload id', { ...sound, payloadId: '' }],
-    ['a payload id with a blank', { ...sound, payloadId: 'a b' }],
-    ['words for a terminal to act on', { ...sound, writtenBy: '\u001b[2J' }],
+    ['a payload id with a space', { ...sound, payloadId: 'a b' }],
+    ['control characters', { ...sound, writtenBy: '\u001b[2J' }],
     ['a long payload id', { ...sound, payloadId: 'x'.repeat(2000) }],
     ['an unknown mode', { ...sound, payloadIdMode: 'sha1' }],
     ['a short fingerprint', { ...sound, serverKey: 'sha256/AAAA' }],
     ['a short digest', { ...sound, request: { ...sound.request, sha256: 'AAAA' } }],
     ['a short salt', { ...sound, answer: { ...sound.answer, salt: 'AAAA' } }],
     ['a text beside a digest', { ...sound, answer: { ...sound.answer, text: 'x' } }],
-    ['evidence that is a text', { ...sound, evidence: 'x' }],
-    ['a policy that is a list', { ...sound, policy: [] }],
+    ['evidence as a string', { ...sound, evidence: 'x' }],
+    ['a policy as a list', { ...sound, policy: [] }],
     ['an unknown tier', { ...sound, result: { ...sound.result, tier: 'fine' } }],
     ['no checks', { ...sound, result: { ...sound.result, checks: {} } }],
     ['a check without a code', { ...sound, result: { ...sound.result, checks: [{ id: 'x' }] } }],
@@ -292,7 +292,7 @@ describe('what is no receipt', () => {
     expect(() => parseReceipt(JSON.stringify(rest))).toThrow(ReceiptError)
   })
 
-  it('is told from one that is sound', () => {
+  it('differs from a valid one', () => {
     expect(parseReceipt(JSON.stringify(sound)).format).toBe(RECEIPT_FORMAT)
   })
 })

@@ -28,7 +28,7 @@ import {
 
 const ca = authority('ca')
 
-/** Whether bytes are refused as they have to be. Any other exception fails the test. */
+/** Tests whether bytes are refused with a TpmParseError. Any other exception fails the test. */
 function isRefused(parse: () => unknown): boolean {
   try {
     parse()
@@ -54,10 +54,10 @@ const ski = extension('551d0e', octets(Buffer.alloc(20, 1)))
 
 describe('a certificate', () => {
   it.each<[string, Partial<Fields>]>([
-    ['as it should be', {}],
-    ['with an extension nobody has to understand', withExtensions(ski)],
+    ['of version 3', {}],
+    ['with an unknown extension that is not critical', withExtensions(ski)],
     ['with a serial number of 20 bytes', { serial: integer(`7f${'00'.repeat(19)}`) }],
-  ])('is read %s', (_, fields) => {
+  ])('is parsed %s', (_, fields) => {
     const { signed, issuer } = parseCertificate(akLeaf(ca, fields))
     expect(issuer).toBe(Buffer.from(ca.name).toString('hex'))
     expect(signed.length).toBeGreaterThan(100)
@@ -75,7 +75,7 @@ describe('a certificate', () => {
     ['without extensions', { extensionField: Buffer.of() }],
     ['with an empty list of extensions', { extensions: [] }],
     ['with an extension twice', withExtensions(tpmName())],
-    ['with an extension of no use twice', withExtensions(ski, ski)],
+    ['with an unknown extension twice', withExtensions(ski, ski)],
     [
       'with nameConstraints that are critical',
       withExtensions(extension('551d1e', sequence(), true)),
@@ -85,19 +85,19 @@ describe('a certificate', () => {
       withExtensions(extension('551d0e', octets(Buffer.of(1)), true)),
     ],
     [
-      'with an extension that says it is not critical',
+      'with an extension marked as not critical',
       withExtensions(sequence(oid('551d0e'), hex('010100'), octets(octets(Buffer.of(1))))),
     ],
     [
-      'with an extension that has something behind its value',
+      'with bytes after the value of an extension',
       withExtensions(sequence(oid('551d0e'), octets(Buffer.of(1)), hex('0500'))),
     ],
     [
-      'with something behind basicConstraints',
+      'with bytes after basicConstraints',
       without(CONSTRAINTS, extension('551d13', hex('30000500'))),
     ],
     [
-      'with a path length for no CA',
+      'with a path length without a CA',
       without(CONSTRAINTS, extension('551d13', sequence(integer('01')))),
     ],
     [
@@ -105,7 +105,7 @@ describe('a certificate', () => {
       without(CONSTRAINTS, extension('551d13', hex('30060101ff0201ff'))),
     ],
     ['with the cA of a BER encoder', without(CONSTRAINTS, extension('551d13', hex('3003010101')))],
-    ['with keyUsage of no bits at all', without(USAGE, extension('551d0f', hex('0300')))],
+    ['with keyUsage of no bits', without(USAGE, extension('551d0f', hex('0300')))],
     ['with keyUsage of eight unused bits', without(USAGE, extension('551d0f', hex('03020880')))],
     [
       'with keyUsage whose unused bits are set',
@@ -115,7 +115,7 @@ describe('a certificate', () => {
     ['with an empty list of purposes', without(PURPOSES, extension('551d25', sequence()))],
     ['with an empty list of names', without(NAME, extension('551d11', sequence(), true))],
     [
-      'with a directoryName that is none',
+      'with a malformed directoryName',
       without(NAME, extension('551d11', hex('3004a4020500'), true)),
     ],
     [
@@ -145,7 +145,7 @@ describe('a certificate', () => {
       'with a key that is unknown',
       { spki: sequence(hex('300506032b6570'), bits(Buffer.alloc(32))) },
     ],
-    ['with something behind its key', { spki: sequence(p256, bits(point), hex('0500')) }],
+    ['with bytes after its key', { spki: sequence(p256, bits(point), hex('0500')) }],
     [
       'with a negative modulus',
       { spki: sequence(rsa, bits(sequence(integer('ff'), integer('03')))) },
@@ -155,7 +155,7 @@ describe('a certificate', () => {
       { spki: sequence(rsa, bits(sequence(integer('7f'), integer('03'), integer('01')))) },
     ],
     [
-      'with RSA numbers behind each other',
+      'with RSA numbers without a sequence',
       {
         spki: sequence(
           rsa,
@@ -169,24 +169,24 @@ describe('a certificate', () => {
     ],
     ['with one time', { validity: sequence(time('260101000000Z')) }],
     ['with a local time', { validity: sequence(time('2601010000+01'), time('270101000000Z')) }],
-  ])('is not read %s', (_, fields) => {
+  ])('is refused %s', (_, fields) => {
     const certificate = akLeaf(ca, fields)
     expect(isRefused(() => parseCertificate(certificate))).toBe(true)
   })
 
   const sound = akLeaf(ca)
 
-  it('is not read with anything behind it', () => {
+  it('is refused with bytes after it', () => {
     expect(isRefused(() => parseCertificate(Buffer.concat([sound, Buffer.of(0)])))).toBe(true)
   })
 
-  it('is not read in part', () => {
+  it('is refused when it is cut off', () => {
     for (let length = 0; length < sound.length; length++) {
       expect(isRefused(() => parseCertificate(sound.subarray(0, length)))).toBe(true)
     }
   })
 
-  it('is read or refused whatever the bytes', () => {
+  it('is parsed or refused for any bytes', () => {
     const certificates = [sound, akLeaf(ca, { spki: rsaKey().spki }), ca.certificate]
     const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 })
     fc.assert(
@@ -199,7 +199,7 @@ describe('a certificate', () => {
     )
   })
 
-  it('is refused when it is random bytes, and judged without an exception', async () => {
+  it('is refused without an exception when it is random bytes', async () => {
     const roots = [ca.certificate]
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.uint8Array(), fc.string()), async (leaf) => {
@@ -226,7 +226,7 @@ describe('DER', () => {
     ['a length of three bytes', `30830000${'00'.repeat(300)}`],
     ['a reserved length', '30ff00'],
     ['another tag', '3100'],
-  ])('does not begin with %s', (_, text) => {
+  ])('refuses %s', (_, text) => {
     expect(isRefused(read(text))).toBe(true)
   })
 
@@ -240,7 +240,7 @@ describe('DER', () => {
     expect(new DerReader(hex(text)).content(0x30).length).toBe(Number(length))
   })
 
-  it('does not leave what it entered', () => {
+  it('does not leave an entered value', () => {
     const inner = new DerReader(hex('3002040130')).enter(0x30)
     expect(isRefused(() => inner.content(4))).toBe(true)
   })
@@ -264,7 +264,7 @@ describe('DER', () => {
 describe('a time', () => {
   const read = (text: string) => readTime(new DerReader(time(text)))
 
-  it('is the one of the calendar', () => {
+  it('matches the calendar', () => {
     const min = new Date('0001-01-01T00:00:00Z')
     const max = new Date('9999-12-31T23:59:59Z')
     fc.assert(
@@ -311,7 +311,7 @@ describe('a time', () => {
     expect(isRefused(() => read(text))).toBe(true)
   })
 
-  it('is no other value', () => {
+  it('is refused in another type', () => {
     expect(isRefused(() => readTime(new DerReader(der(0x13, Buffer.from('260101000000Z')))))).toBe(
       true,
     )

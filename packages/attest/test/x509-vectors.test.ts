@@ -36,7 +36,7 @@ describe('AK certificates made with OpenSSL', () => {
     'akcert-untrusted',
     'akcert-missing-intermediate',
     'akcert-expired',
-  ])('%s fails in the checks it should, and in no other', async (name) => {
+  ])('%s fails in the expected checks only', async (name) => {
     const vector = tpmVector<AkCertificateVector>(name)
     const result = await appraise(vector.tpm_attestation, {
       nonce: { payloadId: vector.payload_id, mode: 'sha256' },
@@ -50,7 +50,7 @@ describe('AK certificates made with OpenSSL', () => {
     expect(result.trust).toBe(expected.length === 0 ? 'endorsed' : 'unendorsed')
   })
 
-  it('are read from DER as from PEM', async () => {
+  it('are parsed from DER and PEM alike', async () => {
     const { leaf, intermediates, roots } = chainOf(tpmVector('akcert-good-p256'))
     const anchor = akCertificate({
       leaf: derOf(leaf),
@@ -66,7 +66,7 @@ describe('AK certificates made with OpenSSL', () => {
 describe.each(['ek-rsa2048', 'ek-p384'])('the EK certificate of swtpm in %s', (name) => {
   const vector = tpmVector<EkVector>(name)
   const ek = parsePublic(Buffer.from(vector.ek_pubkey_b64, 'base64'))
-  const judged = async (intermediates: string[], key: TpmtPublic = ek) =>
+  const appraised = async (intermediates: string[], key: TpmtPublic = ek) =>
     outcome(
       await ekCertificate({
         leaf: vector.ek_certificate_pem,
@@ -75,22 +75,22 @@ describe.each(['ek-rsa2048', 'ek-p384'])('the EK certificate of swtpm in %s', (n
       }).endorseEk(key, NOW),
     )
 
-  it('vouches for its EK', async () => {
-    expect(await judged([vector.issuer_pem])).toEqual(ENDORSED)
+  it('endorses its EK', async () => {
+    expect(await appraised([vector.issuer_pem])).toEqual(ENDORSED)
   })
 
-  it('does not without its issuer', async () => {
-    expect(await judged([])).toEqual({ trust: 'unendorsed', chain: 'CERTIFICATE_UNTRUSTED' })
+  it('endorses nothing without its issuer', async () => {
+    expect(await appraised([])).toEqual({ trust: 'unendorsed', chain: 'CERTIFICATE_UNTRUSTED' })
   })
 
-  it('does not vouch for another key', async () => {
-    expect(await judged([vector.issuer_pem], EC_AK)).toMatchObject({
+  it('does not endorse another key', async () => {
+    expect(await appraised([vector.issuer_pem], EC_AK)).toMatchObject({
       trust: 'unendorsed',
       key: 'CERTIFICATE_OTHER_KEY',
     })
   })
 
-  it('is no AK certificate', async () => {
+  it('is not an AK certificate', async () => {
     const anchor = akCertificate({
       leaf: vector.ek_certificate_pem,
       intermediates: [vector.issuer_pem],

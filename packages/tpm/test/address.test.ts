@@ -9,7 +9,7 @@ it.each([
   'tcp://127.0.0.1:2321/',
   'tcp://localhost:1',
   'tcp://[::1]:65535',
-])('takes %s, and connects to nothing yet', async (address) => {
+])('accepts %s without connecting', async (address) => {
   await createTpmTransport(address).close()
 })
 

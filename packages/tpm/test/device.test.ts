@@ -13,10 +13,10 @@ const folder = (): string => {
   return path
 }
 
-// A FIFO opened for reading and writing gives back what it was given: the nearest thing to a device
-// that takes one write and answers with one read.
+// A FIFO opened for reading and writing returns the bytes written to it: the closest match to a device
+// with one write and one read per command.
 describe.skipIf(process.platform === 'win32')('a device', () => {
-  it('takes a command in one write and gives the answer in one read', async () => {
+  it('writes a command at once and reads the response at once', async () => {
     const path = join(folder(), 'fifo')
     execFileSync('mkfifo', [path])
     const transport = deviceTransport(path)
@@ -26,7 +26,7 @@ describe.skipIf(process.platform === 'win32')('a device', () => {
     await transport.close()
   })
 
-  it('refuses an answer of another length than it says', async () => {
+  it('refuses a response with a wrong length', async () => {
     const path = join(folder(), 'fifo')
     execFileSync('mkfifo', [path])
     const transport = deviceTransport(path)
@@ -36,13 +36,13 @@ describe.skipIf(process.platform === 'win32')('a device', () => {
     await transport.close()
   })
 
-  it('refuses a file that answers nothing', async () => {
+  it('refuses a file without a response', async () => {
     const path = join(folder(), 'file')
     writeFileSync(path, '')
     await expectCode(deviceTransport(path).transmit(answer(0)), 'ERR_TPM_RESPONSE')
   })
 
-  it('reports a device that is not there, and finds it once it is', async () => {
+  it('reports a missing device, and opens it once it exists', async () => {
     const path = join(folder(), 'fifo')
     const transport = deviceTransport(path)
     await expectCode(transport.transmit(answer(0)), 'ERR_TPM_UNREACHABLE')
@@ -52,11 +52,11 @@ describe.skipIf(process.platform === 'win32')('a device', () => {
     await transport.close()
   })
 
-  it('that hangs is sent nothing more, until it answers', async () => {
+  it('that hangs receives nothing more until it responds', async () => {
     const path = join(folder(), 'fifo')
     execFileSync('mkfifo', [path])
     const transport = deviceTransport(path)
-    // Nothing is written, so there is nothing to read.
+    // Nothing was written, so there is nothing to read.
     const hanging = transport.transmit(new Uint8Array())
     await new Promise((resolve) => setTimeout(resolve, 100))
     await transport.close()

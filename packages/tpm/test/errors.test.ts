@@ -20,7 +20,7 @@ describe('a TpmError', () => {
 })
 
 describe('instanceof TpmError', () => {
-  it('holds between two copies of the module', async () => {
+  it('works between two copies of the module', async () => {
     vi.resetModules()
     const { TpmError: OtherCopy } = await import('../src/errors.js')
     expect(OtherCopy).not.toBe(TpmError)
@@ -28,7 +28,7 @@ describe('instanceof TpmError', () => {
     expect(new TpmError('ERR_TPM_BUSY', 'text') instanceof OtherCopy).toBe(true)
   })
 
-  it('holds for what is derived from it, and not the other way round', () => {
+  it('holds for derived classes, and not vice versa', () => {
     const own = new OwnError('ERR_TPM_BUSY', 'text')
     expect([own instanceof TpmError, own instanceof OwnError]).toEqual([true, true])
     expect(new TpmError('ERR_TPM_BUSY', 'text') instanceof OwnError).toBe(false)

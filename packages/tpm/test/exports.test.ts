@@ -24,7 +24,7 @@ describe.each([
   ['index', INDEX],
   ['errors', ['TpmError']],
 ])('%s', (name, expected) => {
-  it('exports this and nothing else, from source, imported and required', async () => {
+  it('exports exactly this, from source, imported and required', async () => {
     const modules = [
       await import(new URL(`../src/${name}.ts`, import.meta.url).href),
       await import(new URL(`../dist/${name}.js`, import.meta.url).href),
@@ -34,6 +34,6 @@ describe.each([
   })
 })
 
-it('is reached through these subpaths only', () => {
+it('has these subpaths only', () => {
   expect(Object.keys(packageJson.exports)).toEqual(['.', './errors', './package.json'])
 })

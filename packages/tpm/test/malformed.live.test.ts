@@ -11,14 +11,14 @@ import {
 import { expectCode } from './support/errors.js'
 import { startSwtpm, isInstalled } from '@nomyo-internal/testing'
 
-/** What is done with the TPM; each of its commands is answered once. */
+/** Operations on the TPM; each of their commands has one recorded response. */
 async function useTpm(transport: TpmTransport): Promise<void> {
   const tpm = new Tpm(transport, { timeoutMs: 1000 })
   await createQuoter({ tpm, pcrs: 'sha256:0,1,2,3,4,5,6,7,8,9+sha1:0' })
   await readEndorsementKey(tpm)
 }
 
-/** Gives the same answers again, whatever the commands are. */
+/** Replays the recorded responses, whatever the commands are. */
 function replay(answers: readonly Uint8Array[]): TpmTransport {
   let next = 0
   return {
@@ -30,7 +30,7 @@ function replay(answers: readonly Uint8Array[]): TpmTransport {
   }
 }
 
-/** The first `length` bytes, or as many with zeros after them, under a header that says so. */
+/** The first `length` bytes, padded with zeros, under a header with that length. */
 function resized(answer: Uint8Array, length: number): Uint8Array {
   const bytes = new Uint8Array(length)
   bytes.set(answer.subarray(0, length))
@@ -41,9 +41,9 @@ function resized(answer: Uint8Array, length: number): Uint8Array {
 const replaced = (answers: readonly Uint8Array[], index: number, answer: Uint8Array) =>
   answers.map((original, at) => (at === index ? answer : original))
 
-describe.skipIf(!isInstalled('swtpm'))('the answers of a TPM', () => {
+describe.skipIf(!isInstalled('swtpm'))('the responses of a TPM', () => {
   const answers: Uint8Array[] = []
-  /** Those that do not refuse: a refusal is a header, and nothing after it is read. */
+  /** Those without an error: an error is a header, and bytes after it are ignored. */
   let successes: [index: number, answer: Uint8Array][] = []
 
   beforeAll(async () => {
@@ -62,12 +62,12 @@ describe.skipIf(!isInstalled('swtpm'))('the answers of a TPM', () => {
     successes = [...answers.entries()].filter(([, answer]) => answer[8] === 0 && answer[9] === 0)
   })
 
-  it('are taken as they are', async () => {
+  it('are accepted unchanged', async () => {
     expect(successes.length).toBeGreaterThan(9)
     await useTpm(replay(answers))
   })
 
-  it('are refused wherever they are cut off', async () => {
+  it('are refused when cut off at any byte', async () => {
     for (const [index, answer] of successes) {
       for (let length = 10; length < answer.length; length++) {
         const cut = replaced(answers, index, resized(answer, length))
@@ -76,14 +76,14 @@ describe.skipIf(!isInstalled('swtpm'))('the answers of a TPM', () => {
     }
   })
 
-  it('are refused when anything follows them', async () => {
+  it('are refused with bytes after them', async () => {
     for (const [index, answer] of successes) {
       const longer = replaced(answers, index, resized(answer, answer.length + 1))
       await expectCode(useTpm(replay(longer)), 'ERR_TPM_RESPONSE')
     }
   })
 
-  it('lead to nothing but a TpmError, whatever is in them', async () => {
+  it('cause nothing but a TpmError, with any content', async () => {
     const corruption = fc
       .nat({ max: answers.length - 1 })
       .chain((index) =>

@@ -69,11 +69,8 @@ describe.skipIf(!isInstalled('swtpm'))('a quoter on a software TPM', () => {
 
   it.each([
     ['one PCR', 'sha256:23'],
-    ['two banks, in another order than theirs', 'sha384:7,1+sha1:0'],
-    [
-      'all PCRs, which takes several reads',
-      'sha256:' + Array.from({ length: 24 }, (_, i) => i).join(),
-    ],
+    ['two banks, in another order than the TPM lists them', 'sha384:7,1+sha1:0'],
+    ['all PCRs in several reads', 'sha256:' + Array.from({ length: 24 }, (_, i) => i).join()],
     ['many PCRs of every bank', 'sha512:0,1,2,8,9+sha1:0,1,2,3,4,5+sha384:16,23+sha256:10,11,12'],
   ])('quotes %s', async (_, pcrs) => {
     await tpm.exclusive((send) => pcrExtend(send, 23, 'sha256', randomBytes(32)))
@@ -92,7 +89,7 @@ describe.skipIf(!isInstalled('swtpm'))('a quoter on a software TPM', () => {
     )
   })
 
-  it('takes 1 to 32 bytes of extraData, and no buffer that changes later', async () => {
+  it('accepts 1 to 32 bytes of extraData, and copies them', async () => {
     const quoter = await createQuoter({ tpm, pcrs: 'sha256:0' })
     for (const length of [0, 33, 66]) {
       await expectCode(quoter.quote(new Uint8Array(length)), 'ERR_TPM_INPUT')
@@ -104,7 +101,7 @@ describe.skipIf(!isInstalled('swtpm'))('a quoter on a software TPM', () => {
     verifyQuote(await quoting, NONCE)
   })
 
-  it('serves fifty at once, while another writer extends a PCR it quotes', async () => {
+  it('serves fifty requests while another writer extends a quoted PCR', async () => {
     const quoter = await createQuoter({ tpm, pcrs: 'sha256:0,16' })
     const nonces = Array.from({ length: 50 }, () => new Uint8Array(randomBytes(32)))
     const quotes = nonces.map((nonce) => {
@@ -120,7 +117,7 @@ describe.skipIf(!isInstalled('swtpm'))('a quoter on a software TPM', () => {
   })
 })
 
-/** A TPM of this test alone, closed and stopped with it; `before` gets at each command. */
+/** A TPM of its own for one test, closed and stopped with it; `before` intercepts each command. */
 async function freshTpm(
   options: SwtpmOptions & { before?: Interception } = {},
 ): Promise<{ tpm: Tpm; swtpm: Swtpm }> {
@@ -144,7 +141,7 @@ function templateWith(bits: number): Uint8Array {
   return template
 }
 
-/** Makes a key and stores it where the quoter looks for its own. */
+/** Makes a key and stores it at the handle of the quoter. */
 async function occupy(
   send: SendCommand,
   hierarchy: 'owner' | 'endorsement',
@@ -156,7 +153,7 @@ async function occupy(
 }
 
 describe.skipIf(!isInstalled('swtpm'))('a long-lived key', () => {
-  it('is made once, found again, and survives a power cycle under a quoter', async () => {
+  it('is made once, reopened, and survives a power cycle under a quoter', async () => {
     const { tpm, swtpm } = await freshTpm({ over: 'tcp', notStarted: true })
     const first = await createQuoter({ tpm, pcrs: 'sha256:0' })
     const second = await createQuoter({ tpm, pcrs: 'sha256:0' })
@@ -171,7 +168,7 @@ describe.skipIf(!isInstalled('swtpm'))('a long-lived key', () => {
     expect(after.clockInfo.resetCount).toBe(before.clockInfo.resetCount + 1)
   })
 
-  it('is restricted, bound to its TPM, and locks nobody out', async () => {
+  it('is restricted, bound to its TPM, and causes no lockout', async () => {
     const { tpm } = await freshTpm()
     const { akPublic } = await createQuoter({ tpm, pcrs: 'sha256:0' })
     const { objectAttributes, type, scheme } = parsePublic(akPublic)
@@ -179,7 +176,7 @@ describe.skipIf(!isInstalled('swtpm'))('a long-lived key', () => {
     expect([type, scheme]).toEqual(['ECC', { id: 0x18, hashId: 0x0b }])
   })
 
-  it('lies at the handle that was asked for', async () => {
+  it('is stored at the given handle', async () => {
     const { tpm } = await freshTpm()
     const handle = 0x81000042
     const quoter = await createQuoter({ tpm, pcrs: 'sha256:0', ak: { mode: 'persistent', handle } })
@@ -206,7 +203,7 @@ describe.skipIf(!isInstalled('swtpm'))('a long-lived key', () => {
   it.each([
     ['of the owner hierarchy', 'owner', attestationKeyTemplate(new Uint8Array(32))],
     [
-      'that signs anything',
+      'that signs any bytes',
       'endorsement',
       templateWith(
         attributes(
@@ -228,7 +225,7 @@ describe.skipIf(!isInstalled('swtpm'))('a long-lived key', () => {
     expect(await tpm.exclusive((send) => readPublic(send, DEFAULT_AK_HANDLE))).toEqual(before)
   })
 
-  it('that was replaced is noticed', async () => {
+  it('is refused after it was replaced', async () => {
     const { tpm } = await freshTpm()
     const quoter = await createQuoter({ tpm, pcrs: 'sha256:0' })
     await tpm.exclusive(async (send) => {
@@ -238,7 +235,7 @@ describe.skipIf(!isInstalled('swtpm'))('a long-lived key', () => {
     await expectCode(quoter.quote(NONCE), 'ERR_TPM_AK')
   })
 
-  it('needs the auth values of the hierarchies, where they have one', async () => {
+  it('requires the auth values of the hierarchies', async () => {
     const { tpm } = await freshTpm()
     const ownerAuth = new Uint8Array(randomBytes(16))
     const endorsementAuth = new Uint8Array(randomBytes(16))
@@ -269,7 +266,7 @@ describe.skipIf(!isInstalled('swtpm'))('a long-lived key', () => {
 })
 
 describe.skipIf(!isInstalled('swtpm'))('an ephemeral key', () => {
-  it('is another for each quoter, the same for its quotes, and never left in the TPM', async () => {
+  it('differs for each quoter, stays the same for its quotes, and is always flushed', async () => {
     const { tpm } = await freshTpm()
     const options = { tpm, pcrs: 'sha256:0', ak: EPHEMERAL }
     const quoters = [await createQuoter(options), await createQuoter(options)]
@@ -287,7 +284,7 @@ describe.skipIf(!isInstalled('swtpm'))('an ephemeral key', () => {
     )
   })
 
-  it('is flushed also when quoting fails', async () => {
+  it('is flushed when quoting fails', async () => {
     let broken = false
     const { tpm } = await freshTpm({
       before: (code, command) => {
@@ -313,12 +310,12 @@ describe.skipIf(!isInstalled('swtpm'))('PCRs', () => {
     'sha3_256:0',
     'SHA256:0',
     'sha256:-1',
-  ])('%j are refused before anything is sent', async (pcrs) => {
+  ])('%j are refused before a command is sent', async (pcrs) => {
     const tpm = new Tpm('unix:///nowhere/socket')
     await expectCode(createQuoter({ tpm, pcrs }), 'ERR_TPM_PCRS')
   })
 
-  it('of a bank the TPM does not have are refused, and no key is made', async () => {
+  it('of a missing bank are refused, and no key is made', async () => {
     const { tpm } = await freshTpm({ banks: 'sha256' })
     for (const pcrs of ['sha1:0', 'sha256:0,1,2,3,4,5,6,7,8+sha384:0']) {
       await expectCode(createQuoter({ tpm, pcrs }), 'ERR_TPM_PCRS')
@@ -333,7 +330,7 @@ describe.skipIf(!isInstalled('swtpm'))('PCRs', () => {
 
   it.each([
     ['PCRs that are not quoted', 'ERR_TPM_PCRS', 3],
-    ['an answer to somebody else', 'ERR_TPM_RESPONSE', 20],
+    ['the answer to another nonce', 'ERR_TPM_RESPONSE', 20],
   ] as const)('and %s are noticed', async (_, code, fromEnd) => {
     const { tpm } = await freshTpm({
       before: (command, bytes) => {
@@ -341,13 +338,13 @@ describe.skipIf(!isInstalled('swtpm'))('PCRs', () => {
         if (command === QUOTE) bytes[bytes.length - fromEnd] = 0
       },
     })
-    // The trial quote is over zeros: a zero more changes nothing in it.
+    // The first quote is over zeros: another zero changes nothing in it.
     const creating = createQuoter({ tpm, pcrs: 'sha256:0' })
     if (code === 'ERR_TPM_PCRS') return expectCode(creating, code)
     await expectCode((await creating).quote(NONCE), code)
   })
 
-  it('are read as they are, over a Unix socket', async () => {
+  it('are read over a Unix socket', async () => {
     const { tpm } = await freshTpm()
     const ones = new Uint8Array(20).fill(1)
     await tpm.exclusive(async (send) => {
@@ -371,7 +368,7 @@ describe.skipIf(!isInstalled('swtpm'))('PCRs that change between reading and quo
     parameters: new Writer().u32(1).u16(HASHES.sha256.id).raw(NONCE).toBytes(),
   })
 
-  /** A quoter, and how often somebody else extends PCR 16 just before it quotes. */
+  /** A quoter; another program extends PCR 16 this many times just before it quotes. */
   const disturbed = async () => {
     const state = { disturbances: 0, quotes: 0 }
     const { tpm } = await freshTpm({
@@ -393,7 +390,7 @@ describe.skipIf(!isInstalled('swtpm'))('PCRs that change between reading and quo
     expect(state.quotes).toBe(disturbances + 1)
   })
 
-  it('are given up in the end', async () => {
+  it('are an error in the end', async () => {
     const { tpm, quoter, state } = await disturbed()
     state.disturbances = Infinity
     await expectCode(quoter.quote(NONCE), 'ERR_TPM_PCRS_CHANGING')

@@ -21,7 +21,7 @@ it.each([
   expect(explainResponseCode(code).split(': ')[0]).toBe(name)
 })
 
-it('names what it can of every code there is', () => {
+it('describes every possible code', () => {
   for (let code = 1; code < 0x1000; code++) {
     expect(explainResponseCode(code)).toContain(`(0x${code.toString(16)}`)
   }

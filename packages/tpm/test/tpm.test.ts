@@ -37,7 +37,7 @@ describe('options', () => {
 })
 
 describe('the queue', () => {
-  it('runs one sequence at a time, in the order they came', async () => {
+  it('runs one sequence at a time, in their order', async () => {
     const log: string[] = []
     const tpm = new Tpm(transportThat(() => Promise.resolve(OK)))
     const sequence = (name: string) =>
@@ -52,7 +52,7 @@ describe('the queue', () => {
     expect(log.join('')).toBe('aaabbbccc')
   })
 
-  it('goes on after a sequence that failed', async () => {
+  it('continues after a failed sequence', async () => {
     const tpm = new Tpm(transportThat(() => Promise.resolve(OK)))
     const failing = tpm.exclusive(() => Promise.reject(new RangeError('own')))
     const next = ping(tpm)
@@ -60,7 +60,7 @@ describe('the queue', () => {
     await next
   })
 
-  it('refuses what is more than maxQueued, and takes more later', async () => {
+  it('refuses more than maxQueued sequences, and accepts more later', async () => {
     const tpm = new Tpm(
       transportThat(() => Promise.resolve(OK)),
       { maxQueued: 2 },
@@ -82,7 +82,7 @@ describe('the queue', () => {
     expect(transport.transmit).toHaveBeenCalledTimes(1)
   })
 
-  it('lets nobody wait longer than timeoutMs, also not behind a sequence that never ends', async () => {
+  it('limits the wait to timeoutMs, also behind a sequence that never ends', async () => {
     const tpm = new Tpm(
       transportThat(() => Promise.resolve(OK)),
       { timeoutMs: 100 },
@@ -95,8 +95,8 @@ describe('the queue', () => {
   })
 })
 
-describe('an answer', () => {
-  it('that asks to try again is tried again', async () => {
+describe('a response', () => {
+  it('that requests a retry gets one', async () => {
     const { address } = await startFakeTpm((socket, _command, earlier) =>
       socket.write([RETRY, answer(0x908), answer(0x90a), RETRY][earlier] ?? OK),
     )
@@ -105,7 +105,7 @@ describe('an answer', () => {
     await tpm.close()
   })
 
-  it('that asks for it for ever is given up, soon and after a few times', async () => {
+  it('that requests retries for ever is an error after a few', async () => {
     const transport = transportThat(() => Promise.resolve(RETRY))
     vi.useFakeTimers()
     try {
@@ -134,7 +134,7 @@ describe('an answer', () => {
     await expectCode(ping(new Tpm(address, { timeoutMs: 50 })), 'ERR_TPM_TIMEOUT')
   })
 
-  it('that comes late is not taken for the next one', async () => {
+  it('that is late is not taken for the next one', async () => {
     const { address } = await startFakeTpm((socket, _command, earlier) => {
       if (earlier === 0) setTimeout(() => socket.write(answer(0x921)), 350)
       else setTimeout(() => socket.write(OK), 150)
@@ -148,19 +148,19 @@ describe('an answer', () => {
   it.each([
     ['nothing', new Uint8Array()],
     ['a cut-off header', OK.subarray(0, 9)],
-    ['another length than it has', Uint8Array.of(...OK, 0)],
+    ['a wrong length', Uint8Array.of(...OK, 0)],
     ['the tag of a TPM 1.2', Uint8Array.of(0, 0xc4, 0, 0, 0, 10, 0, 0, 0, 0x1e)],
-    ['sessions nobody opened', Uint8Array.of(0x80, 2, ...OK.subarray(2))],
+    ['sessions without a request', Uint8Array.of(0x80, 2, ...OK.subarray(2))],
   ])('that is %s is refused', async (_, bytes) => {
     await expectCode(ping(new Tpm(transportThat(() => Promise.resolve(bytes)))), 'ERR_TPM_RESPONSE')
   })
 
-  it('that refuses carries its code', async () => {
+  it('with an error carries its code', async () => {
     const tpm = new Tpm(transportThat(() => Promise.resolve(answer(0x921))))
     await expectCode(ping(tpm), 'ERR_TPM_COMMAND', 0x921)
   })
 
-  it('of a transport that throws something else is a TpmError all the same', async () => {
+  it('of a transport that throws another error is a TpmError', async () => {
     const throwing: TpmTransport['transmit'][] = [
       () => Promise.reject(new Error('own')),
       () => {
@@ -174,7 +174,7 @@ describe('an answer', () => {
 })
 
 describe('a TPM that was not started', () => {
-  it('is started once, and asked again', async () => {
+  it('is started once, and gets the command again', async () => {
     const seen: number[] = []
     const tpm = new Tpm(
       transportThat((command) => {
@@ -195,7 +195,7 @@ describe('a TPM that was not started', () => {
 })
 
 describe('close', () => {
-  it('refuses what comes, refuses what waits, and lets what runs come to its end', async () => {
+  it('refuses new and waiting sequences, and lets the running one finish', async () => {
     const transport = transportThat(async () => (await pause(10), OK))
     const tpm = new Tpm(transport)
     const running = tpm.exclusive(async (send) => {
@@ -214,7 +214,7 @@ describe('close', () => {
     expect(transport.transmit).toHaveBeenCalledTimes(2)
   })
 
-  it('does not wait for ever for what runs, which can send nothing any more', async () => {
+  it('limits its wait for the running sequence, which can send nothing more', async () => {
     const transport = transportThat(() => Promise.resolve(OK))
     const tpm = new Tpm(transport, { timeoutMs: 20 })
     let release = (): void => undefined
@@ -231,7 +231,7 @@ describe('close', () => {
     expect(transport.transmit).not.toHaveBeenCalled()
   })
 
-  it('ends a command that will never be answered', async () => {
+  it('ends a command without a response', async () => {
     const { address } = await startFakeTpm(() => undefined)
     const tpm = new Tpm(address, { timeoutMs: 100 })
     const running = ping(tpm)

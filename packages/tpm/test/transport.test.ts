@@ -22,7 +22,7 @@ const header = (size: number): Uint8Array => {
 }
 
 describe('a stream', () => {
-  it('sends the command as it is and reads the answer byte by byte', async () => {
+  it('sends the command unchanged and reads the response byte by byte', async () => {
     let seen: Uint8Array | undefined
     const { transmit } = await transmitTo((socket, command) => {
       seen = new Uint8Array(command)
@@ -47,12 +47,12 @@ describe('a stream', () => {
     ['a length below a header', header(9)],
     ['no length', header(0)],
     ['a length above 8 KiB', header(8193)],
-    ['the largest length there is', header(0xffffffff)],
-    ['more than it announced', Uint8Array.of(...ANSWER, 0)],
-    ['two answers at once', Uint8Array.of(...ANSWER, ...ANSWER)],
-    ['64 KiB of anything', new Uint8Array(65_536).fill(0x80)],
+    ['the largest possible length', header(0xffffffff)],
+    ['more bytes than announced', Uint8Array.of(...ANSWER, 0)],
+    ['two responses at once', Uint8Array.of(...ANSWER, ...ANSWER)],
+    ['64 KiB of other bytes', new Uint8Array(65_536).fill(0x80)],
     ['HTTP', new TextEncoder().encode('HTTP/1.1 400 Bad Request\r\n\r\n')],
-  ])('refuses %s, and starts afresh with the next command', async (_, bytes) => {
+  ])('refuses %s, and reconnects for the next command', async (_, bytes) => {
     const { transmit, connections } = await transmitTo((socket, _command, earlier) =>
       socket.write(earlier === 0 ? bytes : ANSWER),
     )
@@ -61,7 +61,7 @@ describe('a stream', () => {
     expect(connections()).toBe(2)
   })
 
-  it('takes the longest answer it allows', async () => {
+  it('accepts the longest allowed response', async () => {
     const longest = answer(0, new Uint8Array(8192 - 10))
     const { transmit } = await transmitTo((socket) => socket.write(longest))
     expect(await transmit()).toEqual(longest)
@@ -84,13 +84,13 @@ describe('a stream', () => {
     await expectCode(transmit(), 'ERR_TPM_UNREACHABLE')
   })
 
-  it('reports a port where nobody listens, and a socket that is not there', async () => {
+  it('reports a port without a listener, and a missing socket', async () => {
     for (const address of ['tcp://127.0.0.1:1', 'unix:///nowhere/socket']) {
       await expectCode(createTpmTransport(address).transmit(COMMAND), 'ERR_TPM_UNREACHABLE')
     }
   })
 
-  it('never takes what came unasked for an answer', async () => {
+  it('never takes unsolicited bytes for a response', async () => {
     const { transmit, connections } = await transmitTo((socket, _command, earlier) => {
       socket.write(ANSWER)
       if (earlier === 0) setTimeout(() => socket.write(answer(0, Uint8Array.of(1))), 20)
@@ -101,7 +101,7 @@ describe('a stream', () => {
     expect(connections()).toBe(2)
   })
 
-  it('gives up on an answer when it is closed, and can be used again', async () => {
+  it('abandons a response when it is closed, and can be used again', async () => {
     const { transmit, transport } = await transmitTo((socket, _command, earlier) => {
       if (earlier === 0) void transport.close()
       else socket.write(ANSWER)

@@ -46,7 +46,7 @@ describe.skipIf(!isInstalled('swtpm'))('trust in a long-lived key', () => {
     await swtpm.stop()
   })
 
-  it('certifies another key of its TPM, which a verifier then believes', async () => {
+  it('certifies another key of its TPM, which a verifier then trusts', async () => {
     const { certified, signed } = await tpm.exclusive(async (send) => {
       const template = attestationKeyTemplate(randomBytes(32))
       const certified = await createPrimary(send, { hierarchy: 'endorsement', template })
@@ -65,16 +65,16 @@ describe.skipIf(!isInstalled('swtpm'))('trust in a long-lived key', () => {
     expect(attested).toMatchObject({ type: 'certify', name: new Uint8Array(certified.name) })
 
     const evidence = { ...signed, akPublic: quoter.akPublic }
-    const believe = (name: Uint8Array) =>
+    const endorsementOf = (name: Uint8Array) =>
       certifiedBy(pinnedAk(quoter.akName), evidence).endorse(
         { publicArea: parsePublic(certified.publicArea), name: new Uint8Array(name) },
         undefined,
       )
-    expect(await believe(certified.name)).toMatchObject({ trust: 'pinned' })
-    expect(await believe(quoter.akName)).toMatchObject({ trust: 'unendorsed' })
+    expect(await endorsementOf(certified.name)).toMatchObject({ trust: 'pinned' })
+    expect(await endorsementOf(quoter.akName)).toMatchObject({ trust: 'unendorsed' })
   })
 
-  it('has an endorsement key beside it, of the TCG template', async () => {
+  it('is beside an endorsement key of the TCG template', async () => {
     const key = parsePublic(await readEndorsementKey(tpm))
     expect(key).toMatchObject({ type: 'RSA', keyBits: 2048, exponent: 65_537 })
     expect(key.objectAttributes).toBe(0x000300b2)
@@ -87,7 +87,7 @@ describe.skipIf(!isInstalled('swtpm'))('trust in a long-lived key', () => {
   ] as const)('with a credential made by %s', (_, found, make) => {
     const secret = new Uint8Array(randomBytes(32))
 
-    it.skipIf(!found)('gives the secret to the key it was made for', async () => {
+    it.skipIf(!found)('releases the secret to the key it was made for', async () => {
       const ek = parsePublic(await readEndorsementKey(tpm))
       const credential = await make(ek, quoter.akName, secret)
       const activated = await openCredential(tpm, { object: DEFAULT_AK_HANDLE, ...credential })
@@ -95,7 +95,7 @@ describe.skipIf(!isInstalled('swtpm'))('trust in a long-lived key', () => {
       expect(await tpm.exclusive(countLoaded)).toBe(0)
     })
 
-    it.skipIf(!found)('gives it to no other key, and leaves nothing loaded', async () => {
+    it.skipIf(!found)('releases it to no other key, and flushes everything', async () => {
       const ek = parsePublic(await readEndorsementKey(tpm))
       const otherName = Uint8Array.of(0, 0x0b, ...createHash('sha256').digest())
       const credential = await make(ek, otherName, secret)

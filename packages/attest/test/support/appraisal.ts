@@ -15,7 +15,7 @@ export const quoteVector = (name: string): QuoteVector => tpmVector<QuoteVector>
 
 export { bytesOf }
 
-/** The policy a vector asks for; trust is `none` where it names no anchor. */
+/** The policy of a vector; trust is `none` where it names no anchor. */
 export const policyOf = (vector: QuoteVector): AppraisalPolicy =>
   quotePolicy(vector, { pinnedAk, parsePcrSelection })
 

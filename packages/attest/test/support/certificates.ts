@@ -101,7 +101,7 @@ export interface Fields {
   readonly validity: Uint8Array
   readonly subject: Uint8Array
   readonly spki: Uint8Array
-  /** What stands after the key, before the extensions. */
+  /** Fields after the key, before the extensions. */
   readonly uniqueIds: Uint8Array
   readonly extensions: readonly Uint8Array[]
   /** Instead of the list of extensions in its wrapper. */
@@ -174,7 +174,7 @@ interface AkVector {
 const akOf = (name: string): TpmtPublic =>
   parsePublic(Buffer.from(tpmVector<AkVector>(name).tpm_attestation.aik_pubkey_b64, 'base64'))
 
-/** Attestation keys that certificates are made for; nobody needs their private halves. */
+/** Attestation keys as subjects of certificates; their private halves are not needed. */
 export const EC_AK = akOf('akcert-good-p256')
 export const RSA_AK = akOf('akcert-good-rsa')
 

@@ -7,7 +7,7 @@ export interface LoggedEvent {
   pcr: number
   type: number
   data: Uint8Array
-  /** Instead of the hash of the data: what was measured. */
+  /** Measured data, where it is not `data`. */
   measured?: Uint8Array
 }
 

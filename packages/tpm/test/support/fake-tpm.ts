@@ -3,10 +3,10 @@ import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { Writer } from '../../src/wire/writer.js'
 
-/** What listens behind a port and may be anything: told each command, and how many came before. */
+/** Server behind a port: receives each command, and the number of commands before it. */
 export type Behaviour = (socket: Socket, command: Uint8Array, earlier: number) => void
 
-/** @returns its address, and a way to see how many connections there were */
+/** @returns its address, and a function that counts its connections */
 export async function startFakeTpm(
   behave: Behaviour,
 ): Promise<{ address: string; connections: () => number }> {
@@ -17,7 +17,7 @@ export async function startFakeTpm(
     connections++
     sockets.add(socket)
     socket.on('error', () => undefined)
-    // Commands are short and sent one by one: each comes in one piece.
+    // Commands are short and sent one by one: each arrives in one piece.
     socket.on('data', (command) => behave(socket, command, commands++))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -29,7 +29,7 @@ export async function startFakeTpm(
   return { address: `tcp://127.0.0.1:${port}`, connections: () => connections }
 }
 
-/** An answer without sessions. */
+/** A response without sessions. */
 export function answer(code: number, body: Uint8Array = new Uint8Array()): Uint8Array {
   return new Writer()
     .u16(0x8001)

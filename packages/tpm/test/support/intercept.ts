@@ -2,7 +2,7 @@ import { createTpmTransport, type TpmTransport } from '../../src/index.js'
 
 export const QUOTE = 0x158
 
-/** Gets each command, which it may change, before it is sent. */
+/** Receives each command before it is sent, and may change it. */
 export type Interception = (
   code: number,
   command: Uint8Array,

@@ -5,7 +5,7 @@ const TPM_CAP_HANDLES = 1
 const TRANSIENT = 0x80000000
 const SESSIONS = 0x02000000
 
-/** How many objects and sessions lie in the TPM, waiting for somebody to flush them. */
+/** Counts the objects and sessions that were not flushed. */
 export async function countLoaded(send: SendCommand): Promise<number> {
   let count = 0
   for (const range of [TRANSIENT, SESSIONS]) {

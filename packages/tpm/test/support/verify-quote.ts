@@ -5,7 +5,7 @@ import type { Quote } from '../../src/index.js'
 
 export const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'))
 
-/** Holds a quote against its own signature, its PCR values and what it should answer to. */
+/** Verifies the signature, the PCR values and the nonce of a quote. */
 export function verifyQuote(quote: Quote, extraData: Uint8Array): void {
   const statement = fromBase64(quote.quote_b64)
   verifySignature(statement, fromBase64(quote.signature_b64), fromBase64(quote.aik_pubkey_b64))
@@ -21,7 +21,7 @@ export function verifyQuote(quote: Quote, extraData: Uint8Array): void {
   expect(new Uint8Array(hash.digest())).toEqual(attest.attested.pcrDigest)
 }
 
-/** ECDSA with SHA-256 by OpenSSL, over the bytes as they are. */
+/** Verifies ECDSA with SHA-256 by OpenSSL, over exactly these bytes. */
 export function verifySignature(
   statement: Uint8Array,
   signatureBytes: Uint8Array,
