@@ -40,13 +40,13 @@ describe('nomyo attest verify', () => {
   it.each([
     ['a known machine in a known state', answer(), {}, 0, 'tier affirming, key pinned'],
     [
-      'a known machine whose state is not judged',
+      'a known machine whose state is not compared',
       answer(),
       { referenceValues: undefined },
       5,
       'tier warning',
     ],
-    ['evidence nobody vouches for', answer(), { trust: 'none' }, 5, 'tier none, key unendorsed'],
+    ['evidence of an unendorsed key', answer(), { trust: 'none' }, 5, 'tier none, key unendorsed'],
     [
       'another machine',
       answer(),
@@ -76,7 +76,7 @@ describe('nomyo attest verify', () => {
     expect(run.stdout).not.toContain('\u001b')
   })
 
-  it('says neither verified nor hardware where nobody vouches', async () => {
+  it('says neither verified nor hardware where the key is unendorsed', async () => {
     const none = policy({ trust: 'none' })
     for (const args of [[], ['--json']]) {
       const { stdout } = await nomyo('verify', file(answer()), '--policy', none, ...args)
@@ -86,7 +86,7 @@ describe('nomyo attest verify', () => {
     expect(stdout + stderr).not.toMatch(/verified|hardware/i)
   })
 
-  it('gives the whole result to machines', async () => {
+  it('prints the whole result as JSON', async () => {
     const { stdout, code } = await nomyo('verify', file(answer()), '--policy', policy(), '--json')
     const result = JSON.parse(stdout) as AttestationResult
     expect(code).toBe(0)
@@ -95,7 +95,7 @@ describe('nomyo attest verify', () => {
     expect(result.verified?.akName).toBe(vector.policy?.ak_name)
   })
 
-  it('takes bare evidence once it is said what it was made for', async () => {
+  it('accepts bare evidence only with a statement of what it was made for', async () => {
     const bare = file(evidence)
     const silent = await nomyo('verify', bare, '--policy', policy())
     expect(silent.code).toBe(2)
@@ -117,7 +117,7 @@ describe('nomyo attest verify', () => {
     expect(raw.code).toBe(3)
   })
 
-  it('takes a key binding that was saved, with its nonce', async () => {
+  it('accepts a saved key binding with its nonce', async () => {
     const saved = tpmVector<Record<string, string>>('key-binding-good')
     const bound = {
       public_key: saved['server_public_key_pem'],
@@ -171,25 +171,25 @@ describe('nomyo attest verify', () => {
     ['no source', ['--policy', policy()]],
     ['two sources', [file(answer()), 'x', '--policy', policy()]],
     ['a misspelt option', [file(answer()), '--polcy', policy()]],
-    ['a file that is not there', [join(folder, 'missing'), '--policy', policy()]],
-    ['a policy that is not there', [file(answer()), '--policy', join(folder, 'missing')]],
+    ['a missing file', [join(folder, 'missing'), '--policy', policy()]],
+    ['a missing policy', [file(answer()), '--policy', join(folder, 'missing')]],
     ['a policy without trust', [file(answer()), '--policy', policy({ trust: undefined })]],
-    ['no JSON', [file('x'), '--policy', policy()]],
+    ['a file that is not JSON', [file('x'), '--policy', policy()]],
     ['an answer without evidence', [file({ _metadata: {} }), '--policy', policy()]],
     ['something else', [file({ a: 1 }), '--policy', policy()]],
-    ['hex that is none', [file(evidence), '--policy', policy(), '--extra-data', 'zz']],
+    ['malformed hex', [file(evidence), '--policy', policy(), '--extra-data', 'zz']],
     [
-      'two ways of saying what for',
+      'two statements of what it was made for',
       [file(evidence), '--policy', policy(), '--extra-data', 'aa', '--payload-id', 'x'],
     ],
     ['a nonce without a key', [file(evidence), '--policy', policy(), '--nonce', 'AAAA']],
-    ['a time that is none', [file(answer()), '--policy', policy(), '--now', 'soon']],
+    ['a malformed time', [file(answer()), '--policy', policy(), '--now', 'soon']],
     [
-      'an earlier result that is none',
+      'an earlier result without signed claims',
       [file(answer()), '--policy', policy(), '--previous', file({})],
     ],
-    ['http:// without leave', ['http://127.0.0.1:1', '--policy', policy()]],
-    ['a URL that is none', ['https://', '--policy', policy()]],
+    ['http:// that no option allows', ['http://127.0.0.1:1', '--policy', policy()]],
+    ['a malformed URL', ['https://', '--policy', policy()]],
   ])('%s: exit code 2 and the remedy', async (_, args) => {
     const { code, stdout, stderr } = await nomyo('verify', ...args)
     expect(code).toBe(2)
@@ -211,7 +211,7 @@ describe('nomyo attest on a gateway', () => {
     return `http://127.0.0.1:${port}`
   }
 
-  const vouching =
+  const endorsing =
     (values = PCR_VALUES): RequestListener =>
     (request, response) => {
       void (async () => {
@@ -223,8 +223,8 @@ describe('nomyo attest on a gateway', () => {
       })()
     }
 
-  it('records a machine and finds it again, and notices when it changed', async () => {
-    const url = await startServer(vouching())
+  it('records a machine, recognizes it, and notices a change', async () => {
+    const url = await startServer(endorsing())
     const path = join(folder, 'recorded.json')
     const init = await nomyo('policy', 'init', url, '--allow-http', '--output', path)
     expect(init.code).toBe(0)
@@ -236,22 +236,22 @@ describe('nomyo attest on a gateway', () => {
     expect(again.code).toBe(0)
     expect(again.stdout).toMatch(/encryption key sha256\//)
     const changed = await startServer(
-      vouching({ sha256: { ...PCR_VALUES.sha256, '7': '00'.repeat(32) } }),
+      endorsing({ sha256: { ...PCR_VALUES.sha256, '7': '00'.repeat(32) } }),
     )
     expect((await nomyo('verify', changed, '--allow-http', '--policy', path)).code).toBe(3)
     expect((await nomyo('policy', 'init', url, '--allow-http', '--output', path)).code).toBe(2)
   })
 
-  it('says which PCRs nothing was measured into', async () => {
+  it('lists PCRs without measurements', async () => {
     const zeros = { sha256: { ...PCR_VALUES.sha256, '7': '00'.repeat(32) } }
-    const url = await startServer(vouching(zeros))
+    const url = await startServer(endorsing(zeros))
     const { code, stderr } = await nomyo('policy', 'init', url, '--allow-http')
     expect(code).toBe(0)
     expect(stderr).toContain('All zeros: sha256:7.')
   })
 
-  it('records nothing of a machine whose evidence is wrong', async () => {
-    const url = await startServer(vouching())
+  it('records nothing of a machine whose evidence fails', async () => {
+    const url = await startServer(endorsing())
     const path = join(folder, 'none.json')
     const init = await nomyo(
       'policy',
@@ -272,10 +272,10 @@ describe('nomyo attest on a gateway', () => {
   })
 
   it.each<[string, RequestListener]>([
-    ['that has none', (_request, response) => response.writeHead(404).end()],
-    ['that is away', (_request, response) => response.writeHead(503).end()],
-    ['that is no gateway', (_request, response) => response.end('<html>')],
-  ])('a gateway %s gives exit code 4, no verdict', async (_, listener) => {
+    ['without evidence', (_request, response) => response.writeHead(404).end()],
+    ['that is unavailable', (_request, response) => response.writeHead(503).end()],
+    ['that is another server', (_request, response) => response.end('<html>')],
+  ])('a gateway %s gives exit code 4, and no verdict', async (_, listener) => {
     const url = await startServer(listener)
     expect((await nomyo('verify', url, '--allow-http', '--policy', policy())).code).toBe(4)
   })
@@ -286,7 +286,7 @@ describe('nomyo attest on a gateway', () => {
 })
 
 describe('nomyo attest inspect', () => {
-  it('shows every field by its name, and judges nothing', async () => {
+  it('shows every field by its name, and appraises nothing', async () => {
     const { code, stdout } = await nomyo('inspect', file(answer()))
     expect(code).toBe(0)
     for (const name of [
@@ -327,7 +327,7 @@ describe('nomyo attest inspect', () => {
     expect(JSON.parse(stdout)).toHaveProperty('TPMS_ATTEST.magic')
   })
 
-  it('says what cannot be read, and shows the rest', async () => {
+  it('reports unreadable structures, and shows the rest', async () => {
     const cut = tpmVector<QuoteVector>('neg-truncated-quote-half').tpm_attestation
     const { code, stdout } = await nomyo('inspect', file(cut))
     expect(code).toBe(1)
@@ -349,10 +349,10 @@ describe('nomyo attest', () => {
       expect(code).toBe(0)
       expect(stdout).toContain('Usage')
     }
-    expect((await nomyo('verify', '--help')).stdout).toContain('The exit code is the verdict')
+    expect((await nomyo('verify', '--help')).stdout).toContain('Exit codes')
   })
 
-  it.each([[[]], [['judge']], [['policy']], [['policy', 'int']]])(
+  it.each([[[]], [['check']], [['policy']], [['policy', 'int']]])(
     '%j: exit code 2',
     async (args) => {
       expect((await nomyo(...args)).code).toBe(2)

@@ -59,14 +59,14 @@ describe('nomyo chat MESSAGE', () => {
     expect(home.allText()).not.toContain(API_KEY)
   })
 
-  it('says nothing on standard error from the second time on', async () => {
+  it('writes nothing to standard error from the second run on', async () => {
     const home = new Home(withKey)
     await home.run([...echo(), 'x'])
     expect(await home.run([...echo(), 'x'])).toEqual({ code: 0, stdout: 'x\n', stderr: '' })
     expect(await home.run(echo(), { input: 'only this' })).toMatchObject({ stdout: 'only this\n' })
   })
 
-  it('asks the first model where none is named, and gives the whole completion with --json', async () => {
+  it('uses the first model where none is named, and prints the whole completion with --json', async () => {
     const home = new Home(withKey)
     const args = ['chat', '--gateway', gateway().url, '--allow-http', '--json', 'x']
     const { stdout } = await home.run([
@@ -84,7 +84,7 @@ describe('nomyo chat MESSAGE', () => {
     })
   })
 
-  it('takes text with dashes behind --, and never names a prompt in an error', async () => {
+  it('accepts text with dashes behind --, and never repeats a prompt in an error', async () => {
     const home = new Home(withKey)
     expect(await home.run([...echo(), '--', '--help'])).toMatchObject({
       code: 0,
@@ -108,7 +108,7 @@ describe('nomyo chat MESSAGE', () => {
     expect(readFileSync(path, 'utf8')).toBe(before)
   })
 
-  it('leaves no receipt where there is no answer', async () => {
+  it('writes no receipt without an answer', async () => {
     const home = new Home({ NOMYO_API_KEY: 'wrong' })
     expect((await home.run([...echo(), '--receipt', home.at('receipt.json'), 'x'])).code).toBe(1)
     expect(home.allText()).not.toContain('receipt.json')
@@ -134,7 +134,7 @@ describe('nomyo chat MESSAGE', () => {
     expect(home.allText()).not.toContain('receipt.json')
   })
 
-  it('stops when the key is another than the known or the pinned one', async () => {
+  it('stops when the key is neither the known nor the pinned one', async () => {
     const home = new Home(withKey)
     const { fingerprint } = await importPublicKey(keyPem('keys/server.public.pem'))
     const other = `sha256/${'A'.repeat(43)}=`
@@ -206,7 +206,7 @@ describe('settings', () => {
 })
 
 describe.skipIf(!isInstalled('swtpm'))('with a policy', () => {
-  it('judges the machine before anything is sent, and leaves a receipt that can be judged', async () => {
+  it('attests the machine before anything is sent, and writes a receipt that can be appraised', async () => {
     const { address } = stopAfterTest(await startSwtpm())
     const tpm = {
       address,

@@ -7,7 +7,7 @@ import { Home, generateKeysOfVectors } from './support.js'
 beforeAll(generateKeysOfVectors)
 
 describe('nomyo demo', () => {
-  it('shows the whole way of a completion, in 80 columns, without colours in a pipe', async () => {
+  it('shows a completion from end to end, in 80 columns, without colours in a pipe', async () => {
     const { code, stdout } = await new Home().run(['demo'])
     expect(code).toBe(0)
     expect(stdout).not.toContain('\u001b')

@@ -43,7 +43,7 @@ const statuses = (findings: readonly Finding[]): string[] =>
   findings.map(({ check, status }) => `${check} ${status}`)
 
 describe('nomyo doctor', () => {
-  it('finds all well, makes no key known, and chats only when told to', async () => {
+  it('finds no problem, stores no key, and chats only with --chat', async () => {
     const home = new Home({ NOMYO_API_KEY: API_KEY })
     const at = ['--gateway', gateway().url, '--allow-http']
     const first = await diagnose(home, ...at)
@@ -65,7 +65,7 @@ describe('nomyo doctor', () => {
     expect(statuses(second.findings)).toContain('trust ok')
   })
 
-  it('is lines for people without --json', async () => {
+  it('prints lines for people without --json', async () => {
     const home = new Home()
     const { code, stdout } = await home.run(['doctor', '--gateway', gateway().url, '--allow-http'])
     expect(code).toBe(1)
@@ -82,7 +82,7 @@ describe('nomyo doctor', () => {
       'TCP',
     ],
     ['a wrong name', {}, () => ['--gateway', 'https://no-such-name.invalid'], 'DNS'],
-    ['http:// that was not allowed', {}, (url) => ['--gateway', url], 'address'],
+    ['http:// that no option allows', {}, (url) => ['--gateway', url], 'address'],
     ['a wrong pin', {}, (url) => ['--gateway', url, '--allow-http', '--pin', OTHER_KEY], 'trust'],
     ['no API key', {}, (url) => ['--gateway', url, '--allow-http'], 'access'],
     [
@@ -93,7 +93,7 @@ describe('nomyo doctor', () => {
     ],
     ['another service', {}, (url) => ['--gateway', `${url}/prefix`, '--allow-http'], 'server key'],
     ['a port without TLS', {}, (url) => ['--gateway', url.replace('http:', 'https:')], 'TLS'],
-  ])('names %s, and what to do', async (_what, environment, args, check) => {
+  ])('reports %s, with a remedy', async (_what, environment, args, check) => {
     const { code, findings } = await diagnose(new Home(environment), ...args(gateway().url))
     expect(code).toBe(1)
     const problems = findings.filter(({ status }) => status === 'problem')
@@ -101,7 +101,7 @@ describe('nomyo doctor', () => {
     expect(problems[0]?.remedy).toMatch(/^\S[^\n]+$/)
   })
 
-  it('names a changed key, and does not send the API key there', async () => {
+  it('reports a changed key, and sends no API key to it', async () => {
     const home = new Home({ NOMYO_API_KEY: API_KEY })
     const known = home.file('known', `${gateway().url} ${OTHER_KEY} 2026-01-01\n`)
     const args = ['--gateway', gateway().url, '--allow-http', '--known-servers', known]
@@ -111,7 +111,7 @@ describe('nomyo doctor', () => {
     expect(readFileSync(known, 'utf8')).toContain(OTHER_KEY)
   })
 
-  it('sends no API key to a machine that is not what the policy asks for', async () => {
+  it('sends no API key to a machine that does not satisfy the policy', async () => {
     const tap = await startWireTap()
     onTestFinished(() => tap.close())
     tap.connectTo(gateway().port)

@@ -10,7 +10,7 @@ beforeAll(generateKeysOfVectors)
 const mode = (path: string): number => statSync(path).mode & 0o777
 
 describe('nomyo keys', () => {
-  it('makes a pair, shows what is public of it, and never makes another over it', async () => {
+  it('generates a pair, shows its public facts, and never overwrites it', async () => {
     const home = new Home()
     const dir = join(home.path, '.nomyo', 'keys')
     const made = await home.run(['keys', 'generate'])
@@ -38,7 +38,7 @@ describe('nomyo keys', () => {
     expect((await home.run(['keys', 'show'])).stdout).toContain('warning')
   })
 
-  it('encrypts with a password, and puts the old pair aside when it makes a new one', async () => {
+  it('encrypts with a password, and sets the old pair aside on rotation', async () => {
     const home = new Home()
     const password = ['--password-file', home.file('password', 'a secret\n')]
     const wrong = ['--password-file', home.file('wrong', 'something else')]

@@ -54,7 +54,7 @@ async function receipt(): Promise<Receipt> {
 const sound = await receipt()
 
 describe('nomyo attest verify, given a receipt', () => {
-  it('judges it from itself alone, and says whose word that is', async () => {
+  it('appraises it from itself alone, and states what only its writer claims', async () => {
     const { code, stdout } = await verify(file(sound))
     expect(code).toBe(0)
     expect(stdout).toContain('tier affirming, key pinned')
@@ -62,14 +62,14 @@ describe('nomyo attest verify, given a receipt', () => {
     expect(stdout).toContain('which only its writer states')
   })
 
-  it('judges it by a policy of the reader', async () => {
+  it('appraises it by a policy of the reader', async () => {
     expect((await verify(file(sound), '--policy', file(policyText()))).code).toBe(0)
     const other = await verify(file(sound), '--policy', file(policyText(forgeKey())))
     expect(other.code).toBe(3)
     expect(other.stdout).toContain('AK_NOT_PINNED')
   })
 
-  it('says whether texts are those of the receipt', async () => {
+  it('compares texts with those of the receipt', async () => {
     const same = ['--request', file(REQUEST), '--answer', file({ ...ANSWER, _metadata: {} })]
     expect((await verify(file(sound), ...same)).code).toBe(0)
     const other = await verify(file(sound), '--answer', file({ choices: [] }))
@@ -93,7 +93,7 @@ describe('nomyo attest verify, given a receipt', () => {
   it.each([
     ['another payload id', { payloadId: 'another' }, 3],
     [
-      'evidence for the key by another',
+      'evidence for another key',
       { keyEvidence: { ...sound.keyEvidence, evidence: sound.evidence } },
       3,
     ],
@@ -101,11 +101,11 @@ describe('nomyo attest verify, given a receipt', () => {
     ['no evidence for the key', { keyEvidence: null }, 5],
     ['no policy', { policy: null }, 2],
     ['a quote over the payload id itself', { payloadIdMode: 'raw' }, 2],
-    ['a policy that is none', { policy: { format: 'x' } }, 2],
+    ['a malformed policy', { policy: { format: 'x' } }, 2],
     ['another server key', { serverKey: `sha256/${'A'.repeat(43)}=` }, 2],
     ['an unknown member', { note: 'x' }, 2],
     ['a malformed digest', { request: { sha256: 'x' } }, 2],
-  ])('with %s ends with the code for that', async (_what, changes, code) => {
+  ])('with %s ends with its code', async (_what, changes, code) => {
     expect((await verify(file({ ...sound, ...changes }))).code).toBe(code)
   })
 
@@ -116,7 +116,7 @@ describe('nomyo attest verify, given a receipt', () => {
     expect(JSON.parse(stdout)).toMatchObject({ agrees: true })
   })
 
-  it('says as of when, and whose word that is', async () => {
+  it('states the time of certificates, and its source', async () => {
     const asOf = async (...args: string[]): Promise<unknown> =>
       JSON.parse((await verify(file(sound), '--json', ...args)).stdout).asOf
     expect(await asOf()).toEqual({ time: sound.createdAt, from: 'receipt' })
@@ -137,12 +137,12 @@ describe('nomyo attest verify, given a receipt', () => {
     },
   )
 
-  it('takes texts nested too deeply for a mistake', async () => {
+  it('refuses texts that are nested too deeply', async () => {
     const deep = '['.repeat(200_000) + ']'.repeat(200_000)
     expect((await verify(file(sound), '--answer', file(deep))).code).toBe(2)
   })
 
-  it('refuses flags that mean nothing for it, and its flags for anything else', async () => {
+  it('refuses options of other evidence, and its options for other evidence', async () => {
     expect((await verify(file(sound), '--payload-id', 'x')).code).toBe(2)
     const evidence = file({ _metadata: { payload_id: 'x', tpm_attestation: sound.evidence } })
     const args = ['--policy', file(policyText()), '--request', file(REQUEST)]

@@ -37,7 +37,7 @@ async function startBefore(
 }
 
 describe('a session of nomyo chat', () => {
-  it('converses, and does what each slash command says', async () => {
+  it('converses, and runs every slash command', async () => {
     const home = new Home()
     const terminal = home.terminal(['chat', '--gateway', gateway().url, '--allow-http'])
     await terminal.sees('sha256/')
@@ -83,7 +83,7 @@ describe('a session of nomyo chat', () => {
     expect(await terminal.ended()).toBe(0)
   })
 
-  it('takes several pasted lines as one message, and shows nothing a terminal obeys', async () => {
+  it('sends several pasted lines as one message, and shows no control characters', async () => {
     const terminal = new Home().terminal([
       ...['chat', '--gateway', gateway().url, '--allow-http', '--model', 'nomyo/echo'],
     ])
@@ -95,7 +95,7 @@ describe('a session of nomyo chat', () => {
     expect(await terminal.ended()).toBe(0)
   })
 
-  it('cancels the answer under way with Ctrl-C, and ends with the second', async () => {
+  it('cancels the answer in progress with Ctrl-C, and ends with the second', async () => {
     const url = await startBefore(gateway().url, ({ method }) => method === 'POST')
     const terminal = new Home().terminal(['chat', '--gateway', url, '--allow-http'])
     await terminal.sees('> ')
@@ -108,7 +108,7 @@ describe('a session of nomyo chat', () => {
     expect(await terminal.ended()).toBe(130)
   })
 
-  it('sends no API key to a machine that is not what the policy asks for', async () => {
+  it('sends no API key to a machine that does not satisfy the policy', async () => {
     const tap = await startWireTap()
     onTestFinished(() => tap.close())
     tap.connectTo(gateway().port)
@@ -124,7 +124,7 @@ describe('a session of nomyo chat', () => {
     expect(tap.recorded.toGateway).not.toContain('canary-api-key')
   })
 
-  it('takes no name for a model that would pass for a line of its own', async () => {
+  it('lists no model whose name would pass for a line of output', async () => {
     const names = ['x\nmachine  tier affirming', '\u001b]0;owned\u0007', 'honest/model']
     const url = await startBefore(gateway().url, (request, response) => {
       if (request.url !== '/v1/models') return false
@@ -142,7 +142,7 @@ describe('a session of nomyo chat', () => {
     await named.sees('model    y machine tier affirming')
   })
 
-  it('asks before it trusts, and goes on when an answer fails', async () => {
+  it('asks before it trusts a key, and continues after a failed answer', async () => {
     const ended = stopAfterTest(await startGateway())
     const home = new Home()
     const trust = ['servers', 'trust', ended.url, '--allow-http']

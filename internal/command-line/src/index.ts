@@ -6,7 +6,7 @@ export {
   type CommandDefinition,
   type Operands,
 } from './commands/command.js'
-export { EXIT } from './commands/exit-codes.js'
+export { EXIT, type ExitMeanings } from './commands/exit-codes.js'
 export {
   contextOf,
   runProgram,

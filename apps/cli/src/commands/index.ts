@@ -21,6 +21,15 @@ export const nomyo: Command = {
     proxy: delegateCommand('@nomyo/proxy', 'run the local proxy, with all its options'),
     completion: completionCommand('nomyo', () => nomyo),
   },
+  exitMeanings: {
+    ok: 'success',
+    failed: 'failure, refusal by the gateway, or a problem that the doctor found',
+    usage: 'wrong command line, config file, or file named there',
+    security: 'stop: a key, an answer or the machine is not what it must be',
+    unreachable: 'the gateway could not be reached, or gave no evidence',
+    warning: 'the evidence is genuine, but has warnings or an unendorsed key',
+    interrupted: 'interrupted with Ctrl-C',
+  },
   notes: [
     'Options win over the environment (NOMYO_BASE_URL, NOMYO_API_KEY), which wins over the config ' +
       'file (~/.config/nomyo/config.json; NOMYO_CLI_CONFIG or --config FILE names another).',

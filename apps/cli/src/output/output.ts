@@ -10,7 +10,7 @@ export interface Output {
   readonly style: Style
   /** Styles of notes. */
   readonly noteStyle: Style
-  /** Whether lines go to a terminal. */
+  /** Lines go to a terminal. */
   readonly isTerminal: boolean
   /** Shows the time that work takes, until it is done. */
   readonly progress: <T>(what: string, work: Promise<T>) => Promise<T>

@@ -103,7 +103,7 @@ class Session {
   readonly #slash: SlashContext
   /** Controller of the answer in progress. */
   #call: AbortController | undefined
-  /** Whether Ctrl-C was the last input. */
+  /** Ctrl-C was the last input. */
   #interrupted = false
   #exitCode: number = EXIT.ok
 

@@ -1,4 +1,5 @@
 import type { OptionDefinitions } from '../options/option.js'
+import type { ExitMeanings } from './exit-codes.js'
 import type { Environment, FileSettings, Settings, SettingsInput } from '../options/settings.js'
 
 /** Streams and environment of a process, or of a test. */
@@ -47,6 +48,7 @@ export interface CommandDefinition<
   readonly examples?: readonly string[]
   /** Paragraphs at the end of the help text; one that begins with a blank is not wrapped. */
   readonly notes?: readonly string[]
+  readonly exitMeanings?: ExitMeanings
   /** Reads the config file of the command. */
   readonly readFile?: (
     textOf: Parameters<NonNullable<SettingsInput<F>['readFile']>>[0],

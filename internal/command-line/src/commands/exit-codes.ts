@@ -9,13 +9,5 @@ export const EXIT = {
   interrupted: 130,
 } as const
 
-/** Meanings of the exit codes, for help texts. */
-export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
-  ok: 'success',
-  failed: 'failure, refusal by the gateway, or a problem found by a doctor',
-  usage: 'wrong command line, config file, or file named there',
-  security: 'stop: a key, an answer or the machine is not what it must be',
-  unreachable: 'the gateway could not be reached',
-  warning: 'the evidence holds, but with warnings or without an endorsed key',
-  interrupted: 'interrupted with Ctrl-C',
-}
+/** Meanings of the exit codes that a command has, for its help text. */
+export type ExitMeanings = Readonly<Partial<Record<keyof typeof EXIT, string>>>

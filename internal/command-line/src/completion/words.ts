@@ -10,7 +10,7 @@ export interface CompletedCommand {
   /** Subcommands, or the words an operand can be. */
   readonly words: readonly { readonly name: string; readonly summary: string }[]
   readonly options: readonly CompletedOption[]
-  /** Whether operands are paths. */
+  /** Operands are paths. */
   readonly takesPaths: boolean
 }
 

@@ -1,6 +1,6 @@
 import { Help } from 'commander'
 import type { Command } from '../commands/command.js'
-import { EXIT, EXIT_MEANINGS } from '../commands/exit-codes.js'
+import { EXIT, type ExitMeanings } from '../commands/exit-codes.js'
 import { flagName, type OptionDefinition, type OptionDefinitions } from '../options/option.js'
 
 /** Width that every terminal has. */
@@ -11,7 +11,7 @@ const MAX_TERM = 24
 /** Renders the help text of a command, at most 80 columns wide and without a line break at its end. */
 export function printHelp(name: string, path: readonly string[], command: Command): string {
   const title = [name, ...path].join(' ')
-  const { subcommands = {}, options = {}, examples = [], notes = [] } = command
+  const { subcommands = {}, options = {}, examples = [], notes = [], exitMeanings = {} } = command
   const hasOptions = command.run !== undefined || command.load !== undefined
   const isRoot = path.length === 0
   const usage = [
@@ -33,7 +33,7 @@ export function printHelp(name: string, path: readonly string[], command: Comman
     ),
     ...optionSections(options, isRoot),
     ...notes.map((note) => (note.startsWith(' ') ? note : wrap(note))),
-    isRoot ? list('Exit codes', rows(exitCodes())) : '',
+    list('Exit codes', rows(exitCodes(exitMeanings))),
   ]
   return sections.filter((section) => section !== '').join('\n\n')
 }
@@ -90,8 +90,8 @@ function describeDefault({ default: text, defaultSummary = text }: OptionDefinit
   return defaultSummary === undefined ? '' : ` (default ${defaultSummary})`
 }
 
-const exitCodes = (): [string, string][] =>
-  Object.entries(EXIT_MEANINGS).map(([name, meaning]) => [
+const exitCodes = (meanings: ExitMeanings): [string, string][] =>
+  Object.entries(meanings).map(([name, meaning]) => [
     String(EXIT[name as keyof typeof EXIT]),
     meaning,
   ])

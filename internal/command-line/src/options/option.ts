@@ -55,7 +55,7 @@ export type OptionValues<O> = { readonly [Name in keyof O]: OptionValue<O[Name]>
 export interface OptionSources {
   /** Beginning of the variables: `NOMYO_` has `NOMYO_MAX_BODY` stand for `--max-body`. */
   readonly prefix?: string
-  /** Whether a config file has a member for each option. */
+  /** A config file has a member for each option. */
   readonly file?: boolean
 }
 

@@ -8,7 +8,7 @@ export interface ParsedArguments {
   /** Texts of each option that was given, in their order; of a switch, `true`. */
   readonly flags: ReadonlyMap<string, readonly string[]>
   readonly operands: readonly string[]
-  /** Whether `--help` was given, which makes every other mistake irrelevant. */
+  /** `--help` was given, which makes every other mistake irrelevant. */
   readonly help: boolean
 }
 

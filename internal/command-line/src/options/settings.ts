@@ -41,9 +41,9 @@ export interface Settings<O extends OptionDefinitions, F extends FileSettings = 
   readonly values: OptionValues<O>
   readonly operands: readonly string[]
   readonly file: F | undefined
-  /** Whether an option was set, by any source but its default. */
+  /** Tells whether any source but the default sets an option. */
   given(name: keyof O & string): boolean
-  /** Place where an option was set; undefined where it has no value. */
+  /** Gives the place where an option was set; undefined where it has no value. */
   source(name: keyof O & string): SettingSource | undefined
   /** Makes an error that names the option where it was set. */
   mistake(name: keyof O & string, problem: string): UsageError

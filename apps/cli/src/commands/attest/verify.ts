@@ -39,9 +39,14 @@ export const verifyCommand = cliCommand({
     'A file can also be a receipt, as NOMYO clients write them: without --policy it is appraised by the ' +
       'policy in it, which only its writer states. With --raw-payload-id, quotes that carry the id ' +
       'itself count.',
-    'The exit code is the verdict: 0 affirming, 3 contraindicated, 5 warning or no endorsed key. A ' +
-      'receipt without evidence for the server key is a warning.',
   ],
+  exitMeanings: {
+    ok: 'affirming',
+    usage: 'wrong command line, or a file that cannot be used',
+    security: 'contraindicated',
+    unreachable: 'the gateway could not be reached, or gave no evidence',
+    warning: 'warning, an unendorsed key, or a receipt without evidence for the server key',
+  },
   run: async (call) => {
     const { settings, operands, context, output } = call
     const [path = ''] = operands
