@@ -2,7 +2,6 @@ import eslint from '@eslint/js'
 import { defineConfig, globalIgnores } from 'eslint/config'
 import tsdoc from 'eslint-plugin-tsdoc'
 import tseslint from 'typescript-eslint'
-import { packageBoundaries } from './tools/eslint/package-boundaries.mjs'
 
 const packageSources = ['packages/*/src/**/*.ts']
 /** Never published, only for tests and measurements: held to the rules of tests. */
@@ -105,11 +104,9 @@ export default defineConfig(
       },
     },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
-    plugins: { 'package-boundaries': packageBoundaries },
     rules: {
       eqeqeq: 'error',
       'no-eval': 'error',
-      'package-boundaries/public-subpaths': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',
         { considerDefaultExhaustiveForUnions: true },
@@ -139,8 +136,6 @@ export default defineConfig(
         'error',
         { object: 'Math', property: 'random', message: 'Predictable. Use crypto.getRandomValues.' },
       ],
-      'package-boundaries/stay-inside': 'error',
-      'package-boundaries/declared-only': 'error',
       'no-restricted-syntax': [
         'error',
         ...noDefaultExport,
@@ -178,8 +173,6 @@ export default defineConfig(
     // test what its types forbid. Forgotten promises stay errors: such a test would prove nothing.
     files: tests,
     rules: {
-      'package-boundaries/stay-inside': 'error',
-      'package-boundaries/declared-only': 'off',
       'no-console': 'off',
       'no-restricted-globals': 'off',
       'no-restricted-imports': 'off',
@@ -191,11 +184,6 @@ export default defineConfig(
       '@typescript-eslint/unbound-method': 'off',
       'no-restricted-syntax': ['error', ...noDefaultExport, ...onlyErasableSyntax],
     },
-  },
-  {
-    // Tests of all packages at once, with the scripts that pack them.
-    files: ['tests/packed/**/*.ts'],
-    rules: { 'package-boundaries/stay-inside': 'off' },
   },
   {
     // The compiler checks these too, and unlike ESLint it sees the types that JSDoc casts to.

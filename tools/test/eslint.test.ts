@@ -8,7 +8,6 @@ const root = join(import.meta.dirname, '../..')
 const eslint = new ESLint({ cwd: root, overrideConfig: [tseslint.configs.disableTypeChecked] })
 
 const crypto = 'packages/crypto/src/errors.ts'
-const client = 'packages/client/src/index.ts'
 
 describe('the invariants of packages', () => {
   it.each([
@@ -37,53 +36,12 @@ describe('the invariants of packages', () => {
     ['process', 'export const a = process.env', 'no-restricted-globals'],
     ['process by a detour', 'export const a = globalThis.process', 'no-restricted-globals'],
     ['a module of Node', "import 'node:fs'", 'no-restricted-imports'],
-    [
-      'a file of another package',
-      "import '../../client/src/index.js'",
-      'package-boundaries/stay-inside',
-    ],
-    [
-      'its type',
-      "export type A = import('../../client/src/index.js').B",
-      'package-boundaries/stay-inside',
-    ],
-    ['an undeclared package', "export { a } from 'undici'", 'package-boundaries/declared-only'],
-    ['another layer', "import '@nomyo/transport'", 'package-boundaries/declared-only'],
-    ['a test dependency', "import '@nomyo-internal/testing'", 'package-boundaries/declared-only'],
-    [
-      'a private package',
-      "import '@nomyo-internal/command-line'",
-      'package-boundaries/declared-only',
-    ],
     ['a malformed comment', '/** @param a\n * @nonsense */\nexport const a = 1', 'tsdoc/syntax'],
   ])('refuse %s', async (_, code, rule) => {
     expect(await rulesBroken(crypto, code)).toContain(rule)
   })
 
   it.each([
-    ['an app', "import '@nomyo/gateway'", 'package-boundaries/declared-only'],
-    [
-      'an app on demand',
-      "export const a = import('@nomyo/gateway')",
-      'package-boundaries/declared-only',
-    ],
-    [
-      'the sources of a layer',
-      "import '@nomyo/crypto/src/errors.js'",
-      'package-boundaries/public-subpaths',
-    ],
-    [
-      'the build of a layer',
-      "import '@nomyo/crypto/dist/errors.js'",
-      'package-boundaries/public-subpaths',
-    ],
-  ])('refuse %s in the client', async (_, code, rule) => {
-    expect(await rulesBroken(client, code)).toContain(rule)
-  })
-
-  it.each([
-    ['what a package depends on', client, "export { openEnvelope } from '@nomyo/crypto/envelope'"],
-    ['itself', crypto, "export { openEnvelope } from '@nomyo/crypto/envelope'"],
     ['constants at module level', crypto, "export const a = new Map([['b', 1]])"],
     ['export * of the client', 'packages/nomyo-js/src/index.ts', "export * from '@nomyo/client'"],
     [

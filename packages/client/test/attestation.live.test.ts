@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { AttestationError, type AttestationEvent } from '../src/index.js'
 import { temporaryFolder, testExchange } from './support.js'
-// eslint-disable-next-line package-boundaries/stay-inside -- no dependency: the gateway has a page inside, and that this client
+// No dependency: the gateway has a page inside, and that this client
 import { createGateway } from '../../../apps/gateway/dist/index.js'
 
 if (!isInstalled('swtpm')) console.info('attestation over a software TPM skipped: no swtpm')

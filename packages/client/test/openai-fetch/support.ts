@@ -8,7 +8,7 @@ import OpenAI, { type ClientOptions } from 'openai'
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest'
 import { createNomyoFetch, type NomyoFetch } from '../../src/openai-fetch/index.js'
 import type { SecureChatCompletionOptions } from '../../src/index.js'
-// eslint-disable-next-line package-boundaries/stay-inside -- no dependency: the gateway has a page inside, and that this client
+// No dependency: the gateway has a page inside, and that this client
 import { createGateway, type GatewayConfig } from '../../../../apps/gateway/dist/index.js'
 
 /** What SDKs are told to talk to. Nothing answers there, nothing may be sent there. */

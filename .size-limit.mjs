@@ -1,0 +1,85 @@
+// The most that each public subpath may weigh: minified, its dependencies inside, gzip -9, without what
+// `import()` loads on demand. The READMEs state the same limits.
+import { readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { join } from 'node:path'
+
+/** @type {Readonly<Record<string, Readonly<Record<string, string>>>>} */
+const LIMITS = {
+  crypto: {
+    '.': '7.6 kB',
+    './envelope': '2.3 kB',
+    './keys': '7.6 kB',
+    './keys/node': '8.0 kB',
+    './errors': '0.5 kB',
+  },
+  transport: { '.': '4.0 kB', './errors': '1.0 kB', './undici': '1.7 kB' },
+  attest: {
+    '.': '12.5 kB',
+    './structures': '5.0 kB',
+    './x509': '6.5 kB',
+    './certify': '11.0 kB',
+    './policy-file': '9.0 kB',
+    './receipt': '19.0 kB',
+    './credential': '4.0 kB',
+    './eventlog': '9.5 kB',
+    './ima': '9.0 kB',
+    './errors': '1.0 kB',
+  },
+  client: {
+    '.': '19.5 kB',
+    './openai-fetch': '21.0 kB',
+    './gateway-api': '8.5 kB',
+    './known-servers': '3.6 kB',
+  },
+  tpm: { '.': '11.0 kB', './errors': '0.5 kB' },
+  testkit: { '.': '13.0 kB' },
+  'nomyo-js': { '.': '19.5 kB', './browser': '19.5 kB' },
+}
+
+/** What a page loads at once; modules of Node and undici are not part of a page. */
+function esbuildConfig(config) {
+  return {
+    ...config,
+    platform: 'browser',
+    format: 'esm',
+    target: 'es2022',
+    legalComments: 'none',
+    external: ['node:*', ...builtinModules, 'undici'],
+    plugins: [
+      {
+        name: 'on-demand',
+        setup: (build) =>
+          build.onResolve({ filter: /.*/ }, ({ kind }) =>
+            kind === 'dynamic-import' ? { external: true } : undefined,
+          ),
+      },
+    ],
+  }
+}
+
+const subpaths = Object.entries(LIMITS).flatMap(([folder, limits]) => {
+  const { name, exports } = JSON.parse(
+    readFileSync(join(import.meta.dirname, 'packages', folder, 'package.json'), 'utf8'),
+  )
+  return Object.entries(limits).map(([subpath, limit]) => ({
+    name: name + subpath.slice(1),
+    path: join('packages', folder, exports[subpath].default),
+    limit,
+    gzip: true,
+    modifyEsbuildConfig: esbuildConfig,
+  }))
+})
+
+export default [
+  ...subpaths,
+  {
+    name: 'all four layers, installed',
+    path: ['crypto', 'transport', 'attest', 'client'].map(
+      (folder) => `packages/${folder}/dist/**/*.js`,
+    ),
+    limit: '150 kB',
+    disablePlugins: ['@size-limit/esbuild'],
+    brotli: false,
+  },
+]

@@ -1,0 +1,151 @@
+import { execFile } from 'node:child_process'
+import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { temporaryFolder } from '@nomyo-internal/testing'
+import { expect, it } from 'vitest'
+
+const project = join(import.meta.dirname, '../..')
+
+/** A workspace without violations: `client` and `gateway` import what they declare. */
+const WORKSPACE: Record<string, string> = {
+  'package.json': '{}',
+  'packages/crypto/package.json': manifest('@nomyo/crypto', {}),
+  'packages/crypto/src/index.ts': 'export const seal = 1',
+  'packages/crypto/dist/index.js': 'export const seal = 1',
+  'packages/client/package.json': manifest(
+    '@nomyo/client',
+    { '@nomyo/crypto': '1' },
+    {
+      '@nomyo/gateway': '1',
+      tool: '1',
+    },
+  ),
+  'packages/client/src/index.ts': "export { seal } from '@nomyo/crypto'",
+  'internal/http/package.json': manifest('@nomyo-internal/http', {}),
+  'internal/http/src/index.ts': 'export const listen = 1',
+  'apps/gateway/package.json': manifest('@nomyo/gateway', {}, { '@nomyo-internal/http': '1' }),
+  'apps/gateway/src/index.ts': "export { listen } from '@nomyo-internal/http'",
+  'apps/gateway/dist/index.js': 'export const listen = 1',
+  'node_modules/tool/package.json': '{ "name": "tool", "main": "index.js" }',
+  'node_modules/tool/index.js': '',
+}
+
+function manifest(name: string, dependencies: object, devDependencies: object = {}): string {
+  const target = name.includes('internal') ? './src/index.ts' : './dist/index.js'
+  return JSON.stringify({
+    name,
+    type: 'module',
+    exports: { '.': target },
+    dependencies,
+    devDependencies,
+  })
+}
+
+it('accept imports that are declared', async () => {
+  expect(await violationsOf({})).toEqual([])
+})
+
+it.each([
+  ['a circle', 'packages/crypto/src/a.ts', "import './b.js'", 'no-circle'],
+  [
+    'a circle of types',
+    'packages/crypto/src/a.ts',
+    "import type { B } from './b.js'\nexport type A = B",
+    'no-circle',
+  ],
+  [
+    'a file of another package',
+    'packages/client/src/a.ts',
+    "import '../../crypto/src/index.js'",
+    'stay-inside',
+  ],
+  [
+    'a type in a file of another package',
+    'packages/client/src/a.ts',
+    "export type A = import('../../crypto/src/index.js').B",
+    'stay-inside',
+  ],
+  [
+    'a file of another package in a test',
+    'packages/client/test/a.test.ts',
+    "import '../../crypto/src/index.js'",
+    'stay-inside',
+  ],
+  [
+    'a package of the layer above',
+    'packages/crypto/src/a.ts',
+    "import '@nomyo/client'",
+    'not-unresolvable',
+  ],
+  ['a test dependency', 'packages/client/src/a.ts', "import 'tool'", 'no-undeclared-package'],
+  ['an undeclared package', 'packages/crypto/src/a.ts', "import 'tool'", 'no-undeclared-package'],
+  [
+    'an app',
+    'packages/client/src/a.ts',
+    "import '@nomyo/gateway'",
+    'declared-members-of-packages-client',
+  ],
+  [
+    'an app on demand',
+    'packages/client/src/a.ts',
+    "export const a = import('@nomyo/gateway')",
+    'declared-members-of-packages-client',
+  ],
+  [
+    'a private package',
+    'packages/client/src/a.ts',
+    "import '@nomyo-internal/http'",
+    'declared-members-of-packages-client',
+  ],
+  [
+    'the sources of a package',
+    'packages/client/src/a.ts',
+    "import '@nomyo/crypto/src/index.js'",
+    'not-unresolvable',
+  ],
+])('refuse %s', async (_, file, code, rule) => {
+  const files = {
+    [file]: code,
+    'packages/crypto/src/b.ts': "import type { A } from './a.js'\nexport type B = A",
+  }
+  expect(await violationsOf(files)).toContain(rule)
+})
+
+async function violationsOf(files: Record<string, string>): Promise<string[]> {
+  const root = temporaryFolder()
+  for (const [path, text] of Object.entries({ ...WORKSPACE, ...files })) {
+    await mkdir(dirname(join(root, path)), { recursive: true })
+    await writeFile(join(root, path), text)
+  }
+  const modules = {
+    '@nomyo/crypto': 'packages/crypto',
+    '@nomyo/gateway': 'apps/gateway',
+    '@nomyo-internal/http': 'internal/http',
+  }
+  for (const user of ['packages/client', 'apps/gateway']) {
+    for (const [name, folder] of Object.entries(modules)) {
+      const link = join(root, user, 'node_modules', name)
+      await mkdir(dirname(link), { recursive: true })
+      await symlink(join(root, folder), link)
+    }
+  }
+  const config = '.dependency-cruiser.mjs'
+  await copyFile(join(project, config), join(root, config))
+  const depcruise = join(project, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs')
+  const words = [
+    depcruise,
+    '--config',
+    config,
+    '--output-type',
+    'json',
+    'packages',
+    'internal',
+    'apps',
+  ]
+  const { stdout } = await promisify(execFile)(process.execPath, words, { cwd: root })
+  const { summary } = JSON.parse(stdout) as {
+    summary: { violations: { rule: { name: string } }[] }
+  }
+  return summary.violations.map(({ rule }) => rule.name)
+}
