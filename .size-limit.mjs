@@ -37,7 +37,12 @@ const LIMITS = {
   'nomyo-js': { '.': '19.5 kB', './browser': '19.5 kB' },
 }
 
-/** What a page loads at once; modules of Node and undici are not part of a page. */
+/**
+ * Bundles what a page loads at once; modules of Node and undici are not part of a page.
+ *
+ * @param {import('esbuild').BuildOptions} config
+ * @returns {import('esbuild').BuildOptions}
+ */
 function esbuildConfig(config) {
   return {
     ...config,

@@ -1,5 +1,5 @@
-// Holds the documentation to what there is: programs compile, commands and flags exist, links lead
-// somewhere, and what is marked `<!-- run -->` works.
+// Checks the documentation against the product: programs and `@example` blocks compile, commands and
+// flags exist, links resolve, and blocks marked `<!-- run -->` work.
 // Run after a build: node tools/check-docs.mjs [root]
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,16 +9,16 @@ import { pathToFileURL } from 'node:url'
 import { commandFindings, helpReader } from './docs/commands.mjs'
 import { makeConsumer } from './docs/consumer.mjs'
 import { linkFindings } from './docs/links.mjs'
-import { readMarkdown } from './docs/markdown.mjs'
+import { commentsOf, readMarkdown } from './docs/markdown.mjs'
 import { makeServerKey, runBlocks } from './docs/run.mjs'
 import { isShell, syntaxFindings } from './docs/syntax.mjs'
 import { typeFindings } from './docs/typescript.mjs'
-import { readManifest, readWorkspace } from './workspace.mjs'
+import { readManifest, readMembers } from './workspace.mjs'
 
 /** @typedef {import('./docs/markdown.mjs').Markdown} Markdown */
 
 /**
- * Everything wrong with the documentation below `root`.
+ * Finds everything wrong with the documentation below `root`.
  *
  * @param {string} root
  * @returns {Promise<{ files: number, blocks: number, marked: number, ran: number, findings: string[] }>}
@@ -27,7 +27,10 @@ export async function checkDocs(root) {
   const files = documentsIn(root).map((path) =>
     readMarkdown(relative(root, path), readFileSync(path, 'utf8')),
   )
-  const blocks = files.flatMap((file) => file.blocks)
+  const examples = sourcesIn(root).flatMap(
+    (path) => readMarkdown(relative(root, path), commentsOf(readFileSync(path, 'utf8'))).blocks,
+  )
+  const blocks = [...files.flatMap((file) => file.blocks), ...examples]
   const consumer = mkdtempSync(join(tmpdir(), 'nomyo-docs-'))
   try {
     await makeConsumer(root, consumer)
@@ -64,12 +67,27 @@ export async function checkDocs(root) {
  * @returns {string[]}
  */
 function documentsIn(root) {
-  const folders = [root, ...readWorkspace(root).map(({ folder }) => folder)]
+  const folders = [root, ...readMembers(root).map(({ folder }) => folder)]
   const docs = join(root, 'docs')
   return [
     ...folders.flatMap((folder) => markdownIn(folder, false)),
     ...(existsSync(docs) ? markdownIn(docs, true) : []),
   ]
+}
+
+/**
+ * The sources of the published packages, whose TSDoc has examples.
+ *
+ * @param {string} root
+ * @returns {string[]}
+ */
+function sourcesIn(root) {
+  const published = readMembers(root).filter(({ group }) => group === 'packages')
+  return published.flatMap(({ folder }) => {
+    const src = join(folder, 'src')
+    const names = existsSync(src) ? readdirSync(src, { recursive: true, encoding: 'utf8' }) : []
+    return names.filter((name) => name.endsWith('.ts')).map((name) => join(src, name))
+  })
 }
 
 /**
@@ -107,7 +125,7 @@ function shellTexts(files) {
  */
 function programsIn(root) {
   return new Map(
-    readWorkspace(root).flatMap(({ folder, manifest: { bin } }) =>
+    readMembers(root).flatMap(({ folder, manifest: { bin } }) =>
       typeof bin === 'object'
         ? Object.keys(bin).map(
             (name) => /** @type {const} */ ([name, join(folder, 'dist/main.js')]),
@@ -128,6 +146,6 @@ if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
     argv[2] ?? join(import.meta.dirname, '..'),
   )
   console.log([...findings, `${files} files, ${blocks} blocks, ${ran} of ${marked} run`].join('\n'))
-  // Nothing to look at means that it looked in the wrong place.
+  // No block at all means that the folder is wrong.
   if (blocks === 0 || findings.length > 0) process.exitCode = 1
 }

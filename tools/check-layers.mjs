@@ -1,180 +1,227 @@
-// Bundles every public subpath alone and looks whether a layer contains what it must not.
+// Bundles every public subpath alone and checks that it contains nothing its layer forbids.
 // Run after a build: node tools/check-layers.mjs [folder of the workspace]
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { builtinModules } from 'node:module'
+import { join, resolve, sep } from 'node:path'
 import { argv } from 'node:process'
 import { pathToFileURL } from 'node:url'
-import { bundleAlone } from './layers/bundle.mjs'
-import { appRules, layerRules, reachable } from './layers/rules.mjs'
-import { wordsOf } from './layers/words.mjs'
-import { fileFor, publicSubpaths, readWorkspace, runtimeDependencies } from './workspace.mjs'
+import { build } from 'esbuild'
+import { Linter } from 'eslint'
+import { appRules, layerRules } from './layer-rules.mjs'
+import { packageNameOf, publicSubpaths, readMembers, runtimeDependencies } from './workspace.mjs'
 
 /**
- * @typedef {import('./layers/bundle.mjs').Bundle} Bundle
- * @typedef {import('./layers/rules.mjs').LayerRule} LayerRule
- * @typedef {import('./workspace.mjs').ExportTarget} ExportTarget
+ * @typedef {import('./layer-rules.mjs').LayerRule} LayerRule
  * @typedef {import('./workspace.mjs').Member} Member
  */
 
 /**
- * One line of the report.
+ * The findings of one package.json or one subpath.
  *
  * @typedef {object} Result
  * @property {string} name
- * @property {Bundle} [bundle] absent for the package.json itself, and where bundling failed
  * @property {string[]} findings
  */
 
 /**
- * Judges every published package of a workspace.
+ * One public subpath with everything it imports.
+ *
+ * @typedef {object} Bundle
+ * @property {string} code white space and comments removed, names kept
+ * @property {string[]} packages names of those whose modules are inside
+ * @property {string[]} imports what stays outside; modules of Node as `node:name`
+ */
+
+/**
+ * Checks every published member of a workspace.
  *
  * @param {string} root
- * @param {Readonly<Record<string, LayerRule>>} [rules]
  * @returns {Promise<Result[]>}
  */
-export async function checkLayers(root, rules = layerRules) {
-  const workspace = readWorkspace(root)
-  /** @type {Result[]} */
-  const results = []
-  for (const member of workspace) {
-    const { name } = member.manifest
-    const appRule = member.group === 'apps' ? appRules[name] : undefined
-    if (appRule !== undefined) {
-      results.push({ name: `${name} package.json`, findings: strangersIn(member, appRule) })
-    }
-    if (member.group !== 'packages' || member.manifest.private === true) continue
-    const rule = rules[name]
-    if (rule === undefined) {
-      results.push({ name, findings: ['has no rule in tools/layers/rules.mjs'] })
-      continue
-    }
-    results.push({
-      name: `${name} package.json`,
-      findings: manifestFindings(member, rule),
-    })
-    for (const [subpath, target] of publicSubpaths(member.manifest)) {
-      const file = fileFor(target)
-      if (file === undefined) continue
-      results.push(await checkSubpath(member, subpath, file, rules, workspace))
-    }
-  }
-  return results
+export async function checkLayers(root) {
+  const members = readMembers(root)
+  const published = members.filter(({ manifest }) => manifest.private !== true)
+  const results = await Promise.all(
+    published.map(async (member) => {
+      const { name } = member.manifest
+      const rule = layerRules[name] ?? appRules[name]
+      if (rule === undefined)
+        return member.group === 'apps'
+          ? []
+          : [{ name, findings: ['has no rule in layer-rules.mjs'] }]
+      const dependencies = {
+        name: `${name} package.json`,
+        findings: forbiddenDependencies(member, rule),
+      }
+      if (member.group === 'apps') return [dependencies]
+      const subpaths = publicSubpaths(member.manifest).map(([subpath, file]) =>
+        checkSubpath(member, subpath, file, rule, members),
+      )
+      return [dependencies, ...(await Promise.all(subpaths))]
+    }),
+  )
+  return results.flat()
 }
 
 /**
- * What is wrong with a package.json: arrows that point the wrong way, exports that lead nowhere.
+ * Dependencies of a package.json that its rule does not allow.
  *
  * @param {Member} member
  * @param {LayerRule} rule
  * @returns {string[]}
  */
-export function manifestFindings(member, rule) {
-  const { folder, manifest } = member
-  const files = filesOf(manifest.exports)
-  const missing = files.filter((file) => !existsSync(join(folder, file)))
-  return [
-    ...strangersIn(member, rule),
-    ...(manifest.sideEffects === false ? [] : ['"sideEffects" is not false']),
-    ...(files.length > 0 ? [] : ['has no "exports"']),
-    ...missing.map((file) => `${file} does not exist (build first)`),
-  ]
-}
-
-/**
- * Arrows of a package.json that point the wrong way.
- *
- * @param {Member} member
- * @param {LayerRule} rule
- * @returns {string[]}
- */
-function strangersIn({ manifest }, { arrows, thirdParty }) {
+function forbiddenDependencies({ manifest }, { arrows, thirdParty }) {
   return runtimeDependencies(manifest)
     .filter((name) => !arrows.includes(name) && !thirdParty.includes(name))
     .map((name) => `must not depend on ${name}`)
 }
 
 /**
- * What is wrong with the bundle of one subpath.
- *
+ * @param {Member} member
+ * @param {string} subpath
+ * @param {string} file
+ * @param {LayerRule} rule
+ * @param {readonly Member[]} members
+ * @returns {Promise<Result>}
+ */
+async function checkSubpath({ folder, manifest }, subpath, file, rule, members) {
+  const name = manifest.name + subpath.slice(1)
+  try {
+    const outside = rule.outside?.[subpath] ?? []
+    const bundle = await bundleAlone(join(folder, file), outside, members)
+    return { name, findings: bundleFindings(bundle, manifest.name, subpath, rule) }
+  } catch (error) {
+    return { name, findings: [`cannot be bundled: ${String(error)}`] }
+  }
+}
+
+/**
  * @param {Bundle} bundle
  * @param {string} name of the package
  * @param {string} subpath
- * @param {Readonly<Record<string, LayerRule>>} rules
+ * @param {LayerRule} rule
  * @returns {string[]}
  */
-export function bundleFindings(bundle, name, subpath, rules) {
-  const rule = /** @type {LayerRule} */ (rules[name])
+function bundleFindings(bundle, name, subpath, rule) {
   const isWhole = rule.whole?.includes(subpath) === true
-  const welcome = isWhole ? [name] : [name, ...reachable(rule, rules)]
-  const strangers = bundle.packages.filter((other) => !welcome.includes(other))
+  const allowed = isWhole ? [name] : [name, ...reachable(rule)]
   const outside = isWhole ? [] : rule.outside && (rule.outside[subpath] ?? [])
-  const imports = bundle.imports.filter((path) => outside?.includes(path) === false)
-  const words = wordsOf(bundle.code)
-  const forbidden = rule.forbidden.flatMap(({ what, among, words: pattern }) => {
-    const found = among.flatMap((kind) => [...words[kind]]).filter((word) => pattern.test(word))
-    return found.length === 0 ? [] : [`${what}: ${[...new Set(found)].sort().join(', ')}`]
-  })
   const ownCode = rule.onlyReExports === true && !isWhole && bundle.packages.includes(name)
   return [
-    ...strangers.map((other) => `contains modules of ${other}`),
-    ...imports.map((path) => `imports ${path}`),
-    ...forbidden,
+    ...bundle.packages
+      .filter((other) => !allowed.includes(other))
+      .map((other) => `contains modules of ${other}`),
+    ...bundle.imports
+      .filter((path) => outside?.includes(path) === false)
+      .map((path) => `imports ${path}`),
+    ...forbiddenCode(bundle.code, rule),
     ...(ownCode ? ['has code of its own; it may only re-export'] : []),
   ]
 }
 
 /**
- * @param {Member} member
- * @param {string} subpath
- * @param {string} file
- * @param {Readonly<Record<string, LayerRule>>} rules
- * @param {readonly Member[]} workspace
- * @returns {Promise<Result>}
+ * The packages whose modules may be in a bundle: the allowed dependencies, and theirs.
+ *
+ * @param {LayerRule} rule
+ * @returns {string[]}
  */
-async function checkSubpath({ folder, manifest }, subpath, file, rules, workspace) {
-  const name = manifest.name + subpath.slice(1)
-  try {
-    const outside = rules[manifest.name]?.outside?.[subpath] ?? []
-    const bundle = await bundleAlone(join(folder, file), workspace, outside)
-    return { name, bundle, findings: bundleFindings(bundle, manifest.name, subpath, rules) }
-  } catch (error) {
-    const { message } = /** @type {Error} */ (error)
-    return { name, findings: [`cannot be bundled: ${message.replaceAll('\n', ' ')}`] }
+function reachable({ arrows, thirdParty, outside = {} }) {
+  const behind = arrows.flatMap((name) => {
+    const rule = layerRules[name]
+    return rule === undefined ? [] : reachable(rule)
+  })
+  const inside = thirdParty.filter((name) => !Object.values(outside).flat().includes(name))
+  return [...inside, ...arrows, ...behind]
+}
+
+/**
+ * Code that a rule forbids, found by ESLint: neither a comment nor an error message counts.
+ *
+ * @param {string} code an ES module
+ * @param {Pick<LayerRule, 'forbidden'>} rule
+ * @returns {string[]} such as `network: fetch`
+ */
+export function forbiddenCode(code, { forbidden }) {
+  const syntax = forbidden.flatMap((kind) => kind.syntax)
+  const globals = forbidden.flatMap((kind) => kind.globals)
+  const messages = new Linter().verify(code, {
+    linterOptions: { noInlineConfig: true, reportUnusedDisableDirectives: 'off' },
+    rules: {
+      'no-restricted-syntax': ['error', ...syntax],
+      'no-restricted-globals': ['error', { globals, checkGlobalObject: true }],
+    },
+  })
+  const lines = code.split('\n')
+  // Comments that would silence a rule are warnings.
+  const errors = messages.filter(({ severity }) => severity === 2)
+  const findings = errors.map(({ message, line, column, endColumn = column }) => {
+    const text = lines[line - 1]?.slice(column - 1, endColumn - 1) ?? ''
+    return message.includes(text) ? message : `${message}: ${text.replace(/^['"`]|['"`]$/g, '')}`
+  })
+  return [...new Set(findings)].sort()
+}
+
+/**
+ * Bundles a built file alone, its dependencies inside.
+ *
+ * @param {string} file
+ * @param {readonly string[]} outside what is not bundled, beside the modules of Node
+ * @param {readonly Member[]} members
+ * @returns {Promise<Bundle>}
+ */
+async function bundleAlone(file, outside, members) {
+  const { outputFiles, metafile } = await build({
+    entryPoints: [file],
+    bundle: true,
+    minifyWhitespace: true,
+    minifySyntax: true,
+    format: 'esm',
+    platform: 'neutral',
+    mainFields: ['module', 'main'],
+    external: ['node:*', ...builtinModules, ...outside],
+    legalComments: 'none',
+    metafile: true,
+    write: false,
+    logLevel: 'silent',
+  })
+  const [output] = Object.values(metafile.outputs)
+  const inputs = Object.entries(output?.inputs ?? {}).filter(
+    ([, { bytesInOutput }]) => bytesInOutput > 0,
+  )
+  return {
+    code: outputFiles[0]?.text ?? '',
+    packages: unique(inputs.map(([path]) => ownerOf(path, members))),
+    imports: unique(
+      (output?.imports ?? []).map(({ path }) =>
+        builtinModules.includes(path) ? `node:${path}` : path,
+      ),
+    ),
   }
 }
 
 /**
- * Every file an export may lead to, types included.
+ * The package a bundled module belongs to.
  *
- * @param {ExportTarget | undefined} target
- * @returns {string[]}
- */
-function filesOf(target) {
-  if (typeof target === 'string') return [target]
-  return Object.values(target ?? {}).flatMap(filesOf)
-}
-
-/**
- * @param {Result} result
+ * @param {string} path
+ * @param {readonly Member[]} members
  * @returns {string}
  */
-function line({ name, bundle, findings }) {
-  const size =
-    bundle === undefined
-      ? ''
-      : `${kilobytes(bundle.minifiedBytes)}, ${kilobytes(bundle.gzippedBytes)} gzip`
-  return `${name.padEnd(32)} ${size.padEnd(24)} ${findings.join('; ') || 'ok'}`
+function ownerOf(path, members) {
+  const installed = path.lastIndexOf('node_modules/')
+  if (installed !== -1) return packageNameOf(path.slice(installed + 'node_modules/'.length))
+  const member = members.find(({ folder }) => resolve(path).startsWith(folder + sep))
+  return member?.manifest.name ?? path
 }
 
-/** @param {number} bytes */
-function kilobytes(bytes) {
-  return `${(bytes / 1000).toFixed(1).padStart(5)} kB`
+/** @param {string[]} values */
+function unique(values) {
+  return [...new Set(values)].sort()
 }
 
 if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
   const results = await checkLayers(argv[2] ?? join(import.meta.dirname, '..'))
-  console.log(results.map(line).join('\n'))
-  // Nothing to look at means that it looked in the wrong place.
+  for (const { name, findings } of results)
+    console.log(`${name.padEnd(32)} ${findings.join('; ') || 'ok'}`)
+  // No package at all means that the folder is wrong.
   if (results.length === 0 || results.some(({ findings }) => findings.length > 0))
     process.exitCode = 1
 }

@@ -2,79 +2,64 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * The fields of a package.json the checks look at.
+ * The fields of a package.json that the checks read.
  *
  * @typedef {object} Manifest
  * @property {string} name
  * @property {string} [version]
  * @property {boolean} [private]
- * @property {unknown} [repository]
- * @property {unknown} [publishConfig]
  * @property {boolean | string[]} [sideEffects]
- * @property {ExportTarget} [exports]
- * @property {Record<string, ExportTarget>} [imports]
+ * @property {string[]} [files]
+ * @property {Record<string, string | { types: string, default: string }>} [exports]
  * @property {string | Record<string, string>} [bin]
  * @property {Record<string, string>} [engines]
+ * @property {Record<string, string>} [publishConfig]
  * @property {Record<string, string>} [scripts]
  * @property {Record<string, string>} [dependencies]
- * @property {Record<string, string>} [devDependencies]
  * @property {Record<string, string>} [peerDependencies]
  * @property {Record<string, string>} [optionalDependencies]
- */
-
-/**
- * @typedef {string | null | { [condition: string]: ExportTarget }} ExportTarget
  */
 
 /**
  * One member of the workspace.
  *
  * @typedef {object} Member
- * @property {'packages' | 'apps'} group
+ * @property {string} group
  * @property {string} folder
  * @property {Manifest} manifest
  */
 
 /**
- * Every member of the workspace below `root`.
- *
- * @param {string} root
- * @returns {{ folder: string, manifest: Manifest }[]}
- */
-export function readMembers(root) {
-  const groups = ['packages', 'internal', 'apps', 'tests'].flatMap((group) =>
-    foldersIn(join(root, group)),
-  )
-  return [...groups, join(root, 'bench'), join(root, 'tools')]
-    .filter((folder) => existsSync(join(folder, 'package.json')))
-    .map((folder) => ({ folder, manifest: readManifest(folder) }))
-}
-
-/**
- * Every package and app below `root`, by name.
+ * Reads every member of the workspace below `root`.
  *
  * @param {string} root
  * @returns {Member[]}
  */
-export function readWorkspace(root) {
-  return /** @type {const} */ (['packages', 'apps']).flatMap((group) =>
-    foldersIn(join(root, group))
-      .filter((folder) => existsSync(join(folder, 'package.json')))
-      .map((folder) => ({ group, folder, manifest: readManifest(folder) })),
-  )
+export function readMembers(root) {
+  const inGroups = ['packages', 'internal', 'apps', 'tests'].flatMap((group) => {
+    const path = join(root, group)
+    const names = existsSync(path) ? readdirSync(path).sort() : []
+    return names.map((name) => ({ group, folder: join(path, name) }))
+  })
+  const alone = ['bench', 'tools'].map((group) => ({ group, folder: join(root, group) }))
+  return [...inGroups, ...alone]
+    .filter(({ folder }) => existsSync(join(folder, 'package.json')))
+    .map((member) => ({ ...member, manifest: readManifest(member.folder) }))
 }
 
 /**
- * Those that are published.
+ * Reads the members that are published.
  *
  * @param {string} root
  * @returns {Member[]}
  */
 export function readPublished(root) {
-  return readWorkspace(root).filter(({ manifest }) => manifest.private !== true)
+  return readMembers(root).filter(({ manifest }) => manifest.private !== true)
 }
 
 /**
+ * Reads the package.json of a folder.
+ *
  * @param {string} folder
  * @returns {Manifest}
  */
@@ -83,57 +68,33 @@ export function readManifest(folder) {
 }
 
 /**
- * What a consumer gets installed beside a package.
+ * Names the packages that are installed with a package.
  *
  * @param {Manifest} manifest
  * @returns {string[]}
  */
-export function runtimeDependencies(manifest) {
-  const { dependencies, peerDependencies, optionalDependencies } = manifest
+export function runtimeDependencies({ dependencies, peerDependencies, optionalDependencies }) {
   return Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies })
 }
 
 /**
- * The subpaths a consumer may import, with what each leads to.
+ * Lists the subpaths a consumer may import, with the file and the types of each.
  *
  * @param {Manifest} manifest
- * @returns {[subpath: string, target: ExportTarget][]}
+ * @returns {[subpath: string, file: string, types: string | undefined][]}
  */
-export function publicSubpaths({ exports }) {
-  if (exports === undefined) return []
-  const isMap =
-    typeof exports === 'object' &&
-    exports !== null &&
-    Object.keys(exports).some((key) => key.startsWith('.'))
-  const subpaths = Object.entries(isMap ? exports : { '.': exports })
-  return subpaths.filter(([subpath]) => subpath !== './package.json')
+export function publicSubpaths({ exports = {} }) {
+  return Object.entries(exports)
+    .filter(([subpath]) => subpath !== './package.json')
+    .map(([subpath, target]) =>
+      typeof target === 'string'
+        ? [subpath, target, undefined]
+        : [subpath, target.default, target.types],
+    )
 }
 
 /**
- * The file an `import` of a subpath leads to.
- *
- * @param {ExportTarget | undefined} target
- * @returns {string | undefined}
- */
-export function fileFor(target) {
-  if (typeof target !== 'object' || target === null) return target ?? undefined
-  return fileFor(target['import'] ?? target['default'])
-}
-
-/**
- * The types an `import` of a subpath has.
- *
- * @param {ExportTarget | undefined} target
- * @returns {string | undefined}
- */
-export function typesFor(target) {
-  if (typeof target !== 'object' || target === null) return undefined
-  const types = target['types']
-  return typeof types === 'string' ? types : typesFor(target['import'])
-}
-
-/**
- * The name in a bare import: `@scope/name` of `@scope/name/subpath`.
+ * Takes the package name from a bare import: `@scope/name` of `@scope/name/subpath`.
  *
  * @param {string} specifier
  * @returns {string}
@@ -143,16 +104,4 @@ export function packageNameOf(specifier) {
     .split('/')
     .slice(0, specifier.startsWith('@') ? 2 : 1)
     .join('/')
-}
-
-/**
- * @param {string} folder
- * @returns {string[]}
- */
-function foldersIn(folder) {
-  if (!existsSync(folder)) return []
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => join(folder, entry.name))
-    .sort()
 }

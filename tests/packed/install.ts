@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { packAll } from '../../tools/packages/pack.mjs'
+import { packAll } from '../../tools/pack.mjs'
 import { readManifest } from '../../tools/workspace.mjs'
 import { run } from './run.js'
 
@@ -23,15 +23,14 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const root = join(import.meta.dirname, '../..')
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'nomyo-packed-')))
   const packed = await packAll(root, folder)
-  const tarballOf = (name: string): string =>
-    packed.find(({ member }) => member.manifest.name === name)?.tarball ?? name
+  const attest = packed.find(({ name }) => name === '@nomyo/attest')?.tarball ?? ''
   const everything = join(folder, 'everything')
   const attestOnly = join(folder, 'attest-only')
   await npmInstall(everything, [
     ...packed.map(({ tarball }) => tarball),
     `@types/node@${String(readManifest(join(root, 'node_modules/@types/node')).version)}`,
   ])
-  await npmInstall(attestOnly, [tarballOf('@nomyo/attest')])
+  await npmInstall(attestOnly, [attest])
   project.provide('everything', everything)
   project.provide('attestOnly', attestOnly)
   return () => rm(folder, { recursive: true })

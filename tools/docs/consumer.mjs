@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { packageNameOf, readWorkspace } from '../workspace.mjs'
+import { packageNameOf, readMembers } from '../workspace.mjs'
 
 /**
- * Makes the project of somebody who installed everything: the built packages under their names, and
- * what examples show them with, as far as a package here tests against it.
+ * Makes a project in which everything is installed: the built packages under their names, and the
+ * third-party packages that examples use, as far as a member of the workspace depends on them.
  *
  * @param {string} root
  * @param {string} folder
@@ -13,7 +13,7 @@ import { packageNameOf, readWorkspace } from '../workspace.mjs'
 export async function makeConsumer(root, folder) {
   await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
   const modules = join(folder, 'node_modules')
-  const members = readWorkspace(root)
+  const members = readMembers(root)
   for (const member of members) await link(member.folder, join(modules, member.manifest.name))
   for (const from of [...members.map((member) => member.folder), root]) {
     for (const name of await namesIn(join(from, 'node_modules'))) {

@@ -76,3 +76,23 @@ function readComments(comments) {
     savedAs: first(/^file: (\S+)$/),
   }
 }
+
+/**
+ * The TSDoc comments of a source as Markdown, at the lines of the source: an `@example` is a block.
+ *
+ * @param {string} source
+ * @returns {string}
+ */
+export function commentsOf(source) {
+  let inside = false
+  return source
+    .split('\n')
+    .map((line) => {
+      const begins = /^\s*\/\*\*/.test(line)
+      const text = inside && !line.includes('*/') ? line.replace(/^\s*\* ?/, '') : ''
+      if (begins) inside = true
+      if (line.includes('*/')) inside = false
+      return text
+    })
+    .join('\n')
+}

@@ -1,19 +1,16 @@
-import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '@nomyo-internal/testing'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { checkDocs } from '../check-docs.mjs'
 import { commandsOf, nextWords } from '../docs/commands.mjs'
 import { anchorsOf } from '../docs/links.mjs'
 import { readMarkdown } from '../docs/markdown.mjs'
 import { moduleOf } from '../docs/typescript.mjs'
-import { publicSubpaths, readWorkspace } from '../workspace.mjs'
 
 let root: string
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'nomyo-check-docs-'))
+  root = temporaryFolder()
   await symlink(join(import.meta.dirname, '../../node_modules'), join(root, 'node_modules'))
   await write({
     'package.json': '{ "name": "root", "scripts": { "demo": "true" } }',
@@ -24,7 +21,6 @@ beforeEach(async () => {
     'packages/sum/index.js': 'export const sum = (a, b) => a + b',
   })
 })
-afterEach(() => rm(root, { recursive: true }))
 
 const TOOL = `
 const words = process.argv.slice(2)
@@ -74,6 +70,17 @@ describe('checkDocs', () => {
     ])
     expect(await findingsOf(block('ts', `import { less } from 'sum'\nless()`))).toHaveLength(1)
     expect(await findingsOf(block('js', `import { sum } from 'sum'\nsum(1)`))).toHaveLength(1)
+  })
+
+  it('finds an example in a comment of a source that does not compile, at its line', async () => {
+    const source = (call: string): string =>
+      `/**\n * Adds.\n *\n * @example\n * \`\`\`ts\n * import { sum } from 'sum'\n * ${call}\n * \`\`\`\n */\n`
+    await write({ 'packages/sum/src/sum.ts': source('sum(1, 2)') })
+    expect(await findingsOf(block('json', '{}'))).toEqual([])
+    await write({ 'packages/sum/src/sum.ts': source("sum('1', 2)") })
+    expect(await findingsOf(block('json', '{}'))).toEqual([
+      expect.stringMatching(/^packages\/sum\/src\/sum\.ts:7: TS2345/),
+    ])
   })
 
   it('takes declarations from a comment, and says when they are wrong', async () => {
@@ -193,32 +200,4 @@ it('reads from a help text what may follow', () => {
   expect([...nextWords(help, ['x']).literals]).toEqual(['keys', 'a', 'b'])
   expect([...nextWords(help, ['x', 'keys']).literals]).toEqual(['add', 'list', 'drop'])
   expect([...nextWords('Usage: x keys add|list', ['x', 'keys']).literals]).toEqual(['add', 'list'])
-})
-
-it('has an API reference of every public subpath', async () => {
-  const project = join(import.meta.dirname, '../..')
-  const { entryPoints } = JSON.parse(await readFile(join(project, 'typedoc.json'), 'utf8')) as {
-    entryPoints: string[]
-  }
-  for (const { folder, manifest } of readWorkspace(project)) {
-    if (manifest.private === true) continue
-    const said = entryPoints.filter((path) => join(project, path).startsWith(`${folder}/`))
-    // The one for pages without a bundler has the types of the main entry.
-    const subpaths = publicSubpaths(manifest).filter(([subpath]) => subpath !== './browser')
-    expect([manifest.name, said.length]).toEqual([manifest.name, subpaths.length])
-  }
-})
-
-it('has a map of the project that names only what is there', async () => {
-  const project = join(import.meta.dirname, '../..')
-  const { stdout } = await promisify(execFile)('git', ['ls-files'], { cwd: project })
-  const files = `/${stdout.replaceAll('\n', '\n/')}`
-  const text = await readFile(join(project, 'ARCHITECTURE.md'), 'utf8')
-  expect(text.split('\n').length).toBeLessThan(120)
-  const paths = [
-    ...text.matchAll(/`((?:[\w-]+\/)*[\w-]+(?:\/|\.(?:ts|mjs|json)))`|`([a-z]+(?:\/[\w-]+)+)`/g),
-  ]
-  const named = paths.map(([, file, folder]) => file ?? `${folder}/`)
-  expect(named.length).toBeGreaterThan(30)
-  expect(named.filter((path) => !files.includes(`/${path}`))).toEqual([])
 })

@@ -1,22 +1,21 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { checkLayers } from '../check-layers.mjs'
-import { wordsOf } from '../layers/words.mjs'
+import { temporaryFolder } from '@nomyo-internal/testing'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { checkLayers, forbiddenCode } from '../check-layers.mjs'
+import { layerRules } from '../layer-rules.mjs'
 
 /** A workspace on disk: the text of each file by its path. */
 type Files = Record<string, string>
 
 let root: string
 beforeEach(async () => {
-  root = await realpath(await mkdtemp(join(tmpdir(), 'nomyo-layers-')))
+  root = await realpath(temporaryFolder())
 })
-afterEach(() => rm(root, { recursive: true }))
 
 describe('a workspace that keeps the rules', () => {
-  it('has no findings, and a size for every subpath', async () => {
+  it('has no findings', async () => {
     const results = await check({
       ...library('crypto', {
         '.': sealing,
@@ -45,7 +44,7 @@ describe('a workspace that keeps the rules', () => {
       ...library('test-vectors', { '.': 'eval("")' }, { manifest: { private: true } }),
     })
     expect(results.flatMap(({ findings }) => findings)).toEqual([])
-    expect(results.filter(({ bundle }) => bundle !== undefined).map(({ name }) => name)).toEqual([
+    expect(results.map(({ name }) => name).filter((name) => !name.includes(' '))).toEqual([
       '@nomyo/attest',
       '@nomyo/client',
       '@nomyo/crypto',
@@ -55,7 +54,6 @@ describe('a workspace that keeps the rules', () => {
       '@nomyo/testkit',
       '@nomyo/transport',
     ])
-    for (const { bundle } of results) expect(bundle?.gzippedBytes ?? 1).toBeGreaterThan(0)
   })
 
   it('may speak of what it must not do', async () => {
@@ -100,12 +98,12 @@ describe('each layer', () => {
       "export const a = import('node:dns')",
       'imports node:dns',
     ],
-    ['crypto', 'a module named late', 'export const a = (b) => import(b)', 'hidden code: import()'],
+    ['crypto', 'a module named late', 'export const a = (b) => import(b)', 'hidden code: b'],
     [
       'crypto',
       'code from text',
       'export const a = new Function("return 1")',
-      'hidden code: Function',
+      'hidden code: new Function("return 1")',
     ],
     [
       'crypto',
@@ -139,17 +137,32 @@ describe('each layer', () => {
     ['attest', 'the network', 'export const a = () => fetch("")', 'network: fetch'],
     ['attest', 'the clock', 'export const a = () => Date.now()', 'clock: Date'],
     ['attest', 'the clock, as an object', 'export const a = () => new Date()', 'clock: Date'],
-    ['attest', 'a stopwatch', 'export const a = () => performance.now()', 'clock: performance'],
-    ['attest', 'the process', 'export const a = () => process.env', 'global state: process'],
+    [
+      'attest',
+      'a stopwatch',
+      'export const a = () => performance.now()',
+      `Unexpected use of 'performance'. clock`,
+    ],
+    [
+      'attest',
+      'the process',
+      'export const a = () => process.env',
+      `Unexpected use of 'process'. global state`,
+    ],
     [
       'attest',
       'the global object',
       'export const a = () => globalThis',
-      'global state: globalThis',
+      `Unexpected use of 'globalThis'. global state`,
     ],
     ['attest', 'a module of Node', "export * from 'node:crypto'", 'imports node:crypto'],
     ['attest', 'a library', "export * from 'undici'", 'contains modules of undici'],
-    ['client', 'code from text', 'export const a = eval("1")', 'hidden code: eval'],
+    [
+      'client',
+      'code from text',
+      'export const a = eval("1")',
+      `Unexpected use of 'eval'. hidden code`,
+    ],
     ['client', 'an app', "export * from '@nomyo/gateway'", 'contains modules of @nomyo/gateway'],
     [
       'client',
@@ -163,7 +176,12 @@ describe('each layer', () => {
       "export * from '@nomyo/testkit'",
       'contains modules of @nomyo/testkit',
     ],
-    ['testkit', 'code from text', 'export const a = eval("1")', 'hidden code: eval'],
+    [
+      'testkit',
+      'code from text',
+      'export const a = eval("1")',
+      `Unexpected use of 'eval'. hidden code`,
+    ],
     [
       'testkit',
       'what it tests',
@@ -192,7 +210,7 @@ describe('each layer', () => {
     ['a package', "export * from '@nomyo/client'", 'contains modules of @nomyo/client'],
     ['a library', "export * from 'undici'", 'contains modules of undici'],
     ['a module of Node', "export * from 'node:fs'", 'imports node:fs'],
-    ['code from text', 'export const a = eval("1")', 'hidden code: eval'],
+    ['code from text', 'export const a = eval("1")', `Unexpected use of 'eval'. hidden code`],
   ])('nomyo-js has everything inside its file for browsers: not %s', async (_, code, finding) => {
     const results = await check({ ...surroundings, ...library('nomyo-js', { './browser': code }) })
     expect(findingsOf(results, 'nomyo-js/browser')).toEqual([finding])
@@ -246,73 +264,51 @@ describe('each package.json', () => {
     ])
   })
 
-  it('says that there are no side effects', async () => {
-    const results = await check(library('crypto', { '.': '' }, { manifest: { sideEffects: true } }))
-    expect(findingsOf(results, '@nomyo/crypto package.json')).toEqual([
-      '"sideEffects" is not false',
-    ])
-  })
-
-  it('exports only what exists', async () => {
-    const manifest = {
-      exports: {
-        '.': { import: { types: './dist/a.d.ts', default: './dist/index.js' } },
-        './gone': './dist/gone.js',
-      },
-    }
+  it('exports what can be bundled', async () => {
+    const manifest = { exports: { '.': './dist/index.js', './gone': './dist/gone.js' } }
     const results = await check(library('crypto', { '.': '' }, { manifest }))
-    expect(findingsOf(results, '@nomyo/crypto package.json')).toEqual([
-      './dist/a.d.ts does not exist (build first)',
-      './dist/gone.js does not exist (build first)',
-    ])
     expect(findingsOf(results, '@nomyo/crypto/gone')).toEqual([
       expect.stringMatching(/^cannot be bundled: /),
     ])
   })
 
-  it('exports something', async () => {
-    const manifest = { exports: undefined }
-    const results = await check(library('crypto', { '.': '' }, { manifest }))
-    expect(findingsOf(results, '@nomyo/crypto package.json')).toEqual(['has no "exports"'])
-  })
-
   it('belongs to a layer that has a rule', async () => {
     const results = await check(library('news', { '.': '' }))
-    expect(findingsOf(results, '@nomyo/news')).toEqual(['has no rule in tools/layers/rules.mjs'])
+    expect(findingsOf(results, '@nomyo/news')).toEqual(['has no rule in layer-rules.mjs'])
   })
 })
 
-describe('wordsOf', () => {
-  it('tells a global from a member and a local of the same name', () => {
-    const { globals } = wordsOf(
-      'const fetch = 1; class A { process() { return this.process() + fetch } } export { A }',
-    )
-    expect([...globals]).toEqual([])
+describe('forbiddenCode', () => {
+  const attest = layerRules['@nomyo/attest']!
+
+  it('distinguishes a global from a member and a local of the same name', () => {
+    const code =
+      'const eval_ = 1, document = 2; class A { process() { return this.process() + document } }'
+    expect(forbiddenCode(code, attest)).toEqual([])
   })
 
   it('is not silenced by a comment', () => {
-    expect([...wordsOf('/* eslint-disable */ fetch() // eslint-disable-line').globals]).toEqual([
-      'fetch',
-    ])
+    const code = '/* eslint-disable */ process.exit() // eslint-disable-line'
+    expect(forbiddenCode(code, attest)).toHaveLength(1)
   })
 
-  it('refuses what it cannot read', () => {
-    expect(() => wordsOf('export const = 1')).toThrow(SyntaxError)
+  it('reports code that it cannot read', () => {
+    expect(forbiddenCode('export const = 1', attest)).toHaveLength(1)
   })
 })
 
 describe('the command', () => {
-  it('exits with 0 and says ok', async () => {
+  it('exits with 0 and prints ok', async () => {
     await write(library('transport', { '.': 'export const a = 1' }))
     const { code, output } = await runCommand()
-    expect(output).toMatch(/^@nomyo\/transport +0\.\d kB, +0\.\d kB gzip +ok$/m)
+    expect(output).toMatch(/^@nomyo\/transport +ok$/m)
     expect(code).toBe(0)
   })
 
   it('exits with 1 and names what it found', async () => {
     await write(library('crypto', { '.': 'export const a = () => fetch("")' }))
     const { code, output } = await runCommand()
-    expect(output).toMatch(/^@nomyo\/crypto +0\.\d kB, +0\.\d kB gzip +network: fetch$/m)
+    expect(output).toMatch(/^@nomyo\/crypto +network: fetch$/m)
     expect(code).toBe(1)
   })
 })

@@ -1,0 +1,163 @@
+/**
+ * What a package may consist of.
+ *
+ * @typedef {object} LayerRule
+ * @property {readonly string[]} arrows members of this workspace it may depend on
+ * @property {readonly string[]} thirdParty what else it may depend on
+ * @property {Readonly<Record<string, readonly string[]>>} [outside] what each subpath may import from
+ *   outside its bundle: modules of Node, or a library with checks of its own. Nothing where a subpath is
+ *   not listed; any module of Node where `outside` is absent
+ * @property {readonly Forbidden[]} forbidden
+ * @property {boolean} [onlyReExports]
+ * @property {readonly string[]} [whole] subpaths whose file has everything inside and imports nothing
+ */
+
+/**
+ * Code that must not occur in a bundle, as options of ESLint's `no-restricted-syntax` and
+ * `no-restricted-globals`.
+ *
+ * @typedef {object} Forbidden
+ * @property {readonly { selector: string, message: string }[]} syntax
+ * @property {readonly { name: string, message: string }[]} globals
+ */
+
+/**
+ * Names and whole strings: `['decrypt']` contains the word, a sentence about decryption does not.
+ *
+ * @param {string} message
+ * @param {string} pattern
+ * @returns {Forbidden}
+ */
+function words(message, pattern) {
+  const nodes = [
+    'Identifier[name',
+    'PrivateIdentifier[name',
+    'Literal[value',
+    'TemplateElement[value.cooked',
+  ]
+  return {
+    syntax: nodes.map((node) => ({ selector: `${node}=/^(?:${pattern})$/]`, message })),
+    globals: [],
+  }
+}
+
+/**
+ * @param {string} message
+ * @param {string[]} names
+ * @param {string[]} [selectors]
+ * @returns {Forbidden}
+ */
+function globals(message, names, selectors = []) {
+  return {
+    syntax: selectors.map((selector) => ({ selector, message })),
+    globals: names.map((name) => ({ name, message })),
+  }
+}
+
+const network = words(
+  'network',
+  'fetch|XMLHttpRequest|WebSocket|WebSocketStream|EventSource|WebTransport|RTCPeerConnection|sendBeacon|importScripts',
+)
+
+const cryptography = words(
+  'cryptography',
+  'subtle|SubtleCrypto|CryptoKey(?:Pair)?|(?:import|export|generate|derive|wrap|unwrap)Key|deriveBits|(?:en|de)crypt(?!ed)\\w*|create(?:Dec|C)ipheriv|RSA-\\w+|AES-\\w+|PBKDF2|HKDF|pkcs8|spki',
+)
+
+const clock = globals(
+  'clock',
+  ['performance', 'Temporal', 'setTimeout', 'setInterval', 'setImmediate'],
+  [
+    // `new Date(time)`, `instanceof Date`, `Date.UTC` and `Date.parse` give the same at any time.
+    'Identifier[name="Date"]:not(NewExpression[arguments.length>0] > .callee, BinaryExpression[operator="instanceof"] > .right, MemberExpression[property.name=/^(UTC|parse)$/] > .object)',
+  ],
+)
+
+const surroundings = globals('global state', [
+  'globalThis',
+  'window',
+  'self',
+  'global',
+  'process',
+  'navigator',
+  'document',
+  'localStorage',
+  'sessionStorage',
+  'Deno',
+  'Bun',
+])
+
+/** Code that is made or fetched at run time evades every other rule here. */
+const hiddenCode = globals(
+  'hidden code',
+  ['eval', 'require'],
+  [
+    'ImportExpression > :not(Literal).source',
+    ':matches(CallExpression, NewExpression)[callee.name="Function"]',
+    'MemberExpression[property.name="Function"]',
+  ],
+)
+
+/**
+ * The invariants of ARCHITECTURE.md. A published package that is not listed is a finding.
+ *
+ * @type {Readonly<Record<string, LayerRule>>}
+ */
+export const layerRules = {
+  '@nomyo/crypto': {
+    arrows: [],
+    thirdParty: ['@noble/hashes'],
+    outside: { './keys/node': ['node:fs', 'node:fs/promises', 'node:path'] },
+    forbidden: [network, hiddenCode],
+  },
+  '@nomyo/transport': {
+    arrows: [],
+    thirdParty: ['undici'],
+    outside: { './undici': ['undici', 'node:stream/web'] },
+    forbidden: [cryptography, hiddenCode],
+  },
+  '@nomyo/attest': {
+    arrows: [],
+    thirdParty: ['@noble/hashes'],
+    outside: {},
+    forbidden: [network, clock, surroundings, hiddenCode],
+  },
+  // Talks to a device, in Node: any module of Node. It verifies no quotes.
+  '@nomyo/tpm': {
+    arrows: ['@nomyo/attest'],
+    thirdParty: [],
+    forbidden: [hiddenCode],
+  },
+  '@nomyo/client': {
+    arrows: ['@nomyo/crypto', '@nomyo/transport', '@nomyo/attest'],
+    thirdParty: [],
+    forbidden: [hiddenCode],
+  },
+  // Runs beside tests, in Node: any module of Node.
+  '@nomyo/testkit': {
+    arrows: ['@nomyo/crypto'],
+    thirdParty: [],
+    forbidden: [hiddenCode],
+  },
+  'nomyo-js': {
+    arrows: ['@nomyo/client'],
+    thirdParty: [],
+    forbidden: [hiddenCode],
+    onlyReExports: true,
+    whole: ['./browser'],
+  },
+}
+
+/**
+ * The dependencies of apps for which they are an invariant; other apps depend on what they like.
+ *
+ * @type {Readonly<Record<string, LayerRule>>}
+ */
+export const appRules = {
+  // The client does everything secret: the proxy encrypts nothing, and reaches a gateway only by HTTP.
+  '@nomyo/proxy': {
+    arrows: ['@nomyo/client', '@nomyo/attest', '@nomyo/transport'],
+    thirdParty: ['commander', 'fastify'],
+    forbidden: [],
+  },
+}

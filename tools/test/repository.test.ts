@@ -1,0 +1,174 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import sizeLimits from '../../.size-limit.mjs'
+import { publicSubpaths, readMembers, readPublished, runtimeDependencies } from '../workspace.mjs'
+
+const root = join(import.meta.dirname, '../..')
+const read = (path: string): string => readFileSync(join(root, path), 'utf8')
+const git = (...words: string[]): string[] =>
+  execFileSync('git', words, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 25 })
+    .split('\n')
+    .filter(Boolean)
+
+const files = git('ls-files', '--cached', '--others', '--exclude-standard').filter((path) =>
+  existsSync(join(root, path)),
+)
+const sources = files.filter((path) => /\.(?:ts|mjs|cjs|js)$/.test(path))
+const members = readMembers(root)
+const published = readPublished(root)
+
+/** Lines of sources that match, as `file:line: text`. */
+function linesMatching(pattern: RegExp): string[] {
+  return sources
+    .filter((path) => path !== 'tools/test/repository.test.ts')
+    .flatMap((path) =>
+      read(path)
+        .split('\n')
+        .flatMap((line, index) =>
+          pattern.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [],
+        ),
+    )
+}
+
+describe('prose', () => {
+  it('names roles instead of pronouns', () => {
+    expect(linesMatching(/\b(?:somebody|nobody|everybody|whoever|anybody)\b/i)).toEqual([])
+  })
+
+  it('begins TSDoc with a noun or a verb', () => {
+    expect(linesMatching(/^\s*(?:\/\*\*|\*) (?:What|Who|Whether|How)\b/)).toEqual([])
+  })
+})
+
+describe('structure', () => {
+  it('has at most eight loose files in a src folder', () => {
+    const folders = sources
+      .filter((path) => /\/src\/[^/]+$/.test(path))
+      .map((path) => dirname(path))
+    const count = (folder: string): number => folders.filter((other) => other === folder).length
+    const crowded = [...new Set(folders)].filter((folder) => count(folder) > 8)
+    expect(crowded.map((folder) => `${folder}: ${count(folder)}`)).toEqual([])
+  })
+
+  it('has an ARCHITECTURE.md that names only existing files', () => {
+    const text = read('ARCHITECTURE.md')
+    expect(text.split('\n').length).toBeLessThan(120)
+    const paths = text.matchAll(
+      /`((?:[\w-]+\/)*[\w-]+(?:\/|\.(?:ts|mjs|json)))`|`([a-z]+(?:\/[\w-]+)+)`/g,
+    )
+    const named = [...paths].map(([, file, folder]) => file ?? `${folder}/`)
+    expect(named.length).toBeGreaterThan(30)
+    const all = `/${files.join('\n/')}`
+    expect(named.filter((path) => !all.includes(`/${path}`))).toEqual([])
+  })
+
+  it('has at most fifteen scripts', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: object }
+    expect(Object.keys(scripts).length).toBeLessThanOrEqual(15)
+  })
+})
+
+describe('every member', () => {
+  it.each(members.map(({ folder, manifest }) => [manifest.name, folder, manifest.scripts ?? {}]))(
+    '%s runs its tests, types and lint',
+    (_, folder, scripts) => {
+      const own = files.filter((path) => path.startsWith(`${relative(root, folder)}/test/`))
+      const tests = own.filter((path) => path.endsWith('.test.ts'))
+      const slow = tests.filter((path) => path.endsWith('.slow.test.ts'))
+      expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['types', 'lint']))
+      expect('test' in scripts).toBe(tests.length > slow.length)
+      expect('test:slow' in scripts).toBe(slow.length > 0)
+    },
+  )
+})
+
+describe('every published package', () => {
+  it.each(published.map(({ manifest }) => [manifest.name, manifest]))(
+    '%s publishes its build and its sources, and runs nothing where it is installed',
+    (_, { files: contents, scripts = {} }) => {
+      expect(contents).toEqual(expect.arrayContaining(['dist', 'src']))
+      expect(['bin', 'dist', 'examples', 'src']).toEqual(expect.arrayContaining(contents ?? []))
+      for (const hook of ['preinstall', 'install', 'postinstall', 'prepare'])
+        expect(scripts).not.toHaveProperty(hook)
+    },
+  )
+
+  it.each(published.map(({ folder, manifest }) => [manifest.name, folder]))(
+    '%s has a README',
+    (_, folder) => {
+      expect(existsSync(join(folder, 'README.md'))).toBe(true)
+    },
+  )
+
+  const libraries = published.filter(({ group }) => group === 'packages')
+
+  it.each(libraries.map(({ manifest }) => [manifest.name, manifest]))(
+    '%s has no side effects',
+    (_, manifest) => {
+      expect(manifest.sideEffects).toBe(false)
+      expect(publicSubpaths(manifest)).not.toEqual([])
+    },
+  )
+
+  it.each(libraries.map(({ folder, manifest }) => [manifest.name, folder, manifest]))(
+    '%s states in its README the size limit of every subpath',
+    (_, folder, manifest) => {
+      const readme = readFileSync(join(folder, 'README.md'), 'utf8')
+      for (const [subpath] of publicSubpaths(manifest)) {
+        const name = manifest.name + subpath.slice(1)
+        const limit = sizeLimits.find((check) => check.name === name)?.limit ?? 'no limit'
+        expect(readme).toMatch(new RegExp(`^\\| \`${name}\` .*\\| ≤ ${limit} *\\|$`, 'm'))
+      }
+    },
+  )
+})
+
+describe('dependencies', () => {
+  it('are listed in SECURITY.md with their users and a reason', () => {
+    const ours = members.map(({ manifest }) => manifest.name)
+    const used = published.flatMap(({ manifest }) =>
+      runtimeDependencies(manifest)
+        .filter((dependency) => !ours.includes(dependency))
+        .map((dependency) => `${dependency} of ${manifest.name.replace('@nomyo/', '')}`),
+    )
+    const [, list = ''] =
+      /^## Runtime dependencies$(.*?)(?=^## |(?![^]))/ms.exec(read('SECURITY.md')) ?? []
+    const listed = [...list.matchAll(/^\| (`.*?) +\| (.*?) +\| \S/gm)].flatMap(
+      ([, names = '', users = '']) =>
+        [...names.matchAll(/`(.*?)`/g)].flatMap(([, name]) =>
+          users.split(', ').map((user) => `${name} of ${user.replace(/ \(.*\)/, '')}`),
+        ),
+    )
+    expect(listed.sort()).toEqual(used.sort())
+  })
+
+  it('have licences that allow redistribution', () => {
+    const allowed = [
+      '0BSD',
+      'Apache-2.0',
+      'BSD-2-Clause',
+      'BSD-3-Clause',
+      'BlueOak-1.0.0',
+      'ISC',
+      'MIT',
+    ]
+    const words = ['licenses', 'list', '--prod', '--json']
+    const installed = JSON.parse(
+      execFileSync('pnpm', words, { cwd: root, encoding: 'utf8' }),
+    ) as Record<string, { name: string }[]>
+    expect(Object.keys(installed)).toContain('MIT')
+    // An expression is fine when one of its alternatives is.
+    const refused = Object.entries(installed).filter(
+      ([licence]) =>
+        !licence
+          .replace(/[()]/g, '')
+          .split(' OR ')
+          .some((one) => allowed.includes(one)),
+    )
+    expect(
+      refused.map(([licence, packages]) => [licence, packages.map(({ name }) => name)]),
+    ).toEqual([])
+  })
+})

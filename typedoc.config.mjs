@@ -1,0 +1,46 @@
+import { join, relative } from 'node:path'
+import { publicSubpaths, readPublished } from './tools/workspace.mjs'
+
+const root = import.meta.dirname
+
+/** The source of every public subpath; the file for pages has the types of the main entry. */
+const sources = readPublished(root).flatMap(({ folder, manifest }) =>
+  publicSubpaths(manifest)
+    .filter(([subpath, , types]) => subpath !== './browser' && types !== undefined)
+    .map(([subpath, , types]) => {
+      const source = types.replace('./dist/', 'src/').replace(/\.d\.ts$/, '.ts')
+      return [manifest.name + subpath.slice(1), relative(root, join(folder, source))]
+    }),
+)
+const platform = ['./packages/client/src/platform/node.ts']
+
+/** @type {Partial<import('typedoc').TypeDocOptions>} */
+export default {
+  name: 'NOMYO for TypeScript',
+  entryPoints: sources.map(([, source]) => source),
+  tsconfig: 'tsconfig.typedoc.json',
+  compilerOptions: {
+    paths: {
+      ...Object.fromEntries(sources.map(([name, source]) => [name, [`./${source}`]])),
+      '#platform': platform,
+    },
+  },
+  out: 'docs-api',
+  readme: 'none',
+  disableSources: true,
+  excludeExternals: true,
+  excludePrivate: true,
+  excludeInternal: true,
+  requiredToBeDocumented: [
+    'Class',
+    'Function',
+    'Interface',
+    'TypeAlias',
+    'Variable',
+    'Enum',
+    'Method',
+  ],
+  validation: { notExported: false, invalidLink: true, notDocumented: true },
+  treatWarningsAsErrors: true,
+  treatValidationWarningsAsErrors: true,
+}
