@@ -18,7 +18,7 @@ const LIMITS = {
     '.': '12.5 kB',
     './structures': '5.0 kB',
     './x509': '6.5 kB',
-    './certify': '11.0 kB',
+    './certify': '12.5 kB',
     './policy-file': '9.0 kB',
     './receipt': '19.0 kB',
     './credential': '4.0 kB',
