@@ -1,78 +1,90 @@
 import { setTimeout } from 'node:timers/promises'
-import { Admission } from './completion/load-shedder.js'
+import type { Writable } from 'node:stream'
+import { AccessControl } from './access/access-control.js'
+import { ApiKeyStore } from './access/api-key-store.js'
+import { createAuthenticate } from './access/authenticate.js'
+import { SECURITY_TIERS, TierPolicy } from './access/tier-policy.js'
 import { noAttestor, type Attestor } from './attestation/attestor.js'
 import { TpmAttestor } from './attestation/tpm-attestor.js'
-import { KeyStore } from './access/api-key-store.js'
-import { createAuthenticate } from './access/authenticate.js'
+import { LoadShedder } from './completion/load-shedder.js'
+import { ReplyKeyCache } from './completion/reply-key-cache.js'
 import type { GatewayConfig } from './config/config.js'
-import { createDemoEngine } from './upstreams/demo.js'
-import type { Engine } from './upstreams/engine.js'
-import { createUpstreams } from './upstreams/create-upstreams.js'
-import { createMemories, type Memories } from './shared-state.js'
-import { measuredAttestor, measuredEngine } from './observability/instrument.js'
+import { GatewayError } from './errors.js'
+import type { Unready } from './http/routes/health.js'
+import { readPage } from './http/routes/page.js'
+import { createServer } from './http/server.js'
+import { readTlsFiles, renewTls } from './http/tls.js'
+import { instrumentAttestor, instrumentEngine } from './observability/instrument.js'
+import { silentLogger, type Logger } from './observability/log.js'
 import { startMetricsServer, type MetricsServer } from './observability/metrics-server.js'
 import { Metrics } from './observability/metrics.js'
-import type { Notice } from './observability/notice.js'
-import type { Unready } from './http/routes/ready.js'
-import { SECURITY_TIERS } from './access/security-tier.js'
-import { readPage } from './http/routes/page-files.js'
-import { ReplyKeys } from './completion/reply-key-cache.js'
-import { createServer } from './http/server.js'
 import { openStore } from './server-keys/open-store.js'
 import { ServerKeys } from './server-keys/server-keys.js'
-import { TierPolicy } from './access/tier-policy.js'
-import { TlsFileError, readTlsFiles, renewTls } from './http/tls.js'
+import { createSharedState, type SharedState } from './shared-state.js'
+import { createUpstreams } from './upstreams/create-upstreams.js'
+import { createDemoEngine } from './upstreams/demo.js'
+import type { Engine } from './upstreams/engine.js'
 
 /** A gateway that listens. */
 export interface Gateway {
-  /** Where it listens, such as `http://127.0.0.1:12435`. */
+  /** Address, such as `http://127.0.0.1:12435`. */
   readonly url: string
-  /** `sha256/...` of the server key of now, for pinning. */
+  /** Fingerprint of the current server key for pinning, as `sha256/...`. */
   readonly fingerprint: string
   /**
-   * Makes the next server key, which opens from now on. It is handed out at once where it is in memory
-   * only, else after the lead, when all gateways that share it open it too; the one before still
-   * opens for the overlap.
+   * Creates the next server key, which decrypts from now on. A key in memory is published at once; any
+   * other after the lead, when all gateways that share it decrypt with it. The previous key still
+   * decrypts for the overlap.
    */
   rotateKey(): Promise<void>
   /**
-   * Reads again what is in files: server keys, API keys, certificate. What cannot be read stays as it
-   * is, and the notice says so.
+   * Reads all files again: server keys, API keys, certificate. A file that cannot be read changes
+   * nothing, and is reported to the logger.
    */
   reload(): Promise<void>
-  /** Stops accepting, lets requests in flight finish, lets go of keys. Safe to call twice. */
+  /** Stops accepting requests, finishes those in flight, disposes of keys. Can be called repeatedly. */
   close(): Promise<void>
 }
 
-/** Clients ask for the key again after an hour; those that keep it longer have this much time. */
+/** Receivers of messages and logs. */
+export interface GatewayOptions {
+  /** Receives messages for the operator. Default: drops them. */
+  readonly logger?: Logger | undefined
+  /** Receives the structured logs, one JSON object per line. Default: standard error. */
+  readonly logStream?: Writable | undefined
+}
+
+/** Clients renew the key after an hour; those that keep it for longer have this much time. */
 const DEFAULT_OVERLAP_MS = 24 * 60 * 60 * 1000
 const DEFAULT_LEAD_MS = 6000
 
 /**
- * Starts a gateway. Resolves when it listens; rejects when a key cannot be read, the address is
- * taken, or a TPM that is required gives no quote.
+ * Starts a gateway. Resolves when it listens.
  *
- * @throws SecurityError for keys, KeyStoreError for keys in Redis, KeysFileError for the file of API keys, CaFileError for certificates of upstreams, TpmError for the TPM, system errors for the address
+ * @throws SecurityError when a server key cannot be read
+ * @throws GatewayError for the file of API keys, certificates, and the store of server keys
+ * @throws TpmError when evidence is required and the TPM gives no quote
+ * @throws system errors for the address
  */
 export async function createGateway(
   config: GatewayConfig,
-  notice: Notice = () => undefined,
+  { logger = silentLogger, logStream }: GatewayOptions = {},
 ): Promise<Gateway> {
-  warnAboutOpenDoors(config, notice)
-  const keyStore = await KeyStore.open(
+  warnAboutExposure(config, logger)
+  const apiKeyStore = await ApiKeyStore.open(
     { apiKeys: config.apiKeys, keysFile: config.keysFile },
-    notice,
+    logger,
   )
   const tls = config.tls === undefined ? undefined : await readTlsFiles(config.tls)
   const page = config.web === true ? await readPage() : undefined
   const metrics = new Metrics()
-  const attestor = measuredAttestor(createAttestor(config, notice), metrics)
+  const attestor = instrumentAttestor(createAttestor(config, logger), metrics)
   const policy = config.policy === undefined ? undefined : new TierPolicy(config.policy)
-  if (policy !== undefined) announce(policy, config, notice)
-  const engine = measuredEngine(createEngine(config, policy, notice), metrics)
-  const memories = await createMemories(config, notice)
-  const serverKeys = await openServerKeys(config, memories, notice)
-  const { replayMemory, rateLimiter } = memories
+  if (policy !== undefined) reportPolicy(policy, config, logger)
+  const engine = instrumentEngine(createEngine(config, policy, logger), metrics)
+  const sharedState = await createSharedState(config, logger)
+  const serverKeys = await openServerKeys(config, sharedState, logger)
+  const { replayCache, rateLimiter } = sharedState
   let phase: 'starting' | 'open' | 'draining' = 'starting'
   const unready: Unready = () => {
     if (phase !== 'open') return phase
@@ -81,18 +93,20 @@ export async function createGateway(
   const server = createServer({
     context: {
       serverKeys: serverKeys.ring,
-      replyKeys: new ReplyKeys(),
+      replyKeys: new ReplyKeyCache(),
       engine,
       attestor,
       policy,
-      replayMemory,
+      replayCache,
       maxBodyBytes: config.maxBodyBytes,
       acceptLegacyTag: config.acceptLegacyTag,
       metrics,
-      admission: new Admission(config.load ?? {}, metrics),
+      loadShedder: new LoadShedder(config.load ?? {}, metrics),
     },
-    authenticate: createAuthenticate(() => keyStore.keys),
-    rateLimiter,
+    accessControl: new AccessControl(
+      createAuthenticate(() => apiKeyStore.keys),
+      rateLimiter,
+    ),
     corsOrigins: config.corsOrigins ?? [],
     unready,
     page: page && { files: page, host: config.host },
@@ -102,11 +116,12 @@ export async function createGateway(
     tls,
     trustedProxies: config.trustedProxies,
     logLevel: config.logLevel,
+    logStream,
   })
   let metricsServer: MetricsServer | undefined
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
-    // Load balancers need a while to see that requests go elsewhere now.
+    // Load balancers need time to notice and to send requests elsewhere.
     if (phase === 'open' && config.drainDelayMs !== undefined) {
       phase = 'draining'
       await setTimeout(config.drainDelayMs)
@@ -117,13 +132,13 @@ export async function createGateway(
     await engine.close()
     await attestor.close()
     await serverKeys.close()
-    await memories.close()
+    await sharedState.close()
   }
   const reloadTls = async (): Promise<void> => {
     if (config.tls === undefined) return
     await renewTls(server.server, config.tls).catch((error: unknown) => {
-      const detail = error instanceof TlsFileError ? error.message : ''
-      server.log.error({ code: 'ERR_TLS_FILES', detail }, 'the certificate stays as it was')
+      const detail = error instanceof GatewayError ? error.message : ''
+      server.log.error({ code: 'ERR_TLS_FILES', detail }, 'the certificate is unchanged')
     })
   }
   try {
@@ -132,7 +147,7 @@ export async function createGateway(
     serverKeys.start(server.log)
     if (config.metrics !== undefined) {
       metricsServer = await startMetricsServer(metrics, config.metrics)
-      notice(`metrics on ${metricsServer.url}`)
+      logger.info(`metrics on ${metricsServer.url}`)
     }
     const url = await server.listen({ host: config.host, port: config.port })
     phase = 'open'
@@ -143,7 +158,7 @@ export async function createGateway(
       },
       rotateKey: () => serverKeys.rotate(),
       reload: async () => {
-        await keyStore.reload()
+        await apiKeyStore.reload()
         await serverKeys.refresh()
         await reloadTls()
       },
@@ -158,47 +173,51 @@ export async function createGateway(
 function createEngine(
   { engine }: GatewayConfig,
   policy: TierPolicy | undefined,
-  notice: Notice,
+  logger: Logger,
 ): Engine {
-  return engine.kind === 'demo' ? createDemoEngine() : createUpstreams(engine, policy, notice)
+  return engine.kind === 'demo' ? createDemoEngine() : createUpstreams(engine, policy, logger)
 }
 
-function createAttestor({ tpm }: GatewayConfig, notice: Notice): Attestor {
-  return tpm === undefined ? noAttestor : new TpmAttestor(tpm, notice)
+function createAttestor({ tpm }: GatewayConfig, logger: Logger): Attestor {
+  return tpm === undefined ? noAttestor : new TpmAttestor(tpm, logger)
 }
 
 async function openServerKeys(
   config: GatewayConfig,
-  memories: Memories,
-  notice: Notice,
+  sharedState: SharedState,
+  logger: Logger,
 ): Promise<ServerKeys> {
   const { rotationMs, overlapMs = DEFAULT_OVERLAP_MS, leadMs = DEFAULT_LEAD_MS } = config.keys ?? {}
   try {
-    const store = await openStore(config, memories.redis, notice)
-    return await ServerKeys.open(store, { rotationMs, overlapMs, leadMs }, notice)
+    const store = await openStore(config, sharedState.redis, logger)
+    return await ServerKeys.open(store, { rotationMs, overlapMs, leadMs }, logger)
   } catch (error) {
-    await memories.close()
+    await sharedState.close()
     throw error
   }
 }
 
-function announce(policy: TierPolicy, { tpm }: GatewayConfig, notice: Notice): void {
-  notice(`tier policy ${policy.version}`)
+function reportPolicy(policy: TierPolicy, { tpm }: GatewayConfig, logger: Logger): void {
+  logger.info(`tier policy ${policy.version}`)
   const unmet = SECURITY_TIERS.filter((tier) => policy.ruleOf(tier)?.requireAttestation === true)
   if (unmet.length === 0 || tpm !== undefined) return
-  notice(`no --tpm: the policy wants attestation, so there are no answers for ${unmet.join(', ')}`)
+  logger.warn(
+    `no --tpm: the policy requires attestation and refuses all ${unmet.join(', ')} requests`,
+  )
 }
 
-function warnAboutOpenDoors(config: GatewayConfig, notice: Notice): void {
+function warnAboutExposure(config: GatewayConfig, logger: Logger): void {
   if (config.engine.kind === 'demo') {
-    notice('demo engine: answers are made up by this process, no model is asked')
+    logger.warn('demo engine: this process makes up the answers, no model is used')
   }
   if (config.apiKeys.length === 0 && config.keysFile === undefined) {
-    notice(
-      `no --api-key and no --keys-file: everybody who reaches ${config.host} may use this gateway`,
+    logger.warn(
+      `no --api-key and no --keys-file: every client that reaches ${config.host} may use this gateway`,
     )
   }
   if (config.corsOrigins?.includes('*') === true) {
-    notice('--cors-origin *: every web page may use this gateway, from the browser it is open in')
+    logger.warn(
+      '--cors-origin *: every web page may use this gateway from the browser that opens it',
+    )
   }
 }

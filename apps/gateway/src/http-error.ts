@@ -1,16 +1,16 @@
-/** A refusal meant for the caller: everything in it is sent as it is, in plaintext. */
+/** Refusal for the caller. All of it is sent, in plaintext. */
 export class HttpError extends Error {
+  override readonly name: string = 'HttpError'
   readonly statusCode: number
   /** Seconds for `Retry-After`. */
   readonly retryAfterSeconds: number | undefined
 
   constructor(statusCode: number, detail: string, retryAfterSeconds?: number) {
     super(detail)
-    this.name = 'HttpError'
     this.statusCode = statusCode
     this.retryAfterSeconds = retryAfterSeconds
   }
 }
 
-/** The body of every refusal, in the shape the clients know. */
+/** Creates the body of a refusal, in the shape that clients parse. */
 export const errorBody = (detail: string): { detail: string } => ({ detail })

@@ -1,14 +1,17 @@
-export { createGateway, type Gateway } from './gateway.js'
-export { KeysFileError } from './access/keys-file.js'
-export { KeyStoreError } from './server-keys/server-key-store.js'
-export type { GatewayConfig, KeyConfig, LoadConfig, TlsConfig, TpmConfig } from './config/config.js'
+export { createGateway, type Gateway, type GatewayOptions } from './gateway.js'
+export { GatewayError, type GatewayErrorCode } from './errors.js'
+export type {
+  GatewayConfig,
+  KeyConfig,
+  LoadConfig,
+  LogLevel,
+  TlsConfig,
+  TpmConfig,
+} from './config/config.js'
+export type { Logger } from './observability/log.js'
 export type { RateLimit } from './access/rate-limit.js'
-export type { OnFailure, RedisFailure } from './redis/redis-failure.js'
-export { CaFileError } from './upstreams/ca-file.js'
+export type { PolicyConfig, SecurityTier, TierRule } from './access/tier-policy.js'
+export type { OnFailure, RedisFailure } from './redis/failure-mode.js'
 export type { UpstreamTimeouts } from './upstreams/openai-compatible.js'
 export type { HealthCheckConfig } from './upstreams/pool.js'
 export type { UpstreamConfig } from './upstreams/upstream.js'
-export type { LogLevel } from './observability/log.js'
-export type { Notice } from './observability/notice.js'
-export type { SecurityTier } from './access/security-tier.js'
-export type { PolicyConfig, TierRule } from './access/tier-policy.js'

@@ -1,49 +1,52 @@
 import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible'
 import type { Redis } from 'ioredis'
-import type { GatewayConfig } from './config/config.js'
-import type { Notice } from './observability/notice.js'
 import { RateLimiter, type CreateCounter } from './access/rate-limiter.js'
-import { connectRedis } from './redis/connect-redis.js'
-import { DEFAULT_REDIS_FAILURE, type OnFailure } from './redis/redis-failure.js'
-import { RedisReplayMemory } from './completion/replay/redis.js'
-import { LocalReplayMemory } from './completion/replay/local.js'
-import type { ReplayMemory } from './completion/replay/replay-memory.js'
+import { LocalReplayCache } from './completion/replay/local.js'
+import { RedisReplayCache } from './completion/replay/redis.js'
+import type { ReplayCache } from './completion/replay/refuse.js'
+import type { GatewayConfig } from './config/config.js'
+import type { Logger } from './observability/log.js'
+import { connectRedis } from './redis/connect.js'
+import { DEFAULT_REDIS_FAILURE, type OnFailure } from './redis/failure-mode.js'
 
-/** What a gateway remembers from one request to the next, by itself or with others. */
-export interface Memories {
-  readonly replayMemory: ReplayMemory
+/** State shared between requests, and between gateways with one Redis. */
+export interface SharedState {
+  readonly replayCache: ReplayCache
   readonly rateLimiter: RateLimiter
-  /** The Redis they are in, where one is configured. */
+  /** Connection to Redis, if one is configured. */
   readonly redis: Redis | undefined
   close(): Promise<void>
 }
 
 const DEFAULT_REPLAY_WINDOW_MS = 10 * 60_000
 
-/** In this process, or in Redis where one is configured. It need not be there yet. */
-export async function createMemories(config: GatewayConfig, notice: Notice): Promise<Memories> {
+/** Creates the state in this process, or in Redis if one is configured; Redis may be down at first. */
+export async function createSharedState(
+  config: GatewayConfig,
+  logger: Logger,
+): Promise<SharedState> {
   const windowMs = config.replayWindowMs ?? DEFAULT_REPLAY_WINDOW_MS
   const { rateLimit } = config
   const limits = { limit: rateLimit, coolDownMs: rateLimit?.coolDownMs }
   if (config.redis === undefined) {
-    const replayMemory = new LocalReplayMemory({ windowMs })
+    const replayCache = new LocalReplayCache({ windowMs })
     return {
-      replayMemory,
+      replayCache,
       rateLimiter: new RateLimiter(limits),
       redis: undefined,
-      close: () => replayMemory.close(),
+      close: () => replayCache.close(),
     }
   }
   const { url, failure = DEFAULT_REDIS_FAILURE } = config.redis
-  const redis = await connectRedis(url, notice)
-  const fallback = failure.replay === 'degrade' ? new LocalReplayMemory({ windowMs }) : undefined
-  const replayMemory = new RedisReplayMemory({ redis, windowMs, fallback })
+  const redis = await connectRedis(url, logger)
+  const fallback = failure.replay === 'degrade' ? new LocalReplayCache({ windowMs }) : undefined
+  const replayCache = new RedisReplayCache({ redis, windowMs, fallback })
   return {
-    replayMemory,
+    replayCache,
     rateLimiter: new RateLimiter({ ...limits, createCounter: counterIn(redis, failure.rate) }),
     redis,
     close: async () => {
-      await replayMemory.close()
+      await replayCache.close()
       redis.disconnect()
     },
   }

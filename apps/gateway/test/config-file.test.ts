@@ -4,9 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { parse } from 'yaml'
 import type { GatewayConfig } from '../src/config/config.js'
-import { helpText } from '../src/config/options/help.js'
-import { readOptions } from '../src/config/options/options.js'
-import { UsageError } from '../src/config/options/usage-error.js'
+import { UsageError, helpText, readOptions } from './read-options.js'
 import { chat, complete, makeKeyDir, runGateway, startUpstream, testGateway } from './support.js'
 
 const ENV = { SECRET: 'canary-secret', ONE: '1' }
@@ -140,7 +138,7 @@ describe('a config file', () => {
 
   it('has a member for every flag', async () => {
     const flags = [...helpText().matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name!)
-    const beside = ['config', 'print-config', 'help']
+    const beside = ['config', 'print-config', 'version', 'help']
     for (const flag of flags.filter((name) => !beside.includes(name))) {
       const member = flag.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase())
       // What no flag takes: a mistake of this member, and not that it is unknown.
@@ -265,7 +263,9 @@ describe('a mistake in a config file', () => {
   })
 
   it('is where it was made, if the environment made it', async () => {
-    await expect(read('engine: demo\nport: 1', [], { NOMYO_PORT: 'x' })).rejects.toThrow(/^--port/)
+    await expect(read('engine: demo\nport: 1', [], { NOMYO_PORT: 'x' })).rejects.toThrow(
+      /^NOMYO_PORT/,
+    )
   })
 
   it('ends with 2', async () => {

@@ -1,15 +1,15 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { Admission } from '../src/completion/load-shedder.js'
-import { Convoy } from '../src/completion/batch-release.js'
+import { LoadShedder } from '../src/completion/load-shedder.js'
+import { BatchRelease } from '../src/completion/batch-release.js'
 import { Metrics } from '../src/observability/metrics.js'
 
 beforeEach(() => vi.useFakeTimers())
 afterEach(() => vi.useRealTimers())
 
 /** Joins so many, and tells how many have gone on by now. */
-function joined(convoy: Convoy, count: number): { gone: () => Promise<number> } {
+function joined(convoy: BatchRelease, count: number): { gone: () => Promise<number> } {
   let gone = 0
-  for (let one = 0; one < count; one++) void convoy.join().then(() => gone++)
+  for (let one = 0; one < count; one++) void convoy.wait().then(() => gone++)
   return {
     gone: async () => {
       await vi.advanceTimersByTimeAsync(0)
@@ -19,7 +19,7 @@ function joined(convoy: Convoy, count: number): { gone: () => Promise<number> } 
 }
 
 it('lets eight go on together, and the next ones with those after them', async () => {
-  const convoy = new Convoy()
+  const convoy = new BatchRelease()
   const seven = joined(convoy, 7)
   expect(await seven.gone()).toBe(0)
   const more = joined(convoy, 2)
@@ -29,7 +29,7 @@ it('lets eight go on together, and the next ones with those after them', async (
 })
 
 it('keeps nobody longer than 20 ms, each time anew', async () => {
-  const convoy = new Convoy()
+  const convoy = new BatchRelease()
   for (let turn = 0; turn < 2; turn++) {
     const some = joined(convoy, 3)
     await vi.advanceTimersByTimeAsync(19)
@@ -41,21 +41,21 @@ it('keeps nobody longer than 20 ms, each time anew', async () => {
 })
 
 it('lets those go on who have come when told to, and holds no timer then', async () => {
-  const convoy = new Convoy()
+  const convoy = new BatchRelease()
   const some = joined(convoy, 3)
-  convoy.leave()
+  convoy.flush()
   expect(await some.gone()).toBe(3)
   expect(vi.getTimerCount()).toBe(0)
 })
 
 it('is formed only while many wait to be opened, and none is kept behind at the end', async () => {
-  const admission = new Admission({ maxOpens: 1, maxQueue: 64 }, new Metrics())
-  const caller = { hasGone: () => false, whenGone: () => undefined }
+  const loadShedder = new LoadShedder({ maxOpens: 1, maxQueue: 64 }, new Metrics())
+  const { signal } = new AbortController()
   const goneOn: number[] = []
   const begun: (() => void)[] = []
   const work = (): Promise<void> => new Promise((resolve) => begun.push(resolve))
   for (let one = 0; one < 24; one++) {
-    void admission.open('a caller', work, caller).then(() => goneOn.push(one))
+    void loadShedder.decrypt('a caller', work, signal).then(() => goneOn.push(one))
   }
   const openNext = async (): Promise<number> => {
     await vi.advanceTimersByTimeAsync(0)

@@ -5,11 +5,8 @@ import { join } from 'node:path'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createGateway, type Gateway } from '../src/gateway.js'
-import type { Notice } from '../src/observability/notice.js'
-import type { Environment } from '../src/config/options/flag.js'
-import { helpText } from '../src/config/options/help.js'
-import { readOptions } from '../src/config/options/options.js'
-import { UsageError } from '../src/config/options/usage-error.js'
+import { type Environment, UsageError, helpText, readOptions } from './read-options.js'
+import type { Logger } from '../src/observability/log.js'
 
 const APP = 'https://app.example'
 const DEV = 'http://localhost:5173'
@@ -19,14 +16,14 @@ let keyDir: string
 let listed: Gateway
 let open: Gateway
 let closed: Gateway
-const notices: Notice = vi.fn()
+const logger: Logger = { info: vi.fn(), warn: vi.fn() }
 
 beforeAll(async () => {
   keyDir = await mkdtemp(join(tmpdir(), 'nomyo-cors-'))
   // The first makes the key, the others read it.
   closed = await start()
   listed = await start([APP, DEV])
-  open = await start(['*'], notices)
+  open = await start(['*'], logger)
 })
 
 afterAll(async () => {
@@ -34,7 +31,7 @@ afterAll(async () => {
   await rm(keyDir, { recursive: true })
 })
 
-function start(corsOrigins?: string[], notice?: Notice): Promise<Gateway> {
+function start(corsOrigins?: string[], logger?: Logger): Promise<Gateway> {
   return createGateway(
     {
       host: '127.0.0.1',
@@ -46,7 +43,7 @@ function start(corsOrigins?: string[], notice?: Notice): Promise<Gateway> {
       logLevel: 'silent',
       ...(corsOrigins === undefined ? {} : { corsOrigins }),
     },
-    notice,
+    { logger },
   )
 }
 
@@ -167,7 +164,7 @@ describe('a gateway that was told of no origin', () => {
 })
 
 it('one that lets every page in says so when it starts', () => {
-  expect(notices).toHaveBeenCalledWith(expect.stringContaining('--cors-origin *'))
+  expect(logger.warn).toHaveBeenCalledWith(expect.stringContaining('--cors-origin *'))
 })
 
 describe('--cors-origin', () => {
@@ -247,7 +244,7 @@ describe('--cors-origin', () => {
       { env: environment, encoding: 'utf8', timeout: 20_000 },
     )
     expect(status).toBe(2)
-    expect(stderr).toContain('--cors-origin')
+    expect(stderr).toContain('NOMYO_CORS_ORIGIN')
     expect(stdout).toBe('')
   })
 })

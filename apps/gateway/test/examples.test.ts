@@ -4,11 +4,11 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { flagName, type OptionDefinition } from '@nomyo-internal/command-line'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { GatewayConfig } from '../src/config/config.js'
-import { memberName, variableName } from '../src/config/options/flag.js'
-import { FLAGS } from '../src/config/options/flags.js'
-import { readOptions } from '../src/config/options/options.js'
+import { readOptions } from './read-options.js'
+import { OPTIONS } from '../src/config/schema.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'nomyo-examples-'))
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -51,18 +51,18 @@ describe('the config file', () => {
   })
 
   it('names every member there is', () => {
-    const members = Object.entries(FLAGS)
-      .filter(([, flag]) => !('fileless' in flag))
-      .map(([name]) => memberName(name))
+    const members = Object.values<OptionDefinition>(OPTIONS).flatMap(({ member }) =>
+      typeof member === 'string' ? [member] : [],
+    )
     const missing = members.filter((member) => !new RegExp(`\\b${member}\\b`).test(config))
     expect(missing).toEqual([])
   })
 
   it('says what holds anyway where it repeats a default', () => {
-    for (const [name, flag] of Object.entries(FLAGS)) {
-      if (!('fallback' in flag) || name === 'tpm') continue
-      const [, said] = new RegExp(`^#?${memberName(name)}: (.*)$`, 'm').exec(config) ?? []
-      expect([name, said]).toEqual([name, flag.fallback])
+    for (const [name, option] of Object.entries<OptionDefinition>(OPTIONS)) {
+      if (option.default === undefined || name === 'tpm') continue
+      const [, said] = new RegExp(`^#?${name}: (.*)$`, 'm').exec(config) ?? []
+      expect([name, said]).toEqual([name, option.default])
     }
   })
 })
@@ -74,10 +74,11 @@ describe('unit and Containerfile', () => {
     const flags = [...commands.join('\n').matchAll(/ --([a-z-]+)/g)].map(([, name]) => name ?? '')
     const [, entry = ''] = /^CMD (\[.*\])$/m.exec(containerfile) ?? []
     const given = (JSON.parse(entry) as string[]).filter((text) => text.startsWith('--'))
-    const names = Object.keys(FLAGS)
+    const names = Object.keys(OPTIONS).map(flagName)
     expect(names).toEqual(expect.arrayContaining([...flags, ...given.map((text) => text.slice(2))]))
     const variables = [...containerfile.matchAll(/\b(NOMYO_[A-Z_]+)\b/g)].map(([text]) => text)
-    expect(names.map(variableName)).toEqual(expect.arrayContaining(variables))
+    const known = Object.values<OptionDefinition>(OPTIONS).map(({ variable }) => variable)
+    expect(known).toEqual(expect.arrayContaining(variables))
   })
 
   it('leave time for requests in flight', () => {

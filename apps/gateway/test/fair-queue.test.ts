@@ -4,7 +4,11 @@ import { FairQueue } from '../src/completion/fair-queue.js'
 
 /** A queue whose work ends when the test says so. */
 function testQueue(concurrency: number, maxWaiting: number) {
-  const queue = new FairQueue({ concurrency, maxWaiting, full: () => new RangeError('full') })
+  const queue = new FairQueue({
+    concurrency,
+    maxWaiting,
+    createError: () => new RangeError('full'),
+  })
   const running: { readonly owner: string; readonly end: () => void }[] = []
   const started: string[] = []
   const turnedAway: string[] = []

@@ -1,14 +1,15 @@
 import type { AddressInfo } from 'node:net'
 import { KeyRing } from '@nomyo/crypto'
 import type { FastifyInstance } from 'fastify'
-import { Admission } from '../src/completion/load-shedder.js'
+import { LoadShedder } from '../src/completion/load-shedder.js'
+import { AccessControl } from '../src/access/access-control.js'
 import { noAttestor } from '../src/attestation/attestor.js'
 import { createAuthenticate, type Authenticate } from '../src/access/authenticate.js'
 import type { CompletionContext } from '../src/completion/handle-completion.js'
 import { Metrics } from '../src/observability/metrics.js'
 import { RateLimiter } from '../src/access/rate-limiter.js'
-import { LocalReplayMemory } from '../src/completion/replay/local.js'
-import { ReplyKeys } from '../src/completion/reply-key-cache.js'
+import { LocalReplayCache } from '../src/completion/replay/local.js'
+import { ReplyKeyCache } from '../src/completion/reply-key-cache.js'
 import { createServer } from '../src/http/server.js'
 import { serverKeys } from './support.js'
 
@@ -27,17 +28,16 @@ export async function listenInProcess({
   const server = createServer({
     context: {
       serverKeys: new KeyRing(serverKeys),
-      replyKeys: new ReplyKeys(),
+      replyKeys: new ReplyKeyCache(),
       engine,
       attestor,
       policy,
-      replayMemory: new LocalReplayMemory({ windowMs: 60_000 }),
+      replayCache: new LocalReplayCache({ windowMs: 60_000 }),
       maxBodyBytes: 1024 * 1024,
       metrics,
-      admission: new Admission({}, metrics),
+      loadShedder: new LoadShedder({}, metrics),
     },
-    authenticate,
-    rateLimiter: new RateLimiter({ limit: undefined }),
+    accessControl: new AccessControl(authenticate, new RateLimiter({ limit: undefined })),
     corsOrigins: [],
     unready: () => undefined,
     logLevel: 'silent',

@@ -189,7 +189,7 @@ it('says what failed only where the fault is not of the caller', async () => {
 })
 
 describe('what the framework would log by itself', () => {
-  const { serializers } = logOptions('debug') as {
+  const { serializers } = logOptions('debug', process.stderr) as {
     serializers: Record<'req' | 'res' | 'err', (value: unknown) => Record<string, unknown>>
   }
 

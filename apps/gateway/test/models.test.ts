@@ -4,7 +4,8 @@ import { createDemoEngine } from '../src/upstreams/demo.js'
 import type { Engine } from '../src/upstreams/engine.js'
 import { UpstreamPool, type HealthCheckConfig } from '../src/upstreams/pool.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
-import { KeyStore } from '../src/access/api-key-store.js'
+import { silentLogger } from '../src/observability/log.js'
+import { ApiKeyStore } from '../src/access/api-key-store.js'
 import { listenInProcess } from './in-process.js'
 import { get, refusalOf, startUpstream, type Answer, type Upstream } from './support.js'
 
@@ -13,7 +14,7 @@ async function gatewayOf(
   engine: Engine,
   apiKeys: readonly string[] = [],
 ): Promise<{ url: string }> {
-  const keyStore = await KeyStore.open({ apiKeys, keysFile: undefined }, () => undefined)
+  const keyStore = await ApiKeyStore.open({ apiKeys, keysFile: undefined }, silentLogger)
   const authenticate = createAuthenticate(() => keyStore.keys)
   const { server, url } = await listenInProcess({ engine, authenticate })
   onTestFinished(async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createGateway } from '../src/gateway.js'
-import { networkOf } from '../src/access/client-network.js'
+import { clientNetwork } from '../src/access/client-network.js'
 import {
   chat,
   get,
@@ -173,9 +173,9 @@ it.each([
   ['2001:db8::6', '2001:db8:0:0::/64'],
   ['::1', '0:0:0:0::/64'],
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-  [undefined, 'gone'],
+  [undefined, 'disconnected'],
 ])('the network of %s is %s', (address, network) => {
-  expect(networkOf(address)).toBe(network)
+  expect(clientNetwork(address)).toBe(network)
 })
 
 /** A gateway of a program, with the keys one and two. */

@@ -111,8 +111,8 @@ describe.skipIf(!redisFound)('a Redis that goes away', () => {
     expect((await fetch(`${gateway.url}/health`)).status).toBe(200)
     await redis.start()
     await expect.poll(() => fresh(gateway), SOON).toBe(200)
-    expect(gateway.stderr().match(/Redis cannot be had/g)).toHaveLength(1)
-    expect(gateway.stderr()).toContain('Redis is there again')
+    expect(gateway.stderr().match(/Redis is unavailable/g)).toHaveLength(1)
+    expect(gateway.stderr()).toContain('Redis is available again')
   })
 
   it('and hangs is not waited for long', async () => {
@@ -136,7 +136,7 @@ describe.skipIf(!redisFound)('a Redis that goes away', () => {
     expect(await statusOf(post(gateway, before))).toBe(409)
     expect(await statusOf(post(gateway, during))).toBe(409)
     await redis.start()
-    await expect.poll(() => gateway.stderr(), SOON).toContain('Redis is there again')
+    await expect.poll(() => gateway.stderr(), SOON).toContain('Redis is available again')
     expect(await statusOf(post(gateway, during))).toBe(409)
   })
 
@@ -177,6 +177,6 @@ it('the password of Redis is written nowhere', async () => {
   expect(pem).toContain('PUBLIC KEY')
   run.kill('SIGTERM')
   const { stdout, stderr } = await run.ended
-  expect(stderr).toContain('Redis cannot be had')
+  expect(stderr).toContain('Redis is unavailable')
   expect(stdout + stderr).not.toContain('canary')
 })

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createGateway } from '../src/gateway.js'
-import { LocalReplayMemory } from '../src/completion/replay/local.js'
+import { LocalReplayCache } from '../src/completion/replay/local.js'
 import {
   chat,
   makeKeyDir,
@@ -122,14 +122,14 @@ it('is refused also by a gateway started from a program that says nothing of it'
 
 describe('the memory of one process', () => {
   it('takes all ids or none', async () => {
-    const memory = new LocalReplayMemory({ windowMs: 60_000 })
+    const memory = new LocalReplayCache({ windowMs: 60_000 })
     expect(await memory.claim(['a', 'b'])).toBe(true)
     expect(await memory.claim(['c', 'b'])).toBe(false)
     expect(await memory.claim(['c'])).toBe(true)
   })
 
   it('says 503 when it is full and forgets nothing, until it is time to', async () => {
-    const memory = new LocalReplayMemory({ windowMs: 300, maxIds: 4 })
+    const memory = new LocalReplayCache({ windowMs: 300, maxIds: 4 })
     await memory.claim(['a', 'b'])
     await memory.claim(['c', 'd'])
     await expect(memory.claim(['e', 'f'])).rejects.toMatchObject({

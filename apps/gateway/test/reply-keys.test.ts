@@ -1,6 +1,6 @@
 import { SecurityError, publicKeyToHeader } from '@nomyo/crypto'
 import { expect, it } from 'vitest'
-import { ReplyKeys } from '../src/completion/reply-key-cache.js'
+import { ReplyKeyCache } from '../src/completion/reply-key-cache.js'
 import { serverKeys } from './support.js'
 
 const header = publicKeyToHeader(serverKeys.publicKey)
@@ -8,14 +8,14 @@ const header = publicKeyToHeader(serverKeys.publicKey)
 const [second, third] = [`${header}%0A`, `${header}%0D%0A`] as const
 
 it('reads a header once', async () => {
-  const keys = new ReplyKeys()
+  const keys = new ReplyKeyCache()
   const key = await keys.read(header)
   expect(key.fingerprint).toBe(serverKeys.publicKey.fingerprint)
   expect(await keys.read(header)).toBe(key)
 })
 
 it('forgets the one used longest ago when there are too many', async () => {
-  const keys = new ReplyKeys(2)
+  const keys = new ReplyKeyCache(2)
   const [first, other] = [await keys.read(header), await keys.read(second)]
   expect(await keys.read(header)).toBe(first)
   await keys.read(third)
@@ -24,7 +24,7 @@ it('forgets the one used longest ago when there are too many', async () => {
 })
 
 it('keeps nothing that was refused', async () => {
-  const keys = new ReplyKeys()
+  const keys = new ReplyKeyCache()
   for (let attempt = 0; attempt < 2; attempt++) {
     await expect(keys.read('no key')).rejects.toBeInstanceOf(SecurityError)
   }

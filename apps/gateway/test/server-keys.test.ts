@@ -126,7 +126,8 @@ describe('rotation', () => {
 
   it('by schedule replaces the key, also one that is in memory only', async () => {
     const gateway = await testGateway({
-      args: ['--engine', 'demo', '--key-dir=', '--key-rotation', '2s', '--key-overlap', '1s'],
+      args: ['--engine', 'demo', '--key-rotation', '2s', '--key-overlap', '1s'],
+      ignoresKeyDir: true,
     })
     const first = await handedOut(gateway)
     await until(async () => (await handedOut(gateway)) !== first)

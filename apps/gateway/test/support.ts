@@ -50,6 +50,8 @@ export interface StartOptions {
   readonly serverKey?: string
   /** A folder of the test's own, left where it is. */
   readonly keyDir?: string
+  /** The key is in memory only; the key folder exists and is not named. */
+  readonly ignoresKeyDir?: true
   /** A shell script to start it in, where it is "$@": for limits and redirections. */
   readonly within?: string
 }
@@ -60,7 +62,8 @@ export async function startGateway(options: StartOptions = {}): Promise<GatewayP
   const keyDir = options.keyDir ?? (await makeKeyDir({ 'private_key.pem': serverKey }))
   // Tests ask as fast as they can; those of the limit say so again, and the last one counts.
   const quick = ['--rate-limit', 'off', '--key-lead', '2s']
-  const given = ['--port', '0', '--key-dir', keyDir, ...quick, ...args]
+  const location = options.ignoresKeyDir === true ? [] : ['--key-dir', keyDir]
+  const given = ['--port', '0', ...location, ...quick, ...args]
   const run = runGateway(given, env, within)
   const removeKeyDir = async (): Promise<void> => {
     if (options.keyDir === undefined) await rm(keyDir, { recursive: true, force: true })

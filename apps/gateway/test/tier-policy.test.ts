@@ -1,12 +1,11 @@
 import type { TpmAttestation } from '@nomyo/attest'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { noAttestor, type Attestor } from '../src/attestation/attestor.js'
-import { createUpstreams } from '../src/upstreams/create-upstreams.js'
+import { createUpstreams, isPrivateUrl } from '../src/upstreams/create-upstreams.js'
 import { createDemoEngine } from '../src/upstreams/demo.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
-import { SECURITY_TIERS, type SecurityTier } from '../src/access/security-tier.js'
+import { SECURITY_TIERS, type SecurityTier } from '../src/access/tier-policy.js'
 import { TierPolicy, type PolicyConfig } from '../src/access/tier-policy.js'
-import { isPrivateUrl } from '../src/upstreams/upstream-url.js'
 import { listenInProcess } from './in-process.js'
 import {
   chat,
@@ -34,9 +33,11 @@ async function gatewayOf(parts: Parts): Promise<{ url: string; notices: readonly
   const { tiers, version, upstreams, attestor = noAttestor } = parts
   const policy = tiers && new TierPolicy({ tiers, version })
   const notices: string[] = []
+  const note = (text: string): void => void notices.push(text)
+  const logger = { info: note, warn: note }
   const named = upstreams?.map((upstream, at) => ({ name: `u${at}`, url: '', ...upstream }))
   const engine = named
-    ? createUpstreams({ kind: 'upstreams', upstreams: named }, policy, (text) => notices.push(text))
+    ? createUpstreams({ kind: 'upstreams', upstreams: named }, policy, logger)
     : createDemoEngine()
   const { server, url } = await listenInProcess({ engine, attestor, policy })
   onTestFinished(async () => {

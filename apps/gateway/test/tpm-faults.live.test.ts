@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { silentLogger } from '../src/observability/log.js'
 import { TpmAttestor } from '../src/attestation/tpm-attestor.js'
 import { createGateway, type Gateway } from '../src/gateway.js'
 import { metric } from './metric.js'
@@ -185,7 +186,7 @@ describe.skipIf(!isInstalled('swtpm'))('a TPM that is slow or falls silent', () 
         required: false,
         timeoutMs,
       },
-      () => undefined,
+      silentLogger,
     )
     onTestFinished(() => attestor.close())
     await attestor.start(silentLog)

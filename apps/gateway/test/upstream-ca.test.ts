@@ -4,15 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { noAttestor } from '../src/attestation/attestor.js'
-import { CaFileError, readCaFile } from '../src/upstreams/ca-file.js'
+import { GatewayError } from '../src/errors.js'
+import { silentLogger } from '../src/observability/log.js'
+import { readCaFile } from '../src/upstreams/ca-file.js'
 import { createUpstreams } from '../src/upstreams/create-upstreams.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
-import { readOptions } from '../src/config/options/options.js'
-import { UsageError } from '../src/config/options/usage-error.js'
-import { SECURITY_TIERS } from '../src/access/security-tier.js'
+import { SECURITY_TIERS } from '../src/access/tier-policy.js'
 import { TierPolicy, type PolicyConfig } from '../src/access/tier-policy.js'
 import { makeCa, makeCertificate, opensslFound, startTlsUpstream } from './certificates.js'
 import { listenInProcess } from './in-process.js'
+import { UsageError, readOptions } from './read-options.js'
 import { chat, post, runGateway, seal, startUpstream } from './support.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'nomyo-ca-'))
@@ -24,7 +25,7 @@ async function ask(
   { tier = 'standard', tiers }: { tier?: string; tiers?: PolicyConfig['tiers'] } = {},
 ): Promise<number> {
   const policy = tiers && new TierPolicy({ tiers })
-  const engine = createUpstreams({ kind: 'upstreams', upstreams }, policy, () => undefined)
+  const engine = createUpstreams({ kind: 'upstreams', upstreams }, policy, silentLogger)
   const { server, url } = await listenInProcess({ engine, attestor: noAttestor, policy })
   onTestFinished(async () => {
     await server.close()
@@ -125,7 +126,7 @@ describe.skipIf(!opensslFound)('a CA of an upstream', () => {
     const broken = join(folder, 'broken.pem')
     writeFileSync(broken, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n')
     for (const path of [join(folder, 'none.pem'), broken, ca.key]) {
-      expect(() => readCaFile(path)).toThrow(CaFileError)
+      expect(() => readCaFile(path)).toThrow(GatewayError)
       const args = ['--upstream', 'https://127.0.0.1:1/v1', '--upstream-ca', path, '--port', '0']
       const { code, stderr } = await runGateway(args).ended
       expect(code).toBe(1)

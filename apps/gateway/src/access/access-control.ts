@@ -1,34 +1,34 @@
 import type { FastifyRequest } from 'fastify'
-import type { Authenticate, Caller } from './authenticate.js'
-import { HttpError } from '../http-error.js'
-import { networkOf } from './client-network.js'
+import type { Authenticate, Identity } from './authenticate.js'
+import { clientNetwork } from './client-network.js'
 import type { RateLimiter } from './rate-limiter.js'
 
-/** Who decides whether a request is let in. */
-export interface Door {
-  readonly authenticate: Authenticate
-  readonly rateLimiter: RateLimiter
-}
-
-/** Somebody who was let in. */
-export interface AdmittedCaller extends Caller {
-  /** The same for every request of one key, or of one address where no keys are needed. */
+/** Caller of an accepted request. */
+export interface Caller extends Identity {
+  /** Same for every request of one API key, or of one client network where no key is required. */
   readonly id: string
 }
 
-/**
- * Lets in who has a key, or anybody where none is needed, as often as the limit allows.
- *
- * @throws HttpError 401; 429 or 503 when it is one too many
- */
-export async function admit(
-  { authenticate, rateLimiter }: Door,
-  request: FastifyRequest,
-): Promise<AdmittedCaller> {
-  const caller = authenticate(request.headers.authorization)
-  if (caller instanceof HttpError) throw caller
-  const { keyName, rateLimit } = caller
-  const id = keyName === undefined ? `address ${networkOf(request.ip)}` : `key ${keyName}`
-  await rateLimiter.admit(id, rateLimit)
-  return { ...caller, id }
+/** Authentication and rate limit of the routes that cost something. */
+export class AccessControl {
+  readonly #authenticate: Authenticate
+  readonly #rateLimiter: RateLimiter
+
+  constructor(authenticate: Authenticate, rateLimiter: RateLimiter) {
+    this.#authenticate = authenticate
+    this.#rateLimiter = rateLimiter
+  }
+
+  /**
+   * Identifies the caller of a request and counts the request against its limit.
+   *
+   * @throws HttpError 401 without a valid key; 429 or 503 above the limit
+   */
+  async admit({ headers, ip }: FastifyRequest): Promise<Caller> {
+    const identity = this.#authenticate(headers.authorization)
+    const { keyName, rateLimit } = identity
+    const id = keyName === undefined ? `address ${clientNetwork(ip)}` : `key ${keyName}`
+    await this.#rateLimiter.admit(id, rateLimit)
+    return { ...identity, id }
+  }
 }

@@ -1,50 +1,54 @@
-import type { Notice } from '../observability/notice.js'
+import { GatewayError } from '../errors.js'
+import type { Logger } from '../observability/log.js'
 import { hashApiKey, type ApiKey } from './api-key.js'
-import { KeysFileError, readKeysFile } from './keys-file.js'
+import { readKeysFile } from './keys-file.js'
 
-/** Where API keys come from. */
-export interface KeySources {
-  /** Given in the clear, on the command line or in the environment. */
+/** Origins of API keys. */
+export interface ApiKeySources {
+  /** Keys in plaintext, from the command line or the environment. */
   readonly apiKeys: readonly string[]
   readonly keysFile: string | undefined
 }
 
-/** The API keys that are good now. */
-export class KeyStore {
-  readonly #given: readonly ApiKey[]
+/** The API keys that are valid now. */
+export class ApiKeyStore {
+  readonly #configured: readonly ApiKey[]
   readonly #path: string | undefined
-  readonly #notice: Notice
-  #ofFile: readonly ApiKey[] = []
+  readonly #logger: Logger
+  #fromFile: readonly ApiKey[] = []
 
-  private constructor({ apiKeys, keysFile }: KeySources, notice: Notice) {
-    // Names nobody can give in a file.
-    this.#given = apiKeys.map((key, at) => ({ name: `--api-key ${at + 1}`, ...hashApiKey(key) }))
+  private constructor({ apiKeys, keysFile }: ApiKeySources, logger: Logger) {
+    // A space keeps these names out of the file.
+    this.#configured = apiKeys.map((key, at) => ({
+      name: `--api-key ${at + 1}`,
+      ...hashApiKey(key),
+    }))
     this.#path = keysFile
-    this.#notice = notice
+    this.#logger = logger
   }
 
-  /** @throws KeysFileError */
-  static async open(sources: KeySources, notice: Notice): Promise<KeyStore> {
-    const store = new KeyStore(sources, notice)
-    if (sources.keysFile !== undefined) store.#ofFile = await readKeysFile(sources.keysFile)
+  /** @throws GatewayError `ERR_API_KEYS_FILE` */
+  static async open(sources: ApiKeySources, logger: Logger): Promise<ApiKeyStore> {
+    const store = new ApiKeyStore(sources, logger)
+    if (sources.keysFile !== undefined) store.#fromFile = await readKeysFile(sources.keysFile)
     return store
   }
 
-  /** Every key, or undefined where everybody is let in. A file without keys lets nobody in. */
+  /** All keys, or undefined where no key is required. A file without keys rejects every caller. */
   get keys(): readonly ApiKey[] | undefined {
-    const open = this.#path === undefined && this.#given.length === 0
-    return open ? undefined : [...this.#given, ...this.#ofFile]
+    const isOpen = this.#path === undefined && this.#configured.length === 0
+    return isOpen ? undefined : [...this.#configured, ...this.#fromFile]
   }
 
-  /** Reads the file again. A broken one changes nothing: keys that were good stay good. */
+  /** Reads the file again. A broken file changes nothing. */
   async reload(): Promise<void> {
     if (this.#path === undefined) return
     try {
-      this.#ofFile = await readKeysFile(this.#path)
-      this.#notice(`${this.#ofFile.length} API keys read again from ${this.#path}`)
+      this.#fromFile = await readKeysFile(this.#path)
+      this.#logger.info(`reloaded ${this.#fromFile.length} API keys from ${this.#path}`)
     } catch (error) {
-      if (!(error instanceof KeysFileError)) throw error
-      this.#notice(`keeping the API keys of before: ${error.message}`)
+      if (!(error instanceof GatewayError)) throw error
+      this.#logger.warn(`keeping the previous API keys: ${error.message}`)
     }
   }
 }

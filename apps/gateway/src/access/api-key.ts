@@ -1,18 +1,18 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { RateLimit } from './rate-limit.js'
 
-/** What is kept of an API key: enough to know it again, and too little to use it. */
+/** Stored form of an API key: verifies the key and cannot be used in its place. */
 export interface ApiKey {
   readonly name: string
   readonly salt: Uint8Array
   /** HMAC-SHA-256 of the key under the salt. */
   readonly hash: Uint8Array
-  /** Models it may ask for; without them, all. */
-  readonly models?: readonly string[]
-  /** Security tiers it may ask for; without them, all. */
-  readonly tiers?: readonly string[]
-  /** Its own limit instead of that of all others. */
-  readonly rateLimit?: RateLimit
+  /** Models the key may be used for. Default: all. */
+  readonly models?: readonly string[] | undefined
+  /** Security tiers the key may be used for. Default: all. */
+  readonly tiers?: readonly string[] | undefined
+  /** Limit of this key in place of the general one. */
+  readonly rateLimit?: RateLimit | undefined
 }
 
 export const SALT_BYTES = 16
@@ -20,18 +20,15 @@ export const HASH_BYTES = 32
 const KEY_BYTES = 32
 const PREFIX = 'nomyo_sk_'
 
-/** A new key: a prefix that scanners for leaked secrets can look for, and 256 random bits. */
+/** Creates a key: a prefix for scanners that search for leaked secrets, and 256 random bits. */
 export const generateApiKey = (): string => PREFIX + randomBytes(KEY_BYTES).toString('base64url')
 
-/** A salt of its own and the hash of a key under it. */
-export function hashApiKey(key: string): { salt: Uint8Array; hash: Uint8Array } {
+/** Hashes a key under a new salt. */
+export function hashApiKey(key: string): Pick<ApiKey, 'salt' | 'hash'> {
   const salt = randomBytes(SALT_BYTES)
   return { salt, hash: saltedHash(key, salt) }
 }
 
-/**
- * Fast, and that is enough: slow hashes are for passwords, which can be guessed. Nobody guesses 256
- * random bits.
- */
+/** Hashes a key under a salt. A fast hash suffices: 256 random bits cannot be guessed, unlike passwords. */
 export const saltedHash = (key: string, salt: Uint8Array): Buffer =>
   createHmac('sha256', salt).update(key).digest()

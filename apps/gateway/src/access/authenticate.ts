@@ -1,46 +1,41 @@
 import { timingSafeEqual } from 'node:crypto'
-import { saltedHash, type ApiKey } from './api-key.js'
 import { HttpError } from '../http-error.js'
-import type { RateLimit } from './rate-limit.js'
+import { saltedHash, type ApiKey } from './api-key.js'
 
-/** Who is let in. */
-export interface Caller {
-  /** The name of the key; undefined where everybody is let in. */
+/** API key of a caller without its hash; empty where no key is required. */
+export type Identity = Partial<Omit<ApiKey, 'name' | 'salt' | 'hash'>> & {
+  /** Name of the key; undefined where no key is required. */
   readonly keyName?: string
-  /** Models it may ask for; without them, all. */
-  readonly models?: readonly string[]
-  /** Security tiers it may ask for; without them, all. */
-  readonly tiers?: readonly string[]
-  /** Its own limit instead of that of all others. */
-  readonly rateLimit?: RateLimit
 }
 
-/** Judges an `Authorization` header: who it is, or the refusal. */
-export type Authenticate = (authorization: string | undefined) => Caller | HttpError
+/**
+ * Identifies the caller by an `Authorization` header.
+ *
+ * @throws HttpError 401
+ */
+export type Authenticate = (authorization: string | undefined) => Identity
 
 /**
- * Checks bearer tokens against the keys that are good at the time. Where there are none to be
- * (undefined), every request passes.
+ * Creates a check of bearer tokens against the current keys. Where no keys are configured (undefined),
+ * every request passes.
  *
- * Hashes are compared, all of them and in constant time: how long a refusal takes says nothing
- * about how much of a key was right, or which one.
+ * All hashes are compared, each in constant time: the time of a refusal tells neither how much of a
+ * key was correct nor which key it resembles.
  */
 export function createAuthenticate(currentKeys: () => readonly ApiKey[] | undefined): Authenticate {
   return (authorization) => {
     const keys = currentKeys()
     if (keys === undefined) return {}
     const token = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization ?? '')?.[1]
-    if (token === undefined)
-      return new HttpError(401, 'An API key is needed: Authorization: Bearer <key>')
+    if (token === undefined) {
+      throw new HttpError(401, 'An API key is needed: Authorization: Bearer <key>')
+    }
     let match: ApiKey | undefined
     for (const key of keys) {
       match = timingSafeEqual(key.hash, saltedHash(token, key.salt)) ? key : match
     }
-    return match === undefined ? new HttpError(401, 'Invalid API key') : callerOf(match)
+    if (match === undefined) throw new HttpError(401, 'Invalid API key')
+    const { name: keyName, salt: _salt, hash: _hash, ...restrictions } = match
+    return { keyName, ...restrictions }
   }
 }
-
-const callerOf = ({ name, salt: _salt, hash: _hash, ...rest }: ApiKey): Caller => ({
-  keyName: name,
-  ...rest,
-})

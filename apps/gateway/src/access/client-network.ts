@@ -1,9 +1,9 @@
 /**
- * The part of an address that tells people apart: all of IPv4, the first 64 bits of IPv6. There is no
- * address where the caller has hung up already.
+ * Returns the part of an address that identifies a client: all of IPv4, the first 64 bits of IPv6. A
+ * closed connection has no address.
  */
-export function networkOf(address: string | undefined): string {
-  if (address === undefined) return 'gone'
+export function clientNetwork(address: string | undefined): string {
+  if (address === undefined) return 'disconnected'
   const ipv4 = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
   if (ipv4 !== undefined) return ipv4
   const [head = [], tail] = address.split('::').map((part) => part.split(':').filter(Boolean))

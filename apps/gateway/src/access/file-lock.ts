@@ -1,30 +1,33 @@
 import { open, readFile, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { KeysFileError } from './keys-file.js'
+import { errnoCode } from '@nomyo-internal/diagnostics'
+import { GatewayError } from '../errors.js'
 
-const RETRY_EVERY_MS = 50
-const WAIT_MS = 15_000
-/** A change takes milliseconds. A process of another container may look dead from here, so wait longer. */
+const RETRY_INTERVAL_MS = 50
+const TIMEOUT_MS = 15_000
+/** Changes take milliseconds. A process in another container may seem dead, so the lock must be older. */
 const STALE_AFTER_MS = 5000
 
 /**
- * Does one thing at a time with a file, whoever else wants to: whoever makes `FILE.lock` may. The lock
- * of a process of this host that died is taken away.
+ * Runs work on a file while no other process does: the lock is the file `FILE.lock`. A lock whose
+ * process on this host has died is removed.
  *
- * @throws KeysFileError when the lock is held for too long or cannot be made, and what the work throws
+ * @throws GatewayError `ERR_API_KEYS_FILE` when the lock is held for too long or cannot be created, and
+ * what the work throws
  */
 export async function withFileLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   const lock = `${path}.lock`
-  const deadline = performance.now() + WAIT_MS
+  const deadline = performance.now() + TIMEOUT_MS
   while (!(await tryCreate(lock))) {
     if (performance.now() > deadline) {
-      throw new KeysFileError(
-        `${path} is being changed by another process; if there is none, remove ${lock} and ${lock}.stale`,
+      throw new GatewayError(
+        'ERR_API_KEYS_FILE',
+        `${path} is locked by another process; if none is running, remove ${lock} and ${lock}.stale.`,
       )
     }
     await removeStale(lock)
-    await delay(RETRY_EVERY_MS)
+    await delay(RETRY_INTERVAL_MS)
   }
   try {
     return await work()
@@ -33,7 +36,7 @@ export async function withFileLock<T>(path: string, work: () => Promise<T>): Pro
   }
 }
 
-/** Holding a lock on the lock, so that of two who see a dead one neither removes that of the other. */
+/** Removes a stale lock under a lock of its own: of two processes, neither removes the other's new lock. */
 async function removeStale(lock: string): Promise<void> {
   if (!(await isStale(lock))) return
   const guard = `${lock}.stale`
@@ -46,18 +49,19 @@ async function removeStale(lock: string): Promise<void> {
 }
 
 async function tryCreate(path: string): Promise<boolean> {
-  const cannot = new KeysFileError(`${path} cannot be written`)
+  const failure = (error: unknown): GatewayError =>
+    new GatewayError('ERR_API_KEYS_FILE', `${path} cannot be written (${errnoCode(error)}).`)
   const file = await open(path, 'wx', 0o600).catch((error: unknown) => {
-    if (codeOf(error) === 'EEXIST') return undefined
-    throw cannot
+    if (errnoCode(error) === 'EEXIST') return undefined
+    throw failure(error)
   })
   if (file === undefined) return false
   try {
     await file.writeFile(`${process.pid} ${hostname()}`)
     return true
-  } catch {
+  } catch (error) {
     await rm(path, { force: true })
-    throw cannot
+    throw failure(error)
   } finally {
     await file.close()
   }
@@ -70,7 +74,7 @@ async function isStale(path: string): Promise<boolean> {
     const [pid, host] = (await readFile(path, 'utf8')).split(' ')
     return host === hostname() && !isRunning(Number(pid))
   } catch {
-    // Gone meanwhile, or not to be read: then it is waited for.
+    // Released meanwhile, or unreadable: the next attempt decides.
     return false
   }
 }
@@ -79,9 +83,6 @@ function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch (error) {
-    return codeOf(error) !== 'ESRCH'
+    return errnoCode(error) !== 'ESRCH'
   }
 }
-
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined

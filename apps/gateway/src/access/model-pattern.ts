@@ -1,9 +1,9 @@
-/** Whether a model is one of these. A `*` stands for any text, everything else for itself. */
+/** Checks whether any pattern matches a model. A `*` stands for any text. */
 export function matchesModel(patterns: readonly string[], model: string): boolean {
   return patterns.some((pattern) => matches(pattern, model))
 }
 
-/** By hand and not by a regular expression: models are of callers, and may be long. */
+/** Matches without a regular expression, whose time could explode on a long name from a caller. */
 function matches(pattern: string, model: string): boolean {
   const [first = '', ...rest] = pattern.split('*')
   const last = rest.pop()

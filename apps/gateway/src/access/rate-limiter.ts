@@ -7,7 +7,7 @@ import {
 import { HttpError } from '../http-error.js'
 import type { RateLimit } from './rate-limit.js'
 
-/** Counts to a number of points in a time, in seconds, and then refuses for that time or longer. */
+/** Counter that accepts a number of points per duration, in seconds, and then refuses for a while. */
 export interface CounterOptions {
   readonly keyPrefix: string
   readonly points: number
@@ -15,14 +15,14 @@ export interface CounterOptions {
   readonly blockDuration?: number
 }
 
-/** Makes what counts: in this process, or elsewhere. */
+/** Creates a counter in this process or in a shared store. */
 export type CreateCounter = (options: CounterOptions) => RateLimiterAbstract
 
-/** How to limit. */
+/** Limits of all callers. */
 export interface RateLimiterOptions {
-  /** For callers without a limit of their own; undefined lets them do as they like. */
+  /** For callers without a limit of their own. Default: no limit. */
   readonly limit: RateLimit | undefined
-  /** How long those are refused who do not stop. Default 30 minutes. */
+  /** Time for which a caller is refused that ignores its refusals, in milliseconds. Default 30 minutes. */
   readonly coolDownMs?: number | undefined
   readonly createCounter?: CreateCounter
 }
@@ -32,19 +32,19 @@ const ABUSE_PERIOD_S = 60
 const RETRY_AFTER_S = 5
 const DEFAULT_COOL_DOWN_MS = 30 * 60_000
 
-/** The counters of one limit. */
+/** Counters of one limit. */
 interface Counters {
   readonly requests: BurstyRateLimiter
-  /** Refusals. Who is refused for a minute as often as others may ask has not heard them. */
+  /** Refusals of a caller. As many in a minute as the limit allows requests start a cool-down. */
   readonly refusals: RateLimiterAbstract
 }
 
-/** Holds callers to so many requests a second, and sends away for a while who does not stop. */
+/** Request limit per caller, with a cool-down for callers that ignore it. */
 export class RateLimiter {
   readonly #limit: RateLimit | undefined
   readonly #coolDownMs: number
   readonly #createCounter: CreateCounter
-  /** By limit: the limits of keys are few. */
+  /** By limit: keys have few different ones. */
   readonly #counters = new Map<string, Counters>()
 
   constructor({ limit, coolDownMs, createCounter }: RateLimiterOptions) {
@@ -54,37 +54,38 @@ export class RateLimiter {
   }
 
   /**
-   * Counts a request of a caller, who may have a limit of its own.
+   * Counts a request of a caller, which may have a limit of its own.
    *
-   * @throws HttpError 429 when it is one too many, 503 during a cool-down or when it cannot be counted
+   * @throws HttpError 429 above the limit, 503 during a cool-down or when counting fails
    */
   async admit(caller: string, limit: RateLimit | undefined = this.#limit): Promise<void> {
     if (limit === undefined) return
     try {
       await this.#count(caller, limit)
     } catch (error) {
-      throw error instanceof HttpError ? error : cannotTell()
+      if (error instanceof HttpError) throw error
+      throw new HttpError(503, 'This gateway cannot count requests at the moment', RETRY_AFTER_S)
     }
   }
 
   async #count(caller: string, limit: RateLimit): Promise<void> {
     const { requests, refusals } = this.#countersOf(limit)
     const refused = await refusals.get(caller)
-    if (refused !== null && refused.consumedPoints > refusals.points) throw sentAway(refused)
-    const tooMany = await rejectionOf(requests.consume(caller))
-    if (tooMany === undefined) return
+    if (refused !== null && refused.consumedPoints > refusals.points) throw coolingDown(refused)
+    const exceeded = await rejectionOf(requests.consume(caller))
+    if (exceeded === undefined) return
     const abuse = await rejectionOf(refusals.consume(caller))
     throw abuse === undefined
-      ? new HttpError(429, 'Too many requests', seconds(tooMany))
-      : sentAway(abuse)
+      ? new HttpError(429, 'Too many requests', seconds(exceeded))
+      : coolingDown(abuse)
   }
 
   #countersOf({ perSecond, burst }: RateLimit): Counters {
     const name = `${perSecond}:${burst}`
     const known = this.#counters.get(name)
     if (known !== undefined) return known
-    const counter = (what: string, options: Omit<CounterOptions, 'keyPrefix'>) =>
-      this.#createCounter({ keyPrefix: `nomyo:${what}:${name}`, ...options })
+    const counter = (prefix: string, options: Omit<CounterOptions, 'keyPrefix'>) =>
+      this.#createCounter({ keyPrefix: `nomyo:${prefix}:${name}`, ...options })
     const counters = {
       requests: new BurstyRateLimiter(
         counter('rate', { points: perSecond, duration: 1 }),
@@ -101,7 +102,7 @@ export class RateLimiter {
   }
 }
 
-/** What a counter says when it refuses; a counter that fails is another matter. */
+/** Returns the refusal of a counter, if any; rethrows every other failure. */
 async function rejectionOf(counted: Promise<unknown>): Promise<RateLimiterRes | undefined> {
   try {
     await counted
@@ -112,10 +113,7 @@ async function rejectionOf(counted: Promise<unknown>): Promise<RateLimiterRes | 
   }
 }
 
-const cannotTell = (): HttpError =>
-  new HttpError(503, 'This gateway cannot count requests at the moment', RETRY_AFTER_S)
-
-const sentAway = (refused: RateLimiterRes): HttpError =>
+const coolingDown = (refused: RateLimiterRes): HttpError =>
   new HttpError(503, 'Too many requests for too long: wait before the next', seconds(refused))
 
 const seconds = ({ msBeforeNext }: RateLimiterRes): number =>

@@ -1,29 +1,33 @@
 import { createHash } from 'node:crypto'
 import { HttpError } from '../http-error.js'
 import { matchesModel } from './model-pattern.js'
-import { SECURITY_TIERS, type SecurityTier } from './security-tier.js'
 
-/** What holds for requests of one tier. */
+/** Levels of protection that a caller may request, in ascending order. */
+export const SECURITY_TIERS = ['standard', 'high', 'maximum'] as const
+
+export type SecurityTier = (typeof SECURITY_TIERS)[number]
+
+/** Requirements of one tier. */
 export interface TierRule {
-  /** Models it may be used with, `*` standing for any text. Default: all. */
+  /** Models of this tier, `*` standing for any text. Default: all. */
   readonly models?: readonly string[] | undefined
-  /** No answer without a quote. */
+  /** Requires a quote for every answer. */
   readonly requireAttestation?: boolean | undefined
-  /** Upstreams are reached by TLS, or on this machine. */
+  /** Requires upstreams to have TLS or to be on this machine. */
   readonly requireUpstreamTls?: boolean | undefined
 }
 
-/** What the tiers mean here. */
+/** Rules of the security tiers. */
 export interface PolicyConfig {
-  /** A tier without a rule is not offered. */
+  /** A tier without a rule is refused. */
   readonly tiers: Readonly<Partial<Record<SecurityTier, TierRule | undefined>>>
-  /** Told to callers. Default: a short hash of the rules. */
+  /** Sent to callers. Default: a short hash of the rules. */
   readonly version?: string | undefined
 }
 
 const VERSION_LENGTH = 12
 
-/** Decides what a request may do, by the tier it asks for. */
+/** Decides which requests each security tier permits. */
 export class TierPolicy {
   readonly version: string
   readonly #tiers: PolicyConfig['tiers']
@@ -44,21 +48,21 @@ export class TierPolicy {
     return this.#tiers[tier]
   }
 
-  /** Whether there is a tier the model may be used with. */
-  allowsSomewhere(model: string): boolean {
+  /** Checks whether at least one tier permits a model. */
+  allowsInAnyTier(model: string): boolean {
     const rules = SECURITY_TIERS.map((tier) => this.ruleOf(tier))
     return rules.some((rule) => rule !== undefined && allows(rule, model))
   }
 }
 
-/** The one refusal for whatever a tier does not allow. */
+/** Creates the one refusal for everything that a tier does not permit. */
 export const notAllowed = (): HttpError =>
   new HttpError(403, 'Model not allowed for the requested security tier')
 
 const allows = ({ models }: TierRule, model: string): boolean =>
   models === undefined || matchesModel(models, model)
 
-/** The same for the same rules, however they are written down. */
+/** Hashes rules so that equal rules have equal hashes, whatever their notation. */
 function hashOf(tiers: PolicyConfig['tiers']): string {
   const rules = SECURITY_TIERS.map((tier) => {
     const rule = tiers[tier]

@@ -4,34 +4,33 @@ import { HttpError } from '../http-error.js'
 
 const RETRY_AFTER_S = 10
 
-/** Makes evidence of what this machine booted. */
+/** Source of evidence about the software that this machine booted. */
 export interface Attestor {
   readonly kind: 'none' | 'tpm'
-  /** Whether to refuse answers rather than give them without evidence. */
+  /** Answers without evidence are refused. */
   readonly required: boolean
-  /** Whether evidence is to be had at the moment, as far as is known without asking. */
+  /** Evidence is available at the moment, as far as is known without asking. */
   readonly ready: boolean
   /**
-   * Gets ready; before the first {@link Attestor.attest}.
+   * Prepares the attestor; must come before the first {@link Attestor.attest}.
    *
-   * @throws TpmError when evidence is required and cannot be made
+   * @throws TpmError when evidence is required and cannot be created
    */
   start(log: FastifyBaseLogger): Promise<void>
   /**
-   * Evidence bound to `extraData`, or `is_available: false`, after a bounded time. Rejects only where
-   * evidence is required.
+   * Returns evidence bound to `extraData`, or `is_available: false`, within a bounded time.
    *
-   * @throws HttpError 503
+   * @throws HttpError 503 when evidence is required and cannot be created
    */
   attest(extraData: Uint8Array): Promise<TpmAttestation>
   close(): Promise<void>
 }
 
-/** Refuses to answer without evidence. */
+/** Creates the refusal to answer without evidence. */
 export const cannotAttest = (): HttpError =>
   new HttpError(503, 'This gateway cannot attest itself at the moment', RETRY_AFTER_S)
 
-/** For a machine without a TPM, or one that is not to be asked. */
+/** Attestor without a TPM. */
 export const noAttestor: Attestor = {
   kind: 'none',
   required: false,

@@ -1,31 +1,31 @@
+import { withTimeout } from '@nomyo-internal/diagnostics'
 import type { TpmAttestation } from '@nomyo/attest'
 import { Tpm, TpmError, createQuoter, type Quoter } from '@nomyo/tpm'
 import type { FastifyBaseLogger } from 'fastify'
 import type { TpmConfig } from '../config/config.js'
-import type { Notice } from '../observability/notice.js'
+import type { Logger } from '../observability/log.js'
 import { cannotAttest, type Attestor } from './attestor.js'
-import { within } from './within.js'
 
 /** Longest wait of an answer for its quote. TPMs take milliseconds, old ones a second. */
 const DEFAULT_TIMEOUT_MS = 10_000
-/** How many quotes may be wanted at the same time. */
+/** Quotes that may be requested at the same time. */
 const MAX_QUEUED = 128
-/** From one attempt to have a TPM back to the next: twice as long each time. */
+/** Delay between attempts to reach a lost TPM; doubles with each attempt. */
 const FIRST_RETRY_MS = 1000
-const LONGEST_RETRY_MS = 60_000
+const MAX_RETRY_MS = 60_000
 
 /**
- * Quotes by a TPM that may be missing, hang, or come back. Once it has failed, a timer asks it again
- * and not every request: until it quotes, requests learn at once that there is no evidence.
+ * Attestor with a TPM that may be missing, hang, or return. After a failure a timer retries, not every
+ * request: until the TPM quotes again, requests learn immediately that no evidence is available.
  */
 export class TpmAttestor implements Attestor {
   readonly kind = 'tpm'
   readonly required: boolean
   readonly #config: TpmConfig
-  readonly #notice: Notice
+  readonly #logger: Logger
   readonly #timeoutMs: number
   readonly #tpm: Tpm
-  /** Undefined while the TPM is not to be had. */
+  /** Undefined while the TPM is unavailable. */
   #quoter: Quoter | undefined
   #lastQuoteAt = 0
   #announced = ''
@@ -34,11 +34,11 @@ export class TpmAttestor implements Attestor {
   #closed = false
 
   /** @throws TpmError `ERR_TPM_ADDRESS`, `ERR_TPM_INPUT` */
-  constructor(config: TpmConfig, notice: Notice) {
+  constructor(config: TpmConfig, logger: Logger) {
     const { address, required, timeoutMs = DEFAULT_TIMEOUT_MS } = config
     this.required = required
     this.#config = config
-    this.#notice = notice
+    this.#logger = logger
     this.#timeoutMs = timeoutMs
     this.#tpm = new Tpm(address, { timeoutMs, maxQueued: MAX_QUEUED })
   }
@@ -53,9 +53,9 @@ export class TpmAttestor implements Attestor {
       await this.#open()
     } catch (error) {
       if (this.required || !(error instanceof TpmError)) throw error
-      this.#notice(
-        `no attestation: ${error.message} (${error.code}) The TPM is tried again now and then; ` +
-          'give --tpm-required to have no answers without it',
+      this.#logger.warn(
+        `no attestation: ${error.message} (${error.code}) The gateway retries the TPM periodically; ` +
+          '--tpm-required refuses answers without it',
       )
       this.#retryIn(FIRST_RETRY_MS)
     }
@@ -66,14 +66,14 @@ export class TpmAttestor implements Attestor {
     if (quoter === undefined) return this.#noEvidence()
     const askedAt = performance.now()
     try {
-      const quote = await within(this.#timeoutMs, quoter.quote(extraData))
+      const quote = await withTimeout(quoter.quote(extraData), this.#timeoutMs, tookTooLong)
       this.#lastQuoteAt = performance.now()
       return quote
     } catch (error) {
-      this.#log?.warn(faultOf(error), 'no quote')
-      // Others were quoted meanwhile: the TPM is well, there was only too much for it to do.
-      const overburdened = this.#lastQuoteAt > askedAt
-      if (!overburdened && !isPassing(error)) this.#lose(quoter)
+      this.#log?.warn(failureFacts(error), 'no quote')
+      // Other requests were quoted meanwhile: the TPM works, and only its queue was too long.
+      const overloaded = this.#lastQuoteAt > askedAt
+      if (!overloaded && !isTransient(error)) this.#lose(quoter)
       return this.#noEvidence()
     }
   }
@@ -89,7 +89,7 @@ export class TpmAttestor implements Attestor {
     return { is_available: false }
   }
 
-  /** Makes a quoter, which quotes once to see that it can. */
+  /** Creates a quoter, which proves with a first quote that it works. */
   async #open(): Promise<void> {
     const { pcrs, ak } = this.#config
     const quoter = await createQuoter({ tpm: this.#tpm, pcrs, ak })
@@ -102,14 +102,14 @@ export class TpmAttestor implements Attestor {
     const advice =
       this.#config.ak.mode === 'ephemeral'
         ? 'it lasts until the gateway stops and cannot be pinned'
-        : 'clients can pin this Name, which is worth as much as the channel they get it by'
-    this.#notice(`attestation key ${akName} quotes ${this.#config.pcrs}; ${advice}`)
+        : 'clients can pin this Name; the pin is as trustworthy as the channel that delivers it'
+    this.#logger.info(`attestation key ${akName} quotes ${this.#config.pcrs}; ${advice}`)
     this.#announced = akName
   }
 
-  /** The key may be gone with the TPM, so the next quoter begins anew. */
+  /** Drops a quoter: its key may be lost with the TPM, so the next one starts anew. */
   #lose(quoter: Quoter): void {
-    // Many requests may have waited for the same failure.
+    // Several requests may report the same failure.
     if (this.#quoter !== quoter) return
     this.#quoter = undefined
     this.#retryIn(FIRST_RETRY_MS)
@@ -126,20 +126,20 @@ export class TpmAttestor implements Attestor {
       this.#log?.info('the TPM quotes again')
     } catch (error) {
       if (this.#closed) return
-      this.#log?.error(faultOf(error), 'the TPM cannot be had')
-      this.#retryIn(Math.min(2 * delayMs, LONGEST_RETRY_MS))
+      this.#log?.error(failureFacts(error), 'the TPM is unavailable')
+      this.#retryIn(Math.min(2 * delayMs, MAX_RETRY_MS))
     }
   }
 }
 
-/** Passes by itself: the PCRs came to no rest, or too many were waiting. */
-function isPassing(error: unknown): boolean {
-  return error instanceof TpmError && ['ERR_TPM_PCRS_CHANGING', 'ERR_TPM_BUSY'].includes(error.code)
-}
+const tookTooLong = (): TpmError => new TpmError('ERR_TPM_TIMEOUT', 'The TPM took too long.')
 
-/** For logs. What a TpmError says is fixed, or of the TPM: nothing in it is of a request. */
-function faultOf(error: unknown): object {
-  return error instanceof TpmError
+/** Checks for failures that pass without a new quoter: changing PCRs, or too many requests. */
+const isTransient = (error: unknown): boolean =>
+  error instanceof TpmError && ['ERR_TPM_PCRS_CHANGING', 'ERR_TPM_BUSY'].includes(error.code)
+
+/** Describes a failure for logs. The text of a TpmError is fixed or comes from the TPM, never from a request. */
+const failureFacts = (error: unknown): object =>
+  error instanceof TpmError
     ? { code: error.code, responseCode: error.responseCode, detail: error.message }
     : { err: error }
-}

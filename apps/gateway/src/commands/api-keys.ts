@@ -1,150 +1,154 @@
 import { randomBytes } from 'node:crypto'
-import { parseArgs } from 'node:util'
-import { UsageError } from '../config/options/usage-error.js'
-import { parseRateLimit, type RateLimit } from '../access/rate-limit.js'
-import { SECURITY_TIERS } from '../access/security-tier.js'
+import {
+  EXIT,
+  OptionProblem,
+  command,
+  defineOptions,
+  parsedBy,
+  wholeNumber,
+} from '@nomyo-internal/command-line'
 import { generateApiKey, hashApiKey } from '../access/api-key.js'
 import { withFileLock } from '../access/file-lock.js'
 import {
-  KEY_NAME_RULE,
-  KeysFileError,
-  isKeyName,
+  keyName,
   readKeysFile,
-  readKeysFileIfAny,
+  readKeysFileIfPresent,
   writeKeysFile,
   type ListedKey,
 } from '../access/keys-file.js'
+import { parseRate } from '../access/rate-limit.js'
+import { SECURITY_TIERS, type SecurityTier } from '../access/tier-policy.js'
+import { GatewayError } from '../errors.js'
 
-const HELP = `nomyo-gateway keys: makes, lists and revokes API keys in a file.
+const FILE_OPTION = defineOptions({
+  keysFile: {
+    value: 'FILE',
+    summary: 'file of API keys, which a gateway with --keys-file reads again on SIGHUP',
+    variable: 'NOMYO_KEYS_FILE',
+    isPath: true,
+  },
+})
 
-Usage
-  nomyo-gateway keys add --keys-file FILE [--name NAME] [--models A,B] [--tiers standard,high]
-                         [--rate 2/s] [--burst 4]
-  nomyo-gateway keys list --keys-file FILE
-  nomyo-gateway keys revoke NAME --keys-file FILE
-
-add prints the new key, once: the file holds a salted hash only. A gateway that runs with --keys-file
-FILE reads it again on SIGHUP. NOMYO_KEYS_FILE stands for --keys-file.
-`
-
-/**
- * `nomyo-gateway keys …`.
- *
- * @returns what goes to standard output
- * @throws UsageError, KeysFileError
- */
-export async function keysCommand(
-  args: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
-): Promise<string> {
-  const { values, positionals } = parse(args)
-  const [action, name, ...rest] = positionals
-  if (values.help === true) return HELP
-  const path = values['keys-file'] ?? environment['NOMYO_KEYS_FILE'] ?? ''
-  const isAdd = action === 'add'
-  if (!isAdd && Object.keys(values).some((flag) => flag !== 'keys-file')) {
-    throw new UsageError('only --keys-file is for keys list and keys revoke.')
-  }
-  if (rest.length > 0 || (name !== undefined && action !== 'revoke')) {
-    throw new UsageError(`keys ${isAdd ? 'add' : 'list'} takes options only.`)
-  }
-  if (!['add', 'list', 'revoke'].includes(action ?? '')) {
-    throw new UsageError('keys takes add, list or revoke NAME.')
-  }
-  if (path === '') throw new UsageError('keys needs --keys-file FILE.')
-  if (isAdd) return add(path, values)
-  if (action === 'list') return (await readKeysFile(path)).map(line).join('')
-  if (name === undefined) throw new UsageError('keys revoke needs the NAME of the key.')
-  return revoke(path, name)
-}
-
-interface AddOptions {
-  readonly name?: string | undefined
-  readonly models?: string | undefined
-  readonly tiers?: string | undefined
-  readonly rate?: string | undefined
-  readonly burst?: string | undefined
-}
-
-function parse(args: readonly string[]): {
-  values: AddOptions & { 'keys-file'?: string | undefined; help?: boolean | undefined }
-  positionals: string[]
-} {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        'keys-file': { type: 'string' },
-        name: { type: 'string' },
-        models: { type: 'string' },
-        tiers: { type: 'string' },
-        rate: { type: 'string' },
-        burst: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
+const ADD_OPTIONS = defineOptions({
+  ...FILE_OPTION,
+  name: {
+    value: 'NAME',
+    summary: 'name of the key',
+    defaultSummary: 'a random one',
+    parse: (text) => {
+      const result = keyName.safeParse(text)
+      if (result.success) return text
+      throw new OptionProblem(result.error.issues[0]?.message ?? '')
+    },
+  },
+  models: {
+    value: 'NAMES',
+    summary: 'models that the key may be used for, separated by commas',
+    defaultSummary: 'all',
+    parse: names,
+  },
+  tiers: {
+    value: 'TIERS',
+    summary: `security tiers that the key may be used for, of ${SECURITY_TIERS.join(', ')}`,
+    defaultSummary: 'all',
+    parse: parsedBy(
+      (text) => {
+        const tiers = names(text)
+        return tiers.every(isTier) ? tiers : undefined
       },
-    })
-  } catch {
-    throw new UsageError(
-      'keys takes --keys-file FILE, and keys add --name, --models, --tiers, --rate and --burst with a value each.',
-    )
-  }
-}
+      `must be of ${SECURITY_TIERS.join(', ')}`,
+    ),
+  },
+  rate: {
+    value: 'N/s',
+    summary: 'rate limit of this key in place of --rate-limit',
+    parse: parsedBy(parseRate, 'must be such as 2/s, up to 10000/s'),
+  },
+  burst: {
+    value: 'N',
+    summary: 'requests in one second out of ten',
+    defaultSummary: 'twice the rate',
+    parse: wholeNumber(1, 100_000),
+  },
+})
 
-async function add(path: string, options: AddOptions): Promise<string> {
-  const name = options.name ?? `key-${randomBytes(4).toString('hex')}`
-  if (!isKeyName(name)) throw new UsageError(`--name ${KEY_NAME_RULE}.`)
-  const models = listOf('models', options.models)
-  const tiers = listOf('tiers', options.tiers)
-  if (tiers?.every((tier) => (SECURITY_TIERS as readonly string[]).includes(tier)) === false) {
-    throw new UsageError(`--tiers must be of ${SECURITY_TIERS.join(', ')}.`)
-  }
-  const rateLimit = readRateLimit(options)
-  const key = generateApiKey()
-  const listed: ListedKey = {
-    name,
-    created: new Date().toISOString(),
-    ...hashApiKey(key),
-    ...(models === undefined ? {} : { models }),
-    ...(tiers === undefined ? {} : { tiers }),
-    ...(rateLimit === undefined ? {} : { rateLimit }),
-  }
-  await withFileLock(path, async () => {
-    const keys = await readKeysFileIfAny(path)
-    if (keys.some((other) => other.name === name)) {
-      throw new KeysFileError(`${path} has a key of this name; revoke it first`)
+/** `nomyo-gateway keys add`. The file receives a salted hash of the key only. */
+export const addCommand = command({
+  summary: 'create an API key and print it once',
+  options: ADD_OPTIONS,
+  run: async ({ settings, context }) => {
+    const { keysFile, name = `key-${randomBytes(4).toString('hex')}`, ...given } = settings.values
+    const { models, tiers, rate, burst = 2 * (rate ?? 0) } = given
+    if (keysFile === undefined) throw settings.mistake('keysFile', 'is required')
+    if (rate === undefined && given.burst !== undefined) {
+      throw settings.mistake('burst', 'needs --rate')
     }
-    await writeKeysFile(path, [...keys, listed])
-  })
-  return `${key}\n`
+    if (rate !== undefined && burst < rate) {
+      throw settings.mistake('burst', 'must not be less than --rate')
+    }
+    const key = generateApiKey()
+    const listed: ListedKey = {
+      name,
+      created: new Date().toISOString(),
+      ...hashApiKey(key),
+      ...(models === undefined ? {} : { models }),
+      ...(tiers === undefined ? {} : { tiers }),
+      ...(rate === undefined ? {} : { rateLimit: { perSecond: rate, burst } }),
+    }
+    await withFileLock(keysFile, async () => {
+      const keys = (await readKeysFileIfPresent(keysFile)) ?? []
+      if (keys.some((other) => other.name === name)) {
+        throw failure(`${keysFile} has a key of this name; revoke it first.`)
+      }
+      await writeKeysFile(keysFile, [...keys, listed])
+    })
+    context.stdout.write(`${key}\n`)
+    return EXIT.ok
+  },
+})
+
+/** `nomyo-gateway keys list`. */
+export const listCommand = command({
+  summary: 'list the API keys of a file',
+  options: FILE_OPTION,
+  run: async ({ settings, context }) => {
+    const { keysFile } = settings.values
+    if (keysFile === undefined) throw settings.mistake('keysFile', 'is required')
+    context.stdout.write((await readKeysFile(keysFile)).map(formatKey).join(''))
+    return EXIT.ok
+  },
+})
+
+/** `nomyo-gateway keys revoke`. */
+export const revokeCommand = command({
+  summary: 'remove an API key from a file',
+  options: FILE_OPTION,
+  operands: { usage: 'NAME', min: 1, max: 1, missing: 'give the NAME of the key' },
+  run: async ({ settings, operands: [name] }) => {
+    const { keysFile } = settings.values
+    if (keysFile === undefined) throw settings.mistake('keysFile', 'is required')
+    await withFileLock(keysFile, async () => {
+      const keys = await readKeysFile(keysFile)
+      const left = keys.filter((key) => key.name !== name)
+      if (left.length === keys.length) throw failure(`${keysFile} has no key of this name.`)
+      await writeKeysFile(keysFile, left)
+    })
+    return EXIT.ok
+  },
+})
+
+const failure = (message: string): GatewayError => new GatewayError('ERR_API_KEYS_FILE', message)
+
+function names(text: string): string[] {
+  const list = text.split(',').map((name) => name.trim())
+  if (list.includes('')) throw new OptionProblem('must be names, separated by commas')
+  return list
 }
 
-async function revoke(path: string, name: string): Promise<string> {
-  await withFileLock(path, async () => {
-    const keys = await readKeysFile(path)
-    const left = keys.filter((key) => key.name !== name)
-    if (left.length === keys.length) throw new KeysFileError(`${path} has no key of this name`)
-    await writeKeysFile(path, left)
-  })
-  return ''
-}
+const isTier = (name: string): name is SecurityTier =>
+  (SECURITY_TIERS as readonly string[]).includes(name)
 
-function readRateLimit({ rate, burst }: AddOptions): RateLimit | undefined {
-  if (rate === undefined && burst === undefined) return undefined
-  const limit = parseRateLimit(rate ?? '', burst)
-  if (limit !== undefined) return limit
-  throw new UsageError('--rate must be such as 2/s, and --burst a number, not less.')
-}
-
-function listOf(flag: string, text: string | undefined): string[] | undefined {
-  const names = text?.split(',').map((name) => name.trim())
-  if (names?.includes('') === true) {
-    throw new UsageError(`--${flag} must be names, separated by commas.`)
-  }
-  return names
-}
-
-const line = ({ name, created, models, tiers, rateLimit }: ListedKey): string =>
+const formatKey = ({ name, created, models, tiers, rateLimit }: ListedKey): string =>
   [
     name,
     created,

@@ -1,60 +1,67 @@
+import {
+  EXIT,
+  UsageError,
+  command,
+  type Command,
+  type CommandContext,
+} from '@nomyo-internal/command-line'
 import { SecurityError, type KeyPair } from '@nomyo/crypto'
-import type { Notice } from '../observability/notice.js'
-import { connectRedis } from '../redis/connect-redis.js'
-import type { KeyStore } from '../server-keys/server-key-store.js'
-import { openStore, type KeyPlace } from '../server-keys/open-store.js'
+import { readConfigFile } from '../config/file.js'
+import { KEY_OPTIONS, keyLocation } from '../config/load.js'
+import { loggerOf } from '../observability/log.js'
+import { withStore } from '../server-keys/open-store.js'
+import type { ServerKeyStore } from '../server-keys/server-key-store.js'
 
-/** What is done with server keys, also while gateways use them. */
-export type KeyCommand = (typeof KEY_COMMANDS)[number]
-export const KEY_COMMANDS = ['rotate', 'fingerprint'] as const
+/** `nomyo-gateway rotate`. Prints the fingerprint of the new key. */
+export const rotateCommand = keyCommand(
+  'create the next server key, which running gateways adopt',
+  createNextKey,
+)
+
+/** `nomyo-gateway fingerprint`. */
+export const fingerprintCommand = keyCommand(
+  'print the fingerprint of the server key, which clients can pin',
+  newestFingerprint,
+)
+
+function keyCommand(summary: string, run: (store: ServerKeyStore) => Promise<string>): Command {
+  return command({
+    summary,
+    options: KEY_OPTIONS,
+    readFile: (textOf, { environment }: CommandContext) => readConfigFile(textOf, environment),
+    run: async ({ settings, context }) => {
+      const location = keyLocation(settings)
+      if (location.keyDir === undefined && location.sharedKeys !== true) {
+        throw new UsageError(
+          'give the folder of the keys, --key-dir DIR, or the Redis, --shared-keys --redis URL',
+        )
+      }
+      context.stdout.write(`${await withStore(location, loggerOf(context.stderr), run)}\n`)
+      return EXIT.ok
+    },
+  })
+}
 
 /**
- * `nomyo-gateway rotate` and `nomyo-gateway fingerprint`.
+ * Returns the fingerprint of the newest key, which is published or soon will be.
  *
- * @returns the fingerprint of the newest key
- * @throws SecurityError when a key cannot be read or kept, KeyStoreError when Redis cannot be had
+ * @throws SecurityError `ERR_KEY_FILE` when there is none
  */
-export async function runKeyCommand(
-  command: KeyCommand,
-  place: KeyPlace,
-  notice: Notice,
-): Promise<string> {
-  return withStore(place, notice, command === 'rotate' ? makeNextKey : newestFingerprint)
-}
-
-/** Opens the store of server keys, and the connection to it, for as long as something is done with it. */
-export async function withStore<T>(
-  place: KeyPlace,
-  notice: Notice,
-  use: (store: KeyStore) => Promise<T>,
-): Promise<T> {
-  const redis =
-    place.sharedKeys === true && place.redis !== undefined
-      ? await connectRedis(place.redis.url, notice)
-      : undefined
-  try {
-    return await use(await openStore(place, redis, notice))
-  } finally {
-    redis?.disconnect()
-  }
-}
-
-/** Of the key that is handed out, or soon will be. @throws SecurityError when there is none */
-export async function newestFingerprint(store: KeyStore): Promise<string> {
+export async function newestFingerprint(store: ServerKeyStore): Promise<string> {
   return (await newest(store)).pair.publicKey.fingerprint
 }
 
 /**
- * Makes the next key. The newest one is read first: with another password the gateway could not read
- * what is made here.
+ * Creates the next key. The newest key is read first: with another password the gateway could not read
+ * the new one either.
  */
-async function makeNextKey(store: KeyStore): Promise<string> {
+async function createNextKey(store: ServerKeyStore): Promise<string> {
   const { number } = await newest(store)
   await store.add(number + 1)
   return newestFingerprint(store)
 }
 
-async function newest(store: KeyStore): Promise<{ number: number; pair: KeyPair }> {
+async function newest(store: ServerKeyStore): Promise<{ number: number; pair: KeyPair }> {
   const number = (await store.list()).at(-1)?.number
   if (number === undefined) throw new SecurityError('ERR_KEY_FILE', 'There is no key yet.')
   return { number, pair: await store.load(number) }

@@ -1,33 +1,32 @@
-/** How many go on together. */
-const SIZE = 8
-/** The longest that the first waits for the last. */
-const LONGEST_MS = 20
+const BATCH_SIZE = 8
+/** Longest wait of the first request of a batch for the last one. */
+const MAX_WAIT_MS = 20
 
 /**
- * Has those go on together who come one by one. Between two requests the threads that open them take
- * the processor's caches from the event loop: what follows the opening takes half as long again where
- * each is served alone. Worth a wait only for those who waited longer before.
+ * Releases decrypted requests in batches. Between two requests, the threads that decrypt evict the event
+ * loop from the processor's caches: the work after each decryption takes 1.5 times as long when requests
+ * continue one by one. Only worthwhile for requests that have queued for longer than that.
  */
-export class Convoy {
+export class BatchRelease {
   #waiting: (() => void)[] = []
   #timer: NodeJS.Timeout | undefined
 
-  /** Resolves when enough have come, or the first has waited long enough. */
-  join(): Promise<void> {
+  /** Resolves when the batch is full, or after the longest wait. */
+  wait(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve)
-      if (this.#waiting.length >= SIZE) this.leave()
+      if (this.#waiting.length >= BATCH_SIZE) this.flush()
       else
         this.#timer ??= setTimeout(() => {
-          this.leave()
-        }, LONGEST_MS)
+          this.flush()
+        }, MAX_WAIT_MS)
     })
   }
 
-  /** Lets everybody go who has come so far. */
-  leave(): void {
+  /** Releases all waiting requests. */
+  flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    for (const go of this.#waiting.splice(0)) go()
+    for (const release of this.#waiting.splice(0)) release()
   }
 }

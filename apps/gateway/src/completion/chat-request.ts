@@ -2,8 +2,8 @@ import { HttpError } from '../http-error.js'
 import type { ChatRequest } from '../upstreams/engine.js'
 
 /**
- * Checks the members every engine relies on. The texts of refusals name members, never their values:
- * they travel in plaintext.
+ * Checks the members that every engine relies on. Refusals name members, never their values: they are
+ * sent in plaintext.
  *
  * @throws HttpError 400
  */

@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os'
 
-/** How many threads libuv has, unless the environment says otherwise. */
+/** Threads of libuv, unless the environment sets another number. */
 const DEFAULT_THREADS = 4
 const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? DEFAULT_THREADS) || DEFAULT_THREADS
 
 /**
- * How many requests are opened at the same time: each takes an RSA operation of some milliseconds in a
- * thread, so that more than cores gain nothing. Two more are at hand, that a thread which is through
- * need not wait until the event loop brings the next.
+ * Number of requests that are decrypted at the same time. Each occupies a thread for an RSA operation of
+ * some milliseconds, so more than one per core gains nothing. Two more are kept ready, so that a thread
+ * does not wait for the event loop to supply the next request.
  */
-export const OPENING_LANES = Math.max(1, Math.min(availableParallelism() + 1, threads)) + 2
+export const DECRYPT_CONCURRENCY = Math.max(1, Math.min(availableParallelism() + 1, threads)) + 2

@@ -1,25 +1,25 @@
-/** What a caller waits for. */
+/** Work that waits for its turn. */
 interface Job {
   readonly start: () => void
-  readonly turnAway: () => void
+  readonly reject: () => void
 }
 
-/** How much is done at a time, and how many may wait. */
+/** Limits of a {@link FairQueue}. */
 export interface FairQueueOptions {
   readonly concurrency: number
   readonly maxWaiting: number
-  /** What those are told that no place is left for. */
-  readonly full: () => Error
+  /** Creates the error for work that finds no place or loses its place. */
+  readonly createError: () => Error
 }
 
 /**
- * Work done so much at a time, in turn for everybody who has some: who brings a hundred pieces waits for
- * their own, not everybody else for theirs. When no place is left, the last piece of whoever has most
- * waiting makes room for somebody who has less.
+ * Queue with bounded concurrency that serves owners in turn: an owner with a hundred jobs waits for its
+ * own jobs, other owners do not. When the queue is full, the last job of the owner with the most
+ * waiting jobs makes room for an owner with fewer.
  */
 export class FairQueue {
   readonly #options: FairQueueOptions
-  /** Whose turn is next comes first; nobody is in it without work. */
+  /** Jobs by owner, in the order of turns; contains only owners with jobs. */
   readonly #waiting = new Map<string, Job[]>()
   #waitingCount = 0
   #active = 0
@@ -28,21 +28,25 @@ export class FairQueue {
     this.#options = options
   }
 
-  /** How many pieces of work wait. */
+  /** Number of waiting jobs. */
   get waiting(): number {
     return this.#waitingCount
   }
 
-  /** Whether one more piece of this owner would be turned away now. */
+  /** Checks whether another job of this owner would be rejected now. */
   isFullFor(owner: string): boolean {
     const { concurrency, maxWaiting } = this.#options
     if (this.#active < concurrency || this.#waitingCount < maxWaiting) return false
     return this.#longest() <= this.#lengthOf(owner) + 1
   }
 
-  /** @throws what `full` gives, when no place is left or the place was given to somebody else */
+  /**
+   * Runs work when it is its owner's turn.
+   *
+   * @throws the error of `createError` when no place is left or the place was given to another owner
+   */
   async run<T>(owner: string, work: () => Promise<T>): Promise<T> {
-    if (this.isFullFor(owner)) throw this.#options.full()
+    if (this.isFullFor(owner)) throw this.#options.createError()
     if (this.#active < this.#options.concurrency) this.#active++
     else await this.#turn(owner)
     try {
@@ -56,10 +60,12 @@ export class FairQueue {
     if (this.#waitingCount >= this.#options.maxWaiting) this.#makeRoom()
     return new Promise((start, reject) => {
       const jobs = this.#waiting.get(owner) ?? []
-      const turnAway = (): void => {
-        reject(this.#options.full())
-      }
-      jobs.push({ start, turnAway })
+      jobs.push({
+        start,
+        reject: () => {
+          reject(this.#options.createError())
+        },
+      })
       this.#waiting.set(owner, jobs)
       this.#waitingCount++
     })
@@ -72,7 +78,7 @@ export class FairQueue {
       return
     }
     const [owner, jobs] = turn
-    // Behind everybody else, if there is more.
+    // Owners with further jobs go to the end of the line.
     this.#waiting.delete(owner)
     const job = jobs.shift()
     if (jobs.length > 0) this.#waiting.set(owner, jobs)
@@ -87,7 +93,7 @@ export class FairQueue {
       const job = jobs.pop()
       if (jobs.length === 0) this.#waiting.delete(owner)
       this.#waitingCount--
-      job?.turnAway()
+      job?.reject()
       return
     }
   }

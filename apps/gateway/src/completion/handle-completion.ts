@@ -1,102 +1,122 @@
 import { payloadIdExtraData, type TpmAttestation } from '@nomyo/attest'
 import { SecurityError, openJson, sealJson, type KeyRing, type PublicKey } from '@nomyo/crypto'
-import type { Admission } from './load-shedder.js'
-import type { AdmittedCaller } from '../access/access-control.js'
+import type { Caller } from '../access/access-control.js'
 import { authorize } from '../access/authorize.js'
+import { SECURITY_TIERS, type SecurityTier, type TierPolicy } from '../access/tier-policy.js'
 import { cannotAttest, type Attestor } from '../attestation/attestor.js'
-import { parseChatRequest } from './chat-request.js'
-import type { Engine } from '../upstreams/engine.js'
 import { HttpError } from '../http-error.js'
 import type { Metrics } from '../observability/metrics.js'
-import { refuseReplay } from './replay/refuse.js'
-import type { ReplyKeys } from './reply-key-cache.js'
-import type { ReplayMemory } from './replay/replay-memory.js'
-import { SECURITY_TIERS, type SecurityTier } from '../access/security-tier.js'
-import type { TierPolicy } from '../access/tier-policy.js'
-import type { WaitingCaller } from '../http/disconnect-signal.js'
+import type { Engine } from '../upstreams/engine.js'
+import { parseChatRequest } from './chat-request.js'
+import type { LoadShedder } from './load-shedder.js'
+import { refuseReplay, type ReplayCache } from './replay/refuse.js'
+import type { ReplyKeyCache } from './reply-key-cache.js'
 
-/** What a sealed request comes with. */
-export interface SealedRequest {
+/** Encrypted request of an admitted caller. */
+export interface EncryptedRequest {
   readonly body: Uint8Array
   readonly payloadId: string | undefined
   readonly publicKey: string | undefined
   readonly securityTier: string | undefined
-  readonly caller: AdmittedCaller
-  /** Who may hang up before it is answered. */
-  readonly waiting: WaitingCaller
+  readonly caller: Caller
+  /** Aborts when the caller disconnects. */
+  readonly signal: AbortSignal
 }
 
-/** What answers are made with. */
+/** Services that answer encrypted requests. */
 export interface CompletionContext {
   readonly serverKeys: KeyRing
-  readonly replyKeys: ReplyKeys
+  readonly replyKeys: ReplyKeyCache
   readonly engine: Engine
   readonly attestor: Attestor
-  readonly replayMemory: ReplayMemory
+  readonly replayCache: ReplayCache
   readonly policy?: TierPolicy | undefined
-  /** Largest envelope opened, in bytes. */
+  /** Size of the largest envelope that is decrypted, in bytes. */
   readonly maxBodyBytes: number
-  /** Whether the form of nomyo-js 0.1 is opened too. */
+  /** Also decrypts the envelope form of nomyo-js 0.1. */
   readonly acceptLegacyTag?: boolean | undefined
   readonly metrics: Metrics
-  readonly admission: Admission
+  readonly loadShedder: LoadShedder
 }
 
 /**
- * The whole way of a sealed request: check its headers, open it, see that it is no replay, ask the
- * engine and the TPM, seal the answer to the key the caller sent. Plaintext exists between opening and sealing, and nowhere else.
+ * Answers an encrypted request: check its headers, decrypt, refuse a replay, authorize, call the engine
+ * and the TPM, encrypt the answer to the key of the caller. Plaintext exists between decryption and
+ * encryption only.
  *
- * @returns the sealed answer
- * @throws HttpError with a text that says nothing of what was sealed
+ * @returns the encrypted answer
+ * @throws HttpError whose text reveals nothing of the plaintext
  */
 export async function handleCompletion(
-  request: SealedRequest,
+  request: EncryptedRequest,
   context: CompletionContext,
 ): Promise<Uint8Array> {
+  const { caller, signal } = request
   const payloadId = parsePayloadId(request.payloadId)
-  const securityTier = parseSecurityTier(request.securityTier)
+  const tier = parseSecurityTier(request.securityTier)
   const replyKey = await parsePublicKey(request.publicKey, context.replyKeys)
-  const opened = await context.admission.open(
-    request.caller.id,
-    () => open(request.body, context),
-    request.waiting,
+
+  const envelope = await context.loadShedder.decrypt(
+    caller.id,
+    () => decrypt(request.body, context),
+    signal,
   )
-  await refuseReplay(context.replayMemory, { payloadId, replayId: opened.replayId })
-  const chatRequest = parseChatRequest(opened.value)
-  authorize(request.caller, { model: chatRequest.model, securityTier })
-  const rule = context.policy?.authorize(chatRequest.model, securityTier)
-  // The TPM works while the model does: evidence then costs no time, though it cannot show what is
-  // measured until the model is done. Where it is required, it comes first: no model is asked for an
-  // answer that could not be given.
+  await refuseReplay(context.replayCache, { payloadId, replayId: envelope.replayId })
+
+  const chatRequest = parseChatRequest(envelope.value)
+  const { model } = chatRequest
+  authorize(caller, model, tier)
+  const rule = context.policy?.authorize(model, tier)
+
+  // The TPM works while the model does, so evidence costs no time, although it then cannot show what is
+  // measured until the model has finished. Required evidence comes first: no model is called for an
+  // answer that could not be sent.
   const evidence = attest(context.attestor, payloadId)
   if (context.attestor.required) await evidence
   if (rule?.requireAttestation === true && !(await evidence).is_available) throw cannotAttest()
-  const completion = await context.engine.complete(chatRequest, request.waiting, securityTier)
+
+  const completion = await context.engine.complete(chatRequest, signal, tier)
   const answer = {
     ...completion,
-    // Inside the seal, so that the client can tell what was answered and how.
+    // Encrypted with the answer, so that the client can verify what was answered and how.
     _metadata: {
       payload_id: payloadId,
       response_status: 'success',
-      security_tier: securityTier,
-      model: chatRequest.model,
+      security_tier: tier,
+      model,
       policy_version: context.policy?.version,
       tpm_attestation: await evidence,
     },
   }
-  return context.metrics.time('seal', () => sealAnswer(answer, replyKey))
+  return context.metrics.time('seal', () => encrypt(answer, replyKey))
 }
 
-async function attest(attestor: Attestor, payloadId: string): Promise<TpmAttestation> {
-  if (attestor.kind === 'none') return { is_available: false }
-  return attestor.attest(await payloadIdExtraData(payloadId))
+async function decrypt(
+  body: Uint8Array,
+  context: CompletionContext,
+): Promise<{ value: Record<string, unknown>; replayId: string }> {
+  try {
+    return await context.metrics.timeDecryption(() =>
+      openJson(body, context.serverKeys, {
+        maxBytes: context.maxBodyBytes,
+        acceptAppendedTag: context.acceptLegacyTag === true,
+      }),
+    )
+  } catch (error) {
+    if (!(error instanceof SecurityError)) throw error
+    // One text for every reason, so that the gateway is no oracle.
+    throw new HttpError(
+      400,
+      'The request could not be opened: it is malformed, or sealed for another key',
+    )
+  }
 }
 
-async function sealAnswer(answer: object, replyKey: PublicKey): Promise<Uint8Array> {
+async function encrypt(answer: object, replyKey: PublicKey): Promise<Uint8Array> {
   try {
     return await sealJson(answer, replyKey, { processedAt: Math.floor(Date.now() / 1000) })
   } catch (error) {
-    // Nested too deep, an answer could not be read on the other side.
+    // The client could not read an answer with deeper nesting.
     if (error instanceof SecurityError && error.code === 'ERR_ENVELOPE_TOO_LARGE') {
       throw new HttpError(502, 'The inference backend gave an unusable answer')
     }
@@ -104,9 +124,14 @@ async function sealAnswer(answer: object, replyKey: PublicKey): Promise<Uint8Arr
   }
 }
 
-/** Visible ASCII, as uuid4 and the ids of older clients are. */
-export function isPayloadId(value: string | undefined): value is string {
-  return value !== undefined && /^[\x21-\x7e]{1,200}$/.test(value)
+async function attest(attestor: Attestor, payloadId: string): Promise<TpmAttestation> {
+  if (attestor.kind === 'none') return { is_available: false }
+  return attestor.attest(await payloadIdExtraData(payloadId))
+}
+
+/** Checks for visible ASCII, as in UUIDs and the ids of older clients. */
+export function isPayloadId(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x21-\x7e]{1,200}$/.test(value)
 }
 
 function parsePayloadId(value: string | undefined): string {
@@ -114,47 +139,25 @@ function parsePayloadId(value: string | undefined): string {
   throw new HttpError(400, 'X-Payload-ID must be 1 to 200 visible ASCII characters')
 }
 
-function parseSecurityTier(value: string | undefined): SecurityTier {
-  const tier = SECURITY_TIERS.find((candidate) => candidate === (value ?? 'standard'))
+function parseSecurityTier(value = 'standard'): SecurityTier {
+  const tier = SECURITY_TIERS.find((candidate) => candidate === value)
   if (tier !== undefined) return tier
   throw new HttpError(400, `X-Security-Tier must be one of ${SECURITY_TIERS.join(', ')}`)
 }
 
-async function parsePublicKey(value: string | undefined, replyKeys: ReplyKeys): Promise<PublicKey> {
+async function parsePublicKey(
+  value: string | undefined,
+  replyKeys: ReplyKeyCache,
+): Promise<PublicKey> {
   if (value === undefined) throw new HttpError(400, 'X-Public-Key is missing')
   try {
     return await replyKeys.read(value)
   } catch (error) {
-    // The header may hold a private key sent by mistake: nothing of it goes back or into a log.
-    if (error instanceof SecurityError) {
-      throw new HttpError(
-        400,
-        'X-Public-Key must be a percent-encoded PEM of an RSA key of 2048 to 8192 bits',
-      )
-    }
-    throw error
-  }
-}
-
-async function open(
-  body: Uint8Array,
-  context: CompletionContext,
-): Promise<{ value: Record<string, unknown>; replayId: string }> {
-  try {
-    return await context.metrics.timeOpen(() =>
-      openJson(body, context.serverKeys, {
-        maxBytes: context.maxBodyBytes,
-        acceptAppendedTag: context.acceptLegacyTag === true,
-      }),
+    if (!(error instanceof SecurityError)) throw error
+    // The header may contain a private key by mistake: neither the refusal nor the log repeats it.
+    throw new HttpError(
+      400,
+      'X-Public-Key must be a percent-encoded PEM of an RSA key of 2048 to 8192 bits',
     )
-  } catch (error) {
-    // One answer for every reason, so that the gateway is no oracle.
-    if (error instanceof SecurityError) {
-      throw new HttpError(
-        400,
-        'The request could not be opened: it is malformed, or sealed for another key',
-      )
-    }
-    throw error
   }
 }

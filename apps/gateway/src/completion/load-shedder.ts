@@ -1,18 +1,14 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
+import { onResponseClosed } from '@nomyo-internal/http-server'
 import type { LoadConfig } from '../config/config.js'
-import { Convoy } from './batch-release.js'
-import { FairQueue } from './fair-queue.js'
 import { HttpError } from '../http-error.js'
-import type { Metrics } from '../observability/metrics.js'
-import { OPENING_LANES } from './decrypt-concurrency.js'
-import type { WaitingCaller } from '../http/disconnect-signal.js'
-import { whenOver } from '../http/on-response-closed.js'
+import type { Metrics, OverloadCause } from '../observability/metrics.js'
+import { BatchRelease } from './batch-release.js'
+import { DECRYPT_CONCURRENCY } from './decrypt-concurrency.js'
+import { FairQueue } from './fair-queue.js'
 
-/** Why a request was turned away; a label of metrics. */
-export type ShedCause = 'queue' | 'requests' | 'gone'
-
-/** A refusal for want of capacity. Expected under load, so not worth an error in the log. */
-export class Shed extends HttpError {
+/** Rejection for lack of capacity. Expected under load, so the log does not report it as an error. */
+export class OverloadedError extends HttpError {
   constructor() {
     super(503, 'This gateway is busy', RETRY_AFTER_S)
   }
@@ -21,27 +17,27 @@ export class Shed extends HttpError {
 const RETRY_AFTER_S = 1
 const DEFAULT_MAX_QUEUE = 64
 const DEFAULT_MAX_REQUESTS = 512
-/** So many in the queue take longer to be opened than anybody waits for company. */
-const MANY = 16
+/** A queue of this length takes longer to decrypt than a batch waits to fill up. */
+const BATCHING_QUEUE_LENGTH = 16
 
 /**
- * Lets in as many sealed requests as can be served soon. Opening one takes an RSA operation of some
- * milliseconds in a thread: more at a time than there are cores would slow down all of them, and a
- * long queue would serve only callers that no longer wait. So whoever is too many is told at once. In the
- * queue everybody has a turn, however many requests somebody else has sent.
+ * Accepts as many encrypted requests as can be served soon. Decrypting one occupies a thread for some
+ * milliseconds: more at a time than there are cores would slow down all of them, and a long queue would
+ * serve only callers that have given up. Excess requests are therefore rejected at once. Callers take
+ * turns in the queue, however many requests one of them sends.
  */
-export class Admission {
+export class LoadShedder {
   readonly #queue: FairQueue
   readonly #maxRequests: number
   readonly #metrics: Metrics
-  readonly #opened = new Convoy()
+  readonly #batch = new BatchRelease()
   #inFlight = 0
 
   constructor(load: LoadConfig, metrics: Metrics) {
     this.#queue = new FairQueue({
-      concurrency: load.maxOpens ?? OPENING_LANES,
+      concurrency: load.maxOpens ?? DECRYPT_CONCURRENCY,
       maxWaiting: load.maxQueue ?? DEFAULT_MAX_QUEUE,
-      full: () => this.#shed('queue'),
+      createError: () => this.#rejection('queue'),
     })
     this.#maxRequests = load.maxRequests ?? DEFAULT_MAX_REQUESTS
     this.#metrics = metrics
@@ -49,36 +45,37 @@ export class Admission {
   }
 
   /**
-   * Before the body is read: the refusal, or nothing and the request counts until it is answered.
+   * Counts a request until its response is closed. Must come before its body is read.
    *
-   * @param caller - whose request it is: the queue is shared fairly between callers
+   * @param caller - owner of the request: the queue is shared fairly between callers
+   * @throws OverloadedError
    */
-  enter(caller: string, request: IncomingMessage, response: ServerResponse): HttpError | undefined {
-    if (this.#queue.isFullFor(caller)) return this.#shed('queue')
-    if (this.#inFlight >= this.#maxRequests) return this.#shed('requests')
+  enter(caller: string, response: ServerResponse): void {
+    if (this.#queue.isFullFor(caller)) throw this.#rejection('queue')
+    if (this.#inFlight >= this.#maxRequests) throw this.#rejection('requests')
     this.#inFlight++
-    whenOver(request, response, () => this.#inFlight--)
-    return undefined
+    onResponseClosed(response, () => this.#inFlight--)
   }
 
   /**
-   * Opens when it is this request's turn, unless the caller has gone meanwhile. While many wait for
-   * theirs, those that were opened go on some at a time.
+   * Decrypts when it is the caller's turn, unless the caller has disconnected. While the queue is long,
+   * decrypted requests continue in batches.
    *
-   * @throws Shed when too many wait already
+   * @param signal - aborts when the caller disconnects
+   * @throws OverloadedError
    */
-  async open<T>(caller: string, work: () => Promise<T>, waiting: WaitingCaller): Promise<T> {
-    const opened = await this.#queue.run(caller, async () => {
-      if (waiting.hasGone()) throw this.#shed('gone')
+  async decrypt<T>(caller: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const decrypted = await this.#queue.run(caller, async () => {
+      if (signal.aborted) throw this.#rejection('gone')
       return work()
     })
-    if (this.#queue.waiting < MANY) this.#opened.leave()
-    else await this.#opened.join()
-    return opened
+    if (this.#queue.waiting < BATCHING_QUEUE_LENGTH) this.#batch.flush()
+    else await this.#batch.wait()
+    return decrypted
   }
 
-  #shed(cause: ShedCause): Shed {
-    this.#metrics.shed(cause)
-    return new Shed()
+  #rejection(cause: OverloadCause): OverloadedError {
+    this.#metrics.countRejection(cause)
+    return new OverloadedError()
   }
 }

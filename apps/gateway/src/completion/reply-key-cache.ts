@@ -1,33 +1,32 @@
 import { publicKeyFromHeader, type PublicKey } from '@nomyo/crypto'
 
-/** The label of wire v1.0 says 4096; clients that loaded a smaller key of their own are still served. */
-const LEAST_BITS = 2048
-/** Of each there are some kilobytes. */
-const MOST_KEPT = 1000
+/** The label of wire v1.0 says 4096; clients that configured a smaller key are still served. */
+const MIN_BITS = 2048
+/** Each key takes some kilobytes. */
+const DEFAULT_CAPACITY = 1000
 
 /**
- * The keys answers are sealed to. Clients send the same one with every request until they rotate it,
- * and reading it costs more than half of what sealing does: so those used last are kept, by the very
- * text of their header.
+ * Cache of the public keys that answers are encrypted to. Clients send the same key with every request
+ * until they rotate it, and parsing it costs more than half of the encryption. The header text is the
+ * cache key; the least recently used entry is dropped.
  */
-export class ReplyKeys {
-  /** Used longest ago comes first. */
-  readonly #kept = new Map<string, PublicKey>()
-  readonly #mostKept: number
+export class ReplyKeyCache {
+  /** In the order of their last use. */
+  readonly #keys = new Map<string, PublicKey>()
+  readonly #capacity: number
 
-  constructor(mostKept = MOST_KEPT) {
-    this.#mostKept = mostKept
+  constructor(capacity = DEFAULT_CAPACITY) {
+    this.#capacity = capacity
   }
 
-  /** @throws SecurityError for a header that holds no acceptable key; see {@link publicKeyFromHeader} */
+  /** @throws SecurityError for a header without an acceptable key; see {@link publicKeyFromHeader} */
   async read(header: string): Promise<PublicKey> {
-    const key =
-      this.#kept.get(header) ?? (await publicKeyFromHeader(header, { minBits: LEAST_BITS }))
-    this.#kept.delete(header)
-    this.#kept.set(header, key)
-    if (this.#kept.size > this.#mostKept) {
-      const [oldest] = this.#kept.keys()
-      this.#kept.delete(oldest ?? '')
+    const key = this.#keys.get(header) ?? (await publicKeyFromHeader(header, { minBits: MIN_BITS }))
+    this.#keys.delete(header)
+    this.#keys.set(header, key)
+    if (this.#keys.size > this.#capacity) {
+      const [oldest] = this.#keys.keys()
+      this.#keys.delete(oldest ?? '')
     }
     return key
   }

@@ -1,18 +1,20 @@
 import type { EphemeralKeyOptions, PersistentKeyOptions } from '@nomyo/tpm'
+import type { RateLimit } from '../access/rate-limit.js'
+import type { PolicyConfig } from '../access/tier-policy.js'
+import type { RedisFailure } from '../redis/failure-mode.js'
 import type { HealthCheckConfig } from '../upstreams/pool.js'
 import type { UpstreamConfig } from '../upstreams/upstream.js'
-import type { LogLevel } from '../observability/log.js'
-import type { RateLimit } from '../access/rate-limit.js'
-import type { RedisFailure } from '../redis/redis-failure.js'
-import type { PolicyConfig } from '../access/tier-policy.js'
 
-/** Everything a gateway needs to know. */
+/** Least severity that is logged. */
+export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug'
+
+/** Settings of a gateway. */
 export interface GatewayConfig {
   /** Address to listen on. */
   host: string
   /** Port to listen on; 0 for any free one. */
   port: number
-  /** What answers requests. */
+  /** Source of the answers. */
   engine:
     | { kind: 'demo' }
     | {
@@ -22,98 +24,98 @@ export interface GatewayConfig {
         caFile?: string | undefined
       }
     | { kind: 'upstreams'; upstreams: readonly UpstreamConfig[]; health?: HealthCheckConfig }
-  /** Bearer tokens that are let in; with none, and no {@link GatewayConfig.keysFile}, everybody is. */
+  /** Accepted bearer tokens. Without any, and without {@link GatewayConfig.keysFile}, no key is required. */
   apiKeys: readonly string[]
   /** File of further API keys, as `nomyo-gateway keys` writes it. Default: none. */
   keysFile?: string | undefined
-  /** Folder of `private_key.pem` and `public_key.pem`; without one the key lives in memory only. */
+  /** Folder of `private_key.pem` and `public_key.pem`; without one the key is in memory only. */
   keyDir: string | undefined
   /**
-   * Keeps server keys in {@link GatewayConfig.redis} instead of a folder, encrypted with the key
-   * password, which is needed then. Default false.
+   * Stores server keys in {@link GatewayConfig.redis} instead of a folder, encrypted with the key
+   * password, which is then required. Default false.
    */
   sharedKeys?: boolean | undefined
-  /** How server keys are read and when they change. Default: no password, no rotation. */
+  /** Password and rotation of server keys. Default: no password, no rotation. */
   keys?: KeyConfig | undefined
-  /** Largest request body, in bytes. */
+  /** Size of the largest request body, in bytes. */
   maxBodyBytes: number
-  /** Also opens what nomyo-js 0.1 sends: no tag member, the tag at the end of the ciphertext. Default false. */
+  /** Also decrypts requests of nomyo-js 0.1, which append the tag to the ciphertext. Default false. */
   acceptLegacyTag?: boolean | undefined
   /**
    * Origins whose web pages may use the gateway, exactly as browsers send them
    * (`https://app.example`), or `*` for all. Default: none.
    */
   corsOrigins?: readonly string[]
-  /** The TPM that quotes what this machine booted. Default: none. */
+  /** TPM that quotes the boot measurements of this machine. Default: none. */
   tpm?: TpmConfig | undefined
-  /** How long envelopes and payload ids are remembered, and refused when they come again. Default 10 min. */
+  /** Time for which repeated envelopes and payload ids are refused. Default 10 minutes. */
   replayWindowMs?: number | undefined
   /**
-   * How often a key may ask, or an address where no keys are needed; who goes on for a minute when
-   * refused is sent away for `coolDownMs` (default 30 min). Default: as often as it likes.
+   * Limit per API key, or per address where no keys are required. A caller that ignores its refusals
+   * for a minute is refused for `coolDownMs` (default 30 minutes). Default: no limit.
    */
   rateLimit?: (RateLimit & { readonly coolDownMs?: number | undefined }) | undefined
   /**
-   * Redis (`redis://…`, `rediss://…`) through which gateways share what they remember of replays and
-   * rates, and what to do without it. Default: each remembers by itself.
+   * Redis (`redis://…`, `rediss://…`) in which gateways share replay caches and rate counters, and the
+   * behaviour without it. Default: each gateway has its own.
    */
   redis?: { readonly url: string; readonly failure?: RedisFailure | undefined } | undefined
-  /** What the security tiers mean here. Default: they are told to callers and mean nothing. */
+  /** Rules of the security tiers. Default: tiers are repeated in answers and have no effect. */
   policy?: PolicyConfig | undefined
   /** Serves HTTPS. Default: plain HTTP. */
   tls?: TlsConfig | undefined
   /**
-   * Serves the chat page of `@nomyo/web`. Needs a loopback {@link GatewayConfig.host}, or
-   * {@link GatewayConfig.tls}: elsewhere browsers have no WebCrypto. Default false.
+   * Serves the chat page of `@nomyo/web`. Requires a loopback {@link GatewayConfig.host}, or
+   * {@link GatewayConfig.tls}: elsewhere browsers provide no WebCrypto. Default false.
    */
   web?: boolean | undefined
-  /** Proxies whose `X-Forwarded-For` is believed: addresses or networks. Default: none. */
+  /** Addresses or networks of proxies whose `X-Forwarded-For` is trusted. Default: none. */
   trustedProxies?: readonly string[] | undefined
-  /** How much is taken on at a time. */
+  /** Limits for concurrent work. */
   load?: LoadConfig | undefined
-  /** Where Prometheus metrics are told, apart from everything else. Default: nowhere. */
+  /** Separate listener for Prometheus metrics. Default: none. */
   metrics?: { host: string; port: number } | undefined
   /**
-   * How long requests are still taken, with `/ready` saying no, once the gateway is to close, in
+   * Time at the start of the shutdown in which requests are still accepted while `/ready` is 503, in
    * milliseconds. Default 0.
    */
   drainDelayMs?: number | undefined
   logLevel: LogLevel
 }
 
-/** How server keys are read and when they change. */
+/** Password and rotation of server keys. */
 export interface KeyConfig {
-  /** Of the key files; new ones are encrypted with it. */
+  /** Password of the key files; new files are encrypted with it. */
   password?: string | undefined
-  /** A file that holds the password, instead. */
+  /** File that contains the password, instead. */
   passwordFile?: string | undefined
-  /** Age at which a key is followed by the next, in milliseconds. Default: never by itself. */
+  /** Age at which the next key is created, in milliseconds. Default: no automatic rotation. */
   rotationMs?: number | undefined
-  /** How long the key before still opens, in milliseconds. Default 24 hours. */
+  /** Time for which the previous key still decrypts, in milliseconds. Default 24 hours. */
   overlapMs?: number | undefined
   /**
-   * How long a new key only opens before it is handed out, so that every gateway with the same keys
-   * opens it by then, in milliseconds. Default 6000.
+   * Time for which a new key only decrypts before it is published, so that every gateway with the same
+   * keys decrypts with it by then, in milliseconds. Default 6000.
    */
   leadMs?: number | undefined
 }
 
-/** Files as PEM, without a password; read again by `reload()`. */
+/** PEM files without a password; `reload()` reads them again. */
 export interface TlsConfig {
   /** The certificate, followed by those of its issuers. */
   certFile: string
   keyFile: string
 }
 
-/** How much is taken on at a time; what is more is refused with 503. */
+/** Limits for concurrent work; anything beyond is refused with 503. */
 export interface LoadConfig {
-  /** Envelopes opened at the same time. Default: the number of cores, at most libuv's threads. */
+  /** Envelopes decrypted at the same time. Default: the number of cores, at most libuv's threads. */
   maxOpens?: number | undefined
-  /** Envelopes that wait to be opened. Default 64. */
+  /** Envelopes that wait for decryption. Default 64. */
   maxQueue?: number | undefined
-  /** Sealed requests in flight, from their headers to their answers. Default 512. */
+  /** Encrypted requests in flight, from their headers to their answers. Default 512. */
   maxRequests?: number | undefined
-  /** Connections; more are closed without a word. Default 4096. */
+  /** Connections; further ones are closed silently. Default 4096. */
   maxConnections?: number | undefined
   /**
    * Connections of one address (IPv6: of a /64), unless there are trusted proxies. Default: half of
@@ -121,21 +123,21 @@ export interface LoadConfig {
    */
   maxConnectionsPerAddress?: number | undefined
   /**
-   * Time for a request to arrive, and for the caller to take the answer, in milliseconds. Headers
-   * have 20 seconds of it at most. Default 120 000.
+   * Time for a request to arrive, and for the caller to read the answer, in milliseconds. At most 20
+   * seconds of it are for the headers. Default 120 000.
    */
   requestTimeoutMs?: number | undefined
 }
 
-/** Which TPM quotes what, and what to do without it. */
+/** TPM, quoted registers, and behaviour without evidence. */
 export interface TpmConfig {
   /** `device` (which is `/dev/tpmrm0`), another device, `unix:///path` or `tcp://host:port`. */
   address: string
-  /** As tpm2-tools write it: `sha256:0,7,10`, several banks as `sha256:0+sha384:0`. */
+  /** In the notation of tpm2-tools: `sha256:0,7,10`, or several banks as `sha256:0+sha384:0`. */
   pcrs: string
   /** The attestation key. Only a persistent one can be pinned or endorsed. */
   ak: PersistentKeyOptions | EphemeralKeyOptions
-  /** Whether to start without evidence, and to answer without it, is out of the question. */
+  /** Refuses to start, and to answer, without evidence. */
   required: boolean
   /** Longest wait for a quote, in milliseconds. Default 10 000. */
   timeoutMs?: number | undefined

@@ -1,4 +1,12 @@
 import {
+  EXIT,
+  UsageError,
+  defineOptions,
+  printHelp,
+  type Command,
+  type CommandContext,
+} from '@nomyo-internal/command-line'
+import {
   formatFinding,
   formatJsonReport,
   formatSummary,
@@ -9,48 +17,51 @@ import {
   type Finding,
   type NamedFinding,
 } from '@nomyo-internal/diagnostics'
-import type { Environment } from '../config/options/flag.js'
-import { readOptions, type Command } from '../config/options/options.js'
-import { UsageError } from '../config/options/usage-error.js'
+import type { GatewayConfig } from '../config/config.js'
+import { gatewayConfig, readGatewaySettings } from '../config/load.js'
+import { OPTIONS } from '../config/schema.js'
 import { runChecks } from './run-checks.js'
 
-/** Output and exit code of the doctor. */
-export interface Diagnosis {
-  /** Goes to standard output. */
-  readonly text: string
-  /** 0 where nothing is worse than a warning, 1 for a problem, 2 for an unreadable configuration. */
-  readonly exitCode: 0 | 1 | 2
+/** `nomyo-gateway doctor`. Takes its arguments raw: a wrong configuration is a finding, not a usage error. */
+export const doctorCommand: Command = {
+  summary: 'check everything that a start with these options needs, and change nothing',
+  options: {
+    ...defineOptions({ json: { summary: 'print the report as JSON', group: 'Output' } }),
+    ...OPTIONS,
+  },
+  runRaw: runDoctor,
 }
 
-/**
- * Runs `nomyo-gateway doctor` with the options of a start: examines everything a gateway needs, and
- * neither starts one nor changes anything.
- */
-export async function doctorCommand(
-  args: readonly string[],
-  environment: Environment,
-  isTerminal: boolean,
-): Promise<Diagnosis> {
-  const json = args.includes('--json')
-  const paint = isTerminal && (environment['NO_COLOR'] ?? '') === '' ? terminalPaint : undefined
-  const format = (configuration: Finding, others: readonly NamedFinding[] = []): string => {
-    const findings = [{ check: 'configuration', ...configuration }, ...others]
-    if (json) return `${formatJsonReport(findings)}\n`
-    const lines = findings.map((finding) => formatFinding(finding, paint))
-    return `${[...lines, '', formatSummary(findings)].join('\n')}\n`
+async function runDoctor(args: readonly string[], context: CommandContext): Promise<number> {
+  const { environment, stdout } = context
+  if (args.includes('--help') || args.includes('-h')) {
+    stdout.write(`${printHelp('nomyo-gateway', ['doctor'], doctorCommand)}\n`)
+    return EXIT.ok
   }
-  let command: Command
+  const json = args.includes('--json')
+  const coloured = stdout.isTTY === true && (environment['NO_COLOR'] ?? '') === ''
+  const write = (configuration: Finding, others: readonly NamedFinding[] = []): void => {
+    const findings = [{ check: 'configuration', ...configuration }, ...others]
+    if (json) {
+      stdout.write(`${formatJsonReport(findings)}\n`)
+      return
+    }
+    const paint = coloured ? terminalPaint : undefined
+    const lines = findings.map((finding) => formatFinding(finding, paint))
+    stdout.write(`${[...lines, '', formatSummary(findings)].join('\n')}\n`)
+  }
+  let config: GatewayConfig
   try {
-    command = readOptions(
-      args.filter((arg) => arg !== '--json'),
-      environment,
-    )
-    if (command.kind === 'help') return { text: command.text, exitCode: 0 }
-    if (command.kind !== 'start') throw new UsageError('doctor takes the options of a start only.')
+    const options = args.filter((arg) => arg !== '--json')
+    const settings = readGatewaySettings(options, environment)
+    if (settings.values.printConfig) throw settings.mistake('printConfig', 'is for a start')
+    config = gatewayConfig(settings)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    return { text: format(problem(error.message, 'fix it; --help lists the options')), exitCode: 2 }
+    write(problem(error.message, 'fix it; --help lists the options'))
+    return EXIT.usage
   }
-  const findings = await runChecks(command.config)
-  return { text: format(ok('can be read'), findings), exitCode: hasProblem(findings) ? 1 : 0 }
+  const findings = await runChecks(config)
+  write(ok('can be read'), findings)
+  return hasProblem(findings) ? EXIT.failed : EXIT.ok
 }

@@ -1,14 +1,14 @@
 import type { Server, Socket } from 'node:net'
-import { networkOf } from '../access/client-network.js'
+import { clientNetwork } from '../access/client-network.js'
 
 /**
- * Closes connections of an address (IPv6: a /64) beyond so many, without a word: one caller alone
- * cannot take every place that `maxConnections` has.
+ * Limits the connections of an address (IPv6: a /64) and closes further ones silently, so that one
+ * client cannot use up `maxConnections`.
  */
 export function limitConnectionsPerAddress(server: Server, limit: number): void {
   const counts = new Map<string, number>()
   server.on('connection', (socket: Socket) => {
-    const network = networkOf(socket.remoteAddress)
+    const network = clientNetwork(socket.remoteAddress)
     const count = counts.get(network) ?? 0
     if (count >= limit) {
       socket.destroy()

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
+import {
+  closeConnectionsOnShutdown,
+  closeSlowReaders,
+  logRequests,
+  refuseMalformedRequests,
+  refuseUnknownRoutes,
+} from '@nomyo-internal/http-server'
 import {
   LogController,
   fastify,
@@ -8,59 +15,56 @@ import {
   type FastifyInstance,
   type FastifyReply,
 } from 'fastify'
-import { Shed } from '../completion/load-shedder.js'
-import type { Authenticate } from '../access/authenticate.js'
+import type { AccessControl } from '../access/access-control.js'
+import { isPayloadId, type CompletionContext } from '../completion/handle-completion.js'
+import { OverloadedError } from '../completion/load-shedder.js'
+import type { LogLevel } from '../config/config.js'
+import { HttpError, errorBody } from '../http-error.js'
+import { instrumentRequests } from '../observability/instrument.js'
+import { logOptions } from '../observability/log.js'
 import { limitConnectionsPerAddress } from './connection-limit.js'
 import { allowOrigins } from './cors.js'
-import type { CompletionContext } from '../completion/handle-completion.js'
-import { hangUpOnSlowReaders, hangUpWhenClosing } from './connection-lifecycle.js'
-import { HttpError, errorBody } from '../http-error.js'
-import { logOptions, type LogLevel } from '../observability/log.js'
-import { measureRequests } from '../observability/instrument.js'
-import type { RateLimiter } from '../access/rate-limiter.js'
-import { logRequests } from '../observability/request-log.js'
 import { attestationRoute } from './routes/attestation.js'
-import { healthRoute } from './routes/health.js'
+import { healthRoutes, type Unready } from './routes/health.js'
 import { modelsRoute } from './routes/models.js'
 import { pageRoutes, type Page } from './routes/page.js'
 import { publicKeyRoute } from './routes/public-key.js'
-import { readyRoute, type Unready } from './routes/ready.js'
 import { secureCompletionRoute } from './routes/secure-completion.js'
 import type { TlsFiles } from './tls.js'
 
-/** What the server is made of. */
-export interface ServerParts {
+/** Services and limits of the HTTP server. */
+export interface ServerOptions {
   readonly context: CompletionContext
-  readonly authenticate: Authenticate
-  readonly rateLimiter: RateLimiter
+  readonly accessControl: AccessControl
   readonly corsOrigins: readonly string[]
   readonly unready: Unready
-  /** The chat page, where there is one. */
+  /** Default: no chat page. */
   readonly page?: Page | undefined
   readonly maxConnections?: number | undefined
   readonly maxConnectionsPerAddress?: number | undefined
   readonly requestTimeoutMs?: number | undefined
   readonly tls?: TlsFiles | undefined
-  /** Addresses whose `X-Forwarded-For` is believed. */
+  /** Addresses whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies?: readonly string[] | undefined
   readonly logLevel: LogLevel
+  /** Destination of structured logs. Default: standard error. */
+  readonly logStream?: Writable | undefined
 }
 
-/** Time for a slow caller to get its request across, and to take its answer. */
+/** Time for a slow caller to send a request, and to read the answer. */
 const REQUEST_TIMEOUT_MS = 120_000
 const HEADERS_TIMEOUT_MS = 20_000
-/** How much later than that Node may notice; half a minute, if it is not told. */
-const TIMEOUT_CHECKS_MS = 1000
+/** Interval at which Node enforces those times; by default half a minute. */
+const TIMEOUT_CHECK_INTERVAL_MS = 1000
 const KEEP_ALIVE_TIMEOUT_MS = 72_000
-/** Also the longest a connection that says nothing can hold up the end. */
+/** Also the longest time for which a silent connection delays the shutdown. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
 const MAX_CONNECTIONS = 4096
 
-/** Puts the routes on an HTTP server that answers every fault with `{"detail": ...}`. */
+/** Creates the HTTP server with all routes. It answers every failure with `{"detail": ...}`. */
 export function createServer({
   context,
-  authenticate,
-  rateLimiter,
+  accessControl,
   corsOrigins,
   unready,
   page,
@@ -70,16 +74,17 @@ export function createServer({
   tls,
   trustedProxies = [],
   logLevel,
-}: ServerParts): FastifyInstance {
-  // Node's own refusal of a request without Host has no body: the hook below takes its place.
+  logStream = process.stderr,
+}: ServerOptions): FastifyInstance {
   const http = {
     headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
-    connectionsCheckingInterval: TIMEOUT_CHECKS_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
+    // Node's own refusal of a request without Host has no body; a hook below refuses it instead.
     requireHostHeader: false,
   }
   const server = fastify({
-    logger: logOptions(logLevel),
-    // One line a request, written by the hook below.
+    logger: logOptions(logLevel, logStream),
+    // A hook below writes one line per request.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: context.maxBodyBytes,
     requestTimeout: requestTimeoutMs,
@@ -87,86 +92,73 @@ export function createServer({
     ...(tls === undefined
       ? { http }
       : { https: { ...http, ...tls, handshakeTimeout: HANDSHAKE_TIMEOUT_MS } }),
-    // Of nothing a caller sends.
+    // Independent of anything that a caller sends.
     genReqId: () => randomUUID(),
     ...(trustedProxies.length === 0 ? {} : { trustProxy: [...trustedProxies] }),
     forceCloseConnections: 'idle',
-    clientErrorHandler: (error, socket) => {
-      refuseGarbage(error, socket)
-    },
+    clientErrorHandler: refuseMalformedRequests(({ detail }) => errorBody(detail)),
     frameworkErrors: (_error, _request, reply: FastifyReply) => {
       void reply.code(400).send(errorBody('The URL is malformed'))
     },
   }) as unknown as FastifyInstance
   server.server.maxConnections = maxConnections
-  // All callers of a proxy have its address.
+  // All callers behind a proxy share its address.
   if (trustedProxies.length === 0) {
     limitConnectionsPerAddress(server.server, maxConnectionsPerAddress)
   }
-  hangUpWhenClosing(server)
-  hangUpOnSlowReaders(server, requestTimeoutMs)
-  measureRequests(server, context.metrics)
-  logRequests(server)
-  endConnectionsWhileDraining(server, unready)
+  closeConnectionsOnShutdown(server)
+  closeSlowReaders(server, requestTimeoutMs)
+  instrumentRequests(server, context.metrics)
+  identifyRequests(server)
+  logRequests(server, (record, request) => {
+    // The only text of a caller in the log, and only in its checked form.
+    const payloadId = request.headers['x-payload-id']
+    request.log.info({ ...record, ...(isPayloadId(payloadId) ? { payloadId } : {}) }, 'request')
+  })
+  closeConnectionsWhileDraining(server, unready)
   allowOrigins(server, corsOrigins)
-  refuseUnmetDemands(server)
-  acceptSealedBodiesOnly(server)
+  refuseMissingHostAndExpect(server)
+  acceptEnvelopesOnly(server)
   server.setErrorHandler((error, request, reply) => {
     const refusal = refusalOf(error)
-    if (refusal.statusCode >= 500 && !(refusal instanceof Shed))
+    if (refusal.statusCode >= 500 && !(refusal instanceof OverloadedError))
       request.log.error({ err: error }, 'request failed')
     if (refusal.retryAfterSeconds !== undefined) {
       void reply.header('retry-after', String(refusal.retryAfterSeconds))
     }
     return reply.code(refusal.statusCode).send(errorBody(refusal.message))
   })
-  refuseUnknownRoutes(server)
+  refuseUnknownRoutes(server, (allowed) =>
+    allowed === undefined
+      ? new HttpError(404, 'Not Found')
+      : new HttpError(405, 'Method Not Allowed'),
+  )
   publicKeyRoute(server, context.serverKeys)
   attestationRoute(server, context.serverKeys, context.attestor)
-  const door = { authenticate, rateLimiter }
-  secureCompletionRoute(server, door, context)
-  modelsRoute(server, door, context)
-  healthRoute(server)
-  readyRoute(server, unready)
+  secureCompletionRoute(server, accessControl, context)
+  modelsRoute(server, accessControl, context)
+  healthRoutes(server, unready)
   if (page !== undefined) pageRoutes(server, page)
   return server
 }
 
-/**
- * 405 where another method would do, 404 elsewhere, before anything of a body is read. Comes before the
- * routes, to learn of them.
- */
-function refuseUnknownRoutes(server: FastifyInstance): void {
-  const routes = new Map<string, string>()
-  server.addHook('onRoute', ({ method, url }) => {
-    if (method === 'GET' || method === 'POST') routes.set(url, method)
-  })
+function identifyRequests(server: FastifyInstance): void {
   server.addHook('onRequest', (request, reply, done) => {
-    if (!request.is404) {
-      done()
-      return
-    }
-    // Not by `hasRoute`, which reads `*` and `:` in what a caller sends as parts of a pattern.
-    const allowed = routes.get(request.url.split('?')[0] ?? '')
-    if (allowed !== undefined) void reply.header('allow', allowed)
-    done(
-      allowed === undefined
-        ? new HttpError(404, 'Not Found')
-        : new HttpError(405, 'Method Not Allowed'),
-    )
+    void reply.header('x-request-id', request.id)
+    done()
   })
 }
 
-/** Who keeps a connection alive would otherwise send a request into its end. */
-function endConnectionsWhileDraining(server: FastifyInstance, unready: Unready): void {
+/** Prevents clients from sending a further request on a connection that is about to close. */
+function closeConnectionsWhileDraining(server: FastifyInstance, unready: Unready): void {
   server.addHook('onSend', (_request, reply, _payload, done) => {
     if (unready() === 'draining') void reply.header('connection', 'close')
     done()
   })
 }
 
-/** Says no to what HTTP demands and Node would refuse without a word. */
-function refuseUnmetDemands(server: FastifyInstance): void {
+/** Refuses with a body what Node would refuse silently. */
+function refuseMissingHostAndExpect(server: FastifyInstance): void {
   server.addHook('onRequest', ({ raw, headers }, _reply, done) => {
     const lacksHost = raw.httpVersion === '1.1' && headers.host === undefined
     done(lacksHost ? new HttpError(400, 'The Host header is missing') : undefined)
@@ -178,8 +170,8 @@ function refuseUnmetDemands(server: FastifyInstance): void {
   })
 }
 
-/** Envelopes come as they are: no other type, and nothing compressed that would have to be unpacked. */
-function acceptSealedBodiesOnly(server: FastifyInstance): void {
+/** Accepts bodies of one type only, and none that would have to be decompressed. */
+function acceptEnvelopesOnly(server: FastifyInstance): void {
   server.removeAllContentTypeParsers()
   server.addContentTypeParser(
     'application/octet-stream',
@@ -195,7 +187,7 @@ function acceptSealedBodiesOnly(server: FastifyInstance): void {
   })
 }
 
-/** What the caller may know about an error. */
+/** Reduces an error to what the caller may know. */
 function refusalOf(error: unknown): HttpError {
   if (error instanceof HttpError) return error
   const { statusCode, code } = error as Partial<FastifyError>
@@ -205,32 +197,4 @@ function refusalOf(error: unknown): HttpError {
     return new HttpError(statusCode, 'The request is malformed')
   }
   return new HttpError(500, 'Internal server error')
-}
-
-/** Answers what is not HTTP at all, or too much of it, and hangs up. */
-function refuseGarbage(error: Error & { code?: string }, socket: Socket): void {
-  // Not of HTTP: the connection is gone, or its TLS never came about.
-  if (!/^(?:HPE|ERR_HTTP)_/.test(error.code ?? '') || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const [status, reason, detail] = GARBAGE_ANSWERS[error.code ?? ''] ?? [
-    400,
-    'Bad Request',
-    'The request is not well-formed HTTP',
-  ]
-  const body = JSON.stringify(errorBody(detail))
-  socket.end(
-    `HTTP/1.1 ${String(status)} ${reason}\r\ncontent-type: application/json; charset=utf-8\r\n` +
-      `content-length: ${String(body.length)}\r\nconnection: close\r\n\r\n${body}`,
-  )
-}
-
-const GARBAGE_ANSWERS: Readonly<Record<string, readonly [number, string, string]>> = {
-  HPE_HEADER_OVERFLOW: [
-    431,
-    'Request Header Fields Too Large',
-    'The request headers are too large',
-  ],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout', 'The request took too long to arrive'],
 }

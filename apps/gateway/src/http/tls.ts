@@ -2,42 +2,38 @@ import { readFile } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import { Server as TlsServer } from 'node:https'
 import { createSecureContext } from 'node:tls'
+import { errnoCode } from '@nomyo-internal/diagnostics'
 import type { TlsConfig } from '../config/config.js'
+import { GatewayError } from '../errors.js'
 
-/** A certificate or its key that cannot be used. The message names files and holds nothing of them. */
-export class TlsFileError extends Error {
-  override readonly name = 'TlsFileError'
-  readonly code = 'ERR_TLS_FILES'
-}
-
-/** A certificate with its key, both as PEM. */
+/** A certificate and its private key, as PEM. */
 export interface TlsFiles {
   readonly cert: Buffer
   readonly key: Buffer
 }
 
 /**
- * Reads a certificate and its key, which must fit together.
+ * Reads a certificate and its private key, and checks that they belong together.
  *
- * @throws TlsFileError
+ * @throws GatewayError `ERR_TLS_FILES`
  */
 export async function readTlsFiles({ certFile, keyFile }: TlsConfig): Promise<TlsFiles> {
-  const [cert, key] = await Promise.all([certFile, keyFile].map(read))
-  const files = { cert: cert ?? Buffer.alloc(0), key: key ?? Buffer.alloc(0) }
+  const [cert, key] = await Promise.all([read(certFile), read(keyFile)])
   try {
-    createSecureContext(files)
+    createSecureContext({ cert, key })
   } catch {
-    throw new TlsFileError(
-      `${certFile} and ${keyFile} are no certificate with its key, as PEM without a password.`,
+    throw new GatewayError(
+      'ERR_TLS_FILES',
+      `${certFile} and ${keyFile} are not a certificate and its private key, as PEM without a password.`,
     )
   }
-  return files
+  return { cert, key }
 }
 
 /**
- * Serves the files as they are now; connections there already go on as they began.
+ * Serves the files as they are now; existing connections continue unchanged.
  *
- * @throws TlsFileError, and the files of before stay in use
+ * @throws GatewayError `ERR_TLS_FILES`; the previous files then stay in use
  */
 export async function renewTls(server: Server, config: TlsConfig): Promise<void> {
   const files = await readTlsFiles(config)
@@ -46,7 +42,6 @@ export async function renewTls(server: Server, config: TlsConfig): Promise<void>
 
 function read(path: string): Promise<Buffer> {
   return readFile(path).catch((error: unknown) => {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
-    throw new TlsFileError(`${path} cannot be read (${code}).`)
+    throw new GatewayError('ERR_TLS_FILES', `${path} cannot be read (${errnoCode(error)}).`)
   })
 }

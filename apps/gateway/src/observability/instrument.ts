@@ -1,24 +1,24 @@
+import { onResponseClosed } from '@nomyo-internal/http-server'
 import type { FastifyInstance } from 'fastify'
 import type { Attestor } from '../attestation/attestor.js'
 import type { Engine } from '../upstreams/engine.js'
-import { whenOver } from '../http/on-response-closed.js'
 import type { Metrics } from './metrics.js'
 
-/** An engine whose time is taken. */
-export function measuredEngine(engine: Engine, metrics: Metrics): Engine {
+/** Wraps an engine to measure its time. */
+export function instrumentEngine(engine: Engine, metrics: Metrics): Engine {
   metrics.watchUpstreams(() => engine.upstreams?.() ?? [])
   return {
     name: engine.name,
-    complete: (request, caller, tier) =>
-      metrics.time('engine', () => engine.complete(request, caller, tier)),
+    complete: (request, signal, tier) =>
+      metrics.time('engine', () => engine.complete(request, signal, tier)),
     models: () => engine.models(),
     start: (log) => engine.start?.(log),
     close: () => engine.close(),
   }
 }
 
-/** An attestor whose time is taken and whose failures are counted. */
-export function measuredAttestor(attestor: Attestor, metrics: Metrics): Attestor {
+/** Wraps an attestor to measure its time and count its failures. */
+export function instrumentAttestor(attestor: Attestor, metrics: Metrics): Attestor {
   if (attestor.kind === 'none') return attestor
   return {
     kind: attestor.kind,
@@ -35,18 +35,18 @@ export function measuredAttestor(attestor: Attestor, metrics: Metrics): Attestor
         quoted = evidence.is_available
         return evidence
       } finally {
-        if (!quoted) metrics.attestationFailed()
+        if (!quoted) metrics.countAttestationFailure()
       }
     },
   }
 }
 
-/** Counts every request, also those refused by later hooks: comes before them. */
-export function measureRequests(server: FastifyInstance, metrics: Metrics): void {
+/** Counts every request. Must come before hooks that may refuse one. */
+export function instrumentRequests(server: FastifyInstance, metrics: Metrics): void {
   server.addHook('onRequest', (request, { raw }, done) => {
-    metrics.requestBegan()
-    // Not `onResponse`, which never comes for a caller that has gone.
-    whenOver(request.raw, raw, () => {
+    metrics.requestStarted()
+    // Not `onResponse`: a caller that disconnects causes none.
+    onResponseClosed(raw, () => {
       metrics.requestEnded(
         request.routeOptions.url,
         raw.writableFinished ? raw.statusCode : undefined,

@@ -1,42 +1,43 @@
+import type { Writable } from 'node:stream'
+import { errorFacts } from '@nomyo-internal/diagnostics'
 import type { FastifyServerOptions } from 'fastify'
+import type { LogLevel } from '../config/config.js'
 import { HttpError } from '../http-error.js'
 
-/** How much is logged. */
-export type LogLevel = (typeof LOG_LEVELS)[number]
-
-/** Every level, from the quietest on. */
-export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
-
-/**
- * Structured logs (pino) on standard error, one JSON object a line. Requests, replies and errors are
- * reduced to what can hold neither headers nor bodies, also where the framework logs by itself.
- */
-export function logOptions(level: LogLevel): NonNullable<FastifyServerOptions['logger']> {
-  return {
-    level,
-    stream: process.stderr,
-    serializers: {
-      req: (request) => ({ method: request.method }),
-      res: () => ({}),
-      err: errorFacts,
-    },
-  }
+/** Receiver of messages for the operator, beside the structured logs. */
+export interface Logger {
+  info(message: string): void
+  warn(message: string): void
 }
 
-/** Where an error came from. Not its message, which may quote what was opened. */
-export function errorFacts(error: Error & { code?: unknown }): {
-  type: string
-  message: string
-  stack: string
-} {
-  const code = typeof error.code === 'string' ? error.code : ''
-  // Without the message, of which a line could look like a frame.
-  const stack = (error.stack ?? '').replace(error.message, '')
-  const frames = stack.split('\n').filter((line) => /^\s+at /.test(line))
+/** Logger that drops every message. */
+export const silentLogger: Logger = { info: () => undefined, warn: () => undefined }
+
+/** Creates a logger of lines for people; standard output is for the results of commands. */
+export function loggerOf(stderr: NodeJS.WritableStream): Logger {
+  const log = (message: string): void => void stderr.write(`nomyo-gateway: ${message}\n`)
+  return { info: log, warn: log }
+}
+
+/**
+ * Configures structured logs (pino), one JSON object per line. Requests, replies and errors are reduced
+ * to facts that can contain neither headers nor bodies, also in lines of the framework itself.
+ */
+export function logOptions(
+  level: LogLevel,
+  stream: Writable,
+): NonNullable<FastifyServerOptions['logger']> {
   return {
-    type: error.name,
-    // The text of an HttpError is fixed and meant for the world.
-    message: error instanceof HttpError ? error.message : code,
-    stack: frames.join('\n'),
+    level,
+    stream,
+    serializers: {
+      req: ({ method }) => ({ method }),
+      res: () => ({}),
+      err: (error) => {
+        const { type, code = '', stack } = errorFacts(error)
+        // The text of an HttpError is fixed and public; any other may quote plaintext.
+        return { type, message: error instanceof HttpError ? error.message : code, stack }
+      },
+    },
   }
 }

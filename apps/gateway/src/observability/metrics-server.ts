@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { hostInUrl } from '@nomyo-internal/http-server'
 import type { Metrics } from './metrics.js'
 
-/** Where metrics are told. */
+/** Listener of the metrics. */
 export interface MetricsServer {
   /** Such as `http://127.0.0.1:9464/metrics`. */
   readonly url: string
@@ -11,7 +12,7 @@ export interface MetricsServer {
 }
 
 /**
- * `GET /metrics` on a listener of its own, so that who may call the gateway may not read them.
+ * Serves `GET /metrics` on a listener of its own, so that callers of the gateway cannot read them.
  *
  * @throws system errors for the address
  */
@@ -31,10 +32,9 @@ export async function startMetricsServer(
   server.listen(port, host)
   await once(server, 'listening')
   metrics.watchProcess()
-  const { address, family, port: taken } = server.address() as AddressInfo
-  const name = family === 'IPv6' ? `[${address}]` : address
+  const { address, port: boundPort } = server.address() as AddressInfo
   return {
-    url: `http://${name}:${String(taken)}/metrics`,
+    url: `http://${hostInUrl(address)}:${String(boundPort)}/metrics`,
     close: () => {
       server.close()
       server.closeAllConnections()

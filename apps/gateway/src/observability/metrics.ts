@@ -1,68 +1,70 @@
 import { SecurityError } from '@nomyo/crypto'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import type { ShedCause } from '../completion/load-shedder.js'
 import type { UpstreamState } from '../upstreams/engine.js'
 
-/** The parts of an answer that take time. */
+/** Reason for a rejection. `gone`: the caller disconnected. */
+export type OverloadCause = 'queue' | 'requests' | 'gone'
+
+/** Timed step of an answer. */
 export type Step = 'open' | 'engine' | 'quote' | 'seal'
 
-/** From an RSA operation to a long answer of a large model. */
+/** From one RSA operation to the longest answer of a large model. */
 const BUCKETS_S = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
 ]
 
 /**
- * What a gateway counts. Every label has few values, all fixed here or in the code: nothing of a
- * request, such as its payload id, key or model, is ever one.
+ * Prometheus metrics of a gateway. Every label has few values, all fixed in the code or the
+ * configuration: nothing of a request, such as its payload id, key or model, becomes one.
  */
 export class Metrics {
   readonly registry = new Registry()
   readonly #steps = new Histogram({
     name: 'nomyo_step_duration_seconds',
-    help: 'Time taken by the steps of an answer, also where they failed.',
+    help: 'Duration of the steps of an answer, including failed ones.',
     labelNames: ['step'],
     buckets: BUCKETS_S,
     registers: [this.registry],
   })
   readonly #opens = new Counter({
     name: 'nomyo_opens_total',
-    help: 'Sealed requests, by what came of opening them: opened, or the code of the failure.',
+    help: 'Encrypted requests by the result of their decryption: opened, or the code of the failure.',
     labelNames: ['result'],
     registers: [this.registry],
   })
   readonly #requests = new Counter({
     name: 'nomyo_requests_total',
-    help: 'HTTP requests, by route and status; gone where the caller did not wait for the answer.',
+    help: 'HTTP requests by route and status; gone if the caller disconnected before the answer.',
     labelNames: ['route', 'status'],
     registers: [this.registry],
   })
   readonly #inFlight = new Gauge({
     name: 'nomyo_requests_in_flight',
-    help: 'HTTP requests that are being answered.',
+    help: 'HTTP requests in progress.',
     registers: [this.registry],
   })
-  readonly #sheds = new Counter({
+  readonly #rejections = new Counter({
     name: 'nomyo_shed_total',
-    help: 'Sealed requests turned away for want of capacity, by what was full.',
+    help: 'Encrypted requests rejected for lack of capacity, by the exhausted resource.',
     labelNames: ['cause'],
     registers: [this.registry],
   })
   readonly #attestationFailures = new Counter({
     name: 'nomyo_attestation_failures_total',
-    help: 'Quotes that were wanted and not had.',
+    help: 'Quotes that were requested and could not be created.',
     registers: [this.registry],
   })
 
-  /** Also watches the process from now on: memory, processor time, event-loop delay. */
+  /** Adds metrics of the process: memory, processor time, event-loop delay. */
   watchProcess(): void {
     collectDefaultMetrics({ register: this.registry })
   }
 
-  /** Tells from now on how many sealed requests wait to be opened. */
+  /** Adds a metric of the requests that wait for decryption. */
   watchQueue(waiting: () => number): void {
     const gauge = new Gauge({
       name: 'nomyo_open_queue',
-      help: 'Sealed requests that wait to be opened.',
+      help: 'Encrypted requests that wait for decryption.',
       registers: [this.registry],
       collect: () => {
         gauge.set(waiting())
@@ -70,7 +72,7 @@ export class Metrics {
     })
   }
 
-  /** Tells from now on how the model servers are. */
+  /** Adds metrics of the model servers. */
   watchUpstreams(upstreams: () => readonly UpstreamState[]): void {
     const gauge = (
       name: string,
@@ -90,16 +92,17 @@ export class Metrics {
     }
     gauge(
       'nomyo_upstream_healthy',
-      'Whether a model server is well (1) or spared for now (0), by its name in the configuration.',
+      'Health of a model server: 1 if healthy, 0 if taken out of rotation. Labelled by its configured name.',
       ({ healthy }) => (healthy ? 1 : 0),
     )
     gauge(
       'nomyo_upstream_requests_in_flight',
-      'Requests a model server is working on.',
+      'Requests in progress at a model server.',
       ({ inFlight }) => inFlight,
     )
   }
 
+  /** Measures a step, including a failed one. */
   async time<T>(step: Step, work: () => Promise<T>): Promise<T> {
     const startedAt = performance.now()
     try {
@@ -109,8 +112,8 @@ export class Metrics {
     }
   }
 
-  /** The same for opening, whose outcome is counted too. */
-  async timeOpen<T>(work: () => Promise<T>): Promise<T> {
+  /** Measures a decryption and counts its result. */
+  async timeDecryption<T>(work: () => Promise<T>): Promise<T> {
     try {
       const opened = await this.time('open', work)
       this.#opens.inc({ result: 'opened' })
@@ -121,21 +124,23 @@ export class Metrics {
     }
   }
 
-  shed(cause: ShedCause): void {
-    this.#sheds.inc({ cause })
+  countRejection(cause: OverloadCause): void {
+    this.#rejections.inc({ cause })
   }
 
-  attestationFailed(): void {
+  countAttestationFailure(): void {
     this.#attestationFailures.inc()
   }
 
-  requestBegan(): void {
+  requestStarted(): void {
     this.#inFlight.inc()
   }
 
   /**
-   * @param route - as it was registered; undefined where none fits
-   * @param status - undefined where the caller has gone before the answer
+   * Counts a finished request.
+   *
+   * @param route - pattern of the route; undefined if none matches
+   * @param status - undefined if the caller disconnected before the answer
    */
   requestEnded(route: string | undefined, status: number | undefined): void {
     this.#inFlight.dec()

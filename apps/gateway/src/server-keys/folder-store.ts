@@ -1,36 +1,44 @@
 import { randomUUID } from 'node:crypto'
 import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { errnoCode } from '@nomyo-internal/diagnostics'
 import { SecurityError, generateKeyPair } from '@nomyo/crypto'
 import { loadKeyPair, loadOrCreateKeyPair, saveKeyPair } from '@nomyo/crypto/keys/node'
-import type { Notice } from '../observability/notice.js'
-import { OPENING_LANES } from '../completion/decrypt-concurrency.js'
-import { LEAST_SERVER_KEY_BITS, type KeyStore, type StoredKey } from './server-key-store.js'
+import { DECRYPT_CONCURRENCY } from '../completion/decrypt-concurrency.js'
+import type { Logger } from '../observability/log.js'
+import { MIN_SERVER_KEY_BITS, type ServerKeyStore, type StoredKey } from './server-key-store.js'
 
 const PRIVATE_KEY_FILE = 'private_key.pem'
 const PUBLIC_KEY_FILE = 'public_key.pem'
 
-/** A folder of server keys, and how to read them. */
+/** Location and password of key files. */
 export interface FolderStoreOptions {
   readonly folder: string
   readonly password: string | undefined
-  readonly notice: Notice
+  readonly logger: Logger
 }
 
 /**
- * Keys in files: the first one in the folder itself, each later one in a folder of its own with its
- * number (`key-2`, `key-3`). A key appears whole, by renaming its folder, and is never overwritten.
+ * Creates a store of key files: the first key is in the folder itself, each later one in a numbered
+ * subfolder (`key-2`, `key-3`). A key appears as a whole, by renaming its folder, and is never
+ * overwritten.
  */
-export function createFolderStore({ folder, password, notice }: FolderStoreOptions): KeyStore {
+export function createFolderStore({
+  folder,
+  password,
+  logger,
+}: FolderStoreOptions): ServerKeyStore {
   const secret = password === undefined ? {} : { password }
   const options = {
     ...secret,
-    minBits: LEAST_SERVER_KEY_BITS,
-    parallel: OPENING_LANES,
-    onWarning: notice,
+    minBits: MIN_SERVER_KEY_BITS,
+    parallel: DECRYPT_CONCURRENCY,
+    onWarning: (message: string) => {
+      logger.warn(message)
+    },
   }
-  const announce = (): void => {
-    notice(`making a server key in ${folder}; this takes a few seconds`)
+  const onGenerate = (): void => {
+    logger.info(`creating a server key in ${folder}; this takes a few seconds`)
   }
   return {
     shared: true,
@@ -38,11 +46,11 @@ export function createFolderStore({ folder, password, notice }: FolderStoreOptio
     load: (number) => loadKeyPair(pathOf(folder, number), options),
     add: async (number) => {
       if (number === 1) {
-        const pair = await loadOrCreateKeyPair(folder, { ...options, onGenerate: announce })
+        const pair = await loadOrCreateKeyPair(folder, { ...options, onGenerate })
         pair.privateKey.dispose()
         return
       }
-      await addBeside(folder, number, secret)
+      await addSubfolder(folder, number, secret)
     },
     remove: (number) => remove(folder, number),
   }
@@ -50,19 +58,19 @@ export function createFolderStore({ folder, password, notice }: FolderStoreOptio
 
 async function list(folder: string): Promise<readonly StoredKey[]> {
   const names = await readdir(folder).catch((error: unknown): string[] => {
-    if (codeOf(error) === 'ENOENT') return []
-    throw unreadable(folder, error)
+    if (errnoCode(error) === 'ENOENT') return []
+    throw new SecurityError('ERR_KEY_FILE', `${folder} cannot be read (${errnoCode(error)}).`)
   })
   const numbers = names
     .map((name) => Number(/^key-([1-9]\d{0,8})$/.exec(name)?.[1] ?? 0))
     .filter((number) => number >= 2)
   if (names.includes(PRIVATE_KEY_FILE)) numbers.push(1)
-  const keys = await Promise.all(numbers.map((number) => facts(folder, number)))
+  const keys = await Promise.all(numbers.map((number) => describe(folder, number)))
   return keys.sort((a, b) => a.number - b.number)
 }
 
-/** A folder without a key in it is still listed, so that loading it says what is wrong. */
-async function facts(folder: string, number: number): Promise<StoredKey> {
+/** Describes a key. A folder without a key file is listed too, so that loading it reports the error. */
+async function describe(folder: string, number: number): Promise<StoredKey> {
   const path = join(pathOf(folder, number), PRIVATE_KEY_FILE)
   const createdAtMs = await stat(path).then(
     ({ mtimeMs }) => mtimeMs,
@@ -71,7 +79,7 @@ async function facts(folder: string, number: number): Promise<StoredKey> {
   return { number, createdAtMs }
 }
 
-async function addBeside(
+async function addSubfolder(
   folder: string,
   number: number,
   secret: { password?: string },
@@ -81,12 +89,12 @@ async function addBeside(
   const pair = await generateKeyPair({ extractable: true })
   try {
     await saveKeyPair(temporaryPath, pair, secret)
-    // Onto a folder that holds a key already this fails.
+    // Fails if the folder exists and contains a key.
     await rename(temporaryPath, path)
   } catch (error) {
-    if (['ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) return
+    if (['ENOTEMPTY', 'EEXIST'].includes(errnoCode(error))) return
     if (error instanceof SecurityError) throw error
-    throw new SecurityError('ERR_KEY_FILE', `${path} cannot be made (${codeOf(error)}).`)
+    throw new SecurityError('ERR_KEY_FILE', `${path} cannot be created (${errnoCode(error)}).`)
   } finally {
     pair.privateKey.dispose()
     await rm(temporaryPath, { recursive: true, force: true }).catch(() => undefined)
@@ -95,7 +103,7 @@ async function addBeside(
 
 async function remove(folder: string, number: number): Promise<void> {
   const path = pathOf(folder, number)
-  // The private key last: a public one alone would look like a loss.
+  // The private key last: a public key alone would look like the loss of its private key.
   await rm(join(path, PUBLIC_KEY_FILE), { force: true })
   await rm(join(path, PRIVATE_KEY_FILE), { force: true })
   if (number > 1) await rm(path, { recursive: true, force: true })
@@ -103,12 +111,3 @@ async function remove(folder: string, number: number): Promise<void> {
 
 const pathOf = (folder: string, number: number): string =>
   number === 1 ? folder : join(folder, `key-${String(number)}`)
-
-const unreadable = (folder: string, error: unknown): SecurityError =>
-  new SecurityError('ERR_KEY_FILE', `${folder} cannot be read (${codeOf(error)}).`)
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : 'unknown reason'
-}

@@ -1,9 +1,9 @@
 import { generateKeyPair, type KeyPair } from '@nomyo/crypto'
-import { OPENING_LANES } from '../completion/decrypt-concurrency.js'
-import type { KeyStore } from './server-key-store.js'
+import { DECRYPT_CONCURRENCY } from '../completion/decrypt-concurrency.js'
+import type { ServerKeyStore } from './server-key-store.js'
 
-/** Keys that last until the gateway stops. */
-export function createMemoryStore(): KeyStore {
+/** Creates a store whose keys last until the gateway stops. */
+export function createMemoryStore(): ServerKeyStore {
   const keys = new Map<number, { pair: KeyPair; createdAtMs: number }>()
   return {
     shared: false,
@@ -17,7 +17,7 @@ export function createMemoryStore(): KeyStore {
     },
     add: async (number) => {
       keys.set(number, {
-        pair: await generateKeyPair({ parallel: OPENING_LANES }),
+        pair: await generateKeyPair({ parallel: DECRYPT_CONCURRENCY }),
         createdAtMs: Date.now(),
       })
     },

@@ -1,36 +1,69 @@
+import { readFile } from 'node:fs/promises'
+import { SecurityError } from '@nomyo/crypto'
 import type { Redis } from 'ioredis'
 import type { GatewayConfig } from '../config/config.js'
-import type { Notice } from '../observability/notice.js'
+import { GatewayError } from '../errors.js'
+import type { Logger } from '../observability/log.js'
+import { connectRedis } from '../redis/connect.js'
 import { createFolderStore } from './folder-store.js'
-import { KeyStoreError, type KeyStore } from './server-key-store.js'
 import { createMemoryStore } from './memory-store.js'
-import { readPasswordFile } from './password.js'
 import { createRedisStore } from './redis-store.js'
+import type { ServerKeyStore } from './server-key-store.js'
 
-/** Where the server keys of a gateway are. */
-export type KeyPlace = Pick<GatewayConfig, 'keyDir' | 'sharedKeys' | 'redis' | 'keys'>
+/** Location and password of server keys. */
+export type ServerKeyLocation = Pick<GatewayConfig, 'keyDir' | 'sharedKeys' | 'redis' | 'keys'>
 
 /**
- * The keys of a folder, of Redis, or of this process only.
+ * Opens the store of server keys: a folder, Redis, or the memory of this process.
  *
- * @param redis - needed for shared keys only
- * @throws SecurityError `ERR_KEY_PASSWORD` when the password cannot be read; KeyStoreError when shared
- * keys have no Redis, no password, or a folder beside it
+ * @param redis - connection for shared keys
+ * @throws SecurityError `ERR_KEY_PASSWORD` when the password cannot be read
+ * @throws GatewayError `ERR_KEY_STORE` when shared keys lack Redis or a password, or have a folder too
  */
 export async function openStore(
-  { keyDir, sharedKeys = false, keys = {} }: KeyPlace,
+  { keyDir, sharedKeys = false, keys = {} }: ServerKeyLocation,
   redis: Redis | undefined,
-  notice: Notice,
-): Promise<KeyStore> {
+  logger: Logger,
+): Promise<ServerKeyStore> {
   const password =
-    keys.passwordFile === undefined ? keys.password : await readPasswordFile(keys.passwordFile)
+    keys.passwordFile === undefined ? keys.password : await readPassword(keys.passwordFile)
   if (sharedKeys) {
     if (redis !== undefined && password !== undefined && keyDir === undefined) {
-      return createRedisStore({ redis, password, notice })
+      return createRedisStore({ redis, password, logger })
     }
-    throw new KeyStoreError('Shared keys need a Redis and a key password, and no key folder.')
+    throw new GatewayError(
+      'ERR_KEY_STORE',
+      'Shared keys need Redis and a key password, and no key folder.',
+    )
   }
-  if (keyDir !== undefined) return createFolderStore({ folder: keyDir, password, notice })
-  notice('no --key-dir: making a server key that lasts until the gateway stops')
+  if (keyDir !== undefined) return createFolderStore({ folder: keyDir, password, logger })
+  logger.info('no --key-dir: creating a server key that lasts until the gateway stops')
   return createMemoryStore()
+}
+
+/** Opens the store of server keys, with its own connection to Redis, for the duration of `use`. */
+export async function withStore<T>(
+  location: ServerKeyLocation,
+  logger: Logger,
+  use: (store: ServerKeyStore) => Promise<T>,
+): Promise<T> {
+  const redis =
+    location.sharedKeys === true && location.redis !== undefined
+      ? await connectRedis(location.redis.url, logger)
+      : undefined
+  try {
+    return await use(await openStore(location, redis, logger))
+  } finally {
+    redis?.disconnect()
+  }
+}
+
+/** Reads a password: the first line of a file. */
+async function readPassword(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8').catch(() => {
+    throw new SecurityError('ERR_KEY_PASSWORD', `The password file ${path} cannot be read.`)
+  })
+  const [password = ''] = text.split(/\r?\n/)
+  if (password !== '') return password
+  throw new SecurityError('ERR_KEY_PASSWORD', `The password file ${path} is empty.`)
 }

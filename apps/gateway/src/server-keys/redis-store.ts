@@ -1,22 +1,19 @@
 import { exportPrivateKey, generateKeyPair, importPrivateKey } from '@nomyo/crypto'
 import type { Redis } from 'ioredis'
-import type { Notice } from '../observability/notice.js'
-import { OPENING_LANES } from '../completion/decrypt-concurrency.js'
-import {
-  KeyStoreError,
-  LEAST_SERVER_KEY_BITS,
-  type KeyStore,
-  type StoredKey,
-} from './server-key-store.js'
+import { DECRYPT_CONCURRENCY } from '../completion/decrypt-concurrency.js'
+import { GatewayError } from '../errors.js'
+import type { Logger } from '../observability/log.js'
+import { redisRefusal } from '../redis/connect.js'
+import { MIN_SERVER_KEY_BITS, type ServerKeyStore, type StoredKey } from './server-key-store.js'
 
-/** Which Redis, and what keys are encrypted with before they get there. */
+/** Connection, and the password that encrypts keys before they leave this process. */
 export interface RedisStoreOptions {
   readonly redis: Redis
   readonly password: string
-  readonly notice: Notice
+  readonly logger: Logger
 }
 
-/** A hash: by number, the time a key was made and the key itself, encrypted. */
+/** Hash with a field per number: the creation time and the encrypted key. */
 const HASH = 'nomyo:server-keys'
 
 interface Entry extends StoredKey {
@@ -24,41 +21,43 @@ interface Entry extends StoredKey {
 }
 
 /**
- * Keys in Redis, for gateways that share no folder. Redis holds encrypted private keys only. Of keys
- * made at the same moment the first to arrive is the one.
+ * Creates a store in Redis, for gateways without a common folder. Redis holds encrypted private keys
+ * only. Of keys with the same number, the first to arrive is kept.
  */
-export function createRedisStore({ redis, password, notice }: RedisStoreOptions): KeyStore {
+export function createRedisStore({ redis, password, logger }: RedisStoreOptions): ServerKeyStore {
   const read = async (): Promise<readonly Entry[]> =>
-    Object.entries(await reached(redis.hgetall(HASH)))
+    Object.entries(await answered(redis.hgetall(HASH)))
       .map(([field, value]) => parseEntry(field, value))
       .sort((a, b) => a.number - b.number)
   const put = (number: number, createdAtMs: number, pem: string): Promise<unknown> =>
-    reached(redis.hsetnx(HASH, String(number), `${String(createdAtMs)}\n${pem}`))
-  /** As it is in Redis, to be put back. */
+    answered(redis.hsetnx(HASH, String(number), `${String(createdAtMs)}\n${pem}`))
+  /** Copy of the newest entry, to restore it. */
   let newest: Entry | undefined
   return {
     shared: true,
     list: async () => {
       const entries = await read()
       if (newest === undefined || newest.number <= (entries.at(-1)?.number ?? 0)) return entries
-      // Keys are removed only when there is a newer one: this Redis was restarted without its data.
-      notice('Redis has lost server keys: putting back the newest')
+      // Keys are removed only after a newer one exists: Redis was restarted without its data.
+      logger.warn('Redis has lost server keys: restoring the newest')
       await put(newest.number, newest.createdAtMs, newest.pem)
       return read()
     },
     load: async (number) => {
       const entry = (await read()).find((candidate) => candidate.number === number)
-      if (entry === undefined) throw new KeyStoreError(`Server key ${number} is gone from Redis.`)
+      if (entry === undefined) {
+        throw new GatewayError('ERR_KEY_STORE', `Server key ${number} is missing in Redis.`)
+      }
       const pair = await importPrivateKey(entry.pem, {
         password,
-        minBits: LEAST_SERVER_KEY_BITS,
-        parallel: OPENING_LANES,
+        minBits: MIN_SERVER_KEY_BITS,
+        parallel: DECRYPT_CONCURRENCY,
       })
       if (newest === undefined || newest.number < number) newest = entry
       return pair
     },
     add: async (number) => {
-      notice('making a server key for Redis; this takes a few seconds')
+      logger.info('creating a server key for Redis; this takes a few seconds')
       const pair = await generateKeyPair({ extractable: true })
       try {
         await put(number, Date.now(), await exportPrivateKey(pair.privateKey, { password }))
@@ -67,7 +66,7 @@ export function createRedisStore({ redis, password, notice }: RedisStoreOptions)
       }
     },
     remove: async (number) => {
-      await reached(redis.hdel(HASH, String(number)))
+      await answered(redis.hdel(HASH, String(number)))
     },
   }
 }
@@ -78,20 +77,23 @@ function parseEntry(field: string, value: string): Entry {
   if (number !== undefined && pem !== undefined) {
     return { number, createdAtMs: Number(createdAtMs), pem }
   }
-  throw new KeyStoreError(`${HASH} in Redis holds something that is no server key.`)
+  throw new GatewayError(
+    'ERR_KEY_STORE',
+    `${HASH} in Redis contains an entry that is no server key.`,
+  )
 }
 
-/** The same few texts at every attempt, so that a fault is told once. */
-async function reached<T>(answer: Promise<T>): Promise<T> {
+/** Translates failures of Redis into few fixed texts, so that repeated failures are reported once. */
+async function answered<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer
   } catch (error) {
-    const { name, message } = error as Error
-    const refusal = name === 'ReplyError' ? /^[A-Z]+/.exec(message)?.[0] : undefined
-    throw new KeyStoreError(
+    const refusal = redisRefusal(error)
+    throw new GatewayError(
+      'ERR_KEY_STORE',
       refusal === undefined
-        ? 'Redis, where the server keys are, does not answer.'
-        : `Redis, where the server keys are, refuses (${refusal}).`,
+        ? 'Redis, which stores the server keys, does not answer.'
+        : `Redis, which stores the server keys, refuses (${refusal}).`,
     )
   }
 }

@@ -1,34 +1,28 @@
 import type { KeyPair } from '@nomyo/crypto'
 
-/** Smaller server keys are refused by clients. */
-export const LEAST_SERVER_KEY_BITS = 4096
+/** Clients refuse smaller server keys. */
+export const MIN_SERVER_KEY_BITS = 4096
 
-/** A key of a store. */
+/** Entry of a store. */
 export interface StoredKey {
-  /** The first key is number 1, each later one has the next number. */
+  /** 1 for the first key, one more for each later key. */
   readonly number: number
   readonly createdAtMs: number
 }
 
-/** Where server keys are kept. Knows no order of use: the highest number is the newest. */
-export interface KeyStore {
-  /** Whether other gateways may use it too. */
+/** Storage of server keys, without their schedule: the highest number is the newest key. */
+export interface ServerKeyStore {
+  /** Other gateways may use the store too. */
   readonly shared: boolean
-  /** Every key there is, oldest first. */
+  /** Lists all keys, oldest first. */
   list(): Promise<readonly StoredKey[]>
-  /** @throws SecurityError when it cannot be read */
+  /** @throws SecurityError when the key cannot be read */
   load(number: number): Promise<KeyPair>
   /**
-   * Makes a key. Where another process was quicker, its key is the one.
+   * Creates a key. If another process creates it first, that key is kept.
    *
-   * @throws SecurityError, KeyStoreError, or a system error, when it cannot be kept
+   * @throws SecurityError, GatewayError, or a system error, when the key cannot be stored
    */
   add(number: number): Promise<void>
   remove(number: number): Promise<void>
-}
-
-/** The place of the server keys cannot be used. The message holds no address and no secret. */
-export class KeyStoreError extends Error {
-  override readonly name = 'KeyStoreError'
-  readonly code = 'ERR_KEY_STORE'
 }

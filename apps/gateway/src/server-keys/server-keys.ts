@@ -1,86 +1,91 @@
 import { KeyRing, SecurityError } from '@nomyo/crypto'
 import type { FastifyBaseLogger } from 'fastify'
-import type { Notice } from '../observability/notice.js'
-import type { KeyStore, StoredKey } from './server-key-store.js'
+import type { Logger } from '../observability/log.js'
+import type { ServerKeyStore, StoredKey } from './server-key-store.js'
 
-/** When keys change. */
+/** Schedule of key rotation. */
 export interface KeySchedule {
-  /** Age at which a key is followed by the next, in milliseconds. Default: never by itself. */
+  /** Age at which the next key is created, in milliseconds. Default: no automatic rotation. */
   readonly rotationMs: number | undefined
-  /** How long the key before still opens, in milliseconds. */
+  /** Time for which the previous key still decrypts, in milliseconds. */
   readonly overlapMs: number
-  /** From the first sight of a key until it is handed out, in milliseconds. */
+  /** Time from the discovery of a key to its publication, in milliseconds. */
   readonly leadMs: number
 }
 
 /**
- * Looks into the store within a lead: a key made by another process opens after one, and is handed out
- * at the third. Others see it within one look; the rest is for looks that come late.
+ * Polls of the store within a lead: a key of another process decrypts after one poll and is published
+ * at the third. Other gateways find it within one poll; the rest is for polls that come late.
  */
-const LOOKS = 3
-/** After a rotation that failed, so that a full disk does not cost a new key every time. */
+const POLLS_PER_LEAD = 3
+/** Pause after a failed rotation, so that a full disk does not cost a new key at every poll. */
 const RETRY_AFTER_MS = 60_000
 
-/** A key that opens and is not handed out yet. */
-interface ComingKey extends StoredKey {
-  /** When it was seen, or when looks went well again since: of the clock that never jumps. */
-  seenAtMs: number
+/** Key that decrypts and is not published yet. */
+interface PendingKey extends StoredKey {
+  /** Discovery, or the first poll after a failure; by a clock that never jumps. */
+  discoveredAtMs: number
 }
 
 /**
- * The keys in use. The store is the truth: its newest key opens as soon as it is seen and is handed
- * out a lead later, once every gateway with this store opens it. The one before still opens for the
- * overlap and is then removed. What cannot be read changes nothing.
+ * The keys in use. The store is authoritative: its newest key decrypts from its discovery and is
+ * published a lead later, when every gateway with this store decrypts with it. The previous key still
+ * decrypts for the overlap and is then removed. A failure to read changes nothing.
  */
 export class ServerKeys {
   readonly ring: KeyRing
-  readonly #store: KeyStore
+  readonly #store: ServerKeyStore
   readonly #schedule: KeySchedule
-  readonly #notice: Notice
+  readonly #logger: Logger
   readonly #leadMs: number
   #current: StoredKey
-  /** From when on the overlap counts. */
+  /** Start of the overlap. */
   #currentSinceMs: number
   /** Oldest first, as in the ring. */
-  #coming: ComingKey[] = []
+  #pending: PendingKey[] = []
   #log: FastifyBaseLogger | undefined
   #timer: ReturnType<typeof setInterval> | undefined
-  /** One look or rotation at a time. */
+  /** Serializes polls and rotations. */
   #busy: Promise<unknown> = Promise.resolve()
   #retryAtMs = 0
-  #lastFault = ''
+  #lastFailure = ''
 
   private constructor(
     ring: KeyRing,
     current: StoredKey,
-    store: KeyStore,
+    store: ServerKeyStore,
     schedule: KeySchedule,
-    notice: Notice,
+    logger: Logger,
   ) {
     this.ring = ring
     this.#current = current
     this.#store = store
     this.#schedule = schedule
-    this.#notice = notice
-    this.#leadMs = store.shared ? leadOf(schedule) : 0
+    this.#logger = logger
+    this.#leadMs = store.shared ? effectiveLead(schedule) : 0
     this.#currentSinceMs = current.createdAtMs + this.#leadMs
   }
 
   /**
-   * Reads the keys of a store; makes the first if there is none, and hands it out at once.
+   * Reads the keys of a store. In an empty store it creates the first key and publishes it at once.
    *
-   * @throws SecurityError when a key that is there cannot be read, KeyStoreError when the store cannot
+   * @throws SecurityError when an existing key cannot be read
+   * @throws GatewayError `ERR_KEY_STORE` when the store cannot be read
    */
-  static async open(store: KeyStore, schedule: KeySchedule, notice: Notice): Promise<ServerKeys> {
+  static async open(
+    store: ServerKeyStore,
+    schedule: KeySchedule,
+    logger: Logger,
+  ): Promise<ServerKeys> {
     let keys = await store.list()
     if (keys.length === 0) {
       await store.add(1)
       keys = await store.list()
     }
-    const lead = leadOf(schedule)
-    // What is newer than this others may not have seen yet.
-    const settled = keys.findLastIndex(({ createdAtMs }) => Date.now() - createdAtMs >= lead)
-    const at = Math.max(settled, 0)
+    const lead = effectiveLead(schedule)
+    // Other gateways may not have discovered younger keys yet.
+    const published = keys.findLastIndex(({ createdAtMs }) => Date.now() - createdAtMs >= lead)
+    const at = Math.max(published, 0)
     const [current, previous] = [keys[at], keys[at - 1]]
     if (current === undefined) throw new SecurityError('ERR_KEY_FILE', 'The key has vanished.')
     const overlaps = Date.now() - current.createdAtMs < schedule.overlapMs
@@ -89,39 +94,40 @@ export class ServerKeys {
       previous !== undefined && overlaps ? await store.load(previous.number) : pair,
     )
     if (ring.current !== pair) ring.rotate(pair)
-    const serverKeys = new ServerKeys(ring, current, store, schedule, notice)
-    await serverKeys.#look()
+    const serverKeys = new ServerKeys(ring, current, store, schedule, logger)
+    await serverKeys.#poll()
     return serverKeys
   }
 
-  /** `sha256/...` of the key handed out. */
+  /** Fingerprint of the published key, as `sha256/...`. */
   get fingerprint(): string {
     return this.ring.current.publicKey.fingerprint
   }
 
-  /** From now on keys are taken up, retired and made when it is time. */
+  /** Starts to discover, create, publish and remove keys on schedule. */
   start(log: FastifyBaseLogger): void {
     this.#log = log
-    this.#timer = setInterval(() => void this.refresh(), this.#schedule.leadMs / LOOKS).unref()
+    const interval = this.#schedule.leadMs / POLLS_PER_LEAD
+    this.#timer = setInterval(() => void this.refresh(), interval).unref()
     void this.refresh()
   }
 
-  /** Looks into the store now. Never rejects: what is wrong is logged, the keys in use stay. */
+  /** Polls the store now. Never rejects: a failure is logged, and the keys in use stay. */
   refresh(): Promise<void> {
     return this.#exclusively(async () => {
-      await this.#look()
+      await this.#poll()
       if (this.#isDue()) await this.#rotate()
-      // Last: files that cannot be removed must not keep keys from being renewed.
+      // Last: files that cannot be removed must not prevent a rotation.
       await this.#endOverlap()
     })
   }
 
-  /** Makes the next key, to be handed out after the lead. Never rejects: if it fails, that is logged. */
+  /** Creates the next key, which is published after the lead. Never rejects: a failure is logged. */
   rotate(): Promise<void> {
     return this.#exclusively(() => this.#rotate())
   }
 
-  /** Lets go of every key, once nothing is under way. */
+  /** Disposes of every key, after the work in progress. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await this.#busy
@@ -131,7 +137,7 @@ export class ServerKeys {
   #exclusively(work: () => Promise<void>): Promise<void> {
     const done = this.#busy.then(work).then(
       () => {
-        this.#lastFault = ''
+        this.#lastFailure = ''
       },
       (error: unknown) => {
         this.#report(error)
@@ -141,44 +147,46 @@ export class ServerKeys {
     return done
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const keys = await this.#list()
-    this.#handOut()
+    this.#publish()
     const newer = keys.filter(({ number }) => number > this.#newest.number)
-    // All or nothing: one that is broken leaves the keys as they are.
+    // All or none: a broken key leaves the keys in use as they are.
     const pairs = await Promise.all(newer.map(({ number }) => this.#store.load(number)))
     for (const pair of pairs) this.ring.announce(pair)
-    const seenAtMs = performance.now()
-    this.#coming.push(...newer.map((key) => ({ ...key, seenAtMs })))
-    this.#handOut()
+    const discoveredAtMs = performance.now()
+    this.#pending.push(...newer.map((key) => ({ ...key, discoveredAtMs })))
+    this.#publish()
   }
 
-  /** The others may not see the store either when it fails here: the lead begins anew. */
+  /** Lists the keys. After a failure the lead starts again: other gateways may have failed too. */
   async #list(): Promise<readonly StoredKey[]> {
     try {
       return await this.#store.list()
     } catch (error) {
-      for (const key of this.#coming) key.seenAtMs = performance.now()
+      for (const key of this.#pending) key.discoveredAtMs = performance.now()
       throw error
     }
   }
 
-  #handOut(): void {
-    const ready = this.#coming.filter(
-      ({ seenAtMs }) => performance.now() - seenAtMs >= this.#leadMs,
+  #publish(): void {
+    const ready = this.#pending.filter(
+      ({ discoveredAtMs }) => performance.now() - discoveredAtMs >= this.#leadMs,
     )
     for (const key of ready) {
-      this.#coming.shift()
+      this.#pending.shift()
       this.ring.rotate()
       this.#current = key
       this.#currentSinceMs = Date.now()
-      this.#notice(`server key ${this.fingerprint}; the key before still opens for a while`)
+      this.#logger.info(
+        `server key ${this.fingerprint}; the previous key still decrypts for the overlap`,
+      )
       this.#log?.info({ fingerprint: this.fingerprint }, 'server key rotated')
     }
   }
 
   get #newest(): StoredKey {
-    return this.#coming.at(-1) ?? this.#current
+    return this.#pending.at(-1) ?? this.#current
   }
 
   async #endOverlap(): Promise<void> {
@@ -202,23 +210,24 @@ export class ServerKeys {
   async #rotate(): Promise<void> {
     try {
       await this.#store.add(this.#newest.number + 1)
-      await this.#look()
+      await this.#poll()
     } catch (error) {
       this.#retryAtMs = Date.now() + RETRY_AFTER_MS
       throw error
     }
   }
 
-  /** Once for each fault, not at every look. */
+  /** Reports a failure once, not at every poll. */
   #report(error: unknown): void {
     const { code = 'ERR_KEY_FILE', message = '' } = error as { code?: string; message?: string }
-    const fault = `${code} ${message}`
-    if (fault === this.#lastFault) return
-    this.#lastFault = fault
-    this.#notice(`the server key stays ${this.fingerprint}: ${message} (${code})`)
+    const failure = `${code} ${message}`
+    if (failure === this.#lastFailure) return
+    this.#lastFailure = failure
+    this.#logger.warn(`the server key stays ${this.fingerprint}: ${message} (${code})`)
     this.#log?.error({ code, detail: message }, 'server keys cannot be renewed')
   }
 }
 
-/** Between the last look but one within the lead and the last, whichever of them comes late. */
-const leadOf = ({ leadMs }: KeySchedule): number => leadMs * ((LOOKS - 0.5) / LOOKS)
+/** Shortens the lead to a time between its last two polls, so that late polls do not delay publication. */
+const effectiveLead = ({ leadMs }: KeySchedule): number =>
+  leadMs * ((POLLS_PER_LEAD - 0.5) / POLLS_PER_LEAD)

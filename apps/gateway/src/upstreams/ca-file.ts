@@ -1,32 +1,27 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-
-/** A file of CA certificates that cannot be used. The message names the file and holds nothing of it. */
-export class CaFileError extends Error {
-  override readonly name = 'CaFileError'
-  readonly code = 'ERR_CA_FILE'
-}
+import { errnoCode } from '@nomyo-internal/diagnostics'
+import { GatewayError } from '../errors.js'
 
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
 /**
- * Certificates of the CAs an upstream is believed by, as PEM: one or several.
+ * Reads the certificates of the CAs that an upstream is trusted by, as PEM.
  *
- * @throws CaFileError `ERR_CA_FILE`
+ * @throws GatewayError `ERR_CA_FILE`
  */
 export function readCaFile(path: string): readonly string[] {
   const certificates = [...(read(path).match(BLOCK) ?? [])]
-  // TLS would pass over what is no certificate, and then believe nobody.
+  // TLS would ignore anything else and then trust no server.
   if (certificates.length > 0 && certificates.every(isCertificate)) return certificates
-  throw new CaFileError(`${path} holds no CA certificates as PEM.`)
+  throw new GatewayError('ERR_CA_FILE', `${path} contains no CA certificates in PEM.`)
 }
 
 function read(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason'
-    throw new CaFileError(`${path} cannot be read (${code}).`)
+    throw new GatewayError('ERR_CA_FILE', `${path} cannot be read (${errnoCode(error)}).`)
   }
 }
 

@@ -1,8 +1,7 @@
+import { isLoopback } from '@nomyo-internal/http-server'
+import { SECURITY_TIERS, type SecurityTier, type TierPolicy } from '../access/tier-policy.js'
 import type { GatewayConfig } from '../config/config.js'
-import type { Notice } from '../observability/notice.js'
-import { SECURITY_TIERS, type SecurityTier } from '../access/security-tier.js'
-import type { TierPolicy } from '../access/tier-policy.js'
-import { isPrivateUrl } from './upstream-url.js'
+import type { Logger } from '../observability/log.js'
 import type { Engine } from './engine.js'
 import { UpstreamPool } from './pool.js'
 import type { UpstreamConfig } from './upstream.js'
@@ -10,28 +9,28 @@ import type { UpstreamConfig } from './upstream.js'
 type UpstreamsConfig = Exclude<GatewayConfig['engine'], { kind: 'demo' }>
 
 /**
- * The model servers a gateway asks, each for the tiers it is marked for. Where nothing is said of
- * tiers at all, nothing is kept apart: every one is used for all.
+ * Creates the engine of the configured model servers. Each serves the tiers that it is marked for;
+ * without any configuration of tiers, every server serves all of them.
  *
- * @throws CaFileError
+ * @throws GatewayError `ERR_CA_FILE`
  */
 export function createUpstreams(
   config: UpstreamsConfig,
   policy: TierPolicy | undefined,
-  notice: Notice,
+  logger: Logger,
 ): Engine {
   const upstreams = upstreamsOf(config)
-  const isSilent = policy === undefined && upstreams.every(({ tiers }) => tiers === undefined)
-  const unmarked: readonly SecurityTier[] = isSilent ? SECURITY_TIERS : ['standard']
+  const hasTiers = policy !== undefined || upstreams.some(({ tiers }) => tiers !== undefined)
+  const defaultTiers: readonly SecurityTier[] = hasTiers ? ['standard'] : SECURITY_TIERS
   return new UpstreamPool(
     upstreams.map((upstream) => {
-      const marked = upstream.tiers ?? unmarked
+      const marked = upstream.tiers ?? defaultTiers
       const tiers = marked.filter(
         (tier) => policy?.ruleOf(tier)?.requireUpstreamTls !== true || isPrivateUrl(upstream.url),
       )
       if (tiers.length < marked.length) {
         const lost = marked.filter((tier) => !tiers.includes(tier)).join(', ')
-        notice(`upstream ${upstream.name} has no TLS and is not used for ${lost}`)
+        logger.warn(`upstream ${upstream.name} has no TLS and is not used for ${lost}`)
       }
       return { ...upstream, tiers }
     }),
@@ -39,9 +38,15 @@ export function createUpstreams(
   )
 }
 
-/** One without a name is called `upstream`. */
+/** Lists the configured model servers; a single one is named `upstream`. */
 export function upstreamsOf(config: UpstreamsConfig): readonly UpstreamConfig[] {
   if (config.kind === 'upstreams') return config.upstreams
   const { baseUrl: url, apiKey, caFile } = config
   return [{ name: 'upstream', url, apiKey, caFile }]
+}
+
+/** Checks that no one on the network path can read along: with TLS, or on this machine. */
+export function isPrivateUrl(text: string): boolean {
+  const { protocol, hostname } = new URL(text)
+  return protocol === 'https:' || isLoopback(hostname)
 }

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { ChatRequest, Engine } from './engine.js'
 
-/** Answers with exactly the content of the last message. */
+/** Model that answers with exactly the content of the last message. */
 const ECHO_MODEL = 'nomyo/echo'
-/** One of the many that are answered with a label. */
+/** Any other name works too; its answers begin with a label. */
 const DEMO_MODEL = 'nomyo/demo'
-/** How every answer of this engine is marked. */
+/** Mark of every answer of this engine. */
 const LABEL = 'nomyo-demo-engine'
 
 /**
- * A stand-in for a model server that needs no network and no model, for demos and tests. It says so
- * in every answer: `system_fingerprint` names it, and all but echoed texts begin with its label.
+ * Creates a stand-in for a model server that needs neither network nor model, for demos and tests.
+ * Every answer identifies it: by `system_fingerprint`, and by a label unless the text is an echo.
  */
 export function createDemoEngine(): Engine {
   return {
@@ -60,7 +60,7 @@ function textAnswer(request: ChatRequest): string {
   )
 }
 
-/** The text of a message: its content, or its text parts joined. */
+/** Returns the text of a message: its content, or its joined text parts. */
 function textOf(content: unknown): string {
   if (typeof content === 'string') return content
   if (!Array.isArray(content)) return ''
@@ -71,8 +71,8 @@ function textOf(content: unknown): string {
 }
 
 /**
- * The function to call: the one `tool_choice` names, else the first. None when tools are switched
- * off, or when the conversation has just brought a tool's result, so that a loop of calls ends.
+ * Returns the function to call: the one that `tool_choice` names, else the first. Returns none when
+ * tools are disabled, or after the result of a tool, so that a loop of calls ends.
  */
 function toolToCall(request: ChatRequest): Record<string, unknown> | undefined {
   const { tools, tool_choice: choice } = request
@@ -96,10 +96,10 @@ function toolCall(tool: Record<string, unknown>): Record<string, unknown> {
   }
 }
 
-/** Sample values nest no deeper than this, whatever a schema asks for. */
+/** Limit for the nesting of sample values, whatever a schema requires. */
 const MAX_SAMPLE_DEPTH = 8
 
-/** Some value that fits a JSON Schema, as far as types, enums and required members go. */
+/** Creates a value that satisfies the types, enums and required members of a JSON Schema. */
 function sampleValue(schema: unknown, depth: number): unknown {
   if (!isRecord(schema) || depth > MAX_SAMPLE_DEPTH) return {}
   if ('const' in schema) return schema['const']
@@ -126,14 +126,14 @@ function sampleValue(schema: unknown, depth: number): unknown {
 function sampleObject(schema: Record<string, unknown>, depth: number): Record<string, unknown> {
   const properties = isRecord(schema['properties']) ? schema['properties'] : {}
   const required = Array.isArray(schema['required']) ? schema['required'] : []
-  // Each name once: repeated at every level, the work would grow beyond all measure.
+  // Each name once: with repetitions at every level, the work would grow exponentially.
   const members = [...new Set<unknown>(required)]
     .filter((name): name is string => typeof name === 'string' && Object.hasOwn(properties, name))
     .map((name) => [name, sampleValue(properties[name], depth + 1)])
   return Object.fromEntries(members) as Record<string, unknown>
 }
 
-/** About four characters a token; a stand-in counts no better. */
+/** Estimates four characters per token. */
 const roughTokens = (value: unknown): number => Math.ceil(JSON.stringify(value).length / 4)
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,44 +1,44 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { SecurityTier } from '../access/security-tier.js'
-import type { WaitingCaller } from '../http/disconnect-signal.js'
+import type { SecurityTier } from '../access/tier-policy.js'
 
-/** A chat request as it was sealed: `model` and `messages` checked, everything else as given. */
+/** Decrypted chat request: `model` and `messages` are checked, all other members are as received. */
 export interface ChatRequest {
   readonly model: string
   readonly messages: readonly Record<string, unknown>[]
   readonly [member: string]: unknown
 }
 
-/** How a model server is. */
+/** State of a model server. */
 export interface UpstreamState {
   readonly name: string
   readonly healthy: boolean
   readonly inFlight: number
 }
 
-/** What answers opened requests. */
+/** Source of answers to decrypted requests. */
 export interface Engine {
-  /** Named in logs. */
+  /** Name in logs. */
   readonly name: string
-  /** Begins what goes on in the background, if anything does. */
+  /** Starts background work, if there is any. */
   start?(log: FastifyBaseLogger): void
   /**
-   * Gives a whole OpenAI chat completion.
+   * Returns a complete OpenAI chat completion.
    *
-   * @throws HttpError with a text that holds nothing of request or answer
+   * @param signal - aborts when the caller disconnects
+   * @throws HttpError whose text contains nothing of the request or the answer
    */
   complete(
     request: ChatRequest,
-    caller: WaitingCaller,
+    signal: AbortSignal,
     tier: SecurityTier,
   ): Promise<Record<string, unknown>>
   /**
-   * The names of the models it may be asked for.
+   * Returns the names of the available models.
    *
    * @throws HttpError
    */
   models(): Promise<readonly string[]>
-  /** The model servers behind it. */
+  /** Returns the state of the model servers behind the engine. */
   upstreams?(): readonly UpstreamState[]
   close(): Promise<void>
 }

@@ -1,8 +1,8 @@
-/** More than anybody serves, and as long as anybody names them. */
+/** Above every real list and every real name. */
 const MAX_MODELS = 1000
 const MAX_NAME_LENGTH = 256
 
-/** The names in what a model server says of its models. It is another machine: nothing is taken for granted. */
+/** Extracts the model names from an answer of a model server, which is not trusted to be well-formed. */
 export function parseModelNames(models: Record<string, unknown>): readonly string[] {
   const { data } = models
   if (!Array.isArray(data)) return []
@@ -16,7 +16,7 @@ export function parseModelNames(models: Record<string, unknown>): readonly strin
 
 const isName = (id: string): boolean => id.length > 0 && id.length <= MAX_NAME_LENGTH
 
-/** Every name once, in an order that does not tell who said it. */
+/** Merges lists of names, sorted so that the order does not reveal the server of a model. */
 export function mergeModelNames(lists: readonly (readonly string[])[]): readonly string[] {
   return [...new Set(lists.flat())].sort().slice(0, MAX_MODELS)
 }

@@ -1,62 +1,56 @@
 import { Agent, request as httpRequest, type Dispatcher } from 'undici'
-import type { WaitingCaller } from '../http/disconnect-signal.js'
 import { readCaFile } from './ca-file.js'
 import type { ChatRequest } from './engine.js'
 import {
-  bodyFault,
-  connectFault,
-  statusFault,
-  timeoutFault,
-  unusableFault,
-  UpstreamFault,
+  bodyError,
+  connectionError,
+  statusError,
+  timeoutError,
+  unusableAnswerError,
 } from './upstream-error.js'
 
-/** How to reach a model server, and how long to wait for it. */
+/** Address, credentials and timeouts of a model server. */
 export interface OpenAICompatibleOptions {
-  /** As OpenAI clients take it, usually ending in `/v1`. */
+  /** Base URL as OpenAI clients take it, usually ending in `/v1`. */
   readonly url: string
   /** Sent as a bearer token. */
   readonly apiKey?: string | undefined
-  /**
-   * PEM file of the CAs that are believed about this server, in place of those Node comes with; read
-   * once. Default: those of Node.
-   */
+  /** PEM file of the CAs trusted for this server, in place of those of Node; read once. Default: those of Node. */
   readonly caFile?: string | undefined
   readonly timeouts?: UpstreamTimeouts | undefined
 }
 
-/** In milliseconds. */
+/** Timeouts of a model server, in milliseconds. */
 export interface UpstreamTimeouts {
-  /** To have a connection. Default 10 000. */
+  /** For the connection. Default 10 000. */
   readonly connectMs?: number | undefined
-  /** For the headers of an answer, which come when it is complete. Default 600 000. */
+  /** For the headers of an answer, which arrive when it is complete. Default 600 000. */
   readonly headersMs?: number | undefined
-  /** For all of it. Default 600 000. */
+  /** For the whole answer. Default 600 000. */
   readonly totalMs?: number | undefined
 }
 
-/** Long answers are not streamed: the headers come when the answer is complete. */
+/** Long answers are not streamed: the headers arrive when the answer is complete. */
 const TIMEOUT_MS = 600_000
 const CONNECT_TIMEOUT_MS = 10_000
-/** What still fits an answer's envelope after base64. */
+/** Fits the envelope of an answer after base64. */
 const MAX_ANSWER_BYTES = 11 * 1024 * 1024
 const MAX_MODELS_BYTES = 1024 * 1024
 const MODELS_TIMEOUT_MS = 5000
 
 /**
- * An OpenAI-compatible server (vLLM, Ollama, llama.cpp and others) and the connections to it.
- * Whatever it says about a failure stays here: its texts may quote the prompt, and refusals travel
- * in plaintext.
+ * An OpenAI-compatible server (vLLM, Ollama, llama.cpp and others) and the connections to it. Its error
+ * texts are dropped: they may quote the prompt, and refusals are sent in plaintext.
  */
 export class OpenAICompatibleServer {
   readonly #url: string
   readonly #headers: Record<string, string>
   readonly #totalMs: number
   readonly #completions: Agent
-  /** Apart, so that checks neither wait for completions nor read as much. */
+  /** Separate, so that checks neither wait for completions nor read as much. */
   readonly #checks: Agent
 
-  /** @throws CaFileError */
+  /** @throws GatewayError `ERR_CA_FILE` */
   constructor({ url, apiKey, caFile, timeouts = {} }: OpenAICompatibleOptions) {
     const trust = caFile === undefined ? {} : { ca: [...readCaFile(caFile)] }
     this.#url = url.replace(/\/+$/, '')
@@ -74,43 +68,44 @@ export class OpenAICompatibleServer {
     this.#checks = new Agent({ connect: trust, maxResponseSize: MAX_MODELS_BYTES })
   }
 
-  /** @throws UpstreamFault */
-  async complete(request: ChatRequest, caller: WaitingCaller): Promise<Record<string, unknown>> {
-    // Answers are sealed whole, so streaming is never asked for.
+  /**
+   * Requests a completion.
+   *
+   * @param signal - cancels the request
+   * @throws UpstreamError
+   */
+  async complete(request: ChatRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
+    // Answers are encrypted as a whole, so streaming is never requested.
     const { stream: _stream, stream_options: _streamOptions, ...body } = request
-    const ending = new AbortController()
+    const timeout = new AbortController()
     const timer = setTimeout(() => {
-      ending.abort(timeoutFault())
+      timeout.abort()
     }, this.#totalMs)
-    caller.whenGone(() => {
-      ending.abort()
-    })
     try {
       return parseObject(
-        await exchange(`${this.#url}/chat/completions`, {
+        await fetchText(`${this.#url}/chat/completions`, {
           method: 'POST',
           dispatcher: this.#completions,
-          signal: ending.signal,
+          signal: AbortSignal.any([signal, timeout.signal]),
           headers: { ...this.#headers, 'content-type': 'application/json' },
           body: JSON.stringify(body),
         }),
       )
     } catch (error) {
-      const { reason } = ending.signal as { reason: unknown }
-      throw reason instanceof UpstreamFault ? reason : error
+      throw timeout.signal.aborted && !signal.aborted ? timeoutError() : error
     } finally {
       clearTimeout(timer)
     }
   }
 
   /**
-   * What `GET /models` says, also for seeing whether the server is there.
+   * Returns the answer to `GET /models`, which also serves as the health check.
    *
-   * @throws UpstreamFault
+   * @throws UpstreamError
    */
   async models(): Promise<Record<string, unknown>> {
     return parseObject(
-      await exchange(`${this.#url}/models`, {
+      await fetchText(`${this.#url}/models`, {
         dispatcher: this.#checks,
         signal: AbortSignal.timeout(MODELS_TIMEOUT_MS),
         headers: this.#headers,
@@ -125,24 +120,24 @@ export class OpenAICompatibleServer {
 
 type Options = Parameters<typeof httpRequest>[1]
 
-async function exchange(url: string, options: Options): Promise<string> {
+async function fetchText(url: string, options: Options): Promise<string> {
   let response: Dispatcher.ResponseData<unknown>
   try {
     response = await httpRequest(url, options)
   } catch (error) {
-    throw connectFault(error)
+    throw connectionError(error)
+  }
+  const { statusCode, headers, body } = response
+  if (statusCode !== 200) {
+    await body.dump().catch(() => undefined)
+    throw statusError(statusCode, headers['retry-after'])
   }
   try {
-    if (response.statusCode === 200) return await response.body.text()
-    await response.body.dump()
+    return await body.text()
   } catch (error) {
-    throw response.statusCode === 200 ? bodyFault(error) : refused(response)
+    throw bodyError(error)
   }
-  throw refused(response)
 }
-
-const refused = ({ statusCode, headers }: Dispatcher.ResponseData<unknown>): Error =>
-  statusFault(statusCode, headers['retry-after'])
 
 function parseObject(text: string): Record<string, unknown> {
   try {
@@ -151,7 +146,7 @@ function parseObject(text: string): Record<string, unknown> {
       return value as Record<string, unknown>
     }
   } catch {
-    // Not JSON: the same as JSON of another kind.
+    // Text that is not JSON is as unusable as JSON of another type.
   }
-  throw unusableFault()
+  throw unusableAnswerError()
 }

@@ -1,18 +1,16 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { notAllowed, type SecurityTier } from '../access/tier-policy.js'
 import { HttpError } from '../http-error.js'
-import type { SecurityTier } from '../access/security-tier.js'
-import { notAllowed } from '../access/tier-policy.js'
-import type { WaitingCaller } from '../http/disconnect-signal.js'
 import type { ChatRequest, Engine, UpstreamState } from './engine.js'
 import { mergeModelNames } from './model-names.js'
-import { UpstreamFault } from './upstream-error.js'
+import { UpstreamError } from './upstream-error.js'
 import { Upstream, type UpstreamConfig } from './upstream.js'
 
-/** How the health of upstreams is watched. */
+/** Health checks of several model servers. */
 export interface HealthCheckConfig {
-  /** From one look at `GET /models` to the next, in milliseconds. Default 10 000. */
+  /** Interval between polls of `GET /models`, in milliseconds. Default 10 000. */
   readonly intervalMs?: number | undefined
-  /** Failures in a row, of checks and requests, that make one unhealthy; one success makes it well. Default 3. */
+  /** Consecutive failures, of polls and requests, until a server is unhealthy; one success is enough to recover. Default 3. */
   readonly unhealthyAfter?: number | undefined
 }
 
@@ -21,16 +19,16 @@ const UNHEALTHY_AFTER = 3
 const RETRY_AFTER_BUSY_S = 1
 
 /**
- * Several model servers as one engine. The least loaded healthy one is asked; another in its place
- * only if nothing of an answer was received. Unhealthy ones are asked when there is nobody else:
- * they may be back, and refusing would help no one.
+ * Several model servers as one engine. Requests go to the least loaded healthy server, and to another
+ * one only if nothing of an answer was received. Unhealthy servers are used when no other is left: they
+ * may have recovered, and a refusal would not help.
  */
 export class UpstreamPool implements Engine {
   readonly name = 'upstreams'
-  /** Of equally loaded ones the first here is asked: the one that was last asked longest ago. */
+  /** In the order of their last use: among equally loaded servers, the first one is chosen. */
   #upstreams: readonly Upstream[]
   readonly #intervalMs: number
-  #check: ReturnType<typeof setTimeout> | undefined
+  #poll: ReturnType<typeof setTimeout> | undefined
   #log: FastifyBaseLogger | undefined
   #closed = false
 
@@ -40,7 +38,7 @@ export class UpstreamPool implements Engine {
     this.#upstreams = upstreams.map(
       (config) =>
         new Upstream(config, unhealthyAfter, ({ name, healthy }) => {
-          if (healthy) this.#log?.info({ upstream: name }, 'upstream is well again')
+          if (healthy) this.#log?.info({ upstream: name }, 'upstream has recovered')
           else this.#log?.warn({ upstream: name }, 'upstream is unhealthy')
         }),
     )
@@ -48,13 +46,13 @@ export class UpstreamPool implements Engine {
 
   start(log: FastifyBaseLogger): void {
     this.#log = log
-    // One alone is asked whether it is well or not.
-    if (this.#upstreams.length > 1) void this.#checkAll()
+    // A single server is used whether it is healthy or not.
+    if (this.#upstreams.length > 1) void this.#pollAll()
   }
 
   async complete(
     request: ChatRequest,
-    caller: WaitingCaller,
+    signal: AbortSignal,
     tier: SecurityTier,
   ): Promise<Record<string, unknown>> {
     const untried = new Set(this.#candidates(request.model, tier))
@@ -64,10 +62,10 @@ export class UpstreamPool implements Engine {
       if (upstream === undefined) throw refusal
       untried.delete(upstream)
       try {
-        return await upstream.complete(request, caller)
+        return await upstream.complete(request, signal)
       } catch (error) {
-        if (!(error instanceof UpstreamFault)) throw error
-        if (!error.unanswered || caller.hasGone()) throw error.refusal
+        if (!(error instanceof UpstreamError)) throw error
+        if (!error.retryable || signal.aborted) throw error.refusal
         this.#log?.warn(
           { upstream: upstream.name, status: error.refusal.statusCode },
           'no answer from upstream',
@@ -92,7 +90,7 @@ export class UpstreamPool implements Engine {
 
   async close(): Promise<void> {
     this.#closed = true
-    clearTimeout(this.#check)
+    clearTimeout(this.#poll)
     await Promise.all(this.#upstreams.map((upstream) => upstream.close()))
   }
 
@@ -101,11 +99,9 @@ export class UpstreamPool implements Engine {
     if (serving.length === 0) {
       throw new HttpError(400, 'The inference backend does not have this model')
     }
-    const marked = serving.filter((upstream) => upstream.isMarkedFor(tier))
-    if (marked.length === 0) {
-      throw notAllowed()
-    }
-    return marked
+    const candidates = serving.filter((upstream) => upstream.acceptsTier(tier))
+    if (candidates.length === 0) throw notAllowed()
+    return candidates
   }
 
   #leastLoaded(among: ReadonlySet<Upstream>): Upstream | undefined {
@@ -118,9 +114,9 @@ export class UpstreamPool implements Engine {
     return chosen
   }
 
-  async #checkAll(): Promise<void> {
+  async #pollAll(): Promise<void> {
     await Promise.allSettled(this.#upstreams.map((upstream) => upstream.models()))
     if (this.#closed) return
-    this.#check = setTimeout(() => void this.#checkAll(), this.#intervalMs).unref()
+    this.#poll = setTimeout(() => void this.#pollAll(), this.#intervalMs).unref()
   }
 }

@@ -1,58 +1,59 @@
+import { errnoCode } from '@nomyo-internal/diagnostics'
 import { HttpError } from '../http-error.js'
 
-/** What went wrong with one upstream, and what follows from it. */
-export class UpstreamFault extends Error {
-  override readonly name = 'UpstreamFault'
-  /** What the caller is told when nobody else is asked. */
+/** Failure of one model server, with its consequences. */
+export class UpstreamError extends Error {
+  override readonly name = 'UpstreamError'
+  /** Refusal for the caller when no other model server is tried. */
   readonly refusal: HttpError
-  /** Nothing of an answer was received and no time was lost: another upstream may be asked. */
-  readonly unanswered: boolean
-  /** Whether the fault is of the upstream as a whole rather than of this request. */
-  readonly sick: boolean
+  /** Another model server may be tried: nothing of an answer was received, and no time was lost. */
+  readonly retryable: boolean
+  /** The model server as a whole failed, not only this request. */
+  readonly unhealthy: boolean
 
-  constructor(refusal: HttpError, { unanswered = false, sick = false } = {}) {
+  constructor(refusal: HttpError, { retryable = false, unhealthy = false } = {}) {
     super(refusal.message)
     this.refusal = refusal
-    this.unanswered = unanswered
-    this.sick = sick
+    this.retryable = retryable
+    this.unhealthy = unhealthy
   }
 }
 
-/** What a status of the model server means to the caller of the gateway. */
-export function statusFault(
+/** Translates the status of a model server. */
+export function statusError(
   statusCode: number,
   retryAfter: string | string[] | undefined,
-): UpstreamFault {
+): UpstreamError {
+  const isDown = [502, 503, 504].includes(statusCode)
   const refusal = refusalOf(statusCode, seconds(retryAfter))
-  const gone = [502, 503, 504].includes(statusCode)
-  return new UpstreamFault(refusal, { unanswered: gone, sick: gone })
+  return new UpstreamError(refusal, { retryable: isDown, unhealthy: isDown })
 }
 
-/** A connection that failed before the headers of an answer. */
-export function connectFault(error: unknown): UpstreamFault {
-  // Who took too long may be at work still: the same again elsewhere would double the wait and the work.
-  return codeOf(error) === 'UND_ERR_HEADERS_TIMEOUT'
-    ? timeoutFault()
-    : new UpstreamFault(unavailable(), { unanswered: true, sick: true })
+/** Translates a connection that failed before the headers of an answer. */
+export function connectionError(error: unknown): UpstreamError {
+  // A slow server may still be working: a second attempt elsewhere would double the wait and the work.
+  return errnoCode(error) === 'UND_ERR_HEADERS_TIMEOUT'
+    ? timeoutError()
+    : new UpstreamError(unavailable(), { retryable: true, unhealthy: true })
 }
 
-/** A connection that failed within an answer. */
-export function bodyFault(error: unknown): UpstreamFault {
-  switch (codeOf(error)) {
+/** Translates a connection that failed within an answer. */
+export function bodyError(error: unknown): UpstreamError {
+  switch (errnoCode(error)) {
     case 'UND_ERR_BODY_TIMEOUT':
-      return timeoutFault()
+      return timeoutError()
     case 'UND_ERR_RES_EXCEEDED_MAX_SIZE':
-      return unusableFault()
+      return unusableAnswerError()
     default:
-      return new UpstreamFault(unavailable(), { sick: true })
+      return new UpstreamError(unavailable(), { unhealthy: true })
   }
 }
 
-export const timeoutFault = (): UpstreamFault =>
-  new UpstreamFault(new HttpError(504, 'The inference backend took too long'), { sick: true })
+export const timeoutError = (): UpstreamError =>
+  new UpstreamError(new HttpError(504, 'The inference backend took too long'), { unhealthy: true })
 
-export const unusableFault = (): UpstreamFault =>
-  new UpstreamFault(new HttpError(502, 'The inference backend gave an unusable answer'))
+export const unusableAnswerError = (): UpstreamError =>
+  new UpstreamError(new HttpError(502, 'The inference backend gave an unusable answer'))
 
 function refusalOf(statusCode: number, retryAfterSeconds: number | undefined): HttpError {
   switch (statusCode) {
@@ -69,7 +70,7 @@ function refusalOf(statusCode: number, retryAfterSeconds: number | undefined): H
     case 504:
       return new HttpError(504, 'The inference backend took too long')
     default:
-      // Also 401 and 403: the gateway's own credentials are no business of its callers.
+      // Also 401 and 403: the gateway's own credentials do not concern its callers.
       return new HttpError(502, 'The inference backend failed')
   }
 }
@@ -82,6 +83,3 @@ function seconds(retryAfter: string | string[] | undefined): number | undefined 
     ? Number(retryAfter)
     : undefined
 }
-
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined

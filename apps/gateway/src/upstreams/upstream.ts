@@ -1,45 +1,44 @@
 import { matchesModel } from '../access/model-pattern.js'
-import type { SecurityTier } from '../access/security-tier.js'
-import type { WaitingCaller } from '../http/disconnect-signal.js'
+import type { SecurityTier } from '../access/tier-policy.js'
 import type { ChatRequest, UpstreamState } from './engine.js'
 import { parseModelNames } from './model-names.js'
 import { OpenAICompatibleServer, type OpenAICompatibleOptions } from './openai-compatible.js'
-import { UpstreamFault } from './upstream-error.js'
+import { UpstreamError } from './upstream-error.js'
 
-/** One model server of several. */
+/** One of several model servers. */
 export interface UpstreamConfig extends OpenAICompatibleOptions {
-  /** For logs. */
+  /** Name in logs and metrics. */
   readonly name: string
-  /** Models it is asked for, `*` standing for any text. Default: all. */
+  /** Models that this server is used for, `*` standing for any text. Default: all. */
   readonly models?: readonly string[] | undefined
-  /** Its share of requests, compared with the weights of others. Default 1. */
+  /** Share of requests, relative to the weights of the other servers. Default 1. */
   readonly weight?: number | undefined
-  /** How many requests it may have at a time. Default: any number. */
+  /** Largest number of concurrent requests. Default: no limit. */
   readonly maxConcurrent?: number | undefined
-  /** Security tiers it may be used for. Default: `standard` alone. */
+  /** Security tiers that this server may be used for. Default: `standard` only. */
   readonly tiers?: readonly SecurityTier[] | undefined
 }
 
-/** A model server with what is known of it: how busy it is, and how well. */
+/** A model server with its load and health. */
 export class Upstream implements UpstreamState {
   readonly name: string
   readonly #config: UpstreamConfig
   readonly #server: OpenAICompatibleServer
   readonly #unhealthyAfter: number
-  readonly #onChange: (upstream: Upstream) => void
+  readonly #onHealthChange: (upstream: Upstream) => void
   #inFlight = 0
   #failures = 0
 
   constructor(
     config: UpstreamConfig,
     unhealthyAfter: number,
-    onChange: (upstream: Upstream) => void,
+    onHealthChange: (upstream: Upstream) => void,
   ) {
     this.name = config.name
     this.#config = config
     this.#server = new OpenAICompatibleServer(config)
     this.#unhealthyAfter = unhealthyAfter
-    this.#onChange = onChange
+    this.#onHealthChange = onHealthChange
   }
 
   get healthy(): boolean {
@@ -54,7 +53,7 @@ export class Upstream implements UpstreamState {
     return this.#inFlight >= (this.#config.maxConcurrent ?? Infinity)
   }
 
-  /** How busy it would be with one request more, for its weight. */
+  /** Load with one more request, relative to the weight. */
   get load(): number {
     return (this.#inFlight + 1) / (this.#config.weight ?? 1)
   }
@@ -63,21 +62,22 @@ export class Upstream implements UpstreamState {
     return this.#config.models === undefined || matchesModel(this.#config.models, model)
   }
 
-  isMarkedFor(tier: SecurityTier): boolean {
+  acceptsTier(tier: SecurityTier): boolean {
     return (this.#config.tiers ?? ['standard']).includes(tier)
   }
 
-  /** @throws UpstreamFault */
-  async complete(request: ChatRequest, caller: WaitingCaller): Promise<Record<string, unknown>> {
+  /** @throws UpstreamError */
+  async complete(request: ChatRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
     this.#inFlight++
     try {
-      const answer = await this.#server.complete(request, caller)
-      this.#count(0)
+      const answer = await this.#server.complete(request, signal)
+      this.#recordFailures(0)
       return answer
     } catch (error) {
-      // That the caller hung up says nothing about the upstream.
-      const sick = error instanceof UpstreamFault && error.sick && !caller.hasGone()
-      if (sick) this.#count(this.#failures + 1)
+      // A caller that disconnects says nothing about the server.
+      if (error instanceof UpstreamError && error.unhealthy && !signal.aborted) {
+        this.#recordFailures(this.#failures + 1)
+      }
       throw error
     } finally {
       this.#inFlight--
@@ -85,17 +85,17 @@ export class Upstream implements UpstreamState {
   }
 
   /**
-   * Those of its models it is asked for; a check of its health at the same time.
+   * Returns the models of the server that it is used for. Counts as a health check.
    *
-   * @throws UpstreamFault
+   * @throws UpstreamError
    */
   async models(): Promise<readonly string[]> {
     try {
       const models = parseModelNames(await this.#server.models())
-      this.#count(0)
+      this.#recordFailures(0)
       return models.filter((model) => this.serves(model))
     } catch (error) {
-      this.#count(this.#failures + 1)
+      this.#recordFailures(this.#failures + 1)
       throw error
     }
   }
@@ -104,9 +104,9 @@ export class Upstream implements UpstreamState {
     return this.#server.close()
   }
 
-  #count(failures: number): void {
-    const before = this.healthy
+  #recordFailures(failures: number): void {
+    const wasHealthy = this.healthy
     this.#failures = failures
-    if (this.healthy !== before) this.#onChange(this)
+    if (this.healthy !== wasHealthy) this.#onHealthChange(this)
   }
 }

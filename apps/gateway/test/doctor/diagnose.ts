@@ -1,5 +1,5 @@
-import { doctorCommand } from '../../src/doctor/doctor-command.js'
 import type { NamedFinding } from '@nomyo-internal/diagnostics'
+import { runInProcess } from '../run-program.js'
 
 /** What the doctor says, in this process. */
 export interface Diagnosed {
@@ -14,7 +14,7 @@ export async function diagnose(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Diagnosed> {
-  const { text, exitCode } = await doctorCommand([...args, '--json'], environment, false)
+  const { stdout: text, exitCode } = await runInProcess(['doctor', ...args, '--json'], environment)
   return { ...(JSON.parse(text) as Pick<Diagnosed, 'ok' | 'findings'>), exitCode, text }
 }
 

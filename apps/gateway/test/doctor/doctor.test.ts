@@ -5,10 +5,9 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { keysCommand } from '../../src/commands/api-keys.js'
-import { doctorCommand } from '../../src/doctor/doctor-command.js'
 import { runChecks } from '../../src/doctor/run-checks.js'
-import { readOptions } from '../../src/config/options/options.js'
+import { readOptions } from '../read-options.js'
+import { runInProcess } from '../run-program.js'
 import { makeKeyDir, runGateway, serverKeys, startUpstream, testGateway } from '../support.js'
 import { diagnose, statusesOf, textOf } from './diagnose.js'
 
@@ -30,7 +29,7 @@ async function keyDir(vector = 'server', mode = 0o600): Promise<string> {
 
 async function keysFile(): Promise<string> {
   const path = join(await folder(), 'api-keys.json')
-  await keysCommand(['add', '--keys-file', path], {})
+  await runInProcess(['keys', 'add', '--keys-file', path])
   return path
 }
 
@@ -296,8 +295,11 @@ describe('the command', () => {
   })
 
   it('is coloured on a terminal, unless NO_COLOR', async () => {
-    expect((await doctorCommand(DEMO, {}, true)).text).toContain('\u001b[')
-    expect((await doctorCommand(DEMO, { NO_COLOR: '1' }, true)).text).not.toContain('\u001b[')
+    const args = ['doctor', ...DEMO]
+    const terminal = { isTTY: true }
+    expect((await runInProcess(args, {}, terminal)).stdout).toContain('\u001b[')
+    const plain = await runInProcess(args, { NO_COLOR: '1' }, terminal)
+    expect(plain.stdout).not.toContain('\u001b[')
   })
 
   it('waits for no check for ever, and survives one that fails', async () => {

@@ -1,33 +1,33 @@
 import { HttpError } from '../../http-error.js'
-import type { ReplayMemory } from './replay-memory.js'
+import type { ReplayCache } from './refuse.js'
 
-/** How to remember. */
-export interface LocalReplayMemoryOptions {
+/** Bounds of a {@link LocalReplayCache}. */
+export interface LocalReplayCacheOptions {
   readonly windowMs: number
-  /** How many ids are remembered at most; one takes 150 to 300 bytes. */
+  /** Largest number of ids; one takes 150 to 300 bytes. Default 500 000. */
   readonly maxIds?: number
 }
 
 const DEFAULT_MAX_IDS = 500_000
 
 /**
- * The memory of one process. When it is full it takes nothing more until the oldest id is old enough:
- * forgetting it early would let anybody who may ask make room for a replay.
+ * Replay cache of one process. A full cache accepts nothing until its oldest id expires: evicting it
+ * earlier would let any caller make room for a replay.
  */
-export class LocalReplayMemory implements ReplayMemory {
+export class LocalReplayCache implements ReplayCache {
   readonly #windowMs: number
   readonly #maxIds: number
-  /** When each may be forgotten. All last equally long, so the first is always the next to go. */
+  /** Expiry of each id. All last equally long, so the first expires first. */
   readonly #expiries = new Map<string, number>()
 
-  constructor({ windowMs, maxIds = DEFAULT_MAX_IDS }: LocalReplayMemoryOptions) {
+  constructor({ windowMs, maxIds = DEFAULT_MAX_IDS }: LocalReplayCacheOptions) {
     this.#windowMs = windowMs
     this.#maxIds = maxIds
   }
 
   claim(ids: readonly string[]): Promise<boolean> {
     const now = performance.now()
-    this.#forget(now)
+    this.#expire(now)
     if (ids.some((id) => this.#expiries.has(id))) return Promise.resolve(false)
     if (this.#expiries.size + ids.length > this.#maxIds) return Promise.reject(this.#full(now))
     for (const id of ids) this.#expiries.set(id, now + this.#windowMs)
@@ -39,7 +39,7 @@ export class LocalReplayMemory implements ReplayMemory {
     return Promise.resolve()
   }
 
-  #forget(now: number): void {
+  #expire(now: number): void {
     for (const [id, expiry] of this.#expiries) {
       if (expiry > now) return
       this.#expiries.delete(id)

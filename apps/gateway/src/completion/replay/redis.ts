@@ -1,19 +1,19 @@
 import type { Redis } from 'ioredis'
 import { HttpError } from '../../http-error.js'
-import type { ReplayMemory } from './replay-memory.js'
+import type { ReplayCache } from './refuse.js'
 
-/** How to remember. */
-export interface RedisReplayMemoryOptions {
+/** Settings of a {@link RedisReplayCache}. */
+export interface RedisReplayCacheOptions {
   readonly redis: Redis
   readonly windowMs: number
-  /** What is asked too, and alone as long as Redis is gone. Without it, nothing passes then. */
-  readonly fallback: ReplayMemory | undefined
+  /** Claimed first, and decides alone while Redis is unavailable. Without it, every claim then fails. */
+  readonly fallback: ReplayCache | undefined
 }
 
 const PREFIX = 'nomyo:replay:'
 const RETRY_AFTER_S = 5
 
-/** Redis runs a script as one step: copies that reach two gateways at once cannot both pass. */
+/** Runs atomically: of two copies that reach two gateways at once, one is refused. */
 const CLAIM = `
 for _, id in ipairs(KEYS) do
   if redis.call('EXISTS', id) == 1 then return 0 end
@@ -21,20 +21,20 @@ end
 for _, id in ipairs(KEYS) do redis.call('SET', id, '', 'PX', ARGV[1]) end
 return 1`
 
-/** A memory that gateways share. */
-export class RedisReplayMemory implements ReplayMemory {
+/** Replay cache that several gateways share. */
+export class RedisReplayCache implements ReplayCache {
   readonly #redis: Redis
   readonly #windowMs: number
-  readonly #fallback: ReplayMemory | undefined
+  readonly #fallback: ReplayCache | undefined
 
-  constructor({ redis, windowMs, fallback }: RedisReplayMemoryOptions) {
+  constructor({ redis, windowMs, fallback }: RedisReplayCacheOptions) {
     this.#redis = redis
     this.#windowMs = windowMs
     this.#fallback = fallback
   }
 
   async claim(ids: readonly string[]): Promise<boolean> {
-    // Also while Redis is there, so that what it took is known when it goes.
+    // Also while Redis works, so that its claims are known when it fails.
     if ((await this.#fallback?.claim(ids)) === false) return false
     const keys = ids.map((id) => PREFIX + id)
     try {

@@ -1,32 +1,42 @@
 import { hash } from 'node:crypto'
 import { HttpError } from '../../http-error.js'
-import type { ReplayMemory } from './replay-memory.js'
 
-/** What must not come twice, each by itself. */
+/** Cache of the identifiers of earlier requests. */
+export interface ReplayCache {
+  /**
+   * Claims ids, all or none, atomically: of two concurrent claims for one id, one succeeds. A claim
+   * lasts for the replay window.
+   *
+   * @returns false when one of the ids was claimed before
+   * @throws HttpError 503 when the cache cannot decide
+   */
+  claim(ids: readonly string[]): Promise<boolean>
+  close(): Promise<void>
+}
+
+/** Identifiers of a request, each of which may be used once. */
 export interface RequestIds {
   readonly payloadId: string
-  /** Of the envelope, as it was opened. */
+  /** Identifier of the decrypted envelope. */
   readonly replayId: string
 }
 
 /**
- * Lets an envelope and a payload id pass once. They stay taken also when the request then fails:
- * nobody can say how far it got, and clients seal every attempt afresh under an id of its own.
+ * Accepts an envelope and a payload id once. Both stay claimed when the request fails later: how far it
+ * came is unknown, and clients encrypt every attempt afresh under a new id.
  *
- * @throws HttpError 409 for a replay, 503 when the memory cannot tell
+ * @throws HttpError 409 for a replay, 503 when the cache cannot decide
  */
 export async function refuseReplay(
-  memory: ReplayMemory,
+  cache: ReplayCache,
   { payloadId, replayId }: RequestIds,
 ): Promise<void> {
-  // Digests are short and of one length, whatever the ids of callers are.
-  const taken = await memory.claim([`envelope:${replayId}`, `payload:${digest(payloadId)}`])
-  if (!taken) {
+  // Digests are short and of one length, unlike the ids of callers.
+  const digest = hash('sha256', payloadId, 'base64')
+  if (!(await cache.claim([`envelope:${replayId}`, `payload:${digest}`]))) {
     throw new HttpError(
       409,
       'This envelope or payload id was already used: seal every attempt afresh',
     )
   }
 }
-
-const digest = (text: string): string => hash('sha256', text, 'base64')

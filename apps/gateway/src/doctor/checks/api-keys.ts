@@ -1,7 +1,8 @@
 import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
-import { KeysFileError, readKeysFile } from '../../access/keys-file.js'
+import { readKeysFile } from '../../access/keys-file.js'
 import { checkAccess } from '../file-access.js'
 import type { Check } from '../check.js'
+import { GatewayError } from '../../errors.js'
 
 /** Checks that the API keys can be read. */
 export const apiKeysCheck: Check = {
@@ -21,7 +22,7 @@ async function checkFile(path: string, isOnlySource: boolean): Promise<readonly 
     const add = `nomyo-gateway keys add --keys-file ${path}`
     return [warning(`${path} has no keys: every request is refused`, `add one: ${add}`), ...access]
   } catch (error) {
-    if (!(error instanceof KeysFileError)) throw error
+    if (!(error instanceof GatewayError)) throw error
     return [problem(error.message, 'fix the file; SIGHUP makes a running gateway reload it')]
   }
 }

@@ -3,8 +3,10 @@ import { createServer } from 'node:net'
 import { errnoCode, ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { hostInUrl } from '@nomyo-internal/http-server'
 import { importPublicKey } from '@nomyo/crypto'
-import { newestFingerprint, withStore } from '../../commands/server-keys.js'
+import { newestFingerprint } from '../../commands/server-keys.js'
 import type { GatewayConfig } from '../../config/config.js'
+import { silentLogger } from '../../observability/log.js'
+import { withStore } from '../../server-keys/open-store.js'
 import { httpGet } from '../http-get.js'
 import type { Check } from '../check.js'
 
@@ -92,7 +94,7 @@ async function identifyListener(config: GatewayConfig): Promise<Finding> {
       ms,
     )
   }
-  const own = await withStore(config, () => undefined, newestFingerprint).catch(() => undefined)
+  const own = await withStore(config, silentLogger, newestFingerprint).catch(() => undefined)
   if (own === fingerprint) return ok(`this gateway is running on ${host}:${port}`, ms)
   return problem(
     `a gateway with the key ${fingerprint} is on ${host}:${port}, which is not the key of ${keyDir ?? 'Redis'}`,

@@ -1,7 +1,8 @@
 import { errnoCode, ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { Redis } from 'ioredis'
-import { DEFAULT_REDIS_FAILURE, type RedisFailure } from '../../redis/redis-failure.js'
 import type { Check } from '../check.js'
+import { redisRefusal } from '../../redis/connect.js'
+import { DEFAULT_REDIS_FAILURE, type RedisFailure } from '../../redis/failure-mode.js'
 
 const TIMEOUT_MS = 5000
 
@@ -60,7 +61,7 @@ function describeFailure(
   { url, failure = DEFAULT_REDIS_FAILURE }: { url: string; failure?: RedisFailure | undefined },
   error: unknown,
 ): Finding {
-  const code = replyCode(error) ?? errnoCode(error)
+  const code = redisRefusal(error) ?? errnoCode(error)
   const isRefusal = /^(?:WRONGPASS|NOAUTH|NOPERM|ERR)$/.test(code)
   const message = `${new URL(url).host} ${isRefusal ? 'refuses this gateway' : 'is unreachable'} (${code})`
   const remedy = isRefusal
@@ -68,11 +69,4 @@ function describeFailure(
     : 'check the address and that it is running; rediss:// is for TLS'
   const isClosed = Object.values(failure).includes('closed')
   return isClosed ? problem(`${message}: requests get a 503`, remedy) : warning(message, remedy)
-}
-
-/** Returns the code with which an error reply of Redis begins; the rest of a reply may quote secrets. */
-function replyCode(error: unknown): string | undefined {
-  return error instanceof Error && error.name === 'ReplyError'
-    ? /^[A-Z]+/.exec(error.message)?.[0]
-    : undefined
 }

@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoCode, ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { SecurityError } from '@nomyo/crypto'
-import { withStore } from '../../commands/server-keys.js'
+import { silentLogger } from '../../observability/log.js'
+import { withStore } from '../../server-keys/open-store.js'
 import type { KeyConfig } from '../../config/config.js'
-import { KeyStoreError, type KeyStore, type StoredKey } from '../../server-keys/server-key-store.js'
+import type { ServerKeyStore, StoredKey } from '../../server-keys/server-key-store.js'
 import { checkAccess, isWritable } from '../file-access.js'
 import type { Check } from '../check.js'
+import { GatewayError } from '../../errors.js'
 
 const DAY_MS = 86_400_000
 
@@ -20,10 +22,8 @@ export const serverKeysCheck: Check = {
       return [warning(message, 'keep it in a folder: --key-dir DIR')]
     }
     try {
-      return await withStore(
-        config,
-        () => undefined,
-        (store) => (keyDir === undefined ? checkShared(keys, store) : check(keyDir, keys, store)),
+      return await withStore(config, silentLogger, (store) =>
+        keyDir === undefined ? checkShared(keys, store) : check(keyDir, keys, store),
       )
     } catch (error) {
       return [describeFailure(keyDir ?? 'Redis', error)]
@@ -34,7 +34,7 @@ export const serverKeysCheck: Check = {
 async function check(
   keyDir: string,
   keys: KeyConfig,
-  store: KeyStore,
+  store: ServerKeyStore,
 ): Promise<readonly Finding[]> {
   const stored = await store.list()
   const newest = stored.at(-1)
@@ -53,7 +53,7 @@ async function check(
 }
 
 /** Checks keys in Redis; its own check reports whether it is reachable. */
-async function checkShared(keys: KeyConfig, store: KeyStore): Promise<readonly Finding[]> {
+async function checkShared(keys: KeyConfig, store: ServerKeyStore): Promise<readonly Finding[]> {
   const stored = await store.list()
   const newest = stored.at(-1)
   if (newest === undefined) return [ok('Redis has no key yet: a start creates one')]
@@ -62,7 +62,7 @@ async function checkShared(keys: KeyConfig, store: KeyStore): Promise<readonly F
 
 /** Loads the newest and the previous key: a gateway that cannot read both does not start. */
 async function checkKeys(
-  store: KeyStore,
+  store: ServerKeyStore,
   stored: readonly StoredKey[],
   newest: StoredKey,
 ): Promise<readonly Finding[]> {
@@ -102,7 +102,7 @@ function checkAge({ rotationMs }: KeyConfig, newest: StoredKey): readonly Findin
 }
 
 function describeFailure(place: string, error: unknown): Finding {
-  if (error instanceof KeyStoreError) {
+  if (error instanceof GatewayError) {
     return problem(`${error.message} (${error.code})`, 'see the findings on Redis')
   }
   if (!(error instanceof SecurityError)) {

@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto'
 import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
-import { TlsFileError, readTlsFiles } from '../../http/tls.js'
+import { readTlsFiles } from '../../http/tls.js'
 import { checkAccess } from '../file-access.js'
 import type { Check } from '../check.js'
+import { GatewayError } from '../../errors.js'
 
 const DAY_MS = 86_400_000
 /** Time to renew a certificate. */
@@ -18,7 +19,7 @@ export const tlsCheck: Check = {
       const access = await checkAccess(tls.keyFile, { mode: '600', secret: true })
       return [checkCertificate(new X509Certificate(cert)), ...access]
     } catch (error) {
-      if (!(error instanceof TlsFileError)) throw error
+      if (!(error instanceof GatewayError)) throw error
       const remedy = 'set a chain and the key of its first certificate, as PEM without a password'
       return [problem(`${error.message} (${error.code})`, remedy)]
     }

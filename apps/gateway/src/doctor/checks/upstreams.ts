@@ -1,14 +1,13 @@
 import { errnoCode, ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { matchesModel } from '../../access/model-pattern.js'
-import { SECURITY_TIERS } from '../../access/security-tier.js'
-import type { PolicyConfig } from '../../access/tier-policy.js'
-import { CaFileError, readCaFile } from '../../upstreams/ca-file.js'
-import { upstreamsOf } from '../../upstreams/create-upstreams.js'
+import { SECURITY_TIERS, type PolicyConfig } from '../../access/tier-policy.js'
+import { readCaFile } from '../../upstreams/ca-file.js'
+import { isPrivateUrl, upstreamsOf } from '../../upstreams/create-upstreams.js'
 import { parseModelNames } from '../../upstreams/model-names.js'
-import { isPrivateUrl } from '../../upstreams/upstream-url.js'
 import type { UpstreamConfig } from '../../upstreams/upstream.js'
 import { httpGet } from '../http-get.js'
 import type { Check } from '../check.js'
+import { GatewayError } from '../../errors.js'
 
 const LIMITS = { timeoutMs: 5000, maxBytes: 1024 * 1024 }
 
@@ -62,7 +61,7 @@ async function check(upstream: UpstreamConfig): Promise<Result> {
       models: used,
     }
   } catch (error) {
-    if (error instanceof CaFileError) {
+    if (error instanceof GatewayError) {
       const remedy = 'name a PEM file of CA certificates with --upstream-ca, or caFile'
       return failed(error.message, remedy)
     }
@@ -80,7 +79,7 @@ interface ModelsAnswer {
   readonly models?: readonly string[]
 }
 
-/** @throws CaFileError, and errors of the connection */
+/** @throws and errors of the connection */
 async function fetchModels({ url, apiKey, caFile }: UpstreamConfig): Promise<ModelsAnswer> {
   const { status, text } = await httpGet(modelsUrl(url), {
     ...LIMITS,

@@ -7,20 +7,20 @@ import { HttpError, errorBody } from '../../http-error.js'
 
 const PATH = '/pki/attestation'
 const NONCE_BYTES = 32
-/** For each address, or each /64 of IPv6. Clients ask when they start and now and then. */
+/** Per address, or per /64 of IPv6. Clients ask when they start, and rarely later. */
 const REQUESTS_PER_MINUTE = 60
-/** How many addresses are remembered; the one that was longest silent is forgotten first. */
+/** Number of addresses counted; the least recently active one is dropped first. */
 const MAX_ADDRESSES = 5000
 /**
- * Quotes that are waited for here. Anybody may ask, and a TPM does one thing after the other: so
- * many, and no more, can ever be ahead of the quote of an answer.
+ * Quotes in progress here. Any caller may ask, and a TPM works sequentially: this bounds the number of
+ * quotes ahead of the quote of an answer.
  */
 const MAX_WAITING = 4
 const RETRY_AFTER_S = 2
 
 /**
- * `GET /pki/attestation?nonce=…`: a quote that vouches for the server key, before anything is sealed
- * for it. As open as the key itself.
+ * Adds `GET /pki/attestation?nonce=…`: a quote that attests the server key before anything is encrypted
+ * to it. Requires no API key, like the key itself.
  */
 export function attestationRoute(
   server: FastifyInstance,
@@ -29,7 +29,7 @@ export function attestationRoute(
 ): void {
   if (attestor.kind === 'none') {
     server.get(PATH, (_request, reply) =>
-      // Else a cache might say so also when there is a TPM.
+      // A cached answer would outlive the installation of a TPM.
       reply
         .code(404)
         .header('cache-control', 'no-store')
@@ -52,7 +52,7 @@ export function attestationRoute(
       }
       waiting++
       try {
-        // Taken once: the quote is for the key that goes with it, also when keys are rotated meanwhile.
+        // Read once: the quote and the key stay consistent when keys rotate meanwhile.
         const { publicKey } = serverKeys.current
         const extraData = await keyBindingExtraData({ nonce, spki: publicKey.spkiDer })
         const evidence = await attestor.attest(extraData)
@@ -67,7 +67,7 @@ export function attestationRoute(
 
 function parseNonce(text: unknown): Uint8Array {
   const bytes = Buffer.from(typeof text === 'string' ? text : '', 'base64url')
-  // Encoded again, so that there is one spelling only.
+  // Encoded again, so that every nonce has one spelling only.
   if (bytes.length === NONCE_BYTES && bytes.toString('base64url') === text) {
     return new Uint8Array(bytes)
   }

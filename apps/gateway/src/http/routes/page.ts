@@ -1,14 +1,31 @@
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { isLoopback } from '@nomyo-internal/http-server'
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../http-error.js'
-import { isLoopback } from '../loopback.js'
-import type { PageFile } from './page-files.js'
 
-/** The chat page, and where it is served. */
+/** File of the chat page. */
+export interface PageFile {
+  readonly path: string
+  readonly type: string
+  readonly bytes: Uint8Array
+}
+
+/** The chat page and the place where it is served. */
 export interface Page {
   readonly files: readonly PageFile[]
-  /** The address or name the gateway listens on. */
+  /** Address or name that the gateway listens on. */
   readonly host: string
 }
+
+/** Complete list of the files: no other is served. */
+const FILES = [
+  { path: '/', name: 'index.html', type: 'text/html; charset=utf-8' },
+  { path: '/app.js', name: 'app.js', type: 'text/javascript; charset=utf-8' },
+  { path: '/style.css', name: 'style.css', type: 'text/css; charset=utf-8' },
+  { path: '/icon.svg', name: 'icon.svg', type: 'image/svg+xml' },
+] as const
 
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -20,7 +37,7 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
   "base-uri 'none'",
   "require-trusted-types-for 'script'",
-  // No policy may be made, so nothing ever becomes trusted.
+  // Forbids the creation of policies, so that nothing becomes trusted.
   "trusted-types 'none'",
 ].join('; ')
 
@@ -32,30 +49,43 @@ const HEADERS = {
   'cross-origin-resource-policy': 'same-origin',
   'permissions-policy':
     'camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()',
-  // A page of yesterday may not go with the gateway of today.
+  // An outdated page may not work with the current gateway.
   'cache-control': 'no-store',
 } as const
 
-/** `GET /` and what the page loads: a chat for people at this machine. */
+/** Reads the built page of `@nomyo/web` into memory, so that no URL ever reaches the file system. */
+export async function readPage(): Promise<readonly PageFile[]> {
+  const manifest = createRequire(import.meta.url).resolve('@nomyo/web/package.json')
+  const folder = join(dirname(manifest), 'dist')
+  return Promise.all(
+    FILES.map(async ({ path, name, type }) => ({
+      path,
+      type,
+      bytes: await readFile(join(folder, name)),
+    })),
+  )
+}
+
+/** Adds `GET /` and the files of the page: a chat for users of this machine. */
 export function pageRoutes(server: FastifyInstance, { files, host }: Page): void {
   for (const { path, type, bytes } of files) {
     server.get(path, (request, reply) => {
-      refuseStrangeName(request.headers.host, host)
+      refuseForeignName(request.headers.host, host)
       return reply.headers(HEADERS).type(type).send(bytes)
     })
   }
 }
 
 /**
- * DNS rebinding: a name of somebody else's that is made to point at this machine must not pass for it.
- * Elsewhere than on loopback there is TLS, and browsers hold the name against the certificate.
+ * Refuses DNS rebinding: a foreign name that resolves to this machine must not pass for it. Outside
+ * loopback there is TLS, and browsers check the name against the certificate.
  */
-function refuseStrangeName(header: string | undefined, host: string): void {
+function refuseForeignName(header: string | undefined, host: string): void {
   if (isLoopback(nameIn(header)) || !isLoopback(host)) return
   throw new HttpError(421, 'The page is served under the name of this machine only')
 }
 
-/** `Host` without its port; nothing where it is malformed. */
+/** Returns `Host` without its port; an empty text if it is malformed. */
 function nameIn(header = ''): string {
   return /^(\[[\da-f:.]+\]|[^:[\]\s]+)(?::\d{1,5})?$/i.exec(header)?.[1] ?? ''
 }

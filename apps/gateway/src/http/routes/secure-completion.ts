@@ -1,24 +1,23 @@
+import { disconnectSignal } from '@nomyo-internal/http-server'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { admit, type AdmittedCaller, type Door } from '../../access/access-control.js'
+import type { AccessControl, Caller } from '../../access/access-control.js'
 import { handleCompletion, type CompletionContext } from '../../completion/handle-completion.js'
-import { waitingCaller } from '../disconnect-signal.js'
 
-/** `POST /v1/chat/secure_completion`: a sealed request in, a sealed answer out. */
+/** Adds `POST /v1/chat/secure_completion`, which answers encrypted requests. */
 export function secureCompletionRoute(
   server: FastifyInstance,
-  door: Door,
+  accessControl: AccessControl,
   context: CompletionContext,
 ): void {
   server.decorateRequest('caller', null)
   server.post(
     '/v1/chat/secure_completion',
     {
-      // Before the body is read: nobody without a key, or too many, make the gateway buffer anything.
+      // Before the body is read: a request that is refused occupies no buffer.
       onRequest: async (request, reply) => {
-        const caller = await admit(door, request)
-        const full = context.admission.enter(caller.id, request.raw, reply.raw)
-        if (full !== undefined) throw full
-        request.setDecorator<AdmittedCaller>('caller', caller)
+        const caller = await accessControl.admit(request)
+        context.loadShedder.enter(caller.id, reply.raw)
+        request.setDecorator<Caller>('caller', caller)
       },
     },
     async (request, reply) => {
@@ -28,8 +27,8 @@ export function secureCompletionRoute(
           payloadId: header(request, 'x-payload-id'),
           publicKey: header(request, 'x-public-key'),
           securityTier: header(request, 'x-security-tier'),
-          caller: request.getDecorator<AdmittedCaller>('caller'),
-          waiting: waitingCaller(request.raw, reply.raw),
+          caller: request.getDecorator<Caller>('caller'),
+          signal: disconnectSignal(reply.raw),
         },
         context,
       )
@@ -41,7 +40,7 @@ export function secureCompletionRoute(
   )
 }
 
-/** Node joins repeated headers with a comma, which no value of ours may contain. */
+/** Returns a header; Node joins repeated ones with a comma, which no valid value contains. */
 function header(request: FastifyRequest, name: string): string | undefined {
   const value = request.headers[name]
   return Array.isArray(value) ? value.join(',') : value

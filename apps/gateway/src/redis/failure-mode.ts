@@ -1,16 +1,16 @@
-/** What to do without Redis: refuse, or go on with what this gateway knows by itself. */
+/** Behaviour without Redis: refuse, or continue with the local state of this gateway. */
 export type OnFailure = 'closed' | 'degrade'
 
-/** The same for each thing that Redis is asked for. */
+/** Behaviour without Redis, for each of its uses. */
 export interface RedisFailure {
   readonly replay: OnFailure
   readonly rate: OnFailure
 }
 
-/** A replay answered is a secret lost; a limit that is only local for a while is not. */
+/** An answered replay reveals a secret; a limit that is local for a while does not. */
 export const DEFAULT_REDIS_FAILURE: RedisFailure = { replay: 'closed', rate: 'degrade' }
 
-/** Reads `closed`, `degrade` or `replay=closed,rate=degrade`; undefined where it is neither. */
+/** Parses `closed`, `degrade` or `replay=closed,rate=degrade`; returns undefined for other texts. */
 export function parseRedisFailure(text: string): RedisFailure | undefined {
   if (isOnFailure(text)) return { replay: text, rate: text }
   const given = new Map(text.split(',').map((part) => splitOnce(part.trim())))

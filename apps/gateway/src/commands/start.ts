@@ -1,0 +1,56 @@
+import { EXIT, command } from '@nomyo-internal/command-line'
+import { exitOnSignals, ignoreOutputErrors } from '@nomyo-internal/http-server'
+import { readConfigFile } from '../config/file.js'
+import { gatewayConfig } from '../config/load.js'
+import { printConfig } from '../config/print.js'
+import { OPTIONS } from '../config/schema.js'
+import { createGateway } from '../gateway.js'
+import { loggerOf } from '../observability/log.js'
+
+/** `nomyo-gateway` without a command: starts a gateway. */
+export const startCommand = command({
+  summary: 'decrypts chat requests, asks a model server, encrypts the answers',
+  options: OPTIONS,
+  exitMeanings: {
+    ok: 'stopped by a signal, or a command that succeeded',
+    failed: 'failure, or a problem found by the doctor',
+    usage: 'wrong command line or config file',
+  },
+  readFile: (textOf, { environment }) => readConfigFile(textOf, environment),
+  examples: [
+    'nomyo-gateway --engine demo',
+    'nomyo-gateway --upstream http://127.0.0.1:11434/v1 --key-dir ./keys',
+    'nomyo-gateway doctor --config gateway.yaml',
+    'nomyo-gateway keys add --keys-file keys.json',
+    'nomyo-gateway rotate --key-dir ./keys',
+  ],
+  notes: [
+    'Every option can also be set in the environment: NOMYO_PORT for --port and so on. ' +
+      'NOMYO_API_KEY, NOMYO_UPSTREAM, NOMYO_CORS_ORIGIN and NOMYO_TRUST_PROXY take several values, ' +
+      'separated by commas. Set keys that way, or in a file: other users of the machine can read ' +
+      'command lines. The file of --config has members such as keyDir for --key-dir; options and ' +
+      'variables override it.',
+  ],
+  run: async ({ settings, context }) => {
+    const config = gatewayConfig(settings)
+    if (settings.values.printConfig) {
+      context.stdout.write(printConfig(settings, config))
+      return EXIT.ok
+    }
+    ignoreOutputErrors()
+    const logger = loggerOf(context.stderr)
+    const gateway = await createGateway(config, { logger })
+    logger.info(`server key ${gateway.fingerprint}`)
+    exitOnSignals({
+      close: () => gateway.close(),
+      log: (message) => {
+        logger.info(message)
+      },
+      delayMs: config.drainDelayMs,
+    })
+    process.on('SIGHUP', () => void gateway.reload())
+    process.on('SIGUSR2', () => void gateway.rotateKey())
+    context.stdout.write(`listening on ${gateway.url}\n`)
+    return EXIT.ok
+  },
+})

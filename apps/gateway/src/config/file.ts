@@ -1,0 +1,248 @@
+import { readFileSync } from 'node:fs'
+import { errnoCode } from '@nomyo-internal/diagnostics'
+import {
+  UsageError,
+  type Environment,
+  type FileMember,
+  type FileSettings,
+  type OptionDefinition,
+} from '@nomyo-internal/command-line'
+import { LineCounter, isMap, isNode, isScalar, parseDocument, type Document } from 'yaml'
+import { z } from 'zod'
+import { SECURITY_TIERS, type PolicyConfig } from '../access/tier-policy.js'
+import type { UpstreamConfig } from '../upstreams/upstream.js'
+import { describeIssue, pathText, refuseRepeatedNames, type Path } from './issues.js'
+import { OPTIONS, isUpstreamUrl } from './schema.js'
+
+/** Content of a config file. */
+export interface ConfigFile extends FileSettings {
+  readonly upstreams: readonly UpstreamConfig[] | undefined
+  readonly policy: PolicyConfig | undefined
+}
+
+/** Members without a flag. */
+const STRUCTURED = ['upstreams', 'tiers', 'policyVersion']
+const OPTION_OF_MEMBER = new Map<string, OptionDefinition>(
+  Object.values<OptionDefinition>(OPTIONS).flatMap((option) =>
+    typeof option.member === 'string' ? [[option.member, option]] : [],
+  ),
+)
+
+/**
+ * Reads the config file, if one is named: YAML, of which JSON is a part. Errors name the line and the
+ * member, never a value, which may be a secret.
+ *
+ * @param textOf - returns the text of an option by flag or variable
+ * @throws UsageError
+ */
+export function readConfigFile(
+  textOf: (name: string) => string | undefined,
+  environment: Environment,
+): ConfigFile | undefined {
+  const path = textOf('config')
+  if (path === undefined) return undefined
+  const lines = new LineCounter()
+  // Pretty errors quote the file.
+  const document = parseDocument(readText(path), { lineCounter: lines, prettyErrors: false })
+  const lineAt = (offset: number): number => lines.linePos(offset).line
+  const [broken] = [...document.errors, ...document.warnings]
+  if (broken !== undefined) {
+    const source = { kind: 'file', file: path, line: lineAt(broken.pos[0]), member: '' } as const
+    throw new UsageError({ source, problem: `is no YAML or JSON from here on (${broken.code})` })
+  }
+  const lineOf = (member: Path): number => lineAt(offsetOf(document, member))
+  const mistake = (member: Path, problem: string): UsageError => {
+    const source = {
+      kind: 'file',
+      file: path,
+      line: lineOf(member),
+      member: pathText(member),
+    } as const
+    return new UsageError({ source, problem })
+  }
+  const content = valueOf(document) ?? {}
+  if (typeof content !== 'object' || Array.isArray(content)) throw mistake([], 'must have members')
+  const members = new Map<string, unknown>(Object.entries(content))
+  // A trial of a file without its model servers.
+  if (textOf('engine') === 'demo')
+    for (const name of ['upstream', 'upstreams']) members.delete(name)
+
+  const structured = Object.fromEntries(
+    STRUCTURED.filter((name) => members.has(name)).map((name) => [name, members.get(name)]),
+  )
+  const parsed = structuredSchema(environment).safeParse(structured)
+  const [issue] = parsed.error?.issues ?? []
+  if (issue !== undefined) throw mistake(...describeIssue(issue))
+  const { upstreams, tiers, policyVersion } = parsed.data ?? {}
+  if (upstreams !== undefined && members.has('upstream')) {
+    throw mistake(['upstreams'], 'excludes upstream: give one of them')
+  }
+  return {
+    path,
+    members: Object.fromEntries(
+      [...members]
+        .filter(([name]) => !STRUCTURED.includes(name))
+        .map(([name, value]) => [name, memberOf(name, value, { mistake, lineOf, environment })]),
+    ),
+    known: [...OPTION_OF_MEMBER.keys()],
+    upstreams,
+    policy: tiers && { tiers, version: policyVersion },
+  }
+}
+
+interface MemberContext {
+  readonly mistake: (path: Path, problem: string) => UsageError
+  readonly lineOf: (path: Path) => number
+  readonly environment: Environment
+}
+
+/** Converts the value of an option to the text that its flag would have. */
+function memberOf(
+  name: string,
+  value: unknown,
+  { mistake, lineOf, environment }: MemberContext,
+): FileMember {
+  const line = lineOf([name])
+  const option = OPTION_OF_MEMBER.get(name)
+  if (typeof value === 'boolean' || option === undefined) return { text: value === true, line }
+  if (option.value === undefined) throw mistake([name], 'must be true or false')
+  const textOf = (one: unknown, path: Path): string => {
+    if (option.secret === true) {
+      const secret = secretSchema(environment).safeParse(one)
+      if (secret.success) return secret.data
+      throw mistake(path, secret.error.issues[0]?.message ?? 'is invalid')
+    }
+    if (one === '' || (typeof one !== 'string' && typeof one !== 'number')) {
+      const lists = option.repeatable === true ? 'text or a list of texts' : 'text or a number'
+      throw mistake(path, `must be ${lists}`)
+    }
+    return String(one)
+  }
+  if (!Array.isArray(value)) return { text: textOf(value, [name]), line }
+  return {
+    text: value.map((one, at) => textOf(one, [name, at])),
+    line,
+    lines: value.map((_, at) => lineOf([name, at])),
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new UsageError({
+      option: 'config',
+      problem: `${path} cannot be read (${errnoCode(error)})`,
+    })
+  }
+}
+
+function valueOf(document: Document): unknown {
+  try {
+    return document.toJS()
+  } catch {
+    throw new UsageError({
+      option: 'config',
+      problem: 'must name a file whose aliases do not multiply',
+    })
+  }
+}
+
+/** Returns the offset of a member, or of the nearest member that exists. */
+function offsetOf(document: Document, path: Path): number {
+  for (let length = path.length; length > 0; length--) {
+    const member = path[length - 1]
+    const parent: unknown =
+      length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true)
+    const pair = isMap(parent)
+      ? parent.items.find(({ key }) => isScalar(key) && String(key.value) === member)
+      : undefined
+    const node: unknown = pair?.key ?? document.getIn(path.slice(0, length), true)
+    if (isNode(node) && node.range) return node.range[0]
+  }
+  return 0
+}
+
+/** Creates the schema of a secret: text, or its location as `{ env: NAME }` or `{ file: PATH }`. */
+function secretSchema(environment: Environment) {
+  const error = 'must be text, { env: NAME } or { file: PATH }'
+  const location = z.union(
+    [z.string(), z.strictObject({ env: z.string() }), z.strictObject({ file: z.string() })],
+    { error },
+  )
+  return location.transform((given, context) => {
+    const secret = typeof given === 'string' ? given : find(given, environment)
+    // An empty key would protect nothing, and one that cannot be sent would lock out every caller.
+    if (secret !== undefined && /^[\x21-\x7e]+$/.test(secret)) return secret
+    context.addIssue(
+      secret === undefined
+        ? 'does not exist at its location'
+        : 'must be visible ASCII characters, without blanks',
+    )
+    return z.NEVER
+  })
+}
+
+function find(
+  location: { env: string } | { file: string },
+  environment: Environment,
+): string | undefined {
+  if ('env' in location) return environment[location.env]
+  try {
+    return readFileSync(location.file, 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}
+
+const text = z.string().min(1, { error: 'must not be empty' })
+const rule = z
+  .strictObject({
+    models: z.array(text).min(1).optional(),
+    requireAttestation: z.boolean().optional(),
+    requireUpstreamTls: z.boolean().optional(),
+  })
+  .optional()
+const tiers = z
+  .strictObject({ standard: rule, high: rule, maximum: rule })
+  .refine((given) => Object.keys(given).length > 0, { error: 'must have a tier' })
+const milliseconds = z.int().min(1).max(3_600_000).optional()
+
+/** Creates the schema of the members that have no flag. */
+function structuredSchema(environment: Environment) {
+  const upstream = z
+    .strictObject({
+      name: z.string().regex(/^[\w.-]{1,64}$/, {
+        error: 'must be 1 to 64 letters, digits, dots, dashes or underscores',
+      }),
+      url: z.string().refine(isUpstreamUrl, {
+        error: 'must be a URL such as http://127.0.0.1:11434/v1',
+      }),
+      apiKey: secretSchema(environment).optional(),
+      caFile: text.optional(),
+      models: z.array(text).min(1).optional(),
+      weight: z.number().min(0.01).max(1000).optional(),
+      maxConcurrent: z.int().min(1).optional(),
+      tiers: z.array(z.enum(SECURITY_TIERS)).min(1).optional(),
+      timeouts: z
+        .strictObject({ connectMs: milliseconds, headersMs: milliseconds, totalMs: milliseconds })
+        .optional(),
+    })
+    .refine(({ url, caFile }) => caFile === undefined || /^https:/i.test(url), {
+      path: ['caFile'],
+      error: 'is for a url of https://',
+    })
+  return z
+    .strictObject({
+      upstreams: z.array(upstream).min(1).superRefine(refuseRepeatedNames).optional(),
+      tiers: tiers.optional(),
+      policyVersion: z
+        .string()
+        .regex(/^[\x21-\x7e]{1,64}$/, { error: 'must be 1 to 64 visible ASCII characters' })
+        .optional(),
+    })
+    .refine(({ tiers, policyVersion }) => tiers !== undefined || policyVersion === undefined, {
+      path: ['policyVersion'],
+      error: 'needs tiers: without them there is no policy',
+    })
+}

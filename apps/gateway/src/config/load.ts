@@ -1,0 +1,245 @@
+import {
+  UsageError,
+  readSettings,
+  type Environment,
+  type Settings,
+} from '@nomyo-internal/command-line'
+import { isLoopback } from '@nomyo-internal/http-server'
+import type { RateLimit } from '../access/rate-limit.js'
+import { DEFAULT_REDIS_FAILURE } from '../redis/failure-mode.js'
+import type { ServerKeyLocation } from '../server-keys/open-store.js'
+import type { GatewayConfig, KeyConfig, TlsConfig, TpmConfig } from './config.js'
+import { readConfigFile, type ConfigFile } from './file.js'
+import { OPTIONS } from './schema.js'
+
+/** Settings of a start. */
+export type GatewaySettings = Settings<typeof OPTIONS, ConfigFile>
+
+/** Options that locate the server keys. */
+export const KEY_OPTIONS = {
+  config: OPTIONS.config,
+  keyDir: OPTIONS.keyDir,
+  keyPassword: OPTIONS.keyPassword,
+  keyPasswordFile: OPTIONS.keyPasswordFile,
+  sharedKeys: OPTIONS.sharedKeys,
+  redis: OPTIONS.redis,
+}
+
+type KeySettings = Settings<typeof KEY_OPTIONS, ConfigFile>
+
+/**
+ * Reads the settings of a start from a command line, the environment and the config file.
+ *
+ * @throws UsageError
+ */
+export function readGatewaySettings(
+  args: readonly string[],
+  environment: Environment,
+): GatewaySettings {
+  const settings = readSettings(OPTIONS, {
+    args,
+    environment,
+    readFile: (textOf) => readConfigFile(textOf, environment),
+  })
+  if (settings.operands.length === 0) return settings
+  throw new UsageError('only options are taken, no other arguments')
+}
+
+/**
+ * Checks settings against each other and converts them to the configuration of a gateway.
+ *
+ * @throws UsageError that names the setting where it was made
+ */
+export function gatewayConfig(settings: GatewaySettings): GatewayConfig {
+  const { values, file } = settings
+  const tls = tlsConfig(settings)
+  return {
+    host: values.host,
+    port: values.port,
+    engine: engineConfig(settings),
+    apiKeys: values.apiKey,
+    keysFile: values.keysFile,
+    ...keyLocation(settings),
+    redis: redisConfig(settings),
+    keys: keyConfig(settings),
+    acceptLegacyTag: values.acceptLegacyTag,
+    maxBodyBytes: values.maxBody,
+    corsOrigins: corsOrigins(settings),
+    web: web(settings, tls),
+    tpm: tpmConfig(settings),
+    tls,
+    trustedProxies: values.trustProxy.flat(),
+    load: {
+      maxOpens: values.maxOpens,
+      maxQueue: values.maxQueue,
+      maxRequests: values.maxRequests,
+      maxConnections: values.maxConnections,
+      maxConnectionsPerAddress: values.maxConnectionsPerAddress,
+      requestTimeoutMs: values.requestTimeout,
+    },
+    metrics: metricsConfig(settings),
+    drainDelayMs: values.drainDelay === 0 ? undefined : values.drainDelay,
+    replayWindowMs: values.replayWindow,
+    rateLimit: rateLimit(settings),
+    policy: file?.policy,
+    logLevel: values.logLevel,
+  }
+}
+
+/**
+ * Checks the settings that locate the server keys.
+ *
+ * @throws UsageError
+ */
+export function keyLocation(settings: KeySettings): ServerKeyLocation {
+  const { keyDir, redis, sharedKeys } = settings.values
+  const keys = keyPassword(settings)
+  if (sharedKeys) {
+    if (keyDir !== undefined) {
+      throw settings.mistake('sharedKeys', 'stores the keys in Redis: omit --key-dir')
+    }
+    if (redis === undefined) throw settings.mistake('sharedKeys', 'needs --redis URL')
+    if (Object.keys(keys).length === 0) {
+      throw settings.mistake(
+        'sharedKeys',
+        'needs a password that encrypts the keys: give --key-password-file FILE',
+      )
+    }
+  }
+  return {
+    keyDir,
+    sharedKeys: sharedKeys ? true : undefined,
+    redis: redis === undefined ? undefined : { url: redis },
+    keys,
+  }
+}
+
+function keyPassword(settings: KeySettings): KeyConfig {
+  const { keyPassword: password, keyPasswordFile: passwordFile } = settings.values
+  if (passwordFile !== undefined && password !== undefined) {
+    throw settings.mistake('keyPasswordFile', 'and NOMYO_KEY_PASSWORD exclude each other')
+  }
+  if (passwordFile !== undefined) return { passwordFile }
+  return password === undefined ? {} : { password }
+}
+
+function keyConfig(settings: GatewaySettings): KeyConfig {
+  const { keyDir, sharedKeys, keyRotation, keyOverlap, keyLead } = settings.values
+  const password = keyPassword(settings)
+  if (keyDir === undefined && !sharedKeys && Object.keys(password).length > 0) {
+    throw new UsageError('a key password needs --key-dir DIR, or --shared-keys')
+  }
+  // Only two keys decrypt at the same time.
+  if (keyRotation !== undefined && keyRotation <= keyOverlap) {
+    throw settings.mistake('keyRotation', 'must be longer than --key-overlap')
+  }
+  return { ...password, rotationMs: keyRotation, overlapMs: keyOverlap, leadMs: keyLead }
+}
+
+function engineConfig(settings: GatewaySettings): GatewayConfig['engine'] {
+  const { engine, upstream: urls, upstreamKey: apiKey, upstreamCa: caFile } = settings.values
+  const named = urls.length > 0 ? undefined : settings.file?.upstreams
+  if (engine === 'demo') {
+    if (urls.length === 0 && named === undefined) return { kind: 'demo' }
+    throw settings.mistake('engine', 'demo uses no server; omit --upstream')
+  }
+  const health = {
+    intervalMs: 1000 * settings.values.healthInterval,
+    unhealthyAfter: settings.values.unhealthyAfter,
+  }
+  if (named !== undefined) {
+    if (apiKey !== undefined) {
+      throw settings.mistake(
+        'upstreamKey',
+        'is for --upstream; upstreams of a file have apiKey each',
+      )
+    }
+    if (caFile !== undefined) {
+      throw settings.mistake(
+        'upstreamCa',
+        'is for --upstream; upstreams of a file have caFile each',
+      )
+    }
+    return { kind: 'upstreams', upstreams: named, health }
+  }
+  const [baseUrl] = urls
+  if (baseUrl === undefined) {
+    throw engine === undefined
+      ? new UsageError(
+          'give --upstream URL for a model server, or --engine demo to try without one',
+        )
+      : settings.mistake('engine', 'openai needs --upstream URL')
+  }
+  if (caFile !== undefined && !urls.some((url) => url.startsWith('https:'))) {
+    throw settings.mistake('upstreamCa', 'is for an --upstream of https://')
+  }
+  if (urls.length === 1) return { kind: 'openai', baseUrl, apiKey, caFile }
+  const upstreams = urls.map((url, at) => ({
+    name: `upstream-${String(at + 1)}`,
+    url,
+    apiKey,
+    caFile,
+  }))
+  return { kind: 'upstreams', upstreams, health }
+}
+
+function tlsConfig(settings: GatewaySettings): TlsConfig | undefined {
+  const { tlsCert: certFile, tlsKey: keyFile } = settings.values
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile }
+  if (certFile !== undefined) throw settings.mistake('tlsCert', 'needs --tls-key FILE')
+  if (keyFile !== undefined) throw settings.mistake('tlsKey', 'needs --tls-cert FILE')
+  return undefined
+}
+
+function web(settings: GatewaySettings, tls: TlsConfig | undefined): boolean {
+  const { web: enabled, host } = settings.values
+  if (!enabled || isLoopback(host) || tls !== undefined) return enabled
+  throw settings.mistake(
+    'web',
+    'needs --host 127.0.0.1, or --tls-cert and --tls-key: browsers provide the cryptography of the ' +
+      'page on https and on localhost only',
+  )
+}
+
+function corsOrigins(settings: GatewaySettings): readonly string[] {
+  const { corsOrigin } = settings.values
+  if (!corsOrigin.includes('*') || corsOrigin.length === 1) return corsOrigin
+  throw settings.mistake('corsOrigin', 'allows every origin with *; omit the others')
+}
+
+function tpmConfig(settings: GatewaySettings): TpmConfig | undefined {
+  const { tpm: address, pcrs, tpmAk: ak, tpmRequired: required } = settings.values
+  if (address !== 'none') return { address, pcrs, ak, required }
+  // An operator who sets these expects attestation.
+  for (const name of ['pcrs', 'tpmAk', 'tpmRequired'] as const) {
+    if (name === 'tpmRequired' ? required : settings.given(name)) {
+      throw settings.mistake(name, 'needs a TPM: give --tpm ADDRESS')
+    }
+  }
+  return undefined
+}
+
+function metricsConfig(settings: GatewaySettings): GatewayConfig['metrics'] {
+  const { metricsHost: host, metricsPort: port } = settings.values
+  if (port !== undefined) return { host, port }
+  if (!settings.given('metricsHost')) return undefined
+  throw settings.mistake('metricsHost', 'needs --metrics-port PORT')
+}
+
+function redisConfig(settings: GatewaySettings): GatewayConfig['redis'] {
+  const { redis: url, redisFailure: failure } = settings.values
+  if (url !== undefined) return { url, failure: failure ?? DEFAULT_REDIS_FAILURE }
+  if (failure === undefined) return undefined
+  throw settings.mistake('redisFailure', 'needs --redis URL')
+}
+
+function rateLimit(settings: GatewaySettings): RateLimit | undefined {
+  const { rateLimit: perSecond, rateBurst } = settings.values
+  if (perSecond === 'off') {
+    if (rateBurst === undefined) return undefined
+    throw settings.mistake('rateBurst', 'needs a --rate-limit that is not off')
+  }
+  const burst = rateBurst ?? 2 * perSecond
+  if (burst >= perSecond) return { perSecond, burst }
+  throw settings.mistake('rateBurst', 'must not be less than --rate-limit')
+}

@@ -1,0 +1,23 @@
+import { SECRET_MASK } from '@nomyo-internal/command-line'
+import { stringify } from 'yaml'
+import type { GatewayConfig } from './config.js'
+import type { GatewaySettings } from './load.js'
+
+/** Formats the settings in effect as a config file, with secrets masked. */
+export function printConfig(settings: GatewaySettings, config: GatewayConfig): string {
+  const { pcrs, tpmAk, metricsHost, ...shown } = settings.inEffect()
+  const { policy, engine } = config
+  const named =
+    engine.kind === 'upstreams' && shown['upstream'] === undefined ? engine.upstreams : undefined
+  return stringify({
+    ...shown,
+    // A file may not set these without the setting that they belong to.
+    ...(config.tpm === undefined ? {} : { pcrs, tpmAk }),
+    ...(config.metrics === undefined ? {} : { metricsHost }),
+    upstreams: named?.map((upstream) =>
+      upstream.apiKey === undefined ? upstream : { ...upstream, apiKey: SECRET_MASK },
+    ),
+    tiers: policy?.tiers,
+    policyVersion: policy?.version,
+  })
+}

@@ -1,0 +1,17 @@
+/** Codes of the files and stores that a gateway cannot work without. */
+export type GatewayErrorCode =
+  'ERR_API_KEYS_FILE' | 'ERR_CA_FILE' | 'ERR_KEY_STORE' | 'ERR_TLS_FILES'
+
+/**
+ * A file or store of the gateway that cannot be used. The message names the file and the faulty member,
+ * and contains neither a value nor a secret.
+ */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError'
+  readonly code: GatewayErrorCode
+
+  constructor(code: GatewayErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
