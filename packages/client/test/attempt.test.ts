@@ -2,12 +2,12 @@ import { openJson } from '@nomyo/crypto'
 import { describe, expect, it } from 'vitest'
 import type { CompletionStep } from '../src/completion/step-timer.js'
 import type { ChatCompletionRequest } from '../src/types/index.js'
-import { hello, sealedEcho, startTestServer, testExchange, testKey } from './support.js'
+import { hello, sealedEcho, startTestServer, newSession, testKey } from './support.js'
 
 describe('one attempt', () => {
   it('seals everything but what steers the way, and opens the answer', async () => {
     const server = await startTestServer()
-    const ask = await testExchange({ baseUrl: server.url, apiKey: 'constructor-key' })
+    const ask = await newSession({ baseUrl: server.url, apiKey: 'constructor-key' })
     const completion = await ask({
       temperature: 0.7,
       stream: true,
@@ -44,7 +44,7 @@ describe('one attempt', () => {
 
   it('seals every documented parameter as given', async () => {
     const server = await startTestServer()
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     const parameters = {
       temperature: 0.2,
       max_tokens: 64,
@@ -88,7 +88,7 @@ describe('one attempt', () => {
 
   it('fetches the server key without credentials, once for all requests', async () => {
     const server = await startTestServer()
-    const ask = await testExchange({ baseUrl: server.url, apiKey: 'k' })
+    const ask = await newSession({ baseUrl: server.url, apiKey: 'k' })
     await Promise.all(Array.from({ length: 20 }, () => ask()))
     expect(server.keyFetches).toHaveLength(1)
     expect(server.keyFetches[0]?.headers).not.toHaveProperty('authorization')
@@ -97,7 +97,7 @@ describe('one attempt', () => {
 
   it('sends neither key nor tier where none is given', async () => {
     const server = await startTestServer()
-    const ask = await testExchange({ baseUrl: server.url, apiKey: '' })
+    const ask = await newSession({ baseUrl: server.url, apiKey: '' })
     await ask()
     expect(server.completions[0]?.headers).not.toHaveProperty('authorization')
     expect(server.completions[0]?.headers).not.toHaveProperty('x-security-tier')
@@ -105,14 +105,14 @@ describe('one attempt', () => {
 
   it('keeps a path prefix and drops trailing slashes of the base URL', async () => {
     const server = await startTestServer()
-    const ask = await testExchange({ baseUrl: `${server.url}/a/b//` })
+    const ask = await newSession({ baseUrl: `${server.url}/a/b//` })
     expect((await ask()).choices[0].message.content).toBe('Hello!')
   })
 
   it('hides the length of the request unless told otherwise', async () => {
     const server = await startTestServer()
-    const padded = await testExchange({ baseUrl: server.url })
-    const bare = await testExchange({ baseUrl: server.url, padding: 'none' })
+    const padded = await newSession({ baseUrl: server.url })
+    const bare = await newSession({ baseUrl: server.url, padding: 'none' })
     for (const ask of [padded, bare]) {
       await ask({ messages: [{ role: 'user', content: 'x'.repeat(1000) }] })
       await ask({ messages: [{ role: 'user', content: 'x'.repeat(1003) }] })
@@ -124,7 +124,7 @@ describe('one attempt', () => {
 
   it('seals afresh and sends once more when a 400 comes with a new server key', async () => {
     const server = await startTestServer()
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     await ask()
     server.serverKey = await testKey('other')
     const echo = server.answer
@@ -144,14 +144,14 @@ describe('one attempt', () => {
   it('gives up on a 400 when the server key is the same', async () => {
     const server = await startTestServer()
     server.answer = (_seen, response) => void response.writeHead(400).end('{"detail":"no"}')
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_BAD_REQUEST', statusCode: 400 })
     expect(server.completions).toHaveLength(1)
   })
 
   it('tells of the 400, where the key cannot be asked for again', async () => {
     const server = await startTestServer()
-    const ask = await testExchange({ baseUrl: server.url, maxRetries: 2 })
+    const ask = await newSession({ baseUrl: server.url, maxRetries: 2 })
     await ask()
     server.answer = (_seen, response) => void response.writeHead(400).end('{"detail":"no"}')
     server.answerKeyFetch = (response) => void response.writeHead(503).end()
@@ -163,7 +163,7 @@ describe('one attempt', () => {
 
   it('names the request in every error', async () => {
     const server = await startTestServer()
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     server.answer = (_seen, response) => void response.writeHead(418).end()
     await expect(ask()).rejects.toMatchObject({ payloadId: expect.any(String) as string })
     server.answer = (_seen, response) => void response.end('{}')
@@ -175,7 +175,7 @@ describe('one attempt', () => {
   it('tells of every step', async () => {
     const server = await startTestServer()
     const steps: CompletionStep[] = []
-    const ask = await testExchange({ baseUrl: server.url, onStep: (step) => steps.push(step) })
+    const ask = await newSession({ baseUrl: server.url, onStep: (step) => steps.push(step) })
     await ask()
     expect(steps.map(({ name }) => name)).toEqual([
       'reply-key',
@@ -192,7 +192,7 @@ describe('one attempt', () => {
     server.answer = async (seen, response) => {
       response.end(await sealedEcho(seen, server.serverKey, {}))
     }
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     expect((await ask()).choices[0].message.content).toBe('Hello!')
   })
 })

@@ -1,15 +1,16 @@
 import { attestationPolicy, pinnedAk } from '@nomyo/attest'
 import { createTpmTransport } from '@nomyo/tpm'
-import { keyFile } from '@nomyo-internal/testing/vectors'
-import { startSwtpm, isInstalled } from '@nomyo-internal/testing'
-import { chmodSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import {
+  freePort,
+  isInstalled,
+  makeKeyDir,
+  startSwtpm,
+  temporaryFolder,
+} from '@nomyo-internal/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { AttestationError, type AttestationEvent } from '../src/index.js'
-import { temporaryFolder, testExchange } from './support.js'
-// No dependency: the gateway has a page inside, and that this client
+import { newSession } from './support.js'
+// Not a dependency: the gateway depends on this client, by way of its page.
 import { createGateway } from '../../../apps/gateway/dist/index.js'
 
 if (!isInstalled('swtpm')) console.info('attestation over a software TPM skipped: no swtpm')
@@ -18,12 +19,10 @@ if (!isInstalled('swtpm')) console.info('attestation over a software TPM skipped
 async function startAttestedGateway() {
   const tpm = await startSwtpm()
   onTestFinished(() => tpm.stop())
-  const keyDir = temporaryFolder()
-  chmodSync(keyDir, 0o700)
-  writeFileSync(join(keyDir, 'private_key.pem'), keyFile('keys/server.private.pem'), {
-    mode: 0o600,
-  })
-  writeFileSync(join(keyDir, 'public_key.pem'), keyFile('keys/server.public.pem'))
+  const keyDir = makeKeyDir(
+    { 'private_key.pem': 'server', 'public_key.pem': 'server.public.pem' },
+    temporaryFolder(),
+  )
   const port = await freePort()
   const start = () =>
     createGateway({
@@ -74,7 +73,7 @@ describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () 
     })
     const seen: string[] = []
     const events: AttestationEvent[] = []
-    const ask = await testExchange({
+    const ask = await newSession({
       baseUrl: machine.url,
       attestation: { policy, interval: 0, onResult: (event) => events.push(event) },
       fetch: (input, init) => {
@@ -110,7 +109,7 @@ describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () 
     })
     // The whole answer to the first request comes again for the second, which has another payload id.
     let first: ArrayBuffer | undefined
-    const ask = await testExchange({
+    const ask = await newSession({
       baseUrl: machine.url,
       attestation: { policy, tier: 'warning', when: 'after-response' },
       fetch: async (input, init) => {
@@ -132,7 +131,7 @@ describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () 
       requiredPcrs: 'sha256:0,7,10',
       trust: [pinnedAk(Buffer.from(claimed?.akName ?? '', 'hex'))],
     })
-    const ask = await testExchange({
+    const ask = await newSession({
       baseUrl: machine.url,
       attestation: { policy, tier: 'warning' },
     })
@@ -149,10 +148,10 @@ describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () 
   })
 })
 
-/** What a machine shows on first contact. */
+/** Records the state of a machine on first contact. */
 async function record(url: string) {
   const events: AttestationEvent[] = []
-  const ask = await testExchange({
+  const ask = await newSession({
     baseUrl: url,
     attestation: {
       policy: attestationPolicy({ requiredPcrs: 'sha256:0,7,10', trust: 'none' }),
@@ -183,12 +182,4 @@ async function pcrExtend(address: string, pcr: number): Promise<void> {
   await transport.close()
   if (response.readUInt32BE(6) !== 0)
     throw new Error(`PCR_Extend: ${response.readUInt32BE(6).toString(16)}`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -19,10 +19,11 @@ import {
   type AttestationOptions,
 } from '../src/index.js'
 import {
+  clientKeyDir,
   sealFor,
   sealedEcho,
   startTestServer,
-  testExchange,
+  newSession,
   testKey,
   type TestServer,
 } from './support.js'
@@ -86,7 +87,7 @@ const requestsTo = ({ server }: Machine) =>
 /** A client of a machine, and what it was told. */
 async function clientOf({ server }: Machine, options: Partial<AttestationOptions> = {}) {
   const events: AttestationEvent[] = []
-  const ask = await testExchange({
+  const ask = await newSession({
     baseUrl: server.url,
     attestation: { policy: POLICY, onResult: (event) => events.push(event), ...options },
   })
@@ -211,6 +212,7 @@ describe('before anything is sent', () => {
       routerUrl: machine.server.url,
       allowHttp: true,
       logger: { warn: () => undefined },
+      keyDir: clientKeyDir,
       attestation: { policy: POLICY },
     })
     onTestFinished(() => client.dispose())
@@ -264,6 +266,7 @@ describe('the evidence in an answer', () => {
       routerUrl: machine.server.url,
       allowHttp: true,
       logger: { warn: () => undefined },
+      keyDir: clientKeyDir,
       attestation: { policy: POLICY },
     })
     onTestFinished(() => client.dispose())
@@ -324,7 +327,7 @@ describe('the evidence in an answer', () => {
   it('a verdict the server wrote itself is thrown away', async () => {
     const machine = await startMachine()
     machine.answerMetadata = { attestation: { tier: 'affirming' } }
-    const ask = await testExchange({ baseUrl: machine.server.url })
+    const ask = await newSession({ baseUrl: machine.server.url })
     expect((await ask())._metadata).not.toHaveProperty('attestation')
     const judged = await clientOf(machine)
     const { _metadata } = await judged.ask()
@@ -388,7 +391,7 @@ describe('a receipt', () => {
 
   async function receiptsOf(machine: Machine, attestation: AttestationOptions | undefined) {
     const receipts: Receipt[] = []
-    const ask = await testExchange({
+    const ask = await newSession({
       baseUrl: machine.server.url,
       attestation,
       onReceipt: async (receipt) => {
@@ -458,7 +461,7 @@ describe('a receipt', () => {
 
   it('that cannot be kept keeps the answer back, and is not asked for twice', async () => {
     const machine = await startMachine()
-    const ask = await testExchange({
+    const ask = await newSession({
       baseUrl: machine.server.url,
       onReceipt: () => {
         throw new RangeError('disk full')

@@ -1,7 +1,7 @@
 import { platform } from '#platform'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { platform as neutral } from '../src/platform/neutral.js'
-import { startTestServer, testExchange } from './support.js'
+import { startTestServer, newSession } from './support.js'
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -14,7 +14,7 @@ describe('requests go', () => {
     const send = vi.fn(opened.send)
     vi.spyOn(platform, 'openConnections').mockReturnValue({ ...opened, send })
     await (
-      await testExchange({ baseUrl: server.url })
+      await newSession({ baseUrl: server.url })
     )()
     expect(send.mock.calls.map(([url]) => new URL(url).pathname)).toEqual([
       '/pki/public_key',
@@ -27,7 +27,7 @@ describe('requests go', () => {
     vi.spyOn(platform, 'openConnections').mockImplementation(neutral.openConnections)
     const fetched = vi.spyOn(globalThis, 'fetch')
     await (
-      await testExchange({ baseUrl: server.url })
+      await newSession({ baseUrl: server.url })
     )()
     expect(fetched).toHaveBeenCalledTimes(2)
   })
@@ -37,7 +37,7 @@ describe('requests go', () => {
     const open = vi.spyOn(platform, 'openConnections')
     const given = vi.fn(fetch)
     await (
-      await testExchange({ baseUrl: server.url, fetch: given })
+      await newSession({ baseUrl: server.url, fetch: given })
     )()
     expect(given).toHaveBeenCalledTimes(2)
     expect(open).not.toHaveBeenCalled()

@@ -5,7 +5,7 @@ import {
   sealFor,
   sealedEcho,
   startTestServer,
-  testExchange,
+  newSession,
   testKey,
   type Seen,
   type TestServer,
@@ -25,7 +25,7 @@ async function answering(
 describe('an answer of a hostile server', () => {
   it('is refused in every malformed form, whatever its class', async () => {
     const server = await startTestServer()
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     const replyKey = (await testKey('client')).publicKey
     for (const vector of malformedVectors().filter(({ strict }) => strict === 'must')) {
       const body = await malformedBody(vector, (text) => sealJson(text, replyKey))
@@ -37,14 +37,14 @@ describe('an answer of a hostile server', () => {
   it.each(['null', 'array', 'string'])('is refused when its _metadata is %s', async (kind) => {
     const vector = malformedVectors().find(({ name }) => name === `_metadata is ${kind}`)
     const server = await answering(() => vector?.body ?? '')
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_PLAINTEXT_INVALID' })
   })
 
   it('pollutes no prototype', async () => {
     const vector = malformedVectors().find((candidate) => candidate.class === 'POLLUTION')
     const server = await answering(() => vector?.body ?? '')
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     const completion = await ask()
     expect(completion._metadata['polluted']).toBeUndefined()
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
@@ -58,27 +58,27 @@ describe('an answer of a hostile server', () => {
     ['a scalar', '7'],
   ])('is refused when it is %s', async (_what, body) => {
     const server = await answering(() => body)
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_ENVELOPE_INVALID' })
   })
 
   it('is refused when it is the request itself, sent back', async () => {
     const server = await answering((seen) => seen.body)
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_DECRYPTION_FAILED' })
   })
 
   it('is refused when it was sealed for somebody else', async () => {
     const { publicKey } = await testKey('other')
     const server = await answering(() => sealJson({ choices: [] }, publicKey))
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_DECRYPTION_FAILED' })
   })
 
   it('is refused when it came before', async () => {
     let first: Uint8Array | undefined
     const server = await answering(async (seen) => (first ??= await sealFor(seen, { choices: [] })))
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     await ask()
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_REPLY_REPLAYED' })
   })
@@ -87,7 +87,7 @@ describe('an answer of a hostile server', () => {
     const server = await answering((seen, { serverKey }) =>
       sealedEcho(seen, serverKey, { payload_id: 'another' }),
     )
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_REPLY_MISMATCH' })
   })
 
@@ -97,7 +97,7 @@ describe('an answer of a hostile server', () => {
     server.answer = (_seen, response) => {
       response.writeHead(status, { location: `${trap.url}/v1/chat/secure_completion` }).end()
     }
-    const ask = await testExchange({ baseUrl: server.url, apiKey: 'k' })
+    const ask = await newSession({ baseUrl: server.url, apiKey: 'k' })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_UNEXPECTED_STATUS', statusCode: status })
     expect(trap.completions).toHaveLength(0)
   })
@@ -111,7 +111,7 @@ describe('an answer of a hostile server', () => {
         clearInterval(drip)
       })
     }
-    const ask = await testExchange({ baseUrl: server.url, timeout: 300 })
+    const ask = await newSession({ baseUrl: server.url, timeout: 300 })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_TIMEOUT' })
   })
 })
@@ -128,7 +128,7 @@ describe('a server key of a hostile server', () => {
   ])('is refused when it is %s, and nothing is sealed for it', async (_what, file, code) => {
     const server = await startTestServer()
     server.answerKeyFetch = (response) => void response.end(keyPem(file))
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     await expect(ask()).rejects.toMatchObject({ code })
     expect(server.completions).toHaveLength(0)
   })
@@ -137,17 +137,17 @@ describe('a server key of a hostile server', () => {
     const server = await startTestServer()
     server.answerKeyFetch = (response) => void response.end(keyPem('keys/rsa2048.public.pem'))
     server.answer = (_seen, response) => void response.writeHead(418).end()
-    const ask = await testExchange({ baseUrl: server.url, minServerKeyBits: 2048 })
+    const ask = await newSession({ baseUrl: server.url, minServerKeyBits: 2048 })
     await expect(ask()).rejects.toMatchObject({ statusCode: 418 })
   })
 
   it('is refused when none of the pins names it', async () => {
     const server = await startTestServer()
     const { publicKey } = await testKey('other')
-    const ask = await testExchange({ baseUrl: server.url, serverKeyPins: [publicKey.fingerprint] })
+    const ask = await newSession({ baseUrl: server.url, serverKeyPins: [publicKey.fingerprint] })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_KEY_MISMATCH' })
     expect(server.completions).toHaveLength(0)
-    const pinned = await testExchange({
+    const pinned = await newSession({
       baseUrl: server.url,
       serverKeyPins: [publicKey.fingerprint, server.serverKey.publicKey.fingerprint],
     })
@@ -157,7 +157,7 @@ describe('a server key of a hostile server', () => {
   it('is asked for again after a fetch that failed', async () => {
     const server = await startTestServer()
     server.answerKeyFetch = (response) => void response.writeHead(500).end()
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_SERVER' })
     server.answerKeyFetch = undefined
     expect((await ask()).choices[0].message.content).toBe('Hello!')
@@ -166,7 +166,7 @@ describe('a server key of a hostile server', () => {
   it('cannot be awaited for ever', async () => {
     const server = await startTestServer()
     server.answerKeyFetch = () => undefined
-    const ask = await testExchange({ baseUrl: server.url, timeout: 200 })
+    const ask = await newSession({ baseUrl: server.url, timeout: 200 })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_TIMEOUT' })
   })
 })

@@ -3,8 +3,20 @@ import { join } from 'node:path'
 import { saveKeyPair } from '@nomyo/crypto/keys/node'
 import { importPrivateKey } from '@nomyo/crypto'
 import { keyPem } from '@nomyo-internal/testing/vectors'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { hello, newClient, startTestServer, temporaryFolder, type TestServer } from './support.js'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { temporaryFolder } from '@nomyo-internal/testing'
+import { hello, newClient, startTestServer, type TestServer } from './support.js'
+
+const VECTORS = ['other', 'server', 'client'] as const
+
+/** Generated keys are vectors in turn. */
+vi.mock(import('@nomyo/crypto'), async (original) => {
+  let generated = 0
+  return {
+    ...(await original()),
+    generateKeyPair: async () => (await import('./support.js')).testKey(VECTORS[generated++ % 3]!),
+  }
+})
 
 const replyKeysSeen = (server: TestServer): Set<unknown> =>
   new Set(server.completions.map(({ headers }) => headers['x-public-key']))
@@ -37,7 +49,7 @@ describe('the reply key of a client', () => {
 
   it('is another one for every attempt in one-time mode', async () => {
     const server = await startTestServer()
-    const client = newClient(server, { replyKeys: 'one-time' })
+    const client = newClient(server, { keyDir: undefined, replyKeys: 'one-time' })
     await Promise.all([client.create(hello), client.create(hello)])
     expect(replyKeysSeen(server).size).toBe(2)
   })
@@ -50,7 +62,7 @@ describe('the reply key of a client', () => {
     onTestFinished(() => {
       process.chdir(before)
     })
-    await newClient(server, {}).create(hello)
+    await newClient(server, { keyDir: undefined }).create(hello)
     expect(readdirSync(folder)).toEqual([])
   })
 })

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { checkKnownServer, type ServerKeyEvent } from '../src/keys/known-servers.js'
 import { withFileLock } from '../src/platform/file-lock.js'
 import { knownServersFile } from '../src/platform/known-servers-file.js'
-import { startTestServer, testExchange, testKey } from './support.js'
+import { startTestServer, newSession, testKey } from './support.js'
 
 /** A well-formed fingerprint. */
 const pin = (letter: string): string => `sha256/${letter.repeat(42)}A=`
@@ -30,14 +30,14 @@ describe('a known-servers file', () => {
     const onServerKey = (event: ServerKeyEvent): unknown => events.push(event)
     const options = { baseUrl: server.url, knownServers, onServerKey }
     await (
-      await testExchange(options)
+      await newSession(options)
     )()
     await (
-      await testExchange(options)
+      await newSession(options)
     )()
     const first = server.serverKey.publicKey.fingerprint
     server.serverKey = await testKey('other')
-    const ask = await testExchange(options)
+    const ask = await newSession(options)
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_SERVER_KEY_CHANGED' })
     expect(server.completions).toHaveLength(2)
     expect(events.map(({ type }) => type)).toEqual(['first-use', 'known', 'changed'])
@@ -61,7 +61,7 @@ describe('a known-servers file', () => {
       knownServers,
       ['# ours', '', ...lines.map((pin) => `${server.url} ${pin}`)].join('\n'),
     )
-    const ask = await testExchange({ baseUrl: server.url, knownServers })
+    const ask = await newSession({ baseUrl: server.url, knownServers })
     await expect(ask()).resolves.toBeDefined()
   })
 
@@ -71,7 +71,7 @@ describe('a known-servers file', () => {
       const server = await startTestServer()
       const knownServers = join(temporaryFile(), '..', '..', 'damaged')
       writeFileSync(knownServers, line)
-      const ask = await testExchange({ baseUrl: server.url, knownServers })
+      const ask = await newSession({ baseUrl: server.url, knownServers })
       await expect(ask()).rejects.toMatchObject({ code: 'ERR_KEY_FILE' })
       expect(readFileSync(knownServers, 'utf8')).toBe(line)
     },
@@ -164,7 +164,7 @@ describe('a known-servers file', () => {
       add: (_server: string, pin: string) => Promise.resolve(void pins.push(pin)),
     }
     await (
-      await testExchange({ baseUrl: server.url, knownServers })
+      await newSession({ baseUrl: server.url, knownServers })
     )()
     expect(pins).toEqual([server.serverKey.publicKey.fingerprint])
   })

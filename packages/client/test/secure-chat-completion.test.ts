@@ -7,6 +7,7 @@ import type { Logger } from '../src/config/log.js'
 import { splitRequest } from '../src/completion/seal-request.js'
 import { Session } from '../src/session.js'
 import {
+  clientKeyDir,
   hello,
   newClient,
   sealedEcho,
@@ -55,7 +56,8 @@ describe('SecureChatCompletion', () => {
 
   it('ends a call when its signal says so, also while keys are made', async () => {
     const server = await startTestServer()
-    const client = newClient(server)
+    // Generating a key takes longer than the signal waits.
+    const client = newClient(server, { keyDir: undefined })
     const signal = AbortSignal.timeout(5)
     await expect(client.create(hello, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' })
     await expect(client.create(hello, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' })
@@ -130,7 +132,11 @@ describe('SecureChatCompletion', () => {
     const library = fileURLToPath(new URL('../dist/index.js', import.meta.url))
     const program = `
       const { SecureChatCompletion } = await import(${JSON.stringify(library)})
-      const client = new SecureChatCompletion({ baseUrl: '${server.url}', allowHttp: true })
+      const client = new SecureChatCompletion({
+        baseUrl: '${server.url}',
+        allowHttp: true,
+        keyDir: ${JSON.stringify(clientKeyDir)},
+      })
       const { choices } = await client.create(${JSON.stringify(hello)})
       ${last}
       process.stdout.write(choices[0].message.content)`

@@ -2,17 +2,11 @@ import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { digestMatches, type Receipt } from '@nomyo/attest/receipt'
 import { openJson } from '@nomyo/crypto'
+import { temporaryFolder } from '@nomyo-internal/testing'
 import { keyFile } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { SecureCompletionClient, type SecureCompletionClientOptions } from '../src/index.js'
-import {
-  hello,
-  sealFor,
-  startTestServer,
-  temporaryFolder,
-  testKey,
-  type TestServer,
-} from './support.js'
+import { hello, sealFor, startTestServer, testKey, type TestServer } from './support.js'
 
 function newClient(
   server: TestServer,

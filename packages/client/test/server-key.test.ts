@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { startTestServer, testExchange, testKey } from './support.js'
+import { startTestServer, newSession, testKey } from './support.js'
 
 const HOUR_MS = 3_600_000
 
@@ -17,7 +17,7 @@ function hoursLater(): void {
 describe('a cached server key', () => {
   it('is asked for again after an hour, by one request for all', async () => {
     const server = await startTestServer()
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     await ask()
     hoursLater()
     server.serverKey = await testKey('other')
@@ -33,7 +33,7 @@ describe('a cached server key', () => {
       if (asked.length > 1) response.writeHead(304).end()
       else response.writeHead(200, { etag: '"v1"' }).end(server.serverKey.publicKey.pem)
     }
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     await ask()
     hoursLater()
     await ask()
@@ -43,7 +43,7 @@ describe('a cached server key', () => {
   it('is not made up of a 304 that nobody asked for', async () => {
     const server = await startTestServer()
     server.answerKeyFetch = (response) => void response.writeHead(304).end()
-    const ask = await testExchange({ baseUrl: server.url })
+    const ask = await newSession({ baseUrl: server.url })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_UNEXPECTED_STATUS' })
   })
 })

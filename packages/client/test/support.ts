@@ -1,9 +1,4 @@
-import { mkdtempSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import {
   importPrivateKey,
   openJson,
@@ -11,6 +6,7 @@ import {
   sealJson,
   type KeyPair,
 } from '@nomyo/crypto'
+import { listenOnLoopback, makeKeyDir, temporaryFolder } from '@nomyo-internal/testing'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { onTestFinished } from 'vitest'
 import { readConfig, type SecureChatCompletionOptions } from '../src/config/options.js'
@@ -19,32 +15,32 @@ import { SecureChatCompletion } from '../src/secure-chat-completion.js'
 import { Session } from '../src/session.js'
 import type { ChatCompletion, ChatCompletionRequest } from '../src/types/index.js'
 
-/** Test keys made by the reference client; loading one is much quicker than making one. */
+/** Loads a key pair of the vectors, which is much faster than generating one. */
 export const testKey = (name: 'server' | 'client' | 'other'): Promise<KeyPair> =>
   importPrivateKey(keyPem(`keys/${name}.private.pem`))
 
-/** One request as the server end saw it. */
+/** A request as the server received it. */
 export interface Seen {
   readonly headers: IncomingMessage['headers']
   readonly body: Uint8Array
 }
 
-/** A server end whose every answer is up to the test. */
+/** A server whose answers the test decides. */
 export interface TestServer {
   readonly url: string
   readonly completions: Seen[]
   readonly keyFetches: Seen[]
-  /** The pair whose public half is handed out; may be exchanged. */
+  /** The pair whose public half is served; replaceable. */
   serverKey: KeyPair
-  /** Answers the key fetch instead, where a test says so. */
+  /** Answers the key fetch instead of the default. */
   answerKeyFetch: ((response: ServerResponse) => void) | undefined
-  /** Answers the question for evidence; by default as a server does that does not know it. */
+  /** Answers the request for evidence; by default like a server without that endpoint. */
   answerAttestation: (nonce: string, response: ServerResponse) => void | Promise<void>
-  /** Answers a sealed request; by default with a sealed echo. */
+  /** Answers an encrypted request; by default with an encrypted echo. */
   answer: (seen: Seen, response: ServerResponse) => void | Promise<void>
 }
 
-/** Starts a server end on loopback for the time of one test. */
+/** Starts a server on loopback for one test. */
 export async function startTestServer(): Promise<TestServer> {
   const state: Omit<TestServer, 'url'> = {
     completions: [],
@@ -76,16 +72,15 @@ export async function startTestServer(): Promise<TestServer> {
       await state.answer(seen, response)
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const port = await listenOnLoopback(server)
   onTestFinished(() => {
     server.closeAllConnections()
     server.close()
   })
-  const { port } = server.address() as AddressInfo
   return Object.assign(state, { url: `http://127.0.0.1:${String(port)}` })
 }
 
-/** Opens a request and seals a completion that echoes its last message. */
+/** Decrypts a request and encrypts a completion that echoes its last message. */
 export async function sealedEcho(
   seen: Seen,
   serverKey: KeyPair,
@@ -110,14 +105,14 @@ export async function sealedEcho(
   return sealFor(seen, completion)
 }
 
-/** Seals any value to the key a request asked for. */
+/** Encrypts any value to the reply key of a request. */
 export async function sealFor(seen: Seen, value: unknown): Promise<Uint8Array> {
   const replyKey = await publicKeyFromHeader(String(seen.headers['x-public-key']))
   return sealJson(value, replyKey, { processedAt: 1767225600 })
 }
 
-/** A client without the public class around it, whose reply key need not be made first. */
-export async function testExchange(
+/** Creates a session without its public class, with a reply key of the vectors. */
+export async function newSession(
   options: SecureChatCompletionOptions,
 ): Promise<
   (request?: Partial<ChatCompletionRequest>, stop?: AbortSignal) => Promise<ChatCompletion>
@@ -140,16 +135,19 @@ export async function testExchange(
     )
 }
 
-/** A client of a test server, for the time of one test. */
+/** A folder with the client key of the vectors: reading it is much faster than generating one. */
+export const clientKeyDir = makeKeyDir({ 'private_key.pem': 'client' }, temporaryFolder())
+
+/** Creates a client of a server for one test, with the client key of the vectors. */
 export function newClient(
-  server: TestServer,
+  server: { readonly url: string },
   options: SecureChatCompletionOptions = {},
 ): SecureChatCompletion {
-  const logger = { warn: () => undefined }
   const client = new SecureChatCompletion({
     baseUrl: server.url,
     allowHttp: true,
-    logger,
+    logger: { warn: () => undefined },
+    keyDir: clientKeyDir,
     ...options,
   })
   onTestFinished(() => {
@@ -158,14 +156,7 @@ export function newClient(
   return client
 }
 
-/** A folder for the time of one test. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'nomyo-client-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  return folder
-}
-
-/** Some request. */
+/** A small request. */
 export const hello: ChatCompletionRequest = {
   model: 'm',
   messages: [{ role: 'user', content: 'Hello!' }],

@@ -6,11 +6,6 @@ export type { CompletionExchange, HttpExchange } from './exchange.js'
 export type { CompletionFault, Fault, HttpFault } from './faults/fault.js'
 export type { Answer, ChatRequest, RequestFacts, SecurityTier } from './answer.js'
 export type { TestGatewayOptions } from './gateway/options.js'
-export {
-  startTestGateway,
-  type ConnectionCount,
-  type KeyFetch,
-  type ReceivedRequest,
-  type TestGateway,
-} from './test-gateway.js'
+export { startTestGateway } from './start-test-gateway.js'
+export type { ConnectionCount, KeyFetch, ReceivedRequest, TestGateway } from './test-gateway.js'
 export { testKeyPair } from './test-key-pair.js'

@@ -2,8 +2,6 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { KeyPair } from '@nomyo/crypto'
 import type { ChatRequest, RequestFacts } from './answer.js'
 import type { Fault, HttpFault } from './faults/fault.js'
-import { readOptions, type TestGatewayOptions } from './gateway/options.js'
-import { RunningGateway } from './gateway/running-gateway.js'
 
 /** A request that the gateway decrypted, whatever its response. */
 export interface ReceivedRequest extends RequestFacts {
@@ -72,25 +70,4 @@ export interface TestGateway {
   clear(): void
   /** Ends every connection, also hanging ones, and stops listening. Safe to call twice. */
   close(): Promise<void>
-}
-
-/**
- * Starts a gateway on a free port of 127.0.0.1.
- *
- * @throws TestkitError `ERR_INVALID_OPTION`, naming the option
- *
- * @example
- * ```ts
- * import { faults, startTestGateway } from '@nomyo/testkit'
- *
- * const gateway = await startTestGateway({ answer: () => 'Hello!' })
- * gateway.next(faults.rateLimited({ retryAfterSeconds: 1 }))
- * // ... the client, with `baseUrl: gateway.url` and `allowHttp: true` ...
- * await gateway.close()
- * ```
- */
-export async function startTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
-  const gateway = new RunningGateway(await readOptions(options))
-  await gateway.listen()
-  return gateway
 }

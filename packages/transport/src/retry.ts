@@ -21,6 +21,8 @@ export interface RetryOptions {
   readonly signal: AbortSignal
   /** Called before each wait. */
   readonly onRetry?: (error: unknown, delayMs: number) => void
+  /** Waits between attempts. Default: a timer. */
+  readonly sleep?: (delayMs: number, signal: AbortSignal) => Promise<void>
 }
 
 /**
@@ -40,15 +42,18 @@ export interface RetryOptions {
  * console.log(status)
  * ```
  */
-export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
+export async function retry<T>(
+  attempt: () => Promise<T>,
+  { maxRetries, signal, onRetry, sleep = delay }: RetryOptions,
+): Promise<T> {
   for (let retries = 0; ; retries++) {
     try {
       return await attempt()
     } catch (error) {
       const delayMs = retryDelayMs(error, retries)
-      if (delayMs === undefined || retries >= options.maxRetries) throw error
-      options.onRetry?.(error, delayMs)
-      await delay(delayMs, options.signal)
+      if (delayMs === undefined || retries >= maxRetries) throw error
+      onRetry?.(error, delayMs)
+      await sleep(delayMs, signal)
     }
   }
 }

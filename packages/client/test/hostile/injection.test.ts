@@ -1,7 +1,7 @@
 import type { TestGateway } from '@nomyo/testkit'
 import { describe, expect, it, vi } from 'vitest'
 import { InvalidRequestError, SecureChatCompletion } from '../../src/index.js'
-import { failureOf, hello, newClient, newGateway, saidBy } from './support.js'
+import { failureOf, hello, newClient, newGateway, contentOf } from './support.js'
 
 const lineBreaks = ['\r\n', '\n', '\r', '\u{10d}\u{10a}', '\u0085', '\u2028', '\0']
 const injections = lineBreaks.map((lineBreak) => `value${lineBreak}X-Injected: yes`)
@@ -130,7 +130,7 @@ describe('a prototype', () => {
       ) as object
     const gateway = await newGateway({ answer })
     const completion = await newClient(gateway).create(hello)
-    expect(saidBy(completion)).toBe('a')
+    expect(contentOf(completion)).toBe('a')
     expectUnpolluted()
     for (const value of [completion, completion._metadata, completion.choices[0].message]) {
       expect(Object.getPrototypeOf(value)).toBe(Object.prototype)

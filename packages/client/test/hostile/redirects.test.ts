@@ -1,7 +1,7 @@
 import { faults } from '@nomyo/testkit'
 import { describe, expect, it } from 'vitest'
 import { APIError } from '../../src/index.js'
-import { failureOf, hello, newClient, newGateway, saidBy } from './support.js'
+import { failureOf, hello, newClient, newGateway, contentOf } from './support.js'
 
 const codes = [301, 302, 303, 307, 308] as const
 const places = ['elsewhere', 'here'] as const
@@ -41,7 +41,7 @@ describe('another way to lead elsewhere', () => {
     const trap = await newGateway()
     const gateway = await newGateway()
     const client = newClient(gateway, { apiKey: 'k' })
-    expect(saidBy(await client.create({ ...hello, base_url: trap.url }))).toBe('Hello!')
+    expect(contentOf(await client.create({ ...hello, base_url: trap.url }))).toBe('Hello!')
     expect(gateway.requests[0]?.request).toEqual(hello)
     expect(trap.connections.accepted).toBe(0)
   })

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { SecureChatCompletion } from '../../src/index.js'
 import * as subpath from '../../src/openai-fetch/index.js'
-import { hello, startTestServer } from '../support.js'
+import { clientKeyDir, hello, startTestServer } from '../support.js'
 import {
   GATEWAY_URL,
   SDK_URL,
@@ -249,7 +249,7 @@ describe('createNomyoFetch', () => {
   it('sends its own key rather than the one of the SDK, and ends with its client', async () => {
     const server = await startTestServer()
     network.target = server.url
-    const options = { baseUrl: GATEWAY_URL, fetch: network.fetch }
+    const options = { baseUrl: GATEWAY_URL, fetch: network.fetch, keyDir: clientKeyDir }
     const named = createNomyoFetch({ ...options, apiKey: 'own-key' })
     vi.stubEnv('NOMYO_API_KEY', 'env-key')
     const fromEnvironment = createNomyoFetch(options)

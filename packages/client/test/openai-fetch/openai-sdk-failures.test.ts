@@ -1,7 +1,14 @@
 import { inspect } from 'node:util'
 import OpenAI, { type APIError } from 'openai'
 import { describe, expect, it } from 'vitest'
-import { hello, sealedEcho, startTestServer, testKey, type TestServer } from '../support.js'
+import {
+  clientKeyDir,
+  hello,
+  sealedEcho,
+  startTestServer,
+  testKey,
+  type TestServer,
+} from '../support.js'
 import { createNomyoFetch } from '../../src/openai-fetch/index.js'
 import { GATEWAY_URL, useNomyoFetch } from './support.js'
 
@@ -153,7 +160,12 @@ describe('no answer', () => {
 
   it('in time is a timeout, be it the limit of the SDK or of the client', async () => {
     await serverWith(() => undefined)
-    const impatient = createNomyoFetch({ baseUrl: GATEWAY_URL, fetch: network.fetch, timeout: 100 })
+    const impatient = createNomyoFetch({
+      baseUrl: GATEWAY_URL,
+      fetch: network.fetch,
+      keyDir: clientKeyDir,
+      timeout: 100,
+    })
     for (const options of [{ timeout: 100 }, { fetch: impatient }]) {
       const error = await failureOf(openai(options).chat.completions.create(request))
       expect(error).toBeInstanceOf(OpenAI.APIConnectionTimeoutError)

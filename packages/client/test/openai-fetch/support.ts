@@ -1,26 +1,22 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { keyFile } from '@nomyo-internal/testing/vectors'
+import { shared, startGateway, startModelServer } from '@nomyo-internal/testing'
 import OpenAI, { type ClientOptions } from 'openai'
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest'
 import { createNomyoFetch, type NomyoFetch } from '../../src/openai-fetch/index.js'
 import type { SecureChatCompletionOptions } from '../../src/index.js'
-// No dependency: the gateway has a page inside, and that this client
+import { clientKeyDir } from '../support.js'
+// Not a dependency: the gateway depends on this client, by way of its page.
 import { createGateway, type GatewayConfig } from '../../../../apps/gateway/dist/index.js'
 
-/** What SDKs are told to talk to. Nothing answers there, nothing may be sent there. */
+/** The base URL of the SDKs. Nothing answers there, and nothing may be sent there. */
 export const SDK_URL = 'https://openai.test/v1'
-/** What the client is told to talk to; {@link Network.target} says where that leads. */
+/** The base URL of the client, which leads to {@link Network.target}. */
 export const GATEWAY_URL = 'https://gateway.test'
 
-/** The way from the client to a server end, which a test may bend. */
+/** The network between the client and a server, which a test can redirect. */
 export interface Network {
-  /** Base URL of the server end. */
+  /** Base URL of the server. */
   target: string
-  /** Every URL asked for since the test began. */
+  /** Every URL requested in this test. */
   readonly urls: string[]
   readonly fetch: typeof fetch
 }
@@ -29,7 +25,7 @@ export interface Network {
 export interface Fixture {
   readonly network: Network
   readonly nomyoFetch: NomyoFetch
-  /** The SDK on top of it. It does not try again unless told to. */
+  /** Creates an SDK on top of it, by default without retries. */
   openai(options?: ClientOptions): OpenAI
 }
 
@@ -46,11 +42,10 @@ export function useNomyoFetch(options: SecureChatCompletionOptions = {}): Fixtur
     },
   }
   vi.stubEnv('NOMYO_API_KEY', undefined)
-  const keyDir = newKeyDir('client')
   const nomyoFetch = createNomyoFetch({
     baseUrl: GATEWAY_URL,
     fetch: network.fetch,
-    keyDir,
+    keyDir: clientKeyDir,
     ...options,
   })
   beforeEach(() => {
@@ -58,7 +53,6 @@ export function useNomyoFetch(options: SecureChatCompletionOptions = {}): Fixtur
   })
   afterAll(() => {
     nomyoFetch.dispose()
-    rmSync(keyDir, { recursive: true })
     vi.unstubAllEnvs()
   })
   return {
@@ -75,45 +69,22 @@ export function useNomyoFetch(options: SecureChatCompletionOptions = {}): Fixtur
   }
 }
 
-/** A gateway for the tests of a file, with a key made beforehand; its address, once it listens. */
-export function useGateway(
-  config: Partial<GatewayConfig> | (() => Partial<GatewayConfig>) = {},
-): () => string {
-  let url = ''
-  let stop = (): Promise<void> => Promise.resolve()
-  beforeAll(async () => {
-    const keyDir = newKeyDir('server')
-    const gateway = await createGateway({
-      host: '127.0.0.1',
-      port: 0,
-      engine: { kind: 'demo' },
+/** Starts a gateway for the tests of a file; returns a getter of its address. */
+export function useGateway(config: () => Partial<GatewayConfig> = () => ({})): () => string {
+  const gateway = shared(() =>
+    startGateway(createGateway, {
       apiKeys: ['sdk-key'],
-      keyDir,
       maxBodyBytes: 16 * 1024 * 1024,
-      logLevel: 'silent',
-      ...(typeof config === 'function' ? config() : config),
-    })
-    url = gateway.url
-    stop = () => gateway.close()
-    rmSync(keyDir, { recursive: true })
-  })
-  afterAll(() => stop())
-  return () => url
+      ...config(),
+    }),
+  )
+  return () => gateway().url
 }
 
-/** A folder with a key of the vectors: reading one is much quicker than making one. */
-function newKeyDir(name: 'client' | 'server'): string {
-  const keyDir = mkdtempSync(join(tmpdir(), 'nomyo-openai-fetch-'))
-  writeFileSync(join(keyDir, 'private_key.pem'), keyFile(`keys/${name}.private.pem`), {
-    mode: 0o600,
-  })
-  return keyDir
-}
-
-/** A model server whose every answer is up to the test. */
+/** A model server whose answers the test decides. */
 export interface Upstream {
   url: string
-  /** The requests as the gateway opened them and passed them on. */
+  /** The requests as the gateway decrypted and forwarded them. */
   readonly requests: Record<string, unknown>[]
   answer: (request: Record<string, unknown>) => Record<string, unknown>
 }
@@ -121,30 +92,23 @@ export interface Upstream {
 /** Starts an {@link Upstream} for the tests of a file. */
 export function useUpstream(): Upstream {
   const upstream: Upstream = { url: '', requests: [], answer: () => ({}) }
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      const body = JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>
-      upstream.requests.push(body)
-      response.end(JSON.stringify(upstream.answer(body)))
-    })
-  })
-  beforeAll(async () => {
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    upstream.url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/v1`
+  const server = shared(() =>
+    startModelServer((response, { body }) => {
+      const request = JSON.parse(body) as Record<string, unknown>
+      upstream.requests.push(request)
+      response.end(JSON.stringify(upstream.answer(request)))
+    }),
+  )
+  beforeAll(() => {
+    upstream.url = server().url
   })
   beforeEach(() => {
     upstream.requests.length = 0
   })
-  afterAll(() => {
-    server.closeAllConnections()
-    server.close()
-  })
   return upstream
 }
 
-/** A completion around some choices, as a model server writes it. */
+/** Builds a completion of some choices, like a model server. */
 export function completionOf(...choices: Record<string, unknown>[]): Record<string, unknown> {
   return {
     id: 'chatcmpl-1',
@@ -157,7 +121,7 @@ export function completionOf(...choices: Record<string, unknown>[]): Record<stri
   }
 }
 
-/** An assistant's message as a choice. */
+/** Builds a choice with an assistant's message. */
 export const says = (content: string): Record<string, unknown> => ({
   message: { role: 'assistant', content, refusal: null },
 })

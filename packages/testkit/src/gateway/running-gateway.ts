@@ -9,12 +9,7 @@ import { decryptRequest, type DecryptedRequest } from './decrypt-request.js'
 import { checkKeyPair, type GatewayConfig } from './options.js'
 import { readBody } from './read-body.js'
 import { sendJson, sendPem, sendSealed } from './send.js'
-import type {
-  ConnectionCount,
-  KeyFetch,
-  ReceivedRequest,
-  TestGateway,
-} from '../test-gateway.js'
+import type { ConnectionCount, KeyFetch, ReceivedRequest, TestGateway } from '../test-gateway.js'
 
 const KEY_PATH = '/pki/public_key'
 const COMPLETION_PATH = '/v1/chat/secure_completion'

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { faults } from '@nomyo/testkit'
 import { expect, it } from 'vitest'
-import { failureOf, newClient, newGateway, saidBy } from './support.js'
+import { failureOf, newClient, newGateway, contentOf } from './support.js'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -29,7 +29,7 @@ it('1,000 calls leave nothing behind', { timeout: 240_000 }, async () => {
   const client = newClient(gateway)
   const { signal } = new AbortController()
   const call = async (): Promise<void> => {
-    expect(saidBy(await client.create(request, { signal }))).toHaveLength(text.length)
+    expect(contentOf(await client.create(request, { signal }))).toHaveLength(text.length)
     gateway.clear()
   }
   for (let count = 0; count < 200; count++) await call()
