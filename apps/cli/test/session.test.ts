@@ -8,7 +8,7 @@ import {
 } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { formatPolicyFile } from '@nomyo/attest/policy-file'
-import { listenOnLoopback, shared, stopAfterTest } from '@nomyo-internal/testing'
+import { isInstalled, listenOnLoopback, shared, stopAfterTest } from '@nomyo-internal/testing'
 import { forgeKey, forgedName } from '@nomyo-internal/testing/vectors/forge'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startWireTap } from '../src/commands/demo/wire-tap.js'
@@ -95,18 +95,21 @@ describe('a session of nomyo chat', () => {
     expect(await terminal.ended()).toBe(0)
   })
 
-  it('cancels the answer in progress with Ctrl-C, and ends with the second', async () => {
-    const url = await startBefore(gateway().url, ({ method }) => method === 'POST')
-    const terminal = new Home().terminal(['chat', '--gateway', url, '--allow-http'])
-    await terminal.sees('> ')
-    terminal.types('never answered\r')
-    await terminal.sees('Ctrl-C cancels')
-    terminal.types('\u0003')
-    await terminal.sees('cancelled')
-    await terminal.sees('> ')
-    terminal.types('\u0003')
-    expect(await terminal.ended()).toBe(130)
-  })
+  it.each(['terminal', ...(isInstalled('script') ? (['pseudoTerminal'] as const) : [])] as const)(
+    'cancels the answer in progress with Ctrl-C, and ends with the second (%s)',
+    async (kind) => {
+      const url = await startBefore(gateway().url, ({ method }) => method === 'POST')
+      const terminal = new Home()[kind](['chat', '--gateway', url, '--allow-http'])
+      await terminal.sees('> ')
+      terminal.types('never answered\r')
+      await terminal.sees('Ctrl-C cancels')
+      terminal.types('\u0003')
+      await terminal.sees('cancelled')
+      await terminal.sees('> ')
+      terminal.types('\u0003')
+      expect(await terminal.ended()).toBe(130)
+    },
+  )
 
   it('sends no API key to a machine that does not satisfy the policy', async () => {
     const tap = await startWireTap()

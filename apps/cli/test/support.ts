@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { PassThrough, Readable } from 'node:stream'
+import { PassThrough, Readable, type Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import {
   startGateway as startInProcess,
@@ -11,7 +13,7 @@ import {
 } from '@nomyo-internal/testing'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { createGateway, type GatewayConfig } from '@nomyo/gateway'
-import { vi } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 import { runCli } from '../src/run-cli.js'
 
 /** The built command. */
@@ -83,9 +85,19 @@ export class Home {
     return { code, stdout: stdout.text(), stderr: stderr.text() }
   }
 
-  /** Runs the command in this process, as on a terminal. */
+  /** Runs the command in this process, with streams that claim to be a terminal. */
   terminal(args: readonly string[]): Terminal {
-    return new Terminal(args, this.environment)
+    const [stdin, screen] = [asTerminal(new PassThrough()), asTerminal(new PassThrough())]
+    const environment = { ...this.environment, NO_COLOR: '1' }
+    const streams = { stdin, stdout: screen, stderr: screen }
+    return new Terminal(stdin, screen, runCli({ args, environment, ...streams }))
+  }
+
+  /** Starts the built command on a pseudo terminal of util-linux. */
+  pseudoTerminal(args: readonly string[]): Terminal {
+    const quoted = [process.execPath, ENTRY, ...args].map((one) => `'${one}'`).join(' ')
+    const { stdin, stdout, ended } = spawnScript(quoted, this)
+    return new Terminal(stdin, stdout, ended)
   }
 
   /** Starts the built command as a process. */
@@ -106,22 +118,21 @@ function collector(): { stream: PassThrough; text: () => string } {
   }
 }
 
-/** A run with streams that claim to be a terminal. */
+/** A run on a terminal. */
 export class Terminal {
-  readonly #stdin = asTerminal(new PassThrough())
-  readonly #ended: Promise<number>
+  readonly #keyboard: Writable
+  readonly #ended: Promise<number | null>
   #seen = 0
   #hasEnded = false
   shown = ''
 
-  constructor(args: readonly string[], environment: Record<string, string>) {
-    const screen = asTerminal(new PassThrough())
+  constructor(keyboard: Writable, screen: Readable, ended: Promise<number | null>) {
+    this.#keyboard = keyboard
     screen.setEncoding('utf8').on('data', (text: string) => {
       this.shown += text.replace(/\r?\n/g, '\r\n')
     })
-    const streams = { stdin: this.#stdin, stdout: screen, stderr: screen }
-    this.#ended = runCli({ args, environment: { ...environment, NO_COLOR: '1' }, ...streams })
-    void this.#ended.finally(() => (this.#hasEnded = true))
+    this.#ended = ended
+    void ended.finally(() => (this.#hasEnded = true))
   }
 
   /** Waits for a text behind the last one waited for. */
@@ -138,7 +149,7 @@ export class Terminal {
   }
 
   types(text: string): void {
-    this.#stdin.write(text)
+    this.#keyboard.write(text)
   }
 
   /** Types a line and waits for its output, and for the next prompt. */
@@ -149,9 +160,19 @@ export class Terminal {
     await this.sees('> ')
   }
 
-  ended(): Promise<number> {
+  ended(): Promise<number | null> {
     return this.#ended
   }
+}
+
+function spawnScript(command: string, { environment, work }: Home) {
+  const child = spawn('script', ['-qec', command, '/dev/null'], {
+    env: { PATH: process.env['PATH'], TERM: 'xterm', ...environment },
+    cwd: work,
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const ended = once(child, 'exit').then(([code]: unknown[]) => code as number | null)
+  return { stdin: child.stdin, stdout: child.stdout, ended }
 }
 
 const asTerminal = (stream: PassThrough): PassThrough & { isTTY: true } =>
