@@ -1,4 +1,5 @@
-import { completedWords } from '@nomyo-internal/command-line'
+import { readFileSync } from 'node:fs'
+import { completedWords, optionsTable } from '@nomyo-internal/command-line'
 import { describe, expect, it } from 'vitest'
 import { nomyo } from '../src/commands/index.js'
 import { Home } from './support.js'
@@ -62,6 +63,14 @@ describe('nomyo', () => {
       expect(stdout).toContain('Usage')
       expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
     }
+  })
+
+  it.each([
+    ['chat', nomyo.subcommands?.['chat']],
+    ['attest verify', nomyo.subcommands?.['attest']?.subcommands?.['verify']],
+  ])('has the options of %s in its README', (_path, command) => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+    expect(readme).toContain(optionsTable(command?.options ?? {}, 4))
   })
 
   it.each([

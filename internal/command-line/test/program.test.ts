@@ -215,13 +215,13 @@ it('a reference table has a heading for each group, and is what Prettier makes o
   const cells = table.split('\n').map((line) => line.replace(/ +/g, ' '))
   expect(cells).toContain('| `--port PORT` | `TOOL_PORT` | `80` | port to listen on |')
   expect(cells).toContain('| `--tier TIER` | `TOOL_TIER` | | security tier: standard, high |')
-  expect(cells).toContain('| `--pin PRINT` | `TOOL_PIN` | | fingerprint \\| pin; repeatable |')
+  expect(cells).toContain('| `--pin PRINT` | `TOOL_PIN` | fingerprint \\| pin; repeatable |')
   expect(cells.filter((line) => line.startsWith('#'))).toEqual([
     '### Options',
     '### Trust',
     '### Environment',
   ])
-  expect(cells).toContain('| | `TOOL_TOKEN` | | token of callers |')
+  expect(cells).toContain('| `TOOL_TOKEN` | token of callers |')
 })
 
 describe('completion', () => {

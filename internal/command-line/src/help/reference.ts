@@ -3,7 +3,7 @@ import { describeOption, groupOptions, termOf } from './help.js'
 
 /**
  * Renders options as a Markdown table, as Prettier formats it, for the reference of a README. Options with
- * groups have one table a group, each below a heading.
+ * groups have one table a group, each below a heading. Columns without content are left out.
  *
  * @param headingLevel - level of the headings of groups
  */
@@ -32,7 +32,9 @@ function cellsOf(name: string, option: OptionDefinition): string[] {
 
 const code = (text: string): string => `\`${text}\``
 
-function table([header = [], ...body]: readonly (readonly string[])[]): string {
+function table(rows: readonly (readonly string[])[]): string {
+  const used = (rows[0] ?? []).map((_, column) => rows.slice(1).some((row) => row[column] !== ''))
+  const [header = [], ...body] = rows.map((row) => row.filter((_, column) => used[column]))
   const widths = header.map((_, column) =>
     Math.max(3, ...[header, ...body].map((row) => row[column]?.length ?? 0)),
   )
