@@ -1,99 +1,97 @@
-import { Composer } from './composer.js'
-import { Conversation } from './conversation.js'
-import { byId } from './element.js'
-import { explainFault, isStop } from './explain-fault.js'
-import { FaultBox } from './fault-box.js'
-import { KeyPanel } from './key-panel.js'
-import { KnownKey } from './known-key.js'
+import { createHttpTransport, parseBaseUrl } from '@nomyo/transport'
+import { Composer } from './chat/composer.js'
+import { Conversation, type Turn } from './chat/conversation.js'
+import { EncryptedChat } from './chat/encrypted-chat.js'
+import { Transcript } from './chat/transcript.js'
+import { describeError, isStopped } from './describe-error.js'
+import { byId } from './dom.js'
+import { ErrorBanner } from './error-banner.js'
 import { MachinePanel } from './machine/machine-panel.js'
-import { recordingFetch } from './recording-fetch.js'
-import { SealedChat } from './sealed-chat.js'
+import { FirstKey } from './server-key/first-key.js'
+import { KeyPanel } from './server-key/key-panel.js'
 import { Settings } from './settings.js'
 import { followTheme } from './theme.js'
 import { calculator } from './tools/calculator.js'
 import { currentTime } from './tools/current-time.js'
-import { TrafficPanel } from './traffic-panel.js'
-import { Transcript } from './transcript.js'
+import { recordingFetch } from './traffic/recording-fetch.js'
+import { TrafficPanel } from './traffic/traffic-panel.js'
 
 start()
 
-/** Puts the parts of the page together. */
+/** Connects the parts of the page. */
 function start(): void {
   followTheme(byId('theme', HTMLSelectElement))
   const status = byId('status', HTMLElement)
-  const faults = new FaultBox(byId('fault', HTMLElement))
+  const errors = new ErrorBanner(byId('error', HTMLElement))
   const transcript = new Transcript(byId('transcript', HTMLElement))
   const traffic = new TrafficPanel(byId('traffic-list', HTMLElement))
-  const record = recordingFetch((number, exchange) => {
-    traffic.show(number, exchange)
+  const fetch = recordingFetch((number, request) => {
+    traffic.show(number, request)
   })
-  const settings = new Settings(record)
-  const knownKey = new KnownKey()
-  let answerWasJudged = false
-  const chat = new SealedChat({
-    fetch: record,
-    knownServers: knownKey,
+  const transport = createHttpTransport({ baseUrl: parseBaseUrl(location.origin), fetch })
+  const settings = new Settings(transport)
+  const firstKey = new FirstKey()
+  let answerWasAppraised = false
+  const chat = new EncryptedChat({
+    fetch,
+    knownServers: firstKey,
     onServerKey: (event) => {
       keyPanel.onServerKey(event)
     },
     onEvidence: (event) => {
-      answerWasJudged = event.subject === 'answer'
+      answerWasAppraised = event.subject === 'answer'
       machinePanel.showResult(event)
     },
   })
   const keyPanel = new KeyPanel((pin) => {
-    chat.demand({ pin })
+    chat.require({ pin })
   })
   const machinePanel = new MachinePanel((policy) => {
-    chat.demand({ policy })
+    chat.require({ policy })
   })
   let conversation = new Conversation()
   let running: AbortController | undefined
 
+  const show = (turn: Turn): void => {
+    if (turn.kind === 'tool') {
+      transcript.addToolCall(turn.call, turn.result)
+      return
+    }
+    transcript.addAnswer(turn.text, turn.model)
+    machinePanel.showEvidence(turn.completion._metadata.tpm_attestation)
+  }
+
   async function send(text: string): Promise<void> {
     const { apiKey, model, tier, withTools } = settings.read()
-    const stopping = (running = new AbortController())
-    const since = performance.now()
-    const markUnanswered = transcript.addQuestion(text)
-    faults.clear()
-    answerWasJudged = false
-    status.textContent = 'Sealed and on its way. Escape stops.'
+    const own = (running = new AbortController())
+    const startedAt = performance.now()
+    const addNote = transcript.addQuestion(text)
+    errors.clear()
+    answerWasAppraised = false
+    status.textContent = 'Encrypting and sending. Escape stops.'
     composer.setBusy(true)
+    const options = { model, security_tier: tier, ...(apiKey === '' ? {} : { api_key: apiKey }) }
     try {
-      await conversation.say(
+      await conversation.send(
         text,
-        (request) =>
-          chat.create(
-            {
-              model,
-              security_tier: tier,
-              ...(apiKey === '' ? {} : { api_key: apiKey }),
-              ...request,
-            },
-            stopping.signal,
-          ),
+        (request) => chat.create({ ...options, ...request }, own.signal),
         withTools ? [currentTime, calculator] : [],
         (turn) => {
-          if (stopping.signal.aborted) return
-          if (turn.kind === 'tool') {
-            transcript.addToolCall(turn.call, turn.result)
-            return
-          }
-          transcript.addAnswer(turn.text, turn.model)
-          machinePanel.showEvidence(turn.completion._metadata.tpm_attestation)
+          if (!own.signal.aborted) show(turn)
         },
       )
-      const seconds = ((performance.now() - since) / 1000).toFixed(1)
-      status.textContent = `Answered in ${seconds} seconds; opened in this page.`
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+      status.textContent = `Answered in ${seconds} seconds; decrypted in this page.`
     } catch (error) {
-      // A new conversation has begun meanwhile.
-      if (running !== stopping) return
+      // Another conversation has started meanwhile.
+      if (running !== own) return
+      const stopped = isStopped(error)
       composer.restore(text)
-      markUnanswered(isStop(error) ? 'Stopped.' : 'Not answered.')
-      status.textContent = isStop(error) ? 'Stopped. Your message is back in its field.' : ''
-      if (!isStop(error)) faults.show(explainFault(error, answerWasJudged))
+      addNote(stopped ? 'Stopped.' : 'Not answered.')
+      status.textContent = stopped ? 'Stopped. Your message is back in its field.' : ''
+      if (!stopped) errors.show(describeError(error, answerWasAppraised))
     } finally {
-      if (running === stopping) {
+      if (running === own) {
         running = undefined
         composer.setBusy(false)
       }
@@ -111,12 +109,12 @@ function start(): void {
     running = undefined
     conversation = new Conversation()
     transcript.clear()
-    faults.clear()
+    errors.clear()
     status.textContent = 'A new conversation.'
     composer.setBusy(false)
   })
   void settings.loadModels()
-  void knownKey.look(record).then((fingerprint) => {
+  void firstKey.fetch(transport).then((fingerprint) => {
     if (fingerprint !== undefined) keyPanel.show(fingerprint)
   })
 }

@@ -1,8 +1,9 @@
-import type { SecurityTier } from '@nomyo/client'
-import { byId } from './element.js'
-import { fetchModels } from './models.js'
+import { AuthenticationError, RateLimitError, type SecurityTier } from '@nomyo/client'
+import { fetchModels } from '@nomyo/client/gateway-api'
+import type { Transport } from '@nomyo/transport'
+import { byId } from './dom.js'
 
-/** What applies to the next request. */
+/** Settings of the next request. */
 export interface RequestSettings {
   readonly apiKey: string
   readonly model: string
@@ -11,8 +12,9 @@ export interface RequestSettings {
 }
 
 const TIERS: readonly SecurityTier[] = ['standard', 'high', 'maximum']
+const MAX_MODELS = 1000
 
-/** The settings, read from the page whenever they are needed: they are kept nowhere else. */
+/** The settings, read from the page for every request: they are stored nowhere else. */
 export class Settings {
   readonly #apiKey = byId('api-key', HTMLInputElement)
   readonly #listed = byId('model', HTMLSelectElement)
@@ -20,10 +22,10 @@ export class Settings {
   readonly #note = byId('models-note', HTMLElement)
   readonly #tier = byId('tier', HTMLSelectElement)
   readonly #tools = byId('tools', HTMLInputElement)
-  readonly #fetch: typeof fetch
+  readonly #transport: Transport
 
-  constructor(send: typeof fetch) {
-    this.#fetch = send
+  constructor(transport: Transport) {
+    this.#transport = transport
     this.#apiKey.addEventListener('change', () => void this.loadModels())
   }
 
@@ -36,22 +38,38 @@ export class Settings {
     }
   }
 
-  /** Fills the list of models; where there is none, a name can be typed. */
+  /** Fills the list of models; without a list, a name can be typed. */
   async loadModels(): Promise<void> {
-    const listed = await fetchModels(this.#fetch, this.#apiKey.value.trim())
-    const chosen = this.read().model
-    if ('names' in listed) {
-      this.#listed.replaceChildren(...listed.names.map((name) => new Option(name, name)))
-      if (listed.names.includes(chosen)) this.#listed.value = chosen
+    const { names, problem } = await this.#fetchModels()
+    const { model } = this.read()
+    if (names.length > 0) {
+      this.#listed.replaceChildren(...names.map((name) => new Option(name, name)))
+      if (names.includes(model)) this.#listed.value = model
     }
-    this.#show('names' in listed ? this.#listed : this.#typed)
-    this.#note.textContent = 'names' in listed ? '' : listed.problem
+    this.#show(names.length > 0 ? this.#listed : this.#typed)
+    this.#note.textContent = names.length > 0 ? '' : `${problem} Type the name of a model.`
+  }
+
+  async #fetchModels(): Promise<{ readonly names: readonly string[]; readonly problem: string }> {
+    const apiKey = this.#apiKey.value.trim()
+    const problem = 'The gateway returned no list of models.'
+    try {
+      const options = /^[\x21-\x7e]+$/.test(apiKey) ? { apiKey } : {}
+      const models = await fetchModels(this.#transport, options)
+      return { names: models?.names.slice(0, MAX_MODELS) ?? [], problem }
+    } catch (error) {
+      if (error instanceof AuthenticationError) {
+        return { names: [], problem: 'The list requires a valid API key.' }
+      }
+      const isLimited = error instanceof RateLimitError
+      return { names: [], problem: isLimited ? 'Too many requests for now.' : problem }
+    }
   }
 
   #show(field: HTMLElement): void {
     for (const one of [this.#listed, this.#typed]) {
       one.hidden = one !== field
-      // The label goes with what is shown.
+      // The label belongs to the visible field.
       document.querySelector('label[for^="model"]')?.setAttribute('for', field.id)
     }
   }

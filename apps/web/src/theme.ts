@@ -1,4 +1,4 @@
-/** Follows the system until somebody chooses; the choice lasts as long as the page. */
+/** Follows the system until a theme is chosen; the choice lasts as long as the page. */
 export function followTheme(choice: HTMLSelectElement): void {
   const apply = (): void => {
     if (choice.value === 'system') delete document.documentElement.dataset['theme']

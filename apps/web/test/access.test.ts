@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import {
   answer,
   choose,
-  chromiumFound,
+  hasChromium,
   loadPolicy,
   say,
   useBrowserAndGateway,
@@ -16,11 +16,11 @@ import {
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const LONG = 'x'.repeat(300)
 
-describe.skipIf(!chromiumFound)('the page for everybody', () => {
-  const shared = useBrowserAndGateway()
+describe.skipIf(!hasChromium)('accessibility', () => {
+  const { browser, gateway } = useBrowserAndGateway()
 
-  it('can be used with the keyboard alone, and shows where it is', async () => {
-    const { page } = await visit(shared.browser, shared.gateway.url)
+  it('the page is usable with the keyboard alone, and shows the focus', async () => {
+    const { page } = await visit(browser(), gateway().url)
     await choose(page, 'nomyo/echo')
     const press = (key: string): Promise<void> => page.keyboard.press(key)
     await page.locator('body').press('Tab')
@@ -55,7 +55,7 @@ describe.skipIf(!chromiumFound)('the page for everybody', () => {
   })
 
   it('has landmarks, names and live regions', async () => {
-    const { page } = await visit(shared.browser, shared.gateway.url)
+    const { page } = await visit(browser(), gateway().url)
     for (const role of ['banner', 'main', 'complementary', 'contentinfo', 'log'] as const) {
       expect([role, await page.getByRole(role).count()]).toEqual([role, 1])
     }
@@ -66,9 +66,9 @@ describe.skipIf(!chromiumFound)('the page for everybody', () => {
   })
 
   it.each(['light', 'dark'] as const)(
-    'breaks no rule of accessibility, contrast included: %s',
+    'axe finds no violation, contrast included: %s',
     async (colorScheme) => {
-      const { page } = await visit(shared.browser, shared.gateway.url, { colorScheme })
+      const { page } = await visit(browser(), gateway().url, { colorScheme })
       await choose(page, 'nomyo/echo')
       expect(await violations(page)).toEqual([])
       await page.getByLabel('Offer demonstration tools').check()
@@ -86,8 +86,8 @@ describe.skipIf(!chromiumFound)('the page for everybody', () => {
     },
   )
 
-  it.each([360, 1280])('needs no scrolling sideways at %d pixels', async (width) => {
-    const { page } = await visit(shared.browser, shared.gateway.url, { width, height: 740 })
+  it.each([360, 1280])('needs no horizontal scrolling at %d pixels', async (width) => {
+    const { page } = await visit(browser(), gateway().url, { width, height: 740 })
     await choose(page, 'nomyo/echo')
     expect(await overflow(page)).toBe(0)
     await say(page, `${LONG}\n\`\`\`\n${LONG}\n\`\`\``)
@@ -97,8 +97,8 @@ describe.skipIf(!chromiumFound)('the page for everybody', () => {
     expect(await overflow(page)).toBe(0)
   })
 
-  it('follows the system, and whoever chooses otherwise', async () => {
-    const { page } = await visit(shared.browser, shared.gateway.url, { colorScheme: 'dark' })
+  it('follows the system until a theme is chosen', async () => {
+    const { page } = await visit(browser(), gateway().url, { colorScheme: 'dark' })
     const ground = (): Promise<string> =>
       page.evaluate(() => getComputedStyle(document.body).backgroundColor)
     const dark = await ground()
@@ -113,12 +113,12 @@ describe.skipIf(!chromiumFound)('the page for everybody', () => {
     expect(await ground()).toBe(light)
   })
 
-  it('does not move for those who want it still', async () => {
-    const { page } = await visit(shared.browser, shared.gateway.url)
+  it('does not move where reduced motion is set', async () => {
+    const { page } = await visit(browser(), gateway().url)
     await page.emulateMedia({ reducedMotion: 'reduce' })
     const moving = await page.evaluate(() =>
       [...document.querySelectorAll('*')]
-        .map((one) => getComputedStyle(one))
+        .map((element) => getComputedStyle(element))
         .filter(({ transitionDuration, animationName }) => {
           return transitionDuration !== '0s' || animationName !== 'none'
         }),
@@ -133,7 +133,7 @@ const focused = (page: Page): Promise<string> =>
     return active === null || active === document.body ? '' : active.id || active.textContent
   })
 
-/** How much wider than the window the page is. */
+/** Returns by how much the page is wider than the window. */
 const overflow = (page: Page): Promise<number> =>
   page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
 

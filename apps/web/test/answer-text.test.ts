@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { answerParts } from '../src/answer-text.js'
+import { answerParts } from '../src/chat/answer-text.js'
 
 const NEWLINES = '\n'.repeat(1_000_000)
 
-describe('an answer as text', () => {
-  it('is what stands outside and between fences', () => {
+describe('the parts of an answer', () => {
+  it('are the text outside of fences, and the code between them', () => {
     expect(answerParts('\n\na\n\n  b\n\n```js\n\nx\n\n```\n\n```\n```\nc\n')).toEqual([
       { kind: 'text', text: 'a\n\n  b' },
       { kind: 'code', text: '\nx\n' },
@@ -22,7 +22,7 @@ describe('an answer as text', () => {
     ['text before a fence', `a${NEWLINES}b\n\`\`\`\nc`, 2],
     ['code', `\`\`\`\na${NEWLINES}b`, 1],
     ['nothing else', NEWLINES, 0],
-  ])('comes to an end with a million newlines in %s', (_where, text, count) => {
+  ])('are found in linear time with a million newlines in %s', (_where, text, count) => {
     expect(answerParts(text)).toHaveLength(count)
   })
 })

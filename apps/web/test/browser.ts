@@ -1,118 +1,127 @@
-import { existsSync } from 'node:fs'
+import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { CHROMIUM_PATH, isInstalled, shared } from '@nomyo-internal/testing'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 import { chromium, type Browser, type Page, type Request } from 'playwright-core'
-import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
-import { startGateway, type GatewayProcess } from './gateway-process.js'
+import { expect, onTestFinished } from 'vitest'
+import { newGateway, type TestGateway } from './gateway.js'
 
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
+/** Whether a browser is installed; its tests are skipped otherwise. */
+export const hasChromium = isInstalled('chromium')
 
-/** Whether there is a browser: without one its tests are skipped, with one line. */
-export const chromiumFound = existsSync(executablePath)
-if (!chromiumFound) console.info(`the page in a browser skipped: no Chromium at ${executablePath}`)
-
-export const launch = (): Promise<Browser> =>
-  chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
+/** Starts a browser for the tests of a group; returns a getter. */
+export function useBrowser(): () => Browser {
+  const launched = shared(async () => {
+    const browser = await chromium.launch({
+      executablePath: CHROMIUM_PATH,
+      args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
+    })
+    return { browser, stop: () => browser.close() }
   })
-
-/** What the tests of a group share, from before the first to after the last. */
-export interface Shared {
-  readonly browser: Browser
-  readonly gateway: GatewayProcess
+  return () => launched().browser
 }
 
-/** A browser, and a gateway that serves the page, for the tests of a group. */
-export function useBrowserAndGateway(): Shared {
-  let browser: Browser | undefined
-  let gateway: GatewayProcess | undefined
-  beforeAll(async () => {
-    browser = await launch()
-    gateway = await startGateway()
-  })
-  afterAll(async () => {
-    await browser?.close()
-    await gateway?.stop()
-  })
-  const started = <T>(it: T | undefined): T => {
-    if (it === undefined) throw new Error('used before the tests have begun')
-    return it
-  }
-  return {
-    get browser() {
-      return started(browser)
-    },
-    get gateway() {
-      return started(gateway)
-    },
-  }
+/** Starts a browser, and a gateway that serves the page, for the tests of a group. */
+export function useBrowserAndGateway(): { browser: () => Browser; gateway: () => TestGateway } {
+  return { browser: useBrowser(), gateway: shared(newGateway) }
 }
 
-/** The page, with everything it asked for and everything it was forbidden. */
+/** An open page, with its requests and violations. */
 export interface Visit {
   readonly page: Page
   readonly requests: readonly Request[]
-  /** Violations of the Content-Security-Policy, and errors nobody caught. */
-  readonly complaints: readonly string[]
-  /** Sealed requests so far. */
-  sealed(): number
+  /** Violations of the Content-Security-Policy, uncaught errors and dialogs. */
+  readonly violations: readonly string[]
+  /** Number of encrypted requests so far. */
+  encrypted(): number
 }
 
 export interface VisitOptions {
   readonly width?: number
   readonly height?: number
   readonly colorScheme?: 'light' | 'dark'
+  /** Generates the reply key, which takes seconds. Default: a key of the vectors. */
+  readonly generateKey?: boolean
 }
 
-/** Opens the page as a person with a fresh browser does, until it is ready to be used. */
+/** Opens the page in a new context for the current test, and waits until it is ready. */
 export async function visit(browser: Browser, url: string, options?: VisitOptions): Promise<Visit> {
   const opened = await openPage(browser, url, options)
   onTestFinished(() => opened.page.context().close())
   return opened
 }
 
-/** The same, for as long as the browser is there: each page makes a key, which takes its time. */
+/** Opens the page in a new context that the caller closes. */
 export async function openPage(
   browser: Browser,
   url: string,
-  { width = 1280, height = 900, colorScheme = 'light' }: VisitOptions = {},
+  { width = 1280, height = 900, colorScheme = 'light', generateKey = false }: VisitOptions = {},
 ): Promise<Visit> {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme })
   const page = await context.newPage()
+  if (!generateKey) await page.addInitScript(replaceKeyGeneration, REPLY_KEY)
   const requests: Request[] = []
-  const complaints: string[] = []
+  const violations: string[] = []
   page.on('request', (request) => requests.push(request))
-  page.on('pageerror', (error) => complaints.push(String(error)))
+  page.on('pageerror', (error) => violations.push(String(error)))
   page.on('dialog', (dialog) => {
-    complaints.push(`dialog: ${dialog.message()}`)
+    violations.push(`dialog: ${dialog.message()}`)
     void dialog.dismiss()
   })
   page.on('console', (message) => {
-    if (/Content.Security.Policy|TrustedHTML/i.test(message.text())) complaints.push(message.text())
+    if (/Content.Security.Policy|TrustedHTML/i.test(message.text())) violations.push(message.text())
   })
   await page.goto(url)
   await page.locator('#fingerprint', { hasText: 'sha256/' }).waitFor()
   return {
     page,
     requests,
-    complaints,
-    sealed: () => requests.filter((request) => isSealed(request.url())).length,
+    violations,
+    encrypted: () => requests.filter((request) => isEncrypted(request.url())).length,
   }
 }
 
-export const isSealed = (url: string): boolean => url.endsWith('/v1/chat/secure_completion')
+const pem = keyPem('keys/client.private.pem')
+const REPLY_KEY = {
+  pkcs8: createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' }).toString('base64'),
+  spki: createPublicKey(pem).export({ type: 'spki', format: 'der' }).toString('base64'),
+}
 
-/** Writes a message and sends it. */
+/** Runs in the page, before its scripts: makes `generateKey` import this RSA key. */
+function replaceKeyGeneration({ pkcs8, spki }: typeof REPLY_KEY): void {
+  const { subtle } = crypto
+  const bytes = (base64: string): Uint8Array<ArrayBuffer> =>
+    Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+  const generateKey = async (
+    { name, hash }: RsaHashedKeyGenParams,
+    extractable: boolean,
+    usages: readonly KeyUsage[],
+  ): Promise<CryptoKeyPair> => {
+    if (name !== 'RSA-OAEP') throw new TypeError(`no vector of ${name}`)
+    const algorithm = { name, hash }
+    const of = (kind: RegExp): KeyUsage[] => usages.filter((usage) => kind.test(usage))
+    const [privateKey, publicKey] = await Promise.all([
+      subtle.importKey('pkcs8', bytes(pkcs8), algorithm, extractable, of(/decrypt|unwrap/)),
+      subtle.importKey('spki', bytes(spki), algorithm, true, of(/encrypt|^wrap/)),
+    ])
+    return { privateKey, publicKey }
+  }
+  Object.defineProperty(subtle, 'generateKey', { value: generateKey })
+}
+
+export const isEncrypted = (url: string): boolean => url.endsWith('/v1/chat/secure_completion')
+
+/** Types a message and sends it. */
 export async function say(page: Page, text: string): Promise<void> {
   await page.getByLabel('Message', { exact: true }).fill(text)
   await page.getByRole('button', { name: 'Send' }).click()
 }
 
-/** Chooses a model by name, once there is a list. */
+/** Chooses a model by name, once the list is loaded. */
 export async function choose(page: Page, model: string): Promise<void> {
   await page.getByRole('combobox', { name: 'Model' }).selectOption(model)
 }
 
-/** Waits for the newest answer, and gives its text. */
+/** Waits for the newest of this many answers, and returns its text. */
 export async function answer(page: Page, count = 1): Promise<string> {
   const answers = page.locator('.message.model')
   await expect.poll(() => answers.count(), { timeout: 30_000 }).toBe(count)

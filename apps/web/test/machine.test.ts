@@ -1,132 +1,134 @@
-import { startSwtpm, isInstalled, type Swtpm } from '@nomyo-internal/testing'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isInstalled, shared, startSwtpm } from '@nomyo-internal/testing'
+import { Tpm, createQuoter } from '@nomyo/tpm'
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
 import {
   answer,
   choose,
-  chromiumFound,
-  launch,
+  hasChromium,
   loadPolicy,
   say,
+  useBrowser,
   useBrowserAndGateway,
   visit,
 } from './browser.js'
-import { startGateway, type GatewayProcess } from './gateway-process.js'
-
-if (!isInstalled('swtpm')) console.info('the machine judged in the page skipped: no swtpm')
+import { newGateway } from './gateway.js'
 
 const OTHER_VALUE = '11'.repeat(32)
 
-describe.skipIf(!chromiumFound)('a gateway without a TPM', () => {
-  const shared = useBrowserAndGateway()
+describe.skipIf(!hasChromium)('a gateway without a TPM', () => {
+  const { browser, gateway } = useBrowserAndGateway()
 
-  it('is not judged without a policy, and the page says so', async () => {
-    const { page } = await visit(shared.browser, shared.gateway.url)
-    expect(await page.locator('#policy-state').textContent()).toContain('not judged')
+  it('is not appraised without a policy, and the page reports that', async () => {
+    const { page } = await visit(browser(), gateway().url)
+    expect(await page.locator('#policy-state').textContent()).toContain('not appraised')
     await choose(page, 'nomyo/echo')
     await say(page, 'hello')
     await answer(page)
     expect(await page.locator('#results').textContent()).toContain('no evidence')
   })
 
-  it('gets nothing once there is a policy', async () => {
-    const { page, sealed } = await visit(shared.browser, shared.gateway.url)
+  it('gets nothing once a policy is loaded', async () => {
+    const { page, encrypted } = await visit(browser(), gateway().url)
     await loadPolicy(page, policyOf({ akName: `000b${'00'.repeat(32)}` }))
     await refused(page, 'ERR_ATTESTATION_FAILED')
-    expect(sealed()).toBe(0)
+    expect(encrypted()).toBe(0)
     expect(await statusOf(page, 'evidence.shape')).toContain('failed')
   })
 
   it.each(['no JSON', '{"format":"another"}', { ...policyOf({ akName: '00' }), canary: 1 }])(
-    'gets nothing with a policy that cannot be used, until it is forgotten: %j',
+    'gets nothing with an unusable policy, until it is removed: %j',
     async (policy) => {
-      const { page, sealed } = await visit(shared.browser, shared.gateway.url)
+      const { page, encrypted } = await visit(browser(), gateway().url)
       await loadPolicy(page, policy)
-      await page.locator('#policy-state', { hasText: 'no usable policy' }).waitFor()
+      await page.locator('#policy-state', { hasText: 'unusable as a policy' }).waitFor()
       await refused(page, 'ERR_POLICY_INVALID')
-      expect(sealed()).toBe(0)
-      await page.getByRole('button', { name: 'Forget the policy' }).click()
+      expect(encrypted()).toBe(0)
+      await page.getByRole('button', { name: 'Remove the policy' }).click()
       await page.getByRole('button', { name: 'Send' }).click()
       expect(await answer(page)).toBe('must not leave')
     },
   )
 
   it('gets nothing while a policy is read', async () => {
-    const { page, sealed } = await visit(shared.browser, shared.gateway.url)
-    const letRead = await holdReading(page)
+    const { page, encrypted } = await visit(browser(), gateway().url)
+    const completeReading = await holdReading(page)
     await loadPolicy(page, 'no JSON')
     await page.locator('#policy-state', { hasText: 'Reading policy.json' }).waitFor()
     await refused(page, 'ERR_POLICY_INVALID')
-    expect(sealed()).toBe(0)
-    await letRead(0)
-    await page.locator('#policy-state', { hasText: 'no usable policy' }).waitFor()
+    expect(encrypted()).toBe(0)
+    await completeReading(0)
+    await page.locator('#policy-state', { hasText: 'unusable as a policy' }).waitFor()
   })
 
-  it('is judged by the policy chosen last, whichever is read first', async () => {
-    const { page } = await visit(shared.browser, shared.gateway.url)
-    const letRead = await holdReading(page)
+  it('is appraised by the policy chosen last, in any order of reading', async () => {
+    const { page } = await visit(browser(), gateway().url)
+    const completeReading = await holdReading(page)
     await loadPolicy(page, 'no JSON')
     await loadPolicy(page, policyOf({ akName: `000b${'00'.repeat(32)}` }))
-    await letRead(1)
-    await page.locator('#policy-state', { hasText: 'Judged by' }).waitFor()
-    await letRead(0)
-    expect(await page.locator('#policy-state').textContent()).toContain('Judged by')
+    await completeReading(1)
+    await page.locator('#policy-state', { hasText: 'Appraised by' }).waitFor()
+    await completeReading(0)
+    expect(await page.locator('#policy-state').textContent()).toContain('Appraised by')
     await refused(page, 'ERR_ATTESTATION_FAILED')
   })
 
-  it('is not judged by a policy forgotten before it was read', async () => {
-    const { page } = await visit(shared.browser, shared.gateway.url)
-    const letRead = await holdReading(page)
+  it('is not appraised by a policy that is removed before it is read', async () => {
+    const { page } = await visit(browser(), gateway().url)
+    const completeReading = await holdReading(page)
     await loadPolicy(page, 'no JSON')
-    await page.getByRole('button', { name: 'Forget the policy' }).click()
-    await letRead(0)
-    expect(await page.locator('#policy-state').textContent()).toContain('not judged')
+    await page.getByRole('button', { name: 'Remove the policy' }).click()
+    await completeReading(0)
+    expect(await page.locator('#policy-state').textContent()).toContain('not appraised')
     await choose(page, 'nomyo/echo')
     await say(page, 'hello')
     expect(await answer(page)).toBe('hello')
   })
 })
 
-describe.skipIf(!chromiumFound || !isInstalled('swtpm'))('a gateway with a TPM', () => {
-  let swtpm: Swtpm
-  let browser: Browser
-  let gateway: GatewayProcess
-  let akName: string
-
-  beforeAll(async () => {
-    swtpm = await startSwtpm()
-    browser = await launch()
-    gateway = await startGateway(['--engine', 'demo', '--tpm', swtpm.address])
-    akName = /attestation key (000b[0-9a-f]{64})/.exec(gateway.output())?.[1] ?? ''
+describe.skipIf(!hasChromium || !isInstalled('swtpm'))('a gateway with a TPM', () => {
+  const browser = useBrowser()
+  const machine = shared(async () => {
+    const swtpm = await startSwtpm()
+    const { address } = swtpm
+    const tpm = new Tpm(address)
+    const { akName } = await createQuoter({ tpm, pcrs: 'sha256:0' })
+    await tpm.close()
+    const gateway = await newGateway({
+      tpm: { address, pcrs: 'sha256:0,7,10', ak: { mode: 'persistent' }, required: false },
+    })
+    const stop = async (): Promise<void> => {
+      await gateway.stop()
+      await swtpm.stop()
+    }
+    return { url: gateway.url, akName: Buffer.from(akName).toString('hex'), stop }
   })
-  afterAll(async () => {
-    await browser.close()
-    await gateway.stop()
-    await swtpm.stop()
-  })
 
-  it('shows what it says of itself where nobody judges it', async () => {
-    const { page } = await visit(browser, gateway.url)
+  it('shows its evidence without a policy', async () => {
+    const { page } = await visit(browser(), machine().url)
     await choose(page, 'nomyo/echo')
     await say(page, 'hello')
     await answer(page)
     const results = page.locator('#results')
     await results.locator('summary').click()
-    expect(await results.textContent()).toContain('Nobody has judged it')
+    expect(await results.textContent()).toContain('It was not appraised')
     expect(await results.locator('pre').textContent()).toContain('"sha256"')
   })
 
-  it('is judged before anything is sent, and with every answer', async () => {
-    const { page, requests } = await visit(browser, gateway.url)
-    const values = await valuesOf(gateway)
-    await loadPolicy(page, policyOf({ akName, values }))
+  it('is appraised before anything is sent, and with every answer', async () => {
+    const { page, requests } = await visit(browser(), machine().url)
+    const values = await valuesOf(machine().url)
+    await loadPolicy(page, policyOf({ akName: machine().akName, values }))
     await choose(page, 'nomyo/echo')
     await say(page, 'hello')
     expect(await answer(page)).toBe('hello')
     const results = page.locator('.result')
     expect(
       await results.evaluateAll((all) =>
-        all.map((one) => [one.getAttribute('data-subject'), one.getAttribute('data-tier')]),
+        all.map((result) => [
+          result.getAttribute('data-subject'),
+          result.getAttribute('data-tier'),
+        ]),
       ),
     ).toEqual([
       ['server-key', 'affirming'],
@@ -145,10 +147,10 @@ describe.skipIf(!chromiumFound || !isInstalled('swtpm'))('a gateway with a TPM',
     ['pcr.policy', (name: string) => ({ akName: name, values: { '0': OTHER_VALUE } })],
     ['ak.trust', () => ({ akName: `000b${'00'.repeat(32)}` })],
   ])('gets nothing where %s does not hold', async (check, rules) => {
-    const { page, sealed } = await visit(browser, gateway.url)
-    await loadPolicy(page, policyOf(rules(akName)))
+    const { page, encrypted } = await visit(browser(), machine().url)
+    await loadPolicy(page, policyOf(rules(machine().akName)))
     await refused(page, 'ERR_ATTESTATION_FAILED')
-    expect(sealed()).toBe(0)
+    expect(encrypted()).toBe(0)
     expect(await page.getByRole('alert').textContent()).toContain('Nothing was sent')
     expect(await statusOf(page, check)).toMatch(/failed|warning/)
     // Worst first.
@@ -172,8 +174,8 @@ function policyOf({
   }
 }
 
-/** What its PCRs hold, in its own words. */
-async function valuesOf({ url }: GatewayProcess): Promise<Record<string, string>> {
+/** Fetches the values of its PCRs. */
+async function valuesOf(url: string): Promise<Record<string, string>> {
   const nonce = Buffer.alloc(32, 7).toString('base64url')
   const response = await fetch(`${url}/pki/attestation?nonce=${nonce}`)
   const { tpm_attestation: evidence } = (await response.json()) as {
@@ -183,7 +185,7 @@ async function valuesOf({ url }: GatewayProcess): Promise<Record<string, string>
   return { '0': firmware, '7': secureBoot }
 }
 
-/** Has files read only when told to, by the number of their reading; that one is then over. */
+/** Holds the reading of files; returns a function that completes one of them, by its number. */
 async function holdReading(page: Page): Promise<(number: number) => Promise<void>> {
   const held = await page.evaluateHandle(() => {
     const releases: (() => void)[] = []
@@ -199,7 +201,7 @@ async function holdReading(page: Page): Promise<(number: number) => Promise<void
       const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
       while (releases[at] === undefined) await pause(10)
       releases[at]()
-      // As long as another file takes to be read, and whatever hangs on it.
+      // As long as reading another file takes, and its effects.
       await new Response(new Blob(['x'])).text()
       await pause(50)
     }, number)

@@ -1,6 +1,6 @@
 import type { Check, CheckStatus, Tier } from '@nomyo/attest'
 import type { AttestationEvent } from '@nomyo/client'
-import { element } from '../element.js'
+import { element } from '../dom.js'
 import { CHECK_QUESTIONS } from './check-questions.js'
 
 const WORDS: Readonly<Record<CheckStatus, readonly [sign: string, word: string]>> = {
@@ -11,30 +11,34 @@ const WORDS: Readonly<Record<CheckStatus, readonly [sign: string, word: string]>
 }
 
 const TIERS: Readonly<Record<Tier, readonly [kind: string, text: string]>> = {
-  affirming: ['good', '✓ The machine is as your policy wants it.'],
-  warning: ['bad', '! Not everything your policy wants is shown: not enough.'],
-  none: ['bad', '✕ Nobody your policy trusts vouches for this machine.'],
-  contraindicated: ['bad', '✕ The machine, or its evidence, is not as your policy wants it.'],
+  affirming: ['good', '✓ The machine meets your policy.'],
+  warning: ['bad', '! The evidence does not cover everything that your policy requires.'],
+  none: ['bad', '✕ No authority that your policy trusts endorses this machine.'],
+  contraindicated: ['bad', '✕ The machine, or its evidence, violates your policy.'],
 }
 
-/** One result, check by check, worst first. */
+/** Renders one result, check by check, worst first. */
 export function resultView({ subject, result }: AttestationEvent): HTMLElement {
   const [kind, text] = TIERS[result.tier]
   const statuses: readonly CheckStatus[] = ['fail', 'warn', 'pass']
-  const judged = statuses.flatMap((status) =>
+  const checked = statuses.flatMap((status) =>
     result.checks.filter((check) => check.status === status),
   )
   const skipped = result.checks.filter(({ status }) => status === 'skip')
   return element(
     'section',
     { class: 'result', 'data-subject': subject, 'data-tier': result.tier },
-    element('h3', {}, subject === 'answer' ? 'With the last answer' : 'Before anything was sealed'),
+    element(
+      'h3',
+      {},
+      subject === 'answer' ? 'With the last answer' : 'Before anything was encrypted',
+    ),
     element('p', { class: `verdict ${kind}` }, text),
-    element('ul', { class: 'checks' }, ...judged.map(checkView)),
+    element('ul', { class: 'checks' }, ...checked.map(checkView)),
     element(
       'details',
       {},
-      element('summary', {}, `${skipped.length} not checked: not asked for, or not decidable`),
+      element('summary', {}, `${skipped.length} not checked: not required, or undecidable`),
       element('ul', { class: 'checks' }, ...skipped.map(checkView)),
     ),
   )

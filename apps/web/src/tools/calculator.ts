@@ -7,7 +7,7 @@ const OPERATIONS: ReadonlyMap<unknown, (a: number, b: number) => number> = new M
   ['divide', (a: number, b: number) => a / b],
 ])
 
-/** One operation on two numbers: there is no expression to evaluate. */
+/** One operation on two numbers; no expression is evaluated. */
 export const calculator: PageTool = {
   definition: {
     type: 'function',
@@ -28,9 +28,9 @@ export const calculator: PageTool = {
   },
   run: ({ operation, a, b }) => {
     const calculate = OPERATIONS.get(operation)
-    if (calculate === undefined) return 'There is no such operation.'
+    if (calculate === undefined) return 'Unknown operation.'
     if (typeof a !== 'number' || typeof b !== 'number') return 'a and b must be numbers.'
     const result = calculate(a, b)
-    return Number.isFinite(result) ? String(result) : 'There is no such number.'
+    return Number.isFinite(result) ? String(result) : 'The result is not a finite number.'
   },
 }

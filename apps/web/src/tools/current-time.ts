@@ -1,6 +1,6 @@
 import type { PageTool } from './tool.js'
 
-/** What time it is, by the clock of the browser. */
+/** The current time, by the clock of the browser. */
 export const currentTime: PageTool = {
   definition: {
     type: 'function',
@@ -18,13 +18,13 @@ export const currentTime: PageTool = {
     },
   },
   run: ({ time_zone: timeZone }) => {
-    if (timeZone !== undefined && typeof timeZone !== 'string') return 'time_zone must be a text.'
+    if (timeZone !== undefined && typeof timeZone !== 'string') return 'time_zone must be a string.'
     try {
       const options = { dateStyle: 'full', timeStyle: 'long' } as const
       const zone = timeZone === undefined ? {} : { timeZone }
       return new Intl.DateTimeFormat('en', { ...options, ...zone }).format(new Date())
     } catch {
-      return 'There is no such time zone.'
+      return 'Unknown time zone.'
     }
   },
 }

@@ -3,16 +3,16 @@ import type { Tool, ToolCall } from '@nomyo/client'
 /** A tool that runs in the page. */
 export interface PageTool {
   readonly definition: Tool
-  /** Never throws: what is wrong with the arguments is its result. */
+  /** Never throws: wrong arguments have a result that describes them. */
   run(parameters: Readonly<Record<string, unknown>>): string
 }
 
-/** Runs what a model asked for; whatever it asked for, the result is a text for it. */
+/** Runs a call of the model; every call, also a wrong one, has a text as its result. */
 export function runTool(tools: readonly PageTool[], call: ToolCall): string {
   const tool = tools.find(({ definition }) => definition.function.name === call.function.name)
-  if (tool === undefined) return 'There is no such tool.'
+  if (tool === undefined) return 'Unknown tool.'
   const parameters = parse(call.function.arguments)
-  return parameters === undefined ? 'The arguments are no JSON object.' : tool.run(parameters)
+  return parameters === undefined ? 'The arguments must be a JSON object.' : tool.run(parameters)
 }
 
 function parse(text: string): Record<string, unknown> | undefined {

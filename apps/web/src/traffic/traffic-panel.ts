@@ -1,18 +1,18 @@
-import { element } from './element.js'
-import type { Excerpt, Exchange } from './recording-fetch.js'
+import { element } from '../dom.js'
+import type { Excerpt, RecordedRequest } from './recording-fetch.js'
 
-/** Older ones are let go of. */
-const SHOWN = 30
+/** Older requests are dropped. */
+const MAX_ENTRIES = 30
 const MAX_VALUE_LENGTH = 200
 
 const MEANINGS: Readonly<Record<string, string>> = {
-  '/v1/chat/secure_completion': 'Your conversation, sealed',
-  '/pki/public_key': 'Question: which key to seal for',
-  '/pki/attestation': 'Question: what vouches for that key',
-  '/v1/models': 'Question: which models there are',
+  '/v1/chat/secure_completion': 'Your conversation, encrypted',
+  '/pki/public_key': 'Fetch of the server key',
+  '/pki/attestation': 'Fetch of the evidence for that key',
+  '/v1/models': 'Fetch of the list of models',
 }
 
-/** "What left the browser": every request, newest first. */
+/** The requests that left the browser, newest first. */
 export class TrafficPanel {
   readonly #list: HTMLElement
   readonly #entries = new Map<number, HTMLDetailsElement>()
@@ -21,12 +21,12 @@ export class TrafficPanel {
     this.#list = list
   }
 
-  /** Shows a request, or what has become of it. */
-  show(number: number, exchange: Exchange): void {
-    const parts = [summary(exchange), ...contents(exchange)]
+  /** Adds a request, or updates it with its response. */
+  show(number: number, request: RecordedRequest): void {
+    const parts = [summary(request), ...contents(request)]
     const shown = this.#entries.get(number)
     if (shown !== undefined) {
-      // Replaced one by one would close it under the eyes of whoever reads.
+      // A new element would be closed, also where the reader has opened this one.
       shown.replaceChildren(...parts)
       return
     }
@@ -35,20 +35,20 @@ export class TrafficPanel {
     this.#list.querySelector('.empty')?.remove()
     this.#list.prepend(element('li', {}, entry))
     const [oldest] = this.#entries.keys()
-    if (this.#entries.size <= SHOWN || oldest === undefined) return
+    if (this.#entries.size <= MAX_ENTRIES || oldest === undefined) return
     this.#entries.get(oldest)?.parentElement?.remove()
     this.#entries.delete(oldest)
   }
 }
 
-function summary({ method, url, sent, answer }: Exchange): HTMLElement {
+function summary({ method, url, sent, response }: RecordedRequest): HTMLElement {
   const { pathname } = new URL(url)
   const outcome =
-    answer === undefined
-      ? 'no answer yet'
-      : answer === 'none'
-        ? 'no answer'
-        : `answer ${answer.status}, ${size(answer.body)}`
+    response === undefined
+      ? 'no response yet'
+      : response === 'none'
+        ? 'no response'
+        : `response ${response.status}, ${size(response.body)}`
   return element(
     'summary',
     {},
@@ -58,13 +58,13 @@ function summary({ method, url, sent, answer }: Exchange): HTMLElement {
   )
 }
 
-function contents({ url, headers, sent, answer }: Exchange): readonly HTMLElement[] {
+function contents({ url, headers, sent, response }: RecordedRequest): readonly HTMLElement[] {
   const rows = headers.map(([name, value]) =>
     element('div', {}, element('dt', {}, name), element('dd', {}, shortened(value))),
   )
   return [
-    ...(sent === undefined ? [] : body('What was sent', sent)),
-    ...(typeof answer === 'object' ? body('What came back', answer.body) : []),
+    ...(sent === undefined ? [] : body('Request', sent)),
+    ...(typeof response === 'object' ? body('Response', response.body) : []),
     element('h3', {}, 'Address'),
     element('p', { class: 'raw' }, url),
     element('h3', {}, 'Headers set by the page'),
@@ -72,7 +72,7 @@ function contents({ url, headers, sent, answer }: Exchange): readonly HTMLElemen
   ]
 }
 
-/** The public half of the reply key takes a kilobyte. */
+/** Shortens long values: a public key takes a kilobyte. */
 function shortened(value: string): string {
   return value.length <= MAX_VALUE_LENGTH
     ? value
@@ -82,7 +82,7 @@ function shortened(value: string): string {
 function body(heading: string, excerpt: Excerpt): readonly HTMLElement[] {
   const isCut = excerpt.bytes === undefined || excerpt.bytes > excerpt.start.length
   return [
-    element('h3', {}, `${heading}: ${size(excerpt)}${isCut ? ', the beginning' : ''}`),
+    element('h3', {}, `${heading}: ${size(excerpt)}${isCut ? ', beginning' : ''}`),
     element('pre', { tabindex: '0' }, isCut ? `${excerpt.start}…` : excerpt.start),
   ]
 }

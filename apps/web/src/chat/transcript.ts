@@ -1,23 +1,23 @@
 import type { ToolCall } from '@nomyo/client'
 import { answerText } from './answer-text.js'
-import { element } from './element.js'
+import { element } from '../dom.js'
 
-/** The conversation as it is shown. */
+/** The conversation on display. */
 export class Transcript {
   readonly #log: HTMLElement
   readonly #empty: readonly Node[]
 
-  /** @param log - holds what is shown while nothing was said */
+  /** @param log - its content is shown while there are no messages */
   constructor(log: HTMLElement) {
     this.#log = log
     this.#empty = [...log.childNodes]
   }
 
-  /** A message of the person; gives what marks it as not answered. */
+  /** Adds a question; returns a function that adds a note to it. */
   addQuestion(text: string): (note: string) => void {
     this.#empty.forEach((node) => node.parentNode?.removeChild(node))
-    const said = element('p', { class: 'text' }, text)
-    const shown = this.#add('you', 'You', said)
+    const content = element('p', { class: 'text' }, text)
+    const shown = this.#add('you', 'You', content)
     return (note) => {
       shown.append(element('p', { class: 'note' }, note))
     }
@@ -25,16 +25,16 @@ export class Transcript {
 
   addAnswer(text: string, model: string): void {
     const parts =
-      text === '' ? [element('p', { class: 'note' }, 'No text came.')] : answerText(text)
+      text === '' ? [element('p', { class: 'note' }, 'The answer has no text.')] : answerText(text)
     this.#add('model', model, ...parts)
   }
 
-  /** What a model asked for, and what it was given. */
+  /** Adds a tool call of the model, and its result. */
   addToolCall(call: ToolCall, result: string): void {
     this.#add(
       'tool',
       `Tool, in this page: ${call.function.name}`,
-      element('p', { class: 'label' }, 'Asked with'),
+      element('p', { class: 'label' }, 'Called with'),
       element('pre', { tabindex: '0' }, element('code', {}, call.function.arguments)),
       element('p', { class: 'label' }, 'Result'),
       element('pre', { tabindex: '0' }, element('code', {}, result)),
@@ -45,11 +45,11 @@ export class Transcript {
     this.#log.replaceChildren(...this.#empty)
   }
 
-  #add(kind: string, who: string, ...parts: readonly Node[]): HTMLElement {
+  #add(kind: string, author: string, ...parts: readonly Node[]): HTMLElement {
     const shown = element(
       'article',
-      { class: `message ${kind}`, 'aria-label': who },
-      element('h3', {}, who),
+      { class: `message ${kind}`, 'aria-label': author },
+      element('h3', {}, author),
       ...parts,
     )
     this.#log.append(shown)

@@ -1,13 +1,13 @@
 import type { ChatCompletion, ChatCompletionRequest, ChatMessage, ToolCall } from '@nomyo/client'
 import { readAnswer } from './read-answer.js'
-import { runTool, type PageTool } from './tools/tool.js'
+import { runTool, type PageTool } from '../tools/tool.js'
 
-/** Asks for a completion: everything but what the conversation itself says. */
+/** Requests a completion of the given messages and tools. */
 export type Ask = (
   request: Pick<ChatCompletionRequest, 'messages' | 'tools' | 'tool_choice'>,
 ) => Promise<ChatCompletion>
 
-/** What happens while a message is answered. */
+/** One step of an answer. */
 export type Turn =
   | {
       readonly kind: 'answer'
@@ -17,35 +17,35 @@ export type Turn =
     }
   | { readonly kind: 'tool'; readonly call: ToolCall; readonly result: string }
 
-/** How often a model may ask for tools before it has to answer. */
+/** Rounds of tool calls before the model has to answer. */
 const MAX_TOOL_ROUNDS = 4
 
-/** What was said so far, in memory. A message that was not answered was never said. */
+/** The messages so far, in memory. A message without an answer is not among them. */
 export class Conversation {
   readonly #messages: ChatMessage[] = []
 
   /**
-   * Says something and tells of everything that comes of it.
+   * Sends a message, and reports every step of its answer.
    *
-   * @throws whatever `ask` throws
+   * @throws errors of `ask`
    */
-  async say(
+  async send(
     text: string,
     ask: Ask,
     tools: readonly PageTool[],
     onTurn: (turn: Turn) => void,
   ): Promise<void> {
-    const said: ChatMessage[] = [{ role: 'user', content: text }]
+    const messages: ChatMessage[] = [{ role: 'user', content: text }]
     for (let round = 0; ; round++) {
       const completion = await ask({
-        messages: [...this.#messages, ...said],
+        messages: [...this.#messages, ...messages],
         ...(tools.length === 0 ? {} : offer(tools, round)),
       })
       const { content, refusal, calls, model } = readAnswer(completion)
       const answer = content ?? refusal ?? ''
       const isLast = calls.length === 0 || round >= MAX_TOOL_ROUNDS
-      // Calls that stay without results would make servers refuse whatever is said next.
-      said.push({
+      // Servers refuse every later message after calls without results.
+      messages.push({
         role: 'assistant',
         ...(isLast ? { content: answer } : { content, tool_calls: [...calls] }),
       })
@@ -53,11 +53,11 @@ export class Conversation {
       if (isLast) break
       for (const call of calls) {
         const result = runTool(tools, call)
-        said.push({ role: 'tool', tool_call_id: call.id, content: result })
+        messages.push({ role: 'tool', tool_call_id: call.id, content: result })
         onTurn({ kind: 'tool', call, result })
       }
     }
-    this.#messages.push(...said)
+    this.#messages.push(...messages)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ChatCompletion, ToolCall } from '@nomyo/client'
 
-/** What can be used of a completion. */
+/** The usable parts of a completion. */
 export interface Answer {
   readonly content: string | null
   readonly refusal: string | null
@@ -8,12 +8,12 @@ export interface Answer {
   readonly model: string
 }
 
-/** Nobody needs more at once; what a model server asks for beyond is not run. */
+/** Further calls are not run. */
 const MAX_CALLS = 32
 
 /**
- * Reads a completion. Its type is a promise of a model server that nobody has checked: what is not
- * as it should be counts as not there. Never throws.
+ * Reads a completion. Its type is a promise of the model server: malformed members count as missing.
+ * Never throws.
  */
 export function readAnswer(completion: ChatCompletion): Answer {
   const { choices, model } = membersOf(completion)
@@ -27,7 +27,7 @@ export function readAnswer(completion: ChatCompletion): Answer {
   }
 }
 
-/** A text, or the texts of a list of parts. */
+/** Returns a text, or the texts of a list of parts. */
 function textOf(value: unknown): string | null {
   if (typeof value === 'string') return value
   if (!Array.isArray(value)) return null
@@ -37,11 +37,11 @@ function textOf(value: unknown): string | null {
 
 function isToolCall(value: unknown): value is ToolCall {
   const { id, function: called } = membersOf(value)
-  const { name, arguments: given } = membersOf(called)
-  return [id, name, given].every((member) => typeof member === 'string')
+  const { name, arguments: parameters } = membersOf(called)
+  return [id, name, parameters].every((member) => typeof member === 'string')
 }
 
-/** The members of an object; of everything else none. */
+/** Returns the members of an object; none of any other value. */
 const membersOf = (value: unknown): Partial<Record<string, unknown>> =>
   typeof value === 'object' && value !== null ? { ...value } : {}
 

@@ -1,12 +1,12 @@
-import { byId } from './element.js'
+import { byId } from '../dom.js'
 
-/** What the composer calls. */
+/** Callbacks of the composer. */
 export interface ComposerActions {
   readonly send: (text: string) => void
   readonly stop: () => void
 }
 
-/** Where messages are written: Enter sends, Shift+Enter starts a line, Escape stops. */
+/** The field of the message: Enter sends, Shift+Enter starts a line, Escape stops. */
 export class Composer {
   readonly #text = byId('message', HTMLTextAreaElement)
   readonly #send = byId('send', HTMLButtonElement)
@@ -21,7 +21,7 @@ export class Composer {
       this.#submit()
     })
     this.#text.addEventListener('keydown', (event) => {
-      // While letters are composed, Enter chooses one.
+      // In an input method, Enter chooses a character.
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
       event.preventDefault()
       this.#submit()
@@ -34,7 +34,7 @@ export class Composer {
     })
   }
 
-  /** While an answer is awaited, Stop takes the place of Send. */
+  /** Shows Stop in place of Send while an answer is pending. */
   setBusy(busy: boolean): void {
     this.#busy = busy
     this.#send.hidden = busy
@@ -46,7 +46,7 @@ export class Composer {
     this.#text.focus()
   }
 
-  /** Gives back what could not be sent, unless something else was written meanwhile. */
+  /** Restores a message that was not answered, unless another one was typed meanwhile. */
   restore(text: string): void {
     if (this.#text.value === '') this.#text.value = text
   }

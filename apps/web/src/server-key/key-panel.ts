@@ -1,0 +1,83 @@
+import { parsePin } from '@nomyo/crypto'
+import type { ServerKeyEvent } from '@nomyo/client'
+import { byId } from '../dom.js'
+
+/** The fingerprint of the server key, and the reason for which it is trusted. */
+export class KeyPanel {
+  readonly #shown = byId('fingerprint', HTMLElement)
+  readonly #pasted = byId('pin', HTMLInputElement)
+  readonly #trust = byId('key-trust', HTMLElement)
+  #fingerprint: string | undefined
+  #pin: string | undefined
+  #isChanged = false
+
+  /** @param onPin - receives the only fingerprint accepted; undefined for any */
+  constructor(onPin: (pin: string | undefined) => void) {
+    byId('compare', HTMLFormElement).addEventListener('submit', (event) => {
+      event.preventDefault()
+      const text = this.#pasted.value.trim()
+      const pin = text === '' ? undefined : tryParsePin(text)
+      if (pin === undefined && text !== '') {
+        this.#setState('bad', '✕ This is no fingerprint: one is sha256/ and 43 or 44 characters.')
+        return
+      }
+      this.#pin = pin
+      onPin(pin)
+      this.#update()
+    })
+    this.#update()
+  }
+
+  /** Shows the fingerprint of the current key. */
+  show(fingerprint: string): void {
+    this.#fingerprint = fingerprint
+    this.#shown.textContent = fingerprint
+    this.#update()
+  }
+
+  /** Shows the result of the client's check of a key. */
+  onServerKey({ type, fingerprint }: ServerKeyEvent): void {
+    this.#isChanged = type === 'changed'
+    this.show(fingerprint)
+  }
+
+  #update(): void {
+    // A key that matches the fingerprint is refused too where it is not the first one.
+    if (this.#isChanged) {
+      this.#setState(
+        'bad',
+        '✕ Changed: this is not the first key of this page. Nothing is encrypted to it.',
+      )
+    } else if (this.#pin === undefined) {
+      this.#setState(
+        'unsure',
+        '! Not compared: trusted on first use, which is as secure as the connection was.',
+      )
+    } else if (this.#fingerprint === undefined) {
+      this.#setState(
+        'unsure',
+        '! No key was received yet. Only the one with your fingerprint will be accepted.',
+      )
+    } else if (this.#fingerprint === this.#pin) {
+      this.#setState('good', '✓ Match: messages are encrypted to this key and no other.')
+    } else {
+      this.#setState(
+        'bad',
+        '✕ Mismatch: this key has another fingerprint than yours. Nothing will be sent.',
+      )
+    }
+  }
+
+  #setState(kind: 'good' | 'bad' | 'unsure', text: string): void {
+    this.#trust.className = `verdict ${kind}`
+    this.#trust.textContent = text
+  }
+}
+
+function tryParsePin(text: string): string | undefined {
+  try {
+    return parsePin(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,73 @@
+import type { ServerResponse } from 'node:http'
+import { pathToFileURL } from 'node:url'
+import {
+  makeKeyDir,
+  startGateway,
+  startModelServer,
+  stopAfterTest,
+  type GatewayDefaults,
+  type InProcess,
+  type ModelServer,
+} from '@nomyo-internal/testing'
+import { GATEWAY_MAIN } from '@nomyo-internal/testing/gateway-process'
+
+type Settings = { readonly [Name in keyof GatewayDefaults]: unknown } & {
+  readonly web: true
+  readonly rateLimit?: { readonly perSecond: number; readonly burst: number }
+  readonly tpm?: object
+}
+
+/** A gateway in this process that serves the page. */
+export type TestGateway = InProcess<{
+  readonly url: string
+  readonly fingerprint: string
+  close(): Promise<void>
+}>
+
+// Not by its name: the gateway depends on this package.
+const library = (await import(new URL('index.js', pathToFileURL(GATEWAY_MAIN)).href)) as {
+  createGateway: (settings: Settings) => Promise<TestGateway>
+}
+
+/** Starts a gateway that serves the page. */
+export const newGateway = (settings: Partial<Settings> = {}): Promise<TestGateway> =>
+  startGateway(library.createGateway, { web: true, ...settings })
+
+/** Starts one for the current test. */
+export const testGateway = async (settings?: Partial<Settings>): Promise<TestGateway> =>
+  stopAfterTest(await newGateway(settings))
+
+/** Folder of a server key that differs from the default one. */
+export const otherKeyDir = (): string => makeKeyDir({ 'private_key.pem': 'client' })
+
+/** Settings of a gateway with this model server. */
+export const engineOf = ({ url }: ModelServer): Partial<Settings> => ({
+  engine: { kind: 'openai', baseUrl: url, apiKey: undefined },
+})
+
+/** Starts a model server with the model `one`, and a function that answers its completions. */
+export const newModel = (
+  complete: (response: ServerResponse, body: string) => void,
+): Promise<ModelServer> =>
+  startModelServer((response, { url, body }) => {
+    response.setHeader('content-type', 'application/json')
+    if (url !== '/v1/models') complete(response, body)
+    else response.end(JSON.stringify({ object: 'list', data: [{ id: 'one', object: 'model' }] }))
+  })
+
+/** Starts a gateway with such a model server for the current test. */
+export async function testModel(
+  complete: (response: ServerResponse, body: string) => void,
+): Promise<{ readonly model: ModelServer; readonly url: string }> {
+  const model = stopAfterTest(await newModel(complete))
+  const { url } = await testGateway(engineOf(model))
+  return { model, url }
+}
+
+/** A completion as a model server writes it. */
+export function completion(content: string | null, calls?: readonly unknown[]): string {
+  const message = { role: 'assistant', content, ...(calls && { tool_calls: calls }) }
+  const choices = [{ index: 0, message, finish_reason: calls ? 'tool_calls' : 'stop' }]
+  const facts = { id: 'x', object: 'chat.completion', created: 1, model: 'one' }
+  return JSON.stringify({ ...facts, choices })
+}
