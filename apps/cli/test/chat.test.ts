@@ -12,18 +12,16 @@ import {
 } from '@nomyo-internal/testing'
 import { formatPolicyFile } from '@nomyo/attest/policy-file'
 import { importPublicKey } from '@nomyo/crypto'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { findIn } from '../src/commands/demo/eavesdropper.js'
 import { startWireTap } from '../src/commands/demo/wire-tap.js'
-import { Home, generateKeysOfVectors, startGateway } from './support.js'
+import { Home, startGateway } from './support.js'
 
 const API_KEY = 'canary-api-key-71e0c2'
 const PROMPT = 'canary prompt: patient 4711'
 const ATTACHED = 'canary attachment: 40 mg'
 
 const gateway = shared(() => startGateway({ apiKeys: [API_KEY] }))
-beforeAll(generateKeysOfVectors)
-
 const echo = (url = gateway().url) => [
   'chat',
   '--gateway',

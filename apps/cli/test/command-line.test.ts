@@ -105,11 +105,13 @@ describe('completion', () => {
 describe('the built command', () => {
   it.each([
     [['--version', '--json'], 0],
+    [['keys', 'generate'], 0],
     [['gateway', '--help'], 0],
     [['gateway', '--port', 'nonsense'], 2],
     [['proxy', '--port', 'nonsense'], 2],
   ])('%j ends with %i', async (args, code) => {
-    expect((await new Home().start(args).ended).code).toBe(code)
+    const { ended } = new Home().start(args, { NODE_OPTIONS: '' })
+    expect((await ended).code).toBe(code)
   })
 
   it('runs another program, and passes signals and the exit code on', async () => {

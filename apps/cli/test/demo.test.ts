@@ -1,10 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryFolder } from '@nomyo-internal/testing'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { Home, generateKeysOfVectors } from './support.js'
-
-beforeAll(generateKeysOfVectors)
+import { describe, expect, it } from 'vitest'
+import { Home, VECTOR_KEYS } from './support.js'
 
 describe('nomyo demo', () => {
   it('shows a completion from end to end, in 80 columns, without colours in a pipe', async () => {
@@ -35,7 +33,7 @@ describe('nomyo demo', () => {
   const runWith = (code: string) => {
     const preload = join(temporaryFolder(), 'preload.cjs')
     writeFileSync(preload, code)
-    return new Home({ NODE_OPTIONS: `--require ${preload}` }).run(['demo'])
+    return new Home({ NODE_OPTIONS: `${VECTOR_KEYS} --require ${preload}` }).run(['demo'])
   }
 
   it('fails when the gateway does not start', async () => {

@@ -10,16 +10,14 @@ import {
   temporaryFolder,
 } from '@nomyo-internal/testing'
 import { forgeKey, forgedName } from '@nomyo-internal/testing/vectors/forge'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { startWireTap } from '../src/commands/demo/wire-tap.js'
-import { Home, generateKeysOfVectors, startGateway, type Run } from './support.js'
+import { Home, startGateway, type Run } from './support.js'
 
 const API_KEY = 'canary-api-key-71e0c2'
 const OTHER_KEY = `sha256/${'A'.repeat(43)}=`
 
 const gateway = shared(() => startGateway({ apiKeys: [API_KEY] }))
-beforeAll(generateKeysOfVectors)
-
 interface Finding {
   readonly check: string
   readonly status: string

@@ -2,10 +2,8 @@ import { chmodSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadKeyPair } from '@nomyo/crypto/keys/node'
 import { shared } from '@nomyo-internal/testing'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { Home, generateKeysOfVectors, startGateway } from './support.js'
-
-beforeAll(generateKeysOfVectors)
+import { describe, expect, it } from 'vitest'
+import { Home, startGateway } from './support.js'
 
 const mode = (path: string): number => statSync(path).mode & 0o777
 

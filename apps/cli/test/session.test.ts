@@ -10,13 +10,11 @@ import { createServer, type RequestListener } from 'node:http'
 import { formatPolicyFile } from '@nomyo/attest/policy-file'
 import { isInstalled, listenOnLoopback, shared, stopAfterTest } from '@nomyo-internal/testing'
 import { forgeKey, forgedName } from '@nomyo-internal/testing/vectors/forge'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { startWireTap } from '../src/commands/demo/wire-tap.js'
-import { Home, generateKeysOfVectors, startGateway } from './support.js'
+import { Home, startGateway } from './support.js'
 
 const gateway = shared(() => startGateway())
-beforeAll(generateKeysOfVectors)
-
 /** Starts a server that answers as the gateway does, but for some requests. */
 async function startBefore(
   gatewayUrl: string,

@@ -11,10 +11,13 @@ import {
   until,
   type Program,
 } from '@nomyo-internal/testing'
-import { keyPem } from '@nomyo-internal/testing/vectors'
+import '@nomyo-internal/testing/vector-keys'
 import { createGateway, type GatewayConfig } from '@nomyo/gateway'
-import { onTestFinished, vi } from 'vitest'
+import { onTestFinished } from 'vitest'
 import { runCli } from '../src/run-cli.js'
+
+/** Has processes use the keys of the vectors instead of generated ones. */
+export const VECTOR_KEYS = `--import=${import.meta.resolve('@nomyo-internal/testing/vector-keys')}`
 
 /** The built command. */
 export const ENTRY = fileURLToPath(new URL('../bin/nomyo.js', import.meta.url))
@@ -37,6 +40,7 @@ export class Home {
     this.environment = {
       HOME: this.path,
       XDG_CONFIG_HOME: join(this.path, 'config'),
+      NODE_OPTIONS: VECTOR_KEYS,
       ...environment,
     }
   }
@@ -181,29 +185,3 @@ const asTerminal = (stream: PassThrough): PassThrough & { isTTY: true } =>
 /** Starts a gateway in this process. */
 export const startGateway = (settings: Partial<GatewayConfig> = {}) =>
   startInProcess(createGateway, settings)
-
-/** Has every generated RSA key be one of the vectors, in turn. */
-export function generateKeysOfVectors(): void {
-  const algorithm = { name: 'RSA-OAEP', hash: 'SHA-256' }
-  const names = ['client', 'other']
-  const { subtle } = crypto
-  vi.spyOn(subtle, 'generateKey').mockImplementation(async () => {
-    const name = names.shift() ?? ''
-    names.push(name)
-    const der = (part: string): Buffer<ArrayBuffer> =>
-      Buffer.from(keyPem(`keys/${name}.${part}.pem`).replace(/-----[^-]+-----|\s/g, ''), 'base64')
-    const { importKey } = subtle
-    const privateKey = await importKey.call(subtle, 'pkcs8', der('private'), algorithm, true, [
-      'decrypt',
-    ])
-    const jwk = await subtle.exportKey('jwk', privateKey)
-    const publicKey = await subtle.importKey(
-      'jwk',
-      { kty: 'RSA', n: jwk.n ?? '', e: jwk.e ?? '' },
-      algorithm,
-      true,
-      ['encrypt'],
-    )
-    return { privateKey, publicKey }
-  })
-}
