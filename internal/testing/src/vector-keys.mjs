@@ -2,6 +2,7 @@
 // read in a millisecond. Imported by a test, or by a process with `--import`.
 import { Buffer } from 'node:buffer'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 const { files } = JSON.parse(
   readFileSync(join(import.meta.dirname, '../data/nomyo/keys.json'), 'utf8'),
