@@ -4,16 +4,16 @@ import tsdoc from 'eslint-plugin-tsdoc'
 import tseslint from 'typescript-eslint'
 
 const packageSources = ['packages/*/src/**/*.ts']
-/** Never published, only for tests and measurements: held to the rules of tests. */
+/** Never published, only for tests and measurements: the rules of tests apply. */
 const privatePackages = ['internal/testing/**', 'bench/**/*.ts', 'tests/**/*.ts']
 const appSources = ['apps/*/src/**/*.ts']
-/** Private packages that apps share and bundle: apps' rules, but for the helpers of tests. */
+/** Private packages that apps share and bundle: the rules of apps apply, except to the helpers of tests. */
 const internalSources = ['internal/*/src/**/*.ts']
 const testHelpers = ['internal/testing/**/*.ts']
 const tests = ['**/test/**/*.ts', 'packages/*/bench/**/*.ts', ...privatePackages, ...testHelpers]
 const configFiles = ['**/*.config.ts', '**/*.config.js']
 
-/** Where Node is a given: files, sockets, the environment, and the package that talks to a TPM device. */
+/** Code that may use Node: files, sockets, the environment, and the package that talks to a TPM device. */
 const nodeOnlySources = [
   'packages/crypto/src/keys/node/**/*.ts',
   'packages/transport/src/undici/**/*.ts',
@@ -42,11 +42,11 @@ const noModuleState = [
       ':matches(Program, Program > ExportNamedDeclaration) > VariableDeclaration > ' +
       'VariableDeclarator > :matches(NewExpression[callee.name=/^(Weak)?(Map|Set)$/][arguments.length=0], ' +
       'ArrayExpression[elements.length=0])',
-    message: 'An empty collection at module level is there to be filled: modules hold no state.',
+    message: 'An empty collection at module level will be filled: modules hold no state.',
   },
   {
     selector: 'PropertyDefinition[static=true][readonly=false]',
-    message: 'A static field that can be assigned is state of the module.',
+    message: 'A mutable static field is state of the module.',
   },
 ]
 
@@ -59,7 +59,7 @@ const noExportAll = [
   {
     selector: 'ExportAllDeclaration',
     message:
-      'List what is exported: the public surface is written down, not the sum of what is there.',
+      'List the exports: the public surface is written down, not the sum of the files.',
   },
 ]
 
@@ -74,7 +74,7 @@ const noNodeGlobals = [
   },
 ]
 
-/** For code where values of unknown shape are the normal case. */
+/** For code that handles values of unknown shape. */
 const noUnsafeRulesOff = {
   '@typescript-eslint/no-unsafe-argument': 'off',
   '@typescript-eslint/no-unsafe-assignment': 'off',
@@ -86,7 +86,7 @@ const noUnsafeRulesOff = {
 const reExportsOnly = [
   {
     selector: 'Program > :not(ExportAllDeclaration, ExportNamedDeclaration[source.type="Literal"])',
-    message: 'This package is a name for the client: it re-exports and holds no code.',
+    message: 'This package is a name for the client: it only re-exports.',
   },
 ]
 
@@ -111,13 +111,13 @@ export default defineConfig(
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
-      // `const { unwanted, ...rest } = object` is how a member is left out.
+      // `const { unwanted, ...rest } = object` omits a member.
       '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       // `() => callback()` is shorter than a block and as clear.
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
-      // A number in a template has one spelling; objects, booleans and undefined stay errors.
+      // A number in a template is unambiguous; objects, booleans and undefined stay errors.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
-      // Spreading a string gives its code points, which is what is wanted of keys, flags and base64.
+      // Spreading a string gives its code points, as code for keys, flags and base64 needs.
       '@typescript-eslint/no-misused-spread': ['error', { allow: ['string'] }],
       // `process.env['NAME']` says that the name may be absent.
       '@typescript-eslint/dot-notation': ['error', { allowIndexSignaturePropertyAccess: true }],
@@ -169,8 +169,8 @@ export default defineConfig(
   },
 
   {
-    // Tests run in Node only, read JSON whose shape the assertions judge, and hand the code under
-    // test what its types forbid. Forgotten promises stay errors: such a test would prove nothing.
+    // Tests run in Node only, read JSON whose shape the assertions check, and pass values that the
+    // types forbid. Floating promises stay errors: such a test would prove nothing.
     files: tests,
     rules: {
       'no-console': 'off',
@@ -203,14 +203,14 @@ export default defineConfig(
     rules: { '@typescript-eslint/no-require-imports': 'off' },
   },
   {
-    // Starters and configuration: a few lines of JavaScript that no tsconfig lists.
+    // Starters and configuration: JavaScript that no tsconfig lists.
     files: ['**/*.{js,mjs,cjs}'],
     ignores: ['tools/**'],
     extends: [tseslint.configs.disableTypeChecked],
     languageOptions: { globals: { process: 'readonly' } },
   },
   {
-    // Untyped by nature: each tool has its own shape, and finds its default export by name.
+    // Tools load the default export of their configuration.
     files: configFiles,
     rules: { 'no-restricted-syntax': 'off' },
   },

@@ -76,7 +76,7 @@ function documentsIn(root) {
 }
 
 /**
- * The sources of the published packages, whose TSDoc has examples.
+ * Lists the sources of the published packages, whose TSDoc has examples.
  *
  * @param {string} root
  * @returns {string[]}

@@ -1,5 +1,5 @@
 /**
- * What a package may consist of.
+ * Rule for the contents of a package.
  *
  * @typedef {object} LayerRule
  * @property {readonly string[]} arrows members of this workspace it may depend on

@@ -1,23 +1,21 @@
-import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { startGatewayProcess, type GatewayProcess } from '@nomyo-internal/testing/gateway-process'
+import { startProgram } from '@nomyo-internal/testing/program'
 
-/** Runs a program to its end, without the settings of this project in its environment. */
-export function run(
+/** Runs a program to its end. */
+export async function run(
   program: string,
   args: readonly string[],
-  folder: string,
-  env: Readonly<Record<string, string>> = {},
-): Promise<{ exitCode: number; output: string }> {
-  return new Promise((resolve) => {
-    const options = { cwd: folder, env: { ...environment(), ...env } }
-    execFile(program, args, options, (error, stdout, stderr) => {
-      const output = (stdout + stderr).trim()
-      resolve({ exitCode: error === null ? 0 : Number(error.code ?? 1) || 1, output })
-    })
-  })
+  cwd: string,
+): Promise<{ exitCode: number | null; output: string }> {
+  const { code, stdout, stderr } = await startProgram(program, args, { cwd }).ended
+  return { exitCode: code, output: (stdout + stderr).trim() }
 }
 
-/** That of this process, without what pnpm and vitest put there. */
-export function environment(): Record<string, string | undefined> {
-  const strangers = /^(?:npm_|pnpm_|NOMYO_|NODE_|VITEST|VITE_)/i
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !strangers.test(name)))
-}
+/** Starts the command `nomyo-gateway` of a project. */
+export const startGateway = (project: string, args: readonly string[]): Promise<GatewayProcess> =>
+  startGatewayProcess({
+    command: [join(project, 'node_modules/.bin/nomyo-gateway')],
+    args: ['--engine', 'demo', ...args],
+    cwd: project,
+  })

@@ -1,26 +1,26 @@
 import { execFile } from 'node:child_process'
 
 /**
- * Programs of this repository by the name they are installed under: the file Node is given.
+ * Files of the programs of this repository, by the names under which they are installed.
  *
  * @typedef {ReadonlyMap<string, string>} Programs
  */
 
 /**
- * What there is to be called.
+ * Everything that a command may call.
  *
  * @typedef {object} Callable
  * @property {Programs} programs
  * @property {readonly string[]} scripts of the root package.json
  */
 
-/** What may stand before the name of a program. */
+/** Words that may precede the name of a program. */
 const BEFORE = /^(?:\w+=.*|sudo|exec|nohup|npx|--yes)$/
 const AS_USER = /\b(?:sudo|runuser) -u \S+(?: --)?/g
 const BUILT_IN = ['install', 'exec', 'add', 'run', 'pack', 'changeset']
 
 /**
- * The commands in a text of the shell that do not exist, with their flags.
+ * Finds commands and flags in a text of the shell that do not exist.
  *
  * @param {string} text
  * @param {Callable} callable
@@ -38,7 +38,7 @@ export async function commandFindings(text, callable, help) {
 }
 
 /**
- * Asks programs for help, each way once.
+ * Returns a reader of help texts that runs every program once per subcommand.
  *
  * @returns {(program: string, words: readonly string[]) => Promise<string | undefined>}
  */
@@ -56,7 +56,7 @@ export function helpReader() {
 /**
  * @param {string} program
  * @param {readonly string[]} words
- * @returns {Promise<string | undefined>} undefined where it gives none
+ * @returns {Promise<string | undefined>} undefined where it has none
  */
 function readHelp(program, words) {
   return new Promise((resolve) => {
@@ -68,7 +68,7 @@ function readHelp(program, words) {
 }
 
 /**
- * The calls of programs of ours, and of pnpm, in a text of the shell.
+ * Finds the calls of our programs, and of pnpm, in a text of the shell.
  *
  * @param {string} text
  * @param {Programs} programs
@@ -112,21 +112,21 @@ function scriptFindings(words, scripts) {
  * @returns {Promise<string[]>}
  */
 async function wordFindings(name, words, help) {
-  let said = await help([])
-  if (said === undefined) return [`${name} --help fails (build first)`]
-  let all = said
+  let helpText = await help([])
+  if (helpText === undefined) return [`${name} --help fails (build first)`]
+  let all = helpText
   /** @type {string[]} */
   const path = []
   for (const word of words) {
     if (!/^[a-z][\w-]*$/.test(word)) break
-    const { literals, isOpen } = nextWords(said, [name, ...path])
+    const { literals, isOpen } = nextWords(helpText, [name, ...path])
     if (!literals.has(word)) {
       if (literals.size > 0 && !isOpen) return [`${[name, ...path].join(' ')} knows no ${word}`]
       break
     }
     path.push(word)
-    said = (await help(path)) ?? said
-    all += said
+    helpText = (await help(path)) ?? helpText
+    all += helpText
   }
   const flags = words.flatMap((word) => /^--[a-z][\w-]*/.exec(word)?.[0] ?? [])
   const known = new Set(['--help', ...(all.match(/--[a-z][\w-]*/g) ?? [])])
@@ -135,23 +135,23 @@ async function wordFindings(name, words, help) {
 }
 
 /**
- * The words that may follow in a call, by the lines of a help text that begin with it: those written
- * small as they are, and whether anything else may stand there.
+ * Finds the words that may follow in a call, from the lines of a help text that begin with it: literal
+ * words, and whether any other word may follow.
  *
- * @param {string} said
+ * @param {string} helpText
  * @param {readonly string[]} call
  * @returns {{ literals: Set<string>, isOpen: boolean }}
  */
-export function nextWords(said, call) {
+export function nextWords(helpText, call) {
   const begin = `${call.join(' ')} `
-  const rests = said
+  const rests = helpText
     .split('\n')
     .map((line) => line.replace(/^ *(?:Usage:)? */, ''))
     .flatMap((line) => (line.startsWith(begin) ? [line.slice(begin.length).trim()] : []))
   const firsts = rests.flatMap((rest) => /^\S+(?: \| \S+)*/.exec(rest)?.[0].split(/ ?\| ?/) ?? [])
   const literals = new Set(firsts.filter((word) => /^[a-z]/.test(word)))
   if (firsts.includes('COMMAND')) {
-    for (const [, word = ''] of said.matchAll(/^ {2}([a-z][\w-]*) {2,}/gm)) literals.add(word)
+    for (const [, word = ''] of helpText.matchAll(/^ {2}([a-z][\w-]*) {2,}/gm)) literals.add(word)
   }
   return { literals, isOpen: firsts.some((word) => /^[A-Z]/.test(word) && word !== 'COMMAND') }
 }

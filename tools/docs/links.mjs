@@ -7,7 +7,7 @@ import { readMarkdown } from './markdown.mjs'
 const LINKS = [/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)/g, /\b(?:href|src|srcset)="([^"]+)"/g]
 
 /**
- * The links of a file that lead nowhere: files and headings of this repository. Others are not asked.
+ * Finds the links of a file to missing files and headings of this repository. Other links are not followed.
  *
  * @param {Markdown} markdown
  * @param {string} root
@@ -25,7 +25,7 @@ export function linkFindings({ file, prose }, root) {
 }
 
 /**
- * The anchors GitHub gives the headings of a file.
+ * Lists the anchors that GitHub gives the headings of a file.
  *
  * @param {Markdown} markdown
  * @returns {string[]}

@@ -3,27 +3,27 @@
  *
  * @typedef {object} Block
  * @property {string} file relative to the root
- * @property {number} line of its first line of code, from 1
- * @property {string} language as after the fence; empty for none
+ * @property {number} line number of its first line of code, from 1
+ * @property {string} language after the fence; empty for none
  * @property {string} code
- * @property {string} setup code readers do not see, of `<!-- setup … -->` before the block
- * @property {string | undefined} run what `<!-- run -->` says: empty for plainly so
- * @property {string[]} needs programs without which it is not run, of `<!-- needs: PROGRAM … -->`
- * @property {string | undefined} savedAs of `<!-- file: NAME -->`: what later blocks find it under
+ * @property {string} setup code that readers do not see, from `<!-- setup … -->` before the block
+ * @property {string | undefined} run parameter of `<!-- run: … -->`; empty without one
+ * @property {string[]} needs programs without which it does not run, from `<!-- needs: PROGRAM … -->`
+ * @property {string | undefined} savedAs name for later blocks, from `<!-- file: NAME -->`
  */
 
 /**
- * One file, taken apart.
+ * One parsed file.
  *
  * @typedef {object} Markdown
  * @property {string} file
  * @property {Block[]} blocks
- * @property {string[]} prose its lines, those of blocks and comments emptied
+ * @property {string[]} prose its lines; lines of blocks and comments are empty
  */
 
 /**
- * Takes a file apart. What stands in comments before a block, with nothing but blank lines between, is
- * about that block; an unknown word there is ignored, as in any comment.
+ * Parses a file. A comment directly before a block describes that block; unknown words are ignored, as in
+ * any comment.
  *
  * @param {string} file
  * @param {string} text
@@ -68,7 +68,7 @@ function readComments(comments) {
   const first = (pattern) =>
     comments
       .flatMap((text) => pattern.exec(text)?.slice(1) ?? [])
-      .find((said) => typeof said === 'string')
+      .find((value) => typeof value === 'string')
   return {
     setup: first(/^setup\n(.*)$/s) ?? '',
     run: first(/^run(?:: (until .*))?()$/),
@@ -78,7 +78,7 @@ function readComments(comments) {
 }
 
 /**
- * The TSDoc comments of a source as Markdown, at the lines of the source: an `@example` is a block.
+ * Converts the TSDoc comments of a source to Markdown, at their lines: an `@example` becomes a block.
  *
  * @param {string} source
  * @returns {string}

@@ -16,23 +16,23 @@ import { isProgram, moduleOf } from './typescript.mjs'
  */
 
 /**
- * Where blocks run.
+ * Surroundings in which blocks run.
  *
  * @typedef {object} Surroundings
  * @property {string} root
  * @property {string} consumer folder of the project programs run in
  * @property {Programs} programs
- * @property {string} keyDir server keys of gateways that are told of none
+ * @property {string} keyDir server keys of gateways whose block configures none
  */
 
-/** The ports of examples, and of a gateway or proxy that is told none: others stand in for them. */
+/** Default ports of gateway and proxy, which examples use; free ports replace them. */
 const PORTS_OF_EXAMPLES = /\b(?:12435|12436)\b/g
 const LONGEST_MS = 120_000
 
 /**
- * Runs the blocks of one file that say so, one after the other, in one folder that is removed after it.
- * `<!-- run: until TEXT -->` leaves a block running for those below once it has printed that;
- * `<!-- needs: PROGRAM -->` ends the run of a file where there is no such program.
+ * Runs the marked blocks of one file, one after the other, in a temporary folder.
+ * `<!-- run: until TEXT -->` keeps a block running for the blocks below once it has printed the text;
+ * `<!-- needs: PROGRAM -->` ends the run of the file where the program is missing.
  *
  * @param {readonly Block[]} blocks
  * @param {Surroundings} surroundings
@@ -75,7 +75,7 @@ export async function runBlocks(blocks, surroundings) {
 }
 
 /**
- * Makes a server key for all gateways: making them is what would take longest.
+ * Generates one server key for all gateways: generation would take most of the time.
  *
  * @param {string} folder
  */
@@ -129,8 +129,8 @@ async function commandFor(block, index, consumer) {
  * @param {readonly string[]} command
  * @param {string} folder
  * @param {Readonly<Record<string, string>>} settings environment
- * @param {string} until text it prints when it is ready; empty to wait for its end
- * @param {number[]} running gets the process group of what was left running
+ * @param {string} until text that it prints when it is ready; empty to wait for its end
+ * @param {number[]} running receives the process group
  * @returns {Promise<string | undefined>}
  */
 function runOne([program = '', ...parameters], folder, settings, until, running) {
@@ -149,17 +149,17 @@ function runOne([program = '', ...parameters], folder, settings, until, running)
     })
     const group = /** @type {number} */ (child.pid)
     running.push(group)
-    let said = ''
+    let output = ''
     const clock = setTimeout(() => end(`takes over ${LONGEST_MS / 1000} s`), LONGEST_MS)
     /** @param {string | undefined} fault */
     const end = (fault) => {
       clearTimeout(clock)
-      resolve(fault && `${fault}: ${said.trim().slice(-600)}`)
+      resolve(fault && `${fault}: ${output.trim().slice(-600)}`)
     }
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (/** @type {Buffer} */ bytes) => {
-        said += bytes.toString()
-        if (until !== '' && said.includes(until)) end(undefined)
+        output += bytes.toString()
+        if (until !== '' && output.includes(until)) end(undefined)
       })
     }
     child.on('exit', (code) => end(code === 0 && until === '' ? undefined : `exit code ${code}`))

@@ -3,16 +3,16 @@ import { parseAllDocuments } from 'yaml'
 
 /** @typedef {import('./markdown.mjs').Block} Block */
 
-/** Shown and not read by any program. */
+/** Languages of output and drawings. */
 const NOT_CHECKED = ['', 'text']
-/** Checked elsewhere: see typescript.mjs. */
+/** Languages that typescript.mjs checks. */
 const PROGRAMS = ['ts', 'typescript', 'js', 'javascript', 'mjs', 'html']
 
 /** @param {Block} block */
 export const isShell = ({ language }) => ['sh', 'bash'].includes(language)
 
 /**
- * What is wrong with a block as a text of its language.
+ * Checks a block as a text of its language.
  *
  * @param {Block} block
  * @returns {Promise<string[]>}
@@ -58,7 +58,7 @@ function jsonFault(code) {
 }
 
 /**
- * What a program says against a text; nothing where there is no such program.
+ * Runs a program that checks a text; finds nothing where the program is missing.
  *
  * @param {string} program
  * @param {readonly string[]} parameters
@@ -68,10 +68,12 @@ function jsonFault(code) {
 function askProgram(program, parameters, text) {
   return new Promise((resolve) => {
     const child = spawn(program, parameters, { stdio: ['pipe', 'ignore', 'pipe'] })
-    let said = ''
-    child.stderr.on('data', (/** @type {Buffer} */ bytes) => (said += bytes.toString()))
+    let output = ''
+    child.stderr.on('data', (/** @type {Buffer} */ bytes) => (output += bytes.toString()))
     child.on('error', () => resolve(undefined))
-    child.on('close', (code) => resolve(code === 0 ? undefined : said.trim().replace(/\s+/g, ' ')))
+    child.on('close', (code) =>
+      resolve(code === 0 ? undefined : output.trim().replace(/\s+/g, ' ')),
+    )
     child.stdin.on('error', () => undefined)
     child.stdin.end(text)
   })

@@ -9,8 +9,8 @@ const LANGUAGES = ['ts', 'typescript', 'js', 'javascript', 'mjs', 'html']
 export const isProgram = ({ language }) => LANGUAGES.includes(language)
 
 /**
- * What the compiler has against the programs, each a module of its own in the project of `folder`, by
- * the rules a new project has: strict, and modules as Node resolves them.
+ * Compiles programs, each as a module of the project in `folder`, with the settings of a new project:
+ * strict, and modules as Node resolves them.
  *
  * @param {readonly Block[]} blocks
  * @param {string} folder
@@ -54,8 +54,8 @@ export function typeFindings(blocks, folder) {
 }
 
 /**
- * A block as a module: what `setup` declares, then its code, in which browsers' and Deno's ways of
- * naming a package are replaced by its name.
+ * Converts a block to a module: the declarations of `setup`, then its code, in which the name of a package
+ * replaces the spellings of browsers and Deno.
  *
  * @param {Block} block
  * @returns {string}
@@ -69,7 +69,7 @@ export function moduleOf({ setup, code, language }) {
 }
 
 /**
- * The scripts of a page, at the lines where they stand.
+ * Extracts the scripts of a page, at their lines.
  *
  * @param {string} page
  * @returns {string}
@@ -91,12 +91,12 @@ function scriptsOf(page) {
  * @returns {string}
  */
 function describe({ file, start, messageText, code }, sources) {
-  const said = `TS${code} ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
+  const message = `TS${code} ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
   const source = file && sources.get(file.fileName)
-  if (file === undefined || source === undefined) return `${file?.fileName ?? 'compiler'}: ${said}`
+  if (file === undefined || source === undefined) return `${file?.fileName ?? 'compiler'}: ${message}`
   const { block } = source
   const { line } = file.getLineAndCharacterOfPosition(start ?? 0)
   const hidden = block.setup === '' ? 0 : block.setup.split('\n').length
   const at = line < hidden ? `${block.line} (setup)` : block.line + line - hidden
-  return `${block.file}:${at}: ${said}`
+  return `${block.file}:${at}: ${message}`
 }

@@ -322,7 +322,7 @@ const joining = `
   import { send } from '@nomyo/transport'
   export const exchange = async (key, bytes) => send(await seal(key, bytes))`
 
-/** What there is to import by mistake. */
+/** Packages that a test may import by mistake. */
 const surroundings: Files = {
   ...library('crypto', { '.': 'export const seal = 1' }),
   ...library('transport', { '.': 'export const send = 1' }),

@@ -1,4 +1,4 @@
-// The suite on every runtime: `pnpm test:runtimes`.
+// Runs the suites on every runtime: `pnpm --filter @nomyo/conformance test:runtimes`.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -6,34 +6,33 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { serveFiles } from './local-servers.js'
 import { startLoopback } from './loopback.js'
-import { reportOf, sumOf, type Result } from './results.js'
+import { formatTable, reportOf, sumOf, type Result } from './results.js'
 import { chromium } from './runtimes/chromium.js'
 import { Unavailable } from './runtimes/install.js'
 import { processRuntimes } from './runtimes/processes.js'
 import type { Prepared, Runtime, Surroundings } from './runtimes/runtime.js'
 import { workerd } from './runtimes/workerd.js'
 import { SUITE_NAMES } from './suites/suites.js'
-import { formatTable } from './table.js'
 import { gatherVectors } from './vectors.js'
 
 const RUNTIMES: readonly Runtime[] = [...processRuntimes, workerd, chromium]
 
-/** Half the time of a run is spent waiting for one runtime's key or another's deadline. */
+/** A run spends half its time waiting for one runtime's key or another's deadline. */
 const AT_A_TIME = 2
 
 const HELP = `Runs one suite over the built packages on every runtime, and prints a table.
 
 Usage
-  pnpm test:runtimes [options]
+  pnpm --filter @nomyo/conformance test:runtimes [options]
 
 Options
   --only LIST    some of ${RUNTIMES.map(({ id }) => id).join(', ')}
-  --report FILE  also writes every outcome as JSON, in the form of Vitest's report
+  --report FILE  also write every outcome as JSON, in the format of Vitest's report
   --help         this text
 
-Runtimes are downloaded from the npm registry (some 350 MB once) into ~/.cache/nomyo-runtimes, or where
-NOMYO_RUNTIMES_DIR says; Chromium is that of CHROMIUM_PATH or /usr/bin/chromium. One that cannot be had
-is shown as "not run". With CI=true that is a failure, except for Chromium.`
+Runtimes are downloaded once from the npm registry (350 MB) into NOMYO_RUNTIMES_DIR, by default
+~/.cache/nomyo-runtimes; CHROMIUM_PATH names Chromium, by default /usr/bin/chromium. A runtime that
+cannot be installed is shown as "not run". With CI=true that is a failure, except for Chromium.`
 
 process.exitCode = await main(process.argv.slice(2))
 
@@ -47,14 +46,14 @@ async function main(parameters: string[]): Promise<number> {
     console.log(HELP)
     return 0
   }
-  const wantsAll = process.env['CI'] === 'true'
+  const requireAll = process.env['CI'] === 'true'
   const results = await runAll(options.runtimes)
   if (options.report !== undefined) {
     await mkdir(dirname(options.report), { recursive: true })
-    await writeFile(options.report, JSON.stringify(reportOf(results, wantsAll)))
+    await writeFile(options.report, JSON.stringify(reportOf(results, requireAll)))
   }
   console.log(`\n${formatTable(results, SUITE_NAMES)}\n`)
-  const { passed, failed, notRun } = sumOf(results, wantsAll)
+  const { passed, failed, notRun } = sumOf(results, requireAll)
   console.log(`${passed} passed, ${failed} failed, ${notRun} runtimes not run`)
   return failed > 0 || passed === 0 ? 1 : 0
 }
@@ -64,7 +63,7 @@ function readOptions(
 ): { runtimes: readonly Runtime[]; report: string | undefined; help: boolean } | string {
   try {
     const { values } = parseArgs({
-      // A script runner hands on the -- that was meant for itself.
+      // A script runner passes its own -- on.
       args: args.filter((arg) => arg !== '--'),
       options: {
         only: { type: 'string' },
@@ -72,10 +71,10 @@ function readOptions(
         help: { type: 'boolean', default: false },
       },
     })
-    const wanted = values.only?.split(',')
-    const unknown = wanted?.find((id) => RUNTIMES.every((runtime) => runtime.id !== id))
+    const chosen = values.only?.split(',')
+    const unknown = chosen?.find((id) => RUNTIMES.every((runtime) => runtime.id !== id))
     if (unknown !== undefined) return `There is no runtime "${unknown}".`
-    const runtimes = RUNTIMES.filter(({ id }) => wanted?.includes(id) ?? true)
+    const runtimes = RUNTIMES.filter(({ id }) => chosen?.includes(id) ?? true)
     return { runtimes, report: values.report, help: values.help }
   } catch (error) {
     return (error as Error).message
@@ -86,11 +85,11 @@ async function runAll(runtimes: readonly Runtime[]): Promise<Result[]> {
   const folder = await mkdtemp(join(tmpdir(), 'nomyo-conformance-'))
   const files = new Map<string, string>()
   const pages = await serveFiles(files)
-  const { loopback, stop } = await startLoopback(folder, pages.url)
+  const { loopback, stop } = await startLoopback(pages.url)
   try {
     const settings = { vectors: await gatherVectors(), loopback }
     const results: Result[] = []
-    // The slow ones stand at the end: begun last, they would be waited for alone.
+    // The slow runtimes are last in the list: start with them, so that none runs alone at the end.
     const waiting = [...runtimes.entries()].reverse()
     const lane = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
@@ -107,7 +106,7 @@ async function runAll(runtimes: readonly Runtime[]): Promise<Result[]> {
     await Promise.all(Array.from({ length: AT_A_TIME }, lane))
     return results
   } finally {
-    stop()
+    await stop()
     pages.close()
     await rm(folder, { recursive: true, force: true })
   }

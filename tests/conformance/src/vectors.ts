@@ -22,13 +22,13 @@ import { expectedFailures, quotePolicy } from '@nomyo-internal/testing/vectors/q
 import { verdictsOf, type AttestVectors } from './suites/attest.js'
 import type { CryptoVectors } from './suites/crypto.js'
 
-/** What the suites are told, as plain JSON. */
+/** Settings of the suites, as plain JSON. */
 export interface Vectors {
   readonly crypto: CryptoVectors
   readonly attest: AttestVectors
 }
 
-/** Gathers the vectors: those that leave no choice to a reader, and of the others those named here. */
+/** Gathers the vectors that leave a reader no choice, and of the others the ones chosen here. */
 export async function gatherVectors(): Promise<Vectors> {
   return { crypto: await gatherCrypto(), attest: await gatherAttest() }
 }
@@ -65,7 +65,7 @@ async function gatherCrypto(): Promise<CryptoVectors> {
 const isTooDeep = ({ strict, name }: MalformedVector): boolean =>
   strict === 'effect' && name.includes('nested')
 
-/** Left to a reader, and read by us: a private key as PKCS#1, and in the form nomyo-js 0.1 wrote. */
+/** Optional for a reader, and supported here: a private key as PKCS#1, and in the format of nomyo-js 0.1. */
 const CHOSEN: Readonly<Record<string, 'private' | 'legacy'>> = {
   'keys/pkcs1.private.pem': 'private',
   'keys/nomyo-js-password.private.pem': 'legacy',
@@ -111,7 +111,7 @@ function gatherHeaders(): CryptoVectors['keys'] {
     }))
 }
 
-/** With the verdicts this process comes to: every runtime must come to the same, check by check. */
+/** Adds the verdicts of this process: every runtime must reach the same, check by check. */
 async function gatherAttest(): Promise<AttestVectors> {
   const quotes = quoteVectors().map(async (vector) => ({
     vector,

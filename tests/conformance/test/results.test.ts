@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { reportOf, sumOf, type Result } from '../src/results.js'
-import { formatTable } from '../src/table.js'
+import { formatTable, reportOf, sumOf, type Result } from '../src/results.js'
 
 const outcome = (suite: string, error: string | null = null) => ({
   suite,
@@ -25,15 +24,15 @@ const all = [sound, failing, crashed, missing, optional]
 
 describe('sumOf', () => {
   it.each([
-    ['a runtime that is sound', [sound], true, { passed: 3, failed: 0, notRun: 0 }],
+    ['a runtime that passes', [sound], true, { passed: 3, failed: 0, notRun: 0 }],
     ['one that fails', [failing], false, { passed: 1, failed: 1, notRun: 0 }],
     ['one that crashes', [crashed], false, { passed: 0, failed: 1, notRun: 0 }],
     ['one that is missing', [missing], false, { passed: 0, failed: 0, notRun: 1 }],
-    ['one that is missing and wanted', [missing], true, { passed: 0, failed: 1, notRun: 0 }],
-    ['one that others do without', [optional], true, { passed: 0, failed: 0, notRun: 1 }],
+    ['one that is missing and required', [missing], true, { passed: 0, failed: 1, notRun: 0 }],
+    ['one that is optional', [optional], true, { passed: 0, failed: 0, notRun: 1 }],
     ['all of them', all, true, { passed: 4, failed: 3, notRun: 1 }],
-  ])('counts %s', (_, results, wantsAll, expected) => {
-    expect(sumOf(results, wantsAll)).toEqual(expected)
+  ])('counts %s', (_, results, requireAll, expected) => {
+    expect(sumOf(results, requireAll)).toEqual(expected)
   })
 })
 

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { SecureCompletionClientOptions } from '@nomyo/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { libraries } from '../src/adapters/libraries.js'
@@ -10,16 +7,13 @@ import { SUITE_NAMES, allSuites, type Libraries } from '../src/suites/suites.js'
 import { gatherVectors } from '../src/vectors.js'
 
 const vectors = await gatherVectors()
-let folder: string
 let surroundings: Awaited<ReturnType<typeof startLoopback>>
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'nomyo-suites-'))
-  surroundings = await startLoopback(folder, 'http://127.0.0.1:1')
+  surroundings = await startLoopback('http://127.0.0.1:1')
 })
 afterAll(async () => {
-  surroundings.stop()
-  await rm(folder, { recursive: true })
+  await surroundings.stop()
 })
 
 const suitesOf = (given: Partial<Libraries> = {}): Suite[] =>
@@ -97,10 +91,10 @@ const wrong: Record<string, { given: object; suite: string; names: RegExp; faili
       ({ kind, name }) => kind === 'public' && name.includes('public.pem: '),
     ).length,
   },
-  'judges everything alike': {
+  'appraises everything alike': {
     given: { attest: { ...attest, appraise: () => attest.appraise({}, POLICY) } },
     suite: 'attest',
-    names: /^judges pos-/,
+    names: /^appraises pos-/,
     failing: vectors.attest.quotes.filter(({ vector }) => vector.name.startsWith('pos-')).length,
   },
   'believes every receipt': {

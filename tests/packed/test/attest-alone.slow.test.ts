@@ -15,7 +15,7 @@ beforeAll(async () => {
   await writeFile(join(project, 'appraise.mjs'), program)
 })
 
-it('has nothing installed but @nomyo/attest and what that needs', async () => {
+it('has only @nomyo/attest and its dependencies installed', async () => {
   const modules = join(project, 'node_modules')
   const names = (await readdir(modules)).filter((name) => !name.startsWith('.'))
   expect(names.sort()).toEqual(['@noble', '@nomyo'])
@@ -26,7 +26,7 @@ it.each([
   { name: 'pos-pinned-ak', tier: 'warning', failed: 0 },
   { name: 'neg-ak-not-pinned', tier: 'contraindicated', failed: 2 },
   { name: 'neg-bitflip-signature', tier: 'contraindicated', failed: 1 },
-])('the ten lines of the README judge $name', async ({ name, tier, failed }) => {
+])('the ten lines of the README appraise $name', async ({ name, tier, failed }) => {
   const vector = quoteVectors().find((candidate) => candidate.name === name)!
   await save(vector)
   const { exitCode, output } = await run(process.execPath, ['appraise.mjs'], project)
@@ -36,7 +36,7 @@ it.each([
   expect(lines.filter((line) => line.includes(' fail '))).toHaveLength(failed)
 })
 
-/** The response as a user has it, and a policy that pins the key of the vector that is to be trusted. */
+/** Saves the response as a user has it, and a policy that pins the trusted key of the vectors. */
 async function save({ payload_id, tpm_attestation }: QuoteVector): Promise<void> {
   const pinned = quoteVectors().find(({ name }) => name === 'pos-pinned-ak')?.policy?.ak_name
   const answer = { choices: [], _metadata: { payload_id, tpm_attestation } }

@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { build as esbuild } from 'esbuild'
 import { chromium, type Browser } from 'playwright-core'
 import { build as vite } from 'vite'
+import type { GatewayProcess } from '@nomyo-internal/testing/gateway-process'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { startGateway, type Gateway } from '../gateway.js'
+import { startGateway } from '../run.js'
 
 const folder = join(inject('everything'), 'page')
 const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
@@ -26,7 +27,7 @@ const PROGRAM = `
     return [choices[0].message.content, _metadata.is_encrypted]
   }`
 
-// Of the page: what is given to `page.evaluate` runs there.
+// Defined in the page, where the functions given to `page.evaluate` run.
 declare const chat: (baseUrl: string, content: string) => Promise<unknown>
 
 const bundlers: Readonly<Record<string, (outDir: string) => Promise<unknown>>> = {
@@ -70,7 +71,7 @@ describe.each(Object.keys(bundlers))('bundled by %s', (name) => {
 
   describe.skipIf(!hasChromium)('in Chromium', () => {
     let site: Server
-    let gateway: Gateway
+    let gateway: GatewayProcess
     let browser: Browser
     beforeAll(async () => {
       site = await serve(outDir)

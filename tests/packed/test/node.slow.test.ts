@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { GatewayProcess } from '@nomyo-internal/testing/gateway-process'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { publicSubpaths, readPublished } from '../../../tools/workspace.mjs'
-import { startGateway, type Gateway } from '../gateway.js'
-import { run } from '../run.js'
+import { run, startGateway } from '../run.js'
 
 const project = inject('everything')
 const members = readPublished(join(import.meta.dirname, '../../..'))
@@ -25,13 +25,15 @@ describe.each([
   { kind: 'commonjs', header: `const { SecureChatCompletion } = require('nomyo-js')` },
 ])('a project of type $kind', ({ kind, header }) => {
   const folder = join(project, kind)
-  let gateway: Gateway
+  let gateway: GatewayProcess
   beforeAll(async () => {
     await mkdir(folder)
     await writeFile(join(folder, 'package.json'), JSON.stringify({ type: kind }))
     gateway = await startGateway(project, [])
   })
-  afterAll(() => gateway.stop())
+  afterAll(async () => {
+    await gateway.stop()
+  })
 
   it('chats, and nothing is printed beside the answer', async () => {
     await writeFile(join(folder, 'chat.js'), header + CHAT)
@@ -67,15 +69,15 @@ it.each(commands)('the command %s starts', async (command) => {
   expect(exitCode).toBe(0)
 })
 
-it('an error says where in the sources it came from', async () => {
+it('a stack trace points into the sources', async () => {
   const text = `import { parseBaseUrl } from '@nomyo/transport'\nparseBaseUrl('nowhere')`
   await writeFile(join(project, 'throws.mjs'), text)
   const { output } = await run(process.execPath, ['--enable-source-maps', 'throws.mjs'], project)
   expect(output).toMatch(/^InvalidRequestError: .*\n +at .*transport\/src\/endpoint\.ts:\d+/m)
 })
 
-it('says which Node it needs, and is published with provenance', () => {
-  const said = members.map(({ manifest: { engines, publishConfig } }) => ({
+it('states which Node it needs, and is published with provenance', () => {
+  const stated = members.map(({ manifest: { engines, publishConfig } }) => ({
     engines,
     publishConfig,
   }))
@@ -83,5 +85,5 @@ it('says which Node it needs, and is published with provenance', () => {
     engines: { node: '>=20.19' },
     publishConfig: { access: 'public', provenance: true },
   }
-  expect(said).toEqual(members.map(() => wanted))
+  expect(stated).toEqual(members.map(() => wanted))
 })

@@ -36,7 +36,7 @@ export async function seal(): Promise<unknown> {
   const keys: KeyPair = await generateKeyPair()
   return (await openJson(await sealJson({ a: 1 }, keys.publicKey), keys.privateKey)).value
 }
-export async function judge(evidence: unknown): Promise<AttestationResult> {
+export async function verify(evidence: unknown): Promise<AttestationResult> {
   const result = await appraise(evidence, {
     nonce: { payloadId: 'id', mode: 'sha256' },
     requiredPcrs: 'sha256:0',
@@ -101,7 +101,7 @@ describe.each([
       lib: ['es2022', 'dom', 'esnext.disposable'],
       types: ['node'],
       strict: true,
-      // Types of packages are the same in all three: judged once.
+      // Types of packages are the same in all three: checked once.
       skipLibCheck: name !== 'node16',
       noUncheckedSideEffectImports: true,
       noEmit: true,

@@ -19,5 +19,5 @@ const files = {
 }
 const outcomes = await runSuites(allSuites(libraries, settings, files))
 await writeFile(outcomesPath, JSON.stringify(outcomes))
-// Nothing of ours may keep a process alive, but a key that is still being made does.
+// The packages keep no process alive, but a key that is still being generated does.
 process.exit(0)

@@ -6,7 +6,7 @@ import { bundle } from './bundle.js'
 import { Unavailable } from './install.js'
 import { PATIENCE_MS, type Runtime, type Surroundings } from './runtime.js'
 
-/** The browser of this machine; like every test that wants one, it does without where there is none. */
+/** The browser of this machine. Where it is missing, the suite does not run in it, like every test that needs one. */
 export const chromium: Runtime = {
   id: 'chromium',
   name: 'Chromium',

@@ -7,19 +7,19 @@ import process from 'node:process'
 import { promisify } from 'node:util'
 import { packageFolder } from '../package-folder.js'
 
-/** A runtime that cannot be had here; the message says why. */
+/** A runtime that cannot be installed here; the message gives the reason. */
 export class Unavailable extends Error {}
 
-/** One of those in `runtimes/package.json`. */
+/** A runtime of `runtimes/package.json`. */
 export interface Installed {
   readonly version: string
-  /** Where its package lies. */
+  /** Folder of its package. */
   readonly folder: string
 }
 
 /**
  * Finds a runtime in the cache, or downloads it: exactly what the lock file names, checked by npm
- * against its hash, without running anything of it.
+ * against its hash, without running any of its scripts.
  *
  * @throws Unavailable without network, or on a platform it is not pinned for
  */
@@ -42,7 +42,7 @@ export async function install(id: string): Promise<Installed> {
     await writeFile(join(scratch, 'package.json'), JSON.stringify(manifest))
     await writeFile(join(scratch, 'package-lock.json'), JSON.stringify(lock))
     await npmCi(scratch)
-    // In one step, so that what is in the cache is whole; another process may have been quicker.
+    // Atomically, so that the cache holds no partial download; another process may have been quicker.
     await rename(scratch, home).catch((error: unknown) => {
       if (!existsSync(folder)) throw error
     })
@@ -57,7 +57,7 @@ interface Lock {
   packages: Record<string, { version?: string; integrity?: string }>
 }
 
-/** The part of both files that is about one runtime: the others need not be downloaded for it. */
+/** Reads the part of both files for one runtime, so that npm downloads no other. */
 async function readPin(id: string) {
   const read = async <T>(file: string): Promise<T> =>
     JSON.parse(await readFile(join(packageFolder, 'runtimes', file), 'utf8')) as T
@@ -98,7 +98,7 @@ async function npmCi(cwd: string): Promise<void> {
     await promisify(execFile)('npm', parameters, { cwd, timeout: 300_000 })
   } catch (error) {
     const { stderr = '', message } = error as Error & { stderr?: string }
-    const said = /npm error code (\S+)/.exec(stderr)?.[1] ?? message.split('\n')[0]
-    throw new Unavailable(`npm could not download it (${said})`)
+    const reason = /npm error code (\S+)/.exec(stderr)?.[1] ?? message.split('\n')[0]
+    throw new Unavailable(`npm could not download it (${reason})`)
   }
 }

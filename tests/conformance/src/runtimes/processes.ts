@@ -57,16 +57,16 @@ async function run(
   const adapter = join(packageFolder, 'dist/process.js')
   const child = spawn(executable, [...flags, adapter, settingsPath, outcomesPath, folder], {
     cwd: packageFolder,
-    // Nothing of the environment may reach the libraries, which read some of it.
+    // The libraries read some of the environment: pass on nothing of it.
     env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: PATIENCE_MS,
   })
-  let said = ''
+  let output = ''
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-4000)))
+    stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-4000)))
   }
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
-  if (code !== 0) throw new Error(`ended with ${code ?? signal}: ${said.trim()}`)
+  if (code !== 0) throw new Error(`ended with ${code ?? signal}: ${output.trim()}`)
   return JSON.parse(await readFile(outcomesPath, 'utf8')) as Outcome[]
 }

@@ -5,31 +5,31 @@ import type { Settings } from '../suites/suites.js'
 export interface Runtime {
   /** For `--only`. */
   readonly id: string
-  /** For people. */
+  /** Shown in the table. */
   readonly name: string
-  /** Whether a CI run without it has failed. */
+  /** A CI run without a required runtime fails. */
   readonly isRequired: boolean
   /**
-   * Makes sure that it is there.
+   * Installs it, if necessary.
    *
    * @throws Unavailable
    */
   prepare(): Promise<Prepared>
 }
 
-/** A runtime that is there. */
+/** An installed runtime. */
 export interface Prepared {
   readonly version: string
-  /** Runs every suite. Throws when there are no outcomes: a crash, or no end. */
+  /** Runs every suite. Throws without outcomes: after a crash or a timeout. */
   run(surroundings: Surroundings): Promise<readonly Outcome[]>
 }
 
-/** What a runtime is given. */
+/** Inputs of a runtime. */
 export interface Surroundings {
   readonly settings: Settings
   /** An empty folder of its own. */
   readonly folder: string
-  /** Shows files to pages, under the origin the gateway allows. */
+  /** Serves files to pages, under the origin that the gateway allows. */
   readonly pages: { readonly url: string; readonly files: Map<string, string> }
 }
 

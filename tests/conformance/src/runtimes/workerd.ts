@@ -49,10 +49,10 @@ async function run(
     env: {},
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })
-  let said = ''
+  let output = ''
   child.stderr
     ?.setEncoding('utf8')
-    .on('data', (text: string) => (said = (said + text).slice(-4000)))
+    .on('data', (text: string) => (output = (output + text).slice(-4000)))
   try {
     const response = await fetch(`http://127.0.0.1:${await portOf(child)}/`, {
       method: 'POST',
@@ -62,13 +62,13 @@ async function run(
     if (response.status !== 200) throw new Error(`answered with ${response.status}`)
     return (await response.json()) as Outcome[]
   } catch (error) {
-    throw new Error(`${String(error)} ${said.trim()}`, { cause: error })
+    throw new Error(`${String(error)} ${output.trim()}`, { cause: error })
   } finally {
     child.kill()
   }
 }
 
-/** The port it listens on, as it says on its control channel. */
+/** Reads the port from its control channel. */
 async function portOf(child: ChildProcess): Promise<number> {
   let text = ''
   for await (const part of child.stdio[3] as Readable) {

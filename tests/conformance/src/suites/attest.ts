@@ -5,7 +5,7 @@ import type { QuoteVector } from '@nomyo-internal/testing/vectors'
 import { quotePolicy } from '@nomyo-internal/testing/vectors/quotes'
 import { codeOf, equal, rejectionOf, sameJson, thrownBy, type Case, type Suite } from './case.js'
 
-/** What is put to the test: the exports of `@nomyo/attest` and of two of its subpaths. */
+/** Exports of `@nomyo/attest` and of two of its subpaths, the subject of the suite. */
 export interface AttestLibraries {
   readonly attest: typeof Library
   readonly policyFile: typeof PolicyFiles
@@ -30,7 +30,7 @@ export function attestSuite(libraries: AttestLibraries, { quotes }: AttestVector
   return {
     name: 'attest',
     cases: [
-      ...quotes.map((quote) => judges(libraries.attest, quote)),
+      ...quotes.map((quote) => appraises(libraries.attest, quote)),
       ...receipts(libraries, pinned),
       ...errors(libraries, pinned),
     ],
@@ -43,12 +43,12 @@ export function verdictsOf(result: Library.AttestationResult): string[] {
   return [result.tier, result.trust, ...checks]
 }
 
-function judges(
+function appraises(
   { appraise, parsePcrSelection, pinnedAk }: typeof Library,
   { vector, failures, verdicts }: AttestVectors['quotes'][number],
 ): Case {
   return {
-    name: `judges ${vector.name}`,
+    name: `appraises ${vector.name}`,
     run: async () => {
       const policy = quotePolicy(vector, { parsePcrSelection, pinnedAk })
       const result = await appraise(vector.tpm_attestation, policy)
@@ -90,7 +90,7 @@ function receipts({ attest, policyFile, receipt }: AttestLibraries, vector: Quot
   }
   return [
     {
-      name: 'a receipt is judged again as it was judged then',
+      name: 'a receipt is appraised again with the same result',
       run: async () => {
         const text = JSON.stringify(await make())
         equal(text.includes('canary'), false)
@@ -156,7 +156,7 @@ function errors(
       },
     },
     {
-      name: 'evidence of any shape is judged, not thrown at',
+      name: 'evidence of any shape is appraised without an exception',
       run: async () => {
         const shapes = [
           undefined,

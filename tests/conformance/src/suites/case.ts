@@ -10,7 +10,7 @@ export interface Suite {
   readonly cases: readonly Case[]
 }
 
-/** How one case ended. */
+/** Outcome of one case. */
 export interface Outcome {
   readonly suite: string
   readonly name: string
@@ -19,7 +19,7 @@ export interface Outcome {
   readonly durationMs: number
 }
 
-/** Longer than any case takes on a busy machine: one that hangs must not hang them all. */
+/** Longer than any case takes on a busy machine: a case that hangs must not block the others. */
 const PATIENCE_MS = 60_000
 
 /** Runs every case, one after the other, in the order given. */
@@ -50,7 +50,7 @@ export function sameJson(actual: unknown, expected: unknown): void {
   equal(JSON.stringify(actual), JSON.stringify(expected))
 }
 
-/** What a promise is rejected with. */
+/** Returns the reason that rejects a promise. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise
@@ -60,7 +60,7 @@ export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   throw new Error('expected a rejection')
 }
 
-/** What a function throws. */
+/** Returns the value that a function throws. */
 export const thrownBy = (action: () => unknown): Promise<unknown> =>
   rejectionOf(
     new Promise((resolve) => {

@@ -13,7 +13,7 @@ import {
 } from './case.js'
 import type { Loopback } from './loopback.js'
 
-/** What is put to the test: the exports of `@nomyo/client`, and a policy to judge by. */
+/** Exports of `@nomyo/client`, the subject of the suite, and an attestation policy. */
 export interface ClientLibraries {
   readonly client: typeof Library
   readonly openaiFetch: typeof OpenAIFetch
@@ -62,7 +62,7 @@ const echo = (content: string) => ({
   messages: [{ role: 'user' as const, content }],
 })
 
-/** One that makes no key until it is told to. */
+/** A client that generates no key before its first use. */
 function singleSteps(
   { client }: ClientLibraries,
   { gateway, apiKey }: Loopback,
@@ -130,7 +130,7 @@ function refusesServers(libraries: ClientLibraries, loopback: Loopback): Case[] 
       },
     },
     {
-      name: 'wants permission for plain HTTP',
+      name: 'requires permission for plain HTTP',
       run: async () => {
         const error = await thrownBy(
           () => new client.SecureChatCompletion({ baseUrl: loopback.gateway }),
@@ -139,7 +139,7 @@ function refusesServers(libraries: ClientLibraries, loopback: Loopback): Case[] 
       },
     },
     {
-      name: 'says that nobody listens',
+      name: 'reports that no server listens',
       run: async () => {
         const error = await rejectionOf(fetchKey({ routerUrl: loopback.nowhere }))
         equal(codeOf(error, client.APIConnectionError), 'ERR_NETWORK')
@@ -191,7 +191,7 @@ function chats(
       },
     },
     {
-      name: 'a call that is not wanted any more',
+      name: 'a call that the caller aborts',
       run: async () => {
         const asking = sharedClient().create(echo('x'), { signal: AbortSignal.abort() })
         equal(codeOf(await rejectionOf(asking), client.APIConnectionError), 'ERR_ABORTED')

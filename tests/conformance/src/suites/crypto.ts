@@ -11,7 +11,7 @@ import {
   type Suite,
 } from './case.js'
 
-/** What is put to the test: the exports of `@nomyo/crypto`, however they were loaded. */
+/** Exports of `@nomyo/crypto`, the subject of the suite, however they were loaded. */
 export type CryptoLibrary = typeof Library
 
 /** The vectors as plain JSON, so that they can be handed to any runtime. */
@@ -34,7 +34,7 @@ export interface CryptoVectors {
     kind: 'private' | 'public' | 'header' | 'legacy'
     text: string
     options: { password?: string; publicKeyPem?: string }
-    /** What the key is, or the code it is refused with. */
+    /** Properties of the key, or the code that refuses it. */
     expected: { bits: number; fingerprint: string } | { code: string }
   }[]
   /** Two pairs to work with: making one takes long. */

@@ -5,7 +5,7 @@ import type * as KeyFiles from '@nomyo/crypto/keys/node'
 import { codeOf, equal, rejectionOf, sameJson, thrownBy, type Case, type Suite } from './case.js'
 import type { Loopback } from './loopback.js'
 
-/** What is put to the test where there are files. */
+/** Subjects of the suite in runtimes with files. */
 export interface FileLibraries {
   readonly keyFiles: typeof KeyFiles
   readonly knownServers: typeof KnownServers

@@ -1,4 +1,4 @@
-/** The server ends a runtime finds on loopback. */
+/** Servers that a runtime reaches on loopback. */
 export interface Loopback {
   /** Base URL of a gateway with the demo engine and no TPM. */
   readonly gateway: string
@@ -8,6 +8,6 @@ export interface Loopback {
   readonly otherPin: string
   /** Base URL of the server whose every path is a fault; see `local-servers.ts`. */
   readonly faults: string
-  /** Base URL where nobody listens. */
+  /** Base URL at which no server listens. */
   readonly nowhere: string
 }

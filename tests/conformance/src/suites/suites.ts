@@ -6,21 +6,21 @@ import { filesSuite, type FileSystem } from './files.js'
 import type { Loopback } from './loopback.js'
 import { transportSuite, type TransportLibrary } from './transport.js'
 
-/** What is put to the test: the built packages, as a runtime or its bundler found them. */
+/** The built packages under test, as a runtime or its bundler resolved them. */
 export interface Libraries extends AttestLibraries, ClientLibraries {
   readonly crypto: CryptoLibrary
   readonly transport: TransportLibrary
 }
 
-/** What the suites are told, as plain JSON. */
+/** Settings of the suites, as plain JSON. */
 export interface Settings {
   readonly vectors: { readonly crypto: CryptoVectors; readonly attest: AttestVectors }
   readonly loopback: Loopback
 }
 
 /**
- * Everything the packages must do in every runtime. Needs nothing but its parameters: no test
- * framework, no file system, nothing of Node.
+ * Builds every check that the packages must pass in every runtime. Needs nothing but its parameters: no
+ * test framework, no file system, nothing of Node.
  *
  * @param files - where the runtime has files; without it, options that name files must be refused
  */

@@ -2,7 +2,7 @@ import type * as Library from '@nomyo/transport'
 import { codeOf, equal, rejectionOf, textOf, thrownBy, type Case, type Suite } from './case.js'
 import type { Loopback } from './loopback.js'
 
-/** What is put to the test: the exports of `@nomyo/transport`, however they were loaded. */
+/** Exports of `@nomyo/transport`, the subject of the suite, however they were loaded. */
 export type TransportLibrary = typeof Library
 
 type ApiErrorName = Exclude<
@@ -134,7 +134,7 @@ function faults(library: TransportLibrary, loopback: Loopback): Case[] {
       run: async () => equal(await failureAt('/drop'), 'ERR_NETWORK'),
     },
     {
-      name: 'says that nobody listens',
+      name: 'reports that no server listens',
       run: async () => {
         const error = await rejectionOf(get(library, loopback.nowhere, '/'))
         equal(codeOf(error, library.APIConnectionError), 'ERR_NETWORK')
