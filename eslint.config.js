@@ -58,8 +58,7 @@ const onlyErasableSyntax = [
 const noExportAll = [
   {
     selector: 'ExportAllDeclaration',
-    message:
-      'List the exports: the public surface is written down, not the sum of the files.',
+    message: 'List the exports: the public surface is written down, not the sum of the files.',
   },
 ]
 

@@ -93,7 +93,8 @@ function scriptsOf(page) {
 function describe({ file, start, messageText, code }, sources) {
   const message = `TS${code} ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
   const source = file && sources.get(file.fileName)
-  if (file === undefined || source === undefined) return `${file?.fileName ?? 'compiler'}: ${message}`
+  if (file === undefined || source === undefined)
+    return `${file?.fileName ?? 'compiler'}: ${message}`
   const { block } = source
   const { line } = file.getLineAndCharacterOfPosition(start ?? 0)
   const hidden = block.setup === '' ? 0 : block.setup.split('\n').length
