@@ -118,6 +118,7 @@ const OTHER_BUILDS: Record<string, Options> = {
     target: 'es2022',
     platform: 'node',
     removeNodeProtocol: false,
+    noExternal: [/^@nomyo-internal\//],
   },
   conformance: {
     entry: {

@@ -1,0 +1,79 @@
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import {
+  EXIT,
+  OptionProblem,
+  command,
+  defineOptions,
+  type Settings,
+} from '@nomyo-internal/command-line'
+import { describeMachine, isBusy } from './machine.js'
+import { measure } from './measure.js'
+import { drawChart } from './plot/chart.js'
+import { showProgress } from './progress.js'
+import { missedLines, printReport } from './report/print.js'
+import { notesOf, type Report } from './report/report.js'
+import { SECTIONS, type Section } from './results.js'
+import { evaluateTargets } from './targets.js'
+
+/** Options of a run. */
+export const OPTIONS = defineOptions({
+  check: { summary: 'end with 1 where a target is missed, and list the missed ones' },
+  json: { summary: 'print all numbers as JSON' },
+  only: {
+    value: 'LIST',
+    summary: 'measure some sections, separated by commas',
+    default: SECTIONS.join(','),
+    parse: parseSections,
+  },
+  plot: { value: 'FILE', summary: 'also draw the main results, as SVG', isPath: true },
+  quick: { summary: 'a few rounds, as a trial; the numbers are not good enough for --check' },
+})
+
+/** `pnpm bench`: the cost of encryption and the throughput of a gateway on this machine. */
+export const benchCommand = command({
+  summary: 'cost of encryption and throughput of a gateway, beside alternatives and limits',
+  options: OPTIONS,
+  exitMeanings: { ok: 'success', failed: 'a target is missed', usage: 'wrong command line' },
+  run: async ({ settings }) => {
+    const { check, json, plot } = settings.values
+    checkOptions(settings)
+    const report = await run(settings.values)
+    if (plot !== undefined) await writeFile(resolve(plot), drawChart(report))
+    console.log(json ? JSON.stringify(report, null, 2) : printReport(report))
+    if (!check) return EXIT.ok
+    const missed = missedLines(report.targets)
+    console.error(missed.length === 0 ? 'all targets met' : missed.join('\n'))
+    return missed.length === 0 ? EXIT.ok : EXIT.failed
+  },
+})
+
+/** Refuses options that exclude each other. @throws UsageError */
+export function checkOptions(settings: Settings<typeof OPTIONS>): void {
+  const { check, quick } = settings.values
+  if (check && quick) throw settings.mistake('quick', 'measures too few rounds for --check')
+}
+
+async function run({ only, quick }: Settings<typeof OPTIONS>['values']): Promise<Report> {
+  const machine = describeMachine()
+  if (isBusy(machine)) {
+    console.error(`warning: this machine is not idle (load ${machine.load.toFixed(2)})`)
+  }
+  const startedAt = performance.now()
+  const results = await measure(only, showProgress, quick)
+  return {
+    machine,
+    seconds: (performance.now() - startedAt) / 1000,
+    results,
+    targets: evaluateTargets(results),
+    notes: notesOf(machine, results, quick),
+  }
+}
+
+function parseSections(list: string): readonly Section[] {
+  const named = list.split(',').map((name) => name.trim())
+  if (named.some((name) => SECTIONS.every((section) => section !== name))) {
+    throw new OptionProblem(`must be of ${SECTIONS.join(', ')}`)
+  }
+  return SECTIONS.filter((section) => named.includes(section))
+}
