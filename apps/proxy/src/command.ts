@@ -22,6 +22,11 @@ export const proxyCommand = command({
       '--port and so on; several values are separated by commas. Keys and tokens are never taken from the ' +
       'command line, which other users of the machine can see.',
   ],
+  exitMeanings: {
+    ok: 'stopped by a signal, with every request in flight finished',
+    failed: 'the gateway is not trusted or does not answer, or a failure',
+    usage: 'wrong command line or environment',
+  },
   run: async ({ settings, context }) => {
     const { environment, stderr } = context
     return start(configOf(settings, environment, stderr.isTTY === true), context)

@@ -10,7 +10,6 @@ import { MachinePanel } from './machine/machine-panel.js'
 import { FirstKey } from './server-key/first-key.js'
 import { KeyPanel } from './server-key/key-panel.js'
 import { Settings } from './settings.js'
-import { followTheme } from './theme.js'
 import { calculator } from './tools/calculator.js'
 import { currentTime } from './tools/current-time.js'
 import { recordingFetch } from './traffic/recording-fetch.js'
@@ -117,4 +116,15 @@ function start(): void {
   void firstKey.fetch(transport).then((fingerprint) => {
     if (fingerprint !== undefined) keyPanel.show(fingerprint)
   })
+}
+
+/** Follows the system until a theme is chosen; the choice lasts as long as the page. */
+function followTheme(choice: HTMLSelectElement): void {
+  const apply = (): void => {
+    if (choice.value === 'system') delete document.documentElement.dataset['theme']
+    else document.documentElement.dataset['theme'] = choice.value
+  }
+  choice.addEventListener('change', apply)
+  // Browsers keep the choices of a form over a reload.
+  apply()
 }

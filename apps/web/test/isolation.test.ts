@@ -1,9 +1,11 @@
+import { shared } from '@nomyo-internal/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   answer,
   choose,
   hasChromium,
   isEncrypted,
+  openPage,
   say,
   useBrowserAndGateway,
   visit,
@@ -35,30 +37,38 @@ describe.skipIf(!hasChromium)('isolation of the page', () => {
     expect(await page.context().cookies()).toEqual([])
   })
 
-  it.each([
-    '<img src=x onerror="document.title=\'broken\'">',
-    '</script><script>document.title="broken"</script>',
-    '[click](javascript:document.title="broken") <a href="javascript:alert(1)">x</a>',
-    '<svg onload=document.title="broken"><style>*{display:none}</style>',
-    '```html\n<img src=x onerror="document.title=\'broken\'">\n```',
-    '``````\n```<b>x</b>\n<iframe srcdoc="<script>parent.document.title=1</script>">',
-  ])('shows an answer as text: %j', async (text) => {
-    const { page, violations } = await visit(browser(), gateway().url)
-    await choose(page, 'nomyo/echo')
-    await say(page, text)
-    const shown = page.locator('.message.model')
-    await shown.waitFor()
-    const elements = await shown.evaluate((message) =>
-      [...message.querySelectorAll('*')].map(({ localName }) => localName),
-    )
-    expect(elements.filter((name) => !['h3', 'p', 'pre', 'code'].includes(name))).toEqual([])
-    for (const part of text
-      .split('\n')
-      .filter((line) => line.includes('<') && !line.startsWith('`'))) {
-      expect(await shown.textContent()).toContain(part)
-    }
-    expect(await page.title()).toBe('NOMYO chat')
-    expect(violations).toEqual([])
+  describe('an answer', () => {
+    const chat = shared(async () => {
+      const opened = await openPage(browser(), gateway().url)
+      await choose(opened.page, 'nomyo/echo')
+      return { ...opened, stop: () => opened.page.context().close() }
+    })
+
+    it.each([
+      '<img src=x onerror="document.title=\'broken\'">',
+      '</script><script>document.title="broken"</script>',
+      '[click](javascript:document.title="broken") <a href="javascript:alert(1)">x</a>',
+      '<svg onload=document.title="broken"><style>*{display:none}</style>',
+      '```html\n<img src=x onerror="document.title=\'broken\'">\n```',
+      '``````\n```<b>x</b>\n<iframe srcdoc="<script>parent.document.title=1</script>">',
+    ])('is shown as text: %j', async (text) => {
+      const { page, violations } = chat()
+      await page.getByRole('button', { name: 'New conversation' }).click()
+      await say(page, text)
+      const shown = page.locator('.message.model')
+      await shown.waitFor()
+      const elements = await shown.evaluate((message) =>
+        [...message.querySelectorAll('*')].map(({ localName }) => localName),
+      )
+      expect(elements.filter((name) => !['h3', 'p', 'pre', 'code'].includes(name))).toEqual([])
+      for (const part of text
+        .split('\n')
+        .filter((line) => line.includes('<') && !line.startsWith('`'))) {
+        expect(await shown.textContent()).toContain(part)
+      }
+      expect(await page.title()).toBe('NOMYO chat')
+      expect(violations).toEqual([])
+    })
   })
 
   it('blocks injected markup, scripts and requests', async () => {

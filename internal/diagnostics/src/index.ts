@@ -1,5 +1,5 @@
-export { errnoCode, errorFacts, formatErrorFacts, type ErrorFacts } from './errors.js'
-export { ok, problem, warning, type Finding, type NamedFinding, type Status } from './finding.js'
+export { errnoCode, errorFacts, formatErrorFacts } from './errors.js'
+export { ok, problem, warning, type Finding, type NamedFinding } from './finding.js'
 export { printable, printableJson, printableLine } from './printable.js'
 export {
   formatFinding,

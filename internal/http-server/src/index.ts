@@ -8,6 +8,5 @@ export {
   exitOnSignals,
   ignoreOutputErrors,
   installCrashHandler,
-  type ShutdownOptions,
 } from './process.js'
-export { refuseMalformedRequests, refuseUnknownRoutes, type MalformedRequest } from './refusals.js'
+export { refuseMalformedRequests, refuseUnknownRoutes } from './refusals.js'
