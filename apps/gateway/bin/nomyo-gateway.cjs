@@ -1,22 +1,22 @@
 #!/usr/bin/env node
-// Requests are opened in libuv's threads. How many there are must be said before the first is used, which
-// loading an ES module does: one for each core, and one for whatever else wants one, such as DNS.
+// Requests are decrypted in libuv's threads. Their number must be set before the first one is used, which
+// loading an ES module does: one per core, and one for other work such as DNS.
 const { readdirSync, stat } = require('node:fs')
 const { availableParallelism, getPriority, setPriority } = require('node:os')
 
-/** By how much the threads are nicer than the event loop: a third of its share where both want a core. */
-const NICER = 5
-const NICEST = 19
+/** Added to the nice value of the threads: a third of the event loop's share where both need a core. */
+const NICE_INCREMENT = 5
+const MAX_NICE = 19
 
 process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 1)
 const before = threads()
-// The first work for them, whatever it is, makes them all.
+// The first work for them starts all threads.
 stat('.', () => {
-  for (const thread of threads()) if (!before.includes(thread)) giveWay(thread)
+  for (const thread of threads()) if (!before.includes(thread)) lowerPriority(thread)
   import('../dist/main.js')
 })
 
-/** The ids of this process's threads; none where the system has them elsewhere than Linux. */
+/** Lists the ids of this process's threads; none on systems other than Linux. */
 function threads() {
   try {
     return readdirSync('/proc/self/task')
@@ -25,11 +25,11 @@ function threads() {
   }
 }
 
-/** Has the event loop come first: answers go out while other requests are still being opened. */
-function giveWay(thread) {
+/** Gives the event loop precedence: answers are sent while other requests are still being decrypted. */
+function lowerPriority(thread) {
   try {
-    setPriority(Number(thread), Math.min(getPriority() + NICER, NICEST))
+    setPriority(Number(thread), Math.min(getPriority() + NICE_INCREMENT, MAX_NICE))
   } catch {
-    // Where that is not allowed all threads are equal.
+    // Without permission, all threads have the same priority.
   }
 }

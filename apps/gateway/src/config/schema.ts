@@ -9,6 +9,7 @@ import {
   portNumber,
   visibleAscii,
   wholeNumber,
+  type OptionDefinitions,
 } from '@nomyo-internal/command-line'
 import { LOG_LEVELS } from '@nomyo-internal/http-server'
 import { parsePcrSelection } from '@nomyo/attest'
@@ -22,325 +23,298 @@ const MAX_COUNT = 999_999
 /** Options of a start, from which flags, variables, members of the config file, help and reference follow. */
 export const OPTIONS = defineOptions(
   {
-    config: {
-      value: 'FILE',
-      summary: 'YAML or JSON file with these settings and more',
-      isPath: true,
-      member: false,
-      group: 'Configuration',
-    },
-    printConfig: {
-      summary: 'print the settings in effect, without secrets, and exit',
-      member: false,
-      group: 'Configuration',
-    },
-    host: {
-      value: 'HOST',
-      summary: 'address to listen on',
-      default: '127.0.0.1',
-      group: 'Listening',
-    },
-    port: {
-      value: 'PORT',
-      summary: 'port to listen on, 0 for any free one',
-      default: '12435',
-      parse: portNumber,
-      group: 'Listening',
-    },
-    tlsCert: {
-      value: 'FILE',
-      summary: 'certificate chain as PEM: HTTPS instead of HTTP',
-      isPath: true,
-      group: 'Listening',
-    },
-    tlsKey: {
-      value: 'FILE',
-      summary: 'private key of the certificate as PEM',
-      isPath: true,
-      group: 'Listening',
-    },
-    trustProxy: {
-      value: 'ADDRESSES',
-      summary: 'proxies whose X-Forwarded-For is trusted, such as 10.0.0.0/8',
-      repeatable: true,
-      parse: parseProxies,
-      group: 'Listening',
-    },
-    corsOrigin: {
-      value: 'ORIGIN',
-      summary: 'web pages that may call, such as https://app.example, or * for all',
-      repeatable: true,
-      parse: parseOrigin,
-      group: 'Listening',
-    },
-    web: {
-      summary: 'serve a chat page at GET /, on loopback or with TLS only',
-      group: 'Listening',
-    },
-    engine: {
-      value: 'ENGINE',
-      summary: 'openai (ask --upstream) or demo (offline stand-in, no model)',
-      choices: ['openai', 'demo'],
-      group: 'Model servers',
-    },
-    upstream: {
-      value: 'URL',
-      summary: 'OpenAI-compatible server, such as http://127.0.0.1:11434/v1',
-      repeatable: true,
-      parse: parsedBy(
-        (text) => (isUpstreamUrl(text) ? new URL(text).href : undefined),
-        'must be a URL such as http://127.0.0.1:11434/v1',
-      ),
-      group: 'Model servers',
-    },
-    upstreamKey: {
-      value: 'KEY',
-      summary: 'bearer token for every --upstream',
-      secret: true,
-      parse: visibleAscii,
-      group: 'Model servers',
-    },
-    upstreamCa: {
-      value: 'FILE',
-      summary: 'CA certificates as PEM trusted for every --upstream',
-      isPath: true,
-      group: 'Model servers',
-    },
-    healthInterval: {
-      value: 'SECONDS',
-      summary: 'interval between polls of each of several upstreams',
-      default: '10',
-      parse: wholeNumber(1, 3600),
-      group: 'Model servers',
-    },
-    unhealthyAfter: {
-      value: 'COUNT',
-      summary: 'consecutive failures until an upstream is taken out of rotation',
-      default: '3',
-      parse: wholeNumber(1, 100),
-      group: 'Model servers',
-    },
-    apiKey: {
-      value: 'KEY',
-      summary: 'bearer token that callers must send',
-      repeatable: true,
-      secret: true,
-      parse: visibleAscii,
-      group: 'Callers',
-    },
-    keysFile: {
-      value: 'FILE',
-      summary: 'API keys, as `nomyo-gateway keys add` creates them',
-      isPath: true,
-      group: 'Callers',
-    },
-    rateLimit: {
-      value: 'N/s',
-      summary: 'requests per API key (per address, without keys), or off',
-      default: '2/s',
-      parse: parsedBy(
-        (text) => (text === 'off' ? text : parseRate(text)),
-        'must be such as 2/s, up to 10000/s, or off',
-      ),
-      group: 'Callers',
-    },
-    rateBurst: {
-      value: 'N',
-      summary: 'requests in one second out of ten',
-      defaultSummary: 'twice the rate',
-      parse: wholeNumber(1, 100_000),
-      group: 'Callers',
-    },
-    keyDir: {
-      value: 'DIR',
-      summary: 'folder of private_key.pem and public_key.pem, created if missing',
-      isPath: true,
-      group: 'Server keys',
-    },
-    keyPassword: {
-      value: 'PASSWORD',
-      summary: 'password of the key files, in place of --key-password-file',
-      secret: true,
-      flag: false,
-      member: false,
-      group: 'Server keys',
-    },
-    keyPasswordFile: {
-      value: 'FILE',
-      summary: 'file with the password of the key files',
-      isPath: true,
-      group: 'Server keys',
-    },
-    sharedKeys: {
-      summary: 'store server keys in --redis, encrypted with the password, for several gateways',
-      group: 'Server keys',
-    },
-    keyRotation: {
-      value: 'TIME',
-      summary: 'age at which the next key is created, such as 30d',
-      parse: parsedBy(parseDuration, 'must be a time such as 30d, 24h or 15m'),
-      group: 'Server keys',
-    },
-    keyOverlap: {
-      value: 'TIME',
-      summary: 'time for which the previous key still decrypts',
-      default: '24h',
-      parse: parsedBy(parseDuration, 'must be a time such as 30d, 24h or 15m'),
-      group: 'Server keys',
-    },
-    keyLead: {
-      value: 'TIME',
-      summary: 'time for which a new key only decrypts before it is published',
-      default: '6s',
-      parse: duration('1s', '10m', '6s'),
-      group: 'Server keys',
-    },
-    tpm: {
-      value: 'ADDRESS',
-      summary: 'TPM: device (/dev/tpmrm0), unix:///path, tcp://127.0.0.1:2321 or none',
-      default: 'none',
-      parse: parsedBy((text) => {
-        // Connects to nothing.
-        if (text !== 'none') createTpmTransport(text)
-        return text
-      }, 'must be device, a path below /dev/, unix:///path/of/socket, tcp://127.0.0.1:2321 or none'),
-      group: 'Attestation',
-    },
-    pcrs: {
-      value: 'LIST',
-      summary: 'registers that the TPM quotes',
-      default: 'sha256:0,7,10',
-      parse: parsedBy((text) => {
-        parsePcrSelection(text)
-        return text
-      }, 'must be a list such as sha256:0,7,10 or sha256:0+sha384:0'),
-      group: 'Attestation',
-    },
-    tpmAk: {
-      value: 'KEY',
-      summary: 'persistent, a handle such as 0x81010002, or ephemeral',
-      default: 'persistent',
-      parse: parsedBy(
-        parseAttestationKey,
-        'must be persistent, a handle from 0x81000000 to 0x817fffff, or ephemeral',
-      ),
-      group: 'Attestation',
-    },
-    tpmRequired: {
-      summary: 'refuse to start and to answer without a quote',
-      group: 'Attestation',
-    },
-    redis: {
-      value: 'URL',
-      summary: 'redis:// or rediss://, where gateways share replays and rates',
-      secret: true,
-      parse: parsedBy(
-        (text) => (/^rediss?:\/\/[^/]/.test(text) && URL.canParse(text) ? text : undefined),
-        'must be a URL such as redis://127.0.0.1:6379',
-      ),
-      group: 'Replicas',
-    },
-    redisFailure: {
-      value: 'MODE',
-      summary: 'behaviour without Redis: closed, degrade, or one for each',
-      defaultSummary: 'replay=closed,rate=degrade',
-      parse: parsedBy(
-        parseRedisFailure,
-        'must be closed, degrade, or such as replay=closed,rate=degrade',
-      ),
-      group: 'Replicas',
-    },
-    replayWindow: {
-      value: 'TIME',
-      summary: 'time for which a repeated request is refused',
-      default: '10m',
-      parse: duration('1s', '30d', '90s, 10m or 24h'),
-      group: 'Limits',
-    },
-    maxBody: {
-      value: 'SIZE',
-      summary: 'largest request, such as 16MiB or 500000',
-      default: '16MiB',
-      // From the smallest envelope to the most that fits in memory without harm.
-      parse: byteSize('1KiB', '256MiB'),
-      group: 'Limits',
-    },
-    maxOpens: {
-      value: 'COUNT',
-      summary: 'requests decrypted at the same time',
-      defaultSummary: 'three more than cores',
-      parse: wholeNumber(1, MAX_COUNT),
-      group: 'Limits',
-    },
-    maxQueue: {
-      value: 'COUNT',
-      summary: 'requests that wait for decryption',
-      default: '64',
-      parse: wholeNumber(0, MAX_COUNT),
-      group: 'Limits',
-    },
-    maxRequests: {
-      value: 'COUNT',
-      summary: 'encrypted requests in flight',
-      default: '512',
-      parse: wholeNumber(1, MAX_COUNT),
-      group: 'Limits',
-    },
-    maxConnections: {
-      value: 'COUNT',
-      summary: 'concurrent connections',
-      default: '4096',
-      parse: wholeNumber(1, MAX_COUNT),
-      group: 'Limits',
-    },
-    maxConnectionsPerAddress: {
-      value: 'COUNT',
-      summary: 'connections of one address, without --trust-proxy',
-      defaultSummary: 'half of all',
-      parse: wholeNumber(1, MAX_COUNT),
-      group: 'Limits',
-    },
-    requestTimeout: {
-      value: 'TIME',
-      summary: 'time for a request to arrive, and for its answer to be read',
-      defaultSummary: '2m',
-      parse: duration('1s', '1h', '30s or 2m'),
-      group: 'Limits',
-    },
-    acceptLegacyTag: {
-      summary: 'also decrypt requests of nomyo-js 0.1, which append the tag to the ciphertext',
-      group: 'Limits',
-    },
-    metricsPort: {
-      value: 'PORT',
-      summary: 'port of GET /metrics, 0 for any free one',
-      defaultSummary: 'no metrics',
-      parse: portNumber,
-      group: 'Operation',
-    },
-    metricsHost: {
-      value: 'HOST',
-      summary: 'address of GET /metrics',
-      default: '127.0.0.1',
-      group: 'Operation',
-    },
-    drainDelay: {
-      value: 'TIME',
-      summary: 'time after a signal in which requests are still accepted while /ready is 503',
-      default: '0s',
-      parse: duration('0s', '10m', '5s'),
-      group: 'Operation',
-    },
-    logLevel: {
-      value: 'LEVEL',
-      summary: 'least severity that is logged',
-      choices: LOG_LEVELS,
-      default: 'info',
-      group: 'Operation',
-    },
+    ...inGroup('Configuration', {
+      config: {
+        value: 'FILE',
+        summary: 'YAML or JSON file with these settings and more',
+        isPath: true,
+        member: false,
+      },
+      printConfig: {
+        summary: 'print the settings in effect, without secrets, and exit',
+        member: false,
+      },
+    }),
+    ...inGroup('Listening', {
+      host: { value: 'HOST', summary: 'address to listen on', default: '127.0.0.1' },
+      port: {
+        value: 'PORT',
+        summary: 'port to listen on, 0 for any free one',
+        default: '12435',
+        parse: portNumber,
+      },
+      tlsCert: {
+        value: 'FILE',
+        summary: 'certificate chain as PEM: HTTPS instead of HTTP',
+        isPath: true,
+      },
+      tlsKey: { value: 'FILE', summary: 'private key of the certificate as PEM', isPath: true },
+      trustProxy: {
+        value: 'ADDRESSES',
+        summary:
+          'proxies whose X-Forwarded-For is trusted: addresses, networks such as 10.0.0.0/8, loopback',
+        repeatable: true,
+        parse: parseProxies,
+      },
+      corsOrigin: {
+        value: 'ORIGIN',
+        summary: 'web pages that may call, such as https://app.example, or * for all',
+        defaultSummary: 'no page of another origin',
+        repeatable: true,
+        parse: parseOrigin,
+      },
+      web: { summary: 'serve a chat page at GET /, on loopback or with TLS only' },
+    }),
+    ...inGroup('Model servers', {
+      engine: {
+        value: 'ENGINE',
+        summary: 'openai (ask --upstream) or demo (offline stand-in, no model)',
+        choices: ['openai', 'demo'],
+        defaultSummary: 'openai with an --upstream',
+      },
+      upstream: {
+        value: 'URL',
+        summary: 'OpenAI-compatible server, such as http://127.0.0.1:11434/v1',
+        repeatable: true,
+        parse: parsedBy(
+          (text) => (isUpstreamUrl(text) ? new URL(text).href : undefined),
+          'must be a URL such as http://127.0.0.1:11434/v1',
+        ),
+      },
+      upstreamKey: {
+        value: 'KEY',
+        summary: 'bearer token for every --upstream',
+        secret: true,
+        parse: visibleAscii,
+      },
+      upstreamCa: {
+        value: 'FILE',
+        summary: 'CA certificates as PEM trusted for every --upstream',
+        defaultSummary: 'those that Node knows',
+        isPath: true,
+      },
+      healthInterval: {
+        value: 'SECONDS',
+        summary: 'interval between polls of each of several upstreams',
+        default: '10',
+        parse: wholeNumber(1, 3600),
+      },
+      unhealthyAfter: {
+        value: 'COUNT',
+        summary: 'consecutive failures until an upstream is taken out of rotation',
+        default: '3',
+        parse: wholeNumber(1, 100),
+      },
+    }),
+    ...inGroup('Callers', {
+      apiKey: {
+        value: 'KEY',
+        summary: 'bearer token that callers must send',
+        defaultSummary: 'none: open to all, with a warning',
+        repeatable: true,
+        secret: true,
+        parse: visibleAscii,
+      },
+      keysFile: {
+        value: 'FILE',
+        summary: 'API keys, as `nomyo-gateway keys add` creates them',
+        isPath: true,
+      },
+      rateLimit: {
+        value: 'N/s',
+        summary: 'requests per API key (per address, without keys), or off',
+        default: '2/s',
+        parse: parsedBy(
+          (text) => (text === 'off' ? text : parseRate(text)),
+          'must be such as 2/s, up to 10000/s, or off',
+        ),
+      },
+      rateBurst: {
+        value: 'N',
+        summary: 'requests in one second out of ten',
+        defaultSummary: 'twice the rate',
+        parse: wholeNumber(1, 100_000),
+      },
+    }),
+    ...inGroup('Server keys', {
+      keyDir: {
+        value: 'DIR',
+        summary: 'folder of private_key.pem and public_key.pem, created if missing',
+        defaultSummary: 'the key lasts until the gateway stops',
+        isPath: true,
+      },
+      keyPassword: {
+        value: 'PASSWORD',
+        summary: 'password of the key files, in place of --key-password-file',
+        secret: true,
+        flag: false,
+        member: false,
+      },
+      keyPasswordFile: {
+        value: 'FILE',
+        summary: 'file with the password of the key files',
+        isPath: true,
+      },
+      sharedKeys: {
+        summary: 'store server keys in --redis, encrypted with the password, for several gateways',
+      },
+      keyRotation: {
+        value: 'TIME',
+        summary: 'age at which the next key is created, such as 30d',
+        defaultSummary: 'no automatic rotation',
+        parse: parsedBy(parseDuration, 'must be a time such as 30d, 24h or 15m'),
+      },
+      keyOverlap: {
+        value: 'TIME',
+        summary: 'time for which the previous key still decrypts',
+        default: '24h',
+        parse: parsedBy(parseDuration, 'must be a time such as 30d, 24h or 15m'),
+      },
+      keyLead: {
+        value: 'TIME',
+        summary: 'time for which a new key only decrypts before it is published',
+        default: '6s',
+        parse: duration('1s', '10m', '6s'),
+      },
+    }),
+    ...inGroup('Attestation', {
+      tpm: {
+        value: 'ADDRESS',
+        summary: 'TPM: device (/dev/tpmrm0), unix:///path, tcp://127.0.0.1:2321 or none',
+        default: 'none',
+        parse: parsedBy((text) => {
+          // Connects to nothing.
+          if (text !== 'none') createTpmTransport(text)
+          return text
+        }, 'must be device, a path below /dev/, unix:///path/of/socket, tcp://127.0.0.1:2321 or none'),
+      },
+      pcrs: {
+        value: 'LIST',
+        summary: 'registers that the TPM quotes',
+        default: 'sha256:0,7,10',
+        parse: parsedBy((text) => {
+          parsePcrSelection(text)
+          return text
+        }, 'must be a list such as sha256:0,7,10 or sha256:0+sha384:0'),
+      },
+      tpmAk: {
+        value: 'KEY',
+        summary: 'persistent, a handle such as 0x81010002, or ephemeral',
+        default: 'persistent',
+        parse: parsedBy(
+          parseAttestationKey,
+          'must be persistent, a handle from 0x81000000 to 0x817fffff, or ephemeral',
+        ),
+      },
+      tpmRequired: { summary: 'refuse to start and to answer without a quote' },
+    }),
+    ...inGroup('Replicas', {
+      redis: {
+        value: 'URL',
+        summary: 'redis:// or rediss://, where gateways share replays and rates',
+        defaultSummary: 'each gateway has its own state',
+        secret: true,
+        parse: parsedBy(
+          (text) => (/^rediss?:\/\/[^/]/.test(text) && URL.canParse(text) ? text : undefined),
+          'must be a URL such as redis://127.0.0.1:6379',
+        ),
+      },
+      redisFailure: {
+        value: 'MODE',
+        summary: 'behaviour without Redis: closed, degrade, or one for each',
+        defaultSummary: 'replay=closed,rate=degrade',
+        parse: parsedBy(
+          parseRedisFailure,
+          'must be closed, degrade, or such as replay=closed,rate=degrade',
+        ),
+      },
+    }),
+    ...inGroup('Limits', {
+      replayWindow: {
+        value: 'TIME',
+        summary: 'time for which a repeated request is refused',
+        default: '10m',
+        parse: duration('1s', '30d', '90s, 10m or 24h'),
+      },
+      maxBody: {
+        value: 'SIZE',
+        summary: 'largest request, such as 16MiB or 500000',
+        default: '16MiB',
+        // From the smallest envelope to the most that fits in memory without harm.
+        parse: byteSize('1KiB', '256MiB'),
+      },
+      maxOpens: {
+        value: 'COUNT',
+        summary: 'requests decrypted at the same time',
+        defaultSummary: 'three more than cores',
+        parse: wholeNumber(1, MAX_COUNT),
+      },
+      maxQueue: {
+        value: 'COUNT',
+        summary: 'requests that wait for decryption',
+        default: '64',
+        parse: wholeNumber(0, MAX_COUNT),
+      },
+      maxRequests: {
+        value: 'COUNT',
+        summary: 'encrypted requests in flight',
+        default: '512',
+        parse: wholeNumber(1, MAX_COUNT),
+      },
+      maxConnections: {
+        value: 'COUNT',
+        summary: 'concurrent connections',
+        default: '4096',
+        parse: wholeNumber(1, MAX_COUNT),
+      },
+      maxConnectionsPerAddress: {
+        value: 'COUNT',
+        summary: 'connections of one address (IPv6: a /64), without --trust-proxy',
+        defaultSummary: 'half of all',
+        parse: wholeNumber(1, MAX_COUNT),
+      },
+      requestTimeout: {
+        value: 'TIME',
+        summary:
+          'time for a request to arrive (20s of it for headers), and for its answer to be read',
+        defaultSummary: '2m',
+        parse: duration('1s', '1h', '30s or 2m'),
+      },
+      acceptLegacyTag: {
+        summary: 'also decrypt requests of nomyo-js 0.1, which append the tag to the ciphertext',
+      },
+    }),
+    ...inGroup('Operation', {
+      metricsPort: {
+        value: 'PORT',
+        summary: 'port of GET /metrics, 0 for any free one',
+        defaultSummary: 'no metrics',
+        parse: portNumber,
+      },
+      metricsHost: { value: 'HOST', summary: 'address of GET /metrics', default: '127.0.0.1' },
+      drainDelay: {
+        value: 'TIME',
+        summary: 'time after a signal in which requests are still accepted while /ready is 503',
+        default: '0s',
+        parse: duration('0s', '10m', '5s'),
+      },
+      logLevel: {
+        value: 'LEVEL',
+        summary: 'least severity that is logged',
+        choices: LOG_LEVELS,
+        default: 'info',
+      },
+    }),
   },
   { prefix: 'NOMYO_', file: true },
 )
+
+/** Lists options under a heading of help and reference. */
+function inGroup<const O extends OptionDefinitions>(group: string, options: O): O {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, option]) => [name, { ...option, group }]),
+  ) as O
+}
 
 /** Checks for the base URL of a model server: paths are appended to it, and keys are set elsewhere. */
 export function isUpstreamUrl(text: string): boolean {
