@@ -122,7 +122,6 @@ const OTHER_BUILDS: Record<string, Options> = {
   },
   conformance: {
     entry: {
-      main: 'src/main.ts',
       // Each imports the packages by name: the runtime, or its bundler, resolves them.
       process: 'src/adapters/process.ts',
       page: 'src/adapters/page.ts',
@@ -132,7 +131,7 @@ const OTHER_BUILDS: Record<string, Options> = {
     target: 'es2022',
     platform: 'neutral',
     splitting: false,
-    external: [/^node:/, /^@nomyo\//, 'esbuild', 'playwright-core'],
+    external: [/^node:/, /^@nomyo\//],
     noExternal: [/^@nomyo-internal\//],
     removeNodeProtocol: false,
   },

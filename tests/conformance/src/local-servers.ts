@@ -9,7 +9,7 @@ export interface LocalServer {
   close(): void
 }
 
-/** Starts a server that has the same faults for every runtime, each under its own path. */
+/** Starts a server that gives every runtime the same faults, each under a path of its own. */
 export async function startFaultServer(): Promise<LocalServer> {
   const bomb = gzipSync(new Uint8Array(10_000_000))
   const attempts = new Map<string, number>()
@@ -58,7 +58,7 @@ export async function startFaultServer(): Promise<LocalServer> {
     },
   }
   return listen((request, response) => {
-    // Every page may read every answer.
+    // For pages: any may read every answer.
     response.setHeader('access-control-allow-origin', '*')
     response.setHeader('access-control-allow-headers', '*')
     response.setHeader('access-control-expose-headers', '*')
@@ -69,7 +69,7 @@ export async function startFaultServer(): Promise<LocalServer> {
   })
 }
 
-/** Starts a server of files in memory, by their paths. */
+/** Starts a server of files in memory, by path. */
 export function serveFiles(files: ReadonlyMap<string, string>): Promise<LocalServer> {
   return listen((request, response) => {
     const path = request.url ?? ''
@@ -80,7 +80,7 @@ export function serveFiles(files: ReadonlyMap<string, string>): Promise<LocalSer
   })
 }
 
-/** Finds a port of loopback on which no server listens. */
+/** Finds a base URL on loopback without a server. */
 export async function unusedUrl(): Promise<string> {
   const { url, close } = await listen(() => undefined)
   close()

@@ -22,13 +22,13 @@ import { expectedFailures, quotePolicy } from '@nomyo-internal/testing/vectors/q
 import { verdictsOf, type AttestVectors } from './suites/attest.js'
 import type { CryptoVectors } from './suites/crypto.js'
 
-/** Settings of the suites, as plain JSON. */
+/** Vectors of the suites, as plain JSON. */
 export interface Vectors {
   readonly crypto: CryptoVectors
   readonly attest: AttestVectors
 }
 
-/** Gathers the vectors that leave a reader no choice, and of the others the ones chosen here. */
+/** Gathers the vectors with one permitted result, and those of the others that are named here. */
 export async function gatherVectors(): Promise<Vectors> {
   return { crypto: await gatherCrypto(), attest: await gatherAttest() }
 }
@@ -61,11 +61,11 @@ async function gatherCrypto(): Promise<CryptoVectors> {
   return { envelopes, malformed, keys: [...gatherKeys(), ...gatherHeaders()], pairs }
 }
 
-/** Nested so deep that a reader without a limit of its own depends on the stack of its runtime. */
+/** Nesting so deep that a reader without a limit depends on the stack of its runtime. */
 const isTooDeep = ({ strict, name }: MalformedVector): boolean =>
   strict === 'effect' && name.includes('nested')
 
-/** Optional for a reader, and supported here: a private key as PKCS#1, and in the format of nomyo-js 0.1. */
+/** Optional forms that this project reads: a private key as PKCS#1, and as nomyo-js 0.1 wrote it. */
 const CHOSEN: Readonly<Record<string, 'private' | 'legacy'>> = {
   'keys/pkcs1.private.pem': 'private',
   'keys/nomyo-js-password.private.pem': 'legacy',
@@ -111,7 +111,7 @@ function gatherHeaders(): CryptoVectors['keys'] {
     }))
 }
 
-/** Adds the verdicts of this process: every runtime must reach the same, check by check. */
+/** Quotes with the verdicts of this process: every runtime must reach the same, check by check. */
 async function gatherAttest(): Promise<AttestVectors> {
   const quotes = quoteVectors().map(async (vector) => ({
     vector,

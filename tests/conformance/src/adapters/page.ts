@@ -1,4 +1,4 @@
-// A page: settings come from the server it came from, the outcomes stay in a global for the program that opened it.
+// A page: fetches the settings from its own server and leaves the outcomes in a global.
 import { runSuites, type Outcome } from '../suites/case.js'
 import { allSuites, type Settings } from '../suites/suites.js'
 import { libraries } from './libraries.js'

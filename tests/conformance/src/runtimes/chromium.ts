@@ -4,9 +4,9 @@ import { chromium as playwright } from 'playwright-core'
 import type { Outcome } from '../suites/case.js'
 import { bundle } from './bundle.js'
 import { Unavailable } from './install.js'
-import { PATIENCE_MS, type Runtime, type Surroundings } from './runtime.js'
+import { TIME_LIMIT_MS, type Runtime, type Surroundings } from './runtime.js'
 
-/** The browser of this machine. Where it is missing, the suite does not run in it, like every test that needs one. */
+/** The browser of this machine; optional, as for every test that needs a browser. */
 export const chromium: Runtime = {
   id: 'chromium',
   name: 'Chromium',
@@ -14,7 +14,7 @@ export const chromium: Runtime = {
   prepare: async () => {
     const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
     if (!existsSync(executablePath)) {
-      throw new Unavailable(`there is none at ${executablePath}; CHROMIUM_PATH names another`)
+      throw new Unavailable(`${executablePath} does not exist; CHROMIUM_PATH sets another path`)
     }
     const browser = await launch(executablePath)
     const version = browser.version()
@@ -42,7 +42,7 @@ async function run(
     const broken = new Promise<never>((_, reject) => page.on('pageerror', reject))
     await page.goto(pages.url)
     const done = page.waitForFunction('globalThis.outcomes !== undefined', undefined, {
-      timeout: PATIENCE_MS,
+      timeout: TIME_LIMIT_MS,
     })
     await Promise.race([done, broken])
     return await page.evaluate<Outcome[]>('globalThis.outcomes')

@@ -7,10 +7,10 @@ import process from 'node:process'
 import { promisify } from 'node:util'
 import { packageFolder } from '../package-folder.js'
 
-/** A runtime that cannot be installed here; the message gives the reason. */
+/** A runtime that cannot be obtained here; the message gives the reason. */
 export class Unavailable extends Error {}
 
-/** A runtime of `runtimes/package.json`. */
+/** One of those in `runtimes/package.json`. */
 export interface Installed {
   readonly version: string
   /** Folder of its package. */
@@ -19,7 +19,7 @@ export interface Installed {
 
 /**
  * Finds a runtime in the cache, or downloads it: exactly what the lock file names, checked by npm
- * against its hash, without running any of its scripts.
+ * against its hash, without running anything of it.
  *
  * @throws Unavailable without network, or on a platform it is not pinned for
  */
@@ -42,7 +42,7 @@ export async function install(id: string): Promise<Installed> {
     await writeFile(join(scratch, 'package.json'), JSON.stringify(manifest))
     await writeFile(join(scratch, 'package-lock.json'), JSON.stringify(lock))
     await npmCi(scratch)
-    // Atomically, so that the cache holds no partial download; another process may have been quicker.
+    // In one step, so that what is in the cache is whole; another process may have been quicker.
     await rename(scratch, home).catch((error: unknown) => {
       if (!existsSync(folder)) throw error
     })
@@ -57,17 +57,17 @@ interface Lock {
   packages: Record<string, { version?: string; integrity?: string }>
 }
 
-/** Reads the part of both files for one runtime, so that npm downloads no other. */
+/** The part of both files that is about one runtime: the others need not be downloaded for it. */
 async function readPin(id: string) {
   const read = async <T>(file: string): Promise<T> =>
     JSON.parse(await readFile(join(packageFolder, 'runtimes', file), 'utf8')) as T
   const { dependencies } = await read<{ dependencies: Record<string, string> }>('package.json')
   const { lockfileVersion, packages } = await read<Lock>('package-lock.json')
-  const [wanted, locked] = [dependencies[id], packages[`node_modules/${id}`]]
-  if (wanted === undefined || locked?.version === undefined || locked.integrity === undefined) {
+  const [specifier, locked] = [dependencies[id], packages[`node_modules/${id}`]]
+  if (specifier === undefined || locked?.version === undefined || locked.integrity === undefined) {
     throw new Error(`${id} is not pinned in runtimes/`)
   }
-  const manifest = { name: 'runtimes', private: true, dependencies: { [id]: wanted } }
+  const manifest = { name: 'runtimes', private: true, dependencies: { [id]: specifier } }
   return {
     manifest,
     lock: {
@@ -88,17 +88,16 @@ function cacheFolder(): string {
 
 async function npmCi(cwd: string): Promise<void> {
   const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--update-notifier=false']
-  const patience = [
+  const retries = [
     '--fetch-retries=2',
     '--fetch-retry-mintimeout=1000',
     '--fetch-retry-maxtimeout=5000',
   ]
   try {
-    const parameters = ['ci', '--ignore-scripts', ...quiet, ...patience]
+    const parameters = ['ci', '--ignore-scripts', ...quiet, ...retries]
     await promisify(execFile)('npm', parameters, { cwd, timeout: 300_000 })
   } catch (error) {
-    const { stderr = '', message } = error as Error & { stderr?: string }
-    const reason = /npm error code (\S+)/.exec(stderr)?.[1] ?? message.split('\n')[0]
-    throw new Unavailable(`npm could not download it (${reason})`)
+    const { stderr = '' } = error as Error & { stderr?: string }
+    throw new Unavailable(`npm could not download it: ${stderr.trim().slice(0, 200)}`)
   }
 }

@@ -6,9 +6,9 @@ import process from 'node:process'
 import { packageFolder } from '../package-folder.js'
 import type { Outcome } from '../suites/case.js'
 import { install } from './install.js'
-import { PATIENCE_MS, type Runtime, type Surroundings } from './runtime.js'
+import { TIME_LIMIT_MS, type Runtime, type Surroundings } from './runtime.js'
 
-/** Runtimes with files and processes: they find the packages in `node_modules` by themselves. */
+/** Runtimes with files and processes, which resolve the packages in `node_modules` themselves. */
 export const processRuntimes: readonly Runtime[] = [
   ...['node20', 'node22', 'node24', 'node26'].map((id) => processRuntime(id, 'Node', 'bin/node')),
   processRuntime('bun', 'Bun', 'bin/bun', () => ['--no-install']),
@@ -57,10 +57,10 @@ async function run(
   const adapter = join(packageFolder, 'dist/process.js')
   const child = spawn(executable, [...flags, adapter, settingsPath, outcomesPath, folder], {
     cwd: packageFolder,
-    // The libraries read some of the environment: pass on nothing of it.
+    // The libraries read the environment: it is empty but for what the runtime needs.
     env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: PATIENCE_MS,
+    timeout: TIME_LIMIT_MS,
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {

@@ -1,30 +1,30 @@
 import type { Outcome } from '../suites/case.js'
 import type { Settings } from '../suites/suites.js'
 
-/** One row of the table. */
+/** A runtime that the packages support. */
 export interface Runtime {
-  /** For `--only`. */
+  /** As in `NOMYO_RUNTIMES` and `runtimes/package.json`. */
   readonly id: string
-  /** Shown in the table. */
+  /** Name in reports. */
   readonly name: string
-  /** A CI run without a required runtime fails. */
+  /** A CI run without it fails. */
   readonly isRequired: boolean
   /**
-   * Installs it, if necessary.
+   * Finds or downloads it.
    *
    * @throws Unavailable
    */
   prepare(): Promise<Prepared>
 }
 
-/** An installed runtime. */
+/** A runtime that can be started. */
 export interface Prepared {
   readonly version: string
-  /** Runs every suite. Throws without outcomes: after a crash or a timeout. */
+  /** Runs every suite. Throws when it crashes or does not finish. */
   run(surroundings: Surroundings): Promise<readonly Outcome[]>
 }
 
-/** Inputs of a runtime. */
+/** Input of one run. */
 export interface Surroundings {
   readonly settings: Settings
   /** An empty folder of its own. */
@@ -33,5 +33,5 @@ export interface Surroundings {
   readonly pages: { readonly url: string; readonly files: Map<string, string> }
 }
 
-/** Milliseconds for all suites; they take some ten seconds. */
-export const PATIENCE_MS = 180_000
+/** Time limit of all suites in milliseconds; they take about ten seconds. */
+export const TIME_LIMIT_MS = 180_000

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import type { Outcome } from '../suites/case.js'
 import { bundle } from './bundle.js'
 import { install } from './install.js'
-import { PATIENCE_MS, type Runtime, type Surroundings } from './runtime.js'
+import { TIME_LIMIT_MS, type Runtime, type Surroundings } from './runtime.js'
 
 /** The runtime of Cloudflare Workers, on its own. */
 export const workerd: Runtime = {
@@ -57,7 +57,7 @@ async function run(
     const response = await fetch(`http://127.0.0.1:${await portOf(child)}/`, {
       method: 'POST',
       body: JSON.stringify(settings),
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(TIME_LIMIT_MS),
     })
     if (response.status !== 200) throw new Error(`answered with ${response.status}`)
     return (await response.json()) as Outcome[]

@@ -5,7 +5,7 @@ import type { QuoteVector } from '@nomyo-internal/testing/vectors'
 import { quotePolicy } from '@nomyo-internal/testing/vectors/quotes'
 import { codeOf, equal, rejectionOf, sameJson, thrownBy, type Case, type Suite } from './case.js'
 
-/** Exports of `@nomyo/attest` and of two of its subpaths, the subject of the suite. */
+/** The exports under test of `@nomyo/attest` and of two of its subpaths. */
 export interface AttestLibraries {
   readonly attest: typeof Library
   readonly policyFile: typeof PolicyFiles
@@ -90,7 +90,7 @@ function receipts({ attest, policyFile, receipt }: AttestLibraries, vector: Quot
   }
   return [
     {
-      name: 'a receipt is appraised again with the same result',
+      name: 'appraises a receipt again with the same result',
       run: async () => {
         const text = JSON.stringify(await make())
         equal(text.includes('canary'), false)
@@ -156,7 +156,7 @@ function errors(
       },
     },
     {
-      name: 'evidence of any shape is appraised without an exception',
+      name: 'appraises evidence of any shape without throwing',
       run: async () => {
         const shapes = [
           undefined,

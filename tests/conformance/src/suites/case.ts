@@ -4,13 +4,13 @@ export interface Case {
   run(): Promise<void>
 }
 
-/** Cases that belong together: one column of the table. */
+/** Cases that belong together. */
 export interface Suite {
   readonly name: string
   readonly cases: readonly Case[]
 }
 
-/** Outcome of one case. */
+/** Result of one case. */
 export interface Outcome {
   readonly suite: string
   readonly name: string
@@ -19,8 +19,8 @@ export interface Outcome {
   readonly durationMs: number
 }
 
-/** Longer than any case takes on a busy machine: a case that hangs must not block the others. */
-const PATIENCE_MS = 60_000
+/** Longer than any case takes on a busy machine, so that one that hangs does not stop the others. */
+const TIME_LIMIT_MS = 60_000
 
 /** Runs every case, one after the other, in the order given. */
 export async function runSuites(suites: readonly Suite[]): Promise<Outcome[]> {
@@ -28,7 +28,7 @@ export async function runSuites(suites: readonly Suite[]): Promise<Outcome[]> {
   for (const { name: suite, cases } of suites) {
     for (const { name, run } of cases) {
       const start = performance.now()
-      const error = await inTime(run).then(
+      const error = await withTimeLimit(run).then(
         () => null,
         (reason: unknown) => describeError(reason),
       )
@@ -50,7 +50,7 @@ export function sameJson(actual: unknown, expected: unknown): void {
   equal(JSON.stringify(actual), JSON.stringify(expected))
 }
 
-/** Returns the reason that rejects a promise. */
+/** Resolves with the reason for which a promise is rejected. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise
@@ -60,7 +60,7 @@ export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   throw new Error('expected a rejection')
 }
 
-/** Returns the value that a function throws. */
+/** Resolves with the error that a function throws. */
 export const thrownBy = (action: () => unknown): Promise<unknown> =>
   rejectionOf(
     new Promise((resolve) => {
@@ -83,12 +83,12 @@ export const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(by
 export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
 
-async function inTime(run: () => Promise<void>): Promise<void> {
+async function withTimeLimit(run: () => Promise<void>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`did not end within ${PATIENCE_MS / 1000} s`))
-    }, PATIENCE_MS)
+      reject(new Error(`did not end within ${TIME_LIMIT_MS / 1000} s`))
+    }, TIME_LIMIT_MS)
   })
   try {
     await Promise.race([run(), late])

@@ -11,9 +11,9 @@ import {
   type Case,
   type Suite,
 } from './case.js'
-import type { Loopback } from './loopback.js'
+import type { Loopback } from '../loopback.js'
 
-/** Exports of `@nomyo/client`, the subject of the suite, and an attestation policy. */
+/** The exports under test of `@nomyo/client`, and the parser of policies. */
 export interface ClientLibraries {
   readonly client: typeof Library
   readonly openaiFetch: typeof OpenAIFetch
@@ -62,7 +62,7 @@ const echo = (content: string) => ({
   messages: [{ role: 'user' as const, content }],
 })
 
-/** A client that generates no key before its first use. */
+/** A client that generates no key before it is asked to. */
 function singleSteps(
   { client }: ClientLibraries,
   { gateway, apiKey }: Loopback,
@@ -121,7 +121,7 @@ function refusesServers(libraries: ClientLibraries, loopback: Loopback): Case[] 
       },
     },
     {
-      name: 'seals nothing for a machine that cannot vouch for its key',
+      name: 'encrypts nothing to a machine that cannot endorse its key',
       run: async () => {
         const policy = attest.attestationPolicy({ requiredPcrs: 'sha256:0', trust: 'none' })
         const steps = singleSteps(libraries, loopback, { attestation: { policy, tier: 'none' } })
@@ -139,7 +139,7 @@ function refusesServers(libraries: ClientLibraries, loopback: Loopback): Case[] 
       },
     },
     {
-      name: 'reports that no server listens',
+      name: 'reports a server that does not listen',
       run: async () => {
         const error = await rejectionOf(fetchKey({ routerUrl: loopback.nowhere }))
         equal(codeOf(error, client.APIConnectionError), 'ERR_NETWORK')
@@ -191,7 +191,7 @@ function chats(
       },
     },
     {
-      name: 'a call that the caller aborts',
+      name: 'ends an aborted call',
       run: async () => {
         const asking = sharedClient().create(echo('x'), { signal: AbortSignal.abort() })
         equal(codeOf(await rejectionOf(asking), client.APIConnectionError), 'ERR_ABORTED')

@@ -11,7 +11,7 @@ import {
   type Suite,
 } from './case.js'
 
-/** Exports of `@nomyo/crypto`, the subject of the suite, however they were loaded. */
+/** The exports under test of `@nomyo/crypto`. */
 export type CryptoLibrary = typeof Library
 
 /** The vectors as plain JSON, so that they can be handed to any runtime. */
@@ -34,7 +34,7 @@ export interface CryptoVectors {
     kind: 'private' | 'public' | 'header' | 'legacy'
     text: string
     options: { password?: string; publicKeyPem?: string }
-    /** Properties of the key, or the code that refuses it. */
+    /** Properties of the key, or the code of its refusal. */
     expected: { bits: number; fingerprint: string } | { code: string }
   }[]
   /** Two pairs to work with: making one takes long. */
@@ -334,7 +334,7 @@ async function sealWithAliasedKey(
   library: CryptoLibrary,
   publicKey: Library.PublicKey,
 ): Promise<Uint8Array> {
-  // RSA-4096 with e = 65537: the modulus is what stands before the last five bytes of the SPKI.
+  // RSA-4096 with e = 65537: the modulus precedes the last five bytes of the SPKI.
   const modulus = toNumber(publicKey.spkiDer.slice(-5 - 512, -5))
   for (;;) {
     const envelope = JSON.parse(

@@ -3,9 +3,9 @@ import type * as KnownServers from '@nomyo/client/known-servers'
 import type * as Crypto from '@nomyo/crypto'
 import type * as KeyFiles from '@nomyo/crypto/keys/node'
 import { codeOf, equal, rejectionOf, sameJson, thrownBy, type Case, type Suite } from './case.js'
-import type { Loopback } from './loopback.js'
+import type { Loopback } from '../loopback.js'
 
-/** Subjects of the suite in runtimes with files. */
+/** The exports under test where the runtime has files. */
 export interface FileLibraries {
   readonly keyFiles: typeof KeyFiles
   readonly knownServers: typeof KnownServers

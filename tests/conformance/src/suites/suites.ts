@@ -3,7 +3,7 @@ import type { Suite } from './case.js'
 import { clientSuite, type ClientLibraries } from './client.js'
 import { cryptoSuite, type CryptoLibrary, type CryptoVectors } from './crypto.js'
 import { filesSuite, type FileSystem } from './files.js'
-import type { Loopback } from './loopback.js'
+import type { Loopback } from '../loopback.js'
 import { transportSuite, type TransportLibrary } from './transport.js'
 
 /** The built packages under test, as a runtime or its bundler resolved them. */
@@ -12,15 +12,15 @@ export interface Libraries extends AttestLibraries, ClientLibraries {
   readonly transport: TransportLibrary
 }
 
-/** Settings of the suites, as plain JSON. */
+/** Input of the suites, as plain JSON. */
 export interface Settings {
   readonly vectors: { readonly crypto: CryptoVectors; readonly attest: AttestVectors }
   readonly loopback: Loopback
 }
 
 /**
- * Builds every check that the packages must pass in every runtime. Needs nothing but its parameters: no
- * test framework, no file system, nothing of Node.
+ * Everything the packages must do in every runtime. Needs nothing but its parameters: no test
+ * framework, no file system, nothing of Node.
  *
  * @param files - where the runtime has files; without it, options that name files must be refused
  */
@@ -38,6 +38,3 @@ export function allSuites(
     filesSuite({ crypto, client, loopback, pem: vectors.crypto.pairs[0] }, files),
   ]
 }
-
-/** The columns of the table. */
-export const SUITE_NAMES = ['crypto', 'attest', 'transport', 'client', 'files'] as const

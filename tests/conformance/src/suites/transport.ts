@@ -1,8 +1,8 @@
 import type * as Library from '@nomyo/transport'
 import { codeOf, equal, rejectionOf, textOf, thrownBy, type Case, type Suite } from './case.js'
-import type { Loopback } from './loopback.js'
+import type { Loopback } from '../loopback.js'
 
-/** Exports of `@nomyo/transport`, the subject of the suite, however they were loaded. */
+/** The exports under test of `@nomyo/transport`. */
 export type TransportLibrary = typeof Library
 
 type ApiErrorName = Exclude<
@@ -134,7 +134,7 @@ function faults(library: TransportLibrary, loopback: Loopback): Case[] {
       run: async () => equal(await failureAt('/drop'), 'ERR_NETWORK'),
     },
     {
-      name: 'reports that no server listens',
+      name: 'reports a server that does not listen',
       run: async () => {
         const error = await rejectionOf(get(library, loopback.nowhere, '/'))
         equal(codeOf(error, library.APIConnectionError), 'ERR_NETWORK')
