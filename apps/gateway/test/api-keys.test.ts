@@ -1,7 +1,13 @@
-import { mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { hostname, tmpdir } from 'node:os'
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import {
+  startModelServer,
+  startProgram,
+  stopAfterTest,
+  temporaryFolder,
+} from '@nomyo-internal/testing'
 import { readKeysFile } from '../src/access/keys-file.js'
 import { GatewayError } from '../src/errors.js'
 import {
@@ -10,20 +16,18 @@ import {
   completionOf,
   post,
   refusalOf,
-  runGateway,
+  runCommand,
   seal,
-  startUpstream,
   testGateway,
-  type Ended,
-  type GatewayProcess,
+  type CommandRun,
+  type TestGateway,
 } from './support.js'
 
-const folder = await mkdtemp(join(tmpdir(), 'nomyo-keys-'))
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder()
 const newFile = (): string => join(folder, `${crypto.randomUUID()}.json`)
 
-const keys = (file: string, ...args: string[]): Promise<Ended> =>
-  runGateway(['keys', ...args, '--keys-file', file]).ended
+const keys = (file: string, ...args: string[]): Promise<CommandRun> =>
+  runCommand(['keys', ...args, '--keys-file', file])
 
 async function addKey(file: string, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await keys(file, 'add', ...args)
@@ -32,7 +36,7 @@ async function addKey(file: string, ...args: string[]): Promise<string> {
 }
 
 const statusFor = async (
-  gateway: GatewayProcess,
+  gateway: TestGateway,
   key: string,
   headers: Record<string, string> = {},
   model = 'nomyo/echo',
@@ -44,17 +48,8 @@ const statusFor = async (
     })
   ).status
 
-const withFile = (file: string, ...args: string[]): Promise<GatewayProcess> =>
+const withFile = (file: string, ...args: string[]): Promise<TestGateway> =>
   testGateway({ args: ['--engine', 'demo', '--keys-file', file, ...args] })
-
-/** Waits until the gateway has read its file again, or failed to. */
-async function reload(gateway: GatewayProcess): Promise<void> {
-  const before = gateway.stderr().length
-  gateway.kill('SIGHUP')
-  await expect
-    .poll(() => gateway.stderr().slice(before), { timeout: 10_000 })
-    .toMatch(/reloaded|keeping/)
-}
 
 describe('keys add', () => {
   it('prints a key of 256 random bits once, and keeps a salted hash of it', async () => {
@@ -116,13 +111,6 @@ describe('keys list and revoke', () => {
   })
 })
 
-/** A lock that has been there for a minute. */
-async function putOldLock(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.lock`, text)
-  const old = new Date(Date.now() - 60_000)
-  await utimes(`${file}.lock`, old, old)
-}
-
 // They wait for locks, and each has a file of its own.
 describe.concurrent('changes at the same moment', () => {
   it('are all there afterwards', async () => {
@@ -140,35 +128,13 @@ describe.concurrent('changes at the same moment', () => {
     await expect(stat(`${file}.lock`)).rejects.toThrow()
   })
 
-  it('wait for a lock', async () => {
-    // Of a process that runs, of another host, of nobody known.
-    const texts = [`${process.pid} ${hostname()}`, '1 elsewhere', '']
-    await Promise.all(
-      texts.map(async (text) => {
-        const file = newFile()
-        await putOldLock(file, text)
-        const early = keys(file, 'add')
-        setTimeout(() => void rm(`${file}.lock`), 3000)
-        expect(await early).toMatchObject({ code: 0 })
-      }),
-    )
-  })
-
-  it('leave a lock alone that stays', async () => {
-    const file = newFile()
-    await addKey(file)
-    await putOldLock(file, '1 elsewhere')
-    const before = await readFile(file, 'utf8')
-    expect(await keys(file, 'add')).toMatchObject({ code: 1, stdout: '' })
-    expect(await readFile(file, 'utf8')).toBe(before)
-    expect(await readFile(`${file}.lock`, 'utf8')).toBe('1 elsewhere')
-  })
-
   it('take over the lock of a process that died, once', async () => {
     const file = newFile()
-    const dead = runGateway(['keys', '--help'])
+    const dead = startProgram('true', [])
     await dead.ended
-    await writeFile(`${file}.lock`, `${dead.child.pid} ${hostname()}`)
+    await writeFile(`${file}.lock`, `${dead.pid} ${hostname()}`)
+    const old = new Date(Date.now() - 60_000)
+    await utimes(`${file}.lock`, old, old)
     const ended = await Promise.all(Array.from({ length: 6 }, () => keys(file, 'add')))
     expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 0))
     expect(await readKeysFile(file)).toHaveLength(6)
@@ -195,11 +161,11 @@ it.each([
 })
 
 it('keys --help ends well, and without --keys-file it is a usage error', async () => {
-  expect(await runGateway(['keys', '--help']).ended).toMatchObject({ code: 0, stderr: '' })
-  expect(await runGateway(['keys', 'list']).ended).toMatchObject({ code: 2, stdout: '' })
+  expect(await runCommand(['keys', '--help'])).toMatchObject({ code: 0, stderr: '' })
+  expect(await runCommand(['keys', 'list'])).toMatchObject({ code: 2, stdout: '' })
   const file = newFile()
   await addKey(file, '--name', 'alice')
-  const listed = await runGateway(['keys', 'list'], { NOMYO_KEYS_FILE: file }).ended
+  const listed = await runCommand(['keys', 'list'], { NOMYO_KEYS_FILE: file })
   expect(listed).toMatchObject({ code: 0 })
 })
 
@@ -219,7 +185,7 @@ describe('a gateway with --keys-file', () => {
     ]) {
       expect(await statusFor(gateway, wrong)).toBe(401)
     }
-    expect(gateway.output()).not.toContain(key)
+    expect(gateway.log()).not.toContain(key)
   })
 
   it('lets nobody in when the file has no keys', async () => {
@@ -231,11 +197,10 @@ describe('a gateway with --keys-file', () => {
     expect((await post(gateway, await seal(chat('Hello!')))).status).toBe(401)
   })
 
-  it('takes over what changed on SIGHUP, and finishes requests of keys that are revoked', async () => {
+  it('takes over what changed on a reload, and finishes requests of keys that are revoked', async () => {
     const file = newFile()
     const alice = await addKey(file, '--name', 'alice')
-    const upstream = await startUpstream()
-    onTestFinished(upstream.close)
+    const upstream = stopAfterTest(await startModelServer())
     const gateway = await testGateway({
       args: ['--upstream', upstream.url, '--keys-file', file],
     })
@@ -251,7 +216,7 @@ describe('a gateway with --keys-file', () => {
     const bob = await addKey(file, '--name', 'bob')
     await keys(file, 'revoke', 'alice')
     expect(await statusFor(gateway, bob)).toBe(401)
-    await reload(gateway)
+    await gateway.reload()
     release()
     upstream.answer = (response) => response.end('{}')
     expect(await completionOf(await inFlight)).toMatchObject({ late: true })
@@ -266,19 +231,17 @@ describe('a gateway with --keys-file', () => {
     const good = await readFile(file, 'utf8')
     for (const text of ['{"version":1', good.replace('"hash"', '"hush"'), undefined]) {
       await (text === undefined ? rm(file) : writeFile(file, text))
-      await reload(gateway)
-      expect(gateway.stderr()).toContain('keeping')
+      await gateway.reload()
+      expect(gateway.log()).toContain('keeping')
       expect(await statusFor(gateway, key)).toBe(200)
     }
     await writeFile(file, '{"version":1,"keys":[]}')
-    await reload(gateway)
+    await gateway.reload()
     expect(await statusFor(gateway, key)).toBe(401)
   })
 
   it('does not start without it', async () => {
-    const run = runGateway(['--engine', 'demo', '--port', '0', '--keys-file', newFile()])
-    onTestFinished(() => run.kill('SIGKILL'))
-    const ended = await run.ended
+    const ended = await runCommand(['--engine', 'demo', '--port', '0', '--keys-file', newFile()])
     expect(ended).toMatchObject({ code: 1, stdout: '' })
     expect(ended.stderr).not.toMatch(/^\s+at /m)
   })

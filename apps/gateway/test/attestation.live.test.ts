@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { isInstalled, makeSwtpm } from '@nomyo-internal/testing'
 import {
   chat,
   clientKeys,
@@ -16,7 +17,7 @@ import {
   startGateway,
   testGateway,
   type Answer,
-  type GatewayProcess,
+  type TestGateway,
 } from './support.js'
 import {
   akNameIn,
@@ -26,14 +27,13 @@ import {
   judge,
   newNonce,
 } from './tpm/evidence.js'
-import { makeSwtpm, isInstalled } from '@nomyo-internal/testing'
 
 const ORIGIN = 'https://chat.example'
 const spki = serverKeys.publicKey.spkiDer
 
 describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
   const swtpm = makeSwtpm()
-  let gateway: GatewayProcess
+  let gateway: TestGateway
   let akName: string
 
   beforeAll(async () => {
@@ -41,7 +41,7 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
     gateway = await startGateway({
       args: ['--engine', 'demo', '--tpm', swtpm.address, '--cors-origin', ORIGIN],
     })
-    akName = akNameIn(gateway.stderr())
+    akName = akNameIn(gateway.log())
   })
   afterAll(async () => {
     await gateway.stop()
@@ -167,10 +167,10 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
   it('logs neither nonces nor anything of a quote', async () => {
     const nonce = newNonce()
     const { tpm_attestation } = attestationIn(await askForAttestation(gateway, nonce))
-    await expect.poll(() => gateway.stderr()).toContain('/pki/attestation')
+    await expect.poll(() => gateway.log()).toContain('/pki/attestation')
     const { quote_b64 } = tpm_attestation as { quote_b64: string }
     for (const secret of [Buffer.from(nonce).toString('base64url'), quote_b64]) {
-      expect(gateway.output()).not.toContain(secret)
+      expect(gateway.log()).not.toContain(secret)
     }
   })
 })
@@ -186,7 +186,7 @@ describe.skipIf(!isInstalled('swtpm'))('the attestation key', () => {
       args: ['--engine', 'demo', '--tpm', swtpm.address, '--api-key', 'secret', ...args],
     })
     try {
-      const akName = akNameIn(gateway.stderr())
+      const akName = akNameIn(gateway.log())
       const nonce = newNonce()
       // Whoever asks for the attestation has no key to use the gateway with.
       const { tpm_attestation } = attestationIn(await askForAttestation(gateway, nonce))

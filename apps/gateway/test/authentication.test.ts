@@ -10,7 +10,7 @@ import {
   startGateway,
   testGateway,
   type Answer,
-  type GatewayProcess,
+  type TestGateway,
 } from './support.js'
 
 const KEYS = ['first-canary-key', 'second-canary-key/+=']
@@ -21,7 +21,7 @@ const gateway = await startGateway({
 afterAll(() => gateway.stop())
 
 const request = await seal(chat('Hello!'))
-const ask = async (target: GatewayProcess, authorization: string | undefined): Promise<Answer> =>
+const ask = async (target: TestGateway, authorization: string | undefined): Promise<Answer> =>
   post(target, await seal(chat('Hello!')), { authorization })
 
 describe('with API keys', () => {
@@ -89,8 +89,8 @@ describe('with API keys', () => {
   })
 
   it('none of them is written anywhere', () => {
-    expect(gateway.output()).not.toContain('canary')
-    expect(gateway.output()).not.toContain('schl')
+    expect(gateway.log()).not.toContain('canary')
+    expect(gateway.log()).not.toContain('schl')
   })
 })
 
@@ -103,7 +103,7 @@ describe('NOMYO_API_KEY', () => {
     for (const key of ['one-canary,two-canary', ',', '']) {
       expect((await ask(target, `Bearer ${key}`)).status).toBe(401)
     }
-    expect(target.output()).not.toContain('canary')
+    expect(target.log()).not.toContain('canary')
   })
 
   it('counts for nothing beside keys of the command line', async () => {
@@ -121,7 +121,7 @@ describe('without API keys', () => {
     const target = await testGateway({ env: { NOMYO_API_KEY: '' } })
     expect((await ask(target, undefined)).status).toBe(200)
     expect((await ask(target, 'Bearer anything')).status).toBe(200)
-    expect(target.stderr()).toContain('--api-key')
-    expect(gateway.stderr()).not.toContain('--api-key')
+    expect(target.log()).toContain('--api-key')
+    expect(gateway.log()).not.toContain('--api-key')
   })
 })

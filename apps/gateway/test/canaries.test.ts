@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -7,23 +7,28 @@ import { importPrivateKey, sealEnvelope } from '@nomyo/crypto'
 import { saveKeyPair } from '@nomyo/crypto/keys/node'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { Redis } from 'ioredis'
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
+import {
+  isInstalled,
+  makeKeyDir,
+  runGateway,
+  startGatewayProcess,
+  startModelServer,
+  startRedis,
+} from '@nomyo-internal/testing'
 import { createGateway } from '../src/gateway.js'
-import { metricsUrl } from './metric.js'
-import { redisFound, startRedis } from './redis/redis-server.js'
 import {
   chat,
   completionOf,
-  makeKeyDir,
   post,
   rawExchange,
-  runGateway,
+  runCommand,
   seal,
   serverKeys,
-  startGateway,
-  startUpstream,
+  testKeyDir,
   type Answer,
 } from './support.js'
+import { metricsUrl } from './measure.js'
 
 /** Every secret that comes near a gateway, each to be told from all others. */
 const secrets = Object.fromEntries(
@@ -48,7 +53,7 @@ const keysFile = join(home, 'api-keys.json')
 const keyDir = join(home, 'keys')
 const keyOf = (name: string): string => keyPem(`keys/${name}.private.pem`)
 
-const added = await runGateway(['keys', 'add', '--keys-file', keysFile, '--name', 'one']).ended
+const added = await runCommand(['keys', 'add', '--keys-file', keysFile, '--name', 'one'])
 secrets['key of the file'] = added.stdout.trim()
 for (const [what, pem] of [
   ['server key', keyOf('server')],
@@ -63,9 +68,9 @@ await saveKeyPair(keyDir, pair, { password: secret('key password') })
 const passwordFile = join(home, 'password')
 await writeFile(passwordFile, secret('key password'), { mode: 0o600 })
 
-const redis = redisFound ? await startRedis() : undefined
-const upstream = await startUpstream()
-const gateway = await startGateway({
+const redis = isInstalled('redis-server') ? await startRedis() : undefined
+const upstream = await startModelServer()
+const gateway = await startGatewayProcess({
   within: `cd ${home} && exec "$@"`,
   keyDir,
   env: { TMPDIR: home, NODE_ENV: 'development', DEBUG: '*', NODE_DEBUG: 'http,net' },
@@ -77,8 +82,8 @@ const gateway = await startGateway({
 })
 afterAll(async () => {
   await gateway.stop()
-  await redis?.kill()
-  upstream.close()
+  await redis?.stop()
+  upstream.stop()
   await rm(home, { recursive: true, force: true })
 })
 
@@ -209,7 +214,7 @@ describe('what a gateway writes holds no secret', () => {
   })
 
   it('in metrics', async () => {
-    const text = await (await fetch(metricsUrl(gateway))).text()
+    const text = await (await fetch(metricsUrl({ log: gateway.stderr }))).text()
     expect(text).toContain('nomyo_')
     expect(found(text)).toEqual([])
   })
@@ -249,10 +254,9 @@ it('a fault nobody caught ends a gateway without the words of it', async () => {
   const thrown = `setTimeout(() => { JSON.parse(${JSON.stringify(`x ${secret('prompt')}`)}) }, 1500)`
   const script = join(home, 'throw.mjs')
   await writeFile(script, thrown)
-  const keyDir = await makeKeyDir({ 'private_key.pem': 'server' })
-  onTestFinished(() => rm(keyDir, { recursive: true }))
+  const keyDir = testKeyDir({ 'private_key.pem': 'server' })
   const faulty = runGateway(['--engine', 'demo', '--port', '0', '--key-dir', keyDir], {
-    NODE_OPTIONS: `--import ${script}`,
+    env: { NODE_OPTIONS: `--import ${script}` },
   })
   const { code, stderr } = await faulty.ended
   expect(code).toBe(1)
@@ -266,7 +270,7 @@ describe('util.inspect shows no secret', () => {
     inspect(value, { depth: 30, showHidden: true, getters: true, maxStringLength: null })
 
   it('of a gateway', async () => {
-    const folder = await makeKeyDir({ 'private_key.pem': 'server' })
+    const folder = makeKeyDir({ 'private_key.pem': 'server' })
     const running = await createGateway({
       host: '127.0.0.1',
       port: 0,

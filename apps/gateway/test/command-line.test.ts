@@ -1,24 +1,25 @@
 import { once } from 'node:events'
-import { chmod, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { Agent, get } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { UsageError, readOptions } from './read-options.js'
+import { startGatewayProcess, startModelServer, stopAfterTest } from '@nomyo-internal/testing'
+import { readOptions, UsageError } from './read-options.js'
 import {
   chat,
   complete,
   completionOf,
-  makeKeyDir,
   post,
-  runGateway,
+  runCommand,
   seal,
   serverKeys,
   startGateway,
-  startUpstream,
   testGateway,
-  type Ended,
+  testGatewayProcess,
+  testKeyDir,
+  type CommandRun,
 } from './support.js'
 
 const FLAGS = [
@@ -70,17 +71,8 @@ const FLAGS = [
   'help',
 ]
 
-function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const gateway = runGateway(args, env)
-  // One that starts where it should have failed must not outlive the test.
-  onTestFinished(() => {
-    gateway.kill('SIGKILL')
-  })
-  return gateway.ended
-}
-
 /** A failure is told in one sentence to a person, not with a stack to a programmer. */
-function expectSentence({ stdout, stderr }: Ended): string {
+function expectSentence({ stdout, stderr }: CommandRun): string {
   expect(stdout).toBe('')
   const said = stderr.trimEnd().split('\n')
   expect(said.every((line) => line.startsWith('nomyo-gateway: '))).toBe(true)
@@ -90,7 +82,7 @@ function expectSentence({ stdout, stderr }: Ended): string {
 
 describe('--help', () => {
   it.each(['--help', '-h'])('%s lists every flag and ends well', async (flag) => {
-    const ended = await run([flag])
+    const ended = await runCommand([flag])
     expect(ended).toMatchObject({ code: 0, stderr: '' })
     const listed = [...ended.stdout.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name)
     expect(listed).toEqual(FLAGS)
@@ -222,7 +214,7 @@ describe('a command line that makes no sense', () => {
   it.each(usageErrors.filter((one) => typical.some((part) => JSON.stringify(one).includes(part))))(
     'ends with 2 and one sentence: %j %j',
     async (args, env) => {
-      const ended = await run(args, env)
+      const ended = await runCommand(args, env)
       expect(ended.code).toBe(2)
       const sentence = expectSentence(ended)
       expect(ended.stderr.trimEnd()).toBe(sentence)
@@ -467,7 +459,7 @@ describe('settings', () => {
       env: { NOMYO_ENGINE: 'demo', NOMYO_MAX_BODY: '1KiB', NOMYO_LOG_LEVEL: 'silent' },
     })
     expect((await post(gateway, 'x'.repeat(1025))).status).toBe(413)
-    expect(gateway.stderr()).not.toContain('{')
+    expect(gateway.log()).not.toContain('{')
   })
 })
 
@@ -476,7 +468,7 @@ describe('an address that cannot be had', () => {
     const first = await testGateway()
     const keyDir = first.keyDir
     const args = ['--engine', 'demo', '--key-dir', keyDir, '--port', String(first.port)]
-    const ended = await run(args)
+    const ended = await runCommand(args)
     expect(ended.code).toBe(1)
     expect(expectSentence(ended)).toContain('--port')
     expect((await fetch(`${first.url}/health`)).status).toBe(200)
@@ -485,8 +477,8 @@ describe('an address that cannot be had', () => {
   it.each(['192.0.2.1', 'nowhere.invalid'])(
     'ends with 1 and a sentence when the host is not here: %s',
     async (host) => {
-      const keyDir = await testKeyDir({ 'private_key.pem': 'server' })
-      const ended = await run([
+      const keyDir = testKeyDir({ 'private_key.pem': 'server' })
+      const ended = await runCommand([
         ...['--engine', 'demo', '--key-dir', keyDir],
         ...['--host', host, '--port', '0'],
       ])
@@ -495,15 +487,6 @@ describe('an address that cannot be had', () => {
     },
   )
 })
-
-async function testKeyDir(files: Readonly<Record<string, string>>): Promise<string> {
-  const folder = await makeKeyDir(files)
-  onTestFinished(async () => {
-    await chmod(folder, 0o700).catch(() => undefined)
-    await rm(folder, { recursive: true, force: true })
-  })
-  return folder
-}
 
 /** Every file of a folder with its bytes, mode and time. */
 async function snapshot(folder: string): Promise<unknown> {
@@ -518,8 +501,8 @@ async function snapshot(folder: string): Promise<unknown> {
 }
 
 describe('a key folder', () => {
-  const start = (keyDir: string): Promise<Ended> =>
-    run(['--engine', 'demo', '--port', '0', '--key-dir', keyDir])
+  const start = (keyDir: string): Promise<CommandRun> =>
+    runCommand(['--engine', 'demo', '--port', '0', '--key-dir', keyDir])
 
   it.each([
     ['no PEM', { 'private_key.pem': 'garbage.pem' }, 'ERR_KEY_INVALID'],
@@ -537,7 +520,7 @@ describe('a key folder', () => {
     ],
     ['a public key alone', { 'public_key.pem': 'server.public.pem' }, 'ERR_KEY_FILE'],
   ])('with %s ends with 1 and is left as it was', async (_what, files, code) => {
-    const keyDir = await testKeyDir(files)
+    const keyDir = testKeyDir(files)
     const before = await snapshot(keyDir)
     const ended = await start(keyDir)
     expect(ended.code).toBe(1)
@@ -546,7 +529,7 @@ describe('a key folder', () => {
   })
 
   it('that is a file, or whose key is a folder, ends with 1 and is left as it was', async () => {
-    const folder = await testKeyDir({})
+    const folder = testKeyDir({})
     await writeFile(join(folder, 'file'), 'precious')
     await mkdir(join(folder, 'keys', 'private_key.pem'), { recursive: true })
     for (const name of ['file', 'keys']) {
@@ -562,7 +545,7 @@ describe('a key folder', () => {
   it.skipIf(process.getuid?.() === 0)(
     'that may not be read or entered ends with 1 and is left as it was',
     async () => {
-      const keyDir = await testKeyDir({ 'private_key.pem': 'server' })
+      const keyDir = testKeyDir({ 'private_key.pem': 'server' })
       const before = await snapshot(keyDir)
       await chmod(join(keyDir, 'private_key.pem'), 0o000)
       const unreadable = await start(keyDir)
@@ -579,22 +562,22 @@ describe('a key folder', () => {
   )
 
   it('whose key others may read is used, with a warning', async () => {
-    const keyDir = await testKeyDir({ 'private_key.pem': 'server' })
+    const keyDir = testKeyDir({ 'private_key.pem': 'server' })
     await chmod(join(keyDir, 'private_key.pem'), 0o644)
     const gateway = await testGateway({ keyDir })
-    expect(gateway.stderr()).toContain(join(keyDir, 'private_key.pem'))
-    const warned = gateway.stderr()
+    expect(gateway.log()).toContain(join(keyDir, 'private_key.pem'))
+    const warned = gateway.log()
     await chmod(join(keyDir, 'private_key.pem'), 0o600)
     const quiet = await testGateway({ keyDir })
-    expect(quiet.stderr()).not.toContain(join(keyDir, 'private_key.pem'))
+    expect(quiet.log()).not.toContain(join(keyDir, 'private_key.pem'))
     expect(warned).not.toContain('PRIVATE')
   })
 
   it('serves the same key at every start', async () => {
-    const keyDir = await testKeyDir({ 'private_key.pem': 'server' })
+    const keyDir = testKeyDir({ 'private_key.pem': 'server' })
     const before = await snapshot(keyDir)
     for (let starts = 0; starts < 2; starts++) {
-      const gateway = await startGateway({ keyDir })
+      const gateway = await startGatewayProcess({ keyDir })
       const pem = await (await fetch(`${gateway.url}/pki/public_key`)).text()
       const { stderr } = await gateway.stop()
       expect(pem).toBe(keyPem('keys/server.public.pem'))
@@ -604,7 +587,7 @@ describe('a key folder', () => {
   })
 
   it('that is not there is made, with a key that lasts', async () => {
-    const keyDir = join(await testKeyDir({}), 'made', 'here')
+    const keyDir = join(testKeyDir({}), 'made', 'here')
     const first = await startGateway({ keyDir })
     const pem = await (await fetch(`${first.url}/pki/public_key`)).text()
     await first.stop()
@@ -621,7 +604,7 @@ describe('a key folder', () => {
 
 describe('a signal', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('%s ends it well', async (signal) => {
-    const gateway = await testGateway()
+    const gateway = await testGatewayProcess()
     await complete(gateway, chat('Hello!'))
     gateway.kill(signal)
     expect(await gateway.ended).toMatchObject({ code: 0, signal: null })
@@ -630,9 +613,8 @@ describe('a signal', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     '%s lets a request in flight be answered, and no other begin',
     async (signal) => {
-      const upstream = await startUpstream()
-      onTestFinished(upstream.close)
-      const gateway = await testGateway({ args: ['--upstream', upstream.url] })
+      const upstream = stopAfterTest(await startModelServer())
+      const gateway = await testGatewayProcess({ args: ['--upstream', upstream.url] })
       let release = (): void => undefined
       const arrived = new Promise<void>((resolve) => {
         upstream.answer = (response) => {
@@ -646,15 +628,13 @@ describe('a signal', () => {
       await expect.poll(() => gateway.stderr(), { timeout: 10_000 }).toContain(`${signal}:`)
       await expect(fetch(`${gateway.url}/health`)).rejects.toThrow()
       release()
-      const start = performance.now()
       expect(await completionOf(await answer)).toMatchObject({ late: true })
       expect(await gateway.ended).toMatchObject({ code: 0, signal: null })
-      expect(performance.now() - start).toBeLessThan(10_000)
     },
   )
 
-  it('ends it promptly while idle connections are kept alive', async () => {
-    const gateway = await testGateway()
+  it('ends it while idle connections are kept alive', async () => {
+    const gateway = await testGatewayProcess()
     const agent = new Agent({ keepAlive: true, maxSockets: 5 })
     onTestFinished(() => {
       agent.destroy()
@@ -669,14 +649,12 @@ describe('a signal', () => {
     await expect
       .poll(() => Object.values(agent.freeSockets).flat().length, { timeout: 10_000 })
       .toBeGreaterThan(0)
-    const start = performance.now()
     gateway.kill('SIGTERM')
     expect(await gateway.ended).toMatchObject({ code: 0 })
-    expect(performance.now() - start).toBeLessThan(10_000)
   })
 
-  it('ends it promptly while a connection has not said anything yet', async () => {
-    const gateway = await testGateway()
+  it('ends it while a connection has sent nothing yet', async () => {
+    const gateway = await testGatewayProcess()
     const socket = connect(gateway.port, '127.0.0.1')
     onTestFinished(() => {
       socket.destroy()
@@ -684,16 +662,13 @@ describe('a signal', () => {
     socket.on('error', () => undefined)
     await once(socket, 'connect')
     await fetch(`${gateway.url}/health`)
-    const start = performance.now()
     gateway.kill('SIGTERM')
     expect(await gateway.ended).toMatchObject({ code: 0 })
-    expect(performance.now() - start).toBeLessThan(10_000)
   })
 
   it('given twice ends it at once', async () => {
-    const upstream = await startUpstream()
-    onTestFinished(upstream.close)
-    const gateway = await testGateway({ args: ['--upstream', upstream.url] })
+    const upstream = stopAfterTest(await startModelServer())
+    const gateway = await testGatewayProcess({ args: ['--upstream', upstream.url] })
     const arrived = new Promise<void>((resolve) => {
       upstream.answer = () => {
         resolve()
@@ -713,7 +688,7 @@ describe('a signal', () => {
 })
 
 describe('standard output', () => {
-  const started = startGateway()
+  const started = startGatewayProcess()
   afterAll(async () => (await started).stop())
 
   it('holds the ready line only', async () => {

@@ -1,17 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { startModelServer, stopAfterTest, temporaryFolder } from '@nomyo-internal/testing'
 import type { GatewayConfig } from '../src/config/config.js'
-import { UsageError, helpText, readOptions } from './read-options.js'
-import { chat, complete, makeKeyDir, runGateway, startUpstream, testGateway } from './support.js'
+import { helpText, readOptions, UsageError } from './read-options.js'
+import { chat, complete, runCommand, testGateway, testKeyDir } from './support.js'
 
 const ENV = { SECRET: 'canary-secret', ONE: '1' }
 
 async function file(text: string, name = 'gateway.yaml'): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'nomyo-config-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const folder = temporaryFolder()
   const path = join(folder, name)
   await writeFile(path, text)
   return path
@@ -269,9 +268,9 @@ describe('a mistake in a config file', () => {
   })
 
   it('ends with 2', async () => {
-    const { code, stdout } = await runGateway(['--config', await file('hots: x')]).ended
+    const { code, stdout } = await runCommand(['--config', await file('hots: x')])
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
-    expect((await runGateway(['--config', '/nowhere.yaml']).ended).code).toBe(2)
+    expect((await runCommand(['--config', '/nowhere.yaml'])).code).toBe(2)
   })
 })
 
@@ -296,7 +295,7 @@ describe('--print-config', () => {
 
   it('ends with 0, or as a start with these settings would have failed', async () => {
     const printing = (text: string) => async () =>
-      runGateway(['--print-config', '--config', await file(text)]).ended
+      runCommand(['--print-config', '--config', await file(text)])
     const { code, stdout, stderr } = await printing('engine: demo\napiKey: canary')()
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).not.toContain('canary')
@@ -305,10 +304,8 @@ describe('--print-config', () => {
 })
 
 it('a gateway started with a config file answers by it', async () => {
-  const upstream = await startUpstream()
-  onTestFinished(upstream.close)
-  const keyDir = await makeKeyDir({ 'private_key.pem': 'server' })
-  onTestFinished(() => rm(keyDir, { recursive: true, force: true }))
+  const upstream = stopAfterTest(await startModelServer())
+  const keyDir = testKeyDir({ 'private_key.pem': 'server' })
   const text = `
 apiKey: { env: CALLERS }
 keyDir: ${keyDir}
@@ -321,5 +318,5 @@ upstreams:
   })
   await complete(gateway, chat('Hi'), { authorization: 'Bearer canary-1' })
   expect(upstream.seen[0]!.headers.authorization).toBe('Bearer canary-2')
-  expect(gateway.output()).not.toContain('canary')
+  expect(gateway.log()).not.toContain('canary')
 })

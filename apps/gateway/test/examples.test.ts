@@ -1,17 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { flagName, type OptionDefinition } from '@nomyo-internal/command-line'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from '@nomyo-internal/testing'
 import type { GatewayConfig } from '../src/config/config.js'
-import { readOptions } from './read-options.js'
 import { OPTIONS } from '../src/config/schema.js'
+import { readOptions } from './read-options.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'nomyo-examples-'))
-afterAll(() => rm(folder, { recursive: true, force: true }))
+const folder = temporaryFolder()
 
 const example = (name: string): Promise<string> =>
   readFile(fileURLToPath(new URL(`../examples/${name}`, import.meta.url)), 'utf8')

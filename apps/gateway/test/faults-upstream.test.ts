@@ -2,20 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
-import {
-  chat,
-  post,
-  refusalOf,
-  seal,
-  startGateway,
-  startUpstream,
-  type GatewayProcess,
-  type Upstream,
-} from './support.js'
+import { startModelServer, type ModelServer } from '@nomyo-internal/testing'
+import { chat, post, refusalOf, seal, startGateway, type TestGateway } from './support.js'
 
-const COUNT = 50
+const COUNT = 20
 
-type Answering = Upstream['answer']
+type Answering = ModelServer['answer']
 
 const well: Answering = (response) => response.end('{}')
 const cut = 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{"a":'
@@ -32,13 +24,13 @@ const faults = {
 } satisfies Record<string, Answering>
 
 const folder = await mkdtemp(join(tmpdir(), 'nomyo-faults-'))
-const servers = await Promise.all(Array.from({ length: 4 }, startUpstream))
+const servers = await Promise.all(Array.from({ length: 4 }, startModelServer))
 const alone = await gatewayFor('alone', servers.slice(0, 1))
 const several = await gatewayFor('several', servers)
 
 afterAll(async () => {
   await Promise.all([alone.stop(), several.stop()])
-  for (const server of servers) server.close()
+  for (const server of servers) server.stop()
   await rm(folder, { recursive: true, force: true })
 })
 
@@ -49,7 +41,7 @@ beforeEach(() => {
   }
 })
 
-async function gatewayFor(name: string, those: readonly Upstream[]): Promise<GatewayProcess> {
+async function gatewayFor(name: string, those: readonly ModelServer[]): Promise<TestGateway> {
   const upstreams = those.map(({ url }, at) => ({
     name: `upstream-${at}`,
     url,
@@ -63,7 +55,7 @@ async function gatewayFor(name: string, those: readonly Upstream[]): Promise<Gat
 }
 
 /** Sends so many sealed requests at once and counts the statuses. */
-async function ask(gateway: GatewayProcess): Promise<Record<number, number>> {
+async function ask(gateway: TestGateway): Promise<Record<number, number>> {
   const bodies = await Promise.all(Array.from({ length: COUNT }, (_, at) => seal(chat(`${at}`))))
   const answers = await Promise.all(bodies.map((body) => post(gateway, body)))
   const counts: Record<number, number> = {}
@@ -75,7 +67,7 @@ async function ask(gateway: GatewayProcess): Promise<Record<number, number>> {
 }
 
 /** Without looks at the health. */
-const asked = (...those: readonly Upstream[]): number =>
+const asked = (...those: readonly ModelServer[]): number =>
   those.flatMap(({ seen }) => seen).filter(({ url }) => url?.endsWith('/completions')).length
 
 describe(`${COUNT} requests at once to one upstream that`, () => {

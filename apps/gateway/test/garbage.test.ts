@@ -346,5 +346,5 @@ describe('many at once', () => {
 })
 
 it('has reported no fault of its own at the end', () => {
-  expect(gateway.output()).not.toMatch(/"status":5\d\d|request failed/)
+  expect(gateway.log()).not.toMatch(/"status":5\d\d|request failed/)
 })

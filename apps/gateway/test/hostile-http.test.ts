@@ -2,11 +2,10 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { metric } from './metric.js'
+import { startModelServer, stopAfterTest } from '@nomyo-internal/testing'
 import {
   chat,
   clientHeaders,
-  complete,
   expectAlive,
   parseRawAnswer,
   post,
@@ -14,14 +13,12 @@ import {
   refusalOf,
   seal,
   startGateway,
-  startUpstream,
   testGateway,
 } from './support.js'
+import { metric } from './measure.js'
 
 const PATH = '/v1/chat/secure_completion'
 const REQUEST_TIMEOUT_MS = 3000
-/** Node looks every second; the rest is for a busy machine. */
-const LONGEST_MS = REQUEST_TIMEOUT_MS + 1000 + 4000
 
 const gateway = await startGateway({
   args: ['--engine', 'demo', '--request-timeout', `${REQUEST_TIMEOUT_MS / 1000}s`],
@@ -35,96 +32,8 @@ const clientLines = (): string =>
 /** How many answers there are in what came back. */
 const answersIn = (text: string): number => text.match(/HTTP\/1\.1 \d{3} /g)?.length ?? 0
 
-interface Ending {
-  readonly text: string
-  readonly afterMs: number
-}
-
-/** Says this at once and the rest one byte at a time, until the gateway ends the connection. */
-async function drip(head: string, rest: string): Promise<Ending> {
-  const socket = connect(gateway.port, '127.0.0.1')
-  const startedAt = performance.now()
-  let text = ''
-  socket.setEncoding('latin1').on('data', (part: string) => (text += part))
-  socket.on('error', () => undefined)
-  await once(socket, 'connect')
-  socket.write(head)
-  let at = 0
-  const timer = setInterval(() => {
-    const byte = rest.length === 0 ? '' : rest[at++ % rest.length]
-    if (byte !== undefined && byte !== '' && socket.writable) socket.write(byte)
-  }, 100)
-  await new Promise((resolve) => socket.on('end', resolve).on('close', resolve))
-  clearInterval(timer)
-  socket.destroy()
-  return { text, afterMs: performance.now() - startedAt }
-}
-
-describe('a caller that takes its time', () => {
-  const postHead = lines(`POST ${PATH} HTTP/1.1`, 'host: x') + clientLines()
-  const slow: Readonly<Record<string, readonly [head: string, rest: string]>> = {
-    'says nothing': ['', ''],
-    'sends half its headers': [lines('GET /health HTTP/1.1', 'host: x'), ''],
-    'sends headers byte by byte': [lines('GET /health HTTP/1.1', 'host: x'), 'x-a: b\r\n'],
-    'sends a request line byte by byte': ['', `GET /${'a'.repeat(1000)}`],
-    'sends no body': [`${postHead}content-length: 5000\r\n\r\n`, ''],
-    'sends its body byte by byte': [`${postHead}content-length: 5000\r\n\r\n`, '{'],
-    'sends chunks without end': [`${postHead}transfer-encoding: chunked\r\n\r\n`, '1\r\nx\r\n'],
-    'sends a chunk extension without end': [`${postHead}transfer-encoding: chunked\r\n\r\n1;`, 'a'],
-    'sends trailers without end': [
-      `${postHead}transfer-encoding: chunked\r\n\r\n0\r\n`,
-      'x-a: b\r\n',
-    ],
-  }
-
-  it('is ended in time, and others are served meanwhile', { timeout: 60_000 }, async () => {
-    const endings = Promise.all(
-      Object.entries(slow).map(async ([what, [head, rest]]) => ({
-        what,
-        ...(await drip(head, rest)),
-      })),
-    )
-    for (let count = 0; count < 5; count++) await complete(gateway, chat(`${count}`))
-    for (const { what, text, afterMs } of await endings) {
-      expect({ what, status: parseRawAnswer(text).status }).toEqual({ what, status: 408 })
-      expect(afterMs, what).toBeLessThan(LONGEST_MS)
-    }
-    await expectAlive(gateway)
-  })
-
-  it('may need longer than that for several requests on one connection', async () => {
-    const socket = connect(gateway.port, '127.0.0.1')
-    onTestFinished(() => void socket.destroy())
-    const request = lines('GET /health HTTP/1.1', 'host: x', '')
-    for (let count = 0; count < 3; count++) {
-      socket.write(request)
-      expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /)
-      await new Promise((resolve) => setTimeout(resolve, REQUEST_TIMEOUT_MS / 2))
-    }
-  })
-
-  it('and does not take its answer is ended, and no longer counts', async () => {
-    const target = await testGateway({
-      args: ['--engine', 'demo', '--max-requests=1', '--request-timeout=2s', '--max-body=64MiB'],
-    })
-    // More than the kernel takes for a caller that does not read.
-    const body = await seal(chat('x'.repeat(15_000_000)))
-    const socket = connect(target.port, '127.0.0.1')
-    onTestFinished(() => void socket.destroy())
-    socket.on('error', () => undefined)
-    await once(socket, 'connect')
-    const head = lines(`POST ${PATH} HTTP/1.1`, 'host: x') + clientLines()
-    socket.write(`${head}content-length: ${body.length}\r\n\r\n`)
-    socket.write(body)
-    const status = async (): Promise<number> => (await post(target, await seal(chat('x')))).status
-    await expect.poll(status, { timeout: 10_000 }).toBe(503)
-    await expect.poll(status, { timeout: 20_000 }).toBe(200)
-  })
-})
-
 it('a caller that hangs up before the answer is counted and logged all the same', async () => {
-  const upstream = await startUpstream()
-  onTestFinished(upstream.close)
+  const upstream = stopAfterTest(await startModelServer())
   upstream.answer = () => undefined
   const target = await testGateway({ args: ['--upstream', upstream.url, '--metrics-port=0'] })
   const caller = new AbortController()
@@ -135,7 +44,7 @@ it('a caller that hangs up before the answer is counted and logged all the same'
   await expect(abandoned).rejects.toThrow()
   await expect.poll(() => metric(target, 'nomyo_requests_in_flight')).toBe(0)
   expect(await metric(target, `nomyo_requests_total{route="${PATH}",status="gone"}`)).toBe(1)
-  expect(target.stderr()).toMatch(/"route":"\/v1\/chat\/secure_completion","status":null/)
+  expect(target.log()).toMatch(/"route":"\/v1\/chat\/secure_completion","status":null/)
 })
 
 /** A request that must never be answered, hidden behind another. */
@@ -276,5 +185,5 @@ describe('a caller that asks for another protocol', () => {
 
 it('has reported no fault of its own at the end', async () => {
   await expectAlive(gateway)
-  expect(gateway.output()).not.toMatch(/"status":5\d\d|"level":50/)
+  expect(gateway.log()).not.toMatch(/"status":5\d\d|"level":50/)
 })

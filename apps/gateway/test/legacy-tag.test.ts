@@ -5,8 +5,8 @@ import {
   type MalformedVector,
 } from '@nomyo-internal/testing/vectors'
 import { afterAll, describe, expect, it } from 'vitest'
-import { metric } from './metric.js'
 import { chat, clientKeys, completionOf, post, refusalOf, startGateway } from './support.js'
+import { metric } from './measure.js'
 
 // The recorded envelopes are sealed for the key of the client.
 const [gateway, strict] = await Promise.all([

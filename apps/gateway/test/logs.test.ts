@@ -1,5 +1,6 @@
 import { publicKeyToHeader } from '@nomyo/crypto'
 import { afterAll, describe, expect, it } from 'vitest'
+import { startModelServer } from '@nomyo-internal/testing'
 import { HttpError } from '../src/http-error.js'
 import { logOptions } from '../src/observability/log.js'
 import {
@@ -12,7 +13,6 @@ import {
   seal,
   serverKeys,
   startGateway,
-  startUpstream,
   testGateway,
 } from './support.js'
 
@@ -28,7 +28,7 @@ const CANARIES = {
 }
 const AUTHORIZED = { authorization: `Bearer ${CANARIES.apiKey}` }
 
-const upstream = await startUpstream()
+const upstream = await startModelServer()
 const gateway = await startGateway({
   args: [
     ...['--upstream', upstream.url, '--upstream-key', CANARIES.upstreamKey],
@@ -37,7 +37,7 @@ const gateway = await startGateway({
 })
 afterAll(async () => {
   await gateway.stop()
-  upstream.close()
+  upstream.stop()
 })
 
 interface LogLine {
@@ -60,7 +60,7 @@ const logLines = (stderr: string): LogLine[] =>
 /** The line a request leaves, as soon as it is there. */
 async function lineFor(payloadId: string): Promise<LogLine> {
   for (let tries = 0; tries < 500; tries++) {
-    const line = logLines(gateway.stderr()).find((one) => one.payloadId === payloadId)
+    const line = logLines(gateway.log()).find((one) => one.payloadId === payloadId)
     if (line !== undefined) return line
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
@@ -85,7 +85,7 @@ describe('a request leaves one line of JSON', () => {
       status: 200,
       durationMs: expect.any(Number) as number,
     })
-    const lines = logLines(gateway.stderr()).filter((line) => line.payloadId === 'payload-success')
+    const lines = logLines(gateway.log()).filter((line) => line.payloadId === 'payload-success')
     expect(lines).toHaveLength(1)
   })
 
@@ -143,7 +143,7 @@ describe('a request leaves one line of JSON', () => {
   })
 
   it('without a payload id where there is none to trust', async () => {
-    const before = logLines(gateway.stderr()).length
+    const before = logLines(gateway.log()).length
     const answer = await post(gateway, request, {
       ...AUTHORIZED,
       'x-payload-id': `two ${CANARIES.header}`,
@@ -153,9 +153,9 @@ describe('a request leaves one line of JSON', () => {
     await fetch(`${gateway.url}/nowhere/${CANARIES.query}?${CANARIES.query}`)
     await rawExchange(gateway.port, `${CANARIES.header}\r\n\r\n`)
     await expect
-      .poll(() => logLines(gateway.stderr()).length, { timeout: 10_000 })
+      .poll(() => logLines(gateway.log()).length, { timeout: 10_000 })
       .toBeGreaterThanOrEqual(before + 3)
-    const lines = logLines(gateway.stderr()).slice(before)
+    const lines = logLines(gateway.log()).slice(before)
     expect(lines.map(({ route, status }) => [route, status])).toEqual([
       ['/v1/chat/secure_completion', 400],
       ['/health', 200],
@@ -166,8 +166,8 @@ describe('a request leaves one line of JSON', () => {
 })
 
 it('holds no key, no prompt, no answer and no word of a stranger, at any level', () => {
-  const output = gateway.output()
-  expect(logLines(gateway.stderr()).length).toBeGreaterThan(15)
+  const output = gateway.log()
+  expect(logLines(gateway.log()).length).toBeGreaterThan(15)
   for (const [what, canary] of Object.entries(CANARIES)) {
     expect(output, what).not.toContain(canary)
     expect(output, what).not.toContain(Buffer.from(canary).toString('base64').slice(0, 16))
@@ -183,7 +183,7 @@ it('holds no key, no prompt, no answer and no word of a stranger, at any level',
 })
 
 it('says what failed only where the fault is not of the caller', async () => {
-  const faults = logLines(gateway.stderr()).filter(({ level }) => level >= 50)
+  const faults = logLines(gateway.log()).filter(({ level }) => level >= 50)
   expect(faults.length).toBeGreaterThan(0)
   expect(faults.every((line) => 'err' in line)).toBe(true)
 })
@@ -223,9 +223,11 @@ describe('--log-level', () => {
     const target = await testGateway({ args: ['--engine', 'demo', '--log-level', level] })
     const headers = clientHeaders()
     expect((await post(target, request, headers)).status).toBe(200)
-    const { stderr } = await target.stop()
-    const lines = logLines(stderr).filter((line) => line.payloadId === headers['x-payload-id'])
+    await target.stop()
+    const lines = logLines(target.log()).filter(
+      (line) => line.payloadId === headers['x-payload-id'],
+    )
     expect(lines).toHaveLength(expected)
-    expect(stderr).not.toContain(CANARIES.prompt)
+    expect(target.log()).not.toContain(CANARIES.prompt)
   })
 })

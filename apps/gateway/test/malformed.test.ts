@@ -99,6 +99,6 @@ describe('after all of them, the same process', () => {
   })
 
   it('has reported no fault of its own', () => {
-    expect(gateway.output()).not.toMatch(/"status":5\d\d|request failed/)
+    expect(gateway.log()).not.toMatch(/"status":5\d\d|request failed/)
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { startModelServer, stopAfterTest, type ModelServer } from '@nomyo-internal/testing'
 import { createAuthenticate } from '../src/access/authenticate.js'
 import { createDemoEngine } from '../src/upstreams/demo.js'
 import type { Engine } from '../src/upstreams/engine.js'
@@ -7,7 +8,7 @@ import type { UpstreamConfig } from '../src/upstreams/upstream.js'
 import { silentLogger } from '../src/observability/log.js'
 import { ApiKeyStore } from '../src/access/api-key-store.js'
 import { listenInProcess } from './in-process.js'
-import { get, refusalOf, startUpstream, type Answer, type Upstream } from './support.js'
+import { get, refusalOf, type Answer } from './support.js'
 
 /** A gateway in this process, on loopback. */
 async function gatewayOf(
@@ -24,9 +25,8 @@ async function gatewayOf(
   return { url }
 }
 
-async function upstreamWith(...ids: unknown[]): Promise<Upstream> {
-  const upstream = await startUpstream()
-  onTestFinished(upstream.close)
+async function upstreamWith(...ids: unknown[]): Promise<ModelServer> {
+  const upstream = stopAfterTest(await startModelServer())
   const data = ids.map((id) => ({ id, object: 'model', owned_by: 'canary', root: '/canary' }))
   upstream.answer = (response) => response.end(JSON.stringify({ object: 'list', data }))
   return upstream
@@ -79,7 +79,7 @@ describe('GET /v1/models', () => {
 
   it('leaves out an upstream that fails, at once or without end', async () => {
     const good = await upstreamWith('good')
-    const answers: Upstream['answer'][] = [
+    const answers: ModelServer['answer'][] = [
       (response) => void response.writeHead(500).end('canary'),
       (response) => void response.end('canary'),
       (response) => void response.end('[]'),

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { startModelServer } from '@nomyo-internal/testing'
 import {
   chat,
   complete,
@@ -8,7 +9,6 @@ import {
   refusalOf,
   seal,
   startGateway,
-  startUpstream,
   testGateway,
   type Answer,
 } from './support.js'
@@ -17,13 +17,13 @@ const PROMPT = 'canary-prompt'
 const ERROR_TEXT = 'canary-upstream-error'
 const UPSTREAM_KEY = 'canary-upstream-key'
 
-const upstream = await startUpstream()
+const upstream = await startModelServer()
 const gateway = await startGateway({
   args: ['--upstream', upstream.url, '--upstream-key', UPSTREAM_KEY, '--log-level', 'debug'],
 })
 afterAll(async () => {
   await gateway.stop()
-  upstream.close()
+  upstream.stop()
 })
 
 const completion = {
@@ -46,7 +46,7 @@ const ask = async (request: object = chat(PROMPT)): Promise<Answer> =>
 /** Checks a refusal, and that nothing of the upstream, the prompt or the key shows anywhere. */
 function expectRefusal(answer: Answer, status: number): void {
   expect(answer.status).toBe(status)
-  for (const text of [refusalOf(answer), gateway.output()]) {
+  for (const text of [refusalOf(answer), gateway.log()]) {
     expect(text).not.toContain('canary')
     expect(text).not.toContain(upstream.url)
   }
@@ -251,13 +251,13 @@ describe('an upstream that breaks off', () => {
   })
 
   it('becomes 503 when it is not there at all, and is asked again later', async () => {
-    const away = await startUpstream()
-    away.close()
+    const away = await startModelServer()
+    away.stop()
     const lonely = await testGateway({ args: ['--upstream', away.url] })
     const answer = await post(lonely, await seal(chat(PROMPT)))
     expect(answer.status).toBe(503)
     refusalOf(answer)
-    expect(lonely.output()).not.toContain('canary')
+    expect(lonely.log()).not.toContain('canary')
     await expectAlive(lonely)
   })
 
@@ -288,6 +288,6 @@ describe('a client that hangs up', () => {
     expect(await asking).toBe('aborted')
     if (!socket.closed) await once(socket, 'close')
     await expectAlive(gateway)
-    expect(gateway.output()).not.toContain('canary')
+    expect(gateway.log()).not.toContain('canary')
   })
 })

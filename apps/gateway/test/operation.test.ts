@@ -1,23 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { metric, metricsUrl } from './metric.js'
 import { chat, complete, get, post, seal, testGateway } from './support.js'
-
-describe('GET /ready', () => {
-  it('says yes while requests are taken, and no for a while before they are not', async () => {
-    const gateway = await testGateway({ args: ['--engine', 'demo', '--drain-delay', '2s'] })
-    expect((await get(gateway, '/ready')).status).toBe(200)
-    gateway.kill('SIGTERM')
-    await expect.poll(async () => (await get(gateway, '/ready')).status).toBe(503)
-    expect((await get(gateway, '/health')).status).toBe(200)
-    await complete(gateway, chat('taken all the same'))
-    expect((await gateway.ended).code).toBe(0)
-  })
-})
+import { metric, metricsUrl } from './measure.js'
 
 describe('metrics', () => {
   it('are on no listener unless asked for, and never on that of the gateway', async () => {
     const plain = await testGateway()
-    expect(plain.stderr()).not.toContain('metrics on')
+    expect(plain.log()).not.toContain('metrics on')
     const gateway = await testGateway({ args: ['--engine', 'demo', '--metrics-port', '0'] })
     for (const one of [plain, gateway]) expect((await get(one, '/metrics')).status).toBe(404)
   })

@@ -2,74 +2,13 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { metric } from './metric.js'
-import {
-  chat,
-  clientHeaders,
-  complete,
-  completionOf,
-  expectAlive,
-  get,
-  post,
-  refusalOf,
-  seal,
-  startUpstream,
-  testGateway,
-} from './support.js'
-
-const REQUESTS = 240
-
-describe('more requests at once than can be opened', () => {
-  it('are served as far as the queue goes, the others told at once; /health stays quick', async () => {
-    const gateway = await testGateway({
-      args: ['--engine', 'demo', '--max-opens=1', '--max-queue=4', '--metrics-port=0'],
-    })
-    const bodies = await Promise.all(
-      Array.from({ length: REQUESTS }, (_, at) => seal(chat(`${at}`))),
-    )
-    const answers = Promise.all(bodies.map((body) => post(gateway, body)))
-    let busy = true
-    const waits: number[] = []
-    const watch = async (): Promise<void> => {
-      while (busy) {
-        const askedAt = performance.now()
-        await expectAlive(gateway)
-        waits.push(performance.now() - askedAt)
-      }
-    }
-    const watching = watch()
-    const served = []
-    for (const [at, answer] of (await answers).entries()) {
-      if (answer.status === 200) {
-        const completion = await completionOf(answer)
-        expect(completion.choices[0].message.content).toBe(`${at}`)
-        served.push(at)
-        continue
-      }
-      expect(answer.status).toBe(503)
-      refusalOf(answer)
-      expect(answer.headers.get('retry-after')).toBe('1')
-    }
-    busy = false
-    await watching
-    // One that is opened, and the four that wait behind it, at the very least.
-    expect(served.length).toBeGreaterThanOrEqual(5)
-    expect(served.length).toBeLessThan(REQUESTS)
-    expect(await metric(gateway, 'nomyo_shed_total{cause="queue"}')).toBe(REQUESTS - served.length)
-    expect(await metric(gateway, 'nomyo_opens_total{result="opened"}')).toBe(served.length)
-    // Opened one after the other without a limit, 240 requests would take seconds.
-    const [middle = Infinity] = waits.sort((a, b) => a - b).slice(Math.floor(waits.length / 2))
-    expect(middle).toBeLessThan(1000)
-    // Nothing of it is an error, and nothing stays behind.
-    expect(gateway.stderr()).not.toContain('"level":50')
-    await complete(gateway, chat('afterwards'))
-  })
-})
+import { startModelServer, stopAfterTest } from '@nomyo-internal/testing'
+import { chat, get, post, seal, testGateway, clientHeaders } from './support.js'
+import { metric } from './measure.js'
 
 describe('more requests in flight than allowed', () => {
   it('are refused until one is answered', async () => {
-    const upstream = await startUpstream()
-    onTestFinished(upstream.close)
+    const upstream = stopAfterTest(await startModelServer())
     const waiting: ServerResponse[] = []
     upstream.answer = (response) => waiting.push(response)
     const gateway = await testGateway({ args: ['--upstream', upstream.url, '--max-requests=2'] })
@@ -85,8 +24,7 @@ describe('more requests in flight than allowed', () => {
   })
 
   it('no longer count once their callers hang up', async () => {
-    const upstream = await startUpstream()
-    onTestFinished(upstream.close)
+    const upstream = stopAfterTest(await startModelServer())
     upstream.answer = () => undefined
     const gateway = await testGateway({ args: ['--upstream', upstream.url, '--max-requests=1'] })
     const caller = new AbortController()
@@ -101,8 +39,7 @@ describe('more requests in flight than allowed', () => {
 
 describe('requests in line behind another on their connection', () => {
   it('no longer count, and are at an end, once their caller hangs up', async () => {
-    const upstream = await startUpstream()
-    onTestFinished(upstream.close)
+    const upstream = stopAfterTest(await startModelServer())
     const ended: Promise<unknown>[] = []
     upstream.answer = (_response, { socket }) => void ended.push(once(socket, 'close'))
     const gateway = await testGateway({
@@ -129,7 +66,7 @@ describe('requests in line behind another on their connection', () => {
       })
       .toEqual([200, 200, 200])
     await expect.poll(() => metric(gateway, 'nomyo_requests_in_flight')).toBe(0)
-    expect(gateway.stderr()).not.toContain('MaxListeners')
+    expect(gateway.log()).not.toContain('MaxListeners')
   })
 })
 

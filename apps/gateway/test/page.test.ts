@@ -6,14 +6,14 @@ import { get as httpsGet } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeCa, opensslFound } from './certificates.js'
+import { isInstalled, makeCa } from '@nomyo-internal/testing'
 import {
   get,
   refusalOf,
-  runGateway,
+  runCommand,
   startGateway,
   testGateway,
-  type GatewayProcess,
+  type TestGateway,
 } from './support.js'
 
 const PATHS = {
@@ -25,7 +25,7 @@ const PATHS = {
 const paths = Object.keys(PATHS)
 
 describe('the chat page', () => {
-  let gateway: GatewayProcess
+  let gateway: TestGateway
 
   beforeAll(async () => {
     gateway = await startGateway({ args: ['--engine', 'demo', '--web'] })
@@ -119,25 +119,28 @@ it('is not there unless asked for', async () => {
 
 it('is refused at the start where browsers could not use it', async () => {
   const args = ['--engine', 'demo', '--port', '0', '--host', '0.0.0.0', '--web']
-  const { code, stdout, stderr } = await runGateway(args).ended
+  const { code, stdout, stderr } = await runCommand(args)
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
   expect(stderr).toMatch(/--web.*https.*localhost/)
 })
 
-it.skipIf(!opensslFound)('is served with TLS under any name the certificate may have', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'nomyo-page-'))
-  const { cert, key } = makeCa(folder, 'page')
-  const gateway = await testGateway({
-    args: ['--engine=demo', '--web', '--host=0.0.0.0', `--tls-cert=${cert}`, `--tls-key=${key}`],
-  })
-  const url = `https://127.0.0.1:${gateway.port}/`
-  const request = httpsGet(url, {
-    headers: { host: 'chat.internal' },
-    rejectUnauthorized: false,
-    agent: false,
-  })
-  const [response] = (await once(request, 'response')) as [IncomingMessage]
-  response.resume()
-  expect(response.statusCode).toBe(200)
-  await rm(folder, { recursive: true, force: true })
-})
+it.skipIf(!isInstalled('openssl'))(
+  'is served with TLS under any name the certificate may have',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nomyo-page-'))
+    const { cert, key } = makeCa(folder, 'page')
+    const gateway = await testGateway({
+      args: ['--engine=demo', '--web', '--host=0.0.0.0', `--tls-cert=${cert}`, `--tls-key=${key}`],
+    })
+    const url = `https://127.0.0.1:${gateway.port}/`
+    const request = httpsGet(url, {
+      headers: { host: 'chat.internal' },
+      rejectUnauthorized: false,
+      agent: false,
+    })
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    response.resume()
+    expect(response.statusCode).toBe(200)
+    await rm(folder, { recursive: true, force: true })
+  },
+)

@@ -10,13 +10,14 @@ import {
   complete,
   completionOf,
   expectAlive,
+  parseRawAnswer,
   post,
   rawExchange,
-  parseRawAnswer,
   refusalOf,
   seal,
   serverKeys,
   startGateway,
+  testGatewayProcess,
   type Answer,
 } from './support.js'
 
@@ -34,7 +35,8 @@ describe('the server key', () => {
     expect(await response.text()).toBe(keyPem('keys/server.public.pem'))
   })
 
-  it('is announced by its fingerprint when the gateway starts', () => {
+  it('is announced by its fingerprint when the gateway starts', async () => {
+    const gateway = await testGatewayProcess()
     expect(gateway.stderr()).toContain(serverKeys.publicKey.fingerprint)
   })
 })
@@ -151,7 +153,7 @@ describe('X-Public-Key', () => {
     expect(answer.status).toBe(400)
     const body = decodeURIComponent(value).split('\n').slice(1, -2)
     expect(body.length).toBeGreaterThan(10)
-    const seen = gateway.output() + new TextDecoder().decode(answer.bytes)
+    const seen = gateway.log() + new TextDecoder().decode(answer.bytes)
     for (const line of [...body, ...body.map(encodeURIComponent), 'PRIVATE']) {
       expect(seen).not.toContain(line)
     }

@@ -1,7 +1,7 @@
-import { makeSwtpm, isInstalled } from '@nomyo-internal/testing'
 import { randomBytes } from 'node:crypto'
+import { isInstalled, makeSwtpm } from '@nomyo-internal/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { get, testGateway, type GatewayProcess } from './support.js'
+import { get, testGateway, type TestGateway } from './support.js'
 
 interface LogLine {
   readonly route?: string
@@ -9,9 +9,9 @@ interface LogLine {
   readonly reqId?: string
 }
 
-const healthLines = (gateway: GatewayProcess): LogLine[] =>
+const healthLines = (gateway: TestGateway): LogLine[] =>
   gateway
-    .stderr()
+    .log()
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as LogLine)
@@ -38,7 +38,7 @@ describe('X-Forwarded-For', () => {
     const gateway = await testGateway({ args: ['--engine', 'demo', '--trust-proxy=loopback'] })
     await get(gateway, ...forwarded('canary'))
     await expect.poll(() => healthLines(gateway)).toHaveLength(1)
-    expect(gateway.output()).not.toContain('canary')
+    expect(gateway.log()).not.toContain('canary')
   })
 
   it.skipIf(!isInstalled('swtpm'))(

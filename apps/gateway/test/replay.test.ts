@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { makeKeyDir, startModelServer } from '@nomyo-internal/testing'
 import { createGateway } from '../src/gateway.js'
 import { LocalReplayCache } from '../src/completion/replay/local.js'
 import {
   chat,
-  makeKeyDir,
   post,
   refusalOf,
   seal,
   startGateway,
-  startUpstream,
   testGateway,
+  useFakeClock,
   type Answer,
 } from './support.js'
 
-const upstream = await startUpstream()
-afterAll(upstream.close)
+const upstream = await startModelServer()
+afterAll(upstream.stop)
 const gateway = await startGateway({ args: ['--upstream', upstream.url] })
 afterAll(() => gateway.stop())
 
@@ -97,10 +97,12 @@ it('a copy of a refused replay does not use up the other id', async () => {
 
 it('is remembered for --replay-window, counted from the first copy', async () => {
   const target = await testGateway({ args: ['--engine', 'demo', '--replay-window', '1s'] })
+  const clock = useFakeClock()
   const body = await sealed()
   expect(await statusOf(post(target, body))).toBe(200)
+  clock.advance(900)
   expect(await statusOf(post(target, body))).toBe(409)
-  await new Promise((resolve) => setTimeout(resolve, 1100))
+  clock.advance(200)
   expect(await statusOf(post(target, body))).toBe(200)
 })
 
@@ -110,7 +112,7 @@ it('is refused also by a gateway started from a program that says nothing of it'
     port: 0,
     engine: { kind: 'demo' },
     apiKeys: [],
-    keyDir: await makeKeyDir({ 'private_key.pem': 'server' }),
+    keyDir: makeKeyDir({ 'private_key.pem': 'server' }),
     maxBodyBytes: 1024 * 1024,
     logLevel: 'silent',
   })
@@ -129,6 +131,7 @@ describe('the memory of one process', () => {
   })
 
   it('says 503 when it is full and forgets nothing, until it is time to', async () => {
+    const clock = useFakeClock()
     const memory = new LocalReplayCache({ windowMs: 300, maxIds: 4 })
     await memory.claim(['a', 'b'])
     await memory.claim(['c', 'd'])
@@ -137,7 +140,7 @@ describe('the memory of one process', () => {
       retryAfterSeconds: 1,
     })
     expect(await memory.claim(['a', 'new'])).toBe(false)
-    await new Promise((resolve) => setTimeout(resolve, 350))
+    clock.advance(350)
     expect(await memory.claim(['e', 'f'])).toBe(true)
     expect(await memory.claim(['a', 'b'])).toBe(true)
   })

@@ -1,4 +1,4 @@
-import { SecurityError, publicKeyToHeader } from '@nomyo/crypto'
+import { publicKeyToHeader, SecurityError } from '@nomyo/crypto'
 import { expect, it } from 'vitest'
 import { ReplyKeyCache } from '../src/completion/reply-key-cache.js'
 import { serverKeys } from './support.js'

@@ -1,24 +1,17 @@
 import { importPublicKey, sealJson, type PublicKey } from '@nomyo/crypto'
-import { chat, post, type GatewayProcess } from './support.js'
+import { until } from '@nomyo-internal/testing'
+import { chat, post, type TestGateway } from './support.js'
 
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 50_000
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('it has not come about')
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
-const keyOf = async (gateway: GatewayProcess): Promise<PublicKey> =>
+const keyOf = async (gateway: TestGateway): Promise<PublicKey> =>
   importPublicKey(await (await fetch(`${gateway.url}/pki/public_key`)).text())
 
 /** The fingerprint of the key a gateway hands out. */
-export const handedOut = async (gateway: GatewayProcess): Promise<string> =>
+export const handedOut = async (gateway: TestGateway): Promise<string> =>
   (await keyOf(gateway)).fingerprint
 
 export const sealedFor = (key: PublicKey): Promise<Uint8Array> => sealJson(chat('hello'), key)
 
-export const statusFor = async (gateway: GatewayProcess, key: PublicKey): Promise<number> =>
+export const statusFor = async (gateway: TestGateway, key: PublicKey): Promise<number> =>
   (await post(gateway, await sealedFor(key))).status
 
 /**
@@ -28,14 +21,14 @@ export const statusFor = async (gateway: GatewayProcess, key: PublicKey): Promis
  * @returns the statuses of failed requests, and how many came after both gateways had the new key
  */
 export async function rotateUnderLoad(
-  gateways: readonly [GatewayProcess, GatewayProcess],
+  gateways: readonly [TestGateway, TestGateway],
   rotate: () => Promise<void>,
 ): Promise<{ failed: number[]; afterwards: number }> {
   const [one, two] = gateways
   const failed: number[] = []
   let sent = 0
   let done = false
-  const ask = async (from: GatewayProcess, to: GatewayProcess): Promise<void> => {
+  const ask = async (from: TestGateway, to: TestGateway): Promise<void> => {
     while (!done) {
       const status = await statusFor(to, await keyOf(from))
       if (status !== 200) failed.push(status)

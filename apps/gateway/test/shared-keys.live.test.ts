@@ -1,14 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { importPublicKey } from '@nomyo/crypto'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { Redis } from 'ioredis'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { isInstalled, startRedis, temporaryFolder, type RedisServer } from '@nomyo-internal/testing'
 import { createGateway } from '../src/gateway.js'
-import { redisFound, startRedis, type RedisServer } from './redis/redis-server.js'
-import { handedOut, rotateUnderLoad, statusFor, until } from './rotation.js'
-import { runGateway, testGateway, type Ended, type GatewayProcess } from './support.js'
+import { handedOut } from './rotation.js'
+import { runCommand, testGateway, type CommandRun, type TestGateway } from './support.js'
 
 const HASH = 'nomyo:server-keys'
 const SOON = { timeout: 30_000, interval: 250 }
@@ -24,7 +23,7 @@ beforeEach(async () => {
   client = new Redis(redis.url, { retryStrategy: () => 100 }).on('error', () => undefined)
   onTestFinished(async () => {
     client.disconnect()
-    await redis.kill()
+    await redis.stop()
   })
 })
 
@@ -32,24 +31,14 @@ beforeEach(async () => {
 const putKey = (number: number, madeAtMs = Date.now() - 60_000): Promise<number> =>
   client.hset(HASH, String(number), `${madeAtMs}\n${keyPem('keys/encrypted.private.pem')}`)
 
-const flags = (): string[] => [
-  '--engine',
-  'demo',
-  '--key-dir=',
-  '--shared-keys',
-  '--redis',
-  redis.url,
-]
-const start = (): Promise<GatewayProcess> => testGateway({ args: flags(), env })
+const flags = (): string[] => ['--engine', 'demo', '--shared-keys', '--redis', redis.url]
+const start = (): Promise<TestGateway> => testGateway({ args: flags(), env, ignoresKeyDir: true })
 
 /** A gateway that is not to start. */
-async function refusedStart(password = PASSWORD): Promise<Ended> {
-  const run = runGateway(['--port', '0', ...flags()], { NOMYO_KEY_PASSWORD: password })
-  onTestFinished(() => run.kill('SIGKILL'))
-  return run.ended
-}
+const refusedStart = (password = PASSWORD): Promise<CommandRun> =>
+  runCommand(['--port', '0', ...flags()], { NOMYO_KEY_PASSWORD: password })
 
-describe.skipIf(!redisFound)('--shared-keys', () => {
+describe.skipIf(!isInstalled('redis-server'))('--shared-keys', () => {
   it('gives gateways that start at the same moment one key, which Redis holds encrypted only', async () => {
     const gateways = await Promise.all([start(), start()])
     const [one, two] = await Promise.all(gateways.map(handedOut))
@@ -59,65 +48,30 @@ describe.skipIf(!redisFound)('--shared-keys', () => {
     expect(Object.keys(kept)).toEqual(['1'])
     expect(kept['1']).toMatch(/^\d+\n-----BEGIN ENCRYPTED PRIVATE KEY-----\n/)
     expect(kept['1']?.match(/BEGIN/g)).toHaveLength(1)
-    for (const gateway of gateways) expect(gateway.output()).not.toContain(PASSWORD)
-  })
-
-  it('fails no request of two gateways while the key is rotated', async () => {
-    await putKey(1)
-    const gateways = [await start(), await start()] as const
-    let rotated: Ended | undefined
-    const seen = await rotateUnderLoad(gateways, async () => {
-      const args = ['rotate', '--shared-keys', '--redis', redis.url]
-      rotated = await runGateway(args, env).ended
-    })
-    expect(seen.failed).toEqual([])
-    expect(seen.afterwards).toBeGreaterThan(0)
-    const fingerprint = `${await handedOut(gateways[0])}\n`
-    expect(rotated).toMatchObject({ code: 0, stdout: fingerprint, stderr: expect.any(String) })
-    const printed = await runGateway(['fingerprint', '--shared-keys', '--redis', redis.url], env)
-      .ended
-    expect(printed).toMatchObject({ code: 0, stdout: fingerprint, stderr: '' })
-    // The key before still opens, at both.
-    for (const gateway of gateways) expect(await statusFor(gateway, encryptedKey)).toBe(200)
+    for (const gateway of gateways) expect(gateway.log()).not.toContain(PASSWORD)
   })
 
   it('removes a key when its overlap is over', async () => {
     await putKey(1)
     await putKey(2)
-    await testGateway({ args: [...flags(), '--key-overlap', '1s'], env })
+    await testGateway({
+      args: [...flags(), '--key-overlap', '1s'],
+      env,
+      ignoresKeyDir: true,
+    })
     await expect.poll(() => client.hkeys(HASH), SOON).toEqual(['2'])
   })
 
-  it('goes on with the keys in use while Redis is gone, says so once, and catches up', async () => {
-    await putKey(1)
-    const gateway = await testGateway({
-      args: [...flags(), '--redis-failure', 'degrade'],
-      env,
-    })
-    await redis.kill()
-    await expect.poll(() => gateway.stderr(), SOON).toContain('"code":"ERR_KEY_STORE"')
-    await new Promise((resolve) => setTimeout(resolve, 5000))
-    expect(await handedOut(gateway)).toBe(encryptedKey.fingerprint)
-    expect(await statusFor(gateway, encryptedKey)).toBe(200)
-    expect(gateway.stderr().match(/"code":"ERR_KEY_STORE"/g)).toHaveLength(1)
-    // It kept nothing on disk: a gateway that starts now must not make another key.
-    await redis.start()
-    await expect.poll(() => client.hkeys(HASH), SOON).toEqual(['1'])
-    expect(await handedOut(await start())).toBe(encryptedKey.fingerprint)
-    const rotated = await runGateway(['rotate', '--shared-keys', '--redis', redis.url], env).ended
-    await until(async () => `${await handedOut(gateway)}\n` === rotated.stdout)
-  })
-
   it('does not start without its Redis', async () => {
-    await redis.kill()
+    await redis.stop()
     const ended = await refusedStart()
     expect(ended).toMatchObject({ code: 1, stdout: '' })
     expect(ended.stderr).toContain('(ERR_KEY_STORE)')
     expect(ended.stderr).not.toMatch(/^\s+at /m)
-    const fingerprint = await runGateway(
+    const fingerprint = await runCommand(
       ['fingerprint', '--shared-keys', '--redis', redis.url],
       env,
-    ).ended
+    )
     expect(fingerprint).toMatchObject({ code: 1, stdout: '' })
   })
 
@@ -129,7 +83,7 @@ describe.skipIf(!redisFound)('--shared-keys', () => {
     expect(ended.stderr).toContain('(ERR_KEY_PASSWORD)')
     expect(ended.stderr).not.toContain('canary')
     const args = ['rotate', '--shared-keys', '--redis', redis.url]
-    expect(await runGateway(args, { NOMYO_KEY_PASSWORD: 'canary' }).ended).toMatchObject({
+    expect(await runCommand(args, { NOMYO_KEY_PASSWORD: 'canary' })).toMatchObject({
       code: 1,
     })
     expect(await client.hgetall(HASH)).toEqual(before)
@@ -166,7 +120,7 @@ describe.skipIf(!redisFound)('--shared-keys', () => {
       ['rotate'],
       ['fingerprint'],
     ]) {
-      const ended = await runGateway([...args, '--shared-keys'], { ...env, NOMYO_REDIS: url }).ended
+      const ended = await runCommand([...args, '--shared-keys'], { ...env, NOMYO_REDIS: url })
       expect(ended).toMatchObject({ code: 1, stdout: '' })
       expect(ended.stderr).toContain('(ERR_KEY_STORE)')
       expect(ended.stderr).not.toContain('canary')
@@ -175,11 +129,13 @@ describe.skipIf(!redisFound)('--shared-keys', () => {
 
   it('reads the password from a file', async () => {
     await putKey(1)
-    const folder = await mkdtemp(join(tmpdir(), 'nomyo-password-'))
-    onTestFinished(() => rm(folder, { recursive: true }))
+    const folder = temporaryFolder()
     const file = join(folder, 'password')
     await writeFile(file, PASSWORD)
-    const gateway = await testGateway({ args: [...flags(), '--key-password-file', file] })
+    const gateway = await testGateway({
+      args: [...flags(), '--key-password-file', file],
+      ignoresKeyDir: true,
+    })
     expect(await handedOut(gateway)).toBe(encryptedKey.fingerprint)
   })
 
@@ -210,7 +166,7 @@ it.each<[string[], Record<string, string>]>([
   [['--shared-keys', '--redis', 'redis://127.0.0.1', '--key-dir', 'k'], env],
 ])('%j is a usage error', async (args, variables) => {
   for (const before of [['--engine', 'demo', '--port', '0'], ['rotate'], ['fingerprint']]) {
-    const ended = await runGateway([...before, ...args], variables).ended
+    const ended = await runCommand([...before, ...args], variables)
     expect(ended).toMatchObject({ code: 2, stdout: '' })
     expect(ended.stderr).not.toContain(PASSWORD)
   }

@@ -1,165 +1,154 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, get as httpGet, type IncomingMessage, type ServerResponse } from 'node:http'
-import { connect, type AddressInfo, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
+import { rmSync } from 'node:fs'
+import { get as httpGet, type IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
+import { PassThrough, Writable } from 'node:stream'
+import { runProgram } from '@nomyo-internal/command-line'
 import { importPrivateKey, openJson, publicKeyToHeader, sealJson } from '@nomyo/crypto'
-import { keyFile, keyPem } from '@nomyo-internal/testing/vectors'
-import { expect, onTestFinished } from 'vitest'
+import {
+  makeKeyDir,
+  startGatewayProcess,
+  stopAfterTest,
+  temporaryFolder,
+  type GatewayProcess,
+  type GatewayProcessOptions,
+} from '@nomyo-internal/testing'
+import { keyPem } from '@nomyo-internal/testing/vectors'
+import { expect, onTestFinished, vi } from 'vitest'
+import { program } from '../src/commands/program.js'
+import type { GatewayConfig } from '../src/config/config.js'
+import { readOptions } from './read-options.js'
+import { createGateway, type Gateway } from '../src/gateway.js'
 
-const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
-
-/** Keys of the vectors: reading one is much quicker than making one. */
+/** Keys of the vectors: reading one is much quicker than generating one. */
 const loadPair = (name: string) => importPrivateKey(keyPem(`keys/${name}.private.pem`))
 export const serverKeys = await loadPair('server')
 export const clientKeys = await loadPair('client')
 
-/** How a gateway process ended, with everything it wrote. */
-export interface Ended {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
+/** A gateway in this process. */
+export interface TestGateway extends Gateway {
+  readonly port: number
+  readonly keyDir: string
+  /** Everything that it wrote so far: notices, and log entries as lines of JSON. */
+  log(): string
+  /** Closes it and removes its key folder. */
+  stop(): Promise<void>
+}
+
+export interface StartOptions {
+  /** Words of the command line beside `--port 0`, `--key-dir` and `--rate-limit off`. Default: the demo engine. */
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** Vector of the key that it serves. Default: `server`. */
+  readonly serverKey?: string
+  /** A folder of the test's own, which stays. */
+  readonly keyDir?: string
+  /** The key is in memory only; the key folder exists and is not named. */
+  readonly ignoresKeyDir?: true
+  /** Members that the command line cannot set, or not as low. */
+  readonly config?: Partial<GatewayConfig>
+}
+
+/** Reads a command line that must lead to a start. */
+export function readConfig(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): GatewayConfig {
+  const command = readOptions(args, env)
+  if (command.kind !== 'start') throw new Error('expected a start')
+  return command.config
+}
+
+/** Starts a gateway in this process with the settings of a command line. */
+export async function startGateway(options: StartOptions = {}): Promise<TestGateway> {
+  const { args = ['--engine', 'demo'], env, serverKey = 'server' } = options
+  const keyDir = options.keyDir ?? makeKeyDir({ 'private_key.pem': serverKey })
+  const removeKeys = (): void => {
+    if (options.keyDir === undefined) rmSync(keyDir, { recursive: true, force: true })
+  }
+  let log = ''
+  const notify = (text: string): void => void (log += `nomyo-gateway: ${text}\n`)
+  const logStream = new Writable({
+    decodeStrings: false,
+    write: (line: string, _encoding, done) => {
+      log += line
+      done()
+    },
+  })
+  // Tests send requests as fast as they can; those of the limit set it again, and the last one counts.
+  const location = options.ignoresKeyDir === true ? [] : ['--key-dir', keyDir]
+  const given = ['--port', '0', ...location, '--rate-limit', 'off', ...args]
+  try {
+    const read = readConfig(given, env)
+    // Shorter than the command line can set it.
+    const keys = args.includes('--key-lead') ? read.keys : { ...read.keys, leadMs: 300 }
+    const config = { ...read, keys, ...options.config }
+    const gateway = await createGateway(config, {
+      logger: { info: notify, warn: notify },
+      logStream,
+    })
+    return Object.defineProperties(gateway as TestGateway, {
+      port: { value: Number(new URL(gateway.url).port) },
+      keyDir: { value: keyDir },
+      log: { value: () => log },
+      stop: {
+        value: async () => {
+          await gateway.close()
+          removeKeys()
+        },
+      },
+    })
+  } catch (error) {
+    removeKeys()
+    throw error
+  }
+}
+
+/** Starts a gateway for the time of one test. */
+export const testGateway = async (options?: StartOptions): Promise<TestGateway> =>
+  stopAfterTest(await startGateway(options))
+
+/** Starts a gateway as a process of its own, for the time of one test. */
+export const testGatewayProcess = async (
+  options?: GatewayProcessOptions,
+): Promise<GatewayProcess> => stopAfterTest(await startGatewayProcess(options))
+
+/** Exit code and output of a command. */
+export interface CommandRun {
+  readonly code: number
   readonly stdout: string
   readonly stderr: string
 }
 
-/** A gateway running as a process of its own. */
-export interface GatewayProcess {
-  readonly url: string
-  readonly port: number
-  readonly keyDir: string
-  readonly pid: number
-  /** All of standard output and standard error so far. */
-  output(): string
-  stderr(): string
-  kill(signal: NodeJS.Signals): void
-  readonly ended: Promise<Ended>
-  /** Ends it and removes its key folder. */
-  stop(): Promise<Ended>
-}
-
-export interface StartOptions {
-  /** Beside `--port 0` and `--key-dir`. */
-  readonly args?: readonly string[]
-  readonly env?: Readonly<Record<string, string>>
-  /** The key of the vectors it serves. */
-  readonly serverKey?: string
-  /** A folder of the test's own, left where it is. */
-  readonly keyDir?: string
-  /** The key is in memory only; the key folder exists and is not named. */
-  readonly ignoresKeyDir?: true
-  /** A shell script to start it in, where it is "$@": for limits and redirections. */
-  readonly within?: string
-}
-
-/** Starts the built gateway, by default with the demo engine, and waits until it listens. */
-export async function startGateway(options: StartOptions = {}): Promise<GatewayProcess> {
-  const { args = ['--engine', 'demo'], env = {}, serverKey = 'server', within } = options
-  const keyDir = options.keyDir ?? (await makeKeyDir({ 'private_key.pem': serverKey }))
-  // Tests ask as fast as they can; those of the limit say so again, and the last one counts.
-  const quick = ['--rate-limit', 'off', '--key-lead', '2s']
-  const location = options.ignoresKeyDir === true ? [] : ['--key-dir', keyDir]
-  const given = ['--port', '0', ...location, ...quick, ...args]
-  const run = runGateway(given, env, within)
-  const removeKeyDir = async (): Promise<void> => {
-    if (options.keyDir === undefined) await rm(keyDir, { recursive: true, force: true })
-  }
-  const url = await Promise.race([readyUrl(run), run.ended.then(() => undefined)])
-  if (url === undefined) {
-    await removeKeyDir()
-    throw new Error(`the gateway did not start: ${run.stderr()}`)
-  }
-  return {
-    ...run,
-    url,
-    port: Number(new URL(url).port),
-    keyDir,
-    pid: run.child.pid ?? 0,
-    output: () => run.stdout() + run.stderr(),
-    stop: async () => {
-      run.kill('SIGTERM')
-      // One that hangs must not outlive the tests.
-      const lastResort = setTimeout(() => {
-        run.kill('SIGKILL')
-      }, 10_000)
-      const ended = await run.ended
-      clearTimeout(lastResort)
-      await removeKeyDir()
-      return ended
-    },
-  }
-}
-
-/** The same for the time of one test. */
-export async function testGateway(options: StartOptions = {}): Promise<GatewayProcess> {
-  const gateway = await startGateway(options)
-  onTestFinished(async () => {
-    await gateway.stop()
-  })
-  return gateway
-}
-
-/** A gateway process, whether it gets as far as listening or not. */
-interface Run {
-  readonly stdout: () => string
-  readonly stderr: () => string
-  readonly kill: (signal: NodeJS.Signals) => void
-  readonly ended: Promise<Ended>
-  readonly child: ChildProcessByStdio<null, Readable, Readable>
-}
-
-/** Runs the built gateway with these arguments only and no setting of the environment. */
-export function runGateway(
+/** Runs `nomyo-gateway` in this process with these words and variables only; for anything but a start that succeeds. */
+export async function runCommand(
   args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-  within = 'exec "$@"',
-): Run {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('NOMYO_'))
-  const child = spawn('sh', ['-c', within, 'sh', process.execPath, MAIN, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...Object.fromEntries(inherited), ...env },
+  environment: Readonly<Record<string, string>> = {},
+  { isTTY = false } = {},
+): Promise<CommandRun> {
+  const stdout = Object.assign(new PassThrough(), { isTTY })
+  const [stdin, stderr] = [new PassThrough(), new PassThrough()]
+  const code = await runProgram(program, args, { environment, stdin, stdout, stderr })
+  const textOf = (stream: PassThrough): string => String(stream.read() ?? '')
+  return { code, stdout: textOf(stdout), stderr: textOf(stderr) }
+}
+
+/** A clock that a test moves by hand, with the timers of this process that are not Node's own. */
+export function useFakeClock(): { advance(ms: number): void } {
+  vi.useFakeTimers({
+    toFake: [
+      ...(['Date', 'performance'] as const),
+      ...(['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] as const),
+    ],
   })
-  const output = { stdout: '', stderr: '' }
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text))
-  }
-  const ended = once(child, 'close').then(([code, signal]) => ({
-    code: code as number | null,
-    signal: signal as NodeJS.Signals | null,
-    ...output,
-  }))
-  return {
-    child,
-    ended,
-    stdout: () => output.stdout,
-    stderr: () => output.stderr,
-    kill: (signal) => void child.kill(signal),
-  }
+  onTestFinished(() => void vi.useRealTimers())
+  return { advance: (ms) => void vi.advanceTimersByTime(ms) }
 }
 
-async function readyUrl(run: Run): Promise<string> {
-  for (;;) {
-    const url = /^listening on (\S+)$/m.exec(run.stdout())?.[1]
-    if (url !== undefined) return url
-    await once(run.child.stdout, 'data')
-  }
-}
-
-/** A folder that holds key files of the vectors under these names. */
-export async function makeKeyDir(files: Readonly<Record<string, string>>): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'nomyo-gateway-'))
-  await chmod(folder, 0o700)
-  for (const [name, vector] of Object.entries(files)) {
-    const path = vector.endsWith('.pem') ? vector : `${vector}.private.pem`
-    await writeFile(join(folder, name), keyFile(`keys/${path}`), { mode: 0o600 })
-  }
-  return folder
-}
-
+/** A folder with key files of the vectors, for the time of one test or file. */
+export const testKeyDir = (files?: Readonly<Record<string, string>>): string =>
+  makeKeyDir(files, temporaryFolder())
 /** What came back from a POST of sealed bytes. */
 export interface Answer {
   readonly status: number
@@ -272,7 +261,7 @@ export function refusalOf(answer: Answer): string {
 }
 
 /** Whether the gateway still serves: its health, and a sealed request with its own content. */
-export async function expectAlive(gateway: GatewayProcess): Promise<void> {
+export async function expectAlive(gateway: { readonly url: string }): Promise<void> {
   const health = await fetch(`${gateway.url}/health`)
   expect(health.status).toBe(200)
   expect(await health.json()).toEqual({ status: 'ok' })
@@ -304,44 +293,4 @@ export function parseRawAnswer(text: string): { status: number; headers: string;
   const [head = '', ...rest] = text.split('\r\n\r\n')
   const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(head)?.[1] ?? Number.NaN)
   return { status, headers: head.toLowerCase(), body: rest.join('\r\n\r\n') }
-}
-
-/** One request as the model server saw it. */
-export interface Seen {
-  readonly url: string | undefined
-  readonly headers: IncomingMessage['headers']
-  readonly body: string
-  readonly socket: Socket
-}
-
-/** A model server on loopback whose every answer is up to the test. */
-export interface Upstream {
-  readonly url: string
-  readonly seen: Seen[]
-  answer: (response: ServerResponse, seen: Seen) => void
-  close(): void
-}
-
-export async function startUpstream(): Promise<Upstream> {
-  const server = createServer((request, response) => {
-    let body = ''
-    request.setEncoding('utf8').on('data', (text: string) => (body += text))
-    request.on('end', () => {
-      const seen = { url: request.url, headers: request.headers, body, socket: request.socket }
-      upstream.seen.push(seen)
-      upstream.answer(response, seen)
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const upstream: Upstream = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-    seen: [],
-    answer: (response) => response.end('{}'),
-    close: () => {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
-  return upstream
 }

@@ -1,23 +1,18 @@
 import type { TpmAttestation } from '@nomyo/attest'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { startModelServer, stopAfterTest, type ModelServer } from '@nomyo-internal/testing'
 import { noAttestor, type Attestor } from '../src/attestation/attestor.js'
 import { createUpstreams, isPrivateUrl } from '../src/upstreams/create-upstreams.js'
 import { createDemoEngine } from '../src/upstreams/demo.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
-import { SECURITY_TIERS, type SecurityTier } from '../src/access/tier-policy.js'
-import { TierPolicy, type PolicyConfig } from '../src/access/tier-policy.js'
-import { listenInProcess } from './in-process.js'
 import {
-  chat,
-  completionOf,
-  get,
-  post,
-  refusalOf,
-  seal,
-  startUpstream,
-  type Answer,
-  type Upstream,
-} from './support.js'
+  SECURITY_TIERS,
+  TierPolicy,
+  type PolicyConfig,
+  type SecurityTier,
+} from '../src/access/tier-policy.js'
+import { listenInProcess } from './in-process.js'
+import { chat, completionOf, get, post, refusalOf, seal, type Answer } from './support.js'
 
 const DETAIL = 'Model not allowed for the requested security tier'
 
@@ -54,9 +49,8 @@ const ask = async (
 ): Promise<Answer> =>
   post(gateway, await seal(chat('Hi', { model })), tier ? { 'x-security-tier': tier } : {})
 
-async function upstream(): Promise<Upstream> {
-  const started = await startUpstream()
-  onTestFinished(started.close)
+async function upstream(): Promise<ModelServer> {
+  const started = stopAfterTest(await startModelServer())
   return started
 }
 

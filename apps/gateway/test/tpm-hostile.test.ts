@@ -1,14 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   expectAlive,
-  makeKeyDir,
   refusalOf,
-  runGateway,
+  runCommand,
   testGateway,
-  type Ended,
+  testKeyDir,
+  type CommandRun,
 } from './support.js'
 import { askForAttestation, attestationIn, evidenceOfAnswer } from './tpm/evidence.js'
 import { startFakeTpm } from './tpm/line.js'
@@ -23,13 +20,8 @@ async function fakeTpm(answer: Uint8Array): Promise<string> {
 }
 
 /** A gateway that should not start, and how it ended. */
-async function failedStart(...args: string[]): Promise<Ended> {
-  const keyDir = await makeKeyDir({ 'private_key.pem': 'server' })
-  onTestFinished(() => rm(keyDir, { recursive: true }))
-  const { ended, kill } = runGateway([...DEMO, '--port', '0', '--key-dir', keyDir, ...args])
-  onTestFinished(() => kill('SIGKILL'))
-  return ended
-}
+const failedStart = (...args: string[]): Promise<CommandRun> =>
+  runCommand([...DEMO, '--port', '0', '--key-dir', testKeyDir(), ...args])
 
 describe.each([
   ['that is not there', 'tcp://127.0.0.1:1', 'ERR_TPM_UNREACHABLE'],
@@ -47,7 +39,7 @@ describe.each([
 
   it('leaves a gateway without evidence', async () => {
     const gateway = await testGateway({ args: [...DEMO, '--tpm', await address()] })
-    expect(gateway.stderr()).toContain(`(${code})`)
+    expect(gateway.log()).toContain(`(${code})`)
     expect(await evidenceOfAnswer(gateway)).toEqual(NONE)
     expect(attestationIn(await askForAttestation(gateway)).tpm_attestation).toEqual(NONE)
     await expectAlive(gateway)
@@ -78,38 +70,3 @@ it('no TPM at all is told apart from one that fails', async () => {
     expect(answer.headers.get('cache-control')).toBe('no-store')
   }
 })
-
-const hasTerminals = process.platform === 'linux' && existsScript()
-
-describe.skipIf(!hasTerminals)('a device that never answers', () => {
-  it('does not take the threads that open and seal', async () => {
-    const gateway = await testGateway({
-      args: [...DEMO, '--tpm', await silentDevice()],
-      // One for the device, one for everything else: a second attempt must not take that too.
-      env: { UV_THREADPOOL_SIZE: '2' },
-    })
-    const end = performance.now() + 3000
-    while (performance.now() < end) {
-      expect(await evidenceOfAnswer(gateway)).toEqual(NONE)
-      await new Promise((resolve) => setTimeout(resolve, 200))
-    }
-    gateway.kill('SIGKILL')
-  })
-})
-
-function existsScript(): boolean {
-  try {
-    execFileSync('script', ['--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** A terminal nobody types into: takes what is written, and a read does not end. */
-async function silentDevice(): Promise<string> {
-  const child = spawn('script', ['-qfc', 'stty raw -echo; tty; sleep 60', '/dev/null'])
-  onTestFinished(() => void child.kill())
-  const [line] = (await once(child.stdout, 'data')) as [Buffer]
-  return line.toString().trim()
-}

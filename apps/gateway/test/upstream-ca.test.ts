@@ -1,23 +1,27 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  isInstalled,
+  makeCa,
+  makeCertificate,
+  startModelServer,
+  stopAfterTest,
+  temporaryFolder,
+} from '@nomyo-internal/testing'
 import { noAttestor } from '../src/attestation/attestor.js'
 import { GatewayError } from '../src/errors.js'
 import { silentLogger } from '../src/observability/log.js'
 import { readCaFile } from '../src/upstreams/ca-file.js'
 import { createUpstreams } from '../src/upstreams/create-upstreams.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
-import { SECURITY_TIERS } from '../src/access/tier-policy.js'
-import { TierPolicy, type PolicyConfig } from '../src/access/tier-policy.js'
-import { makeCa, makeCertificate, opensslFound, startTlsUpstream } from './certificates.js'
+import { SECURITY_TIERS, TierPolicy, type PolicyConfig } from '../src/access/tier-policy.js'
 import { listenInProcess } from './in-process.js'
-import { UsageError, readOptions } from './read-options.js'
-import { chat, post, runGateway, seal, startUpstream } from './support.js'
+import { readOptions, UsageError } from './read-options.js'
+import { chat, post, runCommand, seal } from './support.js'
+import { startTlsUpstream } from './tls-upstream.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'nomyo-ca-'))
-afterAll(() => rm(folder, { recursive: true, force: true }))
+const folder = temporaryFolder()
 
 /** The status of a request that a gateway before these upstreams was asked. */
 async function ask(
@@ -37,15 +41,15 @@ async function ask(
   return answer.status
 }
 
-describe.skipIf(!opensslFound)('a CA of an upstream', () => {
-  if (!opensslFound) return
+describe.skipIf(!isInstalled('openssl'))('a CA of an upstream', () => {
+  if (!isInstalled('openssl')) return
   const [ca, other] = [makeCa(folder, 'ca'), makeCa(folder, 'other-ca')]
   const local = makeCertificate(folder, 'local', { ca, for: 'IP:127.0.0.1' })
   const named = makeCertificate(folder, 'named', { ca, for: 'DNS:gpu.example' })
 
   async function upstream(files = local) {
     const started = await startTlsUpstream(files)
-    onTestFinished(started.close)
+    onTestFinished(started.stop)
     return { ...started, name: 'tls', url: `https://127.0.0.1:${started.port}/v1` }
   }
 
@@ -80,8 +84,7 @@ describe.skipIf(!opensslFound)('a CA of an upstream', () => {
   })
 
   it('meets a tier that requires TLS, where a server without TLS is not asked', async () => {
-    const plain = await startUpstream()
-    onTestFinished(plain.close)
+    const plain = stopAfterTest(await startModelServer())
     // An address that is not known to be of this machine, and leads to it.
     const far = { name: 'plain', url: plain.url.replace('127.0.0.1', '0.0.0.0') }
     const server = await upstream()
@@ -128,7 +131,7 @@ describe.skipIf(!opensslFound)('a CA of an upstream', () => {
     for (const path of [join(folder, 'none.pem'), broken, ca.key]) {
       expect(() => readCaFile(path)).toThrow(GatewayError)
       const args = ['--upstream', 'https://127.0.0.1:1/v1', '--upstream-ca', path, '--port', '0']
-      const { code, stderr } = await runGateway(args).ended
+      const { code, stderr } = await runCommand(args)
       expect(code).toBe(1)
       expect(stderr).toContain(`${path} `)
       expect(stderr).toContain('(ERR_CA_FILE)')

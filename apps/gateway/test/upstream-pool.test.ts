@@ -2,27 +2,32 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  startModelServer,
+  stopAfterTest,
+  type ModelRequest,
+  type ModelServer,
+} from '@nomyo-internal/testing'
 import { UpstreamPool, type HealthCheckConfig } from '../src/upstreams/pool.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
 import type { SecurityTier } from '../src/access/tier-policy.js'
-import { metric } from './metric.js'
-import { chat, complete, startUpstream, testGateway, type Seen, type Upstream } from './support.js'
+import { chat, complete, testGateway } from './support.js'
+import { metric } from './measure.js'
 
 /** A model server that tells completions from checks, and says who it is. */
-interface ModelServer extends Upstream {
+interface NamedServer extends ModelServer {
   readonly name: string
-  readonly completions: () => readonly Seen[]
+  readonly completions: () => readonly ModelRequest[]
   /** What completions are answered with; checks are answered well. */
-  onCompletion: Upstream['answer']
+  onCompletion: ModelServer['answer']
 }
 
-async function modelServer(name: string): Promise<ModelServer> {
-  const upstream = await startUpstream()
-  onTestFinished(upstream.close)
-  const server: ModelServer = Object.assign(upstream, {
+async function modelServer(name: string): Promise<NamedServer> {
+  const upstream = stopAfterTest(await startModelServer())
+  const server: NamedServer = Object.assign(upstream, {
     name,
     completions: () => upstream.seen.filter(({ url }) => url === '/v1/chat/completions'),
-    onCompletion: (response: Parameters<Upstream['answer']>[0]) =>
+    onCompletion: (response: Parameters<ModelServer['answer']>[0]) =>
       void response.end(JSON.stringify({ by: name })),
   })
   upstream.answer = (response, seen) => {
@@ -75,7 +80,7 @@ async function ask(
 }
 
 /** Asks so many times at once, while every server keeps its answers back, and counts who was asked. */
-async function share(asked: UpstreamPool, servers: readonly ModelServer[], requests: number) {
+async function share(asked: UpstreamPool, servers: readonly NamedServer[], requests: number) {
   const held: (() => void)[] = []
   for (const server of servers) {
     server.onCompletion = (response) => held.push(() => response.end('{}'))
@@ -158,7 +163,7 @@ describe('several upstreams', () => {
 })
 
 describe('another upstream is asked in place of one', () => {
-  const faults: Record<string, Upstream['answer']> = {
+  const faults: Record<string, ModelServer['answer']> = {
     'that resets': (_response, { socket }) => void socket.resetAndDestroy(),
     'that closes': (_response, { socket }) => void socket.end(),
     'that does not speak HTTP': (_response, { socket }) => void socket.end('SSH-2.0-x\r\n'),
@@ -175,13 +180,13 @@ describe('another upstream is asked in place of one', () => {
 
   it('that is not there', async () => {
     const [a, b] = [await modelServer('a'), await modelServer('b')]
-    a.close()
+    a.stop()
     expect(await ask(pool([a, b]))).toEqual({ by: 'b' })
   })
 
   it('but not beyond its models and tiers', async () => {
     const [a, b] = [await modelServer('a'), await modelServer('b')]
-    a.close()
+    a.stop()
     expect(await ask(pool([a, { ...b, models: ['other'] }]))).toEqual({ status: 503 })
     const marked = pool([{ ...a, tiers: ['high'] }, b])
     expect(await ask(marked, 'm', 'high')).toEqual({ status: 503 })
@@ -200,7 +205,7 @@ describe('another upstream is asked in place of one', () => {
 
 describe('no other upstream is asked in place of one', () => {
   const head = 'HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n'
-  const faults: Record<string, readonly [number, Upstream['answer']]> = {
+  const faults: Record<string, readonly [number, ModelServer['answer']]> = {
     'that dies in its answer': [
       503,
       (_response, { socket }) => void socket.write(`${head}{"a":`, () => socket.resetAndDestroy()),
@@ -239,7 +244,7 @@ describe('no other upstream is asked in place of one', () => {
 })
 
 describe('an unhealthy upstream', () => {
-  const tell503: Upstream['answer'] = (response) => void response.writeHead(503).end()
+  const tell503: ModelServer['answer'] = (response) => void response.writeHead(503).end()
 
   it('is spared after so many failures in a row, and asked when there is nobody else', async () => {
     const [a, b] = [await modelServer('a'), await modelServer('b')]
@@ -326,16 +331,16 @@ describe('a gateway with two upstreams', () => {
     await Promise.all(Array.from({ length: 6 }, caller))
     expect(answeredBy).toHaveLength(asked)
     expect(new Set(answeredBy)).toEqual(new Set(['steady', 'mortal']))
-    await expect.poll(() => gateway.stderr(), { timeout: 15_000 }).toContain('is unhealthy')
+    await expect.poll(() => gateway.log(), { timeout: 15_000 }).toContain('is unhealthy')
     expect([await health(1), await health(2)]).toEqual([1, 0])
     await mortalServer(port)
-    await expect.poll(() => gateway.stderr(), { timeout: 15_000 }).toContain('has recovered')
+    await expect.poll(() => gateway.log(), { timeout: 15_000 }).toContain('has recovered')
     expect([await health(1), await health(2)]).toEqual([1, 1])
     const after = [await complete(gateway, chat('1')), await complete(gateway, chat('2'))]
     expect(after.map((answer) => (answer as unknown as { by: unknown }).by).sort()).toEqual([
       'mortal',
       'steady',
     ])
-    expect(gateway.output()).not.toContain(url)
+    expect(gateway.log()).not.toContain(url)
   })
 })

@@ -1,5 +1,5 @@
 import type { NamedFinding } from '@nomyo-internal/diagnostics'
-import { runInProcess } from '../run-program.js'
+import { runCommand } from '../support.js'
 
 /** What the doctor says, in this process. */
 export interface Diagnosed {
@@ -14,7 +14,10 @@ export async function diagnose(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Diagnosed> {
-  const { stdout: text, exitCode } = await runInProcess(['doctor', ...args, '--json'], environment)
+  const { stdout: text, code: exitCode } = await runCommand(
+    ['doctor', ...args, '--json'],
+    environment,
+  )
   return { ...(JSON.parse(text) as Pick<Diagnosed, 'ok' | 'findings'>), exitCode, text }
 }
 

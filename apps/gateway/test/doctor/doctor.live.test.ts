@@ -1,27 +1,26 @@
-import { mkdtempSync } from 'node:fs'
-import { chmod, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeSwtpm, isInstalled } from '@nomyo-internal/testing'
-import { Tpm, createQuoter } from '@nomyo/tpm'
-import { Redis } from 'ioredis'
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import {
+  isInstalled,
   makeCa,
   makeCertificate,
-  opensslFound,
-  startTlsUpstream,
+  makeSwtpm,
+  startRedis,
+  temporaryFolder,
   type Certificate,
-} from '../certificates.js'
-import { redisFound, startRedis, type RedisServer } from '../redis/redis-server.js'
+  type RedisServer,
+} from '@nomyo-internal/testing'
+import { createQuoter, Tpm } from '@nomyo/tpm'
+import { Redis } from 'ioredis'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { startTlsUpstream } from '../tls-upstream.js'
 import { diagnose, statusesOf, textOf } from './diagnose.js'
 
 const DEMO = ['--engine', 'demo', '--port', '0']
-const folder = mkdtempSync(join(tmpdir(), 'nomyo-doctor-'))
-afterAll(() => rm(folder, { recursive: true, force: true }))
+const folder = temporaryFolder()
 
-describe.skipIf(!opensslFound)('TLS', () => {
-  if (!opensslFound) return
+describe.skipIf(!isInstalled('openssl'))('TLS', () => {
+  if (!isInstalled('openssl')) return
   const ca = makeCa(folder, 'ca')
   const make = (name: string, days: number): Certificate =>
     makeCertificate(folder, name, { ca, for: 'IP:127.0.0.1', days })
@@ -51,7 +50,7 @@ describe.skipIf(!opensslFound)('TLS', () => {
       makeCertificate(folder, 'named', { ca, for: 'DNS:gpu.example' }),
     ]
     const upstreams = [await startTlsUpstream(local), await startTlsUpstream(named)] as const
-    onTestFinished(() => upstreams.forEach(({ close }) => close()))
+    onTestFinished(() => upstreams.forEach(({ stop }) => stop()))
     const [url, otherUrl] = upstreams.map(({ port }) => `https://127.0.0.1:${port}/v1`)
     const lookAt = (args: readonly (string | undefined)[]) =>
       diagnose(['--port', '0', '--upstream', ...args.map(String)])
@@ -69,14 +68,14 @@ describe.skipIf(!opensslFound)('TLS', () => {
   })
 })
 
-describe.skipIf(!redisFound)('Redis', () => {
+describe.skipIf(!isInstalled('redis-server'))('Redis', () => {
   async function started(): Promise<{ redis: RedisServer; admin: Redis }> {
     const redis = await startRedis()
     const admin = new Redis(redis.url)
     admin.on('error', () => undefined)
     onTestFinished(async () => {
       admin.disconnect()
-      await redis.kill()
+      await redis.stop()
     })
     return { redis, admin }
   }
@@ -119,7 +118,7 @@ describe.skipIf(!redisFound)('Redis', () => {
 
   it('that is gone is a problem where requests would be refused', async () => {
     const { redis } = await started()
-    await redis.kill()
+    await redis.stop()
     expect(statusesOf(await look(redis.url), 'Redis')).toEqual(['problem'])
     const degraded = await look(redis.url, ['--redis-failure', 'degrade'])
     expect(statusesOf(degraded, 'Redis')).toEqual(['warning'])

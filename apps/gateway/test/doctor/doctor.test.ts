@@ -1,41 +1,42 @@
 import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { chmod, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import {
+  makeKeyDir,
+  startModelServer,
+  stopAfterTest,
+  temporaryFolder,
+} from '@nomyo-internal/testing'
 import { runChecks } from '../../src/doctor/run-checks.js'
 import { readOptions } from '../read-options.js'
-import { runInProcess } from '../run-program.js'
-import { makeKeyDir, runGateway, serverKeys, startUpstream, testGateway } from '../support.js'
+import { runCommand, serverKeys, testGateway, testKeyDir } from '../support.js'
 import { diagnose, statusesOf, textOf } from './diagnose.js'
 
 const DEMO = ['--engine', 'demo', '--port', '0']
 const DAY_S = 86_400
 
 async function folder(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'nomyo-doctor-'))
-  onTestFinished(() => rm(path, { recursive: true, force: true }))
+  const path = temporaryFolder()
   return path
 }
 
 async function keyDir(vector = 'server', mode = 0o600): Promise<string> {
-  const path = await makeKeyDir({ 'private_key.pem': vector })
-  onTestFinished(() => rm(path, { recursive: true, force: true }))
+  const path = testKeyDir({ 'private_key.pem': vector })
   await chmod(join(path, 'private_key.pem'), mode)
   return path
 }
 
 async function keysFile(): Promise<string> {
   const path = join(await folder(), 'api-keys.json')
-  await runInProcess(['keys', 'add', '--keys-file', path])
+  await runCommand(['keys', 'add', '--keys-file', path])
   return path
 }
 
 async function upstream(status = 200, models = ['llama3']) {
-  const started = await startUpstream()
-  onTestFinished(started.close)
+  const started = stopAfterTest(await startModelServer())
   started.answer = (response) => {
     response.statusCode = status
     response.end(JSON.stringify({ data: models.map((id) => ({ id })) }))
@@ -139,8 +140,7 @@ describe('server keys', () => {
     await writeFile(file, '')
     expect(statusesOf(await look(file), 'server keys')).toEqual(['problem'])
     expect(statusesOf(await look(join(file, 'keys')), 'server keys')).toEqual(['problem'])
-    const halved = await makeKeyDir({ 'public_key.pem': 'server.public.pem' })
-    onTestFinished(() => rm(halved, { recursive: true }))
+    const halved = testKeyDir({ 'public_key.pem': 'server.public.pem' })
     expect(statusesOf(await look(halved), 'server keys')).toEqual(['problem'])
     expect(statusesOf(await diagnose(DEMO), 'server keys')).toEqual(['warning'])
   })
@@ -170,7 +170,7 @@ describe('server keys', () => {
       expect(textOf(diagnosis, 'server keys')).toContain(code)
       expect(diagnosis.exitCode).toBe(1)
     }
-    const mixed = await makeKeyDir({
+    const mixed = makeKeyDir({
       'private_key.pem': 'server',
       'public_key.pem': 'other.public.pem',
     })
@@ -283,22 +283,22 @@ describe('the command', () => {
   })
 
   it('ends with 0, 1 or 2, and writes to standard output only', async () => {
-    const well = await runGateway(['doctor', ...DEMO]).ended
+    const well = await runCommand(['doctor', ...DEMO])
     expect(well).toMatchObject({ code: 0, stderr: '' })
     expect(well.stdout).toMatch(/^warning +exposure /m)
     expect(well.stdout).not.toContain('\u001b')
-    const ill = await runGateway(['doctor', ...DEMO, '--keys-file', '/nowhere']).ended
+    const ill = await runCommand(['doctor', ...DEMO, '--keys-file', '/nowhere'])
     expect(ill).toMatchObject({ code: 1, stderr: '' })
     expect(ill.stdout).toMatch(/^problem +API keys .*\n +-> /m)
-    expect(await runGateway(['doctor', '--wrong']).ended).toMatchObject({ code: 2, stderr: '' })
-    expect((await runGateway(['--help']).ended).stdout).toContain('nomyo-gateway doctor')
+    expect(await runCommand(['doctor', '--wrong'])).toMatchObject({ code: 2, stderr: '' })
+    expect((await runCommand(['--help'])).stdout).toContain('nomyo-gateway doctor')
   })
 
   it('is coloured on a terminal, unless NO_COLOR', async () => {
     const args = ['doctor', ...DEMO]
     const terminal = { isTTY: true }
-    expect((await runInProcess(args, {}, terminal)).stdout).toContain('\u001b[')
-    const plain = await runInProcess(args, { NO_COLOR: '1' }, terminal)
+    expect((await runCommand(args, {}, terminal)).stdout).toContain('\u001b[')
+    const plain = await runCommand(args, { NO_COLOR: '1' }, terminal)
     expect(plain.stdout).not.toContain('\u001b[')
   })
 
@@ -333,7 +333,7 @@ describe('the command', () => {
     ]) {
       const args = ['doctor', '--port', '0', '--upstream', url, ...keys]
       for (const format of [[], ['--json']]) {
-        const { stdout, stderr, code } = await runGateway([...args, ...format], env).ended
+        const { stdout, stderr, code } = await runCommand([...args, ...format], env)
         expect(code).toBe(1)
         expect(stdout + stderr).not.toMatch(/canary/)
       }

@@ -6,7 +6,7 @@ import {
   requestVectors,
 } from '@nomyo-internal/testing/vectors'
 import { chat, seal } from '../support.js'
-import { CANARY, brokenEnvelope, mixedEnvelope } from './bodies.js'
+import { brokenEnvelope, CANARY, mixedEnvelope } from './bodies.js'
 import type { Random } from './random.js'
 
 /** One input: bytes of a connection, and what must come of them. */

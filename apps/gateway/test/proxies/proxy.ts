@@ -1,12 +1,11 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Agent, fetch as undiciFetch, type RequestInit } from 'undici'
 import { expect, onTestFinished } from 'vitest'
-import { freePort } from '../free-port.js'
+import { freePort, makeCa, missingPrograms, temporaryFolder } from '@nomyo-internal/testing'
 
 /** The proxies with an example config; tests run each of them where it is installed. */
 export const PROXIES = ['nginx', 'haproxy'] as const
@@ -23,23 +22,17 @@ export interface Proxy {
   reconfigure(change: (config: string) => string): Promise<void>
 }
 
-/** What the tests of this proxy want and is not there. */
-export function missingPrograms(proxies: readonly ProxyName[] = PROXIES): string[] {
-  const wanted: readonly [string, string][] = [
-    ...proxies.map((name): [string, string] => [name, '-v']),
-    ['redis-server', '--version'],
-    ['openssl', 'version'],
-  ]
-  return wanted
-    .filter(([program, flag]) => spawnSync(program, [flag], { stdio: 'ignore' }).status !== 0)
-    .map(([program]) => program)
-}
+/** Reports whether everything that the tests of a proxy need is installed. */
+export const canRun = (name: ProxyName): boolean =>
+  missingPrograms([name, 'redis-server', 'openssl']).length === 0
 
 /** Starts a proxy for the time of one test, before gateways on these ports of loopback. */
 export async function testProxy(name: ProxyName, ports: readonly [number, number]): Promise<Proxy> {
-  const folder = await mkdtemp(join(tmpdir(), `nomyo-${name}-`))
+  const folder = temporaryFolder()
   const port = await freePort()
-  const { certificate } = await makeCertificate(folder)
+  const { cert, key } = makeCa(folder, 'gateway', 'IP:127.0.0.1')
+  const certificate = await readFile(cert, 'utf8')
+  await writeFile(join(folder, 'gateway.pem'), certificate + (await readFile(key, 'utf8')))
   let config = replaceAll(await readFile(EXAMPLES[name], 'utf8'), {
     '10.0.0.11:12435': `127.0.0.1:${ports[0]}`,
     '10.0.0.12:12435': `127.0.0.1:${ports[1]}`,
@@ -62,7 +55,6 @@ export async function testProxy(name: ProxyName, ports: readonly [number, number
     await Promise.all(agents.map((agent) => agent.destroy()))
     await ended
     clearTimeout(lastResort)
-    await rm(folder, { recursive: true, force: true })
   })
   const proxy: Proxy = {
     url: `https://127.0.0.1:${port}`,
@@ -131,15 +123,4 @@ function replaceAll(text: string, replacements: Readonly<Record<string, string>>
     expect(result.split(from), from).toHaveLength(2)
     return result.replace(from, to)
   }, text)
-}
-
-async function makeCertificate(folder: string): Promise<{ certificate: string }> {
-  const files = { certificate: join(folder, 'gateway.crt'), key: join(folder, 'gateway.key') }
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
-  const where = ['-keyout', files.key, '-out', files.certificate, '-subj', '/CN=gateway.example']
-  const names = ['-addext', 'subjectAltName=IP:127.0.0.1']
-  execFileSync('openssl', ['req', '-x509', ...kind, ...where, ...names], { stdio: 'ignore' })
-  const certificate = await readFile(files.certificate, 'utf8')
-  await writeFile(join(folder, 'gateway.pem'), certificate + (await readFile(files.key, 'utf8')))
-  return { certificate }
 }

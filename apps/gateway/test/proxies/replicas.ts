@@ -2,9 +2,15 @@ import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { onTestFinished } from 'vitest'
 import { SecureChatCompletion } from '@nomyo/client'
-import { freePort } from '../free-port.js'
-import { startRedis, type RedisServer, type RedisOptions } from '../redis/redis-server.js'
-import { makeKeyDir, startGateway, type GatewayProcess } from '../support.js'
+import {
+  freePort,
+  makeKeyDir,
+  startGatewayProcess,
+  startRedis,
+  type GatewayProcess,
+  type RedisOptions,
+  type RedisServer,
+} from '@nomyo-internal/testing'
 
 /** Two gateways with one key folder and one Redis, each on a port it keeps. */
 export interface Replicas {
@@ -28,10 +34,10 @@ export async function testReplicas(
   redisOptions?: RedisOptions,
 ): Promise<Replicas> {
   const redis = await startRedis(redisOptions)
-  const keyDir = await makeKeyDir({ 'private_key.pem': 'server' })
+  const keyDir = makeKeyDir({ 'private_key.pem': 'server' })
   const ports = [await freePort(), await freePort()] as const
   const launch = (which: 0 | 1): Promise<GatewayProcess> =>
-    startGateway({
+    startGatewayProcess({
       keyDir,
       args: ['--redis', redis.url, '--trust-proxy=127.0.0.0/8', ...args, `--port=${ports[which]}`],
     })
@@ -39,7 +45,7 @@ export async function testReplicas(
   const past: [string, string] = ['', '']
   onTestFinished(async () => {
     await Promise.all(gateways.map((gateway) => gateway.stop()))
-    await redis.kill()
+    await redis.stop()
     await rm(keyDir, { recursive: true, force: true })
   })
   const lines = (which: 0 | 1): LogLine[] => completionLines(past[which] + gateways[which].stderr())
@@ -136,7 +142,7 @@ export async function startLoad(
   options: { requests: number; atATime: number; maxRetries: number; until?: () => boolean },
 ): Promise<Load> {
   // A key that is there already: making one takes seconds.
-  const keyDir = await makeKeyDir({ 'private_key.pem': 'client' })
+  const keyDir = makeKeyDir({ 'private_key.pem': 'client' })
   const client = new SecureChatCompletion({
     baseUrl: url,
     allowHttp: true,

@@ -1,9 +1,9 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { chmod, mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
+import { chmod, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { chat, complete, makeKeyDir, runGateway, testGateway, type Ended } from './support.js'
+import { isInstalled, runGateway, temporaryFolder, type Ended } from '@nomyo-internal/testing'
+import { chat, complete, testGatewayProcess, testKeyDir } from './support.js'
 
 /** No file can grow: what writes gets EFBIG, wherever it writes. Raised again with prlimit. */
 const FULL = 'ulimit -Sf 0; exec "$@"'
@@ -13,24 +13,11 @@ const BOUND =
     ? 'exec setpriv --bounding-set=-dac_override,-dac_read_search -- "$@"'
     : 'exec "$@"'
 
-const prlimitFound = spawnSync('prlimit', ['--version']).status === 0
-const isBound = process.getuid?.() !== 0 || spawnSync('setpriv', ['--version']).status === 0
+const isBound = process.getuid?.() !== 0 || isInstalled('setpriv')
 const SOON = { timeout: 20_000, interval: 100 }
 
-async function testFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'nomyo-disk-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  return folder
-}
-
-async function testKeyDir(): Promise<string> {
-  const folder = await makeKeyDir({ 'private_key.pem': 'server' })
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  return folder
-}
-
 const outcome = (args: readonly string[], within?: string): Promise<Ended> =>
-  runGateway(args, {}, within).ended
+  runGateway(args, within === undefined ? {} : { within }).ended
 
 async function expectServing(gateway: { readonly url: string }): Promise<void> {
   for (const content of ['one', 'two', 'three']) {
@@ -44,12 +31,12 @@ describe('logs that nobody takes', () => {
     ['a full disk', 'exec "$@" 2>/dev/full'],
     ['a closed standard error', 'exec "$@" 2>&-'],
   ])('leave the gateway serving: %s', async (_what, within) => {
-    const gateway = await testGateway({ within })
+    const gateway = await testGatewayProcess({ within })
     await expectServing(gateway)
   })
 
   it('leave the gateway serving: a reader that has gone', async () => {
-    const keyDir = await testKeyDir()
+    const keyDir = testKeyDir()
     const limit = ['--rate-limit', 'off']
     const run = runGateway(['--engine', 'demo', '--port', '0', '--key-dir', keyDir, ...limit])
     onTestFinished(() => run.kill('SIGKILL'))
@@ -61,10 +48,10 @@ describe('logs that nobody takes', () => {
     expect((await run.ended).code).toBe(0)
   })
 
-  it.skipIf(!prlimitFound)('and are there again once the disk has room', async () => {
-    const path = join(await testFolder(), 'log')
+  it.skipIf(!isInstalled('prlimit'))('and are there again once the disk has room', async () => {
+    const path = join(temporaryFolder(), 'log')
     const within = `ulimit -Sf 0; echo "pid $$"; exec "$@" 2>'${path}'`
-    const gateway = await testGateway({ within })
+    const gateway = await testGatewayProcess({ within })
     await expectServing(gateway)
     expect(await readFile(path, 'utf8')).toBe('')
     const pid = /^pid (\d+)$/m.exec(gateway.output())?.[1] ?? ''
@@ -79,7 +66,7 @@ describe('logs that nobody takes', () => {
 
 describe('server keys on a full disk', () => {
   it('that cannot be made are a reason not to start, and leave nothing half made', async () => {
-    const folder = join(await testFolder(), 'keys')
+    const folder = join(temporaryFolder(), 'keys')
     const args = ['--engine', 'demo', '--port', '0', '--key-dir', folder]
     const ended = await outcome(args, FULL)
     expect(ended.code).toBe(1)
@@ -88,10 +75,10 @@ describe('server keys on a full disk', () => {
   })
 
   it('are read, and stay when the next cannot be made', async () => {
-    const keyDir = await testKeyDir()
-    const gateway = await testGateway({ keyDir, within: FULL })
+    const keyDir = testKeyDir()
+    const gateway = await testGatewayProcess({ keyDir, within: FULL })
     gateway.kill('SIGUSR2')
-    await expect.poll(() => gateway.stderr(), SOON).toContain('"code":"ERR_KEY_FILE"')
+    await expect.poll(() => gateway.output(), SOON).toContain('"code":"ERR_KEY_FILE"')
     await expectServing(gateway)
     expect(await readdir(keyDir)).toEqual(['private_key.pem'])
   })
@@ -99,18 +86,18 @@ describe('server keys on a full disk', () => {
 
 describe.skipIf(!isBound)('a key folder that is read-only', () => {
   it('is served from, and takes no next key', async () => {
-    const keyDir = await testKeyDir()
+    const keyDir = testKeyDir()
     await chmod(keyDir, 0o500)
-    const gateway = await testGateway({ keyDir, within: BOUND })
+    const gateway = await testGatewayProcess({ keyDir, within: BOUND })
     gateway.kill('SIGUSR2')
-    await expect.poll(() => gateway.stderr(), SOON).toContain('"code":"ERR_KEY_FILE"')
+    await expect.poll(() => gateway.output(), SOON).toContain('"code":"ERR_KEY_FILE"')
     await expectServing(gateway)
     expect(await readdir(keyDir)).toEqual(['private_key.pem'])
     await chmod(keyDir, 0o700)
   })
 
   it('and empty is a reason not to start', async () => {
-    const keyDir = await testFolder()
+    const keyDir = temporaryFolder()
     await chmod(keyDir, 0o500)
     const args = ['--engine', 'demo', '--port', '0', '--key-dir', keyDir]
     const ended = await outcome(args, BOUND)
@@ -122,7 +109,7 @@ describe.skipIf(!isBound)('a key folder that is read-only', () => {
 
 describe('the file of API keys on a full disk', () => {
   it('stays whole, and no key is told that is not in it', async () => {
-    const folder = await testFolder()
+    const folder = temporaryFolder()
     const path = join(folder, 'api-keys.json')
     await outcome(['keys', 'add', '--keys-file', path, '--name', 'first'])
     const before = await readFile(path, 'utf8')
@@ -138,7 +125,7 @@ describe('the file of API keys on a full disk', () => {
   })
 
   it('a new key that could not be told is an error', async () => {
-    const path = join(await testFolder(), 'api-keys.json')
+    const path = join(temporaryFolder(), 'api-keys.json')
     const ended = await outcome(['keys', 'add', '--keys-file', path], 'exec "$@" >/dev/full')
     expect(ended.code).toBe(1)
   })

@@ -1,15 +1,15 @@
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { chat, get, post, seal, startUpstream, testGateway } from './support.js'
+import { describe, expect, it } from 'vitest'
+import { startGatewayProcess, startModelServer, stopAfterTest } from '@nomyo-internal/testing'
+import { chat, get, post, seal } from './support.js'
 
 const bodies = (count: number): Promise<Uint8Array[]> =>
   Promise.all(Array.from({ length: count }, (_, at) => seal(chat(`${at}`))))
 
 describe('SIGTERM under load', () => {
   it('lets every request be answered that has begun', async () => {
-    const upstream = await startUpstream()
-    onTestFinished(upstream.close)
+    const upstream = stopAfterTest(await startModelServer())
     upstream.answer = (response) => setTimeout(() => response.end('{}'), 500)
-    const gateway = await testGateway({ args: ['--upstream', upstream.url] })
+    const gateway = stopAfterTest(await startGatewayProcess({ args: ['--upstream', upstream.url] }))
     const statuses = (await bodies(40)).map(async (body) => (await post(gateway, body)).status)
     await expect.poll(() => upstream.seen.length, { interval: 5 }).toBe(40)
     gateway.kill('SIGTERM')
@@ -18,7 +18,9 @@ describe('SIGTERM under load', () => {
   })
 
   it('with a delay fails none of the callers that go by /ready', async () => {
-    const gateway = await testGateway({ args: ['--engine', 'demo', '--drain-delay', '2s'] })
+    const gateway = stopAfterTest(
+      await startGatewayProcess({ args: ['--engine', 'demo', '--drain-delay', '2s'] }),
+    )
     let ready = true
     const statuses: number[] = []
     const call = async (): Promise<void> => {

@@ -1,17 +1,20 @@
-import { readFileSync, readdirSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { getPriority } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sealJson } from '@nomyo/crypto'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { post, serverKeys, testGateway } from './support.js'
+import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from '@nomyo-internal/testing'
+import { post, serverKeys, testGatewayProcess } from './support.js'
 
+/** Niceness of this process, which others inherit. */
+const PRIORITY = getPriority()
 const BIN = fileURLToPath(new URL('../bin/nomyo-gateway.cjs', import.meta.url))
 
 /** Starts what is installed as `nomyo-gateway`, behind some words of the command line. */
 const startInstalled = (before = '', env: Readonly<Record<string, string>> = {}) =>
-  testGateway({
+  testGatewayProcess({
     within: `shift 2; exec ${before} '${process.execPath}' '${BIN}' "$@"`,
     env: { UV_THREADPOOL_SIZE: '3', ...env },
   })
@@ -29,8 +32,8 @@ function nicenessOf(pid: number): { eventLoop: number; others: number[] } {
 
 describe.skipIf(process.platform !== 'linux')('threads of the installed command', () => {
   it.each([
-    ['by 5', '', 0, 5],
-    ['no further than there is', 'nice -n 17', 17, 19],
+    ['by 5', '', PRIORITY, Math.min(PRIORITY + 5, 19)],
+    ['no further than there is', `nice -n ${17 - PRIORITY}`, 17, 19],
   ])('give way to the event loop, %s', async (_, before, eventLoop, nicer) => {
     const gateway = await startInstalled(before)
     const found = nicenessOf(gateway.pid)
@@ -40,12 +43,11 @@ describe.skipIf(process.platform !== 'linux')('threads of the installed command'
   })
 
   it('answer where they may not', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'nomyo-threads-'))
-    onTestFinished(() => rm(folder, { recursive: true }))
+    const folder = temporaryFolder()
     const denied = join(folder, 'denied.cjs')
     await writeFile(denied, `require('node:os').setPriority = () => { throw new Error('EACCES') }`)
     const gateway = await startInstalled('', { NODE_OPTIONS: `--require=${denied}` })
-    expect(nicenessOf(gateway.pid).others.every((nice) => nice === 0)).toBe(true)
+    expect(nicenessOf(gateway.pid).others.every((nice) => nice === PRIORITY)).toBe(true)
     const message = { role: 'user', content: 'Hello!' }
     const body = await sealJson({ model: 'nomyo/echo', messages: [message] }, serverKeys.publicKey)
     expect((await post(gateway, body)).status).toBe(200)

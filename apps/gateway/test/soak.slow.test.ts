@@ -1,7 +1,6 @@
-import { afterAll, expect, it } from 'vitest'
 import { setTimeout } from 'node:timers/promises'
+import { afterAll, expect, it } from 'vitest'
 import { Random } from './fuzz/random.js'
-import { metric, metricsUrl } from './metric.js'
 import {
   chat,
   clientHeaders,
@@ -12,6 +11,7 @@ import {
   seal,
   startGateway,
 } from './support.js'
+import { metric, metricsUrl } from './measure.js'
 
 /** Half an hour of one key at the default rate. */
 const REQUESTS = Number(process.env['NOMYO_SOAK_REQUESTS'] ?? 3600)
@@ -149,7 +149,7 @@ it('has answered every request it took, and has nothing left in flight', async (
   await expectAlive(gateway)
   // The one that asks is none of the gateway's own listener.
   await expect.poll(() => metric(gateway, 'nomyo_requests_in_flight')).toBe(0)
-  expect(gateway.stderr()).not.toMatch(/"status":5\d\d|"level":50/)
+  expect(gateway.log()).not.toMatch(/"status":5\d\d|"level":50/)
 })
 
 function median(values: readonly number[]): number {

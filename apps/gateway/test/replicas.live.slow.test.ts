@@ -3,9 +3,9 @@ import type { IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
-import { PROXIES, missingPrograms, testProxy, type Proxy } from './proxies/proxy.js'
+import { canRun, PROXIES, testProxy, type Proxy } from './proxies/proxy.js'
 import { completionLines, testReplicas, type Replicas } from './proxies/replicas.js'
-import { chat, clientHeaders, completionOf, refusalOf, seal, type Answer } from './support.js'
+import { chat, completionOf, refusalOf, seal, type Answer, clientHeaders } from './support.js'
 
 const SOON = { timeout: 10_000, interval: 50 }
 const MIB = 1024 * 1024
@@ -46,7 +46,7 @@ describe.each(PROXIES)('two gateways behind %s', (name) => {
     return { replicas, proxy: await testProxy(name, replicas.ports) }
   }
 
-  it.skipIf(missingPrograms([name]).length > 0)(
+  it.skipIf(!canRun(name))(
     'share the work, have one key, and take each envelope once',
     async () => {
       const { replicas, proxy } = await start()
@@ -84,7 +84,7 @@ describe.each(PROXIES)('two gateways behind %s', (name) => {
     },
   )
 
-  it.skipIf(missingPrograms([name]).length > 0)(
+  it.skipIf(!canRun(name))(
     'know the address of the caller, and not the one it makes up',
     async () => {
       const { replicas, proxy } = await start('--rate-limit=1/s', '--rate-burst=1')
@@ -111,7 +111,7 @@ describe.each(PROXIES)('two gateways behind %s', (name) => {
     },
   )
 
-  it.skipIf(missingPrograms([name]).length > 0)(
+  it.skipIf(!canRun(name))(
     'get what is big; what the proxy itself refuses looks like their refusals',
     async () => {
       const { replicas, proxy } = await start()

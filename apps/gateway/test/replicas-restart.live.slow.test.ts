@@ -1,23 +1,28 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { PROXIES, missingPrograms, testProxy, type Proxy } from './proxies/proxy.js'
+import { describe, expect, it } from 'vitest'
+import {
+  makeKeyDir,
+  startModelServer,
+  stopAfterTest,
+  type ModelServer,
+} from '@nomyo-internal/testing'
+import { canRun, PROXIES, testProxy, type Proxy } from './proxies/proxy.js'
 import { startLoad, tap, testReplicas, type Replicas, type Sent } from './proxies/replicas.js'
-import { clientHeaders, makeKeyDir, startUpstream, type Upstream } from './support.js'
+import { clientHeaders } from './support.js'
 
 const SOON = { timeout: 30_000, interval: 20 }
 const REQUESTS = 200
 
 interface Scene {
-  readonly upstream: Upstream
+  readonly upstream: ModelServer
   readonly replicas: Replicas
   readonly proxy: Proxy
 }
 
 /** A model server that takes a moment, two gateways, and a proxy before them. */
 async function start(name: (typeof PROXIES)[number], ...args: string[]): Promise<Scene> {
-  const upstream = await startUpstream()
-  onTestFinished(upstream.close)
+  const upstream = stopAfterTest(await startModelServer())
   const answer = { choices: [{ index: 0, message: { role: 'assistant', content: 'Hi!' } }] }
   upstream.answer = (response) => setTimeout(() => response.end(JSON.stringify(answer)), 100)
   const replicas = await testReplicas(['--upstream', upstream.url, ...args])
@@ -74,11 +79,11 @@ async function expectServing(replicas: Replicas, which: 0 | 1): Promise<void> {
   await expect.poll(() => answeredBy(replicas, which), SOON).toBeGreaterThan(before)
 }
 
-const questionsOf = ({ seen }: Upstream): Set<string> =>
+const questionsOf = ({ seen }: ModelServer): Set<string> =>
   new Set(seen.map(({ body }) => /question \d+/.exec(body)?.[0] ?? ''))
 
 describe.each(PROXIES)('two gateways behind %s, under load', (name) => {
-  const skipped = missingPrograms([name]).length > 0
+  const skipped = !canRun(name)
 
   it.skipIf(skipped)(
     'lose none of the requests of a client that tries again, when one is killed',
@@ -155,7 +160,7 @@ describe.each(PROXIES)('two gateways behind %s, under load', (name) => {
         until: () => rotated,
       })
       await expect.poll(load.done, SOON).toBeGreaterThan(20)
-      const next = await makeKeyDir({ 'private_key.pem': 'other' })
+      const next = makeKeyDir({ 'private_key.pem': 'other' })
       await rename(next, join(replicas.keyDir, 'key-2'))
       for (const gateway of replicas.gateways) {
         await expect.poll(() => keyNow(gateway), SOON).not.toBe(before)
