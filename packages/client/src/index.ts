@@ -12,30 +12,34 @@ export type { KnownServersStore, ServerKeyEvent } from './keys/known-servers.js'
 export type { Logger } from './config/log.js'
 export type { ReplyKeyMode } from './keys/reply-key-manager.js'
 export type {
-  AssistantMessage,
   AssistantMessageParam,
   AudioPart,
-  ChatCompletion,
-  ChatCompletionRequest,
   ChatMessage,
-  Choice,
   ContentPart,
   FilePart,
-  FinishReason,
   ImagePart,
-  ResponseFormat,
-  ResponseMetadata,
-  SecurityTier,
   SystemMessage,
   TextPart,
-  Tool,
   ToolCall,
-  ToolChoice,
   ToolMessage,
+  UserMessage,
+} from './types/messages.js'
+export type {
+  ChatCompletionRequest,
+  ResponseFormat,
+  SecurityTier,
+  Tool,
+  ToolChoice,
+} from './types/request.js'
+export type {
+  AssistantMessage,
+  ChatCompletion,
+  Choice,
+  FinishReason,
+  ResponseMetadata,
   TpmAttestation,
   Usage,
-  UserMessage,
-} from './types/index.js'
+} from './types/response.js'
 export { SecurityError, type SecurityErrorCode } from '@nomyo/crypto/errors'
 export {
   APIConnectionError,

@@ -6,7 +6,8 @@ import {
 } from './config/options.js'
 import { splitRequest } from './completion/seal-request.js'
 import { Session } from './session.js'
-import type { ChatCompletion, ChatCompletionRequest } from './types/index.js'
+import type { ChatCompletionRequest } from './types/request.js'
+import type { ChatCompletion } from './types/response.js'
 
 /**
  * End-to-end encrypted chat completions with the API of OpenAI.

@@ -14,7 +14,8 @@ import { makeDisposable } from './disposable.js'
 import type { ReplyKeyLease } from './keys/reply-key-manager.js'
 import type { KeyFiles } from './platform/platform.js'
 import { Session } from './session.js'
-import type { ChatCompletion, ChatCompletionRequest, SecurityTier } from './types/index.js'
+import type { ChatCompletionRequest, SecurityTier } from './types/request.js'
+import type { ChatCompletion } from './types/response.js'
 
 /** Options of {@link SecureCompletionClient}: keys are managed by calls, not by rotation. */
 export interface SecureCompletionClientOptions extends Omit<

@@ -15,7 +15,7 @@ import { ReplyGuard } from './completion/reply-guard.js'
 import { ReplyKeyManager } from './keys/reply-key-manager.js'
 import type { SplitRequest } from './completion/seal-request.js'
 import { ServerKey } from './keys/server-key.js'
-import type { ChatCompletion } from './types/index.js'
+import type { ChatCompletion } from './types/response.js'
 
 /** The state of a client: keys, connections, a memory of answers, and the calls in flight. */
 export class Session {

@@ -61,7 +61,7 @@ async function startAttestedGateway() {
 const hello = { model: 'nomyo/echo', messages: [{ role: 'user' as const, content: 'Hello!' }] }
 
 describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () => {
-  it('affirms a pinned machine in a known state, and refuses it before sending once that changed', async () => {
+  it('affirms a pinned machine in a known state, and refuses it before sending after a change', async () => {
     const machine = await startAttestedGateway()
     const recorded = await record(machine.url)
     expect(recorded).toMatchObject({ tier: 'none', trust: 'unendorsed' })
@@ -124,7 +124,7 @@ describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () 
     await expect(ask(hello)).rejects.toMatchObject({ code: 'ERR_REPLY_REPLAYED' })
   })
 
-  it('notices that the machine restarted between vouching for its key and answering', async () => {
+  it('detects a restart of the machine between attestation and answer', async () => {
     const machine = await startAttestedGateway()
     const { claimed } = await record(machine.url)
     const policy = attestationPolicy({

@@ -39,14 +39,14 @@ const POLICY = attestationPolicy(RULES)
 
 type Changes = Parameters<typeof forgeQuote>[1]
 
-/** A server whose machine and evidence are up to the test; its TPM is a program, pinned as if it were one. */
+/** A server whose evidence the test decides; its TPM is a program, pinned as if it were one. */
 interface Machine {
   readonly server: TestServer
-  /** How the quotes for its key differ from what is expected; undefined for no evidence at all. */
+  /** Deviations of the quotes for its key from the expected ones; undefined for no evidence. */
   keyQuote: Changes | undefined
   answerQuote: Changes | undefined
   answerMetadata: Record<string, unknown>
-  /** How often it was asked to vouch for its key. */
+  /** Number of requests for evidence of its key. */
   asked: number
 }
 
@@ -76,7 +76,7 @@ function evidence(extraData: Uint8Array, changes: Changes | undefined) {
   }
 }
 
-/** What the machine was asked, opened. */
+/** Decrypts the requests to the machine. */
 const requestsTo = ({ server }: Machine) =>
   Promise.all(
     server.completions.map(
@@ -84,7 +84,7 @@ const requestsTo = ({ server }: Machine) =>
     ),
   )
 
-/** A client of a machine, and what it was told. */
+/** Creates a client of a machine, with its events. */
 async function clientOf({ server }: Machine, options: Partial<AttestationOptions> = {}) {
   const events: AttestationEvent[] = []
   const ask = await newSession({
@@ -106,8 +106,8 @@ async function refusal(work: Promise<unknown>): Promise<AttestationError> {
   throw new Error(`no AttestationError: ${String(error)}`)
 }
 
-describe('before anything is sent', () => {
-  it('the machine vouches for its key, and again with the answer', async () => {
+describe('before sending', () => {
+  it('the machine attests its key, and again its answer', async () => {
     const machine = await startMachine()
     const { ask, events } = await clientOf(machine)
     const completion = await ask()
@@ -121,7 +121,7 @@ describe('before anything is sent', () => {
     expect(events[0]?.result.verified?.boundKey).toMatch(/^[0-9a-f]{64}$/)
   })
 
-  it('a verdict holds for the interval, and calls share the asking', async () => {
+  it('a result is valid for the interval, and calls share the request', async () => {
     const machine = await startMachine()
     const { ask } = await clientOf(machine)
     await Promise.all([ask(), ask()])
@@ -154,7 +154,7 @@ describe('before anything is sent', () => {
     expect(events.at(-1)?.result).toBe(error.result)
   })
 
-  it('a failed verdict is not kept: a machine may be mended', async () => {
+  it('a failed result is not kept: a machine may be fixed', async () => {
     const machine = await startMachine()
     machine.keyQuote = undefined
     const { ask } = await clientOf(machine)
@@ -186,7 +186,7 @@ describe('before anything is sent', () => {
     expect(machine.server.completions).toEqual([])
   })
 
-  it('a TPM that is away is an ordinary fault, to be tried again', async () => {
+  it('an unavailable TPM is a transient fault', async () => {
     const machine = await startMachine()
     machine.server.answerAttestation = (_nonce, response) => {
       response.writeHead(503).end()
@@ -196,7 +196,7 @@ describe('before anything is sent', () => {
     expect(machine.server.completions).toEqual([])
   })
 
-  it('after a change of the server key the machine vouches for the new one', async () => {
+  it('after a change of the server key the machine attests the new one', async () => {
     const machine = await startMachine()
     const { ask } = await clientOf(machine, { interval: 0 })
     await ask()
@@ -205,7 +205,7 @@ describe('before anything is sent', () => {
     expect(machine.server.completions).toHaveLength(2)
   })
 
-  it('encryptPayload seals nothing either', async () => {
+  it('encryptPayload encrypts nothing either', async () => {
     const machine = await startMachine()
     machine.keyQuote = undefined
     const client = new SecureCompletionClient({
@@ -231,8 +231,8 @@ describe('the evidence in an answer', () => {
       { values: { sha256: { ...PCR_VALUES.sha256, '0': '00'.repeat(32) } } },
       'pcr.policy',
     ],
-    ['that is not there', undefined, 'evidence.shape'],
-    ['of a machine reset since it vouched for its key', { resetCount: 2 }, 'clock'],
+    ['that is missing', undefined, 'evidence.shape'],
+    ['of a machine reset since it attested its key', { resetCount: 2 }, 'clock'],
   ])('%s: the text is not returned', async (_, quote, check) => {
     const machine = await startMachine()
     machine.answerQuote = quote
@@ -283,7 +283,7 @@ describe('the evidence in an answer', () => {
     await expect(open(answer)).rejects.toMatchObject({ code: 'ERR_REPLY_REPLAYED' })
   })
 
-  it('is judged whatever comes of asking the machine for another call', async () => {
+  it('is appraised whatever the result of attestation for another call', async () => {
     const machine = await startMachine()
     const { answer } = machine.server
     let letGo = (): void => undefined
@@ -303,7 +303,7 @@ describe('the evidence in an answer', () => {
     await expect(first).resolves.toBeDefined()
   })
 
-  it('a machine that restarted is asked anew before the next request', async () => {
+  it('a machine that restarted is attested anew before the next request', async () => {
     const machine = await startMachine()
     const { ask } = await clientOf(machine)
     machine.answerQuote = { resetCount: 2 }
@@ -313,7 +313,7 @@ describe('the evidence in an answer', () => {
     expect(machine.asked).toBe(2)
   })
 
-  it('is all that is judged with after-response', async () => {
+  it('alone is appraised with after-response', async () => {
     const machine = await startMachine()
     const { ask, events } = await clientOf(machine, { when: 'after-response' })
     await ask()
@@ -324,7 +324,7 @@ describe('the evidence in an answer', () => {
     expect(events.map(({ subject }) => subject)).toEqual(['answer', 'answer'])
   })
 
-  it('a verdict the server wrote itself is thrown away', async () => {
+  it('a result written by the server is discarded', async () => {
     const machine = await startMachine()
     machine.answerMetadata = { attestation: { tier: 'affirming' } }
     const ask = await newSession({ baseUrl: machine.server.url })
@@ -336,7 +336,7 @@ describe('the evidence in an answer', () => {
 })
 
 describe('a program in the place of a TPM', () => {
-  it('is never more than unendorsed, and accepted only where that was written down', async () => {
+  it('is never more than unendorsed, and accepted only where configured', async () => {
     const machine = await startMachine()
     const policy = attestationPolicy({ ...RULES, trust: 'none' })
     const { ask, events } = await clientOf(machine, { policy })
@@ -350,7 +350,7 @@ describe('a program in the place of a TPM', () => {
     }
   })
 
-  it('what is wrong is refused also where nobody has to vouch', async () => {
+  it('a wrong quote is refused also where no endorsement is required', async () => {
     const machine = await startMachine()
     machine.keyQuote = { extraData: Buffer.alloc(32) }
     const { ask } = await clientOf(machine, {
@@ -402,7 +402,7 @@ describe('a receipt', () => {
     return { ask: (model = 'm') => ask({ model, messages }), receipts }
   }
 
-  it('is given before the answer, and judged again from its JSON', async () => {
+  it('is emitted before the answer, and verified again from its JSON', async () => {
     const machine = await startMachine()
     const { ask, receipts } = await receiptsOf(machine, { policy })
     const completion = await ask()
@@ -414,7 +414,7 @@ describe('a receipt', () => {
     expect([answer.tier, key?.tier, agrees]).toEqual(['affirming', 'affirming', true])
   })
 
-  it('commits to what was sealed and to what was opened, and holds neither', async () => {
+  it('commits to the plaintext of request and answer, and holds neither', async () => {
     const machine = await startMachine()
     const { ask, receipts } = await receiptsOf(machine, { policy })
     const completion = await ask()
@@ -428,7 +428,7 @@ describe('a receipt', () => {
     expect(JSON.stringify(receipts)).not.toContain('canary')
   })
 
-  it('comes with every answer, from one vouching for the key, each under its own id', async () => {
+  it('comes with every answer, from one attestation of the key, each under its own id', async () => {
     const machine = await startMachine()
     const { ask, receipts } = await receiptsOf(machine, { policy })
     await Promise.all([ask(), ask(), ask()])
@@ -439,7 +439,7 @@ describe('a receipt', () => {
     }
   })
 
-  it('comes without a judgement too, and wants a policy later', async () => {
+  it('comes without an appraisal too, and needs a policy later', async () => {
     const machine = await startMachine()
     const { ask, receipts } = await receiptsOf(machine, undefined)
     await ask()
@@ -451,7 +451,7 @@ describe('a receipt', () => {
     ).toBe('affirming')
   })
 
-  it('is not made of an answer that is refused', async () => {
+  it('is not emitted for a refused answer', async () => {
     const machine = await startMachine()
     machine.answerQuote = { key: forgeKey() }
     const { ask, receipts } = await receiptsOf(machine, { policy })
@@ -459,7 +459,7 @@ describe('a receipt', () => {
     expect(receipts).toEqual([])
   })
 
-  it('that cannot be kept keeps the answer back, and is not asked for twice', async () => {
+  it('that cannot be stored withholds the answer, without a second request', async () => {
     const machine = await startMachine()
     const ask = await newSession({
       baseUrl: machine.server.url,

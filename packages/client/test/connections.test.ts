@@ -8,7 +8,7 @@ afterEach(() => {
 })
 
 describe('requests go', () => {
-  it('over the send of the connections that are opened in Node', async () => {
+  it('by the send function of the connections that are opened in Node', async () => {
     const server = await startTestServer()
     const opened = platform.openConnections()
     const send = vi.fn(opened.send)

@@ -1,15 +1,7 @@
 import { SecurityError, sealJson } from '@nomyo/crypto'
 import { keyPem, malformedBody, malformedVectors } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
-import {
-  sealFor,
-  sealedEcho,
-  startTestServer,
-  newSession,
-  testKey,
-  type Seen,
-  type TestServer,
-} from './support.js'
+import { startTestServer, newSession, testKey, type Seen, type TestServer } from './support.js'
 
 /** A server whose answers to sealed requests are these bytes. */
 async function answering(
@@ -51,58 +43,7 @@ describe('an answer of a hostile server', () => {
     expect(Object.getPrototypeOf(completion._metadata)).toBe(Object.prototype)
   })
 
-  it.each([
-    ['plaintext', '{"choices":[{"message":{"content":"hi"}}]}'],
-    ['HTML', '<html>502</html>'],
-    ['nothing', ''],
-    ['a scalar', '7'],
-  ])('is refused when it is %s', async (_what, body) => {
-    const server = await answering(() => body)
-    const ask = await newSession({ baseUrl: server.url })
-    await expect(ask()).rejects.toMatchObject({ code: 'ERR_ENVELOPE_INVALID' })
-  })
-
-  it('is refused when it is the request itself, sent back', async () => {
-    const server = await answering((seen) => seen.body)
-    const ask = await newSession({ baseUrl: server.url })
-    await expect(ask()).rejects.toMatchObject({ code: 'ERR_DECRYPTION_FAILED' })
-  })
-
-  it('is refused when it was sealed for somebody else', async () => {
-    const { publicKey } = await testKey('other')
-    const server = await answering(() => sealJson({ choices: [] }, publicKey))
-    const ask = await newSession({ baseUrl: server.url })
-    await expect(ask()).rejects.toMatchObject({ code: 'ERR_DECRYPTION_FAILED' })
-  })
-
-  it('is refused when it came before', async () => {
-    let first: Uint8Array | undefined
-    const server = await answering(async (seen) => (first ??= await sealFor(seen, { choices: [] })))
-    const ask = await newSession({ baseUrl: server.url })
-    await ask()
-    await expect(ask()).rejects.toMatchObject({ code: 'ERR_REPLY_REPLAYED' })
-  })
-
-  it('is refused when it says that it answers another request', async () => {
-    const server = await answering((seen, { serverKey }) =>
-      sealedEcho(seen, serverKey, { payload_id: 'another' }),
-    )
-    const ask = await newSession({ baseUrl: server.url })
-    await expect(ask()).rejects.toMatchObject({ code: 'ERR_REPLY_MISMATCH' })
-  })
-
-  it.each([201, 204, 206, 301, 302, 307, 308])('is refused with status %i', async (status) => {
-    const server = await startTestServer()
-    const trap = await startTestServer()
-    server.answer = (_seen, response) => {
-      response.writeHead(status, { location: `${trap.url}/v1/chat/secure_completion` }).end()
-    }
-    const ask = await newSession({ baseUrl: server.url, apiKey: 'k' })
-    await expect(ask()).rejects.toMatchObject({ code: 'ERR_UNEXPECTED_STATUS', statusCode: status })
-    expect(trap.completions).toHaveLength(0)
-  })
-
-  it('cannot keep a request for ever', async () => {
+  it('cannot hold a request forever', async () => {
     const server = await startTestServer()
     server.answer = (_seen, response) => {
       response.writeHead(200)
@@ -118,14 +59,11 @@ describe('an answer of a hostile server', () => {
 
 describe('a server key of a hostile server', () => {
   it.each([
-    ['HTML', 'keys/html.public.pem', 'ERR_KEY_INVALID'],
-    ['1024 bits', 'keys/rsa1024.public.pem', 'ERR_KEY_WEAK'],
-    ['2048 bits', 'keys/rsa2048.public.pem', 'ERR_KEY_WEAK'],
     ['exponent 1', 'keys/e-1.public.pem', 'ERR_KEY_WEAK'],
     ['16384 bits', 'keys/n-16384.public.pem', 'ERR_KEY_LIMIT'],
     ['a certificate', 'keys/certificate.pem', 'ERR_KEY_TYPE'],
     ['a private key', 'keys/private-as-public.pem', 'ERR_KEY_TYPE'],
-  ])('is refused when it is %s, and nothing is sealed for it', async (_what, file, code) => {
+  ])('is refused when it is %s, and nothing is encrypted to it', async (_what, file, code) => {
     const server = await startTestServer()
     server.answerKeyFetch = (response) => void response.end(keyPem(file))
     const ask = await newSession({ baseUrl: server.url })
@@ -133,7 +71,7 @@ describe('a server key of a hostile server', () => {
     expect(server.completions).toHaveLength(0)
   })
 
-  it('may be smaller where the caller says so', async () => {
+  it('may be smaller where the caller allows it', async () => {
     const server = await startTestServer()
     server.answerKeyFetch = (response) => void response.end(keyPem('keys/rsa2048.public.pem'))
     server.answer = (_seen, response) => void response.writeHead(418).end()
@@ -154,7 +92,7 @@ describe('a server key of a hostile server', () => {
     expect((await pinned()).choices[0].message.content).toBe('Hello!')
   })
 
-  it('is asked for again after a fetch that failed', async () => {
+  it('is fetched again after a failed fetch', async () => {
     const server = await startTestServer()
     server.answerKeyFetch = (response) => void response.writeHead(500).end()
     const ask = await newSession({ baseUrl: server.url })
@@ -163,7 +101,7 @@ describe('a server key of a hostile server', () => {
     expect((await ask()).choices[0].message.content).toBe('Hello!')
   })
 
-  it('cannot be awaited for ever', async () => {
+  it('cannot hold a request forever', async () => {
     const server = await startTestServer()
     server.answerKeyFetch = () => undefined
     const ask = await newSession({ baseUrl: server.url, timeout: 200 })

@@ -11,7 +11,7 @@ import { startTestServer, newSession, testKey } from './support.js'
 /** A well-formed fingerprint. */
 const pin = (letter: string): string => `sha256/${letter.repeat(42)}A=`
 
-/** Lines that no client would ever find. */
+/** Lines that no client would find. */
 const NOT_CANONICAL = ['https://x/', 'https://X', 'https://x:443', 'x.example'].map(
   (server) => `${server} ${pin('A')} 2026-01-01`,
 )
@@ -180,23 +180,23 @@ describe('a file lock', () => {
     ['of a time to come', future],
   ])('takes away one that is %s', async (_what, time) => {
     const path = lockPath()
-    writeFileSync(path, 'of somebody')
+    writeFileSync(path, 'of another process')
     utimesSync(path, time, time)
     await expect(withFileLock(path, () => Promise.resolve('done'))).resolves.toBe('done')
     expect(existsSync(path)).toBe(false)
   })
 
-  it('gives up where somebody else keeps it, and leaves it there', async () => {
+  it('gives up where another process holds it, and leaves it', async () => {
     const path = lockPath()
-    writeFileSync(path, 'of somebody')
+    writeFileSync(path, 'of another process')
     const waiting = withFileLock(path, () => Promise.resolve(), 50)
     await expect(waiting).rejects.toMatchObject({ code: 'ERR_KEY_FILE' })
-    expect(readFileSync(path, 'utf8')).toBe('of somebody')
+    expect(readFileSync(path, 'utf8')).toBe('of another process')
   })
 
-  it('does not take away what is not its own any more', async () => {
+  it('does not remove the lock of another owner', async () => {
     const path = lockPath()
-    await withFileLock(path, () => Promise.resolve(writeFileSync(path, 'of somebody')))
-    expect(readFileSync(path, 'utf8')).toBe('of somebody')
+    await withFileLock(path, () => Promise.resolve(writeFileSync(path, 'of another process')))
+    expect(readFileSync(path, 'utf8')).toBe('of another process')
   })
 })

@@ -5,7 +5,7 @@ import { testKey } from './support.js'
 
 const turn = (ms = 0): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Loaded anew each time, so that disposing of one does not touch the others. */
+/** Loaded anew each time, so that disposing of one does not affect the others. */
 const sources = { first: () => testKey('client'), next: () => testKey('other') }
 
 function newReplyKeys(options: Partial<ReplyKeyManagerOptions> = {}): ReplyKeyManager {
@@ -32,7 +32,7 @@ const isDisposed = ({ privateKey }: KeyPair): boolean => {
 }
 
 describe('rotating reply keys', () => {
-  it('lend one pair to everybody', async () => {
+  it('lend one pair to all callers', async () => {
     let made = 0
     const keys = newReplyKeys({ first: () => (made++, testKey('client')) })
     const leases = await Promise.all(Array.from({ length: 10 }, () => keys.lease()))
@@ -40,7 +40,7 @@ describe('rotating reply keys', () => {
     expect(made).toBe(1)
   })
 
-  it('leave a pair to those who hold it when it is replaced', async () => {
+  it('keep a replaced pair until its last lease ends', async () => {
     const keys = newReplyKeys()
     const one = await keys.lease()
     const two = await keys.lease()
@@ -54,7 +54,7 @@ describe('rotating reply keys', () => {
     expect((await keys.lease()).pair).not.toBe(two.pair)
   })
 
-  it('dispose of a replaced pair at once when nobody holds it', async () => {
+  it('dispose of a replaced pair at once when it is not on loan', async () => {
     const keys = newReplyKeys()
     const { pair, release } = await keys.lease()
     release()
@@ -72,7 +72,7 @@ describe('rotating reply keys', () => {
     expect((await keys.lease()).pair.publicKey.fingerprint).not.toBe(pair.publicKey.fingerprint)
   })
 
-  it('keep the pair they have when another cannot be made, and say so', async () => {
+  it('keep their pair when the next one cannot be generated, and report it', async () => {
     const failures: unknown[] = []
     const keys = newReplyKeys({
       rotationIntervalMs: 10,
@@ -84,7 +84,7 @@ describe('rotating reply keys', () => {
     expect((await keys.lease()).pair).toBe(pair)
   })
 
-  it('try again after the first one could not be made', async () => {
+  it('retry after the first one could not be generated', async () => {
     let attempts = 0
     const first = (): Promise<KeyPair> =>
       attempts++ === 0 ? Promise.reject(new Error('disk full')) : testKey('client')
@@ -93,7 +93,7 @@ describe('rotating reply keys', () => {
     await expect(keys.lease()).resolves.toBeDefined()
   })
 
-  it('are made when first needed, where that is asked for', async () => {
+  it('are generated when first needed, without eager', async () => {
     let made = 0
     const keys = newReplyKeys({ eager: false, first: () => (made++, testKey('client')) })
     await turn()
@@ -104,7 +104,7 @@ describe('rotating reply keys', () => {
 })
 
 describe('one-time reply keys', () => {
-  it('lend every pair once, and dispose of it when it comes back', async () => {
+  it('lend every pair once, and dispose of it when it is returned', async () => {
     const keys = newReplyKeys({ mode: 'one-time' })
     const leases = await Promise.all(Array.from({ length: 5 }, () => keys.lease()))
     expect(new Set(leases.map(({ pair }) => pair)).size).toBe(5)
@@ -137,7 +137,7 @@ describe.each(['rotating', 'one-time'] as const)('disposing of %s reply keys', (
     await expect(keys.lease()).rejects.toMatchObject({ code: 'ERR_KEY_DISPOSED' })
   })
 
-  it('reaches a pair that is still being made', async () => {
+  it('reaches a pair that is still being generated', async () => {
     let resolve: (pair: KeyPair) => void = () => undefined
     const slow = (): Promise<KeyPair> => new Promise((done) => (resolve = done))
     const keys = newReplyKeys({ mode, first: slow, next: () => testKey('other') })

@@ -1,7 +1,7 @@
 import { InvalidRequestError } from '@nomyo/transport'
 import { describe, expect, it } from 'vitest'
 import { splitRequest } from '../src/completion/seal-request.js'
-import type { ChatCompletionRequest } from '../src/types/index.js'
+import type { ChatCompletionRequest } from '../src/types/request.js'
 import { hello } from './support.js'
 
 const MIB = 1024 * 1024

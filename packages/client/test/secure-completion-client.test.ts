@@ -36,7 +36,7 @@ function testKeyFiles(): { privatePath: string; publicPath: string } {
 }
 
 describe('SecureCompletionClient', () => {
-  it('goes the whole way in single steps', async () => {
+  it('completes a request in single steps', async () => {
     const server = await startTestServer()
     const client = newClient(server)
     const { privatePath, publicPath } = testKeyFiles()
@@ -113,7 +113,7 @@ describe('SecureCompletionClient', () => {
     expect(server.completions).toHaveLength(0)
   })
 
-  it('makes keys in memory, or in a folder that holds none', async () => {
+  it('generates keys in memory, or in a folder without keys', async () => {
     const server = await startTestServer()
     const client = newClient(server)
     await client.generateKeys()
@@ -154,7 +154,7 @@ describe('SecureCompletionClient', () => {
     })
   })
 
-  it('takes nothing more once it is disposed of', async () => {
+  it('accepts no calls once it is disposed of', async () => {
     const server = await startTestServer()
     const client = newClient(server)
     client.dispose()

@@ -15,7 +15,7 @@ function hoursLater(): void {
 }
 
 describe('a cached server key', () => {
-  it('is asked for again after an hour, by one request for all', async () => {
+  it('is revalidated after an hour, by one request for all', async () => {
     const server = await startTestServer()
     const ask = await newSession({ baseUrl: server.url })
     await ask()
@@ -25,7 +25,7 @@ describe('a cached server key', () => {
     expect(server.keyFetches).toHaveLength(2)
   })
 
-  it('is kept when the server says that it has not changed', async () => {
+  it('is kept when the server reports no change', async () => {
     const server = await startTestServer()
     const asked: IncomingHttpHeaders['if-none-match'][] = []
     server.answerKeyFetch = (response) => {
@@ -40,7 +40,7 @@ describe('a cached server key', () => {
     expect(asked).toEqual([undefined, '"v1"'])
   })
 
-  it('is not made up of a 304 that nobody asked for', async () => {
+  it('is not taken from an unsolicited 304', async () => {
     const server = await startTestServer()
     server.answerKeyFetch = (response) => void response.writeHead(304).end()
     const ask = await newSession({ baseUrl: server.url })

@@ -13,7 +13,8 @@ import { readConfig, type SecureChatCompletionOptions } from '../src/config/opti
 import { splitRequest } from '../src/completion/seal-request.js'
 import { SecureChatCompletion } from '../src/secure-chat-completion.js'
 import { Session } from '../src/session.js'
-import type { ChatCompletion, ChatCompletionRequest } from '../src/types/index.js'
+import type { ChatCompletionRequest } from '../src/types/request.js'
+import type { ChatCompletion } from '../src/types/response.js'
 
 /** Loads a key pair of the vectors, which is much faster than generating one. */
 export const testKey = (name: 'server' | 'client' | 'other'): Promise<KeyPair> =>

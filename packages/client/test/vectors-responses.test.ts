@@ -6,7 +6,7 @@ import { testKey } from './support.js'
 
 const { privateKey } = await testKey('client')
 
-describe('answers the reference client opened', () => {
+describe('answers that the reference client decrypted', () => {
   it.each(responseVectors())('become the same completion here: $name', async (vector) => {
     const opened = await openJson(new TextEncoder().encode(vector.body), privateKey)
     expect(toChatCompletion(opened, vector.payload_id)).toEqual(vector.expected)

@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs'
 import { createGateway, type Gateway } from '@nomyo/gateway'
+import { CHROMIUM_PATH, isInstalled, startGateway, type InProcess } from '@nomyo-internal/testing'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { servePage, serveTamperingRelay, type LoopbackServer } from './page.js'
 
-/** What an error was, in the page. */
+/** The facts of an error in the page. */
 interface Failure {
   readonly code: string
   readonly statusCode?: number
@@ -20,38 +20,28 @@ declare function failureOf(call: () => unknown): Promise<Failure | undefined>
 declare const violations: readonly string[]
 declare const shared: { client: InstanceType<typeof nomyo.SecureChatCompletion> }
 
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-const hasChromium = existsSync(executablePath)
-if (!hasChromium) console.warn(`skipped: tests in a browser, there is no ${executablePath}`)
-
-describe.skipIf(!hasChromium)('a page of another origin, in Chromium', () => {
-  let gateway: Gateway
+describe.skipIf(!isInstalled('chromium'))('a page of another origin, in Chromium', () => {
+  let gateway: InProcess<Gateway>
   let relay: LoopbackServer
   let site: LoopbackServer
   let browser: Browser
   let page: Page
-  /** Everything that left the page's process or was said by a script, from first to last test. */
+  /** Requests, console calls and errors of the page, from first to last test. */
   let seen: Seen
 
   beforeAll(async () => {
-    // Each must know the address of another before that one listens: the relay comes first.
+    // Each needs the address of another before that one listens: the relay comes first.
     relay = await serveTamperingRelay(() => gateway.url)
     const connectTo = [relay.origin]
     site = await servePage(connectTo)
-    gateway = await createGateway({
-      host: '127.0.0.1',
-      port: 0,
-      engine: { kind: 'demo' },
+    gateway = await startGateway(createGateway, {
       apiKeys: ['page-key', 'other-key'],
-      keyDir: undefined,
-      maxBodyBytes: 16 * 1024 * 1024,
-      logLevel: 'silent',
       corsOrigins: [site.origin],
     })
     connectTo.push(gateway.url)
     browser = await chromium.launch({
-      executablePath,
-      // No name resolves but those of this machine, whatever a page or the browser itself may ask.
+      executablePath: CHROMIUM_PATH,
+      // Only names of this machine resolve, for the page and the browser itself.
       args: ['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost'],
     })
     page = await browser.newPage()
@@ -70,7 +60,7 @@ describe.skipIf(!hasChromium)('a page of another origin, in Chromium', () => {
 
   afterAll(async () => {
     await browser.close()
-    await Promise.all([gateway, site, relay].map((server) => server.close()))
+    await Promise.all([gateway.stop(), site.close(), relay.close()])
   })
 
   it('a simple completion', async () => {
@@ -157,7 +147,7 @@ describe.skipIf(!hasChromium)('a page of another origin, in Chromium', () => {
     })
   })
 
-  it('an answer changed on its way', async () => {
+  it('an answer changed in transit', async () => {
     const failure = await page.evaluate((baseUrl) => {
       const client = new nomyo.SecureChatCompletion({
         baseUrl,
@@ -172,7 +162,7 @@ describe.skipIf(!hasChromium)('a page of another origin, in Chromium', () => {
     expect(failure).toMatchObject({ code: 'ERR_DECRYPTION_FAILED', classes: ['SecurityError'] })
   })
 
-  it('key files, which there are none of', async () => {
+  it('key files, which do not exist there', async () => {
     const failures = await page.evaluate(
       async (baseUrl) => [
         await failureOf(
@@ -222,7 +212,7 @@ describe.skipIf(!hasChromium)('a page of another origin, in Chromium', () => {
     await stranger.close()
   })
 
-  it('all of that left no trace, asked nobody else, and broke no policy', async () => {
+  it('all of that left no trace, contacted no other server, and broke no policy', async () => {
     const traces = await page.evaluate(async () => ({
       local: localStorage.length,
       session: sessionStorage.length,

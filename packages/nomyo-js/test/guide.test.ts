@@ -1,33 +1,24 @@
-import { createGateway, type Gateway } from '@nomyo/gateway'
+import { createGateway } from '@nomyo/gateway'
+import { shared, startGateway } from '@nomyo-internal/testing'
 import { AuthenticationError, InvalidRequestError, SecureChatCompletion } from 'nomyo-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-/** What a reader of the public guide does first, against a real gateway with its demo engine. */
+/** The first steps of the public guide, against a real gateway with its demo engine. */
 describe('the first steps of the public guide', () => {
-  let gateway: Gateway
+  const gateway = shared(() => startGateway(createGateway, { apiKeys: ['guide-key'] }))
   let client: SecureChatCompletion
 
-  beforeAll(async () => {
-    gateway = await createGateway({
-      host: '127.0.0.1',
-      port: 0,
-      engine: { kind: 'demo' },
-      apiKeys: ['guide-key'],
-      keyDir: undefined,
-      maxBodyBytes: 16 * 1024 * 1024,
-      logLevel: 'silent',
-    })
+  beforeAll(() => {
     client = new SecureChatCompletion({
-      baseUrl: gateway.url,
+      baseUrl: gateway().url,
       allowHttp: true,
       apiKey: 'guide-key',
       logger: { warn: () => undefined },
     })
   })
 
-  afterAll(async () => {
+  afterAll(() => {
     client.dispose()
-    await gateway.close()
   })
 
   it('a simple completion', async () => {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { listenOnLoopback } from '@nomyo-internal/testing'
 
 /** The self-contained file, as it is published. */
 export const browserFile = join(import.meta.dirname, '../dist/browser/index.js')
@@ -37,7 +37,7 @@ export async function servePage(connectTo: readonly string[]): Promise<LoopbackS
   })
 }
 
-/** Stands before a gateway and changes one character of every sealed answer. */
+/** Relays to a gateway and changes one character of every encrypted answer. */
 export async function serveTamperingRelay(gateway: () => string): Promise<LoopbackServer> {
   return listen((request, response) => {
     void relay(request, gateway()).then(async (answer) => {
@@ -49,7 +49,7 @@ export async function serveTamperingRelay(gateway: () => string): Promise<Loopba
 
 const PAGE = '<!doctype html><title>page</title><script type="module" src="/page.js"></script>'
 
-/** What the tests find in the page: the exports, a way to bring errors out of it, refused wishes. */
+/** The interface of the page to the tests: the exports, a function that returns errors, violations. */
 const PAGE_SCRIPT = `
   import * as nomyo from '/nomyo.js'
   globalThis.nomyo = nomyo
@@ -78,7 +78,7 @@ async function relay(request: IncomingMessage, gateway: string): Promise<Respons
   })
 }
 
-/** Another first character of the ciphertext; everything that is no envelope stays as it is. */
+/** Replaces the first character of the ciphertext; leaves everything but envelopes unchanged. */
 function tampered(text: string): string {
   return text.replace(/("ciphertext":")(.)/, (_, before: string, first: string) => {
     return before + (first === 'A' ? 'B' : 'A')
@@ -87,8 +87,7 @@ function tampered(text: string): string {
 
 async function listen(answer: RequestListener): Promise<LoopbackServer> {
   const server = createServer(answer)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
+  const port = await listenOnLoopback(server)
   return {
     origin: `http://127.0.0.1:${String(port)}`,
     close: () =>

@@ -5,7 +5,7 @@ import { faults, type CompletionFault, type HttpFault } from '../src/index.js'
 import { complete, fetchKey, gatewayFor, hello, open, post, serverKeyOf } from './support.js'
 
 describe('the order of faults', () => {
-  it('is that in which they were given, then everything is as before', async () => {
+  it('is that of the calls; later responses are as before', async () => {
     const gateway = await gatewayFor()
     gateway.next(faults.status(418), faults.status(500))
     gateway.next(faults.status(502))
@@ -25,7 +25,7 @@ describe('the order of faults', () => {
     expect(statuses).toEqual([418, 503, 503, 200])
   })
 
-  it('counts only requests that can be opened', async () => {
+  it('counts only decryptable requests', async () => {
     const gateway = await gatewayFor()
     gateway.next(faults.status(418))
     expect((await post(gateway, { envelope: new Uint8Array() })).status).toBe(400)
@@ -104,7 +104,7 @@ describe('a connection', () => {
     await expect(post(gateway, { signal })).rejects.toMatchObject({ name: 'TimeoutError' })
   })
 
-  it('is cut off in the middle of the body', async () => {
+  it('is truncated in the middle of the body', async () => {
     const gateway = await gatewayFor()
     gateway.next(faults.truncated())
     const response = await post(gateway)
@@ -112,7 +112,7 @@ describe('a connection', () => {
     await expect(response.arrayBuffer()).rejects.toThrow(TypeError)
   })
 
-  it('brings the body slowly, and whole', async () => {
+  it('sends the body slowly, and whole', async () => {
     const gateway = await gatewayFor()
     const size = (await (await post(gateway)).arrayBuffer()).byteLength
     gateway.next(faults.slowBody({ bytesPerSecond: size * 2 }))
@@ -122,7 +122,7 @@ describe('a connection', () => {
   })
 })
 
-describe('a body that is too much', () => {
+describe('an oversized body', () => {
   const MIB = 1024 * 1024
 
   it.each([65_536, 1])('never ends, in chunks of %i bytes', async (chunkBytes) => {
@@ -150,7 +150,7 @@ describe('a body that is too much', () => {
     expect(await open(new Response(envelope))).toMatchObject({ model: hello.model })
   })
 
-  it('is small on its way', async () => {
+  it('is small on the wire', async () => {
     const gateway = await gatewayFor()
     gateway.next(faults.compressedBomb({ bytes: 60 * MIB }))
     const response = await post(gateway)
@@ -159,9 +159,9 @@ describe('a body that is too much', () => {
   })
 })
 
-describe('a sealed answer', () => {
+describe('an encrypted answer', () => {
   it.each(['ciphertext', 'tag', 'nonce', 'wrappedKey'] as const)(
-    'differs in one bit of its %s and cannot be opened',
+    'differs in one bit of its %s and cannot be decrypted',
     async (part) => {
       const gateway = await gatewayFor()
       gateway.next(faults.tampered(part))
@@ -169,7 +169,7 @@ describe('a sealed answer', () => {
     },
   )
 
-  it('is the one before', async () => {
+  it('is the previous one', async () => {
     const gateway = await gatewayFor()
     const first = await (await post(gateway)).text()
     gateway.next(faults.tampered(), faults.replayed())
@@ -177,7 +177,7 @@ describe('a sealed answer', () => {
     expect(await (await post(gateway)).text()).toBe(first)
   })
 
-  it('cannot be the one before when there is none', async () => {
+  it('cannot be the previous one when there is none', async () => {
     const gateway = await gatewayFor()
     gateway.next(faults.replayed())
     expect((await post(gateway)).status).toBe(501)
@@ -190,7 +190,7 @@ describe('a sealed answer', () => {
     expect(body).toEqual(gateway.requests[0]?.envelope)
   })
 
-  it('is for somebody else', async () => {
+  it('is for another recipient', async () => {
     const gateway = await gatewayFor()
     gateway.next(faults.wrongRecipient())
     await expect(complete(gateway)).rejects.toMatchObject({ code: 'ERR_DECRYPTION_FAILED' })
@@ -205,7 +205,7 @@ describe('a sealed answer', () => {
   })
 })
 
-describe('an answer that is not sealed', () => {
+describe('an answer that is not encrypted', () => {
   it.each<[CompletionFault | HttpFault, RegExp]>([
     [faults.plaintext(), /"content":"Hello!"/],
     [faults.html(), /^<!doctype html>/],

@@ -12,7 +12,7 @@ import { onTestFinished } from 'vitest'
 import { startTestGateway, testKeyPair, type TestGateway } from '../src/index.js'
 import type { TestGatewayOptions } from '../src/index.js'
 
-/** A gateway for the time of one test, with the key all tests of a file share. */
+/** Starts a gateway for one test, with the key that all tests of a file share. */
 export async function gatewayFor(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const gateway = await startTestGateway({ serverKey: await testKeyPair(), ...options })
   onTestFinished(() => gateway.close())
@@ -20,24 +20,24 @@ export async function gatewayFor(options: TestGatewayOptions = {}): Promise<Test
 }
 
 let made: Promise<KeyPair> | undefined
-/** The key answers are sealed for. */
+/** The key that answers are encrypted to. */
 export const replyKey = (): Promise<KeyPair> => (made ??= generateKeyPair())
 
-/** What a test may want otherwise than a correct client has it. */
+/** Deviations of a request from that of a correct client. */
 export interface Ask {
   request?: Record<string, unknown>
   headers?: Record<string, string>
   envelope?: Uint8Array<ArrayBuffer>
-  sealedFor?: PublicKey
+  encryptTo?: PublicKey
   signal?: AbortSignal
 }
 
 export const hello = { model: 'nomyo/echo', messages: [{ role: 'user', content: 'Hello!' }] }
 
-/** Sends one sealed request, as the protocol has it and nothing more. */
+/** Sends one encrypted request, as the protocol requires and no more. */
 export async function post(gateway: TestGateway, ask: Ask = {}): Promise<Response> {
-  const sealedFor = ask.sealedFor ?? (await serverKeyOf(gateway))
-  const body = ask.envelope ?? (await sealJson(ask.request ?? hello, sealedFor))
+  const encryptTo = ask.encryptTo ?? (await serverKeyOf(gateway))
+  const body = ask.envelope ?? (await sealJson(ask.request ?? hello, encryptTo))
   return fetch(`${gateway.url}/v1/chat/secure_completion`, {
     method: 'POST',
     redirect: 'manual',
@@ -52,7 +52,7 @@ export async function post(gateway: TestGateway, ask: Ask = {}): Promise<Respons
   })
 }
 
-/** The same, and its answer opened. */
+/** Sends a request and decrypts its answer. */
 export async function complete(
   gateway: TestGateway,
   ask: Ask = {},

@@ -14,7 +14,7 @@ import {
 } from './support.js'
 
 describe('an answer', () => {
-  it('echoes the last message, sealed, and says that no model was asked', async () => {
+  it('echoes the last message, encrypted, and marks it as made without a model', async () => {
     const gateway = await gatewayFor()
     const completion = await complete(gateway, {
       headers: { 'x-payload-id': 'one', 'x-security-tier': 'high' },
@@ -40,7 +40,7 @@ describe('an answer', () => {
     })
   })
 
-  it('is the completion the test gives, for the request it is shown', async () => {
+  it('is the completion of the test, for the request it receives', async () => {
     const answer = vi.fn(() => ({ id: 'mine', _metadata: { memory_protection: { locked: true } } }))
     const gateway = await gatewayFor({ answer })
     const request = { ...hello, tools: [], temperature: 0.5 }
@@ -57,7 +57,7 @@ describe('an answer', () => {
     expect(answer).toHaveBeenCalledWith(request, { payloadId: 'two', securityTier: undefined })
   })
 
-  it('is made of the text the test gives', async () => {
+  it('is built from the text of the test', async () => {
     const gateway = await gatewayFor({ answer: async ({ model }) => `I am ${model}` })
     expect(await complete(gateway)).toMatchObject({
       system_fingerprint: 'nomyo-testkit',
@@ -69,14 +69,14 @@ describe('an answer', () => {
     ['throws', () => Promise.reject(new Error('not this model'))],
     ['gives nothing', () => undefined as unknown as object],
     ['gives a list', () => []],
-  ])('is 501, which nobody tries again, when the test %s', async (_what, answer) => {
+  ])('is 501, which is not retried, when the test %s', async (_what, answer) => {
     const response = await post(await gatewayFor({ answer }))
     expect(response.status).toBe(501)
     expect(await response.json()).toEqual({ detail: expect.stringMatching(/^testkit: /) })
   })
 })
 
-describe('what a gateway refuses', () => {
+describe('refusals of a gateway', () => {
   it('a wrong API key, before anything else', async () => {
     const gateway = await gatewayFor({ apiKey: 'secret' })
     expect((await post(gateway)).status).toBe(401)
@@ -102,12 +102,12 @@ describe('what a gateway refuses', () => {
     expect(gateway.requests).toHaveLength(0)
   })
 
-  it('what is sealed for another key: 400', async () => {
-    const sealedFor = (await replyKey()).publicKey
-    expect((await post(await gatewayFor(), { sealedFor })).status).toBe(400)
+  it('a request encrypted to another key: 400', async () => {
+    const encryptTo = (await replyKey()).publicKey
+    expect((await post(await gatewayFor(), { encryptTo })).status).toBe(400)
   })
 
-  it('an envelope or an id that was there before: 409', async () => {
+  it('a repeated envelope or id: 409', async () => {
     const gateway = await gatewayFor()
     const envelope = await sealJson(hello, await serverKeyOf(gateway))
     const headers = { 'x-payload-id': 'three' }
@@ -127,8 +127,8 @@ describe('what a gateway refuses', () => {
   })
 })
 
-describe('what a test can look at', () => {
-  it('the requests that were opened, with what came beside them', async () => {
+describe('records for a test', () => {
+  it('the decrypted requests, with their headers', async () => {
     const gateway = await gatewayFor()
     gateway.next(faults.rateLimited())
     await post(gateway, { headers: { 'x-payload-id': 'four', 'x-other': 'yes' } })
@@ -173,20 +173,20 @@ describe('the server key', () => {
     expect((await fetchKey(gateway, { 'if-none-match': '"other"' })).status).toBe(200)
   })
 
-  it('can be exchanged; the one before opens nothing any more', async () => {
+  it('can be replaced; the previous one decrypts nothing', async () => {
     const gateway = await gatewayFor()
     const before = await serverKeyOf(gateway)
     expect(gateway.fingerprint).toBe(before.fingerprint)
     await gateway.rotateKey()
     expect(gateway.fingerprint).not.toBe(before.fingerprint)
     expect((await serverKeyOf(gateway)).fingerprint).toBe(gateway.fingerprint)
-    expect((await post(gateway, { sealedFor: before })).status).toBe(400)
+    expect((await post(gateway, { encryptTo: before })).status).toBe(400)
     expect((await post(gateway)).status).toBe(200)
     await gateway.rotateKey(await testKeyPair())
     expect(gateway.fingerprint).toBe(before.fingerprint)
   })
 
-  it('is made at the start when none is given', async () => {
+  it('is generated at the start when none is given', async () => {
     const gateway = await startTestGateway()
     expect(gateway.fingerprint).not.toBe((await testKeyPair()).publicKey.fingerprint)
     expect((await post(gateway)).status).toBe(200)
@@ -203,7 +203,7 @@ describe('the server key', () => {
 })
 
 describe('closing', () => {
-  it('ends what hangs, at once and once', async () => {
+  it('ends hanging requests, at once and once', async () => {
     const gateway = await gatewayFor()
     gateway.always(faults.hang())
     const pending = post(gateway).catch(() => 'ended')
@@ -273,12 +273,12 @@ it('serves many at once', async () => {
       return String(messages.at(-1)?.['content'])
     },
   })
-  const sealedFor = await serverKeyOf(gateway)
+  const encryptTo = await serverKeyOf(gateway)
   const texts = Array.from({ length: 20 }, (_, index) => `message ${index}`)
   const answers = await Promise.all(
     texts.map(async (content) => {
       const request = { ...hello, messages: [{ role: 'user', content }] }
-      return open(await post(gateway, { request, sealedFor }))
+      return open(await post(gateway, { request, encryptTo }))
     }),
   )
   const said = answers.map(

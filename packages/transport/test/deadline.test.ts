@@ -84,7 +84,7 @@ describe('a deadline', () => {
 describe('an abortable promise', () => {
   const never = new Promise<never>(() => undefined)
 
-  it('gives what the promise gives, and lets go of the signal', async () => {
+  it('gives the result of the promise, and unsubscribes from the signal', async () => {
     const { signal } = new AbortController()
     expect(await abortable(Promise.resolve(7), signal)).toBe(7)
     const error = new Error('own')
@@ -114,7 +114,7 @@ describe('an abortable promise', () => {
     }
   })
 
-  it('ignores what the promise does later', async () => {
+  it('ignores a later result of the promise', async () => {
     const unhandled: unknown[] = []
     const listener = (error: unknown): void => {
       unhandled.push(error)

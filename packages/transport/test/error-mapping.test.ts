@@ -32,7 +32,7 @@ const CODES: Readonly<Record<number, string>> = {
   504: 'ERR_SERVER',
 }
 
-/** What a server sends in a case, and what a client may read from it. */
+/** The response of a server in a case, and its meaning to a client. */
 interface Body {
   readonly bytes: Uint8Array | string
   readonly details: unknown
@@ -122,7 +122,7 @@ describe('the error for a status', () => {
   })
 })
 
-describe('what a hostile server says about an error', () => {
+describe('the error body of a hostile server', () => {
   it('brings no control characters into the message', async () => {
     const controls = Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code))
       .filter((character) => /\p{Cc}/u.test(character))
@@ -153,7 +153,7 @@ describe('what a hostile server says about an error', () => {
     expect(error.message.length).toBeLessThan(600)
   })
 
-  it('counts as nothing said beyond 64 KiB', async () => {
+  it('counts as empty beyond 64 KiB', async () => {
     const limit = 64 * 1024
     const sized = (size: number) => `{"detail":"${'x'.repeat(size - 13)}"}`
     const largest = await errorOf(withBody(503, sized(limit)))
@@ -174,7 +174,7 @@ describe('what a hostile server says about an error', () => {
     await closed(server.connections[0])
   })
 
-  it('counts as nothing said when it is cut off', async () => {
+  it('counts as empty when it is truncated', async () => {
     const server = await startRawServer((socket) => {
       socket.end('HTTP/1.1 401 Unauthorized\r\ncontent-length: 100\r\n\r\n{"detail":"D')
     })
@@ -183,7 +183,7 @@ describe('what a hostile server says about an error', () => {
     expect(error.errorDetails).toBeUndefined()
   })
 
-  it('keeps nobody beyond the deadline', async () => {
+  it('ends at the deadline', async () => {
     const server = await startRawServer((socket) => {
       socket.write('HTTP/1.1 401 Unauthorized\r\ncontent-length: 100\r\n\r\n{"detail":"D')
     })

@@ -110,7 +110,7 @@ describe('the members of an error', () => {
     expect(error.stack?.split('\n')[0]).toBe('RateLimitError: text')
   })
 
-  it('are left out where there is nothing to say', () => {
+  it('are omitted where they are unknown', () => {
     for (const error of [
       new source.APIError('ERR_NOT_FOUND', 'text'),
       new source.APIError('ERR_NOT_FOUND', 'text', {
@@ -128,7 +128,7 @@ describe('the members of an error', () => {
     })
   })
 
-  it('keep what is falsy but said', () => {
+  it('keep falsy values', () => {
     const said = { errorDetails: null, retryAfterMs: 0, payloadId: '' }
     expect(members(new source.APIError('ERR_NOT_FOUND', 'text', said))).toEqual({
       code: 'ERR_NOT_FOUND',

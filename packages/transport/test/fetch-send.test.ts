@@ -7,7 +7,7 @@ import { expectConnectionError, rejection, send, startServer } from './support.j
 const nowhere = 'http://127.0.0.1:1'
 const part = new Uint8Array(256)
 
-it('asks for no redirects, credentials, cache or referrer', async () => {
+it('uses no redirects, credentials, cache or referrer', async () => {
   const asked: (RequestInit | undefined)[] = []
   const fetch = (_url: unknown, init?: RequestInit): Promise<Response> => {
     asked.push(init)
@@ -34,7 +34,7 @@ it("looks the platform's up at each call", async () => {
   }
 })
 
-it('tells nothing of the words of a failure', async () => {
+it('keeps the words of a failure out of errors', async () => {
   const failure = Object.assign(new Error('canary'), { code: 'canary in the code' })
   const error = await rejection(send(nowhere, {}, { fetch: () => Promise.reject(failure) }))
   expect(error).toBeInstanceOf(APIConnectionError)
@@ -49,7 +49,7 @@ it('is ERR_REDIRECT where the platform hides one', async () => {
   await expectConnectionError(send(nowhere, {}, { fetch }), 'ERR_REDIRECT')
 })
 
-describe('a body that is too large', () => {
+describe('an oversized body', () => {
   const maxResponseBytes = 100_000
 
   it('is dropped when a small gzip unpacks to it', async () => {

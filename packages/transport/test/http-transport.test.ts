@@ -58,7 +58,7 @@ describe.each(ways)('over %s', (_way, way) => {
       expect(new TextDecoder().decode(response.body)).toBe('teapot')
     })
 
-    it('come with headers that were sent twice as one, and none where there are none', async () => {
+    it('join repeated headers, and lack missing ones', async () => {
       const server = await startServer((response) => {
         response
           .writeHead(
@@ -171,13 +171,13 @@ describe.each(ways)('over %s', (_way, way) => {
       await expectConnectionError(send(after.url), 'ERR_NETWORK')
     })
 
-    it('when TLS is asked of a plain server', async () => {
+    it('when the client speaks TLS to a plain server', async () => {
       const server = await startServer((response) => response.end())
       await expectConnectionError(send(server.url.replace('http:', 'https:')), 'ERR_NETWORK')
     })
   })
 
-  describe('a body that is too large', () => {
+  describe('an oversized body', () => {
     const limit = 100_000
 
     it('is read up to the limit exactly', async () => {
@@ -225,10 +225,10 @@ describe.each(ways)('over %s', (_way, way) => {
     })
   })
 
-  describe('what is said beside an error', () => {
+  describe('the body beside an error', () => {
     const said = (url: string) => send(url).then(({ status, body }) => [status, body.length])
 
-    it('is read up to 64 KiB; more counts as nothing said', async () => {
+    it('is read up to 64 KiB; a larger one counts as empty', async () => {
       for (const [size, read] of [
         [65_536, 65_536],
         [65_537, 0],
@@ -244,7 +244,7 @@ describe.each(ways)('over %s', (_way, way) => {
       }
     })
 
-    it('counts as nothing said where it is cut off, and its connection is dropped', async () => {
+    it('counts as empty where it is truncated, and its connection is dropped', async () => {
       const cut = await startRawServer((socket) => {
         socket.end('HTTP/1.1 503 No\r\ncontent-length: 100\r\n\r\nten bytes.')
       })
@@ -440,7 +440,7 @@ describe('a send function that is given', () => {
     }
   })
 
-  it('is left by a deadline where it heeds no signal, and its body is cancelled', async () => {
+  it('is left at the deadline where it ignores the signal, and its body is cancelled', async () => {
     const never = () => new Promise<never>(() => undefined)
     let cancelled = 0
     for (const way of [{ send: never }, answering({ read: never }, () => cancelled++)]) {

@@ -48,7 +48,7 @@ describe('Retry-After', () => {
     'soon 5',
     'Fri, 99 Nov 2026 08:50:37 GMT',
     '٣',
-  ])('that makes no sense is none: %j', (value) => {
+  ])('that is invalid counts as missing: %j', (value) => {
     expect(parseRetryAfter(value, now)).toBeUndefined()
   })
 

@@ -52,7 +52,7 @@ describe('an attempt that failed', () => {
     new APIConnectionError('ERR_ABORTED', '', atOnce),
     new APIConnectionError('ERR_REDIRECT', '', atOnce),
     new TypeError('a mistake in the program'),
-    Object.assign(new Error('of somebody else'), { code: 'ERR_NETWORK', retryAfterMs: 0 }),
+    Object.assign(new Error('of another library'), { code: 'ERR_NETWORK', retryAfterMs: 0 }),
     undefined,
   ])('is not repeated where it cannot: %s', async (error) => {
     const { attempt, attempts } = failing(error)
@@ -119,7 +119,7 @@ describe('Retry-After', () => {
     expect(elapsedMs).toBeGreaterThan(delayMs - 10)
   })
 
-  it('of more than a minute is not waited for, but told', async () => {
+  it('of more than a minute is reported rather than waited for', async () => {
     const server = await startServer((response) => {
       response.writeHead(503, { 'retry-after': '1800' }).end()
     })
@@ -172,7 +172,7 @@ describe('back-off', () => {
     expect(attempts()).toBe(1)
   })
 
-  it('really takes the time it says', async () => {
+  it('takes the measured time', async () => {
     const { attempt, attempts } = failing(new APIConnectionError('ERR_NETWORK', ''))
     const delays: number[] = []
     const start = performance.now()

@@ -82,7 +82,7 @@ export async function closed(socket: Socket | undefined): Promise<void> {
   if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
 }
 
-/** What carries a request: the platform's `fetch`, another one, or an send. */
+/** The carrier of a request: the platform's `fetch`, another one, or an HttpSend. */
 export type Way = Pick<HttpTransportOptions, 'fetch' | 'send'>
 
 /** Sends one request over HTTP, by default a small POST without a time limit. */
@@ -113,7 +113,7 @@ export async function expectConnectionError(
   expect(error).toMatchObject({ code })
 }
 
-/** What a promise is rejected with; a promise that resolves fails the test. */
+/** Returns the reason of a rejected promise; a promise that resolves fails the test. */
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   const outcome = await promise.then(
     () => ({ settled: 'resolved' as const }),

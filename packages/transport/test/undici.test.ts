@@ -106,7 +106,7 @@ describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) 
     expect(tunnels).toHaveLength(1)
   })
 
-  it('looks at the proxy of the environment with the first request, and says which failed', async () => {
+  it('reads the proxy of the environment with the first request, and names a failed one', async () => {
     vi.stubEnv('http_proxy', 'no address')
     const fetched = createUndiciFetch()
     await expect(get('http://gateway.invalid', {}, fetched)).rejects.toMatchObject({
@@ -118,7 +118,7 @@ describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) 
     expect(textOf(await get(url, {}, fetched))).toBe('hello')
   })
 
-  it('asks nothing once it is closed, whether it was used or not', async () => {
+  it('sends nothing once it is closed, used or not', async () => {
     const url = `http://127.0.0.1:${await listen(createServer(hello))}`
     const used = createUndiciFetch()
     expect(textOf(await get(url, {}, used))).toBe('hello')
@@ -148,7 +148,7 @@ describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) 
     expect(textOf(await get(url))).toBe('late')
   })
 
-  it('refuses what comes compressed, and drops it', async () => {
+  it('refuses a compressed body, and drops it', async () => {
     let closed = 0
     const server = createServer((request, response) => {
       request.socket.on('close', () => closed++)
@@ -161,7 +161,7 @@ describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) 
     })
   })
 
-  it('takes a compressed error for one that says nothing', async () => {
+  it('treats a compressed error as empty', async () => {
     const server = createServer((_request, response) => {
       const body = gzipSync('hello')
       response.writeHead(503, { 'content-encoding': 'gzip', 'content-length': body.length })
@@ -171,7 +171,7 @@ describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) 
     expect([response.status, textOf(response)]).toEqual([503, ''])
   })
 
-  it('asks for no compression', async () => {
+  it('requests no compression', async () => {
     const server = createServer((request, response) => {
       response.end(request.headers['accept-encoding'])
     })
@@ -209,7 +209,7 @@ describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) 
   )
 })
 
-/** A body that goes on for as long as somebody takes it. */
+/** A body that goes on for as long as it is read. */
 function endlessBody(): { listener: RequestListener; expectHeldBack(): Promise<void> } {
   let written = 0
   return {
@@ -275,7 +275,7 @@ describe('the fetch of createUndiciFetch', () => {
     }
   })
 
-  it('does not read on while nobody takes it', async () => {
+  it('does not read ahead of its reader', async () => {
     const body = endlessBody()
     const response = await fetching(body.listener)
     await body.expectHeldBack()
@@ -300,7 +300,7 @@ describe('the send of createUndiciFetch', () => {
     return Buffer.concat(parts).toString()
   }
 
-  it('gives the answer, not what informs before it, and a header of several lines as one', async () => {
+  it('gives the final response, not an informational one, and a repeated header as one', async () => {
     const answer = await exchanging((_request, response) => {
       response.writeEarlyHints({ link: '</style.css>; rel=preload; as=style' })
       response.writeHead(201, { 'x-many': ['a', 'b'] }).end('hello')
@@ -313,7 +313,7 @@ describe('the send of createUndiciFetch', () => {
     expect(await readText(answer)).toBe('hello')
   })
 
-  it('reads what was there before anybody read, and an empty body', async () => {
+  it('reads data that arrived before the reader, and an empty body', async () => {
     for (const text of ['hello', 'x'.repeat(3_000_000), '']) {
       const answer = await exchanging((_request, response) => void response.end(text))
       await new Promise((resolve) => setTimeout(resolve, 50))
@@ -321,7 +321,7 @@ describe('the send of createUndiciFetch', () => {
     }
   })
 
-  it('does not read on while nobody reads', async () => {
+  it('does not read ahead without a reader', async () => {
     const body = endlessBody()
     const answer = await exchanging(body.listener)
     await body.expectHeldBack()
@@ -368,7 +368,7 @@ describe('the send of createUndiciFetch', () => {
   })
 
   it('ends with its signal while it waits for a connection', async () => {
-    // Addresses for documentation, of RFC 5737: nobody answers.
+    // Addresses for documentation, of RFC 5737, where nothing answers.
     const { send, close } = createUndiciFetch()
     const controller = new AbortController()
     const asked = send!('http://192.0.2.1/', {
@@ -397,7 +397,7 @@ describe('the send of createUndiciFetch', () => {
     })
   })
 
-  it('rejects with what the reader of its body throws, and drops the rest', async () => {
+  it('rejects with the error of the reader of its body, and drops the rest', async () => {
     let dropped = false
     const answer = await exchanging((_request, response) => {
       response.on('close', () => (dropped = true))

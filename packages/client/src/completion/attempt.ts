@@ -11,7 +11,7 @@ import {
 import type { KeyAttestationResult } from '../attestation/key-attestation.js'
 import type { ReplyKeyLease, ReplyKeyManager } from '../keys/reply-key-manager.js'
 import type { ServerKey } from '../keys/server-key.js'
-import type { ChatCompletion } from '../types/index.js'
+import type { ChatCompletion } from '../types/response.js'
 import { openResponse, type ResponseContext } from './open-response.js'
 import type { SplitRequest } from './seal-request.js'
 import { timeStep } from './step-timer.js'

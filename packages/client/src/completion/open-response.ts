@@ -3,7 +3,7 @@ import { SecurityError, openJson, type OpenedJson, type PrivateKey } from '@nomy
 import { appraiseAnswer } from '../attestation/answer.js'
 import type { KeyAttestation } from '../attestation/key-attestation.js'
 import type { ClientConfig } from '../config/options.js'
-import type { ChatCompletion } from '../types/index.js'
+import type { ChatCompletion } from '../types/response.js'
 import { emitReceipt, type SentRequest } from './receipt.js'
 import type { ReplyGuard } from './reply-guard.js'
 import { timeStep } from './step-timer.js'

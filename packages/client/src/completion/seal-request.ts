@@ -1,7 +1,7 @@
 import { encodeJson, type Padding } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
 import { apiKey as checkApiKey } from '../config/options.js'
-import type { ChatCompletionRequest, SecurityTier } from '../types/index.js'
+import type { ChatCompletionRequest, SecurityTier } from '../types/request.js'
 
 /** The size that every server accepts, in bytes of UTF-8 JSON. */
 const MAX_PAYLOAD_BYTES = 10 * 1024 * 1024

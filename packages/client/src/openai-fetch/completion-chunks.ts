@@ -1,4 +1,4 @@
-import type { ChatCompletion } from '../types/index.js'
+import type { ChatCompletion } from '../types/response.js'
 import { textPieces } from './text-pieces.js'
 
 type Members = Record<string, unknown>

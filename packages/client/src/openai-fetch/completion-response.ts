@@ -1,4 +1,4 @@
-import type { ChatCompletion } from '../types/index.js'
+import type { ChatCompletion } from '../types/response.js'
 import { completionChunks } from './completion-chunks.js'
 import { eventStream } from './event-stream.js'
 

@@ -1,5 +1,5 @@
 import { InvalidRequestError } from '@nomyo/transport/errors'
-import type { ChatCompletionRequest } from '../types/index.js'
+import type { ChatCompletionRequest } from '../types/request.js'
 import type { FetchCall } from './fetch-call.js'
 import { readBody } from './read-body.js'
 

@@ -74,7 +74,7 @@ describe('an answer that is too much', () => {
     ['never ends, in chunks of four bytes', faults.endless({ status: 500, chunkBytes: 4 })],
     ['announces 16 GiB', faults.oversized({ status: 500, bytes: 16 * 2 ** 30 })],
     ['decompresses to 4 GiB', faults.compressedBomb({ status: 500, bytes: 4 * 2 ** 30 })],
-  ])('is still the error its status says: %s', async (_what, fault) => {
+  ])('is still the error of its status: %s', async (_what, fault) => {
     const { error, cost } = await refusing(fault)
     expect(error).toBeInstanceOf(ServerError)
     expect(error).toMatchObject({ code: 'ERR_SERVER', statusCode: 500 })

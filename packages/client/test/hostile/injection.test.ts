@@ -147,7 +147,7 @@ describe('a prototype', () => {
     expectUnpolluted()
   })
 
-  it('does not stand in for what is missing', async () => {
+  it('does not replace missing members', async () => {
     const inherited = Object.create(hello) as typeof hello
     const gateway = await newGateway()
     const error = await failureOf(newClient(gateway).create(inherited))
@@ -157,7 +157,7 @@ describe('a prototype', () => {
 })
 
 describe('the _metadata of an answer', () => {
-  it('cannot say what only the client knows', async () => {
+  it('cannot set members of the client', async () => {
     const answer = (): object => ({
       choices: [{ message: { content: 'a' } }],
       _metadata: { is_encrypted: false, processed_at: 1, encryption_algorithm: 'none', mine: 1 },

@@ -13,7 +13,7 @@ const text = 'x'.repeat(16 * 1024)
 const request = { model: 'nomyo/echo', messages: [{ role: 'user' as const, content: text }] }
 const MOST_MIB = 4
 
-/** What is held when nothing is under way: objects and the buffers beside them, in MiB. */
+/** Memory held without calls in flight: objects and their buffers, in MiB. */
 function heldMiB(): number {
   collectGarbage()
   collectGarbage()

@@ -101,7 +101,7 @@ describe('streamText', () => {
 })
 
 describe('failures', () => {
-  it('are tried again only where that may help', async () => {
+  it('are retried only where that may help', async () => {
     const server = await startTestServer()
     network.target = server.url
     server.answer = async (seen, response) => {

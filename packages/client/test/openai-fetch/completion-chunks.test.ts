@@ -136,7 +136,7 @@ describe('completionChunks', () => {
     }
   })
 
-  it('marks every chunk as synthetic and repeats what belongs to the completion', async () => {
+  it('marks every chunk as synthetic and repeats the members of the completion', async () => {
     const completion = { ...completionOf(says(UNICODE), says('x')), service_tier: 'default' }
     const chunks = await streamed(completion)
     for (const chunk of chunks) {
@@ -192,7 +192,7 @@ describe('completionChunks', () => {
     }
   })
 
-  it('tells the usage in a chunk of its own, when asked to', async () => {
+  it('reports the usage in its own chunk on request', async () => {
     const chunks = await streamed(completionOf(says('a')), true)
     const last = chunks.pop()
     expect(last).toMatchObject({ choices: [], usage: { total_tokens: 7 } })
@@ -218,7 +218,7 @@ describe('completionChunks', () => {
 })
 
 describe('eventStream', () => {
-  it('makes events as they are asked for, and ends with the reason of an abort', async () => {
+  it('creates events on demand, and ends with the reason of an abort', async () => {
     let made = 0
     function* values(): Generator<number> {
       while (made < 100) yield made++

@@ -84,7 +84,7 @@ describe('the calls served', () => {
     expect(completion._metadata.payload_id).toBe(plain.headers.get('x-request-id'))
   })
 
-  it('refuses what is no JSON object, and sends nothing', async () => {
+  it('refuses anything but a JSON object, and sends nothing', async () => {
     const form = new FormData()
     form.set('model', 'm')
     const broken = new ReadableStream({
@@ -178,7 +178,7 @@ describe('everything else', () => {
 })
 
 describe('what is sent', () => {
-  it('is sealed, goes to the gateway alone, and takes none of the headers along', async () => {
+  it('is encrypted, goes to the gateway alone, and carries none of the headers', async () => {
     const server = await startTestServer()
     network.target = server.url
     const headers = {
@@ -223,7 +223,7 @@ describe('what is sent', () => {
     expect(server.completions[0]?.headers['x-security-tier']).toBe('maximum')
   })
 
-  it('has no key where there is none', async () => {
+  it('sends no key where none is given', async () => {
     const server = await startTestServer()
     network.target = server.url
     for (const authorization of ['', 'Bearer ', 'Basic YTpi']) {
@@ -236,7 +236,7 @@ describe('what is sent', () => {
 })
 
 describe('createNomyoFetch', () => {
-  it('is all there is', () => {
+  it('is the only export', () => {
     expect(Object.keys(subpath)).toEqual(['createNomyoFetch'])
   })
 

@@ -14,7 +14,7 @@ const bodyOf = async (response: Response): Promise<unknown> =>
   ((await response.json()) as { error: unknown }).error
 
 describe('errorResponse', () => {
-  it('keeps status, code and request id of what the gateway answered', async () => {
+  it('keeps status, code and request id of the gateway', async () => {
     const facts = { statusCode: 500, payloadId: 'p-1', errorDetails: 'canary' }
     const response = errorResponse(new ServerError('ERR_SERVER', 'text', facts))
     expect(response.status).toBe(500)
@@ -28,11 +28,11 @@ describe('errorResponse', () => {
     })
   })
 
-  it('takes what never left for a bad request', () => {
+  it('treats a request that was not sent as a bad request', () => {
     expect(errorResponse(new InvalidRequestError('ERR_INVALID_OPTION', 'text')).status).toBe(400)
   })
 
-  it('says when to come back, and not to wait for it when that is long', () => {
+  it('names the wait, and forbids a retry when that is long', () => {
     const limited = (retryAfterMs: number): Response =>
       errorResponse(new RateLimitError('ERR_RATE_LIMIT', 'text', { statusCode: 429, retryAfterMs }))
     const soon = limited(1500)
@@ -44,7 +44,7 @@ describe('errorResponse', () => {
     expect(limited(60_001).headers.get('retry-after')).toBe('61')
   })
 
-  it('lets no status pass that would make an answer of it', async () => {
+  it('passes no status that would make it an answer', async () => {
     for (const statusCode of [100, 200, 201, 204, 302, 304, 600, 999]) {
       const response = errorResponse(new APIError('ERR_UNEXPECTED_STATUS', 'text', { statusCode }))
       expect(response.status).toBe(502)
@@ -54,7 +54,7 @@ describe('errorResponse', () => {
     }
   })
 
-  it('asks for no second try where nothing is to be trusted', async () => {
+  it('forbids a retry where nothing can be trusted', async () => {
     const error = new SecurityError('ERR_DECRYPTION_FAILED', 'text')
     error.payloadId = 'p-1'
     const response = errorResponse(error)

@@ -84,7 +84,7 @@ describe('ChatOpenAI', () => {
     expect(await structured.invoke('hi')).toEqual({ answer: 42 })
   })
 
-  it('leaves it to the client to try again, where that may help', async () => {
+  it('leaves retries to the client, where they may help', async () => {
     const server = await startTestServer()
     network.target = server.url
     server.answer = async (seen, response) => {
@@ -102,7 +102,7 @@ describe('ChatOpenAI', () => {
     expect(server.completions).toHaveLength(1)
   })
 
-  it('does not try again by itself after an answer that is not trusted', async () => {
+  it('does not retry after an answer that cannot be trusted', async () => {
     const server = await startTestServer()
     network.target = server.url
     server.answer = (_seen, response) => void response.end('{}')

@@ -39,7 +39,7 @@ async function seenBy(server: TestServer): Promise<void> {
   while (server.completions.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
-describe('what the gateway refuses', () => {
+describe('refusals of the gateway', () => {
   it.each([
     [400, OpenAI.BadRequestError, 'ERR_BAD_REQUEST', 'invalid_request_error'],
     [401, OpenAI.AuthenticationError, 'ERR_AUTHENTICATION', 'authentication_error'],
@@ -60,7 +60,7 @@ describe('what the gateway refuses', () => {
     expect(server.completions).toHaveLength(1)
   })
 
-  it('is tried again by the SDK alone, sealed afresh each time', async () => {
+  it('is retried by the SDK alone, encrypted anew each time', async () => {
     const server = await serverWith((_seen, response) => {
       response.writeHead(503, { 'retry-after': '0' }).end()
     })
@@ -79,7 +79,7 @@ describe('what the gateway refuses', () => {
     expect(completion.choices[0]?.message.content).toBe(CANARY)
   })
 
-  it('is not tried again by a server that asks to stay away for long', async () => {
+  it('is not retried when the server requests a long wait', async () => {
     const server = await serverWith((_seen, response) => {
       response.writeHead(429, { 'retry-after': '999999999' }).end()
     })
@@ -88,7 +88,7 @@ describe('what the gateway refuses', () => {
     expect(server.completions).toHaveLength(1)
   })
 
-  it('is no answer, whatever its status says', async () => {
+  it('is no answer, whatever its status', async () => {
     await serverWith((_seen, response) => {
       response.writeHead(201).end('{"choices":[{"message":{"content":"forged"}}]}')
     })
@@ -129,24 +129,21 @@ describe('what cannot be trusted', () => {
     ],
   ]
 
-  it.each(forgeries)(
-    'is not tried again when it %s, streamed or not',
-    async (_how, code, answer) => {
-      for (const stream of [false, true]) {
-        const server = await serverWith(answer)
-        const call = openai({ maxRetries: 2 }).chat.completions.create({ ...request, stream })
-        const error = await failureOf(call)
-        expect(error).toBeInstanceOf(OpenAI.APIError)
-        expect(error).toMatchObject({ status: 406, code, type: 'nomyo_security_error' })
-        expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(CANARY)
-        expect(server.completions).toHaveLength(1)
-      }
-    },
-  )
+  it.each(forgeries)('is not retried when it %s, streamed or not', async (_how, code, answer) => {
+    for (const stream of [false, true]) {
+      const server = await serverWith(answer)
+      const call = openai({ maxRetries: 2 }).chat.completions.create({ ...request, stream })
+      const error = await failureOf(call)
+      expect(error).toBeInstanceOf(OpenAI.APIError)
+      expect(error).toMatchObject({ status: 406, code, type: 'nomyo_security_error' })
+      expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(CANARY)
+      expect(server.completions).toHaveLength(1)
+    }
+  })
 })
 
 describe('no answer', () => {
-  it('is a fault of the connection, tried again as the SDK is told to', async () => {
+  it('is a fault of the connection, retried as configured in the SDK', async () => {
     const server = await serverWith((_seen, response) => {
       response.destroy()
     })

@@ -39,7 +39,7 @@ function answerWith(answer: typeof upstream.answer): void {
 }
 
 describe('a completion at once', () => {
-  it('is what the gateway answered', async () => {
+  it('is the answer of the gateway', async () => {
     const completion = await openai().chat.completions.create({
       model: 'nomyo/echo',
       messages: user(UNICODE),
@@ -114,7 +114,7 @@ describe('a streamed completion', () => {
     expect(parts.join('')).toBe(UNICODE)
   })
 
-  it('tells the usage when asked to', async () => {
+  it('reports the usage on request', async () => {
     answerWith(() => completionOf(says('a'), says('b')))
     const stream = await openai().chat.completions.create({
       model: 'm',
