@@ -25,17 +25,12 @@ export interface Proxy {
 /**
  * Creates a proxy that checks the gateway first, then listens.
  *
- * @param replyKeyDir - folder of the reply key; by default it is generated, and stays in memory
  * @throws FileError, and what {@link connectUpstream} throws
  */
-export async function createProxy(
-  config: ProxyConfig,
-  log: Log,
-  replyKeyDir?: string,
-): Promise<Proxy> {
+export async function createProxy(config: ProxyConfig, log: Log): Promise<Proxy> {
   const token = await readToken(config.token, log)
   const apiKey = await readApiKey(config.apiKey, log)
-  const upstream = await connectUpstream(config, { apiKey, log, replyKeyDir })
+  const upstream = await connectUpstream(config, apiKey, log)
   // Known once it listens, before the first request.
   let hosts: ReadonlySet<string> = new Set()
   const server = createServer({

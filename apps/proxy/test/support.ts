@@ -8,7 +8,6 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { runProgram } from '@nomyo-internal/command-line'
 import {
-  makeKeyDir,
   shared,
   startGateway,
   startModelServer,
@@ -18,7 +17,8 @@ import {
   type Program,
 } from '@nomyo-internal/testing'
 import { createGateway, type Gateway, type GatewayConfig } from '@nomyo/gateway'
-import { afterAll, expect } from 'vitest'
+import '@nomyo-internal/testing/vector-keys'
+import { expect } from 'vitest'
 import { proxyCommand } from '../src/command.js'
 import { readConfig } from '../src/config/config.js'
 import { createLog } from '../src/log.js'
@@ -30,9 +30,6 @@ export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 export const TOKEN = 'token-of-the-tests-0123456789'
 export const API_KEY = 'api-key-of-the-tests-0123456789'
 export const SECRETS = { NOMYO_PROXY_TOKEN: TOKEN, NOMYO_API_KEY: API_KEY }
-
-const replyKeyDir = makeKeyDir({ 'private_key.pem': 'client' })
-afterAll(() => rmSync(replyKeyDir, { recursive: true }))
 
 /** Starts a gateway in this process that requires {@link API_KEY}. */
 export const newGateway = (settings: Partial<GatewayConfig> = {}): Promise<InProcess<Gateway>> =>
@@ -58,7 +55,7 @@ export interface TestProxy extends Proxy {
   stop(): Promise<void>
 }
 
-/** Starts a proxy in this process, with a reply key of the vectors. Without a folder, its home is a new one. */
+/** Starts a proxy in this process. Without a folder, its home is a new one. */
 export async function newProxy(
   gateway: string,
   args: readonly string[] = [],
@@ -69,7 +66,7 @@ export async function newProxy(
   let lines = ''
   const config = readConfig([...argsFor(gateway), ...args], { HOME: folder, ...env }, false)
   const log = createLog(config.logLevel, (line) => (lines += line))
-  const proxy = await createProxy(config, log, replyKeyDir)
+  const proxy = await createProxy(config, log)
   const stop = async (): Promise<void> => {
     await proxy.close()
     if (home === undefined) rmSync(folder, { recursive: true })
@@ -98,7 +95,8 @@ export const startProxyProcess = (
   folder: string,
   env: NodeJS.ProcessEnv = SECRETS,
 ): Program => {
-  const home = { HOME: folder, TMPDIR: folder }
+  const NODE_OPTIONS = `--import=${import.meta.resolve('@nomyo-internal/testing/vector-keys')}`
+  const home = { HOME: folder, TMPDIR: folder, NODE_OPTIONS }
   return stopAfterTest(
     startProgram(process.execPath, [MAIN, ...args], { env: { ...home, ...env }, cwd: folder }),
   )

@@ -27,14 +27,6 @@ export interface Upstream {
   close(): Promise<void>
 }
 
-/** Secrets and surroundings of an upstream. */
-export interface UpstreamOptions {
-  readonly apiKey: string | undefined
-  readonly log: Log
-  /** Folder of the reply key. Default: a new key, in memory. */
-  readonly replyKeyDir?: string | undefined
-}
-
 const START_TIMEOUT_MS = 30_000
 
 /**
@@ -47,7 +39,8 @@ const START_TIMEOUT_MS = 30_000
  */
 export async function connectUpstream(
   config: ProxyConfig,
-  { apiKey, log, replyKeyDir }: UpstreamOptions,
+  apiKey: string | undefined,
+  log: Log,
 ): Promise<Upstream> {
   const { url } = config.gateway
   const connections = createUndiciFetch()
@@ -70,7 +63,6 @@ export async function connectUpstream(
       ...options,
       baseUrl: url,
       apiKey,
-      keyDir: replyKeyDir,
       logger: log,
       debug: true,
       // Callers retry on their own, and each of their attempts is encrypted afresh.

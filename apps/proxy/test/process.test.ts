@@ -9,6 +9,7 @@ import {
   MAIN,
   TOKEN,
   argsFor,
+  ask,
   complete,
   completion,
   startProxyProcess,
@@ -48,7 +49,7 @@ describe('the process', () => {
     proxy.kill('SIGINT')
     // New connections are refused once the first signal has arrived.
     await expect
-      .poll(() => complete({ url }).then(String, (error: unknown) => String(error)))
+      .poll(() => ask(`${url}/health`).then(String, (error: unknown) => String(error)))
       .toContain('ECONNREFUSED')
     proxy.kill('SIGINT')
     const { code, stderr } = await proxy.ended
