@@ -1,24 +1,24 @@
 /**
- * Why a {@link SecurityError} was thrown. Codes are stable; message texts are not.
+ * The cause of a {@link SecurityError}. Codes are stable; message texts are not.
  *
  * - `ERR_ENVELOPE_INVALID`: not a well-formed envelope (framing, JSON, member types, base64, lengths)
- * - `ERR_ENVELOPE_UNSUPPORTED`: a version or algorithm this suite does not speak
- * - `ERR_ENVELOPE_TOO_LARGE`: larger or deeper nested than allowed; nothing was decoded
- * - `ERR_DECRYPTION_FAILED`: could not be opened; deliberately says nothing about the cause
- * - `ERR_PLAINTEXT_INVALID`: opened, but the content is not a UTF-8 JSON object
+ * - `ERR_ENVELOPE_UNSUPPORTED`: a version or algorithm that this suite does not support
+ * - `ERR_ENVELOPE_TOO_LARGE`: larger or nested deeper than allowed; nothing was decrypted
+ * - `ERR_DECRYPTION_FAILED`: could not be decrypted; deliberately reveals nothing about the cause
+ * - `ERR_PLAINTEXT_INVALID`: decrypted, but the content is not a UTF-8 JSON object
  * - `ERR_KEY_INVALID`: not a well-formed key, or one whose parts contradict each other
- * - `ERR_KEY_TYPE`: a well-formed key or certificate of another kind than asked for
- * - `ERR_KEY_WEAK`: an RSA key that gives no protection (size, modulus or exponent)
- * - `ERR_KEY_LIMIT`: a key so large that working with it would be an attack
- * - `ERR_KEY_PASSWORD`: password missing, wrong, or given for a key that has none
+ * - `ERR_KEY_TYPE`: a well-formed key or certificate of another kind than expected
+ * - `ERR_KEY_WEAK`: an RSA key that does not protect (size, modulus or exponent)
+ * - `ERR_KEY_LIMIT`: a key so large that using it exhausts the machine
+ * - `ERR_KEY_PASSWORD`: password missing, wrong, or given for a key that is not encrypted
  * - `ERR_KEY_MISMATCH`: public key and private key do not belong together
- * - `ERR_KEY_NOT_EXTRACTABLE`: the private key was made or loaded without `extractable: true`
+ * - `ERR_KEY_NOT_EXTRACTABLE`: the private key was generated or loaded without `extractable: true`
  * - `ERR_KEY_DISPOSED`: used after `dispose()`
  * - `ERR_KEY_FILE`: a key file could not be read or written, or one of a pair is missing
- * - `ERR_INSECURE_URL`: plain `http://` without the explicit permission for it
- * - `ERR_SERVER_KEY_CHANGED`: the server shows another key than the one known for it
- * - `ERR_REPLY_MISMATCH`: a genuine answer, but to another request
- * - `ERR_REPLY_REPLAYED`: an answer that was already received once
+ * - `ERR_INSECURE_URL`: plain `http://` without explicit permission
+ * - `ERR_SERVER_KEY_CHANGED`: the server presents another key than the known one
+ * - `ERR_REPLY_MISMATCH`: a genuine answer to another request
+ * - `ERR_REPLY_REPLAYED`: an answer that was received before
  */
 export type SecurityErrorCode =
   | 'ERR_ENVELOPE_INVALID'
@@ -40,23 +40,23 @@ export type SecurityErrorCode =
   | 'ERR_REPLY_MISMATCH'
   | 'ERR_REPLY_REPLAYED'
 
-/** Shared by every copy of this module, so that `instanceof` holds where an application has two of them. */
+/** Shared by all copies of this module, so that `instanceof` holds across copies. */
 const brand = Symbol.for('nomyo.SecurityError')
 
 /**
- * Something about a key or an envelope is not as it must be. Stop: trying again cannot help.
+ * An error about a key or an envelope that must not be used. Stop: a retry cannot help.
  *
  * Never carries key material, plaintext or passwords.
  */
 export class SecurityError extends Error {
   declare readonly name: 'SecurityError'
-  /** What went wrong, for programs. */
+  /** The cause, for programs. */
   readonly code: SecurityErrorCode
-  /** The request concerned, where there is one. */
+  /** The id of the request concerned, where there is one. */
   declare payloadId?: string
 
   static {
-    // On the prototype, where the engine finds it when it writes the first line of the stack.
+    // On the prototype, where the engine looks it up for the first line of the stack.
     Object.defineProperty(this.prototype, 'name', { value: 'SecurityError' })
   }
 
@@ -67,7 +67,7 @@ export class SecurityError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // A class a user derives from this one has no name of its own here: the ordinary rule holds.
+    // A class derived by a user has no name of its own: the ordinary rule applies.
     if (!Object.hasOwn(this.prototype, 'name')) {
       return Function.prototype[Symbol.hasInstance].call(this, value)
     }

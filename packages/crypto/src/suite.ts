@@ -1,14 +1,14 @@
-import type { Bytes } from './bytes/types.js'
+import type { Bytes } from './bytes/bytes.js'
 
 /**
- * One way of sealing messages for a key. Everything particular to it (algorithms, key format, wire
- * format) is behind this interface; callers hold keys and bytes only. Keys name their suite, so
- * {@link sealEnvelope} and {@link openEnvelope} serve every suite there is.
+ * A cipher suite: algorithms, key format and wire format of sealed messages. Callers hold keys and
+ * bytes only. Keys refer to their suite, so {@link sealEnvelope} and {@link openEnvelope} serve every
+ * suite.
  */
 export interface Suite {
   /** The `algorithm` label on the wire. */
   readonly algorithm: string
-  /** Makes a new key pair. */
+  /** Generates a key pair. */
   generateKeyPair(options: PrivateKeyUse): Promise<KeyPair>
   /** Reads a DER SubjectPublicKeyInfo. */
   importPublicKey(spkiDer: Uint8Array, options: { minBits: number }): Promise<PublicKey>
@@ -19,19 +19,19 @@ export interface Suite {
   ): Promise<KeyPair>
   /** Seals bytes for one of this suite's public keys. */
   seal(plaintext: Uint8Array, recipient: PublicKey, options: SealOptions): Promise<Bytes>
-  /** Opens what was sealed for one of `keys`, all of this suite. */
+  /** Opens an envelope that was sealed for one of `keys`, all of this suite. */
   open(body: Uint8Array, keys: readonly PrivateKey[], options: OpenOptions): Promise<OpenedEnvelope>
 }
 
-/** What a private key will be used for. */
+/** The intended use of a private key. */
 export interface PrivateKeyUse {
-  /** Whether it may be exported. */
+  /** True for a key that may be exported. */
   readonly extractable: boolean
-  /** How many envelopes may be opened with it at the same time, from 1 on. */
+  /** Number of envelopes that may be opened at the same time, at least 1. */
   readonly parallel: number
 }
 
-/** The key others seal for. */
+/** The key that messages are sealed for. */
 export interface PublicKey {
   readonly suite: Suite
   /** Size of the key, in bits. */
@@ -40,58 +40,58 @@ export interface PublicKey {
   readonly spkiDer: Uint8Array
   /** The SPKI as PEM, 64 columns, with a final newline. */
   readonly pem: string
-  /** `sha256/` and the base64 of SHA-256 over {@link spkiDer}: what a pin is compared with. */
+  /** `sha256/` and the base64 of SHA-256 over {@link spkiDer}; pins are compared with it. */
   readonly fingerprint: string
 }
 
-/** The key that opens. Shows nothing of itself when printed. */
+/** The key that opens envelopes. Reveals nothing of itself when printed. */
 export interface PrivateKey {
   readonly suite: Suite
   /** Size of the key, in bits. */
   readonly bits: number
-  /** Whether it may be exported. */
+  /** True for a key that may be exported. */
   readonly extractable: boolean
   /**
-   * DER PKCS#8; the caller wipes it.
+   * Exports DER PKCS#8; the caller zeroes it.
    *
    * @throws SecurityError `ERR_KEY_NOT_EXTRACTABLE`, `ERR_KEY_DISPOSED`
    */
   exportPkcs8(): Promise<Bytes>
-  /** Lets go of the key; using it afterwards is `ERR_KEY_DISPOSED`. Safe to call twice. */
+  /** Releases the key; later use is `ERR_KEY_DISPOSED`. Safe to call twice. */
   dispose(): void
 }
 
-/** A public key and the private key to it. */
+/** A public key and its private key. */
 export interface KeyPair {
   readonly publicKey: PublicKey
   readonly privateKey: PrivateKey
 }
 
-/** How to seal. */
+/** Options for sealing. */
 export interface SealOptions {
-  /** Unix time in seconds, written beside the sealed part of answers. Not authenticated. */
+  /** Unix time in seconds, written beside the ciphertext of answers. Not authenticated. */
   processedAt?: number
 }
 
-/** How to open. */
+/** Options for opening. */
 export interface OpenOptions {
-  /** Largest envelope read, in bytes. Default 16 MiB. */
+  /** Largest envelope accepted, in bytes. Default 16 MiB. */
   maxBytes?: number
   /**
-   * Also accepts what nomyo-js 0.1 sends: no `tag` member, the tag at the end of the ciphertext.
+   * Also accepts the form of nomyo-js 0.1: no `tag` member, the tag at the end of the ciphertext.
    * Default false.
    */
   acceptAppendedTag?: boolean
 }
 
-/** What came out of an envelope. */
+/** The content of an envelope. */
 export interface OpenedEnvelope {
-  /** Exactly the bytes that were sealed. */
+  /** The bytes that were sealed. */
   readonly plaintext: Bytes
-  /** As written by the sender beside the sealed part: **not authenticated**. */
+  /** Unix time in seconds, as the sender wrote it beside the ciphertext: **not authenticated**. */
   readonly processedAt: number | null
-  /** The label of the suite that opened it. */
+  /** The label of the suite. */
   readonly algorithm: string
-  /** The same for every copy of one sealing, different for any two sealings: for replay guards. */
+  /** An id for replay guards: equal for all copies of one sealing, different for any two sealings. */
   readonly replayId: string
 }

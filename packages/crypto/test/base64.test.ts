@@ -24,7 +24,7 @@ describe('encoding', () => {
     )
   })
 
-  it('goes to where it is told, and says where it ended', () => {
+  it('writes at an offset and returns the offset behind', () => {
     const target = new Uint8Array(12).fill(0x2e)
     const end = platform.encodeBase64Into(Uint8Array.of(0xff, 0xff), target, 3)
     expect(new TextDecoder().decode(target)).toBe('...//8=.....')

@@ -9,7 +9,7 @@ import {
   derUnsignedInteger,
   derValue,
 } from '../src/bytes/der.js'
-import { derSmallInteger } from '../src/bytes/der-small-integer.js'
+import { derSmallInteger } from '../src/keys/encrypted-pkcs8.js'
 import { fromHex, refusalCodeOf, toHex } from './support.js'
 
 const reader = (hex: string): DerReader => new DerReader(fromHex(hex.replaceAll(' ', '')))

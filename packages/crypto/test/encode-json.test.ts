@@ -7,7 +7,7 @@ import { textOf } from './support.js'
 
 const sameSize = (length: number): number => length
 
-/** What both must give, or what they throw. */
+/** The result that both must return, or the error that both must throw. */
 const outcomeOf = (write: () => string | undefined): unknown => {
   try {
     return write()

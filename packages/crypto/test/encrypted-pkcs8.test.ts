@@ -8,7 +8,7 @@ import {
 } from 'node:crypto'
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { DerReader, TAG, derNull, derOid, derValue } from '../src/bytes/der.js'
-import { derSmallInteger } from '../src/bytes/der-small-integer.js'
+import { derSmallInteger } from '../src/keys/encrypted-pkcs8.js'
 import { OID } from '../src/keys/oids.js'
 import { exportPrivateKey, importPrivateKey } from '../src/keys/index.js'
 import { decodePem, encodePem } from '../src/keys/pem.js'
@@ -276,7 +276,7 @@ describe('a hostile encrypted key', () => {
 
 const spkiPemOf = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' }).toString()
 
-/** What may be other than usual around a key derivation. */
+/** Variations around a key derivation. */
 interface Faults {
   scheme?: string
   cipher?: string

@@ -2,7 +2,7 @@ import type { SecurityErrorCode } from '../src/errors.js'
 import type { OpenOptions } from '../src/suite.js'
 import type { EnvelopeParts } from '../src/wire-v1/format.js'
 
-/** What an envelope holds, or the codes of the faults it has; the one found first is reported. */
+/** The parts of an envelope, or the codes of its faults, any of which may be reported. */
 export type Verdict = EnvelopeParts | readonly SecurityErrorCode[]
 
 const MAX_DEPTH = 32

@@ -13,7 +13,7 @@ const { connect } = (await import(new URL('caller.mjs', example).href)) as {
 }
 
 type Message = Record<string, unknown>
-/** What goes over the wire, as somebody sees it who sits in between; what it gives goes on. */
+/** Shows each message to an attacker on the network path, and forwards the result. */
 type Tap = (message: Message) => Message
 
 let worker: Worker
@@ -71,7 +71,7 @@ describe('the example of a transport over a MessagePort', () => {
     await expect(connect(port, { pin })).rejects.toMatchObject({ code: 'ERR_KEY_MISMATCH' })
   })
 
-  it('refuses what somebody in between has exchanged or sent again', async () => {
+  it('refuses messages that an attacker on the network path replaces or replays', async () => {
     const gateway = await connect(port)
     const answers: Message[] = []
     fromGateway = (message) => {

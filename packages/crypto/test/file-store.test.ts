@@ -229,7 +229,7 @@ describe('keys that are there', () => {
     ['a file cut short', 'ERR_KEY_INVALID', { [PRIVATE]: soundKey.slice(0, 1000) }, {}],
     ['an empty file', 'ERR_KEY_INVALID', { [PRIVATE]: '' }, {}],
     ['another text', 'ERR_KEY_INVALID', { [PRIVATE]: keyText('keys/garbage.pem') }, {}],
-    ['bits gone', 'ERR_KEY_INVALID', { [PRIVATE]: keyText('keys/flipped.private.pem') }, {}],
+    ['flipped bits', 'ERR_KEY_INVALID', { [PRIVATE]: keyText('keys/flipped.private.pem') }, {}],
     ['a weak key', 'ERR_KEY_WEAK', { [PRIVATE]: keyText('keys/rsa1024.private.pem') }, {}],
     [
       'a key below the size asked for',

@@ -58,7 +58,7 @@ it('members count only when they are its own', async () => {
   }
 })
 
-it('an envelope for a key of another size is told apart, and no other', async () => {
+it('an envelope for a key of another size is distinguished, and no other', async () => {
   const smaller = await pairOf('keys/rsa2048.private.pem')
   const forSmaller = await sealJson({}, smaller.publicKey)
   expect(await openCode(textOf(forSmaller))).toBe('ERR_ENVELOPE_INVALID')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Bytes } from '../src/bytes/types.js'
+import type { Bytes } from '../src/bytes/bytes.js'
 import { openJson, sealJson } from '../src/envelope/index.js'
 import { KeyRing } from '../src/keys/index.js'
 import type { KeyPair, PrivateKey } from '../src/suite.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Bytes } from '../src/bytes/types.js'
+import type { Bytes } from '../src/bytes/bytes.js'
 import { isJsonObject, parseJsonObject } from '../src/envelope/plaintext.js'
 import { openEnvelope, openJson, sealEnvelope } from '../src/envelope/index.js'
 import { concat, refusalCodeOf, testPair, textOf, utf8 } from './support.js'
@@ -37,7 +37,7 @@ describe('the size of an envelope', () => {
     expect(textOf((await openEnvelope(larger, key, { maxBytes })).plaintext)).toBe('{}')
   })
 
-  it('is judged before its content', async () => {
+  it('is checked before the content', async () => {
     const noise = new Uint8Array(100).fill(0xff)
     const key = await privateKey()
     expect(await refusalCodeOf(() => openJson(noise, key, { maxBytes: 99 }))).toBe(

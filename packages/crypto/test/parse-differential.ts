@@ -5,7 +5,7 @@ import { parseEnvelope } from '../src/wire-v1/parse.js'
 import { readPlainly } from './envelope-oracle.js'
 import { seededRandom, type Random } from './seeded-random.js'
 
-/** How many inputs of a comparison ended in which way. */
+/** Number of inputs of a comparison by outcome. */
 export interface Outcomes {
   accepted: number
   ERR_ENVELOPE_INVALID: number
@@ -37,7 +37,7 @@ export function compareWithOracle(inputs: number, seed: number): Outcomes {
   return outcomes
 }
 
-/** How the reader ends, undefined where the oracle ends in another way. */
+/** Returns the outcome of the reader; undefined where the oracle differs. */
 export function outcomeOf(body: Uint8Array, options: OpenOptions): keyof Outcomes | undefined {
   const expected = readPlainly(body, options)
   try {

@@ -17,7 +17,7 @@ import {
 } from './support.js'
 
 const MIB = 1024 * 1024
-/** Around the blocks of AES, of base64, and of whoever reads in pieces; 10 MiB is the largest payload. */
+/** Sizes around the blocks of AES and base64 and around the parts of readers; 10 MiB is the largest payload. */
 const BOUNDARY_SIZES = [
   ...[0, 1, 15, 16, 17, 63, 64, 65, 4095, 4096, 4097],
   ...[49151, 49152, 49153, 65535, 65536, 65537, MIB - 1, MIB, MIB + 1, 10 * MIB],

@@ -9,7 +9,7 @@ import {
   derUnsignedInteger,
   derValue,
 } from '../src/bytes/der.js'
-import { derSmallInteger } from '../src/bytes/der-small-integer.js'
+import { derSmallInteger } from '../src/keys/encrypted-pkcs8.js'
 import { openJson, sealJson } from '../src/envelope/index.js'
 import { SecurityError } from '../src/errors.js'
 import { importPrivateKey, importPublicKey } from '../src/keys/index.js'
@@ -168,7 +168,7 @@ describe('a private key that was touched', () => {
     }
   })
 
-  it('is judged for its strength before the platform sees it', async () => {
+  it('has its strength checked before the platform sees it', async () => {
     const weak = decodePem(keyText('keys/rsa1024.private.pem')).der
     expect(await refusalCodeOf(() => parseRsaPkcs8(weak, 2048))).toBe('ERR_KEY_WEAK')
     expect(await refusalCodeOf(() => parseRsaPkcs8(pkcs8, 4097))).toBe('ERR_KEY_WEAK')

@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest'
 import { openEnvelope, sealEnvelope } from '../src/envelope/index.js'
 import type { PrivateKey, PublicKey } from '../src/suite.js'
-import { defaultSuite } from '../src/suites.js'
+import { wireV1 } from '../src/wire-v1/suite.js'
 import { refusalCodeOf, testPair, utf8 } from './support.js'
 
 it('a key names its suite, and the suite its label on the wire', async () => {
   const { publicKey, privateKey } = await testPair('server')
-  expect(publicKey.suite).toBe(defaultSuite)
-  expect(privateKey.suite).toBe(defaultSuite)
-  expect(defaultSuite.algorithm).toBe('hybrid-aes256-rsa4096')
+  expect(publicKey.suite).toBe(wireV1)
+  expect(privateKey.suite).toBe(wireV1)
+  expect(wireV1.algorithm).toBe('hybrid-aes256-rsa4096')
 })
 
 it('a key of another suite is refused', async () => {

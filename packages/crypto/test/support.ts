@@ -1,6 +1,6 @@
 import { platform } from '#crypto-platform'
 import { keyPem } from '@nomyo-internal/testing/vectors'
-import type { Bytes } from '../src/bytes/types.js'
+import type { Bytes } from '../src/bytes/bytes.js'
 import { SecurityError } from '../src/errors.js'
 import { importPrivateKey } from '../src/keys/import.js'
 import type { KeyPair } from '../src/suite.js'
@@ -26,7 +26,7 @@ export const freshPair = (
   options: { extractable?: boolean } = {},
 ): Promise<KeyPair> => importPrivateKey(keyPem(`keys/${name}.private.pem`), options)
 
-/** The SecurityError an action ends in. Success, and any other kind of exception, fail the test. */
+/** Returns the SecurityError of an action. Success and other exceptions fail the test. */
 export async function refusalOf(action: () => unknown): Promise<SecurityError> {
   try {
     await action()
@@ -41,7 +41,7 @@ export async function refusalOf(action: () => unknown): Promise<SecurityError> {
 export const refusalCodeOf = async (action: () => unknown): Promise<string> =>
   (await refusalOf(action)).code
 
-/** What an action gives, or the SecurityError it ends in; any other kind of exception fails the test. */
+/** Returns the result of an action, or its SecurityError; other exceptions fail the test. */
 export async function valueOrRefusal<T>(action: () => Promise<T>): Promise<T | SecurityError> {
   try {
     return await action()
@@ -82,7 +82,7 @@ export interface EnvelopeJson {
 export const readEnvelope = (body: Uint8Array): EnvelopeJson =>
   JSON.parse(textOf(body)) as EnvelopeJson
 
-/** Says once, in every reporter, what was left out and why. */
+/** Reports skipped tests and the reason in every reporter. */
 export function noteSkipped(what: string, why: string): void {
   console.info(`${what} skipped: ${why}`)
 }

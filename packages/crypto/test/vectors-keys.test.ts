@@ -111,7 +111,7 @@ describe('the smallest key', () => {
     expect(pair.publicKey.fingerprint).toBe(publicKey.fingerprint)
   })
 
-  it('is judged before anything else is asked of the key', async () => {
+  it('is checked before anything else of the key', async () => {
     const twice = () =>
       importPrivateKey(keyText('keys/client.private.pem'), {
         minBits: 8192,

@@ -1,6 +1,6 @@
 import { malformedBody, malformedVectors } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
-import type { Bytes } from '../src/bytes/types.js'
+import type { Bytes } from '../src/bytes/bytes.js'
 import { openJson, sealEnvelope } from '../src/envelope/index.js'
 import { SecurityError, type SecurityErrorCode } from '../src/errors.js'
 import { refusalCodeOf, refusalOf, testPair, utf8, valueOrRefusal } from './support.js'
@@ -47,7 +47,7 @@ describe('what every reader must refuse', () => {
 describe('what is left to us', () => {
   const decisions: Readonly<Record<string, 'opens' | SecurityErrorCode>> = {
     'JS style: tag appended to ciphertext, no tag member': 'ERR_ENVELOPE_INVALID',
-    // Judged by whoever reads `_metadata`; here any JSON object will do.
+    // Readers of `_metadata` check it; this package accepts any JSON object.
     '_metadata is null': 'opens',
     '_metadata is array': 'opens',
     '_metadata is string': 'opens',

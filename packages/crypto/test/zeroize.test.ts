@@ -1,6 +1,6 @@
 import { platform } from '#crypto-platform'
 import { afterEach, expect, it, vi } from 'vitest'
-import { zeroize } from '../src/bytes/zeroize.js'
+import { zeroize } from '../src/bytes/bytes.js'
 import { openEnvelope, openJson, sealEnvelope, sealJson } from '../src/envelope/index.js'
 import { exportPrivateKey, importLegacyPrivateKey, importPrivateKey } from '../src/keys/index.js'
 import { decodePem, type PemBlock } from '../src/keys/pem.js'

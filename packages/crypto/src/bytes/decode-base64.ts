@@ -1,9 +1,8 @@
 import { platform } from '#crypto-platform'
 import { decodedLength } from './base64.js'
-import type { Bytes } from './types.js'
-import { zeroize } from './zeroize.js'
+import { type Bytes, zeroize } from './bytes.js'
 
-/** What base64 may hold, and what its bytes are followed by. */
+/** Limits for decoded base64, and the room behind it. */
 export interface DecodeBase64Options {
   minBytes?: number
   maxBytes?: number

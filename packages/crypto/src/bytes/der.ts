@@ -1,7 +1,7 @@
 import { SecurityError } from '../errors.js'
-import type { Bytes } from './types.js'
+import type { Bytes } from './bytes.js'
 
-/** The ASN.1 tags keys are made of. */
+/** The ASN.1 tags that occur in keys. */
 export const TAG = {
   integer: 0x02,
   octetString: 0x04,
@@ -12,8 +12,8 @@ export const TAG = {
 } as const
 
 /**
- * Reads DER (X.690) strictly: definite, minimal lengths, nothing past the end, no trailing bytes.
- * The bytes are attacker-controlled; every departure is `ERR_KEY_INVALID`.
+ * A strict DER (X.690) reader: definite, minimal lengths, nothing past the end, no trailing bytes.
+ * The bytes are attacker-controlled; every deviation is `ERR_KEY_INVALID`.
  */
 export class DerReader {
   readonly #bytes: Uint8Array
@@ -23,17 +23,17 @@ export class DerReader {
     this.#bytes = bytes
   }
 
-  /** Whether everything has been read. */
+  /** True when everything has been read. */
   get atEnd(): boolean {
     return this.#position === this.#bytes.length
   }
 
-  /** Whether the next value has this tag. */
+  /** Returns whether the next value has this tag. */
   nextIs(tag: number): boolean {
     return this.#bytes[this.#position] === tag
   }
 
-  /** The content of the next value, which must have this tag. A view, not a copy. */
+  /** Reads the content of the next value, which must have this tag. A view, not a copy. */
   read(tag: number): Uint8Array {
     if (this.#byte() !== tag) throw malformed()
     const length = this.#length()
@@ -48,7 +48,7 @@ export class DerReader {
     return new DerReader(this.read(TAG.sequence))
   }
 
-  /** The next INTEGER as unsigned big-endian bytes without leading zeros; negative ones are refused. */
+  /** Reads the next INTEGER as unsigned big-endian bytes without leading zeros; negative ones are refused. */
   unsignedInteger(): Uint8Array {
     const content = this.read(TAG.integer)
     const [first, second] = content
@@ -58,7 +58,7 @@ export class DerReader {
     return content.subarray(1)
   }
 
-  /** The next INTEGER as a number; larger than 2^31 - 1 is refused. */
+  /** Reads the next INTEGER as a number; numbers above 2^31 - 1 are refused. */
   smallInteger(): number {
     const content = this.unsignedInteger()
     if (content.length > 4) throw malformed()
@@ -67,7 +67,7 @@ export class DerReader {
     return value
   }
 
-  /** The next OBJECT IDENTIFIER as the hex of its content, as constants have it. */
+  /** Reads the next OBJECT IDENTIFIER as the hex of its content. */
   oid(): string {
     return toHex(this.read(TAG.oid))
   }
@@ -77,14 +77,14 @@ export class DerReader {
     if (this.read(TAG.null).length !== 0) throw malformed()
   }
 
-  /** The next BIT STRING, which must be a whole number of bytes. */
+  /** Reads the next BIT STRING, which must be a whole number of bytes. */
   bitString(): Uint8Array {
     const content = this.read(TAG.bitString)
     if (content[0] !== 0) throw malformed()
     return content.subarray(1)
   }
 
-  /** Refuses anything left over. */
+  /** Refuses bytes behind the last value. */
   end(): void {
     if (!this.atEnd) throw malformed()
   }
@@ -109,7 +109,7 @@ export class DerReader {
   }
 }
 
-/** One DER value made of its contents, in order. */
+/** Writes one DER value with its contents in order. */
 export function derValue(tag: number, ...contents: readonly Uint8Array[]): Bytes {
   const length = contents.reduce((sum, content) => sum + content.length, 0)
   const header = [tag, ...lengthBytes(length)]
@@ -123,24 +123,24 @@ export function derValue(tag: number, ...contents: readonly Uint8Array[]): Bytes
   return value
 }
 
-/** A non-negative INTEGER from unsigned big-endian bytes without leading zeros. */
+/** Writes a non-negative INTEGER from unsigned big-endian bytes without leading zeros. */
 export function derUnsignedInteger(bytes: Uint8Array): Bytes {
   const needsZero = (bytes[0] ?? 0x80) >= 0x80
   return derValue(TAG.integer, new Uint8Array(needsZero ? 1 : 0), bytes)
 }
 
-/** An OBJECT IDENTIFIER from the hex of its content. */
+/** Writes an OBJECT IDENTIFIER from the hex of its content. */
 export function derOid(hex: string): Bytes {
   return derValue(TAG.oid, fromHex(hex))
 }
 
-/** A NULL. */
+/** Writes a NULL. */
 export const derNull = (): Bytes => derValue(TAG.null)
 
 /** 1.2.840.113549.1.1.1 (RFC 8017) as the hex of its DER content. */
 export const RSA_ENCRYPTION = '2a864886f70d010101'
 
-/** The AlgorithmIdentifier of RSA keys of every use. */
+/** Writes the AlgorithmIdentifier of RSA keys. */
 export const rsaAlgorithm = (): Bytes => derValue(TAG.sequence, derOid(RSA_ENCRYPTION), derNull())
 
 function lengthBytes(length: number): number[] {

@@ -1,5 +1,5 @@
 import { parseJsonObject } from './plaintext.js'
-import { zeroize } from '../bytes/zeroize.js'
+import { zeroize } from '../bytes/bytes.js'
 import type { KeyRing } from '../keys/key-ring.js'
 import { SecurityError } from '../errors.js'
 import type { OpenOptions, OpenedEnvelope, PrivateKey } from '../suite.js'
@@ -10,12 +10,16 @@ export interface OpenedJson extends Omit<OpenedEnvelope, 'plaintext'> {
 }
 
 /**
- * Opens an envelope with a private key, or with whichever key of a ring fits. The bytes are
- * attacker-controlled: they are read by one strict, size-limited parser, and nothing of the content
- * is released before its tag is verified. Every way decryption can fail gives the same error.
+ * Opens an envelope with a private key, or with the matching key of a ring. The bytes are
+ * attacker-controlled: one strict, bounded parser reads them, and no content is released before its
+ * tag is verified. All failures to decrypt give the same error.
  *
  * @throws SecurityError `ERR_ENVELOPE_INVALID`, `ERR_ENVELOPE_UNSUPPORTED`, `ERR_ENVELOPE_TOO_LARGE`,
  * `ERR_DECRYPTION_FAILED`, `ERR_KEY_DISPOSED`
+ * @example
+ * ```ts
+ * const { plaintext } = await openEnvelope(body, privateKey, { maxBytes: 1024 * 1024 })
+ * ```
  */
 export async function openEnvelope(
   body: Uint8Array,
@@ -24,15 +28,18 @@ export async function openEnvelope(
 ): Promise<OpenedEnvelope> {
   const privateKeys = 'privateKeys' in keys ? keys.privateKeys : [keys]
   const [newest] = privateKeys
-  if (newest === undefined)
-    throw new SecurityError('ERR_KEY_DISPOSED', 'There is no key to open with.')
+  if (newest === undefined) throw new SecurityError('ERR_KEY_DISPOSED', 'The key ring is empty.')
   return newest.suite.open(body, privateKeys, options)
 }
 
 /**
  * Opens an envelope and reads its content as a JSON object.
  *
- * @throws SecurityError `ERR_PLAINTEXT_INVALID` and those of {@link openEnvelope}
+ * @throws SecurityError `ERR_PLAINTEXT_INVALID`, and the codes of {@link openEnvelope}
+ * @example
+ * ```ts
+ * const { value, replayId } = await openJson(body, privateKey)
+ * ```
  */
 export async function openJson(
   body: Uint8Array,

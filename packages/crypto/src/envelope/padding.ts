@@ -1,15 +1,20 @@
 import { platform } from '#crypto-platform'
-import type { Bytes } from '../bytes/types.js'
+import type { Bytes } from '../bytes/bytes.js'
 
-/** How the length of a message is hidden; `none` lets an observer count its bytes. */
+/** The padding that hides the length of a message; with `none` an observer counts its bytes. */
 export type Padding = 'padme' | 'none'
 
 const SPACE = 0x20
 
 /**
- * The Padmé length: `length` rounded up so that its binary form keeps only so many leading digits as
- * its magnitude needs. Leaks O(log log length) bits, at the price of 12 % at most, under 3 % from
- * 10 MB on (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files", PoPETs 2019).
+ * Returns the Padmé length: `length` rounded up so that its binary form keeps only as many leading
+ * digits as its magnitude needs. Leaks O(log log length) bits; costs 12 % at most, under 3 % from 10 MB
+ * on (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files", PoPETs 2019).
+ *
+ * @example
+ * ```ts
+ * padmeLength(1_000_000) // 1015808
+ * ```
  */
 export function padmeLength(length: number): number {
   if (length < 2) return length
@@ -20,11 +25,15 @@ export function padmeLength(length: number): number {
 }
 
 /**
- * What `JSON.stringify` gives for a value, as UTF-8 with white space behind it, which every JSON parser
- * skips. Large values are not in memory as a text at any time where the platform can avoid it.
+ * Encodes a value as `JSON.stringify` does, as UTF-8 padded with white space, which every JSON parser
+ * skips. Where the platform allows it, a large value is never in memory as a text.
  *
- * @returns a new buffer; undefined where `JSON.stringify` gives nothing
- * @throws what `JSON.stringify` throws
+ * @returns a new buffer; undefined where `JSON.stringify` returns undefined
+ * @throws the errors of `JSON.stringify`
+ * @example
+ * ```ts
+ * const bytes = encodeJson({ model: 'm' }, 'padme')
+ * ```
  */
 export function encodeJson(value: unknown, padding: Padding): Bytes | undefined {
   const sizeFor = padding === 'padme' ? padmeLength : (length: number): number => length

@@ -1,11 +1,10 @@
 import { MAX_PLAINTEXT_DEPTH, isDeeperThan } from './plaintext.js'
-import type { Bytes } from '../bytes/types.js'
-import { zeroize } from '../bytes/zeroize.js'
+import { type Bytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type { PublicKey, SealOptions } from '../suite.js'
 import { encodeJson, type Padding } from './padding.js'
 
-/** How to seal a JSON value. */
+/** Options for sealing a JSON value. */
 export interface SealJsonOptions extends SealOptions {
   /** Default `padme`. */
   padding?: Padding
@@ -15,7 +14,11 @@ export interface SealJsonOptions extends SealOptions {
  * Seals bytes for one recipient. Every call uses a fresh key and nonce; the same bytes never give
  * the same envelope.
  *
- * @returns the envelope as it goes over the wire
+ * @returns the envelope in its wire format
+ * @example
+ * ```ts
+ * const envelope = await sealEnvelope(new TextEncoder().encode('{}'), publicKey)
+ * ```
  */
 export function sealEnvelope(
   plaintext: Uint8Array,
@@ -28,8 +31,13 @@ export function sealEnvelope(
 /**
  * Seals a JSON value for one recipient, its length hidden by trailing white space.
  *
- * @param value - anything `JSON.stringify` gives a text for
+ * @param value - any value that `JSON.stringify` encodes
  * @throws SecurityError `ERR_ENVELOPE_TOO_LARGE` for a value nested deeper than {@link openJson} reads
+ * @example
+ * ```ts
+ * const serverKey = await importPublicKey(serverKeyPem)
+ * const envelope = await sealJson({ model: 'm', messages: [] }, serverKey)
+ * ```
  */
 export async function sealJson(
   value: unknown,
@@ -46,7 +54,7 @@ export async function sealJson(
   }
 }
 
-/** Some engines give up on deep nesting with a RangeError, others write it: here neither passes. */
+/** Some engines throw a RangeError for deep nesting, others encode it: both are refused here. */
 function encode(value: unknown, padding: Padding): Bytes {
   try {
     const padded = encodeJson(value, padding)
@@ -58,4 +66,4 @@ function encode(value: unknown, padding: Padding): Bytes {
 }
 
 const tooDeep = (): SecurityError =>
-  new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The value is nested too deep to be sealed.')
+  new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The value is nested too deeply.')

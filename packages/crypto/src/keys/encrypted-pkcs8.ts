@@ -1,39 +1,40 @@
 import { scryptAsync } from '@noble/hashes/scrypt.js'
-import { DerReader, TAG, derNull, derOid, derValue } from '../bytes/der.js'
-import { derSmallInteger } from '../bytes/der-small-integer.js'
-import { ownBytes, type Bytes } from '../bytes/types.js'
-import { zeroize } from '../bytes/zeroize.js'
+import { DerReader, TAG, derNull, derOid, derUnsignedInteger, derValue } from '../bytes/der.js'
+import { type Bytes, ownBytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import { OID } from './oids.js'
 
-/** OWASP's figure for PBKDF2-HMAC-SHA256; every other reader (OpenSSL, Python) takes it. */
+/** The number that OWASP recommends for PBKDF2-HMAC-SHA256; OpenSSL and Python read it too. */
 const WRITTEN_ITERATIONS = 600_000
 const SALT_BYTES = 16
 const IV_BYTES = 16
-/** What a hostile key file may cost: about five seconds, and 256 MiB. */
+/** The most that a hostile key file may cost: about five seconds, and 256 MiB. */
 const MAX_ITERATIONS = 10_000_000
-/** Bytes filled, by all runs together: with one after the other, each run costs time. */
+/** Bytes that all runs fill together: runs are sequential, so each costs time. */
 const MAX_SCRYPT_BYTES = 256 * 1024 * 1024
-/** Block size times runs: what is derived in one go, while nothing else happens. */
+/** Block size times runs: derived in one step, which blocks the event loop. */
 const MAX_SCRYPT_BLOCKS = 1024
 
-/** Derives the AES key from a password, as the parameters in the file say. */
+/** A function that derives the AES key from a password with the parameters of the file. */
 type DeriveKey = (password: Bytes, keyBytes: number) => Promise<Bytes>
 
 /**
  * Decrypts an EncryptedPrivateKeyInfo: PBES2 (RFC 8018) with PBKDF2-HMAC-SHA-256/384/512 or scrypt
  * (RFC 7914), and AES-CBC.
  *
- * A wrong password shows as broken padding or, once in 256 times, as nonsense; both are
+ * A wrong password results in broken padding or, once in 256 times, in garbage; both are
  * `ERR_KEY_PASSWORD`.
  *
- * @returns DER PKCS#8; the caller wipes it
+ * @returns DER PKCS#8; the caller zeroes it
  * @throws SecurityError `ERR_KEY_PASSWORD`, `ERR_KEY_INVALID`, `ERR_KEY_LIMIT`
  */
 export async function decryptPkcs8(der: Uint8Array, password: string | undefined): Promise<Bytes> {
   const { deriveKey, cipher, ciphertext } = parseEncryptedInfo(der)
   if (password === undefined) {
-    throw new SecurityError('ERR_KEY_PASSWORD', 'The private key is encrypted; give its password.')
+    throw new SecurityError(
+      'ERR_KEY_PASSWORD',
+      'The private key is encrypted; its password is missing.',
+    )
   }
   const passwordBytes = new TextEncoder().encode(password)
   const key = await deriveKey(passwordBytes, cipher.keyBytes)
@@ -42,7 +43,7 @@ export async function decryptPkcs8(der: Uint8Array, password: string | undefined
     if (looksLikePkcs8(pkcs8)) return pkcs8
     zeroize(pkcs8)
   } catch {
-    // Broken padding: the same answer as for nonsense, below.
+    // Broken padding: the same error as for garbage, below.
   } finally {
     zeroize(key, passwordBytes)
   }
@@ -85,6 +86,13 @@ export async function encryptPkcs8(pkcs8: Uint8Array, password: string): Promise
   )
 }
 
+/** Writes a DER INTEGER from a number of 0 to 2^31 - 1. */
+export function derSmallInteger(value: number): Bytes {
+  const bytes = Uint8Array.of(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255)
+  const firstUsed = bytes.findIndex((byte) => byte !== 0)
+  return derUnsignedInteger(bytes.subarray(firstUsed === -1 ? 3 : firstUsed))
+}
+
 /** PBKDF2 by the platform; also used for the legacy format. */
 export async function pbkdf2(
   password: Bytes,
@@ -108,7 +116,7 @@ export async function decryptCbc(
   return crypto.subtle.decrypt({ name: 'AES-CBC', iv: ownBytes(iv) }, aesKey, ownBytes(ciphertext))
 }
 
-/** Whether decryption gave a PKCS#8 structure; its content is judged by the import. */
+/** Returns whether bytes have the structure of PKCS#8; the import checks the content. */
 export function looksLikePkcs8(der: Uint8Array): boolean {
   try {
     const document = new DerReader(der)
@@ -123,11 +131,11 @@ export function looksLikePkcs8(der: Uint8Array): boolean {
   }
 }
 
-/** One answer for every way a password can be wrong. */
+/** The one error for all effects of a wrong password. */
 export function wrongPassword(): SecurityError {
   return new SecurityError(
     'ERR_KEY_PASSWORD',
-    'The private key cannot be opened with this password.',
+    'The private key cannot be decrypted with this password.',
   )
 }
 
@@ -167,7 +175,7 @@ function parsePbkdf2(parameters: DerReader): DeriveKey {
   const salt = parameters.read(TAG.octetString)
   const iterations = parameters.smallInteger()
   const statedBytes = parameters.nextIs(TAG.integer) ? parameters.smallInteger() : undefined
-  // The PRF is SHA-1 where it is left out; nobody needs such a file any more.
+  // Without a PRF it is SHA-1, which is no longer in use.
   if (parameters.atEnd) throw unsupported()
   const prf = parameters.sequence()
   const hash = PRF_HASHES[prf.oid()]
@@ -226,7 +234,7 @@ function checkKeyLength(stated: number | undefined, needed: number): void {
 function unsupported(): SecurityError {
   return new SecurityError(
     'ERR_KEY_INVALID',
-    'The private key is encrypted in an unsupported way. Encrypt it anew: ' +
+    'The encryption of the private key is not supported. Encrypt the key again: ' +
       'openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000.',
   )
 }
@@ -234,6 +242,6 @@ function unsupported(): SecurityError {
 function tooCostly(): SecurityError {
   return new SecurityError(
     'ERR_KEY_LIMIT',
-    'The private key asks for more work to open it than any honest one.',
+    'The private key takes more work to decrypt than any legitimate one.',
   )
 }

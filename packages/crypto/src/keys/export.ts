@@ -1,18 +1,22 @@
-import { zeroize } from '../bytes/zeroize.js'
+import { zeroize } from '../bytes/bytes.js'
 import type { PrivateKey } from '../suite.js'
 import { encodePem } from './pem.js'
 
-/** How to write a private key. */
+/** Options for exporting a private key. */
 export interface ExportPrivateKeyOptions {
   /** Encrypts the key (PBES2, PBKDF2-HMAC-SHA256 with 600,000 rounds, AES-256-CBC). */
   password?: string
 }
 
 /**
- * Writes a private key as PKCS#8 PEM: `ENCRYPTED PRIVATE KEY` with a password, `PRIVATE KEY` without.
- * The text is a secret and, as a string, cannot be wiped.
+ * Exports a private key as PKCS#8 PEM: `ENCRYPTED PRIVATE KEY` with a password, `PRIVATE KEY` without.
+ * The text is a secret and, as a string, cannot be zeroed.
  *
  * @throws SecurityError `ERR_KEY_NOT_EXTRACTABLE`, `ERR_KEY_DISPOSED`, `ERR_KEY_PASSWORD`
+ * @example
+ * ```ts
+ * const pem = await exportPrivateKey(privateKey, { password })
+ * ```
  */
 export async function exportPrivateKey(
   privateKey: PrivateKey,
@@ -28,5 +32,5 @@ export async function exportPrivateKey(
   }
 }
 
-/** PKCS#8 under its PEM label. */
+/** Writes PKCS#8 as PEM. */
 export const exportPkcs8Pem = (pkcs8: Uint8Array): string => encodePem('PRIVATE KEY', pkcs8)

@@ -6,8 +6,8 @@ const PREFIX = 'sha256/'
 const DIGEST_BYTES = 32
 
 /**
- * Checks that a text is a pin: `sha256/` and the base64 of a SHA-256 over an SPKI, as
- * {@link PublicKey.fingerprint} gives it. Returns it unchanged.
+ * Checks that a text is a pin: `sha256/` and the base64 of a SHA-256 over an SPKI, the form of
+ * {@link PublicKey.fingerprint}. Returns it unchanged.
  *
  * @throws SecurityError `ERR_KEY_INVALID`
  */
@@ -16,24 +16,28 @@ export function parsePin(text: string): string {
   if (digest?.length !== DIGEST_BYTES) {
     throw new SecurityError(
       'ERR_KEY_INVALID',
-      'Not a pin; expected sha256/ and 44 base64 characters, as printed for a key fingerprint.',
+      'Not a pin: expected sha256/ and 44 characters of base64.',
     )
   }
   return text
 }
 
 /**
- * Refuses a public key that none of the pins names.
+ * Refuses a public key that matches none of the pins.
  *
  * @throws SecurityError `ERR_KEY_MISMATCH`; `ERR_KEY_INVALID` for a malformed pin
+ * @example
+ * ```ts
+ * verifyPin(await importPublicKey(pem), [pin])
+ * ```
  */
 export function verifyPin(key: PublicKey, pins: readonly string[]): void {
-  // Every pin is checked for its form, also behind a match: a typo must not wait for a rotation.
+  // The form of every pin is checked, even after a match: a typo must not wait for a rotation.
   const known = pins.map(parsePin)
   if (known.includes(key.fingerprint)) return
   throw new SecurityError(
     'ERR_KEY_MISMATCH',
-    `The key ${key.fingerprint} is not among the pinned ones. If it was changed on purpose, ask its ` +
-      'owner for the new fingerprint on another way than this connection, and pin that.',
+    `The key ${key.fingerprint} is not pinned. If the change is intended, get the new fingerprint ` +
+      'from the owner out of band and pin it.',
   )
 }

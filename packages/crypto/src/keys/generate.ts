@@ -1,20 +1,25 @@
 import type { KeyPair } from '../suite.js'
-import { defaultSuite } from '../suites.js'
+import { wireV1 as currentSuite } from '../wire-v1/suite.js'
 
-/** How to make a key pair. */
+/** Options for generating a key pair. */
 export interface GenerateKeyPairOptions {
-  /** Whether the private key may be exported later, to be saved. Default false. */
+  /** True to permit the export of the private key. Default false. */
   extractable?: boolean
-  /** How many envelopes are opened with it at the same time; see {@link ImportPrivateKeyOptions.parallel}. */
+  /** Number of envelopes opened at the same time; see {@link ImportPrivateKeyOptions.parallel}. */
   parallel?: number
 }
 
 /**
- * Makes a key pair of the current suite: RSA-4096 with exponent 65537 (FIPS 186-5), by the platform.
- * Takes 0.3 to 3 seconds; the event loop goes on meanwhile.
+ * Generates a key pair of the current suite: RSA-4096 with exponent 65537 (FIPS 186-5), by the
+ * platform. Takes 0.3 to 3 seconds without blocking the event loop.
+ *
+ * @example
+ * ```ts
+ * const { publicKey, privateKey } = await generateKeyPair({ extractable: true })
+ * ```
  */
 export function generateKeyPair(options: GenerateKeyPairOptions = {}): Promise<KeyPair> {
-  return defaultSuite.generateKeyPair({
+  return currentSuite.generateKeyPair({
     extractable: options.extractable ?? false,
     parallel: options.parallel ?? 1,
   })

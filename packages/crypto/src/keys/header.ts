@@ -2,10 +2,17 @@ import { SecurityError } from '../errors.js'
 import type { PublicKey } from '../suite.js'
 import { importPublicKey, type ImportPublicKeyOptions } from './import.js'
 
-/** A percent-encoded PEM of an 8192-bit key takes under 5,000 characters, fully escaped. */
+/** The PEM of an 8192-bit key takes under 5,000 characters, even with all of them escaped. */
 const MAX_HEADER_CHARACTERS = 12_000
 
-/** The value of `X-Public-Key`: the SPKI PEM, percent-encoded. */
+/**
+ * Returns the value of `X-Public-Key`: the SPKI PEM, percent-encoded.
+ *
+ * @example
+ * ```ts
+ * const headers = { 'X-Public-Key': publicKeyToHeader(publicKey) }
+ * ```
+ */
 export function publicKeyToHeader(key: PublicKey): string {
   return encodeURIComponent(key.pem)
 }
@@ -14,7 +21,11 @@ export function publicKeyToHeader(key: PublicKey): string {
  * Reads the value of `X-Public-Key` in any percent-encoding a client may use: upper or lower-case
  * hex, more or fewer characters escaped, LF or CRLF, with or without a final newline.
  *
- * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_LIMIT` and those of {@link importPublicKey}
+ * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_LIMIT`, and the codes of {@link importPublicKey}
+ * @example
+ * ```ts
+ * const callerKey = await publicKeyFromHeader(header, { minBits: 2048 })
+ * ```
  */
 export async function publicKeyFromHeader(
   value: string,

@@ -1,44 +1,47 @@
-import { zeroize } from '../bytes/zeroize.js'
+import { type Bytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type { KeyPair, PublicKey } from '../suite.js'
-import { defaultSuite } from '../suites.js'
+import { wireV1 as currentSuite } from '../wire-v1/suite.js'
 import { decodePem } from './pem.js'
-import type { Bytes } from '../bytes/types.js'
 
-/** How to read a public key. */
+/** Options for reading a public key. */
 export interface ImportPublicKeyOptions {
   /** Smallest key accepted, in bits; never below 2048. Default 4096. */
   minBits?: number
 }
 
-/** How to read a private key. */
+/** Options for reading a private key. */
 export interface ImportPrivateKeyOptions {
   /** Smallest key accepted, in bits; never below 2048, which is the default. */
   minBits?: number
-  /** For `ENCRYPTED PRIVATE KEY`; giving one for a key that has none is an error. UTF-8 encoded. */
+  /** For `ENCRYPTED PRIVATE KEY`, as UTF-8; an error for a key that is not encrypted. */
   password?: string
   /** The public key that must belong to it. */
   publicKeyPem?: string
-  /** Whether the private key may be exported again. Default false. */
+  /** True to permit the export of the private key. Default false. */
   extractable?: boolean
   /**
-   * How many envelopes are opened with it at the same time; more wait. Default 1. For servers: the
-   * number of cores, as each takes one for some milliseconds.
+   * Number of envelopes that are opened with the key at the same time; more wait. Default 1. For
+   * servers the number of cores: each envelope takes one for some milliseconds.
    */
   parallel?: number
 }
 
-/** What no option lowers. */
+/** The lower bound that no option changes. */
 const LEAST_BITS = 2048
 const SERVER_KEY_BITS = 4096
 
 /**
  * Reads a public key from PEM (`PUBLIC KEY`, SubjectPublicKeyInfo).
  *
- * Refuses what the platform would let pass: weak moduli and exponents, other key types, certificates,
+ * Refuses what the platform accepts: weak moduli and exponents, other key types, certificates,
  * private keys, text around the block.
  *
  * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE`, `ERR_KEY_WEAK`, `ERR_KEY_LIMIT`
+ * @example
+ * ```ts
+ * const serverKey = await importPublicKey(pem)
+ * ```
  */
 export async function importPublicKey(
   pem: string,
@@ -46,7 +49,7 @@ export async function importPublicKey(
 ): Promise<PublicKey> {
   const { label, der } = decodePem(pem)
   if (label !== 'PUBLIC KEY') throw wrongLabel(label, 'public')
-  return defaultSuite.importPublicKey(der, {
+  return currentSuite.importPublicKey(der, {
     minBits: Math.max(options.minBits ?? SERVER_KEY_BITS, LEAST_BITS),
   })
 }
@@ -58,6 +61,10 @@ export async function importPublicKey(
  *
  * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE`, `ERR_KEY_WEAK`, `ERR_KEY_LIMIT`,
  * `ERR_KEY_PASSWORD`, `ERR_KEY_MISMATCH`
+ * @example
+ * ```ts
+ * const { privateKey } = await importPrivateKey(pem, { password })
+ * ```
  */
 export async function importPrivateKey(
   pem: string,
@@ -65,7 +72,7 @@ export async function importPrivateKey(
 ): Promise<KeyPair> {
   const pkcs8 = await readPkcs8(pem, options.password)
   try {
-    const pair = await defaultSuite.importPrivateKey(pkcs8, {
+    const pair = await currentSuite.importPrivateKey(pkcs8, {
       minBits: Math.max(options.minBits ?? LEAST_BITS, LEAST_BITS),
       extractable: options.extractable ?? false,
       parallel: options.parallel ?? 1,
@@ -86,7 +93,7 @@ async function readPkcs8(pem: string, password: string | undefined): Promise<Byt
   if (label !== 'ENCRYPTED PRIVATE KEY' && label !== 'RSA PRIVATE KEY') {
     throw wrongLabel(label, 'private')
   }
-  // Loaded by those who have such a key: it is nearly half of this package's code.
+  // On demand, because it is nearly half of this package's code.
   const { decryptPkcs8, pkcs8FromPkcs1 } = await import('./private-key-formats.js')
   if (label === 'ENCRYPTED PRIVATE KEY') return decryptPkcs8(der, password)
   refusePassword(password)
@@ -95,13 +102,13 @@ async function readPkcs8(pem: string, password: string | undefined): Promise<Byt
   return pkcs8
 }
 
-/** Somebody who gives a password believes that the file is protected; it is not. */
+/** A caller that gives a password relies on a protection that the file does not have. */
 function refusePassword(password: string | undefined): void {
   if (password === undefined) return
   throw new SecurityError(
     'ERR_KEY_PASSWORD',
-    'A password was given, but the key is not an ENCRYPTED PRIVATE KEY. Leave it out, or encrypt the key: ' +
-      'openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000. importLegacyPrivateKey reads those of nomyo-js 0.1.',
+    'The private key is not encrypted: omit the password, or encrypt the key with ' +
+      'openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000. importLegacyPrivateKey reads keys of nomyo-js 0.1.',
   )
 }
 
@@ -110,7 +117,7 @@ async function checkBelongsTogether(pair: KeyPair, publicKeyPem: string): Promis
   if (publicKey.fingerprint === pair.publicKey.fingerprint) return
   throw new SecurityError(
     'ERR_KEY_MISMATCH',
-    'The public key does not belong to the private key. Leave it out: it is derived.',
+    'The public key does not belong to the private key; omit it to have it derived.',
   )
 }
 
@@ -122,13 +129,13 @@ function wrongLabel(label: string, wanted: 'public' | 'private'): SecurityError 
     return new SecurityError(
       'ERR_KEY_INVALID',
       wanted === 'public'
-        ? 'The PEM label is not supported; expected PUBLIC KEY. Convert a PKCS#1 key with: ' +
+        ? 'Expected the PEM label PUBLIC KEY. Convert a PKCS#1 key with ' +
             'openssl rsa -RSAPublicKey_in -pubout.'
-        : 'The PEM label is not supported; expected PRIVATE KEY or ENCRYPTED PRIVATE KEY.',
+        : 'Expected the PEM label PRIVATE KEY or ENCRYPTED PRIVATE KEY.',
     )
   }
   return new SecurityError(
     'ERR_KEY_TYPE',
-    `Expected a ${wanted} RSA key, got a PEM block labelled ${label}.`,
+    `Expected a ${wanted} RSA key, got the PEM label ${label}.`,
   )
 }

@@ -2,9 +2,16 @@ import { SecurityError } from '../errors.js'
 import type { KeyPair, PrivateKey } from '../suite.js'
 
 /**
- * The key pair in use, the one before it, so that what was sealed for the old key still opens while
- * the new one spreads, and those to come, so that a ring elsewhere may hand them out first. Knows no
- * clock: its owner decides when to announce, to rotate and to retire.
+ * A key pair in use, the previous pair, so that envelopes for it still open while callers learn the
+ * new key, and announced pairs, which another ring may publish first. Has no clock: its owner decides
+ * when to announce, rotate and retire.
+ *
+ * @example
+ * ```ts
+ * const ring = new KeyRing(await generateKeyPair())
+ * ring.rotate(await generateKeyPair())
+ * const { value } = await openJson(body, ring)
+ * ```
  */
 export class KeyRing {
   #current: KeyPair | undefined
@@ -16,7 +23,7 @@ export class KeyRing {
   }
 
   /**
-   * The pair to hand out.
+   * The pair to publish.
    *
    * @throws SecurityError `ERR_KEY_DISPOSED`
    */
@@ -25,7 +32,7 @@ export class KeyRing {
   }
 
   /**
-   * The keys to open with, newest first, but for those to come, which hardly anybody has yet.
+   * The keys to open with: the current one, the previous one, then the announced ones.
    *
    * @throws SecurityError `ERR_KEY_DISPOSED`
    */
@@ -35,7 +42,7 @@ export class KeyRing {
   }
 
   /**
-   * Opens with a pair from now on that is not handed out before {@link KeyRing.rotate}.
+   * Adds a pair that opens envelopes from now on and is published by a later {@link KeyRing.rotate}.
    *
    * @throws SecurityError `ERR_KEY_DISPOSED`
    */
@@ -45,21 +52,21 @@ export class KeyRing {
   }
 
   /**
-   * Puts a new pair in front: the one announced longest ago, unless another is given. The one before
-   * the last is disposed of.
+   * Makes a new pair the current one: the given one, or else the one announced first. Disposes of the
+   * previous pair; the current one becomes the previous one.
    *
    * @throws SecurityError `ERR_KEY_DISPOSED`; `ERR_KEY_INVALID` when no pair is given or announced
    */
   rotate(next?: KeyPair): void {
     const last = this.current
     const pair = next ?? this.#announced.shift()
-    if (pair === undefined) throw new SecurityError('ERR_KEY_INVALID', 'There is no key to come.')
+    if (pair === undefined) throw new SecurityError('ERR_KEY_INVALID', 'No key pair is announced.')
     this.retirePrevious()
     this.#previous = last
     this.#current = pair
   }
 
-  /** Ends the overlap: from now on the key before the current one opens nothing. */
+  /** Disposes of the previous pair: envelopes for it no longer open. */
   retirePrevious(): void {
     this.#previous?.privateKey.dispose()
     this.#previous = undefined

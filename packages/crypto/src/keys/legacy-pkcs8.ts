@@ -1,5 +1,4 @@
-import { zeroize } from '../bytes/zeroize.js'
-import type { Bytes } from '../bytes/types.js'
+import { type Bytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type { PemBlock } from './pem.js'
 import { decryptCbc, looksLikePkcs8, pbkdf2, wrongPassword } from './encrypted-pkcs8.js'
@@ -9,10 +8,10 @@ const IV_BYTES = 16
 const ITERATIONS = 100_000
 
 /**
- * Decrypts what nomyo-js 0.1 wrote: salt (16), IV (16) and AES-256-CBC under PBKDF2-HMAC-SHA256 with
+ * Decrypts the format of nomyo-js 0.1: salt (16), IV (16) and AES-256-CBC under PBKDF2-HMAC-SHA256 with
  * 100,000 rounds, in a `PRIVATE KEY` block.
  *
- * @returns DER PKCS#8; the caller wipes it
+ * @returns DER PKCS#8; the caller zeroes it
  * @throws SecurityError `ERR_KEY_PASSWORD`, `ERR_KEY_INVALID`
  */
 export async function decryptLegacyPkcs8(

@@ -1,4 +1,4 @@
-import { zeroize } from '../bytes/zeroize.js'
+import { zeroize } from '../bytes/bytes.js'
 import type { KeyPair } from '../suite.js'
 import { exportPkcs8Pem } from './export.js'
 import { importPrivateKey, type ImportPrivateKeyOptions } from './import.js'
@@ -6,9 +6,14 @@ import { decodePem } from './pem.js'
 
 /**
  * Reads a private key that nomyo-js 0.1 wrote with a password: a `PRIVATE KEY` block that holds no
- * PKCS#8. No other tool reads it and nothing writes it any more: export the key anew after reading it.
+ * PKCS#8. No other tool reads this format and none writes it any more: export the key after reading it.
  *
- * @throws SecurityError `ERR_KEY_PASSWORD`, `ERR_KEY_INVALID` and those of {@link importPrivateKey}
+ * @throws SecurityError `ERR_KEY_PASSWORD`, `ERR_KEY_INVALID`, and the codes of {@link importPrivateKey}
+ * @example
+ * ```ts
+ * const { privateKey } = await importLegacyPrivateKey(pem, password, { extractable: true })
+ * const standardPem = await exportPrivateKey(privateKey, { password })
+ * ```
  */
 export async function importLegacyPrivateKey(
   pem: string,

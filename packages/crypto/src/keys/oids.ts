@@ -1,4 +1,4 @@
-/** What private keys are encrypted with: object identifiers as the hex of their DER content. */
+/** Object identifiers of private key encryption, as the hex of their DER content. */
 export const OID = {
   /** 1.2.840.113549.1.5.13 (RFC 8018) */
   pbes2: '2a864886f70d01050d',

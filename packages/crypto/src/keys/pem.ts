@@ -1,6 +1,6 @@
 import { platform } from '#crypto-platform'
 import { decodeBase64Text } from '../bytes/decode-base64.js'
-import type { Bytes } from '../bytes/types.js'
+import type { Bytes } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 
 /** An encrypted 8192-bit private key takes under 7 KB. */
@@ -21,7 +21,7 @@ export function encodePem(label: string, der: Uint8Array): string {
 /**
  * Reads exactly one PEM block, with LF or CRLF, in lines of any length, with or without a final
  * newline. Text around the block, a second block, or anything but base64 inside is refused: two
- * readers could take such a file for two different keys.
+ * readers could take two different keys from such a file.
  *
  * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_LIMIT`
  */
@@ -41,6 +41,6 @@ export function decodePem(text: string): PemBlock {
 function notPem(): SecurityError {
   return new SecurityError(
     'ERR_KEY_INVALID',
-    'Not a PEM block: expected one "-----BEGIN ...-----" line, base64, and the matching END line.',
+    'Expected exactly one PEM block, and nothing around it.',
   )
 }

@@ -43,21 +43,28 @@ export function encodeBase64Into(source: Uint8Array, target: Uint8Array, offset:
 
 /** See {@link Platform.decodeBase64Into}. */
 export function decodeBase64Into(ascii: Uint8Array, target: Uint8Array): boolean {
-  const last = ascii.length - 4
+  const padding = paddingLength(ascii)
+  const whole = padding === 0 ? ascii.length : ascii.length - 4
   let out = 0
-  for (let position = 0; position <= last; position += 4) {
-    const padding = position < last ? 0 : paddingLength(ascii)
+  let position = 0
+  for (; position < whole; position += 4) {
     const a = sixBits(ascii, position)
     const b = sixBits(ascii, position + 1)
-    const c = padding > 1 ? 0 : sixBits(ascii, position + 2)
-    const d = padding > 0 ? 0 : sixBits(ascii, position + 3)
-    const bits = (a << 18) | (b << 12) | (c << 6) | d
-    const unusedBits = bits & ((1 << (8 * padding)) - 1)
-    if ((a | b | c | d) > 63 || unusedBits !== 0) return false
-    target[out++] = bits >> 16
-    if (padding < 2) target[out++] = bits >> 8
-    if (padding < 1) target[out++] = bits
+    const c = sixBits(ascii, position + 2)
+    const d = sixBits(ascii, position + 3)
+    if ((a | b | c | d) > 63) return false
+    target[out++] = (a << 2) | (b >> 4)
+    target[out++] = ((b & 15) << 4) | (c >> 2)
+    target[out++] = ((c & 3) << 6) | d
   }
+  if (padding === 0) return true
+  const a = sixBits(ascii, position)
+  const b = sixBits(ascii, position + 1)
+  const c = padding === 1 ? sixBits(ascii, position + 2) : 0
+  const unusedBits = padding === 1 ? c & 3 : b & 15
+  if ((a | b | c) > 63 || unusedBits !== 0) return false
+  target[out++] = (a << 2) | (b >> 4)
+  if (padding === 1) target[out] = ((b & 15) << 4) | (c >> 2)
   return true
 }
 

@@ -1,18 +1,15 @@
-import type { Bytes } from '../bytes/types.js'
-import { decodeUtf8 } from './decode-utf8.js'
+import type { Bytes } from '../bytes/bytes.js'
 import { decodeBase64Into, encodeBase64, encodeBase64Into } from './neutral-base64.js'
-import { TAG_BYTES, type Platform } from './platform.js'
+import { TAG_BYTES, decodeUtf8, type Platform } from './platform.js'
 
-/** Browsers, workers, edge runtimes: WebCrypto, and what the language itself has. */
+/** The platform of browsers, workers and edge runtimes: WebCrypto and the language itself. */
 export const platform: Platform = {
   encodeJson: (value, sizeFor) => {
     const text = JSON.stringify(value) as string | undefined
     if (text === undefined) return undefined
     const encoded = new TextEncoder().encode(text)
     const { length } = encoded
-    const size = sizeFor(length)
-    if (size === length) return { bytes: encoded, length }
-    const bytes = new Uint8Array(size)
+    const bytes = new Uint8Array(sizeFor(length))
     bytes.set(encoded)
     encoded.fill(0)
     return { bytes, length }

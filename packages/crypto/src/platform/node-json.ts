@@ -1,21 +1,21 @@
 import { Buffer } from 'node:buffer'
-import type { Bytes } from '../bytes/types.js'
+import type { Bytes } from '../bytes/bytes.js'
 import type { Platform } from './platform.js'
 
 /** A string with more characters is long. */
 const LONG_CHARACTERS = 64 * 1024
-/** Of a long string, what is written at a time: small enough for the processor's cache. */
+/** Characters of a long string that are written at a time: they fit the processor's cache. */
 const PART_CHARACTERS = 16 * 1024
-/** Values looked at in search of a long string. */
+/** Values that the search for a long string visits. */
 const MOST_VALUES = 10_000
 
 type SizeFor = (length: number) => number
 
 /**
- * See {@link Platform.encodeJson}. `JSON.stringify` writes a text in pieces and then once more in one
- * piece: twice the size of a large request, and garbage as soon as its bytes are there. What makes a
- * request large is a document or an image, which is one string. So long strings are left out of the
- * text, and go from where they are straight into the result.
+ * See {@link Platform.encodeJson}. `JSON.stringify` builds a text in pieces and then joins them: twice
+ * the size of a large request, and garbage once its bytes are written. Requests are large because of a
+ * document or an image, which is one string. So long strings are left out of the text and written
+ * directly to the result.
  */
 export function encodeJson(
   value: unknown,
@@ -24,7 +24,7 @@ export function encodeJson(
 ): ReturnType<Platform['encodeJson']> {
   const isLong = (one: unknown): one is string =>
     typeof one === 'string' && one.length > longCharacters
-  // Made anew each time, so that no value can hold it.
+  // Fresh for each call, so that no value can contain it.
   const placeholder = crypto.randomUUID()
   const long: string[] = []
   const leaveOut = (_name: string, one: unknown): unknown => {
@@ -32,7 +32,7 @@ export function encodeJson(
     long.push(one)
     return placeholder
   }
-  // Calling a function for every value takes time: only where that is worth it.
+  // A replacer costs a call for every value, so it is only used where a long string exists.
   const replacer = hasAny(value, isLong) ? leaveOut : undefined
   const json = JSON.stringify(value, replacer) as string | undefined
   if (json === undefined) return undefined
@@ -41,11 +41,11 @@ export function encodeJson(
     : encodeAround(json.split(placeholder), long, sizeFor)
 }
 
-/** Whether a value or one within it is such; who has very many is not searched to the end. */
-function hasAny(value: unknown, isSuch: (one: unknown) => boolean): boolean {
+/** Returns whether a value or one within it matches, among the first values. */
+function hasAny(value: unknown, matches: (one: unknown) => boolean): boolean {
   const values = [value]
   for (const one of values) {
-    if (isSuch(one)) return true
+    if (matches(one)) return true
     if (typeof one !== 'object' || one === null) continue
     for (const member of Object.values(one)) {
       if (values.length === MOST_VALUES) break
@@ -62,13 +62,13 @@ function encodeText(text: string, sizeFor: SizeFor): { bytes: Bytes; length: num
   return { bytes, length }
 }
 
-/** Texts, and between each and the next a string, as it is written between its quotes. */
+/** Joins texts, with the content of one string between each and the next. */
 function encodeAround(
   texts: readonly string[],
   strings: readonly string[],
   sizeFor: SizeFor,
 ): { bytes: Bytes; length: number } {
-  // Memory that is never touched takes no place: a guess that is too large costs nothing.
+  // Memory that is never touched is never allocated: a guess that is too large costs nothing.
   const guess = [...texts, ...strings].reduce((sum, text) => sum + likelyLength(text), 0)
   let bytes = new Uint8Array(sizeFor(guess))
   let length = 0
@@ -85,17 +85,17 @@ function encodeAround(
   return { bytes: withRoom(bytes, length, size - length).subarray(0, size), length }
 }
 
-/** What one unit of a string takes at most, as `\u0000`. */
+/** The most bytes that one unit of a string takes, as `\u0000`. */
 const MOST_BYTES = 6
 
-/** Judged by its first part, and a little more. */
+/** Estimates the encoded length from the first part, plus a margin. */
 function likelyLength(text: string): number {
   const part = JSON.stringify(text.slice(0, PART_CHARACTERS))
   const perCharacter = Buffer.byteLength(part) / Math.min(text.length, PART_CHARACTERS)
   return Math.ceil(text.length * perCharacter * 1.05) + PART_CHARACTERS * MOST_BYTES
 }
 
-/** The same bytes up to `length`, or a larger copy of these. */
+/** Returns the buffer, or a larger copy of its first `length` bytes where the room is too small. */
 function withRoom(bytes: Bytes, length: number, needed: number): Bytes {
   if (length + needed <= bytes.length) return bytes
   const larger = new Uint8Array(Math.max(length + needed, 2 * bytes.length))
@@ -106,7 +106,7 @@ function withRoom(bytes: Bytes, length: number, needed: number): Bytes {
 
 function* partsOf(text: string): Generator<string> {
   for (let at = 0; at < text.length;) {
-    // Not between the halves of a character.
+    // Never between the halves of a surrogate pair.
     const isFirstHalf = (text.charCodeAt(at + PART_CHARACTERS - 1) & 0xfc00) === 0xd800
     const end = at + PART_CHARACTERS - (isFirstHalf ? 1 : 0)
     yield text.slice(at, end)
@@ -114,14 +114,14 @@ function* partsOf(text: string): Generator<string> {
   }
 }
 
-/** Writes what `JSON.stringify` writes between the quotes. */
+/** Writes the content of a string as `JSON.stringify` does. */
 function writeEscaped(text: string, target: Buffer): number {
-  // Halves of characters that stand alone are escaped, which is not to be seen in UTF-8.
+  // Lone surrogates are escaped, and UTF-8 does not preserve them.
   if (!text.isWellFormed()) return target.write(JSON.stringify(text).slice(1, -1))
   const plainLength = target.write(text)
   let length = 0
   for (let at = 0; at < plainLength; at++) length += LENGTHS[target[at] ?? 0] ?? 0
-  // From the back, into the room behind, until all that is left stays where it is.
+  // Moves bytes to the room behind, from the back, until the rest stays in place.
   for (let from = plainLength - 1, to = length; to > from + 1; from--) {
     const byte = target[from] ?? 0
     const escaped = ESCAPES[byte]
@@ -131,10 +131,10 @@ function writeEscaped(text: string, target: Buffer): number {
   return length
 }
 
-/** What is not written as it is within a string, by its byte. */
+/** The escapes of bytes that a string does not contain as they are. */
 const ESCAPES = Array.from({ length: 256 }, (_, byte) => {
   const escaped = JSON.stringify(String.fromCharCode(byte)).slice(1, -1)
   return escaped.length === 1 ? undefined : Buffer.from(escaped)
 })
-/** How many bytes each byte becomes. */
+/** The encoded length of each byte. */
 const LENGTHS = Uint8Array.from(ESCAPES, (escaped) => escaped?.length ?? 1)

@@ -1,24 +1,24 @@
 import buffer, { Buffer } from 'node:buffer'
 import { KeyObject, createCipheriv, createDecipheriv, createHash, publicEncrypt } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import type { Bytes } from '../bytes/types.js'
-import { decodeUtf8 } from './decode-utf8.js'
+import type { Bytes } from '../bytes/bytes.js'
 import { encodeJson } from './node-json.js'
 import { decodeBase64Into as decodeShort } from './neutral-base64.js'
-import { TAG_BYTES, type Platform } from './platform.js'
+import { TAG_BYTES, decodeUtf8, type Platform } from './platform.js'
 
 /** A multiple of 3 and of 16: parts this small stay in the processor's cache, and none is padded. */
 const PART_BYTES = 48 * 1024
-/** The same as base64. */
+/** The base64 of such a part. */
 const PART_CHARACTERS = (PART_BYTES / 3) * 4
-/** A call into the engine takes longer than decoding so few. */
+/** Below this length a call to the engine takes longer than decoding. */
 const SHORT_CHARACTERS = 1024
-/** What is encrypted without a break. */
+/** Encrypted between two turns of the event loop. */
 const TURN_BYTES = 16 * PART_BYTES
 
 /**
- * Node, Bun and Deno. Everything happens at once and in small parts, since what costs time in large
- * messages is touching new memory: a hop into a thread takes longer than the work for small ones.
+ * The platform of Node, Bun and Deno. All operations are synchronous, because the hop to a thread takes
+ * longer than the work for small messages, and process small parts, because large messages cost time
+ * mainly by touching new memory.
  */
 export const platform: Platform = {
   encodeJson,
@@ -34,7 +34,7 @@ export const platform: Platform = {
   decryptAesGcm,
 }
 
-/** Before Node 24 `TextDecoder` takes six times as long for what is not ASCII. */
+/** Before Node 24, `TextDecoder` takes six times as long for text beyond ASCII. */
 function decodeUtf8ByTranscoding(bytes: Uint8Array): string | undefined {
   if (!buffer.isUtf8(bytes)) return undefined
   if (buffer.isAscii(bytes)) return view(bytes).toString('latin1')
@@ -63,7 +63,7 @@ function decodeBase64Into(ascii: Uint8Array, target: Uint8Array): boolean {
   for (let at = 0; at < from.length; at += PART_CHARACTERS) {
     const text = from.toString('latin1', at, at + PART_CHARACTERS)
     const written = to.write(text, out, 'base64')
-    // Padding belongs to the end of the last part.
+    // Only the last part may end with padding.
     const isWhole = written === PART_BYTES || at + PART_CHARACTERS >= from.length
     if (!isWhole || to.toString('base64', out, out + written) !== text) return false
     out += written
@@ -80,14 +80,14 @@ async function encryptAesGcm(
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
   for (let at = 0; at < plaintext.length; at += PART_BYTES) {
     emit(cipher.update(plaintext.subarray(at, at + PART_BYTES)))
-    // Encrypting megabytes takes milliseconds: others have their turn meanwhile.
+    // Megabytes take milliseconds: other work gets its turn in between.
     if (at % TURN_BYTES === TURN_BYTES - PART_BYTES) await setImmediate()
   }
   cipher.final()
   return plain(cipher.getAuthTag())
 }
 
-/** In place: what is not genuine is overwritten before anybody sees it. */
+/** Decrypts in place: plaintext that is not authentic is overwritten before it is returned. */
 function decryptAesGcm(ciphertextAndTag: Bytes, key: Bytes, nonce: Bytes): Bytes | undefined {
   const bytes = ciphertextAndTag.subarray(0, ciphertextAndTag.length - TAG_BYTES)
   const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
@@ -106,8 +106,8 @@ function decryptAesGcm(ciphertextAndTag: Bytes, key: Bytes, nonce: Bytes): Bytes
   return bytes
 }
 
-/** Takes any bytes as they are: what is looked for often needs no view of them each time. */
-// eslint-disable-next-line @typescript-eslint/unbound-method -- it is only ever called on bytes
+/** Searches any bytes without a new `Buffer` view for each search. */
+// eslint-disable-next-line @typescript-eslint/unbound-method -- only called on bytes
 const indexOf = (Buffer.prototype as Buffer).indexOf as (
   this: Uint8Array,
   byte: number,
@@ -117,6 +117,6 @@ const indexOf = (Buffer.prototype as Buffer).indexOf as (
 const view = (bytes: Uint8Array): Buffer =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 
-/** The same bytes, as what they are to the rest of the world. */
+/** The same bytes as a plain `Uint8Array`. */
 const plain = ({ buffer, byteOffset, length }: Buffer): Bytes =>
   new Uint8Array(buffer as ArrayBuffer, byteOffset, length)

@@ -1,27 +1,27 @@
-import type { Bytes } from '../bytes/types.js'
+import type { Bytes } from '../bytes/bytes.js'
 
-/** What runtimes do in ways of their own, in one place. Chosen by the `#crypto-platform` import, never while running. */
+/** Operations that runtimes implement differently. Selected by the `#crypto-platform` import, never at run time. */
 export interface Platform {
   /**
-   * Writes what `JSON.stringify` gives for a value as UTF-8 to the front of a new buffer, of the size
-   * that `sizeFor` gives for its length; undefined where that gives nothing. Throws what it throws.
+   * Writes the result of `JSON.stringify` as UTF-8 to the front of a new buffer whose size is
+   * `sizeFor` its length; undefined where `JSON.stringify` returns undefined. Throws the same errors.
    */
   readonly encodeJson: (
     value: unknown,
     sizeFor: (length: number) => number,
   ) => { readonly bytes: Bytes; readonly length: number } | undefined
-  /** Reads UTF-8 strictly, and keeps a byte order mark; undefined for anything else. */
+  /** Decodes strict UTF-8 and keeps a byte order mark; undefined for all other bytes. */
   readonly decodeUtf8: (bytes: Uint8Array) => string | undefined
-  /** Where a byte is next, from a position on; -1 if it is not there. */
+  /** Returns the next position of a byte, from a position on; -1 if there is none. */
   readonly indexOfByte: (bytes: Uint8Array, byte: number, from: number) => number
-  /** Padded base64 (RFC 4648 section 4) of what may be a secret. */
+  /** Encodes bytes that may be a secret as padded base64 (RFC 4648 section 4). */
   readonly encodeBase64: (bytes: Uint8Array) => string
-  /** Writes padded base64 as ASCII into `target`; returns the offset behind it. */
+  /** Writes padded base64 as ASCII to `target`; returns the offset behind it. */
   readonly encodeBase64Into: (source: Uint8Array, target: Uint8Array, offset: number) => number
   /**
-   * Decodes ASCII to the front of `target`, which must have room for it. False for anything but
-   * canonical base64: foreign characters, white space, wrong padding, and unused bits that are not
-   * zero (they would let one envelope be spelled in several ways).
+   * Decodes ASCII to the front of `target`, which must have room for it. Returns false for base64 that
+   * is not canonical: foreign characters, white space, wrong padding, and unused bits that are not
+   * zero (with them, one envelope has several spellings).
    */
   readonly decodeBase64Into: (ascii: Uint8Array, target: Uint8Array) => boolean
   readonly sha256: (bytes: Bytes) => Bytes | Promise<Bytes>
@@ -30,7 +30,7 @@ export interface Platform {
   /**
    * AES-256-GCM (NIST SP 800-38D), no additional data.
    *
-   * @param emit - takes the ciphertext in order, every part but the last a multiple of 3 bytes long
+   * @param emit - receives the ciphertext in order; the length of all parts but the last is a multiple of 3
    * @returns the 16-byte tag
    */
   readonly encryptAesGcm: (
@@ -40,8 +40,8 @@ export interface Platform {
     emit: (ciphertext: Uint8Array) => void,
   ) => Bytes | Promise<Bytes>
   /**
-   * The inverse; undefined when the tag does not fit, and then no plaintext is left behind. The
-   * ciphertext may be overwritten.
+   * The inverse; undefined when the tag does not match, and then no plaintext remains in memory. May
+   * overwrite the ciphertext.
    */
   readonly decryptAesGcm: (
     ciphertextAndTag: Bytes,
@@ -50,5 +50,14 @@ export interface Platform {
   ) => Bytes | undefined | Promise<Bytes | undefined>
 }
 
-/** Of AES-GCM, in bytes. */
+/** The length of an AES-GCM tag. */
 export const TAG_BYTES = 16
+
+/** See {@link Platform.decodeUtf8}. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}

@@ -1,6 +1,6 @@
 import { platform } from '#crypto-platform'
 import { base64Length } from '../bytes/base64.js'
-import type { Bytes } from '../bytes/types.js'
+import type { Bytes } from '../bytes/bytes.js'
 
 /** The labels and sizes of wire v1.0. */
 export const WIRE_V1 = {
@@ -15,7 +15,7 @@ export const WIRE_V1 = {
 
 /** The binary parts of an envelope. */
 export interface EnvelopeParts {
-  /** Ciphertext followed by the 16-byte tag, as WebCrypto gives and takes it. */
+  /** Ciphertext followed by the 16-byte tag, the form of WebCrypto. */
   readonly ciphertextAndTag: Bytes
   /** 12 bytes. */
   readonly nonce: Bytes
@@ -25,7 +25,7 @@ export interface EnvelopeParts {
   readonly processedAt: number | null
 }
 
-/** What an envelope is begun with: its size is known before anything is encrypted. */
+/** The parts of an envelope that are known before anything is encrypted. */
 export interface EnvelopeOutline extends Omit<EnvelopeParts, 'ciphertextAndTag'> {
   readonly ciphertextBytes: number
 }
@@ -34,13 +34,13 @@ export interface EnvelopeOutline extends Omit<EnvelopeParts, 'ciphertextAndTag'>
 export interface EnvelopeWriter {
   /** Writes the next part of the ciphertext; its length is a multiple of 3 unless it is the last. */
   ciphertext(part: Uint8Array): void
-  /** Writes what comes behind the ciphertext, and gives the envelope. */
+  /** Writes the members behind the ciphertext. Returns the envelope. */
   finish(tag: Uint8Array): Bytes
 }
 
 /**
- * Begins an envelope as JSON bytes. The base64 of the ciphertext goes straight into the result, so that
- * no part of a message exists a second time as a whole.
+ * Begins an envelope as JSON bytes. The base64 of the ciphertext is written directly to the result, so
+ * that no message is in memory twice.
  */
 export function beginEnvelope(outline: EnvelopeOutline): EnvelopeWriter {
   const { ciphertextBytes, nonce, wrappedKey, processedAt } = outline
@@ -51,7 +51,7 @@ export function beginEnvelope(outline: EnvelopeOutline): EnvelopeWriter {
       `,"key_algorithm":"${WIRE_V1.keyAlgorithm}","payload_algorithm":"${WIRE_V1.payloadAlgorithm}"` +
       (processedAt === null ? '}' : `,"processed_at":${JSON.stringify(processedAt)}}`),
   ]
-  // All text is ASCII, so its length is its size.
+  // All text is ASCII: one byte per character.
   const envelope = new Uint8Array(
     (START + aroundTag.join('')).length +
       base64Length(ciphertextBytes) +

@@ -1,6 +1,6 @@
 import { platform } from '#crypto-platform'
 import { decodeBase64, type DecodeBase64Options } from '../bytes/decode-base64.js'
-import type { Bytes } from '../bytes/types.js'
+import type { Bytes } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 
 /** An envelope has two levels; the rest is room for unknown members. */

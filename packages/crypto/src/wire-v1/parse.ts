@@ -1,4 +1,4 @@
-import type { Bytes } from '../bytes/types.js'
+import type { Bytes } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type { OpenOptions } from '../suite.js'
 import { WIRE_V1, type EnvelopeParts } from './format.js'

@@ -6,10 +6,10 @@ import {
   derValue,
   rsaAlgorithm,
 } from '../bytes/der.js'
-import type { Bytes } from '../bytes/types.js'
+import type { Bytes } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 
-/** More would only make a server spend its time. */
+/** Larger keys only waste the time of a server. */
 const MAX_MODULUS_BITS = 8192
 /** Large exponents are slow and several platforms refuse more than 33 bits. */
 const MAX_EXPONENT_BITS = 33
@@ -22,7 +22,7 @@ export interface RsaPublicNumbers {
 }
 
 /**
- * Reads a SubjectPublicKeyInfo (RFC 5280) that must hold an RSA key fit for OAEP.
+ * Reads a SubjectPublicKeyInfo (RFC 5280) that must hold an RSA key suitable for OAEP.
  *
  * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE`, `ERR_KEY_WEAK`, `ERR_KEY_LIMIT`
  */
@@ -56,7 +56,7 @@ export function parseRsaPkcs8(pkcs8Der: Uint8Array, minBits: number): RsaPublicN
   if (key.smallInteger() !== 0) throw invalid('is a multi-prime RSA key')
   const modulus = key.unsignedInteger()
   const exponent = key.unsignedInteger()
-  // d, p, q, dp, dq, qInv: their shape here, their truth by a trial decryption at import.
+  // d, p, q, dp, dq, qInv: their form is checked here, their values by a trial decryption at import.
   for (let part = 0; part < 6; part++) key.unsignedInteger()
   key.end()
   const numbers = { modulus, exponent }
@@ -70,7 +70,7 @@ export function encodeRsaSpki({ modulus, exponent }: RsaPublicNumbers): Bytes {
   return derValue(TAG.sequence, rsaAlgorithm(), derValue(TAG.bitString, Uint8Array.of(0), key))
 }
 
-/** Position of the highest set bit of an unsigned big-endian number without leading zeros. */
+/** Returns the length in bits of an unsigned big-endian number without leading zeros. */
 export function bitLength(number: Uint8Array): number {
   const first = number[0] ?? 0
   return first === 0 ? 0 : (number.length - 1) * 8 + (32 - Math.clz32(first))
@@ -92,7 +92,7 @@ function readNumbers(key: DerReader): RsaPublicNumbers {
   return { modulus, exponent }
 }
 
-/** Exponent 1 would send the AES key in the clear; platforms let all of these pass. */
+/** Exponent 1 sends the AES key in the clear; platforms accept all of these keys. */
 function checkStrength({ modulus, exponent }: RsaPublicNumbers, minBits: number): void {
   const bits = bitLength(modulus)
   if (bits > MAX_MODULUS_BITS) {

@@ -1,6 +1,5 @@
 import { platform } from '#crypto-platform'
-import { ownBytes, type Bytes } from '../bytes/types.js'
-import { zeroize } from '../bytes/zeroize.js'
+import { type Bytes, ownBytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import { encodePem } from '../keys/pem.js'
 import type { KeyPair, PrivateKey, PrivateKeyUse, PublicKey, Suite } from '../suite.js'
@@ -9,7 +8,13 @@ import { bitLength, encodeRsaSpki, parseRsaPkcs8, parseRsaSpki } from './rsa-der
 const RSA_OAEP = { name: 'RSA-OAEP', hash: 'SHA-256' } as const
 const GENERATED_BITS = 4096
 
-/** Makes an RSA-4096 pair with exponent 65537. Takes 0.3 to 3 seconds, off the event loop. */
+/** The public half: wraps AES keys. */
+export interface RsaPublicKey extends PublicKey {
+  /** RSAES-OAEP encryption (RFC 8017 section 7.1.1). */
+  wrap(secret: Bytes): Promise<Bytes>
+}
+
+/** Generates an RSA-4096 pair with exponent 65537. Takes 0.3 to 3 seconds, off the event loop. */
 export async function generateRsaKeyPair(suite: Suite, use: PrivateKeyUse): Promise<KeyPair> {
   const isCopied = use.parallel > 1
   const pair = await crypto.subtle.generateKey(
@@ -42,10 +47,17 @@ export async function importRsaPublicKey(
   const { modulus } = parseRsaSpki(der, minBits)
   const key = await platformImport('spki', der, true, ['encrypt'])
   const digest = platform.encodeBase64(await platform.sha256(der))
-  return new RsaPublicKey(suite, der, bitLength(modulus), `sha256/${digest}`, key)
+  return {
+    suite,
+    bits: bitLength(modulus),
+    spkiDer: der,
+    pem: encodePem('PUBLIC KEY', der),
+    fingerprint: `sha256/${digest}`,
+    wrap: async (secret) => platform.encryptRsaOaep(key, secret),
+  }
 }
 
-/** Reads a PKCS#8 and proves by a trial decryption that its parts belong together. */
+/** Reads a PKCS#8 and verifies by a trial decryption that its parts belong together. */
 export async function importRsaPrivateKey(
   suite: Suite,
   pkcs8Der: Uint8Array,
@@ -63,50 +75,20 @@ export async function importRsaPrivateKey(
   return { publicKey, privateKey }
 }
 
-/** The public half: wraps AES keys. */
-export class RsaPublicKey implements PublicKey {
-  readonly suite: Suite
-  readonly bits: number
-  readonly spkiDer: Uint8Array
-  readonly pem: string
-  readonly fingerprint: string
-  readonly #key: CryptoKey
-
-  constructor(
-    suite: Suite,
-    spkiDer: Uint8Array,
-    bits: number,
-    fingerprint: string,
-    key: CryptoKey,
-  ) {
-    this.suite = suite
-    this.bits = bits
-    this.spkiDer = spkiDer
-    this.pem = encodePem('PUBLIC KEY', spkiDer)
-    this.fingerprint = fingerprint
-    this.#key = key
-  }
-
-  /** RSAES-OAEP encryption. */
-  async wrap(secret: Bytes): Promise<Bytes> {
-    return platform.encryptRsaOaep(this.#key, secret)
-  }
-}
-
 /** One operation at a time: platforms lock a `CryptoKey` while they use it. */
 interface Lane {
   readonly key: CryptoKey
-  /** Operations under way or waiting. */
+  /** Number of operations that run or wait. */
   load: number
 }
 
-/** The private half: unwraps AES keys. Its `CryptoKey` is out of reach of printing and serializing. */
+/** The private half: unwraps AES keys. Printing and serializing do not reach its `CryptoKey`. */
 export class RsaPrivateKey implements PrivateKey {
   readonly suite: Suite
   readonly bits: number
   #lanes: readonly Lane[]
 
-  /** @param keys - as many copies of one key as operations may run at the same time */
+  /** @param keys - one copy of the key for each operation that may run at the same time */
   constructor(suite: Suite, bits: number, keys: readonly CryptoKey[]) {
     this.suite = suite
     this.bits = bits
@@ -117,12 +99,12 @@ export class RsaPrivateKey implements PrivateKey {
     return this.#lane().key.extractable
   }
 
-  /** How long a key wrapped for this one is, in bytes. */
+  /** Length of a key wrapped for this one, in bytes. */
   get wrappedBytes(): number {
     return Math.ceil(this.bits / 8)
   }
 
-  /** RSAES-OAEP decryption (RFC 8017 section 7.1.2); undefined when it fails, whatever the reason. */
+  /** RSAES-OAEP decryption (RFC 8017 section 7.1.2); undefined when it fails, for any reason. */
   async unwrap(wrapped: Bytes): Promise<Bytes | undefined> {
     const lane = this.#lane()
     lane.load++
@@ -150,7 +132,7 @@ export class RsaPrivateKey implements PrivateKey {
     this.#lanes = []
   }
 
-  /** The one with least to do. */
+  /** The lane with the least load. */
   #lane(): Lane {
     const [first, ...others] = this.#lanes
     if (first === undefined) {
@@ -174,7 +156,7 @@ async function platformImport(
   }
 }
 
-/** A key whose numbers contradict each other wraps or unwraps to something else, or not at all. */
+/** Refuses a key whose numbers contradict each other: it unwraps to other bytes, or fails to. */
 async function checkConsistency(publicKey: RsaPublicKey, privateKey: RsaPrivateKey): Promise<void> {
   const secret = crypto.getRandomValues(new Uint8Array(32))
   const unwrapped = await privateKey.unwrap(await publicKey.wrap(secret))

@@ -1,6 +1,5 @@
 import { platform } from '#crypto-platform'
-import { ownBytes, type Bytes } from '../bytes/types.js'
-import { zeroize } from '../bytes/zeroize.js'
+import { type Bytes, ownBytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type {
   OpenOptions,
@@ -22,8 +21,8 @@ import {
 
 /**
  * Wire v1.0: a fresh AES-256-GCM key per envelope, wrapped with RSA-OAEP (SHA-256), as JSON.
- * Nothing binds an envelope to its headers or to the request it answers; the layers above add
- * what they can.
+ * Nothing binds an envelope to its headers or to the request it answers; that is left to the layers
+ * above.
  */
 export const wireV1: Suite = {
   algorithm: WIRE_V1.algorithm,
@@ -39,8 +38,8 @@ async function seal(
   recipient: PublicKey,
   options: SealOptions,
 ): Promise<Bytes> {
-  const key = rsaPublicKey(recipient)
-  // Both at once: the way to the generator takes longer than what it gives.
+  const key = ofThisSuite<RsaPublicKey>(recipient, 'wrap')
+  // One call for both: the call takes longer than the generation.
   const random = crypto.getRandomValues(new Uint8Array(WIRE_V1.aesKeyBytes + WIRE_V1.nonceBytes))
   const aesKey = random.subarray(0, WIRE_V1.aesKeyBytes)
   const nonce = random.subarray(WIRE_V1.aesKeyBytes)
@@ -66,26 +65,31 @@ async function open(
   options: OpenOptions,
 ): Promise<OpenedEnvelope> {
   const { ciphertextAndTag, nonce, wrappedKey, processedAt } = parseEnvelope(body, options)
-  const candidates = keys
-    .map(rsaPrivateKey)
+  const untried = keys
+    .map((key) => ofThisSuite<RsaPrivateKey>(key, 'unwrap'))
     .filter(({ wrappedBytes }) => wrappedBytes === wrappedKey.length)
-  if (candidates.length === 0) {
+  if (untried.length === 0) {
     throw new SecurityError(
       'ERR_ENVELOPE_INVALID',
       'The envelope was sealed for a key of another size.',
     )
   }
-  const { aesKey, untried } = await unwrapWithAny(candidates, wrappedKey)
+  let aesKey: Bytes | undefined
+  for (let key; aesKey === undefined && (key = untried.shift()) !== undefined;) {
+    const unwrapped = await key.unwrap(wrappedKey)
+    if (unwrapped?.length === WIRE_V1.aesKeyBytes) aesKey = unwrapped
+    else zeroize(unwrapped)
+  }
   try {
-    // A failed unwrapping goes on with a random key: it ends in the same error, at the same place,
-    // after the same work as a wrong tag does.
+    // A failed unwrapping continues with a random key: it ends in the same error, at the same place,
+    // after the same work as a wrong tag.
     const plaintext = await platform.decryptAesGcm(
       ciphertextAndTag,
       aesKey ?? crypto.getRandomValues(new Uint8Array(WIRE_V1.aesKeyBytes)),
       nonce,
     )
     if (aesKey === undefined || plaintext === undefined) {
-      // A wrong tag under the first key would otherwise be told from no key at all by one operation less.
+      // One operation less would distinguish a wrong tag under the first key from no matching key.
       for (const key of untried) zeroize(await key.unwrap(wrappedKey))
       throw new SecurityError('ERR_DECRYPTION_FAILED', 'The envelope could not be opened.')
     }
@@ -93,7 +97,7 @@ async function open(
       plaintext,
       processedAt,
       algorithm: WIRE_V1.algorithm,
-      // OAEP ciphertexts cannot be altered and stay valid, so the wrapped key alone names a sealing.
+      // An altered OAEP ciphertext is invalid, so the wrapped key alone identifies a sealing.
       replayId: platform.encodeBase64(await platform.sha256(wrappedKey)),
     }
   } finally {
@@ -101,31 +105,8 @@ async function open(
   }
 }
 
-/** Keys are told by what they can do: a class is another one in another copy of this module. */
-function rsaPublicKey(key: PublicKey): RsaPublicKey {
-  if ('wrap' in key) return key as RsaPublicKey
-  throw wrongSuite()
-}
-
-function rsaPrivateKey(key: PrivateKey): RsaPrivateKey {
-  if ('unwrap' in key) return key as RsaPrivateKey
-  throw wrongSuite()
-}
-
-const wrongSuite = (): SecurityError =>
-  new SecurityError('ERR_KEY_TYPE', 'The key belongs to another suite than wire v1.0.')
-
-/** The wrapped AES key, if one of the keys opens it and it is an AES-256 key; and the keys not needed for that. */
-async function unwrapWithAny(
-  keys: readonly RsaPrivateKey[],
-  wrappedKey: Bytes,
-): Promise<{ aesKey: Bytes | undefined; untried: readonly RsaPrivateKey[] }> {
-  for (const [at, key] of keys.entries()) {
-    const unwrapped = await key.unwrap(wrappedKey)
-    if (unwrapped?.length === WIRE_V1.aesKeyBytes) {
-      return { aesKey: unwrapped, untried: keys.slice(at + 1) }
-    }
-    zeroize(unwrapped)
-  }
-  return { aesKey: undefined, untried: [] }
+/** Keys are recognized by their operation: another copy of this module has classes of its own. */
+function ofThisSuite<K>(key: PublicKey | PrivateKey, operation: keyof K & string): K {
+  if (operation in key) return key as K
+  throw new SecurityError('ERR_KEY_TYPE', 'The key belongs to another suite than wire v1.0.')
 }

@@ -7,35 +7,39 @@ import { exportPrivateKey } from '../export.js'
 import { generateKeyPair } from '../generate.js'
 import { importPrivateKey } from '../import.js'
 
-/** The names the reference clients use. */
+/** The file names of the reference clients. */
 const PRIVATE_KEY_FILE = 'private_key.pem'
 const PUBLIC_KEY_FILE = 'public_key.pem'
 const MAX_FILE_BYTES = 16 * 1024
-/** Readable or writable by anybody but the owner. */
+/** Permissions of users other than the owner. */
 const FOREIGN_ACCESS = 0o077
 
-/** How to find a key pair in a folder. */
+/** Options for loading a key pair from a folder. */
 export interface LoadKeyPairOptions {
-  /** Of an `ENCRYPTED PRIVATE KEY`. */
+  /** The password of an `ENCRYPTED PRIVATE KEY`. */
   password?: string
   /** Smallest key accepted, in bits; never below 2048, which is the default. */
   minBits?: number
-  /** How many envelopes are opened with it at the same time. Default 1. */
+  /** Number of envelopes opened at the same time. Default 1. */
   parallel?: number
-  /** Told of what is wrong but no reason to stop, such as a private key other users may read. */
+  /** Receives problems that do not prevent loading, such as a private key that other users may read. */
   onWarning?: (message: string) => void
 }
 
-/** How to find a key pair in a folder, or make one. */
+/** Options for loading a key pair from a folder, or generating one. */
 export interface LoadOrCreateKeyPairOptions extends LoadKeyPairOptions {
-  /** Called before a key is made, which may take seconds. */
+  /** Called before a key is generated, which may take seconds. */
   onGenerate?: () => void
 }
 
 /**
- * Reads `private_key.pem` and, when there, `public_key.pem`, which must match.
+ * Reads `private_key.pem` and, if it exists, `public_key.pem`, which must match.
  *
- * @throws SecurityError `ERR_KEY_FILE` and those of {@link importPrivateKey}
+ * @throws SecurityError `ERR_KEY_FILE`, and the codes of {@link importPrivateKey}
+ * @example
+ * ```ts
+ * const { privateKey } = await loadKeyPair('keys', { password })
+ * ```
  */
 export async function loadKeyPair(
   folder: string,
@@ -43,19 +47,23 @@ export async function loadKeyPair(
 ): Promise<KeyPair> {
   const pair = await tryLoad(folder, options)
   if (pair !== undefined) return pair
-  throw fileError(`There is no ${PRIVATE_KEY_FILE} in ${folder}.`)
+  throw fileError(`${folder} holds no ${PRIVATE_KEY_FILE}.`)
 }
 
-/** How to find a key pair in files of any name. */
+/** Options for loading a key pair from files of any name. */
 export interface LoadKeyFileOptions extends LoadKeyPairOptions {
   /** A public key that must belong to the private one. */
   publicKeyPath?: string
 }
 
 /**
- * Reads a private key file and derives its public key; a public key file, when named, must match.
+ * Reads a private key file and derives its public key; a public key file, where given, must match.
  *
- * @throws SecurityError `ERR_KEY_FILE` and those of {@link importPrivateKey}
+ * @throws SecurityError `ERR_KEY_FILE`, and the codes of {@link importPrivateKey}
+ * @example
+ * ```ts
+ * const { publicKey } = await loadKeyFile('server.pem', { publicKeyPath: 'server.pub.pem' })
+ * ```
  */
 export async function loadKeyFile(
   privateKeyPath: string,
@@ -63,19 +71,23 @@ export async function loadKeyFile(
 ): Promise<KeyPair> {
   const { publicKeyPath } = options
   const files = await readKeyFiles(privateKeyPath, publicKeyPath, options)
-  if (files.privateKeyPem === undefined) throw fileError(`There is no ${privateKeyPath}.`)
+  if (files.privateKeyPem === undefined) throw fileError(`${privateKeyPath} does not exist.`)
   if (publicKeyPath !== undefined && files.publicKeyPem === undefined) {
-    throw fileError(`There is no ${publicKeyPath}.`)
+    throw fileError(`${publicKeyPath} does not exist.`)
   }
   return importFiles(files.privateKeyPem, files.publicKeyPem, options)
 }
 
 /**
- * Writes a key pair into a folder, which is made (0700) if need be. The private key file is born
- * with mode 0600 and appears whole or not at all. **Nothing is ever overwritten.**
+ * Writes a key pair to a folder, which is created (0700) if it does not exist. The private key file is
+ * created with mode 0600 and appears whole or not at all. **Nothing is ever overwritten.**
  *
- * @throws SecurityError `ERR_KEY_FILE` when a key is there already or the folder cannot be written,
+ * @throws SecurityError `ERR_KEY_FILE` when a key exists or the folder cannot be written,
  * `ERR_KEY_NOT_EXTRACTABLE`
+ * @example
+ * ```ts
+ * await saveKeyPair('keys', await generateKeyPair({ extractable: true }), { password })
+ * ```
  */
 export async function saveKeyPair(
   folder: string,
@@ -84,9 +96,9 @@ export async function saveKeyPair(
 ): Promise<void> {
   const privateKeyPem = await exportPrivateKey(pair.privateKey, options)
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw fileError(`The folder ${folder} cannot be made (${reason(error)}).`)
+    throw fileError(`The folder ${folder} cannot be created (${errnoCode(error)}).`)
   })
-  // A leftover public key would contradict the new private key: found before anything is written.
+  // A leftover public key contradicts the new private key, so it is found before anything is written.
   if (await exists(join(folder, PUBLIC_KEY_FILE))) throw alreadyThere(folder, PUBLIC_KEY_FILE)
   if (!(await createFile(folder, PRIVATE_KEY_FILE, privateKeyPem, 0o600))) {
     throw alreadyThere(folder, PRIVATE_KEY_FILE)
@@ -97,11 +109,15 @@ export async function saveKeyPair(
 }
 
 /**
- * Reads the key pair of a folder, or makes and saves one when the folder holds none. A key that is
- * there but cannot be read (wrong password, damaged file) is an error, never a reason to make another.
- * Where two processes start at once, both end up with the same key.
+ * Reads the key pair of a folder, or generates and saves one when the folder holds none. A key that
+ * exists but cannot be read (wrong password, damaged file) is an error and is never replaced. Two
+ * processes that start at the same time get the same key.
  *
- * @throws SecurityError `ERR_KEY_FILE` and those of {@link importPrivateKey}
+ * @throws SecurityError `ERR_KEY_FILE`, and the codes of {@link importPrivateKey}
+ * @example
+ * ```ts
+ * const { publicKey } = await loadOrCreateKeyPair('keys', { password })
+ * ```
  */
 export async function loadOrCreateKeyPair(
   folder: string,
@@ -118,7 +134,7 @@ export async function loadOrCreateKeyPair(
       options.password === undefined ? {} : { password: options.password },
     )
   } catch (error) {
-    // Another process was quicker: its key is the one.
+    // Another process was faster: its key counts.
     const winner = await tryLoad(folder, options)
     if (winner === undefined) throw error
     return winner
@@ -128,7 +144,7 @@ export async function loadOrCreateKeyPair(
   return loadKeyPair(folder, options)
 }
 
-/** The pair, or undefined when the folder holds no key at all. */
+/** Returns the pair, or undefined when the folder holds no key. */
 async function tryLoad(folder: string, options: LoadKeyPairOptions): Promise<KeyPair | undefined> {
   const { privateKeyPem, publicKeyPem } = await readKeyFiles(
     join(folder, PRIVATE_KEY_FILE),
@@ -138,8 +154,8 @@ async function tryLoad(folder: string, options: LoadKeyPairOptions): Promise<Key
   if (privateKeyPem === undefined) {
     if (publicKeyPem === undefined) return undefined
     throw fileError(
-      `${folder} holds a ${PUBLIC_KEY_FILE} but no ${PRIVATE_KEY_FILE}. Put the private key back, or ` +
-        'move the public key away to have a new pair made.',
+      `${folder} holds a ${PUBLIC_KEY_FILE} but no ${PRIVATE_KEY_FILE}. Restore the private key, or ` +
+        'move the public key away to have a new pair generated.',
     )
   }
   return importFiles(privateKeyPem, publicKeyPem, options)
@@ -150,7 +166,7 @@ async function readKeyFiles(
   publicKeyPath: string | undefined,
   { onWarning }: LoadKeyPairOptions,
 ): Promise<{ privateKeyPem: string | undefined; publicKeyPem: string | undefined }> {
-  // In the opposite order of writing: a pair being made meanwhile never shows as a public key alone.
+  // In the opposite order of writing: a pair that is being written never appears as a public key alone.
   const publicKeyPem = publicKeyPath === undefined ? undefined : await readKeyFile(publicKeyPath)
   const privateKeyPem = await readKeyFile(privateKeyPath, (mode) => {
     if (process.platform === 'win32' || (mode & FOREIGN_ACCESS) === 0) return
@@ -174,14 +190,14 @@ function importFiles(
   })
 }
 
-/** The text of a key file, or undefined when there is none. */
+/** Returns the text of a key file, or undefined when it does not exist. */
 async function readKeyFile(
   path: string,
   checkMode?: (mode: number) => void,
 ): Promise<string | undefined> {
   let file: FileHandle | undefined
   try {
-    // Not blocking, so that a pipe under this name cannot hang the process.
+    // Non-blocking, so that a pipe of this name cannot block the process.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     const { size, mode } = await regularFile(file, path)
     if (size > MAX_FILE_BYTES) {
@@ -191,8 +207,8 @@ async function readKeyFile(
     return await file.readFile('utf8')
   } catch (error) {
     if (error instanceof SecurityError) throw error
-    if (reason(error) === 'ENOENT') return undefined
-    throw fileError(`${path} cannot be read (${reason(error)}).`)
+    if (errnoCode(error) === 'ENOENT') return undefined
+    throw fileError(`${path} cannot be read (${errnoCode(error)}).`)
   } finally {
     await file?.close()
   }
@@ -208,8 +224,8 @@ async function regularFile(
 }
 
 /**
- * Makes a file that appears under its name complete and with its final mode, or not at all: written
- * under a temporary name, flushed, then linked. False when the name is taken.
+ * Creates a file that appears complete and with its final mode, or not at all: written under a
+ * temporary name, flushed, then linked. Returns false when the name is taken.
  */
 async function createFile(
   folder: string,
@@ -230,14 +246,14 @@ async function createFile(
     await link(temporaryPath, path)
     return true
   } catch (error) {
-    if (reason(error) === 'EEXIST') return false
-    throw fileError(`${path} cannot be written (${reason(error)}).`)
+    if (errnoCode(error) === 'EEXIST') return false
+    throw fileError(`${path} cannot be written (${errnoCode(error)}).`)
   } finally {
     await rm(temporaryPath, { force: true }).catch(() => undefined)
   }
 }
 
-/** Whether the name is taken, be it by a link that leads nowhere. */
+/** Returns whether the name is taken, even by a dangling link. */
 async function exists(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,
@@ -245,8 +261,8 @@ async function exists(path: string): Promise<boolean> {
   )
 }
 
-/** The system's short name for a failure: it says enough, and quotes nothing. */
-function reason(error: unknown): string {
+/** Returns the error code of the system, which quotes nothing. */
+function errnoCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string'
     ? error.code
     : 'unknown reason'

@@ -1,0 +1,18 @@
+/** Bytes that WebCrypto takes: not backed by shared memory. */
+export type Bytes = Uint8Array<ArrayBuffer>
+
+/** Returns the same bytes, copied only from shared memory, which another thread could change. */
+export function ownBytes(bytes: Uint8Array): Bytes {
+  return bytes.buffer instanceof ArrayBuffer ? (bytes as Bytes) : new Uint8Array(bytes)
+}
+
+/**
+ * Overwrites bytes with zeros, as soon as they are no longer needed.
+ *
+ * Clears these buffers only. Out of reach are copies that the engine makes while it collects garbage,
+ * strings (PEM texts, passwords, prompts: they live until they are collected), `CryptoKey` objects,
+ * memory swapped to disk, and core dumps.
+ */
+export function zeroize(...buffers: readonly (Uint8Array | undefined)[]): void {
+  for (const buffer of buffers) buffer?.fill(0)
+}
