@@ -45,25 +45,19 @@ export async function sealJson(
   options: SealJsonOptions = {},
 ): Promise<Bytes> {
   const { padding = 'padme', ...sealOptions } = options
-  const padded = encode(value, padding)
+  let padded: Bytes | undefined
   try {
-    if (isDeeperThan(MAX_PLAINTEXT_DEPTH, padded)) throw tooDeep()
+    padded = encodeJson(value, padding)
+  } catch (error) {
+    // Some engines throw a RangeError for deep nesting, others encode it: both are refused here.
+    if (!(error instanceof RangeError)) throw error
+  }
+  try {
+    if (padded === undefined || isDeeperThan(MAX_PLAINTEXT_DEPTH, padded)) {
+      throw new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The value is nested too deeply.')
+    }
     return await sealEnvelope(padded, recipient, sealOptions)
   } finally {
     zeroize(padded)
   }
 }
-
-/** Some engines throw a RangeError for deep nesting, others encode it: both are refused here. */
-function encode(value: unknown, padding: Padding): Bytes {
-  try {
-    const padded = encodeJson(value, padding)
-    if (padded !== undefined) return padded
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-  }
-  throw tooDeep()
-}
-
-const tooDeep = (): SecurityError =>
-  new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The value is nested too deeply.')

@@ -2,10 +2,13 @@ import { platform } from '#crypto-platform'
 import { base64Length } from '../bytes/base64.js'
 import type { Bytes } from '../bytes/bytes.js'
 
+/** The `algorithm` label of wire v1.0. */
+export const ALGORITHM = 'hybrid-aes256-rsa4096'
+
 /** The labels and sizes of wire v1.0. */
 export const WIRE_V1 = {
   version: '1.0',
-  algorithm: 'hybrid-aes256-rsa4096',
+  algorithm: ALGORITHM,
   keyAlgorithm: 'RSA-OAEP-SHA256',
   payloadAlgorithm: 'AES-256-GCM',
   aesKeyBytes: 32,
@@ -43,32 +46,32 @@ export interface EnvelopeWriter {
  * that no message is in memory twice.
  */
 export function beginEnvelope(outline: EnvelopeOutline): EnvelopeWriter {
-  const { ciphertextBytes, nonce, wrappedKey, processedAt } = outline
   const { encodeBase64, encodeBase64Into } = platform
-  const aroundTag = [
-    `","nonce":"${encodeBase64(nonce)}","tag":"`,
-    `"},"encrypted_aes_key":"${encodeBase64(wrappedKey)}"` +
-      `,"key_algorithm":"${WIRE_V1.keyAlgorithm}","payload_algorithm":"${WIRE_V1.payloadAlgorithm}"` +
-      (processedAt === null ? '}' : `,"processed_at":${JSON.stringify(processedAt)}}`),
-  ]
+  const nonce = encodeBase64(outline.nonce)
+  const wrappedKey = encodeBase64(outline.wrappedKey)
+  const time =
+    outline.processedAt === null ? '' : `,"processed_at":${JSON.stringify(outline.processedAt)}`
+  const start = `{"version":"${WIRE_V1.version}","algorithm":"${ALGORITHM}","encrypted_payload":{"ciphertext":"`
+  const behindCiphertext = (tag: string): string =>
+    `","nonce":"${nonce}","tag":"${tag}"},"encrypted_aes_key":"${wrappedKey}"` +
+    `,"key_algorithm":"${WIRE_V1.keyAlgorithm}","payload_algorithm":"${WIRE_V1.payloadAlgorithm}"${time}}`
   // All text is ASCII: one byte per character.
   const envelope = new Uint8Array(
-    (START + aroundTag.join('')).length +
-      base64Length(ciphertextBytes) +
+    start.length +
+      base64Length(outline.ciphertextBytes) +
+      behindCiphertext('').length +
       base64Length(WIRE_V1.tagBytes),
   )
   const write = (text: string, offset: number): number =>
     offset + new TextEncoder().encodeInto(text, envelope.subarray(offset)).written
-  let offset = write(START, 0)
+  let offset = write(start, 0)
   return {
     ciphertext(part) {
       offset = encodeBase64Into(part, envelope, offset)
     },
     finish(tag) {
-      write(aroundTag.join(encodeBase64(tag)), offset)
+      write(behindCiphertext(encodeBase64(tag)), offset)
       return envelope
     },
   }
 }
-
-const START = `{"version":"${WIRE_V1.version}","algorithm":"${WIRE_V1.algorithm}","encrypted_payload":{"ciphertext":"`

@@ -9,7 +9,7 @@ import type {
   SealOptions,
   Suite,
 } from '../suite.js'
-import { WIRE_V1, beginEnvelope } from './format.js'
+import { ALGORITHM, WIRE_V1, beginEnvelope } from './format.js'
 import { parseEnvelope } from './parse.js'
 import {
   generateRsaKeyPair,
@@ -25,7 +25,7 @@ import {
  * above.
  */
 export const wireV1: Suite = {
-  algorithm: WIRE_V1.algorithm,
+  algorithm: ALGORITHM,
   generateKeyPair: (use) => generateRsaKeyPair(wireV1, use),
   importPublicKey: (spkiDer, { minBits }) => importRsaPublicKey(wireV1, spkiDer, minBits),
   importPrivateKey: (pkcs8Der, options) => importRsaPrivateKey(wireV1, pkcs8Der, options),
