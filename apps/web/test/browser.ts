@@ -5,7 +5,7 @@ import { chromium, type Browser, type Page, type Request } from 'playwright-core
 import { expect, onTestFinished } from 'vitest'
 import { newGateway, type TestGateway } from './gateway.js'
 
-/** Whether a browser is installed; its tests are skipped otherwise. */
+/** True where a browser is installed; its tests are skipped otherwise. */
 export const hasChromium = isInstalled('chromium')
 
 /** Starts a browser for the tests of a group; returns a getter. */

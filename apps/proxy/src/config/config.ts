@@ -41,7 +41,7 @@ export interface ProxyConfig {
   readonly securityTier: 'none' | 'standard' | 'high' | 'maximum'
   readonly maxConcurrency: number
   readonly logLevel: LogLevel
-  /** Whether a banner with instructions is printed. */
+  /** Prints a banner with instructions. */
   readonly banner: boolean
 }
 
