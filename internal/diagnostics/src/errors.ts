@@ -11,7 +11,7 @@ export interface ErrorFacts {
 /** Extracts the facts of an error that are safe to log. */
 export function errorFacts(error: unknown): ErrorFacts {
   if (!(error instanceof Error)) return { type: typeof error, code: undefined, stack: '' }
-  // Without the message first: a line of it could look like a frame.
+  // The message goes first: a line of it could look like a frame.
   const frames = (error.stack ?? '')
     .replace(error.message, '')
     .split('\n')
