@@ -1,22 +1,12 @@
+import '@nomyo-internal/testing/vector-keys'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { saveKeyPair } from '@nomyo/crypto/keys/node'
 import { importPrivateKey } from '@nomyo/crypto'
 import { keyPem } from '@nomyo-internal/testing/vectors'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryFolder } from '@nomyo-internal/testing'
 import { hello, newClient, startTestServer, type TestServer } from './support.js'
-
-const VECTORS = ['other', 'server', 'client'] as const
-
-/** Generated keys are vectors in turn. */
-vi.mock(import('@nomyo/crypto'), async (original) => {
-  let generated = 0
-  return {
-    ...(await original()),
-    generateKeyPair: async () => (await import('./support.js')).testKey(VECTORS[generated++ % 3]!),
-  }
-})
 
 const replyKeysSeen = (server: TestServer): Set<unknown> =>
   new Set(server.completions.map(({ headers }) => headers['x-public-key']))

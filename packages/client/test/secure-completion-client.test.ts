@@ -1,3 +1,4 @@
+import '@nomyo-internal/testing/vector-keys'
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { digestMatches, type Receipt } from '@nomyo/attest/receipt'

@@ -1,3 +1,4 @@
+import '@nomyo-internal/testing/vector-keys'
 import { createGateway } from '@nomyo/gateway'
 import { shared, startGateway } from '@nomyo-internal/testing'
 import { AuthenticationError, InvalidRequestError, SecureChatCompletion } from 'nomyo-js'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import {
-  generateKeyPair,
+  importPrivateKey,
   importPublicKey,
   openJson,
   publicKeyToHeader,
@@ -8,20 +8,23 @@ import {
   type KeyPair,
   type PublicKey,
 } from '@nomyo/crypto'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 import { onTestFinished } from 'vitest'
-import { startTestGateway, testKeyPair, type TestGateway } from '../src/index.js'
+import { startTestGateway, type TestGateway } from '../src/index.js'
 import type { TestGatewayOptions } from '../src/index.js'
 
-/** Starts a gateway for one test, with the key that all tests of a file share. */
+/** Starts a gateway for one test, with the server key of the vectors. */
 export async function gatewayFor(options: TestGatewayOptions = {}): Promise<TestGateway> {
-  const gateway = await startTestGateway({ serverKey: await testKeyPair(), ...options })
+  const gateway = await startTestGateway({ serverKey: await serverKey(), ...options })
   onTestFinished(() => gateway.close())
   return gateway
 }
 
-let made: Promise<KeyPair> | undefined
+/** The server key of the vectors. */
+export const serverKey = (): Promise<KeyPair> => importPrivateKey(keyPem('keys/server.private.pem'))
+
 /** The key that answers are encrypted to. */
-export const replyKey = (): Promise<KeyPair> => (made ??= generateKeyPair())
+export const replyKey = (): Promise<KeyPair> => importPrivateKey(keyPem('keys/other.private.pem'))
 
 /** Deviations of a request from that of a correct client. */
 export interface Ask {

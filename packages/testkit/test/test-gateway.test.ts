@@ -1,3 +1,4 @@
+import '@nomyo-internal/testing/vector-keys'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sealJson } from '@nomyo/crypto'
 import { describe, expect, it, vi } from 'vitest'
@@ -10,6 +11,7 @@ import {
   open,
   post,
   replyKey,
+  serverKey,
   serverKeyOf,
 } from './support.js'
 
@@ -88,10 +90,13 @@ describe('refusals of a gateway', () => {
 
   it.each([
     ['no payload id', { headers: { 'x-payload-id': '' } }],
-    ['a tier there is not', { headers: { 'x-security-tier': 'top' } }],
-    ['no key to answer to', { headers: { 'x-public-key': '' } }],
+    ['an unknown tier', { headers: { 'x-security-tier': 'top' } }],
+    ['no reply key', { headers: { 'x-public-key': '' } }],
     ['bad percent-encoding', { headers: { 'x-public-key': '%zz' } }],
-    ['what is not sealed', { envelope: new TextEncoder().encode(JSON.stringify(hello)) }],
+    [
+      'a request that is not encrypted',
+      { envelope: new TextEncoder().encode(JSON.stringify(hello)) },
+    ],
     ['no messages', { request: { model: 'm' } }],
     ['no model', { request: { messages: hello.messages } }],
   ])('%s: 400', async (_what, ask) => {
@@ -182,7 +187,7 @@ describe('the server key', () => {
     expect((await serverKeyOf(gateway)).fingerprint).toBe(gateway.fingerprint)
     expect((await post(gateway, { encryptTo: before })).status).toBe(400)
     expect((await post(gateway)).status).toBe(200)
-    await gateway.rotateKey(await testKeyPair())
+    await gateway.rotateKey(await serverKey())
     expect(gateway.fingerprint).toBe(before.fingerprint)
   })
 
@@ -194,11 +199,11 @@ describe('the server key', () => {
   })
 
   it('stays usable when it was given', async () => {
-    const serverKey = await testKeyPair()
-    await (await startTestGateway({ serverKey })).close()
-    const gateway = await gatewayFor({ serverKey })
+    const given = await testKeyPair()
+    await (await startTestGateway({ serverKey: given })).close()
+    const gateway = await gatewayFor({ serverKey: given })
     expect((await post(gateway)).status).toBe(200)
-    expect(await testKeyPair()).toBe(serverKey)
+    expect(await testKeyPair()).toBe(given)
   })
 })
 
@@ -220,7 +225,7 @@ describe('closing', () => {
 
 describe('wrong use', () => {
   it.each([
-    ['an option there is not', { port: 80 }],
+    ['an unknown option', { port: 80 }],
     ['an empty API key', { apiKey: '' }],
     ['an API key with a line break', { apiKey: 'key\n' }],
     ['an answer that is no function', { answer: 'Hello!' }],
