@@ -18,6 +18,10 @@ export interface OpenedJson extends Omit<OpenedEnvelope, 'plaintext'> {
  * `ERR_DECRYPTION_FAILED`, `ERR_KEY_DISPOSED`
  * @example
  * ```ts
+ * import { generateKeyPair, openEnvelope, sealEnvelope } from '@nomyo/crypto'
+ *
+ * const { publicKey, privateKey } = await generateKeyPair()
+ * const body = await sealEnvelope(new TextEncoder().encode('content'), publicKey)
  * const { plaintext } = await openEnvelope(body, privateKey, { maxBytes: 1024 * 1024 })
  * ```
  */
@@ -38,7 +42,10 @@ export async function openEnvelope(
  * @throws SecurityError `ERR_PLAINTEXT_INVALID`, and the codes of {@link openEnvelope}
  * @example
  * ```ts
- * const { value, replayId } = await openJson(body, privateKey)
+ * import { generateKeyPair, openJson, sealJson } from '@nomyo/crypto'
+ *
+ * const { publicKey, privateKey } = await generateKeyPair()
+ * const { value, replayId } = await openJson(await sealJson({ n: 1 }, publicKey), privateKey)
  * ```
  */
 export async function openJson(

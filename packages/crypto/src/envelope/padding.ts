@@ -13,6 +13,8 @@ const SPACE = 0x20
  *
  * @example
  * ```ts
+ * import { padmeLength } from '@nomyo/crypto'
+ *
  * padmeLength(1_000_000) // 1015808
  * ```
  */
@@ -32,6 +34,8 @@ export function padmeLength(length: number): number {
  * @throws the errors of `JSON.stringify`
  * @example
  * ```ts
+ * import { encodeJson } from '@nomyo/crypto'
+ *
  * const bytes = encodeJson({ model: 'm' }, 'padme')
  * ```
  */

@@ -17,7 +17,10 @@ export interface SealJsonOptions extends SealOptions {
  * @returns the envelope in its wire format
  * @example
  * ```ts
- * const envelope = await sealEnvelope(new TextEncoder().encode('{}'), publicKey)
+ * import { generateKeyPair, sealEnvelope } from '@nomyo/crypto'
+ *
+ * const { publicKey } = await generateKeyPair()
+ * const envelope = await sealEnvelope(new TextEncoder().encode('content'), publicKey)
  * ```
  */
 export function sealEnvelope(
@@ -35,7 +38,10 @@ export function sealEnvelope(
  * @throws SecurityError `ERR_ENVELOPE_TOO_LARGE` for a value nested deeper than {@link openJson} reads
  * @example
  * ```ts
- * const serverKey = await importPublicKey(serverKeyPem)
+ * import { importPublicKey, sealJson } from '@nomyo/crypto'
+ *
+ * const response = await fetch('https://api.nomyo.ai/pki/public_key')
+ * const serverKey = await importPublicKey(await response.text())
  * const envelope = await sealJson({ model: 'm', messages: [] }, serverKey)
  * ```
  */

@@ -15,7 +15,10 @@ export interface ExportPrivateKeyOptions {
  * @throws SecurityError `ERR_KEY_NOT_EXTRACTABLE`, `ERR_KEY_DISPOSED`, `ERR_KEY_PASSWORD`
  * @example
  * ```ts
- * const pem = await exportPrivateKey(privateKey, { password })
+ * import { exportPrivateKey, generateKeyPair } from '@nomyo/crypto'
+ *
+ * const { privateKey } = await generateKeyPair({ extractable: true })
+ * const pem = await exportPrivateKey(privateKey, { password: 'correct horse battery staple' })
  * ```
  */
 export async function exportPrivateKey(

@@ -28,7 +28,13 @@ export function parsePin(text: string): string {
  * @throws SecurityError `ERR_KEY_MISMATCH`; `ERR_KEY_INVALID` for a malformed pin
  * @example
  * ```ts
- * verifyPin(await importPublicKey(pem), [pin])
+ * import { importPublicKey, verifyPin } from '@nomyo/crypto'
+ *
+ * export async function importPinnedKey(pem: string, pins: readonly string[]) {
+ *   const key = await importPublicKey(pem)
+ *   verifyPin(key, pins)
+ *   return key
+ * }
  * ```
  */
 export function verifyPin(key: PublicKey, pins: readonly string[]): void {

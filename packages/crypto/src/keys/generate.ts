@@ -15,7 +15,9 @@ export interface GenerateKeyPairOptions {
  *
  * @example
  * ```ts
- * const { publicKey, privateKey } = await generateKeyPair({ extractable: true })
+ * import { generateKeyPair } from '@nomyo/crypto'
+ *
+ * const { publicKey, privateKey } = await generateKeyPair()
  * ```
  */
 export function generateKeyPair(options: GenerateKeyPairOptions = {}): Promise<KeyPair> {

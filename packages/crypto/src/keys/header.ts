@@ -10,6 +10,9 @@ const MAX_HEADER_CHARACTERS = 12_000
  *
  * @example
  * ```ts
+ * import { generateKeyPair, publicKeyToHeader } from '@nomyo/crypto'
+ *
+ * const { publicKey } = await generateKeyPair()
  * const headers = { 'X-Public-Key': publicKeyToHeader(publicKey) }
  * ```
  */
@@ -24,7 +27,11 @@ export function publicKeyToHeader(key: PublicKey): string {
  * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_LIMIT`, and the codes of {@link importPublicKey}
  * @example
  * ```ts
- * const callerKey = await publicKeyFromHeader(header, { minBits: 2048 })
+ * import { publicKeyFromHeader } from '@nomyo/crypto'
+ *
+ * export async function callerKey(headers: Headers) {
+ *   return publicKeyFromHeader(headers.get('X-Public-Key') ?? '', { minBits: 2048 })
+ * }
  * ```
  */
 export async function publicKeyFromHeader(

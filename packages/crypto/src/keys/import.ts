@@ -40,7 +40,10 @@ const SERVER_KEY_BITS = 4096
  * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE`, `ERR_KEY_WEAK`, `ERR_KEY_LIMIT`
  * @example
  * ```ts
- * const serverKey = await importPublicKey(pem)
+ * import { importPublicKey } from '@nomyo/crypto'
+ *
+ * const response = await fetch('https://api.nomyo.ai/pki/public_key')
+ * const { fingerprint } = await importPublicKey(await response.text())
  * ```
  */
 export async function importPublicKey(
@@ -63,7 +66,11 @@ export async function importPublicKey(
  * `ERR_KEY_PASSWORD`, `ERR_KEY_MISMATCH`
  * @example
  * ```ts
- * const { privateKey } = await importPrivateKey(pem, { password })
+ * import { readFile } from 'node:fs/promises'
+ * import { importPrivateKey } from '@nomyo/crypto'
+ *
+ * const pem = await readFile('private_key.pem', 'utf8')
+ * const { privateKey } = await importPrivateKey(pem, { password: 'correct horse battery staple' })
  * ```
  */
 export async function importPrivateKey(

@@ -8,7 +8,10 @@ import type { KeyPair, PrivateKey } from '../suite.js'
  *
  * @example
  * ```ts
+ * import { KeyRing, generateKeyPair, openJson, sealJson } from '@nomyo/crypto'
+ *
  * const ring = new KeyRing(await generateKeyPair())
+ * const body = await sealJson({ n: 1 }, ring.current.publicKey)
  * ring.rotate(await generateKeyPair())
  * const { value } = await openJson(body, ring)
  * ```

@@ -11,6 +11,11 @@ import { decodePem } from './pem.js'
  * @throws SecurityError `ERR_KEY_PASSWORD`, `ERR_KEY_INVALID`, and the codes of {@link importPrivateKey}
  * @example
  * ```ts
+ * import { readFile } from 'node:fs/promises'
+ * import { exportPrivateKey, importLegacyPrivateKey } from '@nomyo/crypto'
+ *
+ * const password = 'correct horse battery staple'
+ * const pem = await readFile('private_key.pem', 'utf8')
  * const { privateKey } = await importLegacyPrivateKey(pem, password, { extractable: true })
  * const standardPem = await exportPrivateKey(privateKey, { password })
  * ```

@@ -38,7 +38,9 @@ export interface LoadOrCreateKeyPairOptions extends LoadKeyPairOptions {
  * @throws SecurityError `ERR_KEY_FILE`, and the codes of {@link importPrivateKey}
  * @example
  * ```ts
- * const { privateKey } = await loadKeyPair('keys', { password })
+ * import { loadKeyPair } from '@nomyo/crypto/keys/node'
+ *
+ * const { privateKey } = await loadKeyPair('keys', { password: 'correct horse battery staple' })
  * ```
  */
 export async function loadKeyPair(
@@ -62,6 +64,8 @@ export interface LoadKeyFileOptions extends LoadKeyPairOptions {
  * @throws SecurityError `ERR_KEY_FILE`, and the codes of {@link importPrivateKey}
  * @example
  * ```ts
+ * import { loadKeyFile } from '@nomyo/crypto/keys/node'
+ *
  * const { publicKey } = await loadKeyFile('server.pem', { publicKeyPath: 'server.pub.pem' })
  * ```
  */
@@ -86,7 +90,10 @@ export async function loadKeyFile(
  * `ERR_KEY_NOT_EXTRACTABLE`
  * @example
  * ```ts
- * await saveKeyPair('keys', await generateKeyPair({ extractable: true }), { password })
+ * import { generateKeyPair } from '@nomyo/crypto'
+ * import { saveKeyPair } from '@nomyo/crypto/keys/node'
+ *
+ * await saveKeyPair('keys', await generateKeyPair({ extractable: true }))
  * ```
  */
 export async function saveKeyPair(
@@ -116,7 +123,9 @@ export async function saveKeyPair(
  * @throws SecurityError `ERR_KEY_FILE`, and the codes of {@link importPrivateKey}
  * @example
  * ```ts
- * const { publicKey } = await loadOrCreateKeyPair('keys', { password })
+ * import { loadOrCreateKeyPair } from '@nomyo/crypto/keys/node'
+ *
+ * const { publicKey } = await loadOrCreateKeyPair('keys', { onWarning: console.warn })
  * ```
  */
 export async function loadOrCreateKeyPair(
