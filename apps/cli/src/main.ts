@@ -1,5 +1,5 @@
 import { contextOf } from '@nomyo-internal/command-line'
-import { runCli } from './run-cli.js'
+import { runCli } from './program.js'
 
 // `nomyo … | head` closes the pipe early, which is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

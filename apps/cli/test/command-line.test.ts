@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { completedWords, optionsTable } from '@nomyo-internal/command-line'
 import { describe, expect, it } from 'vitest'
-import { nomyo } from '../src/commands/index.js'
+import { nomyo } from '../src/program.js'
 import { Home } from './support.js'
 
 describe('nomyo', () => {

@@ -14,7 +14,7 @@ import {
 import '@nomyo-internal/testing/vector-keys'
 import { createGateway, type GatewayConfig } from '@nomyo/gateway'
 import { onTestFinished } from 'vitest'
-import { runCli } from '../src/run-cli.js'
+import { runCli } from '../src/program.js'
 
 /** Has processes use the keys of the vectors instead of generated ones. */
 export const VECTOR_KEYS = `--import=${import.meta.resolve('@nomyo-internal/testing/vector-keys')}`

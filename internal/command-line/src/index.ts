@@ -1,12 +1,11 @@
 export {
+  EXIT,
   command,
   type Call,
   type Command,
   type CommandContext,
   type CommandDefinition,
-  type Operands,
 } from './commands/command.js'
-export { EXIT, type ExitMeanings } from './commands/exit-codes.js'
 export {
   contextOf,
   runProgram,
@@ -22,18 +21,17 @@ export {
   flagName,
   type OptionDefinition,
   type OptionDefinitions,
-  type OptionValues,
 } from './options/option.js'
 export {
-  readSettings,
   SECRET_MASK,
+  readSettings,
   type Environment,
   type FileMember,
   type FileSettings,
   type Settings,
 } from './options/settings.js'
 export { suggestion } from './options/suggestion.js'
-export { OptionProblem, UsageError, type SettingSource } from './options/usage-error.js'
+export { OptionProblem, UsageError } from './options/usage-error.js'
 export {
   byteSize,
   decimalNumber,
@@ -44,5 +42,4 @@ export {
   portNumber,
   visibleAscii,
   wholeNumber,
-  type ValueParser,
 } from './options/values.js'

@@ -134,7 +134,7 @@ describe('a program', () => {
     [['completion'], 'name a shell: bash, zsh, fish. See tool completion --help.'],
     [
       ['completion', 'fihs'],
-      'the argument must be one of bash, zsh, fish. Did you mean fish? See tool completion --help.',
+      'SHELL must be one of bash, zsh, fish. Did you mean fish? See tool completion --help.',
     ],
   ])('refuses %j with 2 and a remedy', async (args, text) => {
     expect(await run(args)).toEqual({ code: 2, stdout: '', stderr: `tool: ${text}\n` })

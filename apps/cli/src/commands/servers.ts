@@ -1,11 +1,4 @@
-import {
-  EXIT,
-  OptionProblem,
-  UsageError,
-  defineOptions,
-  parsedBy,
-  type Command,
-} from '@nomyo-internal/command-line'
+import { EXIT, defineOptions, parsedBy, type Command } from '@nomyo-internal/command-line'
 import { printable, printableJson } from '@nomyo-internal/diagnostics'
 import { knownServersFile } from '@nomyo/client/known-servers'
 import { parsePin } from '@nomyo/crypto'
@@ -31,7 +24,12 @@ const TRUST_OPTIONS = defineOptions({
   ...ALLOW_HTTP_OPTION,
   ...OPTIONS,
 })
-const SERVER_OPERAND = { usage: 'URL', missing: 'give the URL of a gateway', min: 1 } as const
+const SERVER_OPERAND = {
+  usage: 'URL',
+  missing: 'give the URL of a gateway',
+  min: 1,
+  parse: parseGatewayUrl,
+}
 
 /** `nomyo servers …`: the trusted keys by server. */
 export const serversCommand: Command = {
@@ -72,9 +70,9 @@ async function list(call: CliCall<typeof OPTIONS>): Promise<number> {
 }
 
 async function trust(call: CliCall<typeof TRUST_OPTIONS>): Promise<number> {
-  const { settings, output } = call
+  const { settings, operands, output } = call
   const { allowHttp, fingerprint: expected, json } = settings.values
-  const server = readServer(call.operands)
+  const [server = ''] = operands
   const store = knownServersFile(knownServersPath(call))
   const known = await store.fingerprintsOf(server)
   const { fingerprint } = await output.waiting(
@@ -132,20 +130,11 @@ async function confirmKey(
 }
 
 async function forget(call: CliCall<typeof OPTIONS>): Promise<number> {
-  const { settings, output } = call
-  const server = readServer(call.operands)
+  const { settings, operands, output } = call
+  const [server = ''] = operands
   const forgotten = await knownServersFile(knownServersPath(call)).forget(server)
   if (settings.values.json) output.line(printableJson({ server, forgotten }))
   else if (forgotten > 0) output.line(`forgot ${forgotten} of ${server}`)
   if (forgotten === 0) output.note(`nomyo: no key of ${server} is known`)
   return forgotten > 0 ? EXIT.ok : EXIT.failed
-}
-
-function readServer([url = '']: readonly string[]): string {
-  try {
-    return parseGatewayUrl(url)
-  } catch (error) {
-    if (!(error instanceof OptionProblem)) throw error
-    throw new UsageError(`URL ${error.facts.problem}`)
-  }
 }

@@ -48,9 +48,21 @@ export function createOutput({ stdout, stderr, environment }: CommandContext): O
     style: createStyle(terminal && mayColour),
     noteStyle: createStyle(noteTerminal && mayColour),
     isTerminal: terminal,
-    progress: (what, work) =>
-      terminal ? runningClock(stdout, what, work) : plainProgress(line, what, work),
-    waiting: (what, work) => (noteTerminal ? patientClock(stderr, what, work) : work),
+    progress: (what, work) => {
+      const clear = terminal ? '\r\u001b[2K' : ''
+      if (!terminal) line(`   ${what} ...`)
+      return withClock(work, {
+        tick: (time) => terminal && stdout.write(`${clear}   ${what} ... ${time}`),
+        end: (time) => line(terminal ? `${clear}   ${what} ... ${time}` : `   ... took ${time}`),
+      })
+    },
+    waiting: (what, work) =>
+      noteTerminal
+        ? withClock(work, {
+            tick: (time, ms) => ms >= PATIENCE_MS && stderr.write(`\r\u001b[2K${what} ... ${time}`),
+            end: (_, ms) => ms >= PATIENCE_MS && stderr.write('\r\u001b[2K'),
+          })
+        : work,
   }
 }
 
@@ -62,58 +74,24 @@ function createStyle(coloured: boolean): Style {
   return { title: paint(1), good: paint(32), bad: paint(31), warn: paint(33), quiet: paint(2) }
 }
 
-async function runningClock<T>(
-  stream: NodeJS.WritableStream,
-  what: string,
+type ClockListener = (time: string, ms: number) => unknown
+
+/** Reports the time that work takes, as `1.2 s` and in milliseconds, while it runs and at its end. */
+async function withClock<T>(
   work: Promise<T>,
+  { tick, end }: { readonly tick: ClockListener; readonly end: ClockListener },
 ): Promise<T> {
   const start = performance.now()
-  const draw = (end: string): void => {
-    stream.write(`\r\u001b[2K   ${what} ... ${seconds(start)}${end}`)
+  const report = (listener: ClockListener): void => {
+    const ms = performance.now() - start
+    listener(`${(ms / 1000).toFixed(1)} s`, ms)
   }
-  draw('')
-  const timer = setInterval(draw, TICK_MS, '')
+  report(tick)
+  const timer = setInterval(report, TICK_MS, tick)
   try {
     return await work
   } finally {
     clearInterval(timer)
-    draw('\n')
+    report(end)
   }
 }
-
-/** Shows a clock that disappears with the end of the work. */
-async function patientClock<T>(
-  stream: NodeJS.WritableStream,
-  what: string,
-  work: Promise<T>,
-): Promise<T> {
-  const start = performance.now()
-  const clock = { drawn: false }
-  const timer = setInterval(() => {
-    if (performance.now() - start < PATIENCE_MS) return
-    clock.drawn = true
-    stream.write(`\r\u001b[2K${what} ... ${seconds(start)}`)
-  }, TICK_MS)
-  try {
-    return await work
-  } finally {
-    clearInterval(timer)
-    if (clock.drawn) stream.write('\r\u001b[2K')
-  }
-}
-
-async function plainProgress<T>(
-  line: (text: string) => void,
-  what: string,
-  work: Promise<T>,
-): Promise<T> {
-  const start = performance.now()
-  line(`   ${what} ...`)
-  try {
-    return await work
-  } finally {
-    line(`   ... took ${seconds(start)}`)
-  }
-}
-
-const seconds = (start: number): string => `${((performance.now() - start) / 1000).toFixed(1)} s`

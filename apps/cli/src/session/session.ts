@@ -5,13 +5,13 @@ import { describeError } from '../describe-error.js'
 import { requireMachine } from '../gateway/attest-gateway.js'
 import { chooseModel, listTrustedModels } from '../gateway/choose-model.js'
 import {
+  answerText,
   fetchTrustedKey,
   openClient,
   type ChatParameters,
   type ClientHooks,
 } from '../gateway/client.js'
 import { fetchModelNames } from '../gateway/fetch.js'
-import { answerText } from '../output/answer-text.js'
 import type { Output } from '../output/output.js'
 import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { Conversation } from './conversation.js'
@@ -95,10 +95,7 @@ interface SessionParts {
 }
 
 class Session {
-  readonly #output: Output
-  readonly #parameters: ChatParameters
-  readonly #conversation: Conversation
-  readonly #client: SecureChatCompletion
+  readonly #parts: SessionParts
   readonly #reader: LineReader
   readonly #slash: SlashContext
   /** Controller of the answer in progress. */
@@ -107,11 +104,9 @@ class Session {
   #interrupted = false
   #exitCode: number = EXIT.ok
 
-  constructor({ output, settings, parameters, conversation, client, context }: SessionParts) {
-    this.#output = output
-    this.#parameters = parameters
-    this.#conversation = conversation
-    this.#client = client
+  constructor(parts: SessionParts) {
+    const { output, settings, conversation, context } = parts
+    this.#parts = parts
     this.#reader = new LineReader(context, SLASH_NAMES, () => this.#interrupt())
     this.#slash = {
       output,
@@ -144,30 +139,32 @@ class Session {
       if (message.startsWith('/')) return await runSlashCommand(this.#slash, message)
       await this.#answer(message)
     } catch (error) {
-      this.#output.note(this.#output.noteStyle.bad(`nomyo: ${describeError(error).text}`))
+      const { note, noteStyle } = this.#parts.output
+      note(noteStyle.bad(`nomyo: ${describeError(error).text}`))
     }
     return false
   }
 
   async #answer(asked: string): Promise<void> {
-    const { line, note, waiting } = this.#output
-    const { model, tier } = this.#conversation
+    const { output, parameters, conversation, client } = this.#parts
+    const { line, note, waiting } = output
+    const { model, tier } = conversation
     this.#call = new AbortController()
     try {
       const completion = await waiting(
         'waiting for the answer, Ctrl-C cancels',
-        this.#client.create(
+        client.create(
           {
             model,
-            messages: this.#conversation.messagesWith(asked),
-            ...this.#parameters.sampling,
+            messages: conversation.messagesWith(asked),
+            ...parameters.sampling,
             ...(tier && { security_tier: tier }),
           },
           { signal: this.#call.signal },
         ),
       )
       const answered = answerText(completion, note)
-      this.#conversation.add(asked, answered)
+      conversation.add(asked, answered)
       line(`\n${printable(answered).trimEnd()}\n`)
     } finally {
       this.#call = undefined
@@ -187,7 +184,7 @@ class Session {
       return
     }
     this.#reader.clear()
-    this.#output.line('\nCtrl-C again ends the session.')
+    this.#parts.output.line('\nCtrl-C again ends the session.')
     this.#reader.prompt()
   }
 }

@@ -1,6 +1,19 @@
 import type { OptionDefinitions } from '../options/option.js'
-import type { ExitMeanings } from './exit-codes.js'
 import type { Environment, FileSettings, Settings, SettingsInput } from '../options/settings.js'
+
+/** Exit codes of every command of every program. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  security: 3,
+  unreachable: 4,
+  warning: 5,
+  interrupted: 130,
+} as const
+
+/** Meanings of the exit codes that a command has, for its help text. */
+export type ExitMeanings = Readonly<Partial<Record<keyof typeof EXIT, string>>>
 
 /** Streams and environment of a process, or of a test. */
 export interface CommandContext {
@@ -20,6 +33,8 @@ export interface Operands {
   readonly min?: number
   /** Number allowed; 1 by default. */
   readonly max?: number
+  /** Reads one of them. Throws `OptionProblem` for a wrong one. */
+  readonly parse?: (text: string) => string
   /** Kind of word that shells complete: paths, or one of these. */
   readonly words?: 'paths' | readonly string[]
 }

@@ -1,11 +1,9 @@
 import { printable } from '@nomyo-internal/diagnostics'
 import { printHelp } from '../help/help.js'
-import { parseArguments } from '../options/parse-arguments.js'
-import { settingsOf } from '../options/settings.js'
+import { readSettings } from '../options/settings.js'
 import { suggestion } from '../options/suggestion.js'
-import { UsageError } from '../options/usage-error.js'
-import type { Command, CommandContext, Operands } from './command.js'
-import { EXIT } from './exit-codes.js'
+import { OptionProblem, UsageError } from '../options/usage-error.js'
+import { EXIT, type Command, type CommandContext, type Operands } from './command.js'
 
 /** A program: its name and its outermost command. */
 export interface Program {
@@ -83,19 +81,20 @@ async function dispatch(
     write(printHelp(program.name, path, command))
     return EXIT.usage
   }
-  const parsed = parseArguments(rest, options)
-  if (parsed.help) {
+  if (rest.slice(0, rest.includes('--') ? rest.indexOf('--') : undefined).some(isHelp)) {
     write(printHelp(program.name, path, command))
     return EXIT.ok
   }
-  if (run === undefined) throw unknownCommand(rest[0] ?? '', command)
-  checkOperands(parsed.operands, command.operands)
-  const settings = settingsOf(options, parsed, {
+  const settings = readSettings(options, {
+    args: rest,
     environment: context.environment,
     readFile: readFile && ((textOf) => readFile(textOf, context)),
   })
-  return run({ settings, operands: parsed.operands, context })
+  if (run === undefined) throw unknownCommand('', command)
+  return run({ settings, operands: readOperands(settings.operands, command.operands), context })
 }
+
+const isHelp = (word: string): boolean => word === '--help' || word === '-h'
 
 /** Finds the command that the first arguments name, and notes its path. */
 async function find(
@@ -137,8 +136,8 @@ function unknownCommand(word: string, { subcommands = {} }: Command): UsageError
   })
 }
 
-function checkOperands(given: readonly string[], operands: Operands | undefined): void {
-  const { usage = '', missing, min = 0, max = 1, words } = operands ?? { max: 0 }
+function readOperands(given: readonly string[], operands: Operands | undefined): string[] {
+  const { usage = '', missing, min = 0, max = 1, words, parse } = operands ?? { max: 0 }
   if (given.length < min) throw new UsageError(missing ?? `give ${usage}`)
   if (given.length > max) {
     throw new UsageError(
@@ -147,12 +146,17 @@ function checkOperands(given: readonly string[], operands: Operands | undefined)
         : `too many arguments: ${usage} at most`,
     )
   }
-  if (words === undefined || words === 'paths') return
-  for (const word of given) {
-    if (words.includes(word)) continue
-    throw new UsageError({
-      problem: `the argument must be one of ${words.join(', ')}`,
-      suggestion: suggestion(word, words),
-    })
-  }
+  return given.map((text) => {
+    try {
+      const known = words === undefined || words === 'paths' ? undefined : words
+      if (known?.includes(text) === false) {
+        throw new OptionProblem(`must be one of ${known.join(', ')}`, suggestion(text, known))
+      }
+      return parse === undefined ? text : parse(text)
+    } catch (error) {
+      if (!(error instanceof OptionProblem)) throw error
+      const { problem, suggestion: meant } = error.facts
+      throw new UsageError({ problem: `${usage} ${problem}`, suggestion: meant })
+    }
+  })
 }

@@ -1,5 +1,4 @@
-import { command, type Command } from '../commands/command.js'
-import { EXIT } from '../commands/exit-codes.js'
+import { EXIT, command, type Command } from '../commands/command.js'
 import { UsageError } from '../options/usage-error.js'
 import { bashCompletion } from './bash.js'
 import { fishCompletion } from './fish.js'
@@ -16,11 +15,8 @@ const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion 
 export function completionCommand(program: string, root: () => Command): Command {
   const shells = Object.keys(SHELLS)
   return command({
-    summary: 'print the completion script of a shell',
-    operands: {
-      usage: shells.join('|'),
-      words: shells,
-    },
+    summary: `print the completion script of a shell: ${shells.join(', ')}`,
+    operands: { usage: 'SHELL', words: shells },
     options: { json: { summary: 'print the words to complete as JSON' } },
     notes: [
       'Installation',

@@ -1,6 +1,5 @@
 import { Help } from 'commander'
-import type { Command } from '../commands/command.js'
-import { EXIT, type ExitMeanings } from '../commands/exit-codes.js'
+import { EXIT, type Command, type ExitMeanings } from '../commands/command.js'
 import { flagName, type OptionDefinition, type OptionDefinitions } from '../options/option.js'
 
 /** Width that every terminal has. */

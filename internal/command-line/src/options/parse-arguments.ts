@@ -8,8 +8,6 @@ export interface ParsedArguments {
   /** Texts of each option that was given, in their order; of a switch, `true`. */
   readonly flags: ReadonlyMap<string, readonly string[]>
   readonly operands: readonly string[]
-  /** `--help` was given, which makes every other mistake irrelevant. */
-  readonly help: boolean
 }
 
 /**
@@ -24,7 +22,6 @@ export function parseArguments(
   const parser = new Parser()
   const flags = new Map<string, string[]>()
   const mistakes: UsageError[] = []
-  const wanted = { help: false }
   const flagged = Object.entries(options).filter(([, { flag }]) => flag !== false)
   for (const [name, { value }] of flagged) {
     const flag = flagName(name)
@@ -38,16 +35,12 @@ export function parseArguments(
       flags.set(name, [...(flags.get(name) ?? []), text ?? 'true'])
     })
   }
-  parser.addOption(new Option('-h, --help'))
-  parser.on('option:help', () => {
-    wanted.help = true
-  })
   const { operands, unknown } = parser.parseOptions([...args])
   const [stray] = unknown
   if (stray !== undefined)
     mistakes.push(describeStray(stray, [...flagged.map(([name]) => name), 'help']))
-  if (!wanted.help && mistakes[0] !== undefined) throw mistakes[0]
-  return { flags, operands, help: wanted.help }
+  if (mistakes[0] !== undefined) throw mistakes[0]
+  return { flags, operands }
 }
 
 /** Names a stray argument only where it has the form of an option: any other text may be a secret. */

@@ -1,5 +1,5 @@
 import { type OptionDefinition, type OptionDefinitions, type OptionValues } from './option.js'
-import { parseArguments, type ParsedArguments } from './parse-arguments.js'
+import { parseArguments } from './parse-arguments.js'
 import { suggestion } from './suggestion.js'
 import { OptionProblem, UsageError, type SettingSource } from './usage-error.js'
 
@@ -74,21 +74,9 @@ interface Found {
  */
 export function readSettings<O extends OptionDefinitions, F extends FileSettings = FileSettings>(
   options: O,
-  { args, ...sources }: SettingsInput<F>,
+  { args, environment = {}, readFile }: SettingsInput<F>,
 ): Settings<O, F> {
-  return settingsOf(options, parseArguments(args, options), sources)
-}
-
-/**
- * Reads settings like {@link readSettings}, from a command line that is taken apart already.
- *
- * @throws UsageError
- */
-export function settingsOf<O extends OptionDefinitions, F extends FileSettings = FileSettings>(
-  options: O,
-  { flags, operands }: Pick<ParsedArguments, 'flags' | 'operands'>,
-  { environment = {}, readFile }: Omit<SettingsInput<F>, 'args'>,
-): Settings<O, F> {
+  const { flags, operands } = parseArguments(args, options)
   const named = new Map<string, Found>()
   for (const [name, definition] of Object.entries(options)) {
     const texts = flags.get(name)

@@ -1,4 +1,4 @@
-import { EXIT, OptionProblem, UsageError, type CommandContext } from '@nomyo-internal/command-line'
+import { EXIT, UsageError, type CommandContext } from '@nomyo-internal/command-line'
 import { RECEIPT_FORMAT } from '@nomyo/attest/receipt'
 import { importPublicKey } from '@nomyo/crypto'
 import { APIError } from '@nomyo/transport'
@@ -18,6 +18,7 @@ export const SOURCE_OPERAND = {
   missing: 'give a file, - for standard input, or the URL of a gateway',
   min: 1,
   words: 'paths',
+  parse: (text: string) => (isUrl(text) ? parseGatewayUrl(text) : text),
 } as const
 
 /** Paragraph about {@link SOURCE_OPERAND} for help texts. */
@@ -53,7 +54,7 @@ export async function readSource(
   context: CommandContext,
 ): Promise<Source> {
   if (!isUrl(source)) return sourceFromText(await readDocument(source, context), source)
-  const gateway = await fetchGatewayEvidence({ gateway: urlOf(source), allowHttp }).catch(
+  const gateway = await fetchGatewayEvidence({ gateway: source, allowHttp }).catch(
     (error: unknown) => {
       if (!(error instanceof APIError)) throw error
       throw new CommandError(
@@ -89,15 +90,6 @@ export function parseJson(text: string, path: string): unknown {
     return JSON.parse(text) as unknown
   } catch {
     throw new UsageError(`${path} is not JSON`)
-  }
-}
-
-function urlOf(source: string): string {
-  try {
-    return parseGatewayUrl(source)
-  } catch (error) {
-    if (!(error instanceof OptionProblem)) throw error
-    throw new UsageError(`SOURCE ${error.facts.problem}`)
   }
 }
 

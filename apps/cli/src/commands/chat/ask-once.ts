@@ -3,8 +3,12 @@ import { printable, printableJson, printableLine } from '@nomyo-internal/diagnos
 import type { ChatMessage, ServerKeyEvent } from '@nomyo/client'
 import { reserveFile } from '../../files.js'
 import { chooseModel, listTrustedModels } from '../../gateway/choose-model.js'
-import { openClient, type ChatParameters, type ClientHooks } from '../../gateway/client.js'
-import { answerText } from '../../output/answer-text.js'
+import {
+  answerText,
+  openClient,
+  type ChatParameters,
+  type ClientHooks,
+} from '../../gateway/client.js'
 import type { Output } from '../../output/output.js'
 import type { GatewaySettings } from '../../settings/gateway-settings.js'
 

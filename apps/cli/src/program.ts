@@ -1,11 +1,18 @@
-import { completionCommand, type Command } from '@nomyo-internal/command-line'
-import { doctorCommand } from '../doctor/doctor-command.js'
-import { attestCommand } from './attest/attest.js'
-import { chatCommand } from './chat/chat.js'
-import { delegateCommand } from './delegate-command.js'
-import { demoCommand } from './demo/demo.js'
-import { keysCommand } from './keys/keys.js'
-import { serversCommand } from './servers.js'
+import {
+  completionCommand,
+  runProgram,
+  type Command,
+  type CommandContext,
+} from '@nomyo-internal/command-line'
+import { version } from '../package.json'
+import { attestCommand } from './commands/attest/attest.js'
+import { chatCommand } from './commands/chat/chat.js'
+import { delegateCommand } from './commands/delegate-command.js'
+import { demoCommand } from './commands/demo/demo.js'
+import { keysCommand } from './commands/keys/keys.js'
+import { serversCommand } from './commands/servers.js'
+import { describeError } from './describe-error.js'
+import { doctorCommand } from './doctor/doctor-command.js'
 
 /** The outermost command, with every other one. */
 export const nomyo: Command = {
@@ -35,3 +42,10 @@ export const nomyo: Command = {
       'file (~/.config/nomyo/config.json; NOMYO_CLI_CONFIG or --config FILE names another).',
   ],
 }
+
+/** Runs `nomyo` with these arguments and gives its exit code. */
+export const runCli = ({
+  args,
+  ...context
+}: CommandContext & { readonly args: readonly string[] }): Promise<number> =>
+  runProgram({ name: 'nomyo', version, command: nomyo, describeError }, args, context)
