@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { stopAfterTest, temporaryFolder } from '@nomyo-internal/testing'
+import { completionOf, stopAfterTest, temporaryFolder } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import {
   API_KEY,
   argsFor,
   ask,
   complete,
-  completion,
   startProxyProcess,
   useGateway,
   useModel,
@@ -51,7 +50,7 @@ describe('content of requests and answers', () => {
       NODE_DEBUG: 'http,net',
     })
     const proxy = { url: await process.prints(/^listening on (\S+)$/m) }
-    model.complete = (response) => response.end(completion({ content: secret['answer'] }))
+    model.complete = (response) => response.end(completionOf({ content: secret['answer'] }))
     for (const stream of [false, true]) {
       const answer = await complete(proxy, request(stream), own)
       expect(answer.status).toBe(200)

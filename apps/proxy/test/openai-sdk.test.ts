@@ -1,9 +1,9 @@
-import { shared } from '@nomyo-internal/testing'
+import { completionOf, shared } from '@nomyo-internal/testing'
 import OpenAI, { APIUserAbortError } from 'openai'
 import { zodResponseFormat } from 'openai/helpers/zod'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { TOKEN, completion, newProxy, useGateway, useModel } from './support.js'
+import { TOKEN, newProxy, useGateway, useModel } from './support.js'
 
 const model = useModel()
 const gateway = useGateway(model.engine)
@@ -11,7 +11,7 @@ const proxy = shared(() => newProxy(gateway(), ['--security-tier', 'high']))
 
 beforeEach(() => {
   model.requests.length = 0
-  model.complete = (response) => response.end(completion({ content: 'Hello back!' }))
+  model.complete = (response) => response.end(completionOf({ content: 'Hello back!' }))
 })
 
 const openai = (apiKey = TOKEN): OpenAI =>
@@ -55,7 +55,7 @@ describe('the official SDK through the proxy', () => {
 
   it('streams, with the tokens used at the end', async () => {
     const text = 'Grüße, 世界! 👩‍👩‍👧 '.repeat(30)
-    model.complete = (response) => response.end(completion({ content: text }))
+    model.complete = (response) => response.end(completionOf({ content: text }))
     const stream = await openai().chat.completions.create({
       model: 'm',
       messages,
@@ -77,7 +77,7 @@ describe('the official SDK through the proxy', () => {
 
   it('calls tools', async () => {
     const call = { id: 'call_1', type: 'function', function: { name: 'f', arguments: '{"a":1}' } }
-    model.complete = (response) => response.end(completion({ content: null, tool_calls: [call] }))
+    model.complete = (response) => response.end(completionOf({ content: null, tool_calls: [call] }))
     const tools = [{ type: 'function' as const, function: { name: 'f', parameters: {} } }]
     const { choices } = await openai().chat.completions.create({ model: 'm', messages, tools })
     expect(choices[0]?.message.tool_calls).toEqual([call])
@@ -89,7 +89,7 @@ describe('the official SDK through the proxy', () => {
   })
 
   it('parses structured output', async () => {
-    model.complete = (response) => response.end(completion({ content: '{"city":"Berlin"}' }))
+    model.complete = (response) => response.end(completionOf({ content: '{"city":"Berlin"}' }))
     const format = zodResponseFormat(z.object({ city: z.string() }), 'place')
     const { choices } = await openai().chat.completions.parse({
       model: 'm',
@@ -148,7 +148,7 @@ describe('the official SDK through the proxy', () => {
     await expect
       .poll(() => proxy().log(), { timeout: 5000 })
       .toMatch(/POST \/v1\/chat\/completions disconnected \d+ms/)
-    model.complete = (response) => response.end(completion({ content: 'still here' }))
+    model.complete = (response) => response.end(completionOf({ content: 'still here' }))
     const { choices } = await openai().chat.completions.create({ model: 'm', messages })
     expect(choices[0]?.message.content).toBe('still here')
   })

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import type { ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
-import { isInstalled, temporaryFolder } from '@nomyo-internal/testing'
+import { completionOf, isInstalled, temporaryFolder } from '@nomyo-internal/testing'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { importPublicKey } from '@nomyo/crypto'
 import { describe, expect, it } from 'vitest'
@@ -11,7 +11,6 @@ import {
   argsFor,
   ask,
   complete,
-  completion,
   startProxyProcess,
   useGateway,
   useModel,
@@ -30,7 +29,7 @@ describe('the process', () => {
     const response = await arrived
     proxy.kill('SIGTERM')
     await expect.poll(() => proxy.stderr()).toContain('SIGTERM')
-    response.end(completion({ content: 'at last' }))
+    response.end(completionOf({ content: 'at last' }))
     expect((await answer).body).toContain('at last')
     const { code, stdout, stderr } = await proxy.ended
     expect({ code, stdout }).toEqual({ code: 0, stdout: `listening on ${url}\n` })
@@ -41,7 +40,7 @@ describe('the process', () => {
   it('drops them at the second signal, and is silent with --quiet until then', async () => {
     const proxy = startProxyProcess([...argsFor(gateway()), '--quiet'], temporaryFolder())
     const url = await proxy.prints(/^listening on (\S+)$/m)
-    model.complete = (response) => response.end(completion({ content: 'hi' }))
+    model.complete = (response) => response.end(completionOf({ content: 'hi' }))
     expect((await complete({ url })).status).toBe(200)
     const arrived = new Promise((resolve) => (model.complete = resolve))
     const answer = complete({ url }).catch((error: unknown) => error)

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import { makeKeyDir, stopAfterTest } from '@nomyo-internal/testing'
+import { completionOf, makeKeyDir, stopAfterTest } from '@nomyo-internal/testing'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { importPublicKey } from '@nomyo/crypto'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -9,7 +9,6 @@ import {
   ask,
   caller,
   complete,
-  completion,
   hello,
   newGateway,
   rawCompletion,
@@ -54,7 +53,7 @@ describe('completions in flight', () => {
     const second = await complete(proxy)
     expect(refusalCode(second, 429)).toBe('ERR_TOO_MANY_REQUESTS')
     expect(second.headers['retry-after']).toBe('1')
-    response.end(completion({ content: 'at last' }))
+    response.end(completionOf({ content: 'at last' }))
     expect((await first).body).toContain('at last')
   })
 
@@ -77,7 +76,7 @@ describe('completions in flight', () => {
     model.complete = (response) => places.push(response)
     const next = [complete(proxy), complete(proxy)]
     await expect.poll(() => places, PATIENT).toHaveLength(2)
-    for (const response of places) response.end(completion({ content: 'hi' }))
+    for (const response of places) response.end(completionOf({ content: 'hi' }))
     for (const answer of next) expect((await answer).status).toBe(200)
   })
 })

@@ -10,7 +10,7 @@ import { runProgram } from '@nomyo-internal/command-line'
 import {
   shared,
   startGateway,
-  startModelServer,
+  startChatModel,
   startProgram,
   stopAfterTest,
   type InProcess,
@@ -118,32 +118,13 @@ export function useModel(): TestModel {
     complete: () => undefined,
   }
   const server = shared(() =>
-    startModelServer((response, { method, body }) => {
-      if (method === 'POST') {
-        model.requests.push(JSON.parse(body) as Record<string, unknown>)
-        model.complete(response)
-      } else response.end('{"object":"list","data":[{"id":"m"}]}')
+    startChatModel((response, { body }) => {
+      model.requests.push(JSON.parse(body) as Record<string, unknown>)
+      model.complete(response)
     }),
   )
   return model
 }
-
-/** A completion as a model server writes it. */
-export const completion = (message: Record<string, unknown>): string =>
-  JSON.stringify({
-    id: 'chatcmpl-1',
-    object: 'chat.completion',
-    created: 1767225600,
-    model: 'm',
-    choices: [
-      {
-        index: 0,
-        finish_reason: 'stop',
-        message: { role: 'assistant', refusal: null, ...message },
-      },
-    ],
-    usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
-  })
 
 /** One response. */
 export interface Answer {

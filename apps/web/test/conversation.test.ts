@@ -1,4 +1,4 @@
-import { startGatewayProcess, stopAfterTest } from '@nomyo-internal/testing'
+import { completionOf, startGatewayProcess, stopAfterTest } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import {
   answer,
@@ -9,7 +9,7 @@ import {
   useBrowserAndGateway,
   visit,
 } from './browser.js'
-import { completion, testGateway, testModel } from './gateway.js'
+import { testGateway, testModel } from './gateway.js'
 
 const API_KEY = 'canary-api-key-5d1f'
 
@@ -59,12 +59,12 @@ describe.skipIf(!hasChromium)('a conversation', () => {
   })
 
   it('contains the messages before', async () => {
-    const { url } = await testModel((response, body) => {
+    const { url } = await testModel((response, { body }) => {
       const { messages } = JSON.parse(body) as { messages: { content: string }[] }
-      response.end(completion(messages.map(({ content }) => content).join('|')))
+      response.end(completionOf({ content: messages.map(({ content }) => content).join('|') }))
     })
     const { page } = await visit(browser(), url)
-    await choose(page, 'one')
+    await choose(page, 'm')
     await say(page, 'a')
     expect(await answer(page)).toBe('a')
     await say(page, 'b')
@@ -77,10 +77,10 @@ describe.skipIf(!hasChromium)('a conversation', () => {
   it('is stopped by button and by Escape, and continues', async () => {
     let hold = true
     const { model, url } = await testModel((response) => {
-      if (!hold) response.end(completion('done'))
+      if (!hold) response.end(completionOf({ content: 'done' }))
     })
     const { page } = await visit(browser(), url)
-    await choose(page, 'one')
+    await choose(page, 'm')
     const message = page.getByLabel('Message', { exact: true })
     for (const stop of [
       () => page.getByRole('button', { name: 'Stop' }).click(),
@@ -129,7 +129,7 @@ describe.skipIf(!hasChromium)('a conversation', () => {
       response.writeHead(429, { 'retry-after': '90' }).end('{}')
     })
     const { page } = await visit(browser(), url)
-    await choose(page, 'one')
+    await choose(page, 'm')
     await say(page, 'hello')
     await page.getByRole('alert').getByText('Wait 90 seconds').waitFor()
   })
@@ -149,7 +149,7 @@ describe.skipIf(!hasChromium)('a conversation', () => {
     const down = await testGateway()
     const { page } = await visit(browser(), down.url)
     await choose(page, 'nomyo/echo')
-    await say(page, 'one')
+    await say(page, 'm')
     await answer(page)
     await down.close()
     await say(page, 'two')

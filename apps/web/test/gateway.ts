@@ -1,9 +1,8 @@
-import type { ServerResponse } from 'node:http'
 import { pathToFileURL } from 'node:url'
 import {
   makeKeyDir,
+  startChatModel,
   startGateway,
-  startModelServer,
   stopAfterTest,
   type GatewayDefaults,
   type InProcess,
@@ -45,29 +44,11 @@ export const engineOf = ({ url }: ModelServer): Partial<Settings> => ({
   engine: { kind: 'openai', baseUrl: url, apiKey: undefined },
 })
 
-/** Starts a model server with the model `one`, and a function that answers its completions. */
-export const newModel = (
-  complete: (response: ServerResponse, body: string) => void,
-): Promise<ModelServer> =>
-  startModelServer((response, { url, body }) => {
-    response.setHeader('content-type', 'application/json')
-    if (url !== '/v1/models') complete(response, body)
-    else response.end(JSON.stringify({ object: 'list', data: [{ id: 'one', object: 'model' }] }))
-  })
-
-/** Starts a gateway with such a model server for the current test. */
+/** Starts a model server, and a gateway with it, for the current test. */
 export async function testModel(
-  complete: (response: ServerResponse, body: string) => void,
+  complete: ModelServer['answer'],
 ): Promise<{ readonly model: ModelServer; readonly url: string }> {
-  const model = stopAfterTest(await newModel(complete))
+  const model = stopAfterTest(await startChatModel(complete))
   const { url } = await testGateway(engineOf(model))
   return { model, url }
-}
-
-/** A completion as a model server writes it. */
-export function completion(content: string | null, calls?: readonly unknown[]): string {
-  const message = { role: 'assistant', content, ...(calls && { tool_calls: calls }) }
-  const choices = [{ index: 0, message, finish_reason: calls ? 'tool_calls' : 'stop' }]
-  const facts = { id: 'x', object: 'chat.completion', created: 1, model: 'one' }
-  return JSON.stringify({ ...facts, choices })
 }

@@ -1,4 +1,4 @@
-import { shared } from '@nomyo-internal/testing'
+import { completionOf, shared, startChatModel } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import {
   answer,
@@ -9,7 +9,7 @@ import {
   useBrowserAndGateway,
   visit,
 } from './browser.js'
-import { completion, engineOf, newGateway, newModel, testModel } from './gateway.js'
+import { engineOf, newGateway, testModel } from './gateway.js'
 
 describe.skipIf(!hasChromium)('tools', () => {
   const { browser, gateway } = useBrowserAndGateway()
@@ -31,17 +31,17 @@ describe.skipIf(!hasChromium)('tools', () => {
   describe('have a result for the model', () => {
     let call = { name: '', arguments: '' }
     const caller = shared(async () => {
-      const model = await newModel((response, body) => {
+      const model = await startChatModel((response, { body }) => {
         const last = (JSON.parse(body) as { messages: Record<string, unknown>[] }).messages.at(-1)
         response.end(
           last?.['role'] === 'tool'
-            ? completion(`given: ${String(last['content'])}`)
-            : completion(null, [{ id: 'c1', type: 'function', function: call }]),
+            ? completionOf({ content: `given: ${String(last['content'])}` })
+            : completionOf({ tool_calls: [{ id: 'c1', type: 'function', function: call }] }),
         )
       })
       const { url, stop } = await newGateway(engineOf(model))
       const { page } = await openPage(browser(), url)
-      await choose(page, 'one')
+      await choose(page, 'm')
       await page.getByLabel('Offer demonstration tools').check()
       return {
         page,
@@ -73,10 +73,10 @@ describe.skipIf(!hasChromium)('tools', () => {
   it('are no longer called after four rounds', async () => {
     const { url } = await testModel((response) => {
       const called = { name: 'current_time', arguments: '{}' }
-      response.end(completion(null, [{ id: 'c1', type: 'function', function: called }]))
+      response.end(completionOf({ tool_calls: [{ id: 'c1', type: 'function', function: called }] }))
     })
     const { page, encrypted } = await visit(browser(), url)
-    await choose(page, 'one')
+    await choose(page, 'm')
     await page.getByLabel('Offer demonstration tools').check()
     await say(page, 'go')
     await page.getByText('The answer has no text.').waitFor()

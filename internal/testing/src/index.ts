@@ -2,7 +2,13 @@ export { makeCa, makeCertificate, type Certificate } from './certificates.js'
 export { startGateway, type GatewayDefaults, type InProcess } from './gateway.js'
 export { makeKeyDir } from './key-dir.js'
 export { shared, stopAfterTest, temporaryFolder, type Stoppable } from './lifetime.js'
-export { startModelServer, type ModelRequest, type ModelServer } from './model-server.js'
+export {
+  completionOf,
+  startChatModel,
+  startModelServer,
+  type ModelRequest,
+  type ModelServer,
+} from './model-server.js'
 export { freePort, listenOnLoopback } from './network.js'
 export {
   runGateway,

@@ -44,3 +44,30 @@ export async function startModelServer(answer?: ModelServer['answer']): Promise<
   }
   return model
 }
+
+/** Starts a {@link ModelServer} with the model `m`: only the answers to its completions are up to the test. */
+export const startChatModel = (complete: ModelServer['answer']): Promise<ModelServer> =>
+  startModelServer((response, request) => {
+    response.setHeader('content-type', 'application/json')
+    if (request.method === 'POST') complete(response, request)
+    else response.end('{"object":"list","data":[{"id":"m","object":"model"}]}')
+  })
+
+/** A completion of the model `m` with this message of the assistant, as JSON. */
+export function completionOf(message: Readonly<Record<string, unknown>>): string {
+  const reason = message['tool_calls'] === undefined ? 'stop' : 'tool_calls'
+  return JSON.stringify({
+    id: 'chatcmpl-1',
+    object: 'chat.completion',
+    created: 1767225600,
+    model: 'm',
+    choices: [
+      {
+        index: 0,
+        finish_reason: reason,
+        message: { role: 'assistant', content: null, refusal: null, ...message },
+      },
+    ],
+    usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
+  })
+}
