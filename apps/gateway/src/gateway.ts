@@ -14,7 +14,6 @@ import type { Unready } from './http/routes/health.js'
 import { readPage } from './http/routes/page.js'
 import { createServer } from './http/server.js'
 import { readTlsFiles, renewTls } from './http/tls.js'
-import { instrumentAttestor, instrumentEngine } from './observability/instrument.js'
 import { silentLogger, type Logger } from './observability/log.js'
 import { startMetricsServer, type MetricsServer } from './observability/metrics-server.js'
 import { Metrics } from './observability/metrics.js'
@@ -61,6 +60,20 @@ const DEFAULT_LEAD_MS = 6000
 /**
  * Starts a gateway. Resolves when it listens.
  *
+ * @example
+ * ```ts
+ * const gateway = await createGateway({
+ *   host: '127.0.0.1',
+ *   port: 0,
+ *   engine: { kind: 'openai', baseUrl: 'http://127.0.0.1:11434/v1', apiKey: undefined },
+ *   apiKeys: ['a-long-random-key'],
+ *   keyDir: './keys',
+ *   maxBodyBytes: 16 * 1024 * 1024,
+ *   logLevel: 'warn',
+ * })
+ * console.log(gateway.url, gateway.fingerprint)
+ * await gateway.close()
+ * ```
  * @throws SecurityError when a server key cannot be read
  * @throws GatewayError for the file of API keys, certificates, and the store of server keys
  * @throws TpmError when evidence is required and the TPM gives no quote
@@ -78,10 +91,11 @@ export async function createGateway(
   const tls = config.tls === undefined ? undefined : await readTlsFiles(config.tls)
   const page = config.web === true ? await readPage() : undefined
   const metrics = new Metrics()
-  const attestor = instrumentAttestor(createAttestor(config, logger), metrics)
+  const attestor = createAttestor(config, logger)
   const policy = config.policy === undefined ? undefined : new TierPolicy(config.policy)
   if (policy !== undefined) reportPolicy(policy, config, logger)
-  const engine = instrumentEngine(createEngine(config, policy, logger), metrics)
+  const engine = createEngine(config, policy, logger)
+  metrics.watchUpstreams(() => engine.upstreams?.() ?? [])
   const sharedState = await createSharedState(config, logger)
   const serverKeys = await openServerKeys(config, sharedState, logger)
   const { replayCache, rateLimiter } = sharedState

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { HttpError } from '../http-error.js'
 import type { Authenticate, Identity } from './authenticate.js'
 import { clientNetwork } from './client-network.js'
 import type { RateLimiter } from './rate-limiter.js'
@@ -31,4 +32,15 @@ export class AccessControl {
     await this.#rateLimiter.admit(id, rateLimit)
     return { ...identity, id }
   }
+}
+
+/**
+ * Restricts a caller to the models and tiers of its API key. Both refusals have the same text: refusals
+ * are sent in plaintext, and the model was encrypted.
+ *
+ * @throws HttpError 403
+ */
+export function authorize({ models, tiers }: Identity, model: string, tier: string): void {
+  const allowed = (models?.includes(model) ?? true) && (tiers?.includes(tier) ?? true)
+  if (!allowed) throw new HttpError(403, 'This API key is not for this model or security tier')
 }

@@ -1,7 +1,6 @@
 import { payloadIdExtraData, type TpmAttestation } from '@nomyo/attest'
 import { SecurityError, openJson, sealJson, type KeyRing, type PublicKey } from '@nomyo/crypto'
-import type { Caller } from '../access/access-control.js'
-import { authorize } from '../access/authorize.js'
+import { authorize, type Caller } from '../access/access-control.js'
 import { SECURITY_TIERS, type SecurityTier, type TierPolicy } from '../access/tier-policy.js'
 import { cannotAttest, type Attestor } from '../attestation/attestor.js'
 import { HttpError } from '../http-error.js'
@@ -71,11 +70,13 @@ export async function handleCompletion(
   // The TPM works while the model does, so evidence costs no time, although it then cannot show what is
   // measured until the model has finished. Required evidence comes first: no model is called for an
   // answer that could not be sent.
-  const evidence = attest(context.attestor, payloadId)
+  const evidence = attest(context, payloadId)
   if (context.attestor.required) await evidence
   if (rule?.requireAttestation === true && !(await evidence).is_available) throw cannotAttest()
 
-  const completion = await context.engine.complete(chatRequest, signal, tier)
+  const completion = await context.metrics.time('engine', () =>
+    context.engine.complete(chatRequest, signal, tier),
+  )
   const answer = {
     ...completion,
     // Encrypted with the answer, so that the client can verify what was answered and how.
@@ -124,9 +125,13 @@ async function encrypt(answer: object, replyKey: PublicKey): Promise<Uint8Array>
   }
 }
 
-async function attest(attestor: Attestor, payloadId: string): Promise<TpmAttestation> {
+async function attest(
+  { attestor, metrics }: CompletionContext,
+  payloadId: string,
+): Promise<TpmAttestation> {
   if (attestor.kind === 'none') return { is_available: false }
-  return attestor.attest(await payloadIdExtraData(payloadId))
+  const extraData = await payloadIdExtraData(payloadId)
+  return metrics.timeQuote(() => attestor.attest(extraData))
 }
 
 /** Checks for visible ASCII, as in UUIDs and the ids of older clients. */

@@ -107,6 +107,12 @@ function memberOf(
   if (typeof value === 'boolean' || option === undefined) return { text: value === true, line }
   if (option.value === undefined) throw mistake([name], 'must be true or false')
   const textOf = (one: unknown, path: Path): string => {
+    const text = plainText(one, path)
+    // Variables separate values with commas, so that no value can contain one.
+    if (option.repeatable !== true || !text.includes(',')) return text
+    throw mistake(path, 'must have no comma')
+  }
+  const plainText = (one: unknown, path: Path): string => {
     if (option.secret === true) {
       const secret = secretSchema(environment).safeParse(one)
       if (secret.success) return secret.data

@@ -20,7 +20,6 @@ import { isPayloadId, type CompletionContext } from '../completion/handle-comple
 import { OverloadedError } from '../completion/load-shedder.js'
 import type { LogLevel } from '../config/config.js'
 import { HttpError, errorBody } from '../http-error.js'
-import { instrumentRequests } from '../observability/instrument.js'
 import { logOptions } from '../observability/log.js'
 import { limitConnectionsPerAddress } from './connection-limit.js'
 import { allowOrigins } from './cors.js'
@@ -108,7 +107,7 @@ export function createServer({
   }
   closeConnectionsOnShutdown(server)
   closeSlowReaders(server, requestTimeoutMs)
-  instrumentRequests(server, context.metrics)
+  context.metrics.watchRequests(server)
   identifyRequests(server)
   logRequests(server, (record, request) => {
     // The only text of a caller in the log, and only in its checked form.
@@ -134,7 +133,7 @@ export function createServer({
       : new HttpError(405, 'Method Not Allowed'),
   )
   publicKeyRoute(server, context.serverKeys)
-  attestationRoute(server, context.serverKeys, context.attestor)
+  attestationRoute(server, context.serverKeys, context.attestor, context.metrics)
   secureCompletionRoute(server, accessControl, context)
   modelsRoute(server, accessControl, context)
   healthRoutes(server, unready)

@@ -1,4 +1,7 @@
+import { onResponseClosed } from '@nomyo-internal/http-server'
+import type { TpmAttestation } from '@nomyo/attest'
 import { SecurityError } from '@nomyo/crypto'
+import type { FastifyInstance } from 'fastify'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { UpstreamState } from '../upstreams/engine.js'
 
@@ -58,6 +61,20 @@ export class Metrics {
   /** Adds metrics of the process: memory, processor time, event-loop delay. */
   watchProcess(): void {
     collectDefaultMetrics({ register: this.registry })
+  }
+
+  /** Counts every request of a server. Must come before hooks that may refuse one. */
+  watchRequests(server: FastifyInstance): void {
+    server.addHook('onRequest', (request, { raw }, done) => {
+      this.#inFlight.inc()
+      // Not `onResponse`: a caller that disconnects causes none.
+      onResponseClosed(raw, () => {
+        this.#inFlight.dec()
+        const status = raw.writableFinished ? raw.statusCode.toString() : 'gone'
+        this.#requests.inc({ route: request.routeOptions.url ?? 'none', status })
+      })
+      done()
+    })
   }
 
   /** Adds a metric of the requests that wait for decryption. */
@@ -124,26 +141,19 @@ export class Metrics {
     }
   }
 
+  /** Measures a quote and counts a missing one. */
+  async timeQuote(work: () => Promise<TpmAttestation>): Promise<TpmAttestation> {
+    let quoted = false
+    try {
+      const evidence = await this.time('quote', work)
+      quoted = evidence.is_available
+      return evidence
+    } finally {
+      if (!quoted) this.#attestationFailures.inc()
+    }
+  }
+
   countRejection(cause: OverloadCause): void {
     this.#rejections.inc({ cause })
-  }
-
-  countAttestationFailure(): void {
-    this.#attestationFailures.inc()
-  }
-
-  requestStarted(): void {
-    this.#inFlight.inc()
-  }
-
-  /**
-   * Counts a finished request.
-   *
-   * @param route - pattern of the route; undefined if none matches
-   * @param status - undefined if the caller disconnected before the answer
-   */
-  requestEnded(route: string | undefined, status: number | undefined): void {
-    this.#inFlight.dec()
-    this.#requests.inc({ route: route ?? 'none', status: status?.toString() ?? 'gone' })
   }
 }

@@ -4,6 +4,7 @@ import { fastifyRateLimit } from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import type { Attestor } from '../../attestation/attestor.js'
 import { HttpError, errorBody } from '../../http-error.js'
+import type { Metrics } from '../../observability/metrics.js'
 
 const PATH = '/pki/attestation'
 const NONCE_BYTES = 32
@@ -26,6 +27,7 @@ export function attestationRoute(
   server: FastifyInstance,
   serverKeys: KeyRing,
   attestor: Attestor,
+  metrics: Metrics,
 ): void {
   if (attestor.kind === 'none') {
     server.get(PATH, (_request, reply) =>
@@ -55,7 +57,7 @@ export function attestationRoute(
         // Read once: the quote and the key stay consistent when keys rotate meanwhile.
         const { publicKey } = serverKeys.current
         const extraData = await keyBindingExtraData({ nonce, spki: publicKey.spkiDer })
-        const evidence = await attestor.attest(extraData)
+        const evidence = await metrics.timeQuote(() => attestor.attest(extraData))
         void reply.header('cache-control', 'no-store')
         return { public_key: publicKey.pem, tpm_attestation: evidence }
       } finally {
