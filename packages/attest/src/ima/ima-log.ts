@@ -18,11 +18,6 @@ export interface ImaLogOptions {
    * Accepts or refuses each quoted entry by its `path`, `algorithm` and `digest`, all of which are
    * measured. Not called for the first one (`boot_aggregate`, which the firmware's PCRs cover), nor for
    * violations, of which only the number is measured.
-   *
-   * @example
-   * ```ts
-   * allow: ({ path, digest }) => known.get(path)?.has(digest) === true
-   * ```
    */
   readonly allow?: ((entry: ImaEntry) => boolean) | undefined
   /** Status of the verdict on a log with violations. Default: `warn`. */
