@@ -1,4 +1,3 @@
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import {
   appraise,
@@ -274,11 +273,10 @@ describe('keys that are not attestation keys', () => {
     expect(found(free, 'signature.scheme')).toBe('fail SCHEME_NOT_OF_KEY')
     const sha384 = await appraise(forgeQuote(NONCE, { key: { ...ecc, hash: 'sha384' } }), policy())
     expect(found(sha384, 'signature.scheme')).toBe('fail SCHEME_MISMATCH')
-    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
     const swapped: ForgedKey = {
       ...ecc,
       kind: 'RSA',
-      privateKey: createPrivateKey(rsa.privateKey.export({ format: 'pem', type: 'pkcs8' })),
+      privateKey: forgeKey({ kind: 'RSA' }).privateKey,
     }
     const other = await appraise(forgeQuote(NONCE, { key: swapped }), policy())
     expect(found(other, 'signature.scheme')).toBe('fail SCHEME_NOT_OF_KEY')

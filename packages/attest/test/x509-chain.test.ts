@@ -27,6 +27,8 @@ import {
   octets,
   outcome,
   purposes,
+  RSA_1024,
+  RSA_2048,
   rsaKey,
   sequence,
   spkiOf,
@@ -97,8 +99,8 @@ describe('the chain', () => {
     ['P-384', 'sha384', ecKey('P-384')],
     ['P-521', 'sha512', ecKey('P-521')],
     ['P-521', 'sha256', ecKey('P-521')],
-    ['RSA-2048', 'sha256', rsaKey()],
-    ['RSA-2048', 'sha384', rsaKey()],
+    ['RSA-2048', 'sha256', RSA_2048],
+    ['RSA-2048', 'sha384', RSA_2048],
     ['RSA-3072', 'sha512', rsaKey(3072)],
   ])('accepts signatures of %s with %s', async (_, hash, key) => {
     const ca = authority('ca', undefined, { key, hash })
@@ -109,8 +111,8 @@ describe('the chain', () => {
 
   it.each([
     ['SHA-1 by ECDSA', ecKey(), 'sha1'],
-    ['SHA-1 by RSA', rsaKey(), 'sha1'],
-    ['RSA-1024', rsaKey(1024), 'sha256'],
+    ['SHA-1 by RSA', RSA_2048, 'sha1'],
+    ['RSA-1024', RSA_1024, 'sha256'],
     ['the RSA exponent 3', rsaKey(2048, 3), 'sha256'],
   ])('refuses signatures of %s', async (_, key, hash) => {
     const ca = authority('weak', root, { key })
@@ -124,7 +126,7 @@ describe('the chain', () => {
       hex('300d06092a864886f70d0101010500'),
       bits(sequence(der(2, Buffer.of(0), modulus), integer('01'))),
     )
-    const signer = { ...rsaKey(), spki }
+    const signer = { ...RSA_2048, spki }
     const ca = authority('one', root, { key: signer })
     const signature = (tbs: Uint8Array) => {
       const digest = createHash('sha256').update(tbs).digest()
@@ -360,7 +362,7 @@ describe('the key', () => {
   it('is the key of the quote', async () => {
     expect(await appraisedLeaf({ spki: spkiOf(RSA_AK) }, { key: RSA_AK })).toEqual(ENDORSED)
     expect(await appraisedLeaf({ spki: ecKey().spki })).toEqual(OTHER_KEY)
-    expect(await appraisedLeaf({ spki: rsaKey().spki }, { key: RSA_AK })).toEqual(OTHER_KEY)
+    expect(await appraisedLeaf({ spki: RSA_2048.spki }, { key: RSA_AK })).toEqual(OTHER_KEY)
     expect(await appraisedLeaf({}, { key: RSA_AK })).toEqual(OTHER_KEY)
     expect(await appraisedLeaf({ spki: spkiOf(RSA_AK) })).toEqual(OTHER_KEY)
   })

@@ -1,4 +1,12 @@
-import { createHash, createSign, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+import {
+  createHash,
+  createPrivateKey,
+  createSign,
+  generateKeyPairSync,
+  sign,
+  type KeyObject,
+} from 'node:crypto'
+import { keyPem } from './index.js'
 
 /** `tpm_attestation` as gateways write it. */
 export interface Evidence {
@@ -54,7 +62,7 @@ export const u64 = (value: bigint) => {
 }
 export const sized = (bytes: Buffer) => Buffer.concat([u16(bytes.length), bytes])
 
-/** A software P-256 or RSA key in the clothes of an attestation key. */
+/** Makes a software key with the public area of an attestation key: a new ECC key, or the RSA key of the vectors. */
 export function forgeKey(
   options: {
     kind?: 'RSA' | 'ECC'
@@ -67,8 +75,8 @@ export function forgeKey(
   const head = (type: number) =>
     Buffer.concat([u16(type), u16(0xb), u32(attributes), u16(0), u16(0x10)])
   if (kind === 'RSA') {
-    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-    const n = Buffer.from(publicKey.export({ format: 'jwk' }).n ?? '', 'base64url')
+    const privateKey = createPrivateKey(keyPem('keys/rsa2048.private.pem'))
+    const n = Buffer.from(privateKey.export({ format: 'jwk' }).n ?? '', 'base64url')
     const scheme = Buffer.concat([u16(0x14), u16(HASH_IDS[hash] ?? 0)])
     const publicArea = Buffer.concat([head(1), scheme, u16(2048), u32(0), sized(n)])
     return { publicArea: sized(publicArea), privateKey, kind, hash }

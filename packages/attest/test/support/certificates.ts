@@ -1,5 +1,11 @@
-import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
-import { tpmVector } from '@nomyo-internal/testing/vectors'
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  type KeyObject,
+} from 'node:crypto'
+import { keyPem, tpmVector } from '@nomyo-internal/testing/vectors'
 import { parsePublic, type TpmtPublic } from '../../src/structures/index.js'
 import type { Endorsement } from '../../src/trust/anchor.js'
 
@@ -84,13 +90,27 @@ export interface Signing {
 }
 
 export function ecKey(namedCurve: 'P-256' | 'P-384' | 'P-521' = 'P-256'): Signing {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve })
-  return { privateKey, spki: publicKey.export({ type: 'spki', format: 'der' }) }
+  return signingKey(generateKeyPairSync('ec', { namedCurve }).privateKey)
 }
 
-export function rsaKey(modulusLength = 2048, publicExponent = 65_537): Signing {
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength, publicExponent })
-  return { privateKey, spki: publicKey.export({ type: 'spki', format: 'der' }) }
+/** The RSA-2048 key of the vectors. */
+export const RSA_2048 = storedKey('rsa2048')
+export const RSA_1024 = storedKey('rsa1024')
+
+function storedKey(name: string): Signing {
+  return signingKey(createPrivateKey(keyPem(`keys/${name}.private.pem`)))
+}
+
+/** A new RSA key, for sizes and exponents that the vectors lack. */
+export function rsaKey(modulusLength: number, publicExponent = 65_537): Signing {
+  return signingKey(generateKeyPairSync('rsa', { modulusLength, publicExponent }).privateKey)
+}
+
+function signingKey(privateKey: KeyObject): Signing {
+  return {
+    privateKey,
+    spki: createPublicKey(privateKey).export({ type: 'spki', format: 'der' }),
+  }
 }
 
 /** The fields of a certificate; each one can be made wrong. */
