@@ -159,22 +159,6 @@ describe('the event log of the vectors', () => {
       )
     }
   })
-
-  it('fails when a bit of a PCR, of data or of a strong digest flips', () => {
-    const measured = (log: Uint8Array) =>
-      parseEventLog(log).map(({ pcr, data, digests: { sha256, sha384 } }) => ({
-        pcr,
-        data,
-        sha256,
-        sha384,
-      }))
-    const events = measured(vectorLog)
-    for (let bit = 0; bit < vectorLog.length * 8; bit++) {
-      const flipped = new Uint8Array(vectorLog)
-      flipped[bit >> 3]! ^= 1 << (bit & 7)
-      if (appraised(flipped, vectorPcrs) === PASS) expect(measured(flipped)).toEqual(events)
-    }
-  })
 })
 
 describe('a log', () => {

@@ -457,30 +457,3 @@ describe('an EK certificate', () => {
     )
   })
 })
-
-describe('every single bit', () => {
-  /** All flips of one bit, appraised in groups to keep the event loop responsive. */
-  async function accepted(
-    certificate: Uint8Array,
-    appraiseOne: (flipped: Uint8Array) => Promise<Record<string, string>>,
-  ): Promise<number[]> {
-    const found: number[] = []
-    for (let bit = 0; bit < certificate.length * 8; bit++) {
-      const flipped = new Uint8Array(certificate)
-      flipped[bit >> 3]! ^= 1 << (bit & 7)
-      if ((await appraiseOne(flipped))['trust'] !== 'unendorsed') found.push(bit)
-    }
-    return found
-  }
-
-  it('of a leaf matters', async () => {
-    const leaf = akLeaf(issuer)
-    expect(await accepted(leaf, appraised)).toEqual([])
-  })
-
-  it('of an intermediate matters', async () => {
-    const leaf = akLeaf(issuer)
-    const appraiseOne = (flipped: Uint8Array) => appraised(leaf, { intermediates: [flipped] })
-    expect(await accepted(issuer.certificate, appraiseOne)).toEqual([])
-  })
-})

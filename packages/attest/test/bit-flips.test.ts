@@ -1,0 +1,3 @@
+import { testBitFlips } from './support/bit-flips.js'
+
+testBitFlips(37)
