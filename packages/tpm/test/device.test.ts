@@ -1,23 +1,33 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { temporaryFolder } from '@nomyo-internal/testing'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { deviceTransport } from '../src/transports/device.js'
 import { expectCode } from './support/errors.js'
 import { answer } from './support/fake-tpm.js'
 
-const folder = (): string => {
-  const path = mkdtempSync(join(tmpdir(), 'nomyo-device-'))
-  onTestFinished(() => rmSync(path, { recursive: true }))
-  return path
+/** Watches for the next read from a file, and returns a function that waits for it. */
+async function nextRead(): Promise<() => Promise<void>> {
+  const file = await open(process.execPath)
+  const prototype = Object.getPrototypeOf(file) as typeof file
+  await file.close()
+  const read = vi.spyOn(prototype, 'read')
+  onTestFinished(() => {
+    read.mockRestore()
+  })
+  return () =>
+    vi.waitFor(() => {
+      expect(read).toHaveBeenCalled()
+    })
 }
 
 // A FIFO opened for reading and writing returns the bytes written to it: the closest match to a device
 // with one write and one read per command.
 describe.skipIf(process.platform === 'win32')('a device', () => {
   it('writes a command at once and reads the response at once', async () => {
-    const path = join(folder(), 'fifo')
+    const path = join(temporaryFolder(), 'fifo')
     execFileSync('mkfifo', [path])
     const transport = deviceTransport(path)
     for (const bytes of [answer(0), answer(0, new Uint8Array(4086).fill(7))]) {
@@ -27,7 +37,7 @@ describe.skipIf(process.platform === 'win32')('a device', () => {
   })
 
   it('refuses a response with a wrong length', async () => {
-    const path = join(folder(), 'fifo')
+    const path = join(temporaryFolder(), 'fifo')
     execFileSync('mkfifo', [path])
     const transport = deviceTransport(path)
     const bytes = answer(0)
@@ -37,13 +47,13 @@ describe.skipIf(process.platform === 'win32')('a device', () => {
   })
 
   it('refuses a file without a response', async () => {
-    const path = join(folder(), 'file')
+    const path = join(temporaryFolder(), 'file')
     writeFileSync(path, '')
     await expectCode(deviceTransport(path).transmit(answer(0)), 'ERR_TPM_RESPONSE')
   })
 
   it('reports a missing device, and opens it once it exists', async () => {
-    const path = join(folder(), 'fifo')
+    const path = join(temporaryFolder(), 'fifo')
     const transport = deviceTransport(path)
     await expectCode(transport.transmit(answer(0)), 'ERR_TPM_UNREACHABLE')
     execFileSync('mkfifo', [path])
@@ -53,12 +63,13 @@ describe.skipIf(process.platform === 'win32')('a device', () => {
   })
 
   it('that hangs receives nothing more until it responds', async () => {
-    const path = join(folder(), 'fifo')
+    const path = join(temporaryFolder(), 'fifo')
     execFileSync('mkfifo', [path])
     const transport = deviceTransport(path)
+    const isReading = await nextRead()
     // Nothing was written, so there is nothing to read.
     const hanging = transport.transmit(new Uint8Array())
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await isReading()
     await transport.close()
     await expectCode(transport.transmit(answer(0)), 'ERR_TPM_UNREACHABLE')
     writeFileSync(path, answer(0))

@@ -1,4 +1,5 @@
-import { describe, expect, it, vi } from 'vitest'
+import type { Socket } from 'node:net'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Tpm, TpmError, type TpmCommand, type TpmTransport } from '../src/index.js'
 import { expectCode } from './support/errors.js'
 import { answer, startFakeTpm } from './support/fake-tpm.js'
@@ -11,7 +12,21 @@ const STARTUP = 0x144
 
 const ping = (tpm: Tpm) => tpm.exclusive((send) => send(PING))
 const never = () => new Promise<Uint8Array>(() => undefined)
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+const tick = () => new Promise((resolve) => setImmediate(resolve))
+/** Stops the clock of the code under test; sockets stay real. */
+const stopClock = () => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** A promise, and the function that resolves it. */
+function deferred<T = void>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let settle: ((value: T) => void) | undefined
+  const promise = new Promise<T>((resolve) => (settle = resolve))
+  return { promise, resolve: (value) => settle?.(value) }
+}
+
 const codeOf = (command: Uint8Array) =>
   new DataView(command.buffer, command.byteOffset).getUint32(6)
 
@@ -44,7 +59,7 @@ describe('the queue', () => {
       tpm.exclusive(async (send) => {
         for (let step = 0; step < 3; step++) {
           await send(PING)
-          await pause(1)
+          await tick()
           log.push(name)
         }
       })
@@ -72,7 +87,7 @@ describe('the queue', () => {
   })
 
   it('refuses two commands at once within a sequence', async () => {
-    const transport = transportThat(async () => (await pause(5), OK))
+    const transport = transportThat(async () => (await tick(), OK))
     const tpm = new Tpm(transport)
     await tpm.exclusive(async (send) => {
       const first = send(PING)
@@ -87,11 +102,16 @@ describe('the queue', () => {
       transportThat(() => Promise.resolve(OK)),
       { timeoutMs: 100 },
     )
+    stopClock()
     void tpm.exclusive(never)
-    const started = performance.now()
+    const settled = vi.fn()
     const waiting = Array.from({ length: 20 }, () => ping(tpm))
-    await Promise.all(waiting.map((one) => expectCode(one, 'ERR_TPM_TIMEOUT')))
-    expect(performance.now() - started).toBeLessThan(1000)
+    const refused = Promise.all(waiting.map((one) => expectCode(one, 'ERR_TPM_TIMEOUT')))
+    void refused.then(settled)
+    await vi.advanceTimersByTimeAsync(99)
+    expect(settled).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(1)
+    await refused
   })
 })
 
@@ -107,23 +127,25 @@ describe('a response', () => {
 
   it('that requests retries for ever is an error after a few', async () => {
     const transport = transportThat(() => Promise.resolve(RETRY))
-    vi.useFakeTimers()
-    try {
-      const refused = expectCode(ping(new Tpm(transport)), 'ERR_TPM_COMMAND', 0x922)
-      await vi.advanceTimersByTimeAsync(10_000)
-      await refused
-    } finally {
-      vi.useRealTimers()
-    }
+    stopClock()
+    const refused = expectCode(ping(new Tpm(transport)), 'ERR_TPM_COMMAND', 0x922)
+    await vi.advanceTimersByTimeAsync(10_000)
+    await refused
     expect(transport.transmit).toHaveBeenCalledTimes(13)
   })
 
   it('that never comes ends with a timeout, and the next command has a new connection', async () => {
+    const received = deferred()
     const { address, connections } = await startFakeTpm((socket, _command, earlier) => {
       if (earlier > 0) socket.write(OK)
+      else received.resolve()
     })
+    stopClock()
     const tpm = new Tpm(address, { timeoutMs: 300 })
-    await expectCode(ping(tpm), 'ERR_TPM_TIMEOUT')
+    const refused = expectCode(ping(tpm), 'ERR_TPM_TIMEOUT')
+    await received.promise
+    await vi.advanceTimersByTimeAsync(300)
+    await refused
     await ping(tpm)
     expect(connections()).toBe(2)
     await tpm.close()
@@ -135,12 +157,20 @@ describe('a response', () => {
   })
 
   it('that is late is not taken for the next one', async () => {
+    const received = deferred<Socket>()
     const { address } = await startFakeTpm((socket, _command, earlier) => {
-      if (earlier === 0) setTimeout(() => socket.write(answer(0x921)), 350)
-      else setTimeout(() => socket.write(OK), 150)
+      if (earlier === 0) return received.resolve(socket)
+      void received.promise.then((first) => {
+        first.write(answer(0x921))
+        socket.write(OK)
+      })
     })
+    stopClock()
     const tpm = new Tpm(address, { timeoutMs: 300 })
-    await expectCode(ping(tpm), 'ERR_TPM_TIMEOUT')
+    const refused = expectCode(ping(tpm), 'ERR_TPM_TIMEOUT')
+    await received.promise
+    await vi.advanceTimersByTimeAsync(300)
+    await refused
     await ping(tpm)
     await tpm.close()
   })
@@ -196,7 +226,8 @@ describe('a TPM that was not started', () => {
 
 describe('close', () => {
   it('refuses new and waiting sequences, and lets the running one finish', async () => {
-    const transport = transportThat(async () => (await pause(10), OK))
+    const released = deferred()
+    const transport = transportThat(async () => (await released.promise, OK))
     const tpm = new Tpm(transport)
     const running = tpm.exclusive(async (send) => {
       await send(PING)
@@ -204,8 +235,11 @@ describe('close', () => {
       return transport.close.mock.calls.length
     })
     const waiting = ping(tpm)
-    await pause(1)
+    await vi.waitFor(() => {
+      expect(transport.transmit).toHaveBeenCalledOnce()
+    })
     const closing = tpm.close()
+    released.resolve()
     await expectCode(ping(tpm), 'ERR_TPM_CLOSED')
     await expectCode(waiting, 'ERR_TPM_CLOSED')
     expect(await running).toBe(0)
@@ -217,16 +251,13 @@ describe('close', () => {
   it('limits its wait for the running sequence, which can send nothing more', async () => {
     const transport = transportThat(() => Promise.resolve(OK))
     const tpm = new Tpm(transport, { timeoutMs: 20 })
-    let release = (): void => undefined
-    const released = new Promise<void>((resolve) => {
-      release = resolve
-    })
+    const released = deferred()
     const running = tpm.exclusive(async (send) => {
-      await released
+      await released.promise
       return send(PING)
     })
     await tpm.close()
-    release()
+    released.resolve()
     await expectCode(running, 'ERR_TPM_CLOSED')
     expect(transport.transmit).not.toHaveBeenCalled()
   })

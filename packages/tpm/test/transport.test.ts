@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { createTpmTransport } from '../src/index.js'
 import { expectCode } from './support/errors.js'
@@ -91,12 +93,14 @@ describe('a stream', () => {
   })
 
   it('never takes unsolicited bytes for a response', async () => {
-    const { transmit, connections } = await transmitTo((socket, _command, earlier) => {
+    const sockets: Socket[] = []
+    const { transmit, connections } = await transmitTo((socket) => {
+      sockets.push(socket)
       socket.write(ANSWER)
-      if (earlier === 0) setTimeout(() => socket.write(answer(0, Uint8Array.of(1))), 20)
     })
     expect(await transmit()).toEqual(ANSWER)
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    sockets[0]?.write(answer(0, Uint8Array.of(1)))
+    await once(sockets[0]!, 'close')
     expect(await transmit()).toEqual(ANSWER)
     expect(connections()).toBe(2)
   })

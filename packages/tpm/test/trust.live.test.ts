@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pinnedAk } from '@nomyo/attest'
 import { certifiedBy } from '@nomyo/attest/certify'
@@ -24,7 +23,7 @@ import { attestationKeyTemplate } from '../src/keys/attestation-key.js'
 import { expectCode } from './support/errors.js'
 import { countLoaded } from './support/loaded-handles.js'
 import { verifySignature } from './support/verify-quote.js'
-import { startSwtpm, isInstalled, type Swtpm } from '@nomyo-internal/testing'
+import { startSwtpm, isInstalled, type Swtpm, temporaryFolder } from '@nomyo-internal/testing'
 
 const NONCE = new Uint8Array(randomBytes(32))
 
@@ -111,22 +110,18 @@ describe.skipIf(!isInstalled('swtpm'))('trust in a long-lived key', () => {
 
 /** TPM2_MakeCredential without a TPM. */
 function makeCredentialWithTools(ek: TpmtPublic, name: Uint8Array, secret: Uint8Array): Credential {
-  const folder = mkdtempSync(join(tmpdir(), 'nomyo-credential-'))
-  try {
-    const path = (file: string): string => join(folder, file)
-    writeFileSync(path('ek'), Uint8Array.of(ek.area.length >> 8, ek.area.length, ...ek.area))
-    writeFileSync(path('secret'), secret)
-    const names = ['-T', 'none', '-u', path('ek'), '-n', Buffer.from(name).toString('hex')]
-    const files = ['-s', path('secret'), '-o', path('credential')]
-    execFileSync('tpm2_makecredential', [...names, ...files], { stdio: 'ignore' })
-    // A magic number and a version, then the two structures.
-    const bytes = new Uint8Array(readFileSync(path('credential'))).subarray(8)
-    const idObjectBytes = 2 + (bytes[0]! << 8) + bytes[1]!
-    return {
-      idObject: bytes.slice(0, idObjectBytes),
-      encryptedSecret: bytes.slice(idObjectBytes),
-    }
-  } finally {
-    rmSync(folder, { recursive: true })
+  const folder = temporaryFolder()
+  const path = (file: string): string => join(folder, file)
+  writeFileSync(path('ek'), Uint8Array.of(ek.area.length >> 8, ek.area.length, ...ek.area))
+  writeFileSync(path('secret'), secret)
+  const names = ['-T', 'none', '-u', path('ek'), '-n', Buffer.from(name).toString('hex')]
+  const files = ['-s', path('secret'), '-o', path('credential')]
+  execFileSync('tpm2_makecredential', [...names, ...files], { stdio: 'ignore' })
+  // A magic number and a version, then the two structures.
+  const bytes = new Uint8Array(readFileSync(path('credential'))).subarray(8)
+  const idObjectBytes = 2 + (bytes[0]! << 8) + bytes[1]!
+  return {
+    idObject: bytes.slice(0, idObjectBytes),
+    encryptedSecret: bytes.slice(idObjectBytes),
   }
 }
