@@ -5,12 +5,16 @@ import tseslint from 'typescript-eslint'
 
 const packageSources = ['packages/*/src/**/*.ts']
 /** Never published, only for tests and measurements: the rules of tests apply. */
-const privatePackages = ['internal/testing/**', 'bench/**/*.ts', 'tests/**/*.ts']
+const privatePackages = [
+  'internal/testing/**/*.ts',
+  'bench/**/*.ts',
+  'tests/**/*.ts',
+  'tools/**/*.ts',
+]
 const appSources = ['apps/*/src/**/*.ts']
 /** Private packages that apps share and bundle: the rules of apps apply, except to the helpers of tests. */
 const internalSources = ['internal/*/src/**/*.ts']
-const testHelpers = ['internal/testing/**/*.ts']
-const tests = ['**/test/**/*.ts', 'packages/*/bench/**/*.ts', ...privatePackages, ...testHelpers]
+const tests = ['**/test/**/*.ts', ...privatePackages]
 const configFiles = ['**/*.config.ts', '**/*.config.js']
 
 /** Code that may use Node: files, sockets, the environment, and the package that talks to a TPM device. */

@@ -5,7 +5,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { argv, cwd } from 'node:process'
-import { pathToFileURL } from 'node:url'
 import { readMembers } from './workspace.mjs'
 
 /**
@@ -90,7 +89,7 @@ function sumOf(parameter, root) {
   return { passed: exitCode === 0 ? 1 : 0, failed: exitCode === 0 ? 0 : 1, skipped: 0 }
 }
 
-if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
+if (argv[1] === import.meta.filename) {
   const parameters = argv.slice(2)
   const sums = parameters.map((parameter) => sumOf(parameter, cwd()))
   /** @param {keyof Sum} key */

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { packAll } from '../../tools/pack.mjs'
+import { packAll } from '../../tools/pack.js'
 import { readManifest } from '../../tools/workspace.mjs'
 import { run } from './run.js'
 

@@ -2,7 +2,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { temporaryFolder } from '@nomyo-internal/testing'
 import { expect, it } from 'vitest'
-import { checkReports } from '../check-api.mjs'
+import { checkReports } from '../check-api.js'
 
 it('writes a report of every public subpath, and finds what changed', async () => {
   const root = temporaryFolder()

@@ -2,11 +2,11 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { temporaryFolder } from '@nomyo-internal/testing'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { checkDocs } from '../check-docs.mjs'
-import { commandsOf, nextWords } from '../docs/commands.mjs'
-import { anchorsOf } from '../docs/links.mjs'
-import { readMarkdown } from '../docs/markdown.mjs'
-import { moduleOf } from '../docs/typescript.mjs'
+import { checkDocs } from '../check-docs.js'
+import { commandsOf, nextWords } from '../docs/commands.js'
+import { anchorsOf } from '../docs/links.js'
+import { readMarkdown } from '../docs/markdown.js'
+import { moduleOf } from '../docs/typescript.js'
 
 let root: string
 beforeEach(async () => {

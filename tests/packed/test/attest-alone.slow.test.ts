@@ -2,7 +2,7 @@ import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { quoteVectors, type QuoteVector } from '@nomyo-internal/testing/vectors'
 import { beforeAll, expect, inject, it } from 'vitest'
-import { readMarkdown } from '../../../tools/docs/markdown.mjs'
+import { readMarkdown } from '../../../tools/docs/markdown.js'
 import { run } from '../run.js'
 
 const project = inject('attestOnly')

@@ -1,30 +1,23 @@
+import type { Block } from './markdown.js'
 import { join } from 'node:path'
 import ts from 'typescript'
 
-/** @typedef {import('./markdown.mjs').Block} Block */
-
 const LANGUAGES = ['ts', 'typescript', 'js', 'javascript', 'mjs', 'html']
 
-/** @param {Block} block */
-export const isProgram = ({ language }) => LANGUAGES.includes(language)
+export const isProgram = ({ language }: Block) => LANGUAGES.includes(language)
 
 /**
  * Compiles programs, each as a module of the project in `folder`, with the settings of a new project:
  * strict, and modules as Node resolves them.
- *
- * @param {readonly Block[]} blocks
- * @param {string} folder
- * @returns {string[]}
  */
-export function typeFindings(blocks, folder) {
+export function typeFindings(blocks: readonly Block[], folder: string): string[] {
   const sources = new Map(
     blocks.filter(isProgram).map((block, index) => {
       const extension = /^(?:ts|typescript)$/.test(block.language) ? 'ts' : 'js'
       return [join(folder, `block-${index}.${extension}`), { block, text: moduleOf(block) }]
     }),
   )
-  /** @type {ts.CompilerOptions} */
-  const options = {
+  const options: ts.CompilerOptions = {
     strict: true,
     target: ts.ScriptTarget.ES2022,
     lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'],
@@ -56,11 +49,8 @@ export function typeFindings(blocks, folder) {
 /**
  * Converts a block to a module: the declarations of `setup`, then its code, in which the name of a package
  * replaces the spellings of browsers and Deno.
- *
- * @param {Block} block
- * @returns {string}
  */
-export function moduleOf({ setup, code, language }) {
+export function moduleOf({ setup, code, language }: Block): string {
   const script = language === 'html' ? scriptsOf(code) : code
   const named = script
     .replace(/(['"])https:\/\/unpkg\.com\/([\w@/-]+?)@[^'"]*\1/g, "'$2'")
@@ -68,13 +58,8 @@ export function moduleOf({ setup, code, language }) {
   return `${setup === '' ? '' : `${setup}\n`}${named}\nexport {}\n`
 }
 
-/**
- * Extracts the scripts of a page, at their lines.
- *
- * @param {string} page
- * @returns {string}
- */
-function scriptsOf(page) {
+/** Extracts the scripts of a page, at their lines. */
+function scriptsOf(page: string): string {
   let inside = false
   return page
     .split('\n')
@@ -85,12 +70,10 @@ function scriptsOf(page) {
     .join('\n')
 }
 
-/**
- * @param {ts.Diagnostic} diagnostic
- * @param {ReadonlyMap<string, { block: Block, text: string }>} sources
- * @returns {string}
- */
-function describe({ file, start, messageText, code }, sources) {
+function describe(
+  { file, start, messageText, code }: ts.Diagnostic,
+  sources: ReadonlyMap<string, { block: Block; text: string }>,
+): string {
   const message = `TS${code} ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
   const source = file && sources.get(file.fileName)
   if (file === undefined || source === undefined)

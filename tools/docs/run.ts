@@ -1,29 +1,26 @@
+import type { Block } from './markdown.js'
+import type { Programs } from './commands.js'
 import { spawn } from 'node:child_process'
 import { generateKeyPair } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { env, execPath, kill } from 'node:process'
 import { promisify } from 'node:util'
 import ts from 'typescript'
-import { isProgram, moduleOf } from './typescript.mjs'
+import { isProgram, moduleOf } from './typescript.js'
 
-/**
- * @typedef {import('./markdown.mjs').Block} Block
- * @typedef {import('./commands.mjs').Programs} Programs
- */
-
-/**
- * Surroundings in which blocks run.
- *
- * @typedef {object} Surroundings
- * @property {string} root
- * @property {string} consumer folder of the project programs run in
- * @property {Programs} programs
- * @property {string} keyDir server keys of gateways whose block configures none
- */
+/** Surroundings in which blocks run. */
+export interface Surroundings {
+  root: string
+  /** Folder of the project programs run in. */
+  consumer: string
+  programs: Programs
+  /** Server keys of gateways whose block configures none. */
+  keyDir: string
+}
 
 /** Default ports of gateway and proxy, which examples use; free ports replace them. */
 const PORTS_OF_EXAMPLES = /\b(?:12435|12436)\b/g
@@ -33,21 +30,18 @@ const LONGEST_MS = 120_000
  * Runs the marked blocks of one file, one after the other, in a temporary folder.
  * `<!-- run: until TEXT -->` keeps a block running for the blocks below once it has printed the text;
  * `<!-- needs: PROGRAM -->` ends the run of the file where the program is missing.
- *
- * @param {readonly Block[]} blocks
- * @param {Surroundings} surroundings
- * @returns {Promise<{ ran: number, findings: string[] }>}
  */
-export async function runBlocks(blocks, surroundings) {
+export async function runBlocks(
+  blocks: readonly Block[],
+  surroundings: Surroundings,
+): Promise<{ ran: number; findings: string[] }> {
   let ran = 0
   if (blocks.every(({ run }) => run === undefined)) return { ran, findings: [] }
   const folder = await mkdtemp(join(tmpdir(), 'nomyo-docs-run-'))
   const [gatewayPort, proxyPort] = [String(await freePort()), String(await freePort())]
-  /** @param {string} text */
-  const moved = (text) =>
+  const moved = (text: string) =>
     text.replace(PORTS_OF_EXAMPLES, (port) => (port === '12435' ? gatewayPort : proxyPort))
-  /** @type {number[]} */
-  const running = []
+  const running: number[] = []
   try {
     await layOut(folder, surroundings)
     for (const [index, block] of blocks.entries()) {
@@ -74,32 +68,19 @@ export async function runBlocks(blocks, surroundings) {
   }
 }
 
-/**
- * Generates one server key for all gateways: generation would take most of the time.
- *
- * @param {string} folder
- */
-export async function makeServerKey(folder) {
+/** Generates one server key for all gateways: generation would take most of the time. */
+export async function makeServerKey(folder: string) {
   const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 4096 })
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' })
   await mkdir(folder, { mode: 0o700 })
   await writeFile(join(folder, 'private_key.pem'), pem, { mode: 0o600 })
 }
 
-/**
- * @param {string} code
- * @param {Surroundings} surroundings
- * @returns {Record<string, string>}
- */
-function keysFor(code, { keyDir }) {
+function keysFor(code: string, { keyDir }: Surroundings): Record<string, string> {
   return /--(?:key-dir|config)\b/.test(code) ? {} : { NOMYO_KEY_DIR: keyDir }
 }
 
-/**
- * @param {string} folder
- * @param {Surroundings} surroundings
- */
-async function layOut(folder, { root, programs }) {
+async function layOut(folder: string, { root, programs }: Surroundings) {
   await symlink(join(root, 'apps'), join(folder, 'apps'))
   await mkdir(join(folder, '.bin'))
   for (const [name, file] of programs) {
@@ -109,13 +90,7 @@ async function layOut(folder, { root, programs }) {
   }
 }
 
-/**
- * @param {Block} block
- * @param {number} index
- * @param {string} consumer
- * @returns {Promise<string[]>}
- */
-async function commandFor(block, index, consumer) {
+async function commandFor(block: Block, index: number, consumer: string): Promise<string[]> {
   if (!isProgram(block)) return ['sh', '-eu', '-c', `${block.setup}\n${block.code}`]
   const { outputText } = ts.transpileModule(moduleOf(block), {
     compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
@@ -126,14 +101,17 @@ async function commandFor(block, index, consumer) {
 }
 
 /**
- * @param {readonly string[]} command
- * @param {string} folder
- * @param {Readonly<Record<string, string>>} settings environment
- * @param {string} until text that it prints when it is ready; empty to wait for its end
- * @param {number[]} running receives the process group
- * @returns {Promise<string | undefined>}
+ * @param settings - environment
+ * @param until - text that it prints when it is ready; empty to wait for its end
+ * @param running - receives the process group
  */
-function runOne([program = '', ...parameters], folder, settings, until, running) {
+function runOne(
+  [program = '', ...parameters]: readonly string[],
+  folder: string,
+  settings: Readonly<Record<string, string>>,
+  until: string,
+  running: number[],
+): Promise<string | undefined> {
   return new Promise((resolve) => {
     const inherited = Object.entries(env).filter(([name]) => !/^(?:NOMYO|NODE)_/.test(name))
     const child = spawn(program, parameters, {
@@ -147,17 +125,16 @@ function runOne([program = '', ...parameters], folder, settings, until, running)
         PATH: `${join(folder, '.bin')}:${env['PATH'] ?? ''}`,
       },
     })
-    const group = /** @type {number} */ (child.pid)
+    const group = child.pid!
     running.push(group)
     let output = ''
     const clock = setTimeout(() => end(`takes over ${LONGEST_MS / 1000} s`), LONGEST_MS)
-    /** @param {string | undefined} fault */
-    const end = (fault) => {
+    const end = (fault: string | undefined) => {
       clearTimeout(clock)
       resolve(fault && `${fault}: ${output.trim().slice(-600)}`)
     }
     for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (/** @type {Buffer} */ bytes) => {
+      stream.on('data', (bytes: Buffer) => {
         output += bytes.toString()
         if (until !== '' && output.includes(until)) end(undefined)
       })
@@ -166,14 +143,12 @@ function runOne([program = '', ...parameters], folder, settings, until, running)
   })
 }
 
-/** @param {string} program */
-function isInstalled(program) {
+function isInstalled(program: string) {
   const folders = (env['PATH'] ?? '').split(delimiter)
   return folders.some((folder) => existsSync(join(folder, program)))
 }
 
-/** @param {number} group */
-function endGroup(group) {
+function endGroup(group: number) {
   try {
     kill(-group, 'SIGKILL')
   } catch {
@@ -181,12 +156,11 @@ function endGroup(group) {
   }
 }
 
-/** @returns {Promise<number>} */
-function freePort() {
+function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer()
     server.listen(0, '127.0.0.1', () => {
-      const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+      const { port } = server.address() as AddressInfo
       server.close(() => resolve(port))
     })
   })

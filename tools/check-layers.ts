@@ -1,43 +1,37 @@
 // Bundles every public subpath alone and checks that it contains nothing its layer forbids.
-// Run after a build: node tools/check-layers.mjs [folder of the workspace]
+// Run after a build: tsx tools/check-layers.ts [folder of the workspace]
 import { builtinModules } from 'node:module'
 import { join, resolve, sep } from 'node:path'
 import { argv } from 'node:process'
-import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import { Linter } from 'eslint'
-import { appRules, layerRules } from './layer-rules.mjs'
-import { packageNameOf, publicSubpaths, readMembers, runtimeDependencies } from './workspace.mjs'
+import { appRules, layerRules, type LayerRule } from './layer-rules.js'
+import {
+  packageNameOf,
+  publicSubpaths,
+  readMembers,
+  runtimeDependencies,
+  type Member,
+} from './workspace.mjs'
 
-/**
- * @typedef {import('./layer-rules.mjs').LayerRule} LayerRule
- * @typedef {import('./workspace.mjs').Member} Member
- */
+/** The findings of one package.json or one subpath. */
+export interface Result {
+  name: string
+  findings: string[]
+}
 
-/**
- * The findings of one package.json or one subpath.
- *
- * @typedef {object} Result
- * @property {string} name
- * @property {string[]} findings
- */
+/** One public subpath with everything it imports. */
+export interface Bundle {
+  /** White space and comments removed, names kept. */
+  code: string
+  /** Names of those whose modules are inside. */
+  packages: string[]
+  /** What stays outside; modules of Node as `node:name`. */
+  imports: string[]
+}
 
-/**
- * One public subpath with everything it imports.
- *
- * @typedef {object} Bundle
- * @property {string} code white space and comments removed, names kept
- * @property {string[]} packages names of those whose modules are inside
- * @property {string[]} imports what stays outside; modules of Node as `node:name`
- */
-
-/**
- * Checks every published member of a workspace.
- *
- * @param {string} root
- * @returns {Promise<Result[]>}
- */
-export async function checkLayers(root) {
+/** Checks every published member of a workspace. */
+export async function checkLayers(root: string): Promise<Result[]> {
   const members = readMembers(root)
   const published = members.filter(({ manifest }) => manifest.private !== true)
   const results = await Promise.all(
@@ -47,7 +41,7 @@ export async function checkLayers(root) {
       if (rule === undefined)
         return member.group === 'apps'
           ? []
-          : [{ name, findings: ['has no rule in layer-rules.mjs'] }]
+          : [{ name, findings: ['has no rule in layer-rules.ts'] }]
       const dependencies = {
         name: `${name} package.json`,
         findings: forbiddenDependencies(member, rule),
@@ -62,28 +56,20 @@ export async function checkLayers(root) {
   return results.flat()
 }
 
-/**
- * Dependencies of a package.json that its rule does not allow.
- *
- * @param {Member} member
- * @param {LayerRule} rule
- * @returns {string[]}
- */
-function forbiddenDependencies({ manifest }, { arrows, thirdParty }) {
+/** Dependencies of a package.json that its rule does not allow. */
+function forbiddenDependencies({ manifest }: Member, { arrows, thirdParty }: LayerRule): string[] {
   return runtimeDependencies(manifest)
     .filter((name) => !arrows.includes(name) && !thirdParty.includes(name))
     .map((name) => `must not depend on ${name}`)
 }
 
-/**
- * @param {Member} member
- * @param {string} subpath
- * @param {string} file
- * @param {LayerRule} rule
- * @param {readonly Member[]} members
- * @returns {Promise<Result>}
- */
-async function checkSubpath({ folder, manifest }, subpath, file, rule, members) {
+async function checkSubpath(
+  { folder, manifest }: Member,
+  subpath: string,
+  file: string,
+  rule: LayerRule,
+  members: readonly Member[],
+): Promise<Result> {
   const name = manifest.name + subpath.slice(1)
   try {
     const outside = rule.outside?.[subpath] ?? []
@@ -94,14 +80,8 @@ async function checkSubpath({ folder, manifest }, subpath, file, rule, members) 
   }
 }
 
-/**
- * @param {Bundle} bundle
- * @param {string} name of the package
- * @param {string} subpath
- * @param {LayerRule} rule
- * @returns {string[]}
- */
-function bundleFindings(bundle, name, subpath, rule) {
+/** @param name - of the package */
+function bundleFindings(bundle: Bundle, name: string, subpath: string, rule: LayerRule): string[] {
   const isWhole = rule.whole?.includes(subpath) === true
   const allowed = isWhole ? [name] : [name, ...reachable(rule)]
   const outside = isWhole ? [] : rule.outside && (rule.outside[subpath] ?? [])
@@ -118,13 +98,8 @@ function bundleFindings(bundle, name, subpath, rule) {
   ]
 }
 
-/**
- * The packages whose modules may be in a bundle: the allowed dependencies, and theirs.
- *
- * @param {LayerRule} rule
- * @returns {string[]}
- */
-function reachable({ arrows, thirdParty, outside = {} }) {
+/** The packages whose modules may be in a bundle: the allowed dependencies, and theirs. */
+function reachable({ arrows, thirdParty, outside = {} }: LayerRule): string[] {
   const behind = arrows.flatMap((name) => {
     const rule = layerRules[name]
     return rule === undefined ? [] : reachable(rule)
@@ -136,11 +111,10 @@ function reachable({ arrows, thirdParty, outside = {} }) {
 /**
  * Code that a rule forbids, found by ESLint: neither a comment nor an error message counts.
  *
- * @param {string} code an ES module
- * @param {Pick<LayerRule, 'forbidden'>} rule
- * @returns {string[]} such as `network: fetch`
+ * @param code - an ES module
+ * @returns such as `network: fetch`
  */
-export function forbiddenCode(code, { forbidden }) {
+export function forbiddenCode(code: string, { forbidden }: Pick<LayerRule, 'forbidden'>): string[] {
   const syntax = forbidden.flatMap((kind) => kind.syntax)
   const globals = forbidden.flatMap((kind) => kind.globals)
   const messages = new Linter().verify(code, {
@@ -163,12 +137,13 @@ export function forbiddenCode(code, { forbidden }) {
 /**
  * Bundles a built file alone, its dependencies inside.
  *
- * @param {string} file
- * @param {readonly string[]} outside what is not bundled, beside the modules of Node
- * @param {readonly Member[]} members
- * @returns {Promise<Bundle>}
+ * @param outside - what is not bundled, beside the modules of Node
  */
-async function bundleAlone(file, outside, members) {
+async function bundleAlone(
+  file: string,
+  outside: readonly string[],
+  members: readonly Member[],
+): Promise<Bundle> {
   const { outputFiles, metafile } = await build({
     entryPoints: [file],
     bundle: true,
@@ -198,26 +173,19 @@ async function bundleAlone(file, outside, members) {
   }
 }
 
-/**
- * The package a bundled module belongs to.
- *
- * @param {string} path
- * @param {readonly Member[]} members
- * @returns {string}
- */
-function ownerOf(path, members) {
+/** The package a bundled module belongs to. */
+function ownerOf(path: string, members: readonly Member[]): string {
   const installed = path.lastIndexOf('node_modules/')
   if (installed !== -1) return packageNameOf(path.slice(installed + 'node_modules/'.length))
   const member = members.find(({ folder }) => resolve(path).startsWith(folder + sep))
   return member?.manifest.name ?? path
 }
 
-/** @param {string[]} values */
-function unique(values) {
+function unique(values: string[]) {
   return [...new Set(values)].sort()
 }
 
-if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
+if (argv[1] === import.meta.filename) {
   const results = await checkLayers(argv[2] ?? join(import.meta.dirname, '..'))
   for (const { name, findings } of results)
     console.log(`${name.padEnd(32)} ${findings.join('; ') || 'ok'}`)

@@ -1,33 +1,26 @@
 import { execFile } from 'node:child_process'
 
-/**
- * Files of the programs of this repository, by the names under which they are installed.
- *
- * @typedef {ReadonlyMap<string, string>} Programs
- */
+/** Files of the programs of this repository, by the names under which they are installed. */
+export type Programs = ReadonlyMap<string, string>
 
-/**
- * Everything that a command may call.
- *
- * @typedef {object} Callable
- * @property {Programs} programs
- * @property {readonly string[]} scripts of the root package.json
- */
+/** Everything that a command may call. */
+export interface Callable {
+  programs: Programs
+  /** Of the root package.json. */
+  scripts: readonly string[]
+}
 
 /** Words that may precede the name of a program. */
 const BEFORE = /^(?:\w+=.*|sudo|exec|nohup|npx|--yes)$/
 const AS_USER = /\b(?:sudo|runuser) -u \S+(?: --)?/g
 const BUILT_IN = ['install', 'exec', 'add', 'run', 'pack', 'changeset']
 
-/**
- * Finds commands and flags in a text of the shell that do not exist.
- *
- * @param {string} text
- * @param {Callable} callable
- * @param {(program: string, words: readonly string[]) => Promise<string | undefined>} help
- * @returns {Promise<string[]>}
- */
-export async function commandFindings(text, callable, help) {
+/** Finds commands and flags in a text of the shell that do not exist. */
+export async function commandFindings(
+  text: string,
+  callable: Callable,
+  help: (program: string, words: readonly string[]) => Promise<string | undefined>,
+): Promise<string[]> {
   const findings = commandsOf(text, callable.programs).map(async ({ name, words }) => {
     if (name === 'pnpm') return scriptFindings(words, callable.scripts)
     const program = callable.programs.get(name)
@@ -37,14 +30,12 @@ export async function commandFindings(text, callable, help) {
   return (await Promise.all(findings)).flat()
 }
 
-/**
- * Returns a reader of help texts that runs every program once per subcommand.
- *
- * @returns {(program: string, words: readonly string[]) => Promise<string | undefined>}
- */
-export function helpReader() {
-  /** @type {Map<string, Promise<string | undefined>>} */
-  const asked = new Map()
+/** Returns a reader of help texts that runs every program once per subcommand. */
+export function helpReader(): (
+  program: string,
+  words: readonly string[],
+) => Promise<string | undefined> {
+  const asked = new Map<string, Promise<string | undefined>>()
   return (program, words) => {
     const key = [program, ...words].join(' ')
     const answer = asked.get(key) ?? readHelp(program, words)
@@ -53,12 +44,8 @@ export function helpReader() {
   }
 }
 
-/**
- * @param {string} program
- * @param {readonly string[]} words
- * @returns {Promise<string | undefined>} undefined where it has none
- */
-function readHelp(program, words) {
+/** @returns undefined where it has none */
+function readHelp(program: string, words: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
     const parameters = [program, ...words, '--help']
     execFile(process.execPath, parameters, { timeout: 20_000 }, (error, output) =>
@@ -67,14 +54,8 @@ function readHelp(program, words) {
   })
 }
 
-/**
- * Finds the calls of our programs, and of pnpm, in a text of the shell.
- *
- * @param {string} text
- * @param {Programs} programs
- * @returns {{ name: string, words: string[] }[]}
- */
-export function commandsOf(text, programs) {
+/** Finds the calls of our programs, and of pnpm, in a text of the shell. */
+export function commandsOf(text: string, programs: Programs): { name: string; words: string[] }[] {
   const lines = text
     .replace(/\\\n/g, ' ')
     .replace(/(^|\s)#.*$/gm, '$1')
@@ -94,29 +75,21 @@ export function commandsOf(text, programs) {
   })
 }
 
-/**
- * @param {readonly string[]} words
- * @param {readonly string[]} scripts
- * @returns {string[]}
- */
-function scriptFindings(words, scripts) {
+function scriptFindings(words: readonly string[], scripts: readonly string[]): string[] {
   const [first = ''] = words.filter((word) => word !== 'run')
   if (!/^[a-z]/.test(first) || BUILT_IN.includes(first) || scripts.includes(first)) return []
   return [`there is no script ${first}`]
 }
 
-/**
- * @param {string} name
- * @param {readonly string[]} words
- * @param {(path: readonly string[]) => Promise<string | undefined>} help
- * @returns {Promise<string[]>}
- */
-async function wordFindings(name, words, help) {
+async function wordFindings(
+  name: string,
+  words: readonly string[],
+  help: (path: readonly string[]) => Promise<string | undefined>,
+): Promise<string[]> {
   let helpText = await help([])
   if (helpText === undefined) return [`${name} --help fails (build first)`]
   let all = helpText
-  /** @type {string[]} */
-  const path = []
+  const path: string[] = []
   for (const word of words) {
     if (!/^[a-z][\w-]*$/.test(word)) break
     const { literals, isOpen } = nextWords(helpText, [name, ...path])
@@ -137,12 +110,11 @@ async function wordFindings(name, words, help) {
 /**
  * Finds the words that may follow in a call, from the lines of a help text that begin with it: literal
  * words, and whether any other word may follow.
- *
- * @param {string} helpText
- * @param {readonly string[]} call
- * @returns {{ literals: Set<string>, isOpen: boolean }}
  */
-export function nextWords(helpText, call) {
+export function nextWords(
+  helpText: string,
+  call: readonly string[],
+): { literals: Set<string>; isOpen: boolean } {
   const begin = `${call.join(' ')} `
   const rests = helpText
     .split('\n')

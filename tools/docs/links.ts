@@ -1,19 +1,13 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { readMarkdown } from './markdown.mjs'
-
-/** @typedef {import('./markdown.mjs').Markdown} Markdown */
+import { readMarkdown, type Markdown } from './markdown.js'
 
 const LINKS = [/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)/g, /\b(?:href|src|srcset)="([^"]+)"/g]
 
 /**
  * Finds the links of a file to missing files and headings of this repository. Other links are not followed.
- *
- * @param {Markdown} markdown
- * @param {string} root
- * @returns {string[]}
  */
-export function linkFindings({ file, prose }, root) {
+export function linkFindings({ file, prose }: Markdown, root: string): string[] {
   return prose.flatMap((line, index) => {
     const text = line.replace(/`[^`]*`/g, '``')
     const targets = LINKS.flatMap((pattern) => [...text.matchAll(pattern)].map(([, to = '']) => to))
@@ -24,15 +18,9 @@ export function linkFindings({ file, prose }, root) {
   })
 }
 
-/**
- * Lists the anchors that GitHub gives the headings of a file.
- *
- * @param {Markdown} markdown
- * @returns {string[]}
- */
-export function anchorsOf({ prose }) {
-  /** @type {Map<string, number>} */
-  const seen = new Map()
+/** Lists the anchors that GitHub gives the headings of a file. */
+export function anchorsOf({ prose }: Markdown): string[] {
+  const seen = new Map<string, number>()
   return prose.flatMap((line) => {
     const heading = /^#{1,6} +(.*?) *#*$/.exec(line)?.[1]
     if (heading === undefined) return []
@@ -44,12 +32,8 @@ export function anchorsOf({ prose }) {
   })
 }
 
-/**
- * @param {string} target
- * @param {string} from absolute
- * @returns {string | undefined}
- */
-function faultOf(target, from) {
+/** @param from - absolute */
+function faultOf(target: string, from: string): string | undefined {
   if (/^[a-z][a-z+.-]*:/i.test(target)) return undefined
   const [path = '', anchor] = target.split('#')
   const to = path === '' ? from : resolve(dirname(from), decodeURIComponent(path))

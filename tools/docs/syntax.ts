@@ -1,32 +1,21 @@
+import type { Block } from './markdown.js'
 import { spawn } from 'node:child_process'
 import { parseAllDocuments } from 'yaml'
 
-/** @typedef {import('./markdown.mjs').Block} Block */
-
 /** Languages of output and drawings. */
 const NOT_CHECKED = ['', 'text']
-/** Languages that typescript.mjs checks. */
+/** Languages that typescript.ts checks. */
 const PROGRAMS = ['ts', 'typescript', 'js', 'javascript', 'mjs', 'html']
 
-/** @param {Block} block */
-export const isShell = ({ language }) => ['sh', 'bash'].includes(language)
+export const isShell = ({ language }: Block) => ['sh', 'bash'].includes(language)
 
-/**
- * Checks a block as a text of its language.
- *
- * @param {Block} block
- * @returns {Promise<string[]>}
- */
-export async function syntaxFindings(block) {
+/** Checks a block as a text of its language. */
+export async function syntaxFindings(block: Block): Promise<string[]> {
   const fault = await faultOf(block)
   return fault === undefined ? [] : [`${block.file}:${block.line}: ${fault}`]
 }
 
-/**
- * @param {Block} block
- * @returns {Promise<string | undefined> | string | undefined}
- */
-function faultOf({ language, code }) {
+function faultOf({ language, code }: Block): Promise<string | undefined> | string | undefined {
   if (NOT_CHECKED.includes(language) || PROGRAMS.includes(language)) return undefined
   switch (language) {
     case 'sh':
@@ -44,32 +33,25 @@ function faultOf({ language, code }) {
   }
 }
 
-/**
- * @param {string} code
- * @returns {string | undefined}
- */
-function jsonFault(code) {
+function jsonFault(code: string): string | undefined {
   try {
     JSON.parse(code)
     return undefined
   } catch (error) {
-    return /** @type {Error} */ (error).message
+    return (error as Error).message
   }
 }
 
-/**
- * Runs a program that checks a text; finds nothing where the program is missing.
- *
- * @param {string} program
- * @param {readonly string[]} parameters
- * @param {string} text
- * @returns {Promise<string | undefined>}
- */
-function askProgram(program, parameters, text) {
+/** Runs a program that checks a text; finds nothing where the program is missing. */
+function askProgram(
+  program: string,
+  parameters: readonly string[],
+  text: string,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = spawn(program, parameters, { stdio: ['pipe', 'ignore', 'pipe'] })
     let output = ''
-    child.stderr.on('data', (/** @type {Buffer} */ bytes) => (output += bytes.toString()))
+    child.stderr.on('data', (bytes: Buffer) => (output += bytes.toString()))
     child.on('error', () => resolve(undefined))
     child.on('close', (code) =>
       resolve(code === 0 ? undefined : output.trim().replace(/\s+/g, ' ')),

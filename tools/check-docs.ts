@@ -1,29 +1,23 @@
 // Checks the documentation against the product: programs and `@example` blocks compile, commands and
 // flags exist, links resolve, and blocks marked `<!-- run -->` work.
-// Run after a build: node tools/check-docs.mjs [root]
+// Run after a build: tsx tools/check-docs.ts [root]
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { argv } from 'node:process'
-import { pathToFileURL } from 'node:url'
-import { commandFindings, helpReader } from './docs/commands.mjs'
-import { makeConsumer } from './docs/consumer.mjs'
-import { linkFindings } from './docs/links.mjs'
-import { commentsOf, readMarkdown } from './docs/markdown.mjs'
-import { makeServerKey, runBlocks } from './docs/run.mjs'
-import { isShell, syntaxFindings } from './docs/syntax.mjs'
-import { typeFindings } from './docs/typescript.mjs'
+import { commandFindings, helpReader } from './docs/commands.js'
+import { makeConsumer } from './docs/consumer.js'
+import { linkFindings } from './docs/links.js'
+import { commentsOf, readMarkdown, type Markdown } from './docs/markdown.js'
+import { makeServerKey, runBlocks } from './docs/run.js'
+import { isShell, syntaxFindings } from './docs/syntax.js'
+import { typeFindings } from './docs/typescript.js'
 import { readManifest, readMembers } from './workspace.mjs'
 
-/** @typedef {import('./docs/markdown.mjs').Markdown} Markdown */
-
-/**
- * Finds everything wrong with the documentation below `root`.
- *
- * @param {string} root
- * @returns {Promise<{ files: number, blocks: number, marked: number, ran: number, findings: string[] }>}
- */
-export async function checkDocs(root) {
+/** Finds everything wrong with the documentation below `root`. */
+export async function checkDocs(
+  root: string,
+): Promise<{ files: number; blocks: number; marked: number; ran: number; findings: string[] }> {
   const files = documentsIn(root).map((path) =>
     readMarkdown(relative(root, path), readFileSync(path, 'utf8')),
   )
@@ -62,11 +56,7 @@ export async function checkDocs(root) {
   }
 }
 
-/**
- * @param {string} root
- * @returns {string[]}
- */
-function documentsIn(root) {
+function documentsIn(root: string): string[] {
   const folders = [root, ...readMembers(root).map(({ folder }) => folder)]
   const docs = join(root, 'docs')
   return [
@@ -75,13 +65,8 @@ function documentsIn(root) {
   ]
 }
 
-/**
- * Lists the sources of the published packages, whose TSDoc has examples.
- *
- * @param {string} root
- * @returns {string[]}
- */
-function sourcesIn(root) {
+/** Lists the sources of the published packages, whose TSDoc has examples. */
+function sourcesIn(root: string): string[] {
   const published = readMembers(root).filter(({ group }) => group === 'packages')
   return published.flatMap(({ folder }) => {
     const src = join(folder, 'src')
@@ -90,58 +75,38 @@ function sourcesIn(root) {
   })
 }
 
-/**
- * @param {string} folder
- * @param {boolean} recursive
- * @returns {string[]}
- */
-function markdownIn(folder, recursive) {
+function markdownIn(folder: string, recursive: boolean): string[] {
   return readdirSync(folder, { recursive, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md') && !name.endsWith('CHANGELOG.md'))
     .map((name) => join(folder, name))
 }
 
-/**
- * Blocks of the shell, and commands in the text around them.
- *
- * @param {readonly Markdown[]} files
- * @returns {{ at: string, text: string }[]}
- */
-function shellTexts(files) {
+/** Blocks of the shell, and commands in the text around them. */
+function shellTexts(files: readonly Markdown[]): { at: string; text: string }[] {
   return files.flatMap(({ file, blocks, prose }) => [
     ...blocks
       .filter(isShell)
       .map(({ line, setup, code }) => ({ at: `${file}:${line}`, text: `${setup}\n${code}` })),
     ...[...prose.join('\n').matchAll(/`((?:nomyo|nomyo-[\w-]+|pnpm)\s[^`]+)`/g)].map((match) => ({
       at: `${file}:${prose.join('\n').slice(0, match.index).split('\n').length}`,
-      text: /** @type {string} */ (match[1]).replaceAll('\n', ' '),
+      text: match[1]!.replaceAll('\n', ' '),
     })),
   ])
 }
 
-/**
- * @param {string} root
- * @returns {Map<string, string>}
- */
-function programsIn(root) {
+function programsIn(root: string): Map<string, string> {
   return new Map(
     readMembers(root).flatMap(({ folder, manifest: { bin } }) =>
       typeof bin === 'object'
-        ? Object.keys(bin).map(
-            (name) => /** @type {const} */ ([name, join(folder, 'dist/main.js')]),
-          )
+        ? Object.keys(bin).map((name) => [name, join(folder, 'dist/main.js')] as const)
         : [],
     ),
   )
 }
 
-/**
- * @param {string} root
- * @returns {string[]}
- */
-const scriptsOf = (root) => Object.keys(readManifest(root).scripts ?? {})
+const scriptsOf = (root: string): string[] => Object.keys(readManifest(root).scripts ?? {})
 
-if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
+if (argv[1] === import.meta.filename) {
   const { files, blocks, marked, ran, findings } = await checkDocs(
     argv[2] ?? join(import.meta.dirname, '..'),
   )

@@ -1,11 +1,11 @@
 // Writes the packages that an installation of everything published contains, as CycloneDX: sbom.cdx.json
-// Run after a build, with pnpm on the path: node tools/sbom.mjs
+// Run after a build, with pnpm on the path: tsx tools/sbom.ts
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { env } from 'node:process'
-import { packAll } from './pack.mjs'
+import { packAll } from './pack.js'
 
 const root = join(import.meta.dirname, '..')
 const temporary = mkdtempSync(join(tmpdir(), 'nomyo-sbom-'))
@@ -16,8 +16,7 @@ const environment = Object.fromEntries(
   Object.entries(env).filter(([name]) => !/^p?npm_/i.test(name)),
 )
 
-/** @param {readonly string[]} words */
-const npm = (words) =>
+const npm = (words: readonly string[]) =>
   execFileSync('npm', words, { cwd: folder, encoding: 'utf8', env: environment })
 
 try {
@@ -29,7 +28,7 @@ try {
   npm(['install', ...quietly, ...packed.map(({ tarball }) => tarball)])
   const text = npm(['sbom', '--sbom-format', 'cyclonedx']).replaceAll(`file:${folder}/`, 'file:')
   writeFileSync(join(root, 'sbom.cdx.json'), text)
-  const { components } = /** @type {{ components: unknown[] }} */ (JSON.parse(text))
+  const { components } = JSON.parse(text) as { components: unknown[] }
   console.log(`sbom.cdx.json: ${components.length} components`)
 } finally {
   rmSync(temporary, { recursive: true })

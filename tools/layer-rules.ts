@@ -1,34 +1,30 @@
-/**
- * Rule for the contents of a package.
- *
- * @typedef {object} LayerRule
- * @property {readonly string[]} arrows members of this workspace it may depend on
- * @property {readonly string[]} thirdParty what else it may depend on
- * @property {Readonly<Record<string, readonly string[]>>} [outside] what each subpath may import from
- *   outside its bundle: modules of Node, or a library with checks of its own. Nothing where a subpath is
- *   not listed; any module of Node where `outside` is absent
- * @property {readonly Forbidden[]} forbidden
- * @property {boolean} [onlyReExports]
- * @property {readonly string[]} [whole] subpaths whose file has everything inside and imports nothing
- */
+/** Rule for the contents of a package. */
+export interface LayerRule {
+  /** Members of this workspace it may depend on. */
+  arrows: readonly string[]
+  /** What else it may depend on. */
+  thirdParty: readonly string[]
+  /** What each subpath may import from outside its bundle: modules of Node, or a library with checks of its own. Nothing where a subpath is not listed; any module of Node where `outside` is absent. */
+  outside?: Readonly<Record<string, readonly string[]>>
+  forbidden: readonly Forbidden[]
+  onlyReExports?: boolean
+  /** Subpaths whose file has everything inside and imports nothing. */
+  whole?: readonly string[]
+}
 
 /**
  * Code that must not occur in a bundle, as options of ESLint's `no-restricted-syntax` and
  * `no-restricted-globals`.
- *
- * @typedef {object} Forbidden
- * @property {readonly { selector: string, message: string }[]} syntax
- * @property {readonly { name: string, message: string }[]} globals
  */
+export interface Forbidden {
+  syntax: readonly { selector: string; message: string }[]
+  globals: readonly { name: string; message: string }[]
+}
 
 /**
  * Names and whole strings: `['decrypt']` contains the word, a sentence about decryption does not.
- *
- * @param {string} message
- * @param {string} pattern
- * @returns {Forbidden}
  */
-function words(message, pattern) {
+function words(message: string, pattern: string): Forbidden {
   const nodes = [
     'Identifier[name',
     'PrivateIdentifier[name',
@@ -41,13 +37,7 @@ function words(message, pattern) {
   }
 }
 
-/**
- * @param {string} message
- * @param {string[]} names
- * @param {string[]} [selectors]
- * @returns {Forbidden}
- */
-function globals(message, names, selectors = []) {
+function globals(message: string, names: string[], selectors: string[] = []): Forbidden {
   return {
     syntax: selectors.map((selector) => ({ selector, message })),
     globals: names.map((name) => ({ name, message })),
@@ -98,12 +88,8 @@ const hiddenCode = globals(
   ],
 )
 
-/**
- * The invariants of ARCHITECTURE.md. A published package that is not listed is a finding.
- *
- * @type {Readonly<Record<string, LayerRule>>}
- */
-export const layerRules = {
+/** The invariants of ARCHITECTURE.md. A published package that is not listed is a finding. */
+export const layerRules: Readonly<Record<string, LayerRule>> = {
   '@nomyo/crypto': {
     arrows: [],
     thirdParty: ['@noble/hashes'],
@@ -150,10 +136,8 @@ export const layerRules = {
 
 /**
  * The dependencies of apps for which they are an invariant; other apps depend on what they like.
- *
- * @type {Readonly<Record<string, LayerRule>>}
  */
-export const appRules = {
+export const appRules: Readonly<Record<string, LayerRule>> = {
   // The client does everything secret: the proxy encrypts nothing, and reaches a gateway only by HTTP.
   '@nomyo/proxy': {
     arrows: ['@nomyo/client', '@nomyo/attest', '@nomyo/transport'],

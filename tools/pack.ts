@@ -5,16 +5,17 @@ import { readPublished } from './workspace.mjs'
 /**
  * Packs everything that is published, as it is published. Needs the build, and pnpm on the path.
  *
- * @param {string} root
- * @param {string} folder where the tarballs go
- * @returns {Promise<{ name: string, tarball: string }[]>}
+ * @param folder - where the tarballs go
  */
-export async function packAll(root, folder) {
+export async function packAll(
+  root: string,
+  folder: string,
+): Promise<{ name: string; tarball: string }[]> {
   const words = ['pack', '--json', '--pack-destination', folder]
   return Promise.all(
     readPublished(root).map(async (member) => {
       const { stdout } = await promisify(execFile)('pnpm', words, { cwd: member.folder })
-      const { filename } = /** @type {{ filename: string }} */ (JSON.parse(stdout))
+      const { filename } = JSON.parse(stdout) as { filename: string }
       return { name: member.manifest.name, tarball: filename }
     }),
   )

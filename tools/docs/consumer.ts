@@ -6,11 +6,8 @@ import { packageNameOf, readMembers } from '../workspace.mjs'
 /**
  * Makes a project in which everything is installed: the built packages under their names, and the
  * third-party packages that examples use, as far as a member of the workspace depends on them.
- *
- * @param {string} root
- * @param {string} folder
  */
-export async function makeConsumer(root, folder) {
+export async function makeConsumer(root: string, folder: string) {
   await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
   const modules = join(folder, 'node_modules')
   const members = readMembers(root)
@@ -22,21 +19,13 @@ export async function makeConsumer(root, folder) {
   }
 }
 
-/**
- * @param {string} target
- * @param {string} path
- */
-async function link(target, path) {
+async function link(target: string, path: string) {
   if (existsSync(path)) return
   await mkdir(dirname(path), { recursive: true })
   await symlink(target, path)
 }
 
-/**
- * @param {string} modules
- * @returns {Promise<string[]>}
- */
-async function namesIn(modules) {
+async function namesIn(modules: string): Promise<string[]> {
   if (!existsSync(modules)) return []
   const names = (await readdir(modules)).filter((name) => !name.startsWith('.'))
   const scoped = names.filter((name) => name.startsWith('@'))

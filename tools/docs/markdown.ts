@@ -1,42 +1,40 @@
-/**
- * A fenced block of code.
- *
- * @typedef {object} Block
- * @property {string} file relative to the root
- * @property {number} line number of its first line of code, from 1
- * @property {string} language after the fence; empty for none
- * @property {string} code
- * @property {string} setup code that readers do not see, from `<!-- setup … -->` before the block
- * @property {string | undefined} run parameter of `<!-- run: … -->`; empty without one
- * @property {string[]} needs programs without which it does not run, from `<!-- needs: PROGRAM … -->`
- * @property {string | undefined} savedAs name for later blocks, from `<!-- file: NAME -->`
- */
+/** A fenced block of code. */
+export interface Block {
+  /** Relative to the root. */
+  file: string
+  /** Number of its first line of code, from 1. */
+  line: number
+  /** After the fence; empty for none. */
+  language: string
+  code: string
+  /** Code that readers do not see, from `<!-- setup … -->` before the block. */
+  setup: string
+  /** Parameter of `<!-- run: … -->`; empty without one. */
+  run: string | undefined
+  /** Programs without which it does not run, from `<!-- needs: PROGRAM … -->`. */
+  needs: string[]
+  /** Name for later blocks, from `<!-- file: NAME -->`. */
+  savedAs: string | undefined
+}
 
-/**
- * One parsed file.
- *
- * @typedef {object} Markdown
- * @property {string} file
- * @property {Block[]} blocks
- * @property {string[]} prose its lines; lines of blocks and comments are empty
- */
+/** One parsed file. */
+export interface Markdown {
+  file: string
+  blocks: Block[]
+  /** Its lines; lines of blocks and comments are empty. */
+  prose: string[]
+}
 
 /**
  * Parses a file. A comment directly before a block describes that block; unknown words are ignored, as in
  * any comment.
- *
- * @param {string} file
- * @param {string} text
- * @returns {Markdown}
  */
-export function readMarkdown(file, text) {
+export function readMarkdown(file: string, text: string): Markdown {
   const lines = text.split('\n')
-  /** @type {Markdown} */
-  const markdown = { file, blocks: [], prose: lines.map(() => '') }
-  /** @type {string[]} */
-  let comments = []
+  const markdown: Markdown = { file, blocks: [], prose: lines.map(() => '') }
+  let comments: string[] = []
   for (let at = 0; at < lines.length; at++) {
-    const line = /** @type {string} */ (lines[at])
+    const line = lines[at]!
     const fence = /^( *)(`{3,}|~{3,})\s*([\w-]*)/.exec(line)
     if (fence !== null) {
       const [, indent = '', ticks = '', language = ''] = fence
@@ -59,13 +57,10 @@ export function readMarkdown(file, text) {
   return markdown
 }
 
-/**
- * @param {readonly string[]} comments
- * @returns {Pick<Block, 'setup' | 'run' | 'needs' | 'savedAs'>}
- */
-function readComments(comments) {
-  /** @param {RegExp} pattern */
-  const first = (pattern) =>
+function readComments(
+  comments: readonly string[],
+): Pick<Block, 'setup' | 'run' | 'needs' | 'savedAs'> {
+  const first = (pattern: RegExp) =>
     comments
       .flatMap((text) => pattern.exec(text)?.slice(1) ?? [])
       .find((value) => typeof value === 'string')
@@ -79,11 +74,8 @@ function readComments(comments) {
 
 /**
  * Converts the TSDoc comments of a source to Markdown, at their lines: an `@example` becomes a block.
- *
- * @param {string} source
- * @returns {string}
  */
-export function commentsOf(source) {
+export function commentsOf(source: string): string {
   let inside = false
   return source
     .split('\n')

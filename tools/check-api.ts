@@ -1,10 +1,9 @@
 // Compares the public surface with its written form in api/, one report per public subpath.
-// Run after a build: node tools/check-api.mjs [--write]
+// Run after a build: tsx tools/check-api.ts [--write]
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { argv } from 'node:process'
-import { pathToFileURL } from 'node:url'
 import {
   CompilerState,
   Extractor,
@@ -16,11 +15,9 @@ import { publicSubpaths, readPublished } from './workspace.mjs'
 /**
  * Checks the reports of everything published below `root`, and writes those that differ if asked to.
  *
- * @param {string} root
- * @param {boolean} write
- * @returns {string[]} differences, as API Extractor describes them
+ * @returns differences, as API Extractor describes them
  */
-export function checkReports(root, write) {
+export function checkReports(root: string, write: boolean): string[] {
   const reportFolder = join(root, 'api')
   const reportTempFolder = mkdtempSync(join(tmpdir(), 'nomyo-api-'))
   const configs = readPublished(root).flatMap(({ folder, manifest }) =>
@@ -50,11 +47,10 @@ export function checkReports(root, write) {
     }),
   )
   // One program for all: the compiler takes most of the time.
-  const compilerState = CompilerState.create(/** @type {ExtractorConfig} */ (configs[0]), {
+  const compilerState = CompilerState.create(configs[0]!, {
     additionalEntryPoints: configs.map(({ mainEntryPointFilePath }) => mainEntryPointFilePath),
   })
-  /** @type {string[]} */
-  const differences = []
+  const differences: string[] = []
   for (const config of configs) {
     Extractor.invoke(config, {
       compilerState,
@@ -93,7 +89,7 @@ const compilerOptions = {
   skipLibCheck: true,
 }
 
-if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
+if (argv[1] === import.meta.filename) {
   const write = argv[2] === '--write'
   const differences = checkReports(join(import.meta.dirname, '..'), write)
   console.log(differences.join('\n') || 'the public surface is as written in api/')
