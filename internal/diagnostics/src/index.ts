@@ -1,4 +1,4 @@
-export { errnoCode, errorFacts, formatErrorFacts } from './errors.js'
+export { errnoCode, errorFacts, formatErrorFacts } from './error-facts.js'
 export { ok, problem, warning, type Finding, type NamedFinding } from './finding.js'
 export { printable, printableJson, printableLine } from './printable.js'
 export {

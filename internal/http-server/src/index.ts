@@ -8,5 +8,5 @@ export {
   exitOnSignals,
   ignoreOutputErrors,
   installCrashHandler,
-} from './process.js'
+} from './process-lifecycle.js'
 export { refuseMalformedRequests, refuseUnknownRoutes } from './refusals.js'

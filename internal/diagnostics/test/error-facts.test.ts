@@ -12,7 +12,7 @@ describe('facts of an error', () => {
   it('are its class, code and frames, without its message', () => {
     const { type, code, stack } = errorFacts(new CodedError(SECRET))
     expect({ type, code }).toEqual({ type: 'CodedError', code: 'ERR_CODED' })
-    expect(stack).toMatch(/^ {4}at .*errors\.test\.ts/)
+    expect(stack).toMatch(/^ {4}at .*error-facts\.test\.ts/)
     for (const facts of [stack, formatErrorFacts(new CodedError(SECRET))]) {
       expect(facts).not.toContain('secret')
     }
