@@ -75,18 +75,16 @@ export function decodeEvidence(json: unknown): TpmEvidence {
 
 /** Decodes every member that can be decoded, so that each check has a verdict of its own. */
 export function readEvidence(json: unknown): PartialEvidence {
-  const flaws: EvidenceFlaw[] = []
+  let flaw: EvidenceFlaw | undefined
   const flawed = (code: string, detail: string): void => {
-    flaws.push({ code, detail })
+    flaw ??= { code, detail }
   }
   if (!isRecord(json)) {
-    flawed('EVIDENCE_MISSING', 'the answer has no tpm_attestation object')
-    return { evidence: {}, flaw: flaws[0] }
+    return nothing('EVIDENCE_MISSING', 'the answer has no tpm_attestation object')
   }
   const available = ownMember(json, 'is_available')
   if (available === false) {
-    flawed('EVIDENCE_NOT_AVAILABLE', 'the server reports that it has no usable TPM')
-    return { evidence: {}, flaw: flaws[0] }
+    return nothing('EVIDENCE_NOT_AVAILABLE', 'the server reports that it has no usable TPM')
   }
   if (available !== true) flawed('EVIDENCE_MALFORMED', 'is_available is not true')
 
@@ -103,14 +101,18 @@ export function readEvidence(json: unknown): PartialEvidence {
   if (values === undefined) {
     flawed('EVIDENCE_MALFORMED', 'pcr_values is not hex by bank and PCR index')
   }
-  const members = {
+  const evidence = {
     pcrBanks: text('pcr_banks', MAX_PCR_BANKS),
     pcrValues: values,
     quote: bytes('quote_b64'),
     signature: bytes('signature_b64'),
     akPublic: bytes('aik_pubkey_b64'),
   }
-  return { evidence: members, flaw: flaws[0] }
+  return { evidence, flaw }
+}
+
+function nothing(code: string, detail: string): PartialEvidence {
+  return { evidence: {}, flaw: { code, detail } }
 }
 
 function readPcrValues(banks: unknown): PcrValues | undefined {
