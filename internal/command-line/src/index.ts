@@ -41,5 +41,6 @@ export {
   parsedBy,
   portNumber,
   visibleAscii,
+  webOrigin,
   wholeNumber,
 } from './options/values.js'

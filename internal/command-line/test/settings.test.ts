@@ -12,6 +12,7 @@ import {
   readSettings,
   suggestion,
   visibleAscii,
+  webOrigin,
   wholeNumber,
   type FileSettings,
 } from '../src/index.js'
@@ -287,6 +288,21 @@ describe('values', () => {
       ['1023', '257MiB', '16 apples', 'KiB', '-1'],
     ],
     [matching(/^a+$/, 'must be a'), ['a', 'aa'], ['a', 'aa'], ['', 'b']],
+    [
+      webOrigin,
+      ['HTTPS://App.Example:443', 'http://[::1]:3000'],
+      ['https://app.example', 'http://[::1]:3000'],
+      [
+        '*',
+        'null',
+        'app.example',
+        'https://*.example',
+        'https://a/b',
+        'https://u@a',
+        'https://a?b',
+        'https://',
+      ],
+    ],
     [parsedBy((text) => new URL(text).host, 'must be a URL'), ['http://a/'], ['a'], ['a']],
   ] as const)('%# are read within limits', (parse, texts, values, wrong) => {
     expect(texts.map((text) => parse(text))).toEqual(values)

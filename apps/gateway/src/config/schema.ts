@@ -8,6 +8,7 @@ import {
   parsedBy,
   portNumber,
   visibleAscii,
+  webOrigin,
   wholeNumber,
   type OptionDefinitions,
 } from '@nomyo-internal/command-line'
@@ -61,7 +62,7 @@ export const OPTIONS = defineOptions(
         summary: 'web pages that may call, such as https://app.example, or * for all',
         defaultSummary: 'no page of another origin',
         repeatable: true,
-        parse: parseOrigin,
+        parse: (text) => (text.trim() === '*' ? '*' : webOrigin(text.trim())),
       },
       web: { summary: 'serve a chat page at GET /, on loopback or with TLS only' },
     }),
@@ -322,32 +323,6 @@ export function isUpstreamUrl(text: string): boolean {
   const { protocol, username, password, search, hash } = new URL(text)
   const isHttp = protocol === 'http:' || protocol === 'https:'
   return isHttp && [username, password, search, hash].every((part) => part === '')
-}
-
-/** Parses an origin into the form that browsers send: host in lower case, no default port. */
-function parseOrigin(given: string): string {
-  const text = given.trim()
-  if (text === '*') return text
-  if (text.includes('*')) {
-    throw new OptionProblem('takes no patterns: name each origin, or give * alone for all')
-  }
-  if (text === 'null') {
-    throw new OptionProblem(
-      'null is the origin of every sandboxed page; give the page an origin of its own',
-    )
-  }
-  if (!/^[a-z][a-z\d+.-]*:\/\//i.test(text)) {
-    throw new OptionProblem('needs a scheme and a host, such as https://app.example')
-  }
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || url.host === '') {
-    throw new OptionProblem('must be scheme://host or scheme://host:port; give it once per origin')
-  }
-  const origin = `${url.protocol}//${url.host}`
-  if (/[@/?#]/.test(text.slice(text.indexOf('://') + 3))) {
-    throw new OptionProblem(`must end after host and port, as browsers send it: ${origin}`)
-  }
-  return origin
 }
 
 /** Names of networks that are not routed from outside. */

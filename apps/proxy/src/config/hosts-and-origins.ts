@@ -1,4 +1,4 @@
-import { matching, parsedBy } from '@nomyo-internal/command-line'
+import { matching } from '@nomyo-internal/command-line'
 
 /** Reads a name of `--allow-host` as it is in a Host header, with a port or without. */
 export const parseHostName = (text: string): string => hostName(text).toLowerCase()
@@ -7,13 +7,6 @@ const hostName = matching(
   /^(?:[a-z\d](?:[a-z\d.-]*[a-z\d])?|\[[\da-f:.]+\])(?::\d{1,5})?$/i,
   'must be a name or name:port, without a scheme or patterns',
 )
-
-/** Reads an origin as browsers send it: scheme, host in lower case, no default port, nothing after it. */
-export const parseOrigin = parsedBy((text) => {
-  if (!/^[a-z][a-z\d+.-]*:\/\/[^/@?#*]+$/i.test(text)) return undefined
-  const { protocol, host } = new URL(text)
-  return host === '' ? undefined : `${protocol}//${host}`
-}, 'must be scheme://host or scheme://host:port of one origin; null and patterns name none')
 
 /**
  * Lists the Host headers of this proxy: the names of loopback and further ones, each with its port and

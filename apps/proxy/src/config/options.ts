@@ -5,10 +5,11 @@ import {
   parsedBy,
   portNumber,
   visibleAscii,
+  webOrigin,
   wholeNumber,
 } from '@nomyo-internal/command-line'
 import { LOG_LEVELS } from '@nomyo-internal/http-server'
-import { parseHostName, parseOrigin } from './hosts-and-origins.js'
+import { parseHostName } from './hosts-and-origins.js'
 
 /** Length below which a token could be guessed. */
 const MIN_TOKEN_LENGTH = 16
@@ -73,7 +74,7 @@ export const OPTIONS = defineOptions(
       value: 'ORIGIN',
       summary: 'origin of web pages that may call, such as http://localhost:3000',
       repeatable: true,
-      parse: parseOrigin,
+      parse: webOrigin,
     },
     tokenFile: {
       value: 'FILE',

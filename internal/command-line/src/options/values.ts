@@ -32,6 +32,27 @@ export const visibleAscii: ValueParser<string> = matching(
   'must be visible ASCII characters, without blanks',
 )
 
+/** Reads the origin of a web page as browsers send it: host in lower case, no default port. */
+export function webOrigin(text: string): string {
+  if (text.includes('*')) throw new OptionProblem('takes no patterns: name each origin')
+  if (text === 'null') {
+    throw new OptionProblem(
+      'null is the origin of every sandboxed page; give the page an origin of its own',
+    )
+  }
+  if (!/^[a-z][a-z\d+.-]*:\/\//i.test(text)) {
+    throw new OptionProblem('needs a scheme and a host, such as https://app.example')
+  }
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.host === '') {
+    throw new OptionProblem('must be scheme://host or scheme://host:port; give it once per origin')
+  }
+  if (/[@/?#]/.test(text.slice(text.indexOf('://') + 3))) {
+    throw new OptionProblem('must end after host and port, as browsers send it')
+  }
+  return `${url.protocol}//${url.host}`
+}
+
 /** Makes a parser of whole numbers. */
 export function wholeNumber(min: number, max: number): ValueParser<number> {
   return numberIn(/^\d{1,9}$/, min, max, `must be a whole number from ${min} to ${max}`)
