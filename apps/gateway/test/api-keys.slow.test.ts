@@ -26,7 +26,7 @@ async function putOldLock(file: string, text: string): Promise<void> {
 
 describe.concurrent('changes at the same moment', () => {
   it('wait for a lock', async () => {
-    // Of a process that runs, of another host, of nobody known.
+    // Of a running process, of another host, of an unknown owner.
     const texts = [`${process.pid} ${hostname()}`, '1 elsewhere', '']
     await Promise.all(
       texts.map(async (text) => {

@@ -160,7 +160,7 @@ it.each([
   expect(ended).toMatchObject({ code: 2, stdout: '' })
 })
 
-it('keys --help ends well, and without --keys-file it is a usage error', async () => {
+it('keys --help exits with 0, and without --keys-file it is a usage error', async () => {
   expect(await runCommand(['keys', '--help'])).toMatchObject({ code: 0, stderr: '' })
   expect(await runCommand(['keys', 'list'])).toMatchObject({ code: 2, stdout: '' })
   const file = newFile()
@@ -170,7 +170,7 @@ it('keys --help ends well, and without --keys-file it is a usage error', async (
 })
 
 describe('a gateway with --keys-file', () => {
-  it('lets in the keys of the file and of --api-key, and nobody else', async () => {
+  it('admits the keys of the file and of --api-key only', async () => {
     const file = newFile()
     const key = await addKey(file)
     const gateway = await withFile(file, '--api-key', 'of-the-flag')
@@ -188,7 +188,7 @@ describe('a gateway with --keys-file', () => {
     expect(gateway.log()).not.toContain(key)
   })
 
-  it('lets nobody in when the file has no keys', async () => {
+  it('admits no caller when the file has no keys', async () => {
     const file = newFile()
     const key = await addKey(file, '--name', 'alice')
     await keys(file, 'revoke', 'alice')
@@ -224,7 +224,7 @@ describe('a gateway with --keys-file', () => {
     expect(await statusFor(gateway, alice)).toBe(401)
   })
 
-  it('keeps its keys when the file is broken or gone, and says so', async () => {
+  it('keeps its keys when the file is broken or missing, and logs that', async () => {
     const file = newFile()
     const key = await addKey(file)
     const gateway = await withFile(file)

@@ -88,7 +88,7 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
     })
   })
 
-  describe('vouches for its server key', () => {
+  describe('attests its server key', () => {
     it('with a quote for this key and this nonce', async () => {
       const nonce = newNonce()
       const { public_key, tpm_attestation } = attestationIn(await askForAttestation(gateway, nonce))
@@ -110,7 +110,7 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
       }
     })
 
-    it('before the eyes of web pages that may call, and no others', async () => {
+    it('readable by web pages of allowed origins only', async () => {
       const headersFor = async (origin: string): Promise<string | null> => {
         const answer = await askForAttestation(gateway, newNonce(), { headers: { origin } })
         attestationIn(answer)
@@ -188,7 +188,7 @@ describe.skipIf(!isInstalled('swtpm'))('the attestation key', () => {
     try {
       const akName = akNameIn(gateway.log())
       const nonce = newNonce()
-      // Whoever asks for the attestation has no key to use the gateway with.
+      // The attestation needs no API key.
       const { tpm_attestation } = attestationIn(await askForAttestation(gateway, nonce))
       expect((await judge(tpm_attestation, { nonce, spki }, akName)).failed).toEqual([])
       return akName
@@ -210,7 +210,7 @@ describe.skipIf(!isInstalled('swtpm'))('the attestation key', () => {
 })
 
 describe.skipIf(!isInstalled('swtpm'))('a tier that requires attestation', () => {
-  it('is served while the TPM quotes and refused when it is gone; others go on', async () => {
+  it('is served while the TPM quotes and refused without it; others continue', async () => {
     const swtpm = makeSwtpm()
     await swtpm.start()
     const folder = await mkdtemp(join(tmpdir(), 'nomyo-tiers-'))

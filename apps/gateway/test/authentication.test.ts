@@ -25,7 +25,7 @@ const ask = async (target: TestGateway, authorization: string | undefined): Prom
   post(target, await seal(chat('Hello!')), { authorization })
 
 describe('with API keys', () => {
-  it.each(KEYS)('every one of them is let in: %s', async (key) => {
+  it.each(KEYS)('admits each of them: %s', async (key) => {
     const completion = await completionOf(await ask(gateway, `Bearer ${key}`))
     expect(completion.choices[0].message.content).toBe('Hello!')
   })
@@ -44,7 +44,7 @@ describe('with API keys', () => {
     ['an empty header', ''],
     ['no key', 'Bearer'],
     ['a blank key', 'Bearer '],
-    ['a key of somebody else', 'Bearer third-canary-key'],
+    ['an unknown key', 'Bearer third-canary-key'],
     ['a key cut short', `Bearer ${KEYS[0]!.slice(0, -1)}`],
     ['a key with more behind it', `Bearer ${KEYS[0]}x`],
     ['a key in capitals', `Bearer ${KEYS[0]!.toUpperCase()}`],
@@ -59,7 +59,7 @@ describe('with API keys', () => {
     ['letters beyond ASCII', 'Bearer schl\u00fcssel'],
     ['a very long key', `Bearer ${'x'.repeat(8000)}`],
     ['an empty key in a list', 'Bearer ,'],
-  ])('everybody else gets 401: %s', async (_what, authorization) => {
+  ])('refuses others with 401: %s', async (_what, authorization) => {
     const answer = await ask(gateway, authorization)
     expect(answer.status).toBe(401)
     refusalOf(answer)
@@ -117,7 +117,7 @@ describe('NOMYO_API_KEY', () => {
 })
 
 describe('without API keys', () => {
-  it('everybody is let in, and the operator is told', async () => {
+  it('admits every caller, and warns the operator', async () => {
     const target = await testGateway({ env: { NOMYO_API_KEY: '' } })
     expect((await ask(target, undefined)).status).toBe(200)
     expect((await ask(target, 'Bearer anything')).status).toBe(200)

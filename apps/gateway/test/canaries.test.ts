@@ -16,6 +16,7 @@ import {
   startModelServer,
   startRedis,
 } from '@nomyo-internal/testing'
+import '@nomyo-internal/testing/vector-keys'
 import { createGateway } from '../src/gateway.js'
 import {
   chat,
@@ -208,7 +209,7 @@ describe('what a gateway writes holds no secret', () => {
     )
   })
 
-  it('in answers that anybody can read', () => {
+  it('in answers without encryption', () => {
     expect(plaintexts.length).toBeGreaterThan(40)
     expect(found(plaintexts.join('\n'))).toEqual([])
   })
@@ -250,7 +251,7 @@ describe('what a gateway writes holds no secret', () => {
   })
 })
 
-it('a fault nobody caught ends a gateway without the words of it', async () => {
+it('an uncaught fault ends the gateway without its message in the output', async () => {
   const thrown = `setTimeout(() => { JSON.parse(${JSON.stringify(`x ${secret('prompt')}`)}) }, 1500)`
   const script = join(home, 'throw.mjs')
   await writeFile(script, thrown)

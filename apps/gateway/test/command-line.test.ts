@@ -89,7 +89,7 @@ describe('--help', () => {
   })
 })
 
-describe('a command line that makes no sense', () => {
+describe('an invalid command line', () => {
   const demo = ['--engine', 'demo']
   const usageErrors: readonly (readonly [readonly string[], Record<string, string>])[] = [
     [[], {}],
@@ -198,7 +198,7 @@ describe('a command line that makes no sense', () => {
     [[], { NOMYO_ENGINE: 'canary' }],
   ]
 
-  it.each(usageErrors)('is a usage error, told without the value: %j %j', (args, env) => {
+  it.each(usageErrors)('is a usage error, reported without the value: %j %j', (args, env) => {
     let error: unknown
     try {
       readOptions(args, env)
@@ -228,7 +228,7 @@ describe('a command line that makes no sense', () => {
     ['--prot', '--port'],
     ['--log', '--log-level'],
     ['--keydir', '--key-dir'],
-  ])('is helped along: %s for %s', (wrong, right) => {
+  ])('gets a suggestion: %s for %s', (wrong, right) => {
     expect(() => readOptions([wrong, 'x'], {})).toThrow(UsageError)
     expect(() => readOptions([wrong, 'x'], {})).toThrow(right)
   })
@@ -519,7 +519,7 @@ describe('a key folder', () => {
       'ERR_KEY_MISMATCH',
     ],
     ['a public key alone', { 'public_key.pem': 'server.public.pem' }, 'ERR_KEY_FILE'],
-  ])('with %s ends with 1 and is left as it was', async (_what, files, code) => {
+  ])('with %s ends with 1 and stays unchanged', async (_what, files, code) => {
     const keyDir = testKeyDir(files)
     const before = await snapshot(keyDir)
     const ended = await start(keyDir)
@@ -528,7 +528,7 @@ describe('a key folder', () => {
     expect(await snapshot(keyDir)).toEqual(before)
   })
 
-  it('that is a file, or whose key is a folder, ends with 1 and is left as it was', async () => {
+  it('that is a file, or whose key is a folder, ends with 1 and stays unchanged', async () => {
     const folder = testKeyDir({})
     await writeFile(join(folder, 'file'), 'precious')
     await mkdir(join(folder, 'keys', 'private_key.pem'), { recursive: true })
@@ -543,7 +543,7 @@ describe('a key folder', () => {
 
   // The permissions of files do not bind root.
   it.skipIf(process.getuid?.() === 0)(
-    'that may not be read or entered ends with 1 and is left as it was',
+    'that may not be read or entered ends with 1 and stays unchanged',
     async () => {
       const keyDir = testKeyDir({ 'private_key.pem': 'server' })
       const before = await snapshot(keyDir)
@@ -586,7 +586,7 @@ describe('a key folder', () => {
     expect(await snapshot(keyDir)).toEqual(before)
   })
 
-  it('that is not there is made, with a key that lasts', async () => {
+  it('that is missing is created, with a key that lasts', async () => {
     const keyDir = join(testKeyDir({}), 'made', 'here')
     const first = await startGateway({ keyDir })
     const pem = await (await fetch(`${first.url}/pki/public_key`)).text()

@@ -109,7 +109,7 @@ const config = {
 }
 
 describe('a config file', () => {
-  it('says everything', async () => {
+  it('sets every option', async () => {
     expect(await read(whole)).toEqual(config)
   })
 
@@ -233,9 +233,9 @@ describe('a mistake in a config file', () => {
       4,
       'upstreams[0].timeouts.totalMs',
     ],
-    ['a tier nobody knows', 'tiers:\n  hgih: {}', 2, 'tiers.hgih'],
+    ['an unknown tier', 'tiers:\n  hgih: {}', 2, 'tiers.hgih'],
     ['no tier', 'tiers: {}', 1, 'tiers'],
-    ['a rule nobody knows', 'tiers:\n  high:\n    requireTls: true', 3, 'tiers.high.requireTls'],
+    ['an unknown rule', 'tiers:\n  high:\n    requireTls: true', 3, 'tiers.high.requireTls'],
     [
       'a text for a rule',
       'tiers:\n  high: { requireAttestation: "no" }',
@@ -247,7 +247,7 @@ describe('a mistake in a config file', () => {
     ['a member twice', 'port: 1\nport: 2', 2, ''],
     ['no YAML', 'port: 1\nhost: "canary', 2, ''],
     ['an unknown tag', 'port: 1\nhost: !canary x', 2, ''],
-  ])('is told by line and member, not by value: %s', async (_what, text, line, member) => {
+  ])('is reported by line and member, without the value: %s', async (_what, text, line, member) => {
     const error: unknown = await read(text).catch((caught: unknown) => caught)
     expect(error).toBeInstanceOf(UsageError)
     const { message } = error as Error

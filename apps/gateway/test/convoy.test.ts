@@ -28,7 +28,7 @@ it('lets eight go on together, and the next ones with those after them', async (
   expect(await more.gone()).toBe(2)
 })
 
-it('keeps nobody longer than 20 ms, each time anew', async () => {
+it('holds no request longer than 20 ms, in each batch', async () => {
   const convoy = new BatchRelease()
   for (let turn = 0; turn < 2; turn++) {
     const some = joined(convoy, 3)
@@ -40,7 +40,7 @@ it('keeps nobody longer than 20 ms, each time anew', async () => {
   expect(vi.getTimerCount()).toBe(0)
 })
 
-it('lets those go on who have come when told to, and holds no timer then', async () => {
+it('releases the waiting requests when flushed, and keeps no timer then', async () => {
   const convoy = new BatchRelease()
   const some = joined(convoy, 3)
   convoy.flush()
@@ -48,7 +48,7 @@ it('lets those go on who have come when told to, and holds no timer then', async
   expect(vi.getTimerCount()).toBe(0)
 })
 
-it('is formed only while many wait to be opened, and none is kept behind at the end', async () => {
+it('is formed only while many wait to be decrypted, and none is left at the end', async () => {
   const loadShedder = new LoadShedder({ maxOpens: 1, maxQueue: 64 }, new Metrics())
   const { signal } = new AbortController()
   const goneOn: number[] = []

@@ -1,26 +1,21 @@
-import { spawnSync } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createGateway, type Gateway } from '../src/gateway.js'
 import type { Logger } from '../src/observability/log.js'
 import { helpText, readOptions, UsageError, type Environment } from './read-options.js'
+import { runCommand, testKeyDir } from './support.js'
 
 const APP = 'https://app.example'
 const DEV = 'http://localhost:5173'
 const STRANGER = 'https://stranger.example'
 
-let keyDir: string
+const keyDir = testKeyDir()
 let listed: Gateway
 let open: Gateway
 let closed: Gateway
 const logger: Logger = { info: vi.fn(), warn: vi.fn() }
 
 beforeAll(async () => {
-  keyDir = await mkdtemp(join(tmpdir(), 'nomyo-cors-'))
-  // The first makes the key, the others read it.
   closed = await start()
   listed = await start([APP, DEV])
   open = await start(['*'], logger)
@@ -28,7 +23,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all([listed, open, closed].map((gateway) => gateway.close()))
-  await rm(keyDir, { recursive: true })
 })
 
 function start(corsOrigins?: string[], logger?: Logger): Promise<Gateway> {
@@ -47,7 +41,7 @@ function start(corsOrigins?: string[], logger?: Logger): Promise<Gateway> {
   )
 }
 
-/** What a client of this project makes a browser ask before a completion. */
+/** The headers in a browser's preflight for a completion of the client. */
 const ASKED = 'authorization,content-type,x-payload-id,x-public-key,x-security-tier'
 
 function preflight(gateway: Gateway, origin: string, asked = ASKED): Promise<Answer> {
@@ -59,7 +53,7 @@ function preflight(gateway: Gateway, origin: string, asked = ASKED): Promise<Ans
 }
 
 describe('a preflight', () => {
-  it.each([APP, DEV])('from %s is answered before anybody asks for a key', async (origin) => {
+  it.each([APP, DEV])('from %s is answered without an API key', async (origin) => {
     const { status, headers, body } = await preflight(listed, origin)
     expect(status).toBe(204)
     expect(body).toBe('')
@@ -119,7 +113,7 @@ describe('an answer', () => {
     expect(headers).not.toHaveProperty('access-control-allow-credentials')
   })
 
-  it('goes without leave to other pages, and to callers that are none', async () => {
+  it('does not allow other pages, and serves callers that are no pages', async () => {
     for (const headers of [{ origin: STRANGER }, {}]) {
       const answer = await send(listed, 'GET', '/pki/public_key', headers)
       expect(answer.status).toBe(200)
@@ -151,7 +145,7 @@ describe('an answer', () => {
   })
 })
 
-describe('a gateway that was told of no origin', () => {
+describe('a gateway without an allowed origin', () => {
   it.each([APP, STRANGER, 'null', 'http://127.0.0.1'])('says nothing to %s', async (origin) => {
     const asked = await preflight(closed, origin)
     expect(asked.status).toBe(405)
@@ -163,7 +157,7 @@ describe('a gateway that was told of no origin', () => {
   })
 })
 
-it('one that lets every page in says so when it starts', () => {
+it('one that allows every page warns when it starts', () => {
   expect(logger.warn).toHaveBeenCalledWith(expect.stringContaining('--cors-origin *'))
 })
 
@@ -235,15 +229,13 @@ describe('--cors-origin', () => {
     expect(helpText()).toContain('NOMYO_CORS_ORIGIN')
   })
 
-  it('ends the process with the code for wrong usage', () => {
-    const main = join(import.meta.dirname, '../dist/main.js')
-    const environment = { ...process.env, NOMYO_CORS_ORIGIN: 'https://app.example/chat' }
-    const { status, stderr, stdout } = spawnSync(
-      process.execPath,
-      [main, '--engine', 'demo', '--port', '0'],
-      { env: environment, encoding: 'utf8', timeout: 20_000 },
+  it('exits with the code for wrong usage', async () => {
+    const variables = { NOMYO_CORS_ORIGIN: 'https://app.example/chat' }
+    const { code, stderr, stdout } = await runCommand(
+      ['--engine', 'demo', '--port', '0'],
+      variables,
     )
-    expect(status).toBe(2)
+    expect(code).toBe(2)
     expect(stderr).toContain('NOMYO_CORS_ORIGIN')
     expect(stdout).toBe('')
   })

@@ -56,7 +56,7 @@ describe('the config file', () => {
     expect(missing).toEqual([])
   })
 
-  it('says what holds anyway where it repeats a default', () => {
+  it('repeats defaults correctly', () => {
     for (const [name, option] of Object.entries<OptionDefinition>(OPTIONS)) {
       if (option.default === undefined || name === 'tpm') continue
       const [, said] = new RegExp(`^#?${name}: (.*)$`, 'm').exec(config) ?? []

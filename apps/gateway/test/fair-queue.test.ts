@@ -38,7 +38,7 @@ function testQueue(concurrency: number, maxWaiting: number) {
 }
 
 describe('a fair queue', () => {
-  it('gives everybody a turn, whoever came first with many', async () => {
+  it('gives each caller a turn, regardless of the order of arrival', async () => {
     const { add, endOne, started } = testQueue(1, 10)
     for (const owner of ['a', 'a', 'a', 'a', 'b', 'c', 'b']) add(owner)
     for (let left = 0; left < 7; left++) await endOne()
@@ -90,7 +90,7 @@ describe('a fair queue', () => {
     expect(started).toEqual(['a', 'b'])
   })
 
-  it('loses nothing, doubles nothing and keeps its limits, whatever comes', async () => {
+  it('loses nothing, doubles nothing and keeps its limits, for random arrivals', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 3 }),

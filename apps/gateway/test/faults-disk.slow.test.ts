@@ -26,7 +26,7 @@ async function expectServing(gateway: { readonly url: string }): Promise<void> {
   }
 }
 
-describe('logs that nobody takes', () => {
+describe('logs that cannot be written', () => {
   it.each([
     ['a full disk', 'exec "$@" 2>/dev/full'],
     ['a closed standard error', 'exec "$@" 2>&-'],
@@ -35,7 +35,7 @@ describe('logs that nobody takes', () => {
     await expectServing(gateway)
   })
 
-  it('leave the gateway serving: a reader that has gone', async () => {
+  it('leave the gateway serving: a reader that has disconnected', async () => {
     const keyDir = testKeyDir()
     const limit = ['--rate-limit', 'off']
     const run = runGateway(['--engine', 'demo', '--port', '0', '--key-dir', keyDir, ...limit])
@@ -108,7 +108,7 @@ describe.skipIf(!isBound)('a key folder that is read-only', () => {
 })
 
 describe('the file of API keys on a full disk', () => {
-  it('stays whole, and no key is told that is not in it', async () => {
+  it('stays intact, and no key is printed that it does not contain', async () => {
     const folder = temporaryFolder()
     const path = join(folder, 'api-keys.json')
     await outcome(['keys', 'add', '--keys-file', path, '--name', 'first'])
@@ -124,7 +124,7 @@ describe('the file of API keys on a full disk', () => {
     }
   })
 
-  it('a new key that could not be told is an error', async () => {
+  it('a new key that cannot be printed is an error', async () => {
     const path = join(temporaryFolder(), 'api-keys.json')
     const ended = await outcome(['keys', 'add', '--keys-file', path], 'exec "$@" >/dev/full')
     expect(ended.code).toBe(1)

@@ -106,7 +106,7 @@ describe(`${COUNT} requests at once to four upstreams, two of which`, () => {
     ['hangs', 504],
     ['answers garbage', 502],
     ['says 500', 502],
-  ] as const)('%s: their share is %i, and nobody is asked twice', async (fault, status) => {
+  ] as const)('%s: their share is %i, and no upstream is asked twice', async (fault, status) => {
     for (const server of servers.slice(2)) server.answer = faults[fault]
     const { 200: answered = 0, [status]: refused = 0 } = await ask(several)
     expect(answered + refused).toBe(COUNT)

@@ -9,7 +9,7 @@ import { residentMiB } from './measure.js'
 const INPUTS = Number(process.env['NOMYO_FUZZ_INPUTS'] ?? 30_000)
 /** One input alone, by the index that a failure reported. */
 const ONLY = process.env['NOMYO_FUZZ_INDEX']
-/** What V8 does not give back, and the keys of 1000 callers; a kilobyte kept of each input shows in longer runs. */
+/** Memory that V8 does not return, and the keys of 1000 callers; a kilobyte kept of each input shows in longer runs. */
 const GROWTH_MIB = 64
 
 const gateway = await startGatewayProcess({ args: ['--engine', 'demo', '--max-body', '256KiB'] })

@@ -29,7 +29,7 @@ const lines = (...texts: string[]): string => texts.map((text) => `${text}\r\n`)
 const clientLines = (): string =>
   lines(...Object.entries(clientHeaders()).map(([name, value]) => `${name}: ${value}`))
 
-/** How many answers there are in what came back. */
+/** Counts the answers in a received text. */
 const answersIn = (text: string): number => text.match(/HTTP\/1\.1 \d{3} /g)?.length ?? 0
 
 it('a caller that hangs up before the answer is counted and logged all the same', async () => {

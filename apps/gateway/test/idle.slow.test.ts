@@ -8,7 +8,7 @@ import { residentMiB } from './measure.js'
 const CONNECTIONS = 10_000
 const HALF_A_HEADER = 'GET /health HTTP/1.1\r\nhost: x\r\nx-a: '
 
-/** How many files this process may open; Node raises its own limit that far, the gateway's too. */
+/** Reads the limit of open files; Node raises its own limit that far, the gateway's too. */
 const mostFiles = (): number => {
   const limits = readFileSync('/proc/self/limits', 'utf8')
   return Number(/^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1] ?? Infinity)

@@ -30,7 +30,7 @@ describe('connections of one address', () => {
       .toMatchObject({ status: 200 })
   })
 
-  it('are as many as --max-connections-per-address says', async () => {
+  it('are limited by --max-connections-per-address', async () => {
     const gateway = await testGateway({
       args: ['--engine', 'demo', '--max-connections-per-address=1'],
     })

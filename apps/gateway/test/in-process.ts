@@ -13,7 +13,7 @@ import { ReplyKeyCache } from '../src/completion/reply-key-cache.js'
 import { createServer } from '../src/http/server.js'
 import { serverKeys } from './support.js'
 
-/** What a test is about; everything else lets every request through. */
+/** The parts under test; all others let every request pass. */
 export type Parts = Pick<CompletionContext, 'engine'> &
   Partial<Pick<CompletionContext, 'attestor' | 'policy'>> & { readonly authenticate?: Authenticate }
 

@@ -23,7 +23,7 @@ describe('a fault of the gateway itself', () => {
     Object.assign(new Error('canary'), { code: 'ERR_CANARY', statusCode: 500 }),
     Object.assign(new Error('canary'), { code: 'ERR_CANARY' }),
     Object.assign(new Error('canary'), { statusCode: 404 }),
-  ])('is answered with 500 and no word of it: %o', async (given) => {
+  ])('is answered with 500 and without its message: %o', async (given) => {
     fault = given
     const answer = await post({ url }, await seal(chat('canary')))
     expect(answer.status).toBe(500)
@@ -31,7 +31,7 @@ describe('a fault of the gateway itself', () => {
     expect(answer.headers.get('retry-after')).toBeNull()
   })
 
-  it('is told from what an engine has to say', async () => {
+  it('differs from a refusal of an engine', async () => {
     fault = new HttpError(503, 'fixed words', 17)
     const answer = await post({ url }, await seal(chat('x')))
     expect(answer.status).toBe(503)

@@ -26,7 +26,7 @@ interface Envelope {
   encrypted_payload: { ciphertext: string; tag?: string }
 }
 
-/** What nomyo-js 0.1 makes of a request. */
+/** Encrypts a request as nomyo-js 0.1 does. */
 async function sealAsBefore(request: unknown): Promise<string> {
   const sealed = await sealJson(request, clientKeys.publicKey)
   const envelope = JSON.parse(new TextDecoder().decode(sealed)) as Envelope
@@ -48,7 +48,7 @@ describe('an envelope without a tag member', () => {
     expect(completion.choices[0].message.content).toBe('from before')
   })
 
-  it('is opened in its recorded form', async () => {
+  it('is decrypted in its recorded form', async () => {
     const [recorded] = vectors.filter(isRecorded)
     const opened = 'nomyo_opens_total{result="opened"}'
     const before = await metric(gateway, opened)
@@ -57,7 +57,7 @@ describe('an envelope without a tag member', () => {
     expect(await metric(gateway, opened)).toBe(before + 1)
   })
 
-  it('is refused without the option, in the words for every envelope that cannot be opened', async () => {
+  it('is refused without the option, with the text for every envelope that cannot be decrypted', async () => {
     const refused = await post(strict, await sealAsBefore(chat('x')))
     const garbage = await post(strict, '{}')
     expect([refused.status, garbage.status]).toEqual([400, 400])

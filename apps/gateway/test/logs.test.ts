@@ -165,7 +165,7 @@ describe('a request leaves one line of JSON', () => {
   })
 })
 
-it('holds no key, no prompt, no answer and no word of a stranger, at any level', () => {
+it('holds no key, prompt, answer or text of a caller, at any level', () => {
   const output = gateway.log()
   expect(logLines(gateway.log()).length).toBeGreaterThan(15)
   for (const [what, canary] of Object.entries(CANARIES)) {
@@ -182,13 +182,13 @@ it('holds no key, no prompt, no answer and no word of a stranger, at any level',
   }
 })
 
-it('says what failed only where the fault is not of the caller', async () => {
+it('describes an error only where the caller is not at fault', async () => {
   const faults = logLines(gateway.log()).filter(({ level }) => level >= 50)
   expect(faults.length).toBeGreaterThan(0)
   expect(faults.every((line) => 'err' in line)).toBe(true)
 })
 
-describe('what the framework would log by itself', () => {
+describe('log entries of the framework', () => {
   const { serializers } = logOptions('debug', process.stderr) as {
     serializers: Record<'req' | 'res' | 'err', (value: unknown) => Record<string, unknown>>
   }

@@ -164,7 +164,7 @@ describe('a refusal of the upstream', () => {
     expect(upstream.seen).toHaveLength(1)
   })
 
-  it.each([429, 503])('with %i says how long to wait', async (status) => {
+  it.each([429, 503])('with %i contains the time to wait', async (status) => {
     upstream.answer = (response) => response.writeHead(status, { 'retry-after': '17' }).end(body)
     const answer = await ask()
     expectRefusal(answer, status)

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { chat, complete, get, testGateway } from './support.js'
 
 describe('GET /ready', () => {
-  it('says yes while requests are taken, and no for a while before they are not', async () => {
+  it('succeeds while requests are accepted, and fails during the drain delay', async () => {
     const gateway = await testGateway({ args: ['--engine', 'demo', '--drain-delay', '2s'] })
     expect((await get(gateway, '/ready')).status).toBe(200)
     const closed = gateway.close()

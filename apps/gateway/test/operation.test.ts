@@ -3,14 +3,14 @@ import { chat, complete, get, post, seal, testGateway } from './support.js'
 import { metric, metricsUrl } from './measure.js'
 
 describe('metrics', () => {
-  it('are on no listener unless asked for, and never on that of the gateway', async () => {
+  it('have a listener only when enabled, and never that of the gateway', async () => {
     const plain = await testGateway()
     expect(plain.log()).not.toContain('metrics on')
     const gateway = await testGateway({ args: ['--engine', 'demo', '--metrics-port', '0'] })
     for (const one of [plain, gateway]) expect((await get(one, '/metrics')).status).toBe(404)
   })
 
-  it('count requests, openings and steps, and name nothing of a request', async () => {
+  it('count requests, decryptions and steps, without data of a request', async () => {
     const gateway = await testGateway({ args: ['--engine', 'demo', '--metrics-port', '0'] })
     await complete(gateway, chat('canary-text', { model: 'canary-model' }), {
       'x-payload-id': 'canary-id',

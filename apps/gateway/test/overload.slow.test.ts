@@ -13,8 +13,8 @@ import { metric } from './measure.js'
 
 const REQUESTS = 240
 
-describe('more requests at once than can be opened', () => {
-  it('are served as far as the queue goes, the others told at once; /health stays quick', async () => {
+describe('more requests at once than can be decrypted', () => {
+  it('are served up to the size of the queue, the others refused at once; /health stays quick', async () => {
     const gateway = await testGateway({
       args: ['--engine', 'demo', '--max-opens=1', '--max-queue=4', '--metrics-port=0'],
     })

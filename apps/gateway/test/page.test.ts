@@ -32,34 +32,37 @@ describe('the chat page', () => {
   })
   afterAll(() => gateway.stop())
 
-  it.each(Object.entries(PATHS))('comes with its type and every lock: %s', async (path, type) => {
-    const { status, headers, bytes } = await get(gateway, path)
-    expect(status).toBe(200)
-    expect(bytes.length).toBeGreaterThan(100)
-    expect(Object.fromEntries(headers)).toMatchObject({
-      'content-type': type,
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
-      'cross-origin-opener-policy': 'same-origin',
-      'cross-origin-resource-policy': 'same-origin',
-      'permissions-policy': expect.stringContaining('camera=()'),
-      'cache-control': 'no-store',
-    })
-    expect(headers.get('set-cookie')).toBeNull()
-    const policy = (headers.get('content-security-policy') ?? '').split('; ')
-    expect(policy).toEqual([
-      "default-src 'none'",
-      "script-src 'self'",
-      "style-src 'self'",
-      "img-src 'self'",
-      "connect-src 'self'",
-      "form-action 'none'",
-      "frame-ancestors 'none'",
-      "base-uri 'none'",
-      "require-trusted-types-for 'script'",
-      "trusted-types 'none'",
-    ])
-  })
+  it.each(Object.entries(PATHS))(
+    'has its content type and every security header: %s',
+    async (path, type) => {
+      const { status, headers, bytes } = await get(gateway, path)
+      expect(status).toBe(200)
+      expect(bytes.length).toBeGreaterThan(100)
+      expect(Object.fromEntries(headers)).toMatchObject({
+        'content-type': type,
+        'x-content-type-options': 'nosniff',
+        'referrer-policy': 'no-referrer',
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-resource-policy': 'same-origin',
+        'permissions-policy': expect.stringContaining('camera=()'),
+        'cache-control': 'no-store',
+      })
+      expect(headers.get('set-cookie')).toBeNull()
+      const policy = (headers.get('content-security-policy') ?? '').split('; ')
+      expect(policy).toEqual([
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+      ])
+    },
+  )
 
   it('holds nothing inline, and loads nothing but these', async () => {
     const html = new TextDecoder().decode((await get(gateway, '/')).bytes)
@@ -92,7 +95,7 @@ describe('the chat page', () => {
     }
   })
 
-  it('leaves the other routes to whoever names the gateway otherwise', async () => {
+  it('serves the other routes under any host name', async () => {
     const host = { headers: { host: 'gateway.internal' } }
     expect((await get(gateway, '/health', host)).status).toBe(200)
     expect((await get(gateway, '/pki/public_key', host)).status).toBe(200)

@@ -118,7 +118,7 @@ describe('X-Public-Key', () => {
   const send = async (value: string | undefined) =>
     post(gateway, await seal(chat('Hello!')), { 'x-public-key': value })
 
-  it('has 22 recorded spellings, of the key the tests open with', () => {
+  it('has 22 recorded spellings, of the key of the tests', () => {
     expect(vectors).toHaveLength(22)
     expect(createHash('sha256').update(clientKeys.publicKey.spkiDer).digest('hex')).toBe(spkiSha256)
   })
@@ -147,7 +147,7 @@ describe('X-Public-Key', () => {
     expect(policies.map(({ name }) => name).sort()).toEqual(decided.sort())
   })
 
-  it('shows a private key sent by mistake to nobody', async () => {
+  it('writes no private key that was sent by mistake anywhere', async () => {
     const value = byName('private key')!.value
     const answer = await send(value)
     expect(answer.status).toBe(400)

@@ -22,11 +22,11 @@ const forwarded = (value: string, path = '/health', from = '127.0.0.1') =>
 
 describe('X-Forwarded-For', () => {
   it.each([
-    ['of nobody by default', [], '127.0.0.1', '127.0.0.1'],
+    ['of no proxy by default', [], '127.0.0.1', '127.0.0.1'],
     ['of a trusted proxy', ['--trust-proxy=127.0.0.0/8'], '127.0.0.1', '203.0.113.7'],
     ['of another than the trusted one', ['--trust-proxy=127.0.0.2'], '127.0.0.1', '127.0.0.1'],
     ['of the trusted one', ['--trust-proxy=127.0.0.2,::1'], '127.0.0.2', '203.0.113.7'],
-  ])('is believed or not: %s', async (_what, args, from, address) => {
+  ])('is trusted or ignored: %s', async (_what, args, from, address) => {
     const gateway = await testGateway({ args: ['--engine', 'demo', ...args] })
     // What a caller itself has put in front does not count.
     await get(gateway, ...forwarded('192.0.2.66, 203.0.113.7', '/health', from))
@@ -64,7 +64,7 @@ describe('X-Forwarded-For', () => {
 })
 
 describe('a request id', () => {
-  it('is made here, told to the caller and logged', async () => {
+  it('is created here, sent to the caller and logged', async () => {
     const gateway = await testGateway()
     const answer = await get(gateway, ...forwarded('x'))
     const id = answer.headers.get('x-request-id') ?? ''

@@ -42,7 +42,7 @@ const limited = (...args: string[]): Promise<TestGateway> =>
   testGateway({ args: ['--engine', 'demo', ...KEYS, ...args] })
 
 describe('the rate limit', () => {
-  it('lets a burst pass once, then what the rate allows, for each key by itself', async () => {
+  it('allows a burst once, then the rate, for each key separately', async () => {
     const clock = useFakeClock()
     const gateway = await limited('--rate-limit', '2/s', '--rate-burst', '4')
     const first = await burst(gateway, 12)
@@ -60,7 +60,7 @@ describe('the rate limit', () => {
     expect((await ask(gateway)).status).toBe(200)
   })
 
-  it('refuses before the body is read, and after the key was looked at', async () => {
+  it('refuses before the body is read, and after the key is checked', async () => {
     const gateway = await limited('--rate-limit', '1/s', '--rate-burst', '1')
     await burst(gateway, 3)
     const head = (key: string): string =>
@@ -112,7 +112,7 @@ describe('the rate limit', () => {
     ).not.toBe(0)
   })
 
-  it('sends away who does not stop, with 503, and nobody else', async () => {
+  it('refuses a caller that does not stop with 503, and no other', async () => {
     const clock = useFakeClock()
     const gateway = await limited('--rate-limit', '1/s', '--rate-burst', '1')
     const answers = await burst(gateway, 75)
@@ -128,7 +128,7 @@ describe('the rate limit', () => {
     expect((await ask(gateway, 'two')).status).toBe(200)
   })
 
-  it('lets them in again after the cool-down', async () => {
+  it('admits them again after the cool-down', async () => {
     const clock = useFakeClock()
     const gateway = await program({ perSecond: 1, burst: 1, coolDownMs: 1000 })
     expect(count(await burst(gateway, 75), 503)).toBeGreaterThan(0)

@@ -66,8 +66,8 @@ describe.skipIf(!isInstalled('redis-server'))('two gateways with one Redis', () 
   })
 })
 
-describe.skipIf(!isInstalled('redis-server'))('a Redis that goes away', () => {
-  it('takes the answers with it, and brings them back', async () => {
+describe.skipIf(!isInstalled('redis-server'))('a Redis that becomes unavailable', () => {
+  it('stops the answers, and restores them when it returns', async () => {
     const redis = await testRedis()
     const gateway = await gatewayOn(redis)
     expect(await fresh(gateway)).toBe(200)
@@ -84,7 +84,7 @@ describe.skipIf(!isInstalled('redis-server'))('a Redis that goes away', () => {
     expect(gateway.log()).toContain('Redis is available again')
   })
 
-  it('leaves a gateway that may degrade with what it knows by itself, also of before', async () => {
+  it('leaves a gateway that may degrade its local memory, with earlier requests in it', async () => {
     const redis = await testRedis()
     const gateway = await gatewayOn(redis, '--redis-failure', 'replay=degrade')
     const [before, during] = [await sealed(), await sealed()]
@@ -113,7 +113,7 @@ describe.skipIf(!isInstalled('redis-server'))('a Redis that goes away', () => {
     await expect.poll(() => fresh(closed), SOON).toBe(200)
   })
 
-  it('or is not there yet keeps no gateway from starting', async () => {
+  it('or is not available yet keeps no gateway from starting', async () => {
     const redis = await testRedis()
     await redis.stop()
     const gateway = await gatewayOn(redis)
@@ -123,7 +123,7 @@ describe.skipIf(!isInstalled('redis-server'))('a Redis that goes away', () => {
   })
 })
 
-it('the password of Redis is written nowhere', async () => {
+it('the password of Redis is never written', async () => {
   const gateway = await testGateway({
     args: ['--engine', 'demo', '--log-level', 'debug'],
     env: { NOMYO_REDIS: 'redis://user:canary-password@127.0.0.1:1' },

@@ -23,7 +23,7 @@ const statusOf = async (answer: Promise<Answer>): Promise<number> => (await answ
 const sealed = (): Promise<Uint8Array> => seal(chat('Hello!'))
 
 describe('a replay', () => {
-  it('of an envelope is refused, under whatever payload id, and the model is not asked', async () => {
+  it('of an envelope is refused, under any payload id, and the model is not asked', async () => {
     const body = await sealed()
     const headers = { 'x-payload-id': randomUUID() }
     expect(await statusOf(post(gateway, body, headers))).toBe(200)
@@ -45,7 +45,7 @@ describe('a replay', () => {
     expect(await statusOf(post(gateway, rewritten))).toBe(409)
   })
 
-  it('of a payload id is refused, with whatever envelope', async () => {
+  it('of a payload id is refused, with any envelope', async () => {
     const headers = { 'x-payload-id': randomUUID() }
     expect(await statusOf(post(gateway, await sealed(), headers))).toBe(200)
     expect(await statusOf(post(gateway, await sealed(), headers))).toBe(409)
@@ -63,14 +63,17 @@ describe('a replay', () => {
     expect(upstream.seen).toHaveLength(asked + 1)
   })
 
-  it.each([400, 429, 500, 503])('is one also after the model server said %i', async (status) => {
-    const body = await sealed()
-    upstream.answer = (response) => response.writeHead(status).end()
-    expect(await statusOf(post(gateway, body))).toBeGreaterThanOrEqual(400)
-    upstream.answer = (response) => response.end('{}')
-    expect(await statusOf(post(gateway, body))).toBe(409)
-    expect(await statusOf(post(gateway, await sealed()))).toBe(200)
-  })
+  it.each([400, 429, 500, 503])(
+    'is one also after the model server answered %i',
+    async (status) => {
+      const body = await sealed()
+      upstream.answer = (response) => response.writeHead(status).end()
+      expect(await statusOf(post(gateway, body))).toBeGreaterThanOrEqual(400)
+      upstream.answer = (response) => response.end('{}')
+      expect(await statusOf(post(gateway, body))).toBe(409)
+      expect(await statusOf(post(gateway, await sealed()))).toBe(200)
+    },
+  )
 
   it('is one also of what was no chat request', async () => {
     const body = await seal({ model: 'x' })
@@ -81,7 +84,7 @@ describe('a replay', () => {
   })
 })
 
-it('whoever cannot seal uses up nobody else’s payload id', async () => {
+it('a request that cannot be decrypted does not use up its payload id', async () => {
   const headers = { 'x-payload-id': randomUUID() }
   expect(await statusOf(post(gateway, 'garbage', headers))).toBe(400)
   expect(await statusOf(post(gateway, await sealed(), headers))).toBe(200)
@@ -106,7 +109,7 @@ it('is remembered for --replay-window, counted from the first copy', async () =>
   expect(await statusOf(post(target, body))).toBe(200)
 })
 
-it('is refused also by a gateway started from a program that says nothing of it', async () => {
+it('is refused by default', async () => {
   const target = await createGateway({
     host: '127.0.0.1',
     port: 0,
@@ -123,14 +126,14 @@ it('is refused also by a gateway started from a program that says nothing of it'
 })
 
 describe('the memory of one process', () => {
-  it('takes all ids or none', async () => {
+  it('claims all ids or none', async () => {
     const memory = new LocalReplayCache({ windowMs: 60_000 })
     expect(await memory.claim(['a', 'b'])).toBe(true)
     expect(await memory.claim(['c', 'b'])).toBe(false)
     expect(await memory.claim(['c'])).toBe(true)
   })
 
-  it('says 503 when it is full and forgets nothing, until it is time to', async () => {
+  it('refuses with 503 while it is full, until entries expire', async () => {
     const clock = useFakeClock()
     const memory = new LocalReplayCache({ windowMs: 300, maxIds: 4 })
     await memory.claim(['a', 'b'])

@@ -70,7 +70,7 @@ describe('rotation', () => {
     expect(await readdir(gateway.keyDir)).toEqual(['private_key.pem'])
   })
 
-  it('fails no request of two gateways with one folder, whoever hands out the key', async () => {
+  it('fails no request of two gateways with one folder, for keys of either', async () => {
     const one = await testGateway()
     const two = await testGateway({ keyDir: one.keyDir })
     const answered = await rotateUnderLoad([one, two], () => one.rotateKey())

@@ -4,6 +4,7 @@ import { importPrivateKey, importPublicKey } from '@nomyo/crypto'
 import { keyFile, keyPem } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import { until } from '@nomyo-internal/testing'
+import '@nomyo-internal/testing/vector-keys'
 import { handedOut, sealedFor, statusFor } from './rotation.js'
 import {
   clientKeys,
@@ -35,7 +36,7 @@ async function putNext(
 }
 
 describe('GET /pki/public_key', () => {
-  it('answers 304 to those who hold the key already, and the key to all others', async () => {
+  it('answers 304 to callers that hold the key already, and with the key to others', async () => {
     const gateway = await testGateway()
     const first = await get(gateway, '/pki/public_key')
     const etag = first.headers.get('etag') ?? ''
@@ -63,7 +64,7 @@ describe('rotation', () => {
     expect(await statusFor(gateway, serverKeys.publicKey)).toBe(200)
   })
 
-  it('hands out what other gateways may not have seen yet a while after a restart', async () => {
+  it('publishes a key that other gateways may not know only after the lead, also after a restart', async () => {
     const keyDir = testKeyDir({ 'private_key.pem': 'server' })
     await putNext(keyDir, 2, 'other')
     const clock = useFakeClock()
@@ -80,7 +81,7 @@ describe('rotation', () => {
     expect(await statusFor(gateway, serverKeys.publicKey)).toBe(200)
   })
 
-  it('takes up two keys one after the other', async () => {
+  it('adopts two keys one after the other', async () => {
     const gateway = await testGateway()
     await putNext(gateway.keyDir, 2, 'other')
     await until(async () => (await statusFor(gateway, otherKeys.publicKey)) === 200)
@@ -117,12 +118,12 @@ describe('rotation', () => {
   })
 })
 
-describe('what goes wrong with the next key', () => {
+describe('a fault of the next key', () => {
   it.each([
     ['damaged', 'flipped', 'ERR_KEY_INVALID'],
     ['encrypted', 'encrypted', 'ERR_KEY_PASSWORD'],
     ['too small', 'rsa2048', 'ERR_KEY_WEAK'],
-  ])('when it is %s, leaves the one in use and its file alone', async (_what, vector, code) => {
+  ])('when it is %s, keeps the current key and its file', async (_what, vector, code) => {
     const gateway = await testGateway()
     await putNext(gateway.keyDir, 2, vector)
     await gateway.reload()
@@ -141,7 +142,7 @@ describe('what goes wrong with the next key', () => {
     await until(async () => (await handedOut(gateway)) === otherKeys.publicKey.fingerprint)
   })
 
-  it('when the folder cannot be written, leaves the one in use', async () => {
+  it('when the folder cannot be written, keeps the current key', async () => {
     const gateway = await testGateway()
     const away = testKeyDir({})
     await rename(gateway.keyDir, join(away, 'keys'))
@@ -164,7 +165,7 @@ describe('what goes wrong with the next key', () => {
 })
 
 describe('a password', () => {
-  it('opens the key files and encrypts the ones made later', async () => {
+  it('decrypts the key files and encrypts later ones', async () => {
     const keyDir = testKeyDir({ 'private_key.pem': 'encrypted' })
     const passwordFile = join(testKeyDir({}), 'password')
     await writeFile(passwordFile, `${PASSWORD}\n`)
@@ -184,7 +185,7 @@ describe('a password', () => {
     await completionOf(await post(gateway, await sealedFor(encryptedKeys)))
   })
 
-  it('that is wrong or cannot be read ends with 1', async () => {
+  it('that is wrong or unreadable ends with 1', async () => {
     const keyDir = testKeyDir({ 'private_key.pem': 'encrypted' })
     const args = ['--engine', 'demo', '--port', '0', '--key-dir', keyDir]
     for (const ended of [

@@ -50,7 +50,7 @@ describe.skipIf(!isInstalled('redis-server'))('--shared-keys', () => {
     for (const gateway of gateways) expect(await statusFor(gateway, encryptedKey)).toBe(200)
   })
 
-  it('goes on with the keys in use while Redis is gone, says so once, and catches up', async () => {
+  it('keeps the keys in use while Redis is unavailable, logs that once, and catches up', async () => {
     await putKey(1)
     const gateway = await testGateway({
       args: [...flags(), '--redis-failure', 'degrade'],

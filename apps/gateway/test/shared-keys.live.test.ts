@@ -5,6 +5,7 @@ import { keyPem } from '@nomyo-internal/testing/vectors'
 import { Redis } from 'ioredis'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { isInstalled, startRedis, temporaryFolder, type RedisServer } from '@nomyo-internal/testing'
+import '@nomyo-internal/testing/vector-keys'
 import { createGateway } from '../src/gateway.js'
 import { handedOut } from './rotation.js'
 import { runCommand, testGateway, type CommandRun, type TestGateway } from './support.js'
@@ -112,7 +113,7 @@ describe.skipIf(!isInstalled('redis-server'))('--shared-keys', () => {
     expect(ended.stderr).not.toContain('canary')
   })
 
-  it('says what Redis refuses, and never its address with the password', async () => {
+  it('reports what Redis refuses, and never its address with the password', async () => {
     await client.call('CONFIG', 'SET', 'requirepass', 'right')
     const url = redis.url.replace('//', '//:canary@')
     for (const args of [

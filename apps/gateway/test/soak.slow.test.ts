@@ -18,7 +18,7 @@ const REQUESTS = Number(process.env['NOMYO_SOAK_REQUESTS'] ?? 3600)
 const LANES = 8
 const MIB = 1024 * 1024
 /**
- * What is alive on the heap cannot be asked for from outside, but no sample of a quarter is below it,
+ * The live heap cannot be read from outside, but no sample of a quarter is below it,
  * and the least one is close to it if V8 has collected meanwhile. A few kilobytes kept of each request
  * lift it beyond this in half the default run; V8's own ups and downs do not.
  */
@@ -48,7 +48,7 @@ async function sampleAt(done: number): Promise<Sample> {
   }
 }
 
-/** What callers do, and how often. */
+/** Actions of callers, with their weights. */
 const KINDS = [
   [90, 'answered'],
   [4, 'malformed'],

@@ -149,7 +149,7 @@ export function useFakeClock(): { advance(ms: number): void } {
 /** A folder with key files of the vectors, for the time of one test or file. */
 export const testKeyDir = (files?: Readonly<Record<string, string>>): string =>
   makeKeyDir(files, temporaryFolder())
-/** What came back from a POST of sealed bytes. */
+/** Response to a POST of sealed bytes. */
 export interface Answer {
   readonly status: number
   readonly headers: Headers
@@ -260,7 +260,7 @@ export function refusalOf(answer: Answer): string {
   return body.detail as string
 }
 
-/** Whether the gateway still serves: its health, and a sealed request with its own content. */
+/** Checks that the gateway still serves. */
 export async function expectAlive(gateway: { readonly url: string }): Promise<void> {
   const health = await fetch(`${gateway.url}/health`)
   expect(health.status).toBe(200)

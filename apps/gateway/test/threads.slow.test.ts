@@ -19,7 +19,7 @@ const startInstalled = (before = '', env: Readonly<Record<string, string>> = {})
     env: { UV_THREADPOOL_SIZE: '3', ...env },
   })
 
-/** How nice every thread of a process is: proc(5), the 19th field of `stat`. */
+/** Niceness of every thread of a process: proc(5), the 19th field of `stat`. */
 function nicenessOf(pid: number): { eventLoop: number; others: number[] } {
   const nice = (thread: string): number => {
     const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')

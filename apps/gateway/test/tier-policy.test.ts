@@ -86,7 +86,7 @@ describe('a tier policy', () => {
     expect(a.seen).toHaveLength(0)
   })
 
-  it('keeps models nobody may use off the list', async () => {
+  it('omits models that no tier allows', async () => {
     const tiers = { high: { models: ['nomyo/e*'] } }
     const { bytes } = await get(await gatewayOf({ tiers }), '/v1/models')
     const { data } = JSON.parse(new TextDecoder().decode(bytes)) as { data: { id: string }[] }
@@ -167,7 +167,7 @@ describe('upstreams', () => {
 })
 
 describe('the sealed answer', () => {
-  it('says the tier, the model asked for and the version of the policy', async () => {
+  it('contains the tier, the requested model and the version of the policy', async () => {
     const a = await upstream()
     a.answer = (response) => response.end('{"model":"another","_metadata":{"policy_version":"x"}}')
     const upstreams = [{ ...a, tiers: SECURITY_TIERS }]

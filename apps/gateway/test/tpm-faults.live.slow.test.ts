@@ -93,7 +93,7 @@ describe.skipIf(!isInstalled('swtpm'))('a TPM that is slow or falls silent', () 
     expect((await answer).ms).toBeLessThan(4000)
     expect(attestationIn((await attestation).value).tpm_attestation).toEqual(NONE)
 
-    // From now on nobody waits for it.
+    // From now on no request waits for it.
     const next = await timed(evidenceOfAnswer(gateway))
     expect(next.value).toEqual(NONE)
     expect(next.ms).toBeLessThan(1000)
@@ -113,7 +113,7 @@ describe.skipIf(!isInstalled('swtpm'))('a TPM that is slow or falls silent', () 
     expect(await answer).toEqual(NONE)
   })
 
-  it('has few strangers waiting for it, and answers go on with evidence', async () => {
+  it('bounds the number of waiting callers, and answers keep their evidence', async () => {
     const line = await testLine()
     const gateway = await gatewayOn(line, 10_000)
     line.delayMs = 300
@@ -141,7 +141,7 @@ describe.skipIf(!isInstalled('swtpm'))('a TPM that is slow or falls silent', () 
     expect((await askForAttestation(gateway)).status).toBe(200)
   })
 
-  it('is not given up because too much was wanted of it at once', async () => {
+  it('stays in use after too many requests at once', async () => {
     const line = await testLine()
     const attestor = await attestorOn(line, 1000)
     line.delayMs = 100

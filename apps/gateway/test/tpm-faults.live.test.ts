@@ -42,7 +42,7 @@ interface TpmLine {
   readonly code?: string
 }
 
-/** What the log says of the TPM. */
+/** Log entries about the TPM. */
 const tpmLines = (stderr: string): TpmLine[] =>
   stderr
     .split('\n')
@@ -50,8 +50,8 @@ const tpmLines = (stderr: string): TpmLine[] =>
     .map((line) => JSON.parse(line) as TpmLine)
     .filter(({ code }) => code?.startsWith('ERR_TPM_') === true)
 
-describe.skipIf(!isInstalled('swtpm'))('a TPM that goes away', () => {
-  it('takes the evidence with it, and brings it back', async () => {
+describe.skipIf(!isInstalled('swtpm'))('a TPM that becomes unavailable', () => {
+  it('stops the evidence, and restores it when it returns', async () => {
     const swtpm = testSwtpm()
     await swtpm.start()
     const gateway = await testGateway({ args: ['--engine', 'demo', '--tpm', swtpm.address] })
@@ -75,7 +75,7 @@ describe.skipIf(!isInstalled('swtpm'))('a TPM that goes away', () => {
     expect(gateway.log().match(/attestation key/g)).toHaveLength(1)
   })
 
-  it('takes the answers with it where evidence is required, and asks no model for them', async () => {
+  it('stops the answers where evidence is required, without asking a model, and restores them', async () => {
     const swtpm = testSwtpm()
     await swtpm.start()
     const upstream = stopAfterTest(await startModelServer())
@@ -108,7 +108,7 @@ describe.skipIf(!isInstalled('swtpm'))('a TPM that goes away', () => {
     attestationIn(await askForAttestation(gateway))
   })
 
-  it('and is back before anybody asked is not missed', async () => {
+  it('and is back before the next request goes unnoticed', async () => {
     const swtpm = testSwtpm()
     await swtpm.start()
     const gateway = await testGateway({ args: ['--engine', 'demo', '--tpm', swtpm.address] })
@@ -120,7 +120,7 @@ describe.skipIf(!isInstalled('swtpm'))('a TPM that goes away', () => {
 })
 
 describe.skipIf(!isInstalled('swtpm'))('a gateway that starts without its TPM', () => {
-  it('answers without evidence, and with it as soon as the TPM is there', async () => {
+  it('answers without evidence, and with it once the TPM is available', async () => {
     const swtpm = testSwtpm()
     const gateway = await testGateway({ args: ['--engine', 'demo', '--tpm', swtpm.address] })
     expect(gateway.log()).toContain('(ERR_TPM_UNREACHABLE)')

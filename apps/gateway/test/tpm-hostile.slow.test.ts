@@ -10,7 +10,7 @@ const DEMO = ['--engine', 'demo']
 
 const hasTerminals = process.platform === 'linux' && isInstalled('script')
 
-/** A terminal nobody types into: takes what is written, and a read does not end. */
+/** A terminal without input: it accepts writes, and a read does not end. */
 async function silentDevice(): Promise<string> {
   const child = spawn('script', ['-qfc', 'stty raw -echo; tty; sleep 60', '/dev/null'])
   onTestFinished(() => void child.kill())
@@ -19,7 +19,7 @@ async function silentDevice(): Promise<string> {
 }
 
 describe.skipIf(!hasTerminals)('a device that never answers', () => {
-  it('does not take the threads that open and seal', async () => {
+  it('does not occupy the threads that decrypt and encrypt', async () => {
     const gateway = await testGatewayProcess({
       args: [...DEMO, '--tpm', await silentDevice()],
       // One for the device, one for everything else: a second attempt must not take that too.

@@ -59,7 +59,7 @@ describe.each([
   })
 })
 
-it('no TPM at all is told apart from one that fails', async () => {
+it('a missing TPM is distinguished from one that fails', async () => {
   const gateway = await testGateway()
   expect(await evidenceOfAnswer(gateway)).toEqual(NONE)
   // More often than a TPM would be asked: clients may look for the route before each request.

@@ -18,7 +18,7 @@ import { metric } from './measure.js'
 interface NamedServer extends ModelServer {
   readonly name: string
   readonly completions: () => readonly ModelRequest[]
-  /** What completions are answered with; checks are answered well. */
+  /** Answers completions; health checks always succeed. */
   onCompletion: ModelServer['answer']
 }
 
@@ -51,7 +51,7 @@ function pool(
 
 const request = (model = 'm') => ({ model, messages: [{ role: 'user', content: 'Hi' }] })
 
-/** Who hangs up when the test says so. */
+/** A caller that disconnects when the test decides. */
 function testCaller() {
   const controller = new AbortController()
   return {
@@ -67,7 +67,7 @@ interface Outcome {
   readonly status?: number
 }
 
-/** Who answered, or the status of the refusal. */
+/** The upstream that answered, or the status of the refusal. */
 async function ask(
   asked: UpstreamPool,
   model = 'm',
@@ -246,7 +246,7 @@ describe('no other upstream is asked in place of one', () => {
 describe('an unhealthy upstream', () => {
   const tell503: ModelServer['answer'] = (response) => void response.writeHead(503).end()
 
-  it('is spared after so many failures in a row, and asked when there is nobody else', async () => {
+  it('is taken out of rotation after so many failures in a row, and asked when no other exists', async () => {
     const [a, b] = [await modelServer('a'), await modelServer('b')]
     a.onCompletion = tell503
     const asked = pool([a, b], { unhealthyAfter: 2 })
@@ -257,7 +257,7 @@ describe('an unhealthy upstream', () => {
     expect(a.completions()).toHaveLength(3)
   })
 
-  it('is well after one answer', async () => {
+  it('is healthy after one answer', async () => {
     const [a, b] = [await modelServer('a'), await modelServer('b')]
     const well = a.onCompletion
     a.onCompletion = tell503
@@ -301,18 +301,21 @@ async function mortalServer(port = 0): Promise<{ server: Server; port: number; u
 }
 
 describe('a gateway with two upstreams', () => {
-  it('loses no request when one is killed under load, and uses it when it is back', async () => {
+  it('loses no request when one is killed under load, and uses it once it has recovered', async () => {
     const steady = await modelServer('steady')
     const { server, port, url } = await mortalServer()
     const gateway = await testGateway({
-      args: [
-        '--upstream',
-        steady.url,
-        '--upstream',
-        url,
-        '--health-interval=1',
-        '--metrics-port=0',
-      ],
+      args: ['--engine', 'demo', '--metrics-port=0'],
+      config: {
+        engine: {
+          kind: 'upstreams',
+          upstreams: [
+            { name: 'upstream-1', url: steady.url },
+            { name: 'upstream-2', url },
+          ],
+          health: { intervalMs: 100 },
+        },
+      },
     })
     const health = (number: number): Promise<number> =>
       metric(gateway, `nomyo_upstream_healthy{upstream="upstream-${number}"}`)

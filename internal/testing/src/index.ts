@@ -1,4 +1,4 @@
-export { makeCa, makeCertificate, type Certificate } from './certificates.js'
+export { makeCa, makeCertificate, type Certificate } from './programs/certificates.js'
 export { startGateway, type GatewayDefaults, type InProcess } from './gateway.js'
 export { makeKeyDir } from './key-dir.js'
 export { shared, stopAfterTest, temporaryFolder, type Stoppable } from './lifetime.js'

@@ -1,7 +1,7 @@
 import type { NamedFinding } from '@nomyo-internal/diagnostics'
 import { runCommand } from '../support.js'
 
-/** What the doctor says, in this process. */
+/** Report of the doctor. */
 export interface Diagnosed {
   readonly exitCode: number
   readonly ok: boolean

@@ -27,7 +27,7 @@ describe.skipIf(!isInstalled('openssl'))('TLS', () => {
   const look = ({ cert, key }: Certificate) =>
     diagnose([...DEMO, '--tls-cert', cert, '--tls-key', key])
 
-  it('is well with a certificate that lasts, and its names are shown', async () => {
+  it('is fine with a certificate that lasts, and its names are shown', async () => {
     const diagnosis = await look(make('lasting', 60))
     expect(statusesOf(diagnosis, 'TLS')).toEqual(['ok'])
     expect(textOf(diagnosis, 'TLS')).toContain('127.0.0.1')
@@ -44,7 +44,7 @@ describe.skipIf(!isInstalled('openssl'))('TLS', () => {
     expect(statusesOf(await look(soon), 'TLS')).toEqual(['warning', 'problem'])
   })
 
-  it('of an upstream is believed with its CA only, and for its name only', async () => {
+  it('of an upstream is trusted with its CA only, and for its name only', async () => {
     const [local, named] = [
       make('local', 60),
       makeCertificate(folder, 'named', { ca, for: 'DNS:gpu.example' }),
@@ -82,7 +82,7 @@ describe.skipIf(!isInstalled('redis-server'))('Redis', () => {
   const look = (url: string, more: readonly string[] = []) =>
     diagnose([...DEMO, ...more], { NOMYO_REDIS: url })
 
-  it('that remembers is well, and holds nothing of the doctor', async () => {
+  it('that stores data is fine, and keeps nothing of the doctor', async () => {
     const { redis, admin } = await started()
     const diagnosis = await look(redis.url)
     expect(statusesOf(diagnosis, 'Redis')).toEqual(['ok', 'ok'])
@@ -102,7 +102,7 @@ describe.skipIf(!isInstalled('redis-server'))('Redis', () => {
   it('that refuses is a problem, and its password stays untold', async () => {
     const { redis, admin } = await started()
     await admin.config('SET', 'requirepass', 'right-canary')
-    for (const user of ['', ':wrong-canary@', 'nobody:wrong-canary@']) {
+    for (const user of ['', ':wrong-canary@', 'stranger:wrong-canary@']) {
       const diagnosis = await look(redis.url.replace('//', `//${user}`))
       expect(statusesOf(diagnosis, 'Redis')).toEqual(['problem'])
       expect(textOf(diagnosis, 'Redis')).toMatch(/NOAUTH|WRONGPASS/)
@@ -116,7 +116,7 @@ describe.skipIf(!isInstalled('redis-server'))('Redis', () => {
     expect(statusesOf(noscript, 'Redis')).toEqual(['problem'])
   })
 
-  it('that is gone is a problem where requests would be refused', async () => {
+  it('that is unavailable is a problem where requests would be refused', async () => {
     const { redis } = await started()
     await redis.stop()
     expect(statusesOf(await look(redis.url), 'Redis')).toEqual(['problem'])

@@ -44,7 +44,7 @@ async function upstream(status = 200, models = ['llama3']) {
   return started
 }
 
-/** A port that somebody is on who is no gateway. */
+/** A port taken by another program than a gateway. */
 async function takenPort(): Promise<number> {
   const server = createServer((socket) => socket.end('hello')).listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
@@ -53,7 +53,7 @@ async function takenPort(): Promise<number> {
 }
 
 describe('a healthy gateway', () => {
-  it('is well, and stays as it was', async () => {
+  it('is fine, and stays unchanged', async () => {
     vi.stubEnv('UV_THREADPOOL_SIZE', '1024')
     onTestFinished(() => void vi.unstubAllEnvs())
     const [keys, file, server] = [await keyDir(), await keysFile(), await upstream()]
@@ -82,7 +82,7 @@ describe('a healthy gateway', () => {
     expect(order.lastIndexOf('runtime')).toBeLessThan(order.indexOf('listening'))
   })
 
-  it('is found where it runs, and another one or a stranger is told apart', async () => {
+  it('is found where it runs, and distinguished from another gateway or program', async () => {
     const [gateway, other] = [await testGateway(), await keyDir('other')]
     const args = ['--engine', 'demo', '--port', String(gateway.port)]
     const self = await diagnose([...args, '--key-dir', gateway.keyDir])
@@ -132,7 +132,7 @@ describe('server keys', () => {
   const look = async (keys: string, more: readonly string[] = [], env = {}) =>
     diagnose([...DEMO, '--key-dir', keys, ...more], env)
 
-  it('that are to be made are told from those that cannot be', async () => {
+  it('that will be created are distinguished from those that cannot be', async () => {
     const missing = join(await folder(), 'a', 'b')
     expect(statusesOf(await look(missing), 'server keys')).toEqual(['ok'])
     expect(existsSync(missing)).toBe(false)
@@ -145,7 +145,7 @@ describe('server keys', () => {
     expect(statusesOf(await diagnose(DEMO), 'server keys')).toEqual(['warning'])
   })
 
-  it('that others may use are told', async () => {
+  it('that others may use are reported', async () => {
     expect(statusesOf(await look(await keyDir('server', 0o644)), 'server keys')).toEqual([
       'problem',
       'ok',
@@ -181,7 +181,7 @@ describe('server keys', () => {
     expect(statusesOf(await look(encrypted, [], right), 'server keys')).toEqual(['ok'])
   })
 
-  it('that are older than they should be are told', async () => {
+  it('that are overdue for rotation are reported', async () => {
     const keys = await keyDir()
     const longAgo = Date.now() / 1000 - 40 * DAY_S
     await utimes(join(keys, 'private_key.pem'), longAgo, longAgo)
@@ -195,7 +195,7 @@ describe('API keys', () => {
   const look = async (path: string) =>
     statusesOf(await diagnose([...DEMO, '--keys-file', path]), 'API keys')
 
-  it('are counted, and a file that is missing, broken, empty or open is told', async () => {
+  it('are counted, and a file that is missing, broken, empty or readable by others is reported', async () => {
     const path = await keysFile()
     expect(await look(path)).toEqual(['ok'])
     await chmod(path, 0o644)
@@ -226,7 +226,7 @@ describe('upstreams', () => {
     }
   })
 
-  it('whose key or path is wrong are told apart', async () => {
+  it('with a wrong key are distinguished from those with a wrong path', async () => {
     for (const status of [401, 403]) {
       const diagnosis = await look((await upstream(status)).url)
       expect(statusesOf(diagnosis, 'upstreams')).toEqual(['problem'])
@@ -271,7 +271,7 @@ tiers: { standard: { models: [llama3, 'qwen/*', lost] } }
 })
 
 describe('the command', () => {
-  it('tells mistakes by file, line and member, and ends with 2', async () => {
+  it('reports mistakes by file, line and member, and exits with 2', async () => {
     const config = join(await folder(), 'gateway.yaml')
     await writeFile(config, 'port: 1\nupstreams:\n  - name: a\n    url: nowhere\n')
     const diagnosis = await diagnose(['--config', config])
@@ -302,7 +302,7 @@ describe('the command', () => {
     expect(plain.stdout).not.toContain('\u001b[')
   })
 
-  it('waits for no check for ever, and survives one that fails', async () => {
+  it('limits the time of each check, and survives one that fails', async () => {
     const command = readOptions(DEMO, {})
     if (command.kind !== 'start') throw new Error('expected a start')
     const checks = [
@@ -317,7 +317,7 @@ describe('the command', () => {
     expect(JSON.stringify(findings)).not.toContain('canary')
   })
 
-  it('shows no secret, well or ill', async () => {
+  it('shows no secret, with or without problems', async () => {
     const passwordFile = join(await folder(), 'password')
     await writeFile(passwordFile, 'canary-password\n')
     const keys = ['--key-dir', await keyDir('encrypted'), '--key-password-file', passwordFile]

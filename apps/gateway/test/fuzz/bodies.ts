@@ -1,6 +1,6 @@
 import type { Random } from './random.js'
 
-/** What must never be seen in anything the gateway writes. */
+/** A text that must never appear in the gateway's output. */
 export const CANARY = 'qz9canary7'
 
 /** JSON with its members as text, so that it can be written in ways `JSON.stringify` does not know. */

@@ -5,7 +5,7 @@ const REFUSALS = [400, 401, 403, 404, 405, 408, 409, 413, 415, 417, 431]
 const SUCCESS_TYPES =
   /^(?:application\/octet-stream|application\/json|text\/plain)(?:; charset=utf-8)?$/
 
-/** What is wrong with the answers to an input; nothing where all is well. */
+/** Describes a fault in the answers to an input; undefined where there is none. */
 export function faultOf(input: Input, answers: readonly WireAnswer[]): string | undefined {
   const [first] = answers
   if (first === undefined) return input.framing === 'one' ? 'no answer' : undefined

@@ -21,7 +21,7 @@ export interface Input {
   readonly isHead?: boolean
 }
 
-/** What inputs are made of. */
+/** Building blocks of inputs. */
 export interface Corpus {
   readonly envelopes: readonly string[]
   readonly malformed: readonly Buffer[]

@@ -16,9 +16,9 @@ export interface Proxy {
   readonly url: string
   /** A fetch that trusts the certificate of the proxy, on connections of its own. */
   fetchFrom(address?: string): typeof fetch
-  /** What it said so far. */
+  /** Its output so far. */
   output(): string
-  /** Has it read its config again, after this change of it. */
+  /** Changes its config and makes it reload. */
   reconfigure(change: (config: string) => string): Promise<void>
 }
 
@@ -103,7 +103,7 @@ const COMMANDS: Record<ProxyName, (folder: string) => [string, ...string[]]> = {
   haproxy: (folder) => ['haproxy', '-db', '-f', join(folder, 'example')],
 }
 
-/** What a distribution has around files of conf.d, in a folder that needs no rights. */
+/** The main config of a distribution, in a folder that needs no privileges. */
 function nginxMain(folder: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${join(folder, name)};`)

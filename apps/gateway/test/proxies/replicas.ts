@@ -74,7 +74,7 @@ export async function testReplicas(
   }
 }
 
-/** What a gateway logs of a sealed request. */
+/** Log entry of a sealed request. */
 export interface LogLine {
   readonly route: string
   readonly status: number
@@ -124,7 +124,7 @@ export function tap(through: typeof fetch): Tap {
   return { fetch: tapped, sent }
 }
 
-/** How a load went. */
+/** Outcome of a load. */
 export interface Load {
   readonly done: () => number
   /** The failures, of all requests once every one has come to its end. */

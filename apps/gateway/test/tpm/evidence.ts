@@ -52,7 +52,7 @@ export function askForAttestation(
   return get(gateway, `/pki/attestation${query === '' ? '' : `?${query}`}`, options)
 }
 
-/** What a gateway says of its key and with which evidence. */
+/** Reads the server key and its evidence from an answer. */
 export function attestationIn(answer: Answer): { public_key: string; tpm_attestation: unknown } {
   expect(answer.status).toBe(200)
   expect(answer.headers.get('cache-control')).toBe('no-store')

@@ -1,16 +1,16 @@
 import { once } from 'node:events'
 import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** What listens behind a port and passes for a TPM, or passes everything on to one. */
+/** A listener that poses as a TPM, or forwards to one. */
 export interface Line {
   readonly address: string
   /** Commands so far. */
   readonly commands: number
   /** Connections at this moment. */
   readonly open: number
-  /** What comes in is not passed on, and nothing is answered. */
+  /** Incoming commands are neither forwarded nor answered. */
   silent: boolean
-  /** How much later each command arrives. */
+  /** Delay of each command. */
   delayMs: number
   close(): void
 }

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 /** Where Chromium is: `CHROMIUM_PATH`, or where Debian installs it. */
 export const CHROMIUM_PATH = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
 
-/** How each program that tests can do without prints its version. */
+/** Arguments that make each optional program print its version. */
 const PROBES = {
   swtpm: '--version',
   'redis-server': '--version',

@@ -21,7 +21,7 @@ const KEY_CODES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Whether the fault shows only behind the private key: an AES key of a wrong size inside a sound
+ * Reports whether the fault shows only behind the private key: an AES key of a wrong size inside a sound
  * wrapping. It must look like every other failure to decrypt.
  */
 export const isBehindPrivateKey = ({ class: kind, name }: MalformedVector): boolean =>

@@ -1,6 +1,6 @@
 import type { QuoteVector } from './index.js'
 
-/** What of `@nomyo/attest` a policy is made with. */
+/** The functions of `@nomyo/attest` that make a policy. */
 interface Attest<Anchor, Hash extends string> {
   pinnedAk(name: Uint8Array<ArrayBuffer>): Anchor
   parsePcrSelection(text: string): readonly { hash: Hash; pcrs: readonly number[] }[]
@@ -44,7 +44,7 @@ export function quotePolicy<Anchor, Hash extends string>(
   }
 }
 
-/** What the vectors count as one check is several for us; these may fail beside the one they name. */
+/** Checks that may fail beside one that the vectors name: theirs are coarser. */
 const FINER: Readonly<Record<string, readonly string[]>> = {
   'signature.valid': ['ak.point'],
   'ak.parse': ['ak.point'],
