@@ -56,6 +56,8 @@ export default defineConfig(({ mode }) => {
       testTimeout: 60_000,
       // A process that is generating a key ends when the key is done.
       hookTimeout: 60_000,
+      // Longer than a busy machine takes: the default of a second is not.
+      expect: { poll: { timeout: 30_000 } },
       // Tests mostly wait for processes and timers. Quick tests run in several packages at once.
       maxWorkers: Math.max(slow ? 3 : 2, availableParallelism() - 1),
       passWithNoTests: true,

@@ -146,7 +146,7 @@ describe('the official SDK through the proxy', () => {
     await expect(asked).rejects.toBeInstanceOf(APIUserAbortError)
     await closed
     await expect
-      .poll(() => proxy().log(), { timeout: 5000 })
+      .poll(() => proxy().log())
       .toMatch(/POST \/v1\/chat\/completions disconnected \d+ms/)
     model.complete = (response) => response.end(completionOf({ content: 'still here' }))
     const { choices } = await openai().chat.completions.create({ model: 'm', messages })

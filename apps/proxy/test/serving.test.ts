@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import { completionOf, makeKeyDir, stopAfterTest } from '@nomyo-internal/testing'
+import { completionOf, makeKeyDir, stopAfterTest, temporaryFolder } from '@nomyo-internal/testing'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { importPublicKey } from '@nomyo/crypto'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -18,7 +18,6 @@ import {
   useModel,
 } from './support.js'
 
-const PATIENT = { timeout: 20_000 }
 const model = useModel()
 const gateway = useGateway(model.engine)
 
@@ -36,7 +35,12 @@ it('the proxy reports that the gateway is down, and serves again when it is back
   await second.stop()
 
   // The same address with another key: nothing is encrypted to it, and health reports why.
-  stopAfterTest(await newGateway({ port, keyDir: makeKeyDir({ 'private_key.pem': 'client' }) }))
+  stopAfterTest(
+    await newGateway({
+      port,
+      keyDir: makeKeyDir({ 'private_key.pem': 'client' }, temporaryFolder()),
+    }),
+  )
   expect(refusalCode(await complete(proxy), 406)).toBe('ERR_SERVER_KEY_CHANGED')
   const health = await ask(`${proxy.url}/health`)
   expect(health.status).toBe(503)
@@ -67,15 +71,15 @@ describe('completions in flight', () => {
     }
     const socket = connect(Number(new URL(proxy.url).port), '127.0.0.1')
     socket.write(rawCompletion().repeat(2))
-    await expect.poll(() => arrived, PATIENT).toBe(2)
+    await expect.poll(() => arrived).toBe(2)
     socket.destroy()
-    await expect.poll(() => cancelled, PATIENT).toBe(2)
-    await expect.poll(() => proxy.log().match(/ disconnected /g), PATIENT).toHaveLength(2)
+    await expect.poll(() => cancelled).toBe(2)
+    await expect.poll(() => proxy.log().match(/ disconnected /g)).toHaveLength(2)
 
     const places: ServerResponse[] = []
     model.complete = (response) => places.push(response)
     const next = [complete(proxy), complete(proxy)]
-    await expect.poll(() => places, PATIENT).toHaveLength(2)
+    await expect.poll(() => places).toHaveLength(2)
     for (const response of places) response.end(completionOf({ content: 'hi' }))
     for (const answer of next) expect((await answer).status).toBe(200)
   })
@@ -94,7 +98,7 @@ it('a caller that does not read its answer loses the connection, and its place',
   socket.pause()
   expect(refusalCode(await complete(proxy), 429)).toBe('ERR_TOO_MANY_REQUESTS')
   vi.advanceTimersByTime(120_000)
-  await expect.poll(() => proxy.log(), PATIENT).toMatch(/ disconnected /)
+  await expect.poll(() => proxy.log()).toMatch(/ disconnected /)
   vi.useRealTimers()
   expect((await complete(proxy)).status).toBe(200)
 })

@@ -124,7 +124,7 @@ export async function choose(page: Page, model: string): Promise<void> {
 /** Waits for the newest of this many answers, and returns its text. */
 export async function answer(page: Page, count = 1): Promise<string> {
   const answers = page.locator('.message.model')
-  await expect.poll(() => answers.count(), { timeout: 30_000 }).toBe(count)
+  await expect.poll(() => answers.count()).toBe(count)
   return (await answers.last().locator('.text').allTextContents()).join('\n')
 }
 

@@ -89,7 +89,7 @@ describe.skipIf(!hasChromium)('a conversation', () => {
       const before = model.seen.length
       await message.fill('take your time')
       await message.press('Enter')
-      await expect.poll(() => model.seen.length, { timeout: 20_000 }).toBeGreaterThan(before)
+      await expect.poll(() => model.seen.length).toBeGreaterThan(before)
       await stop()
       await page.getByRole('button', { name: 'Send' }).waitFor()
       expect(await message.inputValue()).toBe('take your time')

@@ -4,6 +4,7 @@ import {
   startChatModel,
   startGateway,
   stopAfterTest,
+  temporaryFolder,
   type GatewayDefaults,
   type InProcess,
   type ModelServer,
@@ -37,7 +38,8 @@ export const testGateway = async (settings?: Partial<Settings>): Promise<TestGat
   stopAfterTest(await newGateway(settings))
 
 /** Folder of a server key that differs from the default one. */
-export const otherKeyDir = (): string => makeKeyDir({ 'private_key.pem': 'client' })
+export const otherKeyDir = (): string =>
+  makeKeyDir({ 'private_key.pem': 'client' }, temporaryFolder())
 
 /** Settings of a gateway with this model server. */
 export const engineOf = ({ url }: ModelServer): Partial<Settings> => ({
