@@ -1,7 +1,7 @@
 // Adds up test reports and checks, and prints the sum as the last line:
-// node tools/summarize-results.mjs <task>[,<task>…]=<exit code>…
-// `test`, `test:slow` and `test:runtimes` have a report in every member that has a script of this name;
-// every other task is a check and counts as one test.
+// node tools/summarize-results.mjs <task>=<exit code>…
+// `test` and `test:slow` have a report in every member that has a script of this name; every other task
+// is a check and counts as one test.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { argv, cwd } from 'node:process'
@@ -76,15 +76,15 @@ function readReport(path) {
  * @returns {Sum}
  */
 function sumOf(parameter, root) {
-  const [, tasks = '', code = ''] = /^([\w:,-]+)=(\d+)$/.exec(parameter) ?? []
+  const [, task = '', code = ''] = /^([\w:-]+)=(\d+)$/.exec(parameter) ?? []
   const exitCode = code === '' ? Number.NaN : Number(code)
-  if (/^test\b/.test(tasks)) {
-    const reports = tasks.split(',').flatMap((task) => {
-      const members = readMembers(root).filter(({ manifest }) => manifest.scripts?.[task])
-      const file = `.reports/${task.replace('test:', '')}.json`
-      return members.map(({ folder }) => readReport(join(folder, file)))
-    })
-    return sumOfRun(exitCode, reports)
+  if (/^test\b/.test(task)) {
+    const members = readMembers(root).filter(({ manifest }) => manifest.scripts?.[task])
+    const file = `.reports/${task.replace('test:', '')}.json`
+    return sumOfRun(
+      exitCode,
+      members.map(({ folder }) => readReport(join(folder, file))),
+    )
   }
   return { passed: exitCode === 0 ? 1 : 0, failed: exitCode === 0 ? 0 : 1, skipped: 0 }
 }
