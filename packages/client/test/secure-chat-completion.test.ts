@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { inspect, promisify } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { readConfig } from '../src/config/options.js'
 import type { Logger } from '../src/config/log.js'
 import { splitRequest } from '../src/completion/seal-request.js'
@@ -34,7 +34,8 @@ describe('SecureChatCompletion', () => {
 
   it('ends a call when its signal aborts, also while keys are generated', async () => {
     const server = await startTestServer()
-    // Generating a key takes longer than the signal waits.
+    vi.spyOn(crypto.subtle, 'generateKey').mockReturnValue(new Promise(() => undefined))
+    onTestFinished(() => void vi.restoreAllMocks())
     const client = newClient(server, { keyDir: undefined })
     const signal = AbortSignal.timeout(5)
     await expect(client.create(hello, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' })

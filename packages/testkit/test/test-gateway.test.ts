@@ -215,10 +215,8 @@ describe('closing', () => {
     await vi.waitFor(() => {
       expect(gateway.requests).toHaveLength(1)
     })
-    const start = performance.now()
     await Promise.all([gateway.close(), gateway.close()])
     expect(await pending).toBe('ended')
-    expect(performance.now() - start).toBeLessThan(2000)
     await expect(fetchKey(gateway)).rejects.toThrow(TypeError)
   })
 })

@@ -1,34 +1,40 @@
 import { getEventListeners } from 'node:events'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { abortable, startDeadline } from '../src/deadline.js'
 import { APIConnectionError } from '../src/errors.js'
 import { rejection } from './support.js'
 
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 describe('a deadline', () => {
-  it('aborts with ERR_TIMEOUT after its time, not before', async () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('aborts with ERR_TIMEOUT after its time, not before', () => {
     const deadline = startDeadline(60)
-    await pause(20)
+    vi.advanceTimersByTime(59)
     expect(deadline.signal.aborted).toBe(false)
-    await pause(80)
+    vi.advanceTimersByTime(1)
     expect(deadline.signal.reason).toBeInstanceOf(APIConnectionError)
     expect(deadline.signal.reason).toMatchObject({ code: 'ERR_TIMEOUT' })
   })
 
-  it('without a time never ends by itself', async () => {
+  it('without a time never ends by itself', () => {
     const deadline = startDeadline(undefined)
-    await pause(20)
+    vi.advanceTimersByTime(2 ** 31)
     expect(deadline.signal.aborted).toBe(false)
   })
 
-  it('that was cleared never aborts', async () => {
+  it('that was cleared never aborts', () => {
     const caller = new AbortController()
     const deadline = startDeadline(20, [caller.signal])
     deadline.clear()
     caller.abort()
-    await pause(40)
+    vi.advanceTimersByTime(40)
     expect(deadline.signal.aborted).toBe(false)
   })
 
@@ -64,10 +70,10 @@ describe('a deadline', () => {
     deadline.clear()
   })
 
-  it('keeps the first reason', async () => {
+  it('keeps the first reason', () => {
     const caller = new AbortController()
     const deadline = startDeadline(20, [caller.signal])
-    await pause(50)
+    vi.advanceTimersByTime(20)
     caller.abort()
     expect(deadline.signal.reason).toMatchObject({ code: 'ERR_TIMEOUT' })
   })
@@ -120,13 +126,13 @@ describe('an abortable promise', () => {
       unhandled.push(error)
     }
     process.on('unhandledRejection', listener)
-    const late = pause(20).then(() => {
-      throw new Error('late')
-    })
+    let fail: (error: Error) => void = () => undefined
+    const late = new Promise<never>((_, reject) => (fail = reject))
     expect(await rejection(abortable(late, AbortSignal.abort()))).toMatchObject({
       code: 'ERR_ABORTED',
     })
-    await pause(50)
+    fail(new Error('late'))
+    await new Promise((resolve) => setImmediate(resolve))
     process.off('unhandledRejection', listener)
     expect(unhandled).toEqual([])
   })

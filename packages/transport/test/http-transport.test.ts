@@ -273,7 +273,6 @@ describe.each(ways)('over %s', (_way, way) => {
       expect(error).toBeInstanceOf(APIConnectionError)
       expect(error).toMatchObject({ code: 'ERR_TIMEOUT' })
       expect(elapsedMs).toBeGreaterThan(timeoutMs - 10)
-      expect(elapsedMs).toBeLessThan(timeoutMs + 2000)
     }
 
     it('ends the wait for a silent server', async () => {

@@ -11,7 +11,7 @@ import {
   type Values,
 } from '../config/checks.js'
 
-/** When and how a client verifies the machine of its gateway. */
+/** Options for the verification of the machine of a gateway. */
 export interface AttestationOptions {
   /**
    * The requirements on the machine, made with `attestationPolicy` of `@nomyo/attest`. The client adds
