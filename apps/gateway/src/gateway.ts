@@ -62,6 +62,8 @@ const DEFAULT_LEAD_MS = 6000
  *
  * @example
  * ```ts
+ * import { createGateway } from '@nomyo/gateway'
+ *
  * const gateway = await createGateway({
  *   host: '127.0.0.1',
  *   port: 0,

@@ -6,6 +6,7 @@ import {
   defineOptions,
   parsedBy,
   wholeNumber,
+  type Settings,
 } from '@nomyo-internal/command-line'
 import { generateApiKey, hashApiKey } from '../access/api-key.js'
 import { withFileLock } from '../access/file-lock.js'
@@ -77,12 +78,10 @@ export const addCommand = command({
   summary: 'create an API key and print it once',
   options: ADD_OPTIONS,
   run: async ({ settings, context }) => {
-    const { keysFile, name = `key-${randomBytes(4).toString('hex')}`, ...given } = settings.values
-    const { models, tiers, rate, burst = 2 * (rate ?? 0) } = given
-    if (keysFile === undefined) throw settings.mistake('keysFile', 'is required')
-    if (rate === undefined && given.burst !== undefined) {
-      throw settings.mistake('burst', 'needs --rate')
-    }
+    const keysFile = fileOf(settings)
+    const { name = `key-${randomBytes(4).toString('hex')}`, models, tiers, rate } = settings.values
+    const { burst = 2 * (rate ?? 0) } = settings.values
+    if (rate === undefined && burst > 0) throw settings.mistake('burst', 'needs --rate')
     if (rate !== undefined && burst < rate) {
       throw settings.mistake('burst', 'must not be less than --rate')
     }
@@ -112,9 +111,7 @@ export const listCommand = command({
   summary: 'list the API keys of a file',
   options: FILE_OPTION,
   run: async ({ settings, context }) => {
-    const { keysFile } = settings.values
-    if (keysFile === undefined) throw settings.mistake('keysFile', 'is required')
-    context.stdout.write((await readKeysFile(keysFile)).map(formatKey).join(''))
+    context.stdout.write((await readKeysFile(fileOf(settings))).map(formatKey).join(''))
     return EXIT.ok
   },
 })
@@ -125,8 +122,7 @@ export const revokeCommand = command({
   options: FILE_OPTION,
   operands: { usage: 'NAME', min: 1, max: 1, missing: 'give the NAME of the key' },
   run: async ({ settings, operands: [name] }) => {
-    const { keysFile } = settings.values
-    if (keysFile === undefined) throw settings.mistake('keysFile', 'is required')
+    const keysFile = fileOf(settings)
     await withFileLock(keysFile, async () => {
       const keys = await readKeysFile(keysFile)
       const left = keys.filter((key) => key.name !== name)
@@ -136,6 +132,12 @@ export const revokeCommand = command({
     return EXIT.ok
   },
 })
+
+function fileOf(settings: Settings<typeof FILE_OPTION>): string {
+  const { keysFile } = settings.values
+  if (keysFile !== undefined) return keysFile
+  throw settings.mistake('keysFile', 'is required')
+}
 
 const failure = (message: string): GatewayError => new GatewayError('ERR_API_KEYS_FILE', message)
 
