@@ -183,15 +183,15 @@ describe('settings', () => {
   })
 
   it.each([
-    ['no JSON', 'secret-value', undefined],
-    ['no object', '["secret-value"]', undefined],
+    ['text that is not JSON', 'secret-value', undefined],
+    ['JSON that is not an object', '["secret-value"]', undefined],
     ['an unknown member', { gatway: 'secret-value' }, 'Did you mean gateway?'],
-    ['a tier there is not', { tier: 'secret-value' }, 'tier must be'],
-    ['a flag that is none', { allowHttp: 'secret-value' }, 'allowHttp must be'],
+    ['an unknown tier', { tier: 'secret-value' }, 'tier must be'],
+    ['a switch that is text', { allowHttp: 'secret-value' }, 'allowHttp must be'],
     ['no pins', { pins: [] }, 'pins must be'],
     ['a malformed pin', { pins: ['secret-value'] }, undefined],
     ['an empty text', { model: '' }, 'model must be'],
-    ['a gateway that is no URL', { gateway: 'secret-value' }, undefined],
+    ['a gateway that is not a URL', { gateway: 'secret-value' }, undefined],
     ['an API key', { apiKey: 'secret-value' }, 'Did you mean apiKeyFile?'],
   ])('are refused with %s, without the value', async (_what, config, text) => {
     const home = new Home()

@@ -31,7 +31,7 @@ export interface ChatParameters {
   readonly sampling: { readonly temperature?: number; readonly max_tokens?: number }
 }
 
-/** Creates a client from the settings. @throws UsageError, PolicyError */
+/** Creates a client from the settings. @throws UsageError */
 export async function openClient(
   settings: GatewaySettings,
   hooks: ClientHooks,

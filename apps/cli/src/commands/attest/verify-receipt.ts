@@ -40,7 +40,7 @@ export function exitCodeOf({ tier }: AttestationResult): number {
   }
 }
 
-/** Parses a receipt; undefined for a text that is none. @throws UsageError, ReceiptError */
+/** Parses a receipt; undefined for a text that is none. @throws UsageError */
 export async function parseReceiptIfAny(
   text: string,
   source: string,
