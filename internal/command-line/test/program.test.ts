@@ -46,7 +46,7 @@ const root: Command = command({
             options: SERVE,
             readFile: (textOf) =>
               textOf('keyFile') === 'odd'
-                ? { path: 'odd', members: { x: { text: '' } } }
+                ? { path: 'odd', members: { x: { value: '' } } }
                 : undefined,
             run: ({ settings, context }) => {
               // Typed by its definition.

@@ -25,6 +25,7 @@ const OPTIONS = defineOptions(
     logLevel: { value: 'LEVEL', summary: 'verbosity', choices: ['info', 'warn'] },
     apiKey: { value: 'KEY', summary: 'keys', repeatable: true, secret: true, parse: visibleAscii },
     policy: { value: 'FILE', summary: 'policy', protects: true },
+    pin: { value: 'PIN', summary: 'pins', repeatable: true, protects: true, member: 'pins' },
     gateway: { value: 'URL', summary: 'gateway', variable: 'NOMYO_BASE_URL' },
     noToken: { summary: 'no token' },
     web: { summary: 'page', variable: false },
@@ -58,7 +59,7 @@ function mistakeOf(work: () => unknown): UsageError {
 
 describe('settings', () => {
   it('come from flags, else variables, else the file, else defaults', () => {
-    const members = { port: { text: '3' }, host: { text: '::1' }, logLevel: { text: 'warn' } }
+    const members = { port: { value: 3 }, host: { value: '::1' }, logLevel: { value: 'warn' } }
     const environment = { NOMYO_PORT: '2', NOMYO_LOG_LEVEL: 'info', NOMYO_BASE_URL: 'http://x' }
     expect(read(['--port', '1', '--web'], environment, members).values).toEqual({
       port: 1,
@@ -66,6 +67,7 @@ describe('settings', () => {
       host: '::1',
       gateway: 'http://x',
       apiKey: [],
+      pin: [],
       noToken: false,
       web: true,
       config: undefined,
@@ -77,7 +79,7 @@ describe('settings', () => {
   })
 
   it('tell whether they were given', () => {
-    const settings = read(['--no-token'], { NOMYO_HOST: 'h' }, { port: { text: '3' } })
+    const settings = read(['--no-token'], { NOMYO_HOST: 'h' }, { port: { value: '3' } })
     expect(settings.values.noToken).toBe(true)
     const names = ['noToken', 'host', 'port', 'logLevel', 'web'] as const
     expect(names.map((name) => settings.given(name))).toEqual([true, true, true, false, false])
@@ -102,15 +104,15 @@ describe('settings', () => {
   })
 
   it('of a file can be lists', () => {
-    const members: Members = { apiKey: { text: ['a,b', 'c'] } }
+    const members: Members = { apiKey: { value: ['a,b', 'c'] } }
     expect(read([], {}, members).values.apiKey).toEqual(['a,b', 'c'])
-    expect(read([], {}, { apiKey: { text: 'a' } }).values.apiKey).toEqual(['a'])
+    expect(read([], {}, { apiKey: { value: 'a' } }).values.apiKey).toEqual(['a'])
   })
 
   it('of a file can be booleans, and members that other commands read', () => {
     const readFile = () => ({
       path: 'f',
-      members: { web: { text: true }, x: { text: 'y' } },
+      members: { web: { value: true }, x: { value: 'y' } },
       known: ['x'],
     })
     const settings = readSettings(OPTIONS, { args: [], readFile })
@@ -210,37 +212,45 @@ describe('a mistake', () => {
     [
       [],
       {},
-      { port: { text: 'canary', line: 3 } },
+      { port: { value: 'canary', line: 3 } },
       'tool.yaml:3: port must be a whole number from 0 to 65535.',
     ],
     [
       [],
       {},
-      { apiKey: { text: ['a', 'canary b'], line: 1, lines: [2, 3] } },
+      { apiKey: { value: ['a', 'canary b'], line: 1, lines: [2, 3] } },
       'tool.yaml:3: apiKey[1] must be visible ASCII characters, without blanks.',
     ],
     [
       [],
       {},
-      { apiKey: { text: 'canary b', line: 1 } },
+      { apiKey: { value: 'canary b', line: 1 } },
       'tool.yaml:1: apiKey must be visible ASCII characters, without blanks.',
     ],
     [
       [],
       {},
-      { host: { text: ['canary'], line: 1 } },
-      'tool.yaml:1: host must be one value, not a list.',
+      { host: { value: ['canary'], line: 1 } },
+      'tool.yaml:1: host must be text or a number.',
     ],
-    [[], {}, { host: { text: '' } }, 'tool.yaml: host must be text, and not empty.'],
-    [[], {}, { noToken: { text: 'canary' } }, 'tool.yaml: noToken must be true or false.'],
+    [[], {}, { host: { value: '' } }, 'tool.yaml: host must be text or a number.'],
+    [[], {}, { noToken: { value: 'canary' } }, 'tool.yaml: noToken must be true or false.'],
     [
       [],
       {},
-      { hots: { text: 'canary', line: 2 } },
+      { hots: { value: 'canary', line: 2 } },
       'tool.yaml:2: hots is not a known member. Did you mean host?',
     ],
-    [[], {}, { host: { text: true } }, 'tool.yaml: host must be text.'],
-    [[], {}, { config: { text: 'canary', line: 2 } }, 'tool.yaml:2: config is not a known member.'],
+    [[], {}, { apiKey: { value: { a: 1 } } }, 'tool.yaml: apiKey must be text or a list of texts.'],
+    [[], {}, { apiKey: { value: ['a', true] } }, 'tool.yaml: apiKey[1] must be text or a number.'],
+    [[], {}, { pins: { value: [] } }, 'tool.yaml: pins must be a list that is not empty.'],
+    [[], {}, { host: { value: true } }, 'tool.yaml: host must be text or a number.'],
+    [
+      [],
+      {},
+      { config: { value: 'canary', line: 2 } },
+      'tool.yaml:2: config is not a known member.',
+    ],
   ])(
     'in %j, %j and %j names the option where it was set, without its value',
     (args, environment, members, text) => {
@@ -252,7 +262,7 @@ describe('a mistake', () => {
     const settings = read(
       ['--host=h'],
       { NOMYO_PORT: '1' },
-      { logLevel: { text: 'info', line: 7 } },
+      { logLevel: { value: 'info', line: 7 } },
     )
     expect(settings.mistake('host', 'needs a port').message).toBe('--host needs a port.')
     expect(settings.mistake('port', 'is odd').message).toBe('NOMYO_PORT is odd.')

@@ -4,7 +4,6 @@ import {
   UsageError,
   type CommandContext,
   type Environment,
-  type FileMember,
   type FileSettings,
 } from '@nomyo-internal/command-line'
 import { readNamedFile } from '../files.js'
@@ -40,36 +39,25 @@ export function readConfigFile(
   const inPlace = (text: string): string =>
     text.startsWith('~/') ? join(home, text.slice(2)) : resolve(dirname(path), text)
   const members = Object.entries(parseObject(path)).map(([name, value]) => {
-    const text = textOfMember(path, name, value)
-    const isPath = PATHS.includes(name) && typeof text === 'string' && text !== ''
-    return [name, { text: isPath ? inPlace(text) : text }]
+    const isPath = PATHS.includes(name) && typeof value === 'string' && value !== ''
+    return [name, { value: isPath ? inPlace(value) : value }] as const
   })
-  return { path, members: Object.fromEntries(members) as FileSettings['members'], known: MEMBERS }
+  return { path, members: Object.fromEntries(members), known: MEMBERS }
 }
 
 /** The XDG specification has relative paths ignored. */
 const configFolder = ({ XDG_CONFIG_HOME: named = '' }: Environment, home: string): string =>
   isAbsolute(named) ? named : join(home, '.config')
 
-function parseObject(path: string): object {
+function parseObject(path: string): Record<string, unknown> {
   const text = readNamedFile(path, 1).toString()
   try {
     const json = JSON.parse(text) as unknown
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json
+    if (typeof json === 'object' && json !== null && !Array.isArray(json)) {
+      return json as Record<string, unknown>
+    }
   } catch {
     // The message of the parser quotes the text.
   }
   throw new UsageError(`${path} is not a JSON object`)
-}
-
-function textOfMember(file: string, member: string, value: unknown): FileMember['text'] {
-  if (typeof value === 'string' || typeof value === 'boolean') return value
-  if (Array.isArray(value) && value.length > 0) {
-    const texts = value.filter((one) => typeof one === 'string' && one !== '')
-    if (texts.length === value.length) return texts as string[]
-  }
-  throw new UsageError({
-    source: { kind: 'file', file, member },
-    problem: 'must be text, true or false, or a list of texts',
-  })
 }

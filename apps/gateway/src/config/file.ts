@@ -96,37 +96,22 @@ interface MemberContext {
   readonly environment: Environment
 }
 
-/** Converts the value of an option to the text that its flag would have. */
+/** Locates the value of an option, and finds secrets at their locations. */
 function memberOf(
   name: string,
   value: unknown,
   { mistake, lineOf, environment }: MemberContext,
 ): FileMember {
+  const secretAt = (given: unknown, path: Path): unknown => {
+    if (OPTION_OF_MEMBER.get(name)?.secret !== true) return given
+    const secret = secretSchema(environment).safeParse(given)
+    if (secret.success) return secret.data
+    throw mistake(path, secret.error.issues[0]?.message ?? 'is invalid')
+  }
   const line = lineOf([name])
-  const option = OPTION_OF_MEMBER.get(name)
-  if (typeof value === 'boolean' || option === undefined) return { text: value === true, line }
-  if (option.value === undefined) throw mistake([name], 'must be true or false')
-  const textOf = (one: unknown, path: Path): string => {
-    const text = plainText(one, path)
-    // Variables separate values with commas, so that no value can contain one.
-    if (option.repeatable !== true || !text.includes(',')) return text
-    throw mistake(path, 'must have no comma')
-  }
-  const plainText = (one: unknown, path: Path): string => {
-    if (option.secret === true) {
-      const secret = secretSchema(environment).safeParse(one)
-      if (secret.success) return secret.data
-      throw mistake(path, secret.error.issues[0]?.message ?? 'is invalid')
-    }
-    if (one === '' || (typeof one !== 'string' && typeof one !== 'number')) {
-      const lists = option.repeatable === true ? 'text or a list of texts' : 'text or a number'
-      throw mistake(path, `must be ${lists}`)
-    }
-    return String(one)
-  }
-  if (!Array.isArray(value)) return { text: textOf(value, [name]), line }
+  if (!Array.isArray(value)) return { value: secretAt(value, [name]), line }
   return {
-    text: value.map((one, at) => textOf(one, [name, at])),
+    value: value.map((one, at) => secretAt(one, [name, at])),
     line,
     lines: value.map((_, at) => lineOf([name, at])),
   }

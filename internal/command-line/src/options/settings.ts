@@ -17,8 +17,8 @@ export interface FileSettings {
 
 /** One member of a config file. */
 export interface FileMember {
-  /** A switch has a boolean. */
-  readonly text: string | boolean | readonly string[]
+  /** A boolean for a switch, else text or a number; a list where the option is repeatable. */
+  readonly value: unknown
   readonly line?: number | undefined
   /** Lines of the items of a list. */
   readonly lines?: readonly number[] | undefined
@@ -134,30 +134,43 @@ function inEnvironment(
 
 function inFile(
   option: string,
-  { value, member, repeatable }: OptionDefinition,
+  definition: OptionDefinition,
   file: FileSettings | undefined,
 ): Found | undefined {
+  const { member, repeatable, protects } = definition
   if (file === undefined || typeof member !== 'string') return undefined
   const one = Object.hasOwn(file.members, member) ? file.members[member] : undefined
   if (one === undefined) return undefined
-  const { text, line, lines } = one
-  const source = { kind: 'file', file: file.path, line, member } as const
-  const wrong = (problem: string): UsageError => new UsageError({ option, source, problem })
-  if ((typeof text === 'boolean') !== (value === undefined)) {
-    throw wrong(value === undefined ? 'must be true or false' : 'must be text')
+  const source = { kind: 'file', file: file.path, line: one.line, member } as const
+  const textAt = (value: unknown, place: SettingSource): string => {
+    const text = textOfMember(definition, value)
+    if (text !== undefined) return text
+    const kind =
+      definition.value === undefined
+        ? 'true or false'
+        : `text or a ${repeatable === true && place === source ? 'list of texts' : 'number'}`
+    throw new UsageError({ option, source: place, problem: `must be ${kind}` })
   }
-  if (typeof text === 'boolean') return { texts: [String(text)], source }
-  if (typeof text === 'string') {
-    if (text === '') throw wrong('must be text, and not empty')
-    return { texts: [text], source }
+  const list: readonly unknown[] | undefined =
+    repeatable === true && Array.isArray(one.value) ? one.value : undefined
+  if (list === undefined) return { texts: [textAt(one.value, source)], source }
+  if (list.length === 0 && protects === true) {
+    throw new UsageError({ option, source, problem: 'must be a list that is not empty' })
   }
-  if (repeatable !== true) throw wrong('must be one value, not a list')
-  const sources = text.map((_, at) => ({
+  const sources = list.map((_, at) => ({
     ...source,
-    line: lines?.[at] ?? line,
+    line: one.lines?.[at] ?? one.line,
     member: `${member}[${at}]`,
   }))
-  return { texts: text, source, sources }
+  return { texts: list.map((value, at) => textAt(value, sources[at] ?? source)), source, sources }
+}
+
+/** Converts one value of a config file to the text of its flag; undefined for another type. */
+function textOfMember({ value }: OptionDefinition, given: unknown): string | undefined {
+  if (value === undefined) return typeof given === 'boolean' ? String(given) : undefined
+  return (typeof given === 'string' && given !== '') || typeof given === 'number'
+    ? String(given)
+    : undefined
 }
 
 function refuseUnknownMembers(options: OptionDefinitions, file: FileSettings): void {
