@@ -10,7 +10,7 @@ export function describeGateway(
   trust: Trust,
 ): readonly (readonly [subject: string, text: string])[] {
   return [
-    ['gateway', config.gateway.url],
+    ['gateway', config.gateway],
     ['server key', `${trust.fingerprint} (${describeStanding(config, trust)})`],
     ['attestation', describeAttestation(config, trust)],
   ]
@@ -54,11 +54,11 @@ function describeStanding({ knownServers = '' }: ProxyConfig, { standing }: Trus
   }
 }
 
-function describeAttestation({ attestation: required }: ProxyConfig, trust: Trust): string {
+function describeAttestation({ policy, tier }: ProxyConfig, trust: Trust): string {
   const { attestation: facts } = trust
-  if (required === undefined) return 'not required: nothing is known about the machine (--policy)'
+  if (policy === undefined) return 'not required: nothing is known about the machine (--policy)'
   if (facts === null) {
-    return `with every answer, after the gateway has read the prompt (${required.tier})`
+    return `with every answer, after the gateway has read the prompt (${tier})`
   }
   return `${facts.tier}: the machine endorsed this key (${facts.trust})`
 }

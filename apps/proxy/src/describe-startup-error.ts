@@ -6,15 +6,12 @@ import { FileError } from './access/secret-files.js'
 import type { ProxyConfig } from './config/config.js'
 
 /** Describes why a proxy did not start, and the remedy. */
-export function describeStartupError(
-  error: unknown,
-  { gateway, attestation }: ProxyConfig,
-): string {
+export function describeStartupError(error: unknown, { gateway, policy }: ProxyConfig): string {
   if (error instanceof FileError) return `${error.message}.`
   if (error instanceof PolicyError) return `--policy: ${error.message} (${error.code}).`
   if (error instanceof AttestationError) {
     return (
-      `the machine of ${gateway.url} does not meet ${attestation?.policyFile ?? 'the policy'}, and ` +
+      `the machine of ${gateway} does not meet ${policy ?? 'the policy'}, and ` +
       `nothing was sent: ${error.message} (${error.code}). Ask its operator whether it was changed or ` +
       'replaced; if so, record its new policy. `nomyo attest inspect` shows its evidence.'
     )
@@ -27,7 +24,7 @@ export function describeStartupError(
     return `${error.message} (${error.code}) The address is set by --gateway or NOMYO_BASE_URL.`
   }
   if (error instanceof APIError) {
-    return `${gateway.url} did not return its key: ${error.message} (${error.code}). Is it a NOMYO gateway? See --gateway.`
+    return `${gateway} did not return its key: ${error.message} (${error.code}). Is it a NOMYO gateway? See --gateway.`
   }
   return (
     describeListenError(errnoCode(error)) ??

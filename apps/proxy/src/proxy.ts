@@ -35,10 +35,10 @@ export async function createProxy(config: ProxyConfig, log: Log): Promise<Proxy>
   let hosts: ReadonlySet<string> = new Set()
   const server = createServer({
     upstream,
-    gateway: config.gateway.url,
+    gateway: config.gateway,
     token,
     isOwnHost: (host) => hosts.has(host),
-    allowedOrigins: config.allowedOrigins,
+    allowedOrigins: config.allowOrigin,
     maxConcurrency: config.maxConcurrency,
     log,
   })
@@ -55,7 +55,7 @@ export async function createProxy(config: ProxyConfig, log: Log): Promise<Proxy>
   const { port } = server.server.address() as AddressInfo
   const own = hostInUrl(config.host)
   const everywhere = isWildcard(config.host)
-  hosts = ownHosts(port, [...(everywhere ? [] : [own]), ...config.allowedHosts])
+  hosts = ownHosts(port, [...(everywhere ? [] : [own]), ...config.allowHost])
   return {
     url: `http://${own}:${port}`,
     baseUrl: `http://${everywhere ? '127.0.0.1' : own}:${port}/v1`,

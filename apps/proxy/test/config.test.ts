@@ -94,14 +94,22 @@ describe('settings', () => {
     expect(configOf([], { ...given, HOME: '/home/me' })).toEqual({
       host: '127.0.0.1',
       port: 12436,
-      allowedHosts: [],
-      allowedOrigins: [],
+      allowHost: [],
+      allowOrigin: [],
       token: { kind: 'text', text: TOKEN },
-      gateway: { url: 'https://api.nomyo.ai', allowHttp: false },
+      gateway: 'https://api.nomyo.ai',
+      allowHttp: false,
+      apiKeyFile: undefined,
+      allowRemote: false,
+      tokenFile: undefined,
+      noToken: false,
+      policy: undefined,
+      attest: 'before-send',
+      tier: 'affirming',
+      quiet: false,
       apiKey: { kind: 'none' },
-      pins: [],
+      pin: [],
       knownServers: '/home/me/.nomyo/known_servers',
-      attestation: undefined,
       securityTier: 'none',
       maxConcurrency: 32,
       logLevel: 'info',
@@ -127,12 +135,15 @@ describe('settings', () => {
     }
     expect(configOf(['--port', '2', '--tier=none', '--port', '3'], variables)).toMatchObject({
       token: { kind: 'file', path: 'token' },
-      gateway: { url: 'http://gateway.example/path', allowHttp: true },
+      gateway: 'http://gateway.example/path',
+      allowHttp: true,
       port: 3,
-      pins: [pin, pin],
+      pin: [pin, pin],
       knownServers: undefined,
-      allowedOrigins: ['https://chat.example', 'http://localhost:3000'],
-      attestation: { policyFile: 'policy.json', when: 'before-send', tier: 'none' },
+      allowOrigin: ['https://chat.example', 'http://localhost:3000'],
+      policy: 'policy.json',
+      attest: 'before-send',
+      tier: 'none',
       securityTier: 'high',
       logLevel: 'error',
       banner: false,
@@ -143,7 +154,7 @@ describe('settings', () => {
 describe('an empty variable', () => {
   it('is ignored where the flag is given, or where the option does not protect', () => {
     const empty = { ...given, NOMYO_PROXY_POLICY: '', NOMYO_PROXY_ALLOW_ORIGIN: '' }
-    expect(configOf(['--policy', 'p'], empty).attestation?.policyFile).toBe('p')
+    expect(configOf(['--policy', 'p'], empty).policy).toBe('p')
   })
 })
 

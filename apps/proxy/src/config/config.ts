@@ -5,7 +5,7 @@ import {
   type Environment,
   type Settings,
 } from '@nomyo-internal/command-line'
-import { isLoopback, type LogLevel } from '@nomyo-internal/http-server'
+import { isLoopback } from '@nomyo-internal/http-server'
 import { OPTIONS } from './options.js'
 
 /** Source of a secret. */
@@ -14,33 +14,16 @@ export type SecretSource =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'file'; readonly path: string }
 
-/** Settings of a proxy. */
-export interface ProxyConfig {
-  readonly host: string
-  /** 0 for any free one. */
-  readonly port: number
-  /** Names beside those of loopback that a Host header can have. */
-  readonly allowedHosts: readonly string[]
-  readonly allowedOrigins: readonly string[]
+type Values = Settings<typeof OPTIONS>['values']
+
+/** Settings of a proxy: those of its options, and what follows from several of them. */
+export interface ProxyConfig extends Omit<Values, 'apiKey' | 'token'> {
   /** Source of the token that callers send. */
   readonly token: SecretSource | { readonly kind: 'generated' }
-  readonly gateway: { readonly url: string; readonly allowHttp: boolean }
   /** Source of the API key for the gateway. */
   readonly apiKey: SecretSource
-  readonly pins: readonly string[]
   /** Path of the file; undefined for none. */
   readonly knownServers: string | undefined
-  readonly attestation:
-    | {
-        readonly policyFile: string
-        readonly when: 'before-send' | 'after-response'
-        readonly tier: 'affirming' | 'warning' | 'none'
-      }
-    | undefined
-  /** Tier of requests that name none. */
-  readonly securityTier: 'none' | 'standard' | 'high' | 'maximum'
-  readonly maxConcurrency: number
-  readonly logLevel: LogLevel
   /** Prints a banner with instructions. */
   readonly banner: boolean
 }
@@ -95,25 +78,21 @@ export function configOf(
         'Use https://, or add --allow-http for local development',
     )
   }
+  for (const name of ['attest', 'tier'] as const) {
+    // These seem to protect, and do nothing without a policy.
+    if (values.policy === undefined && settings.given(name)) {
+      throw settings.mistake(name, 'needs --policy FILE')
+    }
+  }
   return {
-    host: values.host,
-    port: values.port,
-    allowedHosts: values.allowHost,
-    allowedOrigins: values.allowOrigin,
+    ...values,
     token,
-    gateway: { url: values.gateway, allowHttp: values.allowHttp },
     apiKey: apiKeySource(values),
-    pins: values.pin,
     knownServers: knownServersPath(values, environment),
-    attestation: attestationOf(settings),
-    securityTier: values.securityTier,
-    maxConcurrency: values.maxConcurrency,
     logLevel: values.quiet ? 'error' : values.logLevel,
     banner: isTerminal && !values.quiet,
   }
 }
-
-type Values = Settings<typeof OPTIONS>['values']
 
 function tokenSource({ tokenFile: path, token: text, noToken }: Values): ProxyConfig['token'] {
   if ([path !== undefined, text !== undefined, noToken].filter(Boolean).length > 1) {
@@ -140,14 +119,4 @@ function knownServersPath(
   if (path !== undefined) return path === 'none' ? undefined : path
   const home = environment['HOME'] ?? environment['USERPROFILE'] ?? ''
   return pin.length > 0 || home === '' ? undefined : join(home, '.nomyo', 'known_servers')
-}
-
-function attestationOf(settings: Settings<typeof OPTIONS>): ProxyConfig['attestation'] {
-  const { policy: policyFile, attest: when, tier } = settings.values
-  if (policyFile !== undefined) return { policyFile, when, tier }
-  for (const name of ['attest', 'tier'] as const) {
-    // These seem to protect, and do nothing without a policy.
-    if (settings.given(name)) throw settings.mistake(name, 'needs --policy FILE')
-  }
-  return undefined
 }

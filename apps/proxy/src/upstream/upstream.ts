@@ -42,11 +42,11 @@ export async function connectUpstream(
   apiKey: string | undefined,
   log: Log,
 ): Promise<Upstream> {
-  const { url } = config.gateway
+  const { gateway: url } = config
   const connections = createUndiciFetch()
   const trust: Trust = {
     fingerprint: '',
-    standing: config.pins.length > 0 ? 'pinned' : 'any',
+    standing: config.pin.length > 0 ? 'pinned' : 'any',
     attestation: null,
     problem: undefined,
   }
@@ -91,28 +91,28 @@ export async function connectUpstream(
 
 /** Options of both clients: the one that checks the gateway, and the one that serves. */
 async function clientOptions(
-  { gateway, pins, knownServers, attestation }: ProxyConfig,
+  { allowHttp, pin, knownServers, policy, attest, tier }: ProxyConfig,
   trust: Trust,
 ): Promise<SecureChatCompletionOptions> {
   return {
-    allowHttp: gateway.allowHttp,
-    ...(pins.length === 0 ? {} : { serverKeyPins: pins }),
+    allowHttp,
+    ...(pin.length === 0 ? {} : { serverKeyPins: pin }),
     knownServers: knownServers ?? acceptAnyKey,
     onServerKey: ({ type, fingerprint }) => {
       if (type === 'changed') return
       trust.fingerprint = fingerprint
-      if (knownServers !== undefined && pins.length === 0) trust.standing = type
+      if (knownServers !== undefined && pin.length === 0) trust.standing = type
     },
-    ...(attestation === undefined
+    ...(policy === undefined
       ? {}
       : {
           attestation: {
-            policy: attestationPolicy(parsePolicyFile(await readPolicy(attestation.policyFile))),
-            when: attestation.when,
-            tier: attestation.tier,
-            onResult: ({ subject, result: { tier, trust: keyTrust } }) => {
+            policy: attestationPolicy(parsePolicyFile(await readPolicy(policy))),
+            when: attest,
+            tier,
+            onResult: ({ subject, result }) => {
               const judgedAt = new Date().toISOString()
-              trust.attestation = { tier, trust: keyTrust, subject, judgedAt }
+              trust.attestation = { tier: result.tier, trust: result.trust, subject, judgedAt }
             },
           },
         }),
