@@ -1,15 +1,16 @@
 // Checks the documentation against the product: programs and `@example` blocks compile, commands and
 // flags exist, links resolve, and blocks marked `<!-- run -->` work.
 // Run after a build: tsx tools/check-docs.ts [root]
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { argv } from 'node:process'
+import { makeKeyDir } from '@nomyo-internal/testing/key-dir'
 import { commandFindings, helpReader } from './docs/commands.js'
 import { makeConsumer } from './docs/consumer.js'
 import { linkFindings } from './docs/links.js'
 import { commentsOf, readMarkdown, type Markdown } from './docs/markdown.js'
-import { makeServerKey, runBlocks } from './docs/run.js'
+import { runBlocks } from './docs/run.js'
 import { isShell, syntaxFindings } from './docs/syntax.js'
 import { typeFindings } from './docs/typescript.js'
 import { readManifest, readMembers } from './workspace.mjs'
@@ -29,15 +30,16 @@ export async function checkDocs(
   try {
     await makeConsumer(root, consumer)
     const callable = { programs: programsIn(root), scripts: scriptsOf(root) }
-    const surroundings = { ...callable, root, consumer, keyDir: join(consumer, 'keys') }
-    if (callable.programs.has('nomyo-gateway')) await makeServerKey(surroundings.keyDir)
+    const keyDir = join(consumer, 'keys')
+    mkdirSync(keyDir)
+    makeKeyDir({ 'private_key.pem': 'server' }, keyDir)
+    const surroundings = { ...callable, root, consumer, keyDir }
     const help = helpReader()
-    const found = await Promise.all([
-      ...blocks.map(syntaxFindings),
-      ...shellTexts(files).map(async ({ at, text }) =>
+    const calls = await Promise.all(
+      shellTexts(files).map(async ({ at, text }) =>
         (await commandFindings(text, callable, help)).map((finding) => `${at}: ${finding}`),
       ),
-    ])
+    )
     const runs = await Promise.all(files.map((file) => runBlocks(file.blocks, surroundings)))
     return {
       files: files.length,
@@ -47,7 +49,8 @@ export async function checkDocs(
       findings: [
         ...files.flatMap((file) => linkFindings(file, root)),
         ...typeFindings(blocks, consumer),
-        ...found.flat(),
+        ...blocks.flatMap(syntaxFindings),
+        ...calls.flat(),
         ...runs.flatMap(({ findings }) => findings),
       ],
     }

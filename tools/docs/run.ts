@@ -1,16 +1,14 @@
-import type { Block } from './markdown.js'
-import type { Programs } from './commands.js'
 import { spawn } from 'node:child_process'
-import { generateKeyPair } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { env, execPath, kill } from 'node:process'
-import { promisify } from 'node:util'
+import { freePort } from '@nomyo-internal/testing/network'
 import ts from 'typescript'
 import { isProgram, moduleOf } from './typescript.js'
+import type { Programs } from './commands.js'
+import type { Block } from './markdown.js'
 
 /** Surroundings in which blocks run. */
 export interface Surroundings {
@@ -66,14 +64,6 @@ export async function runBlocks(
     for (const group of running) endGroup(group)
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }
-}
-
-/** Generates one server key for all gateways: generation would take most of the time. */
-export async function makeServerKey(folder: string) {
-  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 4096 })
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' })
-  await mkdir(folder, { mode: 0o700 })
-  await writeFile(join(folder, 'private_key.pem'), pem, { mode: 0o600 })
 }
 
 function keysFor(code: string, { keyDir }: Surroundings): Record<string, string> {
@@ -154,14 +144,4 @@ function endGroup(group: number) {
   } catch {
     // It has ended by itself.
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }

@@ -1,6 +1,6 @@
-import type { Block } from './markdown.js'
-import { spawn } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { parseAllDocuments } from 'yaml'
+import type { Block } from './markdown.js'
 
 /** Languages of output and drawings. */
 const NOT_CHECKED = ['', 'text']
@@ -10,12 +10,12 @@ const PROGRAMS = ['ts', 'typescript', 'js', 'javascript', 'mjs', 'html']
 export const isShell = ({ language }: Block) => ['sh', 'bash'].includes(language)
 
 /** Checks a block as a text of its language. */
-export async function syntaxFindings(block: Block): Promise<string[]> {
-  const fault = await faultOf(block)
+export function syntaxFindings(block: Block): string[] {
+  const fault = faultOf(block)
   return fault === undefined ? [] : [`${block.file}:${block.line}: ${fault}`]
 }
 
-function faultOf({ language, code }: Block): Promise<string | undefined> | string | undefined {
+function faultOf({ language, code }: Block): string | undefined {
   if (NOT_CHECKED.includes(language) || PROGRAMS.includes(language)) return undefined
   switch (language) {
     case 'sh':
@@ -43,20 +43,7 @@ function jsonFault(code: string): string | undefined {
 }
 
 /** Runs a program that checks a text; finds nothing where the program is missing. */
-function askProgram(
-  program: string,
-  parameters: readonly string[],
-  text: string,
-): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const child = spawn(program, parameters, { stdio: ['pipe', 'ignore', 'pipe'] })
-    let output = ''
-    child.stderr.on('data', (bytes: Buffer) => (output += bytes.toString()))
-    child.on('error', () => resolve(undefined))
-    child.on('close', (code) =>
-      resolve(code === 0 ? undefined : output.trim().replace(/\s+/g, ' ')),
-    )
-    child.stdin.on('error', () => undefined)
-    child.stdin.end(text)
-  })
+function askProgram(program: string, args: readonly string[], input: string): string | undefined {
+  const { error, status, stderr } = spawnSync(program, args, { input, encoding: 'utf8' })
+  return error !== undefined || status === 0 ? undefined : stderr.trim().replace(/\s+/g, ' ')
 }

@@ -1,6 +1,6 @@
-import type { Block } from './markdown.js'
 import { join } from 'node:path'
 import ts from 'typescript'
+import type { Block } from './markdown.js'
 
 const LANGUAGES = ['ts', 'typescript', 'js', 'javascript', 'mjs', 'html']
 
