@@ -108,7 +108,7 @@ const OTHER_BUILDS: Record<string, Options> = {
     entry: {
       main: 'src/main.ts',
       // Each runs in a process or thread of its own.
-      'rsa-lane': 'src/gateway/rsa-lane.ts',
+      'rsa-worker': 'src/gateway/rsa-worker.ts',
       'plain-server': 'src/call/plain-server.ts',
       relay: 'src/call/relay.ts',
       'cold-child': 'src/cold/cold-child.ts',

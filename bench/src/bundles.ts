@@ -3,14 +3,14 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build, type Metafile } from 'esbuild'
-import type { Progress } from './progress.js'
+import type { RunContext } from './harness/run-context.js'
 
-/** What a browser downloads for one package, in bytes, minified and gzipped. */
+/** Bytes that a browser downloads for one package, minified and gzipped. */
 export interface BundleRow {
   readonly name: string
-  /** Before the first line of it runs. */
+  /** Before its first line runs. */
   readonly initialBytes: number
-  /** Only when it is used. */
+  /** On first use. */
   readonly onDemandBytes: number
 }
 
@@ -18,11 +18,11 @@ export type BundleResult = readonly BundleRow[]
 
 const HERE = dirname(fileURLToPath(import.meta.url))
 
-/** Where a package lies that only another one depends on. */
+/** The folder that resolves dependencies of the client. */
 const ofClient = (): string =>
   dirname(createRequire(import.meta.url).resolve('@nomyo/client/package.json'))
 
-/** What is bundled: a line of code, and the folder it is resolved from. */
+/** Bundled code, and the folder that its imports are resolved from. */
 const ENTRIES: readonly (readonly [name: string, code: string, folder?: () => string])[] = [
   ['@nomyo/client', "export * from '@nomyo/client'"],
   ['@nomyo/crypto', "export * from '@nomyo/crypto'"],
@@ -38,8 +38,8 @@ const ENTRIES: readonly (readonly [name: string, code: string, folder?: () => st
   ['openai', "export { default } from 'openai'", ofClient],
 ]
 
-/** Bundles packages as a web page would: esbuild, minified, split where code is loaded on demand. */
-export async function measureBundles(progress: Progress): Promise<BundleResult> {
+/** Bundles packages as a web page does: esbuild, minified, split at code loaded on demand. */
+export async function measureBundles({ progress }: RunContext): Promise<BundleResult> {
   progress('bundle sizes')
   const rows: BundleRow[] = []
   for (const [name, code, folder] of ENTRIES) {
@@ -58,7 +58,7 @@ async function sizesOf(code: string, resolveDir: string): Promise<Omit<BundleRow
     platform: 'browser',
     target: 'es2022',
     legalComments: 'none',
-    // Nothing is written there.
+    // Nothing is written to this folder.
     outdir: '/out',
     absWorkingDir: '/',
     write: false,
@@ -76,7 +76,7 @@ async function sizesOf(code: string, resolveDir: string): Promise<Omit<BundleRow
   return { initialBytes, onDemandBytes }
 }
 
-/** The entry and all it imports without `import()`. */
+/** Returns the entry and its imports other than `import()`. */
 function initialFiles({ outputs }: Metafile): ReadonlySet<string> {
   const found = new Set<string>()
   const add = (path: string): void => {
@@ -87,7 +87,7 @@ function initialFiles({ outputs }: Metafile): ReadonlySet<string> {
     }
   }
   for (const [path, { entryPoint }] of Object.entries(outputs)) {
-    // What is loaded on demand has an entry point of its own.
+    // Code loaded on demand has entry points of its own.
     if (entryPoint === '<stdin>') add(path)
   }
   return found

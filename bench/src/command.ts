@@ -7,10 +7,9 @@ import {
   defineOptions,
   type Settings,
 } from '@nomyo-internal/command-line'
-import { describeMachine, isBusy } from './machine.js'
+import { describeMachine, isBusy } from './harness/machine.js'
 import { measure } from './measure.js'
 import { drawChart } from './plot/chart.js'
-import { showProgress } from './progress.js'
 import { missedLines, printReport } from './report/print.js'
 import { notesOf, type Report } from './report/report.js'
 import { SECTIONS, type Section } from './results.js'
@@ -60,7 +59,7 @@ async function run({ only, quick }: Settings<typeof OPTIONS>['values']): Promise
     console.error(`warning: this machine is not idle (load ${machine.load.toFixed(2)})`)
   }
   const startedAt = performance.now()
-  const results = await measure(only, showProgress, quick)
+  const results = await measure(only, quick)
   return {
     machine,
     seconds: (performance.now() - startedAt) / 1000,

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
 
-/** A chat request, as a caller has it. */
+/** A chat request. */
 export interface ChatRequest {
   readonly model: Model
   readonly messages: { readonly role: 'system' | 'user'; readonly content: string }[]
 }
 
-/** Sizes of the JSON, by what they are called. */
+/** Sizes of the JSON, by name. */
 export const SIZES = {
   '1 KB': 1024,
   '64 KB': 64 * 1024,
@@ -15,17 +15,17 @@ export const SIZES = {
 } as const
 export type Size = keyof typeof SIZES
 
-/** Lines, since prompts have them and JSON escapes them. */
+/** Text with line breaks, which prompts contain and JSON escapes. */
 export const LINES = {
   ascii: 'The quick brown fox jumps over the lazy dog, and says "so what?".\n',
   'multi-byte': 'Größe, déjà vu, смотри: 你好世界, こんにちは 🦊 "naïve".\n',
 } as const
 export type Text = keyof typeof LINES
 
-/** What is asked of the demo engine: `nomyo/echo` answers with the same text, `nomyo/demo` with a line. */
+/** A model of the demo engine: `nomyo/echo` answers with the same text, `nomyo/demo` with a line. */
 export type Model = 'nomyo/echo' | 'nomyo/demo'
 
-/** A request whose JSON has this many bytes of UTF-8, or a few less where characters do not fit. */
+/** Returns a request whose JSON has this many bytes of UTF-8, or a few less where characters do not fit. */
 export function chatRequest(size: Size, text: Text, model: Model = 'nomyo/echo'): ChatRequest {
   const withText = (content: string): ChatRequest => ({
     model,
@@ -40,11 +40,11 @@ export function chatRequest(size: Size, text: Text, model: Model = 'nomyo/echo')
   const perLine = bytesOf(line) - bytesOf('')
   const lines = Math.floor(room / perLine)
   const content = line.repeat(lines) + 'x'.repeat(room - lines * perLine)
-  // Read anew: a string put together from others is flattened by whoever reads it first.
+  // Parsed again, because the first reader of a concatenated string pays for flattening it.
   return JSON.parse(JSON.stringify(withText(content))) as ChatRequest
 }
 
-/** @throws Error when what came out is not what went in: then its time means nothing */
+/** @throws Error for a wrong result, whose time means nothing */
 export function assertSame(actual: unknown, expected: unknown, who: string): void {
   if (!isDeepStrictEqual(actual, expected)) throw new Error(`${who}: a wrong result`)
 }

@@ -6,7 +6,7 @@ import type { GatewayResult } from './gateway/gateway.js'
 import type { MemoryResult } from './memory/memory.js'
 import type { SealResult } from './seal/seal.js'
 
-/** All of a run; what was not asked for is absent. */
+/** Results of a run; sections that were not selected are absent. */
 export interface Results {
   readonly seal?: SealResult
   readonly call?: CallResult
@@ -17,7 +17,7 @@ export interface Results {
   readonly bundles?: BundleResult
 }
 
-/** In the order they are measured and shown. */
+/** The sections, in the order of measurement and display. */
 export const SECTIONS = [
   'seal',
   'call',

@@ -6,21 +6,21 @@ import type { Results } from './results.js'
 import type { SealResult, SealRow } from './seal/seal.js'
 import type { ContenderName } from './seal/contender.js'
 
-/** How a measured number stands to what is wanted of it. */
+/** The relation that a target requires. */
 export type Comparison = '<' | '<=' | '>=' | '='
 
-/** One number that was measured, and what it should be. */
+/** A measured number and its target. */
 export interface Target {
   readonly what: string
   readonly unit: 'x' | 'ms' | 'kB' | 'a call'
   readonly measured: number
   readonly comparison: Comparison
   readonly wanted: number
-  /** Never where nothing could be measured (NaN). */
+  /** False where nothing could be measured (NaN). */
   readonly isMet: boolean
 }
 
-/** Holds all that was measured against the targets. Pure: the same results give the same verdicts. */
+/** Compares results with the targets. */
 export function evaluateTargets(results: Results): Target[] {
   const { seal, call, cold, memory, gateway, bundles } = results
   return [
@@ -80,10 +80,10 @@ function coldTargets({ madeKey, savedKey, afterKeyMs }: ColdResult): Target[] {
   ]
 }
 
-/** More of the limit than any gateway can reach: whatever it is, it is no measurement. */
+/** A share of the limit that no gateway reaches, so the measurement is wrong. */
 export const IMPOSSIBLE_SHARE = 1.05
 
-/** Of what the cores would give if each served as much as one alone. */
+/** Required share of the throughput that the cores have if each serves as much as one alone. */
 const SCALING_SHARE = 0.75
 
 function gatewayTargets({ rows, cores, oneCorePerSecond }: GatewayResult): Target[] {
@@ -110,7 +110,7 @@ function gatewayTargets({ rows, cores, oneCorePerSecond }: GatewayResult): Targe
 }
 
 function bundleTargets(rows: BundleResult): Target[] {
-  // What is loaded on demand is for encrypted private keys; a client in a browser has none.
+  // Code on demand is for encrypted private keys, which a client in a browser does not have.
   const kilobytes = (name: string): number =>
     (rows.find((row) => row.name === name)?.initialBytes ?? Number.NaN) / 1000
   const client = kilobytes('@nomyo/client')

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { drawChart } from '../src/plot/chart.js'
 import { decades, linearScale, logScale, ticksUpTo } from '../src/plot/scale.js'
 import { element, label } from '../src/plot/svg.js'
-import type { Machine } from '../src/machine.js'
+import type { Machine } from '../src/harness/machine.js'
 import type { Results } from '../src/results.js'
 import { GOOD } from './support/results.js'
 

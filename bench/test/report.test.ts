@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Machine } from '../src/machine.js'
+import type { Machine } from '../src/harness/machine.js'
 import { printReport } from '../src/report/print.js'
 import { notesOf } from '../src/report/report.js'
 import { short, table } from '../src/report/table.js'

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from 'vitest'
-import { makeKey, type KeyPem } from '../src/key.js'
+import { generateKey, type KeyPem } from '../src/harness/run-context.js'
 import { SIZES, chatRequest } from '../src/messages.js'
 import { CONTENDERS, type Contender, type Message } from '../src/seal/contender.js'
 import { CONTENDER_MAKERS } from '../src/seal/contenders/index.js'
@@ -9,9 +9,9 @@ let pem: KeyPem
 let ours: Contender
 let other: Contender
 beforeAll(async () => {
-  pem = makeKey()
+  pem = generateKey()
   ours = await CONTENDER_MAKERS.ours(pem)
-  other = await CONTENDER_MAKERS.ours(makeKey())
+  other = await CONTENDER_MAKERS.ours(generateKey())
 })
 
 function messageOf(text: 'ascii' | 'multi-byte'): Message {
@@ -30,9 +30,9 @@ it('a contender that opens something else is found out', async () => {
   const message = messageOf('ascii')
   const liar: Contender = { ...ours, name: 'naive', open: async () => chatRequest('1 KB', 'ascii') }
   await expect(verify(liar, ours, message)).rejects.toThrow('naive')
-  const floor = await CONTENDER_MAKERS.floor(pem)
+  const baseline = await CONTENDER_MAKERS.baseline(pem)
   const open = async (): Promise<Uint8Array> => new Uint8Array(message.json.length)
-  await expect(verify({ ...floor, open }, ours, message)).rejects.toThrow('floor')
+  await expect(verify({ ...baseline, open }, ours, message)).rejects.toThrow('baseline')
 })
 
 it('envelopes that only their maker opens are found out', async () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { alternate } from '../src/alternate.js'
-import { median, medians, percentile } from '../src/statistics.js'
+import { interleave } from '../src/harness/interleave.js'
+import { median, medians, percentile } from '../src/harness/statistics.js'
 
 it.each([
   [[3], 3],
@@ -32,7 +32,7 @@ it('medians are taken member by member', () => {
 it('rounds run every task once before any runs again', async () => {
   const order: string[] = []
   const task = (name: string) => async () => order.push(name)
-  const values = await alternate({ a: task('a'), b: task('b'), c: task('c') }, 5)
+  const values = await interleave({ a: task('a'), b: task('b'), c: task('c') }, 5)
   for (let round = 0; round < 5; round++) {
     expect(order.slice(3 * round, 3 * round + 3).sort()).toEqual(['a', 'b', 'c'])
   }

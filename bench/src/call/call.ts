@@ -1,16 +1,15 @@
 import { createPrivateKey, createPublicKey, privateDecrypt, publicEncrypt } from 'node:crypto'
-import { alternate } from '../alternate.js'
-import { startChild, type Child } from '../child.js'
-import { timeMs } from '../clock.js'
-import type { KeyPem } from '../key.js'
+import { interleave } from '../harness/interleave.js'
+import { startChild, type Child } from '../harness/child-process.js'
+import { timeMs } from '../harness/statistics.js'
+import type { KeyPem, RunContext } from '../harness/run-context.js'
 import { chatRequest, type ChatRequest, type Size } from '../messages.js'
-import type { Progress } from '../progress.js'
-import { startGateway } from '../start-gateway.js'
-import { median } from '../statistics.js'
+import { startGateway } from '../harness/gateway-process.js'
+import { median } from '../harness/statistics.js'
 import { checkEcho, plainCaller, sealedCaller, type Caller } from './callers.js'
 import type { RelayCounts } from './relay.js'
 
-/** Median milliseconds of a warm call, there and back with as much text each way. */
+/** Median milliseconds of a warm call, with the same text in both directions. */
 export interface CallRow {
   readonly size: Size
   /** Simulated; 0 is bare loopback. */
@@ -20,7 +19,7 @@ export interface CallRow {
   readonly plainMs: number
 }
 
-/** What a warm call takes of the network, counted by a relay between both ends. */
+/** Network use of a warm call, counted by a relay between both ends. */
 export interface PerCall {
   readonly requests: number
   readonly newConnections: number
@@ -37,24 +36,20 @@ export interface CallResult {
 const ROUNDS = { '1 KB': 300, '1 MB': 20, '9 MB': 5 } as const
 const ROUND_TRIP_MS = 40
 const DISTANT_ROUNDS = 30
-/** Until V8 has compiled what is called often, on both sides. */
+/** Calls until V8 has compiled the hot code of both sides. */
 const WARM_UP_CALLS = 1500
-/** Behind the relay the same code is warm already. */
+/** Calls over the relay, where the same code is already warm. */
 const DISTANT_WARM_UP_CALLS = 10
 
-/** Times whole calls against a gateway beside plain `fetch` against a plain server. */
-export async function measureCalls(
-  pem: KeyPem,
-  progress: Progress,
-  quick: boolean,
-): Promise<CallResult> {
+/** Times whole calls to a gateway beside plain `fetch` calls to a plain server. */
+export async function measureCalls(context: RunContext): Promise<CallResult> {
   const gateway = await startGateway()
   const plainServer = startChild('plain-server', null)
   try {
-    const plainUrl = await plainServer.ask<string>()
-    const near = await measureNear(pem, { ours: gateway.url, plain: plainUrl }, progress, quick)
-    progress(`calls: ${ROUND_TRIP_MS} ms round trip`)
-    const distant = await measureDistant({ ours: gateway.url, plain: plainUrl }, quick)
+    const urls = { ours: gateway.url, plain: await plainServer.ask<string>() }
+    const near = await measureNear(context, urls)
+    context.progress(`calls: ${ROUND_TRIP_MS} ms round trip`)
+    const distant = await measureDistant(urls, context.quick)
     return { ...near, ...distant, rows: [...near.rows, distant.row] }
   } finally {
     await plainServer.stop()
@@ -62,17 +57,15 @@ export async function measureCalls(
   }
 }
 
-/** Addresses of both servers. */
+/** URLs of both servers. */
 interface Urls {
   readonly ours: string
   readonly plain: string
 }
 
 async function measureNear(
-  pem: KeyPem,
+  { pem, progress, quick }: RunContext,
   urls: Urls,
-  progress: Progress,
-  quick: boolean,
 ): Promise<Pick<CallResult, 'rsaMs' | 'rows'>> {
   const callers = { ours: sealedCaller(urls.ours), plain: plainCaller(urls.plain) }
   const rsa = rsaOperation(pem)
@@ -84,7 +77,7 @@ async function measureNear(
       progress(`calls: ${size}`)
       const request = chatRequest(size, 'ascii')
       const rounds = quick ? 3 : ROUNDS[size]
-      const times = await alternate(
+      const times = await interleave(
         {
           ours: () => sample(callers.ours, request),
           plain: () => sample(callers.plain, request),
@@ -117,7 +110,7 @@ async function measureDistant(
   try {
     await warmUp(callers, quick ? 3 : DISTANT_WARM_UP_CALLS)
     const before = await counts()
-    const times = await alternate(
+    const times = await interleave(
       { ours: () => sample(callers.ours, request), plain: () => sample(callers.plain, request) },
       rounds,
     )

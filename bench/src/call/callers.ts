@@ -1,7 +1,7 @@
 import { SecureChatCompletion } from '@nomyo/client'
 import { assertSame, type ChatRequest } from '../messages.js'
 
-/** One way of asking: gives the text of the answer. */
+/** A client that returns the text of the answer. */
 export interface Caller {
   ask(request: ChatRequest): Promise<unknown>
   close(): void
@@ -9,7 +9,7 @@ export interface Caller {
 
 /** A client with its defaults, or with a saved key. */
 export function sealedCaller(baseUrl: string, keyDir?: string): Caller {
-  // Plain HTTP is what is wanted here: no warning.
+  // Plain HTTP is intended here: no warning.
   const logger = { warn: () => undefined }
   const client = new SecureChatCompletion({ baseUrl, keyDir, allowHttp: true, logger })
   return {
@@ -21,7 +21,7 @@ export function sealedCaller(baseUrl: string, keyDir?: string): Caller {
   }
 }
 
-/** `fetch` of the platform, JSON there and JSON back. */
+/** The `fetch` of the platform, with JSON in both directions. */
 export function plainCaller(baseUrl: string): Caller {
   return {
     ask: async (request) => {

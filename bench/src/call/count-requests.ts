@@ -1,10 +1,10 @@
 const HEAD_MARK = 'HTTP/1.1\r\n'
 
 /**
- * Counts the HTTP/1.1 requests in the bytes of one connection, as they come: every request line ends in
- * this mark, and JSON, which both sides send on one line, cannot hold a line break.
+ * Counts the HTTP/1.1 requests in the bytes of one connection as they arrive: every request line ends
+ * with this mark, and JSON, which both sides send on one line, contains no line break.
  *
- * @returns takes the next bytes and gives how many more requests have begun
+ * @returns a function that takes the next bytes and returns the number of requests that begin in them
  */
 export function countRequests(): (part: Buffer) => number {
   let rest = ''

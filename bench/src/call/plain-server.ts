@@ -1,5 +1,5 @@
-// What a gateway with the demo engine does, without sealing: JSON comes, JSON goes, the last message
-// is echoed. In a process of its own, as a gateway is.
+// A gateway with the demo engine, without encryption: reads JSON and echoes the last message as JSON. Runs
+// in a process of its own, as a gateway does.
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,20 +1,20 @@
-// Carries bytes to another port of this machine, each so many milliseconds late, and counts. In a
-// process of its own, so that neither end is slowed down by its work.
+// Forwards bytes to another port of this machine with a delay, and counts requests. Runs in a process of
+// its own, so that its work slows down neither end.
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { countRequests } from './count-requests.js'
 
-/** What is counted since the start. */
+/** Counts since the start. */
 export interface RelayCounts {
   readonly connections: number
   /** HTTP requests, by their heads. */
   readonly requests: number
 }
 
-/** What the relay is given. */
+/** Input of the relay. */
 export interface RelayInput {
   readonly port: number
-  /** Each way. */
+  /** In each direction. */
   readonly delayMs: number
 }
 
@@ -37,7 +37,7 @@ process.on('message', () => {
 })
 process.once('disconnect', () => process.exit())
 
-/** Timers of one length fire in the order they were set, so that bytes stay in theirs. */
+/** Forwards bytes in order: timers of one length fire in the order in which they are set. */
 function carry(from: Socket, to: Socket): void {
   const later = (act: () => void): void => {
     if (delayMs === 0) act()

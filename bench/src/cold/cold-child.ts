@@ -1,27 +1,27 @@
-// A fresh process that asks once. Everything is timed here, from the first line of this file on.
+// A fresh process that makes one call and times it, from the first line of this file on.
 import type { CompletionStep } from '@nomyo/client'
 import { chatRequest } from '../messages.js'
-import { watchLoop } from './watch-loop.js'
+import { monitorEventLoop } from './event-loop-monitor.js'
 
-/** What the process is given. */
+/** Input of the process. */
 export interface ColdInput {
   readonly way: 'sealed' | 'fetch'
   readonly baseUrl: string
-  /** Folder of a saved key; without one a key is made. */
+  /** Folder of a saved key; without one a key is generated. */
   readonly keyDir?: string
 }
 
-/** What it found, in milliseconds. */
+/** Result of the process, in milliseconds. */
 export interface ColdTimes {
   /** Loading the modules of the client. */
   readonly importMs: number
   /** `new SecureChatCompletion()`, or nothing for `fetch`. */
   readonly constructorMs: number
-  /** From the constructor until the reply key was there. */
+  /** From the constructor until the reply key exists. */
   readonly keyMs: number
-  /** From the constructor until the answer was there. */
+  /** From the constructor until the answer arrives. */
   readonly firstCompletionMs: number
-  /** Longest time for which the event loop did nothing else, from the constructor on. */
+  /** Longest block of the event loop, from the constructor on. */
   readonly longestBlockMs: number
 }
 
@@ -35,7 +35,7 @@ async function askSealed(): Promise<ColdTimes> {
   const { SecureChatCompletion } = await import('@nomyo/client')
   const importMs = performance.now() - importedFrom
   const doneAt = new Map<CompletionStep['name'], number>()
-  const loop = await watchLoop()
+  const loop = await monitorEventLoop()
 
   const startedAt = performance.now()
   const client = new SecureChatCompletion({
@@ -62,7 +62,7 @@ async function askSealed(): Promise<ColdTimes> {
 }
 
 async function askPlain(): Promise<ColdTimes> {
-  const loop = await watchLoop()
+  const loop = await monitorEventLoop()
   const startedAt = performance.now()
   const response = await fetch(`${baseUrl}/v1/chat/completions`, {
     method: 'POST',

@@ -1,21 +1,20 @@
-import { alternate } from '../alternate.js'
-import { runChild, startChild } from '../child.js'
-import type { KeyPem } from '../key.js'
-import type { Progress } from '../progress.js'
-import { saveKey } from '../save-key.js'
-import { startGateway } from '../start-gateway.js'
-import { median, medians } from '../statistics.js'
+import { interleave } from '../harness/interleave.js'
+import { runChild, startChild } from '../harness/child-process.js'
+import type { RunContext } from '../harness/run-context.js'
+import { saveKey } from '../harness/saved-key.js'
+import { startGateway } from '../harness/gateway-process.js'
+import { median, medians } from '../harness/statistics.js'
 import type { ColdInput, ColdTimes } from './cold-child.js'
 
 export interface ColdResult {
   readonly rounds: number
-  /** Medians where a key is made. */
+  /** Medians with a generated key. */
   readonly madeKey: ColdTimes
-  /** Median of first completion less key, each pair from one process: keys take very different times. */
+  /** Median of first completion less key, each pair from one process: key generation times vary widely. */
   readonly afterKeyMs: number
-  /** Medians where the key was saved before. */
+  /** Medians with a saved key. */
   readonly savedKey: ColdTimes
-  /** The longest block of all runs, where the median is what is judged. */
+  /** The longest block of all runs; the target applies to the median. */
   readonly worstBlockMs: number
   /** Medians of plain `fetch`. */
   readonly plain: ColdTimes
@@ -24,11 +23,7 @@ export interface ColdResult {
 const ROUNDS = 9
 
 /** Times the first completion of fresh processes, one after the other. */
-export async function measureCold(
-  pem: KeyPem,
-  progress: Progress,
-  quick: boolean,
-): Promise<ColdResult> {
+export async function measureCold({ pem, progress, quick }: RunContext): Promise<ColdResult> {
   const gateway = await startGateway()
   const plainServer = startChild('plain-server', null)
   const saved = await saveKey(pem)
@@ -41,10 +36,10 @@ export async function measureCold(
       plain: () => run({ way: 'fetch', baseUrl: plainUrl }),
     }
     progress('cold start')
-    // The servers compile their code meanwhile.
-    await alternate(tasks, 1)
+    // Meanwhile the servers compile their code.
+    await interleave(tasks, 1)
     const rounds = quick ? 2 : ROUNDS
-    const times = await alternate(tasks, rounds)
+    const times = await interleave(tasks, rounds)
     const { madeKey, savedKey, plain } = times
     return {
       rounds,

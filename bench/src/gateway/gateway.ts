@@ -1,26 +1,25 @@
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { alternate } from '../alternate.js'
-import type { KeyPem } from '../key.js'
-import type { Progress } from '../progress.js'
-import { startGateway, type BenchGateway } from '../start-gateway.js'
-import { median, medians } from '../statistics.js'
+import { interleave } from '../harness/interleave.js'
+import type { KeyPem, RunContext } from '../harness/run-context.js'
+import { startGateway, type BenchGateway } from '../harness/gateway-process.js'
+import { median, medians } from '../harness/statistics.js'
 import { prepareRequests } from './prepare.js'
 import { measureRsa } from './rsa.js'
 import { runRound, type Round } from './round.js'
 
-/** A round, and what the machine could have done at that time. */
+/** A round beside the limit of the machine at that time. */
 interface BoundedRound extends Round {
-  /** Requests for each RSA operation that the cores did right before it and right after. */
+  /** Requests per RSA operation that the cores did right before and after the round. */
   readonly ofLimit: number
 }
 
-/** Medians for so many requests at a time. */
+/** Medians for one concurrency. */
 export interface GatewayRow extends BoundedRound {
   readonly concurrency: number
-  /** In each round. */
+  /** Requests in each round. */
   readonly requests: number
-  /** The 95th percentile over what an orderly queue gives everybody: concurrency / requests a second. */
+  /** The 95th percentile divided by the time in a fair queue: concurrency / requests a second. */
   readonly p95OfIdeal: number
 }
 
@@ -34,19 +33,15 @@ export interface GatewayResult {
   readonly oneCorePerSecond: number | null
 }
 
-/** Requests at a time; the last is what is judged. */
+/** Requests at a time; targets apply to the last. */
 const CONCURRENCIES = [1, 2, 4, 8, 16, 32, 64] as const
 const MOST = 64
 const ROUNDS = 7
-/** Until V8 has compiled what is called, with as many at a time as are judged. */
+/** Requests until V8 has compiled the hot code, with the concurrency of the targets. */
 const WARM_UP_REQUESTS = 8000
 
-/** Counts what a gateway with the demo engine serves, requests and answers of 1 KB. */
-export async function measureGateway(
-  pem: KeyPem,
-  progress: Progress,
-  quick: boolean,
-): Promise<GatewayResult> {
+/** Measures the throughput of a gateway with the demo engine, for requests and answers of 1 KB. */
+export async function measureGateway({ pem, progress, quick }: RunContext): Promise<GatewayResult> {
   progress('gateway: throughput')
   const rounds = quick ? 1 : ROUNDS
   const all = await startLoaded(pem)
@@ -63,9 +58,9 @@ export async function measureGateway(
     const tasks = Object.fromEntries(
       CONCURRENCIES.map((concurrency) => [concurrency, () => bounded(all.round(concurrency))]),
     )
-    // The gateway that is not asked takes nothing from the other.
+    // An idle gateway takes no time from the other.
     if (one !== undefined) tasks['one core'] = () => bounded(one.round(MOST))
-    const done = await alternate(tasks, rounds)
+    const done = await interleave(tasks, rounds)
     return {
       rounds,
       cores: availableParallelism(),
@@ -79,7 +74,7 @@ export async function measureGateway(
   }
 }
 
-/** A gateway that has compiled its code, and what asks it. */
+/** A gateway that has compiled its code, and its load generator. */
 interface LoadedGateway {
   readonly gateway: BenchGateway
   round(concurrency: number): Promise<Round>
@@ -96,7 +91,7 @@ async function startLoaded(pem: KeyPem, before: readonly string[] = []): Promise
   }
 }
 
-/** Long enough to see waves of requests come and go, and that beginning and end count little. */
+/** Returns the requests of a round: enough to include waves, and to make its start and end negligible. */
 function requestsAt(concurrency: number): number {
   return Math.max(200, 20 * concurrency)
 }
@@ -111,7 +106,7 @@ function rowOf(concurrency: number, rounds: readonly BoundedRound[]): GatewayRow
   }
 }
 
-/** Holding a process to the first core. */
+/** Returns whether a process can be pinned to the first core. */
 function canPin(): boolean {
   return availableParallelism() > 1 && spawnSync('taskset', ['-c', '0', 'true']).status === 0
 }

@@ -6,18 +6,18 @@ import {
   publicKeyToHeader,
   sealJson,
 } from '@nomyo/crypto'
-import type { KeyPem } from '../key.js'
+import type { KeyPem } from '../harness/run-context.js'
 import { assertSame, chatRequest } from '../messages.js'
 
-/** Requests made beforehand, since one that comes again is refused, and a check of their answers. */
+/** Requests that are sealed in advance, because replays are refused, and a check of their answers. */
 export interface PreparedRequests {
   /** Whole HTTP requests as bytes, for use once each. */
   make(count: number): Promise<Uint8Array[]>
-  /** @throws Error for an answer that does not say what the request did */
+  /** @throws Error for an answer that does not echo the request */
   check(answer: Uint8Array): Promise<void>
 }
 
-/** For the gateway at this URL. All callers have one reply key: making one takes a second. */
+/** Prepares requests for a gateway. All callers share one reply key, because generating one takes a second. */
 export async function prepareRequests(url: string, pem: KeyPem): Promise<PreparedRequests> {
   const serverKey = await importPublicKey(await (await fetch(`${url}/pki/public_key`)).text())
   const replyKeys = await importPrivateKey(pem.privateKey)

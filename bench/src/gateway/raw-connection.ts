@@ -1,19 +1,19 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
-/** An answer of HTTP/1.1, its body as it came. */
+/** An HTTP/1.1 answer with its body as received. */
 export interface RawAnswer {
   readonly status: number
   readonly body: Buffer
 }
 
-/** More than an answer of 1 KB takes. */
+/** Room for more than an answer of 1 KB. */
 const READ_BYTES = 16 * 1024
 
 /**
- * A connection over which whole requests are written and answers read, one after the other. It knows
- * only what the gateway sends (a content-length, no chunks): whatever else it did would take time
- * away from the gateway on the same cores.
+ * A connection that writes whole requests and reads their answers, one after the other. It supports only
+ * the answers of the gateway (content-length, no chunks), because more work takes time from the gateway
+ * on the same cores.
  */
 export class RawConnection {
   readonly #socket: Socket
@@ -26,7 +26,7 @@ export class RawConnection {
       host: hostname,
       port: Number(port),
       noDelay: true,
-      // Read into the same memory each time, past the streams: both would cost more than the rest.
+      // Reads into one buffer without streams: both cost more than the rest.
       onread: {
         buffer: Buffer.alloc(READ_BYTES),
         callback: (length, buffer) => {

@@ -1,24 +1,24 @@
-import type { BenchGateway } from '../start-gateway.js'
-import { percentile } from '../statistics.js'
+import type { BenchGateway } from '../harness/gateway-process.js'
+import { percentile } from '../harness/statistics.js'
 import type { PreparedRequests } from './prepare.js'
 import { RawConnection, type RawAnswer } from './raw-connection.js'
 
-/** What one round has shown. */
+/** Measurements of one round. */
 export interface Round {
   readonly perSecond: number
   readonly p50Ms: number
   readonly p95Ms: number
-  /** As the gateway itself measures it, with the 10 ms between two of its looks. */
+  /** As the gateway reports it, including its sampling interval of 10 ms. */
   readonly loopDelayP99Ms: number
 }
 
-/** One answer of so many is opened; opening costs as much as serving does. */
+/** One of this many answers is opened; opening costs as much as serving. */
 const CHECKED_ONE_OF = 50
 
 /**
- * Sends requests, always so many at a time, over as many connections, which are open before.
+ * Sends requests with constant concurrency, over connections that are open in advance.
  *
- * @throws Error for an answer that is no success or not the right one
+ * @throws Error for an answer that is no success or not the echo
  */
 export async function runRound(
   gateway: BenchGateway,
@@ -31,17 +31,17 @@ export async function runRound(
   )
   const answers: RawAnswer[] = []
   const timesMs: number[] = []
-  const lane = async (connection: RawConnection): Promise<void> => {
+  const sendAll = async (connection: RawConnection): Promise<void> => {
     for (let request = left.pop(); request !== undefined; request = left.pop()) {
       const sentAt = performance.now()
       answers.push(await connection.send(request))
       timesMs.push(performance.now() - sentAt)
     }
   }
-  // Asked once before, because it tells of the time since it was last asked.
+  // Read once before, because the value covers the time since the last reading.
   await gateway.loopDelayP99Ms()
   const startedAt = performance.now()
-  await Promise.all(connections.map(lane))
+  await Promise.all(connections.map(sendAll))
   const seconds = (performance.now() - startedAt) / 1000
   const loopDelayP99Ms = await gateway.loopDelayP99Ms()
   for (const connection of connections) connection.close()

@@ -1,15 +1,14 @@
-// A fresh process that does one thing with a large request and tells how
-// much memory it took at its peak.
+// A fresh process that does one thing with a large request and measures its peak memory.
 import { readFileSync } from 'node:fs'
 import { plainCaller, sealedCaller } from '../call/callers.js'
-import type { KeyPem } from '../key.js'
+import type { KeyPem } from '../harness/run-context.js'
 import { chatRequest, type ChatRequest } from '../messages.js'
 import type { ContenderName } from '../seal/contender.js'
 import { CONTENDER_MAKERS } from '../seal/contenders/index.js'
 import { checkOpened } from '../seal/verify.js'
-import { startPeak } from './peak.js'
+import { watchPeakMemory } from './peak-memory.js'
 
-/** What the process is given. */
+/** Input of the process. */
 export interface MemoryInput {
   /** A request of 9 MB as JSON. */
   readonly requestPath: string
@@ -19,20 +18,20 @@ export interface MemoryInput {
     | { readonly name: 'seal'; readonly contender: ContenderName; readonly pem: KeyPem }
 }
 
-/** What it found. */
+/** Result of the process. */
 export interface MemoryPeak {
   readonly payloadBytes: number
-  /** Highest resident set over that with the request object, in bytes. */
+  /** Peak resident set less the one that holds the request object, in bytes. */
   readonly overBytes: number
 }
 
 const { way, requestPath } = JSON.parse(process.argv[2] ?? '') as MemoryInput
 const work = await prepare(way)
-// Code is compiled and connections are made meanwhile.
+// Meanwhile code is compiled and connections are opened.
 await work(chatRequest('1 KB', 'ascii', 'nomyo/demo'))
-// As whoever has it that was sent it: a tool that keeps conversations, or a proxy.
+// Parsed, as by a proxy or a tool that stores conversations.
 const request = JSON.parse(readFileSync(requestPath, 'utf8')) as ChatRequest
-const peak = startPeak()
+const peak = watchPeakMemory()
 await work(request)
 const overBytes = peak.overBytes()
 const payloadBytes = Buffer.byteLength(JSON.stringify(request))

@@ -1,16 +1,15 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { alternate } from '../alternate.js'
-import { runChild, startChild } from '../child.js'
-import type { KeyPem } from '../key.js'
+import { interleave } from '../harness/interleave.js'
+import { runChild, startChild } from '../harness/child-process.js'
+import type { RunContext } from '../harness/run-context.js'
 import { chatRequest } from '../messages.js'
-import type { Progress } from '../progress.js'
-import { saveKey } from '../save-key.js'
-import { startGateway } from '../start-gateway.js'
-import { median } from '../statistics.js'
+import { saveKey } from '../harness/saved-key.js'
+import { startGateway } from '../harness/gateway-process.js'
+import { median } from '../harness/statistics.js'
 import type { MemoryInput, MemoryPeak } from './memory-child.js'
 
-/** What was done with the request of 9 MB. */
+/** Work done with the request of 9 MB. */
 export type MemoryWay =
   | 'call, ours'
   | 'call, plain fetch'
@@ -30,11 +29,7 @@ export interface MemoryResult {
 const ROUNDS = 5
 
 /** Measures fresh processes, one after the other. */
-export async function measureMemory(
-  pem: KeyPem,
-  progress: Progress,
-  quick: boolean,
-): Promise<MemoryResult> {
+export async function measureMemory({ pem, progress, quick }: RunContext): Promise<MemoryResult> {
   const gateway = await startGateway()
   const plainServer = startChild('plain-server', null)
   const saved = await saveKey(pem)
@@ -49,7 +44,7 @@ export async function measureMemory(
       run({ name: 'seal', contender, pem })
     progress('peak memory, 9 MB')
     const rounds = quick ? 1 : ROUNDS
-    const peaks = await alternate<MemoryWay, MemoryPeak>(
+    const peaks = await interleave<MemoryWay, MemoryPeak>(
       {
         'call, ours': run({ name: 'call', baseUrl: gateway.url, keyDir: saved.folder }),
         'call, plain fetch': run({ name: 'fetch', baseUrl: plainUrl }),

@@ -1,10 +1,9 @@
 import type { Report } from '../report/report.js'
 import { sealPanel } from './seal-panel.js'
-import { PANEL_HEIGHT, WIDTH } from './size.js'
-import { element, escapeText } from './svg.js'
+import { PANEL_HEIGHT, WIDTH, element, escapeText } from './svg.js'
 import { throughputPanel } from './throughput-panel.js'
 
-/** Draws the main results as SVG, for light and dark pages: sealing beside peers, the gateway beside its limit. */
+/** Draws the main results as SVG for light and dark pages: sealing beside peers, the gateway beside its limit. */
 export function drawChart({ results: { seal, gateway }, machine }: Report): string {
   const panels = [seal && sealPanel(seal), gateway && throughputPanel(gateway)]
   const drawn = panels.filter((panel) => panel !== undefined)
@@ -40,7 +39,7 @@ const STYLE = `
 .webcrypto { fill: #bf8700 }
 .jose { fill: #cf222e }
 .hpke { fill: #1a7f37 }
-.floor { fill: #57606a }
+.baseline { fill: #57606a }
 .line { fill: none; stroke-width: 2.5 }
 .limit { stroke: #cf222e; stroke-width: 1.5; stroke-dasharray: 6 4 }
 @media (prefers-color-scheme: dark) {
@@ -53,7 +52,7 @@ const STYLE = `
   .webcrypto { fill: #d29922 }
   .jose { fill: #f85149 }
   .hpke { fill: #3fb950 }
-  .floor { fill: #656c76 }
+  .baseline { fill: #656c76 }
   .line { fill: none }
   .limit { stroke: #f85149 }
 }

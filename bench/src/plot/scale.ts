@@ -1,7 +1,7 @@
-/** Where a value lies, in pixels. */
+/** A function from a value to its position in pixels. */
 export type Scale = (value: number) => number
 
-/** From one range of positive numbers to pixels, by their logarithms. */
+/** Creates a logarithmic scale from a range of positive numbers to pixels. */
 export function logScale(
   values: readonly [number, number],
   pixels: readonly [number, number],
@@ -18,14 +18,14 @@ export function linearScale(
   return (value) => pixels[0] + (value - values[0]) * perUnit
 }
 
-/** The powers of ten from the one at or below the smallest value to the one at or above the largest. */
+/** Returns the powers of ten from the one at or below the smallest value to the one at or above the largest. */
 export function decades(values: readonly number[]): number[] {
   const first = Math.floor(Math.log10(Math.min(...values)))
   const last = Math.max(first + 1, Math.ceil(Math.log10(Math.max(...values))))
   return Array.from({ length: last - first + 1 }, (_, step) => 10 ** (first + step))
 }
 
-/** Round numbers from 0 to at or above the largest value, five steps at most. */
+/** Returns round numbers from 0 to at or above the largest value, five steps at most. */
 export function ticksUpTo(largest: number): number[] {
   const magnitude = 10 ** Math.floor(Math.log10(largest / 5))
   const step = [1, 2, 5, 10].map((factor) => factor * magnitude).find((one) => 5 * one >= largest)

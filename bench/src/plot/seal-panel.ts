@@ -2,8 +2,7 @@ import { short } from '../report/table.js'
 import { CONTENDERS, type ContenderName } from '../seal/contender.js'
 import type { SealResult, SealRow } from '../seal/seal.js'
 import { decades, logScale, type Scale } from './scale.js'
-import { PANEL_HEIGHT, WIDTH } from './size.js'
-import { element, label } from './svg.js'
+import { PANEL_HEIGHT, WIDTH, element, label } from './svg.js'
 
 const LEFT = 56
 const RIGHT = WIDTH - 20
@@ -12,7 +11,7 @@ const BOTTOM = PANEL_HEIGHT - 34
 const BAR = 26
 const LEGEND_STEP = 135
 
-/** Seal and open of ASCII requests by every contender, as bars over a logarithmic axis. */
+/** Draws seal + open of ASCII requests by contender, as bars on a logarithmic axis. */
 export function sealPanel(result: SealResult): string {
   const rows = result.filter(({ text }) => text === 'ascii')
   const ticks = decades(rows.flatMap(({ times }) => CONTENDERS.map((name) => times[name].sumMs)))
@@ -32,7 +31,7 @@ const NAMES: Readonly<Record<ContenderName, string>> = {
   webcrypto: 'bare WebCrypto',
   jose: 'jose (JWE)',
   hpke: '@hpke/core',
-  floor: 'cryptography alone',
+  baseline: 'cryptography alone',
 }
 
 function legend(name: ContenderName, index: number): string {

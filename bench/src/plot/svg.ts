@@ -1,7 +1,12 @@
+/** Width of the drawing, in pixels. */
+export const WIDTH = 840
+/** Height of a panel, in pixels. */
+export const PANEL_HEIGHT = 300
+
 /** Attributes of an element. */
 export type Attributes = Readonly<Record<string, string | number>>
 
-/** One element; contents are elements themselves, or come from {@link escapeText}. */
+/** Writes an element; contents are elements or come from {@link escapeText}. */
 export function element(name: string, attributes: Attributes, ...contents: string[]): string {
   const written = Object.entries(attributes)
     .map(
@@ -13,7 +18,7 @@ export function element(name: string, attributes: Attributes, ...contents: strin
   return `<${name}${written}>${contents.join('')}</${name}>`
 }
 
-/** A line of text; `x` and `y` are those of its baseline. */
+/** Writes a line of text; `x` and `y` are those of its baseline. */
 export function label(text: string, x: number, y: number, classes = ''): string {
   return element('text', { class: `text ${classes}`.trim(), x, y }, escapeText(text))
 }
@@ -26,7 +31,7 @@ export function escapeText(text: string): string {
     .replaceAll('"', '&quot;')
 }
 
-/** More digits than a pixel has parts make files larger and nothing else. */
+/** Rounds a coordinate; more digits only make files larger. */
 function rounded(value: number): string {
   return String(Math.round(value * 10) / 10)
 }

@@ -1,14 +1,13 @@
 import type { GatewayResult } from '../gateway/gateway.js'
 import { linearScale, logScale, ticksUpTo } from './scale.js'
-import { PANEL_HEIGHT, WIDTH } from './size.js'
-import { element, label } from './svg.js'
+import { PANEL_HEIGHT, WIDTH, element, label } from './svg.js'
 
 const LEFT = 56
 const RIGHT = WIDTH - 40
 const TOP = 60
 const BOTTOM = PANEL_HEIGHT - 50
 
-/** Requests a second by how many come at a time, under the RSA limit. */
+/** Draws requests a second by concurrency, with the RSA limit. */
 export function throughputPanel({ rows, rsaPerSecond, cores }: GatewayResult): string {
   const ticks = ticksUpTo(Math.max(rsaPerSecond, ...rows.map(({ perSecond }) => perSecond)))
   const y = linearScale([0, ticks.at(-1) ?? 1], [BOTTOM, TOP])

@@ -3,7 +3,7 @@ import type { BundleResult } from '../bundles.js'
 import type { CallResult } from '../call/call.js'
 import type { ColdResult } from '../cold/cold.js'
 import type { GatewayResult } from '../gateway/gateway.js'
-import type { Machine } from '../machine.js'
+import type { Machine } from '../harness/machine.js'
 import type { MemoryResult, MemoryWay } from '../memory/memory.js'
 import { CONTENDERS } from '../seal/contender.js'
 import type { SealResult } from '../seal/seal.js'
@@ -11,7 +11,7 @@ import type { Target } from '../targets.js'
 import type { Report } from './report.js'
 import { short, table } from './table.js'
 
-/** A report for people. */
+/** Prints a report as text. */
 export function printReport({ machine, seconds, results, targets, notes }: Report): string {
   const { seal, call, cold, memory, gateway, appraisal, bundles } = results
   const parts = [
@@ -29,7 +29,7 @@ export function printReport({ machine, seconds, results, targets, notes }: Repor
   return parts.filter((part) => typeof part === 'string').join('\n\n')
 }
 
-/** What `--check` says of every missed target. */
+/** Returns the lines of `--check` for missed targets. */
 export function missedLines(targets: readonly Target[]): string[] {
   return targets
     .filter(({ isMet }) => !isMet)

@@ -1,4 +1,4 @@
-/** Cells in columns: the first to the left, all others to the right. */
+/** Formats rows as columns: the first left-aligned, all others right-aligned. */
 export function table(rows: readonly (readonly string[])[]): string {
   const columns = Math.max(0, ...rows.map((row) => row.length))
   const widths = Array.from({ length: columns }, (_, column) =>
@@ -16,7 +16,7 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
-/** Three digits, or all there are before the point. */
+/** Formats a number with three digits, or all digits before the point. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return '?'
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2

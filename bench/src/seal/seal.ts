@@ -1,13 +1,12 @@
-import { alternate } from '../alternate.js'
-import type { KeyPem } from '../key.js'
+import { interleave } from '../harness/interleave.js'
+import type { RunContext } from '../harness/run-context.js'
 import { SIZES, chatRequest, type Size, type Text } from '../messages.js'
-import type { Progress } from '../progress.js'
-import { medians } from '../statistics.js'
+import { medians } from '../harness/statistics.js'
 import { CONTENDERS, type Contender, type ContenderName, type Message } from './contender.js'
 import { CONTENDER_MAKERS } from './contenders/index.js'
 import { checkOpened, verify } from './verify.js'
 
-/** Median milliseconds of one message; the sum is measured as one, not added up from medians. */
+/** Median milliseconds of one message; the sum is measured as a whole, not added up from medians. */
 export interface SealTimes {
   readonly sealMs: number
   readonly openMs: number
@@ -23,18 +22,14 @@ export interface SealRow {
 
 export type SealResult = readonly SealRow[]
 
-/** More where a round takes less. */
+/** Rounds by size: more where a round takes less. */
 const ROUNDS: Readonly<Record<Size, number>> = { '1 KB': 60, '64 KB': 60, '1 MB': 45, '9 MB': 7 }
 
-/** Code is compiled meanwhile. */
+/** Rounds until code is compiled. */
 const WARM_UP_ROUNDS = 30
 
 /** Times sealing and opening of chat requests by every contender. */
-export async function measureSeal(
-  pem: KeyPem,
-  progress: Progress,
-  quick: boolean,
-): Promise<SealResult> {
+export async function measureSeal({ pem, progress, quick }: RunContext): Promise<SealResult> {
   const contenders = await Promise.all(CONTENDERS.map(async (name) => CONTENDER_MAKERS[name](pem)))
   await measureRow(contenders, messageOf('1 KB', 'ascii'), quick ? 5 : WARM_UP_ROUNDS)
   const rows: SealRow[] = []
@@ -64,7 +59,7 @@ async function measureRow(
   const tasks = Object.fromEntries(
     contenders.map((contender) => [contender.name, () => sample(contender, message)]),
   ) as Record<ContenderName, () => Promise<SealTimes>>
-  const samples = await alternate(tasks, rounds)
+  const samples = await interleave(tasks, rounds)
   return Object.fromEntries(
     CONTENDERS.map((name) => [name, medians(samples[name])]),
   ) as unknown as Record<ContenderName, SealTimes>

@@ -2,10 +2,10 @@ import { assertSame } from '../messages.js'
 import type { Contender, Message } from './contender.js'
 
 /**
- * Sees that a contender does what it is measured for: opens what it sealed, and where it writes NOMYO
- * envelopes, ours opens them and it opens ours.
+ * Verifies that a contender opens the messages that it seals, and for NOMYO envelopes that it and `ours`
+ * open the envelopes of each other.
  *
- * @throws Error naming the contender that does not
+ * @throws Error that names the contender that fails
  */
 export async function verify(
   contender: Contender,
@@ -20,7 +20,7 @@ export async function verify(
   checkOpened(await contender.open(await ours.seal(message)), message, `ours, opened by ${name}`)
 }
 
-/** @throws Error for anything but the message */
+/** @throws Error for a wrong message */
 export function checkOpened(opened: unknown, { value, json }: Message, who: string): void {
   if (opened instanceof Uint8Array) {
     if (Buffer.compare(opened, json) !== 0) throw new Error(`${who}: wrong bytes`)

@@ -77,7 +77,7 @@ function sealRow(size: SealRow['size'], text: SealRow['text']): SealRow {
     webcrypto: 9.5,
     jose: 31,
     hpke: 5,
-    floor: 4,
+    baseline: 4,
   }
   const times = CONTENDERS.map((name) => [
     name,

@@ -1,4 +1,4 @@
-/** An envelope of wire v1.0, as the obvious code of `naive` and `webcrypto` writes it. */
+/** An envelope of wire v1.0 in the plain code of `naive` and `webcrypto`. */
 export interface Envelope {
   readonly encrypted_payload: {
     readonly ciphertext: string
@@ -20,7 +20,7 @@ export function toBytes(envelope: Envelope): Uint8Array {
   )
 }
 
-/** Checks nothing, as a quick script would not. */
+/** Reads an envelope without checks, as a quick script does. */
 export function fromBytes(body: Uint8Array): Envelope {
   return JSON.parse(new TextDecoder().decode(body)) as Envelope
 }

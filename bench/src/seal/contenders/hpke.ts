@@ -4,8 +4,8 @@ import type { Contender } from '../contender.js'
 const ENC_BYTES = 32
 
 /**
- * HPKE (RFC 9180) with X25519 and a binary body: another wire, without RSA and without base64. It
- * shows what those cost.
+ * HPKE (RFC 9180) with X25519 and a binary body: another wire format, without RSA and base64. Shows
+ * their cost.
  */
 export async function hpke(): Promise<Contender> {
   const suite = new CipherSuite({

@@ -1,5 +1,5 @@
 import { CompactEncrypt, compactDecrypt, importPKCS8, importSPKI } from 'jose'
-import type { KeyPem } from '../../key.js'
+import type { KeyPem } from '../../harness/run-context.js'
 import type { Contender } from '../contender.js'
 
 const HEADER = { alg: 'RSA-OAEP-256', enc: 'A256GCM' } as const

@@ -7,11 +7,11 @@ import {
   publicEncrypt,
   randomBytes,
 } from 'node:crypto'
-import type { KeyPem } from '../../key.js'
+import type { KeyPem } from '../../harness/run-context.js'
 import type { Contender } from '../contender.js'
 import { fromBytes, toBytes } from './envelope.js'
 
-/** Bare `node:crypto`, written as one would at first. */
+/** Bare `node:crypto` in a first, simple version. */
 export function naive(pem: KeyPem): Contender {
   const publicKey = createPublicKey(pem.publicKey)
   const privateKey = createPrivateKey(pem.privateKey)

@@ -1,8 +1,8 @@
 import { importPrivateKey, openJson, sealJson } from '@nomyo/crypto'
-import type { KeyPem } from '../../key.js'
+import type { KeyPem } from '../../harness/run-context.js'
 import type { Contender } from '../contender.js'
 
-/** `sealJson` and `openJson` as anybody calls them: with padding. */
+/** `sealJson` and `openJson` with their defaults, padding included. */
 export async function ours(pem: KeyPem): Promise<Contender> {
   const { publicKey, privateKey } = await importPrivateKey(pem.privateKey)
   return {

@@ -1,12 +1,12 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
-import type { KeyPem } from '../../key.js'
+import type { KeyPem } from '../../harness/run-context.js'
 import type { Contender } from '../contender.js'
 import { fromBytes, toBytes } from './envelope.js'
 
 const RSA = { name: 'RSA-OAEP', hash: 'SHA-256' } as const
 const TAG_BYTES = 16
 
-/** The same as `naive` with WebCrypto in the place of `node:crypto`; base64 by Buffer. */
+/** The code of `naive` with WebCrypto instead of `node:crypto`; base64 by Buffer. */
 export async function webcrypto(pem: KeyPem): Promise<Contender> {
   const { subtle } = globalThis.crypto
   const spki = createPublicKey(pem.publicKey).export({ type: 'spki', format: 'der' })

@@ -7,7 +7,7 @@ import {
   publicEncrypt,
   randomBytes,
 } from 'node:crypto'
-import type { KeyPem } from '../../key.js'
+import type { KeyPem } from '../../harness/run-context.js'
 import type { Contender } from '../contender.js'
 
 const WRAPPED_BYTES = 512
@@ -15,14 +15,14 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /**
- * Cryptography alone: RSA and AES over bytes that are there already, without JSON or base64. Nothing on
- * this wire can be faster.
+ * Cryptography only: RSA and AES over existing bytes, without JSON or base64. The lower bound of this
+ * wire format.
  */
-export function floor(pem: KeyPem): Contender {
+export function baseline(pem: KeyPem): Contender {
   const publicKey = createPublicKey(pem.publicKey)
   const privateKey = createPrivateKey(pem.privateKey)
   return {
-    name: 'floor',
+    name: 'baseline',
     isWireV1: false,
     seal: async ({ json }) => {
       const aesKey = randomBytes(32)

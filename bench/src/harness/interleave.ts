@@ -1,12 +1,12 @@
-/** What is measured: gives one value a round. */
+/** Tasks by name; each returns one value a round. */
 export type Tasks<Name extends string, Value> = Readonly<Record<Name, () => Promise<Value>>>
 
 /**
- * Runs every task once a round and gives the values of each. What else the machine does falls on all of
- * them. Every round has an order of its own, so that nobody always pays for the garbage of the same
- * neighbour.
+ * Runs every task once a round and returns the values of each. Other load of the machine affects all
+ * of them alike. Every round has a random order, so that no task always pays for the garbage of the
+ * same predecessor.
  */
-export async function alternate<Name extends string, Value>(
+export async function interleave<Name extends string, Value>(
   tasks: Tasks<Name, Value>,
   rounds: number,
 ): Promise<Record<Name, Value[]>> {
@@ -21,7 +21,7 @@ export async function alternate<Name extends string, Value>(
   return values
 }
 
-/** Fisher and Yates. */
+/** Returns the items in random order (Fisher-Yates). */
 function shuffled<Item>(items: readonly Item[]): Item[] {
   const order = [...items]
   for (let last = order.length - 1; last > 0; last--) {

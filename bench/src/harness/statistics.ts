@@ -1,4 +1,11 @@
-/** The middle of some numbers, or the mean of the two in the middle; NaN of none. */
+/** Returns the milliseconds that work takes. */
+export async function timeMs(work: () => unknown): Promise<number> {
+  const startedAt = performance.now()
+  await work()
+  return performance.now() - startedAt
+}
+
+/** Returns the median; NaN of no values. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((one, other) => one - other)
   const half = sorted.length / 2
@@ -7,7 +14,7 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2
 }
 
-/** Medians of the members of objects alike. */
+/** Returns the median of each member of objects with the same members. */
 export function medians<Name extends string>(
   values: readonly Readonly<Record<Name, number>>[],
 ): Record<Name, number> {
@@ -17,7 +24,7 @@ export function medians<Name extends string>(
   ) as Record<Name, number>
 }
 
-/** The smallest value that at least this share of all does not exceed (nearest rank); NaN of none. */
+/** Returns a percentile by nearest rank; NaN of no values. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((one, other) => one - other)
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN

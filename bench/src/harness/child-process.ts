@@ -1,9 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 
-/** A process that runs one of our entries and answers over its channel. */
+/** A process that runs an entry of this package and answers over its channel. */
 export interface Child {
-  /** Gives the next message of the process; `question` is sent first where there is one. */
+  /** Returns the next message of the process, after sending `question` if there is one. */
   ask<Answer>(question?: string): Promise<Answer>
   stop(): Promise<void>
 }
@@ -11,7 +11,7 @@ export interface Child {
 /**
  * Starts an entry of `dist` in a fresh process.
  *
- * @param input - what it finds as JSON in `process.argv[2]`
+ * @param input - passed as JSON in `process.argv[2]`
  */
 export function startChild(entry: string, input: unknown): Child {
   const child = fork(new URL(`./${entry}.js`, import.meta.url), [JSON.stringify(input)])
@@ -23,14 +23,14 @@ export function startChild(entry: string, input: unknown): Child {
     },
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return
-      const gone = once(child, 'exit')
+      const exited = once(child, 'exit')
       child.kill('SIGTERM')
-      await gone
+      await exited
     },
   }
 }
 
-/** Runs an entry to its end and gives the one message it sends. */
+/** Runs an entry to its end. Returns the one message that it sends. */
 export async function runChild<Output>(entry: string, input: unknown): Promise<Output> {
   const child = startChild(entry, input)
   try {

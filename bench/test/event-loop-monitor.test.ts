@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { watchLoop } from '../src/cold/watch-loop.js'
+import { monitorEventLoop } from '../src/cold/event-loop-monitor.js'
 
 function block(ms: number): void {
   const end = performance.now() + ms
@@ -8,14 +8,14 @@ function block(ms: number): void {
 }
 
 it('a block is seen, also right at the start', async () => {
-  const loop = await watchLoop()
+  const loop = await monitorEventLoop()
   block(100)
   await sleep(5)
   expect(loop.stop()).toBeGreaterThan(90)
 })
 
 it('a block is seen that is not over before the end', async () => {
-  const loop = await watchLoop()
+  const loop = await monitorEventLoop()
   await sleep(5)
   block(100)
   expect(loop.stop()).toBeGreaterThan(90)

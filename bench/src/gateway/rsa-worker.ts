@@ -1,4 +1,4 @@
-// One thread of `measureRsa`: decrypts for a while and tells how many it did in a second.
+// A thread of `measureRsa`: decrypts for a while and reports operations per second.
 import {
   createPrivateKey,
   createPublicKey,

@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, loadavg, platform, release } from 'node:os'
 
-/** Where numbers come from: without it they say little. */
+/** The machine of a run. */
 export interface Machine {
   readonly cpu: string
   readonly cores: number
@@ -13,7 +13,7 @@ export interface Machine {
   readonly date: string
 }
 
-/** Load average for each core from which on others take part in the numbers. */
+/** Load average per core from which other processes affect the numbers. */
 const BUSY_PER_CORE = 0.3
 
 export function describeMachine(): Machine {
@@ -28,7 +28,7 @@ export function describeMachine(): Machine {
   }
 }
 
-/** Whether something else was at work when the run began; a build just before counts too. */
+/** Returns whether the machine was busy when the run began; a build just before counts too. */
 export function isBusy({ load, cores }: Machine): boolean {
   return load > BUSY_PER_CORE * cores
 }

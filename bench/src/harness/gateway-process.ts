@@ -9,7 +9,7 @@ import { setTimeout } from 'node:timers/promises'
 /** A gateway with the demo engine, in a process of its own. */
 export interface BenchGateway {
   readonly url: string
-  /** 99th percentile of its event-loop delay since this was last asked, in milliseconds. */
+  /** Returns the 99th percentile of its event-loop delay since the last call, in milliseconds. */
   loopDelayP99Ms(): Promise<number>
   stop(): Promise<void>
 }
@@ -23,7 +23,7 @@ export async function startGateway(before: readonly string[] = []): Promise<Benc
   const folder = dirname(createRequire(import.meta.url).resolve('@nomyo/gateway/package.json'))
   const args = ['--engine=demo', '--port=0', '--metrics-port=0', '--rate-limit=off']
   const command = [...before, process.execPath, join(folder, 'bin/nomyo-gateway.cjs'), ...args]
-  // Into a file: to read a line for each request would take time from the gateway on the same cores.
+  // To a file: reading a line per request takes time from the gateway on the same cores.
   const folderOfLog = await mkdtemp(join(tmpdir(), 'nomyo-bench-'))
   const logPath = join(folderOfLog, 'gateway.log')
   const log = await open(logPath, 'w')

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { importPrivateKey } from '@nomyo/crypto'
 import { saveKeyPair } from '@nomyo/crypto/keys/node'
-import type { KeyPem } from './key.js'
+import type { KeyPem } from './run-context.js'
 
-/** A folder as `keyDir` has it, with the key inside. */
+/** A folder for `keyDir` with the key inside. */
 export interface SavedKey {
   readonly folder: string
   remove(): Promise<void>
