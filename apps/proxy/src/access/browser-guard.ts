@@ -63,3 +63,14 @@ const pageRefused = (): Refusal =>
     'ERR_ORIGIN',
     'Web pages may not call this proxy. If this one is meant to, add --allow-origin with its origin.',
   )
+
+/**
+ * Lists the Host headers of this proxy: the names of loopback and further ones, each with its port and
+ * without. A further name with a port of its own counts as it is.
+ */
+export function ownHosts(port: number, names: readonly string[]): ReadonlySet<string> {
+  const all = ['127.0.0.1', 'localhost', '[::1]', ...names]
+  return new Set(
+    all.flatMap((name) => (/[^:\]]:\d+$|\]:\d+$/.test(name) ? [name] : [name, `${name}:${port}`])),
+  )
+}

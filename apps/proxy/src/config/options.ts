@@ -9,7 +9,6 @@ import {
   wholeNumber,
 } from '@nomyo-internal/command-line'
 import { LOG_LEVELS } from '@nomyo-internal/http-server'
-import { parseHostName } from './hosts-and-origins.js'
 
 /** Length below which a token could be guessed. */
 const MIN_TOKEN_LENGTH = 16
@@ -20,6 +19,9 @@ export const TOKEN_FORM = `at least ${MIN_TOKEN_LENGTH} visible ASCII characters
 /** Checks the form of a token. */
 export const isToken = (text: string): boolean =>
   text.length >= MIN_TOKEN_LENGTH && /^[\x21-\x7e]+$/.test(text)
+
+/** A host as in a Host header, with a port or without. */
+const HOST_NAME = /^(?:[a-z\d](?:[a-z\d.-]*[a-z\d])?|\[[\da-f:.]+\])(?::\d{1,5})?$/i
 
 /**
  * Options of the proxy. Gateways may run in the same environment, so its variables have a prefix of
@@ -68,7 +70,10 @@ export const OPTIONS = defineOptions(
       summary: 'further name of the proxy in Host headers, such as host.docker.internal',
       defaultSummary: 'names of loopback',
       repeatable: true,
-      parse: parseHostName,
+      parse: parsedBy(
+        (text) => (HOST_NAME.test(text) ? text.toLowerCase() : undefined),
+        'must be a name or name:port, without a scheme or patterns',
+      ),
     },
     allowOrigin: {
       value: 'ORIGIN',
