@@ -20,7 +20,7 @@ describe('--help', () => {
     const listed = [...stdout.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name)
     const flags = Object.entries(OPTIONS).filter(([, option]) => !('flag' in option))
     expect(listed).toEqual([...flags.map(([name]) => flagName(name)), 'version', 'help'])
-    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(110)
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
   })
 })
 
