@@ -6,7 +6,6 @@ import { chat, post, refusalOf, seal } from './support.js'
 let fault: unknown
 const { server, url } = await listenInProcess({
   engine: {
-    name: 'faulty',
     complete: async () => {
       throw fault
     },

@@ -14,7 +14,6 @@ const LABEL = 'nomyo-demo-engine'
  */
 export function createDemoEngine(): Engine {
   return {
-    name: 'demo',
     complete: (request) => Promise.resolve(answer(request)),
     models: () => Promise.resolve([DEMO_MODEL, ECHO_MODEL]),
     close: () => Promise.resolve(),

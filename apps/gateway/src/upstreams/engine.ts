@@ -17,8 +17,6 @@ export interface UpstreamState {
 
 /** Source of answers to decrypted requests. */
 export interface Engine {
-  /** Name in logs. */
-  readonly name: string
   /** Starts background work, if there is any. */
   start?(log: FastifyBaseLogger): void
   /**

@@ -24,7 +24,6 @@ const RETRY_AFTER_BUSY_S = 1
  * may have recovered, and a refusal would not help.
  */
 export class UpstreamPool implements Engine {
-  readonly name = 'upstreams'
   /** In the order of their last use: among equally loaded servers, the first one is chosen. */
   #upstreams: readonly Upstream[]
   readonly #intervalMs: number
