@@ -96,22 +96,25 @@ interface MemberContext {
   readonly environment: Environment
 }
 
-/** Locates the value of an option, and finds secrets at their locations. */
+/** Locates the value of an option, and reads secrets from their locations. */
 function memberOf(
   name: string,
   value: unknown,
   { mistake, lineOf, environment }: MemberContext,
 ): FileMember {
-  const secretAt = (given: unknown, path: Path): unknown => {
-    if (OPTION_OF_MEMBER.get(name)?.secret !== true) return given
-    const secret = secretSchema(environment).safeParse(given)
-    if (secret.success) return secret.data
-    throw mistake(path, secret.error.issues[0]?.message ?? 'is invalid')
+  const { secret = false, repeatable = false } = OPTION_OF_MEMBER.get(name) ?? {}
+  const itemAt = (given: unknown, path: Path): unknown => {
+    // Commas separate the values of a variable, so that no value has one.
+    if (repeatable && String(given).includes(',')) throw mistake(path, 'must have no comma')
+    if (!secret) return given
+    const found = secretSchema(environment).safeParse(given)
+    if (found.success) return found.data
+    throw mistake(path, found.error.issues[0]?.message ?? 'is invalid')
   }
   const line = lineOf([name])
-  if (!Array.isArray(value)) return { value: secretAt(value, [name]), line }
+  if (!Array.isArray(value)) return { value: itemAt(value, [name]), line }
   return {
-    value: value.map((one, at) => secretAt(one, [name, at])),
+    value: value.map((one, at) => itemAt(one, [name, at])),
     line,
     lines: value.map((_, at) => lineOf([name, at])),
   }
