@@ -2,12 +2,11 @@ import { openJson } from '@nomyo/crypto'
 import { describe, expect, it } from 'vitest'
 import type { CompletionStep } from '../src/completion/step-timer.js'
 import type { ChatCompletionRequest } from '../src/types/request.js'
-import { hello, sealedEcho, startTestServer, newSession, testKey } from './support.js'
+import { connect, hello, newSession, sealedEcho, startTestServer, testKey } from './support.js'
 
 describe('one attempt', () => {
   it('encrypts everything but the routing members, and decrypts the answer', async () => {
-    const server = await startTestServer()
-    const ask = await newSession({ baseUrl: server.url, apiKey: 'constructor-key' })
+    const { server, ask } = await connect({ apiKey: 'constructor-key' })
     const completion = await ask({
       temperature: 0.7,
       stream: true,
@@ -43,8 +42,7 @@ describe('one attempt', () => {
   })
 
   it('encrypts every documented parameter as given', async () => {
-    const server = await startTestServer()
-    const ask = await newSession({ baseUrl: server.url })
+    const { server, ask } = await connect()
     const parameters = {
       temperature: 0.2,
       max_tokens: 64,
@@ -87,8 +85,7 @@ describe('one attempt', () => {
   })
 
   it('fetches the server key without credentials, once for all requests', async () => {
-    const server = await startTestServer()
-    const ask = await newSession({ baseUrl: server.url, apiKey: 'k' })
+    const { server, ask } = await connect({ apiKey: 'k' })
     await Promise.all(Array.from({ length: 20 }, () => ask()))
     expect(server.keyFetches).toHaveLength(1)
     expect(server.keyFetches[0]?.headers).not.toHaveProperty('authorization')
@@ -96,8 +93,7 @@ describe('one attempt', () => {
   })
 
   it('sends neither key nor tier where none is given', async () => {
-    const server = await startTestServer()
-    const ask = await newSession({ baseUrl: server.url, apiKey: '' })
+    const { server, ask } = await connect({ apiKey: '' })
     await ask()
     expect(server.completions[0]?.headers).not.toHaveProperty('authorization')
     expect(server.completions[0]?.headers).not.toHaveProperty('x-security-tier')
@@ -123,8 +119,7 @@ describe('one attempt', () => {
   })
 
   it('throws the 400 where the key cannot be revalidated', async () => {
-    const server = await startTestServer()
-    const ask = await newSession({ baseUrl: server.url, maxRetries: 2 })
+    const { server, ask } = await connect({ maxRetries: 2 })
     await ask()
     server.answer = (_seen, response) => void response.writeHead(400).end('{"detail":"no"}')
     server.answerKeyFetch = (response) => void response.writeHead(503).end()
@@ -150,11 +145,10 @@ describe('one attempt', () => {
   })
 
   it('accepts an answer without a payload id, as reference servers send it', async () => {
-    const server = await startTestServer()
+    const { server, ask } = await connect()
     server.answer = async (seen, response) => {
       response.end(await sealedEcho(seen, server.serverKey, {}))
     }
-    const ask = await newSession({ baseUrl: server.url })
     expect((await ask()).choices[0].message.content).toBe('Hello!')
   })
 })

@@ -1,7 +1,14 @@
 import { SecurityError, sealJson } from '@nomyo/crypto'
 import { keyPem, malformedBody, malformedVectors } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
-import { startTestServer, newSession, testKey, type Seen, type TestServer } from './support.js'
+import {
+  connect,
+  newSession,
+  type Seen,
+  startTestServer,
+  testKey,
+  type TestServer,
+} from './support.js'
 
 /** A server whose answers to sealed requests are these bytes. */
 async function answering(
@@ -16,8 +23,7 @@ async function answering(
 
 describe('an answer of a hostile server', () => {
   it('is refused in every malformed form, whatever its class', async () => {
-    const server = await startTestServer()
-    const ask = await newSession({ baseUrl: server.url })
+    const { server, ask } = await connect()
     const replyKey = (await testKey('client')).publicKey
     for (const vector of malformedVectors().filter(({ strict }) => strict === 'must')) {
       const body = await malformedBody(vector, (text) => sealJson(text, replyKey))
@@ -44,7 +50,7 @@ describe('an answer of a hostile server', () => {
   })
 
   it('cannot hold a request forever', async () => {
-    const server = await startTestServer()
+    const { server, ask } = await connect({ timeout: 300 })
     server.answer = (_seen, response) => {
       response.writeHead(200)
       const drip = setInterval(() => response.write(' '), 20)
@@ -52,7 +58,6 @@ describe('an answer of a hostile server', () => {
         clearInterval(drip)
       })
     }
-    const ask = await newSession({ baseUrl: server.url, timeout: 300 })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_TIMEOUT' })
   })
 })
@@ -64,18 +69,16 @@ describe('a server key of a hostile server', () => {
     ['a certificate', 'keys/certificate.pem', 'ERR_KEY_TYPE'],
     ['a private key', 'keys/private-as-public.pem', 'ERR_KEY_TYPE'],
   ])('is refused when it is %s, and nothing is encrypted to it', async (_what, file, code) => {
-    const server = await startTestServer()
+    const { server, ask } = await connect()
     server.answerKeyFetch = (response) => void response.end(keyPem(file))
-    const ask = await newSession({ baseUrl: server.url })
     await expect(ask()).rejects.toMatchObject({ code })
     expect(server.completions).toHaveLength(0)
   })
 
   it('may be smaller where the caller allows it', async () => {
-    const server = await startTestServer()
+    const { server, ask } = await connect({ minServerKeyBits: 2048 })
     server.answerKeyFetch = (response) => void response.end(keyPem('keys/rsa2048.public.pem'))
     server.answer = (_seen, response) => void response.writeHead(418).end()
-    const ask = await newSession({ baseUrl: server.url, minServerKeyBits: 2048 })
     await expect(ask()).rejects.toMatchObject({ statusCode: 418 })
   })
 
@@ -93,18 +96,16 @@ describe('a server key of a hostile server', () => {
   })
 
   it('is fetched again after a failed fetch', async () => {
-    const server = await startTestServer()
+    const { server, ask } = await connect()
     server.answerKeyFetch = (response) => void response.writeHead(500).end()
-    const ask = await newSession({ baseUrl: server.url })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_SERVER' })
     server.answerKeyFetch = undefined
     expect((await ask()).choices[0].message.content).toBe('Hello!')
   })
 
   it('cannot hold a request forever', async () => {
-    const server = await startTestServer()
+    const { server, ask } = await connect({ timeout: 200 })
     server.answerKeyFetch = () => undefined
-    const ask = await newSession({ baseUrl: server.url, timeout: 200 })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_TIMEOUT' })
   })
 })

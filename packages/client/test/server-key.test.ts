@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { startTestServer, newSession, testKey } from './support.js'
+import { connect, testKey } from './support.js'
 
 const HOUR_MS = 3_600_000
 
@@ -16,8 +16,7 @@ function hoursLater(): void {
 
 describe('a cached server key', () => {
   it('is revalidated after an hour, by one request for all', async () => {
-    const server = await startTestServer()
-    const ask = await newSession({ baseUrl: server.url })
+    const { server, ask } = await connect()
     await ask()
     hoursLater()
     server.serverKey = await testKey('other')
@@ -26,14 +25,13 @@ describe('a cached server key', () => {
   })
 
   it('is kept when the server reports no change', async () => {
-    const server = await startTestServer()
+    const { server, ask } = await connect()
     const asked: IncomingHttpHeaders['if-none-match'][] = []
     server.answerKeyFetch = (response) => {
       asked.push(server.keyFetches.at(-1)?.headers['if-none-match'])
       if (asked.length > 1) response.writeHead(304).end()
       else response.writeHead(200, { etag: '"v1"' }).end(server.serverKey.publicKey.pem)
     }
-    const ask = await newSession({ baseUrl: server.url })
     await ask()
     hoursLater()
     await ask()
@@ -41,9 +39,8 @@ describe('a cached server key', () => {
   })
 
   it('is not taken from an unsolicited 304', async () => {
-    const server = await startTestServer()
+    const { server, ask } = await connect()
     server.answerKeyFetch = (response) => void response.writeHead(304).end()
-    const ask = await newSession({ baseUrl: server.url })
     await expect(ask()).rejects.toMatchObject({ code: 'ERR_UNEXPECTED_STATUS' })
   })
 })

@@ -136,6 +136,14 @@ export async function newSession(
     )
 }
 
+/** Starts a server and a session with it, for one test. */
+export async function connect(
+  options: SecureChatCompletionOptions = {},
+): Promise<{ server: TestServer; ask: Awaited<ReturnType<typeof newSession>> }> {
+  const server = await startTestServer()
+  return { server, ask: await newSession({ baseUrl: server.url, ...options }) }
+}
+
 /** A folder with the client key of the vectors: reading it is much faster than generating one. */
 export const clientKeyDir = makeKeyDir({ 'private_key.pem': 'client' }, temporaryFolder())
 

@@ -3,6 +3,7 @@ import {
   callback,
   integer,
   invalidOption,
+  isObject,
   oneOf,
   readOptions,
   withDefault,
@@ -48,12 +49,8 @@ const DEFAULT_INTERVAL_MS = 5 * 60 * 1000
 const LONGEST_INTERVAL_MS = 24 * 60 * 60 * 1000
 
 const policy: Check<AttestationPolicy> = (value, name) => {
-  const canAppraise =
-    typeof value === 'object' &&
-    value !== null &&
-    'appraise' in value &&
-    typeof value.appraise === 'function'
-  if (canAppraise) return value as AttestationPolicy
+  const { appraise } = Object(value) as { appraise?: unknown }
+  if (typeof appraise === 'function') return value as AttestationPolicy
   throw invalidOption(
     name,
     'must be made with attestationPolicy({ requiredPcrs, referenceValues, trust }) of @nomyo/attest',
@@ -76,6 +73,6 @@ export type AttestationConfig = Values<ReturnType<typeof optionTable>>
 
 /** Checks the options; see {@link readOptions}. */
 export const attestation: Check<AttestationConfig> = (value, name) => {
-  if (typeof value !== 'object' || value === null) throw invalidOption(name, 'must be an object')
+  if (!isObject(value)) throw invalidOption(name, 'must be an object')
   return readOptions(value, optionTable(), `${name}.`)
 }

@@ -2,6 +2,7 @@ import type { AttestationResult } from '@nomyo/attest'
 import { SecurityError, openJson, type OpenedJson, type PrivateKey } from '@nomyo/crypto'
 import { appraiseAnswer } from '../attestation/answer.js'
 import type { KeyAttestation } from '../attestation/key-attestation.js'
+import { isObject } from '../config/checks.js'
 import type { ClientConfig } from '../config/options.js'
 import type { ChatCompletion } from '../types/response.js'
 import { emitReceipt, type SentRequest } from './receipt.js'
@@ -92,8 +93,6 @@ export function toChatCompletion(
 /** Returns the metadata as the server encrypted it. */
 function sealedMetadata(answer: Record<string, unknown>): Record<string, unknown> {
   const metadata = Object.hasOwn(answer, '_metadata') ? answer['_metadata'] : {}
-  if (typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)) {
-    return metadata as Record<string, unknown>
-  }
+  if (isObject(metadata)) return metadata
   throw new SecurityError('ERR_PLAINTEXT_INVALID', 'The _metadata of the answer is not an object.')
 }

@@ -1,5 +1,6 @@
 import { encodeJson, type Padding } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
+import { isObject } from '../config/checks.js'
 import { apiKey as checkApiKey } from '../config/options.js'
 import type { ChatCompletionRequest, SecurityTier } from '../types/request.js'
 
@@ -23,7 +24,7 @@ export interface SplitRequest {
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
 export function splitRequest(request: ChatCompletionRequest, padding: Padding): SplitRequest {
-  if (!isJsonObject(request)) throw invalid('the request must be an object with model and messages')
+  if (!isObject(request)) throw invalid('the request must be an object with model and messages')
   const { api_key: apiKey, security_tier: securityTier, base_url: _, ...payload } = request
   if (typeof payload.model !== 'string' || payload.model === '') {
     throw invalid('model must be a non-empty string')
@@ -47,7 +48,7 @@ const CLOSING_BRACE = 0x7d
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
 export function serializePayload(payload: unknown, padding: Padding): Uint8Array<ArrayBuffer> {
-  if (!isJsonObject(payload)) throw invalid('the payload must be an object')
+  if (!isObject(payload)) throw invalid('the payload must be an object')
   const padded = encode(payload, padding)
   const length = padded.lastIndexOf(CLOSING_BRACE) + 1
   if (length <= MAX_PAYLOAD_BYTES) return padded
@@ -75,10 +76,6 @@ export function checkSecurityTier(tier: unknown): SecurityTier | undefined {
   if (known === undefined)
     throw invalid(`security_tier must be one of ${SECURITY_TIERS.join(', ')}`)
   return known
-}
-
-function isJsonObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 const invalid = (why: string): InvalidRequestError =>

@@ -85,6 +85,10 @@ export const callback =
     throw invalidOption(name, 'must be a function')
   }
 
+/** Checks for an object that is not a list. */
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
 /** Builds the error that names the option and the problem. */
 export const invalidOption = (name: string, problem: string): InvalidRequestError =>
   new InvalidRequestError('ERR_INVALID_OPTION', `${name} ${problem}.`)

@@ -1,4 +1,4 @@
-import { invalidOption, type Check } from './checks.js'
+import { invalidOption, isObject, type Check } from './checks.js'
 
 /** Headers that the protocol sets itself, and those that change the framing of a message. */
 const RESERVED =
@@ -9,7 +9,7 @@ const RESERVED =
  * protocol sets. Names become lower-case. Errors name the header, not its value.
  */
 export const headers: Check<Readonly<Record<string, string>>> = (given, option) => {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  if (!isObject(given)) {
     throw invalidOption(option, 'must be an object of header names and values')
   }
   const checked: Record<string, string> = {}

@@ -104,12 +104,8 @@ const maxRetries: Check<number> = (value, name) => integer(0, 100)(value, name)
 const timeout: Check<number> = (value, name) => integer(1, LONGEST_MS)(value, name)
 
 const logger: Check<Logger> = (value, name) => {
-  const canWarn =
-    typeof value === 'object' &&
-    value !== null &&
-    'warn' in value &&
-    typeof value.warn === 'function'
-  if (canWarn) return value as Logger
+  const { warn } = Object(value) as { warn?: unknown }
+  if (typeof warn === 'function') return value as Logger
   throw invalidOption(name, 'must be an object with a function warn(text)')
 }
 

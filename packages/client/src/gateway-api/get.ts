@@ -1,3 +1,4 @@
+import { isObject } from '../config/checks.js'
 import { startDeadline, type Transport, type TransportResponse } from '@nomyo/transport'
 
 /** Settings of a plain request to a gateway. */
@@ -47,8 +48,7 @@ export async function get(
 export function parseObject(body: Uint8Array): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(body))
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-    return value as Record<string, unknown>
+    return isObject(value) ? value : undefined
   } catch {
     return undefined
   }

@@ -1,4 +1,5 @@
 import { errorFromResponse, type Transport } from '@nomyo/transport'
+import { isObject } from '../config/checks.js'
 import { get, parseObject, type GatewayRequestOptions } from './get.js'
 
 const MAX_LIST_BYTES = 1024 * 1024
@@ -55,12 +56,11 @@ export async function fetchModels(
   if (response.status !== 200) throw errorFromResponse(response)
   const data = parseObject(response.body)?.['data']
   if (!Array.isArray(data)) return undefined
-  const names = data.map(idOf).filter((id) => typeof id === 'string')
+  const names = data
+    .map((model: unknown) => (isObject(model) ? model['id'] : undefined))
+    .filter((id) => typeof id === 'string')
   return { names: names.filter((name) => DISPLAYABLE.test(name)), body: response.body }
 }
-
-const idOf = (model: unknown): unknown =>
-  typeof model === 'object' && model !== null && 'id' in model ? model.id : undefined
 
 /** A line break or a terminal escape in a name would pass for output of the program that shows it. */
 const DISPLAYABLE = /^[^\p{Cc}\p{Bidi_Control}\u2028\u2029]+$/u

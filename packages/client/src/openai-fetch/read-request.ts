@@ -2,6 +2,7 @@ import { InvalidRequestError } from '@nomyo/transport/errors'
 import type { ChatCompletionRequest } from '../types/request.js'
 import type { FetchCall } from './fetch-call.js'
 import { readBody } from './read-body.js'
+import { isObject } from '../config/checks.js'
 
 /** A request of an OpenAI client: the chat request and the form of its answer. */
 export interface OpenAIRequest {
@@ -56,10 +57,6 @@ function parseObject(text: string): Record<string, unknown> {
     // Not JSON: the same as JSON of another kind. The engine's message would quote it.
   }
   throw invalid('the body must be a JSON object')
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 const invalid = (why: string): InvalidRequestError =>

@@ -21,7 +21,7 @@ import {
   type Expected,
 } from './expected-errors.js'
 import { HELD_MS, waits } from './instant-retries.js'
-import { contentOf, failureOf, hello, newClient, newGateway } from './support.js'
+import { connect, contentOf, failureOf, hello, newClient, newGateway } from './support.js'
 
 vi.mock(import('@nomyo/transport'), async (original) =>
   (await import('./instant-retries.js')).instantRetries(original),
@@ -102,8 +102,7 @@ describe('a transient fault', () => {
 
 describe('a permanent fault', () => {
   it.each(titled(final))('%s: is thrown at once', async (_title, fault, errorClass, code) => {
-    const gateway = await newGateway()
-    const client = newClient(gateway, { apiKey, maxRetries: 2 })
+    const { gateway, client } = await connect({ apiKey, maxRetries: 2 })
     await client.create(request)
     gateway.clear()
     gateway.always(fault)
@@ -115,8 +114,7 @@ describe('a permanent fault', () => {
   })
 
   it('is opaque where it could be an oracle', async () => {
-    const gateway = await newGateway()
-    const client = newClient(gateway)
+    const { gateway, client } = await connect()
     gateway.next(
       faults.tampered('ciphertext'),
       faults.tampered('tag'),
@@ -135,8 +133,7 @@ describe('a permanent fault', () => {
 
 describe('a repeated answer', () => {
   it('is refused, also later and more than once', async () => {
-    const gateway = await newGateway()
-    const client = newClient(gateway, { maxRetries: 2 })
+    const { gateway, client } = await connect({ maxRetries: 2 })
     await client.create(hello)
     gateway.next(faults.replayed())
     const replayed = { code: 'ERR_REPLY_REPLAYED', payloadId: expect.any(String) }
@@ -159,8 +156,7 @@ describe('a repeated answer', () => {
 
 describe('Retry-After', () => {
   it('is waited for', async () => {
-    const gateway = await newGateway()
-    const client = newClient(gateway, { maxRetries: 1 })
+    const { gateway, client } = await connect({ maxRetries: 1 })
     await client.create(hello)
     gateway.next(faults.rateLimited({ retryAfterSeconds: 2 }))
     await client.create(hello)
@@ -170,8 +166,7 @@ describe('Retry-After', () => {
   it.each([faults.rateLimited, faults.unavailable])(
     'of more than a minute is reported rather than waited for (%#)',
     async (fault) => {
-      const gateway = await newGateway()
-      const client = newClient(gateway, { maxRetries: 5 })
+      const { gateway, client } = await connect({ maxRetries: 5 })
       gateway.always(fault({ retryAfterSeconds: 61 }))
       const error = await failureOf(client.create(hello))
       expect(error).toMatchObject({ retryAfterMs: 61_000 })
@@ -181,9 +176,8 @@ describe('Retry-After', () => {
   )
 
   it('is waited for no longer than until the caller aborts', async () => {
-    const gateway = await newGateway()
+    const { gateway, client } = await connect({ maxRetries: 5 })
     gateway.always(faults.rateLimited({ retryAfterSeconds: HELD_MS / 1000 }))
-    const client = newClient(gateway, { maxRetries: 5 })
     const controller = new AbortController()
     const failure = failureOf(client.create(hello, { signal: controller.signal }))
     await vi.waitFor(() => expect(waits).toEqual([HELD_MS]))
@@ -195,8 +189,7 @@ describe('Retry-After', () => {
 
 describe('a server key that changed', () => {
   it('is fetched once, and the request encrypted to it under a new id', async () => {
-    const gateway = await newGateway()
-    const client = newClient(gateway)
+    const { gateway, client } = await connect()
     await client.create(hello)
     const refused = gateway.requests.length
     await gateway.rotateKey(await testKey('other'))
@@ -208,8 +201,7 @@ describe('a server key that changed', () => {
   })
 
   it('is fetched once also where many calls find out together', async () => {
-    const gateway = await newGateway()
-    const client = newClient(gateway)
+    const { gateway, client } = await connect()
     await client.create(hello)
     await gateway.rotateKey(await testKey('other'))
     const answers = await Promise.all(Array.from({ length: 10 }, () => client.create(hello)))
@@ -218,8 +210,7 @@ describe('a server key that changed', () => {
   })
 
   it('is no reason to send a request a third time', async () => {
-    const gateway = await newGateway()
-    const client = newClient(gateway, { maxRetries: 2 })
+    const { gateway, client } = await connect({ maxRetries: 2 })
     await client.create(hello)
     gateway.clear()
     await gateway.rotateKey(await testKey('other'))

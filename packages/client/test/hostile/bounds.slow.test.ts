@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { faults, type HttpFault } from '@nomyo/testkit'
 import { describe, expect, it } from 'vitest'
 import { APIConnectionError, ServerError } from '../../src/index.js'
-import { costOf, failureOf, hello, newClient, newGateway, type Cost } from './support.js'
+import { connect, type Cost, costOf, failureOf, hello } from './support.js'
 
 /** Several times the need of an answer of 16 MiB; an unbounded one needs more. */
 const MOST_MIB = 256
@@ -13,8 +13,7 @@ async function refusing(
   fault: HttpFault,
   timeout = 30_000,
 ): Promise<{ error: unknown; cost: Cost }> {
-  const gateway = await newGateway()
-  const client = newClient(gateway, { timeout })
+  const { gateway, client } = await connect({ timeout })
   await client.create(hello)
   gateway.next(fault)
   let error: unknown

@@ -1,12 +1,11 @@
 import { faults } from '@nomyo/testkit'
 import { describe, expect, it } from 'vitest'
 import { APIError } from '../../src/index.js'
-import { failureOf, hello, newClient, newGateway } from './support.js'
+import { connect, failureOf, hello, newClient, newGateway } from './support.js'
 
 describe('an answer that is too large', () => {
   it('is dropped with its connection', async () => {
-    const gateway = await newGateway()
-    const client = newClient(gateway)
+    const { gateway, client } = await connect()
     gateway.always(faults.endless())
     for (let count = 0; count < 5; count++) await failureOf(client.create(hello))
     await expect.poll(() => gateway.connections.open).toBeLessThanOrEqual(1)
@@ -51,8 +50,7 @@ describe('the body of an error', () => {
 
 describe('many calls that hang', () => {
   it('end together with their client, and so do their connections', async () => {
-    const gateway = await newGateway()
-    const client = newClient(gateway, { maxRetries: 2 })
+    const { gateway, client } = await connect({ maxRetries: 2 })
     gateway.always(faults.hang())
     const failures = Array.from({ length: 20 }, () => failureOf(client.create(hello)))
     await expect.poll(() => gateway.requests.length, { timeout: 10_000 }).toBe(20)

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import type { Fault } from '@nomyo/testkit'
 import { expect } from 'vitest'
-import { contentOf, failureOf, hello, newClient, newGateway } from './support.js'
+import { connect, contentOf, failureOf, hello } from './support.js'
 
 export const apiKey = 'a-secret-key'
 const words = 'secret words'
@@ -28,8 +28,7 @@ export async function expectRetried(
   [fault, errorClass, code]: Expected,
   timeout = 60_000,
 ): Promise<void> {
-  const gateway = await newGateway()
-  const client = newClient(gateway, { apiKey })
+  const { gateway, client } = await connect({ apiKey })
   await client.create(request)
   gateway.clear()
   gateway.always(fault)
@@ -51,8 +50,7 @@ export async function expectRetried(
 
 /** Checks that a call succeeds after one response with a fault. */
 export async function expectRecovery(fault: Fault, timeout = 60_000): Promise<void> {
-  const gateway = await newGateway()
-  const client = newClient(gateway)
+  const { gateway, client } = await connect()
   await client.create(hello)
   gateway.next(fault)
   expect(contentOf(await client.create(hello, { maxRetries: 1, timeout }))).toBe('Hello!')

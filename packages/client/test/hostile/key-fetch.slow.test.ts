@@ -1,7 +1,7 @@
 import { faults } from '@nomyo/testkit'
 import { describe, expect, it } from 'vitest'
 import { expectFailure, rows, timeouts } from './key-fetch-faults.js'
-import { costOf, failureOf, hello, newClient, newGateway } from './support.js'
+import { connect, costOf, failureOf, hello } from './support.js'
 
 describe('a key fetch that returns', () => {
   it.each([...rows, ...timeouts])('%s: fails within bounds of time and memory', async (...row) => {
@@ -15,9 +15,8 @@ describe('a key fetch that returns', () => {
 
 describe('a key fetch that hangs', () => {
   it('is given up by each caller when it is time, and ends for all at its own', async () => {
-    const gateway = await newGateway()
+    const { gateway, client } = await connect({ timeout: 1500 })
     gateway.keyFetch(faults.hang())
-    const client = newClient(gateway, { timeout: 1500 })
     const patient = failureOf(client.create(hello))
     const hasty = client.create(hello, { timeout: 200 })
     const aborted = client.create(hello, { signal: AbortSignal.timeout(200) })

@@ -1,7 +1,7 @@
 import { faults } from '@nomyo/testkit'
 import { describe, expect, it, vi } from 'vitest'
 import { expectFailure, rows } from './key-fetch-faults.js'
-import { contentOf, failureOf, hello, newClient, newGateway } from './support.js'
+import { connect, contentOf, failureOf, hello } from './support.js'
 
 vi.mock(import('@nomyo/transport'), async (original) =>
   (await import('./instant-retries.js')).instantRetries(original),
@@ -13,9 +13,8 @@ describe('a key fetch that returns', () => {
 
 describe('a key fetch that hangs', () => {
   it('ends with its client', async () => {
-    const gateway = await newGateway()
+    const { gateway, client } = await connect()
     gateway.keyFetch(faults.hang())
-    const client = newClient(gateway)
     const failure = failureOf(client.create(hello))
     await expect.poll(() => gateway.keyFetches.length).toBe(1)
     client.dispose()
@@ -26,8 +25,7 @@ describe('a key fetch that hangs', () => {
 
 describe('many first calls at once', () => {
   it('fetch the key once', async () => {
-    const gateway = await newGateway()
-    const client = newClient(gateway)
+    const { gateway, client } = await connect()
     const answers = await Promise.all(Array.from({ length: 20 }, () => client.create(hello)))
     expect(answers.map(contentOf)).toEqual(Array(20).fill('Hello!'))
     expect(gateway.keyFetches).toHaveLength(1)
@@ -35,8 +33,7 @@ describe('many first calls at once', () => {
   })
 
   it('fail together once, and fetch it once more', async () => {
-    const gateway = await newGateway()
-    const client = newClient(gateway)
+    const { gateway, client } = await connect()
     gateway.keyFetch(faults.status(500))
     const errors = await Promise.all(
       Array.from({ length: 20 }, () => failureOf(client.create(hello))),

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { faults } from '@nomyo/testkit'
 import { expect, it } from 'vitest'
-import { failureOf, newClient, newGateway, contentOf } from './support.js'
+import { connect, contentOf, failureOf } from './support.js'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -25,8 +25,7 @@ const timers = (): number =>
   process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
 
 it('1,000 calls leave nothing behind', { timeout: 240_000 }, async () => {
-  const gateway = await newGateway()
-  const client = newClient(gateway)
+  const { gateway, client } = await connect()
   const { signal } = new AbortController()
   const call = async (): Promise<void> => {
     expect(contentOf(await client.create(request, { signal }))).toHaveLength(text.length)
@@ -44,8 +43,7 @@ it('1,000 calls leave nothing behind', { timeout: 240_000 }, async () => {
 })
 
 it('300 failed calls leave nothing behind', { timeout: 120_000 }, async () => {
-  const gateway = await newGateway()
-  const client = newClient(gateway, { timeout: 5000 })
+  const { gateway, client } = await connect({ timeout: 5000 })
   const { signal } = new AbortController()
   const faultsInTurn = [
     faults.status(500, text),

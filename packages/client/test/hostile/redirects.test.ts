@@ -1,7 +1,7 @@
 import { faults } from '@nomyo/testkit'
 import { describe, expect, it } from 'vitest'
 import { APIError } from '../../src/index.js'
-import { failureOf, hello, newClient, newGateway, contentOf } from './support.js'
+import { connect, contentOf, failureOf, hello, newGateway } from './support.js'
 
 const codes = [301, 302, 303, 307, 308] as const
 const places = ['elsewhere', 'here'] as const
@@ -10,9 +10,8 @@ const cases = codes.flatMap((code) => places.map((place) => [code, place] as con
 describe('a redirect', () => {
   it.each(cases)('with %i to %s is not followed by a request', async (code, place) => {
     const trap = await newGateway()
-    const gateway = await newGateway()
+    const { gateway, client } = await connect({ apiKey: 'k', maxRetries: 2 })
     const target = `${place === 'here' ? gateway.url : trap.url}/v1/chat/secure_completion`
-    const client = newClient(gateway, { apiKey: 'k', maxRetries: 2 })
     gateway.always(faults.redirect(target, code))
     const error = await failureOf(client.create(hello))
     expect(error).toBeInstanceOf(APIError)
@@ -23,9 +22,8 @@ describe('a redirect', () => {
 
   it.each(cases)('with %i to %s is not followed by a key fetch', async (code, place) => {
     const trap = await newGateway()
-    const gateway = await newGateway()
+    const { gateway, client } = await connect({ apiKey: 'k', maxRetries: 2 })
     const target = `${place === 'here' ? gateway.url : trap.url}/pki/public_key`
-    const client = newClient(gateway, { apiKey: 'k', maxRetries: 2 })
     gateway.keyFetch(faults.redirect(target, code))
     const error = await failureOf(client.create(hello))
     expect(error).toBeInstanceOf(APIError)
@@ -39,8 +37,7 @@ describe('a redirect', () => {
 describe('another way to lead elsewhere', () => {
   it('is not a base_url in a request', async () => {
     const trap = await newGateway()
-    const gateway = await newGateway()
-    const client = newClient(gateway, { apiKey: 'k' })
+    const { gateway, client } = await connect({ apiKey: 'k' })
     expect(contentOf(await client.create({ ...hello, base_url: trap.url }))).toBe('Hello!')
     expect(gateway.requests[0]?.request).toEqual(hello)
     expect(trap.connections.accepted).toBe(0)
@@ -48,8 +45,7 @@ describe('another way to lead elsewhere', () => {
 
   it('is not a header of an answer', async () => {
     const trap = await newGateway()
-    const gateway = await newGateway()
-    const client = newClient(gateway)
+    const { gateway, client } = await connect()
     gateway.next({
       name: 'leading',
       appliesTo: 'any',
@@ -68,8 +64,7 @@ describe('another way to lead elsewhere', () => {
   })
 
   it('is not a cookie, which is not kept', async () => {
-    const gateway = await newGateway()
-    const client = newClient(gateway)
+    const { gateway, client } = await connect()
     gateway.next({
       name: 'cookie',
       appliesTo: 'any',

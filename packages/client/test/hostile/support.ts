@@ -21,6 +21,14 @@ export const newClient = (
   options: SecureChatCompletionOptions = {},
 ): SecureChatCompletion => baseClient(gateway, { maxRetries: 0, timeout: 60_000, ...options })
 
+/** Starts a gateway and a client of it that does not retry, for one test. */
+export async function connect(
+  options: SecureChatCompletionOptions = {},
+): Promise<{ gateway: TestGateway; client: SecureChatCompletion }> {
+  const gateway = await newGateway()
+  return { gateway, client: newClient(gateway, options) }
+}
+
 export const hello: ChatCompletionRequest = {
   model: 'nomyo/echo',
   messages: [{ role: 'user', content: 'Hello!' }],

@@ -1,24 +1,11 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { APICallError, Output, RetryError, generateText, stepCountIs, streamText, tool } from 'ai'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { sealedEcho, startTestServer, testKey } from '../support.js'
-import {
-  SDK_URL,
-  UNICODE,
-  completionOf,
-  says,
-  useGateway,
-  useNomyoFetch,
-  useUpstream,
-} from './support.js'
+import { SDK_URL, UNICODE, completionOf, says, useGateways } from './support.js'
 
-const upstream = useUpstream()
-const demo = useGateway()
-const scripted = useGateway(() => ({
-  engine: { kind: 'openai', baseUrl: upstream.url, apiKey: undefined },
-}))
-const { network, nomyoFetch } = useNomyoFetch()
+const { network, nomyoFetch, upstream, answerWith } = useGateways()
 
 const provider = createOpenAICompatible({
   name: 'nomyo',
@@ -34,10 +21,6 @@ const weather = tool({
   description: 'Tells the weather.',
   inputSchema: z.object({ city: z.string() }),
   execute: ({ city }) => `sunny in ${city}`,
-})
-
-beforeEach(() => {
-  network.target = demo()
 })
 
 describe('generateText', () => {
@@ -62,8 +45,7 @@ describe('generateText', () => {
   })
 
   it('gives objects', async () => {
-    network.target = scripted()
-    upstream.answer = () => completionOf(says('{"answer":42}'))
+    answerWith(() => completionOf(says('{"answer":42}')))
     const { output } = await generateText({
       model,
       prompt: 'hi',
@@ -76,9 +58,8 @@ describe('generateText', () => {
 
 describe('streamText', () => {
   it('gives reasoning, text and usage', async () => {
-    network.target = scripted()
     const message = { role: 'assistant', content: UNICODE, reasoning_content: 'Hm.' }
-    upstream.answer = () => completionOf({ message })
+    answerWith(() => completionOf({ message }))
     const result = streamText({ model, prompt: 'hi' })
     const parts: string[] = []
     for await (const part of result.textStream) parts.push(part)

@@ -1,26 +1,12 @@
 import { HumanMessage, ToolMessage, type AIMessageChunk } from '@langchain/core/messages'
 import { tool } from '@langchain/core/tools'
 import { ChatOpenAI } from '@langchain/openai'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { sealedEcho, startTestServer } from '../support.js'
-import {
-  SDK_URL,
-  UNICODE,
-  completionOf,
-  says,
-  useGateway,
-  useNomyoFetch,
-  useUpstream,
-} from './support.js'
+import { SDK_URL, UNICODE, completionOf, says, useGateways } from './support.js'
 
-const upstream = useUpstream()
-const demo = useGateway()
-const scripted = useGateway(() => ({
-  engine: { kind: 'openai', baseUrl: upstream.url, apiKey: undefined },
-}))
-// The client tries again, LangChain does not.
-const { network, nomyoFetch } = useNomyoFetch({ maxRetries: 1 })
+const { network, nomyoFetch, answerWith } = useGateways({ maxRetries: 1 })
 
 const model = new ChatOpenAI({
   model: 'nomyo/echo',
@@ -33,10 +19,6 @@ const weather = tool(({ city }) => `sunny in ${city}`, {
   name: 'weather',
   description: 'Tells the weather.',
   schema: z.object({ city: z.string() }),
-})
-
-beforeEach(() => {
-  network.target = demo()
 })
 
 describe('ChatOpenAI', () => {
@@ -75,8 +57,7 @@ describe('ChatOpenAI', () => {
   })
 
   it('gives structured output', async () => {
-    network.target = scripted()
-    upstream.answer = () => completionOf(says('{"answer":42}'))
+    answerWith(() => completionOf(says('{"answer":42}')))
     const structured = model.withStructuredOutput(z.object({ answer: z.number() }), {
       name: 'answer',
       method: 'jsonSchema',

@@ -1,8 +1,8 @@
 import OpenAI from 'openai'
 import { zodFunction, zodResponseFormat } from 'openai/helpers/zod'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { UNICODE, completionOf, says, useGateway, useNomyoFetch, useUpstream } from './support.js'
+import { UNICODE, completionOf, says, useGateways } from './support.js'
 
 type Messages = OpenAI.ChatCompletionMessageParam[]
 
@@ -21,22 +21,7 @@ const weather = {
   },
 } as const satisfies OpenAI.ChatCompletionTool
 
-const upstream = useUpstream()
-const demo = useGateway()
-const scripted = useGateway(() => ({
-  engine: { kind: 'openai', baseUrl: upstream.url, apiKey: undefined },
-}))
-const { network, openai } = useNomyoFetch()
-
-beforeEach(() => {
-  network.target = demo()
-})
-
-/** Has the next answers come from the model server of the test. */
-function answerWith(answer: typeof upstream.answer): void {
-  network.target = scripted()
-  upstream.answer = answer
-}
+const { openai, upstream, answerWith } = useGateways()
 
 describe('a completion at once', () => {
   it('is the answer of the gateway', async () => {

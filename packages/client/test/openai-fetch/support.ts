@@ -108,6 +108,35 @@ export function useUpstream(): Upstream {
   return upstream
 }
 
+/**
+ * Starts two gateways for the tests of a file: one with the demo engine, which every test begins with, and one
+ * whose model the test decides.
+ */
+export function useGateways(options: SecureChatCompletionOptions = {}): Fixture & {
+  readonly upstream: Upstream
+  /** Lets the next answers come from the model of the test. */
+  answerWith(answer: Upstream['answer']): void
+} {
+  const upstream = useUpstream()
+  const demo = useGateway()
+  const scripted = useGateway(() => ({
+    engine: { kind: 'openai', baseUrl: upstream.url, apiKey: undefined },
+  }))
+  const fixture = useNomyoFetch(options)
+  const { network } = fixture
+  beforeEach(() => {
+    network.target = demo()
+  })
+  return {
+    ...fixture,
+    upstream,
+    answerWith: (answer) => {
+      network.target = scripted()
+      upstream.answer = answer
+    },
+  }
+}
+
 /** Builds a completion of some choices, like a model server. */
 export function completionOf(...choices: Record<string, unknown>[]): Record<string, unknown> {
   return {
