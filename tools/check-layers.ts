@@ -14,19 +14,19 @@ import {
   type Member,
 } from './workspace.mjs'
 
-/** The findings of one package.json or one subpath. */
-export interface Result {
+/** Findings of one package.json or one subpath. */
+interface Result {
   name: string
   findings: string[]
 }
 
 /** One public subpath with everything it imports. */
-export interface Bundle {
+interface Bundle {
   /** White space and comments removed, names kept. */
   code: string
-  /** Names of those whose modules are inside. */
+  /** Packages whose modules are inside. */
   packages: string[]
-  /** What stays outside; modules of Node as `node:name`. */
+  /** Imports that stay outside; modules of Node as `node:name`. */
   imports: string[]
 }
 

@@ -1,10 +1,13 @@
 /** Rule for the contents of a package. */
 export interface LayerRule {
-  /** Members of this workspace it may depend on. */
+  /** Allowed dependencies in this workspace. */
   arrows: readonly string[]
-  /** What else it may depend on. */
+  /** Allowed dependencies of third parties. */
   thirdParty: readonly string[]
-  /** What each subpath may import from outside its bundle: modules of Node, or a library with checks of its own. Nothing where a subpath is not listed; any module of Node where `outside` is absent. */
+  /**
+   * Allowed imports of each subpath from outside its bundle: modules of Node, or a library with checks of
+   * its own. None where a subpath is not listed; any module of Node where `outside` is absent.
+   */
   outside?: Readonly<Record<string, readonly string[]>>
   forbidden: readonly Forbidden[]
   onlyReExports?: boolean
@@ -16,7 +19,7 @@ export interface LayerRule {
  * Code that must not occur in a bundle, as options of ESLint's `no-restricted-syntax` and
  * `no-restricted-globals`.
  */
-export interface Forbidden {
+interface Forbidden {
   syntax: readonly { selector: string; message: string }[]
   globals: readonly { name: string; message: string }[]
 }
