@@ -6,12 +6,38 @@ import {
   RateLimitError,
   ServerError,
   ServiceUnavailableError,
+  type APIErrorCode,
 } from './errors.js'
 import { parseRetryAfter } from './retry-after.js'
 import type { TransportResponse } from './transport.js'
 
 /** Enough for a sentence or two; the server gets no more of a log. */
 const MAX_DETAIL_CHARACTERS = 500
+
+type Kind = readonly [type: typeof APIError, code: APIErrorCode, prefix: string, fallback: string]
+
+const SERVER: Kind = [ServerError, 'ERR_SERVER', 'Server error: ', 'Internal server error']
+const KINDS: Readonly<Record<number, Kind>> = {
+  400: [InvalidRequestError, 'ERR_BAD_REQUEST', 'Bad request: ', 'Unknown error'],
+  401: [AuthenticationError, 'ERR_AUTHENTICATION', '', 'Invalid API key or authentication failed'],
+  403: [
+    ForbiddenError,
+    'ERR_FORBIDDEN',
+    'Forbidden: ',
+    'Model not allowed for the requested security tier',
+  ],
+  404: [APIError, 'ERR_NOT_FOUND', 'Endpoint not found: ', 'Secure inference not enabled'],
+  429: [RateLimitError, 'ERR_RATE_LIMIT', 'Rate limit exceeded: ', 'Too many requests'],
+  500: SERVER,
+  502: SERVER,
+  503: [
+    ServiceUnavailableError,
+    'ERR_UNAVAILABLE',
+    'Service unavailable: ',
+    'Inference backend is unavailable',
+  ],
+  504: SERVER,
+}
 
 /**
  * Builds the error for a response that is not a 200. Its body is unauthenticated plaintext: the message
@@ -20,51 +46,21 @@ const MAX_DETAIL_CHARACTERS = 500
 export function errorFromResponse(response: TransportResponse, payloadId?: string): APIError {
   const { status } = response
   const details = parseBody(response.body)
-  const detail = detailOf(details)
-  const facts = {
+  const unexpected = `Unexpected status code: ${String(status)} `
+  const [type, code, prefix, fallback] = KINDS[status] ?? [
+    APIError,
+    'ERR_UNEXPECTED_STATUS',
+    unexpected,
+    'unknown',
+  ]
+  const isNotJson = status === 400 && details === undefined
+  const detail = detailOf(details) ?? (isNotJson ? 'Invalid response format' : fallback)
+  return new type(code, prefix + detail, {
     statusCode: status,
     errorDetails: details,
     payloadId,
     retryAfterMs: parseRetryAfter(response.header('retry-after'), Date.now()),
-  }
-  switch (status) {
-    case 400: {
-      const fallback = details === undefined ? 'Invalid response format' : 'Unknown error'
-      return new InvalidRequestError('ERR_BAD_REQUEST', `Bad request: ${detail ?? fallback}`, facts)
-    }
-    case 401: {
-      const message = detail ?? 'Invalid API key or authentication failed'
-      return new AuthenticationError('ERR_AUTHENTICATION', message, facts)
-    }
-    case 403: {
-      const reason = detail ?? 'Model not allowed for the requested security tier'
-      return new ForbiddenError('ERR_FORBIDDEN', `Forbidden: ${reason}`, facts)
-    }
-    case 404: {
-      const reason = detail ?? 'Secure inference not enabled'
-      return new APIError('ERR_NOT_FOUND', `Endpoint not found: ${reason}`, facts)
-    }
-    case 429: {
-      const reason = detail ?? 'Too many requests'
-      return new RateLimitError('ERR_RATE_LIMIT', `Rate limit exceeded: ${reason}`, facts)
-    }
-    case 500:
-    case 502:
-    case 504:
-      return new ServerError(
-        'ERR_SERVER',
-        `Server error: ${detail ?? 'Internal server error'}`,
-        facts,
-      )
-    case 503: {
-      const reason = detail ?? 'Inference backend is unavailable'
-      return new ServiceUnavailableError('ERR_UNAVAILABLE', `Service unavailable: ${reason}`, facts)
-    }
-    default: {
-      const message = `Unexpected status code: ${String(status)} ${detail ?? 'unknown'}`
-      return new APIError('ERR_UNEXPECTED_STATUS', message, facts)
-    }
-  }
+  })
 }
 
 /** Parses the body as JSON; undefined for anything else. */
