@@ -329,8 +329,8 @@ describe('the evidence in an answer', () => {
     machine.answerMetadata = { attestation: { tier: 'affirming' } }
     const ask = await newSession({ baseUrl: machine.server.url })
     expect((await ask())._metadata).not.toHaveProperty('attestation')
-    const judged = await clientOf(machine)
-    const { _metadata } = await judged.ask()
+    const attested = await clientOf(machine)
+    const { _metadata } = await attested.ask()
     expect(_metadata.attestation?.checks).toHaveLength(29)
   })
 })

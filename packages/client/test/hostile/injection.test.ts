@@ -7,13 +7,13 @@ const lineBreaks = ['\r\n', '\n', '\r', '\u{10d}\u{10a}', '\u0085', '\u2028', '\
 const injections = lineBreaks.map((lineBreak) => `value${lineBreak}X-Injected: yes`)
 const escaped = (value: unknown): string => JSON.stringify(value)
 
-/** Whatever asks for it: the gateway was not even connected to. */
+/** Checks that no connection to the gateway was made. */
 function expectNothingSent(gateway: TestGateway): void {
   expect(gateway.connections.accepted).toBe(0)
   expect(gateway.keyFetches).toHaveLength(0)
 }
 
-/** Refused when the client is made, or else when it is first used. */
+/** Returns the error of creating a client, or else of its first call. */
 async function refusalOf(make: () => SecureChatCompletion): Promise<unknown> {
   try {
     return await failureOf(make().create(hello))
