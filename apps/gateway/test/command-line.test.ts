@@ -4,16 +4,16 @@ import { Agent, get } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { keyPem } from '@nomyo-internal/testing/vectors'
-import { flagName, type OptionDefinition } from '@nomyo-internal/command-line'
+import { flagName, UsageError, type OptionDefinition } from '@nomyo-internal/command-line'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startGatewayProcess, startModelServer, stopAfterTest } from '@nomyo-internal/testing'
 import { OPTIONS } from '../src/config/schema.js'
-import { readOptions, UsageError } from './read-options.js'
 import {
   chat,
   complete,
   completionOf,
   post,
+  readConfig,
   runCommand,
   seal,
   serverKeys,
@@ -148,7 +148,7 @@ describe('an invalid command line', () => {
   it.each(usageErrors)('is a usage error, reported without the value: %j %j', (args, env) => {
     let error: unknown
     try {
-      readOptions(args, env)
+      readConfig(args, env)
     } catch (caught) {
       error = caught
     }
@@ -176,17 +176,12 @@ describe('an invalid command line', () => {
     ['--log', '--log-level'],
     ['--keydir', '--key-dir'],
   ])('gets a suggestion: %s for %s', (wrong, right) => {
-    expect(() => readOptions([wrong, 'x'], {})).toThrow(UsageError)
-    expect(() => readOptions([wrong, 'x'], {})).toThrow(right)
+    expect(() => readConfig([wrong, 'x'])).toThrow(UsageError)
+    expect(() => readConfig([wrong, 'x'])).toThrow(right)
   })
 })
 
 describe('settings', () => {
-  const config = (args: readonly string[], env: Readonly<Record<string, string>> = {}): object => {
-    const command = readOptions(args, env)
-    if (command.kind !== 'start') throw new Error('expected a start')
-    return command.config
-  }
   const defaults = {
     host: '127.0.0.1',
     port: 12435,
@@ -239,8 +234,8 @@ describe('settings', () => {
   }
 
   it('have defaults', () => {
-    expect(config(['--engine', 'demo'])).toEqual(defaults)
-    expect(config(['--upstream', 'http://upstream:1/v1'])).toMatchObject({
+    expect(readConfig(['--engine', 'demo'])).toEqual(defaults)
+    expect(readConfig(['--upstream', 'http://upstream:1/v1'])).toMatchObject({
       engine: { kind: 'openai', baseUrl: 'http://upstream:1/v1', apiKey: undefined },
     })
   })
@@ -253,12 +248,14 @@ describe('settings', () => {
       health: { intervalMs: 2000, unhealthyAfter: 5 },
     }
     const args = ['--upstream-key=key', '--health-interval=2', '--unhealthy-after=5']
-    expect(config([...urls.map((url) => `--upstream=${url}`), ...args])).toMatchObject({ engine })
-    expect(config(args, { NOMYO_UPSTREAM: urls.join() })).toMatchObject({ engine })
+    expect(readConfig([...urls.map((url) => `--upstream=${url}`), ...args])).toMatchObject({
+      engine,
+    })
+    expect(readConfig(args, { NOMYO_UPSTREAM: urls.join() })).toMatchObject({ engine })
   })
 
   it('come from the environment', () => {
-    expect(config([], environment)).toEqual(given)
+    expect(readConfig([], environment)).toEqual(given)
   })
 
   it('come from flags, in one word or two', () => {
@@ -267,8 +264,8 @@ describe('settings', () => {
       ([name, value]) => [`--${name.slice(6).toLowerCase().replaceAll('_', '-')}`, value] as const,
     )
     const keys = ['--api-key', 'a', '--api-key', 'b']
-    expect(config([...flags.flat(), ...keys])).toEqual(given)
-    expect(config([...flags.map((flag) => flag.join('=')), ...keys])).toEqual(given)
+    expect(readConfig([...flags.flat(), ...keys])).toEqual(given)
+    expect(readConfig([...flags.map((flag) => flag.join('=')), ...keys])).toEqual(given)
   })
 
   it('of flags win over those of the environment', () => {
@@ -288,7 +285,7 @@ describe('settings', () => {
       'log-level': 'debug',
     }
     const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
-    expect(config(args, environment)).toEqual({
+    expect(readConfig(args, environment)).toEqual({
       ...given,
       host: '::1',
       port: 1,
@@ -311,17 +308,17 @@ describe('settings', () => {
     ['--host=localhost'],
     ['--host=0.0.0.0', '--tls-cert=/c', '--tls-key=/k'],
   ])('may be a page where browsers let it work: %s', (...where) => {
-    expect(config(['--engine=demo', '--web', ...where])).toMatchObject({ web: true })
+    expect(readConfig(['--engine=demo', '--web', ...where])).toMatchObject({ web: true })
   })
 
   it('that are empty count as not given', () => {
     const empty = Object.fromEntries(Object.keys(environment).map((name) => [name, '']))
-    expect(config(['--engine', 'demo'], empty)).toEqual(defaults)
+    expect(readConfig(['--engine', 'demo'], empty)).toEqual(defaults)
   })
 
   describe('of a TPM', () => {
     const tpmOf = (args: readonly string[], env: Readonly<Record<string, string>> = {}): unknown =>
-      (config(['--engine=demo', ...args], env) as { tpm?: unknown }).tpm
+      readConfig(['--engine=demo', ...args], env).tpm
     const defaults = {
       address: 'device',
       pcrs: 'sha256:0,7,10',
@@ -373,14 +370,14 @@ describe('settings', () => {
   })
 
   it('of a rate limit may be off', () => {
-    expect(config(['--engine=demo', '--rate-limit=off'])).not.toHaveProperty('rateLimit.burst')
-    expect(config(['--engine=demo', '--rate-limit=3/s'])).toMatchObject({
+    expect(readConfig(['--engine=demo', '--rate-limit=off'])).not.toHaveProperty('rateLimit.burst')
+    expect(readConfig(['--engine=demo', '--rate-limit=3/s'])).toMatchObject({
       rateLimit: { perSecond: 3, burst: 6 },
     })
   })
 
   it('given twice count as given last', () => {
-    expect(config(['--engine=demo', '--port=1', '--port=2'])).toMatchObject({ port: 2 })
+    expect(readConfig(['--engine=demo', '--port=1', '--port=2'])).toMatchObject({ port: 2 })
   })
 
   it.each([
@@ -389,7 +386,7 @@ describe('settings', () => {
     ['1 kib', 1024],
     ['256MiB', 256 * 1024 * 1024],
   ])('of size may be written %j', (text, bytes) => {
-    expect(config(['--engine=demo', '--max-body', text])).toMatchObject({ maxBodyBytes: bytes })
+    expect(readConfig(['--engine=demo', '--max-body', text])).toMatchObject({ maxBodyBytes: bytes })
   })
 
   it('of the environment reach the process', async () => {

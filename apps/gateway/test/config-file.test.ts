@@ -1,11 +1,11 @@
+import { UsageError } from '@nomyo-internal/command-line'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { startModelServer, stopAfterTest, temporaryFolder } from '@nomyo-internal/testing'
 import type { GatewayConfig } from '../src/config/config.js'
-import { helpText, readOptions, UsageError } from './read-options.js'
-import { chat, complete, runCommand, testGateway, testKeyDir } from './support.js'
+import { chat, complete, readConfig, runCommand, testGateway, testKeyDir } from './support.js'
 
 const ENV = { SECRET: 'canary-secret', ONE: '1' }
 
@@ -23,15 +23,11 @@ async function read(
   args: readonly string[] = [],
   env: Variables = {},
 ): Promise<GatewayConfig> {
-  const command = readOptions(['--config', await file(text), ...args], { ...ENV, ...env })
-  if (command.kind !== 'start') throw new Error('expected a start')
-  return command.config
+  return readConfig(['--config', await file(text), ...args], { ...ENV, ...env })
 }
 
 async function print(text: string, args: readonly string[] = []): Promise<string> {
-  const command = readOptions(['--config', await file(text), '--print-config', ...args], ENV)
-  if (command.kind !== 'print') throw new Error('expected a print')
-  return command.text
+  return (await runCommand(['--config', await file(text), '--print-config', ...args], ENV)).stdout
 }
 
 const whole = `
@@ -129,14 +125,15 @@ describe('a config file', () => {
 
   it('may be empty, and named by the environment', async () => {
     const NOMYO_CONFIG = await file('')
-    expect(readOptions(['--engine=demo'], { NOMYO_CONFIG })).toMatchObject({ kind: 'start' })
-    expect(() => readOptions(['--engine=demo'], { NOMYO_CONFIG: `${NOMYO_CONFIG}x` })).toThrow(
+    expect(readConfig(['--engine=demo'], { NOMYO_CONFIG })).toMatchObject({ port: 12435 })
+    expect(() => readConfig(['--engine=demo'], { NOMYO_CONFIG: `${NOMYO_CONFIG}x` })).toThrow(
       UsageError,
     )
   })
 
   it('has a member for every flag', async () => {
-    const flags = [...helpText().matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name!)
+    const { stdout } = await runCommand(['--help'])
+    const flags = [...stdout.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name!)
     const beside = ['config', 'print-config', 'version', 'help']
     for (const flag of flags.filter((name) => !beside.includes(name))) {
       const member = flag.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase())

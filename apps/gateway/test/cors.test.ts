@@ -1,9 +1,9 @@
+import { UsageError, type Environment } from '@nomyo-internal/command-line'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createGateway, type Gateway } from '../src/gateway.js'
 import type { Logger } from '../src/observability/log.js'
-import { helpText, readOptions, UsageError, type Environment } from './read-options.js'
-import { runCommand, testKeyDir } from './support.js'
+import { readConfig, runCommand, testKeyDir } from './support.js'
 
 const APP = 'https://app.example'
 const DEV = 'http://localhost:5173'
@@ -162,13 +162,8 @@ it('one that allows every page warns when it starts', () => {
 })
 
 describe('--cors-origin', () => {
-  const origins = (
-    args: string[],
-    environment: Environment = {},
-  ): readonly string[] | undefined => {
-    const command = readOptions(['--engine', 'demo', ...args], environment)
-    return command.kind === 'start' ? command.config.corsOrigins : undefined
-  }
+  const origins = (args: string[], environment?: Environment): readonly string[] | undefined =>
+    readConfig(['--engine', 'demo', ...args], environment).corsOrigins
 
   it('is none by default', () => {
     expect(origins([])).toEqual([])
@@ -224,9 +219,10 @@ describe('--cors-origin', () => {
     expect(() => origins(['--cors-origin', APP, '--cors-origin', '*'])).toThrow(UsageError)
   })
 
-  it('is in the help, with its variable', () => {
-    expect(helpText()).toContain('--cors-origin ORIGIN')
-    expect(helpText()).toContain('NOMYO_CORS_ORIGIN')
+  it('is in the help, with its variable', async () => {
+    const { stdout } = await runCommand(['--help'])
+    expect(stdout).toContain('--cors-origin ORIGIN')
+    expect(stdout).toContain('NOMYO_CORS_ORIGIN')
   })
 
   it('exits with the code for wrong usage', async () => {

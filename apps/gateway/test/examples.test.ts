@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from '@nomyo-internal/testing'
 import type { GatewayConfig } from '../src/config/config.js'
 import { OPTIONS } from '../src/config/schema.js'
-import { readOptions } from './read-options.js'
+import { readConfig } from './support.js'
 
 const folder = temporaryFolder()
 
@@ -23,9 +23,7 @@ async function read(text: string): Promise<GatewayConfig> {
   const path = join(folder, 'gateway.yaml')
   await writeFile(join(folder, 'upstream-key'), 'the-key\n')
   await writeFile(path, text.replaceAll(CREDENTIALS, folder))
-  const command = readOptions(['--config', path], { CALLER_KEY: 'k' })
-  if (command.kind !== 'start') throw new Error('expected a start')
-  return command.config
+  return readConfig(['--config', path], { CALLER_KEY: 'k' })
 }
 
 describe('the config file', () => {

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs'
 import { get as httpGet, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { PassThrough, Writable } from 'node:stream'
-import { runProgram } from '@nomyo-internal/command-line'
+import { runProgram, type Environment } from '@nomyo-internal/command-line'
 import { importPrivateKey, openJson, publicKeyToHeader, sealJson } from '@nomyo/crypto'
 import {
   makeKeyDir,
@@ -18,7 +18,7 @@ import { keyPem } from '@nomyo-internal/testing/vectors'
 import { expect, onTestFinished, vi } from 'vitest'
 import { program } from '../src/commands/program.js'
 import type { GatewayConfig } from '../src/config/config.js'
-import { readOptions } from './read-options.js'
+import { gatewayConfig, readGatewaySettings } from '../src/config/load.js'
 import { createGateway, type Gateway } from '../src/gateway.js'
 
 /** Keys of the vectors: reading one is much quicker than generating one. */
@@ -50,15 +50,9 @@ export interface StartOptions {
   readonly config?: Partial<GatewayConfig>
 }
 
-/** Reads a command line that must lead to a start. */
-export function readConfig(
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): GatewayConfig {
-  const command = readOptions(args, env)
-  if (command.kind !== 'start') throw new Error('expected a start')
-  return command.config
-}
+/** Reads the settings of a start, as the program does. */
+export const readConfig = (args: readonly string[], env: Environment = {}): GatewayConfig =>
+  gatewayConfig(readGatewaySettings(args, env))
 
 /** Starts a gateway in this process with the settings of a command line. */
 export async function startGateway(options: StartOptions = {}): Promise<TestGateway> {

@@ -1,3 +1,4 @@
+import { UsageError } from '@nomyo-internal/command-line'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -17,8 +18,7 @@ import { createUpstreams } from '../src/upstreams/create-upstreams.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
 import { SECURITY_TIERS, TierPolicy, type PolicyConfig } from '../src/access/tier-policy.js'
 import { listenInProcess } from './in-process.js'
-import { readOptions, UsageError } from './read-options.js'
-import { chat, post, runCommand, seal } from './support.js'
+import { chat, post, runCommand, seal, readConfig } from './support.js'
 import { startTlsUpstream } from './tls-upstream.js'
 
 const folder = temporaryFolder()
@@ -107,22 +107,22 @@ describe.skipIf(!isInstalled('openssl'))('a CA of an upstream', () => {
 
   it('is for all of --upstream, and for each of a file', async () => {
     const args = ['--upstream', 'https://a.example/v1', '--upstream-ca', ca.cert]
-    expect(readOptions(args, {})).toMatchObject({ config: { engine: { caFile: ca.cert } } })
+    expect(readConfig(args)).toMatchObject({ engine: { caFile: ca.cert } })
     const more = [...args, '--upstream', 'https://b.example/v1']
-    expect(readOptions(more, {})).toMatchObject({
-      config: { engine: { upstreams: [{ caFile: ca.cert }, { caFile: ca.cert }] } },
+    expect(readConfig(more)).toMatchObject({
+      engine: { upstreams: [{ caFile: ca.cert }, { caFile: ca.cert }] },
     })
     const config = join(folder, 'gateway.yaml')
     const file = (url: string): string =>
       `upstreams: [{ name: a, url: '${url}', caFile: ${ca.cert} }]\n`
     writeFileSync(config, file('https://a.example/v1'))
-    expect(readOptions(['--config', config], {})).toMatchObject({
-      config: { engine: { upstreams: [{ caFile: ca.cert }] } },
+    expect(readConfig(['--config', config])).toMatchObject({
+      engine: { upstreams: [{ caFile: ca.cert }] },
     })
     const mixed = ['--config', config, '--upstream-ca', ca.cert]
-    expect(() => readOptions(mixed, {})).toThrow(UsageError)
+    expect(() => readConfig(mixed)).toThrow(UsageError)
     writeFileSync(config, file('http://a.example/v1'))
-    expect(() => readOptions(['--config', config], {})).toThrow(UsageError)
+    expect(() => readConfig(['--config', config])).toThrow(UsageError)
   })
 
   it('that cannot be used keeps the gateway from starting', async () => {
@@ -141,5 +141,5 @@ describe.skipIf(!isInstalled('openssl'))('a CA of an upstream', () => {
 
 it('has no meaning without TLS', () => {
   const args = ['--upstream', 'http://127.0.0.1:1/v1', '--upstream-ca', 'ca.pem']
-  expect(() => readOptions(args, {})).toThrow(UsageError)
+  expect(() => readConfig(args)).toThrow(UsageError)
 })

@@ -45,8 +45,10 @@ export function installCrashHandler(report: (message: string) => void): void {
 }
 
 /** Keeps the process alive when its output cannot be written: a full disk costs lines only. */
-export function ignoreOutputErrors(): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+export function ignoreOutputErrors(
+  streams: readonly NodeJS.WritableStream[] = [process.stdout, process.stderr],
+): void {
+  for (const stream of streams) stream.on('error', () => undefined)
 }
 
 /** Explains why an address cannot be listened on; undefined for errors of any other kind. */

@@ -37,7 +37,7 @@ export const startCommand = command({
       context.stdout.write(printConfig(settings, config))
       return EXIT.ok
     }
-    ignoreOutputErrors()
+    ignoreOutputErrors([context.stdout, context.stderr])
     const logger = loggerOf(context.stderr)
     const gateway = await createGateway(config, { logger })
     logger.info(`server key ${gateway.fingerprint}`)
