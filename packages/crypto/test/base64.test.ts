@@ -100,11 +100,16 @@ describe('decoding', () => {
 
   it('keeps to its limits, and leaves room behind', () => {
     const ascii = utf8('AQID')
-    const limits = [{ minBytes: 3 }, { maxBytes: 3 }, { minBytes: 4 }, { maxBytes: 2 }]
-    expect(limits.map((options) => decodeBase64(ascii, options)?.length)).toEqual([
+    const limits = [
+      [3, 9],
+      [0, 3],
+      [4, 9],
+      [0, 2],
+    ] as const
+    expect(limits.map(([least, most]) => decodeBase64(ascii, least, most)?.length)).toEqual([
       ...[3, 3, undefined, undefined],
     ])
-    expect([...(decodeBase64(ascii, { spareBytes: 2 }) ?? [])]).toEqual([1, 2, 3, 0, 0])
+    expect([...(decodeBase64(ascii, 0, 3, 2) ?? [])]).toEqual([1, 2, 3, 0, 0])
   })
 
   it('takes exactly the canonical spellings among all short texts', () => {

@@ -2,21 +2,17 @@ import { platform } from '#crypto-platform'
 import { decodedLength } from './base64.js'
 import { type Bytes, zeroize } from './bytes.js'
 
-/** Limits for decoded base64, and the room behind it. */
-export interface DecodeBase64Options {
-  minBytes?: number
-  maxBytes?: number
-  /** Zeros behind the decoded bytes. */
-  spareBytes?: number
-}
-
 /**
  * Decodes base64 (RFC 4648 section 4, padded) that may be a secret. Undefined for every spelling but
  * the canonical one, and outside the limits, which are checked before anything is decoded.
+ *
+ * @param spareBytes - zeros behind the decoded bytes
  */
 export function decodeBase64(
   ascii: Uint8Array,
-  { minBytes = 0, maxBytes = Infinity, spareBytes = 0 }: DecodeBase64Options = {},
+  minBytes = 0,
+  maxBytes = Infinity,
+  spareBytes = 0,
 ): Bytes | undefined {
   const length = decodedLength(ascii) ?? -1
   if (length < minBytes || length > maxBytes) return undefined

@@ -21,10 +21,7 @@ export function parseJsonObject(
 ): Record<string, unknown> {
   const text = platform.decodeUtf8(bytes)
   if (text !== undefined && isDeeperThan(maxDepth, bytes)) {
-    throw new SecurityError(
-      'ERR_ENVELOPE_TOO_LARGE',
-      `The opened content is nested deeper than ${String(maxDepth)} levels.`,
-    )
+    throw new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The opened content is nested too deeply.')
   }
   let value: unknown
   try {

@@ -43,7 +43,6 @@ export function verifyPin(key: PublicKey, pins: readonly string[]): void {
   if (known.includes(key.fingerprint)) return
   throw new SecurityError(
     'ERR_KEY_MISMATCH',
-    `The key ${key.fingerprint} is not pinned. If the change is intended, get the new fingerprint ` +
-      'from the owner out of band and pin it.',
+    `The key ${key.fingerprint} is not pinned. If it is a new key, get its fingerprint out of band.`,
   )
 }

@@ -114,18 +114,15 @@ function refusePassword(password: string | undefined): void {
   if (password === undefined) return
   throw new SecurityError(
     'ERR_KEY_PASSWORD',
-    'The private key is not encrypted: omit the password, or encrypt the key with ' +
-      'openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000. importLegacyPrivateKey reads keys of nomyo-js 0.1.',
+    'The private key is not encrypted: omit the password, or encrypt the key (openssl pkcs8 -topk8). ' +
+      'importLegacyPrivateKey reads keys of nomyo-js 0.1.',
   )
 }
 
 async function checkBelongsTogether(pair: KeyPair, publicKeyPem: string): Promise<void> {
   const publicKey = await importPublicKey(publicKeyPem, { minBits: LEAST_BITS })
   if (publicKey.fingerprint === pair.publicKey.fingerprint) return
-  throw new SecurityError(
-    'ERR_KEY_MISMATCH',
-    'The public key does not belong to the private key; omit it to have it derived.',
-  )
+  throw new SecurityError('ERR_KEY_MISMATCH', 'The public key does not belong to the private key.')
 }
 
 const KNOWN_LABEL =
@@ -136,8 +133,7 @@ function wrongLabel(label: string, wanted: 'public' | 'private'): SecurityError 
     return new SecurityError(
       'ERR_KEY_INVALID',
       wanted === 'public'
-        ? 'Expected the PEM label PUBLIC KEY. Convert a PKCS#1 key with ' +
-            'openssl rsa -RSAPublicKey_in -pubout.'
+        ? 'Expected the PEM label PUBLIC KEY (PKCS#1: openssl rsa -RSAPublicKey_in -pubout).'
         : 'Expected the PEM label PRIVATE KEY or ENCRYPTED PRIVATE KEY.',
     )
   }

@@ -39,8 +39,5 @@ export function decodePem(text: string): PemBlock {
 }
 
 function notPem(): SecurityError {
-  return new SecurityError(
-    'ERR_KEY_INVALID',
-    'Expected exactly one PEM block, and nothing around it.',
-  )
+  return new SecurityError('ERR_KEY_INVALID', 'Expected exactly one PEM block.')
 }

@@ -1,5 +1,5 @@
 import { platform } from '#crypto-platform'
-import { decodeBase64, type DecodeBase64Options } from '../bytes/decode-base64.js'
+import { decodeBase64 } from '../bytes/decode-base64.js'
 import type { Bytes } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 
@@ -37,8 +37,8 @@ export interface JsonReader {
   text(expected: string): boolean
   /** Returns null or a finite number as it is, undefined for other values. */
   numberOrNull(): number | null | undefined
-  /** Decodes a string of canonical base64; undefined for other values. */
-  base64(options: DecodeBase64Options): Bytes | undefined
+  /** Decodes a string as {@link decodeBase64} does; undefined for other values. */
+  base64(minBytes: number, maxBytes: number, spareBytes?: number): Bytes | undefined
   /** Refuses everything but white space behind the last value. */
   end(): void
 }
@@ -137,10 +137,7 @@ export function jsonReader(json: Uint8Array): JsonReader {
   /** Reads an object or an array, item by item. */
   const items = (readItem: () => unknown): void => {
     if (++depth > MAX_DEPTH) {
-      throw new SecurityError(
-        'ERR_ENVELOPE_TOO_LARGE',
-        'The envelope is nested deeper than 32 levels.',
-      )
+      throw new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The envelope is nested too deeply.')
     }
     // In ASCII there is one character between opening and closing brackets of either kind.
     const closing = (json[position++] ?? 0) + 2
@@ -197,19 +194,19 @@ export function jsonReader(json: Uint8Array): JsonReader {
       const number = skip()
       return number === null || Number.isFinite(number) ? (number as number | null) : undefined
     },
-    base64(options) {
+    base64(...limits) {
       if (next() !== QUOTE) {
         skip()
         return undefined
       }
       const closing = platform.indexOfByte(json, QUOTE, position + 1)
-      const content = json.subarray(position + 1, Math.max(closing, position + 1))
-      const bytes = closing > 0 ? decodeBase64(content, options) : undefined
+      const bytes =
+        closing > 0 ? decodeBase64(json.subarray(position + 1, closing), ...limits) : undefined
       if (bytes === undefined) {
         string()
         return decoded === undefined
           ? undefined
-          : decodeBase64(new TextEncoder().encode(decoded), options)
+          : decodeBase64(new TextEncoder().encode(decoded), ...limits)
       }
       // Base64 has no character that JSON escapes or forbids: this is the whole string.
       position = closing + 1

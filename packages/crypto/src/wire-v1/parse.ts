@@ -6,7 +6,8 @@ import { jsonReader } from './json-reader.js'
 
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024
 /** A modulus of 2048 to 8192 bits. */
-const WRAPPED_KEY = { minBytes: 256, maxBytes: 1024 }
+const MIN_WRAPPED_KEY_BYTES = 256
+const MAX_WRAPPED_KEY_BYTES = 1024
 
 /**
  * Reads an envelope from untrusted bytes without touching a key. The result has exact lengths and
@@ -32,11 +33,11 @@ export function parseEnvelope(body: Uint8Array, options: OpenOptions): EnvelopeP
     payload_algorithm: () => json.text(payloadAlgorithm),
     encrypted_payload: () =>
       json.object({
-        ciphertext: () => json.base64({ spareBytes: tagBytes }),
-        nonce: () => json.base64({ minBytes: nonceBytes, maxBytes: nonceBytes }),
-        tag: () => json.base64({ minBytes: tagBytes, maxBytes: tagBytes }),
+        ciphertext: () => json.base64(0, Infinity, tagBytes),
+        nonce: () => json.base64(nonceBytes, nonceBytes),
+        tag: () => json.base64(tagBytes, tagBytes),
       }),
-    encrypted_aes_key: () => json.base64(WRAPPED_KEY),
+    encrypted_aes_key: () => json.base64(MIN_WRAPPED_KEY_BYTES, MAX_WRAPPED_KEY_BYTES),
     processed_at: () => json.numberOrNull(),
   })
   json.end()

@@ -120,10 +120,7 @@ export class RsaPrivateKey implements PrivateKey {
   async exportPkcs8(): Promise<Bytes> {
     const { key } = this.#lane()
     if (!key.extractable) {
-      throw new SecurityError(
-        'ERR_KEY_NOT_EXTRACTABLE',
-        'The private key cannot be exported; make or load it with `extractable: true`.',
-      )
+      throw new SecurityError('ERR_KEY_NOT_EXTRACTABLE', 'The private key is not extractable.')
     }
     return new Uint8Array(await crypto.subtle.exportKey('pkcs8', key))
   }

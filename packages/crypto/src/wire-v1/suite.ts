@@ -69,10 +69,7 @@ async function open(
     .map((key) => ofThisSuite<RsaPrivateKey>(key, 'unwrap'))
     .filter(({ wrappedBytes }) => wrappedBytes === wrappedKey.length)
   if (untried.length === 0) {
-    throw new SecurityError(
-      'ERR_ENVELOPE_INVALID',
-      'The envelope was sealed for a key of another size.',
-    )
+    throw new SecurityError('ERR_ENVELOPE_INVALID', 'The envelope is for a key of another size.')
   }
   let aesKey: Bytes | undefined
   for (let key; aesKey === undefined && (key = untried.shift()) !== undefined;) {
