@@ -52,7 +52,7 @@ describe('the reader', () => {
     expect(document.end()).toBeUndefined()
   })
 
-  it('does not move past a value by looking at its tag', () => {
+  it('does not advance when it checks a tag', () => {
     const document = reader('02 01 05')
     expect([document.nextIs(TAG.integer), document.nextIs(TAG.null)]).toEqual([true, false])
     expect(document.smallInteger()).toBe(5)

@@ -66,14 +66,14 @@ describe('JSON whose long strings are written apart', () => {
     }
   })
 
-  it('has room for what its beginning did not let expect', () => {
+  it('grows where the estimate from the beginning is too small', () => {
     for (const text of ['\0', '好', '"']) {
       const value = ['x'.repeat(100_000), 'x'.repeat(70_000) + text.repeat(1_000_000)]
       expect(written(value) === JSON.stringify(value), JSON.stringify(text)).toBe(true)
     }
   })
 
-  it('leaves nothing behind where it had to move', () => {
+  it('zeroes the buffer that it outgrew', () => {
     const moved: Uint8Array[] = []
     const { fill } = Uint8Array.prototype
     vi.spyOn(Uint8Array.prototype, 'fill').mockImplementation(function (this: Uint8Array, value) {
@@ -119,13 +119,13 @@ describe('JSON whose long strings are written apart', () => {
 })
 
 describe('encodeJson', () => {
-  it('gives JSON with white space behind it, in a buffer of its own', () => {
+  it('returns JSON padded with white space in a buffer of its own', () => {
     expect(textOf(encodeJson({ n: 12345 }, 'padme')!)).toBe('{"n":12345} ')
     expect(textOf(encodeJson({ n: 12345 }, 'none')!)).toBe('{"n":12345}')
     expect(encodeJson({ n: 12345 }, 'none')!.buffer.byteLength).toBe(11)
   })
 
-  it('gives nothing where JSON.stringify gives nothing, and throws what it throws', () => {
+  it('returns undefined and throws exactly as JSON.stringify does', () => {
     expect(encodeJson(undefined, 'padme')).toBeUndefined()
     expect(encodeJson(() => 1, 'padme')).toBeUndefined()
     expect(() => encodeJson(1n, 'padme')).toThrow(TypeError)

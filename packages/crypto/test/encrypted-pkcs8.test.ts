@@ -235,7 +235,7 @@ describe('a hostile encrypted key', () => {
   })
 
   it.each([0, 1, 15, 16, 17, 32, 4096])(
-    'gives away nothing but a wrong password, with %d bytes of ciphertext',
+    'reports only a wrong password, with %d bytes of ciphertext',
     async (ciphertextBytes) => {
       const ciphertext = new Uint8Array(ciphertextBytes)
       expect(await quickRefusalOf(encrypted(sound, { ciphertext }))).toBe('ERR_KEY_PASSWORD')
@@ -243,14 +243,14 @@ describe('a hostile encrypted key', () => {
   )
 
   // Once in 256 times a wrong password gives sound padding, and nonsense before it.
-  it('gives away nothing but a wrong password where its content is nonsense', async () => {
+  it('reports only a wrong password where the content is garbage', async () => {
     const key = pbkdf2Sync(PASSWORD, new Uint8Array(16), 1, 32, 'sha256')
     const cipher = createCipheriv('aes-256-cbc', key, new Uint8Array(16))
     const ciphertext = concat(cipher.update('nonsense'), cipher.final())
     expect(await quickRefusalOf(encrypted(sound, { ciphertext }))).toBe('ERR_KEY_PASSWORD')
   })
 
-  it('costs nothing where no password is given', async () => {
+  it('takes no work without a password', async () => {
     const deriveBits = vi.spyOn(crypto.subtle, 'deriveBits')
     onTestFinished(() => deriveBits.mockRestore())
     expect(await refusalCodeOf(() => importPrivateKey(encrypted(sound)))).toBe('ERR_KEY_PASSWORD')

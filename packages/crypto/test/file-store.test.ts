@@ -112,14 +112,14 @@ describe('a folder without keys', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
-  it('is not even made for a password that is empty', async () => {
+  it('is not created for an empty password', async () => {
     generateFromVectors()
     const create = () => loadOrCreateKeyPair(folder, { password: '' })
     expect(await refusalCodeOf(create)).toBe('ERR_KEY_PASSWORD')
     expect(existsSync(folder)).toBe(false)
   })
 
-  it('gets one pair when twenty start at once', async () => {
+  it('gets one pair when twenty callers start at once', async () => {
     generateFromVectors()
     const pairs = await Promise.all(Array.from({ length: 20 }, () => loadOrCreateKeyPair(folder)))
     expect(vi.mocked(generateKeyPair).mock.calls.length).toBeGreaterThan(1)
@@ -175,7 +175,7 @@ describe.skipIf(process.platform === 'win32')('access by other users', () => {
     expect(modeOf(folder)).toBe(0o700)
   })
 
-  it.each(['644', '640', '604', '620', '601', '777'])('is warned of: mode %s', async (mode) => {
+  it.each(['644', '640', '604', '620', '601', '777'])('causes a warning: mode %s', async (mode) => {
     place({ [PRIVATE]: keyText('keys/client.private.pem') })
     chmodSync(join(folder, PRIVATE), mode)
     const onWarning = vi.fn<(message: string) => void>()
@@ -185,7 +185,7 @@ describe.skipIf(process.platform === 'win32')('access by other users', () => {
     expect(onWarning.mock.calls[0]?.[0]).toContain(join(folder, PRIVATE))
   })
 
-  it.each(['600', '400', '700'])('is not there to warn of: mode %s', async (mode) => {
+  it.each(['600', '400', '700'])('causes no warning: mode %s', async (mode) => {
     place({ [PRIVATE]: keyText('keys/client.private.pem') })
     chmodSync(join(folder, PRIVATE), mode)
     const { publicKey } = await testPair('client')
@@ -196,7 +196,7 @@ describe.skipIf(process.platform === 'win32')('access by other users', () => {
   })
 })
 
-describe('keys that are there', () => {
+describe('existing keys', () => {
   it('load with and without the public file', async () => {
     place({ [PRIVATE]: keyText('keys/client.private.pem') })
     const { publicKey } = await loadOrCreateKeyPair(folder)
@@ -370,7 +370,7 @@ describe('saving', () => {
     expect(existsSync(folder)).toBe(false)
   })
 
-  it('gives a file its name only when it is complete', async () => {
+  it('names a file only when it is complete', async () => {
     const pair = await freshPair('other', { extractable: true })
     const linked: Record<string, string> = {}
     vi.mocked(fs.link).mockImplementation(async (from, to) => {

@@ -4,7 +4,7 @@ import { openJson, sealJson } from '../src/envelope/index.js'
 import { exportPrivateKey, generateKeyPair, importPublicKey } from '../src/keys/index.js'
 import { refusalCodeOf } from './support.js'
 
-it('makes an RSA-4096 pair that fits together and cannot be exported', async () => {
+it('generates a matching RSA-4096 pair that is not extractable', async () => {
   const { publicKey, privateKey } = await generateKeyPair()
   expect([publicKey.bits, privateKey.bits]).toEqual([4096, 4096])
   expect(createPublicKey(publicKey.pem).asymmetricKeyDetails).toEqual({

@@ -40,7 +40,7 @@ describe('a key ring', () => {
     expect(await openCode(await sealedFor('other'), ring)).toBe('ERR_DECRYPTION_FAILED')
   })
 
-  it('disposes of the key before the previous one', async () => {
+  it('disposes of the key that precedes the previous one', async () => {
     const pairs = [await freshPair('server'), await freshPair('client'), await freshPair('other')]
     const ring = new KeyRing(pairs[0]!)
     ring.rotate(pairs[1])
@@ -63,7 +63,7 @@ describe('a key ring', () => {
     expect((await openJson(await sealedFor('client'), ring)).value).toEqual({ for: 'client' })
   })
 
-  it('opens with keys to come, and hands them out in the order they were announced', async () => {
+  it('opens with announced keys, and publishes them in order', async () => {
     const [first, second] = [await freshPair('server'), await freshPair('client')]
     const third = await freshPair('other')
     const ring = new KeyRing(first)
@@ -83,7 +83,7 @@ describe('a key ring', () => {
     expect(await openCode(await sealedFor('server'), first.privateKey)).toBe('ERR_KEY_DISPOSED')
   })
 
-  it('does not rotate where no key is to come', async () => {
+  it('does not rotate without an announced key', async () => {
     const pair = await freshPair('server')
     const ring = new KeyRing(pair)
     expect(await refusalCodeOf(() => ring.rotate())).toBe('ERR_KEY_INVALID')
@@ -105,7 +105,7 @@ describe('a key ring', () => {
     expect((await openJson(await sealedFor('server'), ring)).value).toEqual({ for: 'server' })
   })
 
-  it('is of no use after it was disposed of, once or twice', async () => {
+  it('is unusable after disposal, once or twice', async () => {
     const [first, second] = [await freshPair('server'), await freshPair('client')]
     const ring = new KeyRing(first)
     const announced = await pairOf('keys/rsa2048.private.pem')
@@ -130,7 +130,7 @@ describe('a key ring', () => {
 })
 
 describe('a private key that was disposed of', () => {
-  it('does nothing any more, and can be disposed of again', async () => {
+  it('refuses all use after disposal, and can be disposed of again', async () => {
     const { privateKey } = await freshPair('server', { extractable: true })
     privateKey.dispose()
     privateKey.dispose()

@@ -26,7 +26,7 @@ describe('the size of an envelope', () => {
     )
   })
 
-  it('is limited to 16 MiB where nothing is said', async () => {
+  it('is limited to 16 MiB by default', async () => {
     const envelope = await sealed('{}')
     const key = await privateKey()
     const largest = padTo(envelope, 16 * MIB)
@@ -91,7 +91,7 @@ describe('the depth', () => {
   })
 
   it.each(['', '"', '{"a', String.raw`{"a\"`, '{"a":1', ']]]]', '{"a":NaN}', '[]', 'null', '"{}"'])(
-    'is no matter for %s, which is no JSON object',
+    'is irrelevant for %s, which is not a JSON object',
     async (json) => {
       expect(await refusalCodeOf(() => parseJsonObject(utf8(json), 2))).toBe(
         'ERR_PLAINTEXT_INVALID',

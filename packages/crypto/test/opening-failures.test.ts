@@ -71,7 +71,7 @@ describe('every way an envelope can fail to open with a key ring', () => {
     expect(operations()).toEqual({ rsa: 2, aes: 1 })
   })
 
-  it('costs an envelope for the newest key nothing when it opens', async () => {
+  it('adds no work for an envelope of the newest key', async () => {
     const envelope = await envelopeFor(newest)
     const ring = new KeyRing(previous)
     ring.rotate(newest)

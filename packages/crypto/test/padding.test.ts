@@ -7,7 +7,7 @@ const MIB = 1024 * 1024
 const anyLength = fc.integer({ min: 0, max: 16 * MIB })
 
 describe('the Padmé length', () => {
-  it('is what the bit masks of the paper give', () => {
+  it('equals the bit masks of the paper', () => {
     const short = Array.from({ length: 70_000 }, (_, index) => index + 2)
     expect(short.map(padmeLength)).toEqual(short.map(byBitMasks))
     fc.assert(
@@ -31,7 +31,7 @@ describe('the Padmé length', () => {
     expect(padmeLength(length)).toBe(padded)
   })
 
-  it('keeps the largest payload what it is', () => {
+  it('leaves the size of the largest payload unchanged', () => {
     expect(padmeLength(10 * MIB)).toBe(10 * MIB)
     expect(padmeLength(10 * MIB - 1)).toBe(10 * MIB)
   })
@@ -63,7 +63,7 @@ describe('the Padmé length', () => {
     )
   })
 
-  it('leaves few lengths to tell apart', () => {
+  it('leaves few distinct lengths', () => {
     const lengths = new Set<number>()
     for (let length = 1; length <= MIB; length += 97) lengths.add(padmeLength(length))
     expect(lengths.size).toBeLessThan(300)

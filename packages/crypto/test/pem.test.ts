@@ -86,7 +86,7 @@ describe('one PEM block', () => {
     }
   })
 
-  it('is not looked at when it is too long', async () => {
+  it('is not parsed when it is too long', async () => {
     const longest = block + ' '.repeat(16 * 1024 - block.length)
     expect(decodePem(longest).label).toBe('PUBLIC KEY')
     expect(await codeOf(`${longest} `)).toBe('ERR_KEY_LIMIT')

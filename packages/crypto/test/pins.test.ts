@@ -33,7 +33,7 @@ it.each([
   expect(await refusalCodeOf(() => parsePin(text))).toBe('ERR_KEY_INVALID')
 })
 
-it('a key is let through by any pin that names it', async () => {
+it('a key is accepted by any pin that matches it', async () => {
   const { publicKey } = await testPair('server')
   const other = (await testPair('other')).publicKey.fingerprint
   expect(verifyPin(publicKey, [publicKey.fingerprint])).toBeUndefined()
@@ -48,7 +48,7 @@ it('a key is refused by pins of others, and where there are none', async () => {
   }
 })
 
-it('a malformed pin is an error even behind one that fits', async () => {
+it('a malformed pin is an error even after one that matches', async () => {
   const { publicKey } = await testPair('server')
   const pins = [publicKey.fingerprint, 'sha256/typo']
   expect(await refusalCodeOf(() => verifyPin(publicKey, pins))).toBe('ERR_KEY_INVALID')

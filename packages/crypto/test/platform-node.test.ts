@@ -20,7 +20,7 @@ it.each([0, 1, 15, 16, 17, 49_151, 49_152, 49_153, 200_000])(
   },
 )
 
-it('gives others a turn while it encrypts a large message', async () => {
+it('yields to the event loop while it encrypts a large message', async () => {
   let turns = 0
   const count = (): void => {
     turns++

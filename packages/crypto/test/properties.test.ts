@@ -238,7 +238,7 @@ describe('two sealings of one plaintext', () => {
     }
   })
 
-  it('have different names for a replay guard; every spelling of one has the same', async () => {
+  it('have different replay ids; all spellings of one have the same', async () => {
     const { publicKey, privateKey } = await testPair('server')
     const envelope = await sealEnvelope(utf8('{}'), publicKey)
     const members = Object.entries(readEnvelope(envelope))

@@ -43,7 +43,7 @@ describe.each(vectors)('$name', ({ recipient, body, aes_key_hex, plaintext, valu
     expect(opened.processedAt).toBe(envelope.processed_at ?? null)
   })
 
-  it('comes out the same when sealed with the same key and nonce', async () => {
+  it('is deterministic for the same key and nonce', async () => {
     const { ciphertext, nonce, tag } = envelope.encrypted_payload
     const sealed = await encryptAesGcm(utf8(plaintext), fromHex(aes_key_hex), fromBase64(nonce))
     expect(toHex(sealed)).toBe(toHex(concat(fromBase64(ciphertext), fromBase64(tag))))

@@ -36,7 +36,7 @@ const decisions: Readonly<Record<string, (value: string) => Promise<void>>> = {
     expect(await refusalCodeOf(() => publicKeyFromHeader(value))).toBe('ERR_KEY_WEAK'),
 }
 
-it('decides what is left to us without exception', () => {
+it('has a decision for every vector left open', () => {
   expect(Object.keys(decisions).sort()).toEqual(decided.map(({ name }) => name).sort())
 })
 
@@ -45,7 +45,7 @@ it.each(decided)('decides: $name', async ({ name, value }) => {
   expect.hasAssertions()
 })
 
-it('does not echo a private key that came in the header', async () => {
+it('does not echo a private key from the header', async () => {
   const { value } = refused.find(({ name }) => name === 'private key')!
   const { message, stack = '' } = await refusalOf(() => publicKeyFromHeader(value))
   for (let start = 0; start + 12 <= value.length; start += 12) {

@@ -49,7 +49,7 @@ it.each(refused)('refuses $name', async (vector) => {
   expect(await refusalCodeOf(() => load(vector))).toBe(keyRefusal(vector))
 })
 
-describe('what is left to us', () => {
+describe('vectors whose outcome is a policy', () => {
   const loads = async (vector: KeyVector): Promise<void> =>
     expectStatedKey(vector, await load(vector))
 
@@ -95,7 +95,7 @@ describe('what is left to us', () => {
 
 describe('the smallest key', () => {
   it.each([0, 1, 512, 1024, 2047, Number.NEGATIVE_INFINITY])(
-    'is never of 1024 bits, whatever is asked for: %d',
+    'never has 1024 bits, for any minimum: %d',
     async (minBits) => {
       const own = () => importPrivateKey(keyText('keys/rsa1024.private.pem'), { minBits })
       const foreign = () => importPublicKey(keyText('keys/rsa1024.public.pem'), { minBits })
@@ -146,7 +146,7 @@ describe('the format of nomyo-js 0.1', () => {
   )
 
   // Once in 256 times a wrong password gives sound padding, and nonsense before it.
-  it('gives away nothing but a wrong password where its content is nonsense', async () => {
+  it('reports only a wrong password where the content is garbage', async () => {
     const key = pbkdf2Sync(password, new Uint8Array(16), 100_000, 32, 'sha256')
     const cipher = createCipheriv('aes-256-cbc', key, new Uint8Array(16))
     const der = concat(new Uint8Array(32), cipher.update('nonsense'), cipher.final())

@@ -22,7 +22,7 @@ const open = async (
   return (await openJson(body, (await testPair('client')).privateKey, options)).value
 }
 
-describe('what every reader must refuse', () => {
+describe('vectors that every reader must refuse', () => {
   it('is the larger part of the vectors', () => {
     expect([refused.length, decided.length, harmless.length]).toEqual([118, 6, 4])
   })
@@ -44,7 +44,7 @@ describe('what every reader must refuse', () => {
   })
 })
 
-describe('what is left to us', () => {
+describe('vectors whose outcome is a policy', () => {
   const decisions: Readonly<Record<string, 'opens' | SecurityErrorCode>> = {
     'JS style: tag appended to ciphertext, no tag member': 'ERR_ENVELOPE_INVALID',
     // Readers of `_metadata` check it; this package accepts any JSON object.
@@ -82,7 +82,7 @@ describe('what is left to us', () => {
   })
 })
 
-describe('what must leave no trace', () => {
+describe('vectors that must have no side effect', () => {
   const outcomes: Readonly<Record<string, 'opens' | SecurityErrorCode>> = {
     'plaintext tries to pollute a prototype': 'opens',
     '100000 nested arrays in an ignored field': 'ERR_ENVELOPE_TOO_LARGE',

@@ -158,7 +158,7 @@ it('importing an encrypted private key leaves neither it nor its password behind
   expectZeroed(buffers, 'encoded text', 'import raw', 'derive', 'decrypt AES-CBC', 'import pkcs8')
 })
 
-it('trying a wrong password leaves it not behind', async () => {
+it('a wrong password leaves nothing behind', async () => {
   const options = { password: 'wrong' }
   const buffers = await buffersDuring(() =>
     refusalOf(() => importPrivateKey(encryptedPem, options)),
