@@ -2,7 +2,6 @@ import { setTimeout } from 'node:timers/promises'
 import type { Writable } from 'node:stream'
 import { AccessControl } from './access/access-control.js'
 import { ApiKeyStore } from './access/api-key-store.js'
-import { createAuthenticate } from './access/authenticate.js'
 import { SECURITY_TIERS, TierPolicy } from './access/tier-policy.js'
 import { noAttestor, type Attestor } from './attestation/attestor.js'
 import { TpmAttestor } from './attestation/tpm-attestor.js'
@@ -119,10 +118,7 @@ export async function createGateway(
       metrics,
       loadShedder: new LoadShedder(config.load ?? {}, metrics),
     },
-    accessControl: new AccessControl(
-      createAuthenticate(() => apiKeyStore.keys),
-      rateLimiter,
-    ),
+    accessControl: new AccessControl(() => apiKeyStore.keys, rateLimiter),
     corsOrigins: config.corsOrigins ?? [],
     unready,
     page: page && { files: page, host: config.host },

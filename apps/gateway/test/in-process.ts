@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { LoadShedder } from '../src/completion/load-shedder.js'
 import { AccessControl } from '../src/access/access-control.js'
 import { noAttestor } from '../src/attestation/attestor.js'
-import { createAuthenticate, type Authenticate } from '../src/access/authenticate.js'
+import type { ApiKey } from '../src/access/api-key.js'
 import type { CompletionContext } from '../src/completion/handle-completion.js'
 import { Metrics } from '../src/observability/metrics.js'
 import { RateLimiter } from '../src/access/rate-limiter.js'
@@ -15,14 +15,16 @@ import { serverKeys } from './support.js'
 
 /** The parts under test; all others let every request pass. */
 export type Parts = Pick<CompletionContext, 'engine'> &
-  Partial<Pick<CompletionContext, 'attestor' | 'policy'>> & { readonly authenticate?: Authenticate }
+  Partial<Pick<CompletionContext, 'attestor' | 'policy'>> & {
+    readonly currentKeys?: () => readonly ApiKey[] | undefined
+  }
 
 /** The server of a gateway in this process, on loopback: for parts that no configuration can give. */
 export async function listenInProcess({
   engine,
   attestor = noAttestor,
   policy,
-  authenticate = createAuthenticate(() => undefined),
+  currentKeys = () => undefined,
 }: Parts): Promise<{ server: FastifyInstance; url: string }> {
   const metrics = new Metrics()
   const server = createServer({
@@ -37,7 +39,7 @@ export async function listenInProcess({
       metrics,
       loadShedder: new LoadShedder({}, metrics),
     },
-    accessControl: new AccessControl(authenticate, new RateLimiter({ limit: undefined })),
+    accessControl: new AccessControl(currentKeys, new RateLimiter({ limit: undefined })),
     corsOrigins: [],
     unready: () => undefined,
     logLevel: 'silent',

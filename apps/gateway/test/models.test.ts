@@ -1,6 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startModelServer, stopAfterTest, until, type ModelServer } from '@nomyo-internal/testing'
-import { createAuthenticate } from '../src/access/authenticate.js'
 import { createDemoEngine } from '../src/upstreams/demo.js'
 import type { Engine } from '../src/upstreams/engine.js'
 import { UpstreamPool, type HealthCheckConfig } from '../src/upstreams/pool.js'
@@ -16,8 +15,7 @@ async function gatewayOf(
   apiKeys: readonly string[] = [],
 ): Promise<{ url: string }> {
   const keyStore = await ApiKeyStore.open({ apiKeys, keysFile: undefined }, silentLogger)
-  const authenticate = createAuthenticate(() => keyStore.keys)
-  const { server, url } = await listenInProcess({ engine, authenticate })
+  const { server, url } = await listenInProcess({ engine, currentKeys: () => keyStore.keys })
   onTestFinished(async () => {
     await server.close()
     await engine.close()

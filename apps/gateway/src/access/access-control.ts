@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { HttpError } from '../http-error.js'
-import type { Authenticate, Identity } from './authenticate.js'
+import type { ApiKey } from './api-key.js'
+import { authenticate, type Identity } from './authenticate.js'
 import { clientNetwork } from './client-network.js'
 import type { RateLimiter } from './rate-limiter.js'
 
@@ -12,11 +13,12 @@ export interface Caller extends Identity {
 
 /** Authentication and rate limit of the routes that cost something. */
 export class AccessControl {
-  readonly #authenticate: Authenticate
+  readonly #currentKeys: () => readonly ApiKey[] | undefined
   readonly #rateLimiter: RateLimiter
 
-  constructor(authenticate: Authenticate, rateLimiter: RateLimiter) {
-    this.#authenticate = authenticate
+  /** @param currentKeys - returns the valid API keys, or undefined where no key is required */
+  constructor(currentKeys: () => readonly ApiKey[] | undefined, rateLimiter: RateLimiter) {
+    this.#currentKeys = currentKeys
     this.#rateLimiter = rateLimiter
   }
 
@@ -26,7 +28,7 @@ export class AccessControl {
    * @throws HttpError 401 without a valid key; 429 or 503 above the limit
    */
   async admit({ headers, ip }: FastifyRequest): Promise<Caller> {
-    const identity = this.#authenticate(headers.authorization)
+    const identity = authenticate(headers.authorization, this.#currentKeys())
     const { keyName, rateLimit } = identity
     const id = keyName === undefined ? `address ${clientNetwork(ip)}` : `key ${keyName}`
     await this.#rateLimiter.admit(id, rateLimit)

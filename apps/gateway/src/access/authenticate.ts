@@ -9,33 +9,28 @@ export type Identity = Partial<Omit<ApiKey, 'name' | 'salt' | 'hash'>> & {
 }
 
 /**
- * Identifies the caller by an `Authorization` header.
- *
- * @throws HttpError 401
- */
-export type Authenticate = (authorization: string | undefined) => Identity
-
-/**
- * Creates a check of bearer tokens against the current keys. Where no keys are configured (undefined),
- * every request passes.
+ * Identifies the caller by the bearer token in an `Authorization` header. Without configured keys
+ * (undefined), every request passes.
  *
  * All hashes are compared, each in constant time: the time of a refusal tells neither how much of a
  * key was correct nor which key it resembles.
+ *
+ * @throws HttpError 401
  */
-export function createAuthenticate(currentKeys: () => readonly ApiKey[] | undefined): Authenticate {
-  return (authorization) => {
-    const keys = currentKeys()
-    if (keys === undefined) return {}
-    const token = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization ?? '')?.[1]
-    if (token === undefined) {
-      throw new HttpError(401, 'An API key is needed: Authorization: Bearer <key>')
-    }
-    let match: ApiKey | undefined
-    for (const key of keys) {
-      match = timingSafeEqual(key.hash, saltedHash(token, key.salt)) ? key : match
-    }
-    if (match === undefined) throw new HttpError(401, 'Invalid API key')
-    const { name: keyName, salt: _salt, hash: _hash, ...restrictions } = match
-    return { keyName, ...restrictions }
+export function authenticate(
+  authorization: string | undefined,
+  keys: readonly ApiKey[] | undefined,
+): Identity {
+  if (keys === undefined) return {}
+  const token = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization ?? '')?.[1]
+  if (token === undefined) {
+    throw new HttpError(401, 'An API key is needed: Authorization: Bearer <key>')
   }
+  let match: ApiKey | undefined
+  for (const key of keys) {
+    match = timingSafeEqual(key.hash, saltedHash(token, key.salt)) ? key : match
+  }
+  if (match === undefined) throw new HttpError(401, 'Invalid API key')
+  const { name: keyName, salt: _salt, hash: _hash, ...restrictions } = match
+  return { keyName, ...restrictions }
 }
