@@ -1,13 +1,24 @@
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 
-/** Finds a port of loopback that is free at the moment. */
+/**
+ * Finds a free port of loopback. It is below the range from which systems assign ports themselves, so that
+ * no other program gets it before the caller uses it.
+ */
 export async function freePort(): Promise<number> {
   const server = createServer()
-  const port = await listenOnLoopback(server)
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = randomInt(10_000, 32_768)
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
+    })
+    server.removeAllListeners('error')
+    if (!isFree) continue
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
 
 /** Lets a server of any protocol listen on a free port of loopback, and returns the port. */
