@@ -18,6 +18,12 @@ const OWN_SETTINGS: Record<string, UserWorkspaceConfig> = {
   packed: { test: { globalSetup: ['install.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
 }
 
+/**
+ * Projects whose test files share the modules of a worker: half of their time is loading them. The others
+ * replace modules.
+ */
+const SHARED_MODULES = ['attest', 'cli', 'gateway', 'proxy', 'tpm', 'transport']
+
 /** `--mode slow` runs the slow tests and only these. */
 export default defineConfig(({ mode }) => {
   const slow = mode === 'slow'
@@ -28,7 +34,8 @@ export default defineConfig(({ mode }) => {
   const project = (folder: string): TestProjectConfiguration => {
     const name = basename(folder)
     const { test, ...others } = OWN_SETTINGS[name] ?? {}
-    return { extends: true, root: folder, ...others, test: { name, ...tests, ...test } }
+    const isolate = !SHARED_MODULES.includes(name)
+    return { extends: true, root: folder, ...others, test: { name, ...tests, isolate, ...test } }
   }
 
   // The build that browsers get, checked by the same tests, except those that load built files or

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
 
 /** Something that runs until it is stopped. */
 export interface Stoppable {
@@ -42,7 +42,11 @@ export function shared<T extends Stoppable>(start: () => Promise<T>): () => T {
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'nomyo-test-'))
   const remove = (): void => rmSync(folder, { recursive: true, force: true })
-  if (expect.getState().currentTestName === undefined) afterAll(remove)
-  else onTestFinished(remove)
+  try {
+    onTestFinished(remove)
+  } catch {
+    // Not within a test.
+    afterAll(remove)
+  }
   return folder
 }

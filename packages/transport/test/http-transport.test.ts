@@ -263,8 +263,8 @@ describe.each(ways)('over %s', (_way, way) => {
 
     /** Runs a request against a deadline and gives its error and how long it took. */
     async function timed(url: string): Promise<{ error: unknown; elapsedMs: number }> {
-      const deadline = startDeadline(timeoutMs)
       const start = performance.now()
+      const deadline = startDeadline(timeoutMs)
       const error = await rejection(send(url, { signal: deadline.signal }))
       return { error, elapsedMs: performance.now() - start }
     }
