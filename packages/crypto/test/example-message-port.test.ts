@@ -8,6 +8,7 @@ interface Gateway {
 }
 
 const example = new URL('../examples/message-port/', import.meta.url)
+const vectorKeys = new URL('../../../internal/testing/src/vector-keys.mjs', import.meta.url).href
 const { connect } = (await import(new URL('caller.mjs', example).href)) as {
   connect: (port: MessagePort, options?: { pin?: string }) => Promise<Gateway>
 }
@@ -33,6 +34,7 @@ beforeEach(() => {
     callerSide.port2.postMessage(fromGateway(message))
   })
   worker = new Worker(new URL('gateway.mjs', example), {
+    execArgv: ['--import', vectorKeys],
     workerData: { port: gatewaySide.port2 },
     transferList: [gatewaySide.port2],
   })
