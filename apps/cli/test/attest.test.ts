@@ -1,24 +1,18 @@
+import { randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { keyBindingExtraData, type AttestationResult } from '@nomyo/attest'
 import { importPublicKey } from '@nomyo/crypto'
-import { listenOnLoopback, temporaryFolder } from '@nomyo-internal/testing'
+import { startServer, stopAfterTest, temporaryFolder } from '@nomyo-internal/testing'
 import { keyPem, tpmVector, type QuoteVector } from '@nomyo-internal/testing/vectors'
 import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo-internal/testing/vectors/forge'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { Home } from './support.js'
+import { describe, expect, it } from 'vitest'
+import { Home, useFiles } from './support.js'
 
 const folder = temporaryFolder()
+const file = useFiles()
 const nomyo = (...args: string[]) => new Home().run(['attest', ...args])
-
-let files = 0
-/** A file for the time of these tests. */
-function file(content: unknown): string {
-  const path = join(folder, `${files++}.json`)
-  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
-  return path
-}
 
 const vector = tpmVector<QuoteVector>('pos-pinned-ak')
 const evidence = vector.tpm_attestation
@@ -36,40 +30,24 @@ const policy = (changes: object = {}) =>
     ...changes,
   })
 
+const OTHER_AK = `000b${'00'.repeat(32)}`
+const OTHER_STATE = { sha256: { '7': '00'.repeat(32) } }
+
 describe('nomyo attest verify', () => {
-  it.each([
-    ['a known machine in a known state', answer(), {}, 0, 'tier affirming, key pinned'],
+  it.each<[string, object, number, string, object?]>([
+    ['a known machine in a known state', {}, 0, 'tier affirming, key pinned'],
     [
       'a known machine whose state is not compared',
-      answer(),
       { referenceValues: undefined },
       5,
       'tier warning',
     ],
-    ['evidence of an unendorsed key', answer(), { trust: 'none' }, 5, 'tier none, key unendorsed'],
-    [
-      'another machine',
-      answer(),
-      { trust: [{ pinnedAk: `000b${'00'.repeat(32)}` }] },
-      3,
-      'AK_NOT_PINNED',
-    ],
-    [
-      'another state',
-      answer(),
-      { referenceValues: { sha256: { '7': '00'.repeat(32) } } },
-      3,
-      'PCR_REFERENCE_MISMATCH',
-    ],
-    [
-      'the answer to another request',
-      answer({}, '00000000-0000-4000-8000-000000000000'),
-      {},
-      3,
-      'NONCE_MISMATCH',
-    ],
-    ['no evidence', answer({ is_available: false }), {}, 3, 'EVIDENCE_NOT_AVAILABLE'],
-  ])('%s', async (_, saved, rules, code, text) => {
+    ['evidence of an unendorsed key', { trust: 'none' }, 5, 'tier none, key unendorsed'],
+    ['another machine', { trust: [{ pinnedAk: OTHER_AK }] }, 3, 'AK_NOT_PINNED'],
+    ['another state', { referenceValues: OTHER_STATE }, 3, 'PCR_REFERENCE_MISMATCH'],
+    ['the answer to another request', {}, 3, 'NONCE_MISMATCH', answer({}, randomUUID())],
+    ['no evidence', {}, 3, 'EVIDENCE_NOT_AVAILABLE', answer({ is_available: false })],
+  ])('%s', async (_, rules, code, text, saved = answer()) => {
     const run = await nomyo('verify', file(saved), '--policy', policy(rules))
     expect(run.stdout).toContain(text)
     expect(run.code).toBe(code)
@@ -97,23 +75,13 @@ describe('nomyo attest verify', () => {
 
   it('accepts bare evidence only with a statement of what it was made for', async () => {
     const bare = file(evidence)
+    const id = ['--payload-id', vector.payload_id]
     const silent = await nomyo('verify', bare, '--policy', policy())
     expect(silent.code).toBe(2)
-    for (const args of [
-      ['--payload-id', vector.payload_id],
-      ['--extra-data', vector.expected_extra_data.hex],
-    ]) {
+    for (const args of [id, ['--extra-data', vector.expected_extra_data.hex]]) {
       expect((await nomyo('verify', bare, '--policy', policy(), ...args)).code).toBe(0)
     }
-    const raw = await nomyo(
-      'verify',
-      bare,
-      '--policy',
-      policy(),
-      '--payload-id',
-      vector.payload_id,
-      '--raw-payload-id',
-    )
+    const raw = await nomyo('verify', bare, '--policy', policy(), ...id, '--raw-payload-id')
     expect(raw.code).toBe(3)
   })
 
@@ -123,19 +91,13 @@ describe('nomyo attest verify', () => {
       public_key: saved['server_public_key_pem'],
       tpm_attestation: saved['tpm_attestation'],
     }
-    const nonce = Buffer.from(saved['nonce'] ?? '', 'hex')
+    const nonce = Buffer.from(saved['nonce'] ?? '', 'hex').toString('base64url')
     const none = policy({ trust: 'none', referenceValues: undefined })
     const verify = (other: object, text: string) =>
       nomyo('verify', file({ ...bound, ...other }), '--policy', none, '--nonce', text, '--json')
-    const good = JSON.parse(
-      (await verify({}, nonce.toString('base64url'))).stdout,
-    ) as AttestationResult
+    const good = JSON.parse((await verify({}, nonce)).stdout) as AttestationResult
     expect(good.checks.find(({ id }) => id === 'binding')?.code).toBe('KEY_BOUND')
-    const otherKey = await verify(
-      { public_key: keyPem('keys/server.public.pem') },
-      nonce.toString('base64url'),
-    )
-    expect(otherKey.code).toBe(3)
+    expect((await verify({ public_key: keyPem('keys/server.public.pem') }, nonce)).code).toBe(3)
     expect((await verify({}, Buffer.alloc(32).toString('base64url'))).code).toBe(3)
   })
 
@@ -201,15 +163,8 @@ describe('nomyo attest verify', () => {
 describe('nomyo attest on a gateway', () => {
   const key = forgeKey()
 
-  async function startServer(answerWith: RequestListener): Promise<string> {
-    const server = createServer(answerWith)
-    const port = await listenOnLoopback(server)
-    onTestFinished(() => {
-      server.closeAllConnections()
-      server.close()
-    })
-    return `http://127.0.0.1:${port}`
-  }
+  const serve = async (listener: RequestListener): Promise<string> =>
+    stopAfterTest(await startServer(listener)).url
 
   const endorsing =
     (values = PCR_VALUES): RequestListener =>
@@ -224,7 +179,7 @@ describe('nomyo attest on a gateway', () => {
     }
 
   it('records a machine, recognizes it, and notices a change', async () => {
-    const url = await startServer(endorsing())
+    const url = await serve(endorsing())
     const path = join(folder, 'recorded.json')
     const init = await nomyo('policy', 'init', url, '--allow-http', '--output', path)
     expect(init.code).toBe(0)
@@ -235,7 +190,7 @@ describe('nomyo attest on a gateway', () => {
     const again = await nomyo('verify', url, '--allow-http', '--policy', path)
     expect(again.code).toBe(0)
     expect(again.stdout).toMatch(/encryption key sha256\//)
-    const changed = await startServer(
+    const changed = await serve(
       endorsing({ sha256: { ...PCR_VALUES.sha256, '7': '00'.repeat(32) } }),
     )
     expect((await nomyo('verify', changed, '--allow-http', '--policy', path)).code).toBe(3)
@@ -244,25 +199,17 @@ describe('nomyo attest on a gateway', () => {
 
   it('lists PCRs without measurements', async () => {
     const zeros = { sha256: { ...PCR_VALUES.sha256, '7': '00'.repeat(32) } }
-    const url = await startServer(endorsing(zeros))
+    const url = await serve(endorsing(zeros))
     const { code, stderr } = await nomyo('policy', 'init', url, '--allow-http')
     expect(code).toBe(0)
     expect(stderr).toContain('All zeros: sha256:7.')
   })
 
   it('records nothing of a machine whose evidence fails', async () => {
-    const url = await startServer(endorsing())
+    const url = await serve(endorsing())
     const path = join(folder, 'none.json')
-    const init = await nomyo(
-      'policy',
-      'init',
-      url,
-      '--allow-http',
-      '--pcrs',
-      'sha256:1',
-      '--output',
-      path,
-    )
+    const args = ['--allow-http', '--pcrs', 'sha256:1', '--output', path]
+    const init = await nomyo('policy', 'init', url, ...args)
     expect(init.code).toBe(3)
     expect(() => readFileSync(path)).toThrow(expect.objectContaining({ code: 'ENOENT' }))
   })
@@ -276,7 +223,7 @@ describe('nomyo attest on a gateway', () => {
     ['that is unavailable', (_request, response) => response.writeHead(503).end()],
     ['that is another server', (_request, response) => response.end('<html>')],
   ])('a gateway %s gives exit code 4, and no verdict', async (_, listener) => {
-    const url = await startServer(listener)
+    const url = await serve(listener)
     expect((await nomyo('verify', url, '--allow-http', '--policy', policy())).code).toBe(4)
   })
 
@@ -289,22 +236,10 @@ describe('nomyo attest inspect', () => {
   it('shows every field by its name, and appraises nothing', async () => {
     const { code, stdout } = await nomyo('inspect', file(answer()))
     expect(code).toBe(0)
-    for (const name of [
-      'magic',
-      'type',
-      'qualifiedSigner',
-      'extraData',
-      'clockInfo.clock',
-      'clockInfo.safe',
-      'firmwareVersion',
-      'pcrSelect[0]',
-      'pcrDigest',
-      'sigAlg',
-      'objectAttributes',
-      'Name',
-    ]) {
-      expect(stdout).toContain(`  ${name} `)
-    }
+    const shown = stdout.match(/^ {2}\S+(?= )/gm)?.map((name) => name.trim())
+    const quote = ['magic', 'type', 'qualifiedSigner', 'extraData', 'firmwareVersion', 'pcrDigest']
+    const parts = ['clockInfo.clock', 'clockInfo.safe', 'pcrSelect[0]', 'sigAlg']
+    expect(shown).toEqual(expect.arrayContaining([...quote, ...parts, 'objectAttributes', 'Name']))
     expect(stdout).toContain(vector.policy?.ak_name)
     expect(stdout).toContain('Nothing of this was appraised')
   })
@@ -318,11 +253,8 @@ describe('nomyo attest inspect', () => {
     'neg-select-pcr-24',
     'neg-empty-selection',
   ])('reads %s', async (name) => {
-    const { code, stdout } = await nomyo(
-      'inspect',
-      file(tpmVector<QuoteVector>(name).tpm_attestation),
-      '--json',
-    )
+    const evidence = file(tpmVector<QuoteVector>(name).tpm_attestation)
+    const { code, stdout } = await nomyo('inspect', evidence, '--json')
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toHaveProperty('TPMS_ATTEST.magic')
   })

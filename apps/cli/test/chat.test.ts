@@ -1,42 +1,29 @@
-import { createServer } from 'node:http'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { keyPem } from '@nomyo-internal/testing/vectors'
-import { forgeKey, forgedName } from '@nomyo-internal/testing/vectors/forge'
 import {
   isInstalled,
-  listenOnLoopback,
   shared,
+  startServer,
   startSwtpm,
   stopAfterTest,
 } from '@nomyo-internal/testing'
-import { formatPolicyFile } from '@nomyo/attest/policy-file'
 import { importPublicKey } from '@nomyo/crypto'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { findIn } from '../src/commands/demo/eavesdropper.js'
-import { startWireTap } from '../src/commands/demo/wire-tap.js'
-import { Home, startGateway } from './support.js'
+import { Home, at, startGateway, tapBefore } from './support.js'
 
 const API_KEY = 'canary-api-key-71e0c2'
 const PROMPT = 'canary prompt: patient 4711'
 const ATTACHED = 'canary attachment: 40 mg'
 
 const gateway = shared(() => startGateway({ apiKeys: [API_KEY] }))
-const echo = (url = gateway().url) => [
-  'chat',
-  '--gateway',
-  url,
-  '--allow-http',
-  '--model',
-  'nomyo/echo',
-]
+const echo = (url = gateway().url) => ['chat', ...at(url), '--model', 'nomyo/echo']
 const withKey = { NOMYO_API_KEY: API_KEY }
 
 describe('nomyo chat MESSAGE', () => {
   it('prints the answer and nothing else, and leaves nothing behind or on the wire', async () => {
-    const tap = await startWireTap()
-    onTestFinished(() => tap.close())
-    tap.connectTo(gateway().port)
+    const tap = await tapBefore(gateway())
     const home = new Home(withKey)
     const { code, stdout, stderr } = await home.run([...echo(tap.url), PROMPT], {
       input: `${ATTACHED}\n`,
@@ -66,16 +53,8 @@ describe('nomyo chat MESSAGE', () => {
 
   it('uses the first model where none is named, and prints the whole completion with --json', async () => {
     const home = new Home(withKey)
-    const args = ['chat', '--gateway', gateway().url, '--allow-http', '--json', 'x']
-    const { stdout } = await home.run([
-      ...args,
-      '--system',
-      'y',
-      '--tier',
-      'high',
-      '--temperature',
-      '0.5',
-    ])
+    const sampling = ['--system', 'y', '--tier', 'high', '--temperature', '0.5']
+    const { stdout } = await home.run(['chat', ...at(gateway().url), '--json', 'x', ...sampling])
     expect(JSON.parse(stdout)).toMatchObject({
       model: 'nomyo/demo',
       _metadata: { is_encrypted: true },
@@ -115,15 +94,11 @@ describe('nomyo chat MESSAGE', () => {
   it('ends with Ctrl-C, without a receipt', async () => {
     let asked = (): void => {}
     const whenAsked = new Promise<void>((resolve) => (asked = resolve))
-    const slow = createServer((request, response) => {
+    const slow = await startServer((request, response) => {
       if (request.method === 'POST') asked()
       else response.end(keyPem('keys/server.public.pem'))
     })
-    const url = `http://127.0.0.1:${await listenOnLoopback(slow)}`
-    onTestFinished(() => {
-      slow.closeAllConnections()
-      slow.close()
-    })
+    const { url } = stopAfterTest(slow)
     const home = new Home()
     const child = home.start([...echo(url), '--receipt', 'receipt.json', 'x'])
     await whenAsked
@@ -154,12 +129,8 @@ describe('settings', () => {
   it('are options, then the environment, then the file, then defaults', async () => {
     const home = new Home()
     const keyPath = home.file('api-key', `${API_KEY}\n`)
-    const full = {
-      gateway: gateway().url,
-      allowHttp: true,
-      model: 'nomyo/echo',
-      apiKeyFile: keyPath,
-    }
+    const { url } = gateway()
+    const full = { gateway: url, allowHttp: true, model: 'nomyo/echo', apiKeyFile: keyPath }
     home.config(full)
     expect(await home.run(['chat', 'x'])).toMatchObject({ code: 0, stdout: 'x\n' })
     home.config({ ...full, gateway: 'http://127.0.0.1:9', apiKeyFile: '/nowhere', model: 'none' })
@@ -206,46 +177,27 @@ describe('settings', () => {
 describe.skipIf(!isInstalled('swtpm'))('with a policy', () => {
   it('attests the machine before anything is sent, and writes a receipt that can be appraised', async () => {
     const { address } = stopAfterTest(await startSwtpm())
-    const tpm = {
-      address,
-      pcrs: 'sha256:0,7,10',
-      ak: { mode: 'persistent' },
-      required: true,
-    } as const
-    const attested = stopAfterTest(await startGateway({ tpm }))
+    const ak = { mode: 'persistent' } as const
+    const tpm = { address, pcrs: 'sha256:0,7,10', ak, required: true }
+    const { url } = stopAfterTest(await startGateway({ tpm }))
     const home = new Home()
-    const init = [
-      'attest',
-      'policy',
-      'init',
-      attested.url,
-      '--allow-http',
-      '--output',
-      home.at('policy.json'),
-    ]
-    expect((await home.run(init)).code).toBe(0)
-    const args = [...echo(attested.url), '--policy', home.at('policy.json')]
-    expect(await home.run([...args, '--receipt', home.at('receipt.json'), PROMPT])).toMatchObject({
-      code: 0,
-    })
-    expect((await home.run(['attest', 'verify', home.at('receipt.json')])).code).toBe(0)
-    const answer = home.file('request.json', JSON.stringify({ model: 'other' }))
-    expect(
-      (await home.run(['attest', 'verify', home.at('receipt.json'), '--request', answer])).code,
-    ).toBe(3)
-    const doctor = ['doctor', '--gateway', attested.url, '--allow-http', '--json']
-    expect((await home.run([...doctor, '--policy', home.at('policy.json')])).code).toBe(0)
+    const codeOf = async (args: readonly string[]): Promise<number> => (await home.run(args)).code
+    const [policy, receipt] = [home.at('policy.json'), home.at('receipt.json')]
+    const init = ['attest', 'policy', 'init', url, '--allow-http', '--output', policy]
+    expect(await codeOf(init)).toBe(0)
+    const ask = [...echo(url), '--policy', policy, '--receipt', receipt, PROMPT]
+    expect(await codeOf(ask)).toBe(0)
+    const verify = ['attest', 'verify', receipt]
+    expect(await codeOf(verify)).toBe(0)
+    const other = home.file('request.json', JSON.stringify({ model: 'other' }))
+    expect(await codeOf([...verify, '--request', other])).toBe(3)
+    const doctor = ['doctor', ...at(url), '--json']
+    expect(await codeOf([...doctor, '--policy', policy])).toBe(0)
     expect((await home.run(doctor)).stdout).toContain('it offers evidence of attestation key 000')
 
-    const other = formatPolicyFile({
-      requiredPcrs: 'sha256:0,7',
-      pinnedAkNames: [forgedName(forgeKey())],
-    })
-    const strict = ['--policy', home.file('other.json', other)]
-    expect(await home.run([...echo(attested.url), ...strict, PROMPT])).toMatchObject({
-      code: 3,
-      stdout: '',
-    })
+    const strict = home.unmetPolicy()
+    const refused = await home.run([...echo(url), ...strict, PROMPT])
+    expect(refused).toMatchObject({ code: 3, stdout: '' })
     const broken = await home.run([...doctor, ...strict])
     expect(broken.code).toBe(1)
     expect(JSON.parse(broken.stdout).findings).toContainEqual(
@@ -259,19 +211,10 @@ describe('with a policy, without a TPM', () => {
     ['with a model', ['--model', 'nomyo/echo']],
     ['with the first model', []],
   ])('refuses a gateway without evidence, %s', async (_what, model) => {
-    const tap = await startWireTap()
-    onTestFinished(() => tap.close())
-    tap.connectTo(gateway().port)
+    const tap = await tapBefore(gateway())
     const home = new Home(withKey)
-    const text = formatPolicyFile({
-      requiredPcrs: 'sha256:0',
-      pinnedAkNames: [forgedName(forgeKey())],
-    })
-    const policy = home.file('policy.json', text)
-    const { code, stdout } = await home.run([
-      ...['chat', '--gateway', tap.url, '--allow-http', ...model],
-      ...['--policy', policy, PROMPT],
-    ])
+    const args = ['chat', ...at(tap.url), ...model, ...home.unmetPolicy(), PROMPT]
+    const { code, stdout } = await home.run(args)
     expect(stdout).toBe('')
     expect(code).toBe(3)
     expect(tap.recorded.toGateway).toContain('GET /pki/')

@@ -1,6 +1,6 @@
 import { readFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { formatPolicyFile } from '@nomyo/attest/policy-file'
+import type { NamedFinding } from '@nomyo-internal/diagnostics'
 import {
   isInstalled,
   makeCa,
@@ -9,27 +9,19 @@ import {
   stopAfterTest,
   temporaryFolder,
 } from '@nomyo-internal/testing'
-import { forgeKey, forgedName } from '@nomyo-internal/testing/vectors/forge'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { startWireTap } from '../src/commands/demo/wire-tap.js'
-import { Home, startGateway, type Run } from './support.js'
+import { describe, expect, it } from 'vitest'
+import { Home, at, startGateway, tapBefore, type Run } from './support.js'
 
 const API_KEY = 'canary-api-key-71e0c2'
 const OTHER_KEY = `sha256/${'A'.repeat(43)}=`
 
 const gateway = shared(() => startGateway({ apiKeys: [API_KEY] }))
-interface Finding {
-  readonly check: string
-  readonly status: string
-  readonly remedy?: string
-}
-
 const diagnose = async (home: Home, ...args: string[]) =>
   findingsOf(await home.run(['doctor', '--json', ...args]))
 
 function findingsOf({ code, stdout, stderr }: Pick<Run, 'stdout' | 'stderr'> & { code: unknown }): {
   code: unknown
-  findings: Finding[]
+  findings: NamedFinding[]
 } {
   expect(stdout + stderr).not.toContain(API_KEY)
   const { ok, findings } = JSON.parse(stdout)
@@ -37,61 +29,44 @@ function findingsOf({ code, stdout, stderr }: Pick<Run, 'stdout' | 'stderr'> & {
   return { code, findings }
 }
 
-const statuses = (findings: readonly Finding[]): string[] =>
+const statuses = (findings: readonly NamedFinding[]): string[] =>
   findings.map(({ check, status }) => `${check} ${status}`)
 
 describe('nomyo doctor', () => {
   it('finds no problem, stores no key, and chats only with --chat', async () => {
     const home = new Home({ NOMYO_API_KEY: API_KEY })
-    const at = ['--gateway', gateway().url, '--allow-http']
-    const first = await diagnose(home, ...at)
-    expect(statuses(first.findings)).toEqual([
-      'address ok',
-      'DNS ok',
-      'TCP ok',
-      'server key ok',
-      'trust warning',
-      'machine ok',
-      'access ok',
-    ])
+    const args = at(gateway().url)
+    const first = await diagnose(home, ...args)
+    const checked = ['address ok', 'DNS ok', 'TCP ok', 'server key ok', 'trust warning']
+    expect(statuses(first.findings)).toEqual([...checked, 'machine ok', 'access ok'])
     expect(first.code).toBe(0)
-    const chat = await diagnose(home, ...at, '--chat', 'nomyo/echo')
+    const chat = await diagnose(home, ...args, '--chat', 'nomyo/echo')
     expect(statuses(chat.findings).at(-1)).toBe('chat ok')
     expect(existsSync(join(home.path, '.nomyo'))).toBe(false)
     await home.run(['servers', 'trust', gateway().url, '--allow-http', '--yes'])
-    const second = await diagnose(home, ...at)
+    const second = await diagnose(home, ...args)
     expect(statuses(second.findings)).toContain('trust ok')
   })
 
   it('prints lines for people without --json', async () => {
     const home = new Home()
-    const { code, stdout } = await home.run(['doctor', '--gateway', gateway().url, '--allow-http'])
+    const { code, stdout } = await home.run(['doctor', ...at(gateway().url)])
     expect(code).toBe(1)
     expect(stdout).toContain('problem  access')
     expect(stdout).toContain('                      -> ')
     expect(stdout).not.toContain('\u001b')
   })
 
-  it.each<[string, Record<string, string>, (url: string) => string[], string]>([
-    [
-      'a gateway that is down',
-      {},
-      () => ['--gateway', 'http://127.0.0.1:9', '--allow-http'],
-      'TCP',
-    ],
-    ['a wrong name', {}, () => ['--gateway', 'https://no-such-name.invalid'], 'DNS'],
-    ['http:// that no option allows', {}, (url) => ['--gateway', url], 'address'],
-    ['a wrong pin', {}, (url) => ['--gateway', url, '--allow-http', '--pin', OTHER_KEY], 'trust'],
-    ['no API key', {}, (url) => ['--gateway', url, '--allow-http'], 'access'],
-    [
-      'a wrong API key',
-      { NOMYO_API_KEY: 'wrong' },
-      (url) => ['--gateway', url, '--allow-http'],
-      'access',
-    ],
-    ['another service', {}, (url) => ['--gateway', `${url}/prefix`, '--allow-http'], 'server key'],
-    ['a port without TLS', {}, (url) => ['--gateway', url.replace('http:', 'https:')], 'TLS'],
-  ])('reports %s, with a remedy', async (_what, environment, args, check) => {
+  it.each<[string, string, (url: string) => string[], Record<string, string>?]>([
+    ['a gateway that is down', 'TCP', () => at('http://127.0.0.1:9')],
+    ['a wrong name', 'DNS', () => ['--gateway', 'https://no-such-name.invalid']],
+    ['http:// that no option allows', 'address', (url) => ['--gateway', url]],
+    ['a wrong pin', 'trust', (url) => [...at(url), '--pin', OTHER_KEY]],
+    ['no API key', 'access', at],
+    ['a wrong API key', 'access', at, { NOMYO_API_KEY: 'wrong' }],
+    ['another service', 'server key', (url) => at(`${url}/prefix`)],
+    ['a port without TLS', 'TLS', (url) => ['--gateway', url.replace('http:', 'https:')]],
+  ])('reports %s, with a remedy', async (_what, check, args, environment = {}) => {
     const { code, findings } = await diagnose(new Home(environment), ...args(gateway().url))
     expect(code).toBe(1)
     const problems = findings.filter(({ status }) => status === 'problem')
@@ -102,7 +77,7 @@ describe('nomyo doctor', () => {
   it('reports a changed key, and sends no API key to it', async () => {
     const home = new Home({ NOMYO_API_KEY: API_KEY })
     const known = home.file('known', `${gateway().url} ${OTHER_KEY} 2026-01-01\n`)
-    const args = ['--gateway', gateway().url, '--allow-http', '--known-servers', known]
+    const args = [...at(gateway().url), '--known-servers', known]
     const { code, findings } = await diagnose(home, ...args)
     expect(code).toBe(1)
     expect(statuses(findings).slice(-3)).toEqual(['trust problem', 'machine ok', 'access warning'])
@@ -110,15 +85,9 @@ describe('nomyo doctor', () => {
   })
 
   it('sends no API key to a machine that does not satisfy the policy', async () => {
-    const tap = await startWireTap()
-    onTestFinished(() => tap.close())
-    tap.connectTo(gateway().port)
+    const tap = await tapBefore(gateway())
     const home = new Home({ NOMYO_API_KEY: API_KEY })
-    const text = formatPolicyFile({
-      requiredPcrs: 'sha256:0',
-      pinnedAkNames: [forgedName(forgeKey())],
-    })
-    const args = ['--gateway', tap.url, '--allow-http', '--policy', home.file('p.json', text)]
+    const args = [...at(tap.url), ...home.unmetPolicy()]
     const { code, findings } = await diagnose(home, ...args, '--chat', 'nomyo/echo')
     expect(code).toBe(1)
     expect(statuses(findings).slice(-2)).toEqual(['machine problem', 'access warning'])

@@ -1,23 +1,13 @@
 import { createHash } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { appraise, keyBindingExtraData, payloadIdExtraData } from '@nomyo/attest'
 import { formatPolicyFile, parsePolicyFile } from '@nomyo/attest/policy-file'
 import { createReceipt, type Receipt } from '@nomyo/attest/receipt'
-import { temporaryFolder } from '@nomyo-internal/testing'
 import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo-internal/testing/vectors/forge'
 import { describe, expect, it } from 'vitest'
-import { Home } from './support.js'
+import { Home, useFiles } from './support.js'
 
-const folder = temporaryFolder()
+const file = useFiles()
 const verify = (...args: string[]) => new Home().run(['attest', 'verify', ...args])
-
-let files = 0
-function file(content: unknown): string {
-  const path = join(folder, `${files++}.json`)
-  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
-  return path
-}
 
 const KEY = forgeKey()
 const policyText = (key = KEY): string =>

@@ -6,13 +6,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer, type RequestListener } from 'node:http'
-import { formatPolicyFile } from '@nomyo/attest/policy-file'
-import { isInstalled, listenOnLoopback, shared, stopAfterTest } from '@nomyo-internal/testing'
-import { forgeKey, forgedName } from '@nomyo-internal/testing/vectors/forge'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { startWireTap } from '../src/commands/demo/wire-tap.js'
-import { Home, startGateway } from './support.js'
+import type { RequestListener } from 'node:http'
+import { isInstalled, shared, startServer, stopAfterTest } from '@nomyo-internal/testing'
+import { describe, expect, it } from 'vitest'
+import { Home, at, startGateway, tapBefore } from './support.js'
 
 const gateway = shared(() => startGateway())
 /** Starts a server that answers as the gateway does, but for some requests. */
@@ -20,29 +17,20 @@ async function startBefore(
   gatewayUrl: string,
   handles: (...args: Parameters<RequestListener>) => boolean,
 ) {
-  const server = createServer((request, response) => {
+  const server = await startServer((request, response) => {
     if (handles(request, response)) return
     void fetch(`${gatewayUrl}${request.url ?? ''}`).then(async (answer) => {
       response.writeHead(answer.status).end(await answer.text())
     })
   })
-  const port = await listenOnLoopback(server)
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${port}`
+  return stopAfterTest(server).url
 }
 
 describe('a session of nomyo chat', () => {
   it('converses, and runs every slash command', async () => {
     const home = new Home()
-    const terminal = home.terminal(['chat', '--gateway', gateway().url, '--allow-http'])
-    await terminal.sees('sha256/')
-    await terminal.sees('first use')
-    await terminal.sees('not appraised')
-    await terminal.sees('nomyo/demo')
-    await terminal.sees('> ')
+    const terminal = home.terminal(['chat', ...at(gateway().url)])
+    await terminal.sees('sha256/', 'first use', 'not appraised', 'nomyo/demo', '> ')
     await terminal.asks('a secret question', '[demo engine, not a model]')
     await terminal.asks('/help', '/save FILE')
     await terminal.asks('/model', '* nomyo/demo', '  nomyo/echo')
@@ -58,11 +46,12 @@ describe('a session of nomyo chat', () => {
     expect(home.allText()).not.toContain('a secret question')
 
     writeFileSync(home.at('kept.txt'), 'before', { mode: 0o644 })
-    terminal.types(`/save ${home.at('kept.txt')}\r`)
+    const save = `/save ${home.at('kept.txt')}\r`
+    terminal.types(save)
     await terminal.sees('Overwrite it?')
     await terminal.asks('n', 'Not saved')
     expect(readFileSync(home.at('kept.txt'), 'utf8')).toBe('before')
-    terminal.types(`/save ${home.at('kept.txt')}\r`)
+    terminal.types(save)
     await terminal.sees('Overwrite it?')
     await terminal.asks('y', 'Saved')
     const saved = readFileSync(home.at('kept.txt'), 'utf8')
@@ -82,13 +71,11 @@ describe('a session of nomyo chat', () => {
   })
 
   it('sends several pasted lines as one message, and shows no control characters', async () => {
-    const terminal = new Home().terminal([
-      ...['chat', '--gateway', gateway().url, '--allow-http', '--model', 'nomyo/echo'],
-    ])
+    const args = ['chat', ...at(gateway().url), '--model', 'nomyo/echo']
+    const terminal = new Home().terminal(args)
     await terminal.sees('> ')
     terminal.types('one\rtwo \u009b31m\r')
-    await terminal.sees('\r\none\r\ntwo 31m\r\n')
-    await terminal.sees('> ')
+    await terminal.sees('\r\none\r\ntwo 31m\r\n', '> ')
     terminal.types('\u0004')
     expect(await terminal.ended()).toBe(0)
   })
@@ -97,29 +84,21 @@ describe('a session of nomyo chat', () => {
     'cancels the answer in progress with Ctrl-C, and ends with the second (%s)',
     async (kind) => {
       const url = await startBefore(gateway().url, ({ method }) => method === 'POST')
-      const terminal = new Home()[kind](['chat', '--gateway', url, '--allow-http'])
+      const terminal = new Home()[kind](['chat', ...at(url)])
       await terminal.sees('> ')
       terminal.types('never answered\r')
       await terminal.sees('Ctrl-C cancels')
       terminal.types('\u0003')
-      await terminal.sees('cancelled')
-      await terminal.sees('> ')
+      await terminal.sees('cancelled', '> ')
       terminal.types('\u0003')
       expect(await terminal.ended()).toBe(130)
     },
   )
 
   it('sends no API key to a machine that does not satisfy the policy', async () => {
-    const tap = await startWireTap()
-    onTestFinished(() => tap.close())
-    tap.connectTo(gateway().port)
+    const tap = await tapBefore(gateway())
     const home = new Home({ NOMYO_API_KEY: 'canary-api-key' })
-    const text = formatPolicyFile({
-      requiredPcrs: 'sha256:0',
-      pinnedAkNames: [forgedName(forgeKey())],
-    })
-    const policy = ['--policy', home.file('policy.json', text)]
-    const terminal = home.terminal(['chat', '--gateway', tap.url, '--allow-http', ...policy])
+    const terminal = home.terminal(['chat', ...at(tap.url), ...home.unmetPolicy()])
     expect(await terminal.ended()).toBe(3)
     expect(tap.recorded.toGateway).toContain('GET /pki/')
     expect(tap.recorded.toGateway).not.toContain('canary-api-key')
@@ -132,14 +111,13 @@ describe('a session of nomyo chat', () => {
       response.end(JSON.stringify({ data: names.map((id) => ({ id })) }))
       return true
     })
-    const at = ['chat', '--gateway', url, '--allow-http']
-    const terminal = new Home().terminal(at)
-    await terminal.sees('model    honest/model')
-    await terminal.sees('> ')
+    const chat = ['chat', ...at(url)]
+    const terminal = new Home().terminal(chat)
+    await terminal.sees('model    honest/model', '> ')
     await terminal.asks('/model', '* honest/model')
     expect(terminal.shown).not.toContain('tier affirming')
     expect(terminal.shown).not.toContain('owned')
-    const named = new Home().terminal([...at, '--model', 'y\nmachine  tier affirming'])
+    const named = new Home().terminal([...chat, '--model', 'y\nmachine  tier affirming'])
     await named.sees('model    y machine tier affirming')
   })
 
@@ -147,17 +125,17 @@ describe('a session of nomyo chat', () => {
     const ended = stopAfterTest(await startGateway())
     const home = new Home()
     const trust = ['servers', 'trust', ended.url, '--allow-http']
-    const no = home.terminal(trust)
-    await no.sees('[y/N]')
-    no.types('\r')
-    expect(await no.ended()).toBe(3)
-    const yes = home.terminal(trust)
-    await yes.sees('[y/N]')
-    yes.types('y\r')
-    expect(await yes.ended()).toBe(0)
-    const terminal = home.terminal(['chat', '--gateway', ended.url, '--allow-http'])
-    await terminal.sees('known')
-    await terminal.sees('> ')
+    for (const [answer, code] of [
+      ['\r', 3],
+      ['y\r', 0],
+    ] as const) {
+      const question = home.terminal(trust)
+      await question.sees('[y/N]')
+      question.types(answer)
+      expect(await question.ended()).toBe(code)
+    }
+    const terminal = home.terminal(['chat', ...at(ended.url)])
+    await terminal.sees('known', '> ')
     await ended.stop()
     await terminal.asks('hello?', 'nomyo:')
     terminal.types('/quit\r')

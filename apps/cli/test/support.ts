@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,8 +13,11 @@ import {
   type Program,
 } from '@nomyo-internal/testing'
 import '@nomyo-internal/testing/vector-keys'
+import { forgeKey, forgedName } from '@nomyo-internal/testing/vectors/forge'
+import { formatPolicyFile } from '@nomyo/attest/policy-file'
 import { createGateway, type GatewayConfig } from '@nomyo/gateway'
 import { onTestFinished } from 'vitest'
+import { startWireTap, type WireTap } from '../src/commands/demo/wire-tap.js'
 import { runCli } from '../src/program.js'
 
 /** Has processes use the keys of the vectors instead of generated ones. */
@@ -60,6 +64,13 @@ export class Home {
   file(name: string, content: string): string {
     writeFileSync(this.at(name), content)
     return this.at(name)
+  }
+
+  /** Options of a policy that no machine meets. */
+  unmetPolicy(): string[] {
+    const pinnedAkNames = [forgedName(forgeKey())]
+    const text = formatPolicyFile({ requiredPcrs: 'sha256:0', pinnedAkNames })
+    return ['--policy', this.file('unmet.json', text)]
   }
 
   /** Contents and names of all files. */
@@ -139,16 +150,20 @@ export class Terminal {
     void ended.finally(() => (this.#hasEnded = true))
   }
 
-  /** Waits for a text behind the last one waited for. */
-  async sees(text: string): Promise<void> {
-    await until(
+  /** Waits for texts, each behind the last one waited for. */
+  async sees(...texts: readonly string[]): Promise<void> {
+    for (const text of texts) await this.#seesOne(text)
+  }
+
+  #seesOne(text: string): Promise<true> {
+    return until(
       () => {
         const index = this.shown.indexOf(text, this.#seen)
         if (index !== -1) this.#seen = index + text.length
         else if (this.#hasEnded) throw new Error(`not seen: ${text}\n${this.shown}`)
         return index !== -1
       },
-      { what: () => `${text}\n${this.shown}` },
+      () => `${text}\n${this.shown}`,
     )
   }
 
@@ -159,9 +174,7 @@ export class Terminal {
   /** Types a line and waits for its output, and for the next prompt. */
   async asks(line: string, ...texts: string[]): Promise<void> {
     this.types(`${line}\r`)
-    await this.sees(line.slice(-20))
-    for (const text of texts) await this.sees(text)
-    await this.sees('> ')
+    await this.sees(line.slice(-20), ...texts, '> ')
   }
 
   ended(): Promise<number | null> {
@@ -185,3 +198,24 @@ const asTerminal = (stream: PassThrough): PassThrough & { isTTY: true } =>
 /** Starts a gateway in this process. */
 export const startGateway = (settings: Partial<GatewayConfig> = {}) =>
   startInProcess(createGateway, settings)
+
+/** Options of a gateway on loopback. */
+export const at = (url: string): string[] => ['--gateway', url, '--allow-http']
+
+/** Starts a wire tap before a gateway, for the current test. */
+export async function tapBefore({ port }: { readonly port: number }): Promise<WireTap> {
+  const tap = await startWireTap()
+  onTestFinished(() => tap.close())
+  tap.connectTo(port)
+  return tap
+}
+
+/** Creates a function that writes files which last as long as the tests of the current file. */
+export function useFiles(): (content: unknown) => string {
+  const folder = temporaryFolder()
+  return (content) => {
+    const path = join(folder, `${randomUUID()}.json`)
+    writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
+    return path
+  }
+}

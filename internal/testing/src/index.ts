@@ -1,7 +1,7 @@
 export { makeCa, makeCertificate, type Certificate } from './programs/certificates.js'
 export { startGateway, type GatewayDefaults, type InProcess } from './gateway.js'
 export { makeKeyDir } from './key-dir.js'
-export { shared, stopAfterTest, temporaryFolder, type Stoppable } from './lifetime.js'
+export { shared, stopAfterTest, temporaryFolder } from './lifetime.js'
 export {
   completionOf,
   startChatModel,
@@ -9,26 +9,15 @@ export {
   type ModelRequest,
   type ModelServer,
 } from './model-server.js'
-export { freePort, listenOnLoopback } from './network.js'
+export { freePort, listenOnLoopback, startServer } from './network.js'
 export {
   runGateway,
   startGatewayProcess,
   type GatewayProcess,
   type GatewayProcessOptions,
 } from './programs/gateway-process.js'
-export {
-  CHROMIUM_PATH,
-  isInstalled,
-  missingPrograms,
-  type ProgramName,
-} from './programs/installed.js'
-export {
-  plainEnvironment,
-  startProgram,
-  type Ended,
-  type Program,
-  type ProgramOptions,
-} from './programs/program.js'
+export { CHROMIUM_PATH, isInstalled, missingPrograms } from './programs/installed.js'
+export { startProgram, type Ended, type Program } from './programs/program.js'
 export { startRedis, type RedisOptions, type RedisServer } from './programs/redis.js'
 export { makeSwtpm, startSwtpm, type Swtpm, type SwtpmOptions } from './programs/swtpm.js'
-export { until, type UntilOptions } from './until.js'
+export { until } from './until.js'

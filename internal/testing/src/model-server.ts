@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { listenOnLoopback } from './network.js'
+import { startServer } from './network.js'
 
 /** One request as the model server received it. */
 export interface ModelRequest {
@@ -23,7 +23,7 @@ export interface ModelServer {
 
 /** Starts a {@link ModelServer}. */
 export async function startModelServer(answer?: ModelServer['answer']): Promise<ModelServer> {
-  const server = createServer((request, response) => {
+  const { url, stop } = await startServer((request, response) => {
     let body = ''
     request.setEncoding('utf8').on('data', (text: string) => (body += text))
     request.on('end', () => {
@@ -34,13 +34,10 @@ export async function startModelServer(answer?: ModelServer['answer']): Promise<
     })
   })
   const model: ModelServer = {
-    url: `http://127.0.0.1:${await listenOnLoopback(server)}/v1`,
+    url: `${url}/v1`,
     seen: [],
     answer: answer ?? ((response) => response.end('{}')),
-    stop: () => {
-      server.closeAllConnections()
-      server.close()
-    },
+    stop,
   }
   return model
 }

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
+import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 
 /**
@@ -26,4 +27,17 @@ export async function listenOnLoopback(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return (server.address() as AddressInfo).port
+}
+
+/** Starts an HTTP server on a free port of loopback. */
+export async function startServer(
+  listener: RequestListener,
+): Promise<{ readonly url: string; stop(): void }> {
+  const server = createHttpServer(listener)
+  const url = `http://127.0.0.1:${await listenOnLoopback(server)}`
+  const stop = (): void => {
+    server.closeAllConnections()
+    server.close()
+  }
+  return { url, stop }
 }

@@ -21,8 +21,6 @@ export interface GatewayProcess extends Program {
 export interface GatewayProcessOptions extends ProgramOptions {
   /** Added to `--port 0`, `--key-dir` and `--rate-limit off`; the last of a flag counts. Default: the demo engine. */
   readonly args?: readonly string[]
-  /** Vector of the key that it serves. Default: `server`. */
-  readonly serverKey?: string
   /** A folder of the caller's own, which stays. */
   readonly keyDir?: string
   /** The program to start instead of {@link GATEWAY_MAIN}. */
@@ -40,8 +38,8 @@ export const runGateway = (args: readonly string[], options?: ProgramOptions): P
 export async function startGatewayProcess(
   options: GatewayProcessOptions = {},
 ): Promise<GatewayProcess> {
-  const { args = ['--engine', 'demo'], serverKey = 'server', keyDir, command } = options
-  const folder = keyDir ?? makeKeyDir({ 'private_key.pem': serverKey })
+  const { args = ['--engine', 'demo'], keyDir, command } = options
+  const folder = keyDir ?? makeKeyDir()
   const removeKeys = (): void => {
     if (keyDir === undefined) rmSync(folder, { recursive: true, force: true })
   }

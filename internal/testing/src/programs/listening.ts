@@ -21,7 +21,7 @@ export async function untilAccepting(
         socket.destroy()
       }
     },
-    { what: `connections to ${child.spawnfile}` },
+    () => `connections to ${child.spawnfile}`,
   )
 }
 
