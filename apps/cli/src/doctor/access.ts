@@ -3,7 +3,6 @@ import type { PublicKey } from '@nomyo/crypto'
 import { openClient } from '../gateway/client.js'
 import { fetchModelNames } from '../gateway/fetch.js'
 import type { GatewaySettings } from '../settings/gateway-settings.js'
-import { timed } from './timed.js'
 
 const CHAT_TIMEOUT_MS = 120_000
 
@@ -12,24 +11,21 @@ export async function checkAccess(
   settings: GatewaySettings,
   chatModel: string | undefined,
 ): Promise<Finding> {
-  const models = await timed(() => fetchModelNames(settings))
-  if ('failed' in models) return models.failed
-  const { value: names, ms } = models
+  const names = await fetchModelNames(settings)
   const key =
     settings.apiKey === undefined ? 'no API key, and none is required' : 'the API key is accepted'
   if (names.length === 0) {
-    return warning(`${key}, but the gateway has no models`, 'ask the operator', ms)
+    return warning(`${key}, but the gateway has no models`, 'ask the operator')
   }
   const model = chatModel ?? settings.model
   if (model !== undefined && !names.includes(model)) {
     return warning(
       `${key}; ${model} is not among the ${names.length} models`,
       'nomyo chat, then /model lists them',
-      ms,
     )
   }
   const more = names.length > 3 ? ` and ${names.length - 3} more` : ''
-  return ok(`${key}; models: ${names.slice(0, 3).join(', ')}${more}`, ms)
+  return ok(`${key}; models: ${names.slice(0, 3).join(', ')}${more}`)
 }
 
 /** Sends one encrypted request, and decrypts its answer. */
@@ -38,27 +34,23 @@ export async function checkChat(
   key: PublicKey,
   model: string,
 ): Promise<Finding> {
-  const answer = await timed(async () => {
-    const client = await openClient(settings, {
-      timeoutMs: CHAT_TIMEOUT_MS,
-      // Trusts the key that was checked before, and stores nothing.
-      knownServers: {
-        fingerprintsOf: () => Promise.resolve([key.fingerprint]),
-        add: () => Promise.resolve(),
-      },
-    })
-    try {
-      return await client.create({
-        model,
-        messages: [{ role: 'user', content: 'Say OK.' }],
-        max_tokens: 8,
-        ...(settings.tier === undefined ? {} : { security_tier: settings.tier }),
-      })
-    } finally {
-      client.dispose()
-    }
+  const client = await openClient(settings, {
+    timeoutMs: CHAT_TIMEOUT_MS,
+    // Trusts the key that was checked before, and stores nothing.
+    knownServers: {
+      fingerprintsOf: () => Promise.resolve([key.fingerprint]),
+      add: () => Promise.resolve(),
+    },
   })
-  if ('failed' in answer) return answer.failed
-  const { payload_id: payloadId } = answer.value._metadata
-  return ok(`${model} answered, encrypted both ways (${payloadId})`, answer.ms)
+  try {
+    const { _metadata: metadata } = await client.create({
+      model,
+      messages: [{ role: 'user', content: 'Say OK.' }],
+      max_tokens: 8,
+      ...(settings.tier && { security_tier: settings.tier }),
+    })
+    return ok(`${model} answered, encrypted both ways (${metadata.payload_id})`)
+  } finally {
+    client.dispose()
+  }
 }

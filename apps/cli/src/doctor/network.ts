@@ -27,33 +27,29 @@ export function proxyVariable(url: URL, environment: Environment): string | unde
 export async function checkName(url: URL): Promise<Finding> {
   const host = hostOf(url)
   if (isIP(host) !== 0) return ok(`${host} is an address`)
-  const start = performance.now()
   try {
     const addresses = await lookup(host, { all: true })
     const shown = addresses.slice(0, 3).map(({ address }) => address)
-    return ok(`${host} is ${shown.join(', ')}`, since(start))
+    return ok(`${host} is ${shown.join(', ')}`)
   } catch (error) {
     return problem(
       `${host} has no address (${errnoCode(error)})`,
       'check the URL for a typo; if there is none, check the network of this machine',
-      since(start),
     )
   }
 }
 
 /** Checks that the port accepts connections. */
 export async function checkTcp(url: URL): Promise<Finding> {
-  const start = performance.now()
   const port = portOf(url)
   const socket = connect({ host: hostOf(url), port })
   try {
     await opened(socket, 'connect')
-    return ok(`port ${port} is open`, since(start))
+    return ok(`port ${port} is open`)
   } catch (error) {
     return problem(
       `port ${port} does not answer (${errnoCode(error)})`,
       'check that the gateway is running, that the port is right, and firewalls in between',
-      since(start),
     )
   } finally {
     socket.destroy()
@@ -62,22 +58,21 @@ export async function checkTcp(url: URL): Promise<Finding> {
 
 /** Checks the certificate and its validity period. */
 export async function checkTls(url: URL): Promise<Finding> {
-  const start = performance.now()
   const host = hostOf(url)
   const servername = isIP(host) === 0 ? { servername: host } : {}
   const socket = connectTls({ host, port: portOf(url), ...servername })
   try {
     await opened(socket, 'secureConnect')
-    return checkCertificate(socket, since(start))
+    return checkCertificate(socket)
   } catch (error) {
     const code = errnoCode(error)
-    return problem(`the connection is not trusted (${code})`, remedyFor(code), since(start))
+    return problem(`the connection is not trusted (${code})`, remedyFor(code))
   } finally {
     socket.destroy()
   }
 }
 
-function checkCertificate(socket: TLSSocket, ms: number): Finding {
+function checkCertificate(socket: TLSSocket): Finding {
   // A socket that is being closed has none.
   const { subject, valid_to: end } = socket.getPeerCertificate() as {
     subject?: { CN?: string | string[] }
@@ -86,9 +81,7 @@ function checkCertificate(socket: TLSSocket, ms: number): Finding {
   const days = Math.floor((Date.parse(end) - Date.now()) / DAY_MS)
   const name = [subject?.CN ?? 'no name'].flat()[0] ?? ''
   const message = `${socket.getProtocol() ?? 'TLS'}, certificate of ${name}, for ${days} days`
-  return days >= RENEWAL_DAYS
-    ? ok(message, ms)
-    : warning(message, 'the operator should renew it', ms)
+  return days >= RENEWAL_DAYS ? ok(message) : warning(message, 'the operator should renew it')
 }
 
 function remedyFor(code: string): string {
@@ -118,4 +111,3 @@ async function opened(socket: Socket, event: 'connect' | 'secureConnect'): Promi
 const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '')
 const portOf = (url: URL): number =>
   url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
-const since = (start: number): number => performance.now() - start
