@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
   OptionProblem,
-  UsageError,
   byteSize,
   decimalNumber,
   defineOptions,
@@ -47,15 +46,8 @@ const read = (
     readFile: () => members && { path: 'tool.yaml', members },
   })
 
-function mistakeOf(work: () => unknown): UsageError {
-  try {
-    work()
-  } catch (error) {
-    if (error instanceof UsageError) return error
-    throw error
-  }
-  throw new Error('expected a usage error')
-}
+const mistake = (message: string): Error =>
+  expect.objectContaining({ name: 'UsageError', message }) as Error
 
 describe('settings', () => {
   it('come from flags, else variables, else the file, else defaults', () => {
@@ -156,107 +148,61 @@ describe('settings', () => {
   })
 })
 
+const NEEDS_VALUE = 'needs a value; one that begins with a dash is given as'
+const NOT_ASCII = 'must be visible ASCII characters, without blanks.'
+
 describe('a mistake', () => {
-  it.each<[readonly string[], Readonly<Record<string, string>>, Members | undefined, string]>([
+  it.each([
+    [['--port'], `--port ${NEEDS_VALUE} --port=VALUE.`],
+    [['--port='], `--port ${NEEDS_VALUE} --port=VALUE.`],
+    [['--api-key', '--web'], `--api-key ${NEEDS_VALUE} --api-key=VALUE.`],
+    [['--api-key', '-canary'], `--api-key ${NEEDS_VALUE} --api-key=VALUE.`],
+    [['--web=canary'], '--web takes no value.'],
+    [['--help=canary'], '--help takes no value.'],
+    [['--prot', 'canary'], 'unknown option --prot. Did you mean --port?'],
+    [['--apikey=canary'], 'unknown option --apikey. Did you mean --api-key?'],
+    [['--notoken'], 'unknown option --notoken. Did you mean --no-token?'],
+    [['--apiKey=canary'], 'unknown option --apiKey. Did you mean --api-key?'],
+    [['--token=canary'], 'unknown option --token.'],
+    [['--constructor'], 'unknown option --constructor.'],
+    [['-x'], 'unknown option -x.'],
+    [['-canary'], 'unknown option: put -- before text that begins with a dash.'],
+    [['--s3canary'], 'unknown option: put -- before text that begins with a dash.'],
+    [['--port=65536'], '--port must be a whole number from 0 to 65535.'],
+    [['--port', '-1'], '--port must be a whole number from 0 to 65535.'],
+    [['--log-level=inof'], '--log-level must be one of info, warn. Did you mean info?'],
+  ])('in %j names the option, without its value', (args, text) => {
+    expect(() => read(args)).toThrow(mistake(text))
+  })
+
+  it.each([
+    ['NOMYO_PORT', 'canary', 'must be a whole number from 0 to 65535.'],
+    ['NOMYO_NO_TOKEN', 'canary', 'must be 1, true, 0 or false.'],
+    ['NOMYO_POLICY', '', 'is set, but empty: give it a value, or unset it.'],
+  ])('in %s=%j names the variable, without its value', (variable, value, problem) => {
+    const environment = { [variable]: value }
+    expect(() => read([], environment)).toThrow(mistake(`${variable} ${problem}`))
+  })
+
+  it.each<[Members, string]>([
+    [{ port: { value: 'canary', line: 3 } }, ':3: port must be a whole number from 0 to 65535.'],
     [
-      ['--port'],
-      {},
-      undefined,
-      '--port needs a value; one that begins with a dash is given as --port=VALUE.',
-    ],
-    [
-      ['--port='],
-      {},
-      undefined,
-      '--port needs a value; one that begins with a dash is given as --port=VALUE.',
-    ],
-    [
-      ['--api-key', '--web'],
-      {},
-      undefined,
-      '--api-key needs a value; one that begins with a dash is given as --api-key=VALUE.',
-    ],
-    [
-      ['--api-key', '-canary'],
-      {},
-      undefined,
-      '--api-key needs a value; one that begins with a dash is given as --api-key=VALUE.',
-    ],
-    [['--web=canary'], {}, undefined, '--web takes no value.'],
-    [['--help=canary'], {}, undefined, '--help takes no value.'],
-    [['--prot', 'canary'], {}, undefined, 'unknown option --prot. Did you mean --port?'],
-    [['--apikey=canary'], {}, undefined, 'unknown option --apikey. Did you mean --api-key?'],
-    [['--notoken'], {}, undefined, 'unknown option --notoken. Did you mean --no-token?'],
-    [['--apiKey=canary'], {}, undefined, 'unknown option --apiKey. Did you mean --api-key?'],
-    [['--token=canary'], {}, undefined, 'unknown option --token.'],
-    [['--constructor'], {}, undefined, 'unknown option --constructor.'],
-    [['-x'], {}, undefined, 'unknown option -x.'],
-    [['-canary'], {}, undefined, 'unknown option: put -- before text that begins with a dash.'],
-    [['--s3canary'], {}, undefined, 'unknown option: put -- before text that begins with a dash.'],
-    [['--port=65536'], {}, undefined, '--port must be a whole number from 0 to 65535.'],
-    [['--port', '-1'], {}, undefined, '--port must be a whole number from 0 to 65535.'],
-    [
-      ['--log-level=inof'],
-      {},
-      undefined,
-      '--log-level must be one of info, warn. Did you mean info?',
-    ],
-    [[], { NOMYO_PORT: 'canary' }, undefined, 'NOMYO_PORT must be a whole number from 0 to 65535.'],
-    [[], { NOMYO_NO_TOKEN: 'canary' }, undefined, 'NOMYO_NO_TOKEN must be 1, true, 0 or false.'],
-    [
-      [],
-      { NOMYO_POLICY: '' },
-      undefined,
-      'NOMYO_POLICY is set, but empty: give it a value, or unset it.',
-    ],
-    [
-      [],
-      {},
-      { port: { value: 'canary', line: 3 } },
-      'tool.yaml:3: port must be a whole number from 0 to 65535.',
-    ],
-    [
-      [],
-      {},
       { apiKey: { value: ['a', 'canary b'], line: 1, lines: [2, 3] } },
-      'tool.yaml:3: apiKey[1] must be visible ASCII characters, without blanks.',
+      `:3: apiKey[1] ${NOT_ASCII}`,
     ],
-    [
-      [],
-      {},
-      { apiKey: { value: 'canary b', line: 1 } },
-      'tool.yaml:1: apiKey must be visible ASCII characters, without blanks.',
-    ],
-    [
-      [],
-      {},
-      { host: { value: ['canary'], line: 1 } },
-      'tool.yaml:1: host must be text or a number.',
-    ],
-    [[], {}, { host: { value: '' } }, 'tool.yaml: host must be text or a number.'],
-    [[], {}, { noToken: { value: 'canary' } }, 'tool.yaml: noToken must be true or false.'],
-    [
-      [],
-      {},
-      { hots: { value: 'canary', line: 2 } },
-      'tool.yaml:2: hots is not a known member. Did you mean host?',
-    ],
-    [[], {}, { apiKey: { value: { a: 1 } } }, 'tool.yaml: apiKey must be text or a list of texts.'],
-    [[], {}, { apiKey: { value: ['a', true] } }, 'tool.yaml: apiKey[1] must be text or a number.'],
-    [[], {}, { pins: { value: [] } }, 'tool.yaml: pins must be a list that is not empty.'],
-    [[], {}, { host: { value: true } }, 'tool.yaml: host must be text or a number.'],
-    [
-      [],
-      {},
-      { config: { value: 'canary', line: 2 } },
-      'tool.yaml:2: config is not a known member.',
-    ],
-  ])(
-    'in %j, %j and %j names the option where it was set, without its value',
-    (args, environment, members, text) => {
-      expect(mistakeOf(() => read(args, environment, members)).message).toBe(text)
-    },
-  )
+    [{ apiKey: { value: 'canary b', line: 1 } }, `:1: apiKey ${NOT_ASCII}`],
+    [{ host: { value: ['canary'], line: 1 } }, ':1: host must be text or a number.'],
+    [{ host: { value: '' } }, ': host must be text or a number.'],
+    [{ noToken: { value: 'canary' } }, ': noToken must be true or false.'],
+    [{ hots: { value: 'canary', line: 2 } }, ':2: hots is not a known member. Did you mean host?'],
+    [{ apiKey: { value: { a: 1 } } }, ': apiKey must be text or a list of texts.'],
+    [{ apiKey: { value: ['a', true] } }, ': apiKey[1] must be text or a number.'],
+    [{ pins: { value: [] } }, ': pins must be a list that is not empty.'],
+    [{ host: { value: true } }, ': host must be text or a number.'],
+    [{ config: { value: 'canary', line: 2 } }, ':2: config is not a known member.'],
+  ])('in a file with %j names the member, without its value', (members, text) => {
+    expect(() => read([], {}, members)).toThrow(mistake(`tool.yaml${text}`))
+  })
 
   it('that only the program can see names the place too', () => {
     const settings = read(
