@@ -64,10 +64,10 @@ function describeAttestation({ policy, tier }: ProxyConfig, trust: Trust): strin
 }
 
 /** A lasting token is referred to, not shown. */
-function tokenToPaste({ token: source }: ProxyConfig, token: string | undefined): string {
-  if (source.kind === 'file') {
-    return `"$(cat '${resolve(source.path).replaceAll("'", String.raw`'\''`)}')"`
+function tokenToPaste(config: ProxyConfig, token: string | undefined): string {
+  if (config.tokenFile !== undefined) {
+    return `"$(cat '${resolve(config.tokenFile).replaceAll("'", String.raw`'\''`)}')"`
   }
-  if (source.kind === 'text') return '"$NOMYO_PROXY_TOKEN"'
+  if (config.token !== undefined) return '"$NOMYO_PROXY_TOKEN"'
   return token ?? 'none-needed'
 }

@@ -42,7 +42,7 @@ async function start(config: ProxyConfig, { stdout, stderr }: CommandContext): P
     for (const [subject, text] of config.banner ? [] : describeGateway(config, proxy.trust)) {
       log.info(`${subject}: ${text}`)
     }
-    if (config.token.kind === 'none') {
+    if (config.noToken) {
       log.warn('--no-token: every program on this machine can use the API key of the gateway')
     }
     exitOnSignals({ close: () => proxy.close(), log: log.info })

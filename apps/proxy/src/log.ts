@@ -3,15 +3,8 @@ import { LOG_LEVELS, type LogLevel, type RequestRecord } from '@nomyo-internal/h
 /** Receives lines of names, numbers and codes; never bodies, keys or tokens. */
 export type Log = Readonly<Record<Exclude<LogLevel, 'silent'>, (message: string) => void>>
 
-/**
- * Creates a log of one line per message.
- *
- * @param write - receives complete lines; by default they go to standard error
- */
-export function createLog(
-  level: LogLevel,
-  write: (line: string) => void = (line) => void process.stderr.write(line),
-): Log {
+/** Creates a log of one line per message, which is passed to `write`. */
+export function createLog(level: LogLevel, write: (line: string) => void): Log {
   const threshold = LOG_LEVELS.indexOf(level)
   const at = (own: LogLevel) => (message: string) => {
     if (LOG_LEVELS.indexOf(own) > threshold) return

@@ -28,8 +28,8 @@ export interface Proxy {
  * @throws FileError, and what {@link connectUpstream} throws
  */
 export async function createProxy(config: ProxyConfig, log: Log): Promise<Proxy> {
-  const token = await readToken(config.token, log)
-  const apiKey = await readApiKey(config.apiKey, log)
+  const token = await readToken(config, log)
+  const apiKey = await readApiKey(config, log)
   const upstream = await connectUpstream(config, apiKey, log)
   // Known once it listens, before the first request.
   let hosts: ReadonlySet<string> = new Set()

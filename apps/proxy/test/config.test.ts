@@ -2,16 +2,10 @@ import { readFileSync } from 'node:fs'
 import { flagName, optionsTable } from '@nomyo-internal/command-line'
 import { describe, expect, it } from 'vitest'
 import { formatBanner } from '../src/banner.js'
-import { readConfig, type ProxyConfig } from '../src/config/config.js'
 import { OPTIONS } from '../src/config/options.js'
-import { TOKEN, runProxy } from './support.js'
+import { TOKEN, readConfig, runProxy } from './support.js'
 
 const given = { NOMYO_PROXY_TOKEN: TOKEN }
-const configOf = (
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = given,
-  isTerminal = false,
-): ProxyConfig => readConfig(args, env, isTerminal)
 
 describe('--help', () => {
   it.each(['--help', '-h'])('%s lists every flag, on lines that fit', async (flag) => {
@@ -91,12 +85,12 @@ describe('a wrong command line', () => {
 
 describe('settings', () => {
   it('have safe defaults', () => {
-    expect(configOf([], { ...given, HOME: '/home/me' })).toEqual({
+    expect(readConfig([], { ...given, HOME: '/home/me' })).toEqual({
       host: '127.0.0.1',
       port: 12436,
       allowHost: [],
       allowOrigin: [],
-      token: { kind: 'text', text: TOKEN },
+      token: TOKEN,
       gateway: 'https://api.nomyo.ai',
       allowHttp: false,
       apiKeyFile: undefined,
@@ -107,7 +101,7 @@ describe('settings', () => {
       attest: 'before-send',
       tier: 'affirming',
       quiet: false,
-      apiKey: { kind: 'none' },
+      apiKey: undefined,
       pin: [],
       knownServers: '/home/me/.nomyo/known_servers',
       securityTier: 'none',
@@ -115,7 +109,8 @@ describe('settings', () => {
       logLevel: 'info',
       banner: false,
     })
-    expect(configOf([], {}, true)).toMatchObject({ token: { kind: 'generated' }, banner: true })
+    const generated = { token: undefined, tokenFile: undefined, noToken: false, banner: true }
+    expect(readConfig([], {}, true)).toMatchObject(generated)
   })
 
   it('come from flags, else from variables', () => {
@@ -133,8 +128,9 @@ describe('settings', () => {
       NOMYO_PROXY_SECURITY_TIER: 'high',
       HOME: '/home/me',
     }
-    expect(configOf(['--port', '2', '--tier=none', '--port', '3'], variables)).toMatchObject({
-      token: { kind: 'file', path: 'token' },
+    expect(readConfig(['--port', '2', '--tier=none', '--port', '3'], variables)).toMatchObject({
+      token: undefined,
+      tokenFile: 'token',
       gateway: 'http://gateway.example/path',
       allowHttp: true,
       port: 3,
@@ -154,7 +150,7 @@ describe('settings', () => {
 describe('an empty variable', () => {
   it('is ignored where the flag is given, or where the option does not protect', () => {
     const empty = { ...given, NOMYO_PROXY_POLICY: '', NOMYO_PROXY_ALLOW_ORIGIN: '' }
-    expect(configOf(['--policy', 'p'], empty).policy).toBe('p')
+    expect(readConfig(['--policy', 'p'], empty).policy).toBe('p')
   })
 })
 
@@ -168,15 +164,15 @@ describe('the banner', () => {
   const proxy = { trust, baseUrl: 'http://127.0.0.1:1/v1', token: TOKEN, hasApiKey: true }
 
   it('refers to a lasting token without showing it', () => {
-    const kept = formatBanner(configOf(['--token-file', "/it's/token"], {}, true), proxy)
+    const kept = formatBanner(readConfig(['--token-file', "/it's/token"], {}, true), proxy)
     expect(kept).toContain(String.raw`OPENAI_API_KEY="$(cat '/it'\''s/token')"`)
-    const environment = formatBanner(configOf([], given, true), proxy)
+    const environment = formatBanner(readConfig([], given, true), proxy)
     expect(environment).toContain('OPENAI_API_KEY="$NOMYO_PROXY_TOKEN"')
     for (const screen of [kept, environment]) expect(screen).not.toContain(TOKEN)
   })
 
   it('describes what is known about the machine', () => {
-    const config = configOf(['--policy', 'p'])
+    const config = readConfig(['--policy', 'p'], given)
     const facts = {
       tier: 'affirming',
       trust: 'pinned',
@@ -186,6 +182,6 @@ describe('the banner', () => {
     const endorsed = formatBanner(config, { ...proxy, trust: { ...trust, attestation: facts } })
     expect(endorsed).toMatch(/attestation {2}affirming.*pinned/)
     expect(formatBanner(config, proxy)).toMatch(/attestation {2}with every answer/)
-    expect(formatBanner(configOf([]), proxy)).toMatch(/attestation {2}not required/)
+    expect(formatBanner(readConfig([], given), proxy)).toMatch(/attestation {2}not required/)
   })
 })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { runProgram } from '@nomyo-internal/command-line'
+import { readSettings, runProgram } from '@nomyo-internal/command-line'
 import {
   shared,
   startGateway,
@@ -20,7 +20,8 @@ import { createGateway, type Gateway, type GatewayConfig } from '@nomyo/gateway'
 import '@nomyo-internal/testing/vector-keys'
 import { expect } from 'vitest'
 import { proxyCommand } from '../src/command.js'
-import { readConfig } from '../src/config/config.js'
+import { configOf, type ProxyConfig } from '../src/config/config.js'
+import { OPTIONS } from '../src/config/options.js'
 import { createLog } from '../src/log.js'
 import { createProxy, type Proxy } from '../src/proxy.js'
 
@@ -46,6 +47,13 @@ export const argsFor = (gateway: string): string[] => [
   ...['--gateway', gateway, '--allow-http', '--port', '0'],
 ]
 
+/** Reads the settings of a proxy. */
+export const readConfig = (
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  isTerminal = false,
+): ProxyConfig => configOf(readSettings(OPTIONS, { args, environment }), environment, isTerminal)
+
 /** A proxy in this process. */
 export interface TestProxy extends Proxy {
   /** Its home. */
@@ -64,7 +72,7 @@ export async function newProxy(
 ): Promise<TestProxy> {
   const folder = home ?? mkdtempSync(join(tmpdir(), 'nomyo-proxy-'))
   let lines = ''
-  const config = readConfig([...argsFor(gateway), ...args], { HOME: folder, ...env }, false)
+  const config = readConfig([...argsFor(gateway), ...args], { HOME: folder, ...env })
   const log = createLog(config.logLevel, (line) => (lines += line))
   const proxy = await createProxy(config, log)
   const stop = async (): Promise<void> => {

@@ -36,19 +36,11 @@ export class FileError extends Error {
  * @throws FileError
  */
 export async function readToken(
-  source: ProxyConfig['token'],
+  { tokenFile, token, noToken }: ProxyConfig,
   log: Log,
 ): Promise<string | undefined> {
-  switch (source.kind) {
-    case 'none':
-      return undefined
-    case 'generated':
-      return generateToken()
-    case 'text':
-      return source.text
-    case 'file':
-      return readOrCreate(source.path, log)
-  }
+  if (noToken) return undefined
+  return tokenFile === undefined ? (token ?? generateToken()) : readOrCreate(tokenFile, log)
 }
 
 /**
@@ -57,14 +49,13 @@ export async function readToken(
  * @throws FileError
  */
 export async function readApiKey(
-  source: ProxyConfig['apiKey'],
+  { apiKeyFile, apiKey }: ProxyConfig,
   log: Log,
 ): Promise<string | undefined> {
-  if (source.kind === 'none') return undefined
-  if (source.kind === 'text') return source.text
-  const key = await readSecret('--api-key-file', source.path, log)
+  if (apiKeyFile === undefined) return apiKey
+  const key = await readSecret('--api-key-file', apiKeyFile, log)
   if (/^[\x21-\x7e]+$/.test(key)) return key
-  throw new FileError('--api-key-file', source.path, 'must hold one line of visible ASCII')
+  throw new FileError('--api-key-file', apiKeyFile, 'must hold one line of visible ASCII')
 }
 
 const generateToken = (): string => `nomyo_local_${randomBytes(TOKEN_BYTES).toString('base64url')}`

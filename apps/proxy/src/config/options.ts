@@ -1,5 +1,4 @@
 import {
-  OptionProblem,
   defineOptions,
   matching,
   parsedBy,
@@ -9,6 +8,7 @@ import {
   wholeNumber,
 } from '@nomyo-internal/command-line'
 import { LOG_LEVELS } from '@nomyo-internal/http-server'
+import { parseBaseUrl } from '@nomyo/transport'
 
 /** Length below which a token could be guessed. */
 const MIN_TOKEN_LENGTH = 16
@@ -34,7 +34,10 @@ export const OPTIONS = defineOptions(
       summary: 'gateway to encrypt to',
       default: 'https://api.nomyo.ai',
       variable: 'NOMYO_BASE_URL',
-      parse: parseGateway,
+      parse: parsedBy(
+        (text) => parseBaseUrl(text).href.replace(/\/+$/, ''),
+        'must be a URL such as https://gateway.example, without user, query or fragment',
+      ),
     },
     apiKeyFile: {
       value: 'FILE',
@@ -156,14 +159,3 @@ export const OPTIONS = defineOptions(
   },
   { prefix: 'NOMYO_PROXY_' },
 )
-
-function parseGateway(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new OptionProblem('must be a URL such as https://gateway.example')
-  }
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new OptionProblem('must hold no user name, password, query or fragment')
-  }
-  return url.href.replace(/\/+$/, '')
-}
