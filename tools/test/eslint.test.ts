@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint'
 import { describe, expect, it } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
-/** Without types: what is judged here shows in the text alone, and so takes milliseconds. */
+/** Without types: what is checked here shows in the text alone, and so takes milliseconds. */
 const eslint = new ESLint({ cwd: root, overrideConfig: [tseslint.configs.disableTypeChecked] })
 
 const crypto = 'packages/crypto/src/errors.ts'

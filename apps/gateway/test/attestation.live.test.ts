@@ -24,7 +24,7 @@ import {
   askForAttestation,
   attestationIn,
   evidenceOfAnswer,
-  judge,
+  appraiseEvidence,
   newNonce,
 } from './tpm/evidence.js'
 
@@ -52,7 +52,11 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
     it('a quote for its payload id, by the key announced', async () => {
       const payloadId = randomUUID()
       const evidence = await evidenceOfAnswer(gateway, payloadId)
-      const { failed, result } = await judge(evidence, { payloadId, mode: 'sha256' }, akName)
+      const { failed, result } = await appraiseEvidence(
+        evidence,
+        { payloadId, mode: 'sha256' },
+        akName,
+      )
       expect(failed).toEqual([])
       expect(result).toMatchObject({ trust: 'pinned', verified: { akName } })
       expect(Object.keys(result.verified?.pcrs['sha256'] ?? {})).toEqual(['0', '7', '10'])
@@ -66,7 +70,7 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
         { payloadId, mode: 'raw' },
         { nonce: newNonce(), spki },
       ] as const) {
-        expect((await judge(evidence, nonce, akName)).failed).toContain('nonce')
+        expect((await appraiseEvidence(evidence, nonce, akName)).failed).toContain('nonce')
       }
     })
 
@@ -74,7 +78,7 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
       const ids = Array.from({ length: 12 }, () => randomUUID())
       const verdicts = ids.map(async (payloadId) => {
         const evidence = await evidenceOfAnswer(gateway, payloadId)
-        return (await judge(evidence, { payloadId, mode: 'sha256' }, akName)).failed
+        return (await appraiseEvidence(evidence, { payloadId, mode: 'sha256' }, akName)).failed
       })
       expect(await Promise.all(verdicts)).toEqual(ids.map(() => []))
     })
@@ -83,7 +87,7 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
       const otherName = `000b${'00'.repeat(32)}`
       const nonce = { payloadId: 'p'.repeat(36), mode: 'sha256' } as const
       const evidence = await evidenceOfAnswer(gateway, nonce.payloadId)
-      const { result } = await judge(evidence, nonce, otherName)
+      const { result } = await appraiseEvidence(evidence, nonce, otherName)
       expect(result.trust).toBe('unendorsed')
     })
   })
@@ -93,7 +97,7 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
       const nonce = newNonce()
       const { public_key, tpm_attestation } = attestationIn(await askForAttestation(gateway, nonce))
       expect(public_key).toBe(keyPem('keys/server.public.pem'))
-      const { failed, result } = await judge(tpm_attestation, { nonce, spki }, akName)
+      const { failed, result } = await appraiseEvidence(tpm_attestation, { nonce, spki }, akName)
       expect(failed).toEqual([])
       expect(result.verified?.boundKey).toBe(createHash('sha256').update(spki).digest('hex'))
     })
@@ -106,7 +110,9 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
         { nonce, spki: clientKeys.publicKey.spkiDer },
         { extraData: nonce },
       ]) {
-        expect((await judge(tpm_attestation, expected, akName)).failed).toContain('nonce')
+        expect((await appraiseEvidence(tpm_attestation, expected, akName)).failed).toContain(
+          'nonce',
+        )
       }
     })
 
@@ -190,7 +196,7 @@ describe.skipIf(!isInstalled('swtpm'))('the attestation key', () => {
       const nonce = newNonce()
       // The attestation needs no API key.
       const { tpm_attestation } = attestationIn(await askForAttestation(gateway, nonce))
-      expect((await judge(tpm_attestation, { nonce, spki }, akName)).failed).toEqual([])
+      expect((await appraiseEvidence(tpm_attestation, { nonce, spki }, akName)).failed).toEqual([])
       return akName
     } finally {
       await gateway.stop()

@@ -15,7 +15,7 @@ import { metric, metricsUrl } from './measure.js'
 
 /** Half an hour of one key at the default rate. */
 const REQUESTS = Number(process.env['NOMYO_SOAK_REQUESTS'] ?? 3600)
-const LANES = 8
+const WORKERS = 8
 const MIB = 1024 * 1024
 /**
  * The live heap cannot be read from outside, but no sample of a quarter is below it,
@@ -62,7 +62,7 @@ const SIZES = [
   [1, 1_000_000],
 ] as const
 
-/** One request, judged. */
+/** Sends one request and checks its answer. */
 async function ask(index: number): Promise<string> {
   const random = new Random(index)
   const kind = random.pickWeighted(KINDS)
@@ -109,7 +109,7 @@ it(
     const startedAt = performance.now()
     const counts: Record<string, number> = {}
     let next = 0
-    const lane = async (): Promise<void> => {
+    const worker = async (): Promise<void> => {
       while (next < REQUESTS) {
         const kind = await ask(next++)
         counts[kind] = (counts[kind] ?? 0) + 1
@@ -124,7 +124,7 @@ it(
       }
     }
     const watching = watch()
-    await Promise.all(Array.from({ length: LANES }, lane)).finally(() => (busy = false))
+    await Promise.all(Array.from({ length: WORKERS }, worker)).finally(() => (busy = false))
     await watching
     const seconds = (performance.now() - startedAt) / 1000
     const quarter = (number: number): Sample[] =>

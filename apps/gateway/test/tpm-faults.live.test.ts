@@ -21,7 +21,7 @@ import {
   askForAttestation,
   attestationIn,
   evidenceOfAnswer,
-  judge,
+  appraiseEvidence,
 } from './tpm/evidence.js'
 import { metric } from './measure.js'
 
@@ -70,7 +70,7 @@ describe.skipIf(!isInstalled('swtpm'))('a TPM that becomes unavailable', () => {
     await expect.poll(() => evidenceOfAnswer(gateway), SOON).toMatchObject(SOME)
     const nonce = { payloadId: 'back-again'.repeat(2), mode: 'sha256' } as const
     const evidence = await evidenceOfAnswer(gateway, nonce.payloadId)
-    expect((await judge(evidence, nonce, akName)).failed).toEqual([])
+    expect((await appraiseEvidence(evidence, nonce, akName)).failed).toEqual([])
     // The same key as before is no news.
     expect(gateway.log().match(/attestation key/g)).toHaveLength(1)
   })
@@ -129,6 +129,6 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway that starts without its TPM', 
     await expect.poll(() => evidenceOfAnswer(gateway), SOON).toMatchObject(SOME)
     const nonce = { payloadId: 'x'.repeat(36), mode: 'sha256' } as const
     const evidence = await evidenceOfAnswer(gateway, nonce.payloadId)
-    expect((await judge(evidence, nonce, akNameIn(gateway.log()))).failed).toEqual([])
+    expect((await appraiseEvidence(evidence, nonce, akNameIn(gateway.log()))).failed).toEqual([])
   })
 })

@@ -1,10 +1,10 @@
-import { faultOf } from './judge.js'
-import { Lane } from './lane.js'
+import { faultOf } from './oracle.js'
+import { Worker } from './worker.js'
 import { randomFor } from './random.js'
 import { loadCorpus, makeInput, type Input } from './requests.js'
 
 export const SEED = Number(process.env['NOMYO_FUZZ_SEED'] ?? 20_26)
-const LANES = 32
+const WORKERS = 32
 
 /** The kinds of input; each takes part in every run. */
 export const KINDS = [
@@ -32,11 +32,11 @@ export async function sendInputs(port: number, from: number, to: number): Promis
   const outcomes = new Map<string, number>()
   let next = from
   let fault: string | undefined
-  const run = async (lane: Lane): Promise<void> => {
+  const run = async (worker: Worker): Promise<void> => {
     while (next < to && fault === undefined) {
       const index = next++
       const input = await makeInput(randomFor(SEED, index), corpus, index)
-      const found = await lane.send(input).then(
+      const found = await worker.send(input).then(
         (answers) => {
           const outcome = `${input.kind.split(' ')[0]} ${answers[0]?.status ?? 'none'}`
           outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
@@ -46,10 +46,10 @@ export async function sendInputs(port: number, from: number, to: number): Promis
       )
       if (found !== undefined) fault ??= report(index, input, found)
     }
-    lane.close()
+    worker.close()
   }
   await Promise.all(
-    Array.from({ length: LANES }, (_, at) => run(new Lane(port, `127.0.1.${at + 1}`))),
+    Array.from({ length: WORKERS }, (_, at) => run(new Worker(port, `127.0.1.${at + 1}`))),
   )
   return { outcomes, fault }
 }

@@ -8,7 +8,7 @@ interface Target {
 }
 
 /** A result for every answer: which checks failed, and what the key is worth. */
-export async function judge(
+export async function appraiseEvidence(
   evidence: unknown,
   nonce: NonceExpectation,
   akName: string,

@@ -1,4 +1,4 @@
-import type { WireAnswer } from './lane.js'
+import type { WireAnswer } from './worker.js'
 import type { Input } from './requests.js'
 
 const REFUSALS = [400, 401, 403, 404, 405, 408, 409, 413, 415, 417, 431]

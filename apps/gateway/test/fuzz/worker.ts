@@ -15,7 +15,7 @@ const PATIENCE_MS = 10_000
 const SILENCE_MS = 50
 
 /** One caller that sends inputs one after the other and keeps its connection as long as it may. */
-export class Lane {
+export class Worker {
   readonly #port: number
   readonly #address: string
   #socket: Socket | undefined
