@@ -5,17 +5,6 @@ import { gzipSync } from 'node:zlib'
 import { build, type Metafile } from 'esbuild'
 import type { RunContext } from './harness/run-context.js'
 
-/** Bytes that a browser downloads for one package, minified and gzipped. */
-export interface BundleRow {
-  readonly name: string
-  /** Before its first line runs. */
-  readonly initialBytes: number
-  /** On first use. */
-  readonly onDemandBytes: number
-}
-
-export type BundleResult = readonly BundleRow[]
-
 const HERE = dirname(fileURLToPath(import.meta.url))
 
 /** The folder that resolves dependencies of the client. */
@@ -38,17 +27,18 @@ const ENTRIES: readonly (readonly [name: string, code: string, folder?: () => st
   ['openai', "export { default } from 'openai'", ofClient],
 ]
 
-/** Bundles packages as a web page does: esbuild, minified, split at code loaded on demand. */
-export async function measureBundles({ progress }: RunContext): Promise<BundleResult> {
+/** Bundles packages as a web page does: esbuild, minified and gzipped, split at code loaded on demand. */
+export async function measureBundles({ progress }: RunContext) {
   progress('bundle sizes')
-  const rows: BundleRow[] = []
+  const rows = []
   for (const [name, code, folder] of ENTRIES) {
     rows.push({ name, ...(await sizesOf(code, folder?.() ?? HERE)) })
   }
   return rows
 }
 
-async function sizesOf(code: string, resolveDir: string): Promise<Omit<BundleRow, 'name'>> {
+/** Returns the bytes that a browser downloads before the first line runs, and on first use. */
+async function sizesOf(code: string, resolveDir: string) {
   const { outputFiles, metafile } = await build({
     stdin: { contents: code, resolveDir },
     bundle: true,
@@ -70,7 +60,7 @@ async function sizesOf(code: string, resolveDir: string): Promise<Omit<BundleRow
   let onDemandBytes = 0
   for (const { path, contents } of outputFiles) {
     const size = gzipSync(contents, { level: 9 }).length
-    if (initial.has(path)) initialBytes += size
+    if (initial.has(path.slice(1))) initialBytes += size
     else onDemandBytes += size
   }
   return { initialBytes, onDemandBytes }
@@ -78,17 +68,14 @@ async function sizesOf(code: string, resolveDir: string): Promise<Omit<BundleRow
 
 /** Returns the entry and its imports other than `import()`. */
 function initialFiles({ outputs }: Metafile): ReadonlySet<string> {
-  const found = new Set<string>()
-  const add = (path: string): void => {
-    if (found.has(`/${path}`)) return
-    found.add(`/${path}`)
+  // Code loaded on demand has entry points of its own.
+  const entries = Object.keys(outputs).filter((path) => outputs[path]?.entryPoint === '<stdin>')
+  const found = new Set(entries)
+  // A set is iterated together with what is added meanwhile.
+  for (const path of found) {
     for (const { path: imported, kind } of outputs[path]?.imports ?? []) {
-      if (kind === 'import-statement') add(imported)
+      if (kind === 'import-statement') found.add(imported)
     }
-  }
-  for (const [path, { entryPoint }] of Object.entries(outputs)) {
-    // Code loaded on demand has entry points of its own.
-    if (entryPoint === '<stdin>') add(path)
   }
   return found
 }

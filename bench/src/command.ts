@@ -8,11 +8,9 @@ import {
   type Settings,
 } from '@nomyo-internal/command-line'
 import { describeMachine, isBusy } from './harness/machine.js'
-import { measure } from './measure.js'
+import { SECTIONS, measure, type Section } from './measure.js'
 import { drawChart } from './plot/chart.js'
-import { missedLines, printReport } from './report/print.js'
-import { notesOf, type Report } from './report/report.js'
-import { SECTIONS, type Section } from './results.js'
+import { missedLines, notesOf, printReport, type Report } from './report/print.js'
 import { evaluateTargets } from './targets.js'
 
 /** Options of a run. */

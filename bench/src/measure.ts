@@ -3,22 +3,47 @@ import { measureBundles } from './bundles.js'
 import { measureCalls } from './call/call.js'
 import { measureCold } from './cold/cold.js'
 import { measureGateway } from './gateway/gateway.js'
-import { createRunContext } from './harness/run-context.js'
+import type { Stoppable } from './harness/run-context.js'
 import { measureMemory } from './memory/memory.js'
-import type { Results, Section } from './results.js'
 import { measureSeal } from './seal/seal.js'
 
-/** Measures the given sections one after the other. */
+/** The sections, in the order of measurement and display. */
+const MEASUREMENTS = {
+  seal: measureSeal,
+  call: measureCalls,
+  cold: measureCold,
+  memory: measureMemory,
+  gateway: measureGateway,
+  appraisal: measureAppraisal,
+  bundles: measureBundles,
+}
+
+export type Section = keyof typeof MEASUREMENTS
+export const SECTIONS = Object.keys(MEASUREMENTS) as Section[]
+
+/** Result of a section. */
+export type Result<Name extends Section> = Awaited<ReturnType<(typeof MEASUREMENTS)[Name]>>
+
+/** Results of a run; sections that were not selected are absent. */
+export type Results = { readonly [Name in Section]?: Result<Name> }
+
+/** Measures the given sections one after the other. Progress goes to stderr; stdout has only results. */
 export async function measure(only: readonly Section[], quick: boolean): Promise<Results> {
-  const context = createRunContext(quick)
-  const isSelected = (section: Section): boolean => only.includes(section)
-  return {
-    ...(isSelected('seal') && { seal: await measureSeal(context) }),
-    ...(isSelected('call') && { call: await measureCalls(context) }),
-    ...(isSelected('cold') && { cold: await measureCold(context) }),
-    ...(isSelected('memory') && { memory: await measureMemory(context) }),
-    ...(isSelected('gateway') && { gateway: await measureGateway(context) }),
-    ...(isSelected('appraisal') && { appraisal: await measureAppraisal(context) }),
-    ...(isSelected('bundles') && { bundles: await measureBundles(context) }),
+  const results: Partial<Record<Section, unknown>> = {}
+  for (const section of only) {
+    const started: Stoppable[] = []
+    try {
+      results[section] = await MEASUREMENTS[section]({
+        quick,
+        progress: (what) => process.stderr.write(`measuring ${what}\n`),
+        stopLater: (resource) => {
+          started.push(resource)
+          return resource
+        },
+      })
+    } finally {
+      for (const resource of started.reverse()) await resource.stop()
+    }
   }
+  return results as Results
 }

@@ -48,3 +48,8 @@ export function chatRequest(size: Size, text: Text, model: Model = 'nomyo/echo')
 export function assertSame(actual: unknown, expected: unknown, who: string): void {
   if (!isDeepStrictEqual(actual, expected)) throw new Error(`${who}: a wrong result`)
 }
+
+/** @throws Error unless the answer is an echo of the request */
+export function checkEcho(answer: unknown, { messages }: ChatRequest): void {
+  assertSame(answer, messages.at(-1)?.content, 'an answer')
+}

@@ -2,21 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { drawChart } from '../src/plot/chart.js'
 import { decades, linearScale, logScale, ticksUpTo } from '../src/plot/scale.js'
 import { element, label } from '../src/plot/svg.js'
-import type { Machine } from '../src/harness/machine.js'
-import type { Results } from '../src/results.js'
-import { GOOD } from './support/results.js'
+import type { Results } from '../src/measure.js'
+import { GOOD, IDLE } from './support/results.js'
 
-const machine: Machine = {
-  cpu: 'A <fast> "one" & more',
-  cores: 2,
-  system: 'linux',
-  node: '20.20.0',
-  openssl: '3.0.0',
-  load: 0,
-  date: '2026-11-21T00:00:00.000Z',
-}
 const draw = (results: Results): string =>
-  drawChart({ machine, seconds: 1, results, targets: [], notes: [] })
+  drawChart({ machine: IDLE, seconds: 1, results, targets: [], notes: [] })
 const count = (text: string, part: RegExp): number => [...text.matchAll(part)].length
 
 describe('the chart', () => {

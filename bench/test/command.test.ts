@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import { UsageError, readSettings, runProgram } from '@nomyo-internal/command-line'
 import { expect, it } from 'vitest'
 import { OPTIONS, benchCommand, checkOptions } from '../src/command.js'
-import { SECTIONS } from '../src/results.js'
+import { SECTIONS } from '../src/measure.js'
 
 function read(args: readonly string[]) {
   const settings = readSettings(OPTIONS, { args })

@@ -1,21 +1,14 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { temporaryFolder } from '@nomyo-internal/testing'
+import { startProgram } from '@nomyo-internal/testing/program'
 import { expect, it } from 'vitest'
-import type { Report } from '../src/report/report.js'
+import type { Report } from '../src/report/print.js'
 
-const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+const MAIN = join(import.meta.dirname, '../dist/main.js')
 
 /** Runs the built program to its end. */
-function bench(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], (error, stdout, stderr) =>
-      resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
-    )
-  })
-}
+const bench = (...args: string[]) => startProgram(process.execPath, [MAIN, ...args]).ended
 
 it('ends with 2 for a command line that makes no sense, and measures nothing', async () => {
   const { code, stdout, stderr } = await bench('--chek')
@@ -30,21 +23,16 @@ it('gives help', async () => {
 })
 
 it('prints results alone, draws, and ends by its targets', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'nomyo-bench-test-'))
-  try {
-    const plot = join(folder, 'chart.svg')
-    const args = ['--only', 'bundles', '--json', '--check', '--plot', plot]
-    const { code, stdout, stderr } = await bench(...args)
-    const { results, targets, machine } = JSON.parse(stdout) as Report
-    expect(machine.node).toBe(process.versions.node)
-    expect(Object.keys(results)).toEqual(['bundles'])
-    expect(results.bundles?.every(({ initialBytes }) => initialBytes > 1000)).toBe(true)
-    expect(targets).toHaveLength(2)
-    const missed = targets.filter(({ isMet }) => !isMet)
-    expect(code).toBe(missed.length === 0 ? 0 : 1)
-    for (const { what } of missed) expect(stderr).toContain(what)
-    expect(await readFile(plot, 'utf8')).toMatch(/^<svg/)
-  } finally {
-    await rm(folder, { recursive: true })
-  }
+  const plot = join(temporaryFolder(), 'chart.svg')
+  const args = ['--only', 'bundles', '--json', '--check', '--plot', plot]
+  const { code, stdout, stderr } = await bench(...args)
+  const { results, targets, machine } = JSON.parse(stdout) as Report
+  expect(machine.node).toBe(process.versions.node)
+  expect(Object.keys(results)).toEqual(['bundles'])
+  expect(results.bundles?.every(({ initialBytes }) => initialBytes > 1000)).toBe(true)
+  expect(targets).toHaveLength(2)
+  const missed = targets.filter(({ isMet }) => !isMet)
+  expect(code).toBe(missed.length === 0 ? 0 : 1)
+  for (const { what } of missed) expect(stderr).toContain(what)
+  expect(await readFile(plot, 'utf8')).toMatch(/^<svg/)
 })

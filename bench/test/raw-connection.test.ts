@@ -1,5 +1,5 @@
-import { once } from 'node:events'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
+import { listenOnLoopback } from '@nomyo-internal/testing/network'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { RawConnection } from '../src/gateway/raw-connection.js'
 
@@ -12,10 +12,7 @@ const server = createServer((socket) => {
 })
 let connection: RawConnection
 beforeEach(async () => {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  connection = await RawConnection.open(`http://127.0.0.1:${port}`)
+  connection = await RawConnection.open(`http://127.0.0.1:${await listenOnLoopback(server)}`)
 })
 afterEach(() => {
   connection.close()

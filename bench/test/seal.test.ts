@@ -1,44 +1,32 @@
-import { beforeAll, expect, it } from 'vitest'
-import { generateKey, type KeyPem } from '../src/harness/run-context.js'
+import { expect, it } from 'vitest'
+import { readKey } from '../src/harness/run-context.js'
 import { SIZES, chatRequest } from '../src/messages.js'
-import { CONTENDERS, type Contender, type Message } from '../src/seal/contender.js'
-import { CONTENDER_MAKERS } from '../src/seal/contenders/index.js'
-import { verify } from '../src/seal/verify.js'
+import { CONTENDERS, messageOf, verify, type Contender } from '../src/seal/contender.js'
+import { makeContenders } from '../src/seal/contenders/index.js'
 
-let pem: KeyPem
-let ours: Contender
-let other: Contender
-beforeAll(async () => {
-  pem = generateKey()
-  ours = await CONTENDER_MAKERS.ours(pem)
-  other = await CONTENDER_MAKERS.ours(generateKey())
-})
-
-function messageOf(text: 'ascii' | 'multi-byte'): Message {
-  const value = chatRequest('64 KB', text)
-  return { value, json: new TextEncoder().encode(JSON.stringify(value)) }
-}
+const contenders = await makeContenders(readKey())
+const { ours, baseline } = contenders
+const others = await makeContenders(readKey('other'))
+const ascii = messageOf('64 KB', 'ascii')
 
 it.each(CONTENDERS)('%s gives back what it sealed', async (name) => {
-  const contender = await CONTENDER_MAKERS[name](pem)
+  const contender = contenders[name]
   expect(contender.name).toBe(name)
-  await verify(contender, ours, messageOf('ascii'))
-  await verify(contender, ours, messageOf('multi-byte'))
+  await verify(contender, ours, ascii)
+  await verify(contender, ours, messageOf('64 KB', 'multi-byte'))
 })
 
 it('a contender that opens something else is found out', async () => {
-  const message = messageOf('ascii')
   const liar: Contender = { ...ours, name: 'naive', open: async () => chatRequest('1 KB', 'ascii') }
-  await expect(verify(liar, ours, message)).rejects.toThrow('naive')
-  const baseline = await CONTENDER_MAKERS.baseline(pem)
-  const open = async (): Promise<Uint8Array> => new Uint8Array(message.json.length)
-  await expect(verify({ ...baseline, open }, ours, message)).rejects.toThrow('baseline')
+  await expect(verify(liar, ours, ascii)).rejects.toThrow('naive')
+  const open = async (): Promise<Uint8Array> => new Uint8Array(ascii.json.length)
+  await expect(verify({ ...baseline, open }, ours, ascii)).rejects.toThrow('baseline')
 })
 
 it('envelopes that only their maker opens are found out', async () => {
   // Both halves fit each other, for another key.
-  const apart: Contender = { ...other, name: 'webcrypto' }
-  await expect(verify(apart, ours, messageOf('ascii'))).rejects.toThrow()
+  const apart: Contender = { ...others.ours, name: 'webcrypto' }
+  await expect(verify(apart, ours, ascii)).rejects.toThrow()
 })
 
 it.each(['1 KB', '64 KB', '1 MB', '9 MB'] as const)(

@@ -1,5 +1,5 @@
-import { SecureChatCompletion } from '@nomyo/client'
-import { assertSame, type ChatRequest } from '../messages.js'
+import type { SecureChatCompletionOptions } from '@nomyo/client'
+import type { ChatRequest } from '../messages.js'
 
 /** A client that returns the text of the answer. */
 export interface Caller {
@@ -7,22 +7,22 @@ export interface Caller {
   close(): void
 }
 
-/** A client with its defaults, or with a saved key. */
-export function sealedCaller(baseUrl: string, keyDir?: string): Caller {
+/** Loads `@nomyo/client`. Returns a function that creates a client, with its defaults or a saved key. */
+export async function loadSealedCaller() {
+  const { SecureChatCompletion } = await import('@nomyo/client')
   // Plain HTTP is intended here: no warning.
   const logger = { warn: () => undefined }
-  const client = new SecureChatCompletion({ baseUrl, keyDir, allowHttp: true, logger })
-  return {
-    ask: async (request) => {
-      const { choices } = await client.create({ ...request })
-      return choices[0].message.content
-    },
-    close: () => client.dispose(),
+  return (options: SecureChatCompletionOptions): Caller => {
+    const client = new SecureChatCompletion({ ...options, allowHttp: true, logger })
+    return {
+      ask: async (request) => (await client.create({ ...request })).choices[0].message.content,
+      close: () => client.dispose(),
+    }
   }
 }
 
 /** The `fetch` of the platform, with JSON in both directions. */
-export function plainCaller(baseUrl: string): Caller {
+export function plainCaller({ baseUrl }: { readonly baseUrl: string }): Caller {
   return {
     ask: async (request) => {
       const response = await fetch(`${baseUrl}/v1/chat/completions`, {
@@ -30,18 +30,13 @@ export function plainCaller(baseUrl: string): Caller {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(request),
       })
-      const { choices } = (await response.json()) as PlainCompletion
+      const { choices } = (await response.json()) as Completion
       return choices[0]?.message.content
     },
     close: () => undefined,
   }
 }
 
-/** @throws Error unless the answer is an echo of the request */
-export function checkEcho(answer: unknown, { messages }: ChatRequest): void {
-  assertSame(answer, messages.at(-1)?.content, 'an answer')
-}
-
-interface PlainCompletion {
+interface Completion {
   readonly choices: readonly { readonly message: { readonly content: string } }[]
 }

@@ -1,8 +1,7 @@
 // A gateway with the demo engine, without encryption: reads JSON and echoes the last message as JSON. Runs
 // in a process of its own, as a gateway does.
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { serveFromChild } from '../harness/child-process.js'
 import type { ChatRequest } from '../messages.js'
 
 const server = createServer((request, response) => {
@@ -28,8 +27,4 @@ const server = createServer((request, response) => {
     response.end(answer)
   })()
 })
-server.listen(0, '127.0.0.1')
-await once(server, 'listening')
-const { port } = server.address() as AddressInfo
-process.send?.(`http://127.0.0.1:${port}`)
-process.once('disconnect', () => process.exit())
+await serveFromChild(server)

@@ -6,8 +6,8 @@ import {
   publicKeyToHeader,
   sealJson,
 } from '@nomyo/crypto'
-import type { KeyPem } from '../harness/run-context.js'
-import { assertSame, chatRequest } from '../messages.js'
+import { readKey } from '../harness/run-context.js'
+import { chatRequest, checkEcho } from '../messages.js'
 
 /** Requests that are sealed in advance, because replays are refused, and a check of their answers. */
 export interface PreparedRequests {
@@ -18,9 +18,9 @@ export interface PreparedRequests {
 }
 
 /** Prepares requests for a gateway. All callers share one reply key, because generating one takes a second. */
-export async function prepareRequests(url: string, pem: KeyPem): Promise<PreparedRequests> {
+export async function prepareRequests(url: string): Promise<PreparedRequests> {
   const serverKey = await importPublicKey(await (await fetch(`${url}/pki/public_key`)).text())
-  const replyKeys = await importPrivateKey(pem.privateKey)
+  const replyKeys = await importPrivateKey(readKey().privateKey)
   const publicKey = publicKeyToHeader(replyKeys.publicKey)
   const request = chatRequest('1 KB', 'ascii')
   const httpRequest = async (): Promise<Uint8Array> => {
@@ -44,7 +44,7 @@ export async function prepareRequests(url: string, pem: KeyPem): Promise<Prepare
     check: async (answer) => {
       const { value } = await openJson(answer, replyKeys.privateKey)
       const { choices } = value as { choices?: { message?: { content?: string } }[] }
-      assertSame(choices?.[0]?.message?.content, request.messages.at(-1)?.content, 'an answer')
+      checkEcho(choices?.[0]?.message?.content, request)
     },
   }
 }

@@ -1,16 +1,7 @@
-import type { BenchGateway } from '../harness/gateway-process.js'
+import type { BenchGateway } from '../harness/servers.js'
 import { percentile } from '../harness/statistics.js'
 import type { PreparedRequests } from './prepare.js'
 import { RawConnection, type RawAnswer } from './raw-connection.js'
-
-/** Measurements of one round. */
-export interface Round {
-  readonly perSecond: number
-  readonly p50Ms: number
-  readonly p95Ms: number
-  /** As the gateway reports it, including its sampling interval of 10 ms. */
-  readonly loopDelayP99Ms: number
-}
 
 /** One of this many answers is opened; opening costs as much as serving. */
 const CHECKED_ONE_OF = 50
@@ -24,7 +15,7 @@ export async function runRound(
   gateway: BenchGateway,
   prepared: PreparedRequests,
   { concurrency, requests }: { readonly concurrency: number; readonly requests: number },
-): Promise<Round> {
+) {
   const left = await prepared.make(requests)
   const connections = await Promise.all(
     Array.from({ length: concurrency }, () => RawConnection.open(gateway.url)),
@@ -45,18 +36,15 @@ export async function runRound(
   const seconds = (performance.now() - startedAt) / 1000
   const loopDelayP99Ms = await gateway.loopDelayP99Ms()
   for (const connection of connections) connection.close()
-  await check(answers, prepared)
+  for (const [index, { status, body }] of answers.entries()) {
+    if (status !== 200) throw new Error(`${status}: ${body.toString()}`)
+    if (index % CHECKED_ONE_OF === 0) await prepared.check(body)
+  }
   return {
     perSecond: requests / seconds,
     p50Ms: percentile(timesMs, 0.5),
     p95Ms: percentile(timesMs, 0.95),
+    /** As the gateway reports it, including its sampling interval of 10 ms. */
     loopDelayP99Ms,
-  }
-}
-
-async function check(answers: readonly RawAnswer[], prepared: PreparedRequests): Promise<void> {
-  for (const [index, { status, body }] of answers.entries()) {
-    if (status !== 200) throw new Error(`${status}: ${body.toString()}`)
-    if (index % CHECKED_ONE_OF === 0) await prepared.check(body)
   }
 }

@@ -1,23 +1,15 @@
 // A thread of `measureRsa`: decrypts for a while and reports operations per second.
-import {
-  createPrivateKey,
-  createPublicKey,
-  privateDecrypt,
-  publicEncrypt,
-  randomBytes,
-} from 'node:crypto'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
+import { rsaOperation } from '../harness/rsa.js'
+import { readKey } from '../harness/run-context.js'
 
 const DURATION_MS = 600
 
-const privateKey = createPrivateKey(workerData as string)
-const publicKey = createPublicKey(privateKey)
-const options = { oaepHash: 'sha256' }
-const sealed = publicEncrypt({ key: publicKey, ...options }, randomBytes(32))
+const operate = rsaOperation(readKey())
 const startedAt = performance.now()
 let count = 0
 while (performance.now() - startedAt < DURATION_MS) {
-  privateDecrypt({ key: privateKey, ...options }, sealed)
+  operate()
   count++
 }
 parentPort?.postMessage((1000 * count) / (performance.now() - startedAt))

@@ -1,29 +1,34 @@
-import { fork, type ChildProcess } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import type { Server } from 'node:net'
+import { listenOnLoopback } from '@nomyo-internal/testing/network'
+import type { Stoppable } from './run-context.js'
 
 /** A process that runs an entry of this package and answers over its channel. */
-export interface Child {
+export interface Child extends Stoppable {
   /** Returns the next message of the process, after sending `question` if there is one. */
   ask<Answer>(question?: string): Promise<Answer>
-  stop(): Promise<void>
 }
 
 /**
  * Starts an entry of `dist` in a fresh process.
  *
- * @param input - passed as JSON in `process.argv[2]`
+ * @param input - what {@link childInput} returns there
  */
-export function startChild(entry: string, input: unknown): Child {
-  const child = fork(new URL(`./${entry}.js`, import.meta.url), [JSON.stringify(input)])
+export function startChild(entry: string, input?: unknown): Child {
+  const child = fork(new URL(`./${entry}.js`, import.meta.url), [JSON.stringify(input ?? null)])
+  const exited = once(child, 'exit')
+  const failed = exited.then(() => {
+    throw new Error(`the process of ${entry} ended early`)
+  })
+  failed.catch(() => undefined)
   return {
     ask: async <Answer>(question?: string) => {
-      const answer = nextMessage(child, entry)
+      const answer = once(child, 'message') as Promise<[Answer]>
       if (question !== undefined) child.send(question)
-      return (await answer) as Answer
+      return (await Promise.race([answer, failed]))[0]
     },
     stop: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const exited = once(child, 'exit')
       child.kill('SIGTERM')
       await exited
     },
@@ -40,18 +45,11 @@ export async function runChild<Output>(entry: string, input: unknown): Promise<O
   }
 }
 
-async function nextMessage(child: ChildProcess, entry: string): Promise<unknown> {
-  const over = new AbortController()
-  const { signal } = over
-  try {
-    const [message] = (await Promise.race([
-      once(child, 'message', { signal }),
-      once(child, 'exit', { signal }).then(() => {
-        throw new Error(`the process of ${entry} ended early`)
-      }),
-    ])) as [unknown]
-    return message
-  } finally {
-    over.abort()
-  }
+/** Returns the input of this process. */
+export const childInput = <Input>(): Input => JSON.parse(process.argv[2] ?? '') as Input
+
+/** Lets a server of this process listen on loopback, sends its URL, and exits with the parent. */
+export async function serveFromChild(server: Server): Promise<void> {
+  process.send?.(`http://127.0.0.1:${await listenOnLoopback(server)}`)
+  process.once('disconnect', () => process.exit())
 }

@@ -1,5 +1,4 @@
-/** Tasks by name; each returns one value a round. */
-export type Tasks<Name extends string, Value> = Readonly<Record<Name, () => Promise<Value>>>
+import { mapValues } from './statistics.js'
 
 /**
  * Runs every task once a round and returns the values of each. Other load of the machine affects all
@@ -7,14 +6,11 @@ export type Tasks<Name extends string, Value> = Readonly<Record<Name, () => Prom
  * same predecessor.
  */
 export async function interleave<Name extends string, Value>(
-  tasks: Tasks<Name, Value>,
+  tasks: Readonly<Record<Name, () => Promise<Value>>>,
   rounds: number,
 ): Promise<Record<Name, Value[]>> {
   const names = Object.keys(tasks) as Name[]
-  const values = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<
-    Name,
-    Value[]
-  >
+  const values = mapValues(tasks, (): Value[] => [])
   for (let round = 0; round < rounds; round++) {
     for (const name of shuffled(names)) values[name].push(await tasks[name]())
   }

@@ -1,22 +1,10 @@
 import { availableParallelism, cpus, loadavg, platform, release } from 'node:os'
 
-/** The machine of a run. */
-export interface Machine {
-  readonly cpu: string
-  readonly cores: number
-  readonly system: string
-  readonly node: string
-  readonly openssl: string
-  /** Load average of the minute before the run. */
-  readonly load: number
-  /** ISO 8601, UTC. */
-  readonly date: string
-}
-
 /** Load average per core from which other processes affect the numbers. */
 const BUSY_PER_CORE = 0.3
 
-export function describeMachine(): Machine {
+/** Describes the machine of a run; the load is the average of the minute before. */
+export function describeMachine() {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
@@ -27,6 +15,8 @@ export function describeMachine(): Machine {
     date: new Date().toISOString(),
   }
 }
+
+export type Machine = Readonly<ReturnType<typeof describeMachine>>
 
 /** Returns whether the machine was busy when the run began; a build just before counts too. */
 export function isBusy({ load, cores }: Machine): boolean {

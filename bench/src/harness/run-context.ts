@@ -1,36 +1,28 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 
-/** An RSA-4096 pair as text, which all libraries and processes read. */
+/** An RSA-4096 pair as text, which all libraries and processes read: PKCS#8 and SPKI. */
 export interface KeyPem {
-  /** PKCS#8. */
   readonly privateKey: string
-  /** SPKI. */
   readonly publicKey: string
 }
 
-/** Settings that all sections of a run share. */
+/** Reads a key pair of the vectors. */
+export const readKey = (name: 'client' | 'other' = 'client'): KeyPem => ({
+  privateKey: keyPem(`keys/${name}.private.pem`),
+  publicKey: keyPem(`keys/${name}.public.pem`),
+})
+
+/** Something that runs until it is stopped. */
+export interface Stoppable {
+  stop(): unknown
+}
+
+/** What the run provides to a section. */
 export interface RunContext {
-  readonly pem: KeyPem
   /** A few rounds only, as a trial. */
   readonly quick: boolean
   /** Reports the current measurement. */
   progress(what: string): void
-}
-
-/** Creates the context of a run; progress goes to stderr, so that stdout has only results. */
-export function createRunContext(quick: boolean): RunContext {
-  return {
-    pem: generateKey(),
-    quick,
-    progress: (what) => process.stderr.write(`measuring ${what}\n`),
-  }
-}
-
-/** Generates a key pair. */
-export function generateKey(): KeyPem {
-  return generateKeyPairSync('rsa', {
-    modulusLength: 4096,
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-  })
+  /** Registers a resource, which is stopped at the end of the section. */
+  stopLater<T extends Stoppable>(resource: T): T
 }

@@ -7,30 +7,19 @@ export interface PeakMemory {
 }
 
 /**
- * Starts a measurement. On Linux the kernel resets the previous peak; on other systems an earlier, higher
- * peak counts too, to the disadvantage of the contender.
+ * Starts a measurement. On Linux the kernel resets the previous peak (see proc(5), clear_refs); on other
+ * systems an earlier, higher peak counts too, to the disadvantage of the contender.
  */
 export function watchPeakMemory(): PeakMemory {
-  const readPeak = resetPeak() ? peakOfProc : peakOfUsage
-  const atStart = process.memoryUsage.rss()
-  return { overBytes: () => readPeak() - atStart }
-}
-
-/** Resets the peak; see proc(5), clear_refs. */
-function resetPeak(): boolean {
+  let readPeakKb = (): number => {
+    const status = readFileSync('/proc/self/status', 'utf8')
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1])
+  }
   try {
     writeFileSync('/proc/self/clear_refs', '5')
-    return true
   } catch {
-    return false
+    readPeakKb = () => process.resourceUsage().maxRSS
   }
-}
-
-function peakOfProc(): number {
-  const status = readFileSync('/proc/self/status', 'utf8')
-  return 1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1])
-}
-
-function peakOfUsage(): number {
-  return 1024 * process.resourceUsage().maxRSS
+  const atStart = process.memoryUsage.rss()
+  return { overBytes: () => 1024 * readPeakKb() - atStart }
 }

@@ -1,4 +1,4 @@
-import type { Report } from '../report/report.js'
+import type { Report } from '../report/print.js'
 import { sealPanel } from './seal-panel.js'
 import { PANEL_HEIGHT, WIDTH, element, escapeText } from './svg.js'
 import { throughputPanel } from './throughput-panel.js'

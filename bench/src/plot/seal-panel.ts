@@ -1,6 +1,6 @@
 import { short } from '../report/table.js'
 import { CONTENDERS, type ContenderName } from '../seal/contender.js'
-import type { SealResult, SealRow } from '../seal/seal.js'
+import type { SealRow } from '../seal/seal.js'
 import { decades, logScale, type Scale } from './scale.js'
 import { PANEL_HEIGHT, WIDTH, element, label } from './svg.js'
 
@@ -12,7 +12,7 @@ const BAR = 26
 const LEGEND_STEP = 135
 
 /** Draws seal + open of ASCII requests by contender, as bars on a logarithmic axis. */
-export function sealPanel(result: SealResult): string {
+export function sealPanel(result: readonly SealRow[]): string {
   const rows = result.filter(({ text }) => text === 'ascii')
   const ticks = decades(rows.flatMap(({ times }) => CONTENDERS.map((name) => times[name].sumMs)))
   const y = logScale([ticks[0] ?? 1, ticks.at(-1) ?? 10], [BOTTOM, TOP])

@@ -1,4 +1,4 @@
-import type { GatewayResult } from '../gateway/gateway.js'
+import type { Result } from '../measure.js'
 import { linearScale, logScale, ticksUpTo } from './scale.js'
 import { PANEL_HEIGHT, WIDTH, element, label } from './svg.js'
 
@@ -8,7 +8,7 @@ const TOP = 60
 const BOTTOM = PANEL_HEIGHT - 50
 
 /** Draws requests a second by concurrency, with the RSA limit. */
-export function throughputPanel({ rows, rsaPerSecond, cores }: GatewayResult): string {
+export function throughputPanel({ rows, rsaPerSecond, cores }: Result<'gateway'>): string {
   const ticks = ticksUpTo(Math.max(rsaPerSecond, ...rows.map(({ perSecond }) => perSecond)))
   const y = linearScale([0, ticks.at(-1) ?? 1], [BOTTOM, TOP])
   const x = logScale(

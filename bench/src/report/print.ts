@@ -1,32 +1,30 @@
-import type { AppraisalResult } from '../appraisal.js'
-import type { BundleResult } from '../bundles.js'
-import type { CallResult } from '../call/call.js'
-import type { ColdResult } from '../cold/cold.js'
-import type { GatewayResult } from '../gateway/gateway.js'
-import type { Machine } from '../harness/machine.js'
-import type { MemoryResult, MemoryWay } from '../memory/memory.js'
+import { isBusy, type Machine } from '../harness/machine.js'
+import type { Result, Results, Section } from '../measure.js'
 import { CONTENDERS } from '../seal/contender.js'
-import type { SealResult } from '../seal/seal.js'
-import type { Target } from '../targets.js'
-import type { Report } from './report.js'
-import { short, table } from './table.js'
+import { IMPOSSIBLE_SHARE, type Target } from '../targets.js'
+import { short, table, type Row } from './table.js'
+
+/** The report of a run, as `--json` prints it. */
+export interface Report {
+  readonly machine: Machine
+  /** Duration of the run. */
+  readonly seconds: number
+  readonly results: Results
+  readonly targets: readonly Target[]
+  /** Caveats of the numbers. */
+  readonly notes: readonly string[]
+}
 
 /** Prints a report as text. */
 export function printReport({ machine, seconds, results, targets, notes }: Report): string {
-  const { seal, call, cold, memory, gateway, appraisal, bundles } = results
-  const parts = [
-    machineLine(machine),
-    seal && sealTable(seal),
-    call && callTable(call),
-    cold && coldTable(cold),
-    memory && memoryTable(memory),
-    gateway && gatewayTable(gateway),
-    appraisal && appraisalLine(appraisal),
-    bundles && bundleTable(bundles),
-    targets.length > 0 && targetTable(targets),
+  const { cpu, cores, system, node, openssl, load, date } = machine
+  const sections = (Object.keys(TABLES) as Section[]).map((name) => printSection(name, results))
+  return [
+    `${cpu}, ${cores} cores, ${system}, Node ${node}, OpenSSL ${openssl}, load ${short(load)}, ${date}`,
+    ...sections.filter((section) => section !== undefined),
+    ...(targets.length > 0 ? [targetTable(targets)] : []),
     [...notes, `Took ${seconds.toFixed(0)} s.`].join('\n'),
-  ]
-  return parts.filter((part) => typeof part === 'string').join('\n\n')
+  ].join('\n\n')
 }
 
 /** Returns the lines of `--check` for missed targets. */
@@ -39,118 +37,113 @@ export function missedLines(targets: readonly Target[]): string[] {
     )
 }
 
-function machineLine({ cpu, cores, system, node, openssl, load, date }: Machine): string {
-  return `${cpu}, ${cores} cores, ${system}, Node ${node}, OpenSSL ${openssl}, load ${short(load)}, ${date}`
-}
-
-function sealTable(rows: SealResult): string {
-  const block = (title: string, of: 'sealMs' | 'openMs' | 'sumMs'): string[][] => [
-    [title, ...CONTENDERS],
-    ...rows.map(({ size, text, times }) => [
-      `${size} ${text}`,
-      ...CONTENDERS.map((name) => short(times[name][of])),
-    ]),
+/** Returns the caveats of a run. */
+export function notesOf(machine: Machine, { seal, gateway }: Results, quick: boolean): string[] {
+  const notes = [
+    isBusy(machine) &&
+      `The machine was not idle when the run began (load ${machine.load.toFixed(2)} on ${machine.cores} cores).`,
+    quick && 'A quick run: too few rounds for conclusions.',
+    seal && 'nomyo-js 0.1 is not on the registry, so its times cannot be measured here.',
+    gateway && 'The load generator runs on the same cores as the gateway.',
+    gateway?.rows.some(({ ofLimit }) => ofLimit > IMPOSSIBLE_SHARE) &&
+      'The gateway seems to serve more than the RSA limit: other processes were running. Measure again.',
+    gateway?.oneCorePerSecond === null &&
+      'Scaling with cores was not measured: it takes taskset and two cores.',
   ]
-  const ratios = rows.map(({ size, text, times }) => [
-    `${size} ${text}`,
-    ...CONTENDERS.map((name) =>
-      name === 'ours' ? '' : `${short(times.ours.sumMs / times[name].sumMs)}x`,
-    ),
-  ])
-  return table([
-    ...block('Seal + open, ms', 'sumMs'),
-    [],
-    ['ours / theirs', ...CONTENDERS.map((name) => (name === 'ours' ? '' : name))],
-    ...ratios,
-    [],
-    ...block('seal, ms', 'sealMs'),
-    [],
-    ...block('open, ms', 'openMs'),
-  ])
+  return notes.filter((note) => typeof note === 'string')
 }
 
-function callTable({ rsaMs, rows, ours, plain }: CallResult): string {
-  return table([
+/** The table of each section: a row of titles, and rows of a name and numbers. */
+const TABLES: { readonly [Name in Section]: (result: Result<Name>) => readonly Row[] } = {
+  seal: (rows) => {
+    const block = (title: string, of: 'sealMs' | 'openMs' | 'sumMs'): Row[] => [
+      [title, ...CONTENDERS],
+      ...rows.map(({ size, text, times }): Row => [
+        `${size} ${text}`,
+        ...CONTENDERS.map((name) => times[name][of]),
+      ]),
+    ]
+    const others = CONTENDERS.slice(1)
+    return [
+      ...block('Seal + open, ms', 'sumMs'),
+      [],
+      ['ours / theirs', '', ...others],
+      ...rows.map(({ size, text, times }): Row => [
+        `${size} ${text}`,
+        '',
+        ...others.map((name) => `${short(times.ours.sumMs / times[name].sumMs)}x`),
+      ]),
+      [],
+      ...block('seal, ms', 'sealMs'),
+      [],
+      ...block('open, ms', 'openMs'),
+    ]
+  },
+  call: ({ rsaMs, rows, ours, plain }) => [
     ['A whole call, p50 in ms', 'ours', 'plain fetch', 'over it'],
-    ...rows.map(({ size, roundTripMs, oursMs, plainMs }) => [
+    ...rows.map(({ size, roundTripMs, oursMs, plainMs }): Row => [
       roundTripMs === 0 ? size : `${size}, ${roundTripMs} ms round trip`,
-      short(oursMs),
-      short(plainMs),
-      short(oursMs - plainMs),
+      oursMs,
+      plainMs,
+      oursMs - plainMs,
     ]),
-    ['HTTP requests of a warm call', short(ours.requests), short(plain.requests)],
-    ['new connections of a warm call', short(ours.newConnections), short(plain.newConnections)],
-    ['one RSA private operation', '', '', short(rsaMs)],
-  ])
-}
-
-function coldTable({ madeKey, savedKey, plain, afterKeyMs, worstBlockMs }: ColdResult): string {
-  const all = [madeKey, savedKey, plain]
-  const line = (title: string, of: keyof typeof madeKey): string[] => [
-    title,
-    ...all.map((times) => short(times[of])),
-  ]
-  return table([
-    ['Cold start of a process, ms', 'key made', 'key saved', 'plain fetch'],
-    line('import', 'importMs'),
-    line('constructor', 'constructorMs'),
-    line('until the key is there', 'keyMs'),
-    line('first completion, from the constructor', 'firstCompletionMs'),
-    [
-      'the same with import',
-      ...all.map((times) => short(times.firstCompletionMs + times.importMs)),
-    ],
-    ['first completion less key', short(afterKeyMs)],
-    line('longest block of the event loop', 'longestBlockMs'),
-    ['longest block of any run', short(worstBlockMs)],
-  ])
-}
-
-function memoryTable({ multiples }: MemoryResult): string {
-  return table([
+    ['HTTP requests of a warm call', ours.requests, plain.requests],
+    ['new connections of a warm call', ours.newConnections, plain.newConnections],
+    ['one RSA private operation', '', '', rsaMs],
+  ],
+  cold: ({ madeKey, savedKey, plain, afterKeyMs, worstBlockMs }) => {
+    const all = [madeKey, savedKey, plain]
+    return [
+      ['Cold start of a process, ms', 'key made', 'key saved', 'plain fetch'],
+      ['import', ...all.map(({ importMs }) => importMs)],
+      ['constructor', ...all.map(({ constructorMs }) => constructorMs)],
+      ['until the key is there', ...all.map(({ keyMs }) => keyMs)],
+      [
+        'first completion, from the constructor',
+        ...all.map(({ firstCompletionMs }) => firstCompletionMs),
+      ],
+      ['the same with import', ...all.map((times) => times.firstCompletionMs + times.importMs)],
+      ['first completion less key', afterKeyMs],
+      ['longest block of the event loop', ...all.map(({ longestBlockMs }) => longestBlockMs)],
+      ['longest block of any run', worstBlockMs],
+    ]
+  },
+  memory: ({ multiples }) => [
     ['Peak memory over the request object, 9 MB', 'x payload'],
-    ...(Object.keys(multiples) as MemoryWay[]).map((way) => [way, short(multiples[way])]),
-  ])
-}
-
-function gatewayTable({ rsaPerSecond, cores, rows, oneCorePerSecond }: GatewayResult): string {
-  return table([
-    [
-      'Gateway, requests at a time',
-      'requests/s',
-      'of RSA limit',
-      'p50 ms',
-      'p95 ms',
-      'p95 / ideal',
-      'loop p99 ms',
-    ],
-    ...rows.map((row) => [
+    ...Object.entries(multiples),
+  ],
+  gateway: ({ rsaPerSecond, cores, rows, oneCorePerSecond }) => [
+    ['Gateway, requests at a time', ...Object.keys(GATEWAY_COLUMNS)],
+    ...rows.map((row): Row => [
       String(row.concurrency),
-      short(row.perSecond),
-      short(row.ofLimit),
-      short(row.p50Ms),
-      short(row.p95Ms),
-      short(row.p95OfIdeal),
-      short(row.loopDelayP99Ms),
+      ...Object.values(GATEWAY_COLUMNS).map((name) => row[name]),
     ]),
-    ...(oneCorePerSecond === null ? [] : [['64, held to one core', short(oneCorePerSecond)]]),
-    [`RSA operations on ${cores} cores`, short(rsaPerSecond)],
-  ])
-}
-
-function appraisalLine({ ms }: AppraisalResult): string {
-  return `Appraisal of a quote: ${short(ms)} ms`
-}
-
-function bundleTable(rows: BundleResult): string {
-  return table([
+    ...(oneCorePerSecond === null ? [] : [['64, held to one core', oneCorePerSecond]]),
+    [`RSA operations on ${cores} cores`, rsaPerSecond],
+  ],
+  appraisal: ({ ms }) => [[`Appraisal of a quote: ${short(ms)} ms`]],
+  bundles: (rows) => [
     ['Bundle, kB minified and gzipped', 'initial', 'on demand'],
-    ...rows.map(({ name, initialBytes, onDemandBytes }) => [
+    ...rows.map(({ name, initialBytes, onDemandBytes }): Row => [
       name,
-      short(initialBytes / 1000),
-      onDemandBytes === 0 ? '' : short(onDemandBytes / 1000),
+      initialBytes / 1000,
+      onDemandBytes === 0 ? '' : onDemandBytes / 1000,
     ]),
-  ])
+  ],
+}
+
+const GATEWAY_COLUMNS = {
+  'requests/s': 'perSecond',
+  'of RSA limit': 'ofLimit',
+  'p50 ms': 'p50Ms',
+  'p95 ms': 'p95Ms',
+  'p95 / ideal': 'p95OfIdeal',
+  'loop p99 ms': 'loopDelayP99Ms',
+} as const
+
+function printSection<Name extends Section>(name: Name, results: Results): string | undefined {
+  const result: Result<Name> | undefined = results[name]
+  return result && table(TABLES[name](result))
 }
 
 function targetTable(targets: readonly Target[]): string {

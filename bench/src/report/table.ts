@@ -1,14 +1,18 @@
-/** Formats rows as columns: the first left-aligned, all others right-aligned. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const columns = Math.max(0, ...rows.map((row) => row.length))
-  const widths = Array.from({ length: columns }, (_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+/** Cells of a row. */
+export type Row = readonly (string | number)[]
+
+/** Formats rows as columns: the first left-aligned, all others right-aligned; numbers are {@link short}. */
+export function table(rows: readonly Row[]): string {
+  const texts = rows.map((row) =>
+    row.map((cell) => (typeof cell === 'number' ? short(cell) : cell)),
   )
-  return rows
+  const width = (column: number): number =>
+    Math.max(...texts.map((row) => row[column]?.length ?? 0))
+  return texts
     .map((row) =>
       row
-        .map((cell, column) =>
-          column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+        .map((text, column) =>
+          column === 0 ? text.padEnd(width(0)) : text.padStart(width(column)),
         )
         .join('   ')
         .trimEnd(),

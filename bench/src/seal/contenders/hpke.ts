@@ -21,10 +21,7 @@ export async function hpke(): Promise<Contender> {
     seal: async ({ value }) => {
       const json = new TextEncoder().encode(JSON.stringify(value))
       const { enc, ct } = await suite.seal({ recipientPublicKey }, json)
-      const body = new Uint8Array(enc.byteLength + ct.byteLength)
-      body.set(new Uint8Array(enc))
-      body.set(new Uint8Array(ct), enc.byteLength)
-      return body
+      return Buffer.concat([new Uint8Array(enc), new Uint8Array(ct)])
     },
     open: async (body) => {
       const enc = body.slice(0, ENC_BYTES)

@@ -1,4 +1,3 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto'
 import type { KeyPem } from '../../harness/run-context.js'
 import type { Contender } from '../contender.js'
 import { fromBytes, toBytes } from './envelope.js'
@@ -9,10 +8,10 @@ const TAG_BYTES = 16
 /** The code of `naive` with WebCrypto instead of `node:crypto`; base64 by Buffer. */
 export async function webcrypto(pem: KeyPem): Promise<Contender> {
   const { subtle } = globalThis.crypto
-  const spki = createPublicKey(pem.publicKey).export({ type: 'spki', format: 'der' })
-  const pkcs8 = createPrivateKey(pem.privateKey).export({ type: 'pkcs8', format: 'der' })
-  const publicKey = await subtle.importKey('spki', new Uint8Array(spki), RSA, false, ['encrypt'])
-  const privateKey = await subtle.importKey('pkcs8', new Uint8Array(pkcs8), RSA, false, ['decrypt'])
+  const der = (pem: string) => Buffer.from(pem.replace(/-----.*-----|\s/g, ''), 'base64')
+  const [spki, pkcs8] = [der(pem.publicKey), der(pem.privateKey)]
+  const publicKey = await subtle.importKey('spki', spki, RSA, false, ['encrypt'])
+  const privateKey = await subtle.importKey('pkcs8', pkcs8, RSA, false, ['decrypt'])
   return {
     name: 'webcrypto',
     isWireV1: true,
@@ -25,27 +24,17 @@ export async function webcrypto(pem: KeyPem): Promise<Contender> {
       const wrapped = await subtle.encrypt({ name: 'RSA-OAEP' }, publicKey, aesKey)
       const tagStart = sealed.length - TAG_BYTES
       return toBytes({
-        encrypted_payload: {
-          ciphertext: sealed.subarray(0, tagStart).toString('base64'),
-          nonce: Buffer.from(iv).toString('base64'),
-          tag: sealed.subarray(tagStart).toString('base64'),
-        },
-        encrypted_aes_key: Buffer.from(wrapped).toString('base64'),
+        ciphertext: sealed.subarray(0, tagStart),
+        nonce: Buffer.from(iv),
+        tag: sealed.subarray(tagStart),
+        wrapped: Buffer.from(wrapped),
       })
     },
     open: async (body) => {
-      const { encrypted_payload: payload, encrypted_aes_key: wrapped } = fromBytes(body)
-      const aesKey = await subtle.decrypt(
-        { name: 'RSA-OAEP' },
-        privateKey,
-        Buffer.from(wrapped, 'base64'),
-      )
+      const { ciphertext, nonce: iv, tag, wrapped } = fromBytes(body)
+      const aesKey = await subtle.decrypt({ name: 'RSA-OAEP' }, privateKey, wrapped)
       const key = await subtle.importKey('raw', aesKey, 'AES-GCM', false, ['decrypt'])
-      const iv = Buffer.from(payload.nonce, 'base64')
-      const sealed = Buffer.concat([
-        Buffer.from(payload.ciphertext, 'base64'),
-        Buffer.from(payload.tag, 'base64'),
-      ])
+      const sealed = Buffer.concat([ciphertext, tag])
       const json = await subtle.decrypt({ name: 'AES-GCM', iv }, key, sealed)
       return JSON.parse(new TextDecoder().decode(json)) as unknown
     },

@@ -1,0 +1,48 @@
+import { rmSync } from 'node:fs'
+import { GATEWAY_MAIN, startGatewayProcess } from '@nomyo-internal/testing/gateway-process'
+import { makeKeyDir } from '@nomyo-internal/testing/key-dir'
+import { freePort } from '@nomyo-internal/testing/network'
+import { startChild } from './child-process.js'
+import type { RunContext } from './run-context.js'
+
+/** A gateway with the demo engine, in a process of its own. */
+export interface BenchGateway {
+  readonly url: string
+  /** Returns the 99th percentile of its event-loop delay since the last call, in milliseconds. */
+  loopDelayP99Ms(): Promise<number>
+}
+
+/**
+ * Starts the built gateway.
+ *
+ * @param before - words of the command line before Node, such as `taskset -c 0`
+ */
+export async function startGateway(
+  { stopLater }: RunContext,
+  before: readonly string[] = [],
+): Promise<BenchGateway> {
+  const metricsPort = await freePort()
+  const gateway = await startGatewayProcess({
+    command: [...before, process.execPath, GATEWAY_MAIN],
+    args: ['--engine=demo', `--metrics-port=${metricsPort}`],
+    // Reading a line of log per request takes time from the gateway on the same cores.
+    within: 'exec "$@" 2>/dev/null',
+  })
+  stopLater(gateway)
+  return {
+    url: gateway.url,
+    loopDelayP99Ms: async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
+      return 1000 * Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(metrics)?.[1])
+    },
+  }
+}
+
+/** Starts a gateway and a plain server that echoes too, and saves a key of a client. */
+export async function startServers(context: RunContext) {
+  const gateway = await startGateway(context)
+  const plainServer = context.stopLater(startChild('plain-server'))
+  const keyDir = makeKeyDir({ 'private_key.pem': 'client', 'public_key.pem': 'client.public.pem' })
+  context.stopLater({ stop: () => rmSync(keyDir, { recursive: true }) })
+  return { ours: gateway.url, plain: await plainServer.ask<string>(), keyDir }
+}
