@@ -1,4 +1,5 @@
 export { makeCa, makeCertificate, type Certificate } from './programs/certificates.js'
+export { expectCode, withCode } from './errors.js'
 export { startGateway, type GatewayDefaults, type InProcess } from './gateway.js'
 export { makeKeyDir } from './key-dir.js'
 export { shared, stopAfterTest, temporaryFolder } from './lifetime.js'

@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto'
 import { tpmVector } from '@nomyo-internal/testing/vectors'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { TpmParseError } from '../src/errors.js'
 import type { PcrValues } from '../src/evidence/evidence.js'
 import { imaLog, parseImaLog, replayImaLog, type ImaLogOptions } from '../src/ima/index.js'
-
-type Bank = 'sha1' | 'sha256' | 'sha384' | 'sha512'
+import { isRefused as isParserRefusing } from './support/appraisal.js'
+import { hash, u32le, type Bank } from './support/event-log.js'
 
 const { ima_ascii: vectorLog, pcr_values: vectorPcrs } = tpmVector<{
   ima_ascii: string
@@ -33,14 +31,7 @@ interface Written {
   extend: (bank: Bank) => Buffer
 }
 
-const hash = (bank: Bank, ...pieces: Uint8Array[]) =>
-  createHash(bank).update(Buffer.concat(pieces)).digest()
-
-function field(data: Uint8Array): Buffer {
-  const length = Buffer.alloc(4)
-  length.writeUInt32LE(data.length)
-  return Buffer.concat([length, data])
-}
+const field = (data: Uint8Array) => Buffer.concat([u32le(data.length), data])
 
 function entry(
   path: string,
@@ -86,15 +77,7 @@ const quote = (
 ): PcrValues =>
   Object.fromEntries(banks.map((bank) => [bank, { 10: pcrOf(bank, entries, padded) }]))
 
-function isRefused(text: string): boolean {
-  try {
-    parseImaLog(text)
-    return false
-  } catch (error) {
-    if (error instanceof TpmParseError && error.code === 'ERR_STRUCTURE_INVALID') return true
-    throw error
-  }
-}
+const isRefused = (text: string) => isParserRefusing(() => parseImaLog(text))
 
 describe('the IMA log of the vectors', () => {
   const entries = parseImaLog(vectorLog)
@@ -180,9 +163,8 @@ describe('a log', () => {
     const later = [...entries, violation, entry('/later')]
     expect(appraised(logOf(later), quote(entries))).toBe(PASS)
     const allow = ({ path }: { path: string }) => path !== '/later'
-    expect(appraised(logOf(later), quote(entries), { allow, violations: 'fail' })).toBe(
-      'pass IMA_ALLOWED',
-    )
+    const options = { allow, violations: 'fail' } as const
+    expect(appraised(logOf(later), quote(entries), options)).toBe('pass IMA_ALLOWED')
     expect(appraised(logOf(later), quote(later), { allow })).toBe('fail IMA_ENTRY_REFUSED')
   })
 
@@ -203,10 +185,8 @@ describe('a log', () => {
   it('begins with boot_aggregate', () => {
     const code = 'fail IMA_NO_BOOT_AGGREGATE'
     expect(appraised(logOf(files), quote(files))).toBe(code)
-    const broken = {
-      ...violation,
-      line: violation.line.replace('/var/log/racy.log', 'boot_aggregate'),
-    }
+    const line = violation.line.replace('/var/log/racy.log', 'boot_aggregate')
+    const broken = { ...violation, line }
     expect(appraised(logOf([broken, ...files]), quote([broken, ...files]))).toBe(code)
   })
 
@@ -227,11 +207,8 @@ describe('a log', () => {
   })
 
   it('may have signatures', () => {
-    const signed = [
-      bootAggregate,
-      entry('/a', { signature: '030204' }),
-      entry('/b', { signature: '' }),
-    ]
+    const files = [entry('/a', { signature: '030204' }), entry('/b', { signature: '' })]
+    const signed = [bootAggregate, ...files]
     expect(appraised(logOf(signed), quote(signed))).toBe(PASS)
     expect(parseImaLog(logOf(signed)).map(({ signature }) => signature)).toEqual(['', '030204', ''])
     const trimmed = logOf(signed).replace('/b \n', '/b\n')
@@ -239,11 +216,8 @@ describe('a log', () => {
   })
 
   it('may have file hashes of SHA-384 and SHA-512', () => {
-    const strong = [
-      bootAggregate,
-      entry('/a', { algorithm: 'sha384' }),
-      entry('/b', { algorithm: 'sha512' }),
-    ]
+    const files = [entry('/a', { algorithm: 'sha384' }), entry('/b', { algorithm: 'sha512' })]
+    const strong = [bootAggregate, ...files]
     expect(appraised(logOf(strong), quote(strong))).toBe(PASS)
   })
 
@@ -302,6 +276,7 @@ describe('allow', () => {
 describe('the format', () => {
   const { line } = entry('/usr/bin/a')
   const first = bootAggregate.line
+  const signed = entry('/a', { signature: '0302' }).line
 
   it.each<[string, string]>([
     ['of another PCR', line.replace('10', '11')],
@@ -309,20 +284,14 @@ describe('the format', () => {
     ['of the oldest template', line.replace('ima-ng', 'ima')],
     ['with a signature in ima-ng', line.replace('\n', ' 0302\n')],
     ['with an empty signature in ima-ng', line.replace('\n', ' \n')],
-    [
-      'with half a byte of signature',
-      entry('/a', { signature: '0302' }).line.replace('0302', '030'),
-    ],
-    ['with another signature', entry('/a', { signature: '0302' }).line.replace('0302', '0303')],
+    ['with half a byte of signature', signed.replace('0302', '030')],
+    ['with another signature', signed.replace('0302', '0303')],
     ['with a wrong hash', line.replace(/^10 ./, (start) => (start === '10 a' ? '10 b' : '10 a'))],
     ['whose hash is short', line.replace(/^10 ../, '10 ')],
     ['whose digest is short', line.replace(/sha256:../, 'sha256:')],
     ['of another algorithm', line.replace('sha256', 'sha512')],
     ['of an unknown algorithm', line.replace('sha256', 'sha224')],
-    [
-      'in upper case',
-      line.replace(/sha256:[0-9a-f]+/, (text) => `sha256:${text.slice(7).toUpperCase()}`),
-    ],
+    ['in upper case', line.replace(/(?<=sha256:)[0-9a-f]+/, (digest) => digest.toUpperCase())],
     ['with another path', line.replace('/usr/bin/a', '/usr/bin/b')],
     ['without a path', line.replace('/usr/bin/a', '')],
     ['with a path of two words', line.replace('/usr/bin/a', '/usr/bin/a b')],

@@ -3,13 +3,7 @@ import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo-internal/te
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ReceiptError } from '../src/errors.js'
-import {
-  PolicyError,
-  appraise,
-  keyBindingExtraData,
-  payloadIdExtraData,
-  type AttestationResult,
-} from '../src/index.js'
+import { PolicyError, appraise, keyBindingExtraData, payloadIdExtraData } from '../src/index.js'
 import { formatPolicyFile, parsePolicyFile } from '../src/policy/file.js'
 import { canonicalJson } from '../src/receipt/canonical-json.js'
 import {
@@ -20,6 +14,8 @@ import {
   parseReceipt,
   type Receipt,
 } from '../src/receipt/index.js'
+import { idsWith } from './support/appraisal.js'
+import { expectCode } from '@nomyo-internal/testing'
 
 describe('canonical JSON', () => {
   it('matches the examples of RFC 8785', () => {
@@ -30,19 +26,10 @@ describe('canonical JSON', () => {
     )
     const names = String.raw`{"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh",
       "1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"}`
-    expect(Object.values(JSON.parse(canonicalJson(JSON.parse(names))) as object).sort()).toEqual(
-      Object.values(JSON.parse(names) as object).sort(),
-    )
-    expect(
-      [...canonicalJson(JSON.parse(names)).matchAll(/:"([^"]+)"/g)].map(([, name]) => name),
-    ).toEqual([
-      'Carriage Return',
-      'One',
-      'Control',
-      'Latin Small Letter O With Diaeresis',
-      'Euro Sign',
-      'Emoji: Grinning Face',
-      'Hebrew Letter Dalet With Dagesh',
+    const text = canonicalJson(JSON.parse(names))
+    expect(JSON.parse(text)).toEqual(JSON.parse(names))
+    expect([...text.matchAll(/:"(\w+)/g)].map(([, name]) => name)).toEqual([
+      ...['Carriage', 'One', 'Control', 'Latin', 'Euro', 'Emoji', 'Hebrew'],
     ])
   })
 
@@ -127,9 +114,6 @@ async function receiptOf({
   return parseReceipt(JSON.stringify(receipt))
 }
 
-const failing = ({ checks }: AttestationResult): string[] =>
-  checks.filter(({ status }) => status === 'fail').map(({ id }) => id)
-
 describe('a receipt', () => {
   it('gives the original verdicts from its JSON alone', async () => {
     const { answer, key, agrees } = await appraiseReceipt(await receiptOf())
@@ -178,7 +162,7 @@ describe('a receipt', () => {
     const changed = parseReceipt(JSON.stringify(change(await receiptOf())))
     const { answer, agrees } = await appraiseReceipt(changed)
     expect(answer.tier).toBe('contraindicated')
-    expect(failing(answer)).toContain(check)
+    expect(idsWith(answer, 'fail')).toContain(check)
     expect(agrees).toBe(false)
   })
 
@@ -194,7 +178,7 @@ describe('a receipt', () => {
       formatPolicyFile({ requiredPcrs: 'sha256:0', pinnedAkNames: [forgedName(forgeKey())] }),
     )
     const { answer, agrees } = await appraiseReceipt(await receiptOf(), { policy: strict })
-    expect(failing(answer)).toContain('ak.trust')
+    expect(idsWith(answer, 'fail')).toContain('ak.trust')
     expect(agrees).toBeUndefined()
   })
 
@@ -208,12 +192,12 @@ describe('a receipt', () => {
     const receipt = await receiptOf({ answerQuote: { resetCount: 99 } })
     const { answer, key } = await appraiseReceipt(receipt)
     expect(key?.tier).toBe('affirming')
-    expect(failing(answer)).toContain('clock')
+    expect(idsWith(answer, 'fail')).toContain('clock')
   })
 
   it('is refused with key evidence for another key', async () => {
     const receipt = { ...(await receiptOf()), serverKey: `sha256/${'A'.repeat(43)}=` }
-    await expect(appraiseReceipt(receipt)).rejects.toMatchObject({ code: 'ERR_RECEIPT_INVALID' })
+    await expectCode(appraiseReceipt(receipt), 'ERR_RECEIPT_INVALID')
   })
 
   it('with the payload id itself in its quote requires rawPayloadId', async () => {
@@ -225,7 +209,7 @@ describe('a receipt', () => {
     await expect(appraiseReceipt(receipt)).rejects.toThrow(PolicyError)
     await expect(appraiseReceipt(receipt, { policy: POLICY })).rejects.toThrow(PolicyError)
     const { answer } = await appraiseReceipt(receipt, { rawPayloadId: true })
-    expect(failing(answer)).toEqual([])
+    expect(idsWith(answer, 'fail')).toEqual([])
   })
 
   it('may lack evidence for the key', async () => {

@@ -1,5 +1,6 @@
 import { tpmVector, type QuoteVector } from '@nomyo-internal/testing/vectors'
 import { bytesOf, quotePolicy } from '@nomyo-internal/testing/vectors/quotes'
+import { TpmParseError } from '../../src/errors.js'
 import {
   appraise,
   pinnedAk,
@@ -9,6 +10,17 @@ import {
   type CheckStatus,
 } from '../../src/index.js'
 import { parsePcrSelection } from '../../src/structures/pcr-selection.js'
+
+/** Tests whether input is refused with a TpmParseError; any other exception fails the test. */
+export function isRefused(parse: () => unknown): boolean {
+  try {
+    parse()
+    return false
+  } catch (error) {
+    if (error instanceof TpmParseError && error.code === 'ERR_STRUCTURE_INVALID') return true
+    throw error
+  }
+}
 
 /** A vector by its name. */
 export const quoteVector = (name: string): QuoteVector => tpmVector<QuoteVector>(name)

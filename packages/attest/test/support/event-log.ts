@@ -21,7 +21,7 @@ export const u32le = (value: number) => {
   return bytes
 }
 
-const hash = (bank: Bank, ...pieces: Uint8Array[]) =>
+export const hash = (bank: Bank, ...pieces: Uint8Array[]) =>
   createHash(bank).update(Buffer.concat(pieces)).digest()
 
 export interface Header {
