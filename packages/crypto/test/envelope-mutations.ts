@@ -16,85 +16,68 @@ export type Mutation = (envelope: string) => string
 
 type Json = Record<string, unknown>
 
-const path = fc.constantFrom<string[]>(
-  ['version'],
-  ['algorithm'],
-  ['encrypted_payload'],
-  ['encrypted_payload', 'ciphertext'],
-  ['encrypted_payload', 'nonce'],
-  ['encrypted_payload', 'tag'],
-  ['encrypted_aes_key'],
-  ['key_algorithm'],
-  ['payload_algorithm'],
-  ['processed_at'],
+const path = fc.constantFrom(
+  ...['version', 'algorithm', 'key_algorithm', 'payload_algorithm', 'processed_at'],
+  ...['encrypted_aes_key', 'encrypted_payload'],
+  ...['ciphertext', 'nonce', 'tag'].map((name) => `encrypted_payload.${name}`),
 )
 
 /** A change of one member, made in the parsed envelope; the text stays as it is when it is no JSON. */
-const inTree =
-  (change: (parent: Json, name: string) => void, names: readonly string[]): Mutation =>
-  (envelope) => {
+function inTree<T>(
+  argument: fc.Arbitrary<T>,
+  change: (parent: Json, name: string, argument: T) => unknown,
+): fc.Arbitrary<Mutation> {
+  return fc.tuple(path, argument).map(([where, given]) => (envelope) => {
     let root: unknown
     try {
       root = JSON.parse(envelope)
     } catch {
       return envelope
     }
-    const parent = names
-      .slice(0, -1)
-      .reduce<unknown>((object, name) => (object as Json | null | undefined)?.[name], root)
+    const [name = '', holder] = where.split('.').reverse()
+    const parent = holder === undefined ? root : (root as Json | null)?.[holder]
     if (typeof parent !== 'object' || parent === null) return envelope
-    change(parent as Json, names.at(-1) ?? '')
+    change(parent as Json, name, given)
     return JSON.stringify(root)
-  }
+  })
+}
 
 /** As JSON.parse does: a member named __proto__ is a member. */
 const set = (parent: Json, name: string, value: unknown): void => {
-  Object.defineProperty(parent, name, {
-    value,
-    enumerable: true,
-    configurable: true,
-    writable: true,
-  })
+  const descriptor = { value, enumerable: true, configurable: true, writable: true }
+  Object.defineProperty(parent, name, descriptor)
 }
 
 const text = (parent: Json, name: string): string =>
   typeof parent[name] === 'string' ? parent[name] : ''
 
+/** Other spellings of base64: for URLs, without padding, with a space, in lower case. */
+const SPELLINGS = [
+  (base64: string) => base64.replaceAll('+', '-').replaceAll('/', '_'),
+  (base64: string) => base64.replaceAll('=', ''),
+  (base64: string) => ` ${base64}`,
+  (base64: string) => base64.toLowerCase(),
+]
+
 /** One change that knows the grammar: of a member, its spelling, its name, or of a few characters. */
 export const mutation: fc.Arbitrary<Mutation> = fc.oneof(
-  path.map((names) => inTree((parent, name) => Reflect.deleteProperty(parent, name), names)),
-  fc
-    .tuple(path, fc.jsonValue())
-    .map(([names, value]) => inTree((parent, name) => set(parent, name, value), names)),
-  fc.tuple(path, memberName).map(([names, newName]) =>
-    inTree((parent, name) => {
-      set(parent, newName, parent[name])
-      Reflect.deleteProperty(parent, name)
-    }, names),
+  inTree(fc.constant(undefined), (parent, name) => Reflect.deleteProperty(parent, name)),
+  inTree(fc.jsonValue(), set),
+  inTree(memberName, (parent, name, newName) => {
+    set(parent, newName, parent[name])
+    Reflect.deleteProperty(parent, name)
+  }),
+  inTree(fc.tuple(memberName, fc.jsonValue()), (parent, _, [extra, value]) =>
+    set(parent, extra, value),
   ),
-  fc
-    .tuple(path, memberName, fc.jsonValue())
-    .map(([names, extra, value]) => inTree((parent) => set(parent, extra, value), names)),
-  fc
-    .tuple(path, fc.base64String({ maxLength: 24 }))
-    .map(([names, more]) =>
-      inTree((parent, name) => set(parent, name, text(parent, name) + more), names),
-    ),
-  fc
-    .tuple(path, fc.nat({ max: 700 }))
-    .map(([names, length]) =>
-      inTree((parent, name) => set(parent, name, text(parent, name).slice(0, length)), names),
-    ),
-  fc.tuple(path, fc.constantFrom('url', 'unpadded', 'spaced', 'lower')).map(([names, spelling]) =>
-    inTree((parent, name) => {
-      const spellings: Record<typeof spelling, string> = {
-        url: text(parent, name).replaceAll('+', '-').replaceAll('/', '_'),
-        unpadded: text(parent, name).replaceAll('=', ''),
-        spaced: ` ${text(parent, name)}`,
-        lower: text(parent, name).toLowerCase(),
-      }
-      set(parent, name, spellings[spelling])
-    }, names),
+  inTree(fc.base64String({ maxLength: 24 }), (parent, name, more) =>
+    set(parent, name, text(parent, name) + more),
+  ),
+  inTree(fc.nat({ max: 700 }), (parent, name, length) =>
+    set(parent, name, text(parent, name).slice(0, length)),
+  ),
+  inTree(fc.constantFrom(...SPELLINGS), (parent, name, spell) =>
+    set(parent, name, spell(text(parent, name))),
   ),
   // Two members of one name: the first or the second is the true one.
   fc

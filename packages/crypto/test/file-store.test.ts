@@ -20,7 +20,7 @@ import { openJson, sealJson } from '../src/envelope/index.js'
 import { generateKeyPair } from '../src/keys/generate.js'
 import { loadKeyPair, loadOrCreateKeyPair, saveKeyPair } from '../src/keys/node/index.js'
 import type { KeyPair } from '../src/suite.js'
-import { freshPair, noteSkipped, pairOf, refusalCodeOf, testPair } from './support.js'
+import { freshPair, noteSkipped, pairOf, testPair, expectRefusal } from './support.js'
 import { keyText } from '@nomyo-internal/testing/vectors/expectations'
 
 // The real ones, unless a test steps in between.
@@ -62,6 +62,22 @@ const contents = (): Record<string, string> =>
     readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'latin1')]),
   )
 
+/** Checks that the folder gives no keys, and gets none. */
+async function expectNoKeys(code = 'ERR_KEY_FILE', options = {}): Promise<void> {
+  await expectRefusal(() => loadKeyPair(folder, options), code)
+  await expectRefusal(() => loadOrCreateKeyPair(folder, options), code)
+  expect(generateKeyPair).not.toHaveBeenCalled()
+}
+
+/** Steps in after a file was opened. */
+function onOpened(step: (file: fs.FileHandle, path: string, flags: unknown) => unknown): void {
+  vi.mocked(fs.open).mockImplementation(async (...parameters) => {
+    const file = await realFs.open(...parameters)
+    await step(file, String(parameters[0]), parameters[1])
+    return file
+  })
+}
+
 const modeOf = (path: string): number => lstatSync(path).mode & 0o777
 
 /** Making a key takes seconds; these were made before. Different ones, as if by several processes. */
@@ -94,28 +110,28 @@ describe('a folder without keys', () => {
     expect(contents()[PRIVATE]).toMatch(/^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/)
     const found = await loadOrCreateKeyPair(folder, { password: PASSWORD })
     expect(found.publicKey.fingerprint).toBe(made.publicKey.fingerprint)
-    expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_PASSWORD')
+    await expectRefusal(() => loadKeyPair(folder), 'ERR_KEY_PASSWORD')
   })
 
   it('gets a pair whose extractable original does not stay', async () => {
     generateFromVectors()
     await loadOrCreateKeyPair(folder)
     const { privateKey } = (await vi.mocked(generateKeyPair).mock.results[0]?.value) as KeyPair
-    expect(await refusalCodeOf(() => privateKey.exportPkcs8())).toBe('ERR_KEY_DISPOSED')
+    await expectRefusal(() => privateKey.exportPkcs8(), 'ERR_KEY_DISPOSED')
   })
 
   it('stays as it is where a key is only to be loaded', async () => {
-    expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_FILE')
+    await expectRefusal(() => loadKeyPair(folder), 'ERR_KEY_FILE')
     expect(existsSync(folder)).toBe(false)
     mkdirSync(folder)
-    expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_FILE')
+    await expectRefusal(() => loadKeyPair(folder), 'ERR_KEY_FILE')
     expect(readdirSync(folder)).toEqual([])
   })
 
   it('is not created for an empty password', async () => {
     generateFromVectors()
     const create = () => loadOrCreateKeyPair(folder, { password: '' })
-    expect(await refusalCodeOf(create)).toBe('ERR_KEY_PASSWORD')
+    await expectRefusal(create, 'ERR_KEY_PASSWORD')
     expect(existsSync(folder)).toBe(false)
   })
 
@@ -152,14 +168,11 @@ describe.skipIf(process.platform === 'win32')('access by other users', () => {
   it('is never possible, not even for a moment and under no umask', async () => {
     generateFromVectors()
     const births: { name: string; mode: number }[] = []
-    vi.mocked(fs.open).mockImplementation(async (...parameters) => {
-      const file = await realFs.open(...parameters)
-      // The very first look at it, before anything could correct its mode.
-      if (parameters[1] === 'wx') {
-        const { mode } = await file.stat()
-        births.push({ name: basename(String(parameters[0])), mode: mode & 0o777 })
-      }
-      return file
+    // The very first look at it, before anything could correct its mode.
+    onOpened(async (file, path, flags) => {
+      if (flags !== 'wx') return
+      const { mode } = await file.stat()
+      births.push({ name: basename(path), mode: mode & 0o777 })
     })
     const umask = process.umask(0)
     try {
@@ -216,56 +229,42 @@ describe('existing keys', () => {
 
   const huge = 'A'.repeat(16 * 1024 + 1)
   const soundKey = keyText('keys/client.private.pem')
+  const other = keyText('keys/other.public.pem')
+  const wrong = { password: 'wrong' }
+  const privateFile = (name: string) => ({ [PRIVATE]: keyText(`keys/${name}.pem`) })
 
   it.each([
-    ['no password', 'ERR_KEY_PASSWORD', { [PRIVATE]: keyText('keys/encrypted.private.pem') }, {}],
-    [
-      'a wrong password',
-      'ERR_KEY_PASSWORD',
-      { [PRIVATE]: keyText('keys/encrypted.private.pem') },
-      { password: 'wrong' },
-    ],
+    ['no password', 'ERR_KEY_PASSWORD', privateFile('encrypted.private'), {}],
+    ['a wrong password', 'ERR_KEY_PASSWORD', privateFile('encrypted.private'), wrong],
     ['a needless password', 'ERR_KEY_PASSWORD', { [PRIVATE]: soundKey }, { password: PASSWORD }],
     ['a file cut short', 'ERR_KEY_INVALID', { [PRIVATE]: soundKey.slice(0, 1000) }, {}],
     ['an empty file', 'ERR_KEY_INVALID', { [PRIVATE]: '' }, {}],
-    ['another text', 'ERR_KEY_INVALID', { [PRIVATE]: keyText('keys/garbage.pem') }, {}],
-    ['flipped bits', 'ERR_KEY_INVALID', { [PRIVATE]: keyText('keys/flipped.private.pem') }, {}],
-    ['a weak key', 'ERR_KEY_WEAK', { [PRIVATE]: keyText('keys/rsa1024.private.pem') }, {}],
-    [
-      'a key below the size asked for',
-      'ERR_KEY_WEAK',
-      { [PRIVATE]: keyText('keys/rsa2048.private.pem') },
-      { minBits: 3072 },
-    ],
-    ['an EC key', 'ERR_KEY_TYPE', { [PRIVATE]: keyText('keys/ec-p256.private.pem') }, {}],
+    ['another text', 'ERR_KEY_INVALID', privateFile('garbage'), {}],
+    ['flipped bits', 'ERR_KEY_INVALID', privateFile('flipped.private'), {}],
+    ['a weak key', 'ERR_KEY_WEAK', privateFile('rsa1024.private'), {}],
+    ['a key too small', 'ERR_KEY_WEAK', privateFile('rsa2048.private'), { minBits: 3072 }],
+    ['an EC key', 'ERR_KEY_TYPE', privateFile('ec-p256.private'), {}],
     ['a huge file', 'ERR_KEY_LIMIT', { [PRIVATE]: huge }, {}],
     ['a huge public file', 'ERR_KEY_LIMIT', { [PRIVATE]: soundKey, [PUBLIC]: huge }, {}],
-    [
-      'the public key of another',
-      'ERR_KEY_MISMATCH',
-      { [PRIVATE]: soundKey, [PUBLIC]: keyText('keys/other.public.pem') },
-      {},
-    ],
+    ['the public key of another', 'ERR_KEY_MISMATCH', { [PRIVATE]: soundKey, [PUBLIC]: other }, {}],
     ['a damaged public file', 'ERR_KEY_INVALID', { [PRIVATE]: soundKey, [PUBLIC]: 'x' }, {}],
     ['a public file alone', 'ERR_KEY_FILE', { [PUBLIC]: keyText('keys/client.public.pem') }, {}],
   ])('stay untouched when they cannot be used: %s', async (_, code, files, options) => {
     place(files)
     const before = contents()
-    expect(await refusalCodeOf(() => loadKeyPair(folder, options))).toBe(code)
-    expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder, options))).toBe(code)
+    await expectNoKeys(code, options)
     expect(contents()).toEqual(before)
-    expect(generateKeyPair).not.toHaveBeenCalled()
   })
 
   it('are never overwritten', async () => {
     const other = await freshPair('other', { extractable: true })
     place({ [PRIVATE]: soundKey, [PUBLIC]: keyText('keys/client.public.pem') })
     const whole = contents()
-    expect(await refusalCodeOf(() => saveKeyPair(folder, other))).toBe('ERR_KEY_FILE')
+    await expectRefusal(() => saveKeyPair(folder, other), 'ERR_KEY_FILE')
     expect(contents()).toEqual(whole)
 
     rmSync(join(folder, PUBLIC))
-    expect(await refusalCodeOf(() => saveKeyPair(folder, other))).toBe('ERR_KEY_FILE')
+    await expectRefusal(() => saveKeyPair(folder, other), 'ERR_KEY_FILE')
     expect(contents()).toEqual({ [PRIVATE]: soundKey })
   })
 
@@ -273,7 +272,7 @@ describe('existing keys', () => {
     const other = await freshPair('other', { extractable: true })
     place({ [PUBLIC]: keyText('keys/client.public.pem') })
     const before = contents()
-    expect(await refusalCodeOf(() => saveKeyPair(folder, other))).toBe('ERR_KEY_FILE')
+    await expectRefusal(() => saveKeyPair(folder, other), 'ERR_KEY_FILE')
     expect(contents()).toEqual(before)
   })
 
@@ -283,7 +282,7 @@ describe('existing keys', () => {
       rmSync(folder, { recursive: true, force: true })
       mkdirSync(folder)
       symlinkSync(join(parent, 'nowhere'), join(folder, name))
-      expect(await refusalCodeOf(() => saveKeyPair(folder, other)), name).toBe('ERR_KEY_FILE')
+      await expectRefusal(() => saveKeyPair(folder, other), 'ERR_KEY_FILE', name)
       expect(readdirSync(folder), name).toEqual([name])
       expect(existsSync(join(parent, 'nowhere')), name).toBe(false)
     }
@@ -294,9 +293,7 @@ describe('what is not a key file', () => {
   it.each([PRIVATE, PUBLIC])('is refused: a folder named %s', async (name) => {
     place(name === PUBLIC ? { [PRIVATE]: keyText('keys/client.private.pem') } : {})
     mkdirSync(join(folder, name))
-    expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_FILE')
-    expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_FILE')
-    expect(generateKeyPair).not.toHaveBeenCalled()
+    await expectNoKeys()
   })
 
   it.skipIf(process.platform === 'win32').each([PRIVATE, PUBLIC])(
@@ -304,33 +301,30 @@ describe('what is not a key file', () => {
     async (name) => {
       place(name === PUBLIC ? { [PRIVATE]: keyText('keys/client.private.pem') } : {})
       execFileSync('mkfifo', [join(folder, name)])
-      expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_FILE')
-      expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_FILE')
+      await expectNoKeys()
     },
     5000,
   )
 
   it('is refused: a file where the folder should be', async () => {
     writeFileSync(folder, 'no folder')
-    expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_FILE')
-    expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_FILE')
+    await expectNoKeys()
     const pair = await pairOf('keys/other.private.pem')
-    expect(await refusalCodeOf(() => saveKeyPair(folder, pair))).toBe('ERR_KEY_FILE')
+    await expectRefusal(() => saveKeyPair(folder, pair), 'ERR_KEY_FILE')
     expect(readFileSync(folder, 'utf8')).toBe('no folder')
-    expect(generateKeyPair).not.toHaveBeenCalled()
   })
 
   it('is refused: a link to itself', async () => {
     mkdirSync(folder)
     symlinkSync(PRIVATE, join(folder, PRIVATE))
-    expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_FILE')
+    await expectRefusal(() => loadOrCreateKeyPair(folder), 'ERR_KEY_FILE')
     expect(generateKeyPair).not.toHaveBeenCalled()
   })
 
   it('is refused unread: a file of gigabytes', async () => {
     place({ [PRIVATE]: '' })
     truncateSync(join(folder, PRIVATE), 3 * 1024 ** 3)
-    expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_LIMIT')
+    await expectRefusal(() => loadOrCreateKeyPair(folder), 'ERR_KEY_LIMIT')
     expect(generateKeyPair).not.toHaveBeenCalled()
   })
 })
@@ -338,17 +332,13 @@ describe('what is not a key file', () => {
 it('no file stays open, whatever happens', async () => {
   generateFromVectors()
   const files: fs.FileHandle[] = []
-  vi.mocked(fs.open).mockImplementation(async (...parameters) => {
-    const file = await realFs.open(...parameters)
-    files.push(file)
-    return file
-  })
+  onOpened((file) => files.push(file))
   await loadOrCreateKeyPair(folder)
   writeFileSync(join(folder, PRIVATE), 'A'.repeat(17 * 1024))
-  expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_LIMIT')
+  await expectRefusal(() => loadKeyPair(folder), 'ERR_KEY_LIMIT')
   rmSync(join(folder, PRIVATE))
   mkdirSync(join(folder, PRIVATE))
-  expect(await refusalCodeOf(() => loadKeyPair(folder))).toBe('ERR_KEY_FILE')
+  await expectRefusal(() => loadKeyPair(folder), 'ERR_KEY_FILE')
   // Two written, two read; twice the public file and what is no key.
   expect(files.length).toBe(8)
   expect(files.map(({ fd }) => fd)).toEqual(Array<number>(8).fill(-1))
@@ -366,7 +356,7 @@ describe('saving', () => {
 
   it('needs an extractable key, and leaves nothing behind without one', async () => {
     const pair = await freshPair('other')
-    expect(await refusalCodeOf(() => saveKeyPair(folder, pair))).toBe('ERR_KEY_NOT_EXTRACTABLE')
+    await expectRefusal(() => saveKeyPair(folder, pair), 'ERR_KEY_NOT_EXTRACTABLE')
     expect(existsSync(folder)).toBe(false)
   })
 
@@ -387,7 +377,7 @@ describe('saving', () => {
     async (code) => {
       const pair = await freshPair('other', { extractable: true })
       vi.mocked(fs.link).mockRejectedValue(Object.assign(new Error('no'), { code }))
-      expect(await refusalCodeOf(() => saveKeyPair(folder, pair))).toBe('ERR_KEY_FILE')
+      await expectRefusal(() => saveKeyPair(folder, pair), 'ERR_KEY_FILE')
       expect(readdirSync(folder)).toEqual([])
     },
   )
@@ -406,13 +396,11 @@ describe('saving', () => {
 
   it('that fails halfway through a file leaves nothing behind', async () => {
     generateFromVectors()
-    vi.mocked(fs.open).mockImplementation(async (...parameters) => {
-      const file = await realFs.open(...parameters)
-      const full = Object.assign(new Error('no space'), { code: 'ENOSPC' })
-      if (parameters[1] === 'wx') vi.spyOn(file, 'sync').mockRejectedValue(full)
-      return file
+    const full = Object.assign(new Error('no space'), { code: 'ENOSPC' })
+    onOpened((file, _path, flags) => {
+      if (flags === 'wx') vi.spyOn(file, 'sync').mockRejectedValue(full)
     })
-    expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_FILE')
+    await expectRefusal(() => loadOrCreateKeyPair(folder), 'ERR_KEY_FILE')
     expect(readdirSync(folder)).toEqual([])
   })
 
@@ -423,10 +411,10 @@ describe('saving', () => {
     async () => {
       generateFromVectors()
       mkdirSync(folder, { mode: 0o500 })
-      expect(await refusalCodeOf(() => loadOrCreateKeyPair(folder))).toBe('ERR_KEY_FILE')
+      await expectRefusal(() => loadOrCreateKeyPair(folder), 'ERR_KEY_FILE')
       expect(readdirSync(folder)).toEqual([])
       const below = join(folder, 'deeper')
-      expect(await refusalCodeOf(() => loadOrCreateKeyPair(below))).toBe('ERR_KEY_FILE')
+      await expectRefusal(() => loadOrCreateKeyPair(below), 'ERR_KEY_FILE')
     },
   )
 })

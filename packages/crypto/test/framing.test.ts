@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { openEnvelope, openJson, sealJson } from '../src/envelope/index.js'
-import { pairOf, refusalCodeOf, testPair, textOf, utf8 } from './support.js'
+import { pairOf, refusalCodeOf, testPair, textOf, utf8, expectRefusal } from './support.js'
 
 const { publicKey, privateKey } = await testPair('server')
 const envelope = textOf(await sealJson({ a: 1 }, publicKey))
@@ -51,7 +51,7 @@ it('members count only when they are its own', async () => {
     Object.defineProperty(Object.prototype, name, { value, configurable: true })
   }
   try {
-    expect(await refusalCodeOf(() => openEnvelope(body, privateKey))).toBe('ERR_ENVELOPE_INVALID')
+    await expectRefusal(() => openEnvelope(body, privateKey), 'ERR_ENVELOPE_INVALID')
     expect((await openEnvelope(utf8(envelope), privateKey)).processedAt).toBeNull()
   } finally {
     for (const name of Object.keys(inherited)) Reflect.deleteProperty(Object.prototype, name)

@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { openJson, sealJson } from '../src/envelope/index.js'
 import { exportPrivateKey, generateKeyPair, importPublicKey } from '../src/keys/index.js'
-import { refusalCodeOf } from './support.js'
+import { expectRefusal } from './support.js'
 
 it('generates a matching RSA-4096 pair that is not extractable', async () => {
   const { publicKey, privateKey } = await generateKeyPair()
@@ -14,5 +14,5 @@ it('generates a matching RSA-4096 pair that is not extractable', async () => {
   expect((await importPublicKey(publicKey.pem)).fingerprint).toBe(publicKey.fingerprint)
   expect((await openJson(await sealJson({ n: 1 }, publicKey), privateKey)).value).toEqual({ n: 1 })
   expect(privateKey.extractable).toBe(false)
-  expect(await refusalCodeOf(() => exportPrivateKey(privateKey))).toBe('ERR_KEY_NOT_EXTRACTABLE')
+  await expectRefusal(() => exportPrivateKey(privateKey), 'ERR_KEY_NOT_EXTRACTABLE')
 })

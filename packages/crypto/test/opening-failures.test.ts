@@ -2,14 +2,9 @@ import { platform } from '#crypto-platform'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { openEnvelope, sealEnvelope } from '../src/envelope/index.js'
 import { KeyRing } from '../src/keys/index.js'
-import { refusalOf, testPair, textOf, utf8 } from './support.js'
+import { readEnvelope, refusalOf, testPair, utf8, type EnvelopeJson } from './support.js'
 
 afterEach(() => vi.restoreAllMocks())
-
-interface Envelope {
-  encrypted_payload: { ciphertext: string; nonce: string; tag: string }
-  encrypted_aes_key: string
-}
 
 const [newest, previous, stranger] = [
   await testPair('server'),
@@ -22,42 +17,36 @@ const zeros = (length: number): string => platform.encodeBase64(new Uint8Array(l
 async function wrapped(bytes: number): Promise<string> {
   const { spkiDer } = newest.publicKey
   const rsaOaep = { name: 'RSA-OAEP', hash: 'SHA-256' }
-  const key = await crypto.subtle.importKey('spki', new Uint8Array(spkiDer), rsaOaep, false, [
-    'encrypt',
-  ])
+  const spki = new Uint8Array(spkiDer)
+  const key = await crypto.subtle.importKey('spki', spki, rsaOaep, false, ['encrypt'])
   const secret = new Uint8Array(bytes)
   return platform.encodeBase64(new Uint8Array(await crypto.subtle.encrypt(rsaOaep, key, secret)))
 }
 
 async function envelopeFor(
   { publicKey }: typeof newest,
-  change: (envelope: Envelope) => unknown = () => undefined,
+  change: (envelope: EnvelopeJson) => void = () => undefined,
 ): Promise<Uint8Array> {
-  const envelope = JSON.parse(textOf(await sealEnvelope(utf8('{}'), publicKey))) as Envelope
-  await change(envelope)
+  const envelope = readEnvelope(await sealEnvelope(utf8('{}'), publicKey))
+  change(envelope)
   return utf8(JSON.stringify(envelope))
 }
 
-const wrongTag = (envelope: Envelope) => (envelope.encrypted_payload.tag = zeros(16))
+const withPart = (part: 'ciphertext' | 'nonce' | 'tag', value: string, pair = newest) =>
+  envelopeFor(pair, (envelope) => (envelope.encrypted_payload[part] = value))
+
+const withWrappedKey = (value: string) =>
+  envelopeFor(newest, (envelope) => (envelope.encrypted_aes_key = value))
 
 describe('every way an envelope can fail to open with a key ring', () => {
   it.each([
     ['sealed for a stranger', () => envelopeFor(stranger)],
-    ['a wrong tag, under the newest key', () => envelopeFor(newest, wrongTag)],
-    ['a wrong tag, under the key before', () => envelopeFor(previous, wrongTag)],
-    [
-      'a wrong nonce',
-      () => envelopeFor(newest, ({ encrypted_payload: p }) => (p.nonce = zeros(12))),
-    ],
-    [
-      'another ciphertext',
-      () => envelopeFor(newest, ({ encrypted_payload: p }) => (p.ciphertext = zeros(3))),
-    ],
-    [
-      'an AES-128 key',
-      () => envelopeFor(newest, async (it) => (it.encrypted_aes_key = await wrapped(16))),
-    ],
-    ['no OAEP at all', () => envelopeFor(newest, (it) => (it.encrypted_aes_key = zeros(512)))],
+    ['a wrong tag, under the newest key', () => withPart('tag', zeros(16))],
+    ['a wrong tag, under the previous key', () => withPart('tag', zeros(16), previous)],
+    ['a wrong nonce', () => withPart('nonce', zeros(12))],
+    ['another ciphertext', () => withPart('ciphertext', zeros(3))],
+    ['an AES-128 key', async () => withWrappedKey(await wrapped(16))],
+    ['no OAEP at all', () => withWrappedKey(zeros(512))],
   ])('takes the same operations and gives the same error: %s', async (_what, make) => {
     const envelope = await make()
     const ring = new KeyRing(previous)

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { openJson, sealJson } from '../src/envelope/index.js'
 import { exportPrivateKey, generateKeyPair, importPrivateKey } from '../src/keys/index.js'
 import { keyText } from '@nomyo-internal/testing/vectors/expectations'
-import { refusalCodeOf } from './support.js'
+import { expectRefusal } from './support.js'
 
 const pem = keyText('keys/client.private.pem')
 
@@ -15,7 +15,7 @@ it.each([1, 3, 0, -1, 2.5, Number.NaN])(
     const opened = await Promise.all(envelopes.map((envelope) => openJson(envelope, privateKey)))
     expect(opened.map(({ value }) => value['number'])).toEqual(numbers)
     privateKey.dispose()
-    expect(await refusalCodeOf(() => openJson(envelopes[0]!, privateKey))).toBe('ERR_KEY_DISPOSED')
+    await expectRefusal(() => openJson(envelopes[0]!, privateKey), 'ERR_KEY_DISPOSED')
   },
 )
 
@@ -42,9 +42,7 @@ it('generates keys that are extractable only on request', { timeout: 60_000 }, a
     generateKeyPair({ parallel: 2 }),
     generateKeyPair({ parallel: 2, extractable: true }),
   ])
-  expect(await refusalCodeOf(() => exportPrivateKey(kept.privateKey))).toBe(
-    'ERR_KEY_NOT_EXTRACTABLE',
-  )
+  await expectRefusal(() => exportPrivateKey(kept.privateKey), 'ERR_KEY_NOT_EXTRACTABLE')
   expect(await exportPrivateKey(given.privateKey)).toContain('PRIVATE KEY')
   const envelope = await sealJson({ a: 1 }, kept.publicKey)
   expect((await openJson(envelope, kept.privateKey)).value).toEqual({ a: 1 })

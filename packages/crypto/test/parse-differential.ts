@@ -90,49 +90,13 @@ function envelopeText(random: Random): string {
 
 const LONG = 'QUJD'.repeat(12)
 const ODD = [
-  ...['null', 'true', 'false', 'nul', 'True', '{}', '[]', '[,]', '[1,]', '{"a"}', '{"a":1,}'],
-  ...[
-    '0',
-    '-0',
-    '00',
-    '01',
-    '-',
-    '+1',
-    '.5',
-    '1.',
-    '1.5',
-    '1e',
-    '1e5',
-    '1E-5',
-    '1e+05',
-    '-1.5e300',
-  ],
-  ...[
-    '1e999',
-    '-1e999',
-    '123456789012345',
-    '1234567890123456',
-    '12345678901234567890',
-    '0x10',
-    '1_0',
-  ],
+  ...'null true false nul True {} [] [,] [1,] {"a"} {"a":1,}'.split(' '),
+  ...'0 -0 00 01 - +1 .5 1. 1.5 1e 1e5 1E-5 1e+05 -1.5e300 1e999 -1e999'.split(' '),
+  ...'123456789012345 1234567890123456 12345678901234567890 0x10 1_0'.split(' '),
   ...['["]","{"]', '[{},[[]],{"a":[1,"b",null]}]', '[1 ,2\n]', '[1\x0b]', '{"a" :{"b":[]}}', "'a'"],
-  ...[
-    '""',
-    '"\\u0031.0"',
-    '"\\u00e9"',
-    '"\\ud800"',
-    '"\\u12G4"',
-    '"\\x41"',
-    '"\\"',
-    '"\t"',
-    '"\x7f"',
-  ],
-  `"${LONG}"`,
-  `"${LONG}\\n"`,
-  `"${LONG}\\""`,
-  `"${LONG}\\\\"`,
-  `"${LONG}\n"`,
+  ...String.raw`"" "\u0031.0" "\u00e9" "\ud800" "\u12G4" "\x41" "\"`.split(' '),
+  ...['"\t"', '"\x7f"'],
+  ...['', '\\n', '\\"', '\\\\', '\n'].map((end) => `"${LONG}${end}"`),
   '"\xc3\xa9"',
   '"\xef\xbb\xbf"',
   '"\xff\xfe"',
@@ -157,17 +121,7 @@ function object(random: Random, members: readonly (readonly [string, string])[])
   return `{${texts.join(',')}${space}}`
 }
 
-const NAMES = [
-  'note',
-  '__proto__',
-  'constructor',
-  'tag',
-  'nonc',
-  'nonce ',
-  '',
-  '\xc3\xa9',
-  '\\"tag',
-]
+const NAMES = ['\xc3\xa9', '\\"tag', ...'note,__proto__,constructor,tag,nonc,nonce ,'.split(',')]
 
 /** The same JSON string with some of its characters as escapes. */
 const withEscapes = (quoted: string, random: Random): string =>

@@ -91,16 +91,4 @@ describe('one PEM block', () => {
     expect(decodePem(longest).label).toBe('PUBLIC KEY')
     expect(await codeOf(`${longest} `)).toBe('ERR_KEY_LIMIT')
   })
-
-  it.each([
-    ['begins', '-----BEGIN A-----\n'.repeat(910)],
-    ['line breaks', `-----BEGIN A-----\n${'\n'.repeat(16_000)}`],
-    ['line breaks of both kinds', `-----BEGIN A-----\n${'\r\n'.repeat(8_000)}`],
-    ['white space behind', `${block}${' '.repeat(16_000)}x`],
-    ['ends', `-----BEGIN A-----\nA\n${'-----END A\n'.repeat(1400)}`],
-  ])('is refused quickly, made of %s', async (_, text) => {
-    const start = performance.now()
-    expect(await codeOf(text)).toBe('ERR_KEY_INVALID')
-    expect(performance.now() - start).toBeLessThan(1000)
-  })
 })

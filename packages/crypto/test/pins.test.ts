@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { parsePin, verifyPin } from '../src/keys/index.js'
-import { refusalCodeOf, testPair } from './support.js'
+import { testPair, expectRefusal } from './support.js'
 import { pinOf, sha256Hex } from '@nomyo-internal/testing/vectors/expectations'
 
 it('the fingerprint of a key is a pin', async () => {
@@ -30,7 +30,7 @@ it.each([
   `sha256/${'-'.repeat(42)}A=`,
   '00'.repeat(32),
 ])('"%s" is no pin', async (text) => {
-  expect(await refusalCodeOf(() => parsePin(text))).toBe('ERR_KEY_INVALID')
+  await expectRefusal(() => parsePin(text), 'ERR_KEY_INVALID')
 })
 
 it('a key is accepted by any pin that matches it', async () => {
@@ -44,12 +44,12 @@ it('a key is refused by pins of others, and where there are none', async () => {
   const { publicKey } = await testPair('server')
   const other = (await testPair('other')).publicKey.fingerprint
   for (const pins of [[], [other], [other, `sha256/${digest}=`]]) {
-    expect(await refusalCodeOf(() => verifyPin(publicKey, pins))).toBe('ERR_KEY_MISMATCH')
+    await expectRefusal(() => verifyPin(publicKey, pins), 'ERR_KEY_MISMATCH')
   }
 })
 
 it('a malformed pin is an error even after one that matches', async () => {
   const { publicKey } = await testPair('server')
   const pins = [publicKey.fingerprint, 'sha256/typo']
-  expect(await refusalCodeOf(() => verifyPin(publicKey, pins))).toBe('ERR_KEY_INVALID')
+  await expectRefusal(() => verifyPin(publicKey, pins), 'ERR_KEY_INVALID')
 })

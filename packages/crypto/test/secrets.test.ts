@@ -1,9 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { afterAll, describe, expect, it } from 'vitest'
-import { DerReader, TAG } from '../src/bytes/der.js'
+import { makeKeyDir, temporaryFolder } from '@nomyo-internal/testing'
+import { describe, expect, it } from 'vitest'
 import { openJson, sealEnvelope } from '../src/envelope/index.js'
 import {
   KeyRing,
@@ -15,7 +12,7 @@ import {
 } from '../src/keys/index.js'
 import { loadKeyPair } from '../src/keys/node/index.js'
 import { decodePem, encodePem } from '../src/keys/pem.js'
-import { freshPair, refusalOf, testPair, utf8 } from './support.js'
+import { freshPair, numbersOf, refusalOf, testPair, utf8 } from './support.js'
 import { keyText } from '@nomyo-internal/testing/vectors/expectations'
 
 const PASSWORD = 'canary-of-a-password'
@@ -41,10 +38,12 @@ const readings = (text: string): string[] => [
 ]
 
 /** The start of each secret number of the key, as hex, as text and as a list of bytes. */
-const keyCanaries = secretNumbersOf(privatePem).flatMap((number) => {
-  const piece = Buffer.from(number.subarray(1, 13))
-  return [piece.toString('hex'), piece.toString('latin1'), [...piece].join(',')]
-})
+const keyCanaries = numbersOf(decodePem(privatePem).der)
+  .slice(2)
+  .flatMap((number) => {
+    const piece = Buffer.from(number.subarray(1, 13))
+    return [piece.toString('hex'), piece.toString('latin1'), [...piece].join(',')]
+  })
 /** Every line of the secret part, as a PEM or its base64 would show it. */
 const pemCanaries = privatePem
   .split('\n')
@@ -100,9 +99,7 @@ describe('a private key shows nothing of itself', () => {
 })
 
 describe('an error shows neither key nor password nor plaintext', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'nomyo-secrets-'))
-  writeFileSync(join(folder, 'private_key.pem'), privatePem, { mode: 0o600 })
-  afterAll(() => rmSync(folder, { recursive: true }))
+  const folder = makeKeyDir({ 'private_key.pem': 'client' }, temporaryFolder())
 
   const { der } = decodePem(privatePem)
   const damaged = Uint8Array.from(der)
@@ -149,13 +146,3 @@ describe('an error shows neither key nor password nor plaintext', () => {
     return openJson(await sealEnvelope(plaintext, publicKey), privateKey)
   }
 })
-
-/** d, p, q, dp, dq and qInv of a PKCS#8 RSA key. */
-function secretNumbersOf(pem: string): Uint8Array[] {
-  const info = new DerReader(decodePem(pem).der).sequence()
-  info.smallInteger()
-  info.sequence()
-  const key = new DerReader(info.read(TAG.octetString)).sequence()
-  key.smallInteger()
-  return Array.from({ length: 8 }, () => key.unsignedInteger()).slice(2)
-}

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { openEnvelope, sealEnvelope } from '../src/envelope/index.js'
 import type { PrivateKey, PublicKey } from '../src/suite.js'
 import { wireV1 } from '../src/wire-v1/suite.js'
-import { refusalCodeOf, testPair, utf8 } from './support.js'
+import { testPair, utf8, expectRefusal } from './support.js'
 
 it('a key names its suite, and the suite its label on the wire', async () => {
   const { publicKey, privateKey } = await testPair('server')
@@ -24,6 +24,6 @@ it('a key of another suite is refused', async () => {
     dispose: () => undefined,
   }
   const envelope = await sealEnvelope(utf8('{}'), publicKey)
-  expect(await refusalCodeOf(() => sealEnvelope(utf8('{}'), foreignPublic))).toBe('ERR_KEY_TYPE')
-  expect(await refusalCodeOf(() => openEnvelope(envelope, foreignPrivate))).toBe('ERR_KEY_TYPE')
+  await expectRefusal(() => sealEnvelope(utf8('{}'), foreignPublic), 'ERR_KEY_TYPE')
+  await expectRefusal(() => openEnvelope(envelope, foreignPrivate), 'ERR_KEY_TYPE')
 })

@@ -1,6 +1,8 @@
 import { platform } from '#crypto-platform'
 import { keyPem } from '@nomyo-internal/testing/vectors'
+import { expect } from 'vitest'
 import type { Bytes } from '../src/bytes/bytes.js'
+import { DerReader, TAG } from '../src/bytes/der.js'
 import { SecurityError } from '../src/errors.js'
 import { importPrivateKey } from '../src/keys/import.js'
 import type { KeyPair } from '../src/suite.js'
@@ -41,6 +43,15 @@ export async function refusalOf(action: () => unknown): Promise<SecurityError> {
 export const refusalCodeOf = async (action: () => unknown): Promise<string> =>
   (await refusalOf(action)).code
 
+/** Checks the code of the SecurityError of an action. */
+export async function expectRefusal(
+  action: () => unknown,
+  code: string | undefined,
+  about?: string,
+): Promise<void> {
+  expect(await refusalCodeOf(action), about).toBe(code)
+}
+
 /** Returns the result of an action, or its SecurityError; other exceptions fail the test. */
 export async function valueOrRefusal<T>(action: () => Promise<T>): Promise<T | SecurityError> {
   try {
@@ -49,6 +60,16 @@ export async function valueOrRefusal<T>(action: () => Promise<T>): Promise<T | S
     if (error instanceof SecurityError) return error
     throw error
   }
+}
+
+/** The eight numbers of a PKCS#8 RSA key: n, e, d, p, q, dp, dq, qInv. */
+export function numbersOf(pkcs8: Uint8Array): Uint8Array[] {
+  const info = new DerReader(pkcs8).sequence()
+  info.smallInteger()
+  info.sequence()
+  const key = new DerReader(info.read(TAG.octetString)).sequence()
+  key.smallInteger()
+  return Array.from({ length: 8 }, () => key.unsignedInteger())
 }
 
 export const utf8 = (text: string): Bytes => new TextEncoder().encode(text)

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { PublicKey } from '../src/suite.js'
 import { importLegacyPrivateKey, importPrivateKey, importPublicKey } from '../src/keys/index.js'
 import { encodePem } from '../src/keys/pem.js'
-import { concat, refusalCodeOf } from './support.js'
+import { concat, expectRefusal } from './support.js'
 import { keyRefusal, keyText, pinOf, sha256Hex } from '@nomyo-internal/testing/vectors/expectations'
 
 const vectors = keyVectors().map((vector) => ({
@@ -46,7 +46,7 @@ it.each(loadable)('loads $name', async (vector) => {
 })
 
 it.each(refused)('refuses $name', async (vector) => {
-  expect(await refusalCodeOf(() => load(vector))).toBe(keyRefusal(vector))
+  await expectRefusal(() => load(vector), keyRefusal(vector))
 })
 
 describe('vectors whose outcome is a policy', () => {
@@ -54,7 +54,7 @@ describe('vectors whose outcome is a policy', () => {
     expectStatedKey(vector, await load(vector))
 
   const refuses = (code: string) => async (vector: KeyVector) =>
-    expect(await refusalCodeOf(() => load(vector))).toBe(code)
+    await expectRefusal(() => load(vector), code)
 
   /** Too small for a server key, unless the caller lowers the bar. */
   const needsPermission = async (vector: KeyVector): Promise<void> => {
@@ -67,7 +67,7 @@ describe('vectors whose outcome is a policy', () => {
     // Fit to be one's own key, but not where a caller asks for more.
     'keys/rsa2048.private.pem': async (vector) => {
       await loads(vector)
-      expect(await refusalCodeOf(() => load(vector, { minBits: 4096 }))).toBe('ERR_KEY_WEAK')
+      await expectRefusal(() => load(vector, { minBits: 4096 }), 'ERR_KEY_WEAK')
     },
     // Here with a password, which this key does not have.
     'keys/client.private.pem': refuses('ERR_KEY_PASSWORD'),
@@ -99,8 +99,8 @@ describe('the smallest key', () => {
     async (minBits) => {
       const own = () => importPrivateKey(keyText('keys/rsa1024.private.pem'), { minBits })
       const foreign = () => importPublicKey(keyText('keys/rsa1024.public.pem'), { minBits })
-      expect(await refusalCodeOf(own)).toBe('ERR_KEY_WEAK')
-      expect(await refusalCodeOf(foreign)).toBe('ERR_KEY_WEAK')
+      await expectRefusal(own, 'ERR_KEY_WEAK')
+      await expectRefusal(foreign, 'ERR_KEY_WEAK')
     },
   )
 
@@ -117,7 +117,7 @@ describe('the smallest key', () => {
         minBits: 8192,
         publicKeyPem: keyText('keys/other.public.pem'),
       })
-    expect(await refusalCodeOf(twice)).toBe('ERR_KEY_WEAK')
+    await expectRefusal(twice, 'ERR_KEY_WEAK')
   })
 })
 
@@ -141,7 +141,7 @@ describe('the format of nomyo-js 0.1', () => {
   it.each(['', 'Correct horse battery staple', `${password} `])(
     'does not load with the wrong password "%s"',
     async (wrong) => {
-      expect(await refusalCodeOf(() => importLegacyPrivateKey(pem, wrong))).toBe('ERR_KEY_PASSWORD')
+      await expectRefusal(() => importLegacyPrivateKey(pem, wrong), 'ERR_KEY_PASSWORD')
     },
   )
 
@@ -151,20 +151,19 @@ describe('the format of nomyo-js 0.1', () => {
     const cipher = createCipheriv('aes-256-cbc', key, new Uint8Array(16))
     const der = concat(new Uint8Array(32), cipher.update('nonsense'), cipher.final())
     const nonsense = encodePem('PRIVATE KEY', der)
-    expect(await refusalCodeOf(() => importLegacyPrivateKey(nonsense, password))).toBe(
-      'ERR_KEY_PASSWORD',
-    )
+    await expectRefusal(() => importLegacyPrivateKey(nonsense, password), 'ERR_KEY_PASSWORD')
   })
 
   it.each([0, 31, 32])('is not %d bytes', async (bytes) => {
     const pem = encodePem('PRIVATE KEY', new Uint8Array(bytes).fill(1))
-    expect(await refusalCodeOf(() => importLegacyPrivateKey(pem, password))).toBe('ERR_KEY_INVALID')
+    await expectRefusal(() => importLegacyPrivateKey(pem, password), 'ERR_KEY_INVALID')
   })
 
   it('is not loaded as anything else', async () => {
-    expect(await refusalCodeOf(() => importPrivateKey(pem))).toBe('ERR_KEY_INVALID')
+    await expectRefusal(() => importPrivateKey(pem), 'ERR_KEY_INVALID')
     const otherPublicKey = { publicKeyPem: keyText('keys/other.public.pem') }
-    expect(await refusalCodeOf(() => importLegacyPrivateKey(pem, password, otherPublicKey))).toBe(
+    await expectRefusal(
+      () => importLegacyPrivateKey(pem, password, otherPublicKey),
       'ERR_KEY_MISMATCH',
     )
   })
@@ -175,8 +174,6 @@ describe('the format of nomyo-js 0.1', () => {
     'keys/encrypted.private.pem',
     'keys/garbage.pem',
   ])('is not %s', async (file) => {
-    expect(await refusalCodeOf(() => importLegacyPrivateKey(keyText(file), password))).toBe(
-      'ERR_KEY_INVALID',
-    )
+    await expectRefusal(() => importLegacyPrivateKey(keyText(file), password), 'ERR_KEY_INVALID')
   })
 })

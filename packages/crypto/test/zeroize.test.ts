@@ -28,64 +28,48 @@ async function buffersDuring(action: () => unknown): Promise<Record<string, Uint
     const bytes = value instanceof ArrayBuffer ? new Uint8Array(value) : value
     if (bytes instanceof Uint8Array) (buffers[what] ??= []).push(bytes)
   }
-  const { subtle } = crypto
-  const real = {
-    random: crypto.getRandomValues.bind(crypto),
-    importKey: subtle.importKey.bind(subtle) as (...parameters: unknown[]) => Promise<CryptoKey>,
-    exportKey: subtle.exportKey.bind(subtle) as (...parameters: unknown[]) => Promise<ArrayBuffer>,
-    encrypt: subtle.encrypt.bind(subtle),
-    decrypt: subtle.decrypt.bind(subtle),
-    deriveBits: subtle.deriveBits.bind(subtle),
+  type Parameters = readonly unknown[]
+  /** Notes parameters and result of a method each time it is called. */
+  const watch = (
+    object: object,
+    method: string,
+    see: (given: Parameters, result: unknown) => void,
+  ): void => {
+    const methods = object as Record<string, (...given: unknown[]) => unknown>
+    const real = methods[method]!
+    vi.spyOn(methods, method).mockImplementation(function (this: unknown, ...given) {
+      const result = real.apply(this, given)
+      see(given, result)
+      if (result instanceof Promise)
+        void result.then(
+          (value) => see(given, value),
+          () => undefined,
+        )
+      return result
+    })
   }
-  vi.spyOn(crypto, 'getRandomValues').mockImplementation((target) => {
-    note(`random ${String(target.byteLength)}`, target)
-    return real.random(target)
+  const nameOf = (algorithm: unknown): string =>
+    (algorithm as { algorithm: { name: string } }).algorithm.name
+  const { subtle } = crypto
+  watch(crypto, 'getRandomValues', ([target]) => {
+    note(`random ${String((target as Uint8Array).byteLength)}`, target)
   })
-  vi.spyOn(subtle, 'importKey').mockImplementation((...parameters: unknown[]) => {
-    note(`import ${String(parameters[0])}`, parameters[1])
-    return real.importKey(...parameters)
+  watch(subtle, 'importKey', ([format, key]) => note(`import ${String(format)}`, key))
+  watch(subtle, 'exportKey', (_, key) => note('export', key))
+  watch(subtle, 'encrypt', ([, , data]) => note('plaintext', data))
+  watch(subtle, 'decrypt', ([, key], data) => note(`decrypt ${nameOf(key)}`, data))
+  watch(subtle, 'deriveBits', (_, bits) => note('derive', bits))
+  watch(TextEncoder.prototype, 'encode', (_, encoded) => note('encoded text', encoded))
+  watch(platform, 'encodeJson', (_, encoded) => {
+    note('encoded text', (encoded as { bytes: Uint8Array } | undefined)?.bytes)
   })
-  vi.spyOn(subtle, 'exportKey').mockImplementation(async (...parameters: unknown[]) => {
-    const key = await real.exportKey(...parameters)
-    note('export', key)
-    return key
-  })
-  vi.spyOn(subtle, 'encrypt').mockImplementation((algorithm, key, data) => {
-    note('plaintext', data)
-    return real.encrypt(algorithm, key, data)
-  })
-  vi.spyOn(subtle, 'decrypt').mockImplementation(async (algorithm, key, data) => {
-    const plaintext = await real.decrypt(algorithm, key, data)
-    note(`decrypt ${key.algorithm.name}`, plaintext)
-    return plaintext
-  })
-  vi.spyOn(subtle, 'deriveBits').mockImplementation(async (algorithm, key, length) => {
-    const bits = await real.deriveBits(algorithm, key, length)
-    note('derive', bits)
-    return bits
-  })
-  const encode = TextEncoder.prototype.encode
-  vi.spyOn(TextEncoder.prototype, 'encode').mockImplementation((text) => {
-    const encoded = encode.call(new TextEncoder(), text)
-    note('encoded text', encoded)
-    return encoded
-  })
-  const { encodeJson, encryptAesGcm, decryptAesGcm } = platform
-  vi.spyOn(platform, 'encodeJson').mockImplementation((...parameters) => {
-    const encoded = encodeJson(...parameters)
-    note('encoded text', encoded?.bytes)
-    return encoded
-  })
-  vi.spyOn(platform, 'encryptAesGcm').mockImplementation((plaintext, key, nonce, emit) => {
+  watch(platform, 'encryptAesGcm', ([plaintext, key]) => {
     note('plaintext', plaintext)
     note('AES key', key)
-    return encryptAesGcm(plaintext, key, nonce, emit)
   })
-  vi.spyOn(platform, 'decryptAesGcm').mockImplementation(async (ciphertextAndTag, key, nonce) => {
+  watch(platform, 'decryptAesGcm', ([, key], plaintext) => {
     note('AES key', key)
-    const plaintext = await decryptAesGcm(ciphertextAndTag, key, nonce)
     note('decrypted', plaintext)
-    return plaintext
   })
   await action()
   vi.restoreAllMocks()
