@@ -18,13 +18,6 @@ export interface GatewayEvidence {
   readonly fingerprint: string
 }
 
-/** Appraised evidence of a gateway. */
-export interface GatewayAttestation {
-  readonly result: AttestationResult
-  /** Fingerprint of the encryption key that the machine endorses. */
-  readonly fingerprint: string
-}
-
 /**
  * Requests evidence for the encryption key of a gateway. Nothing is appraised.
  *
@@ -41,11 +34,15 @@ export async function fetchGatewayEvidence(address: GatewayAddress): Promise<Gat
   return { evidence, nonce, spki: key.spkiDer, fingerprint: key.fingerprint }
 }
 
-/** Appraises a gateway by a policy file. Throws as {@link fetchGatewayEvidence} does. */
+/**
+ * Appraises a gateway by a policy file. Throws as {@link fetchGatewayEvidence} does.
+ *
+ * @returns the result, and the fingerprint of the encryption key that the machine endorses
+ */
 export async function attestGateway(
   address: GatewayAddress,
   policyPath: string,
-): Promise<GatewayAttestation> {
+): Promise<{ result: AttestationResult; fingerprint: string }> {
   const policy = await readPolicy(policyPath)
   const answer = await fetchGatewayEvidence(address)
   return { result: await appraiseAnswer(answer, policy), fingerprint: answer.fingerprint }

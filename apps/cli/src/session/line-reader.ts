@@ -56,11 +56,9 @@ export class LineReader {
     })
   }
 
-  /** Clears the line being typed. Gives whether there was one. */
-  clear(): boolean {
-    const hadText = this.#terminal.line !== ''
-    if (hadText) this.#terminal.write(null, { ctrl: true, name: 'u' })
-    return hadText
+  /** Clears the line being typed. */
+  clear(): void {
+    if (this.#terminal.line !== '') this.#terminal.write(null, { ctrl: true, name: 'u' })
   }
 
   /** Shows the prompt. */

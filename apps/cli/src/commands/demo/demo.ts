@@ -52,6 +52,17 @@ export const demoCommand = cliCommand({
       : demo(output, environment),
 })
 
+/** Parts of a running demo. */
+interface Scene {
+  readonly client: SecureChatCompletion
+  readonly tap: WireTap
+  readonly output: Output
+  /** Begins a section of the output. */
+  readonly section: (title: string) => void
+  /** Prints and counts a check. */
+  readonly check: (holds: boolean, what: string) => void
+}
+
 /** @param printJson - receives the result for programs */
 async function demo(
   output: Output,
@@ -67,6 +78,7 @@ async function demo(
   line()
   const tap = await startWireTap()
   const steps: CompletionStep[] = []
+  const checks: { readonly holds: boolean; readonly what: string }[] = []
   const client = new SecureChatCompletion({
     baseUrl: tap.url,
     allowHttp: true,
@@ -74,7 +86,15 @@ async function demo(
     onStep: (step) => steps.push(step),
     logger: { warn: () => undefined },
   })
-  const checks = new Checks(output)
+  const section = (title: string): void => {
+    line()
+    line(style.title(title))
+  }
+  const check = (holds: boolean, what: string): void => {
+    checks.push({ holds, what })
+    line(`   ${holds ? style.good('ok') : style.bad('FAILED')}  ${what}`)
+  }
+  const scene: Scene = { client, tap, output, section, check }
   try {
     const gateway = await output.progress(
       'client and gateway are generating their RSA-4096 keys',
@@ -82,11 +102,11 @@ async function demo(
     )
     try {
       tap.connectTo(gateway.port)
-      await showChat(client, tap, output, checks)
+      await showChat(scene)
       const timings = steps.slice()
-      await showToolCall(client, output, checks)
-      await showTampering(client, tap, output, checks)
-      showTimings(timings, output)
+      await showToolCall(scene)
+      await showTampering(scene)
+      showTimings(timings, scene)
     } finally {
       await gateway.stop()
     }
@@ -94,18 +114,19 @@ async function demo(
     client.dispose()
     await tap.close()
   }
-  printJson?.(printableJson({ ...checks.summary, steps }))
-  return checks.conclude()
+  const failed = checks.filter(({ holds }) => !holds).length
+  printJson?.(printableJson({ ok: failed === 0, checks, steps }))
+  line(
+    failed === 0
+      ? `${style.good(`   All ${checks.length} checks held.`)} Next: README.md, "Use it".`
+      : style.bad(`   ${failed} of the checks above failed.`),
+  )
+  return failed === 0 ? EXIT.ok : EXIT.failed
 }
 
-async function showChat(
-  client: SecureChatCompletion,
-  tap: WireTap,
-  { line, style, progress }: Output,
-  checks: Checks,
-): Promise<void> {
-  line()
-  line(style.title('1  The request'))
+async function showChat({ client, tap, output, section, check }: Scene): Promise<void> {
+  const { line, style, progress } = output
+  section('1  The request')
   line(`   model    ${MODEL}`)
   line(`   prompt   ${PROMPT}`)
   line()
@@ -113,30 +134,25 @@ async function showChat(
     'sending; the first call waits for the reply key',
     client.create({ model: MODEL, messages: [{ role: 'user', content: PROMPT }] }),
   )
-  line()
-  line(style.title('2  What an eavesdropper sees'))
+  section('2  What an eavesdropper sees')
   for (const text of eavesdrop(tap.recorded)) line(style.quiet(text))
   const recorded = tap.recorded.toGateway + tap.recorded.toClient
   // The id shows that the tap has recorded this very exchange.
-  checks.check(
+  check(
     recorded.includes(completion._metadata.payload_id) && findIn(recorded, PROMPT) === undefined,
     `the prompt is nowhere in the ${recorded.length.toLocaleString('en')} recorded bytes`,
   )
-  line()
-  line(style.title('3  The answer as the client decrypts it'))
+  section('3  The answer as the client decrypts it')
   const answer = completion.choices[0].message.content
   line(`   answer   ${answer ?? ''}`)
   line(`   engine   ${String(completion.system_fingerprint)}: a stand-in, not a model`)
   line(`   id       ${completion._metadata.payload_id}`)
   line(`   sealed   ${completion._metadata.encryption_algorithm}`)
-  checks.check(answer === PROMPT, 'the answer is the echo of the prompt')
+  check(answer === PROMPT, 'the answer is the echo of the prompt')
 }
 
-async function showToolCall(
-  client: SecureChatCompletion,
-  { line, style }: Output,
-  checks: Checks,
-): Promise<void> {
+async function showToolCall({ client, output, section, check }: Scene): Promise<void> {
+  const { line } = output
   const completion = await client.create({
     model: MODEL,
     messages: [{ role: 'user', content: PROMPT }],
@@ -144,37 +160,31 @@ async function showToolCall(
     tool_choice: 'auto',
   })
   const call = completion.choices[0].message.tool_calls?.[0]
-  line()
-  line(style.title('4  A tool call, sealed the same way'))
+  section('4  A tool call, sealed the same way')
   line(`   tool     ${call?.function.name ?? 'none'}(${call?.function.arguments ?? ''})`)
-  checks.check(
+  check(
     call?.function.name === TOOL.function.name && hasArguments(call.function.arguments),
     'the model side asked for the tool, with arguments that fit',
   )
 }
 
-async function showTampering(
-  client: SecureChatCompletion,
-  tap: WireTap,
-  { line, style }: Output,
-  checks: Checks,
-): Promise<void> {
-  line()
-  line(style.title('5  One character of an answer changed on the network path'))
+async function showTampering({ client, tap, output, section, check }: Scene): Promise<void> {
+  const { line } = output
+  section('5  One character of an answer changed on the network path')
   tap.tamperWithNextAnswer()
   const outcome = await client
     .create({ model: MODEL, messages: [{ role: 'user', content: PROMPT }] })
     .catch((error: unknown) => error)
   line(`   result   ${describe(outcome)}`)
-  checks.check(
+  check(
     outcome instanceof SecurityError && outcome.code === 'ERR_DECRYPTION_FAILED',
     'the tampered answer was refused, and none of it was used',
   )
 }
 
-function showTimings(steps: readonly CompletionStep[], { line, style }: Output): void {
-  line()
-  line(style.title('6  Where the time of the first call went'))
+function showTimings(steps: readonly CompletionStep[], { output, section }: Scene): void {
+  const { line, style } = output
+  section('6  Where the time of the first call went')
   for (const { name, durationMs } of steps) {
     line(`   ${STEP_NAMES[name].padEnd(22)} ${durationMs.toFixed(1).padStart(8)} ms`)
   }
@@ -191,39 +201,4 @@ function describe(outcome: unknown): string {
 function hasArguments(json: string): boolean {
   const given = JSON.parse(json) as Record<string, unknown>
   return typeof given['first'] === 'string' && typeof given['second'] === 'string'
-}
-
-/** Prints and counts checks. */
-class Checks {
-  readonly #output: Output
-  readonly #checks: { readonly holds: boolean; readonly what: string }[] = []
-
-  constructor(output: Output) {
-    this.#output = output
-  }
-
-  check(holds: boolean, what: string): void {
-    const { line, style } = this.#output
-    this.#checks.push({ holds, what })
-    line(`   ${holds ? style.good('ok') : style.bad('FAILED')}  ${what}`)
-  }
-
-  /** Result for programs. */
-  get summary(): { ok: boolean; checks: readonly object[] } {
-    return { ok: this.#checks.every(({ holds }) => holds), checks: this.#checks }
-  }
-
-  conclude(): number {
-    const { line, style } = this.#output
-    const failed = this.#checks.filter(({ holds }) => !holds).length
-    if (failed > 0) {
-      line(style.bad(`   ${String(failed)} of the checks above failed.`))
-      return EXIT.failed
-    }
-    line(
-      style.good(`   All ${String(this.#checks.length)} checks held.`) +
-        ' Next: README.md, "Use it".',
-    )
-    return EXIT.ok
-  }
 }

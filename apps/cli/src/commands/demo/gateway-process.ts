@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -29,38 +29,19 @@ export async function startGatewayProcess(environment: Environment): Promise<Gat
     ),
   })
   let notes = ''
-  child.stderr.on('data', (text: Buffer) => {
-    notes += text.toString()
-  })
-  try {
-    const port = await listeningPort(child)
-    return { port, stop: () => stop(child) }
-  } catch (error) {
-    await stop(child)
-    throw new Error(`The gateway did not start.\n${notes}`.trim(), { cause: error })
+  child.stderr.on('data', (text: Buffer) => (notes += text.toString()))
+  child.on('error', ({ message }) => (notes += message))
+  const stop = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill('SIGTERM')
+    await ended
   }
-}
-
-async function listeningPort(
-  child: ChildProcess & { stdout: NodeJS.ReadableStream },
-): Promise<number> {
   const signal = AbortSignal.timeout(START_TIMEOUT_MS)
-  const ended = once(child, 'exit', { signal }).then(() => {
-    throw new Error('the process ended')
-  })
-  const port = (async () => {
-    for await (const line of createInterface({ input: child.stdout })) {
-      const match = /^listening on http:\/\/.*:(\d+)$/.exec(line)
-      if (match !== null) return Number(match[1])
-    }
-    return ended
-  })()
-  return Promise.race([port, ended])
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = once(child, 'exit')
-  child.kill('SIGTERM')
-  await ended
+  for await (const line of createInterface({ input: child.stdout, signal })) {
+    const port = /^listening on http:\/\/.*:(\d+)$/.exec(line)?.[1]
+    if (port !== undefined) return { port: Number(port), stop }
+  }
+  await stop()
+  throw new Error(`The gateway did not start.\n${notes}`.trim())
 }
