@@ -26,33 +26,28 @@ const cases = (patterns: readonly string[]): string =>
 
 /** Cases of the values of options. */
 function valueCases(commands: readonly CompletedCommand[]): string {
-  return commands
-    .flatMap(({ path, options }) =>
-      options.flatMap(({ name, value }) => {
-        if (value === 'none') return []
-        const reply =
-          value === 'path'
-            ? paths
-            : value === 'any'
-              ? ''
-              : `COMPREPLY=($(compgen -W "${value.join(' ')}" -- "$current")); `
-        return [`    "${prefixed(path)} ${name}") ${reply}return ;;\n`]
-      }),
-    )
-    .join('')
+  const lines = commands.flatMap(({ path, options }) =>
+    options.flatMap(({ name, value }) => {
+      if (value === 'none') return []
+      const reply = value === 'any' ? '' : `${value === 'path' ? PATHS : oneOf(value)}; `
+      return [`    "${prefixed(path)} ${name}") ${reply}return ;;\n`]
+    }),
+  )
+  return lines.join('')
 }
 
 function wordCase({ path, words, options, takesPaths }: CompletedCommand): string {
-  const all = words.map(({ name }) => name).join(' ')
-  const dashes = options.map(({ name }) => name).join(' ')
-  const behind = takesPaths ? paths.trimEnd() : `COMPREPLY=($(compgen -W "${all}" -- "$current"))`
+  const namesOf = (all: readonly { name: string }[]): string => oneOf(all.map(({ name }) => name))
   return `    "${prefixed(path)}")
-      if [[ "$current" == -* ]]; then COMPREPLY=($(compgen -W "${dashes}" -- "$current"))
-      else ${behind.replace(/;$/, '')}; fi ;;
+      if [[ "$current" == -* ]]; then ${namesOf(options)}
+      else ${takesPaths ? PATHS : namesOf(words)}; fi ;;
 `
 }
 
-const paths =
-  'compopt -o filenames 2>/dev/null; local IFS=$\'\\n\'; COMPREPLY=($(compgen -f -- "$current")); '
+const oneOf = (words: readonly string[]): string =>
+  `COMPREPLY=($(compgen -W "${words.join(' ')}" -- "$current"))`
+
+const PATHS =
+  'compopt -o filenames 2>/dev/null; local IFS=$\'\\n\'; COMPREPLY=($(compgen -f -- "$current"))'
 
 const prefixed = (path: string): string => (path === '' ? '' : ` ${path}`)

@@ -28,15 +28,10 @@ function lines({ path, words, options, takesPaths }: CompletedCommand): string[]
   ]
 }
 
+const VALUES = { none: '', any: ' -x', path: ' -r -F' }
+
 function describe({ name, summary, value }: CompletedOption): string {
-  const behind =
-    value === 'none'
-      ? ''
-      : value === 'path'
-        ? ' -r -F'
-        : value === 'any'
-          ? ' -x'
-          : ` -x -a ${quoted(value.join(' '))}`
+  const behind = typeof value === 'string' ? VALUES[value] : ` -x -a ${quoted(value.join(' '))}`
   return `-l ${name.replace(/^--/, '')}${behind} -d ${quoted(summary)}`
 }
 

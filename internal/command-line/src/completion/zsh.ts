@@ -36,16 +36,11 @@ function branch({ path, words, options, takesPaths }: CompletedCommand): string 
         ${all} ;;`
 }
 
+const VALUES = { none: '', any: ':value: ', path: ':file:_files' }
+
 function describe({ name, summary, value }: CompletedOption): string {
   const text = summary.replace(/'/g, '’').replace(/[[\]:\\]/g, '\\$&')
-  const behind =
-    value === 'none'
-      ? ''
-      : value === 'path'
-        ? ':file:_files'
-        : value === 'any'
-          ? ':value: '
-          : `:value:(${value.join(' ')})`
+  const behind = typeof value === 'string' ? VALUES[value] : `:value:(${value.join(' ')})`
   return `'*${name}[${text}]${behind}'`
 }
 
