@@ -20,20 +20,10 @@ export class Refusal extends Error {
   }
 
   /** Body in OpenAI's shape. */
-  get body(): OpenAIErrorBody {
+  get body(): object {
     const { message, code, statusCode } = this
     const type = statusCode >= 500 ? 'server_error' : (TYPES[statusCode] ?? 'invalid_request_error')
     return { error: { message, type, param: null, code } }
-  }
-}
-
-/** OpenAI's shape of an error. */
-export interface OpenAIErrorBody {
-  readonly error: {
-    readonly message: string
-    readonly type: string
-    readonly param: null
-    readonly code: string
   }
 }
 

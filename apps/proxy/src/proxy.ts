@@ -33,15 +33,8 @@ export async function createProxy(config: ProxyConfig, log: Log): Promise<Proxy>
   const upstream = await connectUpstream(config, apiKey, log)
   // Known once it listens, before the first request.
   let hosts: ReadonlySet<string> = new Set()
-  const server = createServer({
-    upstream,
-    gateway: config.gateway,
-    token,
-    isOwnHost: (host) => hosts.has(host),
-    allowedOrigins: config.allowOrigin,
-    maxConcurrency: config.maxConcurrency,
-    log,
-  })
+  const isOwnHost = (host: string): boolean => hosts.has(host)
+  const server = createServer(config, { upstream, token, isOwnHost, log })
   const close = async (): Promise<void> => {
     await server.close()
     await upstream.close()

@@ -12,6 +12,7 @@ import {
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { guardAgainstPages } from './access/browser-guard.js'
 import { requireToken } from './access/require-token.js'
+import type { ProxyConfig } from './config/config.js'
 import { formatRequest, type Log } from './log.js'
 import { Refusal, refusalFrom } from './openai-error.js'
 import { chatCompletionsRoute } from './routes/chat-completions.js'
@@ -19,16 +20,12 @@ import { healthRoute } from './routes/health.js'
 import { modelsRoute } from './routes/models.js'
 import type { Upstream } from './upstream/upstream.js'
 
-/** Parts and settings of a server. */
-export interface ServerOptions {
+/** Parts of a server. */
+interface ServerParts {
   readonly upstream: Upstream
-  /** Address of the gateway, for `/health`. */
-  readonly gateway: string
   /** Undefined where callers need none. */
   readonly token: string | undefined
   readonly isOwnHost: (host: string) => boolean
-  readonly allowedOrigins: readonly string[]
-  readonly maxConcurrency: number
   readonly log: Log
 }
 
@@ -43,8 +40,10 @@ const RESPONSE_TIMEOUT_MS = 120_000
 const MAX_CONNECTIONS = 1024
 
 /** Creates an HTTP server with the routes, whose errors all have OpenAI's shape. */
-export function createServer(options: ServerOptions): FastifyInstance {
-  const { upstream, gateway, token, isOwnHost, allowedOrigins, maxConcurrency, log } = options
+export function createServer(
+  { gateway, allowOrigin, maxConcurrency }: ProxyConfig,
+  { upstream, token, isOwnHost, log }: ServerParts,
+): FastifyInstance {
   const server = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
@@ -66,7 +65,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   logRequests(server, (record, _request, { raw }) => {
     log.info(formatRequest(record, raw.getHeader('x-request-id')))
   })
-  guardAgainstPages(server, isOwnHost, allowedOrigins)
+  guardAgainstPages(server, isOwnHost, allowOrigin)
   refuseUnknownRoutes(server, (allowed, paths) =>
     allowed === undefined
       ? new Refusal(404, 'ERR_NOT_FOUND', `Nothing was sent: the paths are ${paths.join(', ')}.`)

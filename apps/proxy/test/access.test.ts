@@ -23,14 +23,21 @@ const proxy = shared(() =>
 )
 const port = (): string => new URL(proxy().url).port
 
-/** Every route, an unknown one, and a preflight. */
-const requests = [
-  ['POST', '/v1/chat/completions'],
-  ['GET', '/v1/models'],
-  ['GET', '/health'],
-  ['GET', '/elsewhere'],
-  ['OPTIONS', '/v1/chat/completions'],
-] as const
+/** Expects a refusal of every route, of an unknown one, and of a preflight, without CORS headers. */
+async function expectRefused(headers: Record<string, string>, code: string): Promise<void> {
+  for (const [method, path] of [
+    ['POST', '/v1/chat/completions'],
+    ['GET', '/v1/models'],
+    ['GET', '/health'],
+    ['GET', '/elsewhere'],
+    ['OPTIONS', '/v1/chat/completions'],
+  ] as const) {
+    const body = method === 'POST' ? hello() : ''
+    const answer = await ask(proxy().url + path, { method, headers: caller(headers), body })
+    expect(refusalCode(answer, 403)).toBe(code)
+    expect(Object.keys(answer.headers).join()).not.toContain('access-control')
+  }
+}
 
 describe('the Host header', () => {
   it.each([
@@ -47,12 +54,7 @@ describe('the Host header', () => {
     'localhost:PORT@evil.example',
     'localhost, evil.example',
   ])('%s is refused before anything else', async (host) => {
-    for (const [method, path] of requests) {
-      const headers = caller({ host: host.replace('PORT', port()) })
-      const body = method === 'POST' ? hello() : ''
-      const answer = await ask(proxy().url + path, { method, headers, body })
-      expect(refusalCode(answer, 403)).toBe('ERR_HOST')
-    }
+    await expectRefused({ host: host.replace('PORT', port()) }, 'ERR_HOST')
   })
 
   it.each([
@@ -82,13 +84,7 @@ describe('the Origin header', () => {
     '*',
     '',
   ])('%s is refused, also with the token, and without CORS headers', async (origin) => {
-    for (const [method, path] of requests) {
-      const headers = caller({ origin, 'access-control-request-method': 'POST' })
-      const body = method === 'POST' ? hello() : ''
-      const answer = await ask(proxy().url + path, { method, headers, body })
-      expect(refusalCode(answer, 403)).toBe('ERR_ORIGIN')
-      expect(Object.keys(answer.headers).join()).not.toContain('access-control')
-    }
+    await expectRefused({ origin, 'access-control-request-method': 'POST' }, 'ERR_ORIGIN')
   })
 
   it.each([PAGE, 'https://chat.example'])('%s is allowed', async (origin) => {
@@ -132,6 +128,8 @@ describe('the Origin header', () => {
   })
 })
 
+const KIND = { 'content-type': 'application/json' }
+
 describe('the token', () => {
   it.each([
     undefined,
@@ -146,16 +144,10 @@ describe('the token', () => {
     `Bearer ${TOKEN.toUpperCase()}`,
     'Bearer api-key-of-the-tests-0123456789',
   ])('is not %s', async (authorization) => {
-    const headers = {
-      'content-type': 'application/json',
-      ...(authorization === undefined ? {} : { authorization }),
-    }
-    const asked = ask(`${proxy().url}/v1/chat/completions`, {
-      method: 'POST',
-      headers,
-      body: hello(),
-    })
-    expect(refusalCode(await asked, 401)).toBe('ERR_LOCAL_TOKEN')
+    const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
+    const completion = { method: 'POST', headers: { ...KIND, ...headers }, body: hello() }
+    const asked = await ask(`${proxy().url}/v1/chat/completions`, completion)
+    expect(refusalCode(asked, 401)).toBe('ERR_LOCAL_TOKEN')
     const models = await ask(`${proxy().url}/v1/models`, { headers })
     expect(refusalCode(models, 401)).toBe('ERR_LOCAL_TOKEN')
   })

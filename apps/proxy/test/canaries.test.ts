@@ -42,14 +42,13 @@ describe('content of requests and answers', () => {
     const wire = stopAfterTest(await startWireTap(gateway()))
     const folder = temporaryFolder()
     const args = [...argsFor(wire.url), '--log-level', 'debug']
-    const process = startProxyProcess(args, folder, {
+    const proxy = await startProxyProcess(args, folder, {
       NOMYO_PROXY_TOKEN: secret['token'],
       NOMYO_API_KEY: API_KEY,
       NODE_ENV: 'development',
       DEBUG: '*',
       NODE_DEBUG: 'http,net',
     })
-    const proxy = { url: await process.prints(/^listening on (\S+)$/m) }
     model.complete = (response) => response.end(completionOf({ content: secret['answer'] }))
     for (const stream of [false, true]) {
       const answer = await complete(proxy, request(stream), own)
@@ -79,7 +78,7 @@ describe('content of requests and answers', () => {
       await ask(`${proxy.url}${path}?${secret['query']}`, { headers: own })
     }
 
-    const { code, stdout, stderr } = await process.stop()
+    const { code, stdout, stderr } = await proxy.stop()
     expect(code).toBe(0)
     expect(stderr).toContain('/v1/chat/completions 200')
     expect(stderr).not.toContain(API_KEY)

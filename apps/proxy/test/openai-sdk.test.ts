@@ -20,37 +20,17 @@ const messages = [{ role: 'user' as const, content: 'Hello!' }]
 
 describe('the official SDK through the proxy', () => {
   it('gets a completion, and its request reaches the model unchanged', async () => {
-    const { choices, usage, _request_id } = await openai().chat.completions.create({
-      model: 'm',
-      temperature: 0.5,
-      messages: [
-        {
-          role: 'user',
-          content: [
-            { type: 'text', text: 'What is this?' },
-            { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
-          ],
-        },
-      ],
-    })
+    const url = 'data:image/png;base64,iVBORw0KGgo='
+    const content = [
+      { type: 'text' as const, text: 'What is this?' },
+      { type: 'image_url' as const, image_url: { url } },
+    ]
+    const request = { model: 'm', temperature: 0.5, messages: [{ role: 'user' as const, content }] }
+    const { choices, usage, _request_id } = await openai().chat.completions.create(request)
     expect(choices[0]?.message.content).toBe('Hello back!')
     expect(usage?.total_tokens).toBe(7)
     expect(_request_id).toMatch(/^[\da-f-]{36}$/)
-    expect(model.requests).toEqual([
-      {
-        model: 'm',
-        temperature: 0.5,
-        messages: [
-          {
-            role: 'user',
-            content: [
-              { type: 'text', text: 'What is this?' },
-              { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } },
-            ],
-          },
-        ],
-      },
-    ])
+    expect(model.requests).toEqual([request])
   })
 
   it('streams, with the tokens used at the end', async () => {
@@ -109,24 +89,17 @@ describe('the official SDK through the proxy', () => {
   it('gets its own error classes: a wrong token, a refused request, a failing model server', async () => {
     const create = (client: OpenAI, body: object = {}) =>
       client.chat.completions.create({ model: 'm', messages, ...body })
-    await expect(create(openai('another-token-0123456789'))).rejects.toMatchObject({
-      status: 401,
-      code: 'ERR_LOCAL_TOKEN',
-    })
-    await expect(openai('another-token-0123456789').models.list()).rejects.toMatchObject({
-      status: 401,
-    })
-    await expect(create(openai(), { messages: [] })).rejects.toMatchObject({
-      status: 400,
-      code: 'ERR_INVALID_REQUEST',
-    })
+    const stranger = openai('another-token-0123456789')
+    const wrongToken = { status: 401, code: 'ERR_LOCAL_TOKEN' }
+    await expect(create(stranger)).rejects.toMatchObject(wrongToken)
+    await expect(stranger.models.list()).rejects.toMatchObject(wrongToken)
+    const invalid = { status: 400, code: 'ERR_INVALID_REQUEST' }
+    await expect(create(openai(), { messages: [] })).rejects.toMatchObject(invalid)
     model.complete = (response) =>
       response.writeHead(404).end('{"error":{"message":"no such model"}}')
     await expect(create(openai())).rejects.toMatchObject({ status: 400 })
-    await expect(openai().embeddings.create({ model: 'm', input: 'x' })).rejects.toMatchObject({
-      status: 404,
-      code: 'ERR_NOT_FOUND',
-    })
+    const embeddings = openai().embeddings.create({ model: 'm', input: 'x' })
+    await expect(embeddings).rejects.toMatchObject({ status: 404, code: 'ERR_NOT_FOUND' })
     model.complete = (response) => response.writeHead(500).end('{}')
     await expect(create(openai())).rejects.toMatchObject({ status: expect.any(Number) })
   })

@@ -2,8 +2,6 @@ import { execFile } from 'node:child_process'
 import type { ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { completionOf, isInstalled, temporaryFolder } from '@nomyo-internal/testing'
-import { keyPem } from '@nomyo-internal/testing/vectors'
-import { importPublicKey } from '@nomyo/crypto'
 import { describe, expect, it } from 'vitest'
 import {
   MAIN,
@@ -14,16 +12,16 @@ import {
   startProxyProcess,
   useGateway,
   useModel,
+  fingerprint,
 } from './support.js'
 
 const model = useModel()
 const gateway = useGateway(model.engine)
-const { fingerprint } = await importPublicKey(keyPem('keys/server.public.pem'))
 
 describe('the process', () => {
   it('finishes completions in flight after a signal', async () => {
-    const proxy = startProxyProcess(argsFor(gateway()), temporaryFolder())
-    const url = await proxy.prints(/^listening on (\S+)$/m)
+    const proxy = await startProxyProcess(argsFor(gateway()), temporaryFolder())
+    const { url } = proxy
     const arrived = new Promise<ServerResponse>((resolve) => (model.complete = resolve))
     const answer = complete({ url })
     const response = await arrived
@@ -38,8 +36,8 @@ describe('the process', () => {
   })
 
   it('drops them at the second signal, and is silent with --quiet until then', async () => {
-    const proxy = startProxyProcess([...argsFor(gateway()), '--quiet'], temporaryFolder())
-    const url = await proxy.prints(/^listening on (\S+)$/m)
+    const proxy = await startProxyProcess([...argsFor(gateway()), '--quiet'], temporaryFolder())
+    const { url } = proxy
     model.complete = (response) => response.end(completionOf({ content: 'hi' }))
     expect((await complete({ url })).status).toBe(200)
     const arrived = new Promise((resolve) => (model.complete = resolve))

@@ -1,8 +1,6 @@
 import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { keyPem } from '@nomyo-internal/testing/vectors'
 import { temporaryFolder } from '@nomyo-internal/testing'
-import { importPublicKey } from '@nomyo/crypto'
 import { describe, expect, it } from 'vitest'
 import {
   API_KEY,
@@ -19,10 +17,10 @@ import {
   runProxy,
   testProxy,
   useGateway,
+  fingerprint,
 } from './support.js'
 
 const gateway = useGateway()
-const { fingerprint } = await importPublicKey(keyPem('keys/server.public.pem'))
 const otherPin = `sha256/${'A'.repeat(43)}=`
 
 /** Expects a start that ends without having listened, with one line that matches. */

@@ -16,6 +16,8 @@ import {
   type InProcess,
   type Program,
 } from '@nomyo-internal/testing'
+import { keyPem } from '@nomyo-internal/testing/vectors'
+import { importPublicKey } from '@nomyo/crypto'
 import { createGateway, type Gateway, type GatewayConfig } from '@nomyo/gateway'
 import '@nomyo-internal/testing/vector-keys'
 import { expect } from 'vitest'
@@ -31,6 +33,9 @@ export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 export const TOKEN = 'token-of-the-tests-0123456789'
 export const API_KEY = 'api-key-of-the-tests-0123456789'
 export const SECRETS = { NOMYO_PROXY_TOKEN: TOKEN, NOMYO_API_KEY: API_KEY }
+
+/** Fingerprint of the key of every gateway. */
+export const { fingerprint } = await importPublicKey(keyPem('keys/server.public.pem'))
 
 /** Starts a gateway in this process that requires {@link API_KEY}. */
 export const newGateway = (settings: Partial<GatewayConfig> = {}): Promise<InProcess<Gateway>> =>
@@ -97,17 +102,16 @@ export async function runProxy(
   return { code, stdout: await text(stdout.end()), stderr: await text(stderr.end()) }
 }
 
-/** Starts the built proxy as a process with the folder as its home. */
-export const startProxyProcess = (
+/** Starts the built proxy as a process with the folder as its home, and waits until it listens. */
+export async function startProxyProcess(
   args: readonly string[],
   folder: string,
   env: NodeJS.ProcessEnv = SECRETS,
-): Program => {
+): Promise<Program & { readonly url: string }> {
   const NODE_OPTIONS = `--import=${import.meta.resolve('@nomyo-internal/testing/vector-keys')}`
-  const home = { HOME: folder, TMPDIR: folder, NODE_OPTIONS }
-  return stopAfterTest(
-    startProgram(process.execPath, [MAIN, ...args], { env: { ...home, ...env }, cwd: folder }),
-  )
+  const options = { env: { HOME: folder, TMPDIR: folder, NODE_OPTIONS, ...env }, cwd: folder }
+  const program = stopAfterTest(startProgram(process.execPath, [MAIN, ...args], options))
+  return { ...program, url: await program.prints(/^listening on (\S+)$/m) }
 }
 
 /** A model server with one model, whose completions the test decides. */
