@@ -121,6 +121,20 @@ export async function choose(page: Page, model: string): Promise<void> {
   await page.getByRole('combobox', { name: 'Model' }).selectOption(model)
 }
 
+/** Sends a message to a model in a new conversation, and returns the answer. */
+export async function ask(page: Page, text: string, model = 'nomyo/echo'): Promise<string> {
+  await choose(page, model)
+  await say(page, text)
+  return answer(page)
+}
+
+/** Sends a message that the page must refuse, and waits for the code. */
+export async function refused(page: Page, code: string): Promise<void> {
+  await choose(page, 'nomyo/echo')
+  await say(page, 'must not leave')
+  await page.getByRole('alert').getByText(code).waitFor()
+}
+
 /** Waits for the newest of this many answers, and returns its text. */
 export async function answer(page: Page, count = 1): Promise<string> {
   const answers = page.locator('.message.model')

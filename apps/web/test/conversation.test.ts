@@ -2,6 +2,7 @@ import { completionOf, startGatewayProcess, stopAfterTest } from '@nomyo-interna
 import { describe, expect, it } from 'vitest'
 import {
   answer,
+  ask,
   choose,
   hasChromium,
   isEncrypted,
@@ -18,9 +19,7 @@ describe.skipIf(!hasChromium)('a conversation', () => {
 
   it('is answered, also with a generated key, and restarts', async () => {
     const { page, violations } = await visit(browser(), gateway().url, { generateKey: true })
-    await choose(page, 'nomyo/echo')
-    await say(page, 'first  line\n  second line')
-    expect(await answer(page)).toBe('first  line\n  second line')
+    expect(await ask(page, 'first  line\n  second line')).toBe('first  line\n  second line')
     await choose(page, 'nomyo/demo')
     await say(page, 'and more')
     expect(await answer(page, 2)).toContain('8 characters')
@@ -64,9 +63,7 @@ describe.skipIf(!hasChromium)('a conversation', () => {
       response.end(completionOf({ content: messages.map(({ content }) => content).join('|') }))
     })
     const { page } = await visit(browser(), url)
-    await choose(page, 'm')
-    await say(page, 'a')
-    expect(await answer(page)).toBe('a')
+    expect(await ask(page, 'a', 'm')).toBe('a')
     await say(page, 'b')
     expect(await answer(page, 2)).toBe('a|a|b')
     await page.getByRole('button', { name: 'New conversation' }).click()
@@ -115,9 +112,7 @@ describe.skipIf(!hasChromium)('a conversation', () => {
 
     await key.fill(API_KEY)
     await key.blur()
-    await choose(page, 'nomyo/echo')
-    await say(page, 'hello')
-    expect(await answer(page)).toBe('hello')
+    expect(await ask(page, 'hello')).toBe('hello')
     expect(await page.locator('#error').textContent()).toBe('')
     const shown = (await page.locator('#traffic-list').textContent()) ?? ''
     expect(shown).toContain('authorization')
@@ -148,9 +143,7 @@ describe.skipIf(!hasChromium)('a conversation', () => {
   it('reports that the gateway is down', async () => {
     const down = await testGateway()
     const { page } = await visit(browser(), down.url)
-    await choose(page, 'nomyo/echo')
-    await say(page, 'm')
-    await answer(page)
+    await ask(page, 'm')
     await down.close()
     await say(page, 'two')
     await page.getByRole('alert').getByText('ERR_NETWORK').waitFor({ timeout: 40_000 })

@@ -4,10 +4,10 @@ import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
 import {
   answer,
-  choose,
+  ask,
   hasChromium,
   loadPolicy,
-  say,
+  refused,
   useBrowser,
   useBrowserAndGateway,
   visit,
@@ -22,9 +22,7 @@ describe.skipIf(!hasChromium)('a gateway without a TPM', () => {
   it('is not appraised without a policy, and the page reports that', async () => {
     const { page } = await visit(browser(), gateway().url)
     expect(await page.locator('#policy-state').textContent()).toContain('not appraised')
-    await choose(page, 'nomyo/echo')
-    await say(page, 'hello')
-    await answer(page)
+    await ask(page, 'hello')
     expect(await page.locator('#results').textContent()).toContain('no evidence')
   })
 
@@ -80,9 +78,7 @@ describe.skipIf(!hasChromium)('a gateway without a TPM', () => {
     await page.getByRole('button', { name: 'Remove the policy' }).click()
     await completeReading(0)
     expect(await page.locator('#policy-state').textContent()).toContain('not appraised')
-    await choose(page, 'nomyo/echo')
-    await say(page, 'hello')
-    expect(await answer(page)).toBe('hello')
+    expect(await ask(page, 'hello')).toBe('hello')
   })
 })
 
@@ -106,9 +102,7 @@ describe.skipIf(!hasChromium || !isInstalled('swtpm'))('a gateway with a TPM', (
 
   it('shows its evidence without a policy', async () => {
     const { page } = await visit(browser(), machine().url)
-    await choose(page, 'nomyo/echo')
-    await say(page, 'hello')
-    await answer(page)
+    await ask(page, 'hello')
     const results = page.locator('#results')
     await results.locator('summary').click()
     expect(await results.textContent()).toContain('It was not appraised')
@@ -119,9 +113,7 @@ describe.skipIf(!hasChromium || !isInstalled('swtpm'))('a gateway with a TPM', (
     const { page, requests } = await visit(browser(), machine().url)
     const values = await valuesOf(machine().url)
     await loadPolicy(page, policyOf({ akName: machine().akName, values }))
-    await choose(page, 'nomyo/echo')
-    await say(page, 'hello')
-    expect(await answer(page)).toBe('hello')
+    expect(await ask(page, 'hello')).toBe('hello')
     const results = page.locator('.result')
     expect(
       await results.evaluateAll((all) =>
@@ -205,12 +197,6 @@ async function holdReading(page: Page): Promise<(number: number) => Promise<void
       await new Response(new Blob(['x'])).text()
       await pause(50)
     }, number)
-}
-
-async function refused(page: Page, code: string): Promise<void> {
-  await choose(page, 'nomyo/echo')
-  await say(page, 'must not leave')
-  await page.getByRole('alert').getByText(code).waitFor()
 }
 
 const statusOf = (page: Page, check: string): Promise<string | null> =>

@@ -1,6 +1,12 @@
+import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
-import { answer, choose, hasChromium, say, useBrowserAndGateway, visit } from './browser.js'
+import { ask, choose, hasChromium, refused, say, useBrowserAndGateway, visit } from './browser.js'
 import { newGateway, otherKeyDir, testGateway } from './gateway.js'
+
+const compare = async (page: Page, fingerprint: string): Promise<void> => {
+  await page.getByLabel('Fingerprint from the operator').fill(fingerprint)
+  await page.getByRole('button', { name: 'Compare' }).click()
+}
 
 describe.skipIf(!hasChromium)('the server key', () => {
   const { browser, gateway } = useBrowserAndGateway()
@@ -14,12 +20,9 @@ describe.skipIf(!hasChromium)('the server key', () => {
 
   it('that matches is used', async () => {
     const { page, encrypted } = await visit(browser(), gateway().url)
-    await page.getByLabel('Fingerprint from the operator').fill(` ${gateway().fingerprint} `)
-    await page.getByRole('button', { name: 'Compare' }).click()
+    await compare(page, ` ${gateway().fingerprint} `)
     expect(await page.locator('#key-trust').textContent()).toContain('✓ Match')
-    await choose(page, 'nomyo/echo')
-    await say(page, 'hello')
-    expect(await answer(page)).toBe('hello')
+    expect(await ask(page, 'hello')).toBe('hello')
     expect(encrypted()).toBe(1)
   })
 
@@ -29,16 +32,13 @@ describe.skipIf(!hasChromium)('the server key', () => {
     await page.getByLabel('Fingerprint from the operator').fill(other)
     await page.keyboard.press('Enter')
     expect(await page.locator('#key-trust').textContent()).toContain('✕ Mismatch')
-    await choose(page, 'nomyo/echo')
-    await say(page, 'hello')
-    await page.getByRole('alert').getByText('ERR_KEY_MISMATCH').waitFor()
+    await refused(page, 'ERR_KEY_MISMATCH')
     expect(encrypted()).toBe(0)
   })
 
   it('is compared with fingerprints only', async () => {
     const { page } = await visit(browser(), gateway().url)
-    await page.getByLabel('Fingerprint from the operator').fill('sha256/abc')
-    await page.getByRole('button', { name: 'Compare' }).click()
+    await compare(page, 'sha256/abc')
     expect(await page.locator('#key-trust').textContent()).toContain('no fingerprint')
   })
 
@@ -55,8 +55,7 @@ describe.skipIf(!hasChromium)('the server key', () => {
     expect(await trust.textContent()).toContain('Changed')
     const pasted = (await page.locator('#fingerprint').textContent()) ?? ''
     for (const text of ['', pasted]) {
-      await page.getByLabel('Fingerprint from the operator').fill(text)
-      await page.getByRole('button', { name: 'Compare' }).click()
+      await compare(page, text)
       expect(await trust.textContent()).toContain('Changed')
       expect(await trust.getAttribute('class')).toBe('verdict bad')
     }
