@@ -3,19 +3,10 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from '@nomyo-internal/testing'
-import { runCommand, type CommandRun } from './support.js'
+import { addApiKey, runKeys } from './support.js'
 
 const folder = temporaryFolder()
 const newFile = (): string => join(folder, `${crypto.randomUUID()}.json`)
-
-const keys = (file: string, ...args: string[]): Promise<CommandRun> =>
-  runCommand(['keys', ...args, '--keys-file', file])
-
-async function addKey(file: string, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await keys(file, 'add', ...args)
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  return stdout.trimEnd()
-}
 
 /** A lock that has been there for a minute. */
 async function putOldLock(file: string, text: string): Promise<void> {
@@ -32,7 +23,7 @@ describe.concurrent('changes at the same moment', () => {
       texts.map(async (text) => {
         const file = newFile()
         await putOldLock(file, text)
-        const early = keys(file, 'add')
+        const early = runKeys(file, 'add')
         setTimeout(() => void rm(`${file}.lock`), 3000)
         expect(await early).toMatchObject({ code: 0 })
       }),
@@ -41,10 +32,10 @@ describe.concurrent('changes at the same moment', () => {
 
   it('leave a lock alone that stays', async () => {
     const file = newFile()
-    await addKey(file)
+    await addApiKey(file)
     await putOldLock(file, '1 elsewhere')
     const before = await readFile(file, 'utf8')
-    expect(await keys(file, 'add')).toMatchObject({ code: 1, stdout: '' })
+    expect(await runKeys(file, 'add')).toMatchObject({ code: 1, stdout: '' })
     expect(await readFile(file, 'utf8')).toBe(before)
     expect(await readFile(`${file}.lock`, 'utf8')).toBe('1 elsewhere')
   })

@@ -2,38 +2,26 @@ import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import {
-  startModelServer,
-  startProgram,
-  stopAfterTest,
-  temporaryFolder,
-} from '@nomyo-internal/testing'
+import { startProgram, temporaryFolder } from '@nomyo-internal/testing'
 import { readKeysFile } from '../src/access/keys-file.js'
 import { GatewayError } from '../src/errors.js'
 import {
+  addApiKey,
   chat,
   complete,
   completionOf,
-  post,
+  holdAnswer,
   refusalOf,
   runCommand,
-  seal,
+  runKeys,
+  send,
   testGateway,
-  type CommandRun,
+  testModelServer,
   type TestGateway,
 } from './support.js'
 
 const folder = temporaryFolder()
 const newFile = (): string => join(folder, `${crypto.randomUUID()}.json`)
-
-const keys = (file: string, ...args: string[]): Promise<CommandRun> =>
-  runCommand(['keys', ...args, '--keys-file', file])
-
-async function addKey(file: string, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await keys(file, 'add', ...args)
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  return stdout.trimEnd()
-}
 
 const statusFor = async (
   gateway: TestGateway,
@@ -42,7 +30,7 @@ const statusFor = async (
   model = 'nomyo/echo',
 ): Promise<number> =>
   (
-    await post(gateway, await seal(chat('Hello!', { model })), {
+    await send(gateway, chat('Hello!', { model }), {
       authorization: `Bearer ${key}`,
       ...headers,
     })
@@ -54,8 +42,8 @@ const withFile = (file: string, ...args: string[]): Promise<TestGateway> =>
 describe('keys add', () => {
   it('prints a key of 256 random bits once, and keeps a salted hash of it', async () => {
     const file = newFile()
-    const first = await addKey(file, '--name', 'alice')
-    const second = await addKey(file, '--name', 'bob', '--models', 'a,b', '--tiers', 'high')
+    const first = await addApiKey(file, '--name', 'alice')
+    const second = await addApiKey(file, '--name', 'bob', '--models', 'a,b', '--tiers', 'high')
     for (const key of [first, second]) expect(key).toMatch(/^nomyo_sk_[\w-]{43}$/)
     expect(first).not.toBe(second)
     const text = await readFile(file, 'utf8')
@@ -69,31 +57,31 @@ describe('keys add', () => {
 
   it('refuses a name that is taken, and leaves the file as it was', async () => {
     const file = newFile()
-    await addKey(file, '--name', 'alice')
+    await addApiKey(file, '--name', 'alice')
     const before = await readFile(file, 'utf8')
-    expect(await keys(file, 'add', '--name', 'alice')).toMatchObject({ code: 1, stdout: '' })
+    expect(await runKeys(file, 'add', '--name', 'alice')).toMatchObject({ code: 1, stdout: '' })
     expect(await readFile(file, 'utf8')).toBe(before)
   })
 
   it('never replaces a file that it cannot read', async () => {
     const file = newFile()
     await writeFile(file, '{"version":2}')
-    expect(await keys(file, 'add')).toMatchObject({ code: 1, stdout: '' })
+    expect(await runKeys(file, 'add')).toMatchObject({ code: 1, stdout: '' })
     expect(await readFile(file, 'utf8')).toBe('{"version":2}')
   })
 
   it('refuses to write where it cannot', async () => {
     const nowhere = join(folder, 'nowhere', 'keys.json')
-    expect(await keys(nowhere, 'add')).toMatchObject({ code: 1, stdout: '' })
+    expect(await runKeys(nowhere, 'add')).toMatchObject({ code: 1, stdout: '' })
   })
 })
 
 describe('keys list and revoke', () => {
   it('name the keys, and take one away', async () => {
     const file = newFile()
-    const key = await addKey(file, '--name', 'alice')
-    await addKey(file, '--name', 'bob', '--models', 'm')
-    const listed = await keys(file, 'list')
+    const key = await addApiKey(file, '--name', 'alice')
+    await addApiKey(file, '--name', 'bob', '--models', 'm')
+    const listed = await runKeys(file, 'list')
     expect(listed.stdout.split('\n').map((line) => line.split('\t')[0])).toEqual([
       'alice',
       'bob',
@@ -105,9 +93,9 @@ describe('keys list and revoke', () => {
       }
     }
     expect(listed.stdout).not.toContain(key)
-    expect(await keys(file, 'revoke', 'alice')).toMatchObject({ code: 0, stdout: '' })
+    expect(await runKeys(file, 'revoke', 'alice')).toMatchObject({ code: 0, stdout: '' })
     expect((await readKeysFile(file)).map(({ name }) => name)).toEqual(['bob'])
-    expect(await keys(file, 'revoke', 'alice')).toMatchObject({ code: 1, stdout: '' })
+    expect(await runKeys(file, 'revoke', 'alice')).toMatchObject({ code: 1, stdout: '' })
   })
 })
 
@@ -116,11 +104,11 @@ describe.concurrent('changes at the same moment', () => {
   it('are all there afterwards', async () => {
     const file = newFile()
     const revoked = ['r0', 'r1', 'r2', 'r3']
-    for (const name of revoked) await addKey(file, '--name', name)
+    for (const name of revoked) await addApiKey(file, '--name', name)
     const added = Array.from({ length: 16 }, (_, at) => `a${at}`)
     const ended = await Promise.all([
-      ...added.map((name) => keys(file, 'add', '--name', name)),
-      ...revoked.map((name) => keys(file, 'revoke', name)),
+      ...added.map((name) => runKeys(file, 'add', '--name', name)),
+      ...revoked.map((name) => runKeys(file, 'revoke', name)),
     ])
     expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 0))
     const names = (await readKeysFile(file)).map(({ name }) => name)
@@ -135,7 +123,7 @@ describe.concurrent('changes at the same moment', () => {
     await writeFile(`${file}.lock`, `${dead.pid} ${hostname()}`)
     const old = new Date(Date.now() - 60_000)
     await utimes(`${file}.lock`, old, old)
-    const ended = await Promise.all(Array.from({ length: 6 }, () => keys(file, 'add')))
+    const ended = await Promise.all(Array.from({ length: 6 }, () => runKeys(file, 'add')))
     expect(ended.map(({ code }) => code)).toEqual(ended.map(() => 0))
     expect(await readKeysFile(file)).toHaveLength(6)
   })
@@ -156,7 +144,7 @@ it.each([
   [['revoke']],
   [['revoke', 'a', 'b']],
 ])('keys %j is a usage error', async (args) => {
-  const ended = await keys(newFile(), ...args)
+  const ended = await runKeys(newFile(), ...args)
   expect(ended).toMatchObject({ code: 2, stdout: '' })
 })
 
@@ -164,7 +152,7 @@ it('keys --help exits with 0, and without --keys-file it is a usage error', asyn
   expect(await runCommand(['keys', '--help'])).toMatchObject({ code: 0, stderr: '' })
   expect(await runCommand(['keys', 'list'])).toMatchObject({ code: 2, stdout: '' })
   const file = newFile()
-  await addKey(file, '--name', 'alice')
+  await addApiKey(file, '--name', 'alice')
   const listed = await runCommand(['keys', 'list'], { NOMYO_KEYS_FILE: file })
   expect(listed).toMatchObject({ code: 0 })
 })
@@ -172,7 +160,7 @@ it('keys --help exits with 0, and without --keys-file it is a usage error', asyn
 describe('a gateway with --keys-file', () => {
   it('admits the keys of the file and of --api-key only', async () => {
     const file = newFile()
-    const key = await addKey(file)
+    const key = await addApiKey(file)
     const gateway = await withFile(file, '--api-key', 'of-the-flag')
     expect(await statusFor(gateway, key)).toBe(200)
     expect(await statusFor(gateway, 'of-the-flag')).toBe(200)
@@ -190,31 +178,25 @@ describe('a gateway with --keys-file', () => {
 
   it('admits no caller when the file has no keys', async () => {
     const file = newFile()
-    const key = await addKey(file, '--name', 'alice')
-    await keys(file, 'revoke', 'alice')
+    const key = await addApiKey(file, '--name', 'alice')
+    await runKeys(file, 'revoke', 'alice')
     const gateway = await withFile(file)
     expect(await statusFor(gateway, key)).toBe(401)
-    expect((await post(gateway, await seal(chat('Hello!')))).status).toBe(401)
+    expect((await send(gateway)).status).toBe(401)
   })
 
   it('takes over what changed on a reload, and finishes requests of keys that are revoked', async () => {
     const file = newFile()
-    const alice = await addKey(file, '--name', 'alice')
-    const upstream = stopAfterTest(await startModelServer())
+    const alice = await addApiKey(file, '--name', 'alice')
+    const upstream = await testModelServer()
     const gateway = await testGateway({
       args: ['--upstream', upstream.url, '--keys-file', file],
     })
-    let release = (): void => undefined
-    const arrived = new Promise<void>((resolve) => {
-      upstream.answer = (response) => {
-        release = () => response.end('{"late":true}')
-        resolve()
-      }
-    })
-    const inFlight = post(gateway, await seal(chat('slow')), { authorization: `Bearer ${alice}` })
+    const { arrived, release } = holdAnswer(upstream, '{"late":true}')
+    const inFlight = send(gateway, chat('slow'), { authorization: `Bearer ${alice}` })
     await arrived
-    const bob = await addKey(file, '--name', 'bob')
-    await keys(file, 'revoke', 'alice')
+    const bob = await addApiKey(file, '--name', 'bob')
+    await runKeys(file, 'revoke', 'alice')
     expect(await statusFor(gateway, bob)).toBe(401)
     await gateway.reload()
     release()
@@ -226,7 +208,7 @@ describe('a gateway with --keys-file', () => {
 
   it('keeps its keys when the file is broken or missing, and logs that', async () => {
     const file = newFile()
-    const key = await addKey(file)
+    const key = await addApiKey(file)
     const gateway = await withFile(file)
     const good = await readFile(file, 'utf8')
     for (const text of ['{"version":1', good.replace('"hash"', '"hush"'), undefined]) {
@@ -249,8 +231,8 @@ describe('a gateway with --keys-file', () => {
 
 it('a key is for its models and tiers only: 403, in the same words, and the model is not asked', async () => {
   const file = newFile()
-  const key = await addKey(file, '--models', 'nomyo/echo,other', '--tiers', 'standard,high')
-  const free = await addKey(file)
+  const key = await addApiKey(file, '--models', 'nomyo/echo,other', '--tiers', 'standard,high')
+  const free = await addApiKey(file)
   const gateway = await withFile(file)
   expect(await statusFor(gateway, key)).toBe(200)
   expect(await statusFor(gateway, key, { 'x-security-tier': 'high' }, 'other')).toBe(200)
@@ -261,7 +243,7 @@ it('a key is for its models and tiers only: 403, in the same words, and the mode
     ['nomyo/echo', 'maximum'],
     ['NOMYO/echo', 'standard'],
   ]) {
-    const answer = await post(gateway, await seal(chat('x', { model })), {
+    const answer = await send(gateway, chat('x', { model }), {
       authorization: `Bearer ${key}`,
       'x-security-tier': tier,
     })

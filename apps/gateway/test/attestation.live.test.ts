@@ -1,7 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { isInstalled, makeSwtpm } from '@nomyo-internal/testing'
@@ -10,11 +7,11 @@ import {
   clientKeys,
   completionOf,
   get,
-  post,
   refusalOf,
-  seal,
+  send,
   serverKeys,
   startGateway,
+  temporaryFile,
   testGateway,
   type Answer,
   type TestGateway,
@@ -143,8 +140,7 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
     ])('for a well-formed nonce only, not for %s', async (_what, query) => {
       const headers = { origin: ORIGIN }
       const answer = await askForAttestation(gateway, query, { from: '127.0.0.3', headers })
-      expect(answer.status).toBe(400)
-      refusalOf(answer)
+      refusalOf(answer, 400)
       expect(answer.headers.get('access-control-allow-origin')).toBe(ORIGIN)
     })
 
@@ -157,8 +153,7 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
       expect(statuses).toEqual(Array(60).fill(200))
       const headers = { origin: ORIGIN }
       const refused = await askForAttestation(gateway, newNonce(), { from, headers })
-      expect(refused.status).toBe(429)
-      refusalOf(refused)
+      refusalOf(refused, 429)
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
       expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60)
       expect(refused.headers.get('access-control-allow-origin')).toBe(ORIGIN)
@@ -219,17 +214,12 @@ describe.skipIf(!isInstalled('swtpm'))('a tier that requires attestation', () =>
   it('is served while the TPM quotes and refused without it; others continue', async () => {
     const swtpm = makeSwtpm()
     await swtpm.start()
-    const folder = await mkdtemp(join(tmpdir(), 'nomyo-tiers-'))
-    onTestFinished(async () => {
-      await swtpm.stop()
-      await rm(folder, { recursive: true })
-    })
-    const path = join(folder, 'gateway.json')
+    onTestFinished(() => swtpm.stop())
     const tiers = { standard: {}, high: { requireAttestation: true } }
-    await writeFile(path, JSON.stringify({ tpm: swtpm.address, tiers }))
+    const path = temporaryFile(JSON.stringify({ tpm: swtpm.address, tiers }))
     const tiered = await testGateway({ args: ['--engine', 'demo', '--config', path] })
     const ask = async (tier: string): Promise<Answer> =>
-      post(tiered, await seal(chat('x')), { 'x-security-tier': tier })
+      send(tiered, chat('x'), { 'x-security-tier': tier })
     const { _metadata } = await completionOf(await ask('high'))
     expect(_metadata).toMatchObject({
       security_tier: 'high',
@@ -237,8 +227,7 @@ describe.skipIf(!isInstalled('swtpm'))('a tier that requires attestation', () =>
     })
     await swtpm.kill()
     const refused = await ask('high')
-    expect(refused.status).toBe(503)
-    refusalOf(refused)
+    refusalOf(refused, 503)
     expect((await ask('standard')).status).toBe(200)
   })
 })

@@ -10,20 +10,21 @@ import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it } from 'vitest'
 import {
   isInstalled,
-  makeKeyDir,
   runGateway,
+  startGateway,
   startGatewayProcess,
   startModelServer,
   startRedis,
+  stopAfterTest,
 } from '@nomyo-internal/testing'
 import '@nomyo-internal/testing/vector-keys'
 import { createGateway } from '../src/gateway.js'
 import {
+  addApiKey,
   chat,
   completionOf,
   post,
   rawExchange,
-  runCommand,
   seal,
   serverKeys,
   testKeyDir,
@@ -54,8 +55,7 @@ const keysFile = join(home, 'api-keys.json')
 const keyDir = join(home, 'keys')
 const keyOf = (name: string): string => keyPem(`keys/${name}.private.pem`)
 
-const added = await runCommand(['keys', 'add', '--keys-file', keysFile, '--name', 'one'])
-secrets['key of the file'] = added.stdout.trim()
+secrets['key of the file'] = await addApiKey(keysFile, '--name', 'one')
 for (const [what, pem] of [
   ['server key', keyOf('server')],
   ['client key', keyOf('client')],
@@ -267,27 +267,17 @@ it('an uncaught fault ends the gateway without its message in the output', async
 })
 
 describe('util.inspect shows no secret', () => {
+  const settings = {
+    engine: { kind: 'openai', baseUrl: upstream.url, apiKey: secret('upstream key') },
+    apiKeys: [secret('api key')],
+  } as const
   const show = (value: unknown): string =>
     inspect(value, { depth: 30, showHidden: true, getters: true, maxStringLength: null })
 
   it('of a gateway', async () => {
-    const folder = makeKeyDir({ 'private_key.pem': 'server' })
-    const running = await createGateway({
-      host: '127.0.0.1',
-      port: 0,
-      engine: { kind: 'openai', baseUrl: upstream.url, apiKey: secret('upstream key') },
-      apiKeys: [secret('api key')],
-      keysFile,
-      keyDir: folder,
-      maxBodyBytes: 1_000_000,
-      logLevel: 'silent',
-    })
-    try {
-      expect(found(show(running))).toEqual([])
-    } finally {
-      await running.close()
-      await rm(folder, { recursive: true })
-    }
+    const running = await startGateway(createGateway, { ...settings, keysFile })
+    stopAfterTest(running)
+    expect(found(show(running))).toEqual([])
   })
 
   it.each([
@@ -296,16 +286,7 @@ describe('util.inspect shows no secret', () => {
     ['of a keys file', { keysFile: passwordFile }],
     ['of TLS files', { tls: { certFile: passwordFile, keyFile: join(keyDir, 'private_key.pem') } }],
   ])('of an error: %s', async (_what, config) => {
-    const started = createGateway({
-      host: '127.0.0.1',
-      port: 0,
-      engine: { kind: 'openai', baseUrl: upstream.url, apiKey: secret('upstream key') },
-      apiKeys: [secret('api key')],
-      keyDir: undefined,
-      maxBodyBytes: 1_000_000,
-      logLevel: 'silent',
-      ...config,
-    })
+    const started = startGateway(createGateway, { ...settings, keyDir: undefined, ...config })
     const error: unknown = await started.then(
       () => undefined,
       (reason: unknown) => reason,

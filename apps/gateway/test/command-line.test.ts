@@ -1,26 +1,29 @@
 import { once } from 'node:events'
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { Agent, get } from 'node:http'
-import { connect } from 'node:net'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { flagName, UsageError, type OptionDefinition } from '@nomyo-internal/command-line'
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { startGatewayProcess, startModelServer, stopAfterTest } from '@nomyo-internal/testing'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { startGatewayProcess } from '@nomyo-internal/testing'
 import { OPTIONS } from '../src/config/schema.js'
 import {
   chat,
   complete,
   completionOf,
+  holdAnswer,
   post,
   readConfig,
   runCommand,
-  seal,
+  send,
   serverKeys,
   startGateway,
   testGateway,
   testGatewayProcess,
   testKeyDir,
+  testModelServer,
+  testSocket,
   type CommandRun,
 } from './support.js'
 
@@ -33,9 +36,9 @@ const FLAGS = [
   'help',
 ]
 
-/** A failure is told in one sentence to a person, not with a stack to a programmer. */
-function expectSentence({ stdout, stderr }: CommandRun): string {
-  expect(stdout).toBe('')
+/** A failure is one sentence to a person, not a stack to a programmer; returns its last line. */
+function failureOf({ code, stdout, stderr }: CommandRun, expectedCode = 1): string {
+  expect({ code, stdout }).toEqual({ code: expectedCode, stdout: '' })
   const said = stderr.trimEnd().split('\n')
   expect(said.every((line) => line.startsWith('nomyo-gateway: '))).toBe(true)
   expect(stderr).not.toMatch(/^\s+at |node:internal|\.[jt]s:\d/m)
@@ -162,8 +165,7 @@ describe('an invalid command line', () => {
     'ends with 2 and one sentence: %j %j',
     async (args, env) => {
       const ended = await runCommand(args, env)
-      expect(ended.code).toBe(2)
-      const sentence = expectSentence(ended)
+      const sentence = failureOf(ended, 2)
       expect(ended.stderr.trimEnd()).toBe(sentence)
       expect(sentence).toContain('--help')
       expect(sentence).not.toMatch(/canary|schl/)
@@ -404,9 +406,7 @@ describe('an address that cannot be had', () => {
     const first = await testGateway()
     const keyDir = first.keyDir
     const args = ['--engine', 'demo', '--key-dir', keyDir, '--port', String(first.port)]
-    const ended = await runCommand(args)
-    expect(ended.code).toBe(1)
-    expect(expectSentence(ended)).toContain('--port')
+    expect(failureOf(await runCommand(args))).toContain('--port')
     expect((await fetch(`${first.url}/health`)).status).toBe(200)
   })
 
@@ -414,12 +414,8 @@ describe('an address that cannot be had', () => {
     'ends with 1 and a sentence when the host is not here: %s',
     async (host) => {
       const keyDir = testKeyDir({ 'private_key.pem': 'server' })
-      const ended = await runCommand([
-        ...['--engine', 'demo', '--key-dir', keyDir],
-        ...['--host', host, '--port', '0'],
-      ])
-      expect(ended.code).toBe(1)
-      expect(expectSentence(ended)).toContain('--host')
+      const args = ['--engine', 'demo', '--key-dir', keyDir, '--host', host, '--port', '0']
+      expect(failureOf(await runCommand(args))).toContain('--host')
     },
   )
 })
@@ -458,9 +454,7 @@ describe('a key folder', () => {
   ])('with %s ends with 1 and stays unchanged', async (_what, files, code) => {
     const keyDir = testKeyDir(files)
     const before = await snapshot(keyDir)
-    const ended = await start(keyDir)
-    expect(ended.code).toBe(1)
-    expect(expectSentence(ended)).toContain(`(${code})`)
+    expect(failureOf(await start(keyDir))).toContain(`(${code})`)
     expect(await snapshot(keyDir)).toEqual(before)
   })
 
@@ -469,9 +463,7 @@ describe('a key folder', () => {
     await writeFile(join(folder, 'file'), 'precious')
     await mkdir(join(folder, 'keys', 'private_key.pem'), { recursive: true })
     for (const name of ['file', 'keys']) {
-      const ended = await start(join(folder, name))
-      expect(ended.code, name).toBe(1)
-      expect(expectSentence(ended)).toContain('(ERR_KEY_FILE)')
+      expect(failureOf(await start(join(folder, name))), name).toContain('(ERR_KEY_FILE)')
     }
     expect(await readFile(join(folder, 'file'), 'utf8')).toBe('precious')
     expect(await readdir(join(folder, 'keys', 'private_key.pem'))).toEqual([])
@@ -489,10 +481,7 @@ describe('a key folder', () => {
       await chmod(keyDir, 0o000)
       const closed = await start(keyDir)
       await chmod(keyDir, 0o700)
-      for (const ended of [unreadable, closed]) {
-        expect(ended.code).toBe(1)
-        expect(expectSentence(ended)).toContain('(ERR_KEY_FILE)')
-      }
+      for (const ended of [unreadable, closed]) expect(failureOf(ended)).toContain('(ERR_KEY_FILE)')
       expect(await snapshot(keyDir)).toEqual(before)
     },
   )
@@ -502,11 +491,10 @@ describe('a key folder', () => {
     await chmod(join(keyDir, 'private_key.pem'), 0o644)
     const gateway = await testGateway({ keyDir })
     expect(gateway.log()).toContain(join(keyDir, 'private_key.pem'))
-    const warned = gateway.log()
+    expect(gateway.log()).not.toContain('PRIVATE')
     await chmod(join(keyDir, 'private_key.pem'), 0o600)
     const quiet = await testGateway({ keyDir })
     expect(quiet.log()).not.toContain(join(keyDir, 'private_key.pem'))
-    expect(warned).not.toContain('PRIVATE')
   })
 
   it('serves the same key at every start', async () => {
@@ -549,16 +537,10 @@ describe('a signal', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     '%s lets a request in flight be answered, and no other begin',
     async (signal) => {
-      const upstream = stopAfterTest(await startModelServer())
+      const upstream = await testModelServer()
       const gateway = await testGatewayProcess({ args: ['--upstream', upstream.url] })
-      let release = (): void => undefined
-      const arrived = new Promise<void>((resolve) => {
-        upstream.answer = (response) => {
-          release = () => response.end('{"choices":[],"late":true}')
-          resolve()
-        }
-      })
-      const answer = post(gateway, await seal(chat('slow')))
+      const { arrived, release } = holdAnswer(upstream, '{"choices":[],"late":true}')
+      const answer = send(gateway, chat('slow'))
       await arrived
       gateway.kill(signal)
       await expect.poll(() => gateway.stderr(), { timeout: 10_000 }).toContain(`${signal}:`)
@@ -572,15 +554,13 @@ describe('a signal', () => {
   it('ends it while idle connections are kept alive', async () => {
     const gateway = await testGatewayProcess()
     const agent = new Agent({ keepAlive: true, maxSockets: 5 })
-    onTestFinished(() => {
-      agent.destroy()
-    })
+    onTestFinished(() => agent.destroy())
     for (let requests = 0; requests < 5; requests++) {
-      const [response] = (await once(get(`${gateway.url}/health`, { agent }), 'response')) as [
-        NodeJS.ReadableStream,
-      ]
-      response.resume()
-      await once(response, 'end')
+      const [response] = (await once(
+        get(`${gateway.url}/health`, { agent }),
+        'response',
+      )) as Readable[]
+      await once(response!.resume(), 'end')
     }
     await expect
       .poll(() => Object.values(agent.freeSockets).flat().length, { timeout: 10_000 })
@@ -591,26 +571,17 @@ describe('a signal', () => {
 
   it('ends it while a connection has sent nothing yet', async () => {
     const gateway = await testGatewayProcess()
-    const socket = connect(gateway.port, '127.0.0.1')
-    onTestFinished(() => {
-      socket.destroy()
-    })
-    socket.on('error', () => undefined)
-    await once(socket, 'connect')
+    await testSocket(gateway.port)
     await fetch(`${gateway.url}/health`)
     gateway.kill('SIGTERM')
     expect(await gateway.ended).toMatchObject({ code: 0 })
   })
 
   it('given twice ends it at once', async () => {
-    const upstream = stopAfterTest(await startModelServer())
+    const upstream = await testModelServer()
     const gateway = await testGatewayProcess({ args: ['--upstream', upstream.url] })
-    const arrived = new Promise<void>((resolve) => {
-      upstream.answer = () => {
-        resolve()
-      }
-    })
-    const answer = post(gateway, await seal(chat('never'))).then(
+    const { arrived } = holdAnswer(upstream)
+    const answer = send(gateway, chat('never')).then(
       () => 'answered',
       () => 'cut off',
     )
@@ -623,14 +594,9 @@ describe('a signal', () => {
   })
 })
 
-describe('standard output', () => {
-  const started = startGatewayProcess()
-  afterAll(async () => (await started).stop())
-
-  it('holds the ready line only', async () => {
-    const gateway = await started
-    await complete(gateway, chat('Hello!'))
-    const { stdout } = await gateway.stop()
-    expect(stdout).toBe(`listening on ${gateway.url}\n`)
-  })
+it('standard output holds the ready line only', async () => {
+  const gateway = await testGatewayProcess()
+  await complete(gateway, chat('Hello!'))
+  const { stdout } = await gateway.stop()
+  expect(stdout).toBe(`listening on ${gateway.url}\n`)
 })

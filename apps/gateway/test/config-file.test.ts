@@ -1,20 +1,21 @@
 import { UsageError } from '@nomyo-internal/command-line'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { startModelServer, stopAfterTest, temporaryFolder } from '@nomyo-internal/testing'
 import type { GatewayConfig } from '../src/config/config.js'
-import { chat, complete, readConfig, runCommand, testGateway, testKeyDir } from './support.js'
+import {
+  chat,
+  complete,
+  readConfig,
+  runCommand,
+  temporaryFile,
+  testGateway,
+  testKeyDir,
+  testModelServer,
+} from './support.js'
 
 const ENV = { SECRET: 'canary-secret', ONE: '1' }
 
-async function file(text: string, name = 'gateway.yaml'): Promise<string> {
-  const folder = temporaryFolder()
-  const path = join(folder, name)
-  await writeFile(path, text)
-  return path
-}
+const file = (text: string): string => temporaryFile(text, 'gateway.yaml')
 
 type Variables = Readonly<Record<string, string>>
 
@@ -23,11 +24,11 @@ async function read(
   args: readonly string[] = [],
   env: Variables = {},
 ): Promise<GatewayConfig> {
-  return readConfig(['--config', await file(text), ...args], { ...ENV, ...env })
+  return readConfig(['--config', file(text), ...args], { ...ENV, ...env })
 }
 
 async function print(text: string, args: readonly string[] = []): Promise<string> {
-  return (await runCommand(['--config', await file(text), '--print-config', ...args], ENV)).stdout
+  return (await runCommand(['--config', file(text), '--print-config', ...args], ENV)).stdout
 }
 
 const whole = `
@@ -124,7 +125,7 @@ describe('a config file', () => {
   })
 
   it('may be empty, and named by the environment', async () => {
-    const NOMYO_CONFIG = await file('')
+    const NOMYO_CONFIG = file('')
     expect(readConfig(['--engine=demo'], { NOMYO_CONFIG })).toMatchObject({ port: 12435 })
     expect(() => readConfig(['--engine=demo'], { NOMYO_CONFIG: `${NOMYO_CONFIG}x` })).toThrow(
       UsageError,
@@ -162,7 +163,7 @@ describe('a config file', () => {
   })
 
   it('may keep keys in files', async () => {
-    const path = await file('key-of-a-file\n', 'key')
+    const path = temporaryFile('key-of-a-file\n')
     expect(await read(`engine: demo\napiKey: { file: ${path} }`)).toMatchObject({
       apiKeys: ['key-of-a-file'],
     })
@@ -265,7 +266,7 @@ describe('a mistake in a config file', () => {
   })
 
   it('ends with 2', async () => {
-    const { code, stdout } = await runCommand(['--config', await file('hots: x')])
+    const { code, stdout } = await runCommand(['--config', file('hots: x')])
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect((await runCommand(['--config', '/nowhere.yaml'])).code).toBe(2)
   })
@@ -292,7 +293,7 @@ describe('--print-config', () => {
 
   it('ends with 0, or as a start with these settings would have failed', async () => {
     const printing = (text: string) => async () =>
-      runCommand(['--print-config', '--config', await file(text)])
+      runCommand(['--print-config', '--config', file(text)])
     const { code, stdout, stderr } = await printing('engine: demo\napiKey: canary')()
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).not.toContain('canary')
@@ -301,7 +302,7 @@ describe('--print-config', () => {
 })
 
 it('a gateway started with a config file answers by it', async () => {
-  const upstream = stopAfterTest(await startModelServer())
+  const upstream = await testModelServer()
   const keyDir = testKeyDir({ 'private_key.pem': 'server' })
   const text = `
 apiKey: { env: CALLERS }
@@ -309,7 +310,7 @@ keyDir: ${keyDir}
 upstreams:
   - { name: only, url: '${upstream.url}', apiKey: { env: SERVERS } }`
   const gateway = await testGateway({
-    args: ['--config', await file(text)],
+    args: ['--config', file(text)],
     env: { CALLERS: 'canary-1', SERVERS: 'canary-2' },
     keyDir,
   })

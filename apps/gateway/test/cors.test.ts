@@ -1,44 +1,29 @@
 import { UsageError, type Environment } from '@nomyo-internal/command-line'
+import { startGateway, type InProcess } from '@nomyo-internal/testing'
 import { request } from 'undici'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import type { GatewayConfig } from '../src/config/config.js'
 import { createGateway, type Gateway } from '../src/gateway.js'
 import type { Logger } from '../src/observability/log.js'
-import { readConfig, runCommand, testKeyDir } from './support.js'
+import { readConfig, runCommand } from './support.js'
 
 const APP = 'https://app.example'
 const DEV = 'http://localhost:5173'
 const STRANGER = 'https://stranger.example'
 
-const keyDir = testKeyDir()
-let listed: Gateway
-let open: Gateway
-let closed: Gateway
 const logger: Logger = { info: vi.fn(), warn: vi.fn() }
 
-beforeAll(async () => {
-  closed = await start()
-  listed = await start([APP, DEV])
-  open = await start(['*'], logger)
-})
+const closed = await start()
+const listed = await start([APP, DEV])
+const open = await start(['*'], logger)
+afterAll(() => Promise.all([listed, open, closed].map((gateway) => gateway.stop())))
 
-afterAll(async () => {
-  await Promise.all([listed, open, closed].map((gateway) => gateway.close()))
-})
-
-function start(corsOrigins?: string[], logger?: Logger): Promise<Gateway> {
-  return createGateway(
-    {
-      host: '127.0.0.1',
-      port: 0,
-      engine: { kind: 'demo' },
-      apiKeys: ['cors-key'],
-      keyDir,
-      maxBodyBytes: 2048,
-      logLevel: 'silent',
-      ...(corsOrigins === undefined ? {} : { corsOrigins }),
-    },
-    { logger },
-  )
+function start(corsOrigins?: string[], logger?: Logger): Promise<InProcess<Gateway>> {
+  return startGateway((config: GatewayConfig) => createGateway(config, { logger }), {
+    apiKeys: ['cors-key'],
+    maxBodyBytes: 2048,
+    ...(corsOrigins === undefined ? {} : { corsOrigins }),
+  })
 }
 
 /** The headers in a browser's preflight for a completion of the client. */
@@ -227,13 +212,9 @@ describe('--cors-origin', () => {
 
   it('exits with the code for wrong usage', async () => {
     const variables = { NOMYO_CORS_ORIGIN: 'https://app.example/chat' }
-    const { code, stderr, stdout } = await runCommand(
-      ['--engine', 'demo', '--port', '0'],
-      variables,
-    )
-    expect(code).toBe(2)
-    expect(stderr).toContain('NOMYO_CORS_ORIGIN')
-    expect(stdout).toBe('')
+    const ended = await runCommand(['--engine', 'demo', '--port', '0'], variables)
+    expect(ended).toMatchObject({ code: 2, stdout: '' })
+    expect(ended.stderr).toContain('NOMYO_CORS_ORIGIN')
   })
 })
 

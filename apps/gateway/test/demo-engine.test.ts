@@ -1,15 +1,14 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   chat,
   complete,
   expectAlive,
-  startGateway,
+  fileGateway,
   type Completion,
   type ToolCall,
 } from './support.js'
 
-const gateway = await startGateway()
-afterAll(() => gateway.stop())
+const gateway = await fileGateway()
 
 const LABEL = 'nomyo-demo-engine'
 const ask = (request: object): Promise<Completion> => complete(gateway, request)

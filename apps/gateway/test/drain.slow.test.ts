@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { startGatewayProcess, startModelServer, stopAfterTest } from '@nomyo-internal/testing'
-import { chat, get, post, seal } from './support.js'
+import { startGatewayProcess, stopAfterTest } from '@nomyo-internal/testing'
+import { chat, get, post, seal, testModelServer } from './support.js'
 
 const bodies = (count: number): Promise<Uint8Array[]> =>
   Promise.all(Array.from({ length: count }, (_, at) => seal(chat(`${at}`))))
 
 describe('SIGTERM under load', () => {
   it('lets every request be answered that has begun', async () => {
-    const upstream = stopAfterTest(await startModelServer())
+    const upstream = await testModelServer()
     upstream.answer = (response) => setTimeout(() => response.end('{}'), 500)
     const gateway = stopAfterTest(await startGatewayProcess({ args: ['--upstream', upstream.url] }))
     const statuses = (await bodies(40)).map(async (body) => (await post(gateway, body)).status)

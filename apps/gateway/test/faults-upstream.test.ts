@@ -1,9 +1,14 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { startModelServer, type ModelServer } from '@nomyo-internal/testing'
-import { chat, post, refusalOf, seal, startGateway, type TestGateway } from './support.js'
+import {
+  chat,
+  post,
+  refusalOf,
+  seal,
+  startGateway,
+  temporaryFile,
+  type TestGateway,
+} from './support.js'
 
 const COUNT = 20
 
@@ -23,15 +28,13 @@ const faults = {
   'says 503': (response) => void response.writeHead(503).end(),
 } satisfies Record<string, Answering>
 
-const folder = await mkdtemp(join(tmpdir(), 'nomyo-faults-'))
 const servers = await Promise.all(Array.from({ length: 4 }, startModelServer))
-const alone = await gatewayFor('alone', servers.slice(0, 1))
-const several = await gatewayFor('several', servers)
+const alone = await gatewayFor(servers.slice(0, 1))
+const several = await gatewayFor(servers)
 
 afterAll(async () => {
   await Promise.all([alone.stop(), several.stop()])
   for (const server of servers) server.stop()
-  await rm(folder, { recursive: true, force: true })
 })
 
 beforeEach(() => {
@@ -41,7 +44,7 @@ beforeEach(() => {
   }
 })
 
-async function gatewayFor(name: string, those: readonly ModelServer[]): Promise<TestGateway> {
+async function gatewayFor(those: readonly ModelServer[]): Promise<TestGateway> {
   const upstreams = those.map(({ url }, at) => ({
     name: `upstream-${at}`,
     url,
@@ -49,8 +52,7 @@ async function gatewayFor(name: string, those: readonly ModelServer[]): Promise<
   }))
   // None is spared within a test, so that each gets its share.
   const health = { unhealthyAfter: 100 }
-  const path = join(folder, `${name}.yaml`)
-  await writeFile(path, JSON.stringify({ upstreams, ...health, maxQueue: 2 * COUNT }))
+  const path = temporaryFile(JSON.stringify({ upstreams, ...health, maxQueue: 2 * COUNT }))
   return startGateway({ args: ['--config', path] })
 }
 

@@ -1,31 +1,27 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   chat,
-  clientHeaders,
+  clientLines,
   complete,
+  COMPLETIONS,
   expectAlive,
+  fileGateway,
+  httpLines,
   parseRawAnswer,
-  post,
   seal,
-  startGateway,
+  send,
   testGateway,
+  testSocket,
 } from './support.js'
 
-const PATH = '/v1/chat/secure_completion'
 const REQUEST_TIMEOUT_MS = 3000
 /** Node looks every second; the rest is for a busy machine. */
 const LONGEST_MS = REQUEST_TIMEOUT_MS + 1000 + 4000
 
-const gateway = await startGateway({
+const gateway = await fileGateway({
   args: ['--engine', 'demo', '--request-timeout', `${REQUEST_TIMEOUT_MS / 1000}s`],
 })
-afterAll(() => gateway.stop())
-
-const lines = (...texts: string[]): string => texts.map((text) => `${text}\r\n`).join('')
-const clientLines = (): string =>
-  lines(...Object.entries(clientHeaders()).map(([name, value]) => `${name}: ${value}`))
 
 interface Ending {
   readonly text: string
@@ -34,13 +30,10 @@ interface Ending {
 
 /** Says this at once and the rest one byte at a time, until the gateway ends the connection. */
 async function drip(head: string, rest: string): Promise<Ending> {
-  const socket = connect(gateway.port, '127.0.0.1')
   const startedAt = performance.now()
+  const socket = await testSocket(gateway.port, { text: head })
   let text = ''
   socket.setEncoding('latin1').on('data', (part: string) => (text += part))
-  socket.on('error', () => undefined)
-  await once(socket, 'connect')
-  socket.write(head)
   let at = 0
   const timer = setInterval(() => {
     const byte = rest.length === 0 ? '' : rest[at++ % rest.length]
@@ -53,11 +46,11 @@ async function drip(head: string, rest: string): Promise<Ending> {
 }
 
 describe('a caller that takes its time', () => {
-  const postHead = lines(`POST ${PATH} HTTP/1.1`, 'host: x') + clientLines()
+  const postHead = httpLines(`POST ${COMPLETIONS} HTTP/1.1`, 'host: x') + clientLines()
   const slow: Readonly<Record<string, readonly [head: string, rest: string]>> = {
     'says nothing': ['', ''],
-    'sends half its headers': [lines('GET /health HTTP/1.1', 'host: x'), ''],
-    'sends headers byte by byte': [lines('GET /health HTTP/1.1', 'host: x'), 'x-a: b\r\n'],
+    'sends half its headers': [httpLines('GET /health HTTP/1.1', 'host: x'), ''],
+    'sends headers byte by byte': [httpLines('GET /health HTTP/1.1', 'host: x'), 'x-a: b\r\n'],
     'sends a request line byte by byte': ['', `GET /${'a'.repeat(1000)}`],
     'sends no body': [`${postHead}content-length: 5000\r\n\r\n`, ''],
     'sends its body byte by byte': [`${postHead}content-length: 5000\r\n\r\n`, '{'],
@@ -85,9 +78,8 @@ describe('a caller that takes its time', () => {
   })
 
   it('may need longer than that for several requests on one connection', async () => {
-    const socket = connect(gateway.port, '127.0.0.1')
-    onTestFinished(() => void socket.destroy())
-    const request = lines('GET /health HTTP/1.1', 'host: x', '')
+    const socket = await testSocket(gateway.port)
+    const request = httpLines('GET /health HTTP/1.1', 'host: x', '')
     for (let count = 0; count < 3; count++) {
       socket.write(request)
       expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /)
@@ -101,14 +93,11 @@ describe('a caller that takes its time', () => {
     })
     // More than the kernel takes for a caller that does not read.
     const body = await seal(chat('x'.repeat(15_000_000)))
-    const socket = connect(target.port, '127.0.0.1')
-    onTestFinished(() => void socket.destroy())
-    socket.on('error', () => undefined)
-    await once(socket, 'connect')
-    const head = lines(`POST ${PATH} HTTP/1.1`, 'host: x') + clientLines()
+    const socket = await testSocket(target.port)
+    const head = httpLines(`POST ${COMPLETIONS} HTTP/1.1`, 'host: x') + clientLines()
     socket.write(`${head}content-length: ${body.length}\r\n\r\n`)
     socket.write(body)
-    const status = async (): Promise<number> => (await post(target, await seal(chat('x')))).status
+    const status = async (): Promise<number> => (await send(target, chat('x'))).status
     await expect.poll(status, { timeout: 10_000 }).toBe(503)
     await expect.poll(status, { timeout: 20_000 }).toBe(200)
   })

@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { chat, complete, expectAlive, testGatewayProcess } from './support.js'
+import type { Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { chat, complete, expectAlive, testGatewayProcess, testSocket } from './support.js'
 import { residentMiB } from './measure.js'
 
 const CONNECTIONS = 10_000
@@ -12,15 +11,6 @@ const HALF_A_HEADER = 'GET /health HTTP/1.1\r\nhost: x\r\nx-a: '
 const mostFiles = (): number => {
   const limits = readFileSync('/proc/self/limits', 'utf8')
   return Number(/^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1] ?? Infinity)
-}
-
-async function open(port: number, from = '127.0.0.1', text = ''): Promise<Socket> {
-  const socket = connect({ port, host: '127.0.0.1', localAddress: from })
-  socket.on('error', () => undefined).resume()
-  onTestFinished(() => void socket.destroy())
-  await once(socket, 'connect')
-  if (text !== '') socket.write(text)
-  return socket
 }
 
 describe.skipIf(mostFiles() < CONNECTIONS + 1000)(`${CONNECTIONS} idle connections`, () => {
@@ -33,12 +23,9 @@ describe.skipIf(mostFiles() < CONNECTIONS + 1000)(`${CONNECTIONS} idle connectio
     const openedAt = performance.now()
     const sockets: Socket[] = []
     while (sockets.length < CONNECTIONS) {
-      const batch = Array.from({ length: 200 }, (_, at) =>
-        open(
-          gateway.port,
-          `127.0.2.${1 + ((sockets.length / 200) % 5)}`,
-          at % 2 ? HALF_A_HEADER : '',
-        ),
+      const from = `127.0.2.${1 + ((sockets.length / 200) % 5)}`
+      const batch = Array.from({ length: 200 }, async (_, at) =>
+        (await testSocket(gateway.port, { from, text: at % 2 ? HALF_A_HEADER : '' })).resume(),
       )
       sockets.push(...(await Promise.all(batch)))
     }

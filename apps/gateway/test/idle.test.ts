@@ -1,16 +1,9 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { get, testGateway } from './support.js'
+import type { Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { get, testGateway, testSocket } from './support.js'
 
-async function open(port: number, from = '127.0.0.1', text = ''): Promise<Socket> {
-  const socket = connect({ port, host: '127.0.0.1', localAddress: from })
-  socket.on('error', () => undefined).resume()
-  onTestFinished(() => void socket.destroy())
-  await once(socket, 'connect')
-  if (text !== '') socket.write(text)
-  return socket
-}
+const open = async (port: number): Promise<Socket> => (await testSocket(port)).resume()
 
 describe('connections of one address', () => {
   const closed = async (socket: Socket): Promise<boolean> => {

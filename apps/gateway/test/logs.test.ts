@@ -1,6 +1,6 @@
 import { publicKeyToHeader } from '@nomyo/crypto'
 import { afterAll, describe, expect, it } from 'vitest'
-import { startModelServer } from '@nomyo-internal/testing'
+import { startModelServer, until } from '@nomyo-internal/testing'
 import { HttpError } from '../src/http-error.js'
 import { logOptions } from '../src/observability/log.js'
 import {
@@ -11,6 +11,7 @@ import {
   post,
   rawExchange,
   seal,
+  send,
   serverKeys,
   startGateway,
   testGateway,
@@ -58,14 +59,8 @@ const logLines = (stderr: string): LogLine[] =>
     .map((line) => JSON.parse(line) as LogLine)
 
 /** The line a request leaves, as soon as it is there. */
-async function lineFor(payloadId: string): Promise<LogLine> {
-  for (let tries = 0; tries < 500; tries++) {
-    const line = logLines(gateway.log()).find((one) => one.payloadId === payloadId)
-    if (line !== undefined) return line
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-  throw new Error(`no log line for ${payloadId}`)
-}
+const lineFor = (payloadId: string): Promise<LogLine> =>
+  until(() => logLines(gateway.log()).find((one) => one.payloadId === payloadId))
 
 const answerWith = (status: number, text: string): void => {
   upstream.answer = (response) => response.writeHead(status).end(text)
@@ -134,10 +129,10 @@ describe('a request leaves one line of JSON', () => {
   it('when the upstream answers nonsense or breaks off', async () => {
     answerWith(200, `{"${CANARIES.upstreamError}`)
     const nonsense = { ...AUTHORIZED, 'x-payload-id': 'payload-nonsense' }
-    expect((await post(gateway, await seal(chat(CANARIES.prompt)), nonsense)).status).toBe(502)
+    expect((await send(gateway, chat(CANARIES.prompt), nonsense)).status).toBe(502)
     upstream.answer = (_response, { socket }) => socket.end(CANARIES.upstreamError)
     const broken = { ...AUTHORIZED, 'x-payload-id': 'payload-broken' }
-    expect((await post(gateway, await seal(chat(CANARIES.prompt)), broken)).status).toBe(503)
+    expect((await send(gateway, chat(CANARIES.prompt), broken)).status).toBe(503)
     expect(await lineFor('payload-nonsense')).toMatchObject({ status: 502 })
     expect(await lineFor('payload-broken')).toMatchObject({ status: 503 })
   })

@@ -4,21 +4,20 @@ import {
   malformedVectors,
   type MalformedVector,
 } from '@nomyo-internal/testing/vectors'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   chat,
   clientKeys,
   completionOf,
   expectAlive,
+  fileGateway,
   post,
   refusalOf,
-  startGateway,
   type Answer,
 } from './support.js'
 
 // The recorded envelopes are sealed for this key.
-const gateway = await startGateway({ serverKey: 'client' })
-afterAll(() => gateway.stop())
+const gateway = await fileGateway({ serverKey: 'client' })
 
 const vectors = malformedVectors()
 const must = vectors.filter(({ strict }) => strict === 'must')
@@ -41,9 +40,7 @@ describe('a malformed envelope', () => {
 
   it.each(must)('is refused with 400: $class, $name', async (vector) => {
     expect(vector.gateway_status).toBe(400)
-    const answer = await send(vector)
-    expect(answer.status).toBe(400)
-    refusalOf(answer)
+    refusalOf(await send(vector), 400)
   })
 
   it('is refused with one text, regardless of the fault', async () => {

@@ -40,8 +40,7 @@ describe('more requests at once than can be decrypted', () => {
         served.push(at)
         continue
       }
-      expect(answer.status).toBe(503)
-      refusalOf(answer)
+      refusalOf(answer, 503)
       expect(answer.headers.get('retry-after')).toBe('1')
     }
     busy = false

@@ -2,17 +2,26 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { startModelServer, stopAfterTest } from '@nomyo-internal/testing'
-import { chat, get, post, seal, testGateway, clientHeaders } from './support.js'
+import {
+  chat,
+  clientLines,
+  COMPLETIONS,
+  get,
+  post,
+  seal,
+  send,
+  testGateway,
+  testModelServer,
+} from './support.js'
 import { metric } from './measure.js'
 
 describe('more requests in flight than allowed', () => {
   it('are refused until one is answered', async () => {
-    const upstream = stopAfterTest(await startModelServer())
+    const upstream = await testModelServer()
     const waiting: ServerResponse[] = []
     upstream.answer = (response) => waiting.push(response)
     const gateway = await testGateway({ args: ['--upstream', upstream.url, '--max-requests=2'] })
-    const request = async (): Promise<number> => (await post(gateway, await seal(chat('x')))).status
+    const request = async (): Promise<number> => (await send(gateway, chat('x'))).status
     const inFlight = [request(), request()]
     await expect.poll(() => waiting.length).toBe(2)
     expect(await request()).toBe(503)
@@ -24,22 +33,22 @@ describe('more requests in flight than allowed', () => {
   })
 
   it('no longer count once their callers hang up', async () => {
-    const upstream = stopAfterTest(await startModelServer())
+    const upstream = await testModelServer()
     upstream.answer = () => undefined
     const gateway = await testGateway({ args: ['--upstream', upstream.url, '--max-requests=1'] })
     const caller = new AbortController()
-    const abandoned = post(gateway, await seal(chat('x')), {}, caller.signal)
+    const abandoned = send(gateway, chat('x'), {}, caller.signal)
     await expect.poll(() => upstream.seen.length).toBe(1)
     caller.abort()
     await expect(abandoned).rejects.toThrow()
     upstream.answer = (response) => response.end('{}')
-    await expect.poll(async () => (await post(gateway, await seal(chat('y')))).status).toBe(200)
+    await expect.poll(async () => (await send(gateway, chat('y'))).status).toBe(200)
   })
 })
 
 describe('requests in line behind another on their connection', () => {
   it('no longer count, and are at an end, once their caller hangs up', async () => {
-    const upstream = stopAfterTest(await startModelServer())
+    const upstream = await testModelServer()
     const ended: Promise<unknown>[] = []
     upstream.answer = (_response, { socket }) => void ended.push(once(socket, 'close'))
     const gateway = await testGateway({
@@ -48,9 +57,8 @@ describe('requests in line behind another on their connection', () => {
     const socket = connect(gateway.port, '127.0.0.1')
     await once(socket, 'connect')
     for (const body of [await seal(chat('1')), await seal(chat('2')), Buffer.from('x')]) {
-      const headers = Object.entries({ ...clientHeaders(), 'content-length': body.length })
-      const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-      socket.write(`POST /v1/chat/secure_completion HTTP/1.1\r\nhost: x\r\n${lines}\r\n`)
+      const length = `content-length: ${body.length}\r\n`
+      socket.write(`POST ${COMPLETIONS} HTTP/1.1\r\nhost: x\r\n${clientLines()}${length}\r\n`)
       socket.write(body)
     }
     await expect.poll(() => upstream.seen.length).toBe(2)

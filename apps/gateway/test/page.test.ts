@@ -1,20 +1,9 @@
 import { once } from 'node:events'
-import { mkdtempSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { get as httpsGet } from 'node:https'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { isInstalled, makeCa } from '@nomyo-internal/testing'
-import {
-  get,
-  refusalOf,
-  runCommand,
-  startGateway,
-  testGateway,
-  type TestGateway,
-} from './support.js'
+import { describe, expect, it } from 'vitest'
+import { isInstalled, makeCa, temporaryFolder } from '@nomyo-internal/testing'
+import { fileGateway, get, refusalOf, runCommand, testGateway } from './support.js'
 
 const PATHS = {
   '/': 'text/html; charset=utf-8',
@@ -24,13 +13,8 @@ const PATHS = {
 }
 const paths = Object.keys(PATHS)
 
-describe('the chat page', () => {
-  let gateway: TestGateway
-
-  beforeAll(async () => {
-    gateway = await startGateway({ args: ['--engine', 'demo', '--web'] })
-  })
-  afterAll(() => gateway.stop())
+describe('the chat page', async () => {
+  const gateway = await fileGateway({ args: ['--engine', 'demo', '--web'] })
 
   it.each(Object.entries(PATHS))(
     'has its content type and every security header: %s',
@@ -89,9 +73,7 @@ describe('the chat page', () => {
     '[::2]',
   ])('is refused to Host %j, whatever the file', async (host) => {
     for (const path of paths) {
-      const answer = await get(gateway, path, { headers: { host } })
-      expect(answer.status).toBe(421)
-      refusalOf(answer)
+      refusalOf(await get(gateway, path, { headers: { host } }), 421)
     }
   })
 
@@ -130,8 +112,7 @@ it('is refused at the start where browsers could not use it', async () => {
 it.skipIf(!isInstalled('openssl'))(
   'is served with TLS under any name the certificate may have',
   async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'nomyo-page-'))
-    const { cert, key } = makeCa(folder, 'page')
+    const { cert, key } = makeCa(temporaryFolder(), 'page')
     const gateway = await testGateway({
       args: ['--engine=demo', '--web', '--host=0.0.0.0', `--tls-cert=${cert}`, `--tls-key=${key}`],
     })
@@ -144,6 +125,5 @@ it.skipIf(!isInstalled('openssl'))(
     const [response] = (await once(request, 'response')) as [IncomingMessage]
     response.resume()
     expect(response.statusCode).toBe(200)
-    await rm(folder, { recursive: true, force: true })
   },
 )

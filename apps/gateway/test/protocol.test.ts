@@ -1,28 +1,28 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { openJson, publicKeyToHeader, sealJson } from '@nomyo/crypto'
 import { headerVectors, keyPem, requestVectors } from '@nomyo-internal/testing/vectors'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parseChatRequest } from '../src/completion/chat-request.js'
 import { HttpError } from '../src/http-error.js'
 import {
   chat,
   clientKeys,
   complete,
+  completionHead,
   completionOf,
   expectAlive,
+  fileGateway,
   parseRawAnswer,
   post,
   rawExchange,
   refusalOf,
-  seal,
+  send,
   serverKeys,
-  startGateway,
   testGatewayProcess,
   type Answer,
 } from './support.js'
 
-const gateway = await startGateway()
-afterAll(() => gateway.stop())
+const gateway = await fileGateway()
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null
@@ -70,9 +70,7 @@ describe('a recorded request of the reference client', () => {
   it.each(vectors.filter((vector) => !isChat(vector)))(
     'is refused where it is no chat request: $name',
     async (vector) => {
-      const answer = await post(gateway, vector.body)
-      expect(answer.status).toBe(400)
-      refusalOf(answer)
+      refusalOf(await post(gateway, vector.body), 400)
     },
   )
 })
@@ -80,7 +78,7 @@ describe('a recorded request of the reference client', () => {
 describe('an answer', () => {
   it('is an envelope with the time it was made, and no plaintext', async () => {
     const before = Math.floor(Date.now() / 1000)
-    const { bytes } = await post(gateway, await seal(chat('canary-in-the-answer')))
+    const { bytes } = await send(gateway, chat('canary-in-the-answer'))
     expect(new TextDecoder().decode(bytes)).not.toContain('canary')
     const envelope = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>
     expect(envelope).toMatchObject({
@@ -97,7 +95,7 @@ describe('an answer', () => {
   })
 
   it('is never sealed the same way twice', async () => {
-    const ask = async (): Promise<Answer> => post(gateway, await seal(chat('twice')))
+    const ask = async (): Promise<Answer> => send(gateway, chat('twice'))
     const answers = await Promise.all([ask(), ask()])
     const [first, second] = await Promise.all(
       answers.map(({ bytes }) => openJson(bytes, clientKeys.privateKey)),
@@ -107,7 +105,7 @@ describe('an answer', () => {
 
   it('hides the length of a short text', async () => {
     const lengthFor = async (content: string): Promise<number> =>
-      (await post(gateway, await seal(chat(content)))).bytes.length
+      (await send(gateway, chat(content))).bytes.length
     expect(await lengthFor('yes')).toBe(await lengthFor('no'))
   })
 })
@@ -115,8 +113,8 @@ describe('an answer', () => {
 describe('X-Public-Key', () => {
   const { spkiSha256, vectors } = headerVectors()
   const byName = (name: string) => vectors.find((vector) => vector.name === name)
-  const send = async (value: string | undefined) =>
-    post(gateway, await seal(chat('Hello!')), { 'x-public-key': value })
+  const sendWith = (value: string | undefined) =>
+    send(gateway, chat('Hello!'), { 'x-public-key': value })
 
   it('has 22 recorded spellings, of the key of the tests', () => {
     expect(vectors).toHaveLength(22)
@@ -127,7 +125,7 @@ describe('X-Public-Key', () => {
     ...vectors.filter(({ expect: verdict }) => verdict === 'accept'),
     byName('raw plus signs')!,
   ])('is read as: $name', async ({ value }) => {
-    const completion = await completionOf(await send(value))
+    const completion = await completionOf(await sendWith(value))
     expect(completion.choices[0].message.content).toBe('Hello!')
   })
 
@@ -135,9 +133,8 @@ describe('X-Public-Key', () => {
     ...vectors.filter(({ expect: verdict }) => verdict === 'reject'),
     ...['form encoded', 'two keys', 'e=3'].map((name) => byName(name)!),
   ])('is refused as: $name', async ({ value }) => {
-    const answer = await send(value)
-    expect(answer.status).toBe(400)
-    refusalOf(answer)
+    const answer = await sendWith(value)
+    refusalOf(answer, 400)
     await expectAlive(gateway)
   })
 
@@ -149,7 +146,7 @@ describe('X-Public-Key', () => {
 
   it('writes no private key that was sent by mistake anywhere', async () => {
     const value = byName('private key')!.value
-    const answer = await send(value)
+    const answer = await sendWith(value)
     expect(answer.status).toBe(400)
     const body = decodeURIComponent(value).split('\n').slice(1, -2)
     expect(body.length).toBeGreaterThan(10)
@@ -160,20 +157,16 @@ describe('X-Public-Key', () => {
   })
 
   it('must be there', async () => {
-    const answer = await send(undefined)
-    expect(answer.status).toBe(400)
-    refusalOf(answer)
+    refusalOf(await sendWith(undefined), 400)
   })
 
   it('beyond any key is refused before it is read', async () => {
-    const answer = await send('A'.repeat(12_500))
-    expect(answer.status).toBe(400)
-    refusalOf(answer)
+    refusalOf(await sendWith('A'.repeat(12_500)), 400)
   })
 
   it('may hold a smaller key of the client', async () => {
     const header = encodeURIComponent(keyPem('keys/rsa2048.public.pem'))
-    expect((await send(header)).status).toBe(200)
+    expect((await sendWith(header)).status).toBe(200)
   })
 })
 
@@ -204,19 +197,17 @@ describe('X-Payload-ID', () => {
     ['letters beyond ASCII', 'payl\u00f6ad'],
     ['two in one', 'first, second'],
   ])('is refused: %s', async (_what, payloadId) => {
-    const answer = await post(gateway, await seal(chat('Hello!')), { 'x-payload-id': payloadId })
-    expect(answer.status).toBe(400)
-    refusalOf(answer)
+    refusalOf(await send(gateway, chat('Hello!'), { 'x-payload-id': payloadId }), 400)
   })
 
   it('is refused when it comes twice', async () => {
     const answer = parseRawAnswer(
       await rawExchange(
         gateway.port,
-        'POST /v1/chat/secure_completion HTTP/1.1\r\nhost: x\r\nconnection: close\r\n' +
-          'content-type: application/octet-stream\r\ncontent-length: 2\r\n' +
-          `x-public-key: ${publicKeyToHeader(clientKeys.publicKey)}\r\n` +
-          'x-payload-id: first\r\nx-payload-id: second\r\n\r\n{}',
+        completionHead(
+          ...['content-length: 2', `x-public-key: ${publicKeyToHeader(clientKeys.publicKey)}`],
+          ...['x-payload-id: first', 'x-payload-id: second'],
+        ) + '{}',
       ),
     )
     expect(answer.status).toBe(400)
@@ -238,9 +229,7 @@ describe('X-Security-Tier', () => {
   it.each(['', 'High', 'low', 'high, high', 'constructor', '__proto__'])(
     '%j is refused',
     async (tier) => {
-      const answer = await post(gateway, await seal(chat('Hello!')), { 'x-security-tier': tier })
-      expect(answer.status).toBe(400)
-      refusalOf(answer)
+      refusalOf(await send(gateway, chat('Hello!'), { 'x-security-tier': tier }), 400)
     },
   )
 })
@@ -261,9 +250,7 @@ describe('a sealed request that is no chat request', () => {
     ['with a role of another type', { model: 'nomyo/echo', messages: [{ role: 1 }] }],
     ['where one message of many is wrong', { model: 'm', messages: [{ role: 'user' }, {}] }],
   ])('is refused: %s', async (_what, request) => {
-    const answer = await post(gateway, await seal(request))
-    expect(answer.status).toBe(400)
-    refusalOf(answer)
+    refusalOf(await send(gateway, request), 400)
   })
 
   it('is refused where its members are not its own', () => {
@@ -282,7 +269,7 @@ describe('a sealed request that is no chat request', () => {
 
   it('is refused in words that quote nothing of it', async () => {
     const request = { model: 'canary-model', messages: ['canary-message'], canary: 1 }
-    expect(refusalOf(await post(gateway, await seal(request)))).not.toContain('canary')
+    expect(refusalOf(await send(gateway, request))).not.toContain('canary')
   })
 })
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { isInstalled, makeSwtpm } from '@nomyo-internal/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { get, testGateway, type TestGateway } from './support.js'
+import { get, logEntries, testGateway, type TestGateway } from './support.js'
 
 interface LogLine {
   readonly route?: string
@@ -10,12 +10,7 @@ interface LogLine {
 }
 
 const healthLines = (gateway: TestGateway): LogLine[] =>
-  gateway
-    .log()
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as LogLine)
-    .filter(({ route }) => route === '/health')
+  logEntries<LogLine>(gateway.log()).filter(({ route }) => route === '/health')
 
 const forwarded = (value: string, path = '/health', from = '127.0.0.1') =>
   [path, { from, headers: { 'x-forwarded-for': value, 'x-request-id': 'canary' } }] as const

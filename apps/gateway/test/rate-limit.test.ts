@@ -4,15 +4,17 @@ import { temporaryFolder } from '@nomyo-internal/testing'
 import { clientNetwork } from '../src/access/client-network.js'
 import type { GatewayConfig } from '../src/config/config.js'
 import {
+  addApiKey,
   chat,
+  completionHead,
   get,
   parseRawAnswer,
   post,
   rawExchange,
   readConfig,
   refusalOf,
-  runCommand,
   seal,
+  send,
   testGateway,
   useFakeClock,
   type Answer,
@@ -26,12 +28,12 @@ interface Target {
 const KEYS = ['--api-key', 'one', '--api-key', 'two']
 
 async function ask(target: Target, key = 'one'): Promise<Answer> {
-  return post(target, await seal(chat('Hello!')), { authorization: `Bearer ${key}` })
+  return send(target, chat('Hello!'), { authorization: `Bearer ${key}` })
 }
 
 /** Statuses of requests that arrive within one second, sealed beforehand. */
 async function burst(target: Target, count: number, key = 'one'): Promise<Answer[]> {
-  const bodies = await Promise.all(Array.from({ length: count }, () => seal(chat('Hello!'))))
+  const bodies = await Promise.all(Array.from({ length: count }, () => seal()))
   return Promise.all(bodies.map((body) => post(target, body, { authorization: `Bearer ${key}` })))
 }
 
@@ -48,8 +50,7 @@ describe('the rate limit', () => {
     const first = await burst(gateway, 12)
     expect(count(first, 200)).toBe(4)
     for (const answer of first.filter(({ status }) => status !== 200)) {
-      expect(answer.status).toBe(429)
-      refusalOf(answer)
+      refusalOf(answer, 429)
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
     }
     expect((await ask(gateway, 'two')).status).toBe(200)
@@ -64,9 +65,7 @@ describe('the rate limit', () => {
     const gateway = await limited('--rate-limit', '1/s', '--rate-burst', '1')
     await burst(gateway, 3)
     const head = (key: string): string =>
-      'POST /v1/chat/secure_completion HTTP/1.1\r\nhost: x\r\nconnection: close\r\n' +
-      `authorization: Bearer ${key}\r\ncontent-type: application/octet-stream\r\n` +
-      'content-length: 1000000\r\n\r\n'
+      completionHead(`authorization: Bearer ${key}`, 'content-length: 1000000')
     const statuses = []
     for (const key of ['wrong', 'one', 'one', 'one']) {
       const run = rawExchange(gateway.port, head(key), { halfClose: key !== 'wrong' })
@@ -145,12 +144,9 @@ it('is 2 a second for the command line, and none for a program that does not set
 })
 
 it('a key may have a limit of its own, also where there is none for others', async () => {
-  const folder = temporaryFolder()
-  const file = join(folder, 'keys.json')
-  const add = async (...args: string[]): Promise<string> =>
-    (await runCommand(['keys', 'add', '--keys-file', file, ...args])).stdout.trim()
-  const slow = await add('--rate', '1/s', '--burst', '1')
-  const free = await add()
+  const file = join(temporaryFolder(), 'keys.json')
+  const slow = await addApiKey(file, '--rate', '1/s', '--burst', '1')
+  const free = await addApiKey(file)
   const gateway = await testGateway({ args: ['--engine', 'demo', '--keys-file', file] })
   expect(count(await burst(gateway, 8, slow), 429)).toBeGreaterThan(0)
   expect(count(await burst(gateway, 8, free), 200)).toBe(8)

@@ -1,29 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { isInstalled, shared, startRedis, type RedisServer } from '@nomyo-internal/testing'
-import { chat, post, seal, testGateway, type Answer, type TestGateway } from './support.js'
-
-const SOON = { timeout: 20_000, interval: 250 }
-
-const sealed = (): Promise<Uint8Array> => seal(chat('Hello!'))
-const statusOf = async (answer: Promise<Answer>): Promise<number> => (await answer).status
-const fresh = async (gateway: TestGateway): Promise<number> =>
-  statusOf(post(gateway, await sealed()))
-
-const gatewayOn = (redis: RedisServer, ...args: string[]): Promise<TestGateway> =>
-  testGateway({ args: ['--engine', 'demo', '--redis', redis.url, ...args] })
-
-async function testRedis(): Promise<RedisServer> {
-  const redis = await startRedis()
-  onTestFinished(() => redis.stop())
-  return redis
-}
+import { describe, expect, it } from 'vitest'
+import { isInstalled, shared, startRedis } from '@nomyo-internal/testing'
+import { fresh, gatewayOn, SOON, testRedis } from './redis.js'
+import { post, seal, statusOf } from './support.js'
 
 describe.skipIf(!isInstalled('redis-server'))('gateways with a Redis', () => {
   const server = shared(startRedis)
 
   it('remember over a restart of a gateway, for --replay-window', async () => {
-    const body = await sealed()
+    const body = await seal()
     const one = await gatewayOn(server(), '--replay-window', '4s')
     const sentAt = performance.now()
     expect(await statusOf(post(one, body))).toBe(200)
@@ -41,7 +26,7 @@ describe.skipIf(!isInstalled('redis-server'))('gateways with a Redis', () => {
     const limit = [...key, '--rate-limit', '5/s', '--rate-burst', '5']
     const gateways = [await gatewayOn(server(), ...limit), await gatewayOn(server(), ...limit)]
     const headers = { authorization: `Bearer ${key[1]!}` }
-    const bodies = await Promise.all(Array.from({ length: 40 }, sealed))
+    const bodies = await Promise.all(Array.from({ length: 40 }, () => seal()))
     const start = performance.now()
     const answers = await Promise.all(
       bodies.map((body, at) => post(gateways[at % 2]!, body, headers)),

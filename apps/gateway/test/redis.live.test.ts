@@ -1,37 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isInstalled, startRedis, type RedisServer } from '@nomyo-internal/testing'
+import { fresh, gatewayOn, SOON, testRedis } from './redis.js'
 import {
-  isInstalled,
-  startModelServer,
-  startRedis,
-  stopAfterTest,
-  type RedisServer,
-} from '@nomyo-internal/testing'
-import {
-  chat,
   post,
   refusalOf,
   seal,
+  statusOf,
   testGateway,
-  type Answer,
+  testModelServer,
   type TestGateway,
 } from './support.js'
-
-const SOON = { timeout: 20_000, interval: 250 }
-
-const sealed = (): Promise<Uint8Array> => seal(chat('Hello!'))
-const statusOf = async (answer: Promise<Answer>): Promise<number> => (await answer).status
-const fresh = async (gateway: TestGateway): Promise<number> =>
-  statusOf(post(gateway, await sealed()))
-
-const gatewayOn = (redis: RedisServer, ...args: string[]): Promise<TestGateway> =>
-  testGateway({ args: ['--engine', 'demo', '--redis', redis.url, ...args] })
-
-async function testRedis(): Promise<RedisServer> {
-  const redis = await startRedis()
-  onTestFinished(() => redis.stop())
-  return redis
-}
 
 describe.skipIf(!isInstalled('redis-server'))('two gateways with one Redis', () => {
   let redis: RedisServer
@@ -42,21 +21,21 @@ describe.skipIf(!isInstalled('redis-server'))('two gateways with one Redis', () 
 
   it('refuse what the other has taken: the envelope, and the payload id', async () => {
     const [one, two] = [await gatewayOn(redis), await gatewayOn(redis)]
-    const body = await sealed()
+    const body = await seal()
     const headers = { 'x-payload-id': randomUUID() }
     expect(await statusOf(post(one, body, headers))).toBe(200)
     expect(await statusOf(post(two, body))).toBe(409)
-    expect(await statusOf(post(two, await sealed(), headers))).toBe(409)
+    expect(await statusOf(post(two, await seal(), headers))).toBe(409)
     expect(await fresh(two)).toBe(200)
   })
 
   it('let one copy pass of many that come to both at the same time', async () => {
-    const upstream = stopAfterTest(await startModelServer())
+    const upstream = await testModelServer()
     const start = (): Promise<TestGateway> =>
       testGateway({ args: ['--upstream', upstream.url, '--redis', redis.url] })
     const gateways = [await start(), await start()]
     for (let round = 0; round < 5; round++) {
-      const body = await sealed()
+      const body = await seal()
       const copies = Array.from({ length: 10 }, (_, copy) =>
         statusOf(post(gateways[copy % 2]!, body)),
       )
@@ -72,10 +51,9 @@ describe.skipIf(!isInstalled('redis-server'))('a Redis that becomes unavailable'
     const gateway = await gatewayOn(redis)
     expect(await fresh(gateway)).toBe(200)
     await redis.stop()
-    const body = await sealed()
+    const body = await seal()
     const refused = await post(gateway, body)
-    expect(refused.status).toBe(503)
-    refusalOf(refused)
+    refusalOf(refused, 503)
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
     expect((await fetch(`${gateway.url}/health`)).status).toBe(200)
     await redis.start()
@@ -87,7 +65,7 @@ describe.skipIf(!isInstalled('redis-server'))('a Redis that becomes unavailable'
   it('leaves a gateway that may degrade its local memory, with earlier requests in it', async () => {
     const redis = await testRedis()
     const gateway = await gatewayOn(redis, '--redis-failure', 'replay=degrade')
-    const [before, during] = [await sealed(), await sealed()]
+    const [before, during] = [await seal(), await seal()]
     expect(await statusOf(post(gateway, before))).toBe(200)
     await redis.stop()
     expect(await statusOf(post(gateway, during))).toBe(200)

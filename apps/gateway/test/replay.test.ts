@@ -1,42 +1,40 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { makeKeyDir, startModelServer } from '@nomyo-internal/testing'
+import { afterAll, describe, expect, it } from 'vitest'
+import {
+  startGateway as startProgramGateway,
+  startModelServer,
+  stopAfterTest,
+} from '@nomyo-internal/testing'
 import { createGateway } from '../src/gateway.js'
 import { LocalReplayCache } from '../src/completion/replay/local.js'
 import {
-  chat,
+  fileGateway,
   post,
   refusalOf,
   seal,
-  startGateway,
+  statusOf,
   testGateway,
   useFakeClock,
-  type Answer,
 } from './support.js'
 
 const upstream = await startModelServer()
 afterAll(upstream.stop)
-const gateway = await startGateway({ args: ['--upstream', upstream.url] })
-afterAll(() => gateway.stop())
-
-const statusOf = async (answer: Promise<Answer>): Promise<number> => (await answer).status
-const sealed = (): Promise<Uint8Array> => seal(chat('Hello!'))
+const gateway = await fileGateway({ args: ['--upstream', upstream.url] })
 
 describe('a replay', () => {
   it('of an envelope is refused, under any payload id, and the model is not asked', async () => {
-    const body = await sealed()
+    const body = await seal()
     const headers = { 'x-payload-id': randomUUID() }
     expect(await statusOf(post(gateway, body, headers))).toBe(200)
     const asked = upstream.seen.length
     const answer = await post(gateway, body, headers)
-    expect(answer.status).toBe(409)
-    refusalOf(answer)
+    refusalOf(answer, 409)
     expect(await statusOf(post(gateway, body))).toBe(409)
     expect(upstream.seen).toHaveLength(asked)
   })
 
   it('of an envelope is refused also when it is written in another way', async () => {
-    const body = await sealed()
+    const body = await seal()
     expect(await statusOf(post(gateway, body))).toBe(200)
     const { version, ...rest } = JSON.parse(new TextDecoder().decode(body)) as object & {
       version: string
@@ -47,12 +45,12 @@ describe('a replay', () => {
 
   it('of a payload id is refused, with any envelope', async () => {
     const headers = { 'x-payload-id': randomUUID() }
-    expect(await statusOf(post(gateway, await sealed(), headers))).toBe(200)
-    expect(await statusOf(post(gateway, await sealed(), headers))).toBe(409)
+    expect(await statusOf(post(gateway, await seal(), headers))).toBe(200)
+    expect(await statusOf(post(gateway, await seal(), headers))).toBe(409)
   })
 
   it('that is sent at the same time: one copy of twenty passes, whichever', async () => {
-    const body = await sealed()
+    const body = await seal()
     const id = { 'x-payload-id': randomUUID() }
     const asked = upstream.seen.length
     const copies = Array.from({ length: 20 }, (_, copy) =>
@@ -66,12 +64,12 @@ describe('a replay', () => {
   it.each([400, 429, 500, 503])(
     'is one also after the model server answered %i',
     async (status) => {
-      const body = await sealed()
+      const body = await seal()
       upstream.answer = (response) => response.writeHead(status).end()
       expect(await statusOf(post(gateway, body))).toBeGreaterThanOrEqual(400)
       upstream.answer = (response) => response.end('{}')
       expect(await statusOf(post(gateway, body))).toBe(409)
-      expect(await statusOf(post(gateway, await sealed()))).toBe(200)
+      expect(await statusOf(post(gateway, await seal()))).toBe(200)
     },
   )
 
@@ -80,28 +78,28 @@ describe('a replay', () => {
     const headers = { 'x-payload-id': randomUUID() }
     expect(await statusOf(post(gateway, body, headers))).toBe(400)
     expect(await statusOf(post(gateway, body))).toBe(409)
-    expect(await statusOf(post(gateway, await sealed(), headers))).toBe(409)
+    expect(await statusOf(post(gateway, await seal(), headers))).toBe(409)
   })
 })
 
 it('a request that cannot be decrypted does not use up its payload id', async () => {
   const headers = { 'x-payload-id': randomUUID() }
   expect(await statusOf(post(gateway, 'garbage', headers))).toBe(400)
-  expect(await statusOf(post(gateway, await sealed(), headers))).toBe(200)
+  expect(await statusOf(post(gateway, await seal(), headers))).toBe(200)
 })
 
 it('a copy of a refused replay does not use up the other id', async () => {
-  const body = await sealed()
+  const body = await seal()
   expect(await statusOf(post(gateway, body))).toBe(200)
   const fresh = { 'x-payload-id': randomUUID() }
   expect(await statusOf(post(gateway, body, fresh))).toBe(409)
-  expect(await statusOf(post(gateway, await sealed(), fresh))).toBe(200)
+  expect(await statusOf(post(gateway, await seal(), fresh))).toBe(200)
 })
 
 it('is remembered for --replay-window, counted from the first copy', async () => {
   const target = await testGateway({ args: ['--engine', 'demo', '--replay-window', '1s'] })
   const clock = useFakeClock()
-  const body = await sealed()
+  const body = await seal()
   expect(await statusOf(post(target, body))).toBe(200)
   clock.advance(900)
   expect(await statusOf(post(target, body))).toBe(409)
@@ -110,17 +108,8 @@ it('is remembered for --replay-window, counted from the first copy', async () =>
 })
 
 it('is refused by default', async () => {
-  const target = await createGateway({
-    host: '127.0.0.1',
-    port: 0,
-    engine: { kind: 'demo' },
-    apiKeys: [],
-    keyDir: makeKeyDir({ 'private_key.pem': 'server' }),
-    maxBodyBytes: 1024 * 1024,
-    logLevel: 'silent',
-  })
-  onTestFinished(() => target.close())
-  const body = await sealed()
+  const target = stopAfterTest(await startProgramGateway(createGateway))
+  const body = await seal()
   expect(await statusOf(post(target, body))).toBe(200)
   expect(await statusOf(post(target, body))).toBe(409)
 })

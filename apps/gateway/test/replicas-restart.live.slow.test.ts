@@ -1,15 +1,10 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import {
-  makeKeyDir,
-  startModelServer,
-  stopAfterTest,
-  type ModelServer,
-} from '@nomyo-internal/testing'
+import { makeKeyDir, type ModelServer } from '@nomyo-internal/testing'
 import { canRun, PROXIES, testProxy, type Proxy } from './proxies/proxy.js'
 import { startLoad, tap, testReplicas, type Replicas, type Sent } from './proxies/replicas.js'
-import { clientHeaders } from './support.js'
+import { clientHeaders, testModelServer } from './support.js'
 
 const SOON = { timeout: 30_000, interval: 20 }
 const REQUESTS = 200
@@ -22,7 +17,7 @@ interface Scene {
 
 /** A model server that takes a moment, two gateways, and a proxy before them. */
 async function start(name: (typeof PROXIES)[number], ...args: string[]): Promise<Scene> {
-  const upstream = stopAfterTest(await startModelServer())
+  const upstream = await testModelServer()
   const answer = { choices: [{ index: 0, message: { role: 'assistant', content: 'Hi!' } }] }
   upstream.answer = (response) => setTimeout(() => response.end(JSON.stringify(answer)), 100)
   const replicas = await testReplicas(['--upstream', upstream.url, ...args])

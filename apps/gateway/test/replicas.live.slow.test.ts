@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { canRun, PROXIES, testProxy, type Proxy } from './proxies/proxy.js'
 import { completionLines, testReplicas, type Replicas } from './proxies/replicas.js'
-import { chat, completionOf, refusalOf, seal, type Answer, clientHeaders } from './support.js'
+import { chat, clientHeaders, completionOf, refusalOf, seal, type Answer } from './support.js'
 
 const SOON = { timeout: 10_000, interval: 50 }
 const MIB = 1024 * 1024
@@ -68,9 +68,7 @@ describe.each(PROXIES)('two gateways behind %s', (name) => {
       const body = await seal(chat('once'))
       expect((await send(proxy, ask, body)).status).toBe(200)
       for (let copy = 0; copy < 8; copy++) {
-        const answer = await send(proxy, ask, body)
-        expect(answer.status).toBe(409)
-        refusalOf(answer)
+        refusalOf(await send(proxy, ask, body), 409)
       }
       await expect.poll(() => Math.min(...replicas.served(409)), SOON).toBeGreaterThan(0)
 
@@ -89,7 +87,7 @@ describe.each(PROXIES)('two gateways behind %s', (name) => {
     async () => {
       const { replicas, proxy } = await start('--rate-limit=1/s', '--rate-burst=1')
       const [one, other] = [proxy.fetchFrom('127.0.0.1'), proxy.fetchFrom('127.0.0.9')]
-      const bodies = await Promise.all(Array.from({ length: 12 }, () => seal(chat('Hello!'))))
+      const bodies = await Promise.all(Array.from({ length: 12 }, () => seal()))
       const madeUp = (at: number) => ({
         'x-forwarded-for': `203.0.113.${at}`,
         forwarded: `for=203.0.113.${at}`,
@@ -101,7 +99,7 @@ describe.each(PROXIES)('two gateways behind %s', (name) => {
       // With addresses of their own each would pass.
       expect(statuses).toContain(429)
       expect(statuses.filter((status) => status === 200).length).toBeLessThan(6)
-      expect((await send(proxy, other, await seal(chat('Hello!')))).status).toBe(200)
+      expect((await send(proxy, other, await seal())).status).toBe(200)
       const addresses = (): string[] =>
         completionLines(replicas.gateways.map((gateway) => gateway.stderr()).join('\n')).map(
           ({ address }) => address,
@@ -120,8 +118,7 @@ describe.each(PROXIES)('two gateways behind %s', (name) => {
       const answer = await completionOf(await send(proxy, ask, await seal(chat(content))))
       expect(answer.choices[0].message.content === content).toBe(true)
       const tooBig = await announceTooBig(proxy)
-      expect(tooBig.status).toBe(413)
-      refusalOf(tooBig)
+      refusalOf(tooBig, 413)
       expect((await send(proxy, ask, await seal(chat('after')))).status).toBe(200)
       await Promise.all([replicas.end(0, 'SIGKILL'), replicas.end(1, 'SIGKILL')])
       const unanswered = await send(proxy, ask, await seal(chat('hello?')))

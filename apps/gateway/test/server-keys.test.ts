@@ -13,6 +13,7 @@ import {
   post,
   runCommand,
   serverKeys,
+  temporaryFile,
   testGateway,
   testKeyDir,
   useFakeClock,
@@ -173,8 +174,7 @@ describe('a fault of the next key', () => {
 describe('a password', () => {
   it('decrypts the key files and encrypts later ones', async () => {
     const keyDir = testKeyDir({ 'private_key.pem': 'encrypted' })
-    const passwordFile = join(testKeyDir({}), 'password')
-    await writeFile(passwordFile, `${PASSWORD}\n`)
+    const passwordFile = temporaryFile(`${PASSWORD}\n`)
     const gateway = await testGateway({
       keyDir,
       args: ['--engine', 'demo', '--key-password-file', passwordFile],

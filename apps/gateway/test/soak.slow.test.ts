@@ -1,15 +1,15 @@
 import { setTimeout } from 'node:timers/promises'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { Random } from './fuzz/random.js'
 import {
   chat,
   clientHeaders,
   completionOf,
   expectAlive,
+  fileGateway,
   post,
   refusalOf,
   seal,
-  startGateway,
 } from './support.js'
 import { metric, metricsUrl } from './measure.js'
 
@@ -26,11 +26,10 @@ const LEAST_HEAP_GROWTH_MIB = 24
 /** Also sees what is off the heap. Its median, because one large request lifts it for a moment. */
 const MEDIAN_RESIDENT_GROWTH_MIB = 64
 
-const gateway = await startGateway({
+const gateway = await fileGateway({
   // So short that most of what is remembered is forgotten during the run.
   args: ['--engine', 'demo', '--replay-window', '5s', '--metrics-port', '0'],
 })
-afterAll(() => gateway.stop())
 
 interface Sample {
   readonly done: number
@@ -98,8 +97,7 @@ async function expectEcho(body: Uint8Array, content: string): Promise<void> {
 }
 
 function refuse(status: number, answer: Awaited<ReturnType<typeof post>>): void {
-  expect(answer.status).toBe(status)
-  refusalOf(answer)
+  refusalOf(answer, status)
 }
 
 it(

@@ -1,21 +1,24 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { get as httpGet, type IncomingMessage } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
 import { runProgram, type Environment } from '@nomyo-internal/command-line'
 import { importPrivateKey, openJson, publicKeyToHeader, sealJson } from '@nomyo/crypto'
 import {
   makeKeyDir,
   startGatewayProcess,
+  startModelServer,
   stopAfterTest,
   temporaryFolder,
   type GatewayProcess,
   type GatewayProcessOptions,
+  type ModelServer,
 } from '@nomyo-internal/testing'
 import { keyPem } from '@nomyo-internal/testing/vectors'
-import { expect, onTestFinished, vi } from 'vitest'
+import { afterAll, expect, onTestFinished, vi } from 'vitest'
 import { program } from '../src/commands/program.js'
 import type { GatewayConfig } from '../src/config/config.js'
 import { gatewayConfig, readGatewaySettings } from '../src/config/load.js'
@@ -99,6 +102,13 @@ export async function startGateway(options: StartOptions = {}): Promise<TestGate
   }
 }
 
+/** Starts a gateway for the tests of a file or group. */
+export async function fileGateway(options?: StartOptions): Promise<TestGateway> {
+  const gateway = await startGateway(options)
+  afterAll(() => gateway.stop())
+  return gateway
+}
+
 /** Starts a gateway for the time of one test. */
 export const testGateway = async (options?: StartOptions): Promise<TestGateway> =>
   stopAfterTest(await startGateway(options))
@@ -107,6 +117,25 @@ export const testGateway = async (options?: StartOptions): Promise<TestGateway> 
 export const testGatewayProcess = async (
   options?: GatewayProcessOptions,
 ): Promise<GatewayProcess> => stopAfterTest(await startGatewayProcess(options))
+
+/** Starts a model server for the time of one test. */
+export const testModelServer = async (answer?: ModelServer['answer']): Promise<ModelServer> =>
+  stopAfterTest(await startModelServer(answer))
+
+/** Makes a model server hold back its next answer, and waits for the request to it. */
+export function holdAnswer(
+  upstream: ModelServer,
+  text = '{}',
+): { readonly arrived: Promise<void>; release(): void } {
+  let release = (): void => undefined
+  const arrived = new Promise<void>((resolve) => {
+    upstream.answer = (response) => {
+      release = () => response.end(text)
+      resolve()
+    }
+  })
+  return { arrived, release: () => release() }
+}
 
 /** Exit code and output of a command. */
 export interface CommandRun {
@@ -128,6 +157,17 @@ export async function runCommand(
   return { code, stdout: textOf(stdout), stderr: textOf(stderr) }
 }
 
+/** Runs `nomyo-gateway keys` with this file of API keys. */
+export const runKeys = (file: string, ...args: string[]): Promise<CommandRun> =>
+  runCommand(['keys', ...args, '--keys-file', file])
+
+/** Adds an API key to a file, and returns it. */
+export async function addApiKey(file: string, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runKeys(file, 'add', ...args)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return stdout.trimEnd()
+}
+
 /** A clock that a test moves by hand, with the timers of this process that are not Node's own. */
 export function useFakeClock(): { advance(ms: number): void } {
   vi.useFakeTimers({
@@ -143,6 +183,17 @@ export function useFakeClock(): { advance(ms: number): void } {
 /** A folder with key files of the vectors, for the time of one test or file. */
 export const testKeyDir = (files?: Readonly<Record<string, string>>): string =>
   makeKeyDir(files, temporaryFolder())
+
+/** Writes a file into a folder of its own, for the time of one test or file. */
+export function temporaryFile(text: string, name = 'file'): string {
+  const path = join(temporaryFolder(), name)
+  writeFileSync(path, text)
+  return path
+}
+
+/** The route of sealed requests. */
+export const COMPLETIONS = '/v1/chat/secure_completion'
+
 /** Response to a POST of sealed bytes. */
 export interface Answer {
   readonly status: number
@@ -165,7 +216,7 @@ export async function post(
   signal?: AbortSignal,
 ): Promise<Answer> {
   const given = Object.entries({ ...clientHeaders(), ...headers })
-  const response = await fetch(`${gateway.url}/v1/chat/secure_completion`, {
+  const response = await fetch(gateway.url + COMPLETIONS, {
     method: 'POST',
     headers: given.filter((header): header is [string, string] => header[1] !== undefined),
     body: body as BodyInit,
@@ -177,6 +228,16 @@ export async function post(
     bytes: new Uint8Array(await response.arrayBuffer()),
   }
 }
+
+/** Encrypts a request to the key of the gateway and sends it. */
+export const send = async (
+  gateway: { readonly url: string },
+  request: unknown = chat('Hello!'),
+  headers: Readonly<Record<string, string | undefined>> = {},
+  signal?: AbortSignal,
+): Promise<Answer> => post(gateway, await seal(request), headers, signal)
+
+export const statusOf = async (answer: Promise<Answer>): Promise<number> => (await answer).status
 
 /** A GET on a connection of its own, from this address. */
 export async function get(
@@ -218,7 +279,7 @@ export interface ToolCall {
   readonly function: { readonly name: string; readonly arguments: string }
 }
 
-export const seal = (request: unknown): Promise<Uint8Array> =>
+export const seal = (request: unknown = chat('Hello!')): Promise<Uint8Array> =>
   sealJson(request, serverKeys.publicKey)
 
 export const chat = (content: unknown, members: Record<string, unknown> = {}): object => ({
@@ -242,11 +303,12 @@ export async function complete(
   request: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Completion> {
-  return completionOf(await post(gateway, await seal(request), headers))
+  return completionOf(await send(gateway, request, headers))
 }
 
-/** Checks that an answer is a refusal of the documented shape, and gives its text. */
-export function refusalOf(answer: Answer): string {
+/** Checks that an answer is a refusal of the documented shape with this status, and returns its text. */
+export function refusalOf(answer: Answer, status = answer.status): string {
+  expect(answer.status).toBe(status)
   expect(answer.headers.get('content-type')).toMatch(/^application\/json/)
   const body = JSON.parse(new TextDecoder().decode(answer.bytes)) as { detail: unknown }
   expect(Object.keys(body)).toEqual(['detail'])
@@ -259,6 +321,34 @@ export async function expectAlive(gateway: { readonly url: string }): Promise<vo
   const health = await fetch(`${gateway.url}/health`)
   expect(health.status).toBe(200)
   expect(await health.json()).toEqual({ status: 'ok' })
+}
+
+/** Lines of a raw request, each with its end. */
+export const httpLines = (...lines: readonly string[]): string =>
+  lines.map((line) => `${line}\r\n`).join('')
+
+/** The headers of a client, as lines of a raw request. */
+export const clientLines = (): string =>
+  httpLines(...Object.entries(clientHeaders()).map(([name, value]) => `${name}: ${value}`))
+
+/** The head of a raw sealed request, with these header lines. */
+export const completionHead = (...lines: readonly string[]): string =>
+  httpLines(
+    ...[`POST ${COMPLETIONS} HTTP/1.1`, 'host: x', 'connection: close'],
+    ...['content-type: application/octet-stream', ...lines, ''],
+  )
+
+/** Connects to a gateway for the time of one test, and sends this at once. */
+export async function testSocket(
+  port: number,
+  { from = '127.0.0.1', text = '' } = {},
+): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress: from })
+  socket.on('error', () => undefined)
+  onTestFinished(() => void socket.destroy())
+  await once(socket, 'connect')
+  if (text !== '') socket.write(text)
+  return socket
 }
 
 /** Sends raw bytes and gives all that comes back until the connection ends or falls silent. */
@@ -281,6 +371,13 @@ export async function rawExchange(
   socket.destroy()
   return text
 }
+
+/** Log entries of a gateway, without its notices. */
+export const logEntries = <T>(log: string): T[] =>
+  log
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line) as T)
 
 /** The parts of a raw answer. */
 export function parseRawAnswer(text: string): { status: number; headers: string; body: string } {

@@ -1,6 +1,5 @@
 import type { TpmAttestation } from '@nomyo/attest'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { startModelServer, stopAfterTest, type ModelServer } from '@nomyo-internal/testing'
 import { noAttestor, type Attestor } from '../src/attestation/attestor.js'
 import { createUpstreams, isPrivateUrl } from '../src/upstreams/create-upstreams.js'
 import { createDemoEngine } from '../src/upstreams/demo.js'
@@ -12,7 +11,15 @@ import {
   type SecurityTier,
 } from '../src/access/tier-policy.js'
 import { listenInProcess } from './in-process.js'
-import { chat, completionOf, get, post, refusalOf, seal, type Answer } from './support.js'
+import {
+  chat,
+  completionOf,
+  get,
+  refusalOf,
+  send,
+  testModelServer,
+  type Answer,
+} from './support.js'
 
 const DETAIL = 'Model not allowed for the requested security tier'
 
@@ -46,13 +53,7 @@ const ask = async (
   gateway: { readonly url: string },
   tier: SecurityTier | undefined,
   model = 'nomyo/echo',
-): Promise<Answer> =>
-  post(gateway, await seal(chat('Hi', { model })), tier ? { 'x-security-tier': tier } : {})
-
-async function upstream(): Promise<ModelServer> {
-  const started = stopAfterTest(await startModelServer())
-  return started
-}
+): Promise<Answer> => send(gateway, chat('Hi', { model }), tier ? { 'x-security-tier': tier } : {})
 
 async function statuses(gateway: { readonly url: string }, model?: string): Promise<number[]> {
   const answers = await Promise.all(SECURITY_TIERS.map((tier) => ask(gateway, tier, model)))
@@ -80,7 +81,7 @@ describe('a tier policy', () => {
   })
 
   it('asks no model for what it refuses', async () => {
-    const a = await upstream()
+    const a = await testModelServer()
     const gateway = await gatewayOf({ tiers: { standard: { models: ['x'] } }, upstreams: [a] })
     expect((await ask(gateway, 'standard')).status).toBe(403)
     expect(a.seen).toHaveLength(0)
@@ -103,7 +104,7 @@ describe('attestation that a tier requires', () => {
   })
 
   it('is had or the answer is 503, before a model is asked', async () => {
-    const a = await upstream()
+    const a = await testModelServer()
     const upstreams = [{ ...a, tiers: SECURITY_TIERS }]
     for (const attestor of [noAttestor, quoting(false)]) {
       const gateway = await gatewayOf({ tiers, upstreams, attestor })
@@ -125,14 +126,14 @@ describe('upstreams', () => {
   const all = { standard: {}, high: {}, maximum: {} }
 
   it('are refused to tiers they are not marked for', async () => {
-    const [a, b] = [await upstream(), await upstream()]
+    const [a, b] = [await testModelServer(), await testModelServer()]
     const upstreams = [a, { ...b, tiers: ['high'] as const }]
     expect(await statuses(await gatewayOf({ tiers: all, upstreams }))).toEqual([200, 200, 403])
     expect([a.seen.length, b.seen.length]).toEqual([1, 1])
   })
 
   it('that are not marked at all are for standard alone as soon as there is a policy', async () => {
-    const a = await upstream()
+    const a = await testModelServer()
     expect(await statuses(await gatewayOf({ tiers: all, upstreams: [a] }))).toEqual([200, 403, 403])
     expect(await statuses(await gatewayOf({ upstreams: [a] }))).toEqual([200, 200, 200])
     const marked = { ...a, tiers: ['high'] as const }
@@ -141,7 +142,7 @@ describe('upstreams', () => {
 
   it('without TLS are not used where it is required, except on this machine', async () => {
     const tiers = { ...all, high: { requireUpstreamTls: true } }
-    const [local, marked] = [await upstream(), { tiers: SECURITY_TIERS }]
+    const [local, marked] = [await testModelServer(), { tiers: SECURITY_TIERS }]
     const far = { url: 'http://upstream.invalid/v1', ...marked }
     const alone = await gatewayOf({ tiers, upstreams: [far] })
     expect(await statuses(alone)).toEqual([503, 403, 503])
@@ -168,7 +169,7 @@ describe('upstreams', () => {
 
 describe('the sealed answer', () => {
   it('contains the tier, the requested model and the version of the policy', async () => {
-    const a = await upstream()
+    const a = await testModelServer()
     a.answer = (response) => response.end('{"model":"another","_metadata":{"policy_version":"x"}}')
     const upstreams = [{ ...a, tiers: SECURITY_TIERS }]
     const gateway = await gatewayOf({ tiers: { high: {} }, version: '2026-11', upstreams })

@@ -1,19 +1,13 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { isInstalled, makeSwtpm, type Swtpm } from '@nomyo-internal/testing'
 import {
-  isInstalled,
-  makeSwtpm,
-  startModelServer,
-  stopAfterTest,
-  type Swtpm,
-} from '@nomyo-internal/testing'
-import {
-  chat,
   expectAlive,
   get,
-  post,
+  logEntries,
   refusalOf,
-  seal,
+  send,
   testGateway,
+  testModelServer,
   type Answer,
 } from './support.js'
 import {
@@ -44,11 +38,7 @@ interface TpmLine {
 
 /** Log entries about the TPM. */
 const tpmLines = (stderr: string): TpmLine[] =>
-  stderr
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as TpmLine)
-    .filter(({ code }) => code?.startsWith('ERR_TPM_') === true)
+  logEntries<TpmLine>(stderr).filter(({ code }) => code?.startsWith('ERR_TPM_') === true)
 
 describe.skipIf(!isInstalled('swtpm'))('a TPM that becomes unavailable', () => {
   it('stops the evidence, and restores it when it returns', async () => {
@@ -78,14 +68,14 @@ describe.skipIf(!isInstalled('swtpm'))('a TPM that becomes unavailable', () => {
   it('stops the answers where evidence is required, without asking a model, and restores them', async () => {
     const swtpm = testSwtpm()
     await swtpm.start()
-    const upstream = stopAfterTest(await startModelServer())
+    const upstream = await testModelServer()
     const gateway = await testGateway({
       args: [
         ...['--upstream', upstream.url, '--metrics-port', '0'],
         ...['--tpm', swtpm.address, '--tpm-required'],
       ],
     })
-    const ask = async (): Promise<Answer> => post(gateway, await seal(chat('Hello!')))
+    const ask = async (): Promise<Answer> => send(gateway)
     expect((await ask()).status).toBe(200)
     expect((await get(gateway, '/ready')).status).toBe(200)
     expect(await metric(gateway, 'nomyo_attestation_failures_total')).toBe(0)
@@ -94,8 +84,7 @@ describe.skipIf(!isInstalled('swtpm'))('a TPM that becomes unavailable', () => {
     await swtpm.kill()
     const refused = [await ask(), await askForAttestation(gateway)]
     for (const answer of [...refused, await ask()]) {
-      expect(answer.status).toBe(503)
-      refusalOf(answer)
+      refusalOf(answer, 503)
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
     }
     expect(upstream.seen).toHaveLength(1)

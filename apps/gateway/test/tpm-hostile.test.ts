@@ -65,8 +65,7 @@ it('a missing TPM is distinguished from one that fails', async () => {
   // More often than a TPM would be asked: clients may look for the route before each request.
   for (let i = 0; i < 70; i++) {
     const answer = await askForAttestation(gateway)
-    expect(answer.status).toBe(404)
-    refusalOf(answer)
+    refusalOf(answer, 404)
     expect(answer.headers.get('cache-control')).toBe('no-store')
   }
 })

@@ -1,15 +1,7 @@
 import { UsageError } from '@nomyo-internal/command-line'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import {
-  isInstalled,
-  makeCa,
-  makeCertificate,
-  startModelServer,
-  stopAfterTest,
-  temporaryFolder,
-} from '@nomyo-internal/testing'
+import { isInstalled, makeCa, makeCertificate, temporaryFolder } from '@nomyo-internal/testing'
 import { noAttestor } from '../src/attestation/attestor.js'
 import { GatewayError } from '../src/errors.js'
 import { silentLogger } from '../src/observability/log.js'
@@ -18,7 +10,15 @@ import { createUpstreams } from '../src/upstreams/create-upstreams.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
 import { SECURITY_TIERS, TierPolicy, type PolicyConfig } from '../src/access/tier-policy.js'
 import { listenInProcess } from './in-process.js'
-import { chat, post, runCommand, seal, readConfig } from './support.js'
+import {
+  chat,
+  post,
+  readConfig,
+  runCommand,
+  seal,
+  temporaryFile,
+  testModelServer,
+} from './support.js'
 import { startTlsUpstream } from './tls-upstream.js'
 
 const folder = temporaryFolder()
@@ -62,8 +62,7 @@ describe.skipIf(!isInstalled('openssl'))('a CA of an upstream', () => {
   })
 
   it('is one of several in a file', async () => {
-    const both = join(folder, 'both.pem')
-    writeFileSync(both, [other.cert, ca.cert].flatMap(readCaFile).join('\n'))
+    const both = temporaryFile([other.cert, ca.cert].flatMap(readCaFile).join('\n'))
     expect(await ask([{ ...(await upstream()), caFile: both }])).toBe(200)
   })
 
@@ -84,7 +83,7 @@ describe.skipIf(!isInstalled('openssl'))('a CA of an upstream', () => {
   })
 
   it('meets a tier that requires TLS, where a server without TLS is not asked', async () => {
-    const plain = stopAfterTest(await startModelServer())
+    const plain = await testModelServer()
     // An address that is not known to be of this machine, and leads to it.
     const far = { name: 'plain', url: plain.url.replace('127.0.0.1', '0.0.0.0') }
     const server = await upstream()
@@ -112,22 +111,19 @@ describe.skipIf(!isInstalled('openssl'))('a CA of an upstream', () => {
     expect(readConfig(more)).toMatchObject({
       engine: { upstreams: [{ caFile: ca.cert }, { caFile: ca.cert }] },
     })
-    const config = join(folder, 'gateway.yaml')
     const file = (url: string): string =>
-      `upstreams: [{ name: a, url: '${url}', caFile: ${ca.cert} }]\n`
-    writeFileSync(config, file('https://a.example/v1'))
+      temporaryFile(`upstreams: [{ name: a, url: '${url}', caFile: ${ca.cert} }]\n`)
+    const config = file('https://a.example/v1')
     expect(readConfig(['--config', config])).toMatchObject({
       engine: { upstreams: [{ caFile: ca.cert }] },
     })
     const mixed = ['--config', config, '--upstream-ca', ca.cert]
     expect(() => readConfig(mixed)).toThrow(UsageError)
-    writeFileSync(config, file('http://a.example/v1'))
-    expect(() => readConfig(['--config', config])).toThrow(UsageError)
+    expect(() => readConfig(['--config', file('http://a.example/v1')])).toThrow(UsageError)
   })
 
   it('that cannot be used keeps the gateway from starting', async () => {
-    const broken = join(folder, 'broken.pem')
-    writeFileSync(broken, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n')
+    const broken = temporaryFile('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n')
     for (const path of [join(folder, 'none.pem'), broken, ca.key]) {
       expect(() => readCaFile(path)).toThrow(GatewayError)
       const args = ['--upstream', 'https://127.0.0.1:1/v1', '--upstream-ca', path, '--port', '0']

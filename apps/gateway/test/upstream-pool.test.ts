@@ -2,16 +2,11 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import {
-  startModelServer,
-  stopAfterTest,
-  type ModelRequest,
-  type ModelServer,
-} from '@nomyo-internal/testing'
+import type { ModelRequest, ModelServer } from '@nomyo-internal/testing'
 import { UpstreamPool, type HealthCheckConfig } from '../src/upstreams/pool.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
 import type { SecurityTier } from '../src/access/tier-policy.js'
-import { chat, complete, testGateway } from './support.js'
+import { chat, complete, testGateway, testModelServer } from './support.js'
 import { metric } from './measure.js'
 
 /** A model server that tells completions from checks, and says who it is. */
@@ -23,7 +18,7 @@ interface NamedServer extends ModelServer {
 }
 
 async function modelServer(name: string): Promise<NamedServer> {
-  const upstream = stopAfterTest(await startModelServer())
+  const upstream = await testModelServer()
   const server: NamedServer = Object.assign(upstream, {
     name,
     completions: () => upstream.seen.filter(({ url }) => url === '/v1/chat/completions'),

@@ -1,5 +1,4 @@
-import { chmod, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod } from 'node:fs/promises'
 import {
   isInstalled,
   makeCa,
@@ -14,6 +13,7 @@ import { createQuoter, Tpm } from '@nomyo/tpm'
 import { Redis } from 'ioredis'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startTlsUpstream } from '../tls-upstream.js'
+import { temporaryFile } from '../support.js'
 import { diagnose, statusesOf, textOf } from './diagnose.js'
 
 const DEMO = ['--engine', 'demo', '--port', '0']
@@ -168,11 +168,8 @@ describe.skipIf(!isInstalled('swtpm'))('a TPM', () => {
 
 describe('no TPM', () => {
   it('is warned about where a tier requires attestation', async () => {
-    const config = join(folder, 'gateway.yaml')
-    await writeFile(
-      config,
-      'engine: demo\nport: 0\ntiers: { high: { requireAttestation: true } }\n',
-    )
+    const tiers = 'tiers: { high: { requireAttestation: true } }'
+    const config = temporaryFile(`engine: demo\nport: 0\n${tiers}\n`)
     expect(statusesOf(await diagnose(['--config', config]), 'TPM')).toEqual(['warning'])
   })
 })

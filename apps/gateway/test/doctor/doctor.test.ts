@@ -1,26 +1,25 @@
 import { existsSync } from 'node:fs'
-import { chmod, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { chmod, readdir, utimes, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import {
-  makeKeyDir,
-  startModelServer,
-  stopAfterTest,
-  temporaryFolder,
-} from '@nomyo-internal/testing'
+import { temporaryFolder } from '@nomyo-internal/testing'
 import { runChecks } from '../../src/doctor/run-checks.js'
-import { readConfig, runCommand, serverKeys, testGateway, testKeyDir } from '../support.js'
+import {
+  addApiKey,
+  readConfig,
+  runCommand,
+  serverKeys,
+  temporaryFile,
+  testGateway,
+  testKeyDir,
+  testModelServer,
+} from '../support.js'
 import { diagnose, statusesOf, textOf } from './diagnose.js'
 
 const DEMO = ['--engine', 'demo', '--port', '0']
 const DAY_S = 86_400
-
-async function folder(): Promise<string> {
-  const path = temporaryFolder()
-  return path
-}
 
 async function keyDir(vector = 'server', mode = 0o600): Promise<string> {
   const path = testKeyDir({ 'private_key.pem': vector })
@@ -29,18 +28,14 @@ async function keyDir(vector = 'server', mode = 0o600): Promise<string> {
 }
 
 async function keysFile(): Promise<string> {
-  const path = join(await folder(), 'api-keys.json')
-  await runCommand(['keys', 'add', '--keys-file', path])
+  const path = join(temporaryFolder(), 'api-keys.json')
+  await addApiKey(path)
   return path
 }
 
 async function upstream(status = 200, models = ['llama3']) {
-  const started = stopAfterTest(await startModelServer())
-  started.answer = (response) => {
-    response.statusCode = status
-    response.end(JSON.stringify({ data: models.map((id) => ({ id })) }))
-  }
-  return started
+  const data = models.map((id) => ({ id }))
+  return testModelServer((response) => response.writeHead(status).end(JSON.stringify({ data })))
 }
 
 /** A port taken by another program than a gateway. */
@@ -132,11 +127,10 @@ describe('server keys', () => {
     diagnose([...DEMO, '--key-dir', keys, ...more], env)
 
   it('that will be created are distinguished from those that cannot be', async () => {
-    const missing = join(await folder(), 'a', 'b')
+    const missing = join(temporaryFolder(), 'a', 'b')
     expect(statusesOf(await look(missing), 'server keys')).toEqual(['ok'])
     expect(existsSync(missing)).toBe(false)
-    const file = join(await folder(), 'file')
-    await writeFile(file, '')
+    const file = temporaryFile('')
     expect(statusesOf(await look(file), 'server keys')).toEqual(['problem'])
     expect(statusesOf(await look(join(file, 'keys')), 'server keys')).toEqual(['problem'])
     const halved = testKeyDir({ 'public_key.pem': 'server.public.pem' })
@@ -169,11 +163,7 @@ describe('server keys', () => {
       expect(textOf(diagnosis, 'server keys')).toContain(code)
       expect(diagnosis.exitCode).toBe(1)
     }
-    const mixed = makeKeyDir({
-      'private_key.pem': 'server',
-      'public_key.pem': 'other.public.pem',
-    })
-    onTestFinished(() => rm(mixed, { recursive: true }))
+    const mixed = testKeyDir({ 'private_key.pem': 'server', 'public_key.pem': 'other.public.pem' })
     expect(statusesOf(await look(mixed), 'server keys')).toEqual(['problem'])
     const encrypted = await keyDir('encrypted')
     const right = { NOMYO_KEY_PASSWORD: 'correct horse battery staple' }
@@ -246,7 +236,7 @@ describe('upstreams', () => {
   })
 
   it('without a model that is named are warned about, also for a tier', async () => {
-    const config = join(await folder(), 'gateway.yaml')
+    const config = join(temporaryFolder(), 'gateway.yaml')
     const [a, b] = [await upstream(), await upstream(200, ['qwen/1'])]
     await writeFile(
       config,
@@ -271,8 +261,7 @@ tiers: { standard: { models: [llama3, 'qwen/*', lost] } }
 
 describe('the command', () => {
   it('reports mistakes by file, line and member, and exits with 2', async () => {
-    const config = join(await folder(), 'gateway.yaml')
-    await writeFile(config, 'port: 1\nupstreams:\n  - name: a\n    url: nowhere\n')
+    const config = temporaryFile('port: 1\nupstreams:\n  - name: a\n    url: nowhere\n')
     const diagnosis = await diagnose(['--config', config])
     expect(diagnosis).toMatchObject({ exitCode: 2, ok: false })
     expect(diagnosis.findings).toHaveLength(1)
@@ -315,8 +304,7 @@ describe('the command', () => {
   })
 
   it('shows no secret, with or without problems', async () => {
-    const passwordFile = join(await folder(), 'password')
-    await writeFile(passwordFile, 'canary-password\n')
+    const passwordFile = temporaryFile('canary-password\n')
     const keys = ['--key-dir', await keyDir('encrypted'), '--key-password-file', passwordFile]
     const env = {
       NOMYO_API_KEY: 'canary-caller',

@@ -11,6 +11,7 @@ import {
   type RedisOptions,
   type RedisServer,
 } from '@nomyo-internal/testing'
+import { COMPLETIONS, logEntries } from '../support.js'
 
 /** Two gateways with one key folder and one Redis, each on a port it keeps. */
 export interface Replicas {
@@ -83,11 +84,7 @@ export interface LogLine {
 }
 
 export const completionLines = (log: string): LogLine[] =>
-  log
-    .split('\n')
-    .filter((line) => line.startsWith('{') && line.endsWith('}'))
-    .map((line) => JSON.parse(line) as LogLine)
-    .filter(({ route }) => route === '/v1/chat/secure_completion')
+  logEntries<LogLine>(log).filter(({ route }) => route === COMPLETIONS)
 
 /** One sealed request as it left the client, and what came of it. */
 export interface Sent {
