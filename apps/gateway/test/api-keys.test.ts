@@ -148,6 +148,14 @@ it.each([
   expect(ended).toMatchObject({ code: 2, stdout: '' })
 })
 
+it('keys takes its options before or after the command', async () => {
+  const path = newFile()
+  const add = await runCommand(['keys', '--keys-file', path, 'add', '--name', 'first'])
+  expect(add).toMatchObject({ code: 0, stderr: '' })
+  const { stdout } = await runCommand(['keys', '--keys-file', path, 'list'])
+  expect(stdout).toMatch(/^first\t/)
+})
+
 it('keys --help exits with 0, and without --keys-file it is a usage error', async () => {
   expect(await runCommand(['keys', '--help'])).toMatchObject({ code: 0, stderr: '' })
   expect(await runCommand(['keys', 'list'])).toMatchObject({ code: 2, stdout: '' })

@@ -162,6 +162,10 @@ describe('a config file', () => {
     })
   })
 
+  it('is checked whole for the demo engine too', async () => {
+    await expect(read('upstreams: []', ['--engine=demo'])).rejects.toThrow(UsageError)
+  })
+
   it('may keep keys in files', async () => {
     const path = temporaryFile('key-of-a-file\n')
     expect(await read(`engine: demo\napiKey: { file: ${path} }`)).toMatchObject({
@@ -200,6 +204,7 @@ describe('a mistake in a config file', () => {
       2,
       'corsOrigin[0]',
     ],
+    ['a comma in a text', 'upstream: "http://canary,http://b"', 1, 'upstream'],
     ['no upstream', 'upstreams: []', 1, 'upstreams'],
     [
       'upstreams twice',

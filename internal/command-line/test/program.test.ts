@@ -149,6 +149,13 @@ describe('a program', () => {
     )
   })
 
+  it('takes options of a subcommand before its name', async () => {
+    expect(await run(['keys', '--json', 'list'])).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect((await run(['keys', '--json', 'show', 'a.pem'])).stderr).toContain('tool keys show')
+    expect((await run(['keys', '--help', 'show'])).stdout).toContain('tool keys COMMAND')
+    expect((await run(['keys', '--json'])).stderr).toContain('unknown option --json')
+  })
+
   it('can have an outermost command that runs', async () => {
     const single = command({
       summary: 'start',

@@ -197,6 +197,7 @@ describe('a mistake', () => {
     [{ hots: { value: 'canary', line: 2 } }, ':2: hots is not a known member. Did you mean host?'],
     [{ apiKey: { value: { a: 1 } } }, ': apiKey must be text or a list of texts.'],
     [{ apiKey: { value: ['a', true] } }, ': apiKey[1] must be text or a number.'],
+    [{ apiKey: { value: 'canary,b' } }, ': apiKey must have no comma: give a list.'],
     [{ pins: { value: [] } }, ': pins must be a list that is not empty.'],
     [{ host: { value: true } }, ': host must be text or a number.'],
     [{ config: { value: 'canary', line: 2 } }, ':2: config is not a known member.'],

@@ -63,10 +63,6 @@ export function readConfigFile(
   const content = valueOf(document) ?? {}
   if (typeof content !== 'object' || Array.isArray(content)) throw mistake([], 'must have members')
   const members = new Map<string, unknown>(Object.entries(content))
-  // A trial of a file without its model servers.
-  if (textOf('engine') === 'demo')
-    for (const name of ['upstream', 'upstreams']) members.delete(name)
-
   const structured = Object.fromEntries(
     STRUCTURED.filter((name) => members.has(name)).map((name) => [name, members.get(name)]),
   )
@@ -77,6 +73,9 @@ export function readConfigFile(
   if (upstreams !== undefined && members.has('upstream')) {
     throw mistake(['upstreams'], 'excludes upstream: give one of them')
   }
+  // A trial of a file without its model servers, which are checked all the same.
+  const isTrial = textOf('engine') === 'demo'
+  if (isTrial) members.delete('upstream')
   return {
     path,
     members: Object.fromEntries(
@@ -85,7 +84,7 @@ export function readConfigFile(
         .map(([name, value]) => [name, memberOf(name, value, { mistake, lineOf, environment })]),
     ),
     known: [...OPTION_OF_MEMBER.keys()],
-    upstreams,
+    upstreams: isTrial ? undefined : upstreams,
     policy: tiers && { tiers, version: policyVersion },
   }
 }

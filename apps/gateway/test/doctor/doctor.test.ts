@@ -46,6 +46,12 @@ async function takenPort(): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
+it('has a help text with its usage line', async () => {
+  const { code, stdout } = await runCommand(['doctor', '--help'])
+  expect(code).toBe(0)
+  expect(stdout).toContain('  nomyo-gateway doctor [OPTIONS]\n')
+})
+
 describe('a healthy gateway', () => {
   it('is fine, and stays unchanged', async () => {
     vi.stubEnv('UV_THREADPOOL_SIZE', '1024')

@@ -106,8 +106,10 @@ async function find(
   let rest = args
   for (;;) {
     const { subcommands } = command
-    const [word = '-', ...behind] = rest
-    if (subcommands === undefined || word.startsWith('-')) break
+    if (subcommands === undefined) break
+    const at = (command.run ?? command.load) ? 0 : positionOfWord(rest, subcommands)
+    const word = rest[at] ?? '-'
+    if (word.startsWith('-')) break
     const next = Object.hasOwn(subcommands, word) ? subcommands[word] : undefined
     if (next === undefined) {
       if (command.operands !== undefined) break
@@ -115,9 +117,16 @@ async function find(
     }
     path.push(word)
     command = next.subcommands === undefined ? await loaded(next) : next
-    rest = behind
+    rest = [...rest.slice(0, at), ...rest.slice(at + 1)]
   }
   return { command: await loaded(command), rest }
+}
+
+/** Finds the subcommand of a group, which has no options itself: those before the word are of the subcommand. */
+function positionOfWord(args: readonly string[], subcommands: object): number {
+  const [first = ''] = args
+  const isOptionFirst = /^--[a-z]/.test(first) && !isHelp(first)
+  return isOptionFirst ? args.findIndex((word) => Object.hasOwn(subcommands, word)) : 0
 }
 
 /** Completes a command whose definition is loaded on demand. */

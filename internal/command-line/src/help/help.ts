@@ -11,7 +11,7 @@ const MAX_TERM = 24
 export function printHelp(name: string, path: readonly string[], command: Command): string {
   const title = [name, ...path].join(' ')
   const { subcommands = {}, options = {}, examples = [], notes = [], exitMeanings = {} } = command
-  const hasOptions = command.run !== undefined || command.load !== undefined
+  const hasOptions = [command.run, command.runRaw, command.load].some((it) => it !== undefined)
   const isRoot = path.length === 0
   const usage = [
     ...(hasOptions

@@ -153,7 +153,12 @@ function inFile(
   }
   const list: readonly unknown[] | undefined =
     repeatable === true && Array.isArray(one.value) ? one.value : undefined
-  if (list === undefined) return { texts: [textAt(one.value, source)], source }
+  if (list === undefined) {
+    const text = textAt(one.value, source)
+    if (repeatable !== true || !text.includes(',')) return { texts: [text], source }
+    // Only variables separate values by commas.
+    throw new UsageError({ option, source, problem: 'must have no comma: give a list' })
+  }
   if (list.length === 0 && protects === true) {
     throw new UsageError({ option, source, problem: 'must be a list that is not empty' })
   }
