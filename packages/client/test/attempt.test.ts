@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { CompletionStep } from '../src/completion/step-timer.js'
 import type { ChatCompletionRequest } from '../src/types/request.js'
 import { connect, hello, newSession, sealedEcho, startTestServer, testKey } from './support.js'
+import { expectCode } from '@nomyo-internal/testing'
 
 describe('one attempt', () => {
   it('encrypts everything but the routing members, and decrypts the answer', async () => {
@@ -123,10 +124,10 @@ describe('one attempt', () => {
     await ask()
     server.answer = (_seen, response) => void response.writeHead(400).end('{"detail":"no"}')
     server.answerKeyFetch = (response) => void response.writeHead(503).end()
-    await expect(ask()).rejects.toMatchObject({ code: 'ERR_BAD_REQUEST' })
+    await expectCode(ask(), 'ERR_BAD_REQUEST')
     expect(server.completions).toHaveLength(2)
     server.answerKeyFetch = (response) => void response.end('<html>')
-    await expect(ask()).rejects.toMatchObject({ code: 'ERR_KEY_INVALID' })
+    await expectCode(ask(), 'ERR_KEY_INVALID')
   })
 
   it('reports every step', async () => {

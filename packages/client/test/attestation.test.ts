@@ -10,23 +10,24 @@ import { formatPolicyFile, parsePolicyFile } from '@nomyo/attest/policy-file'
 import { appraiseReceipt, digestMatches, parseReceipt, type Receipt } from '@nomyo/attest/receipt'
 import { openJson } from '@nomyo/crypto'
 import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo-internal/testing/vectors/forge'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   AttestationError,
   SecureChatCompletion,
-  SecureCompletionClient,
   type AttestationEvent,
   type AttestationOptions,
 } from '../src/index.js'
 import {
-  clientKeyDir,
   sealFor,
   sealedEcho,
   startTestServer,
   newSession,
+  newStepClient,
+  refuse,
   testKey,
   type TestServer,
 } from './support.js'
+import { expectCode, withCode } from '@nomyo-internal/testing'
 
 const KEY = forgeKey()
 const RULES = {
@@ -38,6 +39,11 @@ const RULES = {
 const POLICY = attestationPolicy(RULES)
 
 type Changes = Parameters<typeof forgeQuote>[1]
+
+/** The expected values, but for one PCR. */
+const withPcr = (index: string) => ({
+  sha256: { ...PCR_VALUES.sha256, [index]: '00'.repeat(32) },
+})
 
 /** A server whose evidence the test decides; its TPM is a program, pinned as if it were one. */
 interface Machine {
@@ -67,14 +73,11 @@ async function startMachine(): Promise<Machine> {
   return machine
 }
 
-function evidence(extraData: Uint8Array, changes: Changes | undefined) {
-  return {
-    tpm_attestation:
-      changes === undefined
-        ? { is_available: false }
-        : forgeQuote(extraData, { key: KEY, ...changes }),
-  }
-}
+const evidence = (extraData: Uint8Array, changes: Changes | undefined) => ({
+  tpm_attestation: changes
+    ? forgeQuote(extraData, { key: KEY, ...changes })
+    : { is_available: false },
+})
 
 /** Decrypts the requests to the machine. */
 const requestsTo = ({ server }: Machine) =>
@@ -83,6 +86,15 @@ const requestsTo = ({ server }: Machine) =>
       async ({ body }) => (await openJson(body, server.serverKey.privateKey)).value,
     ),
   )
+
+/** Starts a machine and creates a client of it, with its events. */
+async function connect(
+  state: Partial<Machine> = {},
+  options: Partial<AttestationOptions> = {},
+): Promise<{ machine: Machine } & Awaited<ReturnType<typeof clientOf>>> {
+  const machine = Object.assign(await startMachine(), state)
+  return { machine, ...(await clientOf(machine, options)) }
+}
 
 /** Creates a client of a machine, with its events. */
 async function clientOf({ server }: Machine, options: Partial<AttestationOptions> = {}) {
@@ -108,8 +120,7 @@ async function refusal(work: Promise<unknown>): Promise<AttestationError> {
 
 describe('before sending', () => {
   it('the machine attests its key, and again its answer', async () => {
-    const machine = await startMachine()
-    const { ask, events } = await clientOf(machine)
+    const { ask, events } = await connect()
     const completion = await ask()
     expect(completion.choices[0].message.content).toBe('hush')
     expect(completion._metadata.attestation).toMatchObject({ tier: 'affirming', trust: 'pinned' })
@@ -122,8 +133,7 @@ describe('before sending', () => {
   })
 
   it('a result is valid for the interval, and calls share the request', async () => {
-    const machine = await startMachine()
-    const { ask } = await clientOf(machine)
+    const { machine, ask } = await connect()
     await Promise.all([ask(), ask()])
     await ask()
     expect(machine.asked).toBe(1)
@@ -135,18 +145,12 @@ describe('before sending', () => {
 
   const other = forgeKey()
   it.each<[string, Changes, string]>([
-    [
-      'other PCR values',
-      { values: { sha256: { ...PCR_VALUES.sha256, '7': '00'.repeat(32) } } },
-      'pcr.policy',
-    ],
+    ['other PCR values', { values: withPcr('7') }, 'pcr.policy'],
     ['another nonce', { extraData: Buffer.alloc(32) }, 'binding'],
     ['another key', { key: other }, 'ak.trust'],
     ['no evidence', undefined, 'evidence.shape'],
   ])('nothing is sent to a machine with %s', async (_, quote, check) => {
-    const machine = await startMachine()
-    machine.keyQuote = quote
-    const { ask, events } = await clientOf(machine)
+    const { machine, ask, events } = await connect({ keyQuote: quote })
     const error = await refusal(ask())
     expect(failing(error.result)).toContain(check)
     expect(error.code).toBe('ERR_ATTESTATION_FAILED')
@@ -155,9 +159,7 @@ describe('before sending', () => {
   })
 
   it('a failed result is not kept: a machine may be fixed', async () => {
-    const machine = await startMachine()
-    machine.keyQuote = undefined
-    const { ask } = await clientOf(machine)
+    const { machine, ask } = await connect({ keyQuote: undefined })
     await refusal(ask())
     machine.keyQuote = {}
     await expect(ask()).resolves.toBeDefined()
@@ -165,9 +167,7 @@ describe('before sending', () => {
 
   it.each([404, 405, 501])('a server that answers %i is refused', async (status) => {
     const machine = await startMachine()
-    machine.server.answerAttestation = (_nonce, response) => {
-      response.writeHead(status).end()
-    }
+    machine.server.answerAttestation = refuse(status)
     const { ask } = await clientOf(machine)
     const { result } = await refusal(ask())
     expect(result.checks[0]).toMatchObject({ id: 'evidence.shape', code: 'EVIDENCE_MISSING' })
@@ -188,17 +188,14 @@ describe('before sending', () => {
 
   it('an unavailable TPM is a transient fault', async () => {
     const machine = await startMachine()
-    machine.server.answerAttestation = (_nonce, response) => {
-      response.writeHead(503).end()
-    }
+    machine.server.answerAttestation = refuse(503)
     const { ask } = await clientOf(machine)
-    await expect(ask()).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' })
+    await expectCode(ask(), 'ERR_UNAVAILABLE')
     expect(machine.server.completions).toEqual([])
   })
 
   it('after a change of the server key the machine attests the new one', async () => {
-    const machine = await startMachine()
-    const { ask } = await clientOf(machine, { interval: 0 })
+    const { machine, ask } = await connect({}, { interval: 0 })
     await ask()
     machine.server.serverKey = await testKey('other')
     await expect(ask()).resolves.toBeDefined()
@@ -208,14 +205,7 @@ describe('before sending', () => {
   it('encryptPayload encrypts nothing either', async () => {
     const machine = await startMachine()
     machine.keyQuote = undefined
-    const client = new SecureCompletionClient({
-      routerUrl: machine.server.url,
-      allowHttp: true,
-      logger: { warn: () => undefined },
-      keyDir: clientKeyDir,
-      attestation: { policy: POLICY },
-    })
-    onTestFinished(() => client.dispose())
+    const client = newStepClient(machine.server, { attestation: { policy: POLICY } })
     await refusal(client.encryptPayload({ model: 'm' }))
     machine.keyQuote = {}
     expect(await client.encryptPayload({ model: 'm' })).toBeInstanceOf(Uint8Array)
@@ -226,17 +216,11 @@ describe('the evidence in an answer', () => {
   it.each<[string, Changes, string]>([
     ['made for another payload id', { extraData: Buffer.alloc(32, 1) }, 'nonce'],
     ['of another key', { key: forgeKey() }, 'ak.trust'],
-    [
-      'of other PCR values',
-      { values: { sha256: { ...PCR_VALUES.sha256, '0': '00'.repeat(32) } } },
-      'pcr.policy',
-    ],
+    ['of other PCR values', { values: withPcr('0') }, 'pcr.policy'],
     ['that is missing', undefined, 'evidence.shape'],
     ['of a machine reset since it attested its key', { resetCount: 2 }, 'clock'],
   ])('%s: the text is not returned', async (_, quote, check) => {
-    const machine = await startMachine()
-    machine.answerQuote = quote
-    const { ask, events } = await clientOf(machine)
+    const { ask, events } = await connect({ answerQuote: quote })
     const error = await refusal(ask())
     expect(failing(error.result)).toContain(check)
     expect(error.payloadId).toBe(events.at(-1)?.payloadId)
@@ -262,14 +246,7 @@ describe('the evidence in an answer', () => {
 
   it('that was refused is refused again', async () => {
     const machine = await startMachine()
-    const client = new SecureCompletionClient({
-      routerUrl: machine.server.url,
-      allowHttp: true,
-      logger: { warn: () => undefined },
-      keyDir: clientKeyDir,
-      attestation: { policy: POLICY },
-    })
-    onTestFinished(() => client.dispose())
+    const client = newStepClient(machine.server, { attestation: { policy: POLICY } })
     await client.encryptPayload({ model: 'm' })
     const payloadId = crypto.randomUUID()
     const extraData = await payloadIdExtraData(payloadId)
@@ -280,7 +257,7 @@ describe('the evidence in an answer', () => {
     const open = (sealed: Uint8Array) => client.decryptResponse(sealed, payloadId)
     expect(failing((await refusal(open(answer))).result)).toEqual(['clock'])
     expect(failing((await refusal(open(await seal()))).result)).toEqual(['clock'])
-    await expect(open(answer)).rejects.toMatchObject({ code: 'ERR_REPLY_REPLAYED' })
+    await expectCode(open(answer), 'ERR_REPLY_REPLAYED')
   })
 
   it('is appraised whatever the result of attestation for another call', async () => {
@@ -299,13 +276,12 @@ describe('the evidence in an answer', () => {
       letGo()
       setTimeout(() => response.writeHead(503).end(), 200)
     }
-    await expect(ask()).rejects.toMatchObject({ code: 'ERR_UNAVAILABLE' })
+    await expectCode(ask(), 'ERR_UNAVAILABLE')
     await expect(first).resolves.toBeDefined()
   })
 
   it('a machine that restarted is attested anew before the next request', async () => {
-    const machine = await startMachine()
-    const { ask } = await clientOf(machine)
+    const { machine, ask } = await connect()
     machine.answerQuote = { resetCount: 2 }
     await refusal(ask())
     machine.keyQuote = { resetCount: 2 }
@@ -314,8 +290,7 @@ describe('the evidence in an answer', () => {
   })
 
   it('alone is appraised with after-response', async () => {
-    const machine = await startMachine()
-    const { ask, events } = await clientOf(machine, { when: 'after-response' })
+    const { machine, ask, events } = await connect({}, { when: 'after-response' })
     await ask()
     expect(machine.asked).toBe(0)
     machine.answerQuote = undefined
@@ -351,12 +326,9 @@ describe('a program in the place of a TPM', () => {
   })
 
   it('a wrong quote is refused also where no endorsement is required', async () => {
-    const machine = await startMachine()
-    machine.keyQuote = { extraData: Buffer.alloc(32) }
-    const { ask } = await clientOf(machine, {
-      policy: attestationPolicy({ ...RULES, trust: 'none' }),
-      tier: 'none',
-    })
+    const policy = attestationPolicy({ ...RULES, trust: 'none' })
+    const wrong = { keyQuote: { extraData: Buffer.alloc(32) } }
+    const { machine, ask } = await connect(wrong, { policy, tier: 'none' })
     await refusal(ask())
     expect(machine.server.completions).toEqual([])
   })
@@ -376,7 +348,7 @@ describe('options', () => {
     ['half a millisecond', { policy: POLICY, interval: 0.5 }],
     ['a callback that is none', { policy: POLICY, onResult: true }],
   ])('%s', (_, options) => {
-    expect(make(options)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }))
+    expect(make(options)).toThrow(withCode('ERR_INVALID_OPTION'))
   })
 })
 
@@ -445,7 +417,7 @@ describe('a receipt', () => {
     await ask()
     const receipt = parseReceipt(JSON.stringify(receipts[0]))
     expect([receipt.result, receipt.policy, receipt.keyEvidence]).toEqual([null, null, null])
-    await expect(appraiseReceipt(receipt)).rejects.toMatchObject({ code: 'ERR_POLICY_INVALID' })
+    await expectCode(appraiseReceipt(receipt), 'ERR_POLICY_INVALID')
     expect(
       (await appraiseReceipt(receipt, { policy: parsePolicyFile(policyText) })).answer.tier,
     ).toBe('affirming')

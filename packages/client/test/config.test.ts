@@ -2,6 +2,7 @@ import { SecurityError } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
 import { describe, expect, it, vi } from 'vitest'
 import { readConfig } from '../src/config/options.js'
+import { withCode } from '@nomyo-internal/testing'
 
 const pin = `sha256/${Buffer.alloc(32, 7).toString('base64')}`
 
@@ -69,7 +70,7 @@ describe('readConfig', () => {
   ])('names %s when it is refused: %j', (name, options) => {
     const read = (): unknown => readConfig(options)
     expect(read).toThrow(InvalidRequestError)
-    expect(read).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }) as Error)
+    expect(read).toThrow(withCode('ERR_INVALID_OPTION'))
     expect(read).toThrow(new RegExp(`\\b${name}\\b`))
   })
 
@@ -100,7 +101,7 @@ describe('readConfig', () => {
 
   it('refuses malformed pins', () => {
     expect(() => readConfig({ serverKeyPins: ['sha256/short'] })).toThrow(
-      expect.objectContaining({ code: 'ERR_KEY_INVALID' }) as Error,
+      withCode('ERR_KEY_INVALID'),
     )
     expect(readConfig({ serverKeyPins: [pin] }).serverKeyPins).toEqual([pin])
   })
@@ -108,9 +109,7 @@ describe('readConfig', () => {
   it('refuses http:// unless it is allowed, and then warns', () => {
     const insecure = { baseUrl: 'http://localhost:12435' }
     expect(() => readConfig(insecure)).toThrow(SecurityError)
-    expect(() => readConfig(insecure)).toThrow(
-      expect.objectContaining({ code: 'ERR_INSECURE_URL' }) as Error,
-    )
+    expect(() => readConfig(insecure)).toThrow(withCode('ERR_INSECURE_URL'))
     const warnings: string[] = []
     readConfig({ ...insecure, allowHttp: true, logger: { warn: (text) => warnings.push(text) } })
     expect(warnings).toHaveLength(1)

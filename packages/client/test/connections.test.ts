@@ -1,7 +1,7 @@
 import { platform } from '#platform'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { platform as neutral } from '../src/platform/neutral.js'
-import { startTestServer, newSession } from './support.js'
+import { startTestServer, completeOnce } from './support.js'
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -13,9 +13,7 @@ describe('requests go', () => {
     const opened = platform.openConnections()
     const send = vi.fn(opened.send)
     vi.spyOn(platform, 'openConnections').mockReturnValue({ ...opened, send })
-    await (
-      await newSession({ baseUrl: server.url })
-    )()
+    await completeOnce({ baseUrl: server.url })
     expect(send.mock.calls.map(([url]) => new URL(url).pathname)).toEqual([
       '/pki/public_key',
       '/v1/chat/secure_completion',
@@ -26,9 +24,7 @@ describe('requests go', () => {
     const server = await startTestServer()
     vi.spyOn(platform, 'openConnections').mockImplementation(neutral.openConnections)
     const fetched = vi.spyOn(globalThis, 'fetch')
-    await (
-      await newSession({ baseUrl: server.url })
-    )()
+    await completeOnce({ baseUrl: server.url })
     expect(fetched).toHaveBeenCalledTimes(2)
   })
 
@@ -36,9 +32,7 @@ describe('requests go', () => {
     const server = await startTestServer()
     const open = vi.spyOn(platform, 'openConnections')
     const given = vi.fn(fetch)
-    await (
-      await newSession({ baseUrl: server.url, fetch: given })
-    )()
+    await completeOnce({ baseUrl: server.url, fetch: given })
     expect(given).toHaveBeenCalledTimes(2)
     expect(open).not.toHaveBeenCalled()
   })

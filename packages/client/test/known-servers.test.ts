@@ -1,12 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { checkKnownServer, type ServerKeyEvent } from '../src/keys/known-servers.js'
 import { withFileLock } from '../src/platform/file-lock.js'
 import { knownServersFile } from '../src/platform/known-servers-file.js'
-import { startTestServer, newSession, testKey } from './support.js'
+import { startTestServer, completeOnce, newSession, testKey } from './support.js'
+import { expectCode, temporaryFolder } from '@nomyo-internal/testing'
 
 /** A well-formed fingerprint. */
 const pin = (letter: string): string => `sha256/${letter.repeat(42)}A=`
@@ -16,29 +15,21 @@ const NOT_CANONICAL = ['https://x/', 'https://X', 'https://x:443', 'x.example'].
   (server) => `${server} ${pin('A')} 2026-01-01`,
 )
 
-function temporaryFile(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'nomyo-known-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  return join(folder, 'sub', 'known_servers')
-}
+const temporaryFile = (name = 'known_servers'): string => join(temporaryFolder(), name)
 
 describe('a known-servers file', () => {
   it('trusts the first key, remembers it across clients, and refuses another', async () => {
     const server = await startTestServer()
-    const knownServers = temporaryFile()
+    const knownServers = temporaryFile('sub/known_servers')
     const events: ServerKeyEvent[] = []
     const onServerKey = (event: ServerKeyEvent): unknown => events.push(event)
     const options = { baseUrl: server.url, knownServers, onServerKey }
-    await (
-      await newSession(options)
-    )()
-    await (
-      await newSession(options)
-    )()
+    await completeOnce(options)
+    await completeOnce(options)
     const first = server.serverKey.publicKey.fingerprint
     server.serverKey = await testKey('other')
     const ask = await newSession(options)
-    await expect(ask()).rejects.toMatchObject({ code: 'ERR_SERVER_KEY_CHANGED' })
+    await expectCode(ask(), 'ERR_SERVER_KEY_CHANGED')
     expect(server.completions).toHaveLength(2)
     expect(events.map(({ type }) => type)).toEqual(['first-use', 'known', 'changed'])
     expect(events.at(-1)).toMatchObject({
@@ -54,7 +45,7 @@ describe('a known-servers file', () => {
 
   it('knows several keys of a server, and comments', async () => {
     const server = await startTestServer()
-    const knownServers = join(temporaryFile(), '..', '..', 'edited')
+    const knownServers = temporaryFile('edited')
     const { publicKey } = await testKey('other')
     const lines = [publicKey.fingerprint, server.serverKey.publicKey.fingerprint]
     writeFileSync(
@@ -69,16 +60,16 @@ describe('a known-servers file', () => {
     'stops everything when a line cannot be read: %.20s',
     async (line) => {
       const server = await startTestServer()
-      const knownServers = join(temporaryFile(), '..', '..', 'damaged')
+      const knownServers = temporaryFile('damaged')
       writeFileSync(knownServers, line)
       const ask = await newSession({ baseUrl: server.url, knownServers })
-      await expect(ask()).rejects.toMatchObject({ code: 'ERR_KEY_FILE' })
+      await expectCode(ask(), 'ERR_KEY_FILE')
       expect(readFileSync(knownServers, 'utf8')).toBe(line)
     },
   )
 
   it('is shown, and forgets one server without touching other lines', async () => {
-    const path = join(temporaryFile(), '..', '..', 'known_servers')
+    const path = temporaryFile()
     const file = knownServersFile(path)
     expect(await file.list()).toEqual([])
     const [first, second] = [pin('A'), pin('B')]
@@ -94,13 +85,11 @@ describe('a known-servers file', () => {
     expect(await file.forget('https://a')).toBe(0)
     expect(readFileSync(path, 'utf8')).toBe(`# ours\n\nhttps://b ${first}\n`)
     expect(statSync(path).mode & 0o777).toBe(0o600)
-    await expect(file.add('https://a', 'sha256/short')).rejects.toMatchObject({
-      code: 'ERR_KEY_INVALID',
-    })
+    await expectCode(file.add('https://a', 'sha256/short'), 'ERR_KEY_INVALID')
   })
 
   it('loses no line to changes made at once, and outlives a lock left behind', async () => {
-    const path = join(temporaryFile(), '..', '..', 'known_servers')
+    const path = temporaryFile()
     writeFileSync(`${path}.lock`, '')
     utimesSync(`${path}.lock`, 0, 0)
     const file = knownServersFile(path)
@@ -115,7 +104,7 @@ describe('a known-servers file', () => {
   })
 
   it('begins a line of its own where the last one has no end', async () => {
-    const path = join(temporaryFile(), '..', '..', 'known_servers')
+    const path = temporaryFile()
     writeFileSync(path, `https://a ${pin('A')} 2026-01-02`)
     await knownServersFile(path).add('https://b', pin('B'))
     expect(await knownServersFile(path).fingerprintsOf('https://b')).toEqual([pin('B')])
@@ -123,9 +112,9 @@ describe('a known-servers file', () => {
   })
 
   it('writes only addresses it would find again, and no key twice', async () => {
-    const path = join(temporaryFile(), '..', '..', 'known_servers')
+    const path = temporaryFile()
     const file = knownServersFile(path)
-    await expect(file.add('https://a/', pin('A'))).rejects.toMatchObject({ code: 'ERR_KEY_FILE' })
+    await expectCode(file.add('https://a/', pin('A')), 'ERR_KEY_FILE')
     expect(existsSync(path)).toBe(false)
     await file.add('https://a', pin('A'))
     await file.add('https://a', pin('A'))
@@ -133,7 +122,7 @@ describe('a known-servers file', () => {
   })
 
   it('trusts one of two keys that are seen first at once', async () => {
-    const path = join(temporaryFile(), '..', '..', 'known_servers')
+    const path = temporaryFile()
     const file = knownServersFile(path)
     const keys = await Promise.all((['server', 'other'] as const).map(testKey))
     const events: string[] = []
@@ -148,11 +137,9 @@ describe('a known-servers file', () => {
   })
 
   it('leaves a damaged file as it is', async () => {
-    const path = join(temporaryFile(), '..', '..', 'damaged')
+    const path = temporaryFile('damaged')
     writeFileSync(path, 'nonsense')
-    await expect(knownServersFile(path).forget('nonsense')).rejects.toMatchObject({
-      code: 'ERR_KEY_FILE',
-    })
+    await expectCode(knownServersFile(path).forget('nonsense'), 'ERR_KEY_FILE')
     expect(readFileSync(path, 'utf8')).toBe('nonsense')
   })
 
@@ -163,15 +150,13 @@ describe('a known-servers file', () => {
       fingerprintsOf: () => Promise.resolve(pins),
       add: (_server: string, pin: string) => Promise.resolve(void pins.push(pin)),
     }
-    await (
-      await newSession({ baseUrl: server.url, knownServers })
-    )()
+    await completeOnce({ baseUrl: server.url, knownServers })
     expect(pins).toEqual([server.serverKey.publicKey.fingerprint])
   })
 })
 
 describe('a file lock', () => {
-  const lockPath = (): string => join(temporaryFile(), '..', '..', 'lock')
+  const lockPath = (): string => temporaryFile('lock')
   const old = new Date(0)
   const future = new Date('2100-01-01')
 
@@ -190,7 +175,7 @@ describe('a file lock', () => {
     const path = lockPath()
     writeFileSync(path, 'of another process')
     const waiting = withFileLock(path, () => Promise.resolve(), 50)
-    await expect(waiting).rejects.toMatchObject({ code: 'ERR_KEY_FILE' })
+    await expectCode(waiting, 'ERR_KEY_FILE')
     expect(readFileSync(path, 'utf8')).toBe('of another process')
   })
 

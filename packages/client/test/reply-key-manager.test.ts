@@ -2,6 +2,7 @@ import type { KeyPair } from '@nomyo/crypto'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ReplyKeyManager, type ReplyKeyManagerOptions } from '../src/keys/reply-key-manager.js'
 import { testKey } from './support.js'
+import { expectCode } from '@nomyo-internal/testing'
 
 const turn = (ms = 0): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -134,7 +135,7 @@ describe.each(['rotating', 'one-time'] as const)('disposing of %s reply keys', (
     keys.dispose()
     expect(isDisposed(pair)).toBe(true)
     release()
-    await expect(keys.lease()).rejects.toMatchObject({ code: 'ERR_KEY_DISPOSED' })
+    await expectCode(keys.lease(), 'ERR_KEY_DISPOSED')
   })
 
   it('reaches a pair that is still being generated', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { splitRequest } from '../src/completion/seal-request.js'
 import type { ChatCompletionRequest } from '../src/types/request.js'
 import { hello } from './support.js'
+import { withCode } from '@nomyo-internal/testing'
 
 const MIB = 1024 * 1024
 const circular: Record<string, unknown> = {}
@@ -22,12 +23,12 @@ describe('splitRequest', () => {
   ])('refuses %s before anything is sent', (_what, request) => {
     const split = (): unknown => splitRequest(request as ChatCompletionRequest, 'padme')
     expect(split).toThrow(InvalidRequestError)
-    expect(split).toThrow(expect.objectContaining({ code: 'ERR_INVALID_REQUEST' }) as Error)
+    expect(split).toThrow(withCode('ERR_INVALID_REQUEST'))
   })
 
   it('refuses a key that could end a header', () => {
     expect(() => splitRequest({ ...hello, api_key: 'k\r\nx-evil: 1' }, 'none')).toThrow(
-      expect.objectContaining({ code: 'ERR_INVALID_OPTION' }) as Error,
+      withCode('ERR_INVALID_OPTION'),
     )
   })
 
@@ -38,9 +39,7 @@ describe('splitRequest', () => {
       messages: [{ role: 'user', content: 'x'.repeat(length - framing) }],
     })
     expect(splitRequest(of(10 * MIB), padding).payload).toHaveLength(10 * MIB)
-    expect(() => splitRequest(of(10 * MIB + 1), padding)).toThrow(
-      expect.objectContaining({ code: 'ERR_REQUEST_TOO_LARGE' }) as Error,
-    )
+    expect(() => splitRequest(of(10 * MIB + 1), padding)).toThrow(withCode('ERR_REQUEST_TOO_LARGE'))
   })
 
   it('leaves the request it was given as it was', () => {

@@ -15,6 +15,7 @@ import {
   testKey,
   type TestServer,
 } from './support.js'
+import { expectCode } from '@nomyo-internal/testing'
 
 const CANARY = 'canary-5b1f'
 
@@ -38,8 +39,8 @@ describe('SecureChatCompletion', () => {
     onTestFinished(() => void vi.restoreAllMocks())
     const client = newClient(server, { keyDir: undefined })
     const signal = AbortSignal.timeout(5)
-    await expect(client.create(hello, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' })
-    await expect(client.create(hello, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' })
+    await expectCode(client.create(hello, { signal }), 'ERR_ABORTED')
+    await expectCode(client.create(hello, { signal }), 'ERR_ABORTED')
     expect(server.completions).toHaveLength(0)
   })
 
@@ -53,7 +54,7 @@ describe('SecureChatCompletion', () => {
     client.dispose()
     client.dispose()
     await failed
-    await expect(client.create(hello)).rejects.toMatchObject({ code: 'ERR_KEY_DISPOSED' })
+    await expectCode(client.create(hello), 'ERR_KEY_DISPOSED')
   })
 
   it('shows no key, prompt or answer when it or its errors are printed', async () => {

@@ -3,28 +3,22 @@ import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { digestMatches, type Receipt } from '@nomyo/attest/receipt'
 import { openJson } from '@nomyo/crypto'
-import { temporaryFolder } from '@nomyo-internal/testing'
+import { temporaryFolder, expectCode, withCode } from '@nomyo-internal/testing'
 import { keyFile } from '@nomyo-internal/testing/vectors'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { SecureCompletionClient, type SecureCompletionClientOptions } from '../src/index.js'
-import { hello, sealFor, startTestServer, testKey, type TestServer } from './support.js'
+import {
+  hello,
+  sealFor,
+  startTestServer,
+  newStepClient,
+  testKey,
+  type TestServer,
+} from './support.js'
 
-function newClient(
-  server: TestServer,
-  options: SecureCompletionClientOptions = {},
-): SecureCompletionClient {
-  const logger = { warn: () => undefined }
-  const client = new SecureCompletionClient({
-    routerUrl: server.url,
-    allowHttp: true,
-    logger,
-    ...options,
-  })
-  onTestFinished(() => {
-    client.dispose()
-  })
-  return client
-}
+/** A client without keys. */
+const newClient = (server: TestServer, options: SecureCompletionClientOptions = {}) =>
+  newStepClient(server, { keyDir: undefined, ...options })
 
 /** The reference client's test key, as files. */
 function testKeyFiles(): { privatePath: string; publicPath: string } {
@@ -54,12 +48,8 @@ describe('SecureCompletionClient', () => {
     const answer = await seal()
     const opened = await client.decryptResponse(answer, 'mine')
     expect(opened._metadata).toMatchObject({ payload_id: 'mine', is_encrypted: true })
-    await expect(client.decryptResponse(await seal(), 'yours')).rejects.toMatchObject({
-      code: 'ERR_REPLY_MISMATCH',
-    })
-    await expect(client.decryptResponse(answer, 'mine')).rejects.toMatchObject({
-      code: 'ERR_REPLY_REPLAYED',
-    })
+    await expectCode(client.decryptResponse(await seal(), 'yours'), 'ERR_REPLY_MISMATCH')
+    await expectCode(client.decryptResponse(answer, 'mine'), 'ERR_REPLY_REPLAYED')
   })
 
   it('emits a receipt with every answer, given the payload', async () => {
@@ -73,9 +63,7 @@ describe('SecureCompletionClient', () => {
       body: await client.encryptPayload(payload),
     }
     const answer = await sealFor(seen, { choices: [] })
-    await expect(client.decryptResponse(answer, 'mine')).rejects.toMatchObject({
-      code: 'ERR_INVALID_REQUEST',
-    })
+    await expectCode(client.decryptResponse(answer, 'mine'), 'ERR_INVALID_REQUEST')
     await client.decryptResponse(answer, 'mine', payload)
     const [receipt, ...others] = receipts
     expect(others).toEqual([])
@@ -110,7 +98,7 @@ describe('SecureCompletionClient', () => {
   it.each(['', 'two\r\nlines', 'x'.repeat(201)])('refuses %j as an id', async (payloadId) => {
     const server = await startTestServer()
     const call = newClient(server).sendSecureRequest(hello, payloadId)
-    await expect(call).rejects.toMatchObject({ code: 'ERR_INVALID_REQUEST' })
+    await expectCode(call, 'ERR_INVALID_REQUEST')
     expect(server.completions).toHaveLength(0)
   })
 
@@ -128,15 +116,13 @@ describe('SecureCompletionClient', () => {
     const pem = readFileSync(join(keyDir, 'private_key.pem'), 'utf8')
     expect(pem).toContain('ENCRYPTED PRIVATE KEY')
 
-    await expect(client.generateKeys({ saveToFile: true, keyDir })).rejects.toMatchObject({
-      code: 'ERR_KEY_FILE',
-    })
+    await expectCode(client.generateKeys({ saveToFile: true, keyDir }), 'ERR_KEY_FILE')
     expect(readFileSync(join(keyDir, 'private_key.pem'), 'utf8')).toBe(pem)
     expect(await client.publicKey()).toBe(inFiles)
 
     const other = newClient(server)
     const path = join(keyDir, 'private_key.pem')
-    await expect(other.loadKeys(path)).rejects.toMatchObject({ code: 'ERR_KEY_PASSWORD' })
+    await expectCode(other.loadKeys(path), 'ERR_KEY_PASSWORD')
     await other.loadKeys(path, undefined, 'open sesame')
     expect(await other.publicKey()).toBe(inFiles)
   })
@@ -146,13 +132,9 @@ describe('SecureCompletionClient', () => {
     const client = newClient(server)
     const { privatePath, publicPath } = testKeyFiles()
     writeFileSync(publicPath, keyFile('keys/other.public.pem'))
-    await expect(client.loadKeys(privatePath, publicPath)).rejects.toMatchObject({
-      code: 'ERR_KEY_MISMATCH',
-    })
-    await expect(client.loadKeys(`${privatePath}x`)).rejects.toMatchObject({ code: 'ERR_KEY_FILE' })
-    await expect(client.loadKeys(privatePath, `${publicPath}x`)).rejects.toMatchObject({
-      code: 'ERR_KEY_FILE',
-    })
+    await expectCode(client.loadKeys(privatePath, publicPath), 'ERR_KEY_MISMATCH')
+    await expectCode(client.loadKeys(`${privatePath}x`), 'ERR_KEY_FILE')
+    await expectCode(client.loadKeys(privatePath, `${publicPath}x`), 'ERR_KEY_FILE')
   })
 
   it('accepts no calls once it is disposed of', async () => {
@@ -167,12 +149,12 @@ describe('SecureCompletionClient', () => {
       client.sendSecureRequest(hello, 'x'),
       client.publicKey(),
     ]
-    for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'ERR_KEY_DISPOSED' })
+    for (const call of calls) await expectCode(call, 'ERR_KEY_DISPOSED')
   })
 
   it('names the option it refuses', () => {
     expect(() => new SecureCompletionClient({ routerUrl: 'http://host' })).toThrow(
-      expect.objectContaining({ code: 'ERR_INSECURE_URL' }) as Error,
+      withCode('ERR_INSECURE_URL'),
     )
     const misspelt = { routerURL: 'https://host' } as SecureCompletionClientOptions
     expect(() => new SecureCompletionClient(misspelt)).toThrow(/routerURL/)

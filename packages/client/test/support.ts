@@ -12,6 +12,10 @@ import { onTestFinished } from 'vitest'
 import { readConfig, type SecureChatCompletionOptions } from '../src/config/options.js'
 import { splitRequest } from '../src/completion/seal-request.js'
 import { SecureChatCompletion } from '../src/secure-chat-completion.js'
+import {
+  SecureCompletionClient,
+  type SecureCompletionClientOptions,
+} from '../src/secure-completion-client.js'
 import { Session } from '../src/session.js'
 import type { ChatCompletionRequest } from '../src/types/request.js'
 import type { ChatCompletion } from '../src/types/response.js'
@@ -136,6 +140,16 @@ export async function newSession(
     )
 }
 
+/** Completes one small request in a session of its own. */
+export const completeOnce = async (options: SecureChatCompletionOptions): Promise<ChatCompletion> =>
+  (await newSession(options))()
+
+/** Answers with a status and no usable body. */
+export const refuse =
+  (code: number, headers: Record<string, string> = {}) =>
+  (_request: unknown, response: ServerResponse): void =>
+    void response.writeHead(code, headers).end('{"detail":"no"}')
+
 /** Starts a server and a session with it, for one test. */
 export async function connect(
   options: SecureChatCompletionOptions = {},
@@ -162,6 +176,22 @@ export function newClient(
   onTestFinished(() => {
     client.dispose()
   })
+  return client
+}
+
+/** Creates a client of single steps for one test, by default with the client key of the vectors. */
+export function newStepClient(
+  server: { readonly url: string },
+  options: SecureCompletionClientOptions = {},
+): SecureCompletionClient {
+  const client = new SecureCompletionClient({
+    routerUrl: server.url,
+    allowHttp: true,
+    logger: { warn: () => undefined },
+    keyDir: clientKeyDir,
+    ...options,
+  })
+  onTestFinished(() => client.dispose())
   return client
 }
 

@@ -3,6 +3,7 @@ import { responseVectors } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import { checkPayloadId, toChatCompletion } from '../src/completion/open-response.js'
 import { testKey } from './support.js'
+import { withCode } from '@nomyo-internal/testing'
 
 const { privateKey } = await testKey('client')
 
@@ -19,7 +20,7 @@ describe('answers that the reference client decrypted', () => {
     }
     // One of them names another request; the reference client stamps its own id over it.
     if (vector.name === 'inner metadata overwritten by client fields') {
-      expect(check).toThrow(expect.objectContaining({ code: 'ERR_REPLY_MISMATCH' }) as Error)
+      expect(check).toThrow(withCode('ERR_REPLY_MISMATCH'))
     } else {
       expect(check).not.toThrow()
     }

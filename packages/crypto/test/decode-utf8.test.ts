@@ -1,6 +1,6 @@
 import { platform } from '#crypto-platform'
 import { expect, it } from 'vitest'
-import { seededRandom } from './seeded-random.js'
+import { seededRandom } from '@nomyo-internal/testing'
 import { utf8 } from './support.js'
 
 const strict = (bytes: Uint8Array): string | undefined => {

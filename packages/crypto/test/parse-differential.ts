@@ -3,7 +3,7 @@ import type { OpenOptions } from '../src/suite.js'
 import type { EnvelopeParts } from '../src/wire-v1/format.js'
 import { parseEnvelope } from '../src/wire-v1/parse.js'
 import { readPlainly } from './envelope-oracle.js'
-import { seededRandom, type Random } from './seeded-random.js'
+import { seededRandom, type Random } from '@nomyo-internal/testing'
 
 /** Number of inputs of a comparison by outcome. */
 export interface Outcomes {

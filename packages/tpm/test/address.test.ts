@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { Tpm, TpmError, createTpmTransport } from '../src/index.js'
+import { withCode } from '@nomyo-internal/testing'
 
 it.each([
   'device',
@@ -30,7 +31,7 @@ it.each([
   'DEVICE',
 ])('refuses %j', (address) => {
   for (const use of [() => createTpmTransport(address), () => new Tpm(address)]) {
-    expect(use).toThrow(expect.objectContaining({ code: 'ERR_TPM_ADDRESS' }))
+    expect(use).toThrow(withCode('ERR_TPM_ADDRESS'))
     expect(use).toThrow(TpmError)
   }
 })

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
-import { until } from '../until.js'
+import { until } from '../assertions/until.js'
 
 /** Waits until a process accepts connections. */
 export async function untilAccepting(

@@ -2,10 +2,10 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { APICallError, Output, RetryError, generateText, stepCountIs, streamText, tool } from 'ai'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { sealedEcho, startTestServer, testKey } from '../support.js'
+import { sealedEcho, refuse, testKey } from '../support.js'
 import { SDK_URL, UNICODE, completionOf, says, useGateways } from './support.js'
 
-const { network, nomyoFetch, upstream, answerWith } = useGateways()
+const { nomyoFetch, serverWith, upstream, answerWith } = useGateways()
 
 const provider = createOpenAICompatible({
   name: 'nomyo',
@@ -83,8 +83,7 @@ describe('streamText', () => {
 
 describe('failures', () => {
   it('are retried only where that may help', async () => {
-    const server = await startTestServer()
-    network.target = server.url
+    const server = await serverWith()
     server.answer = async (seen, response) => {
       response.end(await sealedEcho(seen, await testKey('server'), { payload_id: 'another' }))
     }
@@ -95,22 +94,20 @@ describe('failures', () => {
     })
     expect(server.completions).toHaveLength(1)
 
-    server.answer = (_seen, response) => void response.writeHead(401).end()
+    server.answer = refuse(401)
     const noKey = generateText({ model, prompt: 'hi' })
     await expect(noKey).rejects.toSatisfy(APICallError.isInstance)
     await expect(noKey).rejects.toMatchObject({ statusCode: 401 })
     expect(server.completions).toHaveLength(2)
 
-    server.answer = (_seen, response) => void response.writeHead(503, { 'retry-after': '0' }).end()
+    server.answer = refuse(503, { 'retry-after': '0' })
     const unavailable = generateText({ model, prompt: 'hi', maxRetries: 1 })
     await expect(unavailable).rejects.toSatisfy(RetryError.isInstance)
     expect(server.completions).toHaveLength(4)
   })
 
   it('follow an abort', async () => {
-    const server = await startTestServer()
-    network.target = server.url
-    server.answer = () => undefined
+    await serverWith(() => undefined)
     const abortSignal = AbortSignal.timeout(50)
     await expect(generateText({ model, prompt: 'hi', abortSignal })).rejects.toMatchObject({
       name: 'TimeoutError',

@@ -1,3 +1,4 @@
+import { seededRandom, type Random } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import type { ChatCompletion } from '../../src/index.js'
 import { completionChunks } from '../../src/openai-fetch/completion-chunks.js'
@@ -60,38 +61,10 @@ function merge(message: Members, { tool_calls: calls, ...delta }: Members): void
   }
 }
 
-/** A reproducible source of numbers in [0, 1) (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+const ALPHABET = [...'a \n"\\é世\u2028\0🎉', 'e\u0301', '👩‍👧', '\ud83c', '\udf89']
 
-const ALPHABET = [
-  'a',
-  ' ',
-  '\n',
-  '"',
-  '\\',
-  'é',
-  'é',
-  '世',
-  '\u2028',
-  '\u0000',
-  '🎉',
-  '👩‍👧',
-  '\ud83c',
-  '\udf89',
-]
-
-function randomText(random: () => number, longest: number): string {
-  const length = Math.floor(random() * longest)
-  return Array.from({ length }, () => ALPHABET[Math.floor(random() * ALPHABET.length)]).join('')
-}
+const randomText = (random: Random, longest: number): string =>
+  Array.from({ length: random.below(longest) }, () => random.of(ALPHABET)).join('')
 
 const call = (id: string, text: string): Members => ({
   id,
@@ -101,7 +74,7 @@ const call = (id: string, text: string): Members => ({
 
 describe('textPieces', () => {
   it('gives the text back, in few pieces, and splits no surrogate pair', () => {
-    const random = randomFrom(1)
+    const random = seededRandom(1)
     for (let round = 0; round < 500; round++) {
       const text = randomText(random, round)
       const pieces = [...textPieces(text)]
@@ -119,18 +92,19 @@ describe('textPieces', () => {
 
 describe('completionChunks', () => {
   it('can be put together to the same message, whatever it holds', async () => {
-    const random = randomFrom(2)
+    const random = seededRandom(2)
     for (let round = 0; round < 300; round++) {
       const message: Members = { role: 'assistant', content: randomText(random, round) }
-      if (random() < 0.2) message['content'] = null
-      if (random() < 0.3) message['refusal'] = random() < 0.5 ? null : `${randomText(random, 80)}!`
-      if (random() < 0.3) message['reasoning_content'] = randomText(random, 80)
-      if (random() < 0.3) {
+      if (random.below(10) < 2) message['content'] = null
+      if (random.below(10) < 3)
+        message['refusal'] = random.below(2) === 0 ? null : `${randomText(random, 80)}!`
+      if (random.below(10) < 3) message['reasoning_content'] = randomText(random, 80)
+      if (random.below(10) < 3) {
         message['tool_calls'] = [call('1', randomText(random, 40)), call('2', UNICODE)]
       }
-      if (random() < 0.1) message['function_call'] = { name: 'old', arguments: '{}' }
+      if (random.below(10) < 1) message['function_call'] = { name: 'old', arguments: '{}' }
       const other = { role: 'assistant', content: UNICODE }
-      const logprobs = random() < 0.5 ? { content: [{ token: 'a' }], refusal: null } : null
+      const logprobs = random.below(2) === 0 ? { content: [{ token: 'a' }], refusal: null } : null
       const completion = completionOf({ message, logprobs }, { message: other, logprobs: null })
       expect(reassemble(await streamed(completion))).toEqual(completion['choices'])
     }
@@ -168,14 +142,8 @@ describe('completionChunks', () => {
       { content: 'a'.repeat(4) },
       {},
     ])
-    expect(first?.map((part) => part['finish_reason'])).toEqual([
-      null,
-      null,
-      null,
-      null,
-      null,
-      'stop',
-    ])
+    const reasons = first?.map((part) => part['finish_reason'])
+    expect(reasons).toEqual([...Array<null>(5).fill(null), 'stop'])
     expect(second).toHaveLength(3)
   })
 

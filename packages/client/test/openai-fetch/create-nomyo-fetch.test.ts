@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { SecureChatCompletion } from '../../src/index.js'
 import * as subpath from '../../src/openai-fetch/index.js'
-import { clientKeyDir, hello, startTestServer } from '../support.js'
+import { clientKeyDir, hello } from '../support.js'
 import {
   GATEWAY_URL,
   SDK_URL,
@@ -11,6 +11,7 @@ import {
   useNomyoFetch,
   useUpstream,
 } from './support.js'
+import { withCode } from '@nomyo-internal/testing'
 
 const { createNomyoFetch } = subpath
 const URL_SERVED = `${SDK_URL}/chat/completions`
@@ -19,7 +20,7 @@ const upstream = useUpstream()
 const gatewayUrl = useGateway(() => ({
   engine: { kind: 'openai', baseUrl: upstream.url, apiKey: undefined },
 }))
-const { network, nomyoFetch } = useNomyoFetch()
+const { network, nomyoFetch, serverWith } = useNomyoFetch()
 
 /** A call as an SDK makes it. */
 const post = (body: BodyInit | null, init: RequestInit = {}): Promise<Response> => {
@@ -178,9 +179,15 @@ describe('everything else', () => {
 })
 
 describe('what is sent', () => {
+  const sendTo = (headers: Record<string, string>, members: object = {}): Promise<Response> =>
+    nomyoFetch(URL_SERVED, {
+      method: 'POST',
+      body: JSON.stringify({ ...hello, ...members }),
+      headers,
+    })
+
   it('is encrypted, goes to the gateway alone, and carries none of the headers', async () => {
-    const server = await startTestServer()
-    network.target = server.url
+    const server = await serverWith()
     const headers = {
       authorization: 'Bearer sdk-key',
       'x-security-tier': 'high',
@@ -189,9 +196,7 @@ describe('what is sent', () => {
       'openai-organization': 'canary',
       cookie: 'canary',
     }
-    const body = JSON.stringify({ ...hello, user: 'canary' })
-    const response = await nomyoFetch(URL_SERVED, { method: 'POST', body, headers })
-    expect(response.status).toBe(200)
+    expect((await sendTo(headers, { user: 'canary' })).status).toBe(200)
     expect(network.urls.every((url) => url.startsWith(`${GATEWAY_URL}/`))).toBe(true)
     const [seen] = server.completions
     expect(seen?.headers).toMatchObject({
@@ -203,11 +208,9 @@ describe('what is sent', () => {
   })
 
   it('has the tier and the key of the body rather than those of the headers', async () => {
-    const server = await startTestServer()
-    network.target = server.url
+    const server = await serverWith()
     const headers = { authorization: 'Bearer sdk-key', 'x-security-tier': 'high' }
-    const body = JSON.stringify({ ...hello, security_tier: 'maximum', api_key: 'body-key' })
-    await nomyoFetch(URL_SERVED, { method: 'POST', body, headers })
+    await sendTo(headers, { security_tier: 'maximum', api_key: 'body-key' })
     expect(server.completions[0]?.headers).toMatchObject({
       authorization: 'Bearer body-key',
       'x-security-tier': 'maximum',
@@ -215,21 +218,14 @@ describe('what is sent', () => {
   })
 
   it('has the tier of the header where that of the body is null', async () => {
-    const server = await startTestServer()
-    network.target = server.url
-    const headers = { 'x-security-tier': 'maximum' }
-    const body = JSON.stringify({ ...hello, security_tier: null })
-    await nomyoFetch(URL_SERVED, { method: 'POST', body, headers })
+    const server = await serverWith()
+    await sendTo({ 'x-security-tier': 'maximum' }, { security_tier: null })
     expect(server.completions[0]?.headers['x-security-tier']).toBe('maximum')
   })
 
   it('sends no key where none is given', async () => {
-    const server = await startTestServer()
-    network.target = server.url
-    for (const authorization of ['', 'Bearer ', 'Basic YTpi']) {
-      const headers = { authorization }
-      await nomyoFetch(URL_SERVED, { method: 'POST', body: JSON.stringify(hello), headers })
-    }
+    const server = await serverWith()
+    for (const authorization of ['', 'Bearer ', 'Basic YTpi']) await sendTo({ authorization })
     expect(server.completions).toHaveLength(3)
     for (const { headers } of server.completions) expect(headers.authorization).toBeUndefined()
   })
@@ -247,8 +243,7 @@ describe('createNomyoFetch', () => {
   }
 
   it('sends its own key rather than the one of the SDK, and ends with its client', async () => {
-    const server = await startTestServer()
-    network.target = server.url
+    const server = await serverWith()
     const options = { baseUrl: GATEWAY_URL, fetch: network.fetch, keyDir: clientKeyDir }
     const named = createNomyoFetch({ ...options, apiKey: 'own-key' })
     vi.stubEnv('NOMYO_API_KEY', 'env-key')
@@ -291,12 +286,10 @@ describe('createNomyoFetch', () => {
     const client = { create: () => undefined }
     const mistakes = [{ client, apiKey: 'k' }, { client: null }, { client: {} }, { bseUrl: 'x' }]
     for (const mistake of mistakes) {
-      expect(() => createNomyoFetch(mistake as never)).toThrow(
-        expect.objectContaining({ code: 'ERR_INVALID_OPTION' }),
-      )
+      expect(() => createNomyoFetch(mistake as never)).toThrow(withCode('ERR_INVALID_OPTION'))
     }
     expect(() => createNomyoFetch({ baseUrl: 'http://x.test' })).toThrow(
-      expect.objectContaining({ code: 'ERR_INSECURE_URL' }),
+      withCode('ERR_INSECURE_URL'),
     )
   })
 })

@@ -3,17 +3,19 @@ import { tool } from '@langchain/core/tools'
 import { ChatOpenAI } from '@langchain/openai'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { sealedEcho, startTestServer } from '../support.js'
-import { SDK_URL, UNICODE, completionOf, says, useGateways } from './support.js'
+import { refuse } from '../support.js'
+import { SDK_URL, UNICODE, busyOnce, completionOf, says, useGateways } from './support.js'
 
-const { network, nomyoFetch, answerWith } = useGateways({ maxRetries: 1 })
+const { nomyoFetch, serverWith, answerWith } = useGateways({ maxRetries: 1 })
 
-const model = new ChatOpenAI({
-  model: 'nomyo/echo',
-  apiKey: 'sdk-key',
-  maxRetries: 0,
-  configuration: { baseURL: SDK_URL, fetch: nomyoFetch },
-})
+const newModel = (maxRetries: number): ChatOpenAI =>
+  new ChatOpenAI({
+    model: 'nomyo/echo',
+    apiKey: 'sdk-key',
+    maxRetries,
+    configuration: { baseURL: SDK_URL, fetch: nomyoFetch },
+  })
+const model = newModel(0)
 
 const weather = tool(({ city }) => `sunny in ${city}`, {
   name: 'weather',
@@ -66,12 +68,8 @@ describe('ChatOpenAI', () => {
   })
 
   it('leaves retries to the client, where they may help', async () => {
-    const server = await startTestServer()
-    network.target = server.url
-    server.answer = async (seen, response) => {
-      if (server.completions.length > 1) response.end(await sealedEcho(seen, server.serverKey))
-      else response.writeHead(503, { 'retry-after': '0' }).end()
-    }
+    const server = await serverWith()
+    server.answer = busyOnce(server, 503)
     expect((await model.invoke('hi')).content).toBe('hi')
     expect(server.completions).toHaveLength(2)
     server.completions.length = 0
@@ -84,23 +82,15 @@ describe('ChatOpenAI', () => {
   })
 
   it('does not retry after an answer that cannot be trusted', async () => {
-    const server = await startTestServer()
-    network.target = server.url
+    const server = await serverWith()
     server.answer = (_seen, response) => void response.end('{}')
-    const eager = new ChatOpenAI({
-      model: 'nomyo/echo',
-      apiKey: 'sdk-key',
-      maxRetries: 2,
-      configuration: { baseURL: SDK_URL, fetch: nomyoFetch },
-    })
+    const eager = newModel(2)
     await expect(eager.invoke('hi')).rejects.toMatchObject({ status: 406 })
     expect(server.completions).toHaveLength(1)
   })
 
   it('fails as the SDK below it does', async () => {
-    const server = await startTestServer()
-    network.target = server.url
-    server.answer = (_seen, response) => void response.writeHead(401).end()
+    const server = await serverWith(refuse(401))
     await expect(model.invoke('hi')).rejects.toMatchObject({ status: 401 })
     server.answer = () => undefined
     const signal = AbortSignal.timeout(50)

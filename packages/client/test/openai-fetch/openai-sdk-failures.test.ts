@@ -1,16 +1,10 @@
 import { inspect } from 'node:util'
 import OpenAI, { type APIError } from 'openai'
 import { describe, expect, it } from 'vitest'
-import {
-  clientKeyDir,
-  hello,
-  sealedEcho,
-  startTestServer,
-  testKey,
-  type TestServer,
-} from '../support.js'
+import { clientKeyDir, hello, sealedEcho, refuse, testKey, type TestServer } from '../support.js'
+import { failureOf } from '../hostile/support.js'
 import { createNomyoFetch } from '../../src/openai-fetch/index.js'
-import { GATEWAY_URL, useNomyoFetch } from './support.js'
+import { GATEWAY_URL, busyOnce, useNomyoFetch } from './support.js'
 
 const CANARY = 'canary-77c0'
 const request = {
@@ -18,21 +12,7 @@ const request = {
   messages: [{ role: 'user', content: CANARY }],
 } satisfies OpenAI.ChatCompletionCreateParams
 
-const { network, nomyoFetch, openai } = useNomyoFetch()
-
-/** A server end for one test. */
-async function serverWith(answer?: TestServer['answer']): Promise<TestServer> {
-  const server = await startTestServer()
-  if (answer !== undefined) server.answer = answer
-  network.target = server.url
-  return server
-}
-
-const failureOf = (call: Promise<unknown>): Promise<unknown> =>
-  call.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
+const { network, nomyoFetch, openai, serverWith } = useNomyoFetch()
 
 /** Waits until the server end has seen a request. */
 async function seenBy(server: TestServer): Promise<void> {
@@ -49,9 +29,7 @@ describe('refusals of the gateway', () => {
     [500, OpenAI.InternalServerError, 'ERR_SERVER', 'server_error'],
     [503, OpenAI.InternalServerError, 'ERR_UNAVAILABLE', 'server_error'],
   ])('comes as the class the SDK has for %i', async (status, errorClass, code, type) => {
-    const server = await serverWith((_seen, response) => {
-      response.writeHead(status, { 'retry-after': '7' }).end('{"detail":"no"}')
-    })
+    const server = await serverWith(refuse(status, { 'retry-after': '7' }))
     const error = await failureOf(openai().chat.completions.create(request))
     expect(error).toBeInstanceOf(errorClass)
     const [seen] = server.completions
@@ -61,9 +39,7 @@ describe('refusals of the gateway', () => {
   })
 
   it('is retried by the SDK alone, encrypted anew each time', async () => {
-    const server = await serverWith((_seen, response) => {
-      response.writeHead(503, { 'retry-after': '0' }).end()
-    })
+    const server = await serverWith(refuse(503, { 'retry-after': '0' }))
     const error = await failureOf(openai({ maxRetries: 2 }).chat.completions.create(request))
     expect(error).toBeInstanceOf(OpenAI.InternalServerError)
     expect(server.completions).toHaveLength(3)
@@ -71,18 +47,14 @@ describe('refusals of the gateway', () => {
   })
 
   it('may pass', async () => {
-    const server = await serverWith(async (seen, response) => {
-      if (server.completions.length > 1) response.end(await sealedEcho(seen, server.serverKey))
-      else response.writeHead(429, { 'retry-after': '0' }).end()
-    })
+    const server = await serverWith()
+    server.answer = busyOnce(server, 429)
     const completion = await openai({ maxRetries: 2 }).chat.completions.create(request)
     expect(completion.choices[0]?.message.content).toBe(CANARY)
   })
 
   it('is not retried when the server requests a long wait', async () => {
-    const server = await serverWith((_seen, response) => {
-      response.writeHead(429, { 'retry-after': '999999999' }).end()
-    })
+    const server = await serverWith(refuse(429, { 'retry-after': '999999999' }))
     const error = await failureOf(openai({ maxRetries: 2 }).chat.completions.create(request))
     expect(error).toBeInstanceOf(OpenAI.RateLimitError)
     expect(server.completions).toHaveLength(1)
@@ -98,35 +70,20 @@ describe('refusals of the gateway', () => {
 })
 
 describe('what cannot be trusted', () => {
+  const changed: TestServer['answer'] = async (seen, response) => {
+    const sealed = new TextDecoder().decode(await sealedEcho(seen, await testKey('server')))
+    const [before, first] = /"ciphertext":\s*"(.)/.exec(sealed) ?? []
+    const after = `${before?.slice(0, -1)}${first === 'A' ? 'B' : 'A'}`
+    response.end(sealed.replace(String(before), after))
+  }
+  const unsealed: TestServer['answer'] = (_seen, response) =>
+    void response.end(`{"choices":[{"message":{"content":"${CANARY}"}}]}`)
+  const mismatched: TestServer['answer'] = async (seen, response) =>
+    void response.end(await sealedEcho(seen, await testKey('server'), { payload_id: 'another' }))
   const forgeries: [string, string, TestServer['answer']][] = [
-    [
-      'was changed on its way',
-      'ERR_DECRYPTION_FAILED',
-      async (seen, response) => {
-        const sealed = await sealedEcho(seen, await testKey('server'))
-        response.end(
-          new TextDecoder()
-            .decode(sealed)
-            .replace(/("ciphertext":\s*")(.)/, (_, start: string, first: string) =>
-              first === 'A' ? `${start}B` : `${start}A`,
-            ),
-        )
-      },
-    ],
-    [
-      'is not sealed',
-      'ERR_ENVELOPE_INVALID',
-      (_seen, response) => {
-        response.end(`{"choices":[{"message":{"content":"${CANARY}"}}]}`)
-      },
-    ],
-    [
-      'answers another request',
-      'ERR_REPLY_MISMATCH',
-      async (seen, response) => {
-        response.end(await sealedEcho(seen, await testKey('server'), { payload_id: 'another' }))
-      },
-    ],
+    ['was changed on its way', 'ERR_DECRYPTION_FAILED', changed],
+    ['is not sealed', 'ERR_ENVELOPE_INVALID', unsealed],
+    ['answers another request', 'ERR_REPLY_MISMATCH', mismatched],
   ]
 
   it.each(forgeries)('is not retried when it %s, streamed or not', async (_how, code, answer) => {

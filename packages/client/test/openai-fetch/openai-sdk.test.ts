@@ -7,6 +7,8 @@ import { UNICODE, completionOf, says, useGateways } from './support.js'
 type Messages = OpenAI.ChatCompletionMessageParam[]
 
 const user = (content: string): Messages => [{ role: 'user', content }]
+/** A request to the demo engine, which repeats the text. */
+const echo = (content: string) => ({ model: 'nomyo/echo', messages: user(content) })
 
 const weather = {
   type: 'function',
@@ -25,10 +27,7 @@ const { openai, upstream, answerWith } = useGateways()
 
 describe('a completion at once', () => {
   it('is the answer of the gateway', async () => {
-    const completion = await openai().chat.completions.create({
-      model: 'nomyo/echo',
-      messages: user(UNICODE),
-    })
+    const completion = await openai().chat.completions.create(echo(UNICODE))
     expect(completion.choices[0]?.message).toEqual({
       role: 'assistant',
       content: UNICODE,
@@ -43,27 +42,22 @@ describe('a completion at once', () => {
 
   it('comes with its response', async () => {
     const { data, response, request_id } = await openai()
-      .chat.completions.create({ model: 'nomyo/echo', messages: user('hi') })
+      .chat.completions.create(echo('hi'))
       .withResponse()
     expect(data.choices[0]?.message.content).toBe('hi')
     expect(response.headers.get('x-request-id')).toBe(request_id)
     expect(data).toHaveProperty('_request_id', request_id)
-    const raw = await openai()
-      .chat.completions.create({ model: 'nomyo/echo', messages: user('hi') })
-      .asResponse()
+    const raw = await openai().chat.completions.create(echo('hi')).asResponse()
     expect(raw.headers.get('content-type')).toBe('application/json')
   })
 
   it('can hold several choices and a refusal', async () => {
     const refusal = { message: { role: 'assistant', content: null, refusal: 'No.' } }
     answerWith(() => completionOf(says('a'), refusal))
-    const { choices } = await openai().chat.completions.create({
-      model: 'm',
-      n: 2,
-      messages: user('hi'),
-    })
+    const request = { model: 'm', n: 2, messages: user('hi') }
+    const { choices } = await openai().chat.completions.create(request)
     expect(choices.map(({ message }) => message.content ?? message.refusal)).toEqual(['a', 'No.'])
-    expect(upstream.requests).toEqual([{ model: 'm', n: 2, messages: user('hi') }])
+    expect(upstream.requests).toEqual([request])
   })
 
   it('can be parsed with a schema', async () => {
@@ -84,7 +78,7 @@ describe('a completion at once', () => {
 describe('a streamed completion', () => {
   it('reads like any other', async () => {
     const { data: stream, response } = await openai()
-      .chat.completions.create({ model: 'nomyo/echo', messages: user(UNICODE), stream: true })
+      .chat.completions.create({ ...echo(UNICODE), stream: true })
       .withResponse()
     expect(response.headers.get('x-nomyo-stream')).toBe('synthetic')
     const parts: string[] = []
@@ -125,8 +119,7 @@ describe('a streamed completion', () => {
   it('gives the stream helper all of its events and the whole completion', async () => {
     const text = UNICODE.repeat(20)
     const stream = openai().chat.completions.stream({
-      model: 'nomyo/echo',
-      messages: user(text),
+      ...echo(text),
       stream_options: { include_usage: true },
     })
     const seen: string[] = []
@@ -171,8 +164,7 @@ describe('a streamed completion', () => {
 
   it('ends early for those who have read enough', async () => {
     const stream = await openai().chat.completions.create({
-      model: 'nomyo/echo',
-      messages: user('a'.repeat(1000)),
+      ...echo('a'.repeat(1000)),
       stream: true,
     })
     const chunks: OpenAI.ChatCompletionChunk[] = []
@@ -233,7 +225,7 @@ describe('tools', () => {
         return 'sunny'
       },
     })
-    const request = { model: 'nomyo/echo', messages: user('hi'), tools: [tool] }
+    const request = { ...echo('hi'), tools: [tool] }
     // The echo engine calls the tool first, and then repeats what it said.
     expect(await openai().chat.completions.runTools(request).finalContent()).toBe('sunny')
     const streamed = openai().chat.completions.runTools({ ...request, stream: true })

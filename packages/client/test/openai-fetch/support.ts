@@ -3,7 +3,7 @@ import OpenAI, { type ClientOptions } from 'openai'
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest'
 import { createNomyoFetch, type NomyoFetch } from '../../src/openai-fetch/index.js'
 import type { SecureChatCompletionOptions } from '../../src/index.js'
-import { clientKeyDir } from '../support.js'
+import { clientKeyDir, sealedEcho, startTestServer, type TestServer } from '../support.js'
 // Not a dependency: the gateway depends on this client, by way of its page.
 import { createGateway, type GatewayConfig } from '../../../../apps/gateway/dist/index.js'
 
@@ -25,6 +25,8 @@ export interface Network {
 export interface Fixture {
   readonly network: Network
   readonly nomyoFetch: NomyoFetch
+  /** Starts a server for one test and redirects the network to it. */
+  serverWith(answer?: TestServer['answer']): Promise<TestServer>
   /** Creates an SDK on top of it, by default without retries. */
   openai(options?: ClientOptions): OpenAI
 }
@@ -58,6 +60,12 @@ export function useNomyoFetch(options: SecureChatCompletionOptions = {}): Fixtur
   return {
     network,
     nomyoFetch,
+    serverWith: async (answer) => {
+      const server = await startTestServer()
+      if (answer !== undefined) server.answer = answer
+      network.target = server.url
+      return server
+    },
     openai: (clientOptions = {}) =>
       new OpenAI({
         apiKey: 'sdk-key',
@@ -149,6 +157,14 @@ export function completionOf(...choices: Record<string, unknown>[]): Record<stri
     usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
   }
 }
+
+/** Answers like {@link sealedEcho}, to the second request at first. */
+export const busyOnce =
+  (server: TestServer, code: number): TestServer['answer'] =>
+  async (seen, response) => {
+    if (server.completions.length > 1) response.end(await sealedEcho(seen, server.serverKey))
+    else response.writeHead(code, { 'retry-after': '0' }).end()
+  }
 
 /** Builds a choice with an assistant's message. */
 export const says = (content: string): Record<string, unknown> => ({
