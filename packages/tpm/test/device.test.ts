@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryFolder } from '@nomyo-internal/testing'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { TpmTransport } from '../src/index.js'
 import { deviceTransport } from '../src/transports/device.js'
 import { expectCode } from './support/errors.js'
 import { answer } from './support/fake-tpm.js'
@@ -23,13 +24,17 @@ async function nextRead(): Promise<() => Promise<void>> {
     })
 }
 
+function fifo(): { path: string; transport: TpmTransport } {
+  const path = join(temporaryFolder(), 'fifo')
+  execFileSync('mkfifo', [path])
+  return { path, transport: deviceTransport(path) }
+}
+
 // A FIFO opened for reading and writing returns the bytes written to it: the closest match to a device
 // with one write and one read per command.
 describe.skipIf(process.platform === 'win32')('a device', () => {
   it('writes a command at once and reads the response at once', async () => {
-    const path = join(temporaryFolder(), 'fifo')
-    execFileSync('mkfifo', [path])
-    const transport = deviceTransport(path)
+    const { transport } = fifo()
     for (const bytes of [answer(0), answer(0, new Uint8Array(4086).fill(7))]) {
       expect(await transport.transmit(bytes)).toEqual(bytes)
     }
@@ -37,9 +42,7 @@ describe.skipIf(process.platform === 'win32')('a device', () => {
   })
 
   it('refuses a response with a wrong length', async () => {
-    const path = join(temporaryFolder(), 'fifo')
-    execFileSync('mkfifo', [path])
-    const transport = deviceTransport(path)
+    const { transport } = fifo()
     const bytes = answer(0)
     await expectCode(transport.transmit(bytes.subarray(0, 9)), 'ERR_TPM_RESPONSE')
     await expectCode(transport.transmit(Uint8Array.of(...bytes, 0)), 'ERR_TPM_RESPONSE')
@@ -63,9 +66,7 @@ describe.skipIf(process.platform === 'win32')('a device', () => {
   })
 
   it('that hangs receives nothing more until it responds', async () => {
-    const path = join(temporaryFolder(), 'fifo')
-    execFileSync('mkfifo', [path])
-    const transport = deviceTransport(path)
+    const { path, transport } = fifo()
     const isReading = await nextRead()
     // Nothing was written, so there is nothing to read.
     const hanging = transport.transmit(new Uint8Array())

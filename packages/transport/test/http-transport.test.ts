@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import type { Socket } from 'node:net'
+import { freePort } from '@nomyo-internal/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { startDeadline } from '../src/deadline.js'
 import { APIConnectionError } from '../src/errors.js'
@@ -15,11 +15,13 @@ import {
   send as sendBy,
   startRawServer,
   startServer,
-  writeForEver,
+  answerForEver,
   type Way,
 } from './support.js'
 
 const everyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+
+const OK = 'HTTP/1.1 200 OK\r\n'
 
 const own = createUndiciFetch()
 afterAll(() => own.close())
@@ -60,16 +62,7 @@ describe.each(ways)('over %s', (_way, way) => {
 
     it('join repeated headers, and lack missing ones', async () => {
       const server = await startServer((response) => {
-        response
-          .writeHead(
-            200,
-            [
-              ['x-twice', 'one'],
-              ['x-twice', 'two'],
-              ['x-empty', ''],
-            ].flat(),
-          )
-          .end()
+        response.writeHead(200, ['x-twice', 'one', 'x-twice', 'two', 'x-empty', '']).end()
       })
       const { header } = await send(server.url)
       expect(header('x-twice')).toBe('one, two')
@@ -121,12 +114,7 @@ describe.each(ways)('over %s', (_way, way) => {
 
   describe('a broken connection is ERR_NETWORK', () => {
     it('when it is refused', async () => {
-      const server = createServer().listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      const { port } = server.address() as AddressInfo
-      server.close()
-      await once(server, 'close')
-      await expectConnectionError(send(`http://127.0.0.1:${port}`), 'ERR_NETWORK')
+      await expectConnectionError(send(`http://127.0.0.1:${await freePort()}`), 'ERR_NETWORK')
     })
 
     it('when the name does not exist', async () => {
@@ -136,25 +124,13 @@ describe.each(ways)('over %s', (_way, way) => {
     it.each([
       ['it closes without an answer', ''],
       ['the headers are cut off', 'HTTP/1.1 200 OK\r\ncontent-ty'],
-      [
-        'the body is shorter than announced',
-        'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nten bytes.',
-      ],
-      [
-        'the last chunk is missing',
-        'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n',
-      ],
-      [
-        'a chunk is malformed',
-        'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n',
-      ],
+      ['the body is shorter than announced', `${OK}content-length: 100\r\n\r\nten bytes.`],
+      ['the last chunk is missing', `${OK}transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n`],
+      ['a chunk is malformed', `${OK}transfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n`],
       ['no HTTP is spoken', 'SSH-2.0-OpenSSH_9.6\r\n'],
       ['the status line is malformed', 'HTTP/9.9 abc\r\n\r\n'],
       ['the length is malformed', 'HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\nabc'],
-      [
-        'gzip was promised and not sent',
-        'HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc',
-      ],
+      ['gzip was promised', `${OK}content-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc`],
     ])('when %s', async (_what, bytes) => {
       const server = await startRawServer((socket) => socket.end(bytes))
       await expectConnectionError(send(server.url), 'ERR_NETWORK')
@@ -179,6 +155,7 @@ describe.each(ways)('over %s', (_way, way) => {
 
   describe('an oversized body', () => {
     const limit = 100_000
+    const sized = (bytes: number): string => `HTTP/1.1 200 OK\r\ncontent-length: ${bytes}\r\n\r\n`
 
     it('is read up to the limit exactly', async () => {
       const server = await startServer((response, seen) => {
@@ -190,37 +167,13 @@ describe.each(ways)('over %s', (_way, way) => {
       await expectConnectionError(sized(limit + 1), 'ERR_RESPONSE_TOO_LARGE')
     })
 
-    it('is dropped when all of it has come already', async () => {
-      const server = await startRawServer((socket) => {
-        socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nten bytes.')
-      })
-      await expectConnectionError(
-        send(server.url, { maxResponseBytes: 9 }),
-        'ERR_RESPONSE_TOO_LARGE',
-      )
-      await closed(server.connections[0])
-    })
-
-    it('is dropped when it has no end', async () => {
-      const server = await startRawServer((socket) => {
-        socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n')
-        writeForEver(socket, `10000\r\n${'x'.repeat(0x10000)}\r\n`)
-      })
-      await expectConnectionError(
-        send(server.url, { maxResponseBytes: limit }),
-        'ERR_RESPONSE_TOO_LARGE',
-      )
-      await closed(server.connections[0])
-    })
-
-    it('is dropped as soon as its length is announced', async () => {
-      const server = await startRawServer((socket) => {
-        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10000000000\r\n\r\n')
-      })
-      await expectConnectionError(
-        send(server.url, { maxResponseBytes: limit }),
-        'ERR_RESPONSE_TOO_LARGE',
-      )
+    it.each<[string, number, (socket: Socket) => unknown]>([
+      ['all of it has come already', 9, (socket) => socket.end(`${sized(10)}ten bytes.`)],
+      ['it has no end', limit, answerForEver],
+      ['its length is announced', limit, (socket) => socket.write(sized(10_000_000_000))],
+    ])('is dropped as soon as %s', async (_what, maxResponseBytes, answer) => {
+      const server = await startRawServer((socket) => void answer(socket))
+      await expectConnectionError(send(server.url, { maxResponseBytes }), 'ERR_RESPONSE_TOO_LARGE')
       await closed(server.connections[0])
     })
   })
@@ -249,10 +202,7 @@ describe.each(ways)('over %s', (_way, way) => {
         socket.end('HTTP/1.1 503 No\r\ncontent-length: 100\r\n\r\nten bytes.')
       })
       expect(await said(cut.url)).toEqual([503, 0])
-      const endless = await startRawServer((socket) => {
-        socket.write('HTTP/1.1 503 No\r\ntransfer-encoding: chunked\r\n\r\n')
-        writeForEver(socket, `10000\r\n${'x'.repeat(0x10000)}\r\n`)
-      })
+      const endless = await startRawServer((socket) => answerForEver(socket, '503 No'))
       expect(await said(endless.url)).toEqual([503, 0])
       await closed(endless.connections[0])
     })
@@ -285,9 +235,7 @@ describe.each(ways)('over %s', (_way, way) => {
       const server = await startServer((response) => {
         response.writeHead(200)
         const drip = setInterval(() => response.write('.'), 10)
-        response.on('close', () => {
-          clearInterval(drip)
-        })
+        response.on('close', () => clearInterval(drip))
       })
       expectTimeout(await timed(server.url))
       await closed(server.connections[0])
@@ -297,9 +245,7 @@ describe.each(ways)('over %s', (_way, way) => {
       const server = await startRawServer((socket) => {
         socket.write('HTTP/1.1 200 OK\r\n')
         const drip = setInterval(() => socket.write('x-drip: 1\r\n'), 10)
-        socket.on('close', () => {
-          clearInterval(drip)
-        })
+        socket.on('close', () => clearInterval(drip))
       })
       expectTimeout(await timed(server.url))
       await closed(server.connections[0])
@@ -316,28 +262,19 @@ describe.each(ways)('over %s', (_way, way) => {
   })
 
   describe('a caller', () => {
-    it('may abort while there are no headers', async () => {
-      const caller = new AbortController()
-      const server = await startServer(() => {
-        caller.abort()
-      })
-      const { signal } = startDeadline(undefined, [caller.signal])
-      await expectConnectionError(send(server.url, { signal }), 'ERR_ABORTED')
-      await closed(server.connections[0])
-    })
-
-    it('may abort in the middle of a body', async () => {
-      const caller = new AbortController()
-      const server = await startServer((response) => {
-        response.writeHead(200).write('first part')
-        setTimeout(() => {
-          caller.abort()
-        }, 50)
-      })
-      const { signal } = startDeadline(undefined, [caller.signal])
-      await expectConnectionError(send(server.url, { signal }), 'ERR_ABORTED')
-      await closed(server.connections[0])
-    })
+    it.each(['while there are no headers', 'in the middle of a body'])(
+      'may abort %s',
+      async (when) => {
+        const caller = new AbortController()
+        const server = await startServer((response) => {
+          if (when === 'in the middle of a body') response.writeHead(200).write('first part')
+          setTimeout(() => caller.abort(), 50)
+        })
+        const { signal } = startDeadline(undefined, [caller.signal])
+        await expectConnectionError(send(server.url, { signal }), 'ERR_ABORTED')
+        await closed(server.connections[0])
+      },
+    )
 
     it('who has already aborted causes no connection', async () => {
       const server = await startServer((response) => response.end())
@@ -354,9 +291,7 @@ describe.each(ways)('over %s', (_way, way) => {
     ])('gets the very reason of the signal: %s', async (reason) => {
       const server = await startServer(() => undefined)
       const controller = new AbortController()
-      setTimeout(() => {
-        controller.abort(reason)
-      }, 30)
+      setTimeout(() => controller.abort(reason), 30)
       expect(await rejection(send(server.url, { signal: controller.signal }))).toBe(reason)
     })
   })

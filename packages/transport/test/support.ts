@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { createServer as createSocketServer, type AddressInfo, type Socket } from 'node:net'
-import { once } from 'node:events'
+import { createServer as createSocketServer, type Socket } from 'node:net'
+import { listenOnLoopback } from '@nomyo-internal/testing'
 import { expect, onTestFinished } from 'vitest'
 import { APIConnectionError } from '../src/errors.js'
 import { createHttpTransport, type HttpTransportOptions } from '../src/http/http-transport.js'
@@ -39,13 +39,12 @@ export async function startServer(
     })
   })
   server.on('connection', (socket) => connections.push(socket))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const url = `http://127.0.0.1:${await listenOnLoopback(server)}`
   onTestFinished(() => {
     server.closeAllConnections()
     server.close()
   })
-  return { url: urlOf(server.address()), connections, seen }
+  return { url, connections, seen }
 }
 
 /** A server that speaks no HTTP of its own: the test writes the bytes once a request has begun. */
@@ -58,22 +57,27 @@ export async function startRawServer(answer: (socket: Socket) => void): Promise<
       answer(socket)
     })
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const url = `http://127.0.0.1:${await listenOnLoopback(server)}`
   onTestFinished(() => {
     for (const socket of connections) socket.destroy()
     server.close()
   })
-  return { url: urlOf(server.address()), connections }
+  return { url, connections }
 }
 
 /** Writes for as long as the other end takes it, the way an endless body does. */
-export function writeForEver(socket: Socket, chunk: string): void {
+function writeForEver(socket: Socket, chunk: string): void {
   const more = (): void => {
     while (socket.writable && socket.write(chunk));
   }
   socket.on('drain', more)
   more()
+}
+
+/** The head of an endless answer, then chunks of 64 KiB. */
+export function answerForEver(socket: Socket, status = '200 OK'): void {
+  socket.write(`HTTP/1.1 ${status}\r\ntransfer-encoding: chunked\r\n\r\n`)
+  writeForEver(socket, `10000\r\n${'x'.repeat(0x10000)}\r\n`)
 }
 
 /** Resolves when the other end has let go of a connection. */
@@ -121,8 +125,4 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   )
   if (outcome.settled === 'resolved') throw new Error('expected a rejection')
   return outcome.error
-}
-
-function urlOf(address: AddressInfo | string | null): string {
-  return `http://127.0.0.1:${(address as AddressInfo).port}`
 }

@@ -1,13 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process'
 import { getEventListeners } from 'node:events'
-import { mkdtempSync, readFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { connect, type AddressInfo, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
+import { isInstalled, listenOnLoopback, makeCa, temporaryFolder } from '@nomyo-internal/testing'
 import { Agent } from 'undici'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { startDeadline } from '../src/deadline.js'
@@ -22,20 +19,21 @@ import {
 } from '../src/undici/index.js'
 import { expectConnectionError, rejection } from './support.js'
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0
-
 afterEach(() => {
   vi.unstubAllEnvs()
 })
 
+/** Starts a server for one test and returns its port. */
 async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
     server.closeAllConnections()
     server.close()
   })
-  return (server.address() as AddressInfo).port
+  return listenOnLoopback(server)
 }
+
+const serve = async (answer: RequestListener): Promise<string> =>
+  `http://127.0.0.1:${await listen(createServer(answer))}`
 
 const hello: RequestListener = (_request, response) => void response.end('hello')
 
@@ -114,12 +112,12 @@ describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) 
       message: expect.stringContaining('gateway.invalid') as string,
     })
     vi.stubEnv('http_proxy', '')
-    const url = `http://127.0.0.1:${await listen(createServer(hello))}`
+    const url = await serve(hello)
     expect(textOf(await get(url, {}, fetched))).toBe('hello')
   })
 
   it('sends nothing once it is closed, used or not', async () => {
-    const url = `http://127.0.0.1:${await listen(createServer(hello))}`
+    const url = await serve(hello)
     const used = createUndiciFetch()
     expect(textOf(await get(url, {}, used))).toBe('hello')
     for (const fetched of [used, createUndiciFetch()]) {
@@ -129,7 +127,7 @@ describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) 
   })
 
   it('uses a dispatcher that is given, and leaves closing it to its owner', async () => {
-    const url = `http://127.0.0.1:${await listen(createServer(hello))}`
+    const url = await serve(hello)
     const dispatcher = new Agent()
     onTestFinished(() => dispatcher.close())
     const dispatched = vi.spyOn(dispatcher, 'dispatch')
@@ -141,33 +139,29 @@ describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) 
   })
 
   it('has no limit on waiting but the deadline', async () => {
-    const server = createServer((_request, response) => {
+    const url = await serve((_request, response) => {
       setTimeout(() => response.end('late'), 400)
     })
-    const url = `http://127.0.0.1:${await listen(server)}`
     expect(textOf(await get(url))).toBe('late')
   })
 
   it('refuses a compressed body, and drops it', async () => {
     let closed = 0
-    const server = createServer((request, response) => {
+    const url = await serve((request, response) => {
       request.socket.on('close', () => closed++)
       response.writeHead(200, { 'content-encoding': 'gzip' }).write(gzipSync('hello'))
     })
-    const url = `http://127.0.0.1:${await listen(server)}`
     await expectConnectionError(get(url), 'ERR_NETWORK')
-    await vi.waitFor(() => {
-      expect(closed).toBe(1)
-    })
+    await expect.poll(() => closed).toBe(1)
   })
 
   it('treats a compressed error as empty', async () => {
-    const server = createServer((_request, response) => {
+    const url = await serve((_request, response) => {
       const body = gzipSync('hello')
       response.writeHead(503, { 'content-encoding': 'gzip', 'content-length': body.length })
       response.end(body)
     })
-    const response = await get(`http://127.0.0.1:${await listen(server)}`)
+    const response = await get(url)
     expect([response.status, textOf(response)]).toEqual([503, ''])
   })
 
@@ -178,27 +172,10 @@ describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) 
     expect(textOf(await get(`http://127.0.0.1:${await listen(server)}`))).toBe('identity')
   })
 
-  it.skipIf(!hasOpenssl)(
+  it.skipIf(!isInstalled('openssl'))(
     'trusts the certificate authorities it is given, and no others',
     async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'nomyo-tls-'))
-      onTestFinished(() => rm(folder, { recursive: true }))
-      const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-      execFileSync(
-        'openssl',
-        [
-          'req',
-          '-x509',
-          '-newkey',
-          'rsa:2048',
-          '-nodes',
-          '-days',
-          '1',
-          '-subj',
-          '/CN=localhost',
-        ].concat(['-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert]),
-        { stdio: 'ignore' },
-      )
+      const { key, cert } = makeCa(temporaryFolder(), 'localhost', 'DNS:localhost')
       const ca = readFileSync(cert, 'utf8')
       const server = createTlsServer({ key: readFileSync(key), cert: ca }, hello)
       const url = `https://localhost:${await listen(server)}`
@@ -233,7 +210,7 @@ describe('the fetch of createUndiciFetch', () => {
   async function fetching(listener: RequestListener, init?: RequestInit): Promise<Response> {
     const { fetch, close } = createUndiciFetch()
     onTestFinished(close)
-    return fetch(`http://127.0.0.1:${await listen(createServer(listener))}`, init)
+    return fetch(await serve(listener), init)
   }
 
   it('gives a Response', async () => {
@@ -252,9 +229,7 @@ describe('the fetch of createUndiciFetch', () => {
       const answer: RequestListener = (_request, response) => void response.writeHead(status).end()
       const response = await fetching(answer, { signal })
       expect([response.status, response.body]).toEqual([status, null])
-      await vi.waitFor(() => {
-        expect(getEventListeners(signal, 'abort')).toEqual([])
-      })
+      await expect.poll(() => getEventListeners(signal, 'abort')).toEqual([])
     },
   )
 
@@ -269,9 +244,7 @@ describe('the fetch of createUndiciFetch', () => {
       const reader = body!.getReader()
       for (let read = 0; read < reads; read++) await reader.read()
       await reader.cancel()
-      await vi.waitFor(() => {
-        expect(dropped).toBe(true)
-      })
+      await expect.poll(() => dropped).toBe(true)
     }
   })
 
@@ -290,7 +263,7 @@ describe('the send of createUndiciFetch', () => {
   ): Promise<HttpSendResponse> {
     const { send, close } = createUndiciFetch()
     onTestFinished(close)
-    const url = `http://127.0.0.1:${await listen(createServer(listener))}`
+    const url = await serve(listener)
     return send!(url, { method: 'GET', headers: {}, signal })
   }
 
@@ -354,9 +327,7 @@ describe('the send of createUndiciFetch', () => {
     }, controller.signal)
     const asked = part === 'head' ? exchanged : exchanged.then(readText)
     expect(await rejection(asked)).toMatchObject({ message: 'enough' })
-    await vi.waitFor(() => {
-      expect(dropped).toBe(true)
-    })
+    await expect.poll(() => dropped).toBe(true)
   })
 
   it('rejects, and does not throw, where no connection can even be tried', async () => {
@@ -392,9 +363,7 @@ describe('the send of createUndiciFetch', () => {
     if (way === 'read') await readText(answer)
     if (way === 'broken off') await rejection(readText(answer))
     if (way === 'cancelled') answer.cancel()
-    await vi.waitFor(() => {
-      expect(getEventListeners(signal, 'abort')).toEqual([])
-    })
+    await expect.poll(() => getEventListeners(signal, 'abort')).toEqual([])
   })
 
   it('rejects with the error of the reader of its body, and drops the rest', async () => {
@@ -408,9 +377,7 @@ describe('the send of createUndiciFetch', () => {
       throw enough
     })
     expect(await rejection(reading)).toBe(enough)
-    await vi.waitFor(() => {
-      expect(dropped).toBe(true)
-    })
+    await expect.poll(() => dropped).toBe(true)
   })
 
   it('can be cancelled at any time, and has nothing to read then', async () => {

@@ -61,7 +61,7 @@ function merge(message: Members, { tool_calls: calls, ...delta }: Members): void
   }
 }
 
-const ALPHABET = [...'a \n"\\é世\u2028\0🎉', 'e\u0301', '👩‍👧', '\ud83c', '\udf89']
+const ALPHABET = [...Array.from('a \n"\\é世\u2028\0🎉'), 'e\u0301', '👩‍👧', '\ud83c', '\udf89']
 
 const randomText = (random: Random, longest: number): string =>
   Array.from({ length: random.below(longest) }, () => random.of(ALPHABET)).join('')

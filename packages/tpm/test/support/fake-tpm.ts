@@ -1,5 +1,5 @@
-import { once } from 'node:events'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
+import { listenOnLoopback } from '@nomyo-internal/testing'
 import { onTestFinished } from 'vitest'
 import { Writer } from '../../src/wire/writer.js'
 
@@ -19,13 +19,12 @@ export async function startFakeTpm(
     socket.on('error', () => undefined)
     // Commands are short and sent one by one: each arrives in one piece.
     socket.on('data', (command) => behave(socket, command, commands++))
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  })
+  const port = await listenOnLoopback(server)
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy()
     server.close()
   })
-  const { port } = server.address() as AddressInfo
   return { address: `tcp://127.0.0.1:${port}`, connections: () => connections }
 }
 
