@@ -1,38 +1,32 @@
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build, type Metafile } from 'esbuild'
 import type { RunContext } from './harness/run-context.js'
 
-const HERE = dirname(fileURLToPath(import.meta.url))
-
-/** The folder that resolves dependencies of the client. */
-const ofClient = (): string =>
-  dirname(createRequire(import.meta.url).resolve('@nomyo/client/package.json'))
-
-/** Bundled code, and the folder that its imports are resolved from. */
-const ENTRIES: readonly (readonly [name: string, code: string, folder?: () => string])[] = [
-  ['@nomyo/client', "export * from '@nomyo/client'"],
-  ['@nomyo/crypto', "export * from '@nomyo/crypto'"],
-  ['@nomyo/attest', "export * from '@nomyo/attest'"],
-  ['@nomyo/transport', "export * from '@nomyo/transport'"],
-  ['jose', "export * from 'jose'"],
-  ['jose, one JWE form', "export { CompactEncrypt, compactDecrypt } from 'jose'"],
-  ['@hpke/core', "export * from '@hpke/core'"],
-  [
-    '@hpke/core, one suite',
+/** Bundled code by name. */
+const ENTRIES = {
+  '@nomyo/client': "export * from '@nomyo/client'",
+  '@nomyo/crypto': "export * from '@nomyo/crypto'",
+  '@nomyo/attest': "export * from '@nomyo/attest'",
+  '@nomyo/transport': "export * from '@nomyo/transport'",
+  jose: "export * from 'jose'",
+  'jose, one JWE form': "export { CompactEncrypt, compactDecrypt } from 'jose'",
+  '@hpke/core': "export * from '@hpke/core'",
+  '@hpke/core, one suite':
     "export { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'",
-  ],
-  ['openai', "export { default } from 'openai'", ofClient],
-]
+  openai: "export { default } from 'openai'",
+}
 
 /** Bundles packages as a web page does: esbuild, minified and gzipped, split at code loaded on demand. */
 export async function measureBundles({ progress }: RunContext) {
   progress('bundle sizes')
+  const client = createRequire(import.meta.url).resolve('@nomyo/client/package.json')
   const rows = []
-  for (const [name, code, folder] of ENTRIES) {
-    rows.push({ name, ...(await sizesOf(code, folder?.() ?? HERE)) })
+  for (const [name, code] of Object.entries(ENTRIES)) {
+    // A dependency of the client.
+    const folder = name === 'openai' ? dirname(client) : import.meta.dirname
+    rows.push({ name, ...(await sizesOf(code, folder)) })
   }
   return rows
 }
@@ -56,14 +50,12 @@ async function sizesOf(code: string, resolveDir: string) {
     logLevel: 'silent',
   })
   const initial = initialFiles(metafile)
-  let initialBytes = 0
-  let onDemandBytes = 0
+  const sizes = { initialBytes: 0, onDemandBytes: 0 }
   for (const { path, contents } of outputFiles) {
-    const size = gzipSync(contents, { level: 9 }).length
-    if (initial.has(path.slice(1))) initialBytes += size
-    else onDemandBytes += size
+    const when = initial.has(path.slice(1)) ? 'initialBytes' : 'onDemandBytes'
+    sizes[when] += gzipSync(contents, { level: 9 }).length
   }
-  return { initialBytes, onDemandBytes }
+  return sizes
 }
 
 /** Returns the entry and its imports other than `import()`. */

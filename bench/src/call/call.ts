@@ -3,7 +3,7 @@ import { interleave } from '../harness/interleave.js'
 import { rsaOperation } from '../harness/rsa.js'
 import { readKey, type RunContext } from '../harness/run-context.js'
 import { startServers } from '../harness/servers.js'
-import { median, timeMs } from '../harness/statistics.js'
+import { mapValues, median, timeMs } from '../harness/statistics.js'
 import { chatRequest, checkEcho, type Size } from '../messages.js'
 import { loadSealedCaller, plainCaller, type Caller } from './callers.js'
 import type { RelayCounts, RelayInput } from './relay.js'
@@ -22,7 +22,7 @@ const DISTANT_WARM_UP_CALLS = 10
 /** Times whole calls to a gateway beside plain `fetch` calls to a plain server. */
 export async function measureCalls(context: RunContext) {
   const { progress, quick } = context
-  const servers = await startServers(context)
+  const { keyDir: _, ...servers } = await startServers(context)
   const near = await connect(servers, quick ? 3 : WARM_UP_CALLS)
   const rsa = rsaOperation(readKey())
   let rsaMs = Number.NaN
@@ -42,31 +42,26 @@ export async function measureCalls(context: RunContext) {
 
 /** Times calls over relays, which also count requests and connections of a warm call. */
 async function measureDistant({ quick, stopLater }: RunContext, servers: Both<string>) {
-  const startRelay = (url: string) => {
+  const relays = mapValues(servers, (url) => {
     const input: RelayInput = { port: Number(new URL(url).port), delayMs: ROUND_TRIP_MS / 2 }
     return stopLater(startChild('relay', input))
-  }
-  const relays = { ours: startRelay(servers.ours), plain: startRelay(servers.plain) }
-  const urls = { ours: await relays.ours.ask<string>(), plain: await relays.plain.ask<string>() }
-  const callers = await connect(urls, quick ? 3 : DISTANT_WARM_UP_CALLS)
-  const counts = async (): Promise<Both<RelayCounts>> => ({
-    ours: await relays.ours.ask('counts'),
-    plain: await relays.plain.ask('counts'),
   })
+  const askBoth = async <Answer>(question?: string): Promise<Both<Answer>> => {
+    const answers = [relays.ours.ask<Answer>(question), relays.plain.ask<Answer>(question)] as const
+    const [ours, plain] = await Promise.all(answers)
+    return { ours, plain }
+  }
+  const callers = await connect(await askBoth<string>(), quick ? 3 : DISTANT_WARM_UP_CALLS)
   const rounds = quick ? 3 : DISTANT_ROUNDS
-  const before = await counts()
+  const before = await askBoth<RelayCounts>('counts')
   const times = await interleave(tasksOf(callers, '1 KB'), rounds)
-  const after = await counts()
+  const after = await askBoth<RelayCounts>('counts')
   callers.ours.close()
-  const perCall = (name: keyof typeof relays) => ({
-    requests: (after[name].requests - before[name].requests) / rounds,
-    newConnections: (after[name].connections - before[name].connections) / rounds,
-  })
-  return {
-    row: rowOf({ size: '1 KB', roundTripMs: ROUND_TRIP_MS, rounds }, times),
-    ours: perCall('ours'),
-    plain: perCall('plain'),
-  }
+  const perCall = mapValues(after, ({ requests, connections }, name) => ({
+    requests: (requests - before[name].requests) / rounds,
+    newConnections: (connections - before[name].connections) / rounds,
+  }))
+  return { row: rowOf({ size: '1 KB', roundTripMs: ROUND_TRIP_MS, rounds }, times), ...perCall }
 }
 
 /** Creates both clients and makes some calls with each. */
@@ -87,13 +82,12 @@ async function connect(urls: Both<string>, warmUpCalls: number): Promise<Both<Ca
 /** Returns functions that make a call, check its answer, and return its duration in milliseconds. */
 function tasksOf(callers: Both<Caller>, size: Size): Both<() => Promise<number>> {
   const request = chatRequest(size, 'ascii')
-  const sample = (caller: Caller) => async (): Promise<number> => {
+  return mapValues(callers, (caller) => async () => {
     let answer: unknown
     const durationMs = await timeMs(async () => (answer = await caller.ask(request)))
     checkEcho(answer, request)
     return durationMs
-  }
-  return { ours: sample(callers.ours), plain: sample(callers.plain) }
+  })
 }
 
 /** Summarizes calls with the same text in both directions; a round trip of 0 is bare loopback. */

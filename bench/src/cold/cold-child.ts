@@ -12,19 +12,9 @@ export interface ColdInput {
   readonly keyDir?: string
 }
 
-/** Result of the process, in milliseconds; `fetch` has neither import, constructor nor key. */
+/** Result of the process; times in milliseconds, all but the first from the constructor on. */
 export type ColdTimes = Readonly<
-  Record<
-    | 'importMs'
-    | 'constructorMs'
-    // From the constructor until the reply key exists.
-    | 'keyMs'
-    // From the constructor until the answer arrives.
-    | 'firstCompletionMs'
-    // From the constructor on.
-    | 'longestBlockMs',
-    number
-  >
+  Record<'importMs' | 'constructorMs' | 'keyMs' | 'firstCompletionMs' | 'longestBlockMs', number>
 >
 
 const { way, ...options } = childInput<ColdInput>()
@@ -49,10 +39,11 @@ const answeredAt = performance.now()
 const longestBlockMs = loop.stop()
 checkEcho(answer, request)
 caller.close()
-const times = { firstCompletionMs: answeredAt - startedAt, longestBlockMs }
-const [constructorMs, keyMs] = [constructedAt - startedAt, keyAt - startedAt]
-process.send?.(
-  way === 'sealed'
-    ? ({ importMs, constructorMs, keyMs, ...times } satisfies ColdTimes)
-    : ({ importMs: 0, constructorMs: 0, keyMs: 0, ...times } satisfies ColdTimes),
-)
+const isSealed = way === 'sealed'
+process.send?.({
+  importMs: isSealed ? importMs : 0,
+  constructorMs: isSealed ? constructedAt - startedAt : 0,
+  keyMs: isSealed ? keyAt - startedAt : 0,
+  firstCompletionMs: answeredAt - startedAt,
+  longestBlockMs,
+} satisfies ColdTimes)

@@ -2,17 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const INTERVAL_MS = 1
 
-/** A running measurement of the event loop. */
-export interface EventLoopMonitor {
-  /** Stops it. Returns the longest delay of a tick, in milliseconds. */
-  stop(): number
-}
-
 /**
  * Measures delays of the event loop with a timer of 1 ms. `monitorEventLoopDelay` of Node does not see
  * blocks before its own first tick.
  */
-export async function monitorEventLoop(): Promise<EventLoopMonitor> {
+export async function monitorEventLoop() {
   let longestMs = 0
   let lastAt = 0
   const tick = (): void => {
@@ -26,7 +20,8 @@ export async function monitorEventLoop(): Promise<EventLoopMonitor> {
   longestMs = 0
   lastAt = performance.now()
   return {
-    stop: () => {
+    /** Returns the longest delay of a tick, in milliseconds. */
+    stop: (): number => {
       clearInterval(timer)
       tick()
       return longestMs

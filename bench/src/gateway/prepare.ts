@@ -9,16 +9,13 @@ import {
 import { readKey } from '../harness/run-context.js'
 import { chatRequest, checkEcho } from '../messages.js'
 
-/** Requests that are sealed in advance, because replays are refused, and a check of their answers. */
-export interface PreparedRequests {
-  /** Whole HTTP requests as bytes, for use once each. */
-  make(count: number): Promise<Uint8Array[]>
-  /** @throws Error for an answer that does not echo the request */
-  check(answer: Uint8Array): Promise<void>
-}
+export type PreparedRequests = Awaited<ReturnType<typeof prepareRequests>>
 
-/** Prepares requests for a gateway. All callers share one reply key, because generating one takes a second. */
-export async function prepareRequests(url: string): Promise<PreparedRequests> {
+/**
+ * Prepares requests for a gateway: sealed in advance, because replays are refused. All callers share one
+ * reply key, because generating one takes a second.
+ */
+export async function prepareRequests(url: string) {
   const serverKey = await importPublicKey(await (await fetch(`${url}/pki/public_key`)).text())
   const replyKeys = await importPrivateKey(readKey().privateKey)
   const publicKey = publicKeyToHeader(replyKeys.publicKey)
@@ -36,12 +33,14 @@ export async function prepareRequests(url: string): Promise<PreparedRequests> {
     return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body])
   }
   return {
-    make: async (count) => {
+    /** Returns whole HTTP requests as bytes, for use once each. */
+    make: async (count: number) => {
       const made: Uint8Array[] = []
       while (made.length < count) made.push(await httpRequest())
       return made
     },
-    check: async (answer) => {
+    /** @throws Error for an answer that does not echo the request */
+    check: async (answer: Uint8Array) => {
       const { value } = await openJson(answer, replyKeys.privateKey)
       const { choices } = value as { choices?: { message?: { content?: string } }[] }
       checkEcho(choices?.[0]?.message?.content, request)

@@ -2,20 +2,13 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Server } from 'node:net'
 import { listenOnLoopback } from '@nomyo-internal/testing/network'
-import type { Stoppable } from './run-context.js'
-
-/** A process that runs an entry of this package and answers over its channel. */
-export interface Child extends Stoppable {
-  /** Returns the next message of the process, after sending `question` if there is one. */
-  ask<Answer>(question?: string): Promise<Answer>
-}
 
 /**
- * Starts an entry of `dist` in a fresh process.
+ * Starts an entry of `dist` in a fresh process, which answers over its channel.
  *
  * @param input - what {@link childInput} returns there
  */
-export function startChild(entry: string, input?: unknown): Child {
+export function startChild(entry: string, input?: unknown) {
   const child = fork(new URL(`./${entry}.js`, import.meta.url), [JSON.stringify(input ?? null)])
   const exited = once(child, 'exit')
   const failed = exited.then(() => {
@@ -23,7 +16,8 @@ export function startChild(entry: string, input?: unknown): Child {
   })
   failed.catch(() => undefined)
   return {
-    ask: async <Answer>(question?: string) => {
+    /** Returns the next message of the process, after sending `question` if there is one. */
+    ask: async <Answer>(question?: string): Promise<Answer> => {
       const answer = once(child, 'message') as Promise<[Answer]>
       if (question !== undefined) child.send(question)
       return (await Promise.race([answer, failed]))[0]

@@ -5,22 +5,14 @@ import { freePort } from '@nomyo-internal/testing/network'
 import { startChild } from './child-process.js'
 import type { RunContext } from './run-context.js'
 
-/** A gateway with the demo engine, in a process of its own. */
-export interface BenchGateway {
-  readonly url: string
-  /** Returns the 99th percentile of its event-loop delay since the last call, in milliseconds. */
-  loopDelayP99Ms(): Promise<number>
-}
+export type BenchGateway = Awaited<ReturnType<typeof startGateway>>
 
 /**
- * Starts the built gateway.
+ * Starts the built gateway with the demo engine, in a process of its own.
  *
  * @param before - words of the command line before Node, such as `taskset -c 0`
  */
-export async function startGateway(
-  { stopLater }: RunContext,
-  before: readonly string[] = [],
-): Promise<BenchGateway> {
+export async function startGateway({ stopLater }: RunContext, before: readonly string[] = []) {
   const metricsPort = await freePort()
   const gateway = await startGatewayProcess({
     command: [...before, process.execPath, GATEWAY_MAIN],
@@ -31,7 +23,8 @@ export async function startGateway(
   stopLater(gateway)
   return {
     url: gateway.url,
-    loopDelayP99Ms: async () => {
+    /** Returns the 99th percentile of its event-loop delay since the last call, in milliseconds. */
+    loopDelayP99Ms: async (): Promise<number> => {
       const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
       return 1000 * Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(metrics)?.[1])
     },

@@ -27,9 +27,9 @@ const work = await prepare()
 await work(chatRequest('1 KB', 'ascii', 'nomyo/demo'))
 // Parsed, as by a proxy or a tool that stores conversations.
 const request = JSON.parse(readFileSync(requestPath, 'utf8')) as ChatRequest
-const peak = watchPeakMemory()
+const readOverBytes = watchPeakMemory()
 await work(request)
-const overBytes = peak.overBytes()
+const overBytes = readOverBytes()
 const payloadBytes = Buffer.byteLength(JSON.stringify(request))
 process.send?.({ payloadBytes, overBytes } satisfies MemoryPeak)
 

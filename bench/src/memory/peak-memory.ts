@@ -1,16 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 
-/** A measurement of the memory of this process. */
-export interface PeakMemory {
-  /** Returns the peak resident set since the start, less the resident set at the start, in bytes. */
-  overBytes(): number
-}
-
 /**
  * Starts a measurement. On Linux the kernel resets the previous peak (see proc(5), clear_refs); on other
  * systems an earlier, higher peak counts too, to the disadvantage of the contender.
+ *
+ * @returns a function that returns the peak resident set since the start, less the one at the start, in bytes
  */
-export function watchPeakMemory(): PeakMemory {
+export function watchPeakMemory(): () => number {
   let readPeakKb = (): number => {
     const status = readFileSync('/proc/self/status', 'utf8')
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1])
@@ -21,5 +17,5 @@ export function watchPeakMemory(): PeakMemory {
     readPeakKb = () => process.resourceUsage().maxRSS
   }
   const atStart = process.memoryUsage.rss()
-  return { overBytes: () => 1024 * readPeakKb() - atStart }
+  return () => 1024 * readPeakKb() - atStart
 }

@@ -2,7 +2,7 @@ import { short } from '../report/table.js'
 import { CONTENDERS, type ContenderName } from '../seal/contender.js'
 import type { SealRow } from '../seal/seal.js'
 import { decades, logScale, type Scale } from './scale.js'
-import { PANEL_HEIGHT, WIDTH, element, label } from './svg.js'
+import { PANEL_HEIGHT, WIDTH, element, grid, label } from './svg.js'
 
 const LEFT = 56
 const RIGHT = WIDTH - 20
@@ -20,7 +20,7 @@ export function sealPanel(result: readonly SealRow[]): string {
   return [
     label('Seal + open of a chat request, ms (logarithmic: less is better)', 20, 32, 'name start'),
     ...CONTENDERS.map(legend),
-    ...ticks.map((tick) => gridLine(tick, y)),
+    ...grid(ticks, y, [LEFT, RIGHT]),
     ...rows.flatMap((row, index) => bars(row, LEFT + group * (index + 0.5), y)),
   ].join('')
 }
@@ -39,13 +39,6 @@ function legend(name: ContenderName, index: number): string {
   return (
     element('rect', { class: name, x, y: 46, width: 11, height: 11, rx: 2 }) +
     label(NAMES[name], x + 16, 56, 'start')
-  )
-}
-
-function gridLine(tick: number, y: Scale): string {
-  return (
-    element('line', { class: 'grid', x1: LEFT, x2: RIGHT, y1: y(tick), y2: y(tick) }) +
-    label(String(tick), LEFT - 8, y(tick) + 4, 'end')
   )
 }
 

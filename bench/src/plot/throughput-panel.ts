@@ -1,6 +1,6 @@
 import type { Result } from '../measure.js'
 import { linearScale, logScale, ticksUpTo } from './scale.js'
-import { PANEL_HEIGHT, WIDTH, element, label } from './svg.js'
+import { PANEL_HEIGHT, WIDTH, element, grid, label } from './svg.js'
 
 const LEFT = 56
 const RIGHT = WIDTH - 40
@@ -19,11 +19,7 @@ export function throughputPanel({ rows, rsaPerSecond, cores }: Result<'gateway'>
   const points = rows.map((row) => ({ row, x: x(row.concurrency), y: y(row.perSecond) }))
   return [
     label('Gateway: requests a second, 1 KB each (more is better)', 20, 32, 'name start'),
-    ...ticks.map(
-      (tick) =>
-        element('line', { class: 'grid', x1: LEFT, x2: RIGHT, y1: y(tick), y2: y(tick) }) +
-        label(String(tick), LEFT - 8, y(tick) + 4, 'end'),
-    ),
+    ...grid(ticks, y, [LEFT, RIGHT]),
     element('line', { class: 'limit', x1: LEFT, x2: RIGHT, y1: limit, y2: limit }),
     label(
       `RSA operations on ${cores} cores: ${rsaPerSecond.toFixed(0)}/s`,

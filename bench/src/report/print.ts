@@ -93,18 +93,19 @@ const TABLES: { readonly [Name in Section]: (result: Result<Name>) => readonly R
   ],
   cold: ({ madeKey, savedKey, plain, afterKeyMs, worstBlockMs }) => {
     const all = [madeKey, savedKey, plain]
+    const line = (title: string, of: keyof typeof plain): Row => [
+      title,
+      ...all.map((times) => times[of]),
+    ]
     return [
       ['Cold start of a process, ms', 'key made', 'key saved', 'plain fetch'],
-      ['import', ...all.map(({ importMs }) => importMs)],
-      ['constructor', ...all.map(({ constructorMs }) => constructorMs)],
-      ['until the key is there', ...all.map(({ keyMs }) => keyMs)],
-      [
-        'first completion, from the constructor',
-        ...all.map(({ firstCompletionMs }) => firstCompletionMs),
-      ],
+      line('import', 'importMs'),
+      line('constructor', 'constructorMs'),
+      line('until the key is there', 'keyMs'),
+      line('first completion, from the constructor', 'firstCompletionMs'),
       ['the same with import', ...all.map((times) => times.firstCompletionMs + times.importMs)],
       ['first completion less key', afterKeyMs],
-      ['longest block of the event loop', ...all.map(({ longestBlockMs }) => longestBlockMs)],
+      line('longest block of the event loop', 'longestBlockMs'),
       ['longest block of any run', worstBlockMs],
     ]
   },

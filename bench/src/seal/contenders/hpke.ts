@@ -1,5 +1,5 @@
 import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
-import type { Contender } from '../contender.js'
+import type { Sealer } from '../contender.js'
 
 const ENC_BYTES = 32
 
@@ -7,7 +7,7 @@ const ENC_BYTES = 32
  * HPKE (RFC 9180) with X25519 and a binary body: another wire format, without RSA and base64. Shows
  * their cost.
  */
-export async function hpke(): Promise<Contender> {
+export async function hpke(): Promise<Sealer> {
   const suite = new CipherSuite({
     kem: new DhkemX25519HkdfSha256(),
     kdf: new HkdfSha256(),
@@ -16,8 +16,6 @@ export async function hpke(): Promise<Contender> {
   const { publicKey: recipientPublicKey, privateKey: recipientKey } =
     await suite.kem.generateKeyPair()
   return {
-    name: 'hpke',
-    isWireV1: false,
     seal: async ({ value }) => {
       const json = new TextEncoder().encode(JSON.stringify(value))
       const { enc, ct } = await suite.seal({ recipientPublicKey }, json)

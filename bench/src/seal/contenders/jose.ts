@@ -1,16 +1,14 @@
 import { CompactEncrypt, compactDecrypt, importPKCS8, importSPKI } from 'jose'
 import type { KeyPem } from '../../harness/run-context.js'
-import type { Contender } from '../contender.js'
+import type { Sealer } from '../contender.js'
 
 const HEADER = { alg: 'RSA-OAEP-256', enc: 'A256GCM' } as const
 
 /** A compact JWE with the same algorithms. */
-export async function jose(pem: KeyPem): Promise<Contender> {
+export async function jose(pem: KeyPem): Promise<Sealer> {
   const publicKey = await importSPKI(pem.publicKey, HEADER.alg)
   const privateKey = await importPKCS8(pem.privateKey, HEADER.alg)
   return {
-    name: 'jose',
-    isWireV1: false,
     seal: async ({ value }) => {
       const json = new TextEncoder().encode(JSON.stringify(value))
       const jwe = await new CompactEncrypt(json).setProtectedHeader(HEADER).encrypt(publicKey)

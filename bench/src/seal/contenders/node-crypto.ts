@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { rsaOf } from '../../harness/rsa.js'
 import type { KeyPem } from '../../harness/run-context.js'
-import type { Contender } from '../contender.js'
+import type { Sealer } from '../contender.js'
 import { fromBytes, toBytes, type Envelope } from './envelope.js'
 
 const WRAPPED_BYTES = 512
@@ -9,11 +9,9 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** Bare `node:crypto` in a first, simple version. */
-export function naive(pem: KeyPem): Contender {
+export function naive(pem: KeyPem): Sealer {
   const { encrypt, decrypt } = cryptography(pem)
   return {
-    name: 'naive',
-    isWireV1: true,
     seal: async ({ value }) => {
       const { parts, ...sealed } = encrypt(JSON.stringify(value))
       return toBytes({ ...sealed, ciphertext: Buffer.concat(parts) })
@@ -29,11 +27,9 @@ export function naive(pem: KeyPem): Contender {
  * Cryptography only: RSA and AES over existing bytes, without JSON or base64. The lower bound of this
  * wire format.
  */
-export function baseline(pem: KeyPem): Contender {
+export function baseline(pem: KeyPem): Sealer {
   const { encrypt, decrypt } = cryptography(pem)
   return {
-    name: 'baseline',
-    isWireV1: false,
     seal: async ({ json }) => {
       const { parts, wrapped, nonce, tag } = encrypt(json)
       return Buffer.concat([wrapped, nonce, tag, ...parts])

@@ -1,20 +1,18 @@
 import type { KeyPem } from '../../harness/run-context.js'
-import type { Contender } from '../contender.js'
+import type { Sealer } from '../contender.js'
 import { fromBytes, toBytes } from './envelope.js'
 
 const RSA = { name: 'RSA-OAEP', hash: 'SHA-256' } as const
 const TAG_BYTES = 16
 
 /** The code of `naive` with WebCrypto instead of `node:crypto`; base64 by Buffer. */
-export async function webcrypto(pem: KeyPem): Promise<Contender> {
+export async function webcrypto(pem: KeyPem): Promise<Sealer> {
   const { subtle } = globalThis.crypto
   const der = (pem: string) => Buffer.from(pem.replace(/-----.*-----|\s/g, ''), 'base64')
   const [spki, pkcs8] = [der(pem.publicKey), der(pem.privateKey)]
   const publicKey = await subtle.importKey('spki', spki, RSA, false, ['encrypt'])
   const privateKey = await subtle.importKey('pkcs8', pkcs8, RSA, false, ['decrypt'])
   return {
-    name: 'webcrypto',
-    isWireV1: true,
     seal: async ({ value }) => {
       const aesKey = crypto.getRandomValues(new Uint8Array(32))
       const iv = crypto.getRandomValues(new Uint8Array(12))
