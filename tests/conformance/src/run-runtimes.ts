@@ -3,10 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serveFiles } from './local-servers.js'
 import { startLoopback } from './loopback.js'
+import { chromium } from './runtimes/chromium.js'
 import { Unavailable } from './runtimes/install.js'
+import { processRuntimes } from './runtimes/processes.js'
 import type { Runtime, Surroundings } from './runtimes/runtime.js'
+import { workerd } from './runtimes/workerd.js'
 import type { Outcome } from './suites/case.js'
 import { gatherVectors } from './vectors.js'
+
+/** All runtimes that the packages support. */
+export const RUNTIMES: readonly Runtime[] = [...processRuntimes, workerd, chromium]
 
 /** Result of one runtime: the outcome of every case, or the reason why there is none. */
 export interface Result {

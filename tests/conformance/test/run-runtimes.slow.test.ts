@@ -1,8 +1,7 @@
 import { temporaryFolder } from '@nomyo-internal/testing'
 import { expect, it, vi } from 'vitest'
 import { unusedUrl } from '../src/local-servers.js'
-import { runRuntimes } from '../src/run-runtimes.js'
-import { RUNTIMES } from '../src/runtimes/runtimes.js'
+import { RUNTIMES, runRuntimes } from '../src/run-runtimes.js'
 import type { Runtime } from '../src/runtimes/runtime.js'
 
 const only = (wanted: string): readonly Runtime[] => RUNTIMES.filter(({ id }) => id === wanted)

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { RUNTIMES } from '../src/runtimes/runtimes.js'
-import { runRuntimes } from '../src/run-runtimes.js'
+import { RUNTIMES, runRuntimes } from '../src/run-runtimes.js'
 
 /** Runtimes to run, such as `node20,bun`. Default: all. */
 const wanted = process.env['NOMYO_RUNTIMES']?.split(',')

@@ -87,14 +87,12 @@ function cacheFolder(): string {
 }
 
 async function npmCi(cwd: string): Promise<void> {
-  const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--update-notifier=false']
-  const retries = [
-    '--fetch-retries=2',
-    '--fetch-retry-mintimeout=1000',
-    '--fetch-retry-maxtimeout=5000',
+  const parameters = [
+    ...['ci', '--ignore-scripts', '--no-audit', '--no-fund'],
+    ...['--loglevel=error', '--update-notifier=false', '--fetch-retries=2'],
+    ...['--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'],
   ]
   try {
-    const parameters = ['ci', '--ignore-scripts', ...quiet, ...retries]
     await promisify(execFile)('npm', parameters, { cwd, timeout: 300_000 })
   } catch (error) {
     const { stderr = '' } = error as Error & { stderr?: string }

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile, type ExecFileException } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
+import { promisify } from 'node:util'
 import { packageFolder } from '../package-folder.js'
 import type { Outcome } from '../suites/case.js'
 import { install } from './install.js'
@@ -49,24 +49,23 @@ async function run(
   flags: readonly string[],
   { settings, folder }: Surroundings,
 ): Promise<readonly Outcome[]> {
-  const [settingsPath, outcomesPath] = [
-    join(folder, 'settings.json'),
-    join(folder, 'outcomes.json'),
-  ]
+  const settingsPath = join(folder, 'settings.json')
+  const outcomesPath = join(folder, 'outcomes.json')
   await writeFile(settingsPath, JSON.stringify(settings))
   const adapter = join(packageFolder, 'dist/process.js')
-  const child = spawn(executable, [...flags, adapter, settingsPath, outcomesPath, folder], {
+  const options = {
     cwd: packageFolder,
     // The libraries read the environment: it is empty but for what the runtime needs.
     env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, NO_COLOR: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
     timeout: TIME_LIMIT_MS,
-  })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-4000)))
   }
-  const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
-  if (code !== 0) throw new Error(`ended with ${code ?? signal}: ${output.trim()}`)
+  const child = [...flags, adapter, settingsPath, outcomesPath, folder]
+  try {
+    await promisify(execFile)(executable, child, options)
+  } catch (error) {
+    const { code, signal, stdout, stderr } = error as ExecFileException
+    const output = `${stdout}${stderr}`.slice(-4000).trim()
+    throw new Error(`ended with ${code ?? signal}: ${output}`, { cause: error })
+  }
   return JSON.parse(await readFile(outcomesPath, 'utf8')) as Outcome[]
 }

@@ -1,7 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
+import { startProgram } from '@nomyo-internal/testing/program'
 import type { Outcome } from '../suites/case.js'
 import { bundle } from './bundle.js'
 import { install } from './install.js'
@@ -39,22 +38,14 @@ async function run(
   executable: string,
   { settings, folder }: Surroundings,
 ): Promise<readonly Outcome[]> {
-  await writeFile(
-    join(folder, 'worker.js'),
-    await bundle('worker.js', ['workerd', 'worker', 'browser']),
-  )
+  const worker = await bundle('worker.js', ['workerd', 'worker', 'browser'])
+  await writeFile(join(folder, 'worker.js'), worker)
   await writeFile(join(folder, 'config.capnp'), CONFIG)
-  const child = spawn(executable, ['serve', 'config.capnp', '--control-fd=3'], {
+  const program = startProgram(executable, ['serve', 'config.capnp', '--control-fd=1'], {
     cwd: folder,
-    env: {},
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })
-  let output = ''
-  child.stderr
-    ?.setEncoding('utf8')
-    .on('data', (text: string) => (output = (output + text).slice(-4000)))
   try {
-    const response = await fetch(`http://127.0.0.1:${await portOf(child)}/`, {
+    const response = await fetch(`http://127.0.0.1:${await program.prints(/"port":(\d+)/)}/`, {
       method: 'POST',
       body: JSON.stringify(settings),
       signal: AbortSignal.timeout(TIME_LIMIT_MS),
@@ -62,19 +53,8 @@ async function run(
     if (response.status !== 200) throw new Error(`answered with ${response.status}`)
     return (await response.json()) as Outcome[]
   } catch (error) {
-    throw new Error(`${String(error)} ${output.trim()}`, { cause: error })
+    throw new Error(`${String(error)} ${program.stderr().slice(-4000).trim()}`, { cause: error })
   } finally {
-    child.kill()
+    await program.stop()
   }
-}
-
-/** Reads the port from its control channel. */
-async function portOf(child: ChildProcess): Promise<number> {
-  let text = ''
-  for await (const part of child.stdio[3] as Readable) {
-    text += String(part)
-    const port = /"port":(\d+)/.exec(text)?.[1]
-    if (port !== undefined) return Number(port)
-  }
-  throw new Error('did not start')
 }
