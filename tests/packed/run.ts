@@ -1,6 +1,15 @@
 import { join } from 'node:path'
 import { startGatewayProcess, type GatewayProcess } from '@nomyo-internal/testing/gateway-process'
 import { startProgram } from '@nomyo-internal/testing/program'
+import { publicSubpaths, readPublished } from '../../tools/workspace.mjs'
+
+/** Everything that is published. */
+export const members = readPublished(join(import.meta.dirname, '../..'))
+
+/** Every public module, by the name under which it is imported. */
+export const subpaths = members.flatMap(({ manifest }) =>
+  publicSubpaths(manifest).map(([subpath]) => manifest.name + subpath.slice(1)),
+)
 
 /** Runs a program to its end. */
 export async function run(

@@ -1,19 +1,14 @@
-import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { build as esbuild } from 'esbuild'
-import { chromium, type Browser } from 'playwright-core'
+import { chromium } from 'playwright-core'
 import { build as vite } from 'vite'
-import type { GatewayProcess } from '@nomyo-internal/testing/gateway-process'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { CHROMIUM_PATH, isInstalled, listenOnLoopback, shared } from '@nomyo-internal/testing'
+import { beforeAll, describe, expect, inject, it } from 'vitest'
 import { startGateway } from '../run.js'
 
 const folder = join(inject('everything'), 'page')
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-const hasChromium = existsSync(executablePath)
-if (!hasChromium) console.warn(`skipped: bundles in a browser, there is no ${executablePath}`)
 
 const PROGRAM = `
   import { SecureChatCompletion } from '@nomyo/client'
@@ -69,29 +64,23 @@ describe.each(Object.keys(bundlers))('bundled by %s', (name) => {
     expect(code).not.toMatch(/node:|undici/)
   })
 
-  describe.skipIf(!hasChromium)('in Chromium', () => {
-    let site: Server
-    let gateway: GatewayProcess
-    let browser: Browser
-    beforeAll(async () => {
-      site = await serve(outDir)
-      gateway = await startGateway(folder + '/..', ['--cors-origin', originOf(site)])
-      browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
-    })
-    afterAll(async () => {
-      await browser.close()
-      await gateway.stop()
-      site.close()
+  describe.skipIf(!isInstalled('chromium'))('in Chromium', () => {
+    const site = shared(() => serve(outDir))
+    const gateway = shared(() => startGateway(folder + '/..', ['--cors-origin', site().origin]))
+    const browser = shared(async () => {
+      const args = ['--no-sandbox']
+      const started = await chromium.launch({ executablePath: CHROMIUM_PATH, args })
+      return { newPage: () => started.newPage(), stop: () => started.close() }
     })
 
     it('chats with a gateway', async () => {
-      const page = await browser.newPage()
+      const page = await browser().newPage()
       const errors: string[] = []
       page.on('pageerror', (error) => errors.push(error.message))
-      await page.goto(originOf(site))
+      await page.goto(site().origin)
       await page.waitForFunction(() => 'chat' in globalThis)
       const answer = await page.evaluate(([url, text]) => chat(url, text), [
-        gateway.url,
+        gateway().url,
         'Grüße 🩺',
       ] as const)
       expect(answer).toEqual(['Grüße 🩺', true])
@@ -102,8 +91,8 @@ describe.each(Object.keys(bundlers))('bundled by %s', (name) => {
 
 const PAGE = '<!doctype html><title>page</title><script type="module" src="/page.js"></script>'
 
-/** A site of its own: the page, and the scripts of a bundle. */
-async function serve(scripts: string): Promise<Server> {
+/** Serves the page and the scripts of a bundle. */
+async function serve(scripts: string) {
   const server = createServer((request, response) => {
     const path = request.url ?? '/'
     if (path === '/') response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE)
@@ -114,9 +103,6 @@ async function serve(scripts: string): Promise<Server> {
       )
     }
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return server
+  const origin = `http://127.0.0.1:${await listenOnLoopback(server)}`
+  return { origin, stop: () => server.close() }
 }
-
-const originOf = (server: Server): string =>
-  `http://127.0.0.1:${(server.address() as AddressInfo).port}`

@@ -2,15 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { describe, expect, inject, it } from 'vitest'
-import { publicSubpaths, readPublished } from '../../../tools/workspace.mjs'
-import { run } from '../run.js'
+import { run, subpaths } from '../run.js'
 
 const project = inject('everything')
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
-const subpaths = readPublished(join(import.meta.dirname, '../../..')).flatMap(({ manifest }) =>
-  publicSubpaths(manifest).map(([subpath]) => manifest.name + subpath.slice(1)),
-)
-
 const EVERY_SUBPATH = subpaths
   .map(
     (name, index) =>
