@@ -33,6 +33,8 @@ const SERVE = defineOptions(
   { prefix: 'TOOL_' },
 )
 
+const ODD_FILE = { path: 'odd', members: { x: { value: '' } } }
+
 const root: Command = command({
   summary: 'a tool',
   options: {},
@@ -44,10 +46,7 @@ const root: Command = command({
           command({
             summary: 'unused',
             options: SERVE,
-            readFile: (textOf) =>
-              textOf('keyFile') === 'odd'
-                ? { path: 'odd', members: { x: { value: '' } } }
-                : undefined,
+            readFile: (textOf) => (textOf('keyFile') === 'odd' ? ODD_FILE : undefined),
             run: ({ settings, context }) => {
               // Typed by its definition.
               const port: number = settings.values.port
@@ -101,11 +100,8 @@ async function run(args: readonly string[], which = program) {
 describe('a program', () => {
   it.each([
     [['serve'], 0, '{"port":80,"pins":[]}'],
-    [
-      ['serve', '--port=2', '--tier=high', '--pin=a', '--pin=b'],
-      5,
-      '{"port":2,"tier":"high","pins":["a","b"]}',
-    ],
+    [['serve', '--port=2', '--pin=a', '--pin=b'], 5, '{"port":2,"pins":["a","b"]}'],
+    [['serve', '--tier=high'], 0, '{"port":80,"tier":"high","pins":[]}'],
     [['keys', 'show', '--', '--help'], 0, '--help'],
     [['other', '--help', 'x'], 2, ''],
     [['--version'], 0, 'tool 1.2.3\n'],
@@ -114,39 +110,30 @@ describe('a program', () => {
     expect(await run(args)).toEqual({ code, stdout, stderr: '' })
   })
 
-  it.each([
-    [['sevre'], 'unknown command. Did you mean serve? See --help.'],
-    [['canary'], 'unknown command; there are serve, keys, other, completion. See --help.'],
-    [['toString'], 'unknown command; there are serve, keys, other, completion. See --help.'],
-    [['--canary'], 'unknown option --canary. See --help.'],
-    [['keys', 'lits'], 'unknown command. Did you mean list? See tool keys --help.'],
-    [
-      ['keys', 'list', 'canary'],
-      'only options are taken, no other arguments. See tool keys list --help.',
-    ],
-    [['keys', 'show'], 'give a key file. See tool keys show --help.'],
-    [
-      ['keys', 'show', 'canary', 'canary'],
-      'too many arguments: FILE at most. See tool keys show --help.',
-    ],
-    [['serve', '--prot'], 'unknown option --prot. Did you mean --port? See tool serve --help.'],
-    [['serve', '--key-file=odd'], 'odd: x is not a known member. See tool serve --help.'],
-    [['completion'], 'name a shell: bash, zsh, fish. See tool completion --help.'],
-    [
-      ['completion', 'fihs'],
-      'SHELL must be one of bash, zsh, fish. Did you mean fish? See tool completion --help.',
-    ],
-  ])('refuses %j with 2 and a remedy', async (args, text) => {
-    expect(await run(args)).toEqual({ code: 2, stdout: '', stderr: `tool: ${text}\n` })
+  it.each<[string, readonly string[], string]>([
+    ['', ['sevre'], 'unknown command. Did you mean serve?'],
+    ['', ['canary'], 'unknown command; there are serve, keys, other, completion.'],
+    ['', ['toString'], 'unknown command; there are serve, keys, other, completion.'],
+    ['', ['--canary'], 'unknown option --canary.'],
+    ['keys', ['lits'], 'unknown command. Did you mean list?'],
+    ['keys list', ['canary'], 'only options are taken, no other arguments.'],
+    ['keys show', [], 'give a key file.'],
+    ['keys show', ['canary', 'canary'], 'too many arguments: FILE at most.'],
+    ['serve', ['--prot'], 'unknown option --prot. Did you mean --port?'],
+    ['serve', ['--key-file=odd'], 'odd: x is not a known member.'],
+    ['completion', [], 'name a shell: bash, zsh, fish.'],
+    ['completion', ['fihs'], 'SHELL must be one of bash, zsh, fish. Did you mean fish?'],
+  ])('refuses "%s" %j with 2 and a remedy', async (path, args, text) => {
+    const stderr = `tool: ${text} See ${path === '' ? '' : `tool ${path} `}--help.\n`
+    const words = path.split(' ').filter((word) => word !== '')
+    expect(await run([...words, ...args])).toEqual({ code: 2, stdout: '', stderr })
   })
 
   it('describes other errors, without what a terminal would obey', async () => {
     const { code, stderr } = await run(['serve', '--port=1'])
     expect({ code, stderr }).toEqual({ code: 1, stderr: 'tool: broken [2Jpipe\n' })
-    const { name, version, command: outermost } = program
-    await expect(run(['serve', '--port=1'], { name, version, command: outermost })).rejects.toThrow(
-      'broken',
-    )
+    const { describeError: _, ...bare } = program
+    await expect(run(['serve', '--port=1'], bare)).rejects.toThrow('broken')
   })
 
   it('takes options of a subcommand before its name', async () => {
@@ -174,13 +161,13 @@ describe('a program', () => {
 
 describe('a help text', () => {
   it.each([
-    [['--help']],
-    [['serve', '-h']],
-    [['keys', 'show', '--help']],
-    [['completion', '--help']],
-    [['serve', '--nonsense', '--help']],
-  ])('%j fits a terminal and goes to standard output', async (args) => {
-    const { code, stdout, stderr } = await run(args)
+    '--help',
+    'serve -h',
+    'keys show --help',
+    'completion --help',
+    'serve --nonsense --help',
+  ])('%s fits a terminal and goes to standard output', async (line) => {
+    const { code, stdout, stderr } = await run(line.split(' '))
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain('Usage\n  tool')
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
@@ -223,11 +210,8 @@ it('a reference table has a heading for each group, and is what Prettier makes o
   expect(cells).toContain('| `--port PORT` | `TOOL_PORT` | `80` | port to listen on |')
   expect(cells).toContain('| `--tier TIER` | `TOOL_TIER` | | security tier: standard, high |')
   expect(cells).toContain('| `--pin PRINT` | `TOOL_PIN` | fingerprint \\| pin; repeatable |')
-  expect(cells.filter((line) => line.startsWith('#'))).toEqual([
-    '### Options',
-    '### Trust',
-    '### Environment',
-  ])
+  const headings = ['### Options', '### Trust', '### Environment']
+  expect(cells.filter((line) => line.startsWith('#'))).toEqual(headings)
   expect(cells).toContain('| `TOOL_TOKEN` | token of callers |')
 })
 

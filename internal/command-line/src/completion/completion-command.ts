@@ -2,10 +2,17 @@ import { EXIT, command, type Command } from '../commands/command.js'
 import { UsageError } from '../options/usage-error.js'
 import { bashCompletion } from './bash.js'
 import { fishCompletion } from './fish.js'
-import { completedWords } from './words.js'
+import { completedWords, type CompletedCommand } from './words.js'
 import { zshCompletion } from './zsh.js'
 
-const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion }
+const SHELLS = new Map([
+  ['bash', bashCompletion],
+  ['zsh', zshCompletion],
+  ['fish', fishCompletion],
+])
+
+const formatJson = (_program: string, commands: readonly CompletedCommand[]): string =>
+  JSON.stringify(commands, undefined, 2)
 
 /**
  * Defines the command `completion SHELL`, which prints a script made from the commands of a program.
@@ -13,7 +20,7 @@ const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion 
  * @param root - gives the outermost command, of which this one is a part
  */
 export function completionCommand(program: string, root: () => Command): Command {
-  const shells = Object.keys(SHELLS)
+  const shells = [...SHELLS.keys()]
   return command({
     summary: `print the completion script of a shell: ${shells.join(', ')}`,
     operands: { usage: 'SHELL', words: shells },
@@ -28,15 +35,9 @@ export function completionCommand(program: string, root: () => Command): Command
       ].join('\n'),
     ],
     run: async ({ operands: [shell], settings, context }) => {
-      const words = await completedWords(root())
-      const render = new Map(Object.entries(SHELLS)).get(shell ?? '')
-      if (!settings.values.json && render === undefined) {
-        throw new UsageError(`name a shell: ${shells.join(', ')}`)
-      }
-      const text = settings.values.json
-        ? JSON.stringify(words, undefined, 2)
-        : render?.(program, words)
-      context.stdout.write(`${text ?? ''}\n`)
+      const render = settings.values.json ? formatJson : SHELLS.get(shell ?? '')
+      if (render === undefined) throw new UsageError(`name a shell: ${shells.join(', ')}`)
+      context.stdout.write(`${render(program, await completedWords(root()))}\n`)
       return EXIT.ok
     },
   })

@@ -51,12 +51,14 @@ export type OptionValue<D> = D extends { readonly value: string }
 /** Values of options by name. */
 export type OptionValues<O> = { readonly [Name in keyof O]: OptionValue<O[Name]> }
 
-/** Sources of settings beside flags. */
-export interface OptionSources {
+/** Members that all options of a definition share. */
+export interface SharedMembers {
   /** Beginning of the variables: `NOMYO_` has `NOMYO_MAX_BODY` stand for `--max-body`. */
   readonly prefix?: string
   /** A config file has a member for each option. */
   readonly file?: boolean
+  /** Heading of those that name none. */
+  readonly group?: string
 }
 
 /**
@@ -76,12 +78,13 @@ export interface OptionSources {
  */
 export function defineOptions<const O extends OptionDefinitions>(
   definitions: O,
-  { prefix, file = false }: OptionSources = {},
+  { prefix, file = false, group }: SharedMembers = {},
 ): O {
   return Object.fromEntries(
     Object.entries(definitions).map(([name, definition]) => [
       name,
       {
+        ...(group === undefined ? {} : { group }),
         ...definition,
         variable: definition.variable ?? (prefix !== undefined && variableName(prefix, name)),
         member: definition.member ?? (file && name),

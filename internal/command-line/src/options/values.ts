@@ -13,9 +13,13 @@ export function parsedBy<T>(
   problem: string,
 ): ValueParser<T> {
   return (text) => {
-    const value = attempt(() => parse(text))
-    if (value === undefined) throw new OptionProblem(problem)
-    return value
+    try {
+      const value = parse(text)
+      if (value !== undefined) return value
+    } catch (error) {
+      if (error instanceof OptionProblem) throw error
+    }
+    throw new OptionProblem(problem)
   }
 }
 
@@ -116,12 +120,3 @@ function numberIn(form: RegExp, min: number, max: number, problem: string): Valu
 
 const inRange = (value: number | undefined, min: number, max: number): number | undefined =>
   value !== undefined && value >= min && value <= max ? value : undefined
-
-function attempt<T>(work: () => T): T | undefined {
-  try {
-    return work()
-  } catch (error) {
-    if (error instanceof OptionProblem) throw error
-    return undefined
-  }
-}
