@@ -56,27 +56,21 @@ export function readSecretFile(path: string): string {
   return secret
 }
 
-/** A file that is reserved for later output, or given up. */
-export interface ReservedFile {
-  readonly write: (text: string) => void
-  /** Closes the file, and removes it if nothing was written. */
-  readonly release: () => void
-}
-
 /**
  * Creates an empty file (0600), so that a taken name is an error before the work begins.
  *
  * @throws UsageError when the name is taken or the file cannot be created
  */
-export function reserveFile(path: string): ReservedFile {
+export function reserveFile(path: string) {
   const descriptor = openNewFile(path)
   let written = false
   return {
-    write: (text) => {
+    write: (text: string): void => {
       writeFileSync(descriptor, text)
       written = true
     },
-    release: () => {
+    /** Closes the file, and removes it if nothing was written. */
+    release: (): void => {
       closeSync(descriptor)
       if (!written) rmSync(path, { force: true })
     },

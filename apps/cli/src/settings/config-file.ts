@@ -5,22 +5,17 @@ import {
   type CommandContext,
   type Environment,
   type FileSettings,
+  type OptionDefinition,
 } from '@nomyo-internal/command-line'
 import { readNamedFile } from '../files.js'
+import { GATEWAY_OPTIONS, REQUEST_OPTIONS } from './gateway-settings.js'
 import { homeFolder } from './home.js'
 
-/** Members that any command reads. */
-const MEMBERS = [
-  'gateway',
-  'allowHttp',
-  'model',
-  'tier',
-  'policy',
-  'knownServers',
-  'pins',
-  'apiKeyFile',
-]
-const PATHS = ['policy', 'knownServers', 'apiKeyFile']
+/** Options of any command that the file can set. */
+const OPTIONS = Object.values<OptionDefinition>({ ...GATEWAY_OPTIONS, ...REQUEST_OPTIONS })
+const membersOf = (options: readonly OptionDefinition[]): string[] =>
+  options.flatMap(({ member }) => (typeof member === 'string' ? [member] : []))
+const PATHS = membersOf(OPTIONS.filter(({ isPath }) => isPath))
 
 /**
  * Reads the config file: the one that `--config` names, or the one in its usual place, where it may be
@@ -42,7 +37,7 @@ export function readConfigFile(
     const isPath = PATHS.includes(name) && typeof value === 'string' && value !== ''
     return [name, { value: isPath ? inPlace(value) : value }] as const
   })
-  return { path, members: Object.fromEntries(members), known: MEMBERS }
+  return { path, members: Object.fromEntries(members), known: membersOf(OPTIONS) }
 }
 
 /** The XDG specification has relative paths ignored. */

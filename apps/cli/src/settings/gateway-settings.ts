@@ -18,18 +18,6 @@ export interface GatewayAddress {
   readonly allowHttp: boolean
 }
 
-/** A gateway and what it must satisfy. */
-export interface GatewaySettings extends GatewayAddress {
-  readonly apiKey: string | undefined
-  readonly model: string | undefined
-  readonly tier: Tier | undefined
-  /** Path of a policy file. */
-  readonly policy: string | undefined
-  /** Path of the known-servers file. */
-  readonly knownServers: string
-  readonly pins: readonly string[] | undefined
-}
-
 /**
  * Parses the base URL of a gateway into the form that known servers have.
  *
@@ -54,17 +42,15 @@ export const CONFIG_OPTIONS = defineOptions(
       isPath: true,
       variable: 'NOMYO_CLI_CONFIG',
       member: false,
-      group: 'Settings',
     },
     knownServers: {
       value: 'FILE',
       summary: 'known-servers file',
       defaultSummary: '~/.nomyo/known_servers',
       isPath: true,
-      group: 'Settings',
     },
   },
-  { file: true },
+  { file: true, group: 'Settings' },
 )
 
 /** Options of all commands that send requests to the gateway of the settings. */
@@ -77,20 +63,17 @@ export const GATEWAY_OPTIONS = {
         default: 'https://api.nomyo.ai',
         variable: 'NOMYO_BASE_URL',
         parse: parseGatewayUrl,
-        group: 'Gateway',
       },
-      allowHttp: { ...ALLOW_HTTP_OPTION.allowHttp, group: 'Gateway' },
+      ...ALLOW_HTTP_OPTION,
       apiKeyFile: {
         value: 'FILE',
         summary: 'file that holds the API key',
         isPath: true,
-        group: 'Gateway',
       },
       policy: {
         value: 'FILE',
         summary: 'policy that the machine must satisfy, by TPM evidence',
         isPath: true,
-        group: 'Gateway',
       },
       pin: {
         value: 'sha256/…',
@@ -102,10 +85,9 @@ export const GATEWAY_OPTIONS = {
           parsePin,
           'must be sha256/ and 44 base64 characters, as nomyo keys fingerprint prints it',
         ),
-        group: 'Gateway',
       },
     },
-    { file: true },
+    { file: true, group: 'Gateway' },
   ),
   ...CONFIG_OPTIONS,
   ...defineOptions({
@@ -138,19 +120,18 @@ type GatewayCall = Pick<
  *
  * @throws UsageError for an API key that cannot be read or sent
  */
-export function readGatewaySettings(call: GatewayCall): GatewaySettings {
-  const { gateway, allowHttp, model, tier, policy, pin } = call.settings.values
+export function readGatewaySettings(call: GatewayCall) {
+  const { values } = call.settings
   return {
-    gateway,
-    allowHttp,
+    ...values,
     apiKey: readApiKey(call),
-    model,
-    tier,
-    policy,
     knownServers: knownServersPath(call),
-    pins: pin.length === 0 ? undefined : pin,
+    pins: values.pin.length === 0 ? undefined : values.pin,
   }
 }
+
+/** A gateway and what it must satisfy. */
+export type GatewaySettings = ReturnType<typeof readGatewaySettings>
 
 /** Gives the path of the known-servers file. */
 export const knownServersPath = ({

@@ -1,21 +1,21 @@
-import { UsageError, matching, type Call } from '@nomyo-internal/command-line'
+import { UsageError, defineOptions, matching, type Call } from '@nomyo-internal/command-line'
 import type { NonceExpectation } from '@nomyo/attest'
 import type { Source } from './evidence-source.js'
 
-const GROUP = 'What evidence in a file was made for'
-
 /** Options that state what evidence was made for; a saved answer has its own payload id. */
-export const EXPECTATION_OPTIONS = {
-  payloadId: { value: 'ID', summary: 'the request that it answers', group: GROUP },
-  extraData: {
-    value: 'HEX',
-    summary: 'exactly these bytes',
-    parse: matching(/^(?:[0-9a-f]{2})+$/i, 'must be hex'),
-    group: GROUP,
+export const EXPECTATION_OPTIONS = defineOptions(
+  {
+    payloadId: { value: 'ID', summary: 'the request that it answers' },
+    extraData: {
+      value: 'HEX',
+      summary: 'exactly these bytes',
+      parse: matching(/^(?:[0-9a-f]{2})+$/i, 'must be hex'),
+    },
+    nonce: { value: 'NONCE', summary: 'base64url, as sent to /pki/attestation' },
+    rawPayloadId: { summary: 'the quote carries the id itself, not its SHA-256' },
   },
-  nonce: { value: 'NONCE', summary: 'base64url, as sent to /pki/attestation', group: GROUP },
-  rawPayloadId: { summary: 'the quote carries the id itself, not its SHA-256', group: GROUP },
-} as const
+  { group: 'What evidence in a file was made for' },
+)
 
 /**
  * Determines what the quote must have been made for, from options and source.

@@ -1,5 +1,11 @@
 import { writeFileSync } from 'node:fs'
-import { EXIT, OptionProblem, UsageError, defineOptions } from '@nomyo-internal/command-line'
+import {
+  EXIT,
+  OptionProblem,
+  UsageError,
+  defineOptions,
+  parsedBy,
+} from '@nomyo-internal/command-line'
 import { errnoCode, printableLine } from '@nomyo-internal/diagnostics'
 import { appraise, parsePcrSelection, type PcrValues } from '@nomyo/attest'
 import { formatPolicyFile } from '@nomyo/attest/policy-file'
@@ -27,7 +33,7 @@ export const policyInitCommand = cliCommand({
       value: 'LIST',
       summary: 'PCRs to record',
       default: 'sha256:0,7,10',
-      parse: parsePcrs,
+      parse: parsedBy(parsePcrs, 'must be of the form sha256:0,7,10'),
     },
     output: { value: 'FILE', summary: 'new file instead of standard output', isPath: true },
     ...ALLOW_HTTP_OPTION,
@@ -109,16 +115,7 @@ function explain({ note }: Output, akName: string, pcrs: PcrValues): void {
 }
 
 function parsePcrs(text: string): string {
-  const pcrs = selectionOf(text)?.flatMap((selection) => selection.pcrs)
-  if (pcrs === undefined) throw new OptionProblem('must be of the form sha256:0,7,10')
+  const pcrs = parsePcrSelection(text).flatMap((selection) => selection.pcrs)
   if (!pcrs.includes(16) && !pcrs.includes(23)) return text
   throw new OptionProblem('must not select PCR 16 or 23, which any process can reset')
-}
-
-function selectionOf(text: string): ReturnType<typeof parsePcrSelection> | undefined {
-  try {
-    return parsePcrSelection(text)
-  } catch {
-    return undefined
-  }
 }

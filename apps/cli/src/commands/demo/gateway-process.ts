@@ -4,12 +4,6 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Environment } from '@nomyo-internal/command-line'
 
-/** A gateway in a separate process. */
-export interface GatewayProcess {
-  readonly port: number
-  stop(): Promise<void>
-}
-
 /** Key generation takes seconds, rarely ten. */
 const START_TIMEOUT_MS = 60_000
 
@@ -18,7 +12,7 @@ const START_TIMEOUT_MS = 60_000
  *
  * @throws Error with the standard error of the gateway when it does not
  */
-export async function startGatewayProcess(environment: Environment): Promise<GatewayProcess> {
+export async function startGatewayProcess(environment: Environment) {
   const entry = fileURLToPath(new URL('./main.js', import.meta.resolve('@nomyo/gateway')))
   const flags = ['--engine', 'demo', '--host', '127.0.0.1', '--port', '0', '--log-level', 'error']
   const child = spawn(process.execPath, [entry, ...flags], {

@@ -1,21 +1,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { SecurityError, importPublicKey } from '@nomyo/crypto'
+import { SecurityError, importPublicKey, type KeyPair, type PublicKey } from '@nomyo/crypto'
 import { loadKeyPair } from '@nomyo/crypto/keys/node'
 import { errnoCode } from '@nomyo-internal/diagnostics'
-
-/** Public facts about a key pair. */
-export interface KeyFacts {
-  readonly dir: string
-  readonly fingerprint: string
-  readonly bits: number
-  readonly encrypted: boolean
-  /** Result of comparing the two halves. */
-  readonly halves: string
-  /** Time at which the private key file was written, ISO 8601. */
-  readonly written: string
-  readonly warnings: readonly string[]
-}
 
 /**
  * Reads the public facts about the keys of a folder. An encrypted private key is read only with its
@@ -23,24 +10,24 @@ export interface KeyFacts {
  *
  * @throws SecurityError `ERR_KEY_FILE` and those of reading keys
  */
-export async function describeKeys(
-  dir: string,
-  password: { password?: string },
-): Promise<KeyFacts> {
+export async function describeKeys(dir: string, password: { password?: string }) {
   const path = join(dir, 'private_key.pem')
   const warnings: string[] = []
   const { pem, written } = readPem(path)
   const encrypted = isEncrypted(pem)
   const opened = !encrypted || password.password !== undefined
+  const onWarning = (warning: string): unknown => warnings.push(warning)
   const publicKey = opened
-    ? await openPublicHalf(dir, password, (warning) => warnings.push(warning))
+    ? publicHalf(await loadKeyPair(dir, { ...password, onWarning }))
     : await importPublicKey(readPem(join(dir, 'public_key.pem')).pem, { minBits: 2048 })
   return {
     dir,
     fingerprint: publicKey.fingerprint,
     bits: publicKey.bits,
     encrypted,
+    /** Result of comparing the two halves. */
     halves: opened ? 'belongs to the public one' : 'not read (give --password-file)',
+    /** Time at which the private key file was written. */
     written: written.toISOString(),
     warnings,
   }
@@ -62,12 +49,8 @@ export function readPem(path: string): { pem: string; written: Date } {
   }
 }
 
-async function openPublicHalf(
-  dir: string,
-  password: { password?: string },
-  onWarning: (warning: string) => void,
-): Promise<{ fingerprint: string; bits: number }> {
-  const { privateKey, publicKey } = await loadKeyPair(dir, { ...password, onWarning })
+/** Disposes of the private half of a pair, and gives the public one. */
+export function publicHalf({ privateKey, publicKey }: KeyPair): PublicKey {
   privateKey.dispose()
   return publicKey
 }

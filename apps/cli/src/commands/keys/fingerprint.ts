@@ -6,7 +6,7 @@ import { readSecretFile } from '../../files.js'
 import { fetchServerKey } from '../../gateway/fetch.js'
 import { ALLOW_HTTP_OPTION, parseGatewayUrl } from '../../settings/gateway-settings.js'
 import { JSON_OPTION, cliCommand } from '../cli-command.js'
-import { readPem } from './describe-keys.js'
+import { publicHalf, readPem } from './describe-keys.js'
 
 /** Option of commands that read private keys. */
 export const PASSWORD_OPTION = {
@@ -50,7 +50,5 @@ async function readKeyFile(path: string, passwordFile: string | undefined): Prom
   const { pem } = readPem(path)
   if (!pem.includes('PRIVATE KEY-----')) return importPublicKey(pem, { minBits: 2048 })
   const password = passwordFile === undefined ? {} : { password: readSecretFile(passwordFile) }
-  const { privateKey, publicKey } = await loadKeyFile(path, password)
-  privateKey.dispose()
-  return publicKey
+  return publicHalf(await loadKeyFile(path, password))
 }

@@ -4,17 +4,7 @@ import { SecurityError, generateKeyPair } from '@nomyo/crypto'
 import { loadKeyPair, saveKeyPair } from '@nomyo/crypto/keys/node'
 import { UsageError } from '@nomyo-internal/command-line'
 import { errnoCode } from '@nomyo-internal/diagnostics'
-import { isEncrypted, readPem } from './describe-keys.js'
-
-/** Result of a rotation. */
-export interface Rotation {
-  /** Fingerprint of the new key. */
-  readonly fingerprint: string
-  /** Fingerprint of the previous key. */
-  readonly old: string
-  /** Folder of the previous pair. */
-  readonly asideDir: string
-}
+import { isEncrypted, publicHalf, readPem } from './describe-keys.js'
 
 const NAMES = ['private_key.pem', 'public_key.pem'] as const
 
@@ -22,21 +12,17 @@ const NAMES = ['private_key.pem', 'public_key.pem'] as const
  * Replaces the key pair of a folder. The old one is read first, so that a wrong password does not become
  * that of the new one. At every moment each key has some name in the folder.
  *
+ * @returns the fingerprints of the new and of the previous key, and the folder of the previous pair
  * @throws UsageError where the new key would be less protected than the old one
  * @throws SecurityError `ERR_KEY_FILE` and those of reading keys
  */
-export async function rotateKeys(
-  dir: string,
-  password: { password?: string },
-  now: Date,
-): Promise<Rotation> {
+export async function rotateKeys(dir: string, password: { password?: string }, now: Date) {
   if (password.password === undefined && isEncrypted(readPem(join(dir, NAMES[0])).pem)) {
     throw new UsageError(
       'the key is encrypted; give --password-file, and the new one gets the same password',
     )
   }
-  const old = await loadKeyPair(dir, password)
-  old.privateKey.dispose()
+  const old = publicHalf(await loadKeyPair(dir, password)).fingerprint
   // One name for all processes: the one that creates the folder rotates.
   const newDir = join(dir, '.new')
   makeDir(newDir)
@@ -49,7 +35,7 @@ export async function rotateKeys(
     for (const name of NAMES) copyName(join(dir, name), join(asideDir, name))
     for (const name of [...NAMES].reverse()) rmSync(join(dir, name), { force: true })
     for (const name of NAMES) copyName(join(newDir, name), join(dir, name))
-    return { fingerprint: pair.publicKey.fingerprint, old: old.publicKey.fingerprint, asideDir }
+    return { fingerprint: pair.publicKey.fingerprint, old, asideDir }
   } finally {
     // These are second names: the files keep their other ones.
     rmSync(newDir, { recursive: true, force: true })
