@@ -1,16 +1,17 @@
 import { rmSync } from 'node:fs'
 import { makeKeyDir } from './key-dir.js'
 
-/** Settings of a gateway for tests; each can be replaced. */
-export interface GatewayDefaults {
-  readonly host: string
-  readonly port: number
-  readonly engine: { readonly kind: 'demo' }
-  readonly apiKeys: readonly string[]
-  readonly keyDir: string
-  readonly maxBodyBytes: number
-  readonly logLevel: 'silent'
+const DEFAULTS = {
+  host: '127.0.0.1',
+  port: 0,
+  engine: { kind: 'demo' },
+  apiKeys: [],
+  maxBodyBytes: 1024 * 1024,
+  logLevel: 'silent',
 }
+
+/** Settings of a gateway for tests; each can be replaced. */
+export type GatewayDefaults = typeof DEFAULTS & { readonly keyDir: string }
 
 /** A gateway in this process. */
 export type InProcess<Gateway> = Gateway & {
@@ -35,17 +36,8 @@ export async function startGateway<
 ): Promise<InProcess<Gateway>> {
   const keyDir = makeKeyDir()
   const removeKeyDir = (): void => rmSync(keyDir, { recursive: true, force: true })
-  const defaults: GatewayDefaults = {
-    host: '127.0.0.1',
-    port: 0,
-    engine: { kind: 'demo' },
-    apiKeys: [],
-    keyDir,
-    maxBodyBytes: 1024 * 1024,
-    logLevel: 'silent',
-  }
   try {
-    const gateway = await createGateway({ ...defaults, ...settings } as unknown as Config)
+    const gateway = await createGateway({ ...DEFAULTS, keyDir, ...settings } as unknown as Config)
     const stop = async (): Promise<void> => {
       await gateway.close()
       removeKeyDir()
