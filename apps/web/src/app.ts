@@ -3,9 +3,8 @@ import { Composer } from './chat/composer.js'
 import { Conversation, type Turn } from './chat/conversation.js'
 import { EncryptedChat } from './chat/encrypted-chat.js'
 import { Transcript } from './chat/transcript.js'
-import { describeError, isStopped } from './describe-error.js'
-import { byId } from './dom.js'
-import { ErrorBanner } from './error-banner.js'
+import { describeError, isStopped, type ErrorDescription } from './describe-error.js'
+import { byId, element } from './dom.js'
 import { MachinePanel } from './machine/machine-panel.js'
 import { FirstKey } from './server-key/first-key.js'
 import { KeyPanel } from './server-key/key-panel.js'
@@ -21,7 +20,7 @@ start()
 function start(): void {
   followTheme(byId('theme', HTMLSelectElement))
   const status = byId('status', HTMLElement)
-  const errors = new ErrorBanner(byId('error', HTMLElement))
+  const errors = byId('error', HTMLElement)
   const transcript = new Transcript(byId('transcript', HTMLElement))
   const traffic = new TrafficPanel(byId('traffic-list', HTMLElement))
   const fetch = recordingFetch((number, request) => {
@@ -65,7 +64,7 @@ function start(): void {
     const own = (running = new AbortController())
     const startedAt = performance.now()
     const addNote = transcript.addQuestion(text)
-    errors.clear()
+    errors.replaceChildren()
     answerWasAppraised = false
     status.textContent = 'Encrypting and sending. Escape stops.'
     composer.setBusy(true)
@@ -88,7 +87,7 @@ function start(): void {
       composer.restore(text)
       addNote(stopped ? 'Stopped.' : 'Not answered.')
       status.textContent = stopped ? 'Stopped. Your message is back in its field.' : ''
-      if (!stopped) errors.show(describeError(error, answerWasAppraised))
+      if (!stopped) errors.replaceChildren(...errorView(describeError(error, answerWasAppraised)))
     } finally {
       if (running === own) {
         running = undefined
@@ -108,7 +107,7 @@ function start(): void {
     running = undefined
     conversation = new Conversation()
     transcript.clear()
-    errors.clear()
+    errors.replaceChildren()
     status.textContent = 'A new conversation.'
     composer.setBusy(false)
   })
@@ -127,4 +126,13 @@ function followTheme(choice: HTMLSelectElement): void {
   choice.addEventListener('change', apply)
   // Browsers keep the choices of a form over a reload.
   apply()
+}
+
+/** Renders an error; screen readers announce it at once where it is shown. */
+function errorView({ problem, advice, code }: ErrorDescription): readonly Node[] {
+  return [
+    element('p', { class: 'problem' }, element('span', { 'aria-hidden': 'true' }, '✕ '), problem),
+    element('p', {}, advice),
+    element('p', { class: 'small' }, `Code: ${code}`),
+  ]
 }
