@@ -1,4 +1,4 @@
-import { LOG_LEVELS, type LogLevel, type RequestRecord } from '@nomyo-internal/http-server'
+import { LOG_LEVELS, type LogLevel } from '@nomyo-internal/http-server'
 
 /** Receives lines of names, numbers and codes; never bodies, keys or tokens. */
 export type Log = Readonly<Record<Exclude<LogLevel, 'silent'>, (message: string) => void>>
@@ -11,13 +11,4 @@ export function createLog(level: LogLevel, write: (line: string) => void): Log {
     write(`${new Date().toISOString()} ${own} ${message}\n`)
   }
   return { error: at('error'), warn: at('warn'), info: at('info'), debug: at('debug') }
-}
-
-/** Formats one request as a line of the log. */
-export function formatRequest(
-  { method, route, status, durationMs }: RequestRecord,
-  payloadId: unknown,
-): string {
-  const id = typeof payloadId === 'string' ? ` payload=${payloadId}` : ''
-  return `${method} ${route ?? '(no route)'} ${status ?? 'disconnected'} ${durationMs}ms${id}`
 }

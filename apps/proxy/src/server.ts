@@ -13,7 +13,7 @@ import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } f
 import { guardAgainstPages } from './access/browser-guard.js'
 import { requireToken } from './access/require-token.js'
 import type { ProxyConfig } from './config/config.js'
-import { formatRequest, type Log } from './log.js'
+import type { Log } from './log.js'
 import { Refusal, refusalFrom } from './openai-error.js'
 import { chatCompletionsRoute } from './routes/chat-completions.js'
 import { healthRoute } from './routes/health.js'
@@ -62,8 +62,10 @@ export function createServer(
   server.server.maxConnections = MAX_CONNECTIONS
   closeConnectionsOnShutdown(server)
   closeSlowReaders(server, RESPONSE_TIMEOUT_MS)
-  logRequests(server, (record, _request, { raw }) => {
-    log.info(formatRequest(record, raw.getHeader('x-request-id')))
+  logRequests(server, ({ method, route, status, durationMs }, _request, { raw }) => {
+    const payloadId = raw.getHeader('x-request-id')
+    const id = typeof payloadId === 'string' ? ` payload=${payloadId}` : ''
+    log.info(`${method} ${route ?? '(no route)'} ${status ?? 'disconnected'} ${durationMs}ms${id}`)
   })
   guardAgainstPages(server, isOwnHost, allowOrigin)
   refuseUnknownRoutes(server, (allowed, paths) =>

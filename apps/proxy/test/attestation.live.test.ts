@@ -1,6 +1,4 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { isInstalled, startSwtpm, stopAfterTest, temporaryFolder } from '@nomyo-internal/testing'
+import { isInstalled, startSwtpm, stopAfterTest } from '@nomyo-internal/testing'
 import { Tpm, createQuoter } from '@nomyo/tpm'
 import { describe, expect, it } from 'vitest'
 import {
@@ -8,21 +6,15 @@ import {
   argsFor,
   complete,
   newGateway,
-  policyFor,
+  policyArgs,
   refusalCode,
   runProxy,
   testProxy,
 } from './support.js'
 import { startWireTap } from './wire-tap.js'
 
+const WARNING = ['--tier', 'warning']
 const OTHER_AK = '000b' + '5a'.repeat(32)
-
-/** Options of a policy that pins this attestation key. */
-function policyArgs(akName: string): string[] {
-  const path = join(temporaryFolder(), 'policy.json')
-  writeFileSync(path, policyFor(akName))
-  return ['--policy', path, '--tier', 'warning']
-}
 
 /** Starts a gateway with a software TPM; returns its address and the Name of its attestation key. */
 async function startMachine(): Promise<{ url: string; akName: string }> {
@@ -41,7 +33,7 @@ async function startMachine(): Promise<{ url: string; akName: string }> {
 describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
   it('endorses its key before the proxy listens, and with every answer', async () => {
     const { url: gateway, akName } = await startMachine()
-    const proxy = await testProxy(gateway, policyArgs(akName))
+    const proxy = await testProxy(gateway, [...policyArgs(akName), ...WARNING])
     const health = async (): Promise<unknown> => JSON.parse((await ask(`${proxy.url}/health`)).body)
     expect(await health()).toMatchObject({
       status: 'ok',
@@ -58,7 +50,7 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
   it('is refused at start where the policy pins another key, and no request is sent', async () => {
     const { url: gateway } = await startMachine()
     const wire = stopAfterTest(await startWireTap(gateway))
-    const args = [...argsFor(wire.url), ...policyArgs(OTHER_AK)]
+    const args = [...argsFor(wire.url), ...policyArgs(OTHER_AK), ...WARNING]
     const { code, stdout, stderr } = await runProxy(args)
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/^nomyo-proxy: .*ERR_ATTESTATION_FAILED.*policy/m)
@@ -68,7 +60,7 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
 
   it('appraised with answers only is refused then, and health reports it', async () => {
     const { url: gateway } = await startMachine()
-    const args = [...policyArgs(OTHER_AK), '--attest', 'after-response']
+    const args = [...policyArgs(OTHER_AK), ...WARNING, '--attest', 'after-response']
     const proxy = await testProxy(gateway, args)
     expect(proxy.trust.attestation).toBeNull()
     const answer = await complete(proxy)

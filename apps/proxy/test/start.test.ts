@@ -12,7 +12,7 @@ import {
   complete,
   hello,
   newProxy,
-  policyFor,
+  policyArgs,
   refusalCode,
   runProxy,
   testProxy,
@@ -77,9 +77,7 @@ describe('a start is refused', () => {
   })
 
   it('for a machine that does not meet the policy', async () => {
-    const policy = join(temporaryFolder(), 'policy.json')
-    writeFileSync(policy, policyFor('000b' + '00'.repeat(32)))
-    await expectRefused(['--policy', policy], /ERR_ATTESTATION_FAILED/)
+    await expectRefused(policyArgs('000b' + '00'.repeat(32)), /ERR_ATTESTATION_FAILED/)
   })
 
   const folder = temporaryFolder()

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,10 +13,12 @@ import {
   startChatModel,
   startProgram,
   stopAfterTest,
+  temporaryFolder,
   type InProcess,
   type Program,
 } from '@nomyo-internal/testing'
 import { keyPem } from '@nomyo-internal/testing/vectors'
+import { formatPolicyFile } from '@nomyo/attest/policy-file'
 import { importPublicKey } from '@nomyo/crypto'
 import { createGateway, type Gateway, type GatewayConfig } from '@nomyo/gateway'
 import '@nomyo-internal/testing/vector-keys'
@@ -211,10 +213,10 @@ export function refusalCode(answer: Answer, status: number): string {
   return String(error['code'])
 }
 
-/** A policy that pins this attestation key. */
-export const policyFor = (akName: string): string =>
-  JSON.stringify({
-    format: 'nomyo-attestation-policy/1',
-    requiredPcrs: 'sha256:0,7,10',
-    trust: [{ pinnedAk: akName }],
-  })
+/** Options of a policy that pins this attestation key. */
+export function policyArgs(akName: string): string[] {
+  const path = join(temporaryFolder(), 'policy.json')
+  const policy = { requiredPcrs: 'sha256:0,7,10', pinnedAkNames: [akName] }
+  writeFileSync(path, formatPolicyFile(policy))
+  return ['--policy', path]
+}
