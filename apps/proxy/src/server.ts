@@ -16,7 +16,6 @@ import type { ProxyConfig } from './config/config.js'
 import type { Log } from './log.js'
 import { Refusal, refusalFrom } from './openai-error.js'
 import { chatCompletionsRoute } from './routes/chat-completions.js'
-import { healthRoute } from './routes/health.js'
 import { modelsRoute } from './routes/models.js'
 import type { Upstream } from './upstream/upstream.js'
 
@@ -88,7 +87,14 @@ export function createServer(
   const tokenHook = requireToken(token)
   chatCompletionsRoute(server, tokenHook, upstream, maxConcurrency)
   modelsRoute(server, tokenHook, upstream)
-  healthRoute(server, gateway, upstream.trust)
+  // 503 while the gateway is not trusted.
+  server.get('/health', (_request, reply) => {
+    const { fingerprint, attestation, problem } = upstream.trust
+    return reply
+      .code(problem === undefined ? 200 : 503)
+      .header('cache-control', 'no-store')
+      .send({ status: problem ?? 'ok', gateway, fingerprint, attestation })
+  })
   return server
 }
 
