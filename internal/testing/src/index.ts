@@ -1,5 +1,5 @@
 export { makeCa, makeCertificate, type Certificate } from './programs/certificates.js'
-export { expectCode, withCode } from './assertions/error-codes.js'
+export { buildsOf, expectCode, withCode } from './assertions/contracts.js'
 export { startGateway, type GatewayDefaults, type InProcess } from './gateway.js'
 export { makeKeyDir } from './key-dir.js'
 export { shared, stopAfterTest, temporaryFolder } from './lifetime.js'

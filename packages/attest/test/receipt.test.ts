@@ -79,24 +79,14 @@ async function receiptOf({
   keyQuote?: Changes | null
   evidence?: unknown
 } = {}): Promise<Receipt> {
-  const keyEvidence =
-    keyQuote === null
-      ? undefined
-      : {
-          spki: SPKI,
-          nonce: NONCE,
-          evidence: forgeQuote(await keyBindingExtraData({ nonce: NONCE, spki: SPKI }), {
-            key: KEY,
-            ...keyQuote,
-          }),
-        }
+  const binding = { nonce: NONCE, spki: SPKI }
+  const quote = async () =>
+    forgeQuote(await keyBindingExtraData(binding), { key: KEY, ...keyQuote })
+  const keyEvidence = keyQuote === null ? undefined : { ...binding, evidence: await quote() }
   const forAnswer =
     evidence ?? forgeQuote(await payloadIdExtraData(PAYLOAD_ID), { key: KEY, ...answerQuote })
   const nonce = { payloadId: PAYLOAD_ID, mode: 'sha256' as const }
-  const key =
-    keyEvidence === undefined
-      ? undefined
-      : await appraise(keyEvidence.evidence, { ...POLICY, nonce: { nonce: NONCE, spki: SPKI } })
+  const key = keyEvidence && (await appraise(keyEvidence.evidence, { ...POLICY, nonce: binding }))
   const receipt = await createReceipt({
     createdAt: new Date('2026-11-21T12:00:00Z'),
     writtenBy: 'test/1',
@@ -115,6 +105,12 @@ async function receiptOf({
 }
 
 describe('a receipt', () => {
+  const otherValues = { sha256: { ...PCR_VALUES.sha256, 0: '00'.repeat(32) } }
+  const withEvidence = (changes: object) => (receipt: Receipt) => ({
+    ...receipt,
+    evidence: { ...receipt.evidence, ...changes },
+  })
+
   it('gives the original verdicts from its JSON alone', async () => {
     const { answer, key, agrees } = await appraiseReceipt(await receiptOf())
     expect([answer.tier, key?.tier, agrees]).toEqual(['affirming', 'affirming', true])
@@ -146,17 +142,7 @@ describe('a receipt', () => {
 
   it.each([
     ['another payload id', (receipt: Receipt) => ({ ...receipt, payloadId: 'another' }), 'nonce'],
-    [
-      'another PCR value',
-      (receipt: Receipt) => ({
-        ...receipt,
-        evidence: {
-          ...receipt.evidence,
-          pcr_values: { sha256: { ...PCR_VALUES.sha256, 0: '00'.repeat(32) } },
-        },
-      }),
-      'pcr.digest',
-    ],
+    ['another PCR value', withEvidence({ pcr_values: otherValues }), 'pcr.digest'],
     ['no evidence', (receipt: Receipt) => ({ ...receipt, evidence: null }), 'evidence.shape'],
   ])('with %s fails, and no longer agrees', async (_what, change, check) => {
     const changed = parseReceipt(JSON.stringify(change(await receiptOf())))

@@ -1,4 +1,4 @@
-import { attestationPolicy, pinnedAk } from '@nomyo/attest'
+import { attestationPolicy, pinnedAk, type AttestationResult } from '@nomyo/attest'
 import { createTpmTransport } from '@nomyo/tpm'
 import {
   freePort,
@@ -21,11 +21,10 @@ if (!isInstalled('swtpm')) console.info('attestation over a software TPM skipped
 async function startAttestedGateway() {
   const tpm = await startSwtpm()
   onTestFinished(() => tpm.stop())
-  const keyDir = makeKeyDir(
-    { 'private_key.pem': 'server', 'public_key.pem': 'server.public.pem' },
-    temporaryFolder(),
-  )
+  const keys = { 'private_key.pem': 'server', 'public_key.pem': 'server.public.pem' }
+  const keyDir = makeKeyDir(keys, temporaryFolder())
   const port = await freePort()
+  const pcrs = 'sha256:0,7,10'
   const start = () =>
     createGateway({
       host: '127.0.0.1',
@@ -34,12 +33,7 @@ async function startAttestedGateway() {
       apiKeys: [],
       keyDir,
       maxBodyBytes: 2 ** 20,
-      tpm: {
-        address: tpm.address,
-        pcrs: 'sha256:0,7,10',
-        ak: { mode: 'persistent' },
-        required: true,
-      },
+      tpm: { address: tpm.address, pcrs, ak: { mode: 'persistent' }, required: true },
       logLevel: 'silent',
     })
   let gateway = await start()
@@ -60,6 +54,17 @@ async function startAttestedGateway() {
   }
 }
 
+/** A policy that trusts the key of a recorded result. */
+const pinning = (
+  { claimed }: AttestationResult,
+  rules: Partial<Parameters<typeof attestationPolicy>[0]> = {},
+) =>
+  attestationPolicy({
+    requiredPcrs: 'sha256:0,7,10',
+    trust: [pinnedAk(Buffer.from(claimed?.akName ?? '', 'hex'))],
+    ...rules,
+  })
+
 const hello = { model: 'nomyo/echo', messages: [{ role: 'user' as const, content: 'Hello!' }] }
 
 describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () => {
@@ -67,12 +72,7 @@ describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () 
     const machine = await startAttestedGateway()
     const recorded = await record(machine.url)
     expect(recorded).toMatchObject({ tier: 'none', trust: 'unendorsed' })
-    const { akName, pcrs } = recorded.claimed ?? {}
-    const policy = attestationPolicy({
-      requiredPcrs: 'sha256:0,7,10',
-      referenceValues: pcrs,
-      trust: [pinnedAk(Buffer.from(akName ?? '', 'hex'))],
-    })
+    const policy = pinning(recorded, { referenceValues: recorded.claimed?.pcrs })
     const seen: string[] = []
     const events: AttestationEvent[] = []
     const ask = await newSession({
@@ -104,11 +104,7 @@ describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () 
 
   it('refuses an answer that was given to another request', async () => {
     const machine = await startAttestedGateway()
-    const recorded = await record(machine.url)
-    const policy = attestationPolicy({
-      requiredPcrs: 'sha256:0,7,10',
-      trust: [pinnedAk(Buffer.from(recorded.claimed?.akName ?? '', 'hex'))],
-    })
+    const policy = pinning(await record(machine.url))
     // The whole answer to the first request comes again for the second, which has another payload id.
     let first: ArrayBuffer | undefined
     const ask = await newSession({
@@ -128,15 +124,8 @@ describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () 
 
   it('detects a restart of the machine between attestation and answer', async () => {
     const machine = await startAttestedGateway()
-    const { claimed } = await record(machine.url)
-    const policy = attestationPolicy({
-      requiredPcrs: 'sha256:0,7,10',
-      trust: [pinnedAk(Buffer.from(claimed?.akName ?? '', 'hex'))],
-    })
-    const ask = await newSession({
-      baseUrl: machine.url,
-      attestation: { policy, tier: 'warning' },
-    })
+    const attestation = { policy: pinning(await record(machine.url)), tier: 'warning' } as const
+    const ask = await newSession({ baseUrl: machine.url, attestation })
     await ask(hello)
     await machine.restartMachine()
     await expect(ask(hello)).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import { buildsOf } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import packageJson from '../package.json' with { type: 'json' }
 
@@ -23,18 +23,12 @@ const INDEX = [
   'startDeadline',
 ]
 
-const require = createRequire(import.meta.url)
-
 describe.each([
   ['index', INDEX],
   ['errors', ERRORS],
 ])('%s', (name, expected) => {
   it('exports this and nothing else, from source, imported and required', async () => {
-    const modules = [
-      await import(new URL(`../src/${name}.ts`, import.meta.url).href),
-      await import(new URL(`../dist/${name}.js`, import.meta.url).href),
-      require(`../dist/${name}.js`),
-    ] as object[]
+    const modules = await buildsOf(import.meta.url, name)
     for (const module of modules) expect(Object.keys(module).sort()).toEqual(expected)
   })
 })

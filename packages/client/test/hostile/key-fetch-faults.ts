@@ -28,62 +28,57 @@ const pem = (text: string): HttpFault => ({
 const begin = '-----BEGIN PUBLIC KEY-----'
 const end = '-----END PUBLIC KEY-----'
 
+/** A body that is no usable key. */
+const bad = (title: string, fault: HttpFault, code = 'ERR_KEY_INVALID'): Row => [
+  title,
+  fault,
+  SecurityError,
+  code,
+  1,
+]
+/** An answer that does not arrive; the key is fetched once more. */
+const lost = (title: string, fault: HttpFault, code = 'ERR_NETWORK'): Row => [
+  title,
+  fault,
+  APIConnectionError,
+  code,
+  2,
+]
+const busy = (retryAfterSeconds: number): HttpFault => faults.unavailable({ retryAfterSeconds })
+const UNAVAILABLE = [ServiceUnavailableError, 'ERR_UNAVAILABLE'] as const
+
 export const rows: readonly Row[] = [
-  ['no key', faults.garbageKey(), SecurityError, 'ERR_KEY_INVALID', 1],
-  ['HTML', faults.html(), SecurityError, 'ERR_KEY_INVALID', 1],
-  ['nothing', faults.empty(), SecurityError, 'ERR_KEY_INVALID', 1],
-  ['a number', faults.scalar(), SecurityError, 'ERR_KEY_INVALID', 1],
-  ['512 bits', faults.weakKey({ bits: 512 }), SecurityError, 'ERR_KEY_WEAK', 1],
-  ['1024 bits', faults.weakKey(), SecurityError, 'ERR_KEY_WEAK', 1],
-  ['2048 bits', faults.weakKey({ bits: 2048 }), SecurityError, 'ERR_KEY_WEAK', 1],
-  ['line breaks', pem(begin + '\n'.repeat(16_000) + end), SecurityError, 'ERR_KEY_INVALID', 1],
-  [
-    'blanks',
-    pem(`${begin}\nAAAA\n${end}${' '.repeat(16_000)}!`),
-    SecurityError,
-    'ERR_KEY_INVALID',
-    1,
-  ],
-  ['dashes', pem('-'.repeat(16_000)), SecurityError, 'ERR_KEY_INVALID', 1],
-  ['many beginnings', pem(`${begin}\n`.repeat(600)), SecurityError, 'ERR_KEY_INVALID', 1],
-  ['zeroes', pem(`${begin}\n${'A'.repeat(16_000)}\n${end}`), SecurityError, 'ERR_KEY_INVALID', 1],
-  ['60,000 zeroes', pem('A'.repeat(60_000)), SecurityError, 'ERR_KEY_LIMIT', 1],
+  bad('no key', faults.garbageKey()),
+  bad('HTML', faults.html()),
+  bad('nothing', faults.empty()),
+  bad('a number', faults.scalar()),
+  bad('512 bits', faults.weakKey({ bits: 512 }), 'ERR_KEY_WEAK'),
+  bad('1024 bits', faults.weakKey(), 'ERR_KEY_WEAK'),
+  bad('2048 bits', faults.weakKey({ bits: 2048 }), 'ERR_KEY_WEAK'),
+  bad('line breaks', pem(begin + '\n'.repeat(16_000) + end)),
+  bad('blanks', pem(`${begin}\nAAAA\n${end}${' '.repeat(16_000)}!`)),
+  bad('dashes', pem('-'.repeat(16_000))),
+  bad('many beginnings', pem(`${begin}\n`.repeat(600))),
+  bad('zeroes', pem(`${begin}\n${'A'.repeat(16_000)}\n${end}`)),
+  bad('60,000 zeroes', pem('A'.repeat(60_000)), 'ERR_KEY_LIMIT'),
   ['404', faults.status(404), APIError, 'ERR_NOT_FOUND', 1],
   ['204', faults.status(204), APIError, 'ERR_UNEXPECTED_STATUS', 1],
   ['304 unasked', faults.status(304), APIError, 'ERR_UNEXPECTED_STATUS', 1],
   ['500', faults.status(500), ServerError, 'ERR_SERVER', 2],
   ['429', faults.rateLimited({ retryAfterSeconds: 0 }), RateLimitError, 'ERR_RATE_LIMIT', 2],
-  [
-    '503',
-    faults.unavailable({ retryAfterSeconds: 0 }),
-    ServiceUnavailableError,
-    'ERR_UNAVAILABLE',
-    2,
-  ],
-  [
-    '503 for long',
-    faults.unavailable({ retryAfterSeconds: 1800 }),
-    ServiceUnavailableError,
-    'ERR_UNAVAILABLE',
-    1,
-  ],
-  ['a reset', faults.reset(), APIConnectionError, 'ERR_NETWORK', 2],
-  ['half a key', faults.truncated(), APIConnectionError, 'ERR_NETWORK', 2],
-  ['no end', faults.endless(), APIConnectionError, 'ERR_RESPONSE_TOO_LARGE', 2],
-  ['64 MiB', faults.oversized(), APIConnectionError, 'ERR_RESPONSE_TOO_LARGE', 2],
-  ['a bomb', faults.compressedBomb(), APIConnectionError, 'ERR_RESPONSE_TOO_LARGE', 2],
+  ['503', busy(0), ...UNAVAILABLE, 2],
+  ['503 for long', busy(1800), ...UNAVAILABLE, 1],
+  lost('a reset', faults.reset()),
+  lost('half a key', faults.truncated()),
+  lost('no end', faults.endless(), 'ERR_RESPONSE_TOO_LARGE'),
+  lost('64 MiB', faults.oversized(), 'ERR_RESPONSE_TOO_LARGE'),
+  lost('a bomb', faults.compressedBomb(), 'ERR_RESPONSE_TOO_LARGE'),
 ]
 
 /** Key fetches that end at the deadline. */
 export const timeouts: readonly Row[] = [
-  ['silence', faults.hang(), APIConnectionError, 'ERR_TIMEOUT', 2],
-  [
-    'a byte now and then',
-    faults.slowBody({ bytesPerSecond: 20 }),
-    APIConnectionError,
-    'ERR_TIMEOUT',
-    2,
-  ],
+  lost('silence', faults.hang(), 'ERR_TIMEOUT'),
+  lost('a byte now and then', faults.slowBody({ bytesPerSecond: 20 }), 'ERR_TIMEOUT'),
 ]
 
 /** Checks that a fault of the key fetch ends a call in its error, with nothing sent, and leaves no trace. */
