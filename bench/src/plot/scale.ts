@@ -1,19 +1,15 @@
 /** A function from a value to its position in pixels. */
 export type Scale = (value: number) => number
 
+type Range = readonly [from: number, to: number]
+
 /** Creates a logarithmic scale from a range of positive numbers to pixels. */
-export function logScale(
-  values: readonly [number, number],
-  pixels: readonly [number, number],
-): Scale {
+export function logScale(values: Range, pixels: Range): Scale {
   const linear = linearScale([Math.log(values[0]), Math.log(values[1])], pixels)
   return (value) => linear(Math.log(value))
 }
 
-export function linearScale(
-  values: readonly [number, number],
-  pixels: readonly [number, number],
-): Scale {
+export function linearScale(values: Range, pixels: Range): Scale {
   const perUnit = (pixels[1] - pixels[0]) / (values[1] - values[0])
   return (value) => pixels[0] + (value - values[0]) * perUnit
 }

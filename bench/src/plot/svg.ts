@@ -1,3 +1,5 @@
+import type { Scale } from './scale.js'
+
 /** Width of the drawing, in pixels. */
 export const WIDTH = 840
 /** Height of a panel, in pixels. */
@@ -21,7 +23,7 @@ export function element(
 /** Draws horizontal lines, each with its value at the left end. */
 export function grid(
   ticks: readonly number[],
-  y: (value: number) => number,
+  y: Scale,
   [x1, x2]: readonly [number, number],
 ): string[] {
   return ticks.map(

@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
+import { listenOnLoopback } from '@nomyo-internal/testing/network'
 
 /** A server on loopback. */
 export interface LocalServer {
@@ -101,11 +100,8 @@ async function listen(
   answer: (request: IncomingMessage, response: ServerResponse) => unknown,
 ): Promise<LocalServer> {
   const server = createServer((request, response) => void answer(request, response))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${await listenOnLoopback(server)}`,
     close: () => {
       server.closeAllConnections()
       server.close()

@@ -10,20 +10,13 @@ import { packageFolder } from '../package-folder.js'
 /** A runtime that cannot be obtained here; the message gives the reason. */
 export class Unavailable extends Error {}
 
-/** One of those in `runtimes/package.json`. */
-export interface Installed {
-  readonly version: string
-  /** Folder of its package. */
-  readonly folder: string
-}
-
 /**
- * Finds a runtime in the cache, or downloads it: exactly what the lock file names, checked by npm
- * against its hash, without running anything of it.
+ * Finds a runtime of `runtimes/package.json` in the cache, or downloads it: exactly what the lock file
+ * names, checked by npm against its hash, without running anything of it.
  *
  * @throws Unavailable without network, or on a platform it is not pinned for
  */
-export async function install(id: string): Promise<Installed> {
+export async function install(id: string): Promise<{ version: string; folder: string }> {
   const { manifest, lock, version, integrity } = await readPin(id)
   if (`${process.platform} ${process.arch}` !== 'linux x64') {
     throw new Unavailable(
@@ -52,17 +45,15 @@ export async function install(id: string): Promise<Installed> {
   return { version, folder }
 }
 
-interface Lock {
-  lockfileVersion: number
-  packages: Record<string, { version?: string; integrity?: string }>
-}
-
 /** The part of both files that is about one runtime: the others need not be downloaded for it. */
 async function readPin(id: string) {
   const read = async <T>(file: string): Promise<T> =>
     JSON.parse(await readFile(join(packageFolder, 'runtimes', file), 'utf8')) as T
   const { dependencies } = await read<{ dependencies: Record<string, string> }>('package.json')
-  const { lockfileVersion, packages } = await read<Lock>('package-lock.json')
+  const { lockfileVersion, packages } = await read<{
+    lockfileVersion: number
+    packages: Record<string, { version?: string; integrity?: string }>
+  }>('package-lock.json')
   const [specifier, locked] = [dependencies[id], packages[`node_modules/${id}`]]
   if (specifier === undefined || locked?.version === undefined || locked.integrity === undefined) {
     throw new Error(`${id} is not pinned in runtimes/`)
