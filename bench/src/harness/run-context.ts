@@ -17,7 +17,7 @@ export interface Stoppable {
   stop(): unknown
 }
 
-/** What the run provides to a section. */
+/** Services of a run for its sections. */
 export interface RunContext {
   /** A few rounds only, as a trial. */
   readonly quick: boolean
