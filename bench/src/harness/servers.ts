@@ -1,9 +1,14 @@
-import { rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { GATEWAY_MAIN, startGatewayProcess } from '@nomyo-internal/testing/gateway-process'
 import { makeKeyDir } from '@nomyo-internal/testing/key-dir'
 import { freePort } from '@nomyo-internal/testing/network'
 import { startChild } from './child-process.js'
 import type { RunContext } from './run-context.js'
+
+/** The program that users start: it sets the number of threads and their priority. */
+const PROGRAM = join(GATEWAY_MAIN, '../../bin/nomyo-gateway.cjs')
 
 export type BenchGateway = Awaited<ReturnType<typeof startGateway>>
 
@@ -14,11 +19,13 @@ export type BenchGateway = Awaited<ReturnType<typeof startGateway>>
  */
 export async function startGateway({ stopLater }: RunContext, before: readonly string[] = []) {
   const metricsPort = await freePort()
+  const folder = mkdtempSync(join(tmpdir(), 'nomyo-bench-'))
+  stopLater({ stop: () => rmSync(folder, { recursive: true }) })
   const gateway = await startGatewayProcess({
-    command: [...before, process.execPath, GATEWAY_MAIN],
+    command: [...before, process.execPath, PROGRAM],
     args: ['--engine=demo', `--metrics-port=${metricsPort}`],
     // Reading a line of log per request takes time from the gateway on the same cores.
-    within: 'exec "$@" 2>/dev/null',
+    within: `exec "$@" 2>'${join(folder, 'gateway.log')}'`,
   })
   stopLater(gateway)
   return {
