@@ -12,6 +12,7 @@ import {
   chat,
   complete,
   completionOf,
+  failureOf,
   holdAnswer,
   post,
   readConfig,
@@ -35,15 +36,6 @@ const FLAGS = [
   'version',
   'help',
 ]
-
-/** A failure is one sentence to a person, not a stack to a programmer; returns its last line. */
-function failureOf({ code, stdout, stderr }: CommandRun, expectedCode = 1): string {
-  expect({ code, stdout }).toEqual({ code: expectedCode, stdout: '' })
-  const said = stderr.trimEnd().split('\n')
-  expect(said.every((line) => line.startsWith('nomyo-gateway: '))).toBe(true)
-  expect(stderr).not.toMatch(/^\s+at |node:internal|\.[jt]s:\d/m)
-  return said.at(-1) ?? ''
-}
 
 describe('--help', () => {
   it.each(['--help', '-h'])('%s lists every flag and ends well', async (flag) => {

@@ -3,7 +3,7 @@ import { chmod, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { isInstalled, runGateway, temporaryFolder, type Ended } from '@nomyo-internal/testing'
-import { chat, complete, testGatewayProcess, testKeyDir } from './support.js'
+import { expectEcho, failureOf, testGatewayProcess, testKeyDir } from './support.js'
 
 /** No file can grow: what writes gets EFBIG, wherever it writes. Raised again with prlimit. */
 const FULL = 'ulimit -Sf 0; exec "$@"'
@@ -20,10 +20,7 @@ const outcome = (args: readonly string[], within?: string): Promise<Ended> =>
   runGateway(args, within === undefined ? {} : { within }).ended
 
 async function expectServing(gateway: { readonly url: string }): Promise<void> {
-  for (const content of ['one', 'two', 'three']) {
-    const { choices } = await complete(gateway, chat(content))
-    expect(choices[0].message.content).toBe(content)
-  }
+  for (const content of ['one', 'two', 'three']) await expectEcho(gateway, content)
 }
 
 describe('logs that cannot be written', () => {
@@ -68,9 +65,7 @@ describe('server keys on a full disk', () => {
   it('that cannot be made are a reason not to start, and leave nothing half made', async () => {
     const folder = join(temporaryFolder(), 'keys')
     const args = ['--engine', 'demo', '--port', '0', '--key-dir', folder]
-    const ended = await outcome(args, FULL)
-    expect(ended.code).toBe(1)
-    expect(ended.stderr).toContain('(ERR_KEY_FILE)')
+    expect(failureOf(await outcome(args, FULL))).toContain('(ERR_KEY_FILE)')
     expect(await readdir(folder)).toEqual([])
   })
 
@@ -100,9 +95,7 @@ describe.skipIf(!isBound)('a key folder that is read-only', () => {
     const keyDir = temporaryFolder()
     await chmod(keyDir, 0o500)
     const args = ['--engine', 'demo', '--port', '0', '--key-dir', keyDir]
-    const ended = await outcome(args, BOUND)
-    expect(ended.code).toBe(1)
-    expect(ended.stderr).toContain('(ERR_KEY_FILE)')
+    expect(failureOf(await outcome(args, BOUND))).toContain('(ERR_KEY_FILE)')
     await chmod(keyDir, 0o700)
   })
 })

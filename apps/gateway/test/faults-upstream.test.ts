@@ -28,7 +28,7 @@ const faults = {
   'says 503': (response) => void response.writeHead(503).end(),
 } satisfies Record<string, Answering>
 
-const servers = await Promise.all(Array.from({ length: 4 }, startModelServer))
+const servers = await Promise.all(Array.from({ length: 4 }, () => startModelServer()))
 const alone = await gatewayFor(servers.slice(0, 1))
 const several = await gatewayFor(servers)
 

@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { chat, complete, expectAlive, testGatewayProcess, testSocket } from './support.js'
+import {
+  chat,
+  complete,
+  expectAlive,
+  expectEcho,
+  testGatewayProcess,
+  testSocket,
+} from './support.js'
 import { residentMiB } from './measure.js'
 
 const CONNECTIONS = 10_000
@@ -31,12 +38,7 @@ describe.skipIf(mostFiles() < CONNECTIONS + 1000)(`${CONNECTIONS} idle connectio
     }
     const askedAt = performance.now()
     for (let count = 0; count < 50; count += 10) {
-      const answers = Array.from({ length: 10 }, (_, at) =>
-        complete(gateway, chat(`${count + at}`)),
-      )
-      for (const [at, { choices }] of (await Promise.all(answers)).entries()) {
-        expect(choices[0].message.content).toBe(`${count + at}`)
-      }
+      await Promise.all(Array.from({ length: 10 }, (_, at) => expectEcho(gateway, `${count + at}`)))
     }
     await expectAlive(gateway)
     const servedAt = performance.now()

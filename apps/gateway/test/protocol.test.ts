@@ -10,6 +10,7 @@ import {
   complete,
   completionHead,
   completionOf,
+  contentOf,
   expectAlive,
   fileGateway,
   parseRawAnswer,
@@ -125,8 +126,7 @@ describe('X-Public-Key', () => {
     ...vectors.filter(({ expect: verdict }) => verdict === 'accept'),
     byName('raw plus signs')!,
   ])('is read as: $name', async ({ value }) => {
-    const completion = await completionOf(await sendWith(value))
-    expect(completion.choices[0].message.content).toBe('Hello!')
+    expect(await contentOf(await sendWith(value))).toBe('Hello!')
   })
 
   it.each([

@@ -9,6 +9,7 @@ import { handedOut, sealedFor, statusFor } from './rotation.js'
 import {
   clientKeys,
   completionOf,
+  failureOf,
   get,
   post,
   runCommand,
@@ -166,8 +167,7 @@ describe('a fault of the next key', () => {
     await mkdir(join(keyDir, 'sub'), { mode: 0o500 })
     await rename(join(keyDir, 'private_key.pem'), join(keyDir, 'sub', 'private_key.pem'))
     const ended = await runCommand(['rotate', '--key-dir', join(keyDir, 'sub')])
-    expect(ended.code).toBe(1)
-    expect(ended.stderr).toContain('(ERR_KEY_FILE)')
+    expect(failureOf(ended)).toContain('(ERR_KEY_FILE)')
   })
 })
 
@@ -180,9 +180,8 @@ describe('a password', () => {
       args: ['--engine', 'demo', '--key-password-file', passwordFile],
     })
     expect(await handedOut(gateway)).toBe(encryptedKeys.fingerprint)
-    const rotated = await runCommand(['rotate', '--key-dir', keyDir], {
-      NOMYO_KEY_PASSWORD: PASSWORD,
-    })
+    const env = { NOMYO_KEY_PASSWORD: PASSWORD }
+    const rotated = await runCommand(['rotate', '--key-dir', keyDir], env)
     expect(rotated.code).toBe(0)
     await until(async () => `${await handedOut(gateway)}\n` === rotated.stdout)
     const pem = await readFile(join(keyDir, 'key-2', 'private_key.pem'), 'utf8')
@@ -199,8 +198,7 @@ describe('a password', () => {
       await runCommand([...args, '--key-password-file', join(keyDir, 'none')]),
       await runCommand(['rotate', '--key-dir', keyDir], { NOMYO_KEY_PASSWORD: 'canary' }),
     ]) {
-      expect(ended.code).toBe(1)
-      expect(ended.stderr).toContain('(ERR_KEY_PASSWORD)')
+      expect(failureOf(ended)).toContain('(ERR_KEY_PASSWORD)')
       expect(ended.stderr).not.toContain('canary')
     }
     expect(await readdir(keyDir)).toEqual(['private_key.pem'])

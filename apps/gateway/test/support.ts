@@ -5,6 +5,7 @@ import { get as httpGet, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { runProgram, type Environment } from '@nomyo-internal/command-line'
 import { importPrivateKey, openJson, publicKeyToHeader, sealJson } from '@nomyo/crypto'
 import {
@@ -13,6 +14,7 @@ import {
   startModelServer,
   stopAfterTest,
   temporaryFolder,
+  type Ended,
   type GatewayProcess,
   type GatewayProcessOptions,
   type ModelServer,
@@ -119,8 +121,9 @@ export const testGatewayProcess = async (
 ): Promise<GatewayProcess> => stopAfterTest(await startGatewayProcess(options))
 
 /** Starts a model server for the time of one test. */
-export const testModelServer = async (answer?: ModelServer['answer']): Promise<ModelServer> =>
-  stopAfterTest(await startModelServer(answer))
+export const testModelServer = async (
+  ...options: Parameters<typeof startModelServer>
+): Promise<ModelServer> => stopAfterTest(await startModelServer(...options))
 
 /** Makes a model server hold back its next answer, and waits for the request to it. */
 export function holdAnswer(
@@ -155,6 +158,18 @@ export async function runCommand(
   const code = await runProgram(program, args, { environment, stdin, stdout, stderr })
   const textOf = (stream: PassThrough): string => String(stream.read() ?? '')
   return { code, stdout: textOf(stdout), stderr: textOf(stderr) }
+}
+
+/** A failure is one sentence to a person, not a stack to a programmer; returns its last line. */
+export function failureOf(
+  { code, stdout, stderr }: Pick<Ended, keyof CommandRun>,
+  expectedCode = 1,
+): string {
+  expect({ code, stdout }).toEqual({ code: expectedCode, stdout: '' })
+  const said = stderr.trimEnd().split('\n')
+  expect(said.every((line) => line.startsWith('nomyo-gateway: '))).toBe(true)
+  expect(stderr).not.toMatch(/^\s+at |node:internal|\.[jt]s:\d/m)
+  return said.at(-1) ?? ''
 }
 
 /** Runs `nomyo-gateway keys` with this file of API keys. */
@@ -239,6 +254,14 @@ export const send = async (
 
 export const statusOf = async (answer: Promise<Answer>): Promise<number> => (await answer).status
 
+/** Reads a response of `node:http` to its end. */
+export async function answerOf(response: IncomingMessage): Promise<Answer> {
+  const given = Object.entries(response.headers).map(([name, value]) => [name, String(value)])
+  const bytes = new Uint8Array(await buffer(response))
+  const headers = new Headers(given as [string, string][])
+  return { status: response.statusCode ?? 0, headers, bytes }
+}
+
 /** A GET on a connection of its own, from this address. */
 export async function get(
   gateway: { readonly url: string },
@@ -248,14 +271,7 @@ export async function get(
   const { from = '127.0.0.1', headers = {} } = options
   const request = httpGet(gateway.url + path, { localAddress: from, headers, agent: false })
   const [response] = (await once(request, 'response')) as [IncomingMessage]
-  const parts: Buffer[] = []
-  for await (const part of response) parts.push(part as Buffer)
-  const given = Object.entries(response.headers).map(([name, value]) => [name, String(value)])
-  return {
-    status: response.statusCode ?? 0,
-    headers: new Headers(given as [string, string][]),
-    bytes: new Uint8Array(Buffer.concat(parts)),
-  }
+  return answerOf(response)
 }
 
 /** A chat completion as far as the tests look into it. */
@@ -305,6 +321,14 @@ export async function complete(
 ): Promise<Completion> {
   return completionOf(await send(gateway, request, headers))
 }
+
+/** Decrypts an answer that must be a success, and returns the text of the assistant. */
+export const contentOf = async (answer: Answer): Promise<string | null> =>
+  (await completionOf(answer)).choices[0].message.content
+
+/** Checks that the gateway answers a request with its own text. */
+export const expectEcho = async (gateway: { readonly url: string }, text: string): Promise<void> =>
+  expect(await contentOf(await send(gateway, chat(text)))).toBe(text)
 
 /** Checks that an answer is a refusal of the documented shape with this status, and returns its text. */
 export function refusalOf(answer: Answer, status = answer.status): string {

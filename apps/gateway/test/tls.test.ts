@@ -7,9 +7,12 @@ import type { TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { isInstalled, makeCa, temporaryFolder } from '@nomyo-internal/testing'
 import {
+  answerOf,
   chat,
   clientHeaders,
-  completionOf,
+  COMPLETIONS,
+  contentOf,
+  failureOf,
   rawExchange,
   runCommand,
   seal,
@@ -41,15 +44,7 @@ async function ask(
   request.end(body)
   const [response] = (await once(request, 'response')) as [IncomingMessage]
   const commonName = (response.socket as unknown as TLSSocket).getPeerCertificate().subject.CN
-  const parts: Buffer[] = []
-  for await (const part of response) parts.push(part as Buffer)
-  const bytes = new Uint8Array(Buffer.concat(parts))
-  return {
-    status: response.statusCode ?? 0,
-    headers: new Headers(),
-    bytes,
-    commonName: String(commonName),
-  }
+  return { ...(await answerOf(response)), commonName: String(commonName) }
 }
 
 describe.skipIf(certificates.length === 0)('HTTPS', () => {
@@ -73,11 +68,8 @@ describe.skipIf(certificates.length === 0)('HTTPS', () => {
   it('serves sealed requests, and nothing in plaintext', async () => {
     const { gateway } = await start()
     expect(gateway.url).toMatch(/^https:/)
-    const path = '/v1/chat/secure_completion'
-    const completion = await completionOf(
-      await ask(gateway, path, { body: await seal(chat('over TLS')) }),
-    )
-    expect(completion.choices[0].message.content).toBe('over TLS')
+    const answer = await ask(gateway, COMPLETIONS, { body: await seal(chat('over TLS')) })
+    expect(await contentOf(answer)).toBe('over TLS')
     expect(await rawExchange(gateway.port, 'GET /health HTTP/1.1\r\nhost: x\r\n\r\n')).not.toMatch(
       /200/,
     )
@@ -112,10 +104,9 @@ describe.skipIf(certificates.length === 0)('HTTPS', () => {
     await writeFile(noKey, '')
     for (const key of [join(folder, 'none'), noKey, second.key]) {
       const args = ['--engine', 'demo', '--port', '0', '--tls-cert', first.cert, '--tls-key', key]
-      const { code, stderr } = await runCommand(args)
-      expect(code).toBe(1)
-      expect(stderr).toContain('(ERR_TLS_FILES)')
-      expect(stderr).not.toContain(String(await readFile(second.key)).split('\n')[1])
+      const ended = await runCommand(args)
+      expect(failureOf(ended)).toContain('(ERR_TLS_FILES)')
+      expect(ended.stderr).not.toContain(String(await readFile(second.key)).split('\n')[1])
     }
   })
 })

@@ -1,9 +1,9 @@
-import { rm } from 'node:fs/promises'
 import { fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { isInstalled, makeKeyDir, makeSwtpm } from '@nomyo-internal/testing'
+import { isInstalled, makeSwtpm, startGateway, stopAfterTest } from '@nomyo-internal/testing'
 import { silentLogger } from '../src/observability/log.js'
 import { TpmAttestor } from '../src/attestation/tpm-attestor.js'
+import type { TpmConfig } from '../src/config/config.js'
 import { createGateway, type Gateway } from '../src/gateway.js'
 import { get, refusalOf } from './support.js'
 import { askForAttestation, attestationIn, evidenceOfAnswer } from './tpm/evidence.js'
@@ -18,15 +18,8 @@ const silentLog = fastify({ logger: false }).log
 
 describe.skipIf(!isInstalled('swtpm'))('a TPM that is slow or falls silent', () => {
   const swtpm = makeSwtpm()
-  let keyDir: string
-  beforeAll(async () => {
-    await swtpm.start()
-    keyDir = makeKeyDir({ 'private_key.pem': 'server' })
-  })
-  afterAll(async () => {
-    await swtpm.stop()
-    await rm(keyDir, { recursive: true })
-  })
+  beforeAll(() => swtpm.start())
+  afterAll(() => swtpm.stop())
 
   async function testLine(): Promise<Line> {
     const line = await startLineTo(swtpm.address)
@@ -34,38 +27,15 @@ describe.skipIf(!isInstalled('swtpm'))('a TPM that is slow or falls silent', () 
     return line
   }
 
-  async function gatewayOn(line: Line, timeoutMs: number): Promise<Gateway> {
-    const gateway = await createGateway({
-      host: '127.0.0.1',
-      port: 0,
-      engine: { kind: 'demo' },
-      apiKeys: [],
-      keyDir,
-      maxBodyBytes: 1024 * 1024,
-      tpm: {
-        address: line.address,
-        pcrs: 'sha256:0,7,10',
-        ak: { mode: 'persistent' },
-        required: false,
-        timeoutMs,
-      },
-      logLevel: 'silent',
-    })
-    onTestFinished(() => gateway.close())
-    return gateway
+  const tpmOn = ({ address }: Line, timeoutMs: number, pcrs = 'sha256:0,7,10'): TpmConfig => {
+    return { address, pcrs, ak: { mode: 'persistent' }, required: false, timeoutMs }
   }
 
+  const gatewayOn = async (line: Line, timeoutMs: number): Promise<Gateway> =>
+    stopAfterTest(await startGateway(createGateway, { tpm: tpmOn(line, timeoutMs) }))
+
   async function attestorOn(line: Line, timeoutMs: number): Promise<TpmAttestor> {
-    const attestor = new TpmAttestor(
-      {
-        address: line.address,
-        pcrs: 'sha256:0',
-        ak: { mode: 'persistent' },
-        required: false,
-        timeoutMs,
-      },
-      silentLogger,
-    )
+    const attestor = new TpmAttestor(tpmOn(line, timeoutMs, 'sha256:0'), silentLogger)
     onTestFinished(() => attestor.close())
     await attestor.start(silentLog)
     return attestor

@@ -1,6 +1,3 @@
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ModelRequest, ModelServer } from '@nomyo-internal/testing'
 import { UpstreamPool, type HealthCheckConfig } from '../src/upstreams/pool.js'
@@ -46,17 +43,6 @@ function pool(
 
 const request = (model = 'm') => ({ model, messages: [{ role: 'user', content: 'Hi' }] })
 
-/** A caller that disconnects when the test decides. */
-function testCaller() {
-  const controller = new AbortController()
-  return {
-    hangUp: () => {
-      controller.abort()
-    },
-    signal: controller.signal,
-  }
-}
-
 interface Outcome {
   readonly by?: unknown
   readonly status?: number
@@ -68,7 +54,7 @@ async function ask(
   model = 'm',
   tier: SecurityTier = 'standard',
 ): Promise<Outcome> {
-  return asked.complete(request(model), testCaller().signal, tier).then(
+  return asked.complete(request(model), new AbortController().signal, tier).then(
     ({ by }) => ({ by }),
     (error: unknown) => ({ status: (error as { statusCode: number }).statusCode }),
   )
@@ -229,10 +215,8 @@ describe('no other upstream is asked in place of one', () => {
 
   it('when the caller has hung up', async () => {
     const [a, b] = [await modelServer('a'), await modelServer('b')]
-    const caller = testCaller()
-    a.onCompletion = () => {
-      caller.hangUp()
-    }
+    const caller = new AbortController()
+    a.onCompletion = () => caller.abort()
     await expect(pool([a, b]).complete(request(), caller.signal, 'standard')).rejects.toThrow()
     expect(b.completions()).toHaveLength(0)
   })
@@ -268,10 +252,8 @@ describe('an unhealthy upstream', () => {
   it('is not made by callers who hang up, nor by requests it refuses', async () => {
     const [a, b] = [await modelServer('a'), await modelServer('b')]
     const asked = pool([{ ...a, models: ['m', 'of-a'] }, b], { unhealthyAfter: 1 })
-    const caller = testCaller()
-    a.onCompletion = () => {
-      caller.hangUp()
-    }
+    const caller = new AbortController()
+    a.onCompletion = () => caller.abort()
     await expect(asked.complete(request(), caller.signal, 'standard')).rejects.toThrow()
     a.onCompletion = (response) => void response.writeHead(400).end()
     b.onCompletion = a.onCompletion
@@ -280,25 +262,19 @@ describe('an unhealthy upstream', () => {
   })
 })
 
-/** A server that can be killed and started again on its port. */
-async function mortalServer(port = 0): Promise<{ server: Server; port: number; url: string }> {
-  const server = createServer((incoming, response) => {
-    incoming.resume()
-    incoming.on('end', () => {
-      setTimeout(() => response.end('{"by":"mortal"}'), incoming.method === 'POST' ? 5 : 0)
-    })
-  })
-  server.listen(port, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => void server.close())
-  const { port: taken } = server.address() as AddressInfo
-  return { server, port: taken, url: `http://127.0.0.1:${taken}/v1` }
-}
+/** Starts a server that can be stopped and started again on its port. */
+const mortalServer = (port?: number): Promise<ModelServer> =>
+  testModelServer(
+    (response, { method }) =>
+      void setTimeout(() => response.end('{"by":"mortal"}'), method === 'POST' ? 5 : 0),
+    port,
+  )
 
 describe('a gateway with two upstreams', () => {
   it('loses no request when one is killed under load, and uses it once it has recovered', async () => {
     const steady = await modelServer('steady')
-    const { server, port, url } = await mortalServer()
+    const mortal = await mortalServer()
+    const { url } = mortal
     const gateway = await testGateway({
       args: ['--engine', 'demo', '--metrics-port=0'],
       config: {
@@ -318,10 +294,7 @@ describe('a gateway with two upstreams', () => {
     const answeredBy: unknown[] = []
     const caller = async (): Promise<void> => {
       while (asked < 120) {
-        if (++asked === 40) {
-          server.close()
-          server.closeAllConnections()
-        }
+        if (++asked === 40) mortal.stop()
         const answer = await complete(gateway, chat('Hi'))
         answeredBy.push((answer as unknown as { by: unknown }).by)
       }
@@ -331,7 +304,7 @@ describe('a gateway with two upstreams', () => {
     expect(new Set(answeredBy)).toEqual(new Set(['steady', 'mortal']))
     await expect.poll(() => gateway.log(), { timeout: 15_000 }).toContain('is unhealthy')
     expect([await health(1), await health(2)]).toEqual([1, 0])
-    await mortalServer(port)
+    await mortalServer(Number(new URL(url).port))
     await expect.poll(() => gateway.log(), { timeout: 15_000 }).toContain('has recovered')
     expect([await health(1), await health(2)]).toEqual([1, 1])
     const after = [await complete(gateway, chat('1')), await complete(gateway, chat('2'))]

@@ -22,7 +22,10 @@ export interface ModelServer {
 }
 
 /** Starts a {@link ModelServer}. */
-export async function startModelServer(answer?: ModelServer['answer']): Promise<ModelServer> {
+export async function startModelServer(
+  answer?: ModelServer['answer'],
+  port?: number,
+): Promise<ModelServer> {
   const { url, stop } = await startServer((request, response) => {
     let body = ''
     request.setEncoding('utf8').on('data', (text: string) => (body += text))
@@ -32,7 +35,7 @@ export async function startModelServer(answer?: ModelServer['answer']): Promise<
       model.seen.push(seen)
       model.answer(response, seen)
     })
-  })
+  }, port)
   const model: ModelServer = {
     url: `${url}/v1`,
     seen: [],

@@ -22,19 +22,20 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** Lets a server of any protocol listen on a free port of loopback, and returns the port. */
-export async function listenOnLoopback(server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1')
+/** Lets a server of any protocol listen on this or a free port of loopback, and returns the port. */
+export async function listenOnLoopback(server: Server, port = 0): Promise<number> {
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   return (server.address() as AddressInfo).port
 }
 
-/** Starts an HTTP server on a free port of loopback. */
+/** Starts an HTTP server on this or a free port of loopback. */
 export async function startServer(
   listener: RequestListener,
+  port?: number,
 ): Promise<{ readonly url: string; stop(): void }> {
   const server = createHttpServer(listener)
-  const url = `http://127.0.0.1:${await listenOnLoopback(server)}`
+  const url = `http://127.0.0.1:${await listenOnLoopback(server, port)}`
   const stop = (): void => {
     server.closeAllConnections()
     server.close()

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
 import { chmod, readdir, utimes, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
-import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { temporaryFolder } from '@nomyo-internal/testing'
+import { listenOnLoopback, temporaryFolder } from '@nomyo-internal/testing'
 import { runChecks } from '../../src/doctor/run-checks.js'
 import {
   addApiKey,
@@ -40,10 +39,9 @@ async function upstream(status = 200, models = ['llama3']) {
 
 /** A port taken by another program than a gateway. */
 async function takenPort(): Promise<number> {
-  const server = createServer((socket) => socket.end('hello')).listen(0, '127.0.0.1')
+  const server = createServer((socket) => socket.end('hello'))
   onTestFinished(() => void server.close())
-  await once(server, 'listening')
-  return (server.address() as AddressInfo).port
+  return listenOnLoopback(server)
 }
 
 it('has a help text with its usage line', async () => {

@@ -1,5 +1,5 @@
-import { once } from 'node:events'
-import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net'
+import { createConnection, createServer, type Socket } from 'node:net'
+import { listenOnLoopback } from '@nomyo-internal/testing'
 
 /** A listener that poses as a TPM, or forwards to one. */
 export interface Line {
@@ -45,10 +45,9 @@ async function startLine(connected: (socket: Socket, line: Line) => void): Promi
     // Commands are short and sent one by one: each comes in one piece.
     socket.on('data', () => commands++)
     connected(socket, line)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  })
   const line: Line = {
-    address: `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: `tcp://127.0.0.1:${await listenOnLoopback(server)}`,
     get commands() {
       return commands
     },
