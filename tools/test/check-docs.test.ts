@@ -1,6 +1,6 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { temporaryFolder } from '@nomyo-internal/testing'
+import { symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { temporaryFolder, writeFiles } from '@nomyo-internal/testing'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { checkDocs } from '../check-docs.js'
 import { commandsOf, nextWords } from '../docs/commands.js'
@@ -12,7 +12,7 @@ let root: string
 beforeEach(async () => {
   root = temporaryFolder()
   await symlink(join(import.meta.dirname, '../../node_modules'), join(root, 'node_modules'))
-  await write({
+  writeFiles(root, {
     'package.json': '{ "name": "root", "scripts": { "demo": "true" } }',
     'apps/tool/package.json': '{ "name": "tool", "bin": { "nomyo-tool": "./bin/tool.js" } }',
     'apps/tool/dist/main.js': TOOL,
@@ -37,15 +37,8 @@ const SUM = JSON.stringify({
   exports: { '.': { types: './index.d.ts', default: './index.js' } },
 })
 
-async function write(files: Record<string, string>): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(root, path)), { recursive: true })
-    await writeFile(join(root, path), text)
-  }
-}
-
 async function findingsOf(readme: string): Promise<string[]> {
-  await write({ 'README.md': readme })
+  writeFiles(root, { 'README.md': readme })
   return (await checkDocs(root)).findings
 }
 
@@ -54,7 +47,7 @@ const block = (language: string, code: string, comment = ''): string =>
 
 describe('checkDocs', () => {
   it('has nothing against what is right, and counts it', async () => {
-    await write({
+    writeFiles(root, {
       'README.md':
         block('ts', `import { sum } from 'sum'\nconst three: number = sum(1, 2)`) +
         '[there](docs/more.md#two-words) `nomyo-tool make x --size 1` [web](https://a.example)',
@@ -75,9 +68,9 @@ describe('checkDocs', () => {
   it('finds an example in a comment of a source that does not compile, at its line', async () => {
     const source = (call: string): string =>
       `/**\n * Adds.\n *\n * @example\n * \`\`\`ts\n * import { sum } from 'sum'\n * ${call}\n * \`\`\`\n */\n`
-    await write({ 'packages/sum/src/sum.ts': source('sum(1, 2)') })
+    writeFiles(root, { 'packages/sum/src/sum.ts': source('sum(1, 2)') })
     expect(await findingsOf(block('json', '{}'))).toEqual([])
-    await write({ 'packages/sum/src/sum.ts': source("sum('1', 2)") })
+    writeFiles(root, { 'packages/sum/src/sum.ts': source("sum('1', 2)") })
     expect(await findingsOf(block('json', '{}'))).toEqual([
       expect.stringMatching(/^packages\/sum\/src\/sum\.ts:7: TS2345/),
     ])
@@ -125,7 +118,7 @@ describe('checkDocs', () => {
   it.each(['[a](gone.md)', '[a](#gone)', '[a](docs/more.md#gone)', '<img src="gone.svg">'])(
     'finds that %s leads nowhere',
     async (link) => {
-      await write({ 'docs/more.md': '# More' })
+      writeFiles(root, { 'docs/more.md': '# More' })
       expect(await findingsOf(link)).toHaveLength(1)
     },
   )
@@ -151,7 +144,9 @@ describe('checkDocs', () => {
 
     it('runs nothing that needs a program which is not there, and counts that', async () => {
       const gone = block('sh', 'false', '<!-- needs: sh nomyo-no-such-program -->\n<!-- run -->')
-      await write({ 'README.md': block('sh', 'true', '<!-- needs: sh -->\n<!-- run -->') + gone })
+      writeFiles(root, {
+        'README.md': block('sh', 'true', '<!-- needs: sh -->\n<!-- run -->') + gone,
+      })
       expect(await checkDocs(root)).toMatchObject({ marked: 2, ran: 1, findings: [] })
     })
 

@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process'
-import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, realpath, symlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { temporaryFolder } from '@nomyo-internal/testing'
+import { startProgram, temporaryFolder, writeFiles, type Ended } from '@nomyo-internal/testing'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { checkLayers, forbiddenCode } from '../check-layers.js'
 import { layerRules } from '../layer-rules.js'
@@ -223,15 +222,15 @@ describe('forbiddenCode', () => {
 describe('the command', () => {
   it('exits with 0 and prints ok', async () => {
     await write(library('transport', { '.': 'export const a = 1' }))
-    const { code, output } = await runCommand()
-    expect(output).toMatch(/^@nomyo\/transport +ok$/m)
+    const { code, stdout } = await runCommand()
+    expect(stdout).toMatch(/^@nomyo\/transport +ok$/m)
     expect(code).toBe(0)
   })
 
   it('exits with 1 and names what it found', async () => {
     await write(library('crypto', { '.': 'export const a = () => fetch("")' }))
-    const { code, output } = await runCommand()
-    expect(output).toMatch(/^@nomyo\/crypto +network: fetch$/m)
+    const { code, stdout } = await runCommand()
+    expect(stdout).toMatch(/^@nomyo\/crypto +network: fetch$/m)
     expect(code).toBe(1)
   })
 })
@@ -290,10 +289,7 @@ async function write(files: Files): Promise<void> {
     'node_modules/undici/index.js': 'export const request = 1',
     'node_modules/@noble/hashes/index.js': 'export const sha256 = (bytes) => bytes',
   }
-  for (const [path, text] of Object.entries({ ...installed, ...files })) {
-    await mkdir(dirname(join(root, path)), { recursive: true })
-    await writeFile(join(root, path), text)
-  }
+  writeFiles(root, { ...installed, ...files })
   await mkdir(join(root, 'node_modules/@nomyo'), { recursive: true })
   for (const path of Object.keys(files).filter((file) => file.endsWith('/package.json'))) {
     const folder = dirname(path)
@@ -316,11 +312,7 @@ function findingsOf(results: Awaited<ReturnType<typeof checkLayers>>, name: stri
   return result.findings
 }
 
-function runCommand(): Promise<{ code: unknown; output: string }> {
+const runCommand = (): Promise<Ended> => {
   const script = join(import.meta.dirname, '../check-layers.ts')
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', script, root], (error, stdout) => {
-      resolve({ code: error === null ? 0 : error.code, output: stdout })
-    })
-  })
+  return startProgram(process.execPath, ['--import', 'tsx', script, root]).ended
 }

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
-import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { temporaryFolder } from '@nomyo-internal/testing'
+import { temporaryFolder, writeFiles } from '@nomyo-internal/testing'
 import { expect, it } from 'vitest'
 
 const project = join(import.meta.dirname, '../..')
@@ -71,10 +71,7 @@ it('refuse a file of another package in a test', async () => {
 
 async function violationsOf(files: Record<string, string>): Promise<string[]> {
   const root = temporaryFolder()
-  for (const [path, text] of Object.entries({ ...WORKSPACE, ...files })) {
-    await mkdir(dirname(join(root, path)), { recursive: true })
-    await writeFile(join(root, path), text)
-  }
+  writeFiles(root, { ...WORKSPACE, ...files })
   const modules = {
     '@nomyo/crypto': 'packages/crypto',
     '@nomyo/gateway': 'apps/gateway',
@@ -90,16 +87,8 @@ async function violationsOf(files: Record<string, string>): Promise<string[]> {
   const config = '.dependency-cruiser.mjs'
   await copyFile(join(project, config), join(root, config))
   const depcruise = join(project, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs')
-  const words = [
-    depcruise,
-    '--config',
-    config,
-    '--output-type',
-    'json',
-    'packages',
-    'internal',
-    'apps',
-  ]
+  const options = ['--config', config, '--output-type', 'json']
+  const words = [depcruise, ...options, 'packages', 'internal', 'apps']
   const { stdout } = await promisify(execFile)(process.execPath, words, { cwd: root })
   const { summary } = JSON.parse(stdout) as {
     summary: { violations: { rule: { name: string } }[] }

@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { temporaryFolder } from '@nomyo-internal/testing'
+import { join } from 'node:path'
+import { startProgram, temporaryFolder, writeFiles, type Ended } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import { sumOfRun, type Report } from '../summarize-results.mjs'
 
@@ -56,19 +54,13 @@ describe('the command', () => {
       'packages/b/package.json': '{ "scripts": { "test:slow": "vitest", "test:more": "vitest" } }',
       'packages/b/.reports/slow.json': slow,
     }
-    for (const [path, text] of Object.entries(files)) {
-      await mkdir(dirname(join(root, path)), { recursive: true })
-      await writeFile(join(root, path), text)
-    }
-    expect(await summarize(root, parameters)).toEqual({ code, output: `${line}, 0 skipped\n` })
+    writeFiles(root, files)
+    const ended = await summarize(root, parameters)
+    expect(ended).toMatchObject({ code, stdout: `${line}, 0 skipped\n` })
   })
 })
 
-function summarize(cwd: string, parameters: string[]): Promise<{ code: unknown; output: string }> {
+const summarize = (cwd: string, parameters: string[]): Promise<Ended> => {
   const script = join(import.meta.dirname, '../summarize-results.mjs')
-  return new Promise((resolve) => {
-    execFile(process.execPath, [script, ...parameters], { cwd }, (error, stdout) => {
-      resolve({ code: error === null ? 0 : error.code, output: stdout })
-    })
-  })
+  return startProgram(process.execPath, [script, ...parameters], { cwd }).ended
 }

@@ -2,7 +2,7 @@ export { makeCa, makeCertificate, type Certificate } from './programs/certificat
 export { buildsOf, expectCode, withCode } from './assertions/contracts.js'
 export { startGateway, type GatewayDefaults, type InProcess } from './gateway.js'
 export { makeKeyDir } from './key-dir.js'
-export { shared, stopAfterTest, temporaryFolder } from './lifetime.js'
+export { shared, stopAfterTest, temporaryFolder, writeFiles } from './lifetime.js'
 export {
   completionOf,
   startChatModel,
