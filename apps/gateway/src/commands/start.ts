@@ -4,7 +4,6 @@ import { readConfigFile } from '../config/file.js'
 import { gatewayConfig } from '../config/load.js'
 import { printConfig } from '../config/print.js'
 import { OPTIONS } from '../config/schema.js'
-import { createGateway } from '../gateway.js'
 import { loggerOf } from '../observability/log.js'
 
 /** `nomyo-gateway` without a command: starts a gateway. */
@@ -39,6 +38,8 @@ export const startCommand = command({
     }
     ignoreOutputErrors([context.stdout, context.stderr])
     const logger = loggerOf(context.stderr)
+    // Loaded only for a start: --help and --print-config take half the time.
+    const { createGateway } = await import('../gateway.js')
     const gateway = await createGateway(config, { logger })
     logger.info(`server key ${gateway.fingerprint}`)
     exitOnSignals({
