@@ -21,7 +21,7 @@ export function parseJsonObject(
 ): Record<string, unknown> {
   const text = platform.decodeUtf8(bytes)
   if (text !== undefined && isDeeperThan(maxDepth, bytes)) {
-    throw new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The opened content is nested too deeply.')
+    throw new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The plaintext is nested too deeply.')
   }
   let value: unknown
   try {
@@ -32,7 +32,7 @@ export function parseJsonObject(
   if (isJsonObject(value)) return value
   throw new SecurityError(
     'ERR_PLAINTEXT_INVALID',
-    'The opened content is not a JSON object in UTF-8.',
+    'The plaintext is not a JSON object.',
   )
 }
 
@@ -48,8 +48,15 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
  * @param json - UTF-8, whose longer characters hold no byte that is a quote or a bracket
  */
 export function isDeeperThan(maxDepth: number, json: Uint8Array): boolean {
+  // Most texts have fewer brackets altogether, which a native search finds out in a fraction of the time.
+  let brackets = 0
+  for (const opening of [0x7b, 0x5b]) {
+    for (let at = -1; (at = platform.indexOfByte(json, opening, at + 1)) >= 0;) {
+      if (++brackets > maxDepth) break
+    }
+  }
   let depth = 0
-  for (let at = 0; at < json.length; at++) {
+  for (let at = 0; brackets > maxDepth && at < json.length; at++) {
     const byte = json[at] ?? 0
     if (byte === QUOTE) at = endOfString(json, at)
     // Brackets and braces differ in one bit.

@@ -60,7 +60,7 @@ export async function sealJson(
   }
   try {
     if (padded === undefined || isDeeperThan(MAX_PLAINTEXT_DEPTH, padded)) {
-      throw new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The value is nested too deeply.')
+      throw new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The plaintext is nested too deeply.')
     }
     return await sealEnvelope(padded, recipient, sealOptions)
   } finally {
