@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer'
 import type { Bytes } from '../bytes/bytes.js'
 import type { Platform } from './platform.js'
 
-/** A string with more characters is long. */
-const LONG_CHARACTERS = 64 * 1024
+/** A string with more characters is long: below that, its text takes little memory and less time. */
+const LONG_CHARACTERS = 2 * 1024 * 1024
 /** Characters of a long string that are written at a time: they fit the processor's cache. */
 const PART_CHARACTERS = 16 * 1024
 /** Values that the search for a long string visits. */
@@ -72,15 +72,17 @@ function encodeAround(
   const guess = [...texts, ...strings].reduce((sum, text) => sum + likelyLength(text), 0)
   let bytes = new Uint8Array(sizeFor(guess))
   let length = 0
+  const scratch = Buffer.alloc(PART_CHARACTERS * 3)
   const append = (text: string, escape: boolean): void => {
     bytes = withRoom(bytes, length, text.length * MOST_BYTES)
     const target = Buffer.from(bytes.buffer, length)
-    length += escape ? writeEscaped(text, target) : target.write(text)
+    length += escape ? writeEscaped(text, scratch, target) : target.write(text)
   }
   for (const [index, text] of texts.entries()) {
     append(text, false)
     for (const part of partsOf(strings[index] ?? '')) append(part, true)
   }
+  scratch.fill(0)
   const size = sizeFor(length)
   return { bytes: withRoom(bytes, length, size - length).subarray(0, size), length }
 }
@@ -115,18 +117,16 @@ function* partsOf(text: string): Generator<string> {
 }
 
 /** Writes the content of a string as `JSON.stringify` does. */
-function writeEscaped(text: string, target: Buffer): number {
+function writeEscaped(text: string, scratch: Buffer, target: Buffer): number {
   // Lone surrogates are escaped, and UTF-8 does not preserve them.
   if (!text.isWellFormed()) return target.write(JSON.stringify(text).slice(1, -1))
-  const plainLength = target.write(text)
+  const plainLength = scratch.write(text)
   let length = 0
-  for (let at = 0; at < plainLength; at++) length += LENGTHS[target[at] ?? 0] ?? 0
-  // Moves bytes to the room behind, from the back, until the rest stays in place.
-  for (let from = plainLength - 1, to = length; to > from + 1; from--) {
-    const byte = target[from] ?? 0
+  for (let from = 0; from < plainLength; from++) {
+    const byte = scratch[from] ?? 0
     const escaped = ESCAPES[byte]
-    if (escaped === undefined) target[--to] = byte
-    else for (let at = escaped.length; at > 0; at--) target[--to] = escaped[at - 1] ?? 0
+    if (escaped === undefined) target[length++] = byte
+    else for (let at = 0; at < escaped.length; at++) target[length++] = escaped[at] ?? 0
   }
   return length
 }
@@ -136,5 +136,3 @@ const ESCAPES = Array.from({ length: 256 }, (_, byte) => {
   const escaped = JSON.stringify(String.fromCharCode(byte)).slice(1, -1)
   return escaped.length === 1 ? undefined : Buffer.from(escaped)
 })
-/** The encoded length of each byte. */
-const LENGTHS = Uint8Array.from(ESCAPES, (escaped) => escaped?.length ?? 1)
