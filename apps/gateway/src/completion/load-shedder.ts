@@ -3,7 +3,6 @@ import { onResponseClosed } from '@nomyo-internal/http-server'
 import type { LoadConfig } from '../config/config.js'
 import { HttpError } from '../http-error.js'
 import type { Metrics, OverloadCause } from '../observability/metrics.js'
-import { BatchRelease } from './batch-release.js'
 import { DECRYPT_CONCURRENCY } from './decrypt-concurrency.js'
 import { FairQueue } from './fair-queue.js'
 
@@ -17,8 +16,6 @@ export class OverloadedError extends HttpError {
 const RETRY_AFTER_S = 1
 const DEFAULT_MAX_QUEUE = 64
 const DEFAULT_MAX_REQUESTS = 512
-/** A queue of this length takes longer to decrypt than a batch waits to fill up. */
-const BATCHING_QUEUE_LENGTH = 16
 
 /**
  * Accepts as many encrypted requests as can be served soon. Decrypting one occupies a thread for some
@@ -30,7 +27,6 @@ export class LoadShedder {
   readonly #queue: FairQueue
   readonly #maxRequests: number
   readonly #metrics: Metrics
-  readonly #batch = new BatchRelease()
   #inFlight = 0
 
   constructor(load: LoadConfig, metrics: Metrics) {
@@ -58,20 +54,16 @@ export class LoadShedder {
   }
 
   /**
-   * Decrypts when it is the caller's turn, unless the caller has disconnected. While the queue is long,
-   * decrypted requests continue in batches.
+   * Decrypts when it is the caller's turn, unless the caller has disconnected.
    *
    * @param signal - aborts when the caller disconnects
    * @throws OverloadedError
    */
-  async decrypt<T>(caller: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const decrypted = await this.#queue.run(caller, async () => {
+  decrypt<T>(caller: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#queue.run(caller, async () => {
       if (signal.aborted) throw this.#rejection('gone')
       return work()
     })
-    if (this.#queue.waiting < BATCHING_QUEUE_LENGTH) this.#batch.flush()
-    else await this.#batch.wait()
-    return decrypted
   }
 
   #rejection(cause: OverloadCause): OverloadedError {
