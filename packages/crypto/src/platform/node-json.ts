@@ -126,7 +126,7 @@ function writeEscaped(text: string, scratch: Buffer, target: Buffer): number {
     const byte = scratch[from] ?? 0
     const escaped = ESCAPES[byte]
     if (escaped === undefined) target[length++] = byte
-    else for (let at = 0; at < escaped.length; at++) target[length++] = escaped[at] ?? 0
+    else for (const one of escaped) target[length++] = one
   }
   return length
 }
