@@ -30,10 +30,7 @@ export function parseJsonObject(
     // The engine's own message quotes the text, which may be a secret.
   }
   if (isJsonObject(value)) return value
-  throw new SecurityError(
-    'ERR_PLAINTEXT_INVALID',
-    'The plaintext is not a JSON object.',
-  )
+  throw new SecurityError('ERR_PLAINTEXT_INVALID', 'The plaintext is not a JSON object.')
 }
 
 /** Returns whether a parsed JSON value is an object: not null, not an array. */
