@@ -1,13 +1,15 @@
 import { temporaryFolder } from '@nomyo-internal/testing'
-import { expect, it, vi } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { unusedUrl } from '../src/local-servers.js'
 import { RUNTIMES, runRuntimes } from '../src/run-runtimes.js'
 import type { Runtime } from '../src/runtimes/runtime.js'
 
-const only = (wanted: string): readonly Runtime[] => RUNTIMES.filter(({ id }) => id === wanted)
+const runtimesOf = (wanted: string): readonly Runtime[] =>
+  RUNTIMES.filter(({ id }) => id === wanted)
 
 it('reports runtimes that cannot be obtained and those that crash', async () => {
   const folder = temporaryFolder()
+  onTestFinished(() => void vi.unstubAllEnvs())
   vi.stubEnv('NOMYO_RUNTIMES_DIR', folder)
   vi.stubEnv('npm_config_registry', await unusedUrl())
   vi.stubEnv('npm_config_cache', folder)
@@ -21,11 +23,10 @@ it('reports runtimes that cannot be obtained and those that crash', async () => 
       run: () => Promise.reject(new Error('ended with 137')),
     }),
   }
-  const runtimes = [...only('workerd'), crashing, ...only('chromium')]
+  const runtimes = [...runtimesOf('workerd'), crashing, ...runtimesOf('chromium')]
   expect(await runRuntimes(runtimes)).toMatchObject([
     { title: 'workerd', outcomes: [], missing: expect.any(String) },
     { title: 'Crashing 1.0', outcomes: [], crash: 'ended with 137' },
     { title: 'Chromium', outcomes: [], missing: expect.any(String) },
   ])
-  vi.unstubAllEnvs()
 })
