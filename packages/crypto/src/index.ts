@@ -6,6 +6,7 @@ export {
   padmeLength,
   sealEnvelope,
   sealJson,
+  sealJsonBytes,
   type OpenOptions,
   type OpenedEnvelope,
   type OpenedJson,

@@ -71,6 +71,11 @@ export interface KeyPair {
 export interface SealOptions {
   /** Unix time in seconds, written beside the ciphertext of answers. Not authenticated. */
   processedAt?: number
+  /**
+   * Writes the form of nomyo-js 0.1, which reads no other: no `tag` member, the tag at the end of the
+   * ciphertext. Default false.
+   */
+  appendTag?: boolean
 }
 
 /** Options for opening. */
@@ -94,4 +99,9 @@ export interface OpenedEnvelope {
   readonly algorithm: string
   /** An id for replay guards: equal for all copies of one sealing, different for any two sealings. */
   readonly replayId: string
+  /**
+   * True for the form of nomyo-js 0.1, opened with {@link OpenOptions.acceptAppendedTag} only: its
+   * sender reads answers of the same form, see {@link SealOptions.appendTag}.
+   */
+  readonly tagIsAppended: boolean
 }

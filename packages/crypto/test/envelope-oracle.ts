@@ -58,6 +58,7 @@ export function readPlainly(body: Uint8Array, options: OpenOptions): Verdict {
     nonce: new Uint8Array(nonce),
     wrappedKey: new Uint8Array(wrappedKey),
     processedAt: processedAt as number | null,
+    tagIsAppended: isAppended,
   }
 }
 

@@ -16,6 +16,7 @@ const envelopeNames = [
   'padmeLength',
   'sealEnvelope',
   'sealJson',
+  'sealJsonBytes',
   'type OpenOptions',
   'type OpenedEnvelope',
   'type OpenedJson',

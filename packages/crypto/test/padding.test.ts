@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodeJson, openEnvelope, padmeLength, sealJson } from '../src/envelope/index.js'
+import {
+  encodeJson,
+  openEnvelope,
+  padmeLength,
+  sealJson,
+  sealJsonBytes,
+} from '../src/envelope/index.js'
 import { testPair, textOf, utf8 } from './support.js'
 
 const MIB = 1024 * 1024
@@ -84,6 +90,31 @@ describe('padded JSON', () => {
 
   it('is the JSON itself where no padding is asked for', () => {
     expect(textOf(encodeJson([1, 2, 3, 4, 5], 'none')!)).toBe('[1,2,3,4,5]')
+  })
+})
+
+describe('JSON that is bytes already', () => {
+  const sealed = async (...given: Parameters<typeof sealJsonBytes>): Promise<string> => {
+    const { privateKey } = await testPair('server')
+    return textOf((await openEnvelope(await sealJsonBytes(...given), privateKey)).plaintext)
+  }
+
+  it('is padded as its value would be, whole or in pieces, or not at all', async () => {
+    const { publicKey } = await testPair('server')
+    const json = JSON.stringify({ text: 'größer'.repeat(100) })
+    const padded = textOf(encodeJson(JSON.parse(json), 'padme')!)
+    const bytes = utf8(json)
+    expect(await sealed(bytes, publicKey)).toBe(padded)
+    expect(await sealed([bytes.subarray(0, 9), bytes.subarray(9)], publicKey)).toBe(padded)
+    expect(await sealed(bytes, publicKey, { padding: 'none' })).toBe(json)
+    expect(await sealed([], publicKey)).toBe('')
+  })
+
+  it('is sealed as it is, and stays with the caller', async () => {
+    const { publicKey } = await testPair('server')
+    const bytes = utf8(`${'['.repeat(1000)} no JSON`)
+    expect((await sealed(bytes, publicKey, { padding: 'none' })).length).toBe(bytes.length)
+    expect(textOf(bytes)).toContain('no JSON')
   })
 })
 

@@ -54,7 +54,8 @@ const areEqual = (one: EnvelopeParts, other: EnvelopeParts): boolean =>
   Buffer.compare(one.ciphertextAndTag, other.ciphertextAndTag) === 0 &&
   Buffer.compare(one.nonce, other.nonce) === 0 &&
   Buffer.compare(one.wrappedKey, other.wrappedKey) === 0 &&
-  one.processedAt === other.processedAt
+  one.processedAt === other.processedAt &&
+  one.tagIsAppended === other.tagIsAppended
 
 /** An envelope that is sound, or wrong in ways a sender could think of, with bytes changed or not. */
 function anyEnvelope(random: Random): Uint8Array {

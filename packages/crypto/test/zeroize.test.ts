@@ -1,7 +1,13 @@
 import { platform } from '#crypto-platform'
 import { afterEach, expect, it, vi } from 'vitest'
 import { zeroize } from '../src/bytes/bytes.js'
-import { openEnvelope, openJson, sealEnvelope, sealJson } from '../src/envelope/index.js'
+import {
+  openEnvelope,
+  openJson,
+  sealEnvelope,
+  sealJson,
+  sealJsonBytes,
+} from '../src/envelope/index.js'
 import { exportPrivateKey, importLegacyPrivateKey, importPrivateKey } from '../src/keys/index.js'
 import { decodePem, type PemBlock } from '../src/keys/pem.js'
 import { freshPair, refusalOf, testPair, utf8 } from './support.js'
@@ -100,6 +106,8 @@ it('sealing JSON leaves no plaintext behind; sealing bytes leaves those of the c
   const value = { text: 'a prompt that is not left in memory' }
   const buffers = await buffersDuring(() => sealJson(value, publicKey))
   expectZeroed(buffers, 'encoded text', 'plaintext')
+  const padded = await buffersDuring(() => sealJsonBytes(utf8('{"n":12345}'), publicKey))
+  expectZeroed(padded, 'plaintext')
   const own = utf8('{}')
   await sealEnvelope(own, publicKey)
   expect([...own]).toEqual([...utf8('{}')])

@@ -40,7 +40,21 @@ export function padmeLength(length: number): number {
  * ```
  */
 export function encodeJson(value: unknown, padding: Padding): Bytes | undefined {
-  const sizeFor = padding === 'padme' ? padmeLength : (length: number): number => length
-  const { bytes, length } = platform.encodeJson(value, sizeFor) ?? {}
+  const { bytes, length } = platform.encodeJson(value, sizeFor(padding)) ?? {}
   return bytes?.fill(SPACE, length)
 }
+
+/** Joins pieces of JSON to a new buffer, padded as {@link encodeJson} pads. */
+export function padJson(pieces: readonly Uint8Array[], padding: Padding): Bytes {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  const bytes = new Uint8Array(sizeFor(padding)(length))
+  let end = 0
+  for (const piece of pieces) {
+    bytes.set(piece, end)
+    end += piece.length
+  }
+  return bytes.fill(SPACE, end)
+}
+
+const sizeFor = (padding: Padding): ((length: number) => number) =>
+  padding === 'padme' ? padmeLength : (length) => length

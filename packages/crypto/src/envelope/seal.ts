@@ -2,9 +2,9 @@ import { MAX_PLAINTEXT_DEPTH, isDeeperThan } from './plaintext.js'
 import { type Bytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type { PublicKey, SealOptions } from '../suite.js'
-import { encodeJson, type Padding } from './padding.js'
+import { encodeJson, padJson, type Padding } from './padding.js'
 
-/** Options for sealing a JSON value. */
+/** Options for sealing JSON. */
 export interface SealJsonOptions extends SealOptions {
   /** Default `padme`. */
   padding?: Padding
@@ -62,6 +62,35 @@ export async function sealJson(
     if (padded === undefined || isDeeperThan(MAX_PLAINTEXT_DEPTH, padded)) {
       throw new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The plaintext is nested too deeply.')
     }
+    return await sealEnvelope(padded, recipient, sealOptions)
+  } finally {
+    zeroize(padded)
+  }
+}
+
+/**
+ * Seals JSON that exists as bytes already, its length hidden as {@link sealJson} hides it. The bytes
+ * are sealed as they are: nothing checks that they are JSON.
+ *
+ * @param json - the JSON, or the pieces that it consists of
+ * @example
+ * ```ts
+ * import { openEnvelope, sealJsonBytes, type KeyPair, type PublicKey } from '@nomyo/crypto'
+ *
+ * export async function forward(body: Uint8Array, keys: KeyPair, recipient: PublicKey) {
+ *   const { plaintext, tagIsAppended } = await openEnvelope(body, keys.privateKey)
+ *   return sealJsonBytes(plaintext, recipient, { appendTag: tagIsAppended })
+ * }
+ * ```
+ */
+export async function sealJsonBytes(
+  json: Uint8Array | readonly Uint8Array[],
+  recipient: PublicKey,
+  options: SealJsonOptions = {},
+): Promise<Bytes> {
+  const { padding = 'padme', ...sealOptions } = options
+  const padded = padJson(json instanceof Uint8Array ? [json] : json, padding)
+  try {
     return await sealEnvelope(padded, recipient, sealOptions)
   } finally {
     zeroize(padded)

@@ -12,13 +12,13 @@ const PART_BYTES = 48 * 1024
 const PART_CHARACTERS = (PART_BYTES / 3) * 4
 /** Below this length a call to the engine takes longer than decoding. */
 const SHORT_CHARACTERS = 1024
-/** Encrypted between two turns of the event loop. */
+/** Encrypted or decrypted between two turns of the event loop. */
 const TURN_BYTES = 16 * PART_BYTES
 
 /**
- * The platform of Node, Bun and Deno. All operations are synchronous, because the hop to a thread takes
- * longer than the work for small messages, and process small parts, because large messages cost time
- * mainly by touching new memory.
+ * The platform of Node, Bun and Deno. No operation uses a thread, because the hop to one takes longer
+ * than the work for small messages. Large messages are processed in small parts, because they cost time
+ * mainly by touching new memory, and in turns with other work.
  */
 export const platform: Platform = {
   encodeJson,
@@ -71,6 +71,9 @@ function decodeBase64Into(ascii: Uint8Array, target: Uint8Array): boolean {
   return true
 }
 
+/** Megabytes take milliseconds: other work gets its turn in between. */
+const isEndOfTurn = (at: number): boolean => at % TURN_BYTES === TURN_BYTES - PART_BYTES
+
 async function encryptAesGcm(
   plaintext: Bytes,
   key: Bytes,
@@ -80,15 +83,18 @@ async function encryptAesGcm(
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
   for (let at = 0; at < plaintext.length; at += PART_BYTES) {
     emit(cipher.update(plaintext.subarray(at, at + PART_BYTES)))
-    // Megabytes take milliseconds: other work gets its turn in between.
-    if (at % TURN_BYTES === TURN_BYTES - PART_BYTES) await setImmediate()
+    if (isEndOfTurn(at)) await setImmediate()
   }
   cipher.final()
   return plain(cipher.getAuthTag())
 }
 
 /** Decrypts in place: plaintext that is not authentic is overwritten before it is returned. */
-function decryptAesGcm(ciphertextAndTag: Bytes, key: Bytes, nonce: Bytes): Bytes | undefined {
+async function decryptAesGcm(
+  ciphertextAndTag: Bytes,
+  key: Bytes,
+  nonce: Bytes,
+): Promise<Bytes | undefined> {
   const bytes = ciphertextAndTag.subarray(0, ciphertextAndTag.length - TAG_BYTES)
   const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
   decipher.setAuthTag(ciphertextAndTag.subarray(bytes.length))
@@ -96,6 +102,7 @@ function decryptAesGcm(ciphertextAndTag: Bytes, key: Bytes, nonce: Bytes): Bytes
     const part = decipher.update(bytes.subarray(at, at + PART_BYTES))
     bytes.set(part, at)
     part.fill(0)
+    if (isEndOfTurn(at)) await setImmediate()
   }
   try {
     decipher.final()

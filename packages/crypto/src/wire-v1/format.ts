@@ -26,6 +26,8 @@ export interface EnvelopeParts {
   readonly wrappedKey: Bytes
   /** Unix seconds; answers only. */
   readonly processedAt: number | null
+  /** True for the form of nomyo-js 0.1: no `tag` member, the tag at the end of the ciphertext. */
+  readonly tagIsAppended: boolean
 }
 
 /** The parts of an envelope that are known before anything is encrypted. */
@@ -52,25 +54,31 @@ export function beginEnvelope(outline: EnvelopeOutline): EnvelopeWriter {
   const time =
     outline.processedAt === null ? '' : `,"processed_at":${JSON.stringify(outline.processedAt)}`
   const start = `{"version":"${WIRE_V1.version}","algorithm":"${ALGORITHM}","encrypted_payload":{"ciphertext":"`
-  const behindCiphertext = (tag: string): string =>
-    `","nonce":"${nonce}","tag":"${tag}"},"encrypted_aes_key":"${wrappedKey}"` +
-    `,"key_algorithm":"${WIRE_V1.keyAlgorithm}","payload_algorithm":"${WIRE_V1.payloadAlgorithm}"${time}}`
+  const behindCiphertext = (tag: Uint8Array): string =>
+    `","nonce":"${nonce}"${outline.tagIsAppended ? '' : `,"tag":"${encodeBase64(tag)}"`}}` +
+    `,"encrypted_aes_key":"${wrappedKey}","key_algorithm":"${WIRE_V1.keyAlgorithm}"` +
+    `,"payload_algorithm":"${WIRE_V1.payloadAlgorithm}"${time}}`
+  const noTag = new Uint8Array(WIRE_V1.tagBytes)
   // All text is ASCII: one byte per character.
   const envelope = new Uint8Array(
     start.length +
-      base64Length(outline.ciphertextBytes) +
-      behindCiphertext('').length +
-      base64Length(WIRE_V1.tagBytes),
+      base64Length(outline.ciphertextBytes + (outline.tagIsAppended ? noTag.length : 0)) +
+      behindCiphertext(noTag).length,
   )
   const write = (text: string, offset: number): number =>
     offset + new TextEncoder().encodeInto(text, envelope.subarray(offset)).written
   let offset = write(start, 0)
+  // Base64 encodes groups of three bytes, and an appended tag completes the last one.
+  let rest = new Uint8Array()
   return {
     ciphertext(part) {
-      offset = encodeBase64Into(part, envelope, offset)
+      const whole = part.length - (part.length % 3)
+      offset = encodeBase64Into(part.subarray(0, whole), envelope, offset)
+      rest = part.slice(whole)
     },
     finish(tag) {
-      write(behindCiphertext(encodeBase64(tag)), offset)
+      const end = Uint8Array.from([...rest, ...(outline.tagIsAppended ? tag : [])])
+      write(behindCiphertext(tag), encodeBase64Into(end, envelope, offset))
       return envelope
     },
   }

@@ -49,6 +49,7 @@ export function parseEnvelope(body: Uint8Array, options: OpenOptions): EnvelopeP
     nonce: required(payload, 'nonce'),
     wrappedKey: required(envelope, 'encrypted_aes_key'),
     processedAt: 'processed_at' in envelope ? required(envelope, 'processed_at') : null,
+    tagIsAppended: !('tag' in payload),
   }
 }
 

@@ -49,6 +49,7 @@ async function seal(
       nonce,
       wrappedKey: await key.wrap(aesKey),
       processedAt: options.processedAt ?? null,
+      tagIsAppended: options.appendTag === true,
     })
     const tag = await platform.encryptAesGcm(ownBytes(plaintext), aesKey, nonce, (part) => {
       envelope.ciphertext(part)
@@ -64,7 +65,8 @@ async function open(
   keys: readonly PrivateKey[],
   options: OpenOptions,
 ): Promise<OpenedEnvelope> {
-  const { ciphertextAndTag, nonce, wrappedKey, processedAt } = parseEnvelope(body, options)
+  const envelope = parseEnvelope(body, options)
+  const { ciphertextAndTag, nonce, wrappedKey, processedAt, tagIsAppended } = envelope
   const untried = keys
     .map((key) => ofThisSuite<RsaPrivateKey>(key, 'unwrap'))
     .filter(({ wrappedBytes }) => wrappedBytes === wrappedKey.length)
@@ -96,6 +98,7 @@ async function open(
       algorithm: WIRE_V1.algorithm,
       // An altered OAEP ciphertext is invalid, so the wrapped key alone identifies a sealing.
       replayId: platform.encodeBase64(await platform.sha256(wrappedKey)),
+      tagIsAppended,
     }
   } finally {
     zeroize(aesKey)
