@@ -12,5 +12,12 @@ export class HttpError extends Error {
   }
 }
 
-/** Creates the body of a refusal, in the shape that clients parse. */
-export const errorBody = (detail: string): { detail: string } => ({ detail })
+/**
+ * Creates the body of a refusal, in the shape that clients parse.
+ *
+ * @param sealedError - envelope, which older clients ignore
+ */
+export const errorBody = (detail: string, sealedError?: unknown): { detail: string } => ({
+  detail,
+  ...(sealedError === undefined ? {} : { sealed_error: sealedError }),
+})

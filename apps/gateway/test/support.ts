@@ -23,6 +23,7 @@ import { keyPem } from '@nomyo-internal/testing/vectors'
 import { afterAll, expect, onTestFinished, vi } from 'vitest'
 import { program } from '../src/commands/program.js'
 import type { GatewayConfig } from '../src/config/config.js'
+import type { ErrorObject } from '../src/confidential-refusal.js'
 import { gatewayConfig, readGatewaySettings } from '../src/config/load.js'
 import { createGateway, type Gateway } from '../src/gateway.js'
 
@@ -334,11 +335,24 @@ export const expectEcho = async (gateway: { readonly url: string }, text: string
 export function refusalOf(answer: Answer, status = answer.status): string {
   expect(answer.status).toBe(status)
   expect(answer.headers.get('content-type')).toMatch(/^application\/json/)
-  const body = JSON.parse(new TextDecoder().decode(answer.bytes)) as { detail: unknown }
+  const { sealed_error: _sealed, ...body } = bodyOf(answer)
   expect(Object.keys(body)).toEqual(['detail'])
-  expect(body.detail).toBeTypeOf('string')
-  return body.detail as string
+  expect(body['detail']).toBeTypeOf('string')
+  return body['detail'] as string
 }
+
+/** Decrypts the error that a refusal carries beside its text; undefined where it carries none. */
+export async function sealedErrorOf(
+  answer: Answer,
+): Promise<{ error: ErrorObject; _metadata: Record<string, unknown> } | undefined> {
+  const { sealed_error: envelope } = bodyOf(answer)
+  if (envelope === undefined) return undefined
+  const bytes = new TextEncoder().encode(JSON.stringify(envelope))
+  return (await openJson(bytes, clientKeys.privateKey)).value as never
+}
+
+const bodyOf = ({ bytes }: Answer): Record<string, unknown> =>
+  JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>
 
 /** Checks that the gateway still serves. */
 export async function expectAlive(gateway: { readonly url: string }): Promise<void> {

@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify'
-import { HttpError } from '../http-error.js'
 import type { ApiKey } from './api-key.js'
 import { authenticate, type Identity } from './authenticate.js'
 import { clientNetwork } from './client-network.js'
 import type { RateLimiter } from './rate-limiter.js'
+import { forbidden } from './tier-policy.js'
 
 /** Caller of an accepted request. */
 export interface Caller extends Identity {
@@ -37,12 +37,19 @@ export class AccessControl {
 }
 
 /**
- * Restricts a caller to the models and tiers of its API key. Both refusals have the same text: refusals
- * are sent in plaintext, and the model was encrypted.
+ * Restricts a caller to the models and tiers of its API key. Both refusals have the same text
+ * outside: the model was encrypted.
  *
- * @throws HttpError 403
+ * @throws ConfidentialRefusal 403
  */
 export function authorize({ models, tiers }: Identity, model: string, tier: string): void {
-  const allowed = (models?.includes(model) ?? true) && (tiers?.includes(tier) ?? true)
-  if (!allowed) throw new HttpError(403, 'This API key is not for this model or security tier')
+  const detail = 'This API key is not for this model or security tier'
+  if (models?.includes(model) === false) {
+    const message = `This API key is not for the model ${model}.`
+    throw forbidden(detail, { message, code: 'model_not_allowed', param: 'model' })
+  }
+  if (tiers?.includes(tier) === false) {
+    const message = `This API key is not for the security tier ${tier}.`
+    throw forbidden(detail, { message, code: 'tier_not_allowed', param: null })
+  }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { HttpError } from '../http-error.js'
+import { ConfidentialRefusal, errorObject } from '../confidential-refusal.js'
 import { matchesModel } from './model-pattern.js'
 
 /** Levels of protection that a caller may request, in ascending order. */
@@ -41,7 +41,7 @@ export class TierPolicy {
   authorize(model: string, tier: SecurityTier): TierRule {
     const rule = this.ruleOf(tier)
     if (rule !== undefined && allows(rule, model)) return rule
-    throw notAllowed()
+    throw notAllowed(model, tier)
   }
 
   ruleOf(tier: SecurityTier): TierRule | undefined {
@@ -56,8 +56,19 @@ export class TierPolicy {
 }
 
 /** Creates the one refusal for everything that a tier does not permit. */
-export const notAllowed = (): HttpError =>
-  new HttpError(403, 'Model not allowed for the requested security tier')
+export const notAllowed = (model: string, tier: SecurityTier): ConfidentialRefusal =>
+  forbidden('Model not allowed for the requested security tier', {
+    message: `The model ${model} is not available in the security tier ${tier}.`,
+    code: 'model_not_allowed',
+    param: 'model',
+  })
+
+/** Creates the refusal of a request that its caller may not make. */
+export const forbidden = (
+  detail: string,
+  inner: { message: string; code: string; param: string | null },
+): ConfidentialRefusal =>
+  new ConfidentialRefusal(403, detail, errorObject(403, { ...inner, type: 'permission_error' }))
 
 const allows = ({ models }: TierRule, model: string): boolean =>
   models === undefined || matchesModel(models, model)

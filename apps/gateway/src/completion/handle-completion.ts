@@ -10,6 +10,7 @@ import { parseChatRequest } from './chat-request.js'
 import type { LoadShedder } from './load-shedder.js'
 import { refuseReplay, type ReplayCache } from './replay/refuse.js'
 import type { ReplyKeyCache } from './reply-key-cache.js'
+import { sealRefusals } from './seal-refusal.js'
 
 /** Encrypted request of an admitted caller. */
 export interface EncryptedRequest {
@@ -44,25 +45,41 @@ export interface CompletionContext {
  * encryption only.
  *
  * @returns the encrypted answer
- * @throws HttpError whose text reveals nothing of the plaintext
+ * @throws HttpError whose text reveals nothing of the plaintext; SealedRefusal with more for the caller
  */
 export async function handleCompletion(
   request: EncryptedRequest,
   context: CompletionContext,
 ): Promise<Uint8Array> {
-  const { caller, signal } = request
   const payloadId = parsePayloadId(request.payloadId)
   const tier = parseSecurityTier(request.securityTier)
   const replyKey = await parsePublicKey(request.publicKey, context.replyKeys)
 
   const envelope = await context.loadShedder.decrypt(
-    caller.id,
+    request.caller.id,
     () => decrypt(request.body, context),
-    signal,
+    request.signal,
   )
   await refuseReplay(context.replayCache, { payloadId, replayId: envelope.replayId })
+  const decrypted = { ...request, value: envelope.value, payloadId, tier, replyKey }
+  return sealRefusals(decrypted, () => answerRequest(decrypted, context))
+}
 
-  const chatRequest = parseChatRequest(envelope.value)
+/** Request of a caller after decryption. */
+interface DecryptedRequest {
+  readonly value: Record<string, unknown>
+  readonly payloadId: string
+  readonly tier: SecurityTier
+  readonly replyKey: PublicKey
+  readonly caller: Caller
+  readonly signal: AbortSignal
+}
+
+async function answerRequest(
+  { value, payloadId, tier, replyKey, caller, signal }: DecryptedRequest,
+  context: CompletionContext,
+): Promise<Uint8Array> {
+  const chatRequest = parseChatRequest(value)
   const { model } = chatRequest
   authorize(caller, model, tier)
   const rule = context.policy?.authorize(model, tier)

@@ -18,6 +18,7 @@ import {
 import type { AccessControl } from '../access/access-control.js'
 import { isPayloadId, type CompletionContext } from '../completion/handle-completion.js'
 import { OverloadedError } from '../completion/load-shedder.js'
+import { SealedRefusal } from '../completion/seal-refusal.js'
 import type { LogLevel } from '../config/config.js'
 import { HttpError, errorBody } from '../http-error.js'
 import { logOptions } from '../observability/log.js'
@@ -125,7 +126,8 @@ export function createServer({
     if (refusal.retryAfterSeconds !== undefined) {
       void reply.header('retry-after', String(refusal.retryAfterSeconds))
     }
-    return reply.code(refusal.statusCode).send(errorBody(refusal.message))
+    const sealedError = refusal instanceof SealedRefusal ? refusal.sealedError : undefined
+    return reply.code(refusal.statusCode).send(errorBody(refusal.message, sealedError))
   })
   refuseUnknownRoutes(server, (allowed) =>
     allowed === undefined

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { demoError } from './demo-errors.js'
 import type { ChatRequest, Engine } from './engine.js'
 
 /** Model that answers with exactly the content of the last message. */
@@ -10,11 +11,15 @@ const LABEL = 'nomyo-demo-engine'
 
 /**
  * Creates a stand-in for a model server that needs neither network nor model, for demos and tests.
- * Every answer identifies it: by `system_fingerprint`, and by a label unless the text is an echo.
+ * Every answer identifies it: by `system_fingerprint`, and by a label unless the text is an echo. Models
+ * named `nomyo/error-...` answer with the errors of real ones; see {@link demoError}.
  */
 export function createDemoEngine(): Engine {
   return {
-    complete: (request) => Promise.resolve(answer(request)),
+    complete: (request) => {
+      const error = demoError(request.model)
+      return error === undefined ? Promise.resolve(answer(request)) : Promise.reject(error)
+    },
     models: () => Promise.resolve([DEMO_MODEL, ECHO_MODEL]),
     close: () => Promise.resolve(),
   }

@@ -1,9 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { notAllowed, type SecurityTier } from '../access/tier-policy.js'
+import { errorObject } from '../confidential-refusal.js'
 import { HttpError } from '../http-error.js'
 import type { ChatRequest, Engine, UpstreamState } from './engine.js'
 import { mergeModelNames } from './model-names.js'
 import { UpstreamError } from './upstream-error.js'
+import { UpstreamRefusal } from './upstream-refusal.js'
 import { Upstream, type UpstreamConfig } from './upstream.js'
 
 /** Health checks of several model servers. */
@@ -96,10 +98,17 @@ export class UpstreamPool implements Engine {
   #candidates(model: string, tier: SecurityTier): readonly Upstream[] {
     const serving = this.#upstreams.filter((upstream) => upstream.serves(model))
     if (serving.length === 0) {
-      throw new HttpError(400, 'The inference backend does not have this model')
+      throw new UpstreamRefusal(
+        errorObject(404, {
+          message: `The model ${model} does not exist.`,
+          type: 'invalid_request_error',
+          param: 'model',
+          code: 'model_not_found',
+        }),
+      )
     }
     const candidates = serving.filter((upstream) => upstream.acceptsTier(tier))
-    if (candidates.length === 0) throw notAllowed()
+    if (candidates.length === 0) throw notAllowed(model, tier)
     return candidates
   }
 

@@ -1,0 +1,33 @@
+import { ConfidentialRefusal, type ErrorObject } from '../confidential-refusal.js'
+
+/** Refusal of a request by a model server: a fixed text for everyone, its own words for the caller alone. */
+export class UpstreamRefusal extends ConfidentialRefusal {
+  override readonly name = 'UpstreamRefusal'
+
+  constructor(inner: ErrorObject, retryAfterSeconds?: number) {
+    const [status, detail] = outerOf(inner.status)
+    // Of other refusals, no wait is known to help.
+    const isBusy = status === 429 || status === 503
+    super(status, detail, inner, isBusy ? retryAfterSeconds : undefined)
+  }
+}
+
+/** Reduces the status of a model server to what may be sent in plaintext. */
+function outerOf(status: number): readonly [status: number, detail: string] {
+  switch (status) {
+    case 404:
+      return [400, 'The inference backend does not have this model']
+    case 429:
+      return [429, 'The inference backend is busy']
+    case 503:
+      return [503, 'Inference backend is unavailable']
+    case 504:
+      return [504, 'The inference backend took too long']
+    case 400:
+    case 413:
+    case 422:
+      return [400, 'The inference backend refused the request: check its parameters']
+    default:
+      return [502, 'The inference backend failed']
+  }
+}
