@@ -1,4 +1,4 @@
-import { HttpError } from './http-error.js'
+import { HttpError, type RefusalCode } from './http-error.js'
 
 /**
  * Error in the shape of OpenAI's API. It may quote the request and the words of a model server: it is
@@ -45,8 +45,14 @@ export class ConfidentialRefusal extends HttpError {
   /** Private, so that no log of this error shows it. */
   readonly #inner: ErrorObject
 
-  constructor(statusCode: number, detail: string, inner: ErrorObject, retryAfterSeconds?: number) {
-    super(statusCode, detail, retryAfterSeconds)
+  constructor(
+    statusCode: number,
+    detail: string,
+    inner: ErrorObject,
+    retryAfterSeconds?: number,
+    code?: RefusalCode,
+  ) {
+    super(statusCode, detail, retryAfterSeconds, code)
     this.#inner = inner
   }
 

@@ -1,14 +1,62 @@
-/** Refusal for the caller. All of it is sent, in plaintext. */
+/** Reason of a refusal, for logs and metrics. Each is fixed: none contains anything of a request. */
+export type RefusalCode =
+  | 'busy'
+  | 'conflict'
+  | 'cooling_down'
+  | 'fault'
+  | 'header_invalid'
+  | 'no_evidence'
+  | 'not_allowed'
+  | 'not_found'
+  | 'rate_limited'
+  | 'replay'
+  | 'request_invalid'
+  | 'request_too_large'
+  | 'state_unavailable'
+  | 'unauthorized'
+  | 'undecryptable'
+  | 'unsupported'
+  | 'upstream_busy'
+  | 'upstream_failed'
+  | 'upstream_refused'
+  | 'upstream_timeout'
+  | 'upstream_unavailable'
+
+/** Codes of the statuses that mostly have one reason. */
+const CODE_OF_STATUS: Readonly<Record<number, RefusalCode>> = {
+  400: 'request_invalid',
+  401: 'unauthorized',
+  403: 'not_allowed',
+  404: 'not_found',
+  405: 'not_found',
+  409: 'conflict',
+  413: 'request_too_large',
+  415: 'unsupported',
+  429: 'rate_limited',
+  500: 'fault',
+  502: 'upstream_failed',
+  503: 'busy',
+  504: 'upstream_timeout',
+}
+
+/** Refusal for the caller. All of it but its code is sent, in plaintext. */
 export class HttpError extends Error {
   override readonly name: string = 'HttpError'
   readonly statusCode: number
   /** Seconds for `Retry-After`. */
   readonly retryAfterSeconds: number | undefined
+  readonly code: RefusalCode
 
-  constructor(statusCode: number, detail: string, retryAfterSeconds?: number) {
+  constructor(
+    statusCode: number,
+    detail: string,
+    retryAfterSeconds?: number,
+    code: RefusalCode = CODE_OF_STATUS[statusCode] ?? 'request_invalid',
+  ) {
     super(detail)
     this.statusCode = statusCode
     this.retryAfterSeconds = retryAfterSeconds
+    this.code = code
   }
 }
 

@@ -5,7 +5,7 @@ import { LoadShedder } from '../src/completion/load-shedder.js'
 import { AccessControl } from '../src/access/access-control.js'
 import { noAttestor } from '../src/attestation/attestor.js'
 import type { ApiKey } from '../src/access/api-key.js'
-import type { CompletionContext } from '../src/completion/handle-completion.js'
+import type { CompletionContext, CompletionSettings } from '../src/completion/handle-completion.js'
 import { Metrics } from '../src/observability/metrics.js'
 import { RateLimiter } from '../src/access/rate-limiter.js'
 import { LocalReplayCache } from '../src/completion/replay/local.js'
@@ -14,8 +14,8 @@ import { createServer } from '../src/http/server.js'
 import { serverKeys } from './support.js'
 
 /** The parts under test; all others let every request pass. */
-export type Parts = Pick<CompletionContext, 'engine'> &
-  Partial<Pick<CompletionContext, 'attestor' | 'policy'>> & {
+export type Parts = Pick<CompletionSettings, 'engine'> &
+  Partial<CompletionSettings & Pick<CompletionContext, 'attestor' | 'observers'>> & {
     readonly currentKeys?: () => readonly ApiKey[] | undefined
   }
 
@@ -24,6 +24,7 @@ export async function listenInProcess({
   engine,
   attestor = noAttestor,
   policy,
+  observers = [],
   currentKeys = () => undefined,
 }: Parts): Promise<{ server: FastifyInstance; url: string }> {
   const metrics = new Metrics()
@@ -31,12 +32,12 @@ export async function listenInProcess({
     context: {
       serverKeys: new KeyRing(serverKeys),
       replyKeys: new ReplyKeyCache(),
-      engine,
+      current: () => ({ engine, policy }),
       attestor,
-      policy,
       replayCache: new LocalReplayCache({ windowMs: 60_000 }),
       maxBodyBytes: 1024 * 1024,
       metrics,
+      observers: [metrics.completions, ...observers],
       loadShedder: new LoadShedder({}, metrics),
     },
     accessControl: new AccessControl(currentKeys, new RateLimiter({ limit: undefined })),

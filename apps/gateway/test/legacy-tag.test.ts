@@ -49,7 +49,7 @@ describe('an envelope without a tag member', () => {
 
   it('is decrypted in its recorded form', async () => {
     const [recorded] = vectors.filter(isRecorded)
-    const opened = 'nomyo_opens_total{result="opened"}'
+    const opened = 'nomyo_decryptions_total{result="decrypted"}'
     const before = await metric(gateway, opened)
     // What was sealed is no chat request.
     expect((await post(gateway, await malformedBody(recorded!, never))).status).toBe(400)

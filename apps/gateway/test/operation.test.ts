@@ -23,13 +23,13 @@ describe('metrics', () => {
     expect(await metric(gateway, `nomyo_requests_total{${route},status="200"}`)).toBe(1)
     expect(await metric(gateway, `nomyo_requests_total{${route},status="400"}`)).toBe(2)
     expect(await metric(gateway, 'nomyo_requests_total{route="none",status="404"}')).toBe(1)
-    expect(await metric(gateway, 'nomyo_opens_total{result="opened"}')).toBe(1)
-    expect(await metric(gateway, 'nomyo_opens_total{result="ERR_PLAINTEXT_INVALID"}')).toBe(1)
-    expect(await metric(gateway, 'nomyo_opens_total{result="ERR_ENVELOPE_INVALID"}')).toBe(1)
+    expect(await metric(gateway, 'nomyo_decryptions_total{result="decrypted"}')).toBe(1)
+    expect(await metric(gateway, 'nomyo_decryptions_total{result="ERR_PLAINTEXT_INVALID"}')).toBe(1)
+    expect(await metric(gateway, 'nomyo_decryptions_total{result="ERR_ENVELOPE_INVALID"}')).toBe(1)
     for (const [step, times] of [
-      ['open', 3],
-      ['engine', 1],
-      ['seal', 1],
+      ['decrypt', 3],
+      ['upstream', 1],
+      ['encrypt', 1],
     ] as const) {
       const name = `nomyo_step_duration_seconds_count{step="${step}"}`
       expect(await metric(gateway, name), step).toBe(times)

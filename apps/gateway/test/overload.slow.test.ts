@@ -48,7 +48,7 @@ describe('more requests at once than can be decrypted', () => {
     expect(served.length).toBeGreaterThanOrEqual(5)
     expect(served.length).toBeLessThan(REQUESTS)
     expect(await metric(gateway, 'nomyo_shed_total{cause="queue"}')).toBe(REQUESTS - served.length)
-    expect(await metric(gateway, 'nomyo_opens_total{result="opened"}')).toBe(served.length)
+    expect(await metric(gateway, 'nomyo_decryptions_total{result="decrypted"}')).toBe(served.length)
     // Opened one after the other without a limit, 240 requests would take seconds.
     const [middle = Infinity] = waits.sort((a, b) => a - b).slice(Math.floor(waits.length / 2))
     expect(middle).toBeLessThan(1000)

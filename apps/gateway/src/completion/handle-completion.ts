@@ -4,6 +4,10 @@ import { authorize, type Caller } from '../access/access-control.js'
 import { SECURITY_TIERS, type SecurityTier, type TierPolicy } from '../access/tier-policy.js'
 import { cannotAttest, type Attestor } from '../attestation/attestor.js'
 import { HttpError } from '../http-error.js'
+import type {
+  CompletionObservation,
+  CompletionObserver,
+} from '../observability/completion-record.js'
 import type { Metrics } from '../observability/metrics.js'
 import type { Engine } from '../upstreams/engine.js'
 import { parseChatRequest } from './chat-request.js'
@@ -11,6 +15,7 @@ import type { LoadShedder } from './load-shedder.js'
 import { refuseReplay, type ReplayCache } from './replay/refuse.js'
 import type { ReplyKeyCache } from './reply-key-cache.js'
 import { sealRefusals } from './seal-refusal.js'
+import { tokenUsage } from './token-usage.js'
 
 /** Encrypted request of an admitted caller. */
 export interface EncryptedRequest {
@@ -21,21 +26,31 @@ export interface EncryptedRequest {
   readonly caller: Caller
   /** Aborts when the caller disconnects. */
   readonly signal: AbortSignal
+  /** Collects the facts of this request for logs and metrics. */
+  readonly observation: CompletionObservation
+}
+
+/** Settings that a reload replaces together, so that a request sees one version of them. */
+export interface CompletionSettings {
+  readonly engine: Engine
+  readonly policy: TierPolicy | undefined
 }
 
 /** Services that answer encrypted requests. */
 export interface CompletionContext {
   readonly serverKeys: KeyRing
   readonly replyKeys: ReplyKeyCache
-  readonly engine: Engine
+  /** Returns the settings for a new request. */
+  readonly current: () => CompletionSettings
   readonly attestor: Attestor
   readonly replayCache: ReplayCache
-  readonly policy?: TierPolicy | undefined
   /** Size of the largest envelope that is decrypted, in bytes. */
   readonly maxBodyBytes: number
   /** Also decrypts the envelope form of nomyo-js 0.1. */
   readonly acceptLegacyTag?: boolean | undefined
   readonly metrics: Metrics
+  /** Receivers of the record of every request. */
+  readonly observers: readonly CompletionObserver[]
   readonly loadShedder: LoadShedder
 }
 
@@ -51,49 +66,63 @@ export async function handleCompletion(
   request: EncryptedRequest,
   context: CompletionContext,
 ): Promise<Uint8Array> {
+  const { caller, signal, observation } = request
+  const settings = context.current()
+  observation.bytesIn = request.body.length
   const payloadId = parsePayloadId(request.payloadId)
-  const tier = parseSecurityTier(request.securityTier)
+  const tier = (observation.tier = parseSecurityTier(request.securityTier))
   const replyKey = await parsePublicKey(request.publicKey, context.replyKeys)
 
-  const envelope = await context.loadShedder.decrypt(
-    request.caller.id,
-    () => decrypt(request.body, context),
-    request.signal,
-  )
+  const endWait = observation.begin('queue')
+  const envelope = await context.loadShedder
+    .decrypt(
+      caller.id,
+      () => {
+        endWait()
+        return decrypt(request, context)
+      },
+      signal,
+    )
+    .finally(endWait)
   await refuseReplay(context.replayCache, { payloadId, replayId: envelope.replayId })
-  const decrypted = { ...request, value: envelope.value, payloadId, tier, replyKey }
+  const decrypted = { ...request, settings, value: envelope.value, payloadId, tier, replyKey }
   return sealRefusals(decrypted, () => answerRequest(decrypted, context))
 }
 
 /** Request of a caller after decryption. */
 interface DecryptedRequest {
+  readonly settings: CompletionSettings
   readonly value: Record<string, unknown>
   readonly payloadId: string
   readonly tier: SecurityTier
   readonly replyKey: PublicKey
   readonly caller: Caller
   readonly signal: AbortSignal
+  readonly observation: CompletionObservation
 }
 
 async function answerRequest(
-  { value, payloadId, tier, replyKey, caller, signal }: DecryptedRequest,
+  { settings, value, payloadId, tier, replyKey, caller, signal, observation }: DecryptedRequest,
   context: CompletionContext,
 ): Promise<Uint8Array> {
+  const { engine, policy } = settings
   const chatRequest = parseChatRequest(value)
   const { model } = chatRequest
+  observation.model = model
   authorize(caller, model, tier)
-  const rule = context.policy?.authorize(model, tier)
+  const rule = policy?.authorize(model, tier)
 
   // The TPM works while the model does, so evidence costs no time, although it then cannot show what is
   // measured until the model has finished. Required evidence comes first: no model is called for an
   // answer that could not be sent.
-  const evidence = attest(context, payloadId)
+  const evidence = attest(context, payloadId, observation)
   if (context.attestor.required) await evidence
   if (rule?.requireAttestation === true && !(await evidence).is_available) throw cannotAttest()
 
-  const completion = await context.metrics.time('engine', () =>
-    context.engine.complete(chatRequest, signal, tier),
+  const completion = await observation.time('upstream', () =>
+    engine.complete(chatRequest, signal, tier),
   )
+  observation.usage = tokenUsage(completion['usage'])
   const answer = {
     ...completion,
     // Encrypted with the answer, so that the client can verify what was answered and how.
@@ -102,23 +131,27 @@ async function answerRequest(
       response_status: 'success',
       security_tier: tier,
       model,
-      policy_version: context.policy?.version,
+      policy_version: policy?.version,
       tpm_attestation: await evidence,
     },
   }
-  return context.metrics.time('seal', () => encrypt(answer, replyKey))
+  const sealed = await observation.time('encrypt', () => encrypt(answer, replyKey))
+  observation.bytesOut = sealed.length
+  return sealed
 }
 
 async function decrypt(
-  body: Uint8Array,
+  { body, observation }: EncryptedRequest,
   context: CompletionContext,
 ): Promise<{ value: Record<string, unknown>; replayId: string }> {
   try {
-    return await context.metrics.timeDecryption(() =>
-      openJson(body, context.serverKeys, {
-        maxBytes: context.maxBodyBytes,
-        acceptAppendedTag: context.acceptLegacyTag === true,
-      }),
+    return await observation.time('decrypt', () =>
+      context.metrics.countDecryption(() =>
+        openJson(body, context.serverKeys, {
+          maxBytes: context.maxBodyBytes,
+          acceptAppendedTag: context.acceptLegacyTag === true,
+        }),
+      ),
     )
   } catch (error) {
     if (!(error instanceof SecurityError)) throw error
@@ -126,6 +159,8 @@ async function decrypt(
     throw new HttpError(
       400,
       'The request could not be opened: it is malformed, or sealed for another key',
+      undefined,
+      'undecryptable',
     )
   }
 }
@@ -145,10 +180,11 @@ async function encrypt(answer: object, replyKey: PublicKey): Promise<Uint8Array>
 async function attest(
   { attestor, metrics }: CompletionContext,
   payloadId: string,
+  observation: CompletionObservation,
 ): Promise<TpmAttestation> {
   if (attestor.kind === 'none') return { is_available: false }
   const extraData = await payloadIdExtraData(payloadId)
-  return metrics.timeQuote(() => attestor.attest(extraData))
+  return observation.time('quote', () => metrics.countQuote(() => attestor.attest(extraData)))
 }
 
 /** Checks for visible ASCII, as in UUIDs and the ids of older clients. */
@@ -158,28 +194,30 @@ export function isPayloadId(value: unknown): value is string {
 
 function parsePayloadId(value: string | undefined): string {
   if (isPayloadId(value)) return value
-  throw new HttpError(400, 'X-Payload-ID must be 1 to 200 visible ASCII characters')
+  throw invalidHeader('X-Payload-ID must be 1 to 200 visible ASCII characters')
 }
 
 function parseSecurityTier(value = 'standard'): SecurityTier {
   const tier = SECURITY_TIERS.find((candidate) => candidate === value)
   if (tier !== undefined) return tier
-  throw new HttpError(400, `X-Security-Tier must be one of ${SECURITY_TIERS.join(', ')}`)
+  throw invalidHeader(`X-Security-Tier must be one of ${SECURITY_TIERS.join(', ')}`)
 }
 
 async function parsePublicKey(
   value: string | undefined,
   replyKeys: ReplyKeyCache,
 ): Promise<PublicKey> {
-  if (value === undefined) throw new HttpError(400, 'X-Public-Key is missing')
+  if (value === undefined) throw invalidHeader('X-Public-Key is missing')
   try {
     return await replyKeys.read(value)
   } catch (error) {
     if (!(error instanceof SecurityError)) throw error
     // The header may contain a private key by mistake: neither the refusal nor the log repeats it.
-    throw new HttpError(
-      400,
+    throw invalidHeader(
       'X-Public-Key must be a percent-encoded PEM of an RSA key of 2048 to 8192 bits',
     )
   }
 }
+
+const invalidHeader = (detail: string): HttpError =>
+  new HttpError(400, detail, undefined, 'header_invalid')

@@ -10,8 +10,8 @@ export class SealedRefusal extends HttpError {
   /** Envelope of the inner error; sent beside the plaintext. */
   readonly sealedError: unknown
 
-  constructor({ statusCode, message, retryAfterSeconds }: HttpError, sealedError: unknown) {
-    super(statusCode, message, retryAfterSeconds)
+  constructor({ statusCode, message, retryAfterSeconds, code }: HttpError, sealedError: unknown) {
+    super(statusCode, message, retryAfterSeconds, code)
     this.sealedError = sealedError
   }
 }

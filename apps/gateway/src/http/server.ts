@@ -14,6 +14,7 @@ import {
   type FastifyError,
   type FastifyInstance,
   type FastifyReply,
+  type FastifyRequest,
 } from 'fastify'
 import type { AccessControl } from '../access/access-control.js'
 import { isPayloadId, type CompletionContext } from '../completion/handle-completion.js'
@@ -21,6 +22,8 @@ import { OverloadedError } from '../completion/load-shedder.js'
 import { SealedRefusal } from '../completion/seal-refusal.js'
 import type { LogLevel } from '../config/config.js'
 import { HttpError, errorBody } from '../http-error.js'
+import { completionFields } from '../observability/completion-log.js'
+import type { CompletionObservation } from '../observability/completion-record.js'
 import { logOptions } from '../observability/log.js'
 import { limitConnectionsPerAddress } from './connection-limit.js'
 import { allowOrigins } from './cors.js'
@@ -110,17 +113,15 @@ export function createServer({
   closeSlowReaders(server, requestTimeoutMs)
   context.metrics.watchRequests(server)
   identifyRequests(server)
-  logRequests(server, (record, request) => {
-    // The only text of a caller in the log, and only in its checked form.
-    const payloadId = request.headers['x-payload-id']
-    request.log.info({ ...record, ...(isPayloadId(payloadId) ? { payloadId } : {}) }, 'request')
-  })
+  observeRequests(server)
   closeConnectionsWhileDraining(server, unready)
   allowOrigins(server, corsOrigins)
   refuseMissingHostAndExpect(server)
   acceptEnvelopesOnly(server)
   server.setErrorHandler((error, request, reply) => {
     const refusal = refusalOf(error)
+    context.metrics.countRefusal(refusal.code)
+    observationOf(request)?.refuse(refusal.code)
     if (refusal.statusCode >= 500 && !(refusal instanceof OverloadedError))
       request.log.error({ err: error }, 'request failed')
     if (refusal.retryAfterSeconds !== undefined) {
@@ -149,6 +150,26 @@ function identifyRequests(server: FastifyInstance): void {
     done()
   })
 }
+
+/** Writes one line per request; that of an encrypted request includes its record. */
+function observeRequests(server: FastifyInstance): void {
+  server.decorateRequest('observation', null)
+  logRequests(server, (record, request) => {
+    const observation = observationOf(request)
+    if (observation === undefined) {
+      // The only text of a caller in the log, and only in its checked form.
+      const payloadId = request.headers['x-payload-id']
+      request.log.info({ ...record, ...(isPayloadId(payloadId) ? { payloadId } : {}) }, 'request')
+      return
+    }
+    void observation.close(record.status).then((completion) => {
+      request.log.info({ ...record, ...completionFields(completion) }, 'request')
+    })
+  })
+}
+
+const observationOf = (request: FastifyRequest): CompletionObservation | undefined =>
+  request.getDecorator<CompletionObservation | null>('observation') ?? undefined
 
 /** Prevents clients from sending a further request on a connection that is about to close. */
 function closeConnectionsWhileDraining(server: FastifyInstance, unready: Unready): void {

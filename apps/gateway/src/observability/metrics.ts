@@ -2,36 +2,26 @@ import { onResponseClosed } from '@nomyo-internal/http-server'
 import type { TpmAttestation } from '@nomyo/attest'
 import { SecurityError } from '@nomyo/crypto'
 import type { FastifyInstance } from 'fastify'
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import type { RefusalCode } from '../http-error.js'
 import type { UpstreamState } from '../upstreams/engine.js'
+import { CompletionMetrics } from './completion-metrics.js'
+import type { CompletionObserver } from './completion-record.js'
 
 /** Reason for a rejection. `gone`: the caller disconnected. */
 export type OverloadCause = 'queue' | 'requests' | 'gone'
 
-/** Timed step of an answer. */
-export type Step = 'open' | 'engine' | 'quote' | 'seal'
-
-/** From one RSA operation to the longest answer of a large model. */
-const BUCKETS_S = [
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
-]
-
 /**
  * Prometheus metrics of a gateway. Every label has few values, all fixed in the code or the
- * configuration: nothing of a request, such as its payload id, key or model, becomes one.
+ * configuration: nothing of a request, such as its payload id or model, becomes one.
  */
 export class Metrics {
   readonly registry = new Registry()
-  readonly #steps = new Histogram({
-    name: 'nomyo_step_duration_seconds',
-    help: 'Duration of the steps of an answer, including failed ones.',
-    labelNames: ['step'],
-    buckets: BUCKETS_S,
-    registers: [this.registry],
-  })
-  readonly #opens = new Counter({
-    name: 'nomyo_opens_total',
-    help: 'Encrypted requests by the result of their decryption: opened, or the code of the failure.',
+  /** Receiver of the records of encrypted requests. */
+  readonly completions: CompletionObserver = new CompletionMetrics(this.registry)
+  readonly #decryptions = new Counter({
+    name: 'nomyo_decryptions_total',
+    help: 'Encrypted requests by the result of their decryption: decrypted, or the code of the failure.',
     labelNames: ['result'],
     registers: [this.registry],
   })
@@ -49,6 +39,12 @@ export class Metrics {
   readonly #rejections = new Counter({
     name: 'nomyo_shed_total',
     help: 'Encrypted requests rejected for lack of capacity, by the exhausted resource.',
+    labelNames: ['cause'],
+    registers: [this.registry],
+  })
+  readonly #refusals = new Counter({
+    name: 'nomyo_refusals_total',
+    help: 'Refused HTTP requests by cause.',
     labelNames: ['cause'],
     registers: [this.registry],
   })
@@ -119,38 +115,32 @@ export class Metrics {
     )
   }
 
-  /** Measures a step, including a failed one. */
-  async time<T>(step: Step, work: () => Promise<T>): Promise<T> {
-    const startedAt = performance.now()
+  /** Counts the result of a decryption. */
+  async countDecryption<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await work()
-    } finally {
-      this.#steps.observe({ step }, (performance.now() - startedAt) / 1000)
-    }
-  }
-
-  /** Measures a decryption and counts its result. */
-  async timeDecryption<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      const opened = await this.time('open', work)
-      this.#opens.inc({ result: 'opened' })
-      return opened
+      const decrypted = await work()
+      this.#decryptions.inc({ result: 'decrypted' })
+      return decrypted
     } catch (error) {
-      this.#opens.inc({ result: error instanceof SecurityError ? error.code : 'fault' })
+      this.#decryptions.inc({ result: error instanceof SecurityError ? error.code : 'fault' })
       throw error
     }
   }
 
-  /** Measures a quote and counts a missing one. */
-  async timeQuote(work: () => Promise<TpmAttestation>): Promise<TpmAttestation> {
+  /** Counts a quote that cannot be created. */
+  async countQuote(work: () => Promise<TpmAttestation>): Promise<TpmAttestation> {
     let quoted = false
     try {
-      const evidence = await this.time('quote', work)
+      const evidence = await work()
       quoted = evidence.is_available
       return evidence
     } finally {
       if (!quoted) this.#attestationFailures.inc()
     }
+  }
+
+  countRefusal(cause: RefusalCode): void {
+    this.#refusals.inc({ cause })
   }
 
   countRejection(cause: OverloadCause): void {

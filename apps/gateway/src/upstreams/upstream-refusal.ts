@@ -1,3 +1,4 @@
+import type { RefusalCode } from '../http-error.js'
 import { ConfidentialRefusal, type ErrorObject } from '../confidential-refusal.js'
 
 /** Refusal of a request by a model server: a fixed text for everyone, its own words for the caller alone. */
@@ -5,29 +6,33 @@ export class UpstreamRefusal extends ConfidentialRefusal {
   override readonly name = 'UpstreamRefusal'
 
   constructor(inner: ErrorObject, retryAfterSeconds?: number) {
-    const [status, detail] = outerOf(inner.status)
+    const [status, detail, code] = outerOf(inner.status)
     // Of other refusals, no wait is known to help.
     const isBusy = status === 429 || status === 503
-    super(status, detail, inner, isBusy ? retryAfterSeconds : undefined)
+    super(status, detail, inner, isBusy ? retryAfterSeconds : undefined, code)
   }
 }
 
 /** Reduces the status of a model server to what may be sent in plaintext. */
-function outerOf(status: number): readonly [status: number, detail: string] {
+function outerOf(status: number): readonly [status: number, detail: string, code: RefusalCode] {
   switch (status) {
     case 404:
-      return [400, 'The inference backend does not have this model']
+      return [400, 'The inference backend does not have this model', 'upstream_refused']
     case 429:
-      return [429, 'The inference backend is busy']
+      return [429, 'The inference backend is busy', 'upstream_busy']
     case 503:
-      return [503, 'Inference backend is unavailable']
+      return [503, 'Inference backend is unavailable', 'upstream_busy']
     case 504:
-      return [504, 'The inference backend took too long']
+      return [504, 'The inference backend took too long', 'upstream_timeout']
     case 400:
     case 413:
     case 422:
-      return [400, 'The inference backend refused the request: check its parameters']
+      return [
+        400,
+        'The inference backend refused the request: check its parameters',
+        'upstream_refused',
+      ]
     default:
-      return [502, 'The inference backend failed']
+      return [502, 'The inference backend failed', 'upstream_failed']
   }
 }

@@ -57,7 +57,7 @@ export function attestationRoute(
         // Read once: the quote and the key stay consistent when keys rotate meanwhile.
         const { publicKey } = serverKeys.current
         const extraData = await keyBindingExtraData({ nonce, spki: publicKey.spkiDer })
-        const evidence = await metrics.timeQuote(() => attestor.attest(extraData))
+        const evidence = await metrics.countQuote(() => attestor.attest(extraData))
         void reply.header('cache-control', 'no-store')
         return { public_key: publicKey.pem, tpm_attestation: evidence }
       } finally {

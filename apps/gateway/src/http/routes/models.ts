@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { AccessControl } from '../../access/access-control.js'
 import type { CompletionContext } from '../../completion/handle-completion.js'
+import type { Engine } from '../../upstreams/engine.js'
 
 /** Models change rarely, and callers may ask often. */
 const CACHE_MS = 5000
@@ -12,22 +13,26 @@ const CACHE_MS = 5000
 export function modelsRoute(
   server: FastifyInstance,
   accessControl: AccessControl,
-  { engine, policy }: CompletionContext,
+  { current }: Pick<CompletionContext, 'current'>,
 ): void {
-  let cached: Promise<readonly string[]> | undefined
-  const models = (): Promise<readonly string[]> => {
-    if (cached !== undefined) return cached
+  // By engine: after a reload, another one answers.
+  const cached = new WeakMap<Engine, Promise<readonly string[]>>()
+  const modelsOf = (engine: Engine): Promise<readonly string[]> => {
+    const known = cached.get(engine)
+    if (known !== undefined) return known
     const answer = engine.models()
     const expire = (): void => {
-      setTimeout(() => (cached = undefined), CACHE_MS).unref()
+      setTimeout(() => cached.delete(engine), CACHE_MS).unref()
     }
     // Failures are cached too: repeated requests must not burden a failing model server.
     answer.then(expire, expire)
-    return (cached = answer)
+    cached.set(engine, answer)
+    return answer
   }
   server.get('/v1/models', async (request, reply) => {
     const caller = await accessControl.admit(request)
-    const data = (await models())
+    const { engine, policy } = current()
+    const data = (await modelsOf(engine))
       .filter((id) => policy?.allowsInAnyTier(id) !== false)
       .filter((id) => caller.models?.includes(id) !== false)
       .map((id) => ({ id, object: 'model', created: 0, owned_by: 'gateway' }))

@@ -1,7 +1,12 @@
 import { disconnectSignal } from '@nomyo-internal/http-server'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AccessControl, Caller } from '../../access/access-control.js'
-import { handleCompletion, type CompletionContext } from '../../completion/handle-completion.js'
+import {
+  handleCompletion,
+  isPayloadId,
+  type CompletionContext,
+} from '../../completion/handle-completion.js'
+import { CompletionObservation } from '../../observability/completion-record.js'
 
 /** Adds `POST /v1/chat/secure_completion`, which answers encrypted requests. */
 export function secureCompletionRoute(
@@ -15,22 +20,34 @@ export function secureCompletionRoute(
     {
       // Before the body is read: a request that is refused occupies no buffer.
       onRequest: async (request, reply) => {
+        const payloadId = header(request, 'x-payload-id')
+        const observation = new CompletionObservation(
+          { requestId: request.id, payloadId: isPayloadId(payloadId) ? payloadId : undefined },
+          context.observers,
+        )
+        request.setDecorator('observation', observation)
         const caller = await accessControl.admit(request)
+        observation.keyName = caller.keyName
+        observation.admitted = true
         context.loadShedder.enter(caller.id, reply.raw)
         request.setDecorator<Caller>('caller', caller)
       },
     },
     async (request, reply) => {
-      const answer = await handleCompletion(
-        {
-          body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
-          payloadId: header(request, 'x-payload-id'),
-          publicKey: header(request, 'x-public-key'),
-          securityTier: header(request, 'x-security-tier'),
-          caller: request.getDecorator<Caller>('caller'),
-          signal: disconnectSignal(reply.raw),
-        },
-        context,
+      const observation = request.getDecorator<CompletionObservation>('observation')
+      const answer = await observation.during(() =>
+        handleCompletion(
+          {
+            body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
+            payloadId: header(request, 'x-payload-id'),
+            publicKey: header(request, 'x-public-key'),
+            securityTier: header(request, 'x-security-tier'),
+            caller: request.getDecorator<Caller>('caller'),
+            signal: disconnectSignal(reply.raw),
+            observation,
+          },
+          context,
+        ),
       )
       return reply
         .header('cache-control', 'no-store')

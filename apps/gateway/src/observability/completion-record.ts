@@ -1,0 +1,182 @@
+import type { SecurityTier } from '../access/tier-policy.js'
+import type { RefusalCode } from '../http-error.js'
+
+/** Timed steps of an answer: wait for decryption, decryption, TPM, model server, encryption. */
+export const STEPS = ['queue', 'decrypt', 'quote', 'upstream', 'encrypt'] as const
+
+export type Step = (typeof STEPS)[number]
+
+/** Time of a step, in milliseconds. */
+export interface StepTime {
+  /** From the start of the request. */
+  readonly startMs: number
+  readonly durationMs: number
+}
+
+/** Token counts as the model server reports them; it may omit any of them. */
+export interface TokenUsage {
+  readonly promptTokens?: number | undefined
+  readonly completionTokens?: number | undefined
+  readonly totalTokens?: number | undefined
+}
+
+/** Result of an encrypted request. `disconnected`: the caller left before the answer was written. */
+export type Outcome = 'ok' | 'disconnected' | RefusalCode
+
+/**
+ * Facts about one encrypted request after its end. Contains neither a key nor anything of the content;
+ * {@link CompletionRecord.model} is the only member that was encrypted.
+ */
+export interface CompletionRecord {
+  /** Identifier that the gateway gave the request. */
+  readonly requestId: string
+  /** Identifier that the client gave the request, in its checked form. */
+  readonly payloadId: string | undefined
+  /** Time of arrival, in milliseconds since 1970. */
+  readonly startedAtMs: number
+  /** From the arrival of the headers to the end of the response. */
+  readonly totalMs: number
+  /** Steps that were reached, including one that failed. */
+  readonly steps: Readonly<Partial<Record<Step, StepTime>>>
+  readonly outcome: Outcome
+  /** Null when the caller disconnected before the response was written. */
+  readonly status: number | null
+  /** True once the caller has passed authentication and the rate limit. */
+  readonly admitted: boolean
+  /** Name of the API key; undefined where no key is required, and before authentication. */
+  readonly keyName: string | undefined
+  readonly tier: SecurityTier | undefined
+  /** As the caller spells it: any text, of any length below the size of a request. */
+  readonly model: string | undefined
+  /** Name of the model server that was asked last. */
+  readonly upstream: string | undefined
+  readonly usage: TokenUsage | undefined
+  /** Size of the encrypted request. */
+  readonly bytesIn: number
+  /** Size of the encrypted answer. */
+  readonly bytesOut: number
+}
+
+/** Receiver of completion records. */
+export interface CompletionObserver {
+  /** Called once per encrypted request, after its end. Must not throw. */
+  completed(record: CompletionRecord): void
+}
+
+/** Identity of a request. */
+export interface RequestIdentity {
+  readonly requestId: string
+  readonly payloadId: string | undefined
+}
+
+/**
+ * Collects the facts of one encrypted request while it is answered. The request ends once its response
+ * is closed and no work for it is left: a caller that disconnects does not end a completion at once.
+ */
+export class CompletionObservation {
+  readonly requestId: string
+  readonly payloadId: string | undefined
+  readonly startedAtMs = Date.now()
+  admitted = false
+  keyName: string | undefined
+  tier: SecurityTier | undefined
+  model: string | undefined
+  upstream: string | undefined
+  usage: TokenUsage | undefined
+  bytesIn = 0
+  bytesOut = 0
+  readonly #startedAt = performance.now()
+  readonly #steps: Partial<Record<Step, StepTime>> = {}
+  readonly #observers: readonly CompletionObserver[]
+  #refusal: RefusalCode | undefined
+  #working = 0
+  #closed:
+    | { status: number | null; totalMs: number; resolve: (record: CompletionRecord) => void }
+    | undefined
+
+  constructor(
+    { requestId, payloadId }: RequestIdentity,
+    observers: readonly CompletionObserver[] = [],
+  ) {
+    this.requestId = requestId
+    this.payloadId = payloadId
+    this.#observers = observers
+  }
+
+  /** Starts to measure a step. The first call of the returned function ends it. */
+  begin(step: Step): () => void {
+    const startMs = this.#elapsed()
+    let ended = false
+    return () => {
+      if (!ended) this.#steps[step] = { startMs, durationMs: this.#elapsed() - startMs }
+      ended = true
+    }
+  }
+
+  /** Measures a step, including a failed one. */
+  async time<T>(step: Step, work: () => Promise<T>): Promise<T> {
+    const end = this.begin(step)
+    try {
+      return await work()
+    } finally {
+      end()
+    }
+  }
+
+  /** Keeps the record open until the work has ended. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.#working++
+    try {
+      return await work()
+    } finally {
+      this.#working--
+      this.#publish()
+    }
+  }
+
+  /** Sets the outcome of a refused request. */
+  refuse(code: RefusalCode): void {
+    this.#refusal = code
+  }
+
+  /**
+   * Ends the request. Resolves with its record when no work for it is left, after the observers have
+   * received it. Must be called once.
+   */
+  close(status: number | null): Promise<CompletionRecord> {
+    const totalMs = this.#elapsed()
+    return new Promise((resolve) => {
+      this.#closed = { status, totalMs, resolve }
+      this.#publish()
+    })
+  }
+
+  #publish(): void {
+    if (this.#closed === undefined || this.#working > 0) return
+    const { status, totalMs, resolve } = this.#closed
+    this.#closed = undefined
+    const record: CompletionRecord = {
+      requestId: this.requestId,
+      payloadId: this.payloadId,
+      startedAtMs: this.startedAtMs,
+      totalMs,
+      steps: { ...this.#steps },
+      outcome: status === null ? 'disconnected' : (this.#refusal ?? 'ok'),
+      status,
+      admitted: this.admitted,
+      keyName: this.keyName,
+      tier: this.tier,
+      model: this.model,
+      upstream: this.upstream,
+      usage: this.usage,
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+    }
+    for (const observer of this.#observers) observer.completed(record)
+    resolve(record)
+  }
+
+  #elapsed(): number {
+    return performance.now() - this.#startedAt
+  }
+}
