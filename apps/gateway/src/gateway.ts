@@ -99,7 +99,8 @@ export async function createGateway(
   metrics.watchUpstreams(() => engine.upstreams?.() ?? [])
   const sharedState = await createSharedState(config, logger)
   const serverKeys = await openServerKeys(config, sharedState, logger)
-  const { replayCache, rateLimiter } = sharedState
+  metrics.watchQuotas(() => sharedState.quotaGuard.states())
+  const { replayCache, rateLimiter, quotaGuard } = sharedState
   let phase: 'starting' | 'open' | 'draining' = 'starting'
   const unready: Unready = () => {
     if (phase !== 'open') return phase
@@ -115,8 +116,9 @@ export async function createGateway(
       maxBodyBytes: config.maxBodyBytes,
       acceptLegacyTag: config.acceptLegacyTag,
       metrics,
-      observers: [metrics.completions],
+      observers: [metrics.completions, quotaGuard],
       loadShedder: new LoadShedder(config.load ?? {}, metrics),
+      quotaGuard,
     },
     accessControl: new AccessControl(() => apiKeyStore.keys, rateLimiter),
     corsOrigins: config.corsOrigins ?? [],

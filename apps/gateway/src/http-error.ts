@@ -5,6 +5,7 @@ export type RefusalCode =
   | 'cooling_down'
   | 'fault'
   | 'header_invalid'
+  | 'insufficient_quota'
   | 'no_evidence'
   | 'not_allowed'
   | 'not_found'
@@ -63,9 +64,13 @@ export class HttpError extends Error {
 /**
  * Creates the body of a refusal, in the shape that clients parse.
  *
- * @param sealedError - envelope, which older clients ignore
+ * @param extra - members that older clients ignore: a code, an envelope
  */
-export const errorBody = (detail: string, sealedError?: unknown): { detail: string } => ({
+export const errorBody = (
+  detail: string,
+  { code, sealedError }: { code?: string | undefined; sealedError?: unknown } = {},
+): { detail: string } => ({
   detail,
+  ...(code === undefined ? {} : { code }),
   ...(sealedError === undefined ? {} : { sealed_error: sealedError }),
 })

@@ -1,5 +1,7 @@
 import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible'
 import type { Redis } from 'ioredis'
+import { QuotaGuard } from './access/quota/quota-guard.js'
+import { RedisQuotaCounter } from './access/quota/redis-counter.js'
 import { RateLimiter, type CreateCounter } from './access/rate-limiter.js'
 import { LocalReplayCache } from './completion/replay/local.js'
 import { RedisReplayCache } from './completion/replay/redis.js'
@@ -13,6 +15,7 @@ import { DEFAULT_REDIS_FAILURE, type OnFailure } from './redis/failure-mode.js'
 export interface SharedState {
   readonly replayCache: ReplayCache
   readonly rateLimiter: RateLimiter
+  readonly quotaGuard: QuotaGuard
   /** Connection to Redis, if one is configured. */
   readonly redis: Redis | undefined
   close(): Promise<void>
@@ -26,13 +29,14 @@ export async function createSharedState(
   logger: Logger,
 ): Promise<SharedState> {
   const windowMs = config.replayWindowMs ?? DEFAULT_REPLAY_WINDOW_MS
-  const { rateLimit } = config
+  const { rateLimit, quotas } = config
   const limits = { limit: rateLimit, coolDownMs: rateLimit?.coolDownMs }
   if (config.redis === undefined) {
     const replayCache = new LocalReplayCache({ windowMs })
     return {
       replayCache,
       rateLimiter: new RateLimiter(limits),
+      quotaGuard: new QuotaGuard({ quotas }),
       redis: undefined,
       close: () => replayCache.close(),
     }
@@ -44,6 +48,10 @@ export async function createSharedState(
   return {
     replayCache,
     rateLimiter: new RateLimiter({ ...limits, createCounter: counterIn(redis, failure.rate) }),
+    quotaGuard: new QuotaGuard({
+      quotas,
+      counter: new RedisQuotaCounter({ redis, degrade: failure.rate === 'degrade' }),
+    }),
     redis,
     close: async () => {
       await replayCache.close()

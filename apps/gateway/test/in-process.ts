@@ -9,6 +9,7 @@ import type { CompletionContext, CompletionSettings } from '../src/completion/ha
 import { Metrics } from '../src/observability/metrics.js'
 import { RateLimiter } from '../src/access/rate-limiter.js'
 import { LocalReplayCache } from '../src/completion/replay/local.js'
+import { QuotaGuard } from '../src/access/quota/quota-guard.js'
 import { ReplyKeyCache } from '../src/completion/reply-key-cache.js'
 import { createServer } from '../src/http/server.js'
 import { serverKeys } from './support.js'
@@ -39,6 +40,7 @@ export async function listenInProcess({
       metrics,
       observers: [metrics.completions, ...observers],
       loadShedder: new LoadShedder({}, metrics),
+      quotaGuard: new QuotaGuard({}),
     },
     accessControl: new AccessControl(currentKeys, new RateLimiter({ limit: undefined })),
     corsOrigins: [],

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
+import type { Quotas } from './quota/quota.js'
 import type { RateLimit } from './rate-limit.js'
 
 /** Stored form of an API key: verifies the key and cannot be used in its place. */
@@ -13,6 +14,8 @@ export interface ApiKey {
   readonly tiers?: readonly string[] | undefined
   /** Limit of this key in place of the general one. */
   readonly rateLimit?: RateLimit | undefined
+  /** Quotas of this key in place of the general ones, unit by unit. */
+  readonly quotas?: Quotas | undefined
 }
 
 export const SALT_BYTES = 16

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { pathText, refuseRepeatedNames } from '../config/issues.js'
 import { GatewayError } from '../errors.js'
 import { HASH_BYTES, SALT_BYTES } from './api-key.js'
+import { isQuota } from './quota/quota.js'
 import { isRateLimit } from './rate-limit.js'
 import { SECURITY_TIERS } from './tier-policy.js'
 
@@ -32,6 +33,17 @@ const bytes = (length: number) =>
     )
     .transform((text): Uint8Array => Buffer.from(text, 'base64url'))
 
+const QUOTA_ERROR = 'must be {"limit": …, "per": "day" or "month"}, a whole number, or "off"'
+const quota = z
+  .union(
+    [
+      z.literal('off'),
+      z.strictObject({ limit: z.number(), per: z.enum(['day', 'month']) }).refine(isQuota),
+    ],
+    { error: QUOTA_ERROR },
+  )
+  .optional()
+
 const listedKey = z.strictObject({
   name: keyName,
   salt: bytes(SALT_BYTES),
@@ -47,6 +59,7 @@ const listedKey = z.strictObject({
       error: 'must be {"perSecond": …, "burst": …}, whole numbers, the second not less',
     })
     .optional(),
+  quotas: z.strictObject({ requests: quota, tokens: quota }).optional(),
 })
 
 /** A key as the file lists it. */

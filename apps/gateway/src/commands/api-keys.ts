@@ -17,6 +17,7 @@ import {
   writeKeysFile,
   type ListedKey,
 } from '../access/keys-file.js'
+import { QUOTA_FORM, QUOTA_UNITS, formatQuota, parseQuota } from '../access/quota/quota.js'
 import { parseRate } from '../access/rate-limit.js'
 import { SECURITY_TIERS, type SecurityTier } from '../access/tier-policy.js'
 import { GatewayError } from '../errors.js'
@@ -71,6 +72,16 @@ const ADD_OPTIONS = defineOptions({
     defaultSummary: 'twice the rate',
     parse: wholeNumber(1, 100_000),
   },
+  quotaRequests: {
+    value: 'N/day',
+    summary: 'requests of this key per day or month (UTC), or off, in place of --quota-requests',
+    parse: parsedBy(parseQuota, QUOTA_FORM),
+  },
+  quotaTokens: {
+    value: 'N/month',
+    summary: 'tokens of this key per day or month (UTC), or off, in place of --quota-tokens',
+    parse: parsedBy(parseQuota, QUOTA_FORM),
+  },
 })
 
 /** `nomyo-gateway keys add`. The file receives a salted hash of the key only. */
@@ -81,6 +92,7 @@ export const addCommand = command({
     const keysFile = fileOf(settings)
     const { name = `key-${randomBytes(4).toString('hex')}`, models, tiers, rate } = settings.values
     const { burst = 2 * (rate ?? 0) } = settings.values
+    const { quotaRequests: requests, quotaTokens: tokens } = settings.values
     if (rate === undefined && burst > 0) throw settings.mistake('burst', 'needs --rate')
     if (rate !== undefined && burst < rate) {
       throw settings.mistake('burst', 'must not be less than --rate')
@@ -93,6 +105,7 @@ export const addCommand = command({
       ...(models === undefined ? {} : { models }),
       ...(tiers === undefined ? {} : { tiers }),
       ...(rate === undefined ? {} : { rateLimit: { perSecond: rate, burst } }),
+      ...(requests === undefined && tokens === undefined ? {} : { quotas: { requests, tokens } }),
     }
     await withFileLock(keysFile, async () => {
       const keys = (await readKeysFileIfPresent(keysFile)) ?? []
@@ -150,11 +163,15 @@ function names(text: string): string[] {
 const isTier = (name: string): name is SecurityTier =>
   (SECURITY_TIERS as readonly string[]).includes(name)
 
-const formatKey = ({ name, created, models, tiers, rateLimit }: ListedKey): string =>
+const formatKey = ({ name, created, models, tiers, rateLimit, quotas }: ListedKey): string =>
   [
     name,
     created,
     `models=${models?.join(',') ?? 'all'}`,
     `tiers=${tiers?.join(',') ?? 'all'}`,
     `rate=${rateLimit === undefined ? 'default' : `${rateLimit.perSecond}/s,burst ${rateLimit.burst}`}`,
+    ...QUOTA_UNITS.map((unit) => {
+      const quota = quotas?.[unit]
+      return `quota-${unit}=${quota === undefined ? 'default' : formatQuota(quota)}`
+    }),
   ].join('\t') + '\n'

@@ -1,6 +1,7 @@
 import { payloadIdExtraData, type TpmAttestation } from '@nomyo/attest'
 import { SecurityError, openJson, sealJson, type KeyRing, type PublicKey } from '@nomyo/crypto'
 import { authorize, type Caller } from '../access/access-control.js'
+import type { QuotaGuard } from '../access/quota/quota-guard.js'
 import { SECURITY_TIERS, type SecurityTier, type TierPolicy } from '../access/tier-policy.js'
 import { cannotAttest, type Attestor } from '../attestation/attestor.js'
 import { HttpError } from '../http-error.js'
@@ -52,6 +53,7 @@ export interface CompletionContext {
   /** Receivers of the record of every request. */
   readonly observers: readonly CompletionObserver[]
   readonly loadShedder: LoadShedder
+  readonly quotaGuard: QuotaGuard
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { EphemeralKeyOptions, PersistentKeyOptions } from '@nomyo/tpm'
+import type { Quotas } from '../access/quota/quota.js'
 import type { RateLimit } from '../access/rate-limit.js'
 import type { PolicyConfig } from '../access/tier-policy.js'
 import type { RedisFailure } from '../redis/failure-mode.js'
@@ -55,6 +56,8 @@ export interface GatewayConfig {
    * for a minute is refused for `coolDownMs` (default 30 minutes). Default: no limit.
    */
   rateLimit?: (RateLimit & { readonly coolDownMs?: number | undefined }) | undefined
+  /** Quotas of API keys without quotas of their own, per calendar day or month in UTC. Default: none. */
+  quotas?: Quotas | undefined
   /**
    * Redis (`redis://…`, `rediss://…`) in which gateways share replay caches and rate counters, and the
    * behaviour without it. Default: each gateway has its own.

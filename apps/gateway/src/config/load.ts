@@ -5,6 +5,7 @@ import {
   type Settings,
 } from '@nomyo-internal/command-line'
 import { isLoopback } from '@nomyo-internal/http-server'
+import type { Quotas } from '../access/quota/quota.js'
 import type { RateLimit } from '../access/rate-limit.js'
 import { DEFAULT_REDIS_FAILURE } from '../redis/failure-mode.js'
 import type { ServerKeyLocation } from '../server-keys/open-store.js'
@@ -81,6 +82,7 @@ export function gatewayConfig(settings: GatewaySettings): GatewayConfig {
     drainDelayMs: values.drainDelay === 0 ? undefined : values.drainDelay,
     replayWindowMs: values.replayWindow,
     rateLimit: rateLimit(settings),
+    quotas: quotas(settings),
     policy: file?.policy,
     logLevel: values.logLevel,
   }
@@ -231,6 +233,17 @@ function redisConfig(settings: GatewaySettings): GatewayConfig['redis'] {
   if (url !== undefined) return { url, failure: failure ?? DEFAULT_REDIS_FAILURE }
   if (failure === undefined) return undefined
   throw settings.mistake('redisFailure', 'needs --redis URL')
+}
+
+function quotas(settings: GatewaySettings): Quotas | undefined {
+  const { quotaRequests: requests, quotaTokens: tokens, apiKey, keysFile } = settings.values
+  if (requests === 'off' && tokens === 'off') return undefined
+  // Addresses are cheap: a quota of each would limit nothing.
+  if (apiKey.length === 0 && keysFile === undefined) {
+    const name = requests === 'off' ? 'quotaTokens' : 'quotaRequests'
+    throw settings.mistake(name, 'needs API keys: give --keys-file or --api-key')
+  }
+  return { requests, tokens }
 }
 
 function rateLimit(settings: GatewaySettings): RateLimit | undefined {

@@ -15,6 +15,7 @@ import {
 import { LOG_LEVELS } from '@nomyo-internal/http-server'
 import { parsePcrSelection } from '@nomyo/attest'
 import { createTpmTransport } from '@nomyo/tpm'
+import { QUOTA_FORM, parseQuota } from '../access/quota/quota.js'
 import { parseRate } from '../access/rate-limit.js'
 import { parseRedisFailure } from '../redis/failure-mode.js'
 import type { TpmConfig } from './config.js'
@@ -135,6 +136,18 @@ export const OPTIONS = defineOptions(
         summary: 'requests in one second out of ten',
         defaultSummary: 'twice the rate',
         parse: wholeNumber(1, 100_000),
+      },
+      quotaRequests: {
+        value: 'N/day',
+        summary: 'encrypted requests per API key and day or month (UTC), such as 1000/day, or off',
+        default: 'off',
+        parse: parsedBy(parseQuota, QUOTA_FORM),
+      },
+      quotaTokens: {
+        value: 'N/month',
+        summary: 'tokens per API key and day or month (UTC), such as 1M/month, or off',
+        default: 'off',
+        parse: parsedBy(parseQuota, QUOTA_FORM),
       },
     }),
     ...inGroup('Server keys', {

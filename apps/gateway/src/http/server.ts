@@ -127,8 +127,10 @@ export function createServer({
     if (refusal.retryAfterSeconds !== undefined) {
       void reply.header('retry-after', String(refusal.retryAfterSeconds))
     }
+    // Tells callers to wait for the next window instead of trying again.
+    const code = refusal.code === 'insufficient_quota' ? refusal.code : undefined
     const sealedError = refusal instanceof SealedRefusal ? refusal.sealedError : undefined
-    return reply.code(refusal.statusCode).send(errorBody(refusal.message, sealedError))
+    return reply.code(refusal.statusCode).send(errorBody(refusal.message, { code, sealedError }))
   })
   refuseUnknownRoutes(server, (allowed) =>
     allowed === undefined

@@ -3,6 +3,7 @@ import type { TpmAttestation } from '@nomyo/attest'
 import { SecurityError } from '@nomyo/crypto'
 import type { FastifyInstance } from 'fastify'
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import type { QuotaState } from '../access/quota/quota-guard.js'
 import type { RefusalCode } from '../http-error.js'
 import type { UpstreamState } from '../upstreams/engine.js'
 import { CompletionMetrics } from './completion-metrics.js'
@@ -81,6 +82,20 @@ export class Metrics {
       registers: [this.registry],
       collect: () => {
         gauge.set(waiting())
+      },
+    })
+  }
+
+  /** Adds a metric of the quotas of API keys. */
+  watchQuotas(states: () => readonly QuotaState[]): void {
+    const gauge = new Gauge({
+      name: 'nomyo_quota_used_ratio',
+      help: 'Used part of a quota in its present window, by name of the API key and unit.',
+      labelNames: ['key', 'unit'],
+      registers: [this.registry],
+      collect: () => {
+        gauge.reset()
+        for (const { key, unit, ratio } of states()) gauge.set({ key, unit }, ratio)
       },
     })
   }

@@ -30,6 +30,8 @@ export function secureCompletionRoute(
         observation.keyName = caller.keyName
         observation.admitted = true
         context.loadShedder.enter(caller.id, reply.raw)
+        // A request that found no place costs nothing.
+        await context.quotaGuard.admit(caller)
         request.setDecorator<Caller>('caller', caller)
       },
     },
