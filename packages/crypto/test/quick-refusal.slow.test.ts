@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { parseJsonObject } from '../src/envelope/plaintext.js'
+import { parseJsonObject } from '../src/bytes/json-object.js'
 import { decodePem } from '../src/keys/pem.js'
 import { refusalCodeOf, utf8 } from './support.js'
 
@@ -18,7 +18,7 @@ it.each([
   ['escaped quotes', `"${'\\"'.repeat(2 * MIB)}`],
   ['closing brackets', ']'.repeat(4 * MIB)],
 ])('finds the depth of JSON quickly in %s', async (_, json) => {
-  const { durationMs } = await timed(() => parseJsonObject(utf8(json), 2))
+  const { durationMs } = await timed(() => parseJsonObject(utf8(json), 'ERR_PLAINTEXT_INVALID', 2))
   expect(durationMs).toBeLessThan(2000)
 })
 

@@ -16,3 +16,14 @@ export function ownBytes(bytes: Uint8Array): Bytes {
 export function zeroize(...buffers: readonly (Uint8Array | undefined)[]): void {
   for (const buffer of buffers) buffer?.fill(0)
 }
+
+/** Joins parts in a new buffer, with zeros behind them where `size` is larger than their sum. */
+export function concat(parts: readonly Uint8Array[], size: number): Bytes {
+  const joined = new Uint8Array(size)
+  let end = 0
+  for (const part of parts) {
+    joined.set(part, end)
+    end += part.length
+  }
+  return joined
+}

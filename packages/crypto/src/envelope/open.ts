@@ -1,5 +1,5 @@
-import { parseJsonObject } from './plaintext.js'
 import { zeroize } from '../bytes/bytes.js'
+import { MAX_PLAINTEXT_DEPTH, parseJsonObject } from '../bytes/json-object.js'
 import type { KeyRing } from '../keys/key-ring.js'
 import { SecurityError } from '../errors.js'
 import type { OpenOptions, OpenedEnvelope, PrivateKey } from '../suite.js'
@@ -55,7 +55,10 @@ export async function openJson(
 ): Promise<OpenedJson> {
   const { plaintext, ...facts } = await openEnvelope(body, keys, options)
   try {
-    return { ...facts, value: parseJsonObject(plaintext) }
+    return {
+      ...facts,
+      value: parseJsonObject(plaintext, 'ERR_PLAINTEXT_INVALID', MAX_PLAINTEXT_DEPTH),
+    }
   } finally {
     zeroize(plaintext)
   }

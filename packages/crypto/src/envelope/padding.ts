@@ -1,5 +1,5 @@
 import { platform } from '#crypto-platform'
-import type { Bytes } from '../bytes/bytes.js'
+import { concat, type Bytes } from '../bytes/bytes.js'
 
 /** The padding that hides the length of a message; with `none` an observer counts its bytes. */
 export type Padding = 'padme' | 'none'
@@ -47,13 +47,7 @@ export function encodeJson(value: unknown, padding: Padding): Bytes | undefined 
 /** Joins pieces of JSON to a new buffer, padded as {@link encodeJson} pads. */
 export function padJson(pieces: readonly Uint8Array[], padding: Padding): Bytes {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-  const bytes = new Uint8Array(sizeFor(padding)(length))
-  let end = 0
-  for (const piece of pieces) {
-    bytes.set(piece, end)
-    end += piece.length
-  }
-  return bytes.fill(SPACE, end)
+  return concat(pieces, sizeFor(padding)(length)).fill(SPACE, length)
 }
 
 const sizeFor = (padding: Padding): ((length: number) => number) =>

@@ -1,6 +1,5 @@
-import { MAX_PLAINTEXT_DEPTH, isDeeperThan } from './plaintext.js'
 import { type Bytes, zeroize } from '../bytes/bytes.js'
-import { SecurityError } from '../errors.js'
+import { MAX_PLAINTEXT_DEPTH, isDeeperThan, tooDeep } from '../bytes/json-object.js'
 import type { PublicKey, SealOptions } from '../suite.js'
 import { encodeJson, padJson, type Padding } from './padding.js'
 
@@ -59,9 +58,7 @@ export async function sealJson(
     if (!(error instanceof RangeError)) throw error
   }
   try {
-    if (padded === undefined || isDeeperThan(MAX_PLAINTEXT_DEPTH, padded)) {
-      throw new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The plaintext is nested too deeply.')
-    }
+    if (padded === undefined || isDeeperThan(MAX_PLAINTEXT_DEPTH, padded)) throw tooDeep()
     return await sealEnvelope(padded, recipient, sealOptions)
   } finally {
     zeroize(padded)
@@ -84,12 +81,12 @@ export async function sealJson(
  * ```
  */
 export async function sealJsonBytes(
-  json: Uint8Array | readonly Uint8Array[],
+  json: Uint8Array | Iterable<Uint8Array>,
   recipient: PublicKey,
   options: SealJsonOptions = {},
 ): Promise<Bytes> {
   const { padding = 'padme', ...sealOptions } = options
-  const padded = padJson(json instanceof Uint8Array ? [json] : json, padding)
+  const padded = padJson(json instanceof Uint8Array ? [json] : [...json], padding)
   try {
     return await sealEnvelope(padded, recipient, sealOptions)
   } finally {

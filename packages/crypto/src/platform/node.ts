@@ -3,16 +3,13 @@ import { KeyObject, createCipheriv, createDecipheriv, createHash, publicEncrypt 
 import { setImmediate } from 'node:timers/promises'
 import type { Bytes } from '../bytes/bytes.js'
 import { encodeJson } from './node-json.js'
-import { decodeBase64Into as decodeShort } from './neutral-base64.js'
 import { TAG_BYTES, decodeUtf8, type Platform } from './platform.js'
 
 /** A multiple of 3 and of 16: parts this small stay in the processor's cache, and none is padded. */
 const PART_BYTES = 48 * 1024
 /** The base64 of such a part. */
 const PART_CHARACTERS = (PART_BYTES / 3) * 4
-/** Below this length a call to the engine takes longer than decoding. */
-const SHORT_CHARACTERS = 1024
-/** Encrypted or decrypted between two turns of the event loop. */
+/** Processed between two turns of the event loop. */
 const TURN_BYTES = 16 * PART_BYTES
 
 /**
@@ -55,8 +52,7 @@ function encodeBase64Into(source: Uint8Array, target: Uint8Array, offset: number
 }
 
 /** Node's decoder is lenient: only text that encodes to the same spelling again was canonical. */
-function decodeBase64Into(ascii: Uint8Array, target: Uint8Array): boolean {
-  if (ascii.length <= SHORT_CHARACTERS) return decodeShort(ascii, target)
+async function decodeBase64Into(ascii: Uint8Array, target: Uint8Array): Promise<boolean> {
   const from = view(ascii)
   const to = view(target)
   let out = 0
@@ -67,12 +63,13 @@ function decodeBase64Into(ascii: Uint8Array, target: Uint8Array): boolean {
     const isWhole = written === PART_BYTES || at + PART_CHARACTERS >= from.length
     if (!isWhole || to.toString('base64', out, out + written) !== text) return false
     out += written
+    if (isEndOfTurn(out)) await setImmediate()
   }
   return true
 }
 
 /** Megabytes take milliseconds: other work gets its turn in between. */
-const isEndOfTurn = (at: number): boolean => at % TURN_BYTES === TURN_BYTES - PART_BYTES
+const isEndOfTurn = (bytesDone: number): boolean => bytesDone % TURN_BYTES === 0
 
 async function encryptAesGcm(
   plaintext: Bytes,
@@ -83,7 +80,7 @@ async function encryptAesGcm(
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
   for (let at = 0; at < plaintext.length; at += PART_BYTES) {
     emit(cipher.update(plaintext.subarray(at, at + PART_BYTES)))
-    if (isEndOfTurn(at)) await setImmediate()
+    if (isEndOfTurn(at + PART_BYTES)) await setImmediate()
   }
   cipher.final()
   return plain(cipher.getAuthTag())
@@ -102,7 +99,7 @@ async function decryptAesGcm(
     const part = decipher.update(bytes.subarray(at, at + PART_BYTES))
     bytes.set(part, at)
     part.fill(0)
-    if (isEndOfTurn(at)) await setImmediate()
+    if (isEndOfTurn(at + PART_BYTES)) await setImmediate()
   }
   try {
     decipher.final()

@@ -19,11 +19,11 @@ export interface Platform {
   /** Writes padded base64 as ASCII to `target`; returns the offset behind it. */
   readonly encodeBase64Into: (source: Uint8Array, target: Uint8Array, offset: number) => number
   /**
-   * Decodes ASCII to the front of `target`, which must have room for it. Returns false for base64 that
+   * Decodes ASCII to the front of `target`, which must have room for it. False for base64 that
    * is not canonical: foreign characters, white space, wrong padding, and unused bits that are not
    * zero (with them, one envelope has several spellings).
    */
-  readonly decodeBase64Into: (ascii: Uint8Array, target: Uint8Array) => boolean
+  readonly decodeBase64Into: (ascii: Uint8Array, target: Uint8Array) => boolean | Promise<boolean>
   readonly sha256: (bytes: Bytes) => Bytes | Promise<Bytes>
   /** RSAES-OAEP encryption (RFC 8017 section 7.1.1), SHA-256 and MGF1-SHA-256, no label. */
   readonly encryptRsaOaep: (key: CryptoKey, secret: Bytes) => Bytes | Promise<Bytes>

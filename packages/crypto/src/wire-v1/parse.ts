@@ -1,13 +1,23 @@
-import type { Bytes } from '../bytes/bytes.js'
+import { platform } from '#crypto-platform'
+import { concat, type Bytes } from '../bytes/bytes.js'
+import { decodeBase64, decodeBase64Text } from '../bytes/decode-base64.js'
+import { parseJsonObject } from '../bytes/json-object.js'
 import { SecurityError } from '../errors.js'
 import type { OpenOptions } from '../suite.js'
 import { WIRE_V1, type EnvelopeParts } from './format.js'
-import { jsonReader } from './json-reader.js'
 
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024
+/** An envelope has two levels; the rest is room for unknown members. */
+const MAX_DEPTH = 32
+/** Longer base64 is decoded from the bytes of the envelope: no JSON parser sees it. */
+const MAX_PARSED_BASE64 = 16 * 1024
+/** The most that a JSON parser sees: known members other than the ciphertext take 2 KiB. */
+const MAX_PARSED_BYTES = 64 * 1024
 /** A modulus of 2048 to 8192 bits. */
 const MIN_WRAPPED_KEY_BYTES = 256
 const MAX_WRAPPED_KEY_BYTES = 1024
+
+const QUOTE = 0x22
 
 /**
  * Reads an envelope from untrusted bytes without touching a key. The result has exact lengths and
@@ -16,83 +26,115 @@ const MAX_WRAPPED_KEY_BYTES = 1024
  *
  * @throws SecurityError `ERR_ENVELOPE_TOO_LARGE`, `ERR_ENVELOPE_UNSUPPORTED`, `ERR_ENVELOPE_INVALID`
  */
-export function parseEnvelope(body: Uint8Array, options: OpenOptions): EnvelopeParts {
-  const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES
-  if (body.length > maxBytes) {
-    throw new SecurityError(
-      'ERR_ENVELOPE_TOO_LARGE',
-      `The envelope is larger than ${String(maxBytes)} bytes.`,
-    )
-  }
-  const json = jsonReader(body)
-  const { version, algorithm, keyAlgorithm, payloadAlgorithm, nonceBytes, tagBytes } = WIRE_V1
-  const envelope = json.object({
-    version: () => json.text(version),
-    algorithm: () => json.text(algorithm),
-    key_algorithm: () => json.text(keyAlgorithm),
-    payload_algorithm: () => json.text(payloadAlgorithm),
-    encrypted_payload: () =>
-      json.object({
-        ciphertext: () => json.base64(0, Infinity, tagBytes),
-        nonce: () => json.base64(nonceBytes, nonceBytes),
-        tag: () => json.base64(tagBytes, tagBytes),
-      }),
-    encrypted_aes_key: () => json.base64(MIN_WRAPPED_KEY_BYTES, MAX_WRAPPED_KEY_BYTES),
-    processed_at: () => json.numberOrNull(),
-  })
-  json.end()
-  if (envelope === undefined) throw invalid('version')
+export async function parseEnvelope(
+  body: Uint8Array,
+  { maxBytes = DEFAULT_MAX_BYTES, acceptAppendedTag = false }: OpenOptions,
+): Promise<EnvelopeParts> {
+  if (body.length > maxBytes)
+    throw tooLarge(`The envelope is larger than ${String(maxBytes)} bytes.`)
+  const { json, long } = await cutLongBase64(body)
+  const envelope = parseJsonObject(json, 'ERR_ENVELOPE_INVALID', MAX_DEPTH)
   checkLabels(envelope)
-  const payload = required(envelope, 'encrypted_payload')
-  return {
-    ciphertextAndTag: joinTag(payload, options),
-    nonce: required(payload, 'nonce'),
-    wrappedKey: required(envelope, 'encrypted_aes_key'),
-    processedAt: 'processed_at' in envelope ? required(envelope, 'processed_at') : null,
-    tagIsAppended: !('tag' in payload),
+  const payload = own(envelope, 'encrypted_payload') ?? {}
+  const { nonceBytes, tagBytes } = WIRE_V1
+  const tagIsAppended = acceptAppendedTag && own(payload, 'tag') === undefined
+  // With room for the tag, so that the ciphertext is never copied.
+  const sealed =
+    long.get(string(payload, 'ciphertext')) ?? base64(payload, 'ciphertext', 0, Infinity, tagBytes)
+  if (tagIsAppended && sealed.length < 2 * tagBytes) throw invalid('ciphertext')
+  if (!tagIsAppended) {
+    sealed.set(base64(payload, 'tag', tagBytes, tagBytes), sealed.length - tagBytes)
   }
+  const processedAt = own(envelope, 'processed_at') ?? null
+  if (processedAt !== null && !Number.isFinite(processedAt)) throw invalid('processed_at')
+  return {
+    ciphertextAndTag: tagIsAppended ? sealed.subarray(0, -tagBytes) : sealed,
+    nonce: base64(payload, 'nonce', nonceBytes, nonceBytes),
+    wrappedKey: base64(envelope, 'encrypted_aes_key', MIN_WRAPPED_KEY_BYTES, MAX_WRAPPED_KEY_BYTES),
+    processedAt: processedAt as number | null,
+    tagIsAppended,
+  }
+}
+
+/**
+ * Cuts long base64 out of JSON and decodes it. A placeholder stands for each string. Between two
+ * quotes, JSON has nothing but base64 only where that is the content of a string, so that the JSON
+ * around it stays what it is, valid or not.
+ *
+ * @returns the JSON, and for each placeholder the decoded bytes, with room for a tag
+ */
+async function cutLongBase64(
+  body: Uint8Array,
+): Promise<{ json: Bytes; long: ReadonlyMap<string, Bytes> }> {
+  const long = new Map<string, Bytes>()
+  const kept: Uint8Array[] = []
+  let start = 0
+  let quote = platform.indexOfByte(body, QUOTE, 0)
+  // Ends early where too much would be kept, so that the work has the same limit.
+  for (let next; quote >= 0 && quote - start < MAX_PARSED_BYTES; quote = next) {
+    next = platform.indexOfByte(body, QUOTE, quote + 1)
+    if (next - quote <= MAX_PARSED_BASE64) continue
+    const bytes = await decodeBase64(body.subarray(quote + 1, next), WIRE_V1.tagBytes)
+    if (bytes === undefined && next - quote <= MAX_PARSED_BYTES) continue
+    if (bytes === undefined) throw invalid('ciphertext')
+    // Random, so that no string of the envelope is the same.
+    const placeholder = crypto.randomUUID()
+    long.set(placeholder, bytes)
+    kept.push(body.subarray(start, quote + 1), new TextEncoder().encode(placeholder))
+    start = next
+  }
+  kept.push(body.subarray(start))
+  const length = kept.reduce((sum, part) => sum + part.length, 0)
+  if (length > MAX_PARSED_BYTES) throw tooLarge('The envelope has too much beside its ciphertext.')
+  return { json: concat(kept, length), long }
 }
 
 /**
  * `version` and `algorithm` are required. `key_algorithm` and `payload_algorithm` may both be absent,
  * as early clients omit them; one without the other is no sender's form but a damaged envelope.
- *
- * @param labels - for each label present, whether it is the supported one
  */
-function checkLabels(labels: Readonly<Partial<Record<(typeof LABELS)[number], boolean>>>): void {
-  const isEarly = !('key_algorithm' in labels || 'payload_algorithm' in labels)
-  for (const name of isEarly ? LABELS.slice(0, 2) : LABELS) {
-    if (required(labels, name)) continue
+function checkLabels(envelope: object): void {
+  const isEarly = LABELS.slice(2).every(([name]) => own(envelope, name) === undefined)
+  for (const [name, label] of isEarly ? LABELS.slice(0, 2) : LABELS) {
+    const value = own(envelope, name)
+    if (value === undefined) throw invalid(name)
+    if (value === label) continue
     throw new SecurityError('ERR_ENVELOPE_UNSUPPORTED', `The envelope's ${name} is not supported.`)
   }
 }
 
-const LABELS = ['version', 'algorithm', 'key_algorithm', 'payload_algorithm'] as const
+const LABELS = [
+  ['version', WIRE_V1.version],
+  ['algorithm', WIRE_V1.algorithm],
+  ['key_algorithm', WIRE_V1.keyAlgorithm],
+  ['payload_algorithm', WIRE_V1.payloadAlgorithm],
+] as const
 
-/** Puts the tag into the room behind the ciphertext, without a copy of the ciphertext. */
-function joinTag(
-  payload: { readonly ciphertext?: Bytes | undefined; readonly tag?: Bytes | undefined },
-  { acceptAppendedTag = false }: OpenOptions,
+/** A member of parsed JSON, never one that an object inherits; undefined where it is absent. */
+const own = (value: object, name: string): unknown =>
+  Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined
+
+function string(object: object, name: string): string {
+  const value = own(object, name)
+  if (typeof value !== 'string') throw invalid(name)
+  return value
+}
+
+function base64(
+  object: object,
+  name: string,
+  minBytes: number,
+  maxBytes: number,
+  spareBytes = 0,
 ): Bytes {
-  const joined = required(payload, 'ciphertext')
-  const ciphertextBytes = joined.length - WIRE_V1.tagBytes
-  if (!acceptAppendedTag || 'tag' in payload) {
-    joined.set(required(payload, 'tag'), ciphertextBytes)
-    return joined
-  }
-  if (ciphertextBytes < WIRE_V1.tagBytes) throw invalid('ciphertext')
-  return joined.subarray(0, ciphertextBytes)
+  const bytes = decodeBase64Text(string(object, name), spareBytes)
+  const length = (bytes?.length ?? -Infinity) - spareBytes
+  if (bytes === undefined || length < minBytes || length > maxBytes) throw invalid(name)
+  return bytes
 }
 
-/** A member that must have been read; undefined means that it is missing or malformed. */
-function required<T, Name extends keyof T & string>(
-  object: T,
-  name: Name,
-): Exclude<T[Name], undefined> {
-  const value = object[name]
-  if (value === undefined) throw invalid(name)
-  return value as Exclude<T[Name], undefined>
-}
+const tooLarge = (message: string): SecurityError =>
+  new SecurityError('ERR_ENVELOPE_TOO_LARGE', message)
 
 const invalid = (member: string): SecurityError =>
   new SecurityError(

@@ -65,7 +65,7 @@ async function open(
   keys: readonly PrivateKey[],
   options: OpenOptions,
 ): Promise<OpenedEnvelope> {
-  const envelope = parseEnvelope(body, options)
+  const envelope = await parseEnvelope(body, options)
   const { ciphertextAndTag, nonce, wrappedKey, processedAt, tagIsAppended } = envelope
   const untried = keys
     .map((key) => ofThisSuite<RsaPrivateKey>(key, 'unwrap'))

@@ -1,7 +1,7 @@
 import { platform } from '#crypto-platform'
-import { SecurityError } from '../errors.js'
+import { SecurityError, type SecurityErrorCode } from '../errors.js'
 
-/** Legitimate content nests a JSON schema or two; deeper content exhausts a recursive reader. */
+/** Legitimate plaintext nests a JSON schema or two; deeper JSON exhausts a recursive reader. */
 export const MAX_PLAINTEXT_DEPTH = 256
 
 const QUOTE = 0x22
@@ -13,16 +13,15 @@ const BACKSLASH = 0x5c
  * Members named `__proto__` become plain own members and change no prototype; the last of repeated
  * members counts.
  *
- * @throws SecurityError `ERR_PLAINTEXT_INVALID`; `ERR_ENVELOPE_TOO_LARGE` for depth
+ * @throws SecurityError `code` for all other bytes; `ERR_ENVELOPE_TOO_LARGE` for depth
  */
 export function parseJsonObject(
   bytes: Uint8Array,
-  maxDepth = MAX_PLAINTEXT_DEPTH,
+  code: SecurityErrorCode,
+  maxDepth: number,
 ): Record<string, unknown> {
   const text = platform.decodeUtf8(bytes)
-  if (text !== undefined && isDeeperThan(maxDepth, bytes)) {
-    throw new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The plaintext is nested too deeply.')
-  }
+  if (text !== undefined && isDeeperThan(maxDepth, bytes)) throw tooDeep()
   let value: unknown
   try {
     value = JSON.parse(text ?? '')
@@ -30,13 +29,16 @@ export function parseJsonObject(
     // The engine's own message quotes the text, which may be a secret.
   }
   if (isJsonObject(value)) return value
-  throw new SecurityError('ERR_PLAINTEXT_INVALID', 'The plaintext is not a JSON object.')
+  throw new SecurityError(code, 'The content is not a JSON object.')
 }
 
 /** Returns whether a parsed JSON value is an object: not null, not an array. */
 export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+export const tooDeep = (): SecurityError =>
+  new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The JSON is nested too deeply.')
 
 /**
  * Counts the brackets of JSON outside its strings, before any parser recurses into them. Strings are
