@@ -1,6 +1,6 @@
 /** Codes of the files and stores that a gateway cannot work without. */
 export type GatewayErrorCode =
-  'ERR_API_KEYS_FILE' | 'ERR_CA_FILE' | 'ERR_KEY_STORE' | 'ERR_TLS_FILES'
+  'ERR_API_KEYS_FILE' | 'ERR_CA_FILE' | 'ERR_KEY_STORE' | 'ERR_REDIS_URL' | 'ERR_TLS_FILES'
 
 /**
  * A file or store of the gateway that cannot be used. The message names the file and the faulty member,

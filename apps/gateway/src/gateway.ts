@@ -16,6 +16,7 @@ import { readTlsFiles, renewTls } from './http/tls.js'
 import { silentLogger, type Logger } from './observability/log.js'
 import { startMetricsServer, type MetricsServer } from './observability/metrics-server.js'
 import { Metrics } from './observability/metrics.js'
+import { RedisMetrics } from './observability/redis-metrics.js'
 import { openStore } from './server-keys/open-store.js'
 import { ServerKeys } from './server-keys/server-keys.js'
 import { createSharedState, type SharedState } from './shared-state.js'
@@ -76,7 +77,7 @@ const DEFAULT_LEAD_MS = 6000
  * await gateway.close()
  * ```
  * @throws SecurityError when a server key cannot be read
- * @throws GatewayError for the file of API keys, certificates, and the store of server keys
+ * @throws GatewayError for the file of API keys, certificates, the URL of Redis, and the store of server keys
  * @throws TpmError when evidence is required and the TPM gives no quote
  * @throws system errors for the address
  */
@@ -97,7 +98,9 @@ export async function createGateway(
   if (policy !== undefined) reportPolicy(policy, config, logger)
   const engine = createEngine(config, policy, logger)
   metrics.watchUpstreams(() => engine.upstreams?.() ?? [])
-  const sharedState = await createSharedState(config, logger)
+  const redisMetrics = config.redis && new RedisMetrics(metrics.registry)
+  const sharedState = await createSharedState(config, logger, redisMetrics)
+  if (sharedState.redis !== undefined) redisMetrics?.watch(sharedState.redis)
   const serverKeys = await openServerKeys(config, sharedState, logger)
   metrics.watchQuotas(() => sharedState.quotaGuard.states())
   const { replayCache, rateLimiter, quotaGuard } = sharedState

@@ -1,15 +1,15 @@
-import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible'
-import type { Redis } from 'ioredis'
 import { QuotaGuard } from './access/quota/quota-guard.js'
 import { RedisQuotaCounter } from './access/quota/redis-counter.js'
-import { RateLimiter, type CreateCounter } from './access/rate-limiter.js'
+import { RateLimiter } from './access/rate-limiter.js'
 import { LocalReplayCache } from './completion/replay/local.js'
 import { RedisReplayCache } from './completion/replay/redis.js'
 import type { ReplayCache } from './completion/replay/refuse.js'
 import type { GatewayConfig } from './config/config.js'
 import type { Logger } from './observability/log.js'
-import { connectRedis } from './redis/connect.js'
-import { DEFAULT_REDIS_FAILURE, type OnFailure } from './redis/failure-mode.js'
+import { RedisConnection } from './redis/connection.js'
+import { DEFAULT_REDIS_FAILURE, type RedisFailure } from './redis/failure-mode.js'
+import type { Consequences, RedisObserver } from './redis/outages.js'
+import { countersIn } from './redis/redis-counter.js'
 
 /** State shared between requests, and between gateways with one Redis. */
 export interface SharedState {
@@ -17,7 +17,7 @@ export interface SharedState {
   readonly rateLimiter: RateLimiter
   readonly quotaGuard: QuotaGuard
   /** Connection to Redis, if one is configured. */
-  readonly redis: Redis | undefined
+  readonly redis: RedisConnection | undefined
   close(): Promise<void>
 }
 
@@ -27,6 +27,7 @@ const DEFAULT_REPLAY_WINDOW_MS = 10 * 60_000
 export async function createSharedState(
   config: GatewayConfig,
   logger: Logger,
+  observer?: RedisObserver,
 ): Promise<SharedState> {
   const windowMs = config.replayWindowMs ?? DEFAULT_REPLAY_WINDOW_MS
   const { rateLimit, quotas } = config
@@ -42,12 +43,16 @@ export async function createSharedState(
     }
   }
   const { url, failure = DEFAULT_REDIS_FAILURE } = config.redis
-  const redis = await connectRedis(url, logger)
+  const redis = await RedisConnection.open(url, {
+    logger,
+    consequences: consequencesOf(failure),
+    ...(observer === undefined ? {} : { observer }),
+  })
   const fallback = failure.replay === 'degrade' ? new LocalReplayCache({ windowMs }) : undefined
   const replayCache = new RedisReplayCache({ redis, windowMs, fallback })
   return {
     replayCache,
-    rateLimiter: new RateLimiter({ ...limits, createCounter: counterIn(redis, failure.rate) }),
+    rateLimiter: new RateLimiter({ ...limits, createCounter: countersIn(redis, failure.rate) }),
     quotaGuard: new QuotaGuard({
       quotas,
       counter: new RedisQuotaCounter({ redis, degrade: failure.rate === 'degrade' }),
@@ -55,17 +60,19 @@ export async function createSharedState(
     redis,
     close: async () => {
       await replayCache.close()
-      redis.disconnect()
+      redis.close()
     },
   }
 }
 
-const counterIn =
-  (redis: Redis, onFailure: OnFailure): CreateCounter =>
-  (options) =>
-    new RateLimiterRedis({
-      ...options,
-      storeClient: redis,
-      rejectIfRedisNotReady: true,
-      ...(onFailure === 'degrade' ? { insuranceLimiter: new RateLimiterMemory(options) } : {}),
-    })
+const REFUSED = 'requests are refused with 503 until it works'
+
+/** Server keys are not part of it: their own check reports failures. */
+const consequencesOf = (failure: RedisFailure): Consequences => ({
+  replay:
+    failure.replay === 'closed'
+      ? REFUSED
+      : 'each gateway refuses the replays that it has seen itself, and no others',
+  rate: failure.rate === 'closed' ? REFUSED : 'each gateway permits the whole rate',
+  quota: failure.rate === 'closed' ? REFUSED : 'each gateway counts by itself',
+})

@@ -6,6 +6,8 @@ import { QuotaGuard } from '../src/access/quota/quota-guard.js'
 import type { QuotaUse } from '../src/access/quota/quota-counter.js'
 import { windowOf, type QuotaUnit } from '../src/access/quota/quota.js'
 import { RedisQuotaCounter } from '../src/access/quota/redis-counter.js'
+import { silentLogger } from '../src/observability/log.js'
+import { RedisConnection } from '../src/redis/connection.js'
 import { gatewayOn, SOON, testRedis } from './redis.js'
 import { send, statusOf } from './support.js'
 
@@ -23,6 +25,12 @@ async function connect(url: string): Promise<Redis> {
   return client
 }
 
+async function open(url: string): Promise<RedisConnection> {
+  const connection = await RedisConnection.open(url, { logger: silentLogger })
+  onTestFinished(() => connection.close())
+  return connection
+}
+
 const use = (unit: QuotaUnit, limit: number, now = NOW): QuotaUse => ({
   ...{ key: 'alice', unit, limit },
   window: windowOf('day', now),
@@ -31,8 +39,8 @@ const use = (unit: QuotaUnit, limit: number, now = NOW): QuotaUse => ({
 describe.skipIf(!isInstalled('redis-server'))('quotas in Redis', () => {
   it('admit as many of concurrent requests at several gateways as the quota has', async () => {
     const redis = await testRedis()
-    const counters = [await connect(redis.url), await connect(redis.url)].map(
-      (client) => new RedisQuotaCounter({ redis: client, degrade: false, now: () => NOW }),
+    const counters = [await open(redis.url), await open(redis.url)].map(
+      (connection) => new RedisQuotaCounter({ redis: connection, degrade: false, now: () => NOW }),
     )
     const guards = counters.map((counter) => {
       const quotas = {
@@ -55,7 +63,8 @@ describe.skipIf(!isInstalled('redis-server'))('quotas in Redis', () => {
   it('expire an hour after their window, and share one slot of a cluster for each key', async () => {
     const redis = await testRedis()
     const client = await connect(redis.url)
-    const counter = new RedisQuotaCounter({ redis: client, degrade: false, now: () => NOW })
+    const connection = await open(redis.url)
+    const counter = new RedisQuotaCounter({ redis: connection, degrade: false, now: () => NOW })
     expect(await counter.admit([use('requests', 5)])).toEqual([0])
     await counter.add(use('tokens', 5), 3)
     const keys = (await client.keys('*')).sort()
@@ -73,18 +82,20 @@ describe.skipIf(!isInstalled('redis-server'))('quotas in Redis', () => {
   it('continue with local counts while Redis is down, and add them when it returns', async () => {
     const redis = await testRedis()
     const client = await connect(redis.url)
-    const counter = new RedisQuotaCounter({ redis: client, degrade: true, now: () => NOW })
+    const connection = await open(redis.url)
+    const counter = new RedisQuotaCounter({ redis: connection, degrade: true, now: () => NOW })
     const quota = use('requests', 4)
     // Two by another gateway.
     await client.set('nomyo:quota:{alice}:requests:2026-11-28', 2)
     expect(await counter.admit([quota])).toEqual([2])
     await redis.stop()
-    await expect.poll(() => client.ping().catch(() => 'down'), SOON).toBe('down')
+    await expect.poll(() => connection.ready, SOON).toBe(false)
     expect(await counter.admit([quota])).toEqual([3])
     expect(await counter.admit([quota])).toEqual([4])
     expect(await counter.add(use('tokens', 9), 5)).toBe(5)
     await redis.start()
     await expect.poll(() => client.ping().catch(() => 'down'), SOON).toBe('PONG')
+    await expect.poll(() => connection.ready, SOON).toBe(true)
     // A Redis without persistence has lost its counts; those of the outage reach it.
     await client.set('nomyo:quota:{alice}:requests:2026-11-28', 1)
     expect(await counter.admit([quota, use('tokens', 9)])).toEqual([2, 5])

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { WaitBudget } from '../redis/wait-budget.js'
 import type { ApiKey } from './api-key.js'
 import { authenticate, type Identity } from './authenticate.js'
 import { clientNetwork } from './client-network.js'
@@ -9,6 +10,8 @@ import { forbidden } from './tier-policy.js'
 export interface Caller extends Identity {
   /** Same for every request of one API key, or of one client network where no key is required. */
   readonly id: string
+  /** Time that this request waits for Redis, over all of its commands. */
+  readonly redisWait: WaitBudget
 }
 
 /** Authentication and rate limit of the routes that cost something. */
@@ -31,8 +34,9 @@ export class AccessControl {
     const identity = authenticate(headers.authorization, this.#currentKeys())
     const { keyName, rateLimit } = identity
     const id = keyName === undefined ? `address ${clientNetwork(ip)}` : `key ${keyName}`
-    await this.#rateLimiter.admit(id, rateLimit)
-    return { ...identity, id }
+    const redisWait = new WaitBudget()
+    await this.#rateLimiter.admit(id, rateLimit, redisWait)
+    return { ...identity, id, redisWait }
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type RateLimiterAbstract,
 } from 'rate-limiter-flexible'
 import { HttpError } from '../http-error.js'
+import { WaitBudget } from '../redis/wait-budget.js'
 import type { RateLimit } from './rate-limit.js'
 
 /** Counter that accepts a number of points per duration, in seconds, and then refuses for a while. */
@@ -13,6 +14,11 @@ export interface CounterOptions {
   readonly points: number
   readonly duration: number
   readonly blockDuration?: number
+}
+
+/** Options of a single count, which rate-limiter-flexible passes to the store. */
+export interface CountOptions {
+  attrs: { readonly wait: WaitBudget }
 }
 
 /** Creates a counter in this process or in a shared store. */
@@ -56,25 +62,30 @@ export class RateLimiter {
   /**
    * Counts a request of a caller, which may have a limit of its own.
    *
+   * @param wait - what remains of the time that the request waits for a shared store
    * @throws HttpError 429 above the limit, 503 during a cool-down or when counting fails
    */
-  async admit(caller: string, limit: RateLimit | undefined = this.#limit): Promise<void> {
+  async admit(
+    caller: string,
+    limit: RateLimit | undefined = this.#limit,
+    wait = new WaitBudget(),
+  ): Promise<void> {
     if (limit === undefined) return
     try {
-      await this.#count(caller, limit)
+      await this.#count(caller, limit, { attrs: { wait } })
     } catch (error) {
       if (error instanceof HttpError) throw error
       throw new HttpError(503, 'This gateway cannot count requests at the moment', RETRY_AFTER_S)
     }
   }
 
-  async #count(caller: string, limit: RateLimit): Promise<void> {
+  async #count(caller: string, limit: RateLimit, options: CountOptions): Promise<void> {
     const { requests, refusals } = this.#countersOf(limit)
-    const refused = await refusals.get(caller)
+    const refused = await refusals.get(caller, options)
     if (refused !== null && refused.consumedPoints > refusals.points) throw coolingDown(refused)
-    const exceeded = await rejectionOf(requests.consume(caller))
+    const exceeded = await rejectionOf(requests.consume(caller, 1, options))
     if (exceeded === undefined) return
-    const abuse = await rejectionOf(refusals.consume(caller))
+    const abuse = await rejectionOf(refusals.consume(caller, 1, options))
     throw abuse === undefined
       ? new HttpError(429, 'Too many requests', seconds(exceeded))
       : coolingDown(abuse)

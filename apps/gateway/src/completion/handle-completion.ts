@@ -86,7 +86,8 @@ export async function handleCompletion(
       signal,
     )
     .finally(endWait)
-  await refuseReplay(context.replayCache, { payloadId, replayId: envelope.replayId })
+  const ids = { payloadId, replayId: envelope.replayId }
+  await refuseReplay(context.replayCache, ids, caller.redisWait)
   const decrypted = { ...request, settings, value: envelope.value, payloadId, tier, replyKey }
   return sealRefusals(decrypted, () => answerRequest(decrypted, context))
 }

@@ -18,6 +18,7 @@ import { createTpmTransport } from '@nomyo/tpm'
 import { QUOTA_FORM, parseQuota } from '../access/quota/quota.js'
 import { parseRate } from '../access/rate-limit.js'
 import { parseRedisFailure } from '../redis/failure-mode.js'
+import { parseRedisUrl } from '../redis/url.js'
 import type { TpmConfig } from './config.js'
 
 const MAX_COUNT = 999_999
@@ -225,12 +226,13 @@ export const OPTIONS = defineOptions(
     ...inGroup('Replicas', {
       redis: {
         value: 'URL',
-        summary: 'redis:// or rediss://, where gateways share replays and rates',
+        summary:
+          'redis:// (rediss:// with TLS), where gateways share replays and rates; a cluster as redis+cluster://HOST,…, Sentinels as redis+sentinel://HOST,…/MASTER',
         defaultSummary: 'each gateway has its own state',
         secret: true,
         parse: parsedBy(
-          (text) => (/^rediss?:\/\/[^/]/.test(text) && URL.canParse(text) ? text : undefined),
-          'must be a URL such as redis://127.0.0.1:6379',
+          (text) => parseRedisUrl(text) && text,
+          'must be a URL such as redis://127.0.0.1:6379, redis+cluster://a:6379,b:6379 or redis+sentinel://a:26379,b:26379/mymaster',
         ),
       },
       redisFailure: {

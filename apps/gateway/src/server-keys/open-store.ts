@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { SecurityError } from '@nomyo/crypto'
-import type { Redis } from 'ioredis'
 import type { GatewayConfig } from '../config/config.js'
 import { GatewayError } from '../errors.js'
 import type { Logger } from '../observability/log.js'
-import { connectRedis } from '../redis/connect.js'
+import { RedisConnection } from '../redis/connection.js'
 import { createFolderStore } from './folder-store.js'
 import { createMemoryStore } from './memory-store.js'
 import { createRedisStore } from './redis-store.js'
@@ -22,7 +21,7 @@ export type ServerKeyLocation = Pick<GatewayConfig, 'keyDir' | 'sharedKeys' | 'r
  */
 export async function openStore(
   { keyDir, sharedKeys = false, keys = {} }: ServerKeyLocation,
-  redis: Redis | undefined,
+  redis: RedisConnection | undefined,
   logger: Logger,
 ): Promise<ServerKeyStore> {
   const password =
@@ -49,12 +48,12 @@ export async function withStore<T>(
 ): Promise<T> {
   const redis =
     location.sharedKeys === true && location.redis !== undefined
-      ? await connectRedis(location.redis.url, logger)
+      ? await RedisConnection.open(location.redis.url, { logger })
       : undefined
   try {
     return await use(await openStore(location, redis, logger))
   } finally {
-    redis?.disconnect()
+    redis?.close()
   }
 }
 

@@ -1,20 +1,21 @@
 import { exportPrivateKey, generateKeyPair, importPrivateKey } from '@nomyo/crypto'
-import type { Redis } from 'ioredis'
 import { DECRYPT_CONCURRENCY } from '../completion/decrypt-concurrency.js'
 import { GatewayError } from '../errors.js'
 import type { Logger } from '../observability/log.js'
-import { redisRefusal } from '../redis/connect.js'
+import type { RedisClient } from '../redis/client.js'
+import type { RedisConnection } from '../redis/connection.js'
+import { RedisError } from '../redis/error-code.js'
 import { MIN_SERVER_KEY_BITS, type ServerKeyStore, type StoredKey } from './server-key-store.js'
 
 /** Connection, and the password that encrypts keys before they leave this process. */
 export interface RedisStoreOptions {
-  readonly redis: Redis
+  readonly redis: RedisConnection
   readonly password: string
   readonly logger: Logger
 }
 
 /** Hash with a field per number: the creation time and the encrypted key. */
-const HASH = 'nomyo:server-keys'
+export const SERVER_KEYS_HASH = 'nomyo:server-keys'
 
 interface Entry extends StoredKey {
   readonly pem: string
@@ -25,12 +26,16 @@ interface Entry extends StoredKey {
  * only. Of keys with the same number, the first to arrive is kept.
  */
 export function createRedisStore({ redis, password, logger }: RedisStoreOptions): ServerKeyStore {
+  const run = <T>(command: (client: RedisClient) => Promise<T>): Promise<T> =>
+    answered(redis.run('keys', 'keys', command))
   const read = async (): Promise<readonly Entry[]> =>
-    Object.entries(await answered(redis.hgetall(HASH)))
+    Object.entries(await run((client) => client.hgetall(SERVER_KEYS_HASH)))
       .map(([field, value]) => parseEntry(field, value))
       .sort((a, b) => a.number - b.number)
   const put = (number: number, createdAtMs: number, pem: string): Promise<unknown> =>
-    answered(redis.hsetnx(HASH, String(number), `${String(createdAtMs)}\n${pem}`))
+    run((client) =>
+      client.hsetnx(SERVER_KEYS_HASH, String(number), `${String(createdAtMs)}\n${pem}`),
+    )
   /** Copy of the newest entry, to restore it. */
   let newest: Entry | undefined
   return {
@@ -66,7 +71,7 @@ export function createRedisStore({ redis, password, logger }: RedisStoreOptions)
       }
     },
     remove: async (number) => {
-      await answered(redis.hdel(HASH, String(number)))
+      await run((client) => client.hdel(SERVER_KEYS_HASH, String(number)))
     },
   }
 }
@@ -79,7 +84,7 @@ function parseEntry(field: string, value: string): Entry {
   }
   throw new GatewayError(
     'ERR_KEY_STORE',
-    `${HASH} in Redis contains an entry that is no server key.`,
+    `${SERVER_KEYS_HASH} in Redis contains an entry that is no server key.`,
   )
 }
 
@@ -88,12 +93,10 @@ async function answered<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer
   } catch (error) {
-    const refusal = redisRefusal(error)
+    if (!(error instanceof RedisError)) throw error
     throw new GatewayError(
       'ERR_KEY_STORE',
-      refusal === undefined
-        ? 'Redis, which stores the server keys, does not answer.'
-        : `Redis, which stores the server keys, refuses (${refusal}).`,
+      `Redis, which stores the server keys, fails (${error.code}).`,
     )
   }
 }

@@ -1,6 +1,7 @@
 import { chmod } from 'node:fs/promises'
 import {
   isInstalled,
+  listenOnLoopback,
   makeCa,
   makeCertificate,
   makeSwtpm,
@@ -9,6 +10,7 @@ import {
   type Certificate,
   type RedisServer,
 } from '@nomyo-internal/testing'
+import { createServer } from 'node:net'
 import { createQuoter, Tpm } from '@nomyo/tpm'
 import { Redis } from 'ioredis'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -16,6 +18,8 @@ import { startTlsUpstream } from '../tls-upstream.js'
 import { temporaryFile } from '../support.js'
 import { diagnose, statusesOf, textOf } from './diagnose.js'
 
+/** Rights that the gateway needs, beside the one to read `maxmemory-policy`. */
+const RIGHTS = ['+ping', '+set', '+get', '+incrby', '+pttl', '+eval']
 const DEMO = ['--engine', 'demo', '--port', '0']
 const folder = temporaryFolder()
 
@@ -94,7 +98,7 @@ describe.skipIf(!isInstalled('redis-server'))('Redis', () => {
     const { redis, admin } = await started()
     await admin.config('SET', 'maxmemory-policy', 'allkeys-lru')
     expect(statusesOf(await look(redis.url), 'Redis')).toEqual(['ok', 'problem'])
-    await admin.acl('SETUSER', 'few', 'on', '>canary', '~*', '+ping', '+eval', '+exists', '+set')
+    await admin.acl('SETUSER', 'few', 'on', '>canary', '~nomyo:*', ...RIGHTS)
     const few = await look(redis.url.replace('//', '//few:canary@'))
     expect(statusesOf(few, 'Redis')).toEqual(['ok', 'warning'])
   })
@@ -111,9 +115,49 @@ describe.skipIf(!isInstalled('redis-server'))('Redis', () => {
     const right = await look(redis.url.replace('//', '//:right-canary@'))
     expect(statusesOf(right, 'Redis')).toEqual(['ok', 'ok'])
     expect(right.text).not.toContain('canary')
-    await admin.acl('SETUSER', 'noscript', 'on', '>canary', '~*', '+ping')
-    const noscript = await look(redis.url.replace('//', '//noscript:canary@'))
-    expect(statusesOf(noscript, 'Redis')).toEqual(['problem'])
+  })
+
+  it.each([
+    ['a replica', 'READONLY', ['REPLICAOF', '127.0.0.1', '1']],
+    ['a full one', 'OOM', ['CONFIG', 'SET', 'maxmemory', '1']],
+    ['too few replicas', 'NOREPLICAS', ['CONFIG', 'SET', 'min-replicas-to-write', '1']],
+  ])('that refuses to write is a problem: %s', async (_what, code, [command, ...args]) => {
+    const { redis, admin } = await started()
+    await admin.call(command!, ...args)
+    const diagnosis = await look(redis.url)
+    expect(statusesOf(diagnosis, 'Redis')).toEqual(['problem'])
+    expect(textOf(diagnosis, 'Redis')).toContain(`(${code})`)
+    const degrading = await look(redis.url, ['--redis-failure', 'degrade'])
+    expect(statusesOf(degrading, 'Redis')).toEqual(['warning'])
+  })
+
+  it('names the rights that its user lacks', async () => {
+    const { redis, admin } = await started()
+    const url = redis.url.replace('//', '//few:canary@')
+    for (const right of RIGHTS.filter((known) => known !== '+ping')) {
+      const rights = RIGHTS.filter((known) => known !== right)
+      await admin.acl('SETUSER', 'few', 'reset', 'on', '>canary', '~nomyo:*', ...rights)
+      const diagnosis = await look(url)
+      expect(statusesOf(diagnosis, 'Redis')).toEqual(['problem', 'warning'])
+      const name = right.slice(1).toUpperCase()
+      expect(textOf(diagnosis, 'Redis')).toContain(`(NOPERM, without the right to ${name})`)
+    }
+    await admin.acl('SETUSER', 'few', 'reset', 'on', '>canary', '~other:*', ...RIGHTS)
+    expect(textOf(await look(url), 'Redis')).toContain('NOPERM')
+  })
+
+  it('that hangs, or speaks TLS only, is a problem', async () => {
+    const { redis } = await started()
+    redis.signal('SIGSTOP')
+    const hung = await look(redis.url)
+    redis.signal('SIGCONT')
+    expect(statusesOf(hung, 'Redis')).toEqual(['problem'])
+    expect(textOf(hung, 'Redis')).toContain('(TIMEOUT)')
+    const closing = createServer((socket) => socket.once('data', () => socket.destroy()))
+    const port = await listenOnLoopback(closing)
+    onTestFinished(() => void closing.close())
+    const closed = await look(`redis://127.0.0.1:${port}`)
+    expect(textOf(closed, 'Redis')).toMatch(/\((?:CLOSED|ECONNRESET)\)[^]*rediss:/)
   })
 
   it('that is unavailable is a problem where requests would be refused', async () => {

@@ -1,3 +1,4 @@
+import type { WaitBudget } from '../../redis/wait-budget.js'
 import type { QuotaUnit, QuotaWindow } from './quota.js'
 
 /** One quota of a caller in the present window. */
@@ -15,10 +16,11 @@ export interface QuotaCounter {
    * Admits a request unless a quota is exhausted, and then counts it in all quotas of requests; at once
    * for all of them, so that concurrent requests cannot pass together.
    *
+   * @param wait - what remains of the time that the request waits for a shared store
    * @returns the amounts used before this request, in the order of the quotas
    * @throws unless the counts can be read and changed
    */
-  admit(uses: readonly QuotaUse[]): Promise<readonly number[]>
+  admit(uses: readonly QuotaUse[], wait?: WaitBudget): Promise<readonly number[]>
   /**
    * Counts an amount. Never rejects: an amount that cannot be shared yet is kept.
    *

@@ -1,5 +1,6 @@
 import { HttpError } from '../../http-error.js'
 import type { CompletionObserver, CompletionRecord } from '../../observability/completion-record.js'
+import type { WaitBudget } from '../../redis/wait-budget.js'
 import type { Identity } from '../authenticate.js'
 import { LocalQuotaCounter, increment, type QuotaCounter, type QuotaUse } from './quota-counter.js'
 import { QUOTA_UNITS, windowOf, type Quotas, type QuotaUnit } from './quota.js'
@@ -62,13 +63,14 @@ export class QuotaGuard implements CompletionObserver {
   /**
    * Counts a request of a caller.
    *
+   * @param wait - what remains of the time that the request waits for Redis
    * @throws HttpError 429 when a quota is exhausted, 503 when counting fails
    */
-  async admit(caller: Identity): Promise<void> {
+  async admit(caller: Identity, wait?: WaitBudget): Promise<void> {
     const uses = this.#usesOf(caller)
     if (uses.length === 0) return
     const known = this.#remember(caller)
-    const used = await this.#counter.admit(uses).catch(() => {
+    const used = await this.#counter.admit(uses, wait).catch(() => {
       throw new HttpError(
         503,
         'This gateway cannot count requests at the moment',

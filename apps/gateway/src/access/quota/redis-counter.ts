@@ -1,4 +1,6 @@
-import type { Redis } from 'ioredis'
+import type { RedisConnection } from '../../redis/connection.js'
+import { hashTagged } from '../../redis/keys.js'
+import type { WaitBudget } from '../../redis/wait-budget.js'
 import {
   LocalQuotaCounter,
   increment,
@@ -9,7 +11,7 @@ import {
 
 /** Settings of a {@link RedisQuotaCounter}. */
 export interface RedisQuotaCounterOptions {
-  readonly redis: Pick<Redis, 'eval'>
+  readonly redis: Pick<RedisConnection, 'eval'>
   /** Continues with the counts of this gateway while Redis is unavailable. Otherwise counting then fails. */
   readonly degrade: boolean
   /** Returns the time in milliseconds since 1970. Default: the clock of the system. */
@@ -20,7 +22,9 @@ export interface RedisQuotaCounterOptions {
 const KEEP_MS = 60 * 60_000
 
 /** Runs atomically: concurrent requests at several gateways cannot pass together. Counts unless exhausted. */
-const ADMIT = `
+const ADMIT = {
+  name: 'admit',
+  lua: `
 local used, admitted = {}, true
 for i, key in ipairs(KEYS) do
   used[i] = tonumber(redis.call('GET', key) or '0')
@@ -32,16 +36,20 @@ for i, key in ipairs(KEYS) do
     redis.call('PEXPIRE', key, ARGV[3 * i - 1])
   end
 end
-return used`
+return used`,
+} as const
 
-const ADD = `
+const ADD = {
+  name: 'add',
+  lua: `
 local used = redis.call('INCRBY', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return used`
+return used`,
+} as const
 
 /** Counts that several gateways share. */
 export class RedisQuotaCounter implements QuotaCounter {
-  readonly #redis: Pick<Redis, 'eval'>
+  readonly #redis: Pick<RedisConnection, 'eval'>
   readonly #degrade: boolean
   readonly #now: () => number
   /** Counts of this gateway beside what Redis last reported. */
@@ -55,14 +63,15 @@ export class RedisQuotaCounter implements QuotaCounter {
     this.#now = now
   }
 
-  async admit(uses: readonly QuotaUse[]): Promise<readonly number[]> {
+  async admit(uses: readonly QuotaUse[], wait?: WaitBudget): Promise<readonly number[]> {
     try {
-      for (const use of uses) if (this.#unsent.used(use) > 0) await this.#send(use, 0)
+      for (const use of uses) if (this.#unsent.used(use) > 0) await this.#send(use, 0, wait)
       const used = (await this.#redis.eval(
+        'quota',
         ADMIT,
-        uses.length,
-        ...uses.map(redisKey),
-        ...uses.flatMap((use) => [use.limit, this.#ttlMs(use), increment(use)]),
+        uses.map(redisKey),
+        uses.flatMap((use) => [use.limit, this.#ttlMs(use), increment(use)]),
+        wait,
       )) as number[]
       const admitted = isAdmitted(uses, used)
       uses.forEach((use, at) => {
@@ -91,11 +100,12 @@ export class RedisQuotaCounter implements QuotaCounter {
   }
 
   /** Sends an amount with what could not be sent before; one that fails is kept for the next time. */
-  async #send(use: QuotaUse, amount: number): Promise<number> {
+  async #send(use: QuotaUse, amount: number, wait?: WaitBudget): Promise<number> {
     const total = amount + this.#unsent.used(use)
     await this.#unsent.add(use, amount - total)
     try {
-      return (await this.#redis.eval(ADD, 1, redisKey(use), total, this.#ttlMs(use))) as number
+      const args = [total, this.#ttlMs(use)]
+      return (await this.#redis.eval('quota', ADD, [redisKey(use)], args, wait)) as number
     } catch (error) {
       await this.#unsent.add(use, total)
       throw error
@@ -110,4 +120,4 @@ export class RedisQuotaCounter implements QuotaCounter {
 
 /** The hash tag puts all counts of a caller into one slot of a cluster. */
 const redisKey = ({ key, unit, window }: QuotaUse): string =>
-  `nomyo:quota:{${key}}:${unit}:${window.name}`
+  hashTagged('nomyo:quota', key, unit, window.name)

@@ -1,29 +1,24 @@
-import type { Redis } from 'ioredis'
 import { HttpError } from '../../http-error.js'
+import type { RedisClient } from '../../redis/client.js'
+import type { RedisConnection } from '../../redis/connection.js'
+import type { WaitBudget } from '../../redis/wait-budget.js'
 import type { ReplayCache } from './refuse.js'
 
 /** Settings of a {@link RedisReplayCache}. */
 export interface RedisReplayCacheOptions {
-  readonly redis: Redis
+  readonly redis: RedisConnection
   readonly windowMs: number
   /** Claimed first, and decides alone while Redis is unavailable. Without it, every claim then fails. */
   readonly fallback: ReplayCache | undefined
 }
 
-const PREFIX = 'nomyo:replay:'
+/** Of the keys of claims. */
+export const REPLAY_PREFIX = 'nomyo:replay:'
 const RETRY_AFTER_S = 5
-
-/** Runs atomically: of two copies that reach two gateways at once, one is refused. */
-const CLAIM = `
-for _, id in ipairs(KEYS) do
-  if redis.call('EXISTS', id) == 1 then return 0 end
-end
-for _, id in ipairs(KEYS) do redis.call('SET', id, '', 'PX', ARGV[1]) end
-return 1`
 
 /** Replay cache that several gateways share. */
 export class RedisReplayCache implements ReplayCache {
-  readonly #redis: Redis
+  readonly #redis: RedisConnection
   readonly #windowMs: number
   readonly #fallback: ReplayCache | undefined
 
@@ -33,12 +28,14 @@ export class RedisReplayCache implements ReplayCache {
     this.#fallback = fallback
   }
 
-  async claim(ids: readonly string[]): Promise<boolean> {
+  async claim(ids: readonly string[], wait?: WaitBudget): Promise<boolean> {
     // Also while Redis works, so that its claims are known when it fails.
     if ((await this.#fallback?.claim(ids)) === false) return false
-    const keys = ids.map((id) => PREFIX + id)
     try {
-      return (await this.#redis.eval(CLAIM, keys.length, ...keys, this.#windowMs)) === 1
+      // One key a command, since those of a cluster are at different nodes. One after the other: of
+      // two copies at two gateways, only that which has the first id goes on to the next.
+      for (const id of ids) if (!(await this.#claim(REPLAY_PREFIX + id, wait))) return false
+      return true
     } catch {
       if (this.#fallback !== undefined) return true
       throw new HttpError(
@@ -49,7 +46,17 @@ export class RedisReplayCache implements ReplayCache {
     }
   }
 
+  #claim(key: string, wait: WaitBudget | undefined): Promise<boolean> {
+    const command = (client: RedisClient) => claimKey(client, key, this.#windowMs)
+    return this.#redis.run('replay', 'claim', command, wait)
+  }
+
   close(): Promise<void> {
     return this.#fallback?.close() ?? Promise.resolve()
   }
+}
+
+/** Creates a key that lasts for a time, unless it exists; returns whether it was created. */
+export async function claimKey(client: RedisClient, key: string, ms: number): Promise<boolean> {
+  return (await client.set(key, '', 'PX', ms, 'NX')) === 'OK'
 }

@@ -1,16 +1,18 @@
 import { hash } from 'node:crypto'
 import { HttpError } from '../../http-error.js'
+import type { WaitBudget } from '../../redis/wait-budget.js'
 
 /** Cache of the identifiers of earlier requests. */
 export interface ReplayCache {
   /**
-   * Claims ids, all or none, atomically: of two concurrent claims for one id, one succeeds. A claim
-   * lasts for the replay window.
+   * Claims ids: of concurrent claims for one id, one succeeds at most, and of copies exactly one. A claim
+   * lasts for the replay window; ids of a refused claim may remain claimed.
    *
+   * @param wait - what remains of the time that the request waits for Redis
    * @returns false when one of the ids was claimed before
    * @throws HttpError 503 when the cache cannot decide
    */
-  claim(ids: readonly string[]): Promise<boolean>
+  claim(ids: readonly string[], wait?: WaitBudget): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -30,10 +32,11 @@ export interface RequestIds {
 export async function refuseReplay(
   cache: ReplayCache,
   { payloadId, replayId }: RequestIds,
+  wait?: WaitBudget,
 ): Promise<void> {
   // Digests are short and of one length, unlike the ids of callers.
   const digest = hash('sha256', payloadId, 'base64')
-  if (!(await cache.claim([`envelope:${replayId}`, `payload:${digest}`]))) {
+  if (!(await cache.claim([`envelope:${replayId}`, `payload:${digest}`], wait))) {
     throw new HttpError(
       409,
       'This envelope or payload id was already used: seal every attempt afresh',

@@ -1,72 +1,61 @@
-import { errnoCode, ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
-import { Redis } from 'ioredis'
+import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
+import type { GatewayConfig } from '../../config/config.js'
+import { DEFAULT_REDIS_FAILURE } from '../../redis/failure-mode.js'
+import { describeTarget, parseRedisUrl, type RedisTarget } from '../../redis/url.js'
 import type { Check } from '../check.js'
-import { redisRefusal } from '../../redis/connect.js'
-import { DEFAULT_REDIS_FAILURE, type RedisFailure } from '../../redis/failure-mode.js'
+import { describeRedisFailure, type RedisProblem } from '../redis-failure.js'
+import { RedisTrial } from '../redis-trial.js'
 
-const TIMEOUT_MS = 5000
-
-/** Checks that the Redis of several gateways is reachable, accepts this one and evicts nothing. */
+/** Checks that Redis is reachable, executes what the gateway needs of it, and evicts nothing. */
 export const redisCheck: Check = {
   name: 'Redis',
-  run: async ({ redis }) => {
+  run: async (config) => {
+    const { redis } = config
     if (redis === undefined) return [ok('none: state is kept in this process')]
-    const client = new Redis(redis.url, {
-      lazyConnect: true,
-      connectTimeout: TIMEOUT_MS,
-      commandTimeout: TIMEOUT_MS,
-      // Requires more than a user with few rights has.
-      enableReadyCheck: false,
-      retryStrategy: () => null,
-      maxRetriesPerRequest: 0,
-    })
-    // connect() rejects with an error that does not have the cause.
-    let cause: unknown
-    client.on('error', (error) => (cause = error))
+    const target = parseRedisUrl(redis.url)
+    if (target === undefined) return [problem('the URL of Redis is not valid', 'check NOMYO_REDIS')]
+    const trial = new RedisTrial(target)
     try {
-      return await examine(client)
+      return await examine(trial, target, config)
     } catch (error) {
-      return [describeFailure(redis, cause ?? error)]
+      return [failure(config, describeRedisFailure(target, trial.describe(error)))]
     } finally {
-      client.disconnect()
+      trial.close()
     }
   },
 }
 
-async function examine(client: Redis): Promise<readonly Finding[]> {
-  const startedAt = performance.now()
-  await client.connect()
-  await client.ping()
-  const connectedAt = performance.now()
-  await client.ping()
-  const ping = Math.round((performance.now() - connectedAt) * 10) / 10
-  // The right that replay protection needs; changes nothing.
-  await client.eval('return 1', 0)
-  const info = await client.info().catch(() => undefined)
-  const version = info && /^redis_version:(\S+)/m.exec(info)?.[1]
-  const { host = '', port = '' } = client.options
-  const message = `${host}:${port} answers within ${ping} ms${version ? `, version ${version}` : ''}`
-  return [ok(message, connectedAt - startedAt), checkEviction(info)]
+async function examine(
+  trial: RedisTrial,
+  target: RedisTarget,
+  config: GatewayConfig,
+): Promise<readonly Finding[]> {
+  const connectMs = await trial.connect()
+  const usesCluster = target.kind === 'single' && (await trial.followCluster())
+  const ping = Math.round((await trial.ping()) * 10) / 10
+  const { missing } = await trial.runCommands(config.sharedKeys === true)
+  const info = await trial.info()
+  const version = /^redis_version:(\S+)/m.exec(info)?.[1]
+  const place = `${describeTarget(target)}${usesCluster ? ', a node of a cluster that is used whole,' : ''}`
+  const message = `${place} answers within ${ping} ms${version ? `, version ${version}` : ''}`
+  if (missing.length > 0) {
+    const failed = { code: 'NOPERM', detail: `without the right to ${missing.join(', ')}` } as const
+    return [failure(config, describeRedisFailure(target, failed)), checkEviction(info)]
+  }
+  return [ok(message, connectMs), checkEviction(info)]
 }
 
-function checkEviction(info: string | undefined): Finding {
-  const policy = info && /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
+function checkEviction(info: string): Finding {
+  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
   if (policy === 'noeviction') return ok('maxmemory-policy is noeviction')
   const remedy = 'set its maxmemory-policy to noeviction'
   if (!policy) return warning('its maxmemory-policy cannot be read', remedy)
   return problem(`maxmemory-policy is ${policy}: replays pass once evicted`, remedy)
 }
 
-function describeFailure(
-  { url, failure = DEFAULT_REDIS_FAILURE }: { url: string; failure?: RedisFailure | undefined },
-  error: unknown,
-): Finding {
-  const code = redisRefusal(error) ?? errnoCode(error)
-  const isRefusal = /^(?:WRONGPASS|NOAUTH|NOPERM|ERR)$/.test(code)
-  const message = `${new URL(url).host} ${isRefusal ? 'refuses this gateway' : 'is unreachable'} (${code})`
-  const remedy = isRefusal
-    ? 'check the user and password in NOMYO_REDIS, which needs EVAL, EXISTS, SET and PING'
-    : 'check the address and that it is running; rediss:// is for TLS'
-  const isClosed = Object.values(failure).includes('closed')
+/** A failure refuses requests, unless the gateway may degrade in every use. */
+function failure({ redis, sharedKeys }: GatewayConfig, { message, remedy }: RedisProblem): Finding {
+  const modes = Object.values(redis?.failure ?? DEFAULT_REDIS_FAILURE)
+  const isClosed = modes.includes('closed') || sharedKeys === true
   return isClosed ? problem(`${message}: requests get a 503`, remedy) : warning(message, remedy)
 }

@@ -31,7 +31,7 @@ export function secureCompletionRoute(
         observation.admitted = true
         context.loadShedder.enter(caller.id, reply.raw)
         // A request that found no place costs nothing.
-        await context.quotaGuard.admit(caller)
+        await context.quotaGuard.admit(caller, caller.redisWait)
         request.setDecorator<Caller>('caller', caller)
       },
     },
