@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Writable } from 'node:stream'
+import type { FastifyBaseLogger } from 'fastify'
 import { AccessControl } from './access/access-control.js'
 import { ApiKeyStore } from './access/api-key-store.js'
 import { SECURITY_TIERS, TierPolicy } from './access/tier-policy.js'
@@ -13,7 +14,8 @@ import type { Unready } from './http/routes/health.js'
 import { readPage } from './http/routes/page.js'
 import { createServer } from './http/server.js'
 import { readTlsFiles, renewTls } from './http/tls.js'
-import { silentLogger, type Logger } from './observability/log.js'
+import { createGatewayLog } from './observability/gateway-log.js'
+import type { Logger } from './observability/log.js'
 import { startMetricsServer, type MetricsServer } from './observability/metrics-server.js'
 import { Metrics } from './observability/metrics.js'
 import { RedisMetrics } from './observability/redis-metrics.js'
@@ -47,10 +49,12 @@ export interface Gateway {
 
 /** Receivers of messages and logs. */
 export interface GatewayOptions {
-  /** Receives messages for the operator. Default: drops them. */
+  /** Receives messages for the operator. Default: the log. */
   readonly logger?: Logger | undefined
-  /** Receives the structured logs, one JSON object per line. Default: standard error. */
+  /** Receives the lines of the log. Default: standard error. */
   readonly logStream?: Writable | undefined
+  /** Receives everything in place of `logStream`; a logger of pino. Default: a log of `logLevel`. */
+  readonly log?: FastifyBaseLogger | undefined
 }
 
 /** Clients renew the key after an hour; those that keep it for longer have this much time. */
@@ -83,8 +87,11 @@ const DEFAULT_LEAD_MS = 6000
  */
 export async function createGateway(
   config: GatewayConfig,
-  { logger = silentLogger, logStream }: GatewayOptions = {},
+  { logStream = process.stderr, log: givenLog, logger: givenLogger }: GatewayOptions = {},
 ): Promise<Gateway> {
+  const { logLevel: level, logFormat: format = 'json' } = config
+  const log = givenLog ?? createGatewayLog({ level, format, stream: logStream })
+  const logger = givenLogger ?? log
   warnAboutExposure(config, logger)
   const apiKeyStore = await ApiKeyStore.open(
     { apiKeys: config.apiKeys, keysFile: config.keysFile },
@@ -132,8 +139,8 @@ export async function createGateway(
     requestTimeoutMs: config.load?.requestTimeoutMs,
     tls,
     trustedProxies: config.trustedProxies,
-    logLevel: config.logLevel,
-    logStream,
+    log,
+    logModels: config.logModels,
   })
   let metricsServer: MetricsServer | undefined
   let closing: Promise<void> | undefined

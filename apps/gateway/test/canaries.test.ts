@@ -262,7 +262,7 @@ it('an uncaught fault ends the gateway without its message in the output', async
   const { code, stderr } = await faulty.ended
   expect(code).toBe(1)
   expect(stderr).toContain('SyntaxError')
-  expect(stderr).toMatch(/^\s+at .*throw\.mjs/m)
+  expect(stderr).toMatch(/\\n\s+at .*throw\.mjs/)
   expect(found(stderr)).toEqual([])
 })
 

@@ -167,7 +167,7 @@ describe('an invalid command line', () => {
   it.each([
     ['--apikey', '--api-key'],
     ['--prot', '--port'],
-    ['--log', '--log-level'],
+    ['--log-leve', '--log-level'],
     ['--keydir', '--key-dir'],
   ])('gets a suggestion: %s for %s', (wrong, right) => {
     expect(() => readConfig([wrong, 'x'])).toThrow(UsageError)

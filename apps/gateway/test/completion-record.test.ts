@@ -136,6 +136,7 @@ describe('the line of an encrypted request', () => {
       recordOf((observation) => {
         observation.model = `a\n\u001b[31m\u202e${'x'.repeat(10_000)}`
       }),
+      { logModels: true },
     ) as { model: string }
     expect(model).toMatch(/^a \[31mx+$/)
     expect(model.length).toBeLessThanOrEqual(128)

@@ -6,6 +6,7 @@ import { AccessControl } from '../src/access/access-control.js'
 import { noAttestor } from '../src/attestation/attestor.js'
 import type { ApiKey } from '../src/access/api-key.js'
 import type { CompletionContext, CompletionSettings } from '../src/completion/handle-completion.js'
+import { createGatewayLog } from '../src/observability/gateway-log.js'
 import { Metrics } from '../src/observability/metrics.js'
 import { RateLimiter } from '../src/access/rate-limiter.js'
 import { LocalReplayCache } from '../src/completion/replay/local.js'
@@ -45,7 +46,7 @@ export async function listenInProcess({
     accessControl: new AccessControl(currentKeys, new RateLimiter({ limit: undefined })),
     corsOrigins: [],
     unready: () => undefined,
-    logLevel: 'silent',
+    log: createGatewayLog({ level: 'silent', format: 'json', stream: process.stderr }),
   })
   await server.listen({ host: '127.0.0.1', port: 0 })
   return { server, url: `http://127.0.0.1:${(server.server.address() as AddressInfo).port}` }

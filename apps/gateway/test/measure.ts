@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 
 /** The address of the metrics of a gateway with `--metrics-port`. */
 export const metricsUrl = (gateway: { log(): string }): string =>
-  /metrics on (\S+)/.exec(gateway.log())?.[1] ?? ''
+  /metrics on ([^\s"]+)/.exec(gateway.log())?.[1] ?? ''
 
 /** Reads one metric, by its name and labels as the text has them; 0 where it is missing. */
 export async function metric(gateway: { log(): string }, name: string): Promise<number> {

@@ -36,7 +36,7 @@ export const clientKeys = await loadPair('client')
 export interface TestGateway extends Gateway {
   readonly port: number
   readonly keyDir: string
-  /** Everything that it wrote so far: notices, and log entries as lines of JSON. */
+  /** Everything that it wrote so far, as lines of JSON. */
   log(): string
   /** Closes it and removes its key folder. */
   stop(): Promise<void>
@@ -68,7 +68,6 @@ export async function startGateway(options: StartOptions = {}): Promise<TestGate
     if (options.keyDir === undefined) rmSync(keyDir, { recursive: true, force: true })
   }
   let log = ''
-  const notify = (text: string): void => void (log += `nomyo-gateway: ${text}\n`)
   const logStream = new Writable({
     decodeStrings: false,
     write: (line: string, _encoding, done) => {
@@ -84,10 +83,7 @@ export async function startGateway(options: StartOptions = {}): Promise<TestGate
     // Shorter than the command line can set it.
     const keys = args.includes('--key-lead') ? read.keys : { ...read.keys, leadMs: 300 }
     const config = { ...read, keys, ...options.config }
-    const gateway = await createGateway(config, {
-      logger: { info: notify, warn: notify },
-      logStream,
-    })
+    const gateway = await createGateway(config, { logStream })
     return Object.defineProperties(gateway as TestGateway, {
       port: { value: Number(new URL(gateway.url).port) },
       keyDir: { value: keyDir },
@@ -161,15 +157,22 @@ export async function runCommand(
   return { code, stdout: textOf(stdout), stderr: textOf(stderr) }
 }
 
+/** A line of a command, or the message of a line of the log after its name. */
+function messageOf(line: string): string {
+  if (!line.startsWith('{')) return line
+  const { name, msg } = JSON.parse(line) as { name: string; msg: string }
+  return `${name}: ${msg}`
+}
+
 /** A failure is one sentence to a person, not a stack to a programmer; returns its last line. */
 export function failureOf(
   { code, stdout, stderr }: Pick<Ended, keyof CommandRun>,
   expectedCode = 1,
 ): string {
   expect({ code, stdout }).toEqual({ code: expectedCode, stdout: '' })
-  const said = stderr.trimEnd().split('\n')
+  const said = stderr.trimEnd().split('\n').map(messageOf)
   expect(said.every((line) => line.startsWith('nomyo-gateway: '))).toBe(true)
-  expect(stderr).not.toMatch(/^\s+at |node:internal|\.[jt]s:\d/m)
+  expect(stderr).not.toMatch(/^\s+at |\n\s+at |node:internal|\.[jt]s:\d/m)
   return said.at(-1) ?? ''
 }
 

@@ -1,7 +1,16 @@
 export { closeConnectionsOnShutdown, closeSlowReaders } from './connection-lifecycle.js'
 export { disconnectSignal } from './disconnect-signal.js'
 export { hostInUrl, isLoopback, isWildcard } from './hosts.js'
-export { LOG_LEVELS, logRequests, type LogLevel, type RequestRecord } from './log.js'
+export { createLog, type Log, type LogOptions } from './log/create-log.js'
+export {
+  LOG_FORMATS,
+  LOG_LEVELS,
+  logFormatOf,
+  type LogFormat,
+  type LogLevel,
+} from './log/levels.js'
+export { logProcessWarnings } from './log/process-warnings.js'
+export { logRequests, type RequestRecord } from './log/requests.js'
 export { isDisconnected, onResponseClosed } from './on-response-closed.js'
 export {
   describeListenError,

@@ -36,9 +36,12 @@ export function exitOnSignals({ close, log, delayMs = 0 }: ShutdownOptions): voi
   process.on('SIGINT', stop)
 }
 
-/** Exits at an uncaught error as Node does, but without its message, which may quote a prompt. */
+/**
+ * Exits at an uncaught error as Node does, but without its message, which may quote a prompt. The
+ * handler that is installed last reports it.
+ */
 export function installCrashHandler(report: (message: string) => void): void {
-  process.on('uncaughtException', (error: unknown) => {
+  process.prependListener('uncaughtException', (error: unknown) => {
     report(`internal fault, please report it: ${formatErrorFacts(error)}`)
     process.exit(1)
   })

@@ -1,10 +1,16 @@
 import { EXIT, command } from '@nomyo-internal/command-line'
-import { exitOnSignals, ignoreOutputErrors } from '@nomyo-internal/http-server'
+import {
+  exitOnSignals,
+  ignoreOutputErrors,
+  installCrashHandler,
+  logFormatOf,
+  logProcessWarnings,
+} from '@nomyo-internal/http-server'
 import { readConfigFile } from '../config/file.js'
 import { gatewayConfig } from '../config/load.js'
 import { printConfig } from '../config/print.js'
 import { OPTIONS } from '../config/schema.js'
-import { loggerOf } from '../observability/log.js'
+import { describeError } from './describe-error.js'
 
 /** `nomyo-gateway` without a command: starts a gateway. */
 export const startCommand = command({
@@ -37,10 +43,24 @@ export const startCommand = command({
       return EXIT.ok
     }
     ignoreOutputErrors([context.stdout, context.stderr])
-    const logger = loggerOf(context.stderr)
     // Loaded only for a start: --help and --print-config take half the time.
     const { createGateway } = await import('../gateway.js')
-    const gateway = await createGateway(config, { logger })
+    const { createGatewayLog } = await import('../observability/gateway-log.js')
+    const logger = createGatewayLog({
+      level: config.logLevel,
+      format: logFormatOf(settings.values.logFormat, context.stderr),
+      stream: context.stderr,
+    })
+    const gateway = await createGateway(config, { log: logger }).catch((error: unknown) => {
+      // Shown at any level: without it, the exit would have no reason.
+      logger.level = 'fatal'
+      logger.fatal(describeError(error).text)
+    })
+    if (gateway === undefined) return EXIT.failed
+    logProcessWarnings(logger)
+    installCrashHandler((message) => {
+      logger.fatal(message)
+    })
     logger.info(`server key ${gateway.fingerprint}`)
     exitOnSignals({
       close: () => gateway.close(),

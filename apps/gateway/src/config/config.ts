@@ -9,6 +9,9 @@ import type { UpstreamConfig } from '../upstreams/upstream.js'
 /** Least severity that is logged. */
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug'
 
+/** Form of the log. */
+export type LogFormat = 'text' | 'json'
+
 /** Settings of a gateway. */
 export interface GatewayConfig {
   /** Address to listen on. */
@@ -84,6 +87,10 @@ export interface GatewayConfig {
    */
   drainDelayMs?: number | undefined
   logLevel: LogLevel
+  /** Form of the log: text for people, or one JSON object per line. Default: JSON. */
+  logFormat?: LogFormat | undefined
+  /** Logs the names of models, which callers encrypt. Default true. */
+  logModels?: boolean | undefined
 }
 
 /** Password and rotation of server keys. */

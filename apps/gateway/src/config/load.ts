@@ -85,6 +85,7 @@ export function gatewayConfig(settings: GatewaySettings): GatewayConfig {
     quotas: quotas(settings),
     policy: file?.policy,
     logLevel: values.logLevel,
+    logModels: values.logModel === 'off' ? false : undefined,
   }
 }
 

@@ -12,7 +12,7 @@ import {
   wholeNumber,
   type OptionDefinitions,
 } from '@nomyo-internal/command-line'
-import { LOG_LEVELS } from '@nomyo-internal/http-server'
+import { LOG_FORMATS, LOG_LEVELS } from '@nomyo-internal/http-server'
 import { parsePcrSelection } from '@nomyo/attest'
 import { createTpmTransport } from '@nomyo/tpm'
 import { QUOTA_FORM, parseQuota } from '../access/quota/quota.js'
@@ -319,6 +319,18 @@ export const OPTIONS = defineOptions(
         summary: 'least severity that is logged',
         choices: LOG_LEVELS,
         default: 'info',
+      },
+      logFormat: {
+        value: 'FORMAT',
+        summary: 'form of standard error: text, json, or auto (text on a terminal)',
+        choices: LOG_FORMATS,
+        default: 'auto',
+      },
+      logModel: {
+        value: 'WHEN',
+        summary: 'names of models in the log and in metrics: on, or off (clients encrypt them)',
+        choices: ['on', 'off'],
+        default: 'on',
       },
     }),
   },

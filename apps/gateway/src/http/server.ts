@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
-import type { Writable } from 'node:stream'
 import {
   closeConnectionsOnShutdown,
   closeSlowReaders,
@@ -11,6 +10,7 @@ import {
 import {
   LogController,
   fastify,
+  type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
   type FastifyReply,
@@ -20,11 +20,9 @@ import type { AccessControl } from '../access/access-control.js'
 import { isPayloadId, type CompletionContext } from '../completion/handle-completion.js'
 import { OverloadedError } from '../completion/load-shedder.js'
 import { SealedRefusal } from '../completion/seal-refusal.js'
-import type { LogLevel } from '../config/config.js'
 import { HttpError, errorBody } from '../http-error.js'
 import { completionFields } from '../observability/completion-log.js'
 import type { CompletionObservation } from '../observability/completion-record.js'
-import { logOptions } from '../observability/log.js'
 import { limitConnectionsPerAddress } from './connection-limit.js'
 import { allowOrigins } from './cors.js'
 import { attestationRoute } from './routes/attestation.js'
@@ -49,9 +47,9 @@ export interface ServerOptions {
   readonly tls?: TlsFiles | undefined
   /** Addresses whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies?: readonly string[] | undefined
-  readonly logLevel: LogLevel
-  /** Destination of structured logs. Default: standard error. */
-  readonly logStream?: Writable | undefined
+  readonly log: FastifyBaseLogger
+  /** Logs the names of models. Default true. */
+  readonly logModels?: boolean | undefined
 }
 
 /** Time for a slow caller to send a request, and to read the answer. */
@@ -76,8 +74,8 @@ export function createServer({
   requestTimeoutMs = REQUEST_TIMEOUT_MS,
   tls,
   trustedProxies = [],
-  logLevel,
-  logStream = process.stderr,
+  log,
+  logModels = true,
 }: ServerOptions): FastifyInstance {
   const http = {
     headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
@@ -86,7 +84,7 @@ export function createServer({
     requireHostHeader: false,
   }
   const server = fastify({
-    logger: logOptions(logLevel, logStream),
+    loggerInstance: log,
     // A hook below writes one line per request.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: context.maxBodyBytes,
@@ -113,7 +111,7 @@ export function createServer({
   closeSlowReaders(server, requestTimeoutMs)
   context.metrics.watchRequests(server)
   identifyRequests(server)
-  observeRequests(server)
+  observeRequests(server, logModels)
   closeConnectionsWhileDraining(server, unready)
   allowOrigins(server, corsOrigins)
   refuseMissingHostAndExpect(server)
@@ -154,7 +152,7 @@ function identifyRequests(server: FastifyInstance): void {
 }
 
 /** Writes one line per request; that of an encrypted request includes its record. */
-function observeRequests(server: FastifyInstance): void {
+function observeRequests(server: FastifyInstance, logModels: boolean): void {
   server.decorateRequest('observation', null)
   logRequests(server, (record, request) => {
     const observation = observationOf(request)
@@ -165,7 +163,7 @@ function observeRequests(server: FastifyInstance): void {
       return
     }
     void observation.close(record.status).then((completion) => {
-      request.log.info({ ...record, ...completionFields(completion) }, 'request')
+      request.log.info({ ...record, ...completionFields(completion, { logModels }) }, 'request')
     })
   })
 }

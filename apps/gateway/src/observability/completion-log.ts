@@ -5,14 +5,17 @@ import type { CompletionRecord } from './completion-record.js'
 const MAX_MODEL_LENGTH = 128
 
 /** Lists the facts of an encrypted request for its line in the log; unknown ones are left out. */
-export function completionFields(record: CompletionRecord): object {
+export function completionFields(
+  record: CompletionRecord,
+  { logModels }: { readonly logModels: boolean },
+): object {
   const { steps, usage } = record
   const fields = {
     payloadId: record.payloadId,
     outcome: record.outcome,
     key: record.keyName,
     tier: record.tier,
-    model: record.model === undefined ? undefined : modelName(record.model),
+    model: record.model === undefined || !logModels ? undefined : modelName(record.model),
     upstream: record.upstream,
     queueMs: milliseconds(steps.queue?.durationMs),
     decryptMs: milliseconds(steps.decrypt?.durationMs),

@@ -24,7 +24,7 @@ export async function appraiseEvidence(
 
 /** The Name a starting gateway gives out for pinning. */
 export function akNameIn(stderr: string): string {
-  const name = /^nomyo-gateway: attestation key (000b[0-9a-f]{64})\b/m.exec(stderr)?.[1]
+  const name = /"attestation key (000b[0-9a-f]{64})\b/m.exec(stderr)?.[1]
   if (name === undefined) throw new Error(`no attestation key in: ${stderr}`)
   return name
 }

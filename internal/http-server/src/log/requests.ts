@@ -1,12 +1,6 @@
 import { isIP } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { onResponseClosed } from './on-response-closed.js'
-
-/** Every log level, from the quietest to the most verbose. */
-export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
-
-/** Least severity that is logged. */
-export type LogLevel = (typeof LOG_LEVELS)[number]
+import { onResponseClosed } from '../on-response-closed.js'
 
 /** One finished request, without anything that its caller made up. */
 export interface RequestRecord {
