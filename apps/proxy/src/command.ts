@@ -1,11 +1,16 @@
 import { EXIT, command, type CommandContext } from '@nomyo-internal/command-line'
-import { printable } from '@nomyo-internal/diagnostics'
-import { exitOnSignals, ignoreOutputErrors } from '@nomyo-internal/http-server'
+import {
+  exitOnSignals,
+  ignoreOutputErrors,
+  installCrashHandler,
+  logFormatOf,
+  logProcessWarnings,
+} from '@nomyo-internal/http-server'
 import { describeGateway, formatBanner } from './banner.js'
 import { configOf, type ProxyConfig } from './config/config.js'
 import { OPTIONS } from './config/options.js'
 import { describeStartupError } from './describe-startup-error.js'
-import { createLog } from './log.js'
+import { createProxyLog } from './log.js'
 import { createProxy } from './proxy.js'
 
 /** The command of the proxy, which starts it. */
@@ -34,7 +39,11 @@ export const proxyCommand = command({
 })
 
 async function start(config: ProxyConfig, { stdout, stderr }: CommandContext): Promise<number> {
-  const log = createLog(config.logLevel, (line) => void stderr.write(line))
+  const log = createProxyLog({
+    level: config.logLevel,
+    format: logFormatOf(config.logFormat, stderr),
+    stream: stderr,
+  })
   try {
     const proxy = await createProxy(config, log)
     ignoreOutputErrors()
@@ -45,11 +54,22 @@ async function start(config: ProxyConfig, { stdout, stderr }: CommandContext): P
     if (config.noToken) {
       log.warn('--no-token: every program on this machine can use the API key of the gateway')
     }
-    exitOnSignals({ close: () => proxy.close(), log: log.info })
+    exitOnSignals({
+      close: () => proxy.close(),
+      log: (message) => {
+        log.info(message)
+      },
+    })
+    logProcessWarnings(log)
+    installCrashHandler((message) => {
+      log.fatal(message)
+    })
     stdout.write(`listening on ${proxy.url}\n`)
     return EXIT.ok
   } catch (error) {
-    stderr.write(printable(`nomyo-proxy: ${describeStartupError(error, config)}\n`))
+    // Shown at any level: without it, the exit would have no reason.
+    log.level = 'fatal'
+    log.fatal(describeStartupError(error, config))
     return EXIT.failed
   }
 }

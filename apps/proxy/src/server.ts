@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import { finished } from 'node:stream/promises'
-import { formatErrorFacts } from '@nomyo-internal/diagnostics'
 import {
   closeConnectionsOnShutdown,
   closeSlowReaders,
@@ -63,8 +62,8 @@ export function createServer(
   closeSlowReaders(server, RESPONSE_TIMEOUT_MS)
   logRequests(server, ({ method, route, status, durationMs }, _request, { raw }) => {
     const payloadId = raw.getHeader('x-request-id')
-    const id = typeof payloadId === 'string' ? ` payload=${payloadId}` : ''
-    log.info(`${method} ${route ?? '(no route)'} ${status ?? 'disconnected'} ${durationMs}ms${id}`)
+    const id = typeof payloadId === 'string' ? { payloadId } : {}
+    log.info({ method, route, status, durationMs, ...id }, 'request')
   })
   guardAgainstPages(server, isOwnHost, allowOrigin)
   refuseUnknownRoutes(server, (allowed, paths) =>
@@ -81,7 +80,7 @@ export function createServer(
     if (isDisconnected(reply.raw)) return reply.hijack()
     const refusal = refusalOf(error)
     if (refusal.statusCode === 413) await discardBody(raw)
-    if (refusal.statusCode === 500) log.error(`request failed: ${formatErrorFacts(error)}`)
+    if (refusal.statusCode === 500) log.error({ err: error }, 'request failed')
     return send(reply, refusal)
   })
   const tokenHook = requireToken(token)

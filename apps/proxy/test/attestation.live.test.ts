@@ -53,7 +53,7 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
     const args = [...argsFor(wire.url), ...policyArgs(OTHER_AK), ...WARNING]
     const { code, stdout, stderr } = await runProxy(args)
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    expect(stderr).toMatch(/^nomyo-proxy: .*ERR_ATTESTATION_FAILED.*policy/m)
+    expect(stderr).toMatch(/"msg":".*ERR_ATTESTATION_FAILED.*policy/)
     expect(wire.recorded.toGateway).toContain('GET /pki/attestation')
     expect(wire.recorded.toGateway).not.toContain('secure_completion')
   })

@@ -80,7 +80,7 @@ describe('content of requests and answers', () => {
 
     const { code, stdout, stderr } = await proxy.stop()
     expect(code).toBe(0)
-    expect(stderr).toContain('/v1/chat/completions 200')
+    expect(stderr).toContain('"route":"/v1/chat/completions","status":200')
     expect(stderr).not.toContain(API_KEY)
     expect(found(stdout + stderr)).toEqual([])
     const files = filesIn(folder)

@@ -107,6 +107,7 @@ describe('settings', () => {
       securityTier: 'none',
       maxConcurrency: 32,
       logLevel: 'info',
+      logFormat: 'auto',
       banner: false,
     })
     const generated = { token: undefined, tokenFile: undefined, noToken: false, banner: true }

@@ -120,7 +120,7 @@ describe('the official SDK through the proxy', () => {
     await closed
     await expect
       .poll(() => proxy().log())
-      .toMatch(/POST \/v1\/chat\/completions disconnected \d+ms/)
+      .toMatch(/ method=POST route=\/v1\/chat\/completions status=null durationMs=\d+/)
     model.complete = (response) => response.end(completionOf({ content: 'still here' }))
     const { choices } = await openai().chat.completions.create({ model: 'm', messages })
     expect(choices[0]?.message.content).toBe('still here')

@@ -131,7 +131,7 @@ describe('what curl sends', () => {
     const { status, headers, body } = await complete(proxy())
     expect(status).toBe(200)
     expect(JSON.parse(body)).toMatchObject({ choices: [{ message: { content: 'Hello!' } }] })
-    await expect.poll(() => proxy().log()).toContain(`payload=${String(headers['x-request-id'])}`)
+    await expect.poll(() => proxy().log()).toContain(`payloadId=${String(headers['x-request-id'])}`)
   })
 
   it('can name a tier in a header', async () => {

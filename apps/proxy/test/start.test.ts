@@ -23,6 +23,11 @@ import {
 const gateway = useGateway()
 const otherPin = `sha256/${'A'.repeat(43)}=`
 
+interface LogLine {
+  readonly level: number
+  readonly msg: string
+}
+
 /** Expects a start that ends without having listened, with one line that matches. */
 async function expectRefused(
   args: readonly string[],
@@ -31,9 +36,13 @@ async function expectRefused(
 ): Promise<void> {
   const { code, stdout, stderr } = await runProxy([...argsFor(gateway()), ...args], env)
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-  const lines = stderr.split('\n').filter((text) => text.startsWith('nomyo-proxy: '))
-  expect(lines).toHaveLength(1)
-  expect(lines[0]).toMatch(line)
+  const lines = stderr
+    .trimEnd()
+    .split('\n')
+    .map((text) => JSON.parse(text) as LogLine)
+  const reasons = lines.filter(({ level }) => level === 60)
+  expect(reasons).toHaveLength(1)
+  expect(reasons[0]?.msg).toMatch(line)
   expect(stderr).not.toMatch(/^\s+at /m)
   expect(stderr).not.toContain('canary')
 }
@@ -116,14 +125,14 @@ describe('the token file', () => {
       expect((await complete(proxy, hello(), { authorization })).status).toBe(200)
       expect((await complete(proxy)).status).toBe(401)
       expect(proxy.log()).not.toContain(token)
-      expect(proxy.log()).not.toMatch(/ warn --token-file/)
+      expect(proxy.log()).not.toMatch(/ warn {2}--token-file/)
       await proxy.stop()
     }
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(statSync(join(folder, '.nomyo')).mode & 0o777).toBe(0o700)
     chmodSync(path, 0o644)
     const proxy = await start()
-    expect(proxy.log()).toMatch(/ warn --token-file/)
+    expect(proxy.log()).toMatch(/ warn {2}--token-file/)
     await proxy.stop()
   })
 

@@ -26,7 +26,7 @@ import { expect } from 'vitest'
 import { proxyCommand } from '../src/command.js'
 import { configOf, type ProxyConfig } from '../src/config/config.js'
 import { OPTIONS } from '../src/config/options.js'
-import { createLog } from '../src/log.js'
+import { createProxyLog } from '../src/log.js'
 import { createProxy, type Proxy } from '../src/proxy.js'
 
 export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
@@ -80,7 +80,8 @@ export async function newProxy(
   const folder = home ?? mkdtempSync(join(tmpdir(), 'nomyo-proxy-'))
   let lines = ''
   const config = readConfig([...argsFor(gateway), ...args], { HOME: folder, ...env })
-  const log = createLog(config.logLevel, (line) => (lines += line))
+  const stream = { write: (line: string) => (lines += line) }
+  const log = createProxyLog({ level: config.logLevel, format: 'text', stream })
   const proxy = await createProxy(config, log)
   const stop = async (): Promise<void> => {
     await proxy.close()

@@ -7,7 +7,7 @@ import {
   webOrigin,
   wholeNumber,
 } from '@nomyo-internal/command-line'
-import { LOG_LEVELS } from '@nomyo-internal/http-server'
+import { LOG_FORMATS, LOG_LEVELS } from '@nomyo-internal/http-server'
 import { parseBaseUrl } from '@nomyo/transport'
 
 /** Length below which a token could be guessed. */
@@ -154,6 +154,12 @@ export const OPTIONS = defineOptions(
       summary: 'least severity that is logged',
       default: 'info',
       choices: LOG_LEVELS,
+    },
+    logFormat: {
+      value: 'FORMAT',
+      summary: 'form of standard error: text, json, or auto (text on a terminal)',
+      default: 'auto',
+      choices: LOG_FORMATS,
     },
     quiet: { summary: 'log errors only, and print no banner' },
   },
