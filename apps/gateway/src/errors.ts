@@ -1,9 +1,14 @@
-/** Codes of the files and stores that a gateway cannot work without. */
+/** Codes of the files, stores and keys that a gateway cannot work without. */
 export type GatewayErrorCode =
-  'ERR_API_KEYS_FILE' | 'ERR_CA_FILE' | 'ERR_KEY_STORE' | 'ERR_REDIS_URL' | 'ERR_TLS_FILES'
+  | 'ERR_API_KEYS'
+  | 'ERR_API_KEYS_FILE'
+  | 'ERR_CA_FILE'
+  | 'ERR_KEY_STORE'
+  | 'ERR_REDIS_URL'
+  | 'ERR_TLS_FILES'
 
 /**
- * A file or store of the gateway that cannot be used. The message names the file and the faulty member,
+ * A file, store or key of the gateway that cannot be used. The message names the file and the faulty member,
  * and contains neither a value nor a secret.
  */
 export class GatewayError extends Error {

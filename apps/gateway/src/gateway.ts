@@ -234,7 +234,7 @@ function warnAboutExposure(config: GatewayConfig, logger: Logger): void {
   if (config.engine.kind === 'demo') {
     logger.warn('demo engine: this process makes up the answers, no model is used')
   }
-  if (config.apiKeys.length === 0 && config.keysFile === undefined) {
+  if (config.apiKeys === undefined && config.keysFile === undefined) {
     logger.warn(
       `no --api-key and no --keys-file: every client that reaches ${config.host} may use this gateway`,
     )

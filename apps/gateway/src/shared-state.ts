@@ -31,7 +31,7 @@ export async function createSharedState(
 ): Promise<SharedState> {
   const windowMs = config.replayWindowMs ?? DEFAULT_REPLAY_WINDOW_MS
   const { rateLimit, quotas } = config
-  const limits = { limit: rateLimit, coolDownMs: rateLimit?.coolDownMs }
+  const limits = { limit: rateLimit, coolDownMs: rateLimit?.coolDownMs ?? config.rateCoolDownMs }
   if (config.redis === undefined) {
     const replayCache = new LocalReplayCache({ windowMs })
     return {

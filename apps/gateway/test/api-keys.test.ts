@@ -169,9 +169,9 @@ describe('a gateway with --keys-file', () => {
   it('admits the keys of the file and of --api-key only', async () => {
     const file = newFile()
     const key = await addApiKey(file)
-    const gateway = await withFile(file, '--api-key', 'of-the-flag')
+    const gateway = await withFile(file, '--api-key', 'the-key-of-the-flag')
     expect(await statusFor(gateway, key)).toBe(200)
-    expect(await statusFor(gateway, 'of-the-flag')).toBe(200)
+    expect(await statusFor(gateway, 'the-key-of-the-flag')).toBe(200)
     const [{ hash } = { hash: new Uint8Array() }] = await readKeysFile(file)
     for (const wrong of [
       key.slice(0, -1),

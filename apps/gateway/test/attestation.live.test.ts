@@ -184,7 +184,15 @@ describe.skipIf(!isInstalled('swtpm'))('the attestation key', () => {
   /** The Name of the key of a gateway that runs for this long, checked to be that of its quotes. */
   async function keyOf(...args: string[]): Promise<string> {
     const gateway = await startGateway({
-      args: ['--engine', 'demo', '--tpm', swtpm.address, '--api-key', 'secret', ...args],
+      args: [
+        '--engine',
+        'demo',
+        '--tpm',
+        swtpm.address,
+        '--api-key',
+        'secret-of-these-tests',
+        ...args,
+      ],
     })
     try {
       const akName = akNameIn(gateway.log())

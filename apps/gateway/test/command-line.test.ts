@@ -8,6 +8,7 @@ import { flagName, UsageError, type OptionDefinition } from '@nomyo-internal/com
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { startGatewayProcess } from '@nomyo-internal/testing'
 import { OPTIONS } from '../src/config/schema.js'
+import { readGatewaySettings } from '../src/config/load.js'
 import {
   chat,
   complete,
@@ -56,8 +57,11 @@ describe('an invalid command line', () => {
     ['--port', ['65536', '-1', '80a', '0x50']],
     ['--max-body', ['1023', '257MiB', '16 apples']],
     ['--log-level', ['loud']],
-    ['--api-key', ['', 'with blank', 'schl\u00fcssel']],
-    ['--api-key', ['schl\u00fcssel'], ['--api-key', 'good']],
+    [
+      '--api-key',
+      ['', 'with blanks, but long enough', 'schl\u00fcssel-lang-genug', '15-characters--'],
+    ],
+    ['--api-key', ['15-canary-chars'], ['--api-key', 'a-key-that-is-long-enough']],
     ['--nonsense', ['x']],
     ['--apikey', ['canary']],
     ['--help', ['yes']],
@@ -135,7 +139,7 @@ describe('an invalid command line', () => {
     [demo, { NOMYO_TPM_REQUIRED: '1' }],
     [demo, { NOMYO_PCRS: 'sha256:0' }],
     [demo, { NOMYO_PORT: 'x' }],
-    [demo, { NOMYO_API_KEY: 'one, two' }],
+    [demo, { NOMYO_API_KEY: 'one-key-of-the-canary, two-key-of-the-canary' }],
     [demo, { NOMYO_LOG_LEVEL: 'LOUD' }],
     [[], { NOMYO_ENGINE: 'canary' }],
   ]
@@ -180,7 +184,6 @@ describe('settings', () => {
     host: '127.0.0.1',
     port: 12435,
     engine: { kind: 'demo' },
-    apiKeys: [],
     corsOrigins: [],
     keyDir: undefined,
     keys: { overlapMs: 86_400_000, leadMs: 6000 },
@@ -190,7 +193,7 @@ describe('settings', () => {
     web: false,
     maxBodyBytes: 16 * 1024 * 1024,
     replayWindowMs: 600_000,
-    rateLimit: { perSecond: 2, burst: 4 },
+    rateCoolDownMs: 60_000,
     logLevel: 'info',
   }
   const given = {
@@ -198,7 +201,7 @@ describe('settings', () => {
     host: '0.0.0.0',
     port: 8080,
     engine: { kind: 'openai', baseUrl: 'http://upstream:1/v1', apiKey: 'upstream-key' },
-    apiKeys: ['a', 'b'],
+    apiKeys: ['the-key-of-caller-a', 'the-key-of-caller-b'],
     corsOrigins: ['https://chat.example'],
     keyDir: '/keys',
     keysFile: '/api-keys.json',
@@ -214,7 +217,7 @@ describe('settings', () => {
     NOMYO_ENGINE: 'openai',
     NOMYO_UPSTREAM: 'http://upstream:1/v1',
     NOMYO_UPSTREAM_KEY: 'upstream-key',
-    NOMYO_API_KEY: 'a,b',
+    NOMYO_API_KEY: 'the-key-of-caller-a,the-key-of-caller-b',
     NOMYO_CORS_ORIGIN: 'https://chat.example',
     NOMYO_KEY_DIR: '/keys',
     NOMYO_KEYS_FILE: '/api-keys.json',
@@ -257,7 +260,7 @@ describe('settings', () => {
     const flags = values.map(
       ([name, value]) => [`--${name.slice(6).toLowerCase().replaceAll('_', '-')}`, value] as const,
     )
-    const keys = ['--api-key', 'a', '--api-key', 'b']
+    const keys = ['--api-key', 'the-key-of-caller-a', '--api-key', 'the-key-of-caller-b']
     expect(readConfig([...flags.flat(), ...keys])).toEqual(given)
     expect(readConfig([...flags.map((flag) => flag.join('=')), ...keys])).toEqual(given)
   })
@@ -268,7 +271,7 @@ describe('settings', () => {
       port: '1',
       upstream: 'http://other:2/v1',
       'upstream-key': 'other-key',
-      'api-key': 'c',
+      'api-key': 'the-key-of-caller-c',
       'cors-origin': 'https://other.example',
       'key-dir': '/others',
       'keys-file': '/other-keys.json',
@@ -284,7 +287,7 @@ describe('settings', () => {
       host: '::1',
       port: 1,
       engine: { kind: 'openai', baseUrl: 'http://other:2/v1', apiKey: 'other-key' },
-      apiKeys: ['c'],
+      apiKeys: ['the-key-of-caller-c'],
       corsOrigins: ['https://other.example'],
       keyDir: '/others',
       keysFile: '/other-keys.json',
@@ -305,9 +308,36 @@ describe('settings', () => {
     expect(readConfig(['--engine=demo', '--web', ...where])).toMatchObject({ web: true })
   })
 
-  it('that are empty count as not given', () => {
-    const empty = Object.fromEntries(Object.keys(environment).map((name) => [name, '']))
-    expect(readConfig(['--engine', 'demo'], empty)).toEqual(defaults)
+  const protections = [
+    ...['NOMYO_API_KEY', 'NOMYO_KEYS_FILE', 'NOMYO_KEY_PASSWORD', 'NOMYO_KEY_PASSWORD_FILE'],
+    ...['NOMYO_TPM_REQUIRED', 'NOMYO_TLS_CERT', 'NOMYO_TLS_KEY', 'NOMYO_UPSTREAM_CA'],
+  ]
+
+  it.each([...protections, ...Object.keys(environment).filter((name) => name !== 'NOMYO_ENGINE')])(
+    'of an empty %s are refused',
+    (name) => {
+      for (const empty of ['', ' ']) {
+        const read = (): unknown => readConfig(['--engine', 'demo'], { [name]: empty })
+        expect(read).toThrow(UsageError)
+        expect(read).toThrow(name)
+      }
+    },
+  )
+
+  it('of a service of Kubernetes are ignored', () => {
+    const links = {
+      NOMYO_PORT: 'tcp://10.96.0.1:12435',
+      NOMYO_PORT_12435_TCP: 'tcp://10.96.0.1:12435',
+      NOMYO_PORT_12435_TCP_PORT: '12435',
+      NOMYO_PORT_12435_TCP_ADDR: '10.96.0.1',
+      NOMYO_SERVICE_HOST: '10.96.0.1',
+      NOMYO_SERVICE_PORT: '12435',
+      NOMYO_METRICS_PORT: 'udp://[fd00::1]:9464',
+      NOMYO_REDIS_PORT: 'tcp://10.96.0.2:6379',
+    }
+    expect(readConfig(['--engine', 'demo'], links)).toEqual(defaults)
+    const { serviceLinks } = readGatewaySettings(['--engine', 'demo'], links)
+    expect([...serviceLinks].sort()).toEqual(['NOMYO_METRICS_PORT', 'NOMYO_PORT'])
   })
 
   describe('of a TPM', () => {
@@ -323,7 +353,7 @@ describe('settings', () => {
     it('have defaults', () => {
       expect(tpmOf([])).toBeUndefined()
       expect(tpmOf(['--tpm', 'none'], { NOMYO_TPM: 'device' })).toBeUndefined()
-      expect(tpmOf([], { NOMYO_TPM_REQUIRED: 'false', NOMYO_PCRS: '' })).toBeUndefined()
+      expect(tpmOf([], { NOMYO_TPM_REQUIRED: 'false' })).toBeUndefined()
       expect(tpmOf(['--tpm', 'device'])).toEqual(defaults)
     })
 

@@ -13,7 +13,7 @@ import {
   testModelServer,
 } from './support.js'
 
-const ENV = { SECRET: 'canary-secret', ONE: '1' }
+const ENV = { SECRET: 'canary-secret-of-the-tests', ONE: '1' }
 
 const file = (text: string): string => temporaryFile(text, 'gateway.yaml')
 
@@ -37,7 +37,7 @@ port: 8080
 engine: openai
 healthInterval: 2
 unhealthyAfter: 5
-apiKey: [one, { env: SECRET }]
+apiKey: [the-first-key-of-callers, { env: SECRET }]
 keyDir: /keys
 acceptLegacyTag: true
 maxBody: 2MiB
@@ -68,7 +68,7 @@ const upstreams = [
   {
     name: 'gpu-1',
     url: 'https://gpu-1.internal/v1',
-    apiKey: 'canary-secret',
+    apiKey: 'canary-secret-of-the-tests',
     models: ['llama', 'qwen/*'],
     weight: 2.5,
     maxConcurrent: 8,
@@ -82,7 +82,7 @@ const config = {
   host: '0.0.0.0',
   port: 8080,
   engine: { kind: 'upstreams', upstreams, health: { intervalMs: 2000, unhealthyAfter: 5 } },
-  apiKeys: ['one', 'canary-secret'],
+  apiKeys: ['the-first-key-of-callers', 'canary-secret-of-the-tests'],
   keyDir: '/keys',
   acceptLegacyTag: true,
   web: false,
@@ -95,6 +95,7 @@ const config = {
   load: { maxQueue: 64, maxRequests: 512, maxConnections: 4096 },
   replayWindowMs: 600_000,
   rateLimit: { perSecond: 2, burst: 4 },
+  rateCoolDownMs: 60_000,
   logLevel: 'warn',
   policy: {
     version: '2026-11',
@@ -117,7 +118,7 @@ describe('a config file', () => {
   it('may name upstreams as the command line does', async () => {
     const url = 'http://one/v1'
     expect(await read(`upstream: ${url}\nupstreamKey: { env: SECRET }`)).toMatchObject({
-      engine: { kind: 'openai', baseUrl: url, apiKey: 'canary-secret' },
+      engine: { kind: 'openai', baseUrl: url, apiKey: 'canary-secret-of-the-tests' },
     })
     expect(await read(`upstream: [${url}, http://two/v1]`)).toMatchObject({
       engine: { kind: 'upstreams', upstreams: [{ url }, { url: 'http://two/v1' }] },
@@ -147,8 +148,11 @@ describe('a config file', () => {
     const NOMYO_PORT = '1'
     expect(await read(whole, [], { NOMYO_PORT })).toEqual({ ...config, port: 1 })
     expect(await read(whole, ['--port=2'], { NOMYO_PORT })).toEqual({ ...config, port: 2 })
-    expect(await read(whole, [], { NOMYO_PORT: '' })).toEqual(config)
-    expect(await read(whole, ['--api-key=mine'])).toEqual({ ...config, apiKeys: ['mine'] })
+    expect(await read(whole, [], { NOMYO_PORT: 'tcp://10.0.0.1:80' })).toEqual(config)
+    expect(await read(whole, ['--api-key=the-key-of-the-flag'])).toEqual({
+      ...config,
+      apiKeys: ['the-key-of-the-flag'],
+    })
   })
 
   it('yields its upstreams to those given otherwise, and to the demo engine', async () => {
@@ -167,9 +171,9 @@ describe('a config file', () => {
   })
 
   it('may keep keys in files', async () => {
-    const path = temporaryFile('key-of-a-file\n')
+    const path = temporaryFile('the-key-of-a-file\n')
     expect(await read(`engine: demo\napiKey: { file: ${path} }`)).toMatchObject({
-      apiKeys: ['key-of-a-file'],
+      apiKeys: ['the-key-of-a-file'],
     })
   })
 })
@@ -193,8 +197,19 @@ describe('a mistake in a config file', () => {
       'engine',
     ],
     ['a key that is not there', 'apiKey:\n  - { env: canary }', 2, 'apiKey[0]'],
-    ['a file that is not there', 'apiKey:\n  - good\n  - { file: /canary }', 3, 'apiKey[1]'],
+    [
+      'a file that is not there',
+      'apiKey:\n  - a-key-that-is-long-enough\n  - { file: /canary }',
+      3,
+      'apiKey[1]',
+    ],
     ['an empty key', 'apiKey: ""', 1, 'apiKey'],
+    ['a short key', 'apiKey: canary-of-15-ch', 1, 'apiKey'],
+    ['a short key in a list', 'apiKey:\n  - a-key-that-is-long-enough\n  - canary', 3, 'apiKey[1]'],
+    ['a list of no keys', 'apiKey: []', 1, 'apiKey'],
+    ['a file of keys without a name', 'engine: demo\nkeysFile: ""', 2, 'keysFile'],
+    ['a file of keys without anything', 'keysFile:', 1, 'keysFile'],
+    ['a list of no origins', 'corsOrigin: []', 1, 'corsOrigin'],
     ['a key with blanks', 'engine: demo\napiKey: canary canary', 2, 'apiKey'],
     ['a key of two places', 'apiKey: { env: SECRET, file: canary }', 1, 'apiKey'],
     ['a number for a key', 'apiKey: 12345', 1, 'apiKey'],
@@ -280,12 +295,12 @@ describe('a mistake in a config file', () => {
 describe('--print-config', () => {
   it('gives a config file of the settings in effect, but for keys', async () => {
     const printed = await print(whole, ['--port=9'])
-    expect(printed).not.toMatch(/canary|\bone\b/)
+    expect(printed).not.toMatch(/canary|first-key/)
     const withKeys = printed.replaceAll(/\(not shown\)/g, '{ env: SECRET }')
     expect(await read(withKeys)).toEqual({
       ...config,
       port: 9,
-      apiKeys: ['canary-secret', 'canary-secret'],
+      apiKeys: ['canary-secret-of-the-tests', 'canary-secret-of-the-tests'],
     })
     await expect(read(printed)).rejects.toThrow(UsageError)
   })
@@ -299,7 +314,7 @@ describe('--print-config', () => {
   it('ends with 0, or as a start with these settings would have failed', async () => {
     const printing = (text: string) => async () =>
       runCommand(['--print-config', '--config', file(text)])
-    const { code, stdout, stderr } = await printing('engine: demo\napiKey: canary')()
+    const { code, stdout, stderr } = await printing('engine: demo\napiKey: canary-of-the-file')()
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).not.toContain('canary')
     expect(await printing('engine: x')()).toMatchObject({ code: 2, stdout: '' })
@@ -316,10 +331,10 @@ upstreams:
   - { name: only, url: '${upstream.url}', apiKey: { env: SERVERS } }`
   const gateway = await testGateway({
     args: ['--config', file(text)],
-    env: { CALLERS: 'canary-1', SERVERS: 'canary-2' },
+    env: { CALLERS: 'canary-of-the-caller', SERVERS: 'canary-2' },
     keyDir,
   })
-  await complete(gateway, chat('Hi'), { authorization: 'Bearer canary-1' })
+  await complete(gateway, chat('Hi'), { authorization: 'Bearer canary-of-the-caller' })
   expect(upstream.seen[0]!.headers.authorization).toBe('Bearer canary-2')
   expect(gateway.log()).not.toContain('canary')
 })

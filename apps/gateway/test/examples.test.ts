@@ -23,7 +23,7 @@ async function read(text: string): Promise<GatewayConfig> {
   const path = join(folder, 'gateway.yaml')
   await writeFile(join(folder, 'upstream-key'), 'the-key\n')
   await writeFile(path, text.replaceAll(CREDENTIALS, folder))
-  return readConfig(['--config', path], { CALLER_KEY: 'k' })
+  return readConfig(['--config', path], { CALLER_KEY: 'a-key-that-is-long-enough' })
 }
 
 describe('the config file', () => {
@@ -42,7 +42,7 @@ describe('the config file', () => {
       tpm: { address: 'device', required: true },
       tls: { certFile: '/etc/nomyo/tls.crt' },
       engine: { upstreams: [{}, { caFile: '/etc/nomyo/internal-ca.pem' }] },
-      apiKeys: ['k'],
+      apiKeys: ['a-key-that-is-long-enough'],
     })
   })
 

@@ -10,10 +10,7 @@ import { listenInProcess } from './in-process.js'
 import { get, refusalOf, testModelServer, type Answer } from './support.js'
 
 /** A gateway in this process, on loopback. */
-async function gatewayOf(
-  engine: Engine,
-  apiKeys: readonly string[] = [],
-): Promise<{ url: string }> {
+async function gatewayOf(engine: Engine, apiKeys?: readonly string[]): Promise<{ url: string }> {
   const keyStore = await ApiKeyStore.open({ apiKeys, keysFile: undefined }, silentLogger)
   const { server, url } = await listenInProcess({ engine, currentKeys: () => keyStore.keys })
   onTestFinished(async () => {
@@ -137,12 +134,12 @@ describe('GET /v1/models', () => {
 
   it('needs a key, before any upstream is asked', async () => {
     const a = await upstreamWith('a')
-    const gateway = await gatewayOf(poolOf([a]), ['key'])
+    const gateway = await gatewayOf(poolOf([a]), ['the-key-of-a-caller'])
     for (const headers of [{}, { authorization: 'Bearer wrong' }] as Record<string, string>[]) {
       expect((await get(gateway, '/v1/models', { headers })).status).toBe(401)
     }
     expect(a.seen).toHaveLength(0)
-    const headers = { authorization: 'Bearer key' }
+    const headers = { authorization: 'Bearer the-key-of-a-caller' }
     expect(namesIn(await get(gateway, '/v1/models', { headers }))).toEqual(['a'])
   })
 })

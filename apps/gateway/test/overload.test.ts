@@ -98,15 +98,17 @@ describe('more connections than allowed', () => {
 describe('a caller with many requests', () => {
   it('waits for its own, and others do not', async () => {
     const args = ['--engine', 'demo', '--max-opens=1', '--max-queue=100', '--metrics-port=0']
-    const gateway = await testGateway({ args: [...args, '--api-key', 'many', '--api-key', 'few'] })
+    const gateway = await testGateway({
+      args: [...args, '--api-key', 'the-key-with-many', '--api-key', 'the-key-with-few'],
+    })
     const ask = async (key: string): Promise<number> => {
       const body = await seal(chat(key))
       expect((await post(gateway, body, { authorization: `Bearer ${key}` })).status).toBe(200)
       return performance.now()
     }
-    const many = Promise.all(Array.from({ length: 60 }, () => ask('many')))
+    const many = Promise.all(Array.from({ length: 60 }, () => ask('the-key-with-many')))
     await expect.poll(() => metric(gateway, 'nomyo_open_queue')).toBeGreaterThan(20)
-    const few = await ask('few')
+    const few = await ask('the-key-with-few')
     const before = (await many).filter((at) => at < few)
     // In the order of their coming it would have been one of the last.
     expect(before.length).toBeLessThan(55)

@@ -29,6 +29,49 @@ describe('X-Forwarded-For', () => {
     expect(healthLines(gateway)[0]?.address).toBe(address)
   })
 
+  it.each([
+    ['203.0.113.7:4711', '203.0.113.7'],
+    ['  203.0.113.7 ', '203.0.113.7'],
+    ['"203.0.113.7:4711"', '203.0.113.7'],
+    ['[2001:DB8::7]:4711', '2001:db8::7'],
+    ['"[2001:db8:0::7]"', '2001:db8::7'],
+    ['2001:0db8:0:0::7', '2001:db8::7'],
+    ['fe80::7%eth0', 'fe80::7'],
+    ['::ffff:cb00:7107', '::ffff:203.0.113.7'],
+    ['192.0.2.66, 203.0.113.7:1,127.0.0.9:2', '203.0.113.7'],
+    // An entry that is no address hides itself and all before it.
+    ['203.0.113.7, unknown, 127.0.0.9', '127.0.0.9'],
+    ['203.0.113.7, unknown', '127.0.0.1'],
+    ['203.0.113.7:99999999', '127.0.0.1'],
+    ['203.0.113.7 203.0.113.8', '127.0.0.1'],
+    ['[203.0.113.7', '127.0.0.1'],
+    [',', '127.0.0.1'],
+    ['x'.repeat(4000), '127.0.0.1'],
+  ])('%j of a proxy is of the caller %s', async (value, address) => {
+    const gateway = await testGateway({ args: ['--engine', 'demo', '--trust-proxy=loopback'] })
+    await get(gateway, ...forwarded(value))
+    await expect.poll(() => healthLines(gateway)).toHaveLength(1)
+    expect(healthLines(gateway)[0]?.address).toBe(address)
+  })
+
+  it('gives a caller no fresh limit by its port, its spelling or an invented entry', async () => {
+    const gateway = await testGateway({
+      args: ['--engine', 'demo', '--trust-proxy=loopback', '--rate-limit=1/s', '--rate-burst=1'],
+    })
+    const spellings = [
+      ...['203.0.113.7', '203.0.113.7:1', '203.0.113.7:2', '"203.0.113.7"'],
+      ...['1.1.1.1, 203.0.113.7', 'invented, 203.0.113.7:3'],
+    ]
+    for (const [at, spelling] of spellings.entries()) {
+      const { status } = await get(gateway, ...forwarded(spelling, '/v1/models'))
+      expect(status, spelling).toBe(at === 0 ? 200 : 429)
+    }
+    const invented = await Promise.all(
+      ['a', 'b', 'c'].map((one) => get(gateway, ...forwarded(one, '/v1/models'))),
+    )
+    expect(invented.map(({ status }) => status).sort()).toEqual([200, 429, 429])
+  })
+
   it('that is no address is not logged', async () => {
     const gateway = await testGateway({ args: ['--engine', 'demo', '--trust-proxy=loopback'] })
     await get(gateway, ...forwarded('canary'))

@@ -107,7 +107,6 @@ describe.skipIf(!isInstalled('redis-server'))('--shared-keys', () => {
       host: '127.0.0.1',
       port: 0,
       engine: { kind: 'demo' },
-      apiKeys: [],
       keyDir: undefined,
       sharedKeys: true,
       keys: { password: PASSWORD },

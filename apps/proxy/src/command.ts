@@ -1,4 +1,9 @@
-import { EXIT, command, type CommandContext } from '@nomyo-internal/command-line'
+import {
+  EXIT,
+  command,
+  describeServiceLink,
+  type CommandContext,
+} from '@nomyo-internal/command-line'
 import {
   exitOnSignals,
   ignoreOutputErrors,
@@ -34,16 +39,22 @@ export const proxyCommand = command({
   },
   run: async ({ settings, context }) => {
     const { environment, stderr } = context
-    return start(configOf(settings, environment, stderr.isTTY === true), context)
+    const config = configOf(settings, environment, stderr.isTTY === true)
+    return start(config, settings.serviceLinks.map(describeServiceLink), context)
   },
 })
 
-async function start(config: ProxyConfig, { stdout, stderr }: CommandContext): Promise<number> {
+async function start(
+  config: ProxyConfig,
+  notices: readonly string[],
+  { stdout, stderr }: CommandContext,
+): Promise<number> {
   const log = createProxyLog({
     level: config.logLevel,
     format: logFormatOf(config.logFormat, stderr),
     stream: stderr,
   })
+  for (const notice of notices) log.warn(notice)
   try {
     const proxy = await createProxy(config, log)
     ignoreOutputErrors()

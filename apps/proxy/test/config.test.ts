@@ -64,6 +64,11 @@ describe('a wrong command line', () => {
     [[], { ...given, NOMYO_PROXY_PIN: ',' }],
     [[], { ...given, NOMYO_PROXY_SECURITY_TIER: '' }],
     [[], { ...given, NOMYO_PROXY_TOKEN_FILE: '' }],
+    [[], { ...given, NOMYO_PROXY_ALLOW_ORIGIN: '' }],
+    [[], { NOMYO_PROXY_TOKEN: '' }],
+    [[], { ...given, NOMYO_API_KEY: '' }],
+    [[], { ...given, NOMYO_BASE_URL: ' ' }],
+    [['--policy', '']],
     [['--policy', 'p', '--attest', 'canary']],
     [['--policy', 'p', '--tier', 'contraindicated']],
     [['--security-tier', 'canary']],
@@ -149,8 +154,8 @@ describe('settings', () => {
 })
 
 describe('an empty variable', () => {
-  it('is ignored where the flag is given, or where the option does not protect', () => {
-    const empty = { ...given, NOMYO_PROXY_POLICY: '', NOMYO_PROXY_ALLOW_ORIGIN: '' }
+  it('is ignored where the flag is given', () => {
+    const empty = { ...given, NOMYO_PROXY_POLICY: '' }
     expect(readConfig(['--policy', 'p'], empty).policy).toBe('p')
   })
 })

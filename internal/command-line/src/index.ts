@@ -24,6 +24,7 @@ export {
 } from './options/option.js'
 export {
   SECRET_MASK,
+  describeServiceLink,
   readSettings,
   type Environment,
   type FileMember,

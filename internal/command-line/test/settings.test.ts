@@ -23,8 +23,8 @@ const OPTIONS = defineOptions(
     port: { value: 'PORT', summary: 'port', default: '80', parse: portNumber },
     logLevel: { value: 'LEVEL', summary: 'verbosity', choices: ['info', 'warn'] },
     apiKey: { value: 'KEY', summary: 'keys', repeatable: true, secret: true, parse: visibleAscii },
-    policy: { value: 'FILE', summary: 'policy', protects: true },
-    pin: { value: 'PIN', summary: 'pins', repeatable: true, protects: true, member: 'pins' },
+    policy: { value: 'FILE', summary: 'policy' },
+    pin: { value: 'PIN', summary: 'pins', repeatable: true, member: 'pins' },
     gateway: { value: 'URL', summary: 'gateway', variable: 'NOMYO_BASE_URL' },
     noToken: { summary: 'no token' },
     web: { summary: 'page', variable: false },
@@ -80,12 +80,13 @@ describe('settings', () => {
   it.each([
     [['--port=1', '--port', '2'], {}, { port: 2 }],
     [['--api-key=a', '--api-key', 'b,c'], { NOMYO_API_KEY: 'd' }, { apiKey: ['a', 'b,c'] }],
-    [[], { NOMYO_API_KEY: 'a,,b' }, { apiKey: ['a', 'b'] }],
-    [[], { NOMYO_API_KEY: ',' }, { apiKey: [] }],
+    [[], { NOMYO_API_KEY: 'a,b' }, { apiKey: ['a', 'b'] }],
     [[], { NOMYO_NO_TOKEN: 'TRUE' }, { noToken: true }],
     [['--no-token'], { NOMYO_NO_TOKEN: '0' }, { noToken: true }],
     [[], { NOMYO_NO_TOKEN: '0' }, { noToken: false }],
-    [[], { NOMYO_PORT: '' }, { port: 80 }],
+    [[], { NOMYO_PORT: 'tcp://10.0.0.1:12435' }, { port: 80 }],
+    [[], { NOMYO_HOST: 'tcp://10.0.0.1:12435' }, { host: 'tcp://10.0.0.1:12435' }],
+    [['--port=1'], { NOMYO_PORT: 'udp://[fd00::1]:80' }, { port: 1 }],
     [[], { NOMYO_TOKEN: 'a' }, { token: 'a' }],
     [[], { NOMYO_WEB: '1' }, { web: false }],
     [['--policy=p'], { NOMYO_POLICY: '' }, { policy: 'p' }],
@@ -93,6 +94,12 @@ describe('settings', () => {
     [['--host=a=b'], {}, { host: 'a=b' }],
   ] as const)('of %j and %j', (args, environment, values) => {
     expect(read(args, environment).values).toMatchObject(values)
+  })
+
+  it('name the variables that Kubernetes sets for a service of that name', () => {
+    const environment = { NOMYO_PORT: 'tcp://10.0.0.1:12435', NOMYO_PORT_12435_TCP: 'tcp://x:1' }
+    expect(read([], environment).serviceLinks).toEqual(['NOMYO_PORT'])
+    expect(read([], { NOMYO_PORT: '1' }).serviceLinks).toEqual([])
   })
 
   it('of a file can be lists', () => {
@@ -149,12 +156,15 @@ describe('settings', () => {
 })
 
 const NEEDS_VALUE = 'needs a value; one that begins with a dash is given as'
+const EMPTY_VARIABLE = 'is set, but empty: give it a value, or unset it.'
 const NOT_ASCII = 'must be visible ASCII characters, without blanks.'
 
 describe('a mistake', () => {
   it.each([
     [['--port'], `--port ${NEEDS_VALUE} --port=VALUE.`],
     [['--port='], `--port ${NEEDS_VALUE} --port=VALUE.`],
+    [['--port', ' '], `--port ${NEEDS_VALUE} --port=VALUE.`],
+    [['--api-key=a', '--api-key=canary b'], `--api-key (value 2) ${NOT_ASCII}`],
     [['--api-key', '--web'], `--api-key ${NEEDS_VALUE} --api-key=VALUE.`],
     [['--api-key', '-canary'], `--api-key ${NEEDS_VALUE} --api-key=VALUE.`],
     [['--web=canary'], '--web takes no value.'],
@@ -178,7 +188,16 @@ describe('a mistake', () => {
   it.each([
     ['NOMYO_PORT', 'canary', 'must be a whole number from 0 to 65535.'],
     ['NOMYO_NO_TOKEN', 'canary', 'must be 1, true, 0 or false.'],
-    ['NOMYO_POLICY', '', 'is set, but empty: give it a value, or unset it.'],
+    ['NOMYO_POLICY', '', EMPTY_VARIABLE],
+    ['NOMYO_PORT', '', EMPTY_VARIABLE],
+    ['NOMYO_NO_TOKEN', '', EMPTY_VARIABLE],
+    ['NOMYO_TOKEN', ' ', EMPTY_VARIABLE],
+    ['NOMYO_API_KEY', '', EMPTY_VARIABLE],
+    ['NOMYO_API_KEY', 'canary,', 'has an empty value between its commas: omit it.'],
+    ['NOMYO_API_KEY', 'a,,canary', 'has an empty value between its commas: omit it.'],
+    ['NOMYO_API_KEY', 'a,canary b', `(value 2) ${NOT_ASCII}`],
+    ['NOMYO_PORT', 'tcp://10.0.0.1', 'must be a whole number from 0 to 65535.'],
+    ['NOMYO_PORT', 'http://10.0.0.1:1', 'must be a whole number from 0 to 65535.'],
   ])('in %s=%j names the variable, without its value', (variable, value, problem) => {
     const environment = { [variable]: value }
     expect(() => read([], environment)).toThrow(mistake(`${variable} ${problem}`))
@@ -192,7 +211,12 @@ describe('a mistake', () => {
     ],
     [{ apiKey: { value: 'canary b', line: 1 } }, `:1: apiKey ${NOT_ASCII}`],
     [{ host: { value: ['canary'], line: 1 } }, ':1: host must be text or a number.'],
-    [{ host: { value: '' } }, ': host must be text or a number.'],
+    [{ host: { value: '' } }, ': host is empty: give it a value, or omit it.'],
+    [{ policy: { value: ' ' } }, ': policy is empty: give it a value, or omit it.'],
+    [{ policy: { value: null } }, ': policy must be text or a number.'],
+    [{ noToken: { value: '' } }, ': noToken must be true or false.'],
+    [{ apiKey: { value: [] } }, ': apiKey must be a list that is not empty.'],
+    [{ apiKey: { value: ['a', ''] } }, ': apiKey[1] is empty: give it a value, or omit it.'],
     [{ noToken: { value: 'canary' } }, ': noToken must be true or false.'],
     [{ hots: { value: 'canary', line: 2 } }, ':2: hots is not a known member. Did you mean host?'],
     [{ apiKey: { value: { a: 1 } } }, ': apiKey must be text or a list of texts.'],

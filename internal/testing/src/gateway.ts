@@ -5,7 +5,6 @@ const DEFAULTS = {
   host: '127.0.0.1',
   port: 0,
   engine: { kind: 'demo' },
-  apiKeys: [],
   maxBodyBytes: 1024 * 1024,
   logLevel: 'silent',
 }

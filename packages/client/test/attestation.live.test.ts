@@ -30,7 +30,6 @@ async function startAttestedGateway() {
       host: '127.0.0.1',
       port,
       engine: { kind: 'demo' },
-      apiKeys: [],
       keyDir,
       maxBodyBytes: 2 ** 20,
       tpm: { address: tpm.address, pcrs, ak: { mode: 'persistent' }, required: true },

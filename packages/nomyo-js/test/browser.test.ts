@@ -35,7 +35,7 @@ describe.skipIf(!isInstalled('chromium'))('a page of another origin, in Chromium
     const connectTo = [relay.origin]
     site = await servePage(connectTo)
     gateway = await startGateway(createGateway, {
-      apiKeys: ['page-key', 'other-key'],
+      apiKeys: ['the-key-of-the-page', 'another-key-of-the-page'],
       corsOrigins: [site.origin],
     })
     connectTo.push(gateway.url)
@@ -51,7 +51,7 @@ describe.skipIf(!isInstalled('chromium'))('a page of another origin, in Chromium
       const client = new nomyo.SecureChatCompletion({
         baseUrl,
         allowHttp: true,
-        apiKey: 'page-key',
+        apiKey: 'the-key-of-the-page',
         maxRetries: 0,
       })
       Object.assign(globalThis, { shared: { client } })
@@ -120,7 +120,7 @@ describe.skipIf(!isInstalled('chromium'))('a page of another origin, in Chromium
         {
           model: 'm',
           messages: [{ role: 'user', content: 'x' }],
-          api_key: 'other-key',
+          api_key: 'another-key-of-the-page',
           security_tier: 'maximum',
         },
         { headers: { 'x-ward': '7', traceparent: '00-1-1-00' } },
@@ -152,7 +152,7 @@ describe.skipIf(!isInstalled('chromium'))('a page of another origin, in Chromium
       const client = new nomyo.SecureChatCompletion({
         baseUrl,
         allowHttp: true,
-        apiKey: 'page-key',
+        apiKey: 'the-key-of-the-page',
       })
       const messages = [{ role: 'user' as const, content: 'x' }]
       return failureOf(() => client.create({ model: 'm', messages })).finally(() => {

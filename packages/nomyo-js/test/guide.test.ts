@@ -6,14 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 /** The first steps of the public guide, against a real gateway with its demo engine. */
 describe('the first steps of the public guide', () => {
-  const gateway = shared(() => startGateway(createGateway, { apiKeys: ['guide-key'] }))
+  const gateway = shared(() => startGateway(createGateway, { apiKeys: ['the-key-of-the-guide'] }))
   let client: SecureChatCompletion
 
   beforeAll(() => {
     client = new SecureChatCompletion({
       baseUrl: gateway().url,
       allowHttp: true,
-      apiKey: 'guide-key',
+      apiKey: 'the-key-of-the-guide',
       logger: { warn: () => undefined },
     })
   })

@@ -79,7 +79,6 @@ export const GATEWAY_OPTIONS = {
         value: 'sha256/…',
         summary: 'accept this server key only',
         repeatable: true,
-        protects: true,
         member: 'pins',
         parse: parsedBy(
           parsePin,

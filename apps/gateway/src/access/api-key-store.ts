@@ -1,12 +1,12 @@
 import { GatewayError } from '../errors.js'
 import type { Logger } from '../observability/log.js'
-import { hashApiKey, type ApiKey } from './api-key.js'
+import { API_KEY_DESCRIPTION, API_KEY_FORM, hashApiKey, type ApiKey } from './api-key.js'
 import { readKeysFile } from './keys-file.js'
 
 /** Origins of API keys. */
 export interface ApiKeySources {
-  /** Keys in plaintext, from the command line or the environment. */
-  readonly apiKeys: readonly string[]
+  /** Keys in plaintext, from the command line or the environment. Default: none. */
+  readonly apiKeys: readonly string[] | undefined
   readonly keysFile: string | undefined
 }
 
@@ -17,7 +17,7 @@ export class ApiKeyStore {
   readonly #logger: Logger
   #fromFile: readonly ApiKey[] = []
 
-  private constructor({ apiKeys, keysFile }: ApiKeySources, logger: Logger) {
+  private constructor({ apiKeys = [], keysFile }: ApiKeySources, logger: Logger) {
     // A space keeps these names out of the file.
     this.#configured = apiKeys.map((key, at) => ({
       name: `--api-key ${at + 1}`,
@@ -27,8 +27,9 @@ export class ApiKeyStore {
     this.#logger = logger
   }
 
-  /** @throws GatewayError `ERR_API_KEYS_FILE` */
+  /** @throws GatewayError `ERR_API_KEYS`, `ERR_API_KEYS_FILE` */
   static async open(sources: ApiKeySources, logger: Logger): Promise<ApiKeyStore> {
+    refuseWeakKeys(sources.apiKeys)
     const store = new ApiKeyStore(sources, logger)
     if (sources.keysFile !== undefined) store.#fromFile = await readKeysFile(sources.keysFile)
     return store
@@ -51,4 +52,15 @@ export class ApiKeyStore {
       this.#logger.warn(`keeping the previous API keys: ${error.message}`)
     }
   }
+}
+
+/** Refuses keys that protect less than they seem to, whatever program passes them. */
+function refuseWeakKeys(apiKeys: readonly string[] | undefined): void {
+  if (apiKeys === undefined) return
+  if (apiKeys.length === 0) {
+    throw new GatewayError('ERR_API_KEYS', 'apiKeys is empty: list keys, or omit it to admit all.')
+  }
+  const weak = apiKeys.findIndex((key) => !API_KEY_FORM.test(key))
+  if (weak === -1) return
+  throw new GatewayError('ERR_API_KEYS', `apiKeys[${weak}] must be ${API_KEY_DESCRIPTION}.`)
 }

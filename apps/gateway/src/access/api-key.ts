@@ -22,6 +22,14 @@ export const SALT_BYTES = 16
 export const HASH_BYTES = 32
 const KEY_BYTES = 32
 const PREFIX = 'nomyo_sk_'
+/** Length below which a key could be guessed. */
+const MIN_LENGTH = 16
+
+/** Form of a key that is given in plaintext: long enough, and fit for a header. */
+export const API_KEY_FORM = new RegExp(`^[\\x21-\\x7e]{${MIN_LENGTH},}$`)
+
+/** Description of {@link API_KEY_FORM}, for messages. */
+export const API_KEY_DESCRIPTION = `at least ${MIN_LENGTH} visible ASCII characters, without blanks`
 
 /** Creates a key: a prefix for scanners that search for leaked secrets, and 256 random bits. */
 export const generateApiKey = (): string => PREFIX + randomBytes(KEY_BYTES).toString('base64url')

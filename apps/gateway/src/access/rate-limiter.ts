@@ -1,20 +1,8 @@
-import {
-  BurstyRateLimiter,
-  RateLimiterMemory,
-  RateLimiterRes,
-  type RateLimiterAbstract,
-} from 'rate-limiter-flexible'
+import { BurstyRateLimiter, RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible'
 import { HttpError } from '../http-error.js'
 import { WaitBudget } from '../redis/wait-budget.js'
+import { BoundedCounter, type CounterOptions } from './bounded-counter.js'
 import type { RateLimit } from './rate-limit.js'
-
-/** Counter that accepts a number of points per duration, in seconds, and then refuses for a while. */
-export interface CounterOptions {
-  readonly keyPrefix: string
-  readonly points: number
-  readonly duration: number
-  readonly blockDuration?: number
-}
 
 /** Options of a single count, which rate-limiter-flexible passes to the store. */
 export interface CountOptions {
@@ -28,7 +16,10 @@ export type CreateCounter = (options: CounterOptions) => RateLimiterAbstract
 export interface RateLimiterOptions {
   /** For callers without a limit of their own. Default: no limit. */
   readonly limit: RateLimit | undefined
-  /** Time for which a caller is refused that ignores its refusals, in milliseconds. Default 30 minutes. */
+  /**
+   * Time for which a caller is refused that ignores its refusals, in milliseconds; 0 for none. Default: a
+   * minute.
+   */
   readonly coolDownMs?: number | undefined
   readonly createCounter?: CreateCounter
 }
@@ -36,13 +27,16 @@ export interface RateLimiterOptions {
 const BURST_PERIOD_S = 10
 const ABUSE_PERIOD_S = 60
 const RETRY_AFTER_S = 5
-const DEFAULT_COOL_DOWN_MS = 30 * 60_000
+const DEFAULT_COOL_DOWN_MS = 60_000
 
 /** Counters of one limit. */
 interface Counters {
   readonly requests: BurstyRateLimiter
-  /** Refusals of a caller. As many in a minute as the limit allows requests start a cool-down. */
-  readonly refusals: RateLimiterAbstract
+  /**
+   * Refusals of a caller. As many in a minute as the limit allows requests start a cool-down. Undefined
+   * without a cool-down.
+   */
+  readonly refusals: RateLimiterAbstract | undefined
 }
 
 /** Request limit per caller, with a cool-down for callers that ignore it. */
@@ -56,14 +50,14 @@ export class RateLimiter {
   constructor({ limit, coolDownMs, createCounter }: RateLimiterOptions) {
     this.#limit = limit
     this.#coolDownMs = coolDownMs ?? DEFAULT_COOL_DOWN_MS
-    this.#createCounter = createCounter ?? ((options) => new RateLimiterMemory(options))
+    this.#createCounter = createCounter ?? ((options) => new BoundedCounter(options))
   }
 
   /**
    * Counts a request of a caller, which may have a limit of its own.
    *
    * @param wait - what remains of the time that the request waits for a shared store
-   * @throws HttpError 429 above the limit, 503 during a cool-down or when counting fails
+   * @throws HttpError 429 above the limit and during a cool-down, 503 when counting fails
    */
   async admit(
     caller: string,
@@ -75,17 +69,24 @@ export class RateLimiter {
       await this.#count(caller, limit, { attrs: { wait } })
     } catch (error) {
       if (error instanceof HttpError) throw error
-      throw new HttpError(503, 'This gateway cannot count requests at the moment', RETRY_AFTER_S)
+      throw new HttpError(
+        503,
+        'This gateway cannot count requests at the moment',
+        RETRY_AFTER_S,
+        'state_unavailable',
+      )
     }
   }
 
   async #count(caller: string, limit: RateLimit, options: CountOptions): Promise<void> {
     const { requests, refusals } = this.#countersOf(limit)
-    const refused = await refusals.get(caller, options)
-    if (refused !== null && refused.consumedPoints > refusals.points) throw coolingDown(refused)
+    const refused = (await refusals?.get(caller, options)) ?? undefined
+    if (refused !== undefined && refused.consumedPoints > (refusals?.points ?? Infinity)) {
+      throw coolingDown(refused)
+    }
     const exceeded = await rejectionOf(requests.consume(caller, 1, options))
     if (exceeded === undefined) return
-    const abuse = await rejectionOf(refusals.consume(caller, 1, options))
+    const abuse = refusals && (await rejectionOf(refusals.consume(caller, 1, options)))
     throw abuse === undefined
       ? new HttpError(429, 'Too many requests', seconds(exceeded))
       : coolingDown(abuse)
@@ -102,11 +103,14 @@ export class RateLimiter {
         counter('rate', { points: perSecond, duration: 1 }),
         counter('burst', { points: burst - perSecond, duration: BURST_PERIOD_S }),
       ),
-      refusals: counter('refusals', {
-        points: perSecond * ABUSE_PERIOD_S,
-        duration: ABUSE_PERIOD_S,
-        blockDuration: Math.ceil(this.#coolDownMs / 1000),
-      }),
+      refusals:
+        this.#coolDownMs === 0
+          ? undefined
+          : counter('refusals', {
+              points: perSecond * ABUSE_PERIOD_S,
+              duration: ABUSE_PERIOD_S,
+              blockDuration: Math.ceil(this.#coolDownMs / 1000),
+            }),
     }
     this.#counters.set(name, counters)
     return counters
@@ -125,7 +129,12 @@ async function rejectionOf(counted: Promise<unknown>): Promise<RateLimiterRes | 
 }
 
 const coolingDown = (refused: RateLimiterRes): HttpError =>
-  new HttpError(503, 'Too many requests for too long: wait before the next', seconds(refused))
+  new HttpError(
+    429,
+    'Too many requests for too long: wait before the next',
+    seconds(refused),
+    'cooling_down',
+  )
 
 const seconds = ({ msBeforeNext }: RateLimiterRes): number =>
   Math.max(1, Math.ceil(msBeforeNext / 1000))

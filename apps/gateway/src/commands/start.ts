@@ -1,4 +1,4 @@
-import { EXIT, command } from '@nomyo-internal/command-line'
+import { EXIT, command, describeServiceLink } from '@nomyo-internal/command-line'
 import {
   exitOnSignals,
   ignoreOutputErrors,
@@ -51,6 +51,7 @@ export const startCommand = command({
       format: logFormatOf(settings.values.logFormat, context.stderr),
       stream: context.stderr,
     })
+    for (const variable of settings.serviceLinks) logger.warn(describeServiceLink(variable))
     const gateway = await createGateway(config, { log: logger }).catch((error: unknown) => {
       // Shown at any level: without it, the exit would have no reason.
       logger.level = 'fatal'

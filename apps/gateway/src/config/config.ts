@@ -28,8 +28,11 @@ export interface GatewayConfig {
         caFile?: string | undefined
       }
     | { kind: 'upstreams'; upstreams: readonly UpstreamConfig[]; health?: HealthCheckConfig }
-  /** Accepted bearer tokens. Without any, and without {@link GatewayConfig.keysFile}, no key is required. */
-  apiKeys: readonly string[]
+  /**
+   * Accepted bearer tokens, each of at least 16 visible ASCII characters. Default: none; without
+   * {@link GatewayConfig.keysFile} too, no key is required.
+   */
+  apiKeys?: readonly string[] | undefined
   /** File of further API keys, as `nomyo-gateway keys` writes it. Default: none. */
   keysFile?: string | undefined
   /** Folder of `private_key.pem` and `public_key.pem`; without one the key is in memory only. */
@@ -54,13 +57,15 @@ export interface GatewayConfig {
   tpm?: TpmConfig | undefined
   /** Time for which repeated envelopes and payload ids are refused. Default 10 minutes. */
   replayWindowMs?: number | undefined
-  /**
-   * Limit per API key, or per address where no keys are required. A caller that ignores its refusals
-   * for a minute is refused for `coolDownMs` (default 30 minutes). Default: no limit.
-   */
+  /** Limit per API key, or per address where no keys are required. Default: no limit. */
   rateLimit?: (RateLimit & { readonly coolDownMs?: number | undefined }) | undefined
   /** Quotas of API keys without quotas of their own, per calendar day or month in UTC. Default: none. */
   quotas?: Quotas | undefined
+  /**
+   * Time for which a caller is refused that ignores its refusals for a minute, in milliseconds; 0 for none.
+   * Also applies to API keys with a limit of their own. `rateLimit.coolDownMs` wins. Default: a minute.
+   */
+  rateCoolDownMs?: number | undefined
   /**
    * Redis (`redis://…`, `rediss://…`) in which gateways share replay caches and rate counters, and the
    * behaviour without it. Default: each gateway has its own.
@@ -86,6 +91,11 @@ export interface GatewayConfig {
    * milliseconds. Default 0.
    */
   drainDelayMs?: number | undefined
+  /**
+   * Time for which the shutdown then waits for requests in flight before it closes their connections, in
+   * milliseconds. Default: a minute more than the longest time that an upstream may take to answer.
+   */
+  drainTimeoutMs?: number | undefined
   logLevel: LogLevel
   /** Form of the log: text for people, or one JSON object per line. Default: JSON. */
   logFormat?: LogFormat | undefined

@@ -6,12 +6,14 @@ import {
 } from '@nomyo-internal/command-line'
 import { isLoopback } from '@nomyo-internal/http-server'
 import type { Quotas } from '../access/quota/quota.js'
-import type { RateLimit } from '../access/rate-limit.js'
 import { DEFAULT_REDIS_FAILURE } from '../redis/failure-mode.js'
 import type { ServerKeyLocation } from '../server-keys/open-store.js'
 import type { GatewayConfig, KeyConfig, TlsConfig, TpmConfig } from './config.js'
 import { readConfigFile, type ConfigFile } from './file.js'
 import { OPTIONS } from './schema.js'
+
+/** Requests per second of each caller by default. */
+const DEFAULT_RATE = 2
 
 /** Settings of a start. */
 export type GatewaySettings = Settings<typeof OPTIONS, ConfigFile>
@@ -58,7 +60,7 @@ export function gatewayConfig(settings: GatewaySettings): GatewayConfig {
     host: values.host,
     port: values.port,
     engine: engineConfig(settings),
-    apiKeys: values.apiKey,
+    apiKeys: values.apiKey.length === 0 ? undefined : values.apiKey,
     keysFile: values.keysFile,
     ...keyLocation(settings),
     redis: redisConfig(settings),
@@ -80,9 +82,11 @@ export function gatewayConfig(settings: GatewaySettings): GatewayConfig {
     },
     metrics: metricsConfig(settings),
     drainDelayMs: values.drainDelay === 0 ? undefined : values.drainDelay,
+    drainTimeoutMs: values.drainTimeout,
     replayWindowMs: values.replayWindow,
     rateLimit: rateLimit(settings),
     quotas: quotas(settings),
+    rateCoolDownMs: values.rateCooldown,
     policy: file?.policy,
     logLevel: values.logLevel,
     logModels: values.logModel === 'off' ? false : undefined,
@@ -247,13 +251,22 @@ function quotas(settings: GatewaySettings): Quotas | undefined {
   return { requests, tokens }
 }
 
-function rateLimit(settings: GatewaySettings): RateLimit | undefined {
-  const { rateLimit: perSecond, rateBurst } = settings.values
+function rateLimit(settings: GatewaySettings): GatewayConfig['rateLimit'] {
+  const { rateLimit: given, rateBurst } = settings.values
+  const perSecond = given ?? (isForThisMachine(settings) ? 'off' : DEFAULT_RATE)
   if (perSecond === 'off') {
     if (rateBurst === undefined) return undefined
-    throw settings.mistake('rateBurst', 'needs a --rate-limit that is not off')
+    throw settings.mistake('rateBurst', 'needs a --rate-limit N/s')
   }
   const burst = rateBurst ?? 2 * perSecond
   if (burst >= perSecond) return { perSecond, burst }
   throw settings.mistake('rateBurst', 'must not be less than --rate-limit')
+}
+
+/** Checks for a gateway whose callers are programs of this machine, all of one user or trusted by it. */
+function isForThisMachine({ values }: GatewaySettings): boolean {
+  const { host, apiKey, keysFile, trustProxy } = values
+  return (
+    isLoopback(host) && apiKey.length === 0 && keysFile === undefined && trustProxy.length === 0
+  )
 }

@@ -6,11 +6,13 @@ import type { GatewaySettings } from './load.js'
 /** Formats the settings in effect as a config file, with secrets masked. */
 export function printConfig(settings: GatewaySettings, config: GatewayConfig): string {
   const { pcrs, tpmAk, metricsHost, ...shown } = settings.inEffect()
-  const { policy, engine } = config
+  const { policy, engine, rateLimit } = config
   const named =
     engine.kind === 'upstreams' && shown['upstream'] === undefined ? engine.upstreams : undefined
   return stringify({
     ...shown,
+    // Its default depends on others.
+    rateLimit: rateLimit === undefined ? 'off' : `${rateLimit.perSecond}/s`,
     // A file may not set these without the setting that they belong to.
     ...(config.tpm === undefined ? {} : { pcrs, tpmAk }),
     ...(config.metrics === undefined ? {} : { metricsHost }),

@@ -4,6 +4,7 @@ import {
   byteSize,
   defineOptions,
   duration,
+  matching,
   parseDuration,
   parsedBy,
   portNumber,
@@ -16,6 +17,7 @@ import { LOG_FORMATS, LOG_LEVELS } from '@nomyo-internal/http-server'
 import { parsePcrSelection } from '@nomyo/attest'
 import { createTpmTransport } from '@nomyo/tpm'
 import { QUOTA_FORM, parseQuota } from '../access/quota/quota.js'
+import { API_KEY_DESCRIPTION, API_KEY_FORM } from '../access/api-key.js'
 import { parseRate } from '../access/rate-limit.js'
 import { parseRedisFailure } from '../redis/failure-mode.js'
 import { parseRedisUrl } from '../redis/url.js'
@@ -116,7 +118,10 @@ export const OPTIONS = defineOptions(
         defaultSummary: 'none: open to all, with a warning',
         repeatable: true,
         secret: true,
-        parse: visibleAscii,
+        parse: matching(
+          API_KEY_FORM,
+          `must be ${API_KEY_DESCRIPTION}; nomyo-gateway keys add creates one`,
+        ),
       },
       keysFile: {
         value: 'FILE',
@@ -126,7 +131,7 @@ export const OPTIONS = defineOptions(
       rateLimit: {
         value: 'N/s',
         summary: 'requests per API key (per address, without keys), or off',
-        default: '2/s',
+        defaultSummary: '2/s; off on loopback without keys and proxies',
         parse: parsedBy(
           (text) => (text === 'off' ? text : parseRate(text)),
           'must be such as 2/s, up to 10000/s, or off',
@@ -137,6 +142,13 @@ export const OPTIONS = defineOptions(
         summary: 'requests in one second out of ten',
         defaultSummary: 'twice the rate',
         parse: wholeNumber(1, 100_000),
+      },
+      rateCooldown: {
+        value: 'TIME',
+        summary:
+          'time for which a caller is refused that ignores refusals for a minute, 0s for none',
+        default: '60s',
+        parse: duration('0s', '24h', '60s or 30m'),
       },
       quotaRequests: {
         value: 'N/day',
@@ -313,6 +325,12 @@ export const OPTIONS = defineOptions(
         summary: 'time after a signal in which requests are still accepted while /ready is 503',
         default: '0s',
         parse: duration('0s', '10m', '5s'),
+      },
+      drainTimeout: {
+        value: 'TIME',
+        summary: 'time after that for requests in flight to finish; a second signal ends it',
+        defaultSummary: 'a minute more than the longest answer of an upstream: 11m',
+        parse: duration('1s', '2h', '30s or 11m'),
       },
       logLevel: {
         value: 'LEVEL',

@@ -2,6 +2,7 @@ import {
   EXIT,
   UsageError,
   defineOptions,
+  describeServiceLink,
   printHelp,
   type Command,
   type CommandContext,
@@ -14,6 +15,7 @@ import {
   ok,
   problem,
   terminalPaint,
+  warning,
   type Finding,
   type NamedFinding,
 } from '@nomyo-internal/diagnostics'
@@ -51,17 +53,22 @@ async function runDoctor(args: readonly string[], context: CommandContext): Prom
     stdout.write(`${[...lines, '', formatSummary(findings)].join('\n')}\n`)
   }
   let config: GatewayConfig
+  let notices: readonly NamedFinding[]
   try {
     const options = args.filter((arg) => arg !== '--json')
     const settings = readGatewaySettings(options, environment)
     if (settings.values.printConfig) throw settings.mistake('printConfig', 'is for a start')
     config = gatewayConfig(settings)
+    notices = settings.serviceLinks.map((variable) => ({
+      check: 'configuration',
+      ...warning(describeServiceLink(variable), 'set the port in another way if it is meant'),
+    }))
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     write(problem(error.message, 'fix it; --help lists the options'))
     return EXIT.usage
   }
   const findings = await runChecks(config)
-  write(ok('can be read'), findings)
+  write(ok('can be read'), [...notices, ...findings])
   return hasProblem(findings) ? EXIT.failed : EXIT.ok
 }

@@ -25,6 +25,7 @@ import { completionFields } from '../observability/completion-log.js'
 import type { CompletionObservation } from '../observability/completion-record.js'
 import { limitConnectionsPerAddress } from './connection-limit.js'
 import { allowOrigins } from './cors.js'
+import { normalizeForwardedFor } from './forwarded-for.js'
 import { attestationRoute } from './routes/attestation.js'
 import { healthRoutes, type Unready } from './routes/health.js'
 import { modelsRoute } from './routes/models.js'
@@ -106,6 +107,8 @@ export function createServer({
   // All callers behind a proxy share its address.
   if (trustedProxies.length === 0) {
     limitConnectionsPerAddress(server.server, maxConnectionsPerAddress)
+  } else {
+    normalizeForwardedFor(server.server)
   }
   closeConnectionsOnShutdown(server)
   closeSlowReaders(server, requestTimeoutMs)

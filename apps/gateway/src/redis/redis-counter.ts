@@ -1,4 +1,5 @@
-import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible'
+import { RateLimiterRedis } from 'rate-limiter-flexible'
+import { BoundedCounter } from '../access/bounded-counter.js'
 import type { CountOptions, CreateCounter } from '../access/rate-limiter.js'
 import type { RedisConnection } from './connection.js'
 import type { OnFailure } from './failure-mode.js'
@@ -31,7 +32,7 @@ export const countersIn =
   (redis: RedisConnection, onFailure: OnFailure): CreateCounter =>
   (options) => {
     const fallback =
-      onFailure === 'degrade' ? { insuranceLimiter: new RateLimiterMemory(options) } : {}
+      onFailure === 'degrade' ? { insuranceLimiter: new BoundedCounter(options) } : {}
     return new RedisCounter({ ...options, ...fallback, storeClient: redis })
   }
 

@@ -97,6 +97,8 @@ describe('a healthy gateway', () => {
   })
 })
 
+const KEY = 'a-key-that-is-long-enough'
+
 describe('exposure', () => {
   const of = async (args: readonly string[]): Promise<readonly string[]> => {
     const diagnosis = await diagnose(args)
@@ -109,13 +111,32 @@ describe('exposure', () => {
 
   it('is warned about: open doors, plain HTTP, no limit, made-up answers', async () => {
     expect(await statusesOfFar([])).toEqual(['warning', 'warning'])
-    expect(await statusesOfFar(['--api-key', 'k'])).toEqual(['warning'])
-    expect(await statusesOfFar(['--api-key', 'k', '--trust-proxy', '10.0.0.0/8'])).toEqual(['ok'])
+    expect(await statusesOfFar(['--api-key', KEY])).toEqual(['warning'])
+    expect(await statusesOfFar(['--api-key', KEY, '--trust-proxy', '10.0.0.0/8'])).toEqual(['ok'])
     expect(await of(DEMO)).toEqual(['warning'])
-    expect(await of([...DEMO, '--rate-limit', 'off'])).toEqual(['warning', 'warning'])
+    expect(await of([...DEMO, '--rate-limit', 'off'])).toEqual(['warning'])
+    expect(await statusesOfFar(['--rate-limit', 'off'])).toEqual(['warning', 'warning', 'warning'])
+    expect(await of([...DEMO, '--rate-limit', 'off', '--api-key', KEY])).toEqual([
+      'warning',
+      'warning',
+    ])
     expect(await of([...DEMO, '--cors-origin', '*'])).toEqual(['warning', 'warning'])
     const metrics = ['--metrics-host', '0.0.0.0', '--metrics-port', '0']
     expect(await of([...DEMO, ...metrics])).toEqual(['warning', 'warning'])
+  })
+
+  it('names variables that Kubernetes set for a service of the same name', async () => {
+    const link = { NOMYO_PORT: 'tcp://10.96.0.1:12435' }
+    expect(statusesOf(await diagnose(DEMO, link), 'configuration')).toEqual(['ok', 'warning'])
+  })
+
+  it.each([
+    ['an empty variable of a protection', [], { NOMYO_KEY_PASSWORD: '' }],
+    ['a short key', ['--api-key', 'canary'], {}],
+  ])('cannot be judged with %s: the configuration is the problem', async (_what, args, env) => {
+    const diagnosis = await diagnose([...DEMO, ...args], env)
+    expect(statusesOf(diagnosis, 'configuration')).toEqual(['problem'])
+    expect(diagnosis.exitCode).toBe(2)
   })
 
   it('has to do with too few threads too', async () => {
@@ -311,7 +332,7 @@ describe('the command', () => {
     const passwordFile = temporaryFile('canary-password\n')
     const keys = ['--key-dir', await keyDir('encrypted'), '--key-password-file', passwordFile]
     const env = {
-      NOMYO_API_KEY: 'canary-caller',
+      NOMYO_API_KEY: 'canary-of-the-caller',
       NOMYO_UPSTREAM_KEY: 'canary-upstream',
       NOMYO_REDIS: 'redis://canary-user:canary-redis@127.0.0.1:1',
     }

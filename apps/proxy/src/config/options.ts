@@ -89,7 +89,6 @@ export const OPTIONS = defineOptions(
       summary:
         'file of a lasting token of callers, created if missing, instead of NOMYO_PROXY_TOKEN',
       defaultSummary: 'a new token at every start',
-      protects: true,
       isPath: true,
     },
     token: {
@@ -105,7 +104,6 @@ export const OPTIONS = defineOptions(
       summary: 'fingerprint (sha256/...) of an accepted server key',
       defaultSummary: 'any key',
       repeatable: true,
-      protects: true,
       parse: matching(
         /^sha256\/[\w+/-]{43}=?$/,
         'must be a fingerprint as the gateway prints it: sha256/ and 43 letters',
@@ -121,7 +119,6 @@ export const OPTIONS = defineOptions(
       value: 'FILE',
       summary: 'policy that the machine of the gateway must meet, of nomyo attest policy init',
       defaultSummary: 'no attestation',
-      protects: true,
       isPath: true,
     },
     attest: {
@@ -140,7 +137,6 @@ export const OPTIONS = defineOptions(
       value: 'TIER',
       summary: 'security tier of requests that name none',
       default: 'none',
-      protects: true,
       choices: ['none', 'standard', 'high', 'maximum'],
     },
     maxConcurrency: {

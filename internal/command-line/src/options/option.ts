@@ -16,8 +16,6 @@ export interface OptionDefinition<T = unknown> {
   readonly repeatable?: true
   /** The value is a secret, and is masked wherever settings are printed. */
   readonly secret?: true
-  /** The option protects: a variable that names it without a value is an error. */
-  readonly protects?: true
   /** `false` for a setting without a flag, such as a secret that no process list must show. */
   readonly flag?: false
   /** Environment variable. By default it follows from the prefix; `false` for none. */
@@ -92,6 +90,12 @@ export function defineOptions<const O extends OptionDefinitions>(
     ]),
   ) as O
 }
+
+/**
+ * Checks for a value that is none. Every source refuses it for every option: a value that was lost, such
+ * as an unset variable of a script, must not silently become a default that protects less.
+ */
+export const isBlank = (text: string): boolean => text.trim() === ''
 
 /** `max-body` for `maxBody`. */
 export const flagName = (name: string): string =>

@@ -1,5 +1,5 @@
 import { Command as Parser, Option } from 'commander'
-import { flagName, type OptionDefinitions } from './option.js'
+import { flagName, isBlank, type OptionDefinitions } from './option.js'
 import { suggestion } from './suggestion.js'
 import { UsageError } from './usage-error.js'
 
@@ -28,7 +28,7 @@ export function parseArguments(
     // A value that is optional to the parser: a missing one is an error of ours, with the name as data.
     parser.addOption(new Option(`--${flag}${value === undefined ? '' : ' [value]'}`))
     parser.on(`option:${flag}`, (text: string | null | undefined) => {
-      if (value !== undefined && (text ?? '') === '') {
+      if (value !== undefined && isBlank(text ?? '')) {
         const problem = `needs a value; one that begins with a dash is given as --${flag}=VALUE`
         mistakes.push(new UsageError({ option: name, problem }))
       }

@@ -1,4 +1,9 @@
-import { type OptionDefinition, type OptionDefinitions, type OptionValues } from './option.js'
+import {
+  isBlank,
+  type OptionDefinition,
+  type OptionDefinitions,
+  type OptionValues,
+} from './option.js'
 import { parseArguments } from './parse-arguments.js'
 import { suggestion } from './suggestion.js'
 import { OptionProblem, UsageError, type SettingSource } from './usage-error.js'
@@ -47,6 +52,8 @@ export interface Settings<O extends OptionDefinitions, F extends FileSettings = 
   source(name: keyof O & string): SettingSource | undefined
   /** Makes an error that names the option where it was set. */
   mistake(name: keyof O & string, problem: string): UsageError
+  /** Variables that are ignored because Kubernetes set them for a service; see {@link describeServiceLink}. */
+  readonly serviceLinks: readonly string[]
   /** Lists what is in effect by member of the config file, with secrets masked. */
   inEffect(): Readonly<Record<string, string | number | boolean | readonly string[]>>
 }
@@ -80,7 +87,8 @@ export function readSettings<O extends OptionDefinitions, F extends FileSettings
   const named = new Map<string, Found>()
   for (const [name, definition] of Object.entries(options)) {
     const texts = flags.get(name)
-    const found = texts === undefined ? inEnvironment(definition, environment) : fromFlag(texts)
+    const found =
+      texts === undefined ? inEnvironment(definition, environment) : fromFlag(definition, texts)
     if (found !== undefined) named.set(name, found)
   }
   const file = readFile?.((name) => named.get(name)?.texts.at(-1))
@@ -98,6 +106,11 @@ export function readSettings<O extends OptionDefinitions, F extends FileSettings
     file,
     given: (name) => (found.get(name)?.source.kind ?? 'default') !== 'default',
     source: (name) => found.get(name)?.source,
+    serviceLinks: Object.values(options).flatMap(({ variable }) =>
+      typeof variable === 'string' && isServiceLink(variable, environment[variable] ?? '')
+        ? [variable]
+        : [],
+    ),
     mistake: (option, problem) =>
       new UsageError({
         option,
@@ -115,36 +128,75 @@ export function readSettings<O extends OptionDefinitions, F extends FileSettings
   }
 }
 
-const fromFlag = (texts: readonly string[]): Found => ({ texts, source: { kind: 'flag' } })
+function fromFlag({ repeatable }: OptionDefinition, texts: readonly string[]): Found {
+  const source = { kind: 'flag' } as const
+  if (repeatable !== true) return { texts, source }
+  return {
+    texts,
+    source,
+    sources: texts.map((_, at) => ({ ...source, position: positionOf(at, texts) })),
+  }
+}
 
 function inEnvironment(
-  { variable, repeatable, protects }: OptionDefinition,
+  { variable, repeatable }: OptionDefinition,
   environment: Environment,
 ): Found | undefined {
   if (typeof variable !== 'string') return undefined
   const text = environment[variable]
-  if (text === undefined) return undefined
+  if (text === undefined || isServiceLink(variable, text)) return undefined
   const source = { kind: 'variable', variable } as const
-  const texts = (repeatable === true ? text.split(',') : [text]).filter((one) => one !== '')
-  if (texts.length > 0) return { texts, source }
-  // A variable that lost its value must not take the protection away.
-  if (protects !== true) return undefined
-  throw new UsageError({ source, problem: 'is set, but empty: give it a value, or unset it' })
+  // A variable that lost its value must not take a protection away.
+  if (isBlank(text)) {
+    throw new UsageError({ source, problem: 'is set, but empty: give it a value, or unset it' })
+  }
+  const texts = repeatable === true ? text.split(',') : [text]
+  if (texts.some(isBlank)) {
+    throw new UsageError({ source, problem: 'has an empty value between its commas: omit it' })
+  }
+  return {
+    texts,
+    source,
+    sources: texts.map((_, at) => ({ ...source, position: positionOf(at, texts) })),
+  }
 }
+
+/**
+ * Checks for a variable that Kubernetes sets in every container for a service of the same namespace: a
+ * service named `nomyo` causes `NOMYO_PORT=tcp://10.0.0.1:12435`.
+ */
+const isServiceLink = (variable: string, text: string): boolean =>
+  variable.endsWith('_PORT') && /^(?:tcp|udp|sctp):\/\/[^/\s]+:\d+$/i.test(text)
+
+/** Describes a variable of {@link Settings.serviceLinks} for a notice. */
+export const describeServiceLink = (variable: string): string =>
+  `${variable} is ignored: its value is that of Kubernetes for a service of the same name; ` +
+  'enableServiceLinks: false in the pod prevents it'
+
+/** Number of a value among several, for messages; undefined for a single one. */
+const positionOf = (at: number, texts: readonly string[]): number | undefined =>
+  texts.length > 1 ? at + 1 : undefined
 
 function inFile(
   option: string,
   definition: OptionDefinition,
   file: FileSettings | undefined,
 ): Found | undefined {
-  const { member, repeatable, protects } = definition
+  const { member, repeatable } = definition
   if (file === undefined || typeof member !== 'string') return undefined
   const one = Object.hasOwn(file.members, member) ? file.members[member] : undefined
   if (one === undefined) return undefined
   const source = { kind: 'file', file: file.path, line: one.line, member } as const
   const textAt = (value: unknown, place: SettingSource): string => {
     const text = textOfMember(definition, value)
-    if (text !== undefined) return text
+    if (text !== undefined && !isBlank(text)) return text
+    if (text !== undefined) {
+      throw new UsageError({
+        option,
+        source: place,
+        problem: 'is empty: give it a value, or omit it',
+      })
+    }
     const kind =
       definition.value === undefined
         ? 'true or false'
@@ -159,7 +211,7 @@ function inFile(
     // Only variables separate values by commas.
     throw new UsageError({ option, source, problem: 'must have no comma: give a list' })
   }
-  if (list.length === 0 && protects === true) {
+  if (list.length === 0) {
     throw new UsageError({ option, source, problem: 'must be a list that is not empty' })
   }
   const sources = list.map((_, at) => ({
@@ -173,9 +225,7 @@ function inFile(
 /** Converts one value of a config file to the text of its flag; undefined for another type. */
 function textOfMember({ value }: OptionDefinition, given: unknown): string | undefined {
   if (value === undefined) return typeof given === 'boolean' ? String(given) : undefined
-  return (typeof given === 'string' && given !== '') || typeof given === 'number'
-    ? String(given)
-    : undefined
+  return typeof given === 'string' || typeof given === 'number' ? String(given) : undefined
 }
 
 function refuseUnknownMembers(options: OptionDefinitions, file: FileSettings): void {

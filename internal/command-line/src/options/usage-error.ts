@@ -2,8 +2,14 @@ import { flagName } from './option.js'
 
 /** Place where a setting was made. */
 export type SettingSource =
-  | { readonly kind: 'flag' | 'default' }
-  | { readonly kind: 'variable'; readonly variable: string }
+  | { readonly kind: 'default' }
+  | { readonly kind: 'flag'; readonly position?: number | undefined }
+  | {
+      readonly kind: 'variable'
+      readonly variable: string
+      /** Number of the value, from 1 on, where there are several. */
+      readonly position?: number | undefined
+    }
   | {
       readonly kind: 'file'
       readonly file: string
@@ -58,12 +64,16 @@ export class OptionProblem extends Error {
   }
 }
 
-/** `--port`, `NOMYO_PORT` or `gateway.yaml:3: port`. */
+/** `--port`, `NOMYO_PORT`, `--api-key (value 2)` or `gateway.yaml:3: port`. */
 function placeOf(option: string | undefined, source: SettingSource | undefined): string {
-  if (source?.kind === 'variable') return source.variable
+  if (source?.kind === 'variable') return source.variable + numbered(source.position)
   if (source?.kind === 'file') {
     const line = source.line === undefined ? '' : `:${source.line}`
     return `${source.file}${line}: ${source.member}`.trimEnd()
   }
-  return option === undefined ? '' : `--${flagName(option)}`
+  const position = source?.kind === 'flag' ? source.position : undefined
+  return option === undefined ? '' : `--${flagName(option)}${numbered(position)}`
 }
+
+const numbered = (position: number | undefined): string =>
+  position === undefined ? '' : ` (value ${position})`

@@ -10,7 +10,7 @@ const { nomyoFetch, serverWith, upstream, answerWith } = useGateways()
 const provider = createOpenAICompatible({
   name: 'nomyo',
   baseURL: SDK_URL,
-  apiKey: 'sdk-key',
+  apiKey: 'the-key-of-the-sdk',
   fetch: nomyoFetch,
   includeUsage: true,
   supportsStructuredOutputs: true,

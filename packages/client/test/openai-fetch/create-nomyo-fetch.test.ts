@@ -29,7 +29,7 @@ const post = (body: BodyInit | null, init: RequestInit = {}): Promise<Response> 
   return nomyoFetch(URL_SERVED, {
     method: 'POST',
     body,
-    headers: { authorization: 'Bearer sdk-key' },
+    headers: { authorization: 'Bearer the-key-of-the-sdk' },
     ...init,
   })
 }
@@ -59,14 +59,22 @@ describe('the calls served', () => {
   })
 
   it('takes the call in every form fetch does', async () => {
-    const init = { method: 'POST', body: json, headers: { authorization: 'Bearer sdk-key' } }
+    const init = {
+      method: 'POST',
+      body: json,
+      headers: { authorization: 'Bearer the-key-of-the-sdk' },
+    }
     const calls: (() => Promise<Response>)[] = [
       () => nomyoFetch(new URL(URL_SERVED), init),
       () => nomyoFetch(new Request(URL_SERVED, init)),
       () => nomyoFetch(new Request(URL_SERVED, { ...init, body: 'x' }), { body: json }),
       () => nomyoFetch(new Request(URL_SERVED, init), { headers: new Headers(init.headers) }),
       () => nomyoFetch('/v1/chat/completions?api-version=1', { ...init, method: 'post' }),
-      () => nomyoFetch(URL_SERVED, { ...init, headers: [['Authorization', 'bearer sdk-key']] }),
+      () =>
+        nomyoFetch(URL_SERVED, {
+          ...init,
+          headers: [['Authorization', 'bearer the-key-of-the-sdk']],
+        }),
     ]
     await post(json)
     for (const call of calls) expect((await call()).status, String(call)).toBe(200)
@@ -189,7 +197,7 @@ describe('what is sent', () => {
   it('is encrypted, goes to the gateway alone, and carries none of the headers', async () => {
     const server = await serverWith()
     const headers = {
-      authorization: 'Bearer sdk-key',
+      authorization: 'Bearer the-key-of-the-sdk',
       'x-security-tier': 'high',
       'x-stainless-lang': 'canary',
       'user-agent': 'canary',
@@ -200,7 +208,7 @@ describe('what is sent', () => {
     expect(network.urls.every((url) => url.startsWith(`${GATEWAY_URL}/`))).toBe(true)
     const [seen] = server.completions
     expect(seen?.headers).toMatchObject({
-      authorization: 'Bearer sdk-key',
+      authorization: 'Bearer the-key-of-the-sdk',
       'x-security-tier': 'high',
     })
     expect(JSON.stringify(seen?.headers)).not.toContain('canary')
@@ -209,7 +217,7 @@ describe('what is sent', () => {
 
   it('has the tier and the key of the body rather than those of the headers', async () => {
     const server = await serverWith()
-    const headers = { authorization: 'Bearer sdk-key', 'x-security-tier': 'high' }
+    const headers = { authorization: 'Bearer the-key-of-the-sdk', 'x-security-tier': 'high' }
     await sendTo(headers, { security_tier: 'maximum', api_key: 'body-key' })
     expect(server.completions[0]?.headers).toMatchObject({
       authorization: 'Bearer body-key',
@@ -239,7 +247,7 @@ describe('createNomyoFetch', () => {
   const asked = {
     method: 'POST',
     body: JSON.stringify(hello),
-    headers: { authorization: 'Bearer sdk-key' },
+    headers: { authorization: 'Bearer the-key-of-the-sdk' },
   }
 
   it('sends its own key rather than the one of the SDK, and ends with its client', async () => {

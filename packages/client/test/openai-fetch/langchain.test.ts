@@ -11,7 +11,7 @@ const { nomyoFetch, serverWith, answerWith } = useGateways({ maxRetries: 1 })
 const newModel = (maxRetries: number): ChatOpenAI =>
   new ChatOpenAI({
     model: 'nomyo/echo',
-    apiKey: 'sdk-key',
+    apiKey: 'the-key-of-the-sdk',
     maxRetries,
     configuration: { baseURL: SDK_URL, fetch: nomyoFetch },
   })

@@ -68,7 +68,7 @@ export function useNomyoFetch(options: SecureChatCompletionOptions = {}): Fixtur
     },
     openai: (clientOptions = {}) =>
       new OpenAI({
-        apiKey: 'sdk-key',
+        apiKey: 'the-key-of-the-sdk',
         baseURL: SDK_URL,
         maxRetries: 0,
         fetch: nomyoFetch,
@@ -81,7 +81,7 @@ export function useNomyoFetch(options: SecureChatCompletionOptions = {}): Fixtur
 export function useGateway(config: () => Partial<GatewayConfig> = () => ({})): () => string {
   const gateway = shared(() =>
     startGateway(createGateway, {
-      apiKeys: ['sdk-key'],
+      apiKeys: ['the-key-of-the-sdk'],
       maxBodyBytes: 16 * 1024 * 1024,
       ...config(),
     }),

@@ -10,7 +10,7 @@ import { GatewayError } from '../../errors.js'
 export const apiKeysCheck: Check = {
   name: 'API keys',
   run: async (config) => {
-    const { apiKeys, keysFile } = config
+    const { apiKeys = [], keysFile } = config
     const given = apiKeys.length === 0 ? [] : [ok(`${apiKeys.length} of --api-key`)]
     if (keysFile === undefined) {
       if (given.length === 0) return [ok('none are required')]
@@ -27,7 +27,7 @@ async function checkFile(path: string, config: GatewayConfig): Promise<readonly 
       ...(await checkAccess(path, { mode: '600', secret: false })),
       ...checkQuotas(keys, config),
     ]
-    if (keys.length > 0 || config.apiKeys.length > 0)
+    if (keys.length > 0 || config.apiKeys !== undefined)
       return [ok(`${keys.length} in ${path}`), ...others]
     const add = `nomyo-gateway keys add --keys-file ${path}`
     return [warning(`${path} has no keys: every request is refused`, `add one: ${add}`), ...others]

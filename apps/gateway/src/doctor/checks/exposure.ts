@@ -15,7 +15,7 @@ export const exposureCheck: Check = {
 }
 
 const isOpen = ({ apiKeys, keysFile }: GatewayConfig): boolean =>
-  apiKeys.length === 0 && keysFile === undefined
+  apiKeys === undefined && keysFile === undefined
 
 function exposures(config: GatewayConfig): readonly Finding[] {
   const { host, tls, trustedProxies = [], metrics } = config
@@ -40,7 +40,7 @@ function exposures(config: GatewayConfig): readonly Finding[] {
     'name the pages with --cors-origin',
   )
   warnIf(
-    config.rateLimit === undefined,
+    config.rateLimit === undefined && (isRemote || !isOpen(config) || trustedProxies.length > 0),
     'callers are not limited in how often they send requests',
     'omit --rate-limit off, or set 2/s',
   )
