@@ -161,7 +161,7 @@ describe('settings', () => {
     ['a switch that is text', { allowHttp: 'secret-value' }, 'allowHttp must be'],
     ['no pins', { pins: [] }, 'pins must be'],
     ['a malformed pin', { pins: ['secret-value'] }, undefined],
-    ['an empty text', { model: '' }, 'model must be'],
+    ['an empty text', { model: '' }, 'model is empty'],
     ['a gateway that is not a URL', { gateway: 'secret-value' }, undefined],
     ['an API key', { apiKey: 'secret-value' }, 'Did you mean apiKeyFile?'],
   ])('are refused with %s, without the value', async (_what, config, text) => {
