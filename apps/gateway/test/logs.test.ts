@@ -20,7 +20,7 @@ import {
 const CANARIES = {
   prompt: 'canary-prompt',
   answer: 'canary-answer',
-  apiKey: 'canary-api-key',
+  apiKey: 'canary-of-the-api-key',
   wrongKey: 'canary-wrong-key',
   upstreamKey: 'canary-upstream-key',
   upstreamError: 'canary-upstream-error',
