@@ -1,5 +1,12 @@
 import { payloadIdExtraData, type TpmAttestation } from '@nomyo/attest'
-import { SecurityError, openJson, sealJson, type KeyRing, type PublicKey } from '@nomyo/crypto'
+import {
+  SecurityError,
+  openJson,
+  sealJson,
+  type KeyRing,
+  type OpenedJson,
+  type PublicKey,
+} from '@nomyo/crypto'
 import { authorize, type Caller } from '../access/access-control.js'
 import type { QuotaGuard } from '../access/quota/quota-guard.js'
 import { SECURITY_TIERS, type SecurityTier, type TierPolicy } from '../access/tier-policy.js'
@@ -88,7 +95,8 @@ export async function handleCompletion(
     .finally(endWait)
   const ids = { payloadId, replayId: envelope.replayId }
   await refuseReplay(context.replayCache, ids, caller.redisWait)
-  const decrypted = { ...request, settings, value: envelope.value, payloadId, tier, replyKey }
+  const { value, tagIsAppended } = envelope
+  const decrypted = { ...request, settings, value, tagIsAppended, payloadId, tier, replyKey }
   return sealRefusals(decrypted, () => answerRequest(decrypted, context))
 }
 
@@ -96,6 +104,8 @@ export async function handleCompletion(
 interface DecryptedRequest {
   readonly settings: CompletionSettings
   readonly value: Record<string, unknown>
+  /** True for the form of nomyo-js 0.1, which reads no other in answers. */
+  readonly tagIsAppended: boolean
   readonly payloadId: string
   readonly tier: SecurityTier
   readonly replyKey: PublicKey
@@ -105,9 +115,10 @@ interface DecryptedRequest {
 }
 
 async function answerRequest(
-  { settings, value, payloadId, tier, replyKey, caller, signal, observation }: DecryptedRequest,
+  request: DecryptedRequest,
   context: CompletionContext,
 ): Promise<Uint8Array> {
+  const { settings, value, payloadId, tier, caller, signal, observation } = request
   const { engine, policy } = settings
   const chatRequest = parseChatRequest(value)
   const { model } = chatRequest
@@ -138,7 +149,7 @@ async function answerRequest(
       tpm_attestation: await evidence,
     },
   }
-  const sealed = await observation.time('encrypt', () => encrypt(answer, replyKey))
+  const sealed = await observation.time('encrypt', () => encrypt(answer, request))
   observation.bytesOut = sealed.length
   return sealed
 }
@@ -146,7 +157,7 @@ async function answerRequest(
 async function decrypt(
   { body, observation }: EncryptedRequest,
   context: CompletionContext,
-): Promise<{ value: Record<string, unknown>; replayId: string }> {
+): Promise<OpenedJson> {
   try {
     return await observation.time('decrypt', () =>
       context.metrics.countDecryption(() =>
@@ -168,9 +179,15 @@ async function decrypt(
   }
 }
 
-async function encrypt(answer: object, replyKey: PublicKey): Promise<Uint8Array> {
+async function encrypt(
+  answer: object,
+  { replyKey, tagIsAppended }: DecryptedRequest,
+): Promise<Uint8Array> {
   try {
-    return await sealJson(answer, replyKey, { processedAt: Math.floor(Date.now() / 1000) })
+    return await sealJson(answer, replyKey, {
+      processedAt: Math.floor(Date.now() / 1000),
+      appendTag: tagIsAppended,
+    })
   } catch (error) {
     // The client could not read an answer with deeper nesting.
     if (error instanceof SecurityError && error.code === 'ERR_ENVELOPE_TOO_LARGE') {

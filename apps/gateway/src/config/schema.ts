@@ -309,7 +309,7 @@ export const OPTIONS = defineOptions(
         parse: duration('1s', '1h', '30s or 2m'),
       },
       acceptLegacyTag: {
-        summary: 'also decrypt requests of nomyo-js 0.1, which append the tag to the ciphertext',
+        summary: 'also serve nomyo-js 0.1, whose envelopes have the tag behind the ciphertext',
       },
     }),
     ...inGroup('Operation', {
