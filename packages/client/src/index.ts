@@ -52,4 +52,5 @@ export {
   ServiceUnavailableError,
   type APIErrorCode,
   type ConnectionErrorCode,
+  type SealedError,
 } from '@nomyo/transport/errors'

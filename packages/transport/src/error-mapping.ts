@@ -7,6 +7,7 @@ import {
   ServerError,
   ServiceUnavailableError,
   type APIErrorCode,
+  type SealedError,
 } from './errors.js'
 import { parseRetryAfter } from './retry-after.js'
 import type { TransportResponse } from './transport.js'
@@ -41,11 +42,20 @@ const KINDS: Readonly<Record<number, Kind>> = {
 
 /**
  * Builds the error for a response that is not a 200. Its body is unauthenticated plaintext: the message
- * quotes it shortened and without control characters.
+ * quotes it shortened and without control characters, or the error that was encrypted in it.
+ *
+ * @param sealedError - decrypted by the caller
  */
-export function errorFromResponse(response: TransportResponse, payloadId?: string): APIError {
+export function errorFromResponse(
+  response: TransportResponse,
+  payloadId?: string,
+  sealedError?: SealedError,
+): APIError {
   const { status } = response
   const details = parseBody(response.body)
+  // Its decrypted form takes its place.
+  if (sealedError !== undefined)
+    delete (details as { sealed_error?: unknown } | undefined)?.sealed_error
   const unexpected = `Unexpected status code: ${String(status)} `
   const [type, code, prefix, fallback] = KINDS[status] ?? [
     APIError,
@@ -54,12 +64,15 @@ export function errorFromResponse(response: TransportResponse, payloadId?: strin
     'unknown',
   ]
   const isNotJson = status === 400 && details === undefined
-  const detail = detailOf(details) ?? (isNotJson ? 'Invalid response format' : fallback)
+  const detail =
+    printable(sealedError?.message ?? detailOf(details)) ??
+    (isNotJson ? 'Invalid response format' : fallback)
   return new type(code, prefix + detail, {
     statusCode: status,
     errorDetails: details,
     payloadId,
-    retryAfterMs: parseRetryAfter(response.header('retry-after'), Date.now()),
+    retryAfterMs: parseRetryAfter((name) => response.header(name), Date.now()),
+    sealedError,
   })
 }
 
@@ -77,13 +90,16 @@ function detailOf(body: unknown): string | undefined {
   if (typeof body !== 'object' || body === null || !Object.hasOwn(body, 'detail')) return undefined
   const { detail } = body as { detail: unknown }
   if (detail === null) return undefined
-  const text = typeof detail === 'string' ? detail : jsonText(detail)
-  if (text === undefined) return undefined
+  return typeof detail === 'string' ? detail : jsonText(detail)
+}
+
+/** Shortens a text and makes it safe to print. */
+function printable(text: string | undefined): string | undefined {
   // Control and formatting characters could steer a terminal, forge log lines or reverse text.
-  const printable = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
-  return printable.length > MAX_DETAIL_CHARACTERS
-    ? `${printable.slice(0, MAX_DETAIL_CHARACTERS)}...`
-    : printable
+  const clean = text?.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+  return clean !== undefined && clean.length > MAX_DETAIL_CHARACTERS
+    ? `${clean.slice(0, MAX_DETAIL_CHARACTERS)}...`
+    : clean
 }
 
 /** Encodes as JSON; undefined for a value nested too deep, since encoding recurses where parsing does not. */

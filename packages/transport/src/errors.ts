@@ -1,3 +1,18 @@
+/**
+ * An error that the gateway encrypted for this client: the model server's own, or a refusal that depends
+ * on the request. Its texts may quote the request; escape them before you show them.
+ */
+export interface SealedError {
+  /** Status that the model server answered with; `statusCode` is that of the HTTP response. */
+  readonly status: number
+  readonly message: string
+  readonly type: string | null
+  /** Member of the request that caused the error. */
+  readonly param: string | null
+  /** Such as `context_length_exceeded`. */
+  readonly code: string | null
+}
+
 /** The members that every error of this package may have. */
 interface ErrorFacts {
   /** HTTP status, where the server answered. */
@@ -8,9 +23,11 @@ interface ErrorFacts {
   payloadId?: string | undefined
   /** The wait that the server requested, in milliseconds. */
   retryAfterMs?: number | undefined
+  /** The decrypted part of a refusal. */
+  sealedError?: SealedError | undefined
 }
 
-const FACTS = ['statusCode', 'errorDetails', 'payloadId', 'retryAfterMs'] as const
+const FACTS = ['statusCode', 'errorDetails', 'payloadId', 'retryAfterMs', 'sealedError'] as const
 
 /** The reason of an {@link APIError}. */
 export type APIErrorCode =
@@ -62,6 +79,11 @@ abstract class TransportError extends Error implements ErrorFacts {
 /** The server answered with a refusal. Base of the classes below. */
 export class APIError extends TransportError {
   readonly code: APIErrorCode
+  /**
+   * The encrypted part of the refusal, verified as an answer is. Every other member is unauthenticated
+   * plaintext, as is the whole error without it.
+   */
+  declare readonly sealedError?: SealedError
 
   static {
     nameClass(this, 'APIError')

@@ -12,8 +12,10 @@ export {
   ServiceUnavailableError,
   type APIErrorCode,
   type ConnectionErrorCode,
+  type SealedError,
 } from './errors.js'
 export type { HttpSend, HttpSendResponse, HttpSendRequest } from './http/http-send.js'
 export { createHttpTransport, type HttpTransportOptions } from './http/http-transport.js'
+export { parseRetryAfter } from './retry-after.js'
 export { retry, type RetryOptions } from './retry.js'
 export type { Transport, TransportRequest, TransportResponse } from './transport.js'

@@ -77,11 +77,15 @@ const TRANSIENT_CONNECTION_ERRORS: ReadonlySet<ConnectionErrorCode> = new Set([
 function isTransient(error: unknown): error is APIError | APIConnectionError {
   if (error instanceof APIConnectionError) return TRANSIENT_CONNECTION_ERRORS.has(error.code)
   return (
-    error instanceof RateLimitError ||
-    error instanceof ServerError ||
-    error instanceof ServiceUnavailableError
+    (error instanceof RateLimitError ||
+      error instanceof ServerError ||
+      error instanceof ServiceUnavailableError) &&
+    isTransientStatus(error.sealedError?.status ?? 500)
   )
 }
+
+/** Checks the status of a model server: a gateway's own stands for several, some of them final. */
+const isTransientStatus = (status: number): boolean => status === 429 || status >= 500
 
 /** Returns a random number in [0, 1). */
 function randomFraction(): number {

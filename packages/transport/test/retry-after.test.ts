@@ -3,6 +3,12 @@ import { parseRetryAfter } from '../src/retry-after.js'
 
 const now = Date.parse('2026-11-06T08:49:37Z')
 
+/** Parses these headers. */
+const parse = (headers: Readonly<Record<string, string | undefined>>): number | undefined =>
+  parseRetryAfter((name) => headers[name], now)
+const parseHeader = (value: string | undefined): number | undefined =>
+  parse({ 'retry-after': value })
+
 describe('Retry-After', () => {
   it.each([
     ['0', 0],
@@ -11,8 +17,11 @@ describe('Retry-After', () => {
     ['007', 7000],
     [' 30 ', 30_000],
     ['999999999', 999_999_999_000],
+    ['1.5', 1500],
+    ['0.25', 250],
+    ['0.0001', 1],
   ])('in seconds: %j', (value, expected) => {
-    expect(parseRetryAfter(value, now)).toBe(expected)
+    expect(parseHeader(value)).toBe(expected)
   })
 
   it.each([
@@ -22,14 +31,14 @@ describe('Retry-After', () => {
   ])('as an HTTP date, %s', (_form, value) => {
     for (const zone of ['UTC', 'Asia/Tokyo', 'America/Lima']) {
       vi.stubEnv('TZ', zone)
-      expect(parseRetryAfter(value, now), zone).toBe(60_000)
+      expect(parseHeader(value), zone).toBe(60_000)
     }
     vi.unstubAllEnvs()
   })
 
   it('as a date that has passed means now', () => {
-    expect(parseRetryAfter('Fri, 06 Nov 2026 08:49:36 GMT', now)).toBe(0)
-    expect(parseRetryAfter('Fri, 06 Nov 1998 08:49:37 GMT', now)).toBe(0)
+    expect(parseHeader('Fri, 06 Nov 2026 08:49:36 GMT')).toBe(0)
+    expect(parseHeader('Fri, 06 Nov 1998 08:49:37 GMT')).toBe(0)
   })
 
   it.each([
@@ -38,8 +47,13 @@ describe('Retry-After', () => {
     ' ',
     '-5',
     '+5',
-    '1.5',
     '1e3',
+    '1.',
+    '.5',
+    '1.5.5',
+    'NaN',
+    'Infinity',
+    '-Infinity',
     '0x10',
     '5 s',
     '5, 6',
@@ -49,11 +63,25 @@ describe('Retry-After', () => {
     'Fri, 99 Nov 2026 08:50:37 GMT',
     '٣',
   ])('that is invalid counts as missing: %j', (value) => {
-    expect(parseRetryAfter(value, now)).toBeUndefined()
+    expect(parseHeader(value)).toBeUndefined()
   })
 
   it('that is beyond all measure is not taken for none', () => {
-    expect(parseRetryAfter('9'.repeat(12), now)).toBeGreaterThan(60_000)
-    expect(parseRetryAfter('9'.repeat(400), now)).toBeGreaterThan(60_000)
+    expect(parseHeader('9'.repeat(12))).toBeGreaterThan(60_000)
+    expect(parseHeader('9'.repeat(400))).toBeGreaterThan(60_000)
+  })
+
+  it('in milliseconds comes first', () => {
+    expect(parse({ 'retry-after-ms': '250' })).toBe(250)
+    expect(parse({ 'retry-after-ms': '250.5', 'retry-after': '7' })).toBe(251)
+    expect(parse({ 'retry-after-ms': '0', 'retry-after': '7' })).toBe(0)
+    expect(parse({ 'retry-after-ms': '9'.repeat(400) })).toBeGreaterThan(60_000)
+  })
+
+  it('in milliseconds that are invalid gives way to the other header', () => {
+    for (const value of ['', '-1', 'soon', '1e3', '7 ms', 'Fri, 06 Nov 2026 08:50:37 GMT']) {
+      expect(parse({ 'retry-after-ms': value, 'retry-after': '7' }), value).toBe(7000)
+      expect(parse({ 'retry-after-ms': value }), value).toBeUndefined()
+    }
   })
 })

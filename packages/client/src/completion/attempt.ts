@@ -4,7 +4,6 @@ import {
   APIConnectionError,
   APIError,
   abortable,
-  errorFromResponse,
   startDeadline,
   type Transport,
 } from '@nomyo/transport'
@@ -12,7 +11,8 @@ import type { KeyAttestationResult } from '../attestation/key-attestation.js'
 import type { ReplyKeyLease, ReplyKeyManager } from '../keys/reply-key-manager.js'
 import type { ServerKey } from '../keys/server-key.js'
 import type { ChatCompletion } from '../types/response.js'
-import { openResponse, type ResponseContext } from './open-response.js'
+import { openError } from './open-error.js'
+import { malformed, openResponse, type ResponseContext } from './open-response.js'
 import type { SplitRequest } from './seal-request.js'
 import { timeStep } from './step-timer.js'
 
@@ -153,12 +153,11 @@ async function runAttempt(keys: AttemptKeys, call: Call): Promise<ChatCompletion
       signal,
     })
     const response = await timeStep('send', sending, config)
-    if (response.status !== 200) throw errorFromResponse(response, payloadId)
-    return await openResponse(
-      { body: response.body, payloadId, replyKey: lease.pair.privateKey },
-      { payload, serverKey, attested },
-      context,
-    )
+    const sealed = { body: response.body, payloadId, replyKey: lease.pair.privateKey }
+    if (response.status !== 200) throw await openError(response, sealed, context)
+    const completion = await openResponse(sealed, { payload, serverKey, attested }, context)
+    if (Array.isArray(completion.choices)) return completion
+    throw malformed()
   } catch (error) {
     if (error instanceof SecurityError || error instanceof APIConnectionError) {
       error.payloadId ??= payloadId
@@ -186,6 +185,7 @@ function headersOf(
   }
 }
 
+/** Checks for a refusal that another server key may explain: a sealed one shows that this key is right. */
 function isBadRequest(error: unknown): boolean {
-  return error instanceof APIError && error.statusCode === 400
+  return error instanceof APIError && error.statusCode === 400 && error.sealedError === undefined
 }

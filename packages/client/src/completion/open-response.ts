@@ -1,5 +1,6 @@
 import type { AttestationResult } from '@nomyo/attest'
 import { SecurityError, openJson, type OpenedJson, type PrivateKey } from '@nomyo/crypto'
+import { errorFromResponse, type SealedError } from '@nomyo/transport'
 import { appraiseAnswer } from '../attestation/answer.js'
 import type { KeyAttestation } from '../attestation/key-attestation.js'
 import { isObject } from '../config/checks.js'
@@ -31,6 +32,7 @@ export interface SealedResponse {
  * @param sent - undefined where it is not known: no receipt is emitted then
  * @throws SecurityError for a response that cannot be decrypted, repeats one, or answers another request
  * @throws AttestationError `ERR_ATTESTATION_FAILED`
+ * @throws APIError for an encrypted error in place of an answer
  */
 export async function openResponse(
   { body, payloadId, replyKey }: SealedResponse,
@@ -40,6 +42,10 @@ export async function openResponse(
   const opened = await timeStep('open', openJson(body, replyKey), config)
   replyGuard.accept(opened.replayId)
   checkPayloadId(opened.value, payloadId)
+  const error = readSealedError(opened.value, payloadId)
+  if (error !== undefined) {
+    throw errorFromResponse({ ...NO_BODY, status: error.status }, payloadId, error)
+  }
   const evidence = sealedMetadata(opened.value)['tpm_attestation']
   const answer = { payloadId, evidence, allowedBy: sent?.attested?.result }
   const result = attestation && (await appraiseAnswer(answer, attestation))
@@ -54,12 +60,41 @@ export async function openResponse(
  * @throws SecurityError `ERR_REPLY_MISMATCH`, `ERR_PLAINTEXT_INVALID`
  */
 export function checkPayloadId(answer: Record<string, unknown>, payloadId: string): void {
-  const answered = sealedMetadata(answer)['payload_id']
-  if (answered === undefined || answered === null || answered === payloadId) return
-  throw new SecurityError(
+  const answered = sealedMetadata(answer)['payload_id'] ?? payloadId
+  if (answered !== payloadId) throw mismatch()
+}
+
+const mismatch = (): SecurityError =>
+  new SecurityError(
     'ERR_REPLY_MISMATCH',
     'The server encrypted this answer for another request; the answer was not used.',
   )
+
+/** Stands for the HTTP response of an error that arrives as an answer. */
+const NO_BODY = { header: () => undefined, body: new Uint8Array() }
+
+/**
+ * Reads the error that a decrypted answer says it is; undefined for a completion. Unlike an answer, it
+ * must name its request.
+ *
+ * @throws SecurityError `ERR_REPLY_MISMATCH`, `ERR_PLAINTEXT_INVALID`
+ */
+export function readSealedError(
+  answer: Record<string, unknown>,
+  payloadId: string,
+): SealedError | undefined {
+  const metadata = sealedMetadata(answer)
+  if (metadata['response_status'] !== 'error') return undefined
+  if (metadata['payload_id'] !== payloadId) throw mismatch()
+  const error = isObject(answer['error']) ? answer['error'] : {}
+  const text = (name: string): string | null => {
+    const value = error[name]
+    return typeof value === 'string' ? value : null
+  }
+  const status = Number(error['status'])
+  const message = text('message')
+  if (message === null || !/^[45]\d\d$/.test(String(status))) throw malformed()
+  return { status, message, type: text('type'), param: text('param'), code: text('code') }
 }
 
 /**
@@ -94,5 +129,9 @@ export function toChatCompletion(
 function sealedMetadata(answer: Record<string, unknown>): Record<string, unknown> {
   const metadata = Object.hasOwn(answer, '_metadata') ? answer['_metadata'] : {}
   if (isObject(metadata)) return metadata
-  throw new SecurityError('ERR_PLAINTEXT_INVALID', 'The _metadata of the answer is not an object.')
+  throw malformed()
 }
+
+/** Creates the error for an answer that decrypts, and is no chat completion. */
+export const malformed = (): SecurityError =>
+  new SecurityError('ERR_PLAINTEXT_INVALID', 'The answer is no chat completion and was not used.')

@@ -1,3 +1,5 @@
+import { malformed } from '../completion/open-response.js'
+import { isObject } from '../config/checks.js'
 import type { ChatCompletion } from '../types/response.js'
 import { completionChunks } from './completion-chunks.js'
 import { eventStream } from './event-stream.js'
@@ -11,7 +13,11 @@ export interface AnswerForm {
   readonly signal: AbortSignal | undefined
 }
 
-/** Builds the response of OpenAI's API for a completion, with the payload id as its request id. */
+/**
+ * Builds the response of OpenAI's API for a completion, with the payload id as its request id.
+ *
+ * @throws SecurityError `ERR_PLAINTEXT_INVALID` for a stream of nothing
+ */
 export function completionResponse(completion: ChatCompletion, form: AnswerForm): Response {
   const headers = {
     'cache-control': 'no-store',
@@ -22,6 +28,8 @@ export function completionResponse(completion: ChatCompletion, form: AnswerForm)
       headers: { ...headers, 'content-type': 'application/json' },
     })
   }
+  // An empty stream would end without an error.
+  if (!completion.choices.some(isObject)) throw malformed()
   return new Response(eventStream(completionChunks(completion, form.includeUsage), form.signal), {
     headers: {
       ...headers,

@@ -31,15 +31,18 @@ export function unsupportedRouteResponse(): Response {
 
 function apiErrorResponse(error: APIError): Response {
   // Without a status this client refused it, before anything was sent.
-  const { statusCode = 400, retryAfterMs, payloadId } = error
+  const { statusCode = 400, retryAfterMs, payloadId, sealedError } = error
   // With a status that is no error (such as 201) this text would pass for an answer.
   const isError = statusCode >= 400 && statusCode <= 599
-  const status = isError ? statusCode : 502
+  // The model server's own words are what the SDK would get from it.
+  const status = sealedError?.status ?? (isError ? statusCode : 502)
+  const { message, code } = sealedError ?? error
   const mayRetry = isError && (retryAfterMs ?? 0) <= LONGEST_RETRY_AFTER_MS
   return response(
     status,
-    { message: error.message, type: typeOf(status), code: error.code },
+    { message, type: sealedError?.type ?? typeOf(status), param: sealedError?.param, code },
     {
+      ...(sealedError === undefined ? {} : { 'x-nomyo-error': 'sealed' }),
       ...requestId(payloadId),
       ...(retryAfterMs === undefined ? {} : retryAfter(retryAfterMs)),
       ...(mayRetry ? {} : { 'x-should-retry': 'false' }),
@@ -95,10 +98,10 @@ const retryAfter = (ms: number): Record<string, string> => ({
 
 function response(
   status: number,
-  error: { message: string; type: string; code: string },
+  error: { message: string; type: string; param?: string | null | undefined; code: string | null },
   headers: Record<string, string> = {},
 ): Response {
-  return new Response(JSON.stringify({ error: { ...error, param: null } }), {
+  return new Response(JSON.stringify({ error: { ...error, param: error.param ?? null } }), {
     status,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
   })
