@@ -19,6 +19,7 @@ const INDEX = [
   'endpointUrl',
   'errorFromResponse',
   'parseBaseUrl',
+  'parseRetryAfter',
   'retry',
   'startDeadline',
 ]

@@ -1,34 +1,27 @@
-import { openJson } from '@nomyo/crypto'
-import {
-  errorFromResponse,
-  type APIError,
-  type SealedError,
-  type TransportResponse,
-} from '@nomyo/transport'
+import { APIError, errorFromResponse, type TransportResponse } from '@nomyo/transport'
 import { parseObject } from '../gateway-api/get.js'
-import { readSealedError, type ResponseContext, type SealedResponse } from './open-response.js'
+import { openResponse, type ResponseContext, type SealedResponse } from './open-response.js'
 
 /**
  * Builds the error for a refusal, with the error that the gateway encrypted in it. One that cannot be
  * verified counts as missing: an attacker that forges it could remove it as well, and an error in its
- * place would hide the status. Plaintext never becomes a {@link SealedError}.
+ * place would hide the status. Plaintext never becomes a `SealedError`.
  */
 export async function openError(
   response: TransportResponse,
-  { payloadId, replyKey }: Omit<SealedResponse, 'body'>,
-  { replyGuard }: ResponseContext,
+  sealed: SealedResponse,
+  context: ResponseContext,
 ): Promise<APIError> {
   const envelope = parseObject(response.body)?.['sealed_error']
-  let sealedError: SealedError | undefined
+  let sealedError: APIError['sealedError']
   if (envelope !== undefined) {
     try {
-      const bytes = new TextEncoder().encode(JSON.stringify(envelope))
-      const { value, replayId } = await openJson(bytes, replyKey)
-      replyGuard.accept(replayId)
-      sealedError = readSealedError(value, payloadId)
-    } catch {
-      // Also an envelope that is nested too deep to be encoded.
+      const body = new TextEncoder().encode(JSON.stringify(envelope))
+      await openResponse({ ...sealed, body }, undefined, context)
+    } catch (error) {
+      // Any other error is that of an envelope which cannot be verified.
+      if (error instanceof APIError) ({ sealedError } = error)
     }
   }
-  return errorFromResponse(response, payloadId, sealedError)
+  return errorFromResponse(response, sealed.payloadId, sealedError)
 }

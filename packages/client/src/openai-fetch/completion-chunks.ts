@@ -65,7 +65,7 @@ function* messageDeltas(message: Members): Generator<Members> {
 }
 
 /** Returns the objects in what should be a list of them. */
-function objectsOf(value: unknown): Members[] {
+export function objectsOf(value: unknown): Members[] {
   if (!Array.isArray(value)) return []
   return value.filter((entry): entry is Members => typeof entry === 'object' && entry !== null)
 }

@@ -1,7 +1,6 @@
 import { malformed } from '../completion/open-response.js'
-import { isObject } from '../config/checks.js'
 import type { ChatCompletion } from '../types/response.js'
-import { completionChunks } from './completion-chunks.js'
+import { completionChunks, objectsOf } from './completion-chunks.js'
 import { eventStream } from './event-stream.js'
 
 /** The form of an answer. */
@@ -29,7 +28,7 @@ export function completionResponse(completion: ChatCompletion, form: AnswerForm)
     })
   }
   // An empty stream would end without an error.
-  if (!completion.choices.some(isObject)) throw malformed()
+  if (objectsOf(completion.choices).length === 0) throw malformed()
   return new Response(eventStream(completionChunks(completion, form.includeUsage), form.signal), {
     headers: {
       ...headers,

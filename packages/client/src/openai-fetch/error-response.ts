@@ -22,32 +22,21 @@ export function errorResponse(error: unknown): Response {
 export function unsupportedRouteResponse(): Response {
   return response(404, {
     message:
-      'This fetch serves POST .../chat/completions and nothing else; nothing was sent. ' +
+      'Nothing was sent: this fetch serves POST .../chat/completions alone. ' +
       'Use another client for the rest of the API; its requests are not end-to-end encrypted.',
-    type: 'not_found_error',
     code: 'ERR_NOT_FOUND',
   })
 }
 
 function apiErrorResponse(error: APIError): Response {
   // Without a status this client refused it, before anything was sent.
-  const { statusCode = 400, retryAfterMs, payloadId, sealedError } = error
+  const { statusCode = 400, sealedError } = error
   // With a status that is no error (such as 201) this text would pass for an answer.
   const isError = statusCode >= 400 && statusCode <= 599
-  // The model server's own words are what the SDK would get from it.
+  const mayRetry = isError && (error.retryAfterMs ?? 0) <= LONGEST_RETRY_AFTER_MS
+  // What the model server says is what the SDK would get from it.
   const status = sealedError?.status ?? (isError ? statusCode : 502)
-  const { message, code } = sealedError ?? error
-  const mayRetry = isError && (retryAfterMs ?? 0) <= LONGEST_RETRY_AFTER_MS
-  return response(
-    status,
-    { message, type: sealedError?.type ?? typeOf(status), param: sealedError?.param, code },
-    {
-      ...(sealedError === undefined ? {} : { 'x-nomyo-error': 'sealed' }),
-      ...requestId(payloadId),
-      ...(retryAfterMs === undefined ? {} : retryAfter(retryAfterMs)),
-      ...(mayRetry ? {} : { 'x-should-retry': 'false' }),
-    },
-  )
+  return response(status, sealedError ?? error, error, mayRetry)
 }
 
 /** Covers every other error: one attempt too few is better than one too many. */
@@ -56,7 +45,8 @@ function notTrustedResponse(error: unknown): Response {
   return response(
     NOT_TRUSTED,
     { message, type: 'nomyo_security_error', code },
-    { ...requestId(payloadId), 'x-should-retry': 'false' },
+    { payloadId },
+    false,
   )
 }
 
@@ -88,21 +78,35 @@ const TYPES: Readonly<Record<number, string>> = {
   429: 'rate_limit_error',
 }
 
-const requestId = (payloadId: string | undefined): Record<string, string> =>
-  payloadId === undefined ? {} : { 'x-request-id': payloadId }
-
-const retryAfter = (ms: number): Record<string, string> => ({
-  'retry-after': String(Math.ceil(ms / 1000)),
-  'retry-after-ms': String(ms),
-})
-
 function response(
   status: number,
-  error: { message: string; type: string; param?: string | null | undefined; code: string | null },
-  headers: Record<string, string> = {},
+  { message, type, param = null, code }: ErrorMembers,
+  { payloadId, retryAfterMs, sealedError }: Facts = {},
+  mayRetry = true,
 ): Response {
-  return new Response(JSON.stringify({ error: { ...error, param: error.param ?? null } }), {
-    status,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
-  })
+  const headers = new Headers({ 'content-type': 'application/json', 'cache-control': 'no-store' })
+  if (payloadId !== undefined) headers.set('x-request-id', payloadId)
+  if (sealedError !== undefined) headers.set('x-nomyo-error', 'sealed')
+  if (!mayRetry) headers.set('x-should-retry', 'false')
+  if (retryAfterMs !== undefined) {
+    headers.set('retry-after', String(Math.ceil(retryAfterMs / 1000)))
+    headers.set('retry-after-ms', String(retryAfterMs))
+  }
+  const error = { message, type: type ?? typeOf(status), param, code }
+  return new Response(JSON.stringify({ error }), { status, headers })
+}
+
+/** Facts of an error that become headers. */
+interface Facts {
+  readonly payloadId?: string | undefined
+  readonly retryAfterMs?: number
+  readonly sealedError?: object
+}
+
+/** Members of an error of OpenAI's API. */
+interface ErrorMembers {
+  readonly message: string
+  readonly type?: string | null
+  readonly param?: string | null
+  readonly code: string | null
 }

@@ -171,18 +171,22 @@ describe('completionChunks', () => {
 
   it('survives answers of another shape', async () => {
     const odd = [
-      {},
-      { choices: null },
-      { choices: 'text' },
       { choices: [null, 1, {}] },
       { choices: [{ message: null, finish_reason: 'stop' }] },
       { choices: [{ message: { content: [{ type: 'text', text: 'a' }], tool_calls: 'x' } }] },
       { choices: [{ message: { refusal: 1, function_call: null, tool_calls: [null] } }] },
     ]
     for (const completion of odd) await expect(streamed(completion, true)).resolves.toBeDefined()
-    const [chunk] = completionChunks(asCompletion(odd[5] ?? {}), false)
+    const [chunk] = completionChunks(asCompletion(odd[2] ?? {}), false)
     expect(chunk).toHaveProperty('choices.0.delta.content.0.text', 'a')
   })
+
+  it.each([{}, { choices: null }, { choices: 'text' }, { choices: [] }, { choices: [null, 1] }])(
+    'never gives an empty stream, which would end without an error: %j',
+    async (completion) => {
+      await expect(streamed(completion)).rejects.toMatchObject({ code: 'ERR_PLAINTEXT_INVALID' })
+    },
+  )
 })
 
 describe('eventStream', () => {
