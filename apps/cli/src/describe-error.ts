@@ -1,4 +1,5 @@
 import { EXIT, type ErrorDescription } from '@nomyo-internal/command-line'
+import { printableLine } from '@nomyo-internal/diagnostics'
 import { APIConnectionError, APIError, AttestationError, SecurityError } from '@nomyo/client'
 
 /** A failure found by the command itself. The message describes the remedy. */
@@ -21,7 +22,10 @@ export const HTTP_REFUSED =
 /** Codes of SecurityError about local key files. */
 const LOCAL_FILE_CODES: readonly string[] = ['ERR_KEY_FILE', 'ERR_KEY_PASSWORD', 'ERR_KEY_LIMIT']
 
-/** Describes an error with its remedy. Errors hold no prompt, answer or key. */
+/**
+ * Describes an error with its remedy. Errors hold no key, and of the conversation only what a model
+ * server quotes; their messages are safe to print.
+ */
 export function describeError(error: unknown): ErrorDescription {
   if (error instanceof CommandError) return { text: error.message, exitCode: error.exitCode }
   if (error instanceof AttestationError) return describeAttestationError(error)
@@ -71,7 +75,8 @@ function describeConnectionError({ code, message }: APIConnectionError): ErrorDe
   return { text: `${text} nomyo doctor checks every step.`, exitCode: EXIT.unreachable }
 }
 
-function describeApiError({ code, message, statusCode, retryAfterMs }: APIError): ErrorDescription {
+function describeApiError(error: APIError): ErrorDescription {
+  const { code, message, statusCode, retryAfterMs, sealedError } = error
   if (code === 'ERR_INVALID_OPTION') return { text: message, exitCode: EXIT.usage }
   const remedy =
     statusCode === 401
@@ -79,5 +84,8 @@ function describeApiError({ code, message, statusCode, retryAfterMs }: APIError)
       : retryAfterMs === undefined
         ? ''
         : ` Try again in ${Math.ceil(retryAfterMs / 1000)} s.`
-  return { text: `${message} (${code})${remedy}`, exitCode: EXIT.failed }
+  return {
+    text: `${message} (${printableLine(sealedError?.code ?? code)})${remedy}`,
+    exitCode: EXIT.failed,
+  }
 }

@@ -44,6 +44,15 @@ describe('nomyo chat MESSAGE', () => {
     expect(home.allText()).not.toContain(API_KEY)
   })
 
+  it('prints the error of a model server, with its code', async () => {
+    const model = 'nomyo/error-context-length'
+    const args = ['chat', ...at(gateway().url), '--model', model, PROMPT]
+    const { code, stdout, stderr } = await new Home(withKey).run(args)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toContain('maximum context length')
+    expect(stderr).toContain('(context_length_exceeded)')
+  })
+
   it('writes nothing to standard error from the second run on', async () => {
     const home = new Home(withKey)
     await home.run([...echo(), 'x'])

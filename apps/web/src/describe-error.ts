@@ -39,7 +39,10 @@ export function describeError(error: unknown, answerWasAppraised: boolean): Erro
     return { ...description, code: error.code }
   }
   if (error instanceof SecurityError) return { ...describeSecurityError(error), code: error.code }
-  if (error instanceof APIError) return { ...describeStatus(error), code: error.code }
+  if (error instanceof APIError) {
+    const code = error.sealedError?.code ?? ''
+    return { ...describeStatus(error), code: /^[\w.-]+$/.test(code) ? code : error.code }
+  }
   if (error instanceof APIConnectionError) {
     const description =
       error.code === 'ERR_TIMEOUT'
@@ -91,9 +94,20 @@ function describeSecurityError({ code }: SecurityError): Text {
 }
 
 function describeStatus(error: APIError): Text {
-  const { statusCode = 0, retryAfterMs = 0 } = error
+  const { statusCode = 0, retryAfterMs = 0, sealedError } = error
   const delay = retryAfterMs > 0 ? `${Math.ceil(retryAfterMs / 1000)} seconds` : 'a moment'
   const wait = `Wait ${delay}, then send again.`
+  // Its message is that of the model server, shortened and without control characters.
+  if (sealedError !== undefined) {
+    const { code, status } = sealedError
+    const advice =
+      code === 'context_length_exceeded'
+        ? 'Start a new conversation, or send less.'
+        : status === 429 || status >= 500
+          ? wait
+          : 'Change the request, or choose another model or tier under “Settings”.'
+    return { problem: error.message, advice }
+  }
   if (error instanceof RateLimitError) {
     return { problem: 'The gateway accepts no more requests from you for now.', advice: wait }
   }

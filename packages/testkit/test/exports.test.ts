@@ -15,6 +15,7 @@ it('has this surface and no other', () => {
     'garbageKey',
     'hang',
     'html',
+    'modelError',
     'otherRequest',
     'oversized',
     'plaintext',

@@ -1,8 +1,17 @@
 import { performance } from 'node:perf_hooks'
-import { importPublicKey } from '@nomyo/crypto'
+import { importPublicKey, openJson } from '@nomyo/crypto'
 import { describe, expect, it } from 'vitest'
 import { faults, type CompletionFault, type HttpFault } from '../src/index.js'
-import { complete, fetchKey, gatewayFor, hello, open, post, serverKeyOf } from './support.js'
+import {
+  complete,
+  fetchKey,
+  gatewayFor,
+  hello,
+  open,
+  post,
+  replyKey,
+  serverKeyOf,
+} from './support.js'
 
 describe('the order of faults', () => {
   it('is that of the calls; later responses are as before', async () => {
@@ -75,6 +84,34 @@ describe('a status', () => {
     expect(await (await post(gateway)).json()).toEqual({ detail: [{ loc: ['body'] }] })
     expect(await (await post(gateway)).text()).toBe('')
     expect((await post(gateway)).status).toBe(204)
+  })
+
+  it.each([
+    [undefined, 400],
+    [404, 400],
+    [429, 429],
+    [500, 502],
+    [503, 503],
+    [504, 504],
+  ])('may carry the encrypted error of a model server: %s', async (status, outer) => {
+    const gateway = await gatewayFor()
+    const error = { message: 'm', code: 'context_length_exceeded', param: 'messages' }
+    gateway.next(faults.modelError(status === undefined ? error : { ...error, status }))
+    const response = await post(gateway, { headers: { 'x-payload-id': 'the-id' } })
+    expect(response.status).toBe(outer)
+    const body = (await response.json()) as Record<string, unknown>
+    expect(Object.keys(body)).toEqual(['detail', 'sealed_error'])
+    const envelope = new TextEncoder().encode(JSON.stringify(body['sealed_error']))
+    expect((await openJson(envelope, (await replyKey()).privateKey)).value).toEqual({
+      error: { ...error, status: status ?? 400, type: null },
+      _metadata: { payload_id: 'the-id', response_status: 'error' },
+    })
+  })
+
+  it('of a model server is no success', () => {
+    expect(() => faults.modelError({ status: 200, message: 'm' })).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_FAULT' }),
+    )
   })
 
   it('may lead elsewhere', async () => {

@@ -1,6 +1,7 @@
 export { hang, reset, slowBody, truncated } from './connection.js'
 export { otherRequest, reflected, replayed, tampered, wrongRecipient } from './envelope.js'
 export { garbageKey, weakKey } from './server-key.js'
+export { modelError, type ModelError } from './model-error.js'
 export { rateLimited, redirect, status, unavailable } from './status.js'
 export { compressedBomb, endless, oversized } from './oversized-body.js'
 export { empty, html, plaintext, scalar } from './no-envelope.js'
