@@ -174,6 +174,14 @@ describe('the work that an envelope may cause', () => {
     ['white space', filled('', ' ', '')],
     ['quotes', filled('', '"', '')],
     ['escaped quotes', filled(',"x":"', '\\"', '"')],
+    [
+      'quotes between long strings',
+      filled(',"x":', `"${'QUJD'.repeat(5000)}"${'""'.repeat(20_000)}`, ''),
+    ],
+    [
+      'members between long strings',
+      filled('', `,"x":"${'QUJD'.repeat(4100)}"${',"version":1'.repeat(4)}`, ''),
+    ],
     ['long strings that are not base64', filled(',"x":["",', `"${'*'.repeat(20_000)}",`, '""]')],
   ])('is bounded for %s', async (_, body) => {
     const { code, searches, parsed } = await workOf(body)

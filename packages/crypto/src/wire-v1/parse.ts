@@ -30,8 +30,9 @@ export async function parseEnvelope(
   body: Uint8Array,
   { maxBytes = DEFAULT_MAX_BYTES, acceptAppendedTag = false }: OpenOptions,
 ): Promise<EnvelopeParts> {
-  if (body.length > maxBytes)
+  if (body.length > maxBytes) {
     throw tooLarge(`The envelope is larger than ${String(maxBytes)} bytes.`)
+  }
   const { json, long } = await cutLongBase64(body)
   const envelope = parseJsonObject(json, 'ERR_ENVELOPE_INVALID', MAX_DEPTH)
   checkLabels(envelope)
@@ -68,10 +69,18 @@ async function cutLongBase64(
 ): Promise<{ json: Bytes; long: ReadonlyMap<string, Bytes> }> {
   const long = new Map<string, Bytes>()
   const kept: Uint8Array[] = []
+  let keptBytes = 0
   let start = 0
+  const keep = (end: number, placeholder = ''): void => {
+    const part = body.subarray(start, end)
+    kept.push(part, new TextEncoder().encode(placeholder))
+    keptBytes += part.length + placeholder.length
+    if (keptBytes > MAX_PARSED_BYTES)
+      throw tooLarge('The envelope has too much beside its ciphertext.')
+  }
   let quote = platform.indexOfByte(body, QUOTE, 0)
-  // Ends early where too much would be kept, so that the work has the same limit.
-  for (let next; quote >= 0 && quote - start < MAX_PARSED_BYTES; quote = next) {
+  // Ends early where too much would be kept, so that the searches have the same limit.
+  for (let next; quote >= 0 && keptBytes + quote - start < MAX_PARSED_BYTES; quote = next) {
     next = platform.indexOfByte(body, QUOTE, quote + 1)
     if (next - quote <= MAX_PARSED_BASE64) continue
     const bytes = await decodeBase64(body.subarray(quote + 1, next), WIRE_V1.tagBytes)
@@ -80,13 +89,11 @@ async function cutLongBase64(
     // Random, so that no string of the envelope is the same.
     const placeholder = crypto.randomUUID()
     long.set(placeholder, bytes)
-    kept.push(body.subarray(start, quote + 1), new TextEncoder().encode(placeholder))
+    keep(quote + 1, placeholder)
     start = next
   }
-  kept.push(body.subarray(start))
-  const length = kept.reduce((sum, part) => sum + part.length, 0)
-  if (length > MAX_PARSED_BYTES) throw tooLarge('The envelope has too much beside its ciphertext.')
-  return { json: concat(kept, length), long }
+  keep(body.length)
+  return { json: concat(kept, keptBytes), long }
 }
 
 /**
