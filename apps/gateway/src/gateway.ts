@@ -6,6 +6,7 @@ import { ApiKeyStore } from './access/api-key-store.js'
 import { SECURITY_TIERS, TierPolicy } from './access/tier-policy.js'
 import { noAttestor, type Attestor } from './attestation/attestor.js'
 import { TpmAttestor } from './attestation/tpm-attestor.js'
+import { requestLimits } from './completion/chat-request.js'
 import { LoadShedder } from './completion/load-shedder.js'
 import { ReplyKeyCache } from './completion/reply-key-cache.js'
 import type { GatewayConfig } from './config/config.js'
@@ -14,6 +15,7 @@ import type { Unready } from './http/routes/health.js'
 import { readPage } from './http/routes/page.js'
 import { createServer } from './http/server.js'
 import { readTlsFiles, renewTls } from './http/tls.js'
+import { EventLoopTurns } from './json/event-loop-turns.js'
 import { createGatewayLog } from './observability/gateway-log.js'
 import type { Logger } from './observability/log.js'
 import { startMetricsServer, type MetricsServer } from './observability/metrics-server.js'
@@ -127,8 +129,10 @@ export async function createGateway(
       acceptLegacyTag: config.acceptLegacyTag,
       metrics,
       observers: [metrics.completions, quotaGuard],
-      loadShedder: new LoadShedder(config.load ?? {}, metrics),
+      loadShedder: new LoadShedder(config.load ?? {}, metrics, config.maxBodyBytes),
       quotaGuard,
+      jsonLimits: requestLimits(config.load?.maxJsonValues),
+      turns: new EventLoopTurns(),
     },
     accessControl: new AccessControl(() => apiKeyStore.keys, rateLimiter),
     corsOrigins: config.corsOrigins ?? [],

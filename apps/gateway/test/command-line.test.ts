@@ -188,7 +188,7 @@ describe('settings', () => {
     keyDir: undefined,
     keys: { overlapMs: 86_400_000, leadMs: 6000 },
     trustedProxies: [],
-    load: { maxQueue: 64, maxRequests: 512, maxConnections: 4096 },
+    load: { maxQueue: 64, maxRequests: 512, maxJsonValues: 250_000, maxConnections: 4096 },
     acceptLegacyTag: false,
     web: false,
     maxBodyBytes: 16 * 1024 * 1024,

@@ -92,7 +92,7 @@ const config = {
   // Not in the file: defaults.
   keys: { overlapMs: 86_400_000, leadMs: 6000 },
   trustedProxies: [],
-  load: { maxQueue: 64, maxRequests: 512, maxConnections: 4096 },
+  load: { maxQueue: 64, maxRequests: 512, maxJsonValues: 250_000, maxConnections: 4096 },
   replayWindowMs: 600_000,
   rateLimit: { perSecond: 2, burst: 4 },
   rateCoolDownMs: 60_000,

@@ -1,18 +1,22 @@
 import type { AddressInfo } from 'node:net'
 import { KeyRing } from '@nomyo/crypto'
 import type { FastifyInstance } from 'fastify'
+import { readChatRequest, requestLimits, type ChatRequest } from '../src/completion/chat-request.js'
 import { LoadShedder } from '../src/completion/load-shedder.js'
 import { AccessControl } from '../src/access/access-control.js'
 import { noAttestor } from '../src/attestation/attestor.js'
 import type { ApiKey } from '../src/access/api-key.js'
 import type { CompletionContext, CompletionSettings } from '../src/completion/handle-completion.js'
 import { createGatewayLog } from '../src/observability/gateway-log.js'
+import { EventLoopTurns } from '../src/json/event-loop-turns.js'
+import { CompletionObservation } from '../src/observability/completion-record.js'
 import { Metrics } from '../src/observability/metrics.js'
 import { RateLimiter } from '../src/access/rate-limiter.js'
 import { LocalReplayCache } from '../src/completion/replay/local.js'
 import { QuotaGuard } from '../src/access/quota/quota-guard.js'
 import { ReplyKeyCache } from '../src/completion/reply-key-cache.js'
 import { createServer } from '../src/http/server.js'
+import type { EngineContext } from '../src/upstreams/engine.js'
 import { serverKeys } from './support.js'
 
 /** The parts under test; all others let every request pass. */
@@ -40,8 +44,10 @@ export async function listenInProcess({
       maxBodyBytes: 1024 * 1024,
       metrics,
       observers: [metrics.completions, ...observers],
-      loadShedder: new LoadShedder({}, metrics),
+      loadShedder: new LoadShedder({}, metrics, 1024 * 1024),
       quotaGuard: new QuotaGuard({}),
+      jsonLimits: requestLimits(),
+      turns: new EventLoopTurns(),
     },
     accessControl: new AccessControl(currentKeys, new RateLimiter({ limit: undefined })),
     corsOrigins: [],
@@ -51,3 +57,19 @@ export async function listenInProcess({
   await server.listen({ host: '127.0.0.1', port: 0 })
   return { server, url: `http://127.0.0.1:${(server.server.address() as AddressInfo).port}` }
 }
+
+/** A chat request as an engine receives it. */
+export const chatRequestOf = (value: object): Promise<ChatRequest> =>
+  readChatRequest(Buffer.from(JSON.stringify(value)), {
+    limits: requestLimits(),
+    turns: new EventLoopTurns(),
+  })
+
+/** The context of a request, without limits. */
+export const engineContext = (given: Partial<EngineContext> = {}): EngineContext => ({
+  tier: 'standard',
+  turns: new EventLoopTurns(),
+  observation: new CompletionObservation({ requestId: 'r', payloadId: undefined }),
+  reserveAnswer: () => undefined,
+  ...given,
+})

@@ -68,13 +68,14 @@ describe('a request', () => {
     vendor_extension: { kept: true },
   }
 
-  it('arrives unchanged but for streaming, which is never asked for', async () => {
+  it('arrives unchanged but for streaming, which is declined', async () => {
     const streaming = { ...request, stream: true, stream_options: { include_usage: true } }
     expect((await ask(streaming)).status).toBe(200)
     expect(upstream.seen).toHaveLength(1)
     const [seen] = upstream.seen
     expect(seen!.url).toBe('/v1/chat/completions')
-    expect(JSON.parse(seen!.body)).toEqual(request)
+    expect(JSON.parse(seen!.body)).toEqual({ ...request, stream: false })
+    expect(seen!.headers['content-length']).toBe(String(Buffer.byteLength(seen!.body)))
     expect(seen!.headers['content-type']).toBe('application/json')
     expect(seen!.headers.authorization).toBe(`Bearer ${UPSTREAM_KEY}`)
   })

@@ -20,7 +20,7 @@ describe('more requests in flight than allowed', () => {
     const upstream = await testModelServer()
     const waiting: ServerResponse[] = []
     upstream.answer = (response) => waiting.push(response)
-    const gateway = await testGateway({ args: ['--upstream', upstream.url, '--max-requests=2'] })
+    const gateway = await testGateway({ args: ['--upstream', upstream.url, '--max-requests=4'] })
     const request = async (): Promise<number> => (await send(gateway, chat('x'))).status
     const inFlight = [request(), request()]
     await expect.poll(() => waiting.length).toBe(2)
@@ -52,7 +52,7 @@ describe('requests in line behind another on their connection', () => {
     const ended: Promise<unknown>[] = []
     upstream.answer = (_response, { socket }) => void ended.push(once(socket, 'close'))
     const gateway = await testGateway({
-      args: ['--upstream', upstream.url, '--max-requests=3', '--metrics-port=0'],
+      args: ['--upstream', upstream.url, '--max-requests=6', '--metrics-port=0'],
     })
     const socket = connect(gateway.port, '127.0.0.1')
     await once(socket, 'connect')

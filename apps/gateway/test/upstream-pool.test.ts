@@ -4,6 +4,7 @@ import { UpstreamPool, type HealthCheckConfig } from '../src/upstreams/pool.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
 import type { SecurityTier } from '../src/access/tier-policy.js'
 import { chat, complete, testGateway, testModelServer } from './support.js'
+import { chatRequestOf, engineContext } from './in-process.js'
 import { metric } from './measure.js'
 
 /** A model server that tells completions from checks, and says who it is. */
@@ -41,7 +42,8 @@ function pool(
   return made
 }
 
-const request = (model = 'm') => ({ model, messages: [{ role: 'user', content: 'Hi' }] })
+const request = (model = 'm') =>
+  chatRequestOf({ model, messages: [{ role: 'user', content: 'Hi' }] })
 
 interface Outcome {
   readonly by?: unknown
@@ -54,8 +56,9 @@ async function ask(
   model = 'm',
   tier: SecurityTier = 'standard',
 ): Promise<Outcome> {
-  return asked.complete(request(model), new AbortController().signal, tier).then(
-    ({ by }) => ({ by }),
+  const { signal } = new AbortController()
+  return asked.complete(await request(model), signal, engineContext({ tier })).then(
+    ({ answer }) => ({ by: answer.member('by') }),
     (error: unknown) => ({ status: (error as { statusCode: number }).statusCode }),
   )
 }
@@ -217,7 +220,9 @@ describe('no other upstream is asked in place of one', () => {
     const [a, b] = [await modelServer('a'), await modelServer('b')]
     const caller = new AbortController()
     a.onCompletion = () => caller.abort()
-    await expect(pool([a, b]).complete(request(), caller.signal, 'standard')).rejects.toThrow()
+    await expect(
+      pool([a, b]).complete(await request(), caller.signal, engineContext()),
+    ).rejects.toThrow()
     expect(b.completions()).toHaveLength(0)
   })
 })
@@ -254,7 +259,7 @@ describe('an unhealthy upstream', () => {
     const asked = pool([{ ...a, models: ['m', 'of-a'] }, b], { unhealthyAfter: 1 })
     const caller = new AbortController()
     a.onCompletion = () => caller.abort()
-    await expect(asked.complete(request(), caller.signal, 'standard')).rejects.toThrow()
+    await expect(asked.complete(await request(), caller.signal, engineContext())).rejects.toThrow()
     a.onCompletion = (response) => void response.writeHead(400).end()
     b.onCompletion = a.onCompletion
     for (let turn = 0; turn < 4; turn++) expect(await ask(asked)).toEqual({ status: 400 })

@@ -1,39 +1,209 @@
 import { ConfidentialRefusal, errorObject } from '../confidential-refusal.js'
-import type { ChatRequest } from '../upstreams/engine.js'
+import { HttpError } from '../http-error.js'
+import type { EventLoopTurns } from '../json/event-loop-turns.js'
+import type { JsonBytes } from '../json/json-bytes.js'
+import { JsonError } from '../json/json-error.js'
+import { nameOf, readJsonObject, type JsonObject, type JsonType } from '../json/json-object.js'
+import type { JsonLimits, JsonListener } from '../json/json-scanner.js'
+
+/** Limits of a request's JSON, and the turns in which it is read. */
+export interface ChatRequestOptions {
+  readonly limits: JsonLimits
+  readonly turns: EventLoopTurns
+}
+
+const MAX_MODEL_CHARACTERS = 1024
+/** Legitimate requests nest a JSON schema or two; deeper ones exhaust the recursive readers of servers. */
+const MAX_DEPTH = 256
+/** Ten times a conversation of a thousand messages with a hundred tools. */
+const DEFAULT_MAX_VALUES = 250_000
+
+/** Returns the limits for the JSON of requests. */
+export const requestLimits = (maxValues = DEFAULT_MAX_VALUES): JsonLimits => ({
+  maxDepth: MAX_DEPTH,
+  maxValues,
+})
 
 /**
- * Checks the members that every engine relies on. Refusals name members, never their values: they are
- * sent in plaintext.
+ * Reads a decrypted chat request and checks the members that every engine relies on: `model` and
+ * `messages`. Refusals name members, never their values: they are sent in plaintext.
  *
- * @throws ConfidentialRefusal 400
+ * @param plaintext - kept, not copied, and overwritten by {@link ChatRequest.dispose}
+ * @throws HttpError 400, a ConfidentialRefusal where it depends on the content
  */
-export function parseChatRequest(value: Record<string, unknown>): ChatRequest {
-  const model = Object.hasOwn(value, 'model') ? value['model'] : undefined
-  const messages = Object.hasOwn(value, 'messages') ? value['messages'] : undefined
-  if (typeof model !== 'string' || model === '') {
-    throw invalid('model', 'model must be a non-empty string')
+export async function readChatRequest(
+  plaintext: Uint8Array,
+  { limits, turns }: ChatRequestOptions,
+): Promise<ChatRequest> {
+  const messages = new MessageChecks(plaintext)
+  try {
+    const object = await readJsonObject(plaintext, { limits, turns, listener: messages })
+    const model = object.member('model')
+    if (typeof model !== 'string' || model === '') {
+      throw invalid('model', 'model must be a non-empty string')
+    }
+    if (model.length > MAX_MODEL_CHARACTERS) throw new JsonError('member-too-large')
+    if (object.typeOf('messages') !== 'array' || messages.count === 0) {
+      throw invalid('messages', 'messages must be a non-empty array')
+    }
+    if (messages.malformed) {
+      throw invalid('messages', 'every message must be an object with a role')
+    }
+    return new ChatRequest(object, { model, messageCount: messages.count })
+  } catch (error) {
+    throw error instanceof JsonError ? refusalOf(error) : error
   }
-  if (!Array.isArray(messages) || messages.length === 0) {
-    throw invalid('messages', 'messages must be a non-empty array')
+}
+
+/**
+ * Decrypted chat request as the bytes that the caller encrypted. Only members that decide something are
+ * read; a model server receives the others as they are.
+ */
+export class ChatRequest {
+  readonly model: string
+  readonly messageCount: number
+  readonly #object: JsonObject
+
+  constructor(
+    object: JsonObject,
+    facts: { readonly model: string; readonly messageCount: number },
+  ) {
+    this.#object = object
+    this.model = facts.model
+    this.messageCount = facts.messageCount
   }
-  if (!messages.every(isMessage)) {
-    throw invalid('messages', 'every message must be an object with a role')
+
+  /** Names of all members. */
+  get names(): readonly string[] {
+    return this.#object.names
   }
-  return value as ChatRequest
+
+  get byteLength(): number {
+    return this.#object.byteLength
+  }
+
+  /** Returns the type of a member, or undefined where it is missing. */
+  typeOf(name: string): JsonType | undefined {
+    return this.#object.typeOf(name)
+  }
+
+  /**
+   * Returns the value of one small member; undefined where it is missing.
+   *
+   * @throws ConfidentialRefusal 400 for more than 64 KiB
+   */
+  member(name: string): unknown {
+    try {
+      return this.#object.member(name)
+    } catch (error) {
+      throw error instanceof JsonError ? refusalOf(error) : error
+    }
+  }
+
+  /**
+   * Returns the request with members replaced, added, or removed where the change is undefined. It refers
+   * to the bytes of this request: valid until {@link dispose}.
+   */
+  rewrite(changes: Readonly<Record<string, unknown>>): JsonBytes {
+    return this.#object.rewrite(changes)
+  }
+
+  /** Parses the whole request, which may block the event loop: only for stand-ins of a model. */
+  parse(): ParsedChatRequest {
+    return this.#object.parse() as unknown as ParsedChatRequest
+  }
+
+  /** Overwrites the plaintext. */
+  dispose(): void {
+    this.#object.dispose()
+  }
+}
+
+/** Chat request as a value: `model` and `messages` are checked, all other members are as received. */
+export interface ParsedChatRequest {
+  readonly model: string
+  readonly messages: readonly Record<string, unknown>[]
+  readonly [member: string]: unknown
+}
+
+const OPENING_BRACE = 0x7b
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+/** `"messages"` and `"role"` with every character escaped take 50 and 26 bytes. */
+const MAX_DECIDING_NAME_BYTES = 64
+
+/** Checks that every message is an object with one role, which is a text. */
+class MessageChecks implements JsonListener {
+  readonly depth = 3
+  readonly #bytes: Uint8Array
+  #isInMessages = false
+  #hasRole = false
+  count = 0
+  malformed = false
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  begin(level: number, first: number, _at: number, nameStart: number, nameEnd: number): void {
+    if (level === 1) this.#isInMessages = this.#isName('messages', nameStart, nameEnd)
+    if (!this.#isInMessages) return
+    if (level === 2) {
+      this.count++
+      this.#hasRole = false
+      if (first !== OPENING_BRACE) this.malformed = true
+    } else if (level === 3 && this.#isName('role', nameStart, nameEnd)) {
+      if (this.#hasRole || first !== QUOTE) this.malformed = true
+      this.#hasRole = true
+    }
+  }
+
+  end(level: number): void {
+    if (level === 2 && this.#isInMessages && !this.#hasRole) this.malformed = true
+  }
+
+  /** Compares without reading the name, unless it is escaped. */
+  #isName(name: string, start: number, end: number): boolean {
+    const bytes = this.#bytes
+    if (end - start > MAX_DECIDING_NAME_BYTES) return false
+    let at = start + 1
+    while (at < end - 1 && bytes[at] !== BACKSLASH) {
+      if (bytes[at] !== name.charCodeAt(at - start - 1)) return false
+      at++
+    }
+    if (at < end - 1) return nameOf(bytes, start, end) === name
+    return end - start === name.length + 2
+  }
+}
+
+/** Creates the refusal of everything that is no encrypted JSON. One text for every reason, so that the gateway is no oracle. */
+export const cannotBeOpened = (): HttpError =>
+  new HttpError(
+    400,
+    'The request could not be opened: it is malformed, or sealed for another key',
+    undefined,
+    'undecryptable',
+  )
+
+function refusalOf({ code }: JsonError): HttpError {
+  switch (code) {
+    case 'too-deep':
+      return invalid(null, 'The request is nested too deeply')
+    case 'too-many-values':
+    case 'too-many-members':
+      return invalid(null, 'The request has too many values')
+    case 'member-too-large':
+      return invalid(null, 'A member of the request is too large')
+    case 'repeated-member':
+      return invalid(null, 'A member of the request is repeated')
+    case 'malformed':
+    case 'not-an-object':
+      return cannotBeOpened()
+  }
 }
 
 /** Creates the refusal of a member. Its fixed text is sent in plaintext, and once more encrypted. */
-function invalid(param: string, detail: string): ConfidentialRefusal {
+function invalid(param: string | null, detail: string): ConfidentialRefusal {
   const facts = { message: detail, type: 'invalid_request_error', code: 'invalid_value', param }
   return new ConfidentialRefusal(400, detail, errorObject(400, facts))
-}
-
-function isMessage(value: unknown): value is Record<string, unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    Object.hasOwn(value, 'role') &&
-    typeof (value as { role: unknown }).role === 'string'
-  )
 }

@@ -1,10 +1,10 @@
 import { payloadIdExtraData, type TpmAttestation } from '@nomyo/attest'
 import {
   SecurityError,
-  openJson,
-  sealJson,
+  openEnvelope,
+  sealJsonBytes,
   type KeyRing,
-  type OpenedJson,
+  type OpenedEnvelope,
   type PublicKey,
 } from '@nomyo/crypto'
 import { authorize, type Caller } from '../access/access-control.js'
@@ -12,14 +12,17 @@ import type { QuotaGuard } from '../access/quota/quota-guard.js'
 import { SECURITY_TIERS, type SecurityTier, type TierPolicy } from '../access/tier-policy.js'
 import { cannotAttest, type Attestor } from '../attestation/attestor.js'
 import { HttpError } from '../http-error.js'
+import type { EventLoopTurns } from '../json/event-loop-turns.js'
+import type { JsonBytes } from '../json/json-bytes.js'
+import type { JsonLimits } from '../json/json-scanner.js'
 import type {
   CompletionObservation,
   CompletionObserver,
 } from '../observability/completion-record.js'
 import type { Metrics } from '../observability/metrics.js'
 import type { Engine } from '../upstreams/engine.js'
-import { parseChatRequest } from './chat-request.js'
-import type { LoadShedder } from './load-shedder.js'
+import { cannotBeOpened, readChatRequest } from './chat-request.js'
+import type { Admission, LoadShedder } from './load-shedder.js'
 import { refuseReplay, type ReplayCache } from './replay/refuse.js'
 import type { ReplyKeyCache } from './reply-key-cache.js'
 import { sealRefusals } from './seal-refusal.js'
@@ -27,7 +30,9 @@ import { tokenUsage } from './token-usage.js'
 
 /** Encrypted request of an admitted caller. */
 export interface EncryptedRequest {
-  readonly body: Uint8Array
+  /** Returns the envelope and forgets it, so that it is in memory for no longer than it is decrypted. */
+  readonly takeBody: () => Uint8Array
+  readonly admission: Admission
   readonly payloadId: string | undefined
   readonly publicKey: string | undefined
   readonly securityTier: string | undefined
@@ -61,6 +66,9 @@ export interface CompletionContext {
   readonly observers: readonly CompletionObserver[]
   readonly loadShedder: LoadShedder
   readonly quotaGuard: QuotaGuard
+  /** Limits of a decrypted request. */
+  readonly jsonLimits: JsonLimits
+  readonly turns: EventLoopTurns
 }
 
 /**
@@ -75,52 +83,70 @@ export async function handleCompletion(
   request: EncryptedRequest,
   context: CompletionContext,
 ): Promise<Uint8Array> {
-  const { caller, signal, observation } = request
+  const { observation } = request
   const settings = context.current()
-  observation.bytesIn = request.body.length
   const payloadId = parsePayloadId(request.payloadId)
   const tier = (observation.tier = parseSecurityTier(request.securityTier))
   const replyKey = await parsePublicKey(request.publicKey, context.replyKeys)
 
+  const { plaintext, replayId, tagIsAppended } = await openRequest(request, context)
+  const decrypted = { ...request, settings, payloadId, tier, replyKey, tagIsAppended }
+  try {
+    await refuseReplay(context.replayCache, { payloadId, replayId }, request.caller.redisWait)
+    return await sealRefusals(decrypted, async () => {
+      const answer = await answerRequest(plaintext, decrypted, context)
+      return sealAnswer(answer, plaintext.length, decrypted)
+    })
+  } finally {
+    plaintext.fill(0)
+  }
+}
+
+/** Decrypts an envelope when it is the turn of the caller. */
+async function openRequest(
+  request: EncryptedRequest,
+  context: CompletionContext,
+): Promise<OpenedEnvelope> {
+  const { caller, signal, observation, admission } = request
+  const body = request.takeBody()
+  observation.bytesIn = body.length
   const endWait = observation.begin('queue')
-  const envelope = await context.loadShedder
+  const opened = await context.loadShedder
     .decrypt(
       caller.id,
       () => {
         endWait()
-        return decrypt(request, context)
+        return decrypt(body, request, context)
       },
       signal,
     )
     .finally(endWait)
-  const ids = { payloadId, replayId: envelope.replayId }
-  await refuseReplay(context.replayCache, ids, caller.redisWait)
-  const { value, tagIsAppended } = envelope
-  const decrypted = { ...request, settings, value, tagIsAppended, payloadId, tier, replyKey }
-  return sealRefusals(decrypted, () => answerRequest(decrypted, context))
+  admission.account({ plaintext: opened.plaintext.length })
+  return opened
 }
 
-/** Request of a caller after decryption. */
+/** Facts of a request after decryption. */
 interface DecryptedRequest {
   readonly settings: CompletionSettings
-  readonly value: Record<string, unknown>
-  /** True for the form of nomyo-js 0.1, which reads no other in answers. */
-  readonly tagIsAppended: boolean
   readonly payloadId: string
   readonly tier: SecurityTier
   readonly replyKey: PublicKey
+  /** True for the form of nomyo-js 0.1, which reads no other in answers. */
+  readonly tagIsAppended: boolean
   readonly caller: Caller
+  readonly admission: Admission
   readonly signal: AbortSignal
   readonly observation: CompletionObservation
 }
 
 async function answerRequest(
-  request: DecryptedRequest,
+  plaintext: Uint8Array,
+  { settings, payloadId, tier, caller, admission, signal, observation }: DecryptedRequest,
   context: CompletionContext,
-): Promise<Uint8Array> {
-  const { settings, value, payloadId, tier, caller, signal, observation } = request
+): Promise<JsonBytes> {
   const { engine, policy } = settings
-  const chatRequest = parseChatRequest(value)
+  const { turns } = context
+  const chatRequest = await readChatRequest(plaintext, { limits: context.jsonLimits, turns })
   const { model } = chatRequest
   observation.model = model
   authorize(caller, model, tier)
@@ -133,13 +159,19 @@ async function answerRequest(
   if (context.attestor.required) await evidence
   if (rule?.requireAttestation === true && !(await evidence).is_available) throw cannotAttest()
 
-  const completion = await observation.time('upstream', () =>
-    engine.complete(chatRequest, signal, tier),
+  const { answer } = await observation.time('upstream', () =>
+    engine.complete(chatRequest, signal, {
+      tier,
+      turns,
+      observation,
+      reserveAnswer: (bytes) => {
+        admission.account({ plaintext: plaintext.length, answer: bytes })
+      },
+    }),
   )
-  observation.usage = tokenUsage(completion['usage'])
-  const answer = {
-    ...completion,
-    // Encrypted with the answer, so that the client can verify what was answered and how.
+  observation.usage = tokenUsage(answer)
+  // Encrypted with the answer, so that the client can verify what was answered and how.
+  return answer.rewrite({
     _metadata: {
       payload_id: payloadId,
       response_status: 'success',
@@ -148,20 +180,18 @@ async function answerRequest(
       policy_version: policy?.version,
       tpm_attestation: await evidence,
     },
-  }
-  const sealed = await observation.time('encrypt', () => encrypt(answer, request))
-  observation.bytesOut = sealed.length
-  return sealed
+  })
 }
 
 async function decrypt(
-  { body, observation }: EncryptedRequest,
+  body: Uint8Array,
+  { observation }: EncryptedRequest,
   context: CompletionContext,
-): Promise<OpenedJson> {
+): Promise<OpenedEnvelope> {
   try {
     return await observation.time('decrypt', () =>
       context.metrics.countDecryption(() =>
-        openJson(body, context.serverKeys, {
+        openEnvelope(body, context.serverKeys, {
           maxBytes: context.maxBodyBytes,
           acceptAppendedTag: context.acceptLegacyTag === true,
         }),
@@ -169,32 +199,26 @@ async function decrypt(
     )
   } catch (error) {
     if (!(error instanceof SecurityError)) throw error
-    // One text for every reason, so that the gateway is no oracle.
-    throw new HttpError(
-      400,
-      'The request could not be opened: it is malformed, or sealed for another key',
-      undefined,
-      'undecryptable',
-    )
+    throw cannotBeOpened()
   }
 }
 
-async function encrypt(
-  answer: object,
-  { replyKey, tagIsAppended }: DecryptedRequest,
+async function sealAnswer(
+  answer: JsonBytes,
+  plaintextBytes: number,
+  { replyKey, tagIsAppended, admission, observation }: DecryptedRequest,
 ): Promise<Uint8Array> {
-  try {
-    return await sealJson(answer, replyKey, {
+  admission.account({ plaintext: plaintextBytes, answer: answer.byteLength })
+  const envelope = await observation.time('encrypt', () =>
+    sealJsonBytes(answer.spans, replyKey, {
       processedAt: Math.floor(Date.now() / 1000),
+      // A caller reads answers of the form that it sends.
       appendTag: tagIsAppended,
-    })
-  } catch (error) {
-    // The client could not read an answer with deeper nesting.
-    if (error instanceof SecurityError && error.code === 'ERR_ENVELOPE_TOO_LARGE') {
-      throw new HttpError(502, 'The inference backend gave an unusable answer')
-    }
-    throw error
-  }
+    }),
+  )
+  observation.bytesOut = envelope.length
+  admission.account({ envelope: envelope.length })
+  return envelope
 }
 
 async function attest(

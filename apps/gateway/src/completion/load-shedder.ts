@@ -4,6 +4,7 @@ import type { LoadConfig } from '../config/config.js'
 import { HttpError } from '../http-error.js'
 import type { Metrics, OverloadCause } from '../observability/metrics.js'
 import { DECRYPT_CONCURRENCY } from './decrypt-concurrency.js'
+import { FairBudget, type Shortage } from './fair-budget.js'
 import { FairQueue } from './fair-queue.js'
 
 /** Rejection for lack of capacity. Expected under load, so the log does not report it as an error. */
@@ -16,41 +17,90 @@ export class OverloadedError extends HttpError {
 const RETRY_AFTER_S = 1
 const DEFAULT_MAX_QUEUE = 64
 const DEFAULT_MAX_REQUESTS = 512
+const DEFAULT_MAX_BYTES = 256 * 1024 * 1024
+/** Several of the largest requests fit, so that one of them is not refused because of another. */
+const LARGEST_REQUESTS = 4
+/** Memory of a request while it is decrypted: its body, and the ciphertext, which is decrypted in place. */
+const REQUEST_FACTOR = 1.75
+/** Memory of an answer while it is encrypted: as received, padded, and as an envelope. */
+const ANSWER_FACTOR = 3.5
+
+/** Place and memory of a request, which end with its response. */
+export interface Admission {
+  /**
+   * Replaces the memory that is accounted for.
+   *
+   * @throws OverloadedError when more is needed than is left
+   */
+  account(memory: {
+    /** Size of the decrypted request while it is in memory. */
+    readonly plaintext?: number
+    /** Size of the answer while it is received and encrypted. */
+    readonly answer?: number
+    /** Size of the encrypted answer. */
+    readonly envelope?: number
+  }): void
+}
 
 /**
  * Accepts as many encrypted requests as can be served soon. Decrypting one occupies a thread for some
  * milliseconds: more at a time than there are cores would slow down all of them, and a long queue would
  * serve only callers that have given up. Excess requests are therefore rejected at once. Callers take
- * turns in the queue, however many requests one of them sends.
+ * turns in the queue, however many requests one of them sends, and share places and memory.
  */
 export class LoadShedder {
   readonly #queue: FairQueue
-  readonly #maxRequests: number
+  readonly #requests: FairBudget
+  readonly #bytes: FairBudget
   readonly #metrics: Metrics
-  #inFlight = 0
 
-  constructor(load: LoadConfig, metrics: Metrics) {
+  constructor(load: LoadConfig, metrics: Metrics, maxBodyBytes: number) {
     this.#queue = new FairQueue({
       concurrency: load.maxOpens ?? DECRYPT_CONCURRENCY,
       maxWaiting: load.maxQueue ?? DEFAULT_MAX_QUEUE,
       createError: () => this.#rejection('queue'),
     })
-    this.#maxRequests = load.maxRequests ?? DEFAULT_MAX_REQUESTS
+    this.#requests = new FairBudget({
+      total: load.maxRequests ?? DEFAULT_MAX_REQUESTS,
+      perOwner: load.maxRequestsPerCaller,
+    })
+    this.#bytes = new FairBudget({
+      total: load.maxBytesInFlight ?? defaultMaxBytesInFlight(maxBodyBytes),
+    })
     this.#metrics = metrics
-    metrics.watchQueue(() => this.#queue.waiting)
+    metrics.watchLoad({
+      waiting: () => this.#queue.waiting,
+      bytes: () => this.#bytes.used,
+    })
   }
 
   /**
-   * Counts a request until its response is closed. Must come before its body is read.
+   * Reserves a place and memory for a request until its response is closed. Must come before its body
+   * is read.
    *
-   * @param caller - owner of the request: the queue is shared fairly between callers
+   * @param caller - owner of the request: queue, places and memory are shared fairly between callers
+   * @param bodyBytes - size of the body, or the largest possible one if it is unknown
    * @throws OverloadedError
    */
-  enter(caller: string, response: ServerResponse): void {
+  enter(caller: string, response: ServerResponse, bodyBytes: number): Admission {
     if (this.#queue.isFullFor(caller)) throw this.#rejection('queue')
-    if (this.#inFlight >= this.#maxRequests) throw this.#rejection('requests')
-    this.#inFlight++
-    onResponseClosed(response, () => this.#inFlight--)
+    const place = this.#requests.reserve(caller, 1)
+    if (typeof place === 'string') throw this.#rejection(causeOf('requests', place))
+    const memory = this.#bytes.reserve(caller, Math.ceil(bodyBytes * REQUEST_FACTOR))
+    if (typeof memory === 'string') {
+      place.release()
+      throw this.#rejection(causeOf('bytes', memory))
+    }
+    onResponseClosed(response, () => {
+      place.release()
+      memory.release()
+    })
+    return {
+      account: ({ plaintext = 0, answer = 0, envelope = 0 }) => {
+        const shortage = memory.resize(Math.ceil(plaintext + answer * ANSWER_FACTOR + envelope))
+        if (shortage !== undefined) throw this.#rejection(causeOf('bytes', shortage))
+      },
+    }
   }
 
   /**
@@ -71,3 +121,10 @@ export class LoadShedder {
     return new OverloadedError()
   }
 }
+
+/** Returns the limit for the memory of requests where none is set. */
+export const defaultMaxBytesInFlight = (maxBodyBytes: number): number =>
+  Math.max(DEFAULT_MAX_BYTES, LARGEST_REQUESTS * REQUEST_FACTOR * maxBodyBytes)
+
+const causeOf = (resource: 'requests' | 'bytes', shortage: Shortage): OverloadCause =>
+  shortage === 'total' ? resource : `caller_${resource}`

@@ -1,7 +1,9 @@
+import type { JsonObject } from '../json/json-object.js'
 import type { TokenUsage } from '../observability/completion-record.js'
 
 /** Reads the `usage` of a completion; counts that are missing or no counts are left out. */
-export function tokenUsage(usage: unknown): TokenUsage | undefined {
+export function tokenUsage(answer: JsonObject): TokenUsage | undefined {
+  const usage = answer.isSmall('usage') ? answer.member('usage') : undefined
   if (typeof usage !== 'object' || usage === null) return undefined
   const counts = new Map<string, unknown>(Object.entries(usage))
   const count = (name: string): number | undefined => {

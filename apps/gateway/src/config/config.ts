@@ -133,8 +133,20 @@ export interface LoadConfig {
   maxOpens?: number | undefined
   /** Envelopes that wait for decryption. Default 64. */
   maxQueue?: number | undefined
-  /** Encrypted requests in flight, from their headers to their answers. Default 512. */
+  /**
+   * Encrypted requests in flight, from their headers to their answers. One caller may hold as many as
+   * are free. Default 512.
+   */
   maxRequests?: number | undefined
+  /** Encrypted requests in flight of one caller. Default: as many as are free. */
+  maxRequestsPerCaller?: number | undefined
+  /**
+   * Memory of encrypted requests in flight and their answers, in bytes. One caller may hold as much as
+   * is free. Default 256 MiB, or seven times `maxBodyBytes` if that is more.
+   */
+  maxBytesInFlight?: number | undefined
+  /** JSON values of a request, at all levels. Default 250 000. */
+  maxJsonValues?: number | undefined
   /** Connections; further ones are closed silently. Default 4096. */
   maxConnections?: number | undefined
   /**

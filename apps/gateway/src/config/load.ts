@@ -76,6 +76,9 @@ export function gatewayConfig(settings: GatewaySettings): GatewayConfig {
       maxOpens: values.maxOpens,
       maxQueue: values.maxQueue,
       maxRequests: values.maxRequests,
+      maxRequestsPerCaller: values.maxRequestsPerCaller,
+      maxBytesInFlight: maxBytesInFlight(settings),
+      maxJsonValues: values.maxJsonValues,
       maxConnections: values.maxConnections,
       maxConnectionsPerAddress: values.maxConnectionsPerAddress,
       requestTimeoutMs: values.requestTimeout,
@@ -196,6 +199,12 @@ function tlsConfig(settings: GatewaySettings): TlsConfig | undefined {
   if (certFile !== undefined) throw settings.mistake('tlsCert', 'needs --tls-key FILE')
   if (keyFile !== undefined) throw settings.mistake('tlsKey', 'needs --tls-cert FILE')
   return undefined
+}
+
+function maxBytesInFlight(settings: GatewaySettings): number | undefined {
+  const { maxBytesInFlight: bytes, maxBody } = settings.values
+  if (bytes === undefined || bytes >= 2 * maxBody) return bytes
+  throw settings.mistake('maxBytesInFlight', 'must be at least twice --max-body')
 }
 
 function web(settings: GatewaySettings, tls: TlsConfig | undefined): boolean {

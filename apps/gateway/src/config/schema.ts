@@ -285,9 +285,27 @@ export const OPTIONS = defineOptions(
       },
       maxRequests: {
         value: 'COUNT',
-        summary: 'encrypted requests in flight',
+        summary: 'encrypted requests in flight; of one caller, as many as are free',
         default: '512',
         parse: wholeNumber(1, MAX_COUNT),
+      },
+      maxRequestsPerCaller: {
+        value: 'COUNT',
+        summary: 'encrypted requests in flight of one caller',
+        defaultSummary: 'as many as are free',
+        parse: wholeNumber(1, MAX_COUNT),
+      },
+      maxBytesInFlight: {
+        value: 'SIZE',
+        summary: 'memory for requests and answers in flight; of one caller, as much as is free',
+        defaultSummary: '256MiB, or 7 times --max-body',
+        parse: byteSize('1KiB', '64GiB'),
+      },
+      maxJsonValues: {
+        value: 'COUNT',
+        summary: 'JSON values of a request, at all levels',
+        default: '250000',
+        parse: wholeNumber(100, 100_000_000),
       },
       maxConnections: {
         value: 'COUNT',

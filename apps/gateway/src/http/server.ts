@@ -200,9 +200,9 @@ function acceptEnvelopesOnly(server: FastifyInstance): void {
   server.removeAllContentTypeParsers()
   server.addContentTypeParser(
     'application/octet-stream',
-    { parseAs: 'buffer' },
-    (_request, body, done) => {
-      done(null, body)
+    // The route reads the body itself, once the headers are checked.
+    (_request, _body, done) => {
+      done(null)
     },
   )
   server.addHook('onRequest', (request, _reply, done) => {

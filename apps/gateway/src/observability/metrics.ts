@@ -9,8 +9,12 @@ import type { UpstreamState } from '../upstreams/engine.js'
 import { CompletionMetrics } from './completion-metrics.js'
 import type { CompletionObserver } from './completion-record.js'
 
-/** Reason for a rejection. `gone`: the caller disconnected. */
-export type OverloadCause = 'queue' | 'requests' | 'gone'
+/**
+ * Reason for a rejection: a resource that all callers together, or one caller alone, have exhausted.
+ * `gone`: the caller disconnected.
+ */
+export type OverloadCause =
+  'queue' | 'requests' | 'caller_requests' | 'bytes' | 'caller_bytes' | 'gone'
 
 /**
  * Prometheus metrics of a gateway. Every label has few values, all fixed in the code or the
@@ -74,16 +78,24 @@ export class Metrics {
     })
   }
 
-  /** Adds a metric of the requests that wait for decryption. */
-  watchQueue(waiting: () => number): void {
-    const gauge = new Gauge({
-      name: 'nomyo_open_queue',
-      help: 'Encrypted requests that wait for decryption.',
-      registers: [this.registry],
-      collect: () => {
-        gauge.set(waiting())
-      },
-    })
+  /** Adds metrics of the work in progress. */
+  watchLoad(load: { readonly waiting: () => number; readonly bytes: () => number }): void {
+    const gauge = (name: string, help: string, value: () => number): void => {
+      const metric = new Gauge({
+        name,
+        help,
+        registers: [this.registry],
+        collect: () => {
+          metric.set(value())
+        },
+      })
+    }
+    gauge('nomyo_open_queue', 'Encrypted requests that wait for decryption.', load.waiting)
+    gauge(
+      'nomyo_bytes_in_flight',
+      'Memory reserved for encrypted requests and their answers, in bytes.',
+      load.bytes,
+    )
   }
 
   /** Adds a metric of the quotas of API keys. */

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import type { ParsedChatRequest } from '../completion/chat-request.js'
+import { JsonObject } from '../json/json-object.js'
 import { demoError } from './demo-errors.js'
-import type { ChatRequest, Engine } from './engine.js'
+import type { Engine } from './engine.js'
 
 /** Model that answers with exactly the content of the last message. */
 const ECHO_MODEL = 'nomyo/echo'
@@ -16,22 +18,25 @@ const LABEL = 'nomyo-demo-engine'
  */
 export function createDemoEngine(): Engine {
   return {
-    complete: (request) => {
+    complete: async (request, _signal, { turns }) => {
       const error = demoError(request.model)
-      return error === undefined ? Promise.resolve(answer(request)) : Promise.reject(error)
+      if (error !== undefined) throw error
+      const parsed = request.parse()
+      // A large request takes tens of milliseconds to parse, and as much to answer.
+      await turns.next()
+      return { answer: JsonObject.from(answer(parsed, Math.ceil(request.byteLength / 4))) }
     },
     models: () => Promise.resolve([DEMO_MODEL, ECHO_MODEL]),
     close: () => Promise.resolve(),
   }
 }
 
-function answer(request: ChatRequest): Record<string, unknown> {
+function answer(request: ParsedChatRequest, promptTokens: number): Record<string, unknown> {
   const tool = toolToCall(request)
   const message =
     tool === undefined
       ? { role: 'assistant', content: textAnswer(request), refusal: null }
       : { role: 'assistant', content: null, refusal: null, tool_calls: [toolCall(tool)] }
-  const promptTokens = roughTokens(request.messages)
   const completionTokens = roughTokens(message)
   return {
     id: `chatcmpl-${randomUUID()}`,
@@ -55,7 +60,7 @@ function answer(request: ChatRequest): Record<string, unknown> {
   }
 }
 
-function textAnswer(request: ChatRequest): string {
+function textAnswer(request: ParsedChatRequest): string {
   const text = textOf(request.messages.at(-1)?.['content'])
   if (request.model === ECHO_MODEL) return text
   return (
@@ -78,7 +83,7 @@ function textOf(content: unknown): string {
  * Returns the function to call: the one that `tool_choice` names, else the first. Returns none when
  * tools are disabled, or after the result of a tool, so that a loop of calls ends.
  */
-function toolToCall(request: ChatRequest): Record<string, unknown> | undefined {
+function toolToCall(request: ParsedChatRequest): Record<string, unknown> | undefined {
   const { tools, tool_choice: choice } = request
   if (!Array.isArray(tools) || choice === 'none') return undefined
   if (request.messages.at(-1)?.['role'] === 'tool') return undefined

@@ -1,11 +1,30 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { SecurityTier } from '../access/tier-policy.js'
+import type { ChatRequest } from '../completion/chat-request.js'
+import type { EventLoopTurns } from '../json/event-loop-turns.js'
+import type { JsonObject } from '../json/json-object.js'
+import type { CompletionObservation } from '../observability/completion-record.js'
 
-/** Decrypted chat request: `model` and `messages` are checked, all other members are as received. */
-export interface ChatRequest {
-  readonly model: string
-  readonly messages: readonly Record<string, unknown>[]
-  readonly [member: string]: unknown
+/** Circumstances of a request. */
+export interface EngineContext {
+  readonly tier: SecurityTier
+  readonly turns: EventLoopTurns
+  readonly observation: CompletionObservation
+  /**
+   * Accounts for the memory of an answer that is being received.
+   *
+   * @param bytes - size of the answer so far
+   * @throws HttpError 503 when there is no memory left for it
+   */
+  reserveAnswer(bytes: number): void
+}
+
+/** Answer to a request. */
+export interface Completion {
+  /** OpenAI chat completion, as the model server sent it. */
+  readonly answer: JsonObject
+  /** Configured name of the model server. */
+  readonly upstream?: string | undefined
 }
 
 /** State of a model server. */
@@ -25,11 +44,7 @@ export interface Engine {
    * @param signal - aborts when the caller disconnects
    * @throws HttpError whose text contains nothing of the request or the answer
    */
-  complete(
-    request: ChatRequest,
-    signal: AbortSignal,
-    tier: SecurityTier,
-  ): Promise<Record<string, unknown>>
+  complete(request: ChatRequest, signal: AbortSignal, context: EngineContext): Promise<Completion>
   /**
    * Returns the names of the available models.
    *

@@ -1,6 +1,11 @@
 import { Agent, request as httpRequest, type Dispatcher } from 'undici'
+import type { ChatRequest } from '../completion/chat-request.js'
+import { HttpError } from '../http-error.js'
+import type { EventLoopTurns } from '../json/event-loop-turns.js'
+import { JsonError } from '../json/json-error.js'
+import { readJsonObject, type JsonObject } from '../json/json-object.js'
 import { readCaFile } from './ca-file.js'
-import type { ChatRequest } from './engine.js'
+import type { EngineContext } from './engine.js'
 import {
   bodyError,
   connectionError,
@@ -74,22 +79,37 @@ export class OpenAICompatibleServer {
    * @param signal - cancels the request
    * @throws UpstreamError
    */
-  async complete(request: ChatRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
-    // Answers are encrypted as a whole, so streaming is never requested.
-    const { stream: _stream, stream_options: _streamOptions, ...body } = request
+  async complete(
+    request: ChatRequest,
+    signal: AbortSignal,
+    context: EngineContext,
+  ): Promise<JsonObject> {
+    // Answers are encrypted as a whole. Some servers stream unless told not to.
+    const body = request.rewrite({ stream: false, stream_options: undefined })
     const timeout = new AbortController()
     const timer = setTimeout(() => {
       timeout.abort()
     }, this.#totalMs)
     try {
-      return parseObject(
-        await fetchText(`${this.#url}/chat/completions`, {
-          method: 'POST',
-          dispatcher: this.#completions,
-          signal: AbortSignal.any([signal, timeout.signal]),
-          headers: { ...this.#headers, 'content-type': 'application/json' },
-          body: JSON.stringify(body),
-        }),
+      return await readAnswer(
+        await fetchBytes(
+          `${this.#url}/chat/completions`,
+          {
+            method: 'POST',
+            dispatcher: this.#completions,
+            signal: AbortSignal.any([signal, timeout.signal]),
+            headers: {
+              ...this.#headers,
+              'content-type': 'application/json',
+              'content-length': String(body.byteLength),
+            },
+            body: body.toBody(),
+          },
+          (bytes) => {
+            context.reserveAnswer(bytes)
+          },
+        ),
+        context.turns,
       )
     } catch (error) {
       throw timeout.signal.aborted && !signal.aborted ? timeoutError() : error
@@ -104,13 +124,12 @@ export class OpenAICompatibleServer {
    * @throws UpstreamError
    */
   async models(): Promise<Record<string, unknown>> {
-    return parseObject(
-      await fetchText(`${this.#url}/models`, {
-        dispatcher: this.#checks,
-        signal: AbortSignal.timeout(MODELS_TIMEOUT_MS),
-        headers: this.#headers,
-      }),
-    )
+    const body = await fetchBytes(`${this.#url}/models`, {
+      dispatcher: this.#checks,
+      signal: AbortSignal.timeout(MODELS_TIMEOUT_MS),
+      headers: this.#headers,
+    })
+    return parseObject(body.toString())
   }
 
   async close(): Promise<void> {
@@ -120,7 +139,12 @@ export class OpenAICompatibleServer {
 
 type Options = Parameters<typeof httpRequest>[1]
 
-async function fetchText(url: string, options: Options): Promise<string> {
+/** Reads a body of at most the size that the dispatcher allows. */
+async function fetchBytes(
+  url: string,
+  options: Options,
+  onBytes?: (total: number) => void,
+): Promise<Buffer> {
   let response: Dispatcher.ResponseData<unknown>
   try {
     response = await httpRequest(url, options)
@@ -132,10 +156,28 @@ async function fetchText(url: string, options: Options): Promise<string> {
     await body.dump().catch(() => undefined)
     throw statusError(statusCode, headers['retry-after'])
   }
+  const parts: Buffer[] = []
+  let length = 0
   try {
-    return await body.text()
+    for await (const part of body as AsyncIterable<Buffer>) {
+      length += part.length
+      onBytes?.(length)
+      parts.push(part)
+    }
   } catch (error) {
-    throw bodyError(error)
+    throw error instanceof HttpError ? error : bodyError(error)
+  }
+  return Buffer.concat(parts, length)
+}
+
+/** Deeper answers could not be read by clients. */
+const ANSWER_LIMITS = { maxDepth: 256, maxValues: Infinity }
+
+async function readAnswer(bytes: Buffer, turns: EventLoopTurns): Promise<JsonObject> {
+  try {
+    return await readJsonObject(bytes, { limits: ANSWER_LIMITS, turns })
+  } catch (error) {
+    throw error instanceof JsonError ? unusableAnswerError() : error
   }
 }
 

@@ -2,7 +2,8 @@ import type { FastifyBaseLogger } from 'fastify'
 import { notAllowed, type SecurityTier } from '../access/tier-policy.js'
 import { errorObject } from '../confidential-refusal.js'
 import { HttpError } from '../http-error.js'
-import type { ChatRequest, Engine, UpstreamState } from './engine.js'
+import type { ChatRequest } from '../completion/chat-request.js'
+import type { Completion, Engine, EngineContext, UpstreamState } from './engine.js'
 import { mergeModelNames } from './model-names.js'
 import { UpstreamError } from './upstream-error.js'
 import { UpstreamRefusal } from './upstream-refusal.js'
@@ -54,16 +55,16 @@ export class UpstreamPool implements Engine {
   async complete(
     request: ChatRequest,
     signal: AbortSignal,
-    tier: SecurityTier,
-  ): Promise<Record<string, unknown>> {
-    const untried = new Set(this.#candidates(request.model, tier))
+    context: EngineContext,
+  ): Promise<Completion> {
+    const untried = new Set(this.#candidates(request.model, context.tier))
     let refusal = new HttpError(503, 'The inference backend is busy', RETRY_AFTER_BUSY_S)
     for (;;) {
       const upstream = this.#leastLoaded(untried)
       if (upstream === undefined) throw refusal
       untried.delete(upstream)
       try {
-        return await upstream.complete(request, signal)
+        return await upstream.complete(request, signal, context)
       } catch (error) {
         if (!(error instanceof UpstreamError)) throw error
         if (!error.retryable || signal.aborted) throw error.refusal

@@ -1,6 +1,7 @@
 import { matchesModel } from '../access/model-pattern.js'
 import type { SecurityTier } from '../access/tier-policy.js'
-import type { ChatRequest, UpstreamState } from './engine.js'
+import type { ChatRequest } from '../completion/chat-request.js'
+import type { Completion, EngineContext, UpstreamState } from './engine.js'
 import { parseModelNames } from './model-names.js'
 import { OpenAICompatibleServer, type OpenAICompatibleOptions } from './openai-compatible.js'
 import { UpstreamError } from './upstream-error.js'
@@ -67,12 +68,16 @@ export class Upstream implements UpstreamState {
   }
 
   /** @throws UpstreamError */
-  async complete(request: ChatRequest, signal: AbortSignal): Promise<Record<string, unknown>> {
+  async complete(
+    request: ChatRequest,
+    signal: AbortSignal,
+    context: EngineContext,
+  ): Promise<Completion> {
     this.#inFlight++
     try {
-      const answer = await this.#server.complete(request, signal)
+      const answer = await this.#server.complete(request, signal, context)
       this.#recordFailures(0)
-      return answer
+      return { answer, upstream: this.name }
     } catch (error) {
       // A caller that disconnects says nothing about the server.
       if (error instanceof UpstreamError && error.unhealthy && !signal.aborted) {

@@ -32,7 +32,10 @@ function faultOfAnswer(
 function isRefusal(body: string): boolean {
   try {
     const value = JSON.parse(body) as { detail?: unknown }
-    return Object.keys(value).join() === 'detail' && typeof value.detail === 'string'
+    return (
+      ['detail', 'detail,sealed_error'].includes(Object.keys(value).join()) &&
+      typeof value.detail === 'string'
+    )
   } catch {
     return false
   }

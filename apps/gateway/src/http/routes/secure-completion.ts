@@ -6,6 +6,8 @@ import {
   isPayloadId,
   type CompletionContext,
 } from '../../completion/handle-completion.js'
+import type { Admission } from '../../completion/load-shedder.js'
+import { readBody, sizeOfBody } from '../../completion/read-body.js'
 import { CompletionObservation } from '../../observability/completion-record.js'
 
 /** Adds `POST /v1/chat/secure_completion`, which answers encrypted requests. */
@@ -15,6 +17,7 @@ export function secureCompletionRoute(
   context: CompletionContext,
 ): void {
   server.decorateRequest('caller', null)
+  server.decorateRequest('admission', null)
   server.post(
     '/v1/chat/secure_completion',
     {
@@ -29,7 +32,8 @@ export function secureCompletionRoute(
         const caller = await accessControl.admit(request)
         observation.keyName = caller.keyName
         observation.admitted = true
-        context.loadShedder.enter(caller.id, reply.raw)
+        const size = sizeOfBody(request.raw, context.maxBodyBytes)
+        request.setDecorator('admission', context.loadShedder.enter(caller.id, reply.raw, size))
         // A request that found no place costs nothing.
         await context.quotaGuard.admit(caller, caller.redisWait)
         request.setDecorator<Caller>('caller', caller)
@@ -37,10 +41,13 @@ export function secureCompletionRoute(
     },
     async (request, reply) => {
       const observation = request.getDecorator<CompletionObservation>('observation')
-      const answer = await observation.during(() =>
+      const answer = await observation.during(async () =>
         handleCompletion(
           {
-            body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
+            takeBody: takeOnce(
+              await readBody(request.raw, sizeOfBody(request.raw, context.maxBodyBytes)),
+            ),
+            admission: request.getDecorator<Admission>('admission'),
             payloadId: header(request, 'x-payload-id'),
             publicKey: header(request, 'x-public-key'),
             securityTier: header(request, 'x-security-tier'),
@@ -57,6 +64,16 @@ export function secureCompletionRoute(
         .send(Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength))
     },
   )
+}
+
+/** Keeps bytes until they are taken. */
+function takeOnce(bytes: Uint8Array): () => Uint8Array {
+  let kept = bytes
+  return () => {
+    const taken = kept
+    kept = new Uint8Array()
+    return taken
+  }
 }
 
 /** Returns a header; Node joins repeated ones with a comma, which no valid value contains. */
