@@ -13,6 +13,7 @@ import {
   contentOf,
   post,
   refusalOf,
+  send,
   startGateway,
   testGateway,
   type Completion,
@@ -110,15 +111,36 @@ describe('a client of nomyo-js 0.1 with --accept-legacy-tag', () => {
       const tools = [{ type: 'function', function: { name: 'get_weather', parameters: {} } }]
       const { choices } = await createAsBefore(
         upstream.url,
-        chatRequest("What's the weather in Paris?", { model: 'm', tools, tool_choice: 'auto' }),
+        chatRequest("What's the weather in Paris?", {
+          ...{ model: 'm', tools, tool_choice: 'auto', security_tier: 'high' },
+        }),
       )
       const [call] = choices[0].message.tool_calls ?? []
       expect(call?.function.arguments).toBe('{"location":"Paris"}')
       const sent = JSON.parse(model.seen.find(({ method }) => method === 'POST')?.body ?? '')
       expect(sent).toMatchObject({ model: 'm', tools, tool_choice: 'auto' })
+      expect(sent).not.toHaveProperty('security_tier')
     } finally {
       model.stop()
     }
+  })
+
+  it('gets the tier that it names inside of the envelope', async () => {
+    const policy = { tiers: { standard: { models: ['nomyo/echo'] }, high: {} } }
+    const args = ['--engine', 'demo', '--accept-legacy-tag']
+    const { url } = await testGateway({ args, config: { policy } })
+    const request = chatRequest('x', { model: 'nomyo/demo' })
+    const high = await createAsBefore(url, { ...request, security_tier: 'high' })
+    expect(high._metadata['security_tier']).toBe('high')
+    for (const tier of [undefined, null, 'standard', 'maximum']) {
+      expect((await refusedAsBefore(url, { ...request, security_tier: tier })).status).toBe(403)
+    }
+    for (const tier of ['', 'HIGH', 1, ['high'], {}]) {
+      expect((await refusedAsBefore(url, { ...request, security_tier: tier })).status).toBe(400)
+    }
+    // Current clients name it in a header, which nothing inside of the envelope replaces.
+    const current = await send({ url }, { ...request, security_tier: 'high' })
+    expect(current.status).toBe(403)
   })
 
   it('reads its refusals', async () => {

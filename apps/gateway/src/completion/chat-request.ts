@@ -1,3 +1,4 @@
+import { SECURITY_TIERS, type SecurityTier } from '../access/tier-policy.js'
 import { ConfidentialRefusal, errorObject } from '../confidential-refusal.js'
 import { HttpError } from '../http-error.js'
 import type { EventLoopTurns } from '../json/event-loop-turns.js'
@@ -11,6 +12,9 @@ export interface ChatRequestOptions {
   readonly limits: JsonLimits
   readonly turns: EventLoopTurns
 }
+
+/** Options of clients that nomyo-js 0.1 encrypts with the request; no model server knows them. */
+const GATEWAY_MEMBERS = { api_key: undefined, security_tier: undefined }
 
 const MAX_MODEL_CHARACTERS = 1024
 /** Legitimate requests nest a JSON schema or two; deeper ones exhaust the recursive readers of servers. */
@@ -101,11 +105,24 @@ export class ChatRequest {
   }
 
   /**
-   * Returns the request with members replaced, added, or removed where the change is undefined. It refers
-   * to the bytes of this request: valid until {@link dispose}.
+   * Returns the tier that the request itself names, as nomyo-js 0.1 does; undefined where it names none.
+   *
+   * @throws ConfidentialRefusal 400
+   */
+  securityTier(): SecurityTier | undefined {
+    const value = this.member('security_tier') ?? undefined
+    const tier = SECURITY_TIERS.find((candidate) => candidate === value)
+    if (tier === value) return tier
+    throw invalid('security_tier', `security_tier must be one of ${SECURITY_TIERS.join(', ')}`)
+  }
+
+  /**
+   * Returns the request with members replaced, added, or removed where the change is undefined, and
+   * without the members that only concern the gateway. It refers to the bytes of this request: valid
+   * until {@link dispose}.
    */
   rewrite(changes: Readonly<Record<string, unknown>>): JsonBytes {
-    return this.#object.rewrite(changes)
+    return this.#object.rewrite({ ...GATEWAY_MEMBERS, ...changes })
   }
 
   /** Parses the whole request, which may block the event loop: only for stand-ins of a model. */

@@ -141,14 +141,18 @@ interface DecryptedRequest {
 
 async function answerRequest(
   plaintext: Uint8Array,
-  { settings, payloadId, tier, caller, admission, signal, observation }: DecryptedRequest,
+  request: DecryptedRequest,
   context: CompletionContext,
 ): Promise<JsonBytes> {
+  const { settings, payloadId, caller, admission, signal, observation } = request
   const { engine, policy } = settings
   const { turns } = context
   const chatRequest = await readChatRequest(plaintext, { limits: context.jsonLimits, turns })
   const { model } = chatRequest
   observation.model = model
+  // nomyo-js 0.1 sends no header for its tier.
+  const sealedTier = request.tagIsAppended ? chatRequest.securityTier() : undefined
+  const tier = (observation.tier = sealedTier ?? request.tier)
   authorize(caller, model, tier)
   const rule = policy?.authorize(model, tier)
 
