@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isInstalled, startRedis, type RedisServer } from '@nomyo-internal/testing'
+import { metric } from './measure.js'
 import { fresh, gatewayOn, SOON, testRedis } from './redis.js'
 import {
   post,
@@ -98,6 +99,49 @@ describe.skipIf(!isInstalled('redis-server'))('a Redis that becomes unavailable'
     expect(await fresh(gateway)).toBe(503)
     await redis.start()
     await expect.poll(() => fresh(gateway), SOON).toBe(200)
+  })
+})
+
+describe.skipIf(!isInstalled('redis-server'))('a Redis that refuses', () => {
+  it.each([
+    ['READONLY', ['REPLICAOF', '127.0.0.1', '1']],
+    ['OOM', ['CONFIG', 'SET', 'maxmemory', '1']],
+    ['NOREPLICAS', ['CONFIG', 'SET', 'min-replicas-to-write', '1']],
+    ['NOPERM', ['ACL', 'SETUSER', 'default', '-set']],
+  ])('is logged once and counted, in both modes: %s', async (code, words) => {
+    const redis = await testRedis()
+    const options = ['--metrics-port', '0', '--rate-limit', '100/s']
+    const closed = await gatewayOn(redis, ...options)
+    const degrading = await gatewayOn(redis, ...options, '--redis-failure', 'degrade')
+    await redis.command(...words)
+    for (let at = 0; at < 3; at++) {
+      expect(await fresh(closed)).toBe(503)
+      expect(await fresh(degrading)).toBe(200)
+    }
+    for (const gateway of [closed, degrading]) {
+      for (const use of ['replay protection', 'rate limits']) {
+        expect(gateway.log().split(`Redis fails for ${use} (${code})`)).toHaveLength(2)
+      }
+      expect(gateway.log()).not.toContain('Redis is unavailable')
+      const errors = `nomyo_redis_errors_total{use="replay",code="${code}"}`
+      expect(await metric(gateway, errors)).toBeGreaterThan(0)
+      expect(await metric(gateway, 'nomyo_redis_degraded{use="replay"}')).toBe(1)
+      expect(await metric(gateway, 'nomyo_redis_degraded{use="rate"}')).toBe(1)
+    }
+  })
+
+  it('and accepts again is reported, without a restart', async () => {
+    const redis = await testRedis()
+    const gateway = await gatewayOn(redis, '--metrics-port', '0')
+    await redis.command('REPLICAOF', '127.0.0.1', '1')
+    expect(await fresh(gateway)).toBe(503)
+    await redis.command('REPLICAOF', 'NO', 'ONE')
+    await expect
+      .poll(async () => (await fresh(gateway)) === 200 && gateway.log(), SOON)
+      .toContain('Redis works again for replay protection')
+    expect(await metric(gateway, 'nomyo_redis_degraded{use="replay"}')).toBe(0)
+    expect(await metric(gateway, 'nomyo_redis_up')).toBe(1)
+    expect(await metric(gateway, 'nomyo_redis_commands_pending')).toBe(0)
   })
 })
 

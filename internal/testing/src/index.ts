@@ -10,7 +10,13 @@ export {
   type ModelRequest,
   type ModelServer,
 } from './model-server.js'
-export { freePort, listenOnLoopback, startServer } from './network.js'
+export {
+  freePort,
+  listenOnLoopback,
+  startForwarder,
+  startServer,
+  type Forwarder,
+} from './network.js'
 export {
   runGateway,
   startGatewayProcess,
@@ -19,7 +25,15 @@ export {
 } from './programs/gateway-process.js'
 export { CHROMIUM_PATH, isInstalled, missingPrograms } from './programs/installed.js'
 export { startProgram, type Ended, type Program } from './programs/program.js'
-export { startRedis, type RedisOptions, type RedisServer } from './programs/redis.js'
+export {
+  startRedis,
+  startRedisCluster,
+  startSentinel,
+  type RedisCluster,
+  type RedisOptions,
+  type RedisSentinel,
+  type RedisServer,
+} from './programs/redis.js'
 export { seededRandom, type Random } from './seeded-random.js'
 export { makeSwtpm, startSwtpm, type Swtpm, type SwtpmOptions } from './programs/swtpm.js'
 export { until } from './assertions/until.js'

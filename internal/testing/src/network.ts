@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
-import { createServer, type AddressInfo, type Server } from 'node:net'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
 /**
  * Finds a free port of loopback. It is below the range from which systems assign ports themselves, so that
@@ -41,4 +41,47 @@ export async function startServer(
     server.close()
   }
   return { url, stop }
+}
+
+/** An address in front of other servers, as a load balancer of TCP has it. */
+export interface Forwarder {
+  readonly port: number
+  /** Where connections go from now on; those that exist stay where they are. */
+  target: number
+  /** Connections that exist. */
+  readonly connections: number
+  stop(): void
+}
+
+/** Starts a {@link Forwarder} on a free port of loopback. */
+export async function startForwarder(target: number): Promise<Forwarder> {
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = connect(forwarder.target, '127.0.0.1')
+    sockets.add(near)
+    near.pipe(far).pipe(near)
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      one.on('error', () => undefined)
+      one.on('close', () => {
+        other.destroy()
+        sockets.delete(near)
+      })
+    }
+  })
+  const port = await listenOnLoopback(server)
+  const forwarder: Forwarder = {
+    port,
+    target,
+    get connections() {
+      return sockets.size
+    },
+    stop: () => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    },
+  }
+  return forwarder
 }

@@ -1,12 +1,20 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, execFile, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { until } from '../assertions/until.js'
 import { freePort } from '../network.js'
 import { endProcess, untilAccepting } from './listening.js'
 
 /** A Redis of its own on loopback, which keeps nothing on disk unless a folder is given. */
 export interface RedisServer {
   readonly url: string
+  readonly port: number
   start(): Promise<void>
   signal(signal: NodeJS.Signals): void
+  /** Runs a command with `redis-cli` and returns what it prints. */
+  command(...words: readonly string[]): Promise<string>
   /** Kills it, with everything in memory; `start` starts it again on the same port. */
   stop(): Promise<void>
 }
@@ -14,26 +22,140 @@ export interface RedisServer {
 export interface RedisOptions {
   /** Where it writes everything down before it answers, as with `appendonly yes`. */
   readonly folder?: string | undefined
+  /** Makes it a replica of the server on this port. */
+  readonly replicaOf?: number | undefined
+  /** Further settings, such as `--maxmemory 1mb`. */
+  readonly args?: readonly string[] | undefined
 }
 
 /** Starts a {@link RedisServer}. */
-export async function startRedis({ folder }: RedisOptions = {}): Promise<RedisServer> {
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  const { folder, replicaOf, args = [] } = options
   const storage =
     folder === undefined
       ? ['--appendonly', 'no']
       : ['--appendonly', 'yes', '--appendfsync', 'always', '--dir', folder]
+  const replica = replicaOf === undefined ? [] : ['--replicaof', '127.0.0.1', String(replicaOf)]
   const port = await freePort()
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', ...storage]
+  // Replication without a disk, and without the five seconds that it waits for more replicas.
+  const settings = [
+    '--save',
+    '',
+    '--repl-diskless-sync-delay',
+    '0',
+    ...storage,
+    ...replica,
+    ...args,
+  ]
+  const redis = server(port, ['--port', String(port), '--bind', '127.0.0.1', ...settings])
+  await redis.start()
+  return redis
+}
+
+/** A Redis Cluster with a replica for each master. */
+export interface RedisCluster {
+  /** Masters at first, then replicas. */
+  readonly nodes: readonly RedisServer[]
+  /** Such as `redis+cluster://127.0.0.1:7000,…`. */
+  readonly url: string
+  stop(): Promise<void>
+}
+
+/** Starts a {@link RedisCluster} whose replicas take over after a second. */
+export async function startRedisCluster({ masters = 3, replicas = 1 } = {}): Promise<RedisCluster> {
+  const folder = mkdtempSync(join(tmpdir(), 'nomyo-cluster-'))
+  const nodes: RedisServer[] = []
+  for (let count = 0; count < masters * (1 + replicas); count++) {
+    const [cluster, bus] = [`nodes-${count}.conf`, String(await freePort())]
+    const place = ['--dir', folder, '--cluster-config-file', cluster, '--cluster-port', bus]
+    const timing = ['--cluster-node-timeout', '1000', '--cluster-replica-validity-factor', '0']
+    nodes.push(await startRedis({ args: ['--cluster-enabled', 'yes', ...place, ...timing] }))
+  }
+  const hosts = nodes.map(({ port }) => `127.0.0.1:${port}`)
+  const create = ['--cluster', 'create', ...hosts, '--cluster-replicas', String(replicas)]
+  await promisify(execFile)('redis-cli', [...create, '--cluster-yes'])
+  for (const node of nodes) {
+    await until(
+      async () => {
+        const info = await node.command('CLUSTER', 'INFO')
+        const known = await node.command('CLUSTER', 'NODES')
+        const slaves = known.split('\n').filter((line) => /\bslave\b/.test(line))
+        return info.includes('cluster_state:ok') && slaves.length === masters * replicas
+      },
+      () => 'the cluster',
+    )
+  }
+  return {
+    nodes,
+    url: `redis+cluster://${hosts.slice(0, masters).join(',')}`,
+    stop: async () => {
+      await Promise.all(nodes.map((node) => node.stop()))
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A Sentinel that replaces a master after half a second. */
+export interface RedisSentinel {
+  /** Such as `redis+sentinel://127.0.0.1:26379/mymaster`. */
+  readonly url: string
+  readonly server: RedisServer
+  /** Returns the port of the present master. */
+  masterPort(): Promise<number>
+  stop(): Promise<void>
+}
+
+/** Starts a {@link RedisSentinel} for a master with replicas, and waits until it knows these. */
+export async function startSentinel(master: RedisServer, replicas = 1): Promise<RedisSentinel> {
+  const folder = mkdtempSync(join(tmpdir(), 'nomyo-sentinel-'))
+  const [port, config] = [await freePort(), join(folder, 'sentinel.conf')]
+  const settings = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `sentinel monitor mymaster 127.0.0.1 ${master.port} 1`,
+    'sentinel down-after-milliseconds mymaster 500',
+    'sentinel failover-timeout mymaster 2000',
+  ]
+  writeFileSync(config, settings.join('\n'))
+  const sentinel = server(port, [config, '--sentinel'])
+  await sentinel.start()
+  await until(
+    async () => {
+      const state = await sentinel.command('SENTINEL', 'MASTER', 'mymaster')
+      return state.split('\n').some((line, at, lines) => {
+        return line === 'num-slaves' && Number(lines[at + 1]) >= replicas
+      })
+    },
+    () => 'a Sentinel that knows the replicas',
+  )
+  return {
+    url: `redis+sentinel://127.0.0.1:${port}/mymaster`,
+    server: sentinel,
+    masterPort: async () => {
+      const address = await sentinel.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mymaster')
+      return Number(address.split('\n')[1])
+    },
+    stop: async () => {
+      await sentinel.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function server(port: number, args: readonly string[]): RedisServer {
   let child: ChildProcess | undefined
-  const redis: RedisServer = {
+  return {
     url: `redis://127.0.0.1:${port}`,
+    port,
     start: async () => {
       child = spawn('redis-server', args, { stdio: 'ignore' })
       await untilAccepting({ host: '127.0.0.1', port }, child)
     },
     signal: (signal) => void child?.kill(signal),
+    command: async (...words) => {
+      const { stdout } = await promisify(execFile)('redis-cli', ['-p', String(port), ...words])
+      return stdout.trim()
+    },
     stop: () => endProcess(child, 'SIGKILL'),
   }
-  await redis.start()
-  return redis
 }

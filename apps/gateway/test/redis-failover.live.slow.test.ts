@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  isInstalled,
+  startForwarder,
+  startRedis,
+  startRedisCluster,
+  startSentinel,
+  stopAfterTest,
+  until,
+  type RedisServer,
+} from '@nomyo-internal/testing'
+import { RedisReplayCache } from '../src/completion/replay/redis.js'
+import { silentLogger } from '../src/observability/log.js'
+import { RedisConnection } from '../src/redis/connection.js'
+import { metric } from './measure.js'
+import { startLoad } from './redis-load.js'
+import { SOON } from './redis.js'
+import { post, seal, statusOf, testGateway, type TestGateway } from './support.js'
+
+/** A master and a replica that has everything of it. */
+async function pair(): Promise<readonly [RedisServer, RedisServer]> {
+  const master = stopAfterTest(await startRedis())
+  const replica = stopAfterTest(await startRedis({ replicaOf: master.port }))
+  await until(
+    async () => (await replica.command('INFO', 'replication')).includes('master_link_status:up'),
+    () => 'replication',
+  )
+  return [master, replica]
+}
+
+/** Waits until replicas have what their masters have. */
+const replicated = (masters: readonly RedisServer[], replicas: readonly RedisServer[]) =>
+  until(
+    async () => {
+      const sizes = async (servers: readonly RedisServer[]): Promise<number> => {
+        const each = await Promise.all(servers.map((server) => server.command('DBSIZE')))
+        return each.reduce((sum, size) => sum + Number(size), 0)
+      }
+      return (await sizes(masters)) === (await sizes(replicas))
+    },
+    () => 'replication',
+  )
+
+const gatewayOn = (url: string, ...args: string[]): Promise<TestGateway> =>
+  testGateway({ args: ['--engine', 'demo', '--redis', url, ...args] })
+
+const fresh = async (gateway: TestGateway): Promise<number> => statusOf(post(gateway, await seal()))
+
+describe.skipIf(!isInstalled('redis-server'))('a failover', () => {
+  it('behind one address, with a kept connection to the old master, needs no restart', async () => {
+    const [master, replica] = await pair()
+    const forwarder = await startForwarder(master.port)
+    onTestFinished(() => forwarder.stop())
+    const gateway = await gatewayOn(`redis://127.0.0.1:${forwarder.port}`)
+    const answered = await seal()
+    expect(await statusOf(post(gateway, answered))).toBe(200)
+    await replicated([master], [replica])
+    await replica.command('REPLICAOF', 'NO', 'ONE')
+    await master.command('REPLICAOF', '127.0.0.1', String(replica.port))
+    forwarder.target = replica.port
+    await expect.poll(() => fresh(gateway), SOON).toBe(200)
+    expect(await statusOf(post(gateway, answered))).toBe(409)
+    expect(gateway.log().match(/Redis fails for replay protection \(READONLY\)/g)).toHaveLength(1)
+    expect(forwarder.connections).toBe(1)
+  })
+
+  it('with Sentinel needs no restart, whether the master hangs, ends or is demoted', async () => {
+    const [master, replica] = await pair()
+    const sentinel = stopAfterTest(await startSentinel(master))
+    const gateway = await gatewayOn(sentinel.url)
+    const answered = await seal()
+    expect(await statusOf(post(gateway, answered))).toBe(200)
+    await replicated([master], [replica])
+    master.signal('SIGSTOP')
+    await expect.poll(() => fresh(gateway), SOON).toBe(200)
+    expect(await sentinel.masterPort()).toBe(replica.port)
+    expect(await statusOf(post(gateway, answered))).toBe(409)
+    master.signal('SIGCONT')
+    await expect.poll(() => replica.command('INFO', 'replication'), SOON).toContain('state=online')
+    await expect
+      .poll(() => sentinel.server.command('SENTINEL', 'FAILOVER', 'mymaster'), SOON)
+      .toBe('OK')
+    await expect.poll(() => sentinel.masterPort(), SOON).toBe(master.port)
+    await expect.poll(() => fresh(gateway), SOON).toBe(200)
+    expect(await statusOf(post(gateway, answered))).toBe(409)
+  })
+})
+
+describe.skipIf(!isInstalled('redis-server'))('a Redis Cluster', () => {
+  it('refuses replays at every gateway, also when one names a single node', async () => {
+    const cluster = stopAfterTest(await startRedisCluster())
+    const limit = ['--rate-limit', '1000/s']
+    const one = await gatewayOn(cluster.url, ...limit)
+    const two = await gatewayOn(cluster.nodes[0]!.url, ...limit)
+    const bodies = await Promise.all(Array.from({ length: 60 }, () => seal()))
+    for (const body of bodies) expect(await statusOf(post(one, body))).toBe(200)
+    for (const body of bodies) expect(await statusOf(post(two, body))).toBe(409)
+    for (let at = 0; at < 20; at++) expect(await fresh(two)).toBe(200)
+    const sizes = await Promise.all(
+      cluster.nodes.slice(0, 3).map(async (node) => Number(await node.command('DBSIZE'))),
+    )
+    for (const size of sizes) expect(size).toBeGreaterThan(20)
+    expect(two.log()).toContain('the gateway uses the whole cluster')
+    expect(one.log() + two.log()).not.toContain('Redis fails')
+  })
+})
+
+/** Before it ends, a master may have answered what no replica has received. */
+const LOST_WITHIN_MS = 1000
+
+/**
+ * Runs callers at two gateways during a failure of Redis. Every request is answered or refused, and no
+ * replay is answered, except of what a master answered just before it was lost.
+ */
+async function failUnderLoad(url: string, fail: () => void): Promise<void> {
+  const gateways = [await gatewayOn(url), await gatewayOn(url)]
+  const load = startLoad(gateways)
+  await expect.poll(() => load.answered, SOON).toBeGreaterThan(100)
+  const failedAtMs = performance.now()
+  fail()
+  await expect.poll(() => load.counts.get(503) ?? 0, SOON).toBeGreaterThan(10)
+  const before = load.answered
+  await expect.poll(() => load.answered, SOON).toBeGreaterThan(before + 100)
+  await load.stop()
+  expect([...load.counts.keys()].sort()).toEqual([200, 503])
+  const twice = await load.answeredTwice()
+  const lost = twice.filter(({ answeredAtMs }) => {
+    const ageMs = failedAtMs - answeredAtMs
+    return ageMs > -100 && ageMs < LOST_WITHIN_MS
+  })
+  console.log(
+    `failover: ${load.counts.get(200)} answered, ${load.counts.get(503)} refused, ` +
+      `${lost.length} claims of the last second lost`,
+  )
+  expect(twice).toHaveLength(lost.length)
+  for (const { statuses } of lost)
+    expect(statuses.filter((status) => status === 200)).toHaveLength(2)
+}
+
+describe.skipIf(!isInstalled('redis-server'))('under load, no request is lost', () => {
+  it.each(['SIGKILL', 'SIGSTOP'] as const)(
+    'when a master with Sentinel gets %s',
+    async (signal) => {
+      const [master] = await pair()
+      const sentinel = stopAfterTest(await startSentinel(master))
+      await failUnderLoad(sentinel.url, () => master.signal(signal))
+      master.signal('SIGCONT')
+    },
+  )
+
+  it.each(['SIGKILL', 'SIGSTOP'] as const)('when a master of a cluster gets %s', async (signal) => {
+    const cluster = stopAfterTest(await startRedisCluster())
+    await replicated(cluster.nodes.slice(0, 3), cluster.nodes.slice(3))
+    await failUnderLoad(cluster.url, () => cluster.nodes[0]!.signal(signal))
+    cluster.nodes[0]!.signal('SIGCONT')
+  })
+})
+
+describe.skipIf(!isInstalled('redis-server'))('a Redis that hangs', () => {
+  it('is reported once, and waited for by the requests in flight only', async () => {
+    const redis = stopAfterTest(await startRedis())
+    const gateway = await gatewayOn(redis.url, '--rate-limit', '10000/s', '--metrics-port', '0')
+    redis.signal('SIGSTOP')
+    for (let at = 0; at < 100; at++) expect(await fresh(gateway)).toBe(503)
+    expect(await metric(gateway, 'nomyo_redis_commands_pending')).toBe(0)
+    expect(await metric(gateway, 'nomyo_redis_up')).toBe(0)
+    expect(gateway.log().match(/Redis is unavailable \(TIMEOUT\)/g)).toHaveLength(1)
+    expect(gateway.log().match(/Redis fails for replay protection \(TIMEOUT\)/g)).toHaveLength(1)
+    redis.signal('SIGCONT')
+    await expect.poll(() => fresh(gateway), SOON).toBe(200)
+  })
+
+  it('lets commands take no memory', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const heapAfterGc = (): number => {
+      collect()
+      return process.memoryUsage().heapUsed
+    }
+    const server = stopAfterTest(await startRedis())
+    const redis = await RedisConnection.open(server.url, { logger: silentLogger })
+    onTestFinished(() => redis.close())
+    const cache = new RedisReplayCache({ redis, windowMs: 60_000, fallback: undefined })
+    const claim = async (count: number): Promise<void> => {
+      const ids = Array.from({ length: count }, () => [randomUUID(), randomUUID()])
+      const claims = await Promise.allSettled(ids.map((pair) => cache.claim(pair)))
+      expect(claims.filter(({ status }) => status === 'fulfilled')).toEqual([])
+    }
+    server.signal('SIGSTOP')
+    await claim(2000)
+    const before = heapAfterGc()
+    // Longer than a connection to it lasts: several of them hang.
+    for (let round = 0; round < 40; round++) {
+      await claim(1000)
+      await setTimeout(200)
+      expect(redis.pending).toBeLessThanOrEqual(1024)
+    }
+    const grownKiB = Math.round((heapAfterGc() - before) / 1024)
+    console.log(`hung Redis: heap ${grownKiB} KiB more after 40,000 claims`)
+    expect(grownKiB).toBeLessThan(1024)
+    server.signal('SIGCONT')
+    await expect.poll(() => cache.claim([randomUUID()]).catch(() => 'refused'), SOON).toBe(true)
+    expect(redis.pending).toBe(0)
+  })
+})
