@@ -21,12 +21,14 @@ import type { Logger } from './observability/log.js'
 import { startMetricsServer, type MetricsServer } from './observability/metrics-server.js'
 import { Metrics } from './observability/metrics.js'
 import { RedisMetrics } from './observability/redis-metrics.js'
+import { UpstreamMetrics } from './observability/upstream-metrics.js'
 import { openStore } from './server-keys/open-store.js'
 import { ServerKeys } from './server-keys/server-keys.js'
 import { createSharedState, type SharedState } from './shared-state.js'
-import { createUpstreams } from './upstreams/create-upstreams.js'
 import { createDemoEngine } from './upstreams/demo.js'
 import type { Engine } from './upstreams/engine.js'
+import { planUpstreams } from './upstreams/plan-upstreams.js'
+import { UpstreamPool } from './upstreams/pool.js'
 
 /** A gateway that listens. */
 export interface Gateway {
@@ -105,8 +107,7 @@ export async function createGateway(
   const attestor = createAttestor(config, logger)
   const policy = config.policy === undefined ? undefined : new TierPolicy(config.policy)
   if (policy !== undefined) reportPolicy(policy, config, logger)
-  const engine = createEngine(config, policy, logger)
-  metrics.watchUpstreams(() => engine.upstreams?.() ?? [])
+  const engine = createEngine(config, policy, { metrics, logger })
   const redisMetrics = config.redis && new RedisMetrics(metrics.registry)
   const sharedState = await createSharedState(config, logger, redisMetrics)
   if (sharedState.redis !== undefined) redisMetrics?.watch(sharedState.redis)
@@ -201,9 +202,16 @@ export async function createGateway(
 function createEngine(
   { engine }: GatewayConfig,
   policy: TierPolicy | undefined,
-  logger: Logger,
+  { metrics, logger }: { readonly metrics: Metrics; readonly logger: Logger },
 ): Engine {
-  return engine.kind === 'demo' ? createDemoEngine() : createUpstreams(engine, policy, logger)
+  if (engine.kind === 'demo') return createDemoEngine()
+  const upstreamMetrics = new UpstreamMetrics(metrics.registry, () => pool.upstreams())
+  const pool = new UpstreamPool(planUpstreams(engine, policy, logger), {
+    onAttempt: (upstream, result) => {
+      upstreamMetrics.count(upstream, result)
+    },
+  })
+  return pool
 }
 
 function createAttestor({ tpm }: GatewayConfig, logger: Logger): Attestor {

@@ -6,6 +6,7 @@ import { startProgram, temporaryFolder } from '@nomyo-internal/testing'
 import { readKeysFile } from '../src/access/keys-file.js'
 import { GatewayError } from '../src/errors.js'
 import {
+  HI,
   addApiKey,
   chat,
   complete,
@@ -200,7 +201,7 @@ describe('a gateway with --keys-file', () => {
     const gateway = await testGateway({
       args: ['--upstream', upstream.url, '--keys-file', file],
     })
-    const { arrived, release } = holdAnswer(upstream, '{"late":true}')
+    const { arrived, release } = holdAnswer(upstream, '{"choices":[{}],"late":true}')
     const inFlight = send(gateway, chat('slow'), { authorization: `Bearer ${alice}` })
     await arrived
     const bob = await addApiKey(file, '--name', 'bob')
@@ -208,7 +209,7 @@ describe('a gateway with --keys-file', () => {
     expect(await statusFor(gateway, bob)).toBe(401)
     await gateway.reload()
     release()
-    upstream.answer = (response) => response.end('{}')
+    upstream.answer = (response) => response.end(HI)
     expect(await completionOf(await inFlight)).toMatchObject({ late: true })
     expect(await statusFor(gateway, bob)).toBe(200)
     expect(await statusFor(gateway, alice)).toBe(401)

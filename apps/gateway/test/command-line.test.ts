@@ -561,7 +561,7 @@ describe('a signal', () => {
     async (signal) => {
       const upstream = await testModelServer()
       const gateway = await testGatewayProcess({ args: ['--upstream', upstream.url] })
-      const { arrived, release } = holdAnswer(upstream, '{"choices":[],"late":true}')
+      const { arrived, release } = holdAnswer(upstream, '{"choices":[{}],"late":true}')
       const answer = send(gateway, chat('slow'))
       await arrived
       gateway.kill(signal)

@@ -122,7 +122,7 @@ describe('the line of an encrypted request', () => {
 
   it('has no counts that the model server does not report as counts', async () => {
     upstream.answer = (response) =>
-      response.end('{"choices":[],"usage":{"prompt_tokens":"12","completion_tokens":-1}}')
+      response.end('{"choices":[{}],"usage":{"prompt_tokens":"12","completion_tokens":-1}}')
     const headers = authorized()
     await complete(gateway, chat('x'), headers)
     const line = await lineOf(headers['x-payload-id'] ?? '')

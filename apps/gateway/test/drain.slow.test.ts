@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { startGatewayProcess, stopAfterTest } from '@nomyo-internal/testing'
-import { chat, get, post, seal, testModelServer } from './support.js'
+import { HI, chat, get, post, seal, testModelServer } from './support.js'
 
 const bodies = (count: number): Promise<Uint8Array[]> =>
   Promise.all(Array.from({ length: count }, (_, at) => seal(chat(`${at}`))))
@@ -8,7 +8,7 @@ const bodies = (count: number): Promise<Uint8Array[]> =>
 describe('SIGTERM under load', () => {
   it('lets every request be answered that has begun', async () => {
     const upstream = await testModelServer()
-    upstream.answer = (response) => setTimeout(() => response.end('{}'), 500)
+    upstream.answer = (response) => setTimeout(() => response.end(HI), 500)
     const gateway = stopAfterTest(await startGatewayProcess({ args: ['--upstream', upstream.url] }))
     const statuses = (await bodies(40)).map(async (body) => (await post(gateway, body)).status)
     await expect.poll(() => upstream.seen.length, { interval: 5 }).toBe(40)

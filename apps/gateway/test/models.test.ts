@@ -2,7 +2,8 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { until, type ModelServer } from '@nomyo-internal/testing'
 import { createDemoEngine } from '../src/upstreams/demo.js'
 import type { Engine } from '../src/upstreams/engine.js'
-import { UpstreamPool, type HealthCheckConfig } from '../src/upstreams/pool.js'
+import type { HealthCheckConfig } from '../src/upstreams/health.js'
+import { UpstreamPool } from '../src/upstreams/pool.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
 import { silentLogger } from '../src/observability/log.js'
 import { ApiKeyStore } from '../src/access/api-key-store.js'
@@ -31,10 +32,10 @@ const poolOf = (
   upstreams: readonly Partial<UpstreamConfig>[],
   health: HealthCheckConfig = {},
 ): UpstreamPool =>
-  new UpstreamPool(
-    upstreams.map((upstream, at) => ({ name: `u${at}`, url: '', ...upstream })),
+  new UpstreamPool({
+    upstreams: upstreams.map((upstream, at) => ({ name: `u${at}`, url: '', ...upstream })),
     health,
-  )
+  })
 
 function namesIn(answer: Answer): unknown[] {
   expect(answer.status).toBe(200)

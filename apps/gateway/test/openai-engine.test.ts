@@ -163,14 +163,29 @@ describe('a refusal of the upstream', () => {
     expect(upstream.seen).toHaveLength(1)
   })
 
-  it.each([429, 503])('with %i contains the time to wait', async (status) => {
-    upstream.answer = (response) => response.writeHead(status, { 'retry-after': '17' }).end(body)
+  it.each([
+    [429, { 'retry-after': '17' }, '17'],
+    [503, { 'retry-after': '17' }, '17'],
+    [429, { 'retry-after': '1.2' }, '2'],
+    [429, { 'retry-after-ms': '1500', 'retry-after': '60' }, '2'],
+    [429, { 'retry-after': '99999999' }, '86400'],
+    [503, { 'retry-after': 'Fri, 31 Dec 1999 23:59:59 GMT' }, '0'],
+  ])('with %i and %j contains the time to wait', async (status, headers, seconds) => {
+    upstream.answer = (response) => response.writeHead(status, headers).end(body)
     const answer = await ask()
     expectRefusal(answer, status)
-    expect(answer.headers.get('retry-after')).toBe('17')
+    expect(answer.headers.get('retry-after')).toBe(seconds)
   })
 
-  it.each(['canary', '-1', '1e9', '99999999', ''])(
+  it('contains the time until a date, in seconds', async () => {
+    const date = new Date(Date.now() + 3600_000).toUTCString()
+    upstream.answer = (response) => response.writeHead(429, { 'retry-after': date }).end(body)
+    const seconds = Number((await ask()).headers.get('retry-after'))
+    expect(seconds).toBeGreaterThan(3500)
+    expect(seconds).toBeLessThanOrEqual(3600)
+  })
+
+  it.each(['canary', '-1', '1e9', ''])(
     'says nothing of a wait that makes no sense: %j',
     async (retryAfter) => {
       upstream.answer = (response) =>

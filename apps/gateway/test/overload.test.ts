@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
+  HI,
   chat,
   clientLines,
   COMPLETIONS,
@@ -26,9 +27,9 @@ describe('more requests in flight than allowed', () => {
     await expect.poll(() => waiting.length).toBe(2)
     expect(await request()).toBe(503)
     expect((await get(gateway, '/pki/public_key')).status).toBe(200)
-    for (const response of waiting) response.end('{}')
+    for (const response of waiting) response.end(HI)
     expect(await Promise.all(inFlight)).toEqual([200, 200])
-    upstream.answer = (response) => response.end('{}')
+    upstream.answer = (response) => response.end(HI)
     expect(await request()).toBe(200)
   })
 
@@ -41,7 +42,7 @@ describe('more requests in flight than allowed', () => {
     await expect.poll(() => upstream.seen.length).toBe(1)
     caller.abort()
     await expect(abandoned).rejects.toThrow()
-    upstream.answer = (response) => response.end('{}')
+    upstream.answer = (response) => response.end(HI)
     await expect.poll(async () => (await send(gateway, chat('y'))).status).toBe(200)
   })
 })
@@ -65,7 +66,7 @@ describe('requests in line behind another on their connection', () => {
     expect((await post(gateway, 'x')).status).toBe(503)
     socket.resetAndDestroy()
     await Promise.all(ended)
-    upstream.answer = (response) => response.end('{}')
+    upstream.answer = (response) => response.end(HI)
     await expect
       .poll(async () => {
         const bodies = await Promise.all(['3', '4', '5'].map((text) => seal(chat(text))))

@@ -8,6 +8,7 @@ import {
 import { createGateway } from '../src/gateway.js'
 import { LocalReplayCache } from '../src/completion/replay/local.js'
 import {
+  HI,
   fileGateway,
   post,
   refusalOf,
@@ -67,7 +68,7 @@ describe('a replay', () => {
       const body = await seal()
       upstream.answer = (response) => response.writeHead(status).end()
       expect(await statusOf(post(gateway, body))).toBeGreaterThanOrEqual(400)
-      upstream.answer = (response) => response.end('{}')
+      upstream.answer = (response) => response.end(HI)
       expect(await statusOf(post(gateway, body))).toBe(409)
       expect(await statusOf(post(gateway, await seal()))).toBe(200)
     },

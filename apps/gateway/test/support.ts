@@ -9,6 +9,7 @@ import { buffer } from 'node:stream/consumers'
 import { runProgram, type Environment } from '@nomyo-internal/command-line'
 import { importPrivateKey, openJson, publicKeyToHeader, sealJson } from '@nomyo/crypto'
 import {
+  completionOf as completionFrom,
   makeKeyDir,
   startGatewayProcess,
   startModelServer,
@@ -122,10 +123,13 @@ export const testModelServer = async (
   ...options: Parameters<typeof startModelServer>
 ): Promise<ModelServer> => stopAfterTest(await startModelServer(...options))
 
+/** The completion "Hi" of a model server, as JSON. */
+export const HI = completionFrom({ content: 'Hi' })
+
 /** Makes a model server hold back its next answer, and waits for the request to it. */
 export function holdAnswer(
   upstream: ModelServer,
-  text = '{}',
+  text = HI,
 ): { readonly arrived: Promise<void>; release(): void } {
   let release = (): void => undefined
   const arrived = new Promise<void>((resolve) => {

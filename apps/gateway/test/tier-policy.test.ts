@@ -1,7 +1,8 @@
 import type { TpmAttestation } from '@nomyo/attest'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { noAttestor, type Attestor } from '../src/attestation/attestor.js'
-import { createUpstreams, isPrivateUrl } from '../src/upstreams/create-upstreams.js'
+import { isPrivateUrl, planUpstreams } from '../src/upstreams/plan-upstreams.js'
+import { UpstreamPool } from '../src/upstreams/pool.js'
 import { createDemoEngine } from '../src/upstreams/demo.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
 import {
@@ -39,7 +40,7 @@ async function gatewayOf(parts: Parts): Promise<{ url: string; notices: readonly
   const logger = { info: note, warn: note }
   const named = upstreams?.map((upstream, at) => ({ name: `u${at}`, url: '', ...upstream }))
   const engine = named
-    ? createUpstreams({ kind: 'upstreams', upstreams: named }, policy, logger)
+    ? new UpstreamPool(planUpstreams({ kind: 'upstreams', upstreams: named }, policy, logger))
     : createDemoEngine()
   const { server, url } = await listenInProcess({ engine, attestor, policy })
   onTestFinished(async () => {
@@ -170,7 +171,8 @@ describe('upstreams', () => {
 describe('the sealed answer', () => {
   it('contains the tier, the requested model and the version of the policy', async () => {
     const a = await testModelServer()
-    a.answer = (response) => response.end('{"model":"another","_metadata":{"policy_version":"x"}}')
+    a.answer = (response) =>
+      response.end('{"model":"another","choices":[{}],"_metadata":{"policy_version":"x"}}')
     const upstreams = [{ ...a, tiers: SECURITY_TIERS }]
     const gateway = await gatewayOf({ tiers: { high: {} }, version: '2026-11', upstreams })
     const { _metadata: metadata } = await completionOf(await ask(gateway, 'high', 'asked-for'))

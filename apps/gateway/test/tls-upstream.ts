@@ -12,7 +12,8 @@ export interface TlsUpstream {
 
 export async function startTlsUpstream(
   files: Certificate,
-  answer: (response: ServerResponse) => void = (response) => response.end('{"data":[]}'),
+  answer: (response: ServerResponse) => void = (response) =>
+    response.end('{"data":[],"choices":[{}]}'),
 ): Promise<TlsUpstream> {
   let completions = 0
   const [cert, key] = await Promise.all([readFile(files.cert), readFile(files.key)])

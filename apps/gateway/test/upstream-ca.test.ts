@@ -6,7 +6,8 @@ import { noAttestor } from '../src/attestation/attestor.js'
 import { GatewayError } from '../src/errors.js'
 import { silentLogger } from '../src/observability/log.js'
 import { readCaFile } from '../src/upstreams/ca-file.js'
-import { createUpstreams } from '../src/upstreams/create-upstreams.js'
+import { planUpstreams } from '../src/upstreams/plan-upstreams.js'
+import { UpstreamPool } from '../src/upstreams/pool.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
 import { SECURITY_TIERS, TierPolicy, type PolicyConfig } from '../src/access/tier-policy.js'
 import { listenInProcess } from './in-process.js'
@@ -30,7 +31,9 @@ async function ask(
   { tier = 'standard', tiers }: { tier?: string; tiers?: PolicyConfig['tiers'] } = {},
 ): Promise<number> {
   const policy = tiers && new TierPolicy({ tiers })
-  const engine = createUpstreams({ kind: 'upstreams', upstreams }, policy, silentLogger)
+  const engine = new UpstreamPool(
+    planUpstreams({ kind: 'upstreams', upstreams }, policy, silentLogger),
+  )
   const { server, url } = await listenInProcess({ engine, attestor: noAttestor, policy })
   onTestFinished(async () => {
     await server.close()

@@ -16,7 +16,7 @@ export interface ModelServer {
   /** Base URL, with `/v1`. */
   readonly url: string
   readonly seen: ModelRequest[]
-  /** Replaceable at any time. Default: `{}`. */
+  /** Replaceable at any time. Default: the completion "Hi". */
   answer: (response: ServerResponse, request: ModelRequest) => void
   stop(): void
 }
@@ -39,7 +39,7 @@ export async function startModelServer(
   const model: ModelServer = {
     url: `${url}/v1`,
     seen: [],
-    answer: answer ?? ((response) => response.end('{}')),
+    answer: answer ?? ((response) => response.end(completionOf({ content: 'Hi' }))),
     stop,
   }
   return model

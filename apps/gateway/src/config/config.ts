@@ -3,7 +3,7 @@ import type { Quotas } from '../access/quota/quota.js'
 import type { RateLimit } from '../access/rate-limit.js'
 import type { PolicyConfig } from '../access/tier-policy.js'
 import type { RedisFailure } from '../redis/failure-mode.js'
-import type { HealthCheckConfig } from '../upstreams/pool.js'
+import type { HealthCheckConfig } from '../upstreams/health.js'
 import type { UpstreamConfig } from '../upstreams/upstream.js'
 
 /** Least severity that is logged. */
@@ -26,6 +26,7 @@ export interface GatewayConfig {
         baseUrl: string
         apiKey: string | undefined
         caFile?: string | undefined
+        healthPath?: string | undefined
       }
     | { kind: 'upstreams'; upstreams: readonly UpstreamConfig[]; health?: HealthCheckConfig }
   /**

@@ -12,7 +12,7 @@ import { z } from 'zod'
 import { SECURITY_TIERS, type PolicyConfig } from '../access/tier-policy.js'
 import type { UpstreamConfig } from '../upstreams/upstream.js'
 import { describeIssue, pathText, refuseRepeatedNames, type Path } from './issues.js'
-import { OPTIONS, isUpstreamUrl } from './schema.js'
+import { OPTIONS, isHealthPath, isUpstreamUrl } from './schema.js'
 
 /** Content of a config file. */
 export interface ConfigFile extends FileSettings {
@@ -211,6 +211,10 @@ function structuredSchema(environment: Environment) {
       url: z.string().refine(isUpstreamUrl, {
         error: 'must be a URL such as http://127.0.0.1:11434/v1',
       }),
+      healthPath: z
+        .string()
+        .refine(isHealthPath, { error: 'must be a path such as /health, or models below the url' })
+        .optional(),
       apiKey: secretSchema(environment).optional(),
       caFile: text.optional(),
       models: z.array(text).min(1).optional(),

@@ -148,6 +148,7 @@ function keyConfig(settings: GatewaySettings): KeyConfig {
 
 function engineConfig(settings: GatewaySettings): GatewayConfig['engine'] {
   const { engine, upstream: urls, upstreamKey: apiKey, upstreamCa: caFile } = settings.values
+  const { healthPath } = settings.values
   const named = urls.length > 0 ? undefined : settings.file?.upstreams
   if (engine === 'demo') {
     if (urls.length === 0 && named === undefined) return { kind: 'demo' }
@@ -170,6 +171,12 @@ function engineConfig(settings: GatewaySettings): GatewayConfig['engine'] {
         'is for --upstream; upstreams of a file have caFile each',
       )
     }
+    if (healthPath !== undefined) {
+      throw settings.mistake(
+        'healthPath',
+        'is for --upstream; upstreams of a file have healthPath each',
+      )
+    }
     return { kind: 'upstreams', upstreams: named, health }
   }
   const [baseUrl] = urls
@@ -183,12 +190,13 @@ function engineConfig(settings: GatewaySettings): GatewayConfig['engine'] {
   if (caFile !== undefined && !urls.some((url) => url.startsWith('https:'))) {
     throw settings.mistake('upstreamCa', 'is for an --upstream of https://')
   }
-  if (urls.length === 1) return { kind: 'openai', baseUrl, apiKey, caFile }
+  if (urls.length === 1) return { kind: 'openai', baseUrl, apiKey, caFile, healthPath }
   const upstreams = urls.map((url, at) => ({
     name: `upstream-${String(at + 1)}`,
     url,
     apiKey,
     caFile,
+    healthPath,
   }))
   return { kind: 'upstreams', upstreams, health }
 }

@@ -98,6 +98,15 @@ export const OPTIONS = defineOptions(
         defaultSummary: 'those that Node knows',
         isPath: true,
       },
+      healthPath: {
+        value: 'PATH',
+        summary: 'path of the health check of every --upstream, such as /health',
+        defaultSummary: 'models, below its URL',
+        parse: parsedBy(
+          (text) => (isHealthPath(text) ? text : undefined),
+          'must be a path such as /health, or models below the URL',
+        ),
+      },
       healthInterval: {
         value: 'SECONDS',
         summary: 'interval between polls of each of several upstreams',
@@ -387,6 +396,9 @@ export function isUpstreamUrl(text: string): boolean {
   const isHttp = protocol === 'http:' || protocol === 'https:'
   return isHttp && [username, password, search, hash].every((part) => part === '')
 }
+
+/** Checks for a path on the same server: from its root, or below a base URL. */
+export const isHealthPath = (text: string): boolean => /^\/?[\w.~%-]+(?:\/[\w.~%-]*)*$/.test(text)
 
 /** Names of networks that are not routed from outside. */
 const NETWORK_NAMES = ['loopback', 'linklocal', 'uniquelocal']

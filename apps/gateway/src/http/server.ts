@@ -18,7 +18,6 @@ import {
 } from 'fastify'
 import type { AccessControl } from '../access/access-control.js'
 import { isPayloadId, type CompletionContext } from '../completion/handle-completion.js'
-import { OverloadedError } from '../completion/load-shedder.js'
 import { SealedRefusal } from '../completion/seal-refusal.js'
 import { HttpError, errorBody } from '../http-error.js'
 import { completionFields } from '../observability/completion-log.js'
@@ -123,8 +122,10 @@ export function createServer({
     const refusal = refusalOf(error)
     context.metrics.countRefusal(refusal.code)
     observationOf(request)?.refuse(refusal.code)
-    if (refusal.statusCode >= 500 && !(refusal instanceof OverloadedError))
+    // A refusal is intended, and its cause is logged where it is found; any other error is a fault.
+    if (refusal.statusCode >= 500 && !(error instanceof HttpError)) {
       request.log.error({ err: error }, 'request failed')
+    }
     if (refusal.retryAfterSeconds !== undefined) {
       void reply.header('retry-after', String(refusal.retryAfterSeconds))
     }

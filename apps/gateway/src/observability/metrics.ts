@@ -5,7 +5,6 @@ import type { FastifyInstance } from 'fastify'
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { QuotaState } from '../access/quota/quota-guard.js'
 import type { RefusalCode } from '../http-error.js'
-import type { UpstreamState } from '../upstreams/engine.js'
 import { CompletionMetrics } from './completion-metrics.js'
 import type { CompletionObserver } from './completion-record.js'
 
@@ -110,36 +109,6 @@ export class Metrics {
         for (const { key, unit, ratio } of states()) gauge.set({ key, unit }, ratio)
       },
     })
-  }
-
-  /** Adds metrics of the model servers. */
-  watchUpstreams(upstreams: () => readonly UpstreamState[]): void {
-    const gauge = (
-      name: string,
-      help: string,
-      value: (upstream: UpstreamState) => number,
-    ): void => {
-      const metric = new Gauge({
-        name,
-        help,
-        labelNames: ['upstream'],
-        registers: [this.registry],
-        collect: () => {
-          for (const upstream of upstreams())
-            metric.set({ upstream: upstream.name }, value(upstream))
-        },
-      })
-    }
-    gauge(
-      'nomyo_upstream_healthy',
-      'Health of a model server: 1 if healthy, 0 if taken out of rotation. Labelled by its configured name.',
-      ({ healthy }) => (healthy ? 1 : 0),
-    )
-    gauge(
-      'nomyo_upstream_requests_in_flight',
-      'Requests in progress at a model server.',
-      ({ inFlight }) => inFlight,
-    )
   }
 
   /** Counts the result of a decryption. */

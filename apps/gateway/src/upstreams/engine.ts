@@ -10,6 +10,8 @@ export interface EngineContext {
   readonly tier: SecurityTier
   readonly turns: EventLoopTurns
   readonly observation: CompletionObservation
+  /** Headers for the model server, such as `traceparent`. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /**
    * Accounts for the memory of an answer that is being received.
    *
@@ -30,6 +32,8 @@ export interface Completion {
 /** State of a model server. */
 export interface UpstreamState {
   readonly name: string
+  /** Base URL. */
+  readonly url: string
   readonly healthy: boolean
   readonly inFlight: number
 }

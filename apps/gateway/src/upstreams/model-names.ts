@@ -2,21 +2,46 @@
 const MAX_MODELS = 1000
 const MAX_NAME_LENGTH = 256
 
-/** Extracts the model names from an answer of a model server, which is not trusted to be well-formed. */
-export function parseModelNames(models: Record<string, unknown>): readonly string[] {
-  const { data } = models
-  if (!Array.isArray(data)) return []
-  return data
-    .slice(0, MAX_MODELS)
-    .map((model: unknown) =>
-      typeof model === 'object' && model !== null && 'id' in model ? model.id : undefined,
-    )
-    .filter((id): id is string => typeof id === 'string' && isName(id))
+/**
+ * Extracts the model names from the list of a model server, which is not trusted to be well-formed:
+ * `{ data: [...] }` as OpenAI writes it, `{ models: [...] }`, or a bare array, of objects or names.
+ *
+ * @returns undefined if the text is no list of models
+ */
+export function parseModelNames(text: string): readonly string[] | undefined {
+  const list = listIn(parseJson(text))
+  return list
+    ?.slice(0, MAX_MODELS)
+    .map(nameOf)
+    .filter((name): name is string => typeof name === 'string' && isModelName(name))
 }
 
-const isName = (id: string): boolean => id.length > 0 && id.length <= MAX_NAME_LENGTH
+/** Checks for a name that is short enough to be kept. */
+export const isModelName = (name: string): boolean =>
+  name.length > 0 && name.length <= MAX_NAME_LENGTH
 
 /** Merges lists of names, sorted so that the order does not reveal the server of a model. */
 export function mergeModelNames(lists: readonly (readonly string[])[]): readonly string[] {
   return [...new Set(lists.flat())].sort().slice(0, MAX_MODELS)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function listIn(value: unknown): readonly unknown[] | undefined {
+  if (Array.isArray(value)) return value
+  if (typeof value !== 'object' || value === null) return undefined
+  const { data, models } = value as Record<string, unknown>
+  return [data, models].find((list): list is unknown[] => Array.isArray(list))
+}
+
+function nameOf(model: unknown): unknown {
+  if (typeof model !== 'object' || model === null) return model
+  const { id, name, model: own } = model as Record<string, unknown>
+  return id ?? name ?? own
 }

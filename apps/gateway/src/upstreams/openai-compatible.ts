@@ -1,23 +1,27 @@
+import { parseRetryAfter } from '@nomyo/transport'
 import { Agent, request as httpRequest, type Dispatcher } from 'undici'
+import { readCompletion } from './answer.js'
 import type { ChatRequest } from '../completion/chat-request.js'
 import { HttpError } from '../http-error.js'
-import type { EventLoopTurns } from '../json/event-loop-turns.js'
-import { JsonError } from '../json/json-error.js'
-import { readJsonObject, type JsonObject } from '../json/json-object.js'
-import { readCaFile } from './ca-file.js'
+import type { JsonObject } from '../json/json-object.js'
 import type { EngineContext } from './engine.js'
+import { readForeignError } from './foreign-error.js'
+import { parseModelNames } from './model-names.js'
 import {
-  bodyError,
+  MAX_ERROR_BYTES,
   connectionError,
-  statusError,
+  refusedError,
   timeoutError,
   unusableAnswerError,
+  UpstreamError,
 } from './upstream-error.js'
 
 /** Address, credentials and timeouts of a model server. */
 export interface OpenAICompatibleOptions {
   /** Base URL as OpenAI clients take it, usually ending in `/v1`. */
   readonly url: string
+  /** Path of the health check: from the root of the server, such as `/health`, or below the URL, such as `models`. Default `models`. */
+  readonly healthPath?: string | undefined
   /** Sent as a bearer token. */
   readonly apiKey?: string | undefined
   /** PEM file of the CAs trusted for this server, in place of those of Node; read once. Default: those of Node. */
@@ -35,34 +39,51 @@ export interface UpstreamTimeouts {
   readonly totalMs?: number | undefined
 }
 
+/** Result of a health check. */
+export interface PollResult {
+  /** The server answered, with any status below 500. */
+  readonly isPresent: boolean
+  /** Its models; undefined if it lists none that can be read. */
+  readonly models: readonly string[] | undefined
+}
+
 /** Long answers are not streamed: the headers arrive when the answer is complete. */
 const TIMEOUT_MS = 600_000
 const CONNECT_TIMEOUT_MS = 10_000
 /** Fits the envelope of an answer after base64. */
 const MAX_ANSWER_BYTES = 11 * 1024 * 1024
+const ERROR_TIMEOUT_MS = 5000
 const MAX_MODELS_BYTES = 1024 * 1024
-const MODELS_TIMEOUT_MS = 5000
+const POLL_TIMEOUT_MS = 5000
+
+/** Resolves the path of a health check against the base URL of its server. */
+export const healthUrl = (url: string, path = 'models'): string =>
+  new URL(path, `${baseUrl(url)}/`).href
+
+export const baseUrl = (url: string): string => url.replace(/\/+$/, '')
 
 /**
  * An OpenAI-compatible server (vLLM, Ollama, llama.cpp and others) and the connections to it. Its error
- * texts are dropped: they may quote the prompt, and refusals are sent in plaintext.
+ * texts may quote the prompt: they are kept for the caller alone, and no log has them.
  */
 export class OpenAICompatibleServer {
   readonly #url: string
-  readonly #headers: Record<string, string>
+  readonly #healthUrl: string
+  readonly #apiKey: string | undefined
   readonly #totalMs: number
   readonly #completions: Agent
   /** Separate, so that checks neither wait for completions nor read as much. */
   readonly #checks: Agent
 
-  /** @throws GatewayError `ERR_CA_FILE` */
-  constructor({ url, apiKey, caFile, timeouts = {} }: OpenAICompatibleOptions) {
-    const trust = caFile === undefined ? {} : { ca: [...readCaFile(caFile)] }
-    this.#url = url.replace(/\/+$/, '')
-    this.#headers = {
-      accept: 'application/json',
-      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-    }
+  /** @param ca - certificates of `caFile`, where one is configured */
+  constructor(
+    { url, healthPath, apiKey, timeouts = {} }: OpenAICompatibleOptions,
+    ca: readonly string[] | undefined,
+  ) {
+    const trust = ca === undefined ? {} : { ca: [...ca] }
+    this.#url = baseUrl(url)
+    this.#healthUrl = healthUrl(url, healthPath)
+    this.#apiKey = apiKey
     this.#totalMs = timeouts.totalMs ?? TIMEOUT_MS
     this.#completions = new Agent({
       connect: { ...trust, timeout: timeouts.connectMs ?? CONNECT_TIMEOUT_MS },
@@ -78,117 +99,139 @@ export class OpenAICompatibleServer {
    *
    * @param signal - cancels the request
    * @throws UpstreamError
+   * @throws HttpError when there is no memory for the answer
    */
   async complete(
     request: ChatRequest,
     signal: AbortSignal,
     context: EngineContext,
   ): Promise<JsonObject> {
-    // Answers are encrypted as a whole. Some servers stream unless told not to.
-    const body = request.rewrite({ stream: false, stream_options: undefined })
+    // Answers are encrypted as a whole. Some servers stream unless told not to. The last two are members
+    // of the protocol between client and gateway.
+    const body = request.rewrite({
+      stream: false,
+      stream_options: undefined,
+      api_key: undefined,
+      security_tier: undefined,
+    })
     const timeout = new AbortController()
     const timer = setTimeout(() => {
       timeout.abort()
     }, this.#totalMs)
     try {
-      return await readAnswer(
-        await fetchBytes(
-          `${this.#url}/chat/completions`,
-          {
-            method: 'POST',
-            dispatcher: this.#completions,
-            signal: AbortSignal.any([signal, timeout.signal]),
-            headers: {
-              ...this.#headers,
-              'content-type': 'application/json',
-              'content-length': String(body.byteLength),
-            },
-            body: body.toBody(),
-          },
-          (bytes) => {
-            context.reserveAnswer(bytes)
-          },
-        ),
-        context.turns,
-      )
+      const response = await httpRequest(`${this.#url}/chat/completions`, {
+        method: 'POST',
+        dispatcher: this.#completions,
+        signal: AbortSignal.any([signal, timeout.signal]),
+        headers: {
+          ...context.headers,
+          ...this.#headers,
+          'content-type': 'application/json',
+          'content-length': String(body.byteLength),
+        },
+        body: body.toBody(),
+      })
+      return await this.#readAnswer(response, context)
     } catch (error) {
-      throw timeout.signal.aborted && !signal.aborted ? timeoutError() : error
+      if (timeout.signal.aborted && !signal.aborted) throw timeoutError('ERR_TIMEOUT')
+      throw error instanceof UpstreamError || error instanceof HttpError
+        ? error
+        : connectionError(error)
     } finally {
       clearTimeout(timer)
     }
   }
 
-  /**
-   * Returns the answer to `GET /models`, which also serves as the health check.
-   *
-   * @throws UpstreamError
-   */
-  async models(): Promise<Record<string, unknown>> {
-    const body = await fetchBytes(`${this.#url}/models`, {
-      dispatcher: this.#checks,
-      signal: AbortSignal.timeout(MODELS_TIMEOUT_MS),
-      headers: this.#headers,
-    })
-    return parseObject(body.toString())
+  /** Checks that the server is present, and asks for its models. Never rejects. */
+  async poll(): Promise<PollResult> {
+    const listUrl = `${this.#url}/models`
+    const [health, list] = await Promise.all([
+      this.#healthUrl === listUrl ? undefined : this.#check(this.#healthUrl),
+      this.#check(listUrl),
+    ])
+    const { status } = health ?? list
+    return {
+      isPresent: status !== undefined && status < 500,
+      models: list.status === 200 ? parseModelNames(list.text) : undefined,
+    }
   }
 
+  /** Closes all connections, after the requests in progress. */
   async close(): Promise<void> {
     await Promise.all([this.#completions.close(), this.#checks.destroy()])
   }
+
+  get #headers(): Readonly<Record<string, string>> {
+    return {
+      accept: 'application/json',
+      ...(this.#apiKey === undefined ? {} : { authorization: `Bearer ${this.#apiKey}` }),
+    }
+  }
+
+  async #readAnswer(
+    { statusCode, headers, body }: Dispatcher.ResponseData<unknown>,
+    { turns, reserveAnswer }: EngineContext,
+  ): Promise<JsonObject> {
+    if (statusCode === 200) {
+      const bytes = await readAll(body, reserveAnswer)
+      const contentType = String(headers['content-type'] ?? '')
+      return readCompletion(bytes, { contentType, turns, withoutKey: this.#withoutKey })
+    }
+    const timer = setTimeout(() => body.destroy(), ERROR_TIMEOUT_MS)
+    const text = await readStart(body, MAX_ERROR_BYTES)
+    clearTimeout(timer)
+    if (statusCode < 400) throw unusableAnswerError(statusCode, 'no status of a completion')
+    const retryAfterMs = parseRetryAfter((name) => headers[name]?.toString(), Date.now())
+    const inner = readForeignError(statusCode, this.#withoutKey(text))
+    throw refusedError(inner, { reason: statusCode, retryAfterMs })
+  }
+
+  /** Removes the key of the gateway from a text, which some servers quote. */
+  readonly #withoutKey = (text: string): string =>
+    this.#apiKey === undefined ? text : text.replaceAll(this.#apiKey, '***')
+
+  async #check(url: string): Promise<{ readonly status?: number; readonly text: string }> {
+    try {
+      const { statusCode, body } = await httpRequest(url, {
+        dispatcher: this.#checks,
+        signal: AbortSignal.timeout(POLL_TIMEOUT_MS),
+        headers: this.#headers,
+      })
+      // The status shows that the server is present, even if its list cannot be read.
+      return { status: statusCode, text: await body.text().catch(() => '') }
+    } catch {
+      return { text: '' }
+    }
+  }
 }
 
-type Options = Parameters<typeof httpRequest>[1]
-
-/** Reads a body of at most the size that the dispatcher allows. */
-async function fetchBytes(
-  url: string,
-  options: Options,
-  onBytes?: (total: number) => void,
+/** @param onBytes - receives the number of bytes so far; an error of it ends the connection */
+async function readAll(
+  body: AsyncIterable<unknown>,
+  onBytes: (total: number) => void,
 ): Promise<Buffer> {
-  let response: Dispatcher.ResponseData<unknown>
-  try {
-    response = await httpRequest(url, options)
-  } catch (error) {
-    throw connectionError(error)
-  }
-  const { statusCode, headers, body } = response
-  if (statusCode !== 200) {
-    await body.dump().catch(() => undefined)
-    throw statusError(statusCode, headers['retry-after'])
-  }
   const parts: Buffer[] = []
   let length = 0
-  try {
-    for await (const part of body as AsyncIterable<Buffer>) {
-      length += part.length
-      onBytes?.(length)
-      parts.push(part)
-    }
-  } catch (error) {
-    throw error instanceof HttpError ? error : bodyError(error)
+  for await (const part of body as AsyncIterable<Buffer>) {
+    length += part.length
+    onBytes(length)
+    parts.push(part)
   }
   return Buffer.concat(parts, length)
 }
 
-/** Deeper answers could not be read by clients. */
-const ANSWER_LIMITS = { maxDepth: 256, maxValues: Infinity }
-
-async function readAnswer(bytes: Buffer, turns: EventLoopTurns): Promise<JsonObject> {
+/** Reads the beginning of a body, and ends its connection if there is more. Returns what arrived. */
+async function readStart(body: AsyncIterable<unknown>, maxBytes: number): Promise<string> {
+  const parts: Buffer[] = []
+  let length = 0
   try {
-    return await readJsonObject(bytes, { limits: ANSWER_LIMITS, turns })
-  } catch (error) {
-    throw error instanceof JsonError ? unusableAnswerError() : error
-  }
-}
-
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as Record<string, unknown>
+    for await (const part of body as AsyncIterable<Buffer>) {
+      parts.push(part)
+      length += part.length
+      if (length >= maxBytes) break
     }
   } catch {
-    // Text that is not JSON is as unusable as JSON of another type.
+    // The status is known: what is missing of the text changes nothing.
   }
-  throw unusableAnswerError()
+  return Buffer.concat(parts).toString('utf8', 0, maxBytes)
 }

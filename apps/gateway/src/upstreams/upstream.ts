@@ -1,8 +1,11 @@
+import { isDeepStrictEqual } from 'node:util'
 import { matchesModel } from '../access/model-pattern.js'
 import type { SecurityTier } from '../access/tier-policy.js'
+import { readCaFile } from './ca-file.js'
 import type { ChatRequest } from '../completion/chat-request.js'
 import type { Completion, EngineContext, UpstreamState } from './engine.js'
-import { parseModelNames } from './model-names.js'
+import { Health, monotonicNow, type HealthCheckConfig } from './health.js'
+import { ModelMemory, type ModelKnowledge } from './model-memory.js'
 import { OpenAICompatibleServer, type OpenAICompatibleOptions } from './openai-compatible.js'
 import { UpstreamError } from './upstream-error.js'
 
@@ -20,98 +23,134 @@ export interface UpstreamConfig extends OpenAICompatibleOptions {
   readonly tiers?: readonly SecurityTier[] | undefined
 }
 
-/** A model server with its load and health. */
+/** Settings of a model server with the content of its files. */
+export interface LoadedUpstream {
+  readonly config: UpstreamConfig
+  readonly ca: readonly string[] | undefined
+}
+
+/**
+ * Reads the files that the settings of a model server name.
+ *
+ * @throws GatewayError `ERR_CA_FILE`
+ */
+export const loadUpstream = (config: UpstreamConfig): LoadedUpstream => ({
+  config,
+  ca: config.caFile === undefined ? undefined : readCaFile(config.caFile),
+})
+
+/** A model server with its load, its health, and what is known of its models. */
 export class Upstream implements UpstreamState {
   readonly name: string
+  readonly url: string
+  readonly health: Health
+  /** Number of its last use in the pool: the lowest of equals is chosen. */
+  lastUse = 0
+  readonly #settings: readonly [LoadedUpstream, HealthCheckConfig]
   readonly #config: UpstreamConfig
   readonly #server: OpenAICompatibleServer
-  readonly #unhealthyAfter: number
-  readonly #onHealthChange: (upstream: Upstream) => void
-  #inFlight = 0
-  #failures = 0
+  readonly #models: ModelMemory
 
-  constructor(
-    config: UpstreamConfig,
-    unhealthyAfter: number,
-    onHealthChange: (upstream: Upstream) => void,
-  ) {
+  /** @param now - monotonic clock, in milliseconds */
+  constructor(loaded: LoadedUpstream, healthConfig: HealthCheckConfig, now = monotonicNow) {
+    const { config, ca } = loaded
     this.name = config.name
+    this.url = config.url
+    this.#settings = [loaded, healthConfig]
     this.#config = config
-    this.#server = new OpenAICompatibleServer(config)
-    this.#unhealthyAfter = unhealthyAfter
-    this.#onHealthChange = onHealthChange
+    this.#server = new OpenAICompatibleServer(config, ca)
+    this.health = new Health(healthConfig, now)
+    this.#models = new ModelMemory(now)
   }
 
   get healthy(): boolean {
-    return this.#failures < this.#unhealthyAfter
+    return this.health.isHealthy
   }
 
   get inFlight(): number {
-    return this.#inFlight
+    return this.health.inFlight
   }
 
   get full(): boolean {
-    return this.#inFlight >= (this.#config.maxConcurrent ?? Infinity)
+    return this.inFlight >= (this.#config.maxConcurrent ?? Infinity)
   }
 
   /** Load with one more request, relative to the weight. */
   get load(): number {
-    return (this.#inFlight + 1) / (this.#config.weight ?? 1)
+    return (this.inFlight + 1) / (this.#config.weight ?? 1)
   }
 
+  /** Checks whether the settings permit the model here. */
   serves(model: string): boolean {
     return this.#config.models === undefined || matchesModel(this.#config.models, model)
+  }
+
+  /** Tells whether the server has the model. A model that the settings name counts as listed. */
+  knowledgeOf(model: string): ModelKnowledge {
+    const knowledge = this.#models.of(model)
+    return knowledge === 'unknown' && this.#config.models !== undefined ? 'listed' : knowledge
+  }
+
+  /** Checks for the same settings and files. */
+  hasSettings(loaded: LoadedUpstream, healthConfig: HealthCheckConfig): boolean {
+    return isDeepStrictEqual(this.#settings, [loaded, healthConfig])
   }
 
   acceptsTier(tier: SecurityTier): boolean {
     return (this.#config.tiers ?? ['standard']).includes(tier)
   }
 
-  /** @throws UpstreamError */
+  /**
+   * Requests a completion. Records the answer, and failures of which the cause is certain; any other is
+   * left to the caller.
+   *
+   * @throws UpstreamError
+   */
   async complete(
     request: ChatRequest,
     signal: AbortSignal,
     context: EngineContext,
   ): Promise<Completion> {
-    this.#inFlight++
+    const visit = this.health.enter()
     try {
       const answer = await this.#server.complete(request, signal, context)
-      this.#recordFailures(0)
+      this.health.recordAnswer(visit.startedAt)
+      this.#models.recordAnswer(request.model)
       return { answer, upstream: this.name }
     } catch (error) {
       // A caller that disconnects says nothing about the server.
-      if (error instanceof UpstreamError && error.unhealthy && !signal.aborted) {
-        this.#recordFailures(this.#failures + 1)
-      }
+      if (error instanceof UpstreamError && !signal.aborted) this.#recordFailure(error, request)
       throw error
     } finally {
-      this.#inFlight--
+      visit.leave()
     }
   }
 
   /**
-   * Returns the models of the server that it is used for. Counts as a health check.
+   * Checks that the server is present, and remembers its models.
    *
-   * @throws UpstreamError
+   * @returns the models that the server is used for; undefined if it lists none
    */
-  async models(): Promise<readonly string[]> {
-    try {
-      const models = parseModelNames(await this.#server.models())
-      this.#recordFailures(0)
-      return models.filter((model) => this.serves(model))
-    } catch (error) {
-      this.#recordFailures(this.#failures + 1)
-      throw error
-    }
+  async poll(): Promise<readonly string[] | undefined> {
+    const { isPresent, models } = await this.#server.poll()
+    this.health.recordPoll(isPresent)
+    if (models !== undefined) this.#models.recordList(models)
+    return models?.filter((model) => this.serves(model)) ?? this.#configuredModels()
   }
 
   close(): Promise<void> {
     return this.#server.close()
   }
 
-  #recordFailures(failures: number): void {
-    const wasHealthy = this.healthy
-    this.#failures = failures
-    if (this.healthy !== wasHealthy) this.#onHealthChange(this)
+  #recordFailure({ kind, cause, retryAfterMs }: UpstreamError, { model }: ChatRequest): void {
+    if (kind === 'model') this.#models.recordMissing(model)
+    else if (cause === 'server') this.health.recordFailure()
+    else if (cause === 'unclear') this.health.recordDoubt(retryAfterMs)
+  }
+
+  /** Models that the settings name in full, for a server without a list. */
+  #configuredModels(): readonly string[] | undefined {
+    const names = this.#config.models?.filter((pattern) => !pattern.includes('*')) ?? []
+    return names.length > 0 ? names : undefined
   }
 }

@@ -2,8 +2,9 @@ import { errnoCode, ok, problem, warning, type Finding } from '@nomyo-internal/d
 import { matchesModel } from '../../access/model-pattern.js'
 import { SECURITY_TIERS, type PolicyConfig } from '../../access/tier-policy.js'
 import { readCaFile } from '../../upstreams/ca-file.js'
-import { isPrivateUrl, upstreamsOf } from '../../upstreams/create-upstreams.js'
+import { isPrivateUrl, upstreamsOf } from '../../upstreams/plan-upstreams.js'
 import { parseModelNames } from '../../upstreams/model-names.js'
+import { baseUrl, healthUrl } from '../../upstreams/openai-compatible.js'
 import type { UpstreamConfig } from '../../upstreams/upstream.js'
 import { httpGet } from '../http-get.js'
 import type { Check } from '../check.js'
@@ -31,77 +32,124 @@ interface Result {
 }
 
 async function check(upstream: UpstreamConfig): Promise<Result> {
-  const { name, url, models: configured } = upstream
+  const { name, url, healthPath } = upstream
   const findings = isPrivateUrl(url) || isInPrivateNetwork(url) ? [] : [plaintext(upstream)]
-  const failed = (message: string, remedy: string, ms?: number): Result => ({
-    findings: [...findings, problem(`${name}: ${message}`, remedy, ms)],
-  })
-  const { host } = new URL(url)
   const startedAt = performance.now()
+  const result = (...more: readonly Finding[]): Result => ({ findings: [...findings, ...more] })
+  const failed = (message: string, remedy: string): Result =>
+    result(problem(`${name}: ${message}`, remedy, performance.now() - startedAt))
   try {
-    const answer = await fetchModels(upstream)
-    const ms = performance.now() - startedAt
-    const { models } = answer
-    if (models === undefined) {
-      const message = `GET ${modelsUrl(url)} has status ${answer.status}`
-      return failed(message, remedyForStatus(answer.status, url), ms)
+    const get = getterFor(upstream)
+    const list = await get(`${baseUrl(url)}/models`)
+    const health = healthPath === undefined ? list : await get(healthUrl(url, healthPath))
+    if (health.status >= 500) {
+      const message = `GET ${healthUrl(url, healthPath)} has status ${health.status}`
+      return failed(message, 'see the log of the model server')
     }
-    const used = models.filter(
-      (model) => configured === undefined || matchesModel(configured, model),
-    )
-    const missing = (configured ?? []).filter((pattern) => !models.some(matches(pattern)))
-    return {
-      findings: [
-        ...findings,
-        ok(`${name}: ${host} has ${models.length} models, of which ${used.length} are used`, ms),
-        ...missing.map((pattern) =>
-          warning(`${name}: has no model ${pattern}`, 'load the model there, or fix its name'),
-        ),
-      ],
-      models: used,
+    if (isKeyRefused(list.status) || isKeyRefused(health.status)) {
+      const message = `GET ${healthUrl(url, healthPath)} has status ${health.status}`
+      return failed(
+        message,
+        'the upstream key is wrong or missing: check NOMYO_UPSTREAM_KEY, or apiKey',
+      )
     }
+    const models = list.status === 200 ? parseModelNames(list.text) : undefined
+    if (models === undefined) return result(await explainNoList(upstream, list.status, get))
+    return checkModels(upstream, models, findings, performance.now() - startedAt)
   } catch (error) {
     if (error instanceof GatewayError) {
-      const remedy = 'name a PEM file of CA certificates with --upstream-ca, or caFile'
-      return failed(error.message, remedy)
+      return failed(
+        error.message,
+        'name a PEM file of CA certificates with --upstream-ca, or caFile',
+      )
     }
     const code = errnoCode(error)
-    return failed(
-      `${host} is unreachable (${code})`,
-      remedyFor(code),
-      performance.now() - startedAt,
-    )
+    return failed(`${new URL(url).host} is unreachable (${code})`, remedyFor(code))
   }
 }
 
-interface ModelsAnswer {
-  readonly status: string
-  readonly models?: readonly string[]
+function checkModels(
+  { name, url, models: configured }: UpstreamConfig,
+  models: readonly string[],
+  findings: readonly Finding[],
+  ms: number,
+): Result {
+  const used = models.filter((model) => configured === undefined || matchesModel(configured, model))
+  const missing = (configured ?? []).filter((pattern) => !models.some(matches(pattern)))
+  const { host } = new URL(url)
+  return {
+    findings: [
+      ...findings,
+      ok(`${name}: ${host} has ${models.length} models, of which ${used.length} are used`, ms),
+      ...missing.map((pattern) =>
+        warning(`${name}: has no model ${pattern}`, 'load the model there, or fix its name'),
+      ),
+    ],
+    models: used,
+  }
 }
 
-/** @throws and errors of the connection */
-async function fetchModels({ url, apiKey, caFile }: UpstreamConfig): Promise<ModelsAnswer> {
-  const { status, text } = await httpGet(modelsUrl(url), {
+type Get = (url: string) => Promise<{ readonly status: number; readonly text: string }>
+
+/**
+ * Creates a GET with the settings of a model server.
+ *
+ * @throws GatewayError `ERR_CA_FILE`
+ */
+function getterFor({ apiKey, caFile }: UpstreamConfig): Get {
+  const options = {
     ...LIMITS,
     connect: caFile === undefined ? {} : { ca: [...readCaFile(caFile)] },
     headers: {
       accept: 'application/json',
       ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
     },
-  })
-  if (status !== 200) return { status: String(status) }
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return { status: '200', models: parseModelNames(value as Record<string, unknown>) }
-    }
-  } catch {
-    // The same as JSON of another kind.
   }
-  return { status: '200, but no list of models' }
+  return (url) => httpGet(url, options)
 }
 
-const modelsUrl = (url: string): string => `${url.replace(/\/+$/, '')}/models`
+const isKeyRefused = (status: number): boolean => status === 401 || status === 403
+
+/** Finds out whether a server without a list of models is one at all, and under which URL. */
+async function explainNoList(
+  { name, url, models }: UpstreamConfig,
+  status: number,
+  get: Get,
+): Promise<Finding> {
+  const base = baseUrl(url)
+  const at = `GET ${base}/models`
+  const withVersion = `${new URL(url).origin}/v1`
+  if (base !== withVersion) {
+    const other = await get(`${withVersion}/models`).catch(() => undefined)
+    if (other?.status === 200 && parseModelNames(other.text) !== undefined) {
+      return problem(`${name}: ${at} has status ${status}`, `use the URL ${withVersion}`)
+    }
+  }
+  if (status === 200) {
+    const message = `${name}: ${at} has status 200, but no list of models`
+    const completions = await get(`${base}/chat/completions`).catch(() => undefined)
+    // A web page answers every path alike; a model server refuses GET there.
+    if (completions?.status === 200) {
+      return problem(message, 'set the base URL of an OpenAI-compatible server')
+    }
+    return warning(message, 'name its models in models of its entry in the config file')
+  }
+  const completions = await get(`${base}/chat/completions`).catch(() => undefined)
+  if (completions?.status === 404) {
+    return problem(
+      `${name}: neither ${base}/models nor ${base}/chat/completions exists`,
+      /\/v1$/.test(base)
+        ? 'set the base URL of an OpenAI-compatible server'
+        : `base URLs usually end in /v1: try ${withVersion}`,
+    )
+  }
+  return models === undefined
+    ? warning(
+        `${name}: is there, but lists no models (${at} has status ${status})`,
+        'name its models in models of its entry in the config file',
+      )
+    : ok(`${name}: is there, and lists no models; its entry names them`)
+}
 
 function remedyFor(code: string): string {
   if (/^(?:ENOTFOUND|EAI_AGAIN)$/.test(code)) return 'check the name, and the DNS of this machine'
@@ -115,18 +163,6 @@ function remedyFor(code: string): string {
     return 'check that it speaks HTTP: with TLS its URL is https://, without http://'
   }
   return 'check address, network and firewall; without TLS its URL is http://'
-}
-
-function remedyForStatus(status: string, url: string): string {
-  if (status === '401' || status === '403') {
-    return 'the upstream key is wrong or missing: check NOMYO_UPSTREAM_KEY, or apiKey'
-  }
-  if (status === '404' || status.startsWith('200')) {
-    return /\/v1\/*$/.test(url)
-      ? 'set the base URL of an OpenAI-compatible server'
-      : `base URLs usually end in /v1: try ${new URL(url).origin}/v1`
-  }
-  return 'see the log of the model server'
 }
 
 const plaintext = ({ name, url }: UpstreamConfig): Finding =>

@@ -1,0 +1,75 @@
+import type { FastifyBaseLogger } from 'fastify'
+
+/** Failed attempt as the log names it: an error code, or the status of an answer. */
+export interface FailedAttempt {
+  readonly upstream: string
+  readonly kind: string
+  readonly reason: string | number
+  /** Remark beside the reason, of a fixed text. */
+  readonly note?: string | undefined
+  readonly ms: number
+  /** Number of the attempt for this request, from 1. */
+  readonly attempt: number
+}
+
+const SUMMARY_MS = 60_000
+/** Above the number of reasons that occur; the reasons of a hostile server are not endless. */
+const MAX_OUTAGES = 200
+
+interface Outage {
+  repeated: number
+  readonly timer: ReturnType<typeof setTimeout>
+}
+
+/**
+ * Log of failed attempts: the first of an upstream for a reason at once, further ones as one line a
+ * minute with their number. It ends with the first minute without a failure.
+ */
+export class AttemptLog {
+  readonly #outages = new Map<string, Outage>()
+  #log: FastifyBaseLogger | undefined
+
+  start(log: FastifyBaseLogger): void {
+    this.#log = log
+  }
+
+  record({ upstream, kind, reason, note, ms, attempt }: FailedAttempt): void {
+    const facts = {
+      upstream,
+      kind,
+      ...reasonFacts(reason),
+      ...(note === undefined ? {} : { note }),
+    }
+    const key = JSON.stringify(facts)
+    const outage = this.#outages.get(key)
+    if (outage !== undefined) {
+      outage.repeated++
+      return
+    }
+    this.#log?.warn({ ...facts, ms: Math.round(ms), attempt }, 'no answer from upstream')
+    if (this.#outages.size < MAX_OUTAGES) this.#watch(key, facts)
+  }
+
+  /** Writes what was counted, and stops. */
+  close(): void {
+    for (const { repeated, timer } of this.#outages.values()) {
+      clearTimeout(timer)
+      if (repeated > 0) this.#log?.warn({ repeated }, 'upstream failures not logged singly')
+    }
+    this.#outages.clear()
+  }
+
+  #watch(key: string, facts: object): void {
+    const timer = setTimeout(() => {
+      this.#outages.delete(key)
+      if (outage.repeated === 0) return
+      this.#log?.warn({ ...facts, repeated: outage.repeated }, 'still no answer from upstream')
+      this.#watch(key, facts)
+    }, SUMMARY_MS).unref()
+    const outage: Outage = { repeated: 0, timer }
+    this.#outages.set(key, outage)
+  }
+}
+
+const reasonFacts = (reason: string | number): object =>
+  typeof reason === 'number' ? { status: reason } : { code: reason }
