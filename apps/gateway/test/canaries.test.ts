@@ -192,7 +192,7 @@ describe('what a gateway writes holds no secret', () => {
     [500, 'a refusal', 502],
     [200, `{"${secret('upstream error')}`, 502],
     [200, JSON.stringify([secret('upstream error')]), 502],
-    [200, `{"error":"${secret('upstream error')}"}`, 200],
+    [200, `{"error":"${secret('upstream error')}"}`, 502],
   ])('after an upstream that says %i and %s', async (given, text, expected) => {
     answerWith(given, text === 'a refusal' ? `{"detail":"${secret('upstream error')}"}` : text)
     expect((await ask(await request())).status).toBe(expected)

@@ -174,10 +174,10 @@ describe('a model', () => {
     const [a, b] = [await modelServer('a'), await modelServer('b')]
     const has =
       (name: string, by: string): Answering =>
-      (response, { body }) =>
-        void (body.includes(`"${name}"`)
-          ? response.end(completionBy(by))
-          : response.writeHead(404).end('{"error":"model not found"}'))
+      (response, { body }) => {
+        if (body.includes(`"${name}"`)) response.end(completionBy(by))
+        else response.writeHead(404).end('{"error":"model not found"}')
+      }
     a.onCompletion = has('of-a', 'a')
     b.onCompletion = has('of-b', 'b')
     const { now, advance } = clock()

@@ -66,11 +66,11 @@ interface Asking {
 }
 
 /** The server that an answer is from. */
-export const nameIn = (answer: unknown): unknown =>
-  (answer as { choices: [{ message: { content: unknown } }] }).choices[0].message.content
+export const nameIn = (answer: unknown): string =>
+  (answer as { choices: [{ message: { content: string } }] }).choices[0].message.content
 
 export interface Outcome {
-  readonly by?: unknown
+  readonly by?: string
   readonly status?: number
 }
 

@@ -62,7 +62,12 @@ export class Health {
   /** Counts a request in; the result, called once, counts it out. */
   enter(): { readonly startedAt: number; leave(): void } {
     this.#inFlight++
-    return { startedAt: this.#now(), leave: () => void this.#inFlight-- }
+    return {
+      startedAt: this.#now(),
+      leave: () => {
+        this.#inFlight--
+      },
+    }
   }
 
   recordPoll(isPresent: boolean): void {

@@ -34,7 +34,7 @@ function parseJson(text: string): unknown {
 }
 
 function listIn(value: unknown): readonly unknown[] | undefined {
-  if (Array.isArray(value)) return value
+  if (Array.isArray(value)) return value as unknown[]
   if (typeof value !== 'object' || value === null) return undefined
   const { data, models } = value as Record<string, unknown>
   return [data, models].find((list): list is unknown[] => Array.isArray(list))

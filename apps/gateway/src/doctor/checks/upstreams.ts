@@ -138,7 +138,7 @@ async function explainNoList(
   if (completions?.status === 404) {
     return problem(
       `${name}: neither ${base}/models nor ${base}/chat/completions exists`,
-      /\/v1$/.test(base)
+      base.endsWith('/v1')
         ? 'set the base URL of an OpenAI-compatible server'
         : `base URLs usually end in /v1: try ${withVersion}`,
     )
