@@ -6,6 +6,7 @@ export type GatewayErrorCode =
   | 'ERR_KEY_STORE'
   | 'ERR_REDIS_URL'
   | 'ERR_TLS_FILES'
+  | 'ERR_TRACING'
 
 /**
  * A file, store or key of the gateway that cannot be used. The message names the file and the faulty member,

@@ -21,6 +21,7 @@ import type { Logger } from './observability/log.js'
 import { startMetricsServer, type MetricsServer } from './observability/metrics-server.js'
 import { Metrics } from './observability/metrics.js'
 import { RedisMetrics } from './observability/redis-metrics.js'
+import { noTracer, type Tracer } from './observability/tracing/tracer.js'
 import { UpstreamMetrics } from './observability/upstream-metrics.js'
 import { openStore } from './server-keys/open-store.js'
 import { ServerKeys } from './server-keys/server-keys.js'
@@ -108,6 +109,7 @@ export async function createGateway(
   const policy = config.policy === undefined ? undefined : new TierPolicy(config.policy)
   if (policy !== undefined) reportPolicy(policy, config, logger)
   const engine = createEngine(config, policy, { metrics, logger })
+  const tracer = await createTracer(config, metrics, engine, logger)
   const redisMetrics = config.redis && new RedisMetrics(metrics.registry)
   const sharedState = await createSharedState(config, logger, redisMetrics)
   if (sharedState.redis !== undefined) redisMetrics?.watch(sharedState.redis)
@@ -134,6 +136,7 @@ export async function createGateway(
       quotaGuard,
       jsonLimits: requestLimits(config.load?.maxJsonValues),
       turns: new EventLoopTurns(),
+      tracer,
     },
     accessControl: new AccessControl(() => apiKeyStore.keys, rateLimiter),
     corsOrigins: config.corsOrigins ?? [],
@@ -157,6 +160,7 @@ export async function createGateway(
     }
     phase = 'draining'
     await server.close()
+    await tracer.close()
     metricsServer?.close()
     await engine.close()
     await attestor.close()
@@ -212,6 +216,25 @@ function createEngine(
     },
   })
   return pool
+}
+
+async function createTracer(
+  { tracing, logModels = true }: GatewayConfig,
+  metrics: Metrics,
+  engine: Engine,
+  logger: Logger,
+): Promise<Tracer> {
+  if (tracing === undefined) return noTracer
+  // Loaded only where traces are exported.
+  const { createOtelTracer } = await import('./observability/tracing/otel-tracer.js')
+  return createOtelTracer(tracing, {
+    logger,
+    count: (result, count) => {
+      metrics.countSpans(result, count)
+    },
+    models: logModels,
+    urlOf: (name) => engine.upstreams?.().find((upstream) => upstream.name === name)?.url,
+  })
 }
 
 function createAttestor({ tpm }: GatewayConfig, logger: Logger): Attestor {

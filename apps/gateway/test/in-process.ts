@@ -13,6 +13,7 @@ import { CompletionObservation } from '../src/observability/completion-record.js
 import { Metrics } from '../src/observability/metrics.js'
 import { RateLimiter } from '../src/access/rate-limiter.js'
 import { LocalReplayCache } from '../src/completion/replay/local.js'
+import { noTracer } from '../src/observability/tracing/tracer.js'
 import { QuotaGuard } from '../src/access/quota/quota-guard.js'
 import { ReplyKeyCache } from '../src/completion/reply-key-cache.js'
 import { createServer } from '../src/http/server.js'
@@ -48,6 +49,7 @@ export async function listenInProcess({
       quotaGuard: new QuotaGuard({}),
       jsonLimits: requestLimits(),
       turns: new EventLoopTurns(),
+      tracer: noTracer,
     },
     accessControl: new AccessControl(currentKeys, new RateLimiter({ limit: undefined })),
     corsOrigins: [],
@@ -70,6 +72,7 @@ export const engineContext = (given: Partial<EngineContext> = {}): EngineContext
   tier: 'standard',
   turns: new EventLoopTurns(),
   observation: new CompletionObservation({ requestId: 'r', payloadId: undefined }),
+  headers: {},
   reserveAnswer: () => undefined,
   ...given,
 })

@@ -67,7 +67,7 @@ describe.skipIf(!isInstalled('redis-server'))('quotas in Redis', () => {
     const counter = new RedisQuotaCounter({ redis: connection, degrade: false, now: () => NOW })
     expect(await counter.admit([use('requests', 5)])).toEqual([0])
     await counter.add(use('tokens', 5), 3)
-    const keys = (await client.keys('*')).sort()
+    const keys = (await client.keys('nomyo:quota:*')).sort()
     expect(keys).toEqual([
       'nomyo:quota:{alice}:requests:2026-11-28',
       'nomyo:quota:{alice}:tokens:2026-11-28',

@@ -10,6 +10,7 @@ import { QuotaGuard } from '../src/access/quota/quota-guard.js'
 import { formatQuota, parseQuota, windowOf, type Quotas } from '../src/access/quota/quota.js'
 import type { CompletionRecord, TokenUsage } from '../src/observability/completion-record.js'
 import { HttpError } from '../src/http-error.js'
+import { metricsUrl } from './measure.js'
 import {
   addApiKey,
   get,
@@ -49,7 +50,14 @@ async function admit(guard: QuotaGuard, who: Parameters<QuotaGuard['admit']>[0] 
 const record = (facts: Partial<CompletionRecord>): CompletionRecord => ({
   ...{ requestId: 'id', payloadId: undefined, startedAtMs: 0, totalMs: 1, status: 200 },
   ...{ outcome: 'ok', admitted: true, keyName: 'alice', tier: 'standard', model: 'm' },
-  ...{ upstream: 'u', usage: undefined, bytesIn: 1000, bytesOut: 4000 },
+  ...{
+    upstream: 'u',
+    upstreamStatus: 200,
+    responseModel: 'm',
+    usage: undefined,
+    bytesIn: 1000,
+    bytesOut: 4000,
+  },
   steps: { upstream: { startMs: 0, durationMs: 1 } },
   ...facts,
 })
@@ -269,8 +277,7 @@ describe('a gateway with quotas', () => {
     expect((await ask(gateway, own)).status).toBe(200)
     await expect.poll(() => statusOf(ask(gateway, own))).toBe(429)
     for (let n = 0; n < 3; n++) expect((await ask(gateway, free)).status).toBe(200)
-    const [, url = ''] = /metrics on (\S+)/.exec(gateway.log()) ?? []
-    const metrics = (await (await fetch(url)).text()).split('\n')
+    const metrics = (await (await fetch(metricsUrl(gateway))).text()).split('\n')
     expect(metrics.filter((line) => line.startsWith('nomyo_quota_used_ratio'))).toEqual([
       'nomyo_quota_used_ratio{key="own",unit="tokens"} 1',
     ])
@@ -283,13 +290,13 @@ describe('a gateway with quotas', () => {
         ...['--api-key', KEYS[0], '--quota-requests', '2/month'],
       ),
     })
-    const held = holdAnswer(upstream, '{"choices":[]}')
+    const held = holdAnswer(upstream, '{"choices":[{}]}')
     const first = ask(gateway, KEYS[0])
     await held.arrived
     for (let n = 0; n < 3; n++) expect((await ask(gateway, KEYS[0])).status).toBe(503)
     held.release()
     expect((await first).status).toBe(200)
-    upstream.answer = (response) => response.end('{"choices":[]}')
+    upstream.answer = (response) => response.end('{"choices":[{}]}')
     await expect.poll(() => statusOf(ask(gateway, KEYS[0]))).toBe(200)
     expect((await ask(gateway, KEYS[0])).status).toBe(429)
   })

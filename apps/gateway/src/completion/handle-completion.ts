@@ -20,13 +20,15 @@ import type {
   CompletionObserver,
 } from '../observability/completion-record.js'
 import type { Metrics } from '../observability/metrics.js'
+import type { CompletionTrace, Tracer } from '../observability/tracing/tracer.js'
 import type { Engine } from '../upstreams/engine.js'
+import { UpstreamRefusal } from '../upstreams/upstream-refusal.js'
 import { cannotBeOpened, readChatRequest } from './chat-request.js'
 import type { Admission, LoadShedder } from './load-shedder.js'
 import { refuseReplay, type ReplayCache } from './replay/refuse.js'
 import type { ReplyKeyCache } from './reply-key-cache.js'
 import { sealRefusals } from './seal-refusal.js'
-import { tokenUsage } from './token-usage.js'
+import { responseModel, tokenUsage } from './token-usage.js'
 
 /** Encrypted request of an admitted caller. */
 export interface EncryptedRequest {
@@ -41,6 +43,7 @@ export interface EncryptedRequest {
   readonly signal: AbortSignal
   /** Collects the facts of this request for logs and metrics. */
   readonly observation: CompletionObservation
+  readonly trace: CompletionTrace
 }
 
 /** Settings that a reload replaces together, so that a request sees one version of them. */
@@ -69,6 +72,7 @@ export interface CompletionContext {
   /** Limits of a decrypted request. */
   readonly jsonLimits: JsonLimits
   readonly turns: EventLoopTurns
+  readonly tracer: Tracer
 }
 
 /**
@@ -137,6 +141,7 @@ interface DecryptedRequest {
   readonly admission: Admission
   readonly signal: AbortSignal
   readonly observation: CompletionObservation
+  readonly trace: CompletionTrace
 }
 
 async function answerRequest(
@@ -144,7 +149,7 @@ async function answerRequest(
   request: DecryptedRequest,
   context: CompletionContext,
 ): Promise<JsonBytes> {
-  const { settings, payloadId, caller, admission, signal, observation } = request
+  const { settings, payloadId, caller, admission, signal, observation, trace } = request
   const { engine, policy } = settings
   const { turns } = context
   const chatRequest = await readChatRequest(plaintext, { limits: context.jsonLimits, turns })
@@ -163,16 +168,24 @@ async function answerRequest(
   if (context.attestor.required) await evidence
   if (rule?.requireAttestation === true && !(await evidence).is_available) throw cannotAttest()
 
-  const { answer } = await observation.time('upstream', () =>
-    engine.complete(chatRequest, signal, {
-      tier,
-      turns,
-      observation,
-      reserveAnswer: (bytes) => {
-        admission.account({ plaintext: plaintext.length, answer: bytes })
-      },
-    }),
-  )
+  const { answer } = await observation
+    .time('upstream', () =>
+      engine.complete(chatRequest, signal, {
+        tier,
+        turns,
+        observation,
+        headers: trace.upstreamHeaders(),
+        reserveAnswer: (bytes) => {
+          admission.account({ plaintext: plaintext.length, answer: bytes })
+        },
+      }),
+    )
+    .catch((error: unknown) => {
+      if (error instanceof UpstreamRefusal) observation.upstreamStatus = error.inner.status
+      throw error
+    })
+  observation.upstreamStatus = 200
+  observation.responseModel = responseModel(answer)
   observation.usage = tokenUsage(answer)
   // Encrypted with the answer, so that the client can verify what was answered and how.
   return answer.rewrite({

@@ -16,3 +16,9 @@ export function tokenUsage(answer: JsonObject): TokenUsage | undefined {
     totalTokens: count('total_tokens'),
   }
 }
+
+/** Reads the `model` of a completion, which a model server may spell in another way than the request. */
+export function responseModel(answer: JsonObject): string | undefined {
+  const model = answer.isSmall('model') ? answer.member('model') : undefined
+  return typeof model === 'string' ? model : undefined
+}

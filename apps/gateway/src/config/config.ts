@@ -87,6 +87,8 @@ export interface GatewayConfig {
   load?: LoadConfig | undefined
   /** Separate listener for Prometheus metrics. Default: none. */
   metrics?: { host: string; port: number } | undefined
+  /** Traces of encrypted requests, exported by OTLP. Default: none. */
+  tracing?: TracingConfig | undefined
   /**
    * Time at the start of the shutdown in which requests are still accepted while `/ready` is 503, in
    * milliseconds. Default 0.
@@ -119,6 +121,12 @@ export interface KeyConfig {
    * keys decrypts with it by then, in milliseconds. Default 6000.
    */
   leadMs?: number | undefined
+}
+
+/** Export of traces by OpenTelemetry, whose SDK must be installed. */
+export interface TracingConfig {
+  /** URL that receives traces by OTLP over HTTP, usually ending in `/v1/traces`. */
+  endpoint: string
 }
 
 /** PEM files without a password; `reload()` reads them again. */

@@ -8,7 +8,7 @@ import { isLoopback } from '@nomyo-internal/http-server'
 import type { Quotas } from '../access/quota/quota.js'
 import { DEFAULT_REDIS_FAILURE } from '../redis/failure-mode.js'
 import type { ServerKeyLocation } from '../server-keys/open-store.js'
-import type { GatewayConfig, KeyConfig, TlsConfig, TpmConfig } from './config.js'
+import type { GatewayConfig, KeyConfig, TlsConfig, TpmConfig, TracingConfig } from './config.js'
 import { readConfigFile, type ConfigFile } from './file.js'
 import { OPTIONS } from './schema.js'
 
@@ -84,6 +84,7 @@ export function gatewayConfig(settings: GatewaySettings): GatewayConfig {
       requestTimeoutMs: values.requestTimeout,
     },
     metrics: metricsConfig(settings),
+    tracing: tracingConfig(settings),
     drainDelayMs: values.drainDelay === 0 ? undefined : values.drainDelay,
     drainTimeoutMs: values.drainTimeout,
     replayWindowMs: values.replayWindow,
@@ -248,6 +249,18 @@ function metricsConfig(settings: GatewaySettings): GatewayConfig['metrics'] {
   if (port !== undefined) return { host, port }
   if (!settings.given('metricsHost')) return undefined
   throw settings.mistake('metricsHost', 'needs --metrics-port PORT')
+}
+
+function tracingConfig(settings: GatewaySettings): TracingConfig | undefined {
+  const { otlpEndpoint, otlpTracesEndpoint, otlpProtocol, otelSdkDisabled } = settings.values
+  if (otelSdkDisabled?.toLowerCase() === 'true') return undefined
+  const base = otlpEndpoint?.replace(/\/*$/, '/v1/traces')
+  // The more specific variable wins over the other, and a flag over both.
+  const isFlag = settings.source('otlpEndpoint')?.kind === 'flag'
+  const endpoint = isFlag ? base : (otlpTracesEndpoint ?? base)
+  if (endpoint === undefined) return undefined
+  if (otlpProtocol === undefined || otlpProtocol === 'http/protobuf') return { endpoint }
+  throw settings.mistake('otlpProtocol', 'must be http/protobuf, usually on port 4318')
 }
 
 function redisConfig(settings: GatewaySettings): GatewayConfig['redis'] {

@@ -25,6 +25,11 @@ import type { TpmConfig } from './config.js'
 
 const MAX_COUNT = 999_999
 
+const otlpUrl = parsedBy(
+  (text) => (isUpstreamUrl(text) ? new URL(text).href : undefined),
+  'must be a URL such as http://127.0.0.1:4318',
+)
+
 /** Options of a start, from which flags, variables, members of the config file, help and reference follow. */
 export const OPTIONS = defineOptions(
   {
@@ -347,6 +352,36 @@ export const OPTIONS = defineOptions(
         parse: portNumber,
       },
       metricsHost: { value: 'HOST', summary: 'address of GET /metrics', default: '127.0.0.1' },
+      otlpEndpoint: {
+        value: 'URL',
+        summary:
+          'OpenTelemetry receiver of traces, such as http://127.0.0.1:4318; /v1/traces is appended',
+        variable: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+        defaultSummary: 'no traces',
+        parse: otlpUrl,
+      },
+      otlpTracesEndpoint: {
+        value: 'URL',
+        summary: 'the same with its whole path',
+        variable: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+        flag: false,
+        member: false,
+        parse: otlpUrl,
+      },
+      otlpProtocol: {
+        value: 'PROTOCOL',
+        summary: 'protocol of the receiver: http/protobuf, no other',
+        variable: 'OTEL_EXPORTER_OTLP_PROTOCOL',
+        flag: false,
+        member: false,
+      },
+      otelSdkDisabled: {
+        value: 'BOOLEAN',
+        summary: 'true for no traces, whatever the endpoint',
+        variable: 'OTEL_SDK_DISABLED',
+        flag: false,
+        member: false,
+      },
       drainDelay: {
         value: 'TIME',
         summary: 'time after a signal in which requests are still accepted while /ready is 503',

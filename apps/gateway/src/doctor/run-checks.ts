@@ -9,6 +9,7 @@ import { runtimeCheck } from './checks/runtime.js'
 import { serverKeysCheck } from './checks/server-keys.js'
 import { tlsCheck } from './checks/tls.js'
 import { tpmCheck } from './checks/tpm.js'
+import { tracingCheck } from './checks/tracing.js'
 import { upstreamsCheck } from './checks/upstreams.js'
 
 /** In the order of the report. */
@@ -22,6 +23,7 @@ const CHECKS: readonly Check[] = [
   upstreamsCheck,
   redisCheck,
   tpmCheck,
+  tracingCheck,
 ]
 /** Longer than any step of a check waits for its peer. */
 const TIMEOUT_MS = 20_000

@@ -25,7 +25,8 @@ export type Outcome = 'ok' | 'disconnected' | RefusalCode
 
 /**
  * Facts about one encrypted request after its end. Contains neither a key nor anything of the content;
- * {@link CompletionRecord.model} is the only member that was encrypted.
+ * {@link CompletionRecord.model} and {@link CompletionRecord.responseModel} are the only members that
+ * were encrypted.
  */
 export interface CompletionRecord {
   /** Identifier that the gateway gave the request. */
@@ -50,6 +51,10 @@ export interface CompletionRecord {
   readonly model: string | undefined
   /** Name of the model server that was asked last. */
   readonly upstream: string | undefined
+  /** Status of the answer of the model server, if it answered. */
+  readonly upstreamStatus: number | undefined
+  /** As the model server spells it: any text. */
+  readonly responseModel: string | undefined
   readonly usage: TokenUsage | undefined
   /** Size of the encrypted request. */
   readonly bytesIn: number
@@ -82,12 +87,14 @@ export class CompletionObservation {
   tier: SecurityTier | undefined
   model: string | undefined
   upstream: string | undefined
+  upstreamStatus: number | undefined
+  responseModel: string | undefined
   usage: TokenUsage | undefined
   bytesIn = 0
   bytesOut = 0
   readonly #startedAt = performance.now()
   readonly #steps: Partial<Record<Step, StepTime>> = {}
-  readonly #observers: readonly CompletionObserver[]
+  readonly #observers: CompletionObserver[]
   #refusal: RefusalCode | undefined
   #working = 0
   #closed:
@@ -100,7 +107,12 @@ export class CompletionObservation {
   ) {
     this.requestId = requestId
     this.payloadId = payloadId
-    this.#observers = observers
+    this.#observers = [...observers]
+  }
+
+  /** Adds a receiver of this record. */
+  subscribe(observer: CompletionObserver): void {
+    this.#observers.push(observer)
   }
 
   /** Starts to measure a step. The first call of the returned function ends it. */
@@ -168,6 +180,8 @@ export class CompletionObservation {
       tier: this.tier,
       model: this.model,
       upstream: this.upstream,
+      upstreamStatus: this.upstreamStatus,
+      responseModel: this.responseModel,
       usage: this.usage,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,

@@ -52,6 +52,12 @@ export class Metrics {
     labelNames: ['cause'],
     registers: [this.registry],
   })
+  readonly #tracedSpans = new Counter({
+    name: 'nomyo_trace_spans_total',
+    help: 'Spans of traces by the result of their export: exported or lost.',
+    labelNames: ['result'],
+    registers: [this.registry],
+  })
   readonly #attestationFailures = new Counter({
     name: 'nomyo_attestation_failures_total',
     help: 'Quotes that were requested and could not be created.',
@@ -133,6 +139,10 @@ export class Metrics {
     } finally {
       if (!quoted) this.#attestationFailures.inc()
     }
+  }
+
+  countSpans(result: 'exported' | 'lost', count: number): void {
+    this.#tracedSpans.inc({ result }, count)
   }
 
   countRefusal(cause: RefusalCode): void {

@@ -41,6 +41,10 @@ export function secureCompletionRoute(
     },
     async (request, reply) => {
       const observation = request.getDecorator<CompletionObservation>('observation')
+      // Admitted requests only: no stranger can fill the store of traces.
+      const { startedAtMs } = observation
+      const trace = context.tracer.start({ headers: request.headers, startedAtMs })
+      observation.subscribe(trace)
       const answer = await observation.during(async () =>
         handleCompletion(
           {
@@ -54,6 +58,7 @@ export function secureCompletionRoute(
             caller: request.getDecorator<Caller>('caller'),
             signal: disconnectSignal(reply.raw),
             observation,
+            trace,
           },
           context,
         ),
