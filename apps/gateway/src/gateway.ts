@@ -10,11 +10,11 @@ import { requestLimits } from './completion/chat-request.js'
 import { LoadShedder } from './completion/load-shedder.js'
 import { ReplyKeyCache } from './completion/reply-key-cache.js'
 import type { GatewayConfig } from './config/config.js'
-import { GatewayError } from './errors.js'
+import { ConnectionLimits } from './http/connection-limits.js'
 import type { Unready } from './http/routes/health.js'
 import { readPage } from './http/routes/page.js'
 import { createServer } from './http/server.js'
-import { readTlsFiles, renewTls } from './http/tls.js'
+import { readTlsFiles } from './http/tls.js'
 import { EventLoopTurns } from './json/event-loop-turns.js'
 import { createGatewayLog } from './observability/gateway-log.js'
 import type { Logger } from './observability/log.js'
@@ -23,6 +23,17 @@ import { Metrics } from './observability/metrics.js'
 import { RedisMetrics } from './observability/redis-metrics.js'
 import { noTracer, type Tracer } from './observability/tracing/tracer.js'
 import { UpstreamMetrics } from './observability/upstream-metrics.js'
+import {
+  apiKeysPart,
+  certificatePart,
+  callerLimitsPart,
+  connectionsPart,
+  loadPart,
+  logLevelPart,
+  routingPart,
+  type Routing,
+} from './reload/parts.js'
+import { Reloader, type ReloadReport } from './reload/reloader.js'
 import { openStore } from './server-keys/open-store.js'
 import { ServerKeys } from './server-keys/server-keys.js'
 import { createSharedState, type SharedState } from './shared-state.js'
@@ -44,10 +55,11 @@ export interface Gateway {
    */
   rotateKey(): Promise<void>
   /**
-   * Reads all files again: server keys, API keys, certificate. A file that cannot be read changes
-   * nothing, and is reported to the logger.
+   * Reads the settings and all files again: upstreams, tiers, limits, quotas, CA files, API keys and the
+   * certificate change together, or not at all when one of them is faulty. Polls the server keys, too.
+   * Never rejects: the result is logged and returned. Requests in flight finish as they began.
    */
-  reload(): Promise<void>
+  reload(): Promise<ReloadReport>
   /** Stops accepting requests, finishes those in flight, disposes of keys. Can be called repeatedly. */
   close(): Promise<void>
 }
@@ -60,6 +72,12 @@ export interface GatewayOptions {
   readonly logStream?: Writable | undefined
   /** Receives everything in place of `logStream`; a logger of pino. Default: a log of `logLevel`. */
   readonly log?: FastifyBaseLogger | undefined
+  /**
+   * Reads the settings for a reload. Default: the settings of the start, so that files are read again.
+   *
+   * @throws any error for faulty settings, and nothing changes
+   */
+  readonly readConfig?: (() => GatewayConfig) | undefined
 }
 
 /** Clients renew the key after an hour; those that keep it for longer have this much time. */
@@ -92,16 +110,21 @@ const DEFAULT_LEAD_MS = 6000
  */
 export async function createGateway(
   config: GatewayConfig,
-  { logStream = process.stderr, log: givenLog, logger: givenLogger }: GatewayOptions = {},
+  {
+    logStream = process.stderr,
+    log: givenLog,
+    logger: givenLogger,
+    readConfig = () => config,
+  }: GatewayOptions = {},
 ): Promise<Gateway> {
   const { logLevel: level, logFormat: format = 'json' } = config
   const log = givenLog ?? createGatewayLog({ level, format, stream: logStream })
   const logger = givenLogger ?? log
   warnAboutExposure(config, logger)
-  const apiKeyStore = await ApiKeyStore.open(
-    { apiKeys: config.apiKeys, keysFile: config.keysFile },
-    logger,
-  )
+  const apiKeyStore = await ApiKeyStore.open({
+    apiKeys: config.apiKeys,
+    keysFile: config.keysFile,
+  })
   const tls = config.tls === undefined ? undefined : await readTlsFiles(config.tls)
   const page = config.web === true ? await readPage() : undefined
   const metrics = new Metrics()
@@ -121,20 +144,25 @@ export async function createGateway(
     if (phase !== 'open') return phase
     return attestor.required && !attestor.ready ? 'no evidence' : undefined
   }
+  const routing: Routing = { engine, policy }
+  const limits = new ConnectionLimits(config.load)
+  const loadShedder = new LoadShedder(config.load ?? {}, metrics, config.maxBodyBytes)
   const server = createServer({
     context: {
       serverKeys: serverKeys.ring,
       replyKeys: new ReplyKeyCache(),
-      current: () => ({ engine, policy }),
+      current: () => ({ ...routing }),
       attestor,
       replayCache,
       maxBodyBytes: config.maxBodyBytes,
       acceptLegacyTag: config.acceptLegacyTag,
       metrics,
       observers: [metrics.completions, quotaGuard],
-      loadShedder: new LoadShedder(config.load ?? {}, metrics, config.maxBodyBytes),
+      loadShedder,
       quotaGuard,
-      jsonLimits: requestLimits(config.load?.maxJsonValues),
+      get jsonLimits() {
+        return requestLimits(loadShedder.load.maxJsonValues)
+      },
       turns: new EventLoopTurns(),
       tracer,
     },
@@ -142,9 +170,7 @@ export async function createGateway(
     corsOrigins: config.corsOrigins ?? [],
     unready,
     page: page && { files: page, host: config.host },
-    maxConnections: config.load?.maxConnections,
-    maxConnectionsPerAddress: config.load?.maxConnectionsPerAddress,
-    requestTimeoutMs: config.load?.requestTimeoutMs,
+    limits,
     tls,
     trustedProxies: config.trustedProxies,
     log,
@@ -167,13 +193,20 @@ export async function createGateway(
     await serverKeys.close()
     await sharedState.close()
   }
-  const reloadTls = async (): Promise<void> => {
-    if (config.tls === undefined) return
-    await renewTls(server.server, config.tls).catch((error: unknown) => {
-      const detail = error instanceof GatewayError ? error.message : ''
-      server.log.error({ code: 'ERR_TLS_FILES', detail }, 'the certificate is unchanged')
-    })
-  }
+  const reloader = new Reloader({
+    config,
+    readConfig,
+    log: server.log,
+    parts: [
+      apiKeysPart(apiKeyStore),
+      certificatePart(server.server, tls),
+      routingPart(config, routing, logger),
+      callerLimitsPart(config, { rateLimiter, quotaGuard }),
+      loadPart(config, loadShedder),
+      connectionsPart(config, server.server, limits),
+      logLevelPart(config, [log, server.log]),
+    ],
+  })
   try {
     await attestor.start(server.log)
     engine.start?.(server.log)
@@ -191,9 +224,9 @@ export async function createGateway(
       },
       rotateKey: () => serverKeys.rotate(),
       reload: async () => {
-        await apiKeyStore.reload()
+        const report = await reloader.reload()
         await serverKeys.refresh()
-        await reloadTls()
+        return report
       },
       close: () => (closing ??= close()),
     }

@@ -8,6 +8,7 @@ export type {
   TlsConfig,
   TpmConfig,
 } from './config/config.js'
+export type { ReloadReport } from './reload/reloader.js'
 export type { Logger } from './observability/log.js'
 export type { RateLimit } from './access/rate-limit.js'
 export type { PolicyConfig, SecurityTier, TierRule } from './access/tier-policy.js'

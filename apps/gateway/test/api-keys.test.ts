@@ -222,8 +222,11 @@ describe('a gateway with --keys-file', () => {
     const good = await readFile(file, 'utf8')
     for (const text of ['{"version":1', good.replace('"hash"', '"hush"'), undefined]) {
       await (text === undefined ? rm(file) : writeFile(file, text))
-      await gateway.reload()
-      expect(gateway.log()).toContain('keeping')
+      expect(await gateway.reload()).toMatchObject({
+        status: 'failed',
+        code: 'ERR_API_KEYS_FILE',
+        changed: [],
+      })
       expect(await statusFor(gateway, key)).toBe(200)
     }
     await writeFile(file, '{"version":1,"keys":[]}')

@@ -5,14 +5,13 @@ import type { Engine } from '../src/upstreams/engine.js'
 import type { HealthCheckConfig } from '../src/upstreams/health.js'
 import { UpstreamPool } from '../src/upstreams/pool.js'
 import type { UpstreamConfig } from '../src/upstreams/upstream.js'
-import { silentLogger } from '../src/observability/log.js'
 import { ApiKeyStore } from '../src/access/api-key-store.js'
 import { listenInProcess } from './in-process.js'
 import { get, refusalOf, testModelServer, type Answer } from './support.js'
 
 /** A gateway in this process, on loopback. */
 async function gatewayOf(engine: Engine, apiKeys?: readonly string[]): Promise<{ url: string }> {
-  const keyStore = await ApiKeyStore.open({ apiKeys, keysFile: undefined }, silentLogger)
+  const keyStore = await ApiKeyStore.open({ apiKeys, keysFile: undefined })
   const { server, url } = await listenInProcess({ engine, currentKeys: () => keyStore.keys })
   onTestFinished(async () => {
     await server.close()

@@ -59,7 +59,7 @@ export function createServer(
   }) as unknown as FastifyInstance
   server.server.maxConnections = MAX_CONNECTIONS
   closeConnectionsOnShutdown(server)
-  closeSlowReaders(server, RESPONSE_TIMEOUT_MS)
+  closeSlowReaders(server, { timeoutMs: () => RESPONSE_TIMEOUT_MS })
   logRequests(server, ({ method, route, status, durationMs }, _request, { raw }) => {
     const payloadId = raw.getHeader('x-request-id')
     const id = typeof payloadId === 'string' ? { payloadId } : {}

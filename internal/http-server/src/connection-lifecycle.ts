@@ -41,15 +41,29 @@ export function closeConnectionsOnShutdown(server: FastifyInstance): void {
   })
 }
 
+/** Limit for the readers of responses. */
+export interface SlowReaderOptions {
+  /** Returns the time to read a response that is sent now, in milliseconds. */
+  readonly timeoutMs: () => number
+  /** Called for each connection that is closed. */
+  readonly onClosed?: () => void
+}
+
 /**
  * Closes connections whose caller takes longer than this to read a response. Node alone waits without
  * a limit, with the response in memory and the request in flight.
  */
-export function closeSlowReaders(server: FastifyInstance, timeoutMs: number): void {
+export function closeSlowReaders(
+  server: FastifyInstance,
+  { timeoutMs, onClosed = () => undefined }: SlowReaderOptions,
+): void {
   server.addHook('onSend', (_request, { raw }, _payload, done) => {
     let timer: NodeJS.Timeout | undefined
     const start = (): void => {
-      timer = setTimeout(() => raw.destroy(), timeoutMs)
+      timer = setTimeout(() => {
+        raw.destroy()
+        onClosed()
+      }, timeoutMs())
     }
     // A pipelined response waits for those before it without a socket, and its time starts after them.
     if (raw.socket === null) raw.once('socket', start)

@@ -18,7 +18,7 @@ async function startServer(): Promise<HeldServer> {
   const server = fastify({ forceCloseConnections: 'idle' })
   const respond: HeldServer['respond'] = []
   closeConnectionsOnShutdown(server)
-  closeSlowReaders(server, TIMEOUT_MS)
+  closeSlowReaders(server, { timeoutMs: () => TIMEOUT_MS })
   server.get('/', () => new Promise((resolve) => respond.push(resolve)))
   await server.listen({ host: '127.0.0.1', port: 0 })
   onTestFinished(() => server.close())

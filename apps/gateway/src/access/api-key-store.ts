@@ -1,6 +1,14 @@
+import { isDeepStrictEqual } from 'node:util'
 import { GatewayError } from '../errors.js'
-import type { Logger } from '../observability/log.js'
-import { API_KEY_DESCRIPTION, API_KEY_FORM, hashApiKey, type ApiKey } from './api-key.js'
+import { describeNames, type NameChanges } from '../reload/describe-names.js'
+import { protectionLost, type PreparedChange } from '../reload/reloadable-part.js'
+import {
+  API_KEY_DESCRIPTION,
+  API_KEY_FORM,
+  hashApiKey,
+  saltedHash,
+  type ApiKey,
+} from './api-key.js'
 import { readKeysFile } from './keys-file.js'
 
 /** Origins of API keys. */
@@ -10,49 +18,92 @@ export interface ApiKeySources {
   readonly keysFile: string | undefined
 }
 
+/** API keys by origin. */
+interface Keys {
+  readonly configured: readonly ApiKey[]
+  /** Undefined without a file; a file without keys rejects every caller. */
+  readonly fromFile: readonly ApiKey[] | undefined
+}
+
 /** The API keys that are valid now. */
 export class ApiKeyStore {
-  readonly #configured: readonly ApiKey[]
-  readonly #path: string | undefined
-  readonly #logger: Logger
-  #fromFile: readonly ApiKey[] = []
+  #current: Keys
+  #keys: readonly ApiKey[] | undefined
 
-  private constructor({ apiKeys = [], keysFile }: ApiKeySources, logger: Logger) {
-    // A space keeps these names out of the file.
-    this.#configured = apiKeys.map((key, at) => ({
-      name: `--api-key ${at + 1}`,
-      ...hashApiKey(key),
-    }))
-    this.#path = keysFile
-    this.#logger = logger
+  private constructor(current: Keys) {
+    this.#current = current
+    this.#keys = allOf(current)
   }
 
   /** @throws GatewayError `ERR_API_KEYS`, `ERR_API_KEYS_FILE` */
-  static async open(sources: ApiKeySources, logger: Logger): Promise<ApiKeyStore> {
-    refuseWeakKeys(sources.apiKeys)
-    const store = new ApiKeyStore(sources, logger)
-    if (sources.keysFile !== undefined) store.#fromFile = await readKeysFile(sources.keysFile)
-    return store
+  static async open(sources: ApiKeySources): Promise<ApiKeyStore> {
+    return new ApiKeyStore(await read(sources))
   }
 
-  /** All keys, or undefined where no key is required. A file without keys rejects every caller. */
+  /** All keys, or undefined where no key is required. */
   get keys(): readonly ApiKey[] | undefined {
-    const isOpen = this.#path === undefined && this.#configured.length === 0
-    return isOpen ? undefined : [...this.#configured, ...this.#fromFile]
+    return this.#keys
   }
 
-  /** Reads the file again. A broken file changes nothing. */
-  async reload(): Promise<void> {
-    if (this.#path === undefined) return
-    try {
-      this.#fromFile = await readKeysFile(this.#path)
-      this.#logger.info(`reloaded ${this.#fromFile.length} API keys from ${this.#path}`)
-    } catch (error) {
-      if (!(error instanceof GatewayError)) throw error
-      this.#logger.warn(`keeping the previous API keys: ${error.message}`)
+  /**
+   * Reads the sources again. A gateway that requires a key goes on to do so until a restart.
+   *
+   * @throws GatewayError `ERR_API_KEYS`, `ERR_API_KEYS_FILE`, `ERR_RELOAD` without any source
+   */
+  async prepare(sources: ApiKeySources): Promise<PreparedChange> {
+    const next = await read(sources, this.#current.configured)
+    const [before, after] = [this.#keys, allOf(next)]
+    if (after === undefined) {
+      if (before !== undefined) throw protectionLost('API keys')
+      return { changed: [], commit: () => undefined }
+    }
+    const news = describeNames('API keys', nameChanges(before ?? [], after))
+    const isRequiredNow = before === undefined ? ['API keys are required'] : []
+    return {
+      changed: [...isRequiredNow, ...(news === undefined ? [] : [news])],
+      commit: () => {
+        this.#current = next
+        this.#keys = after
+      },
     }
   }
 }
+
+const allOf = ({ configured, fromFile }: Keys): readonly ApiKey[] | undefined =>
+  fromFile === undefined && configured.length === 0
+    ? undefined
+    : [...configured, ...(fromFile ?? [])]
+
+/** @param known - keys whose stored form is kept where the key is the same */
+async function read(
+  { apiKeys, keysFile }: ApiKeySources,
+  known: readonly ApiKey[] = [],
+): Promise<Keys> {
+  refuseWeakKeys(apiKeys)
+  return {
+    configured: (apiKeys ?? []).map((key, at) => {
+      const same = known[at]
+      if (same !== undefined && saltedHash(key, same.salt).equals(same.hash)) return same
+      // A space keeps these names out of the file.
+      return { name: `--api-key ${at + 1}`, ...hashApiKey(key) }
+    }),
+    fromFile: keysFile === undefined ? undefined : await readKeysFile(keysFile),
+  }
+}
+
+function nameChanges(before: readonly ApiKey[], after: readonly ApiKey[]): NameChanges {
+  const [old, current] = [byName(before), byName(after)]
+  return {
+    added: after.filter(({ name }) => !old.has(name)).map(({ name }) => name),
+    removed: before.filter(({ name }) => !current.has(name)).map(({ name }) => name),
+    changed: after
+      .filter((key) => old.has(key.name) && !isDeepStrictEqual(old.get(key.name), key))
+      .map(({ name }) => name),
+  }
+}
+
+const byName = (keys: readonly ApiKey[]): ReadonlyMap<string, ApiKey> =>
+  new Map(keys.map((key) => [key.name, key]))
 
 /** Refuses keys that protect less than they seem to, whatever program passes them. */
 function refuseWeakKeys(apiKeys: readonly string[] | undefined): void {

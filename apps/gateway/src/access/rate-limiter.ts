@@ -41,8 +41,8 @@ interface Counters {
 
 /** Request limit per caller, with a cool-down for callers that ignore it. */
 export class RateLimiter {
-  readonly #limit: RateLimit | undefined
-  readonly #coolDownMs: number
+  #limit: RateLimit | undefined
+  #coolDownMs: number
   readonly #createCounter: CreateCounter
   /** By limit: keys have few different ones. */
   readonly #counters = new Map<string, Counters>()
@@ -51,6 +51,18 @@ export class RateLimiter {
     this.#limit = limit
     this.#coolDownMs = coolDownMs ?? DEFAULT_COOL_DOWN_MS
     this.#createCounter = createCounter ?? ((options) => new BoundedCounter(options))
+  }
+
+  /** Replaces the limit for callers without one of their own, and the cool-down of all. */
+  setDefault({
+    limit,
+    coolDownMs = DEFAULT_COOL_DOWN_MS,
+  }: Omit<RateLimiterOptions, 'createCounter'>): void {
+    this.#limit = limit
+    if (coolDownMs === this.#coolDownMs) return
+    this.#coolDownMs = coolDownMs
+    // Counters have their cool-down from their creation.
+    this.#counters.clear()
   }
 
   /**

@@ -9,6 +9,7 @@ import {
 import { readConfigFile } from '../config/file.js'
 import { gatewayConfig } from '../config/load.js'
 import { printConfig } from '../config/print.js'
+import { rereadConfig } from '../config/reread.js'
 import { OPTIONS } from '../config/schema.js'
 import { describeError } from './describe-error.js'
 
@@ -52,7 +53,10 @@ export const startCommand = command({
       stream: context.stderr,
     })
     for (const variable of settings.serviceLinks) logger.warn(describeServiceLink(variable))
-    const gateway = await createGateway(config, { log: logger }).catch((error: unknown) => {
+    const gateway = await createGateway(config, {
+      log: logger,
+      readConfig: () => rereadConfig(settings),
+    }).catch((error: unknown) => {
       // Shown at any level: without it, the exit would have no reason.
       logger.level = 'fatal'
       logger.fatal(describeError(error).text)

@@ -21,13 +21,19 @@ export interface Reservation {
  * alone up to a half, two owners a third each. An owner that holds nothing may take what is left.
  */
 export class FairBudget {
-  readonly #total: number
-  readonly #perOwner: number
+  #total: number
+  #perOwner: number
   /** Contains only owners that hold something. */
   readonly #held = new Map<string, number>()
   #used = 0
 
   constructor({ total, perOwner = Infinity }: FairBudgetOptions) {
+    this.#total = total
+    this.#perOwner = perOwner
+  }
+
+  /** Replaces the limits for reservations from now on; those that exist stay. */
+  setLimits({ total, perOwner = Infinity }: FairBudgetOptions): void {
     this.#total = total
     this.#perOwner = perOwner
   }

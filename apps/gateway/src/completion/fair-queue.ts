@@ -19,6 +19,7 @@ export interface FairQueueOptions {
  */
 export class FairQueue {
   readonly #options: FairQueueOptions
+  #maxWaiting: number
   /** Jobs by owner, in the order of turns; contains only owners with jobs. */
   readonly #waiting = new Map<string, Job[]>()
   #waitingCount = 0
@@ -26,6 +27,12 @@ export class FairQueue {
 
   constructor(options: FairQueueOptions) {
     this.#options = options
+    this.#maxWaiting = options.maxWaiting
+  }
+
+  /** Replaces the limit for jobs from now on; those that wait keep their places. */
+  setMaxWaiting(maxWaiting: number): void {
+    this.#maxWaiting = maxWaiting
   }
 
   /** Number of waiting jobs. */
@@ -35,8 +42,8 @@ export class FairQueue {
 
   /** Checks whether another job of this owner would be rejected now. */
   isFullFor(owner: string): boolean {
-    const { concurrency, maxWaiting } = this.#options
-    if (this.#active < concurrency || this.#waitingCount < maxWaiting) return false
+    if (this.#active < this.#options.concurrency || this.#waitingCount < this.#maxWaiting)
+      return false
     return this.#longest() <= this.#lengthOf(owner) + 1
   }
 
@@ -57,7 +64,7 @@ export class FairQueue {
   }
 
   #turn(owner: string): Promise<void> {
-    if (this.#waitingCount >= this.#options.maxWaiting) this.#makeRoom()
+    if (this.#waitingCount >= this.#maxWaiting) this.#makeRoom()
     return new Promise((start, reject) => {
       const jobs = this.#waiting.get(owner) ?? []
       jobs.push({

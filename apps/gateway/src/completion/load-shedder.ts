@@ -4,7 +4,7 @@ import type { LoadConfig } from '../config/config.js'
 import { HttpError } from '../http-error.js'
 import type { Metrics, OverloadCause } from '../observability/metrics.js'
 import { DECRYPT_CONCURRENCY } from './decrypt-concurrency.js'
-import { FairBudget, type Shortage } from './fair-budget.js'
+import { FairBudget, type FairBudgetOptions, type Shortage } from './fair-budget.js'
 import { FairQueue } from './fair-queue.js'
 
 /** Rejection for lack of capacity. Expected under load, so the log does not report it as an error. */
@@ -53,25 +53,37 @@ export class LoadShedder {
   readonly #requests: FairBudget
   readonly #bytes: FairBudget
   readonly #metrics: Metrics
+  readonly #maxBodyBytes: number
+  #load: LoadConfig
 
   constructor(load: LoadConfig, metrics: Metrics, maxBodyBytes: number) {
+    this.#maxBodyBytes = maxBodyBytes
+    this.#load = load
     this.#queue = new FairQueue({
       concurrency: load.maxOpens ?? DECRYPT_CONCURRENCY,
       maxWaiting: load.maxQueue ?? DEFAULT_MAX_QUEUE,
       createError: () => this.#rejection('queue'),
     })
-    this.#requests = new FairBudget({
-      total: load.maxRequests ?? DEFAULT_MAX_REQUESTS,
-      perOwner: load.maxRequestsPerCaller,
-    })
-    this.#bytes = new FairBudget({
-      total: load.maxBytesInFlight ?? defaultMaxBytesInFlight(maxBodyBytes),
-    })
+    this.#requests = new FairBudget(placesOf(load))
+    this.#bytes = new FairBudget(this.#memoryOf(load))
     this.#metrics = metrics
     metrics.watchLoad({
       waiting: () => this.#queue.waiting,
       bytes: () => this.#bytes.used,
     })
+  }
+
+  /** Limits in effect. */
+  get load(): LoadConfig {
+    return this.#load
+  }
+
+  /** Replaces the limits for requests from now on, except the number of concurrent decryptions. */
+  setLimits(load: LoadConfig): void {
+    this.#load = load
+    this.#queue.setMaxWaiting(load.maxQueue ?? DEFAULT_MAX_QUEUE)
+    this.#requests.setLimits(placesOf(load))
+    this.#bytes.setLimits(this.#memoryOf(load))
   }
 
   /**
@@ -116,11 +128,20 @@ export class LoadShedder {
     })
   }
 
+  #memoryOf({ maxBytesInFlight }: LoadConfig): FairBudgetOptions {
+    return { total: maxBytesInFlight ?? defaultMaxBytesInFlight(this.#maxBodyBytes) }
+  }
+
   #rejection(cause: OverloadCause): OverloadedError {
     this.#metrics.countRejection(cause)
     return new OverloadedError()
   }
 }
+
+const placesOf = ({ maxRequests, maxRequestsPerCaller }: LoadConfig): FairBudgetOptions => ({
+  total: maxRequests ?? DEFAULT_MAX_REQUESTS,
+  perOwner: maxRequestsPerCaller,
+})
 
 /** Returns the limit for the memory of requests where none is set. */
 export const defaultMaxBytesInFlight = (maxBodyBytes: number): number =>

@@ -22,7 +22,7 @@ import { SealedRefusal } from '../completion/seal-refusal.js'
 import { HttpError, errorBody } from '../http-error.js'
 import { completionFields } from '../observability/completion-log.js'
 import type { CompletionObservation } from '../observability/completion-record.js'
-import { limitConnectionsPerAddress } from './connection-limit.js'
+import { ConnectionLimits } from './connection-limits.js'
 import { allowOrigins } from './cors.js'
 import { normalizeForwardedFor } from './forwarded-for.js'
 import { attestationRoute } from './routes/attestation.js'
@@ -41,9 +41,7 @@ export interface ServerOptions {
   readonly unready: Unready
   /** Default: no chat page. */
   readonly page?: Page | undefined
-  readonly maxConnections?: number | undefined
-  readonly maxConnectionsPerAddress?: number | undefined
-  readonly requestTimeoutMs?: number | undefined
+  readonly limits?: ConnectionLimits | undefined
   readonly tls?: TlsFiles | undefined
   /** Addresses whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies?: readonly string[] | undefined
@@ -52,15 +50,11 @@ export interface ServerOptions {
   readonly logModels?: boolean | undefined
 }
 
-/** Time for a slow caller to send a request, and to read the answer. */
-const REQUEST_TIMEOUT_MS = 120_000
-const HEADERS_TIMEOUT_MS = 20_000
 /** Interval at which Node enforces those times; by default half a minute. */
 const TIMEOUT_CHECK_INTERVAL_MS = 1000
 const KEEP_ALIVE_TIMEOUT_MS = 72_000
 /** Also the longest time for which a silent connection delays the shutdown. */
 const HANDSHAKE_TIMEOUT_MS = 10_000
-const MAX_CONNECTIONS = 4096
 
 /** Creates the HTTP server with all routes. It answers every failure with `{"detail": ...}`. */
 export function createServer({
@@ -69,16 +63,14 @@ export function createServer({
   corsOrigins,
   unready,
   page,
-  maxConnections = MAX_CONNECTIONS,
-  maxConnectionsPerAddress = Math.ceil(maxConnections / 2),
-  requestTimeoutMs = REQUEST_TIMEOUT_MS,
+  limits = new ConnectionLimits(),
   tls,
   trustedProxies = [],
   log,
   logModels = true,
 }: ServerOptions): FastifyInstance {
   const http = {
-    headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
+    headersTimeout: limits.headersTimeoutMs,
     connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
     // Node's own refusal of a request without Host has no body; a hook below refuses it instead.
     requireHostHeader: false,
@@ -88,7 +80,7 @@ export function createServer({
     // A hook below writes one line per request.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: context.maxBodyBytes,
-    requestTimeout: requestTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     ...(tls === undefined
       ? { http }
@@ -102,15 +94,24 @@ export function createServer({
       void reply.code(400).send(errorBody('The URL is malformed'))
     },
   }) as unknown as FastifyInstance
-  server.server.maxConnections = maxConnections
+  const { connections } = context.metrics
+  limits.apply(server.server)
   // All callers behind a proxy share its address.
   if (trustedProxies.length === 0) {
-    limitConnectionsPerAddress(server.server, maxConnectionsPerAddress)
+    limits.limitAddresses(server.server, () => {
+      connections.countDropped('address_limit')
+    })
   } else {
     normalizeForwardedFor(server.server)
   }
   closeConnectionsOnShutdown(server)
-  closeSlowReaders(server, requestTimeoutMs)
+  connections.watch(server.server)
+  closeSlowReaders(server, {
+    timeoutMs: () => limits.requestTimeoutMs,
+    onClosed: () => {
+      connections.countDropped('slow_reader')
+    },
+  })
   context.metrics.watchRequests(server)
   identifyRequests(server)
   observeRequests(server, logModels)

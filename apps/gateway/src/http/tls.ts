@@ -1,6 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import type { Server } from 'node:http'
-import { Server as TlsServer } from 'node:https'
 import { createSecureContext } from 'node:tls'
 import { errnoCode } from '@nomyo-internal/diagnostics'
 import type { TlsConfig } from '../config/config.js'
@@ -28,16 +26,6 @@ export async function readTlsFiles({ certFile, keyFile }: TlsConfig): Promise<Tl
     )
   }
   return { cert, key }
-}
-
-/**
- * Serves the files as they are now; existing connections continue unchanged.
- *
- * @throws GatewayError `ERR_TLS_FILES`; the previous files then stay in use
- */
-export async function renewTls(server: Server, config: TlsConfig): Promise<void> {
-  const files = await readTlsFiles(config)
-  if (server instanceof TlsServer) server.setSecureContext(files)
 }
 
 function read(path: string): Promise<Buffer> {

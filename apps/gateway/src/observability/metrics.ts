@@ -6,6 +6,7 @@ import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { QuotaState } from '../access/quota/quota-guard.js'
 import type { RefusalCode } from '../http-error.js'
 import { CompletionMetrics } from './completion-metrics.js'
+import { ConnectionMetrics } from './connection-metrics.js'
 import type { CompletionObserver } from './completion-record.js'
 
 /**
@@ -23,6 +24,7 @@ export class Metrics {
   readonly registry = new Registry()
   /** Receiver of the records of encrypted requests. */
   readonly completions: CompletionObserver = new CompletionMetrics(this.registry)
+  readonly connections = new ConnectionMetrics(this.registry)
   readonly #decryptions = new Counter({
     name: 'nomyo_decryptions_total',
     help: 'Encrypted requests by the result of their decryption: decrypted, or the code of the failure.',

@@ -54,6 +54,13 @@ export interface Settings<O extends OptionDefinitions, F extends FileSettings = 
   mistake(name: keyof O & string, problem: string): UsageError
   /** Variables that are ignored because Kubernetes set them for a service; see {@link describeServiceLink}. */
   readonly serviceLinks: readonly string[]
+  /**
+   * Reads the settings again, from the same command line and environment and from the config file as it
+   * is now.
+   *
+   * @throws UsageError
+   */
+  reread(): Settings<O, F>
   /** Lists what is in effect by member of the config file, with secrets masked. */
   inEffect(): Readonly<Record<string, string | number | boolean | readonly string[]>>
 }
@@ -81,8 +88,9 @@ interface Found {
  */
 export function readSettings<O extends OptionDefinitions, F extends FileSettings = FileSettings>(
   options: O,
-  { args, environment = {}, readFile }: SettingsInput<F>,
+  input: SettingsInput<F>,
 ): Settings<O, F> {
+  const { args, environment = {}, readFile } = input
   const { flags, operands } = parseArguments(args, options)
   const named = new Map<string, Found>()
   for (const [name, definition] of Object.entries(options)) {
@@ -117,6 +125,7 @@ export function readSettings<O extends OptionDefinitions, F extends FileSettings
         problem,
         source: found.get(option)?.source ?? placeOf(options[option]),
       }),
+    reread: () => readSettings(options, input),
     inEffect: () =>
       Object.fromEntries(
         Object.entries(options).flatMap(([name, definition]) => {

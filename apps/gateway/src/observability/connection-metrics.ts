@@ -1,0 +1,68 @@
+import type { Socket } from 'node:net'
+import type { Server } from 'node:http'
+import { Counter, Gauge, type Registry } from 'prom-client'
+
+/**
+ * Reason for closing a connection: too many of all callers or of one address, bytes that are not HTTP,
+ * headers that are too large, a request that arrives too slowly, an answer that is read too slowly, or a
+ * failed handshake of TLS.
+ */
+export type DropCause =
+  | 'limit'
+  | 'address_limit'
+  | 'malformed'
+  | 'headers_too_large'
+  | 'request_timeout'
+  | 'slow_reader'
+  | 'tls'
+
+/** Metrics of the connections of a server. */
+export class ConnectionMetrics {
+  readonly #open: Gauge
+  readonly #dropped: Counter<'cause'>
+
+  constructor(registry: Registry) {
+    this.#open = new Gauge({
+      name: 'nomyo_connections',
+      help: 'Open connections of callers.',
+      registers: [registry],
+    })
+    this.#dropped = new Counter({
+      name: 'nomyo_connections_dropped_total',
+      help: 'Connections that the gateway closed or refused, by cause.',
+      labelNames: ['cause'],
+      registers: [registry],
+    })
+  }
+
+  /** Counts the connections of a server, and those that Node refuses. */
+  watch(server: Server): void {
+    server.on('connection', (socket: Socket) => {
+      this.#open.inc()
+      socket.once('close', () => {
+        this.#open.dec()
+      })
+    })
+    server.on('drop', () => {
+      this.countDropped('limit')
+    })
+    server.on('clientError', ({ code = '' }: Error & { code?: string }) => {
+      const cause = causeOf(code)
+      if (cause !== undefined) this.countDropped(cause)
+    })
+    server.on('tlsClientError', () => {
+      this.countDropped('tls')
+    })
+  }
+
+  countDropped(cause: DropCause): void {
+    this.#dropped.inc({ cause })
+  }
+}
+
+/** Returns undefined for a connection that the caller broke: it is not dropped. */
+function causeOf(code: string): DropCause | undefined {
+  if (code === 'HPE_HEADER_OVERFLOW') return 'headers_too_large'
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'request_timeout'
+  return /^(?:HPE|ERR_HTTP)_/.test(code) ? 'malformed' : undefined
+}

@@ -1,0 +1,41 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { GatewayConfig } from '../config/config.js'
+
+/** Settings that parts of a running gateway adopt. */
+const RELOADABLE: ReadonlySet<string> = new Set<keyof GatewayConfig>([
+  'engine',
+  'policy',
+  'apiKeys',
+  'keysFile',
+  'tls',
+  'rateLimit',
+  'quotas',
+  'load',
+  'logLevel',
+])
+
+/** Names that operators know some settings by. */
+const OPTION_NAMES: Readonly<Partial<Record<string, string>>> = {
+  corsOrigins: 'corsOrigin',
+  drainDelayMs: 'drainDelay',
+  keys: 'keyPassword, keyRotation, keyOverlap or keyLead',
+  maxBodyBytes: 'maxBody',
+  metrics: 'metricsPort or metricsHost',
+  logModels: 'logModel',
+  replayWindowMs: 'replayWindow',
+  tpm: 'tpm, pcrs, tpmAk or tpmRequired',
+  trustedProxies: 'trustProxy',
+}
+
+/** Lists the settings that differ and that a running gateway cannot adopt. */
+export function restartOnly(running: GatewayConfig, next: GatewayConfig): readonly string[] {
+  const [before, after] = [
+    new Map<string, unknown>(Object.entries(running)),
+    new Map<string, unknown>(Object.entries(next)),
+  ]
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((name) => !RELOADABLE.has(name))
+    .filter((name) => !isDeepStrictEqual(before.get(name), after.get(name)))
+    .map((name) => OPTION_NAMES[name] ?? name)
+    .sort()
+}
