@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Health } from '../src/upstreams/health.js'
 import { ModelMemory } from '../src/upstreams/model-memory.js'
-import { parseModelNames } from '../src/upstreams/model-names.js'
+import { parseModelList } from '../src/upstreams/model-names.js'
 
 function clock(): { now: () => number; advance: (ms: number) => void } {
   let time = 1000
@@ -82,7 +82,7 @@ describe('the memory of models', () => {
   it('knows what is listed, and what was refused for a minute', () => {
     const { now, advance } = clock()
     const memory = new ModelMemory(now)
-    memory.recordList(['a'])
+    memory.recordList({ names: ['a'], owners: [] })
     memory.recordMissing('a')
     memory.recordMissing('b')
     expect(['a', 'b', 'c'].map((name) => memory.of(name))).toEqual([
@@ -98,16 +98,16 @@ describe('the memory of models', () => {
     const memory = new ModelMemory(() => 0)
     memory.recordMissing('a')
     memory.recordMissing('b')
-    memory.recordList(['a'])
+    memory.recordList({ names: ['a'], owners: [] })
     memory.recordAnswer('b')
     expect(['a', 'b'].map((name) => memory.of(name))).toEqual(['listed', 'unknown'])
   })
 
   it('keeps a refusal of a model that the server lists and does not serve', () => {
     const memory = new ModelMemory(() => 0)
-    memory.recordList(['a'])
+    memory.recordList({ names: ['a'], owners: [] })
     memory.recordMissing('a')
-    memory.recordList(['a'])
+    memory.recordList({ names: ['a'], owners: [] })
     expect(memory.of('a')).toBe('missing')
   })
 
@@ -136,6 +136,13 @@ describe('a list of models', () => {
     ['<html>', undefined],
     ['', undefined],
   ])('is read: %s', (text, names) => {
-    expect(parseModelNames(text)).toEqual(names)
+    expect(parseModelList(text)?.names).toEqual(names)
+  })
+
+  it('tells who owns the models, in bounds', () => {
+    const models = Array.from({ length: 1000 }, (_, at) => ({ id: `m${at}`, owned_by: `o${at}` }))
+    const [first] = parseModelList('[{"id":"a","owned_by":"vllm"},{"owned_by":7},"b"]')!.owners
+    expect(first).toBe('vllm')
+    expect(parseModelList(JSON.stringify(models))!.owners).toHaveLength(16)
   })
 })

@@ -114,7 +114,7 @@ export const OPTIONS = defineOptions(
       },
       healthInterval: {
         value: 'SECONDS',
-        summary: 'interval between polls of each of several upstreams',
+        summary: 'interval between polls of each upstream',
         default: '10',
         parse: wholeNumber(1, 3600),
       },

@@ -1,4 +1,4 @@
-import { isModelName } from './model-names.js'
+import { isModelName, type ModelList } from './model-names.js'
 
 /** Knowledge of whether a model server has a model. `missing`: the server itself said so. */
 export type ModelKnowledge = 'listed' | 'unknown' | 'missing'
@@ -11,6 +11,7 @@ const MISSING_MS = 60_000
 export class ModelMemory {
   readonly #now: () => number
   #listed: ReadonlySet<string> = new Set()
+  #owners: readonly string[] | undefined
   /** Names and the time of their expiry, oldest first. */
   readonly #missing = new Map<string, number>()
 
@@ -25,10 +26,16 @@ export class ModelMemory {
     return this.#listed.has(model) ? 'listed' : 'unknown'
   }
 
+  /** Owners of the models; undefined before a list was read. */
+  get owners(): readonly string[] | undefined {
+    return this.#owners
+  }
+
   /** Remembers the list of the server, which is newer than what it refused. */
-  recordList(names: readonly string[]): void {
+  recordList({ names, owners }: ModelList): void {
     for (const name of names) if (!this.#listed.has(name)) this.#missing.delete(name)
     this.#listed = new Set(names)
+    this.#owners = owners
   }
 
   /** Remembers that the server has no such model. The oldest name is forgotten for the newest. */

@@ -6,7 +6,7 @@ import { HttpError } from '../http-error.js'
 import type { JsonObject } from '../json/json-object.js'
 import type { EngineContext } from './engine.js'
 import { readForeignError } from './foreign-error.js'
-import { parseModelNames } from './model-names.js'
+import { parseModelList, type ModelList } from './model-names.js'
 import {
   MAX_ERROR_BYTES,
   connectionError,
@@ -44,7 +44,7 @@ export interface PollResult {
   /** The server answered, with any status below 500. */
   readonly isPresent: boolean
   /** Its models; undefined if it lists none that can be read. */
-  readonly models: readonly string[] | undefined
+  readonly models: ModelList | undefined
 }
 
 /** Long answers are not streamed: the headers arrive when the answer is complete. */
@@ -152,7 +152,7 @@ export class OpenAICompatibleServer {
     const { status } = health ?? list
     return {
       isPresent: status !== undefined && status < 500,
-      models: list.status === 200 ? parseModelNames(list.text) : undefined,
+      models: list.status === 200 ? parseModelList(list.text) : undefined,
     }
   }
 

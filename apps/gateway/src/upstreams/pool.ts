@@ -248,13 +248,18 @@ export class UpstreamPool implements Engine {
   }
 
   #startPolls(): void {
-    // A single server is used whether it is healthy or not.
-    if (this.#log !== undefined && this.#upstreams.length > 1) void this.#pollAll(this.#upstreams)
+    if (this.#log === undefined) return
+    // A single server is used whether it is healthy or not: its polls are for monitoring.
+    if (this.#upstreams.length > 1) void this.#pollAll(this.#upstreams)
+    else this.#pollLater(this.#upstreams)
   }
 
   async #pollAll(polled: readonly Upstream[]): Promise<void> {
     await Promise.all(polled.map((upstream) => this.#pollOne(upstream)))
-    if (this.#closed || polled !== this.#upstreams) return
+    if (!this.#closed && polled === this.#upstreams) this.#pollLater(polled)
+  }
+
+  #pollLater(polled: readonly Upstream[]): void {
     this.#poll = setTimeout(() => void this.#pollAll(polled), this.#intervalMs).unref()
   }
 

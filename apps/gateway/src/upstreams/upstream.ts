@@ -135,7 +135,7 @@ export class Upstream implements UpstreamState {
     const { isPresent, models } = await this.#server.poll()
     this.health.recordPoll(isPresent)
     if (models !== undefined) this.#models.recordList(models)
-    return models?.filter((model) => this.serves(model)) ?? this.#configuredModels()
+    return models?.names.filter((model) => this.serves(model)) ?? this.#configuredModels()
   }
 
   close(): Promise<void> {

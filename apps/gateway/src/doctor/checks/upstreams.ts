@@ -3,7 +3,7 @@ import { matchesModel } from '../../access/model-pattern.js'
 import { SECURITY_TIERS, type PolicyConfig } from '../../access/tier-policy.js'
 import { readCaFile } from '../../upstreams/ca-file.js'
 import { isPrivateUrl, upstreamsOf } from '../../upstreams/plan-upstreams.js'
-import { parseModelNames } from '../../upstreams/model-names.js'
+import { parseModelList } from '../../upstreams/model-names.js'
 import { baseUrl, healthUrl } from '../../upstreams/openai-compatible.js'
 import type { UpstreamConfig } from '../../upstreams/upstream.js'
 import { httpGet } from '../http-get.js'
@@ -53,7 +53,7 @@ async function check(upstream: UpstreamConfig): Promise<Result> {
         'the upstream key is wrong or missing: check NOMYO_UPSTREAM_KEY, or apiKey',
       )
     }
-    const models = list.status === 200 ? parseModelNames(list.text) : undefined
+    const models = list.status === 200 ? parseModelList(list.text)?.names : undefined
     if (models === undefined) return result(await explainNoList(upstream, list.status, get))
     return checkModels(upstream, models, findings, performance.now() - startedAt)
   } catch (error) {
@@ -121,7 +121,7 @@ async function explainNoList(
   const withVersion = `${new URL(url).origin}/v1`
   if (base !== withVersion) {
     const other = await get(`${withVersion}/models`).catch(() => undefined)
-    if (other?.status === 200 && parseModelNames(other.text) !== undefined) {
+    if (other?.status === 200 && parseModelList(other.text) !== undefined) {
       return problem(`${name}: ${at} has status ${status}`, `use the URL ${withVersion}`)
     }
   }
