@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest'
+import { platform } from '#crypto-platform'
+import { describe, expect, it, vi } from 'vitest'
 import type { Bytes } from '../src/bytes/bytes.js'
 import { isJsonObject, parseJsonObject } from '../src/bytes/json-object.js'
 import { openEnvelope, openJson, sealEnvelope } from '../src/envelope/index.js'
@@ -11,7 +12,7 @@ const sealed = async (plaintext: string): Promise<Bytes> =>
 
 const privateKey = async () => (await testPair('server')).privateKey
 
-const parse = (bytes: Uint8Array, maxDepth: number): Record<string, unknown> =>
+const parse = (bytes: Uint8Array, maxDepth: number): Promise<Record<string, unknown>> =>
   parseJsonObject(bytes, 'ERR_PLAINTEXT_INVALID', maxDepth)
 
 const padTo = (envelope: Uint8Array, length: number): Bytes =>
@@ -74,8 +75,8 @@ describe('the depth', () => {
     String.raw`{"a":"\"[[[["}`,
     String.raw`{"a":"\\","b":[]}`,
     String.raw`{"a":"\\\"[[[[","b":"]"}`,
-  ])('of %s is at most two', (json) => {
-    expect(parse(utf8(json), 2)).toEqual(JSON.parse(json))
+  ])('of %s is at most two', async (json) => {
+    expect(await parse(utf8(json), 2)).toEqual(JSON.parse(json))
   })
 
   it.each([
@@ -109,11 +110,20 @@ describe('the bytes of JSON', () => {
     await expectRefusal(() => parse(bytes, 9), 'ERR_PLAINTEXT_INVALID')
   })
 
-  it('give plain members for names that objects inherit', () => {
-    const value = parse(utf8('{"__proto__":{"polluted":1},"constructor":2}'), 9)
+  it('give plain members for names that objects inherit', async () => {
+    const value = await parse(utf8('{"__proto__":{"polluted":1},"constructor":2}'), 9)
     expect(Object.keys(value)).toEqual(['__proto__', 'constructor'])
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
     expect(value['polluted']).toBeUndefined()
+  })
+
+  it('are parsed in a turn of their own where they are many', async () => {
+    const turn = vi.spyOn(platform, 'turn')
+    await parse(utf8(`{"a":"${'x'.repeat(MIB - 8)}"}`), 9)
+    expect(turn).not.toHaveBeenCalled()
+    await parse(utf8(`{"a":"${'x'.repeat(MIB - 7)}"}`), 9)
+    expect(turn).toHaveBeenCalledOnce()
+    turn.mockRestore()
   })
 
   it('are an object, or not', () => {

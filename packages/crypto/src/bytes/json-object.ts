@@ -4,6 +4,9 @@ import { SecurityError, type SecurityErrorCode } from '../errors.js'
 /** Legitimate plaintext nests a JSON schema or two; deeper JSON exhausts a recursive reader. */
 export const MAX_PLAINTEXT_DEPTH = 256
 
+/** Parsing takes milliseconds from here on. */
+const LARGE_BYTES = 1024 * 1024
+
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
@@ -15,13 +18,14 @@ const BACKSLASH = 0x5c
  *
  * @throws SecurityError `code` for all other bytes; `ERR_ENVELOPE_TOO_LARGE` for depth
  */
-export function parseJsonObject(
+export async function parseJsonObject(
   bytes: Uint8Array,
   code: SecurityErrorCode,
   maxDepth: number,
-): Record<string, unknown> {
+): Promise<Record<string, unknown>> {
   const text = platform.decodeUtf8(bytes)
   if (text !== undefined && isDeeperThan(maxDepth, bytes)) throw tooDeep()
+  if (bytes.length > LARGE_BYTES) await platform.turn()
   let value: unknown
   try {
     value = JSON.parse(text ?? '')

@@ -57,7 +57,7 @@ export async function openJson(
   try {
     return {
       ...facts,
-      value: parseJsonObject(plaintext, 'ERR_PLAINTEXT_INVALID', MAX_PLAINTEXT_DEPTH),
+      value: await parseJsonObject(plaintext, 'ERR_PLAINTEXT_INVALID', MAX_PLAINTEXT_DEPTH),
     }
   } finally {
     zeroize(plaintext)

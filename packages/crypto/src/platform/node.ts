@@ -18,6 +18,7 @@ const TURN_BYTES = 16 * PART_BYTES
  * mainly by touching new memory, and in turns with other work.
  */
 export const platform: Platform = {
+  turn: () => setImmediate(),
   encodeJson,
   decodeUtf8: Number.parseInt(process.versions.node) < 24 ? decodeUtf8ByTranscoding : decodeUtf8,
   indexOfByte: (bytes, byte, from) => indexOf.call(bytes, byte, from),

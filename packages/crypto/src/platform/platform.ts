@@ -2,6 +2,8 @@ import type { Bytes } from '../bytes/bytes.js'
 
 /** Operations that runtimes implement differently. Selected by the `#crypto-platform` import, never at run time. */
 export interface Platform {
+  /** Gives other work its turn, where long work is done on the thread of the caller. */
+  readonly turn: () => Promise<unknown> | undefined
   /**
    * Writes the result of `JSON.stringify` as UTF-8 to the front of a new buffer whose size is
    * `sizeFor` its length; undefined where `JSON.stringify` returns undefined. Throws the same errors.

@@ -34,7 +34,7 @@ export async function parseEnvelope(
     throw tooLarge(`The envelope is larger than ${String(maxBytes)} bytes.`)
   }
   const { json, long } = await cutLongBase64(body)
-  const envelope = parseJsonObject(json, 'ERR_ENVELOPE_INVALID', MAX_DEPTH)
+  const envelope = await parseJsonObject(json, 'ERR_ENVELOPE_INVALID', MAX_DEPTH)
   checkLabels(envelope)
   const payload = own(envelope, 'encrypted_payload') ?? {}
   const { nonceBytes, tagBytes } = WIRE_V1
