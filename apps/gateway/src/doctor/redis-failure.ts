@@ -8,10 +8,8 @@ export interface RedisProblem {
   readonly remedy: string
 }
 
-const UNREACHABLE = [
-  'is unreachable',
-  'check the address and that it is running; rediss:// is for TLS',
-] as const
+const RUNNING = 'check the address and that it is running; use rediss:// if it expects TLS'
+const UNREACHABLE = ['is unreachable', RUNNING] as const
 
 /** What is wrong, and what to do, by code. */
 const PROBLEMS: Readonly<Partial<Record<RedisErrorCode, readonly [string, string]>>> = {
@@ -32,8 +30,8 @@ const PROBLEMS: Readonly<Partial<Record<RedisErrorCode, readonly [string, string
   ],
   NOPERM: [
     'refuses this user',
-    'ACL SETUSER with ~nomyo:* +ping +info +set +get +incrby +pttl +eval; --shared-keys also needs ' +
-      '+hsetnx +hgetall +hdel, and a cluster +cluster|slots +cluster|info',
+    'ACL SETUSER with ~nomyo:* +ping +info +set +get +incrby +pttl +pexpire +eval; --shared-keys also needs ' +
+      '+hsetnx +hgetall +hdel, and a cluster +cluster|slots',
   ],
   NOAUTH: ['refuses this gateway', 'give the user and password in NOMYO_REDIS'],
   WRONGPASS: ['refuses this gateway', 'check the user and password in NOMYO_REDIS'],
@@ -42,8 +40,8 @@ const PROBLEMS: Readonly<Partial<Record<RedisErrorCode, readonly [string, string
   MOVED: ['is a node of a cluster', 'name its nodes: redis+cluster://HOST:6379,HOST:6379'],
   CLUSTERDOWN: ['is a cluster that is down', 'see redis-cli --cluster check'],
   TIMEOUT: ['accepts connections and does not answer', 'see its log, and whether it is blocked'],
-  CLOSED: ['closes the connection', 'use rediss:// if it expects TLS'],
-  ECONNRESET: ['closes the connection', 'use rediss:// if it expects TLS'],
+  CLOSED: ['closes connections, or accepts none', RUNNING],
+  ECONNRESET: ['closes connections', RUNNING],
   TLS: [
     'fails at TLS',
     'use redis:// if it has none; for a private CA, set NODE_EXTRA_CA_CERTS to its file',

@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { errnoCode } from '@nomyo-internal/diagnostics'
 import { Cluster, Redis } from 'ioredis'
+import { ADD, ADMIT } from '../access/quota/redis-counter.js'
 import { claimKey, REPLAY_PREFIX } from '../completion/replay/redis.js'
-import { createClient, createClusterOf, type RedisClient } from '../redis/client.js'
+import {
+  connectionErrorCode,
+  createClient,
+  createClusterOf,
+  type RedisClient,
+} from '../redis/client.js'
 import { redisErrorCode, type RedisErrorCode } from '../redis/error-code.js'
+import { hashTagged } from '../redis/keys.js'
 import { COUNT, READ } from '../redis/redis-counter.js'
 import type { RedisTarget } from '../redis/url.js'
 import { WaitBudget } from '../redis/wait-budget.js'
@@ -76,6 +83,7 @@ export class RedisTrial {
       (_, slot) => `${REPLAY_PREFIX}doctor:${id}:${slot}`,
     )
     const counter = `nomyo:rate:doctor:${id}`
+    const quotas = [hashTagged('nomyo:quota', id, '1'), hashTagged('nomyo:quota', id, '2')] as const
     const hash = `${SERVER_KEYS_HASH}:doctor:${id}`
     const [firstClaim = ''] = claims
     // In scripts a missing right has no name, so that their commands are tried by themselves.
@@ -83,6 +91,7 @@ export class RedisTrial {
       ['INCRBY', () => client.incrby(firstClaim, 0)],
       ['GET', () => client.get(firstClaim)],
       ['PTTL', () => client.pttl(firstClaim)],
+      ['PEXPIRE', () => client.pexpire(firstClaim, KEY_MS)],
       ['EVAL', () => client.eval('return 1', 1, counter)],
     ]
     const attempts: Attempts = [
@@ -107,23 +116,24 @@ export class RedisTrial {
       if (missing.length === 0) {
         await client.eval(COUNT.lua, 1, counter, 1, KEY_MS, 'count')
         await client.eval(READ.lua, 1, counter)
+        await client.eval(ADMIT.lua, 2, ...quotas, 1, KEY_MS, 1, 1, KEY_MS, 0)
+        await client.eval(ADD.lua, 1, quotas[1], 1, KEY_MS)
       }
       return { missing }
     } finally {
-      const keys = [...claims, counter, hash]
+      const keys = [...claims, counter, ...quotas, hash]
       await Promise.all(keys.map((key) => client.del(key).catch(() => undefined)))
     }
   }
 
   /** Describes a failure of any of these. */
   describe(error: unknown): TrialFailure {
-    const code = redisErrorCode(error) ?? redisErrorCode(this.#cause)
+    const code = redisErrorCode(error)
+    if (code !== undefined && code !== 'TIMEOUT') return { code }
+    if (this.#cause === undefined) return { code: code ?? 'CLOSED' }
+    const cause = connectionErrorCode(this.#client, this.#cause)
     // The errno of TLS names what is wrong with a certificate.
-    if (code === 'TLS') return { code, detail: errnoCode(this.#cause ?? error) }
-    if (code !== undefined && !(code === 'TIMEOUT' && this.#cause !== undefined)) return { code }
-    if (this.#client instanceof Redis && this.#client.options.sentinels) return { code: 'SENTINEL' }
-    // Of the errors of ioredis, only that of the socket timeout has no code.
-    return { code: this.#cause === undefined && code === undefined ? 'CLOSED' : 'TIMEOUT' }
+    return cause === 'TLS' ? { code: cause, detail: errnoCode(this.#cause) } : { code: cause }
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { redisErrorCode, type RedisErrorCode } from './error-code.js'
 import type { RedisNode, RedisTarget } from './url.js'
 
 /** Connection to one server, or to all nodes of a cluster. */
@@ -67,6 +68,15 @@ export function createClusterOf(
   })
 }
 
+/** Returns the cause of an error that a client reports of its connection. */
+export function connectionErrorCode(client: RedisClient, error: unknown): RedisErrorCode {
+  const code = redisErrorCode(error)
+  if (code !== undefined) return code
+  if (client instanceof Cluster) return 'CLOSED'
+  // Only Sentinels without a master, and the socket timeout of ioredis, have no code.
+  return client.options.sentinels ? 'SENTINEL' : 'TIMEOUT'
+}
+
 const COMMON = {
   lazyConnect: true,
   connectTimeout: CONNECT_TIMEOUT_MS,
@@ -88,6 +98,9 @@ function createCluster(
       clusterRetryStrategy: retryStrategy,
       // A command whose answer was lost may have been executed: a repeated claim would be a replay.
       retryDelayOnFailover: 0,
+      // Callers learn at once that the cluster is down, by its own code.
+      retryDelayOnClusterDown: 0,
+      enableReadyCheck: false,
       slotsRefreshTimeout: SOCKET_TIMEOUT_MS,
       // Certificates have names, not addresses.
       dnsLookup: (address, callback) => {

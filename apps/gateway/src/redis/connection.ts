@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import type { Logger } from '../observability/log.js'
 import { GatewayError } from '../errors.js'
-import { createClient, createClusterOf, type RedisClient } from './client.js'
+import { connectionErrorCode, createClient, createClusterOf, type RedisClient } from './client.js'
 import {
   RedisError,
   redisErrorCode,
@@ -162,16 +162,11 @@ export class RedisConnection {
 
   #watch<T extends RedisClient>(client: T): T {
     const isCurrent = (): boolean => client === this.#client && !this.#closed
-    const noted = (error: Error): RedisErrorCode => {
-      // Only the socket timeout of ioredis, and Sentinels without a master, have no code.
-      const fallback = client instanceof Redis && client.options.sentinels ? 'SENTINEL' : 'TIMEOUT'
-      return (this.#cause = redisErrorCode(error) ?? fallback)
-    }
     client.on('error', (error: Error) => {
-      if (isCurrent()) this.#lose(noted(error))
+      if (isCurrent()) this.#lose((this.#cause = connectionErrorCode(client, error)))
     })
     client.on('node error', (error: Error) => {
-      if (isCurrent()) noted(error)
+      if (isCurrent()) this.#cause = connectionErrorCode(client, error)
     })
     // A connection that Redis closes is no error; one that this gateway closes is not reported.
     client.on('reconnecting', () => {

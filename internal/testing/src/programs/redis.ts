@@ -47,7 +47,10 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     ...replica,
     ...args,
   ]
-  const redis = server(port, ['--port', String(port), '--bind', '127.0.0.1', ...settings])
+  const redis = server(port, ['--port', String(port), '--bind', '127.0.0.1', ...settings], {
+    // A replica writes what it receives into its folder, and would read that again.
+    isEmptied: folder === undefined,
+  })
   await redis.start()
   return redis
 }
@@ -63,13 +66,11 @@ export interface RedisCluster {
 
 /** Starts a {@link RedisCluster} whose replicas take over after a second. */
 export async function startRedisCluster({ masters = 3, replicas = 1 } = {}): Promise<RedisCluster> {
-  const folder = mkdtempSync(join(tmpdir(), 'nomyo-cluster-'))
   const nodes: RedisServer[] = []
   for (let count = 0; count < masters * (1 + replicas); count++) {
-    const [cluster, bus] = [`nodes-${count}.conf`, String(await freePort())]
-    const place = ['--dir', folder, '--cluster-config-file', cluster, '--cluster-port', bus]
+    const place = ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())]
     const timing = ['--cluster-node-timeout', '1000', '--cluster-replica-validity-factor', '0']
-    nodes.push(await startRedis({ args: ['--cluster-enabled', 'yes', ...place, ...timing] }))
+    nodes.push(await startRedis({ args: [...place, ...timing] }))
   }
   const hosts = nodes.map(({ port }) => `127.0.0.1:${port}`)
   const create = ['--cluster', 'create', ...hosts, '--cluster-replicas', String(replicas)]
@@ -90,7 +91,6 @@ export async function startRedisCluster({ masters = 3, replicas = 1 } = {}): Pro
     url: `redis+cluster://${hosts.slice(0, masters).join(',')}`,
     stop: async () => {
       await Promise.all(nodes.map((node) => node.stop()))
-      rmSync(folder, { recursive: true, force: true })
     },
   }
 }
@@ -142,13 +142,16 @@ export async function startSentinel(master: RedisServer, replicas = 1): Promise<
   }
 }
 
-function server(port: number, args: readonly string[]): RedisServer {
+function server(port: number, args: readonly string[], { isEmptied = false } = {}): RedisServer {
   let child: ChildProcess | undefined
+  let folder: string | undefined
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
     start: async () => {
-      child = spawn('redis-server', args, { stdio: 'ignore' })
+      folder = isEmptied ? mkdtempSync(join(tmpdir(), 'nomyo-redis-')) : undefined
+      const place = folder === undefined ? [] : ['--dir', folder]
+      child = spawn('redis-server', [...args, ...place], { stdio: 'ignore' })
       await untilAccepting({ host: '127.0.0.1', port }, child)
     },
     signal: (signal) => void child?.kill(signal),
@@ -156,6 +159,9 @@ function server(port: number, args: readonly string[]): RedisServer {
       const { stdout } = await promisify(execFile)('redis-cli', ['-p', String(port), ...words])
       return stdout.trim()
     },
-    stop: () => endProcess(child, 'SIGKILL'),
+    stop: async () => {
+      await endProcess(child, 'SIGKILL')
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+    },
   }
 }

@@ -22,7 +22,7 @@ export interface RedisQuotaCounterOptions {
 const KEEP_MS = 60 * 60_000
 
 /** Runs atomically: concurrent requests at several gateways cannot pass together. Counts unless exhausted. */
-const ADMIT = {
+export const ADMIT = {
   name: 'admit',
   lua: `
 local used, admitted = {}, true
@@ -39,7 +39,8 @@ end
 return used`,
 } as const
 
-const ADD = {
+/** Counts an amount. */
+export const ADD = {
   name: 'add',
   lua: `
 local used = redis.call('INCRBY', KEYS[1], ARGV[1])
