@@ -151,7 +151,11 @@ describe('a refusal of the upstream', () => {
     [201, 502],
     [204, 502],
     [302, 502],
-    [418, 502],
+    [405, 502],
+    [407, 502],
+    [408, 502],
+    [409, 400],
+    [418, 400],
   ])('with %i reaches the caller as %i, without its words', async (given, expected) => {
     upstream.answer = (response) => {
       const location = given === 302 ? { location: `${upstream.url}/elsewhere` } : {}

@@ -46,6 +46,11 @@ export function refusalFrom(error: unknown): Refusal | undefined {
     statusCode >= 400 && statusCode <= 599 ? statusCode : 502,
     error.code,
     error.message,
-    retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) },
+    retryAfterMs === undefined
+      ? {}
+      : {
+          'retry-after': String(Math.ceil(retryAfterMs / 1000)),
+          'retry-after-ms': String(retryAfterMs),
+        },
   )
 }

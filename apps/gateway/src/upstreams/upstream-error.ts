@@ -1,7 +1,7 @@
 import { errnoCode } from '@nomyo-internal/diagnostics'
 import type { ErrorObject } from '../confidential-refusal.js'
 import { HttpError } from '../http-error.js'
-import { UpstreamRefusal } from './upstream-refusal.js'
+import { UpstreamRefusal, isRequestFault } from './upstream-refusal.js'
 
 /** An error that is longer is cut. */
 export const MAX_ERROR_BYTES = 64 * 1024
@@ -107,8 +107,7 @@ function kindOf(status: number): FailureKind {
   if (status === 404) return 'model'
   if (status === 429) return 'busy'
   if ([401, 402, 403].includes(status)) return 'credentials'
-  // Not of this request: wrong method or proxy, timeout of a proxy, and everything else.
-  return status >= 400 && status < 500 && ![405, 407, 408].includes(status) ? 'refused' : 'error'
+  return isRequestFault(status) ? 'refused' : 'error'
 }
 
 /** Codes of a connection that was not made, so that no request was sent. */

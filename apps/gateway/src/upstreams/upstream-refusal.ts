@@ -24,15 +24,20 @@ function outerOf(status: number): readonly [status: number, detail: string, code
       return [503, 'Inference backend is unavailable', 'upstream_busy']
     case 504:
       return [504, 'The inference backend took too long', 'upstream_timeout']
-    case 400:
-    case 413:
-    case 422:
-      return [
-        400,
-        'The inference backend refused the request: check its parameters',
-        'upstream_refused',
-      ]
     default:
-      return [502, 'The inference backend failed', 'upstream_failed']
+      return isRequestFault(status)
+        ? [
+            400,
+            'The inference backend refused the request: check its parameters',
+            'upstream_refused',
+          ]
+        : [502, 'The inference backend failed', 'upstream_failed']
   }
 }
+
+/** Statuses of 4xx that do not say that a chat request is at fault: credentials, limits, proxies. */
+const OTHER_FAULTS: readonly number[] = [401, 402, 403, 404, 405, 407, 408, 429]
+
+/** Checks whether a status means that the request is invalid, at this server and any other. */
+export const isRequestFault = (status: number): boolean =>
+  status >= 400 && status < 500 && !OTHER_FAULTS.includes(status)

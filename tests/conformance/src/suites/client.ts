@@ -191,6 +191,17 @@ function chats(
       },
     },
     {
+      name: 'the encrypted error of a model server',
+      run: async () => {
+        const request = { ...echo('x'), model: 'nomyo/error-context-length' }
+        const error = await rejectionOf(sharedClient().create(request))
+        equal(codeOf(error, client.InvalidRequestError), 'ERR_BAD_REQUEST')
+        const { sealedError } = error as Library.InvalidRequestError
+        equal(sealedError?.code, 'context_length_exceeded')
+        equal(sealedError?.param, 'messages')
+      },
+    },
+    {
       name: 'ends an aborted call',
       run: async () => {
         const asking = sharedClient().create(echo('x'), { signal: AbortSignal.abort() })
@@ -240,6 +251,16 @@ function openaiFetch(
           return choices[0]?.delta?.content ?? ''
         })
         equal(pieces.join(''), TEXT)
+      },
+    },
+    {
+      name: 'openai-fetch answers with the error of a model server',
+      run: async () => {
+        const request = { ...echo('x'), model: 'nomyo/error-model-not-found', stream: true }
+        const response = await ask('/chat/completions', request)
+        equal(response.status, 404)
+        const { error } = (await response.json()) as { error: { code: string } }
+        equal(error.code, 'model_not_found')
       },
     },
     {
