@@ -20,6 +20,7 @@ import { createGatewayLog } from './observability/gateway-log.js'
 import type { Logger } from './observability/log.js'
 import { startMetricsServer, type MetricsServer } from './observability/metrics-server.js'
 import { Metrics } from './observability/metrics.js'
+import { HostMeasurements } from './metadata/host-metadata.js'
 import { RedisMetrics } from './observability/redis-metrics.js'
 import { noTracer, type Tracer } from './observability/tracing/tracer.js'
 import { UpstreamMetrics } from './observability/upstream-metrics.js'
@@ -144,7 +145,7 @@ export async function createGateway(
     if (phase !== 'open') return phase
     return attestor.required && !attestor.ready ? 'no evidence' : undefined
   }
-  const routing: Routing = { engine, policy }
+  const routing: Routing = { engine, policy, requestRules: config.requests ?? {} }
   const limits = new ConnectionLimits(config.load)
   const loadShedder = new LoadShedder(config.load ?? {}, metrics, config.maxBodyBytes)
   const server = createServer({
@@ -165,6 +166,7 @@ export async function createGateway(
       },
       turns: new EventLoopTurns(),
       tracer,
+      hostMeasurements: new HostMeasurements(),
     },
     accessControl: new AccessControl(() => apiKeyStore.keys, rateLimiter),
     corsOrigins: config.corsOrigins ?? [],

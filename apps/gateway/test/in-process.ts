@@ -7,6 +7,7 @@ import { AccessControl } from '../src/access/access-control.js'
 import { noAttestor } from '../src/attestation/attestor.js'
 import type { ApiKey } from '../src/access/api-key.js'
 import type { CompletionContext, CompletionSettings } from '../src/completion/handle-completion.js'
+import { HostMeasurements } from '../src/metadata/host-metadata.js'
 import { createGatewayLog } from '../src/observability/gateway-log.js'
 import { EventLoopTurns } from '../src/json/event-loop-turns.js'
 import { CompletionObservation } from '../src/observability/completion-record.js'
@@ -39,7 +40,7 @@ export async function listenInProcess({
     context: {
       serverKeys: new KeyRing(serverKeys),
       replyKeys: new ReplyKeyCache(),
-      current: () => ({ engine, policy }),
+      current: () => ({ engine, policy, requestRules: {} }),
       attestor,
       replayCache: new LocalReplayCache({ windowMs: 60_000 }),
       maxBodyBytes: 1024 * 1024,
@@ -50,6 +51,7 @@ export async function listenInProcess({
       jsonLimits: requestLimits(),
       turns: new EventLoopTurns(),
       tracer: noTracer,
+      hostMeasurements: new HostMeasurements(),
     },
     accessControl: new AccessControl(currentKeys, new RateLimiter({ limit: undefined })),
     corsOrigins: [],
@@ -70,6 +72,8 @@ export const chatRequestOf = (value: object): Promise<ChatRequest> =>
 /** The context of a request, without limits. */
 export const engineContext = (given: Partial<EngineContext> = {}): EngineContext => ({
   tier: 'standard',
+  changes: {},
+  cacheSalt: undefined,
   turns: new EventLoopTurns(),
   observation: new CompletionObservation({ requestId: 'r', payloadId: undefined }),
   headers: {},

@@ -122,8 +122,32 @@ describe('an answer', () => {
       response_status: 'success',
       security_tier: 'standard',
       model: 'nomyo/echo',
+      memory_protection: expect.not.objectContaining({ upstream: expect.anything() }),
+      cuda_device: expect.not.objectContaining({ upstream: expect.anything() }),
       tpm_attestation: { is_available: false },
     })
+  })
+
+  it('passes on what the upstream states of its own host, marked as such', async () => {
+    const memory_protection = { memory_locked: true, platform: 'invented' }
+    const cuda_device = { device_hash: '5d1a' }
+    const _metadata = { memory_protection, cuda_device }
+    upstream.answer = (response) => response.end(JSON.stringify({ ...completion, _metadata }))
+    const answer = await complete(gateway, chat(PROMPT))
+    expect(answer._metadata).toMatchObject({
+      memory_protection: { platform: process.platform, upstream: memory_protection },
+      cuda_device: { upstream: cuda_device },
+    })
+  })
+
+  it.each([
+    ['of another type', { memory_protection: 'full', cuda_device: ['a'] }],
+    ['of more than 64 KiB', { memory_protection: { text: 'x'.repeat(65_536) } }],
+  ])('leaves out values of the upstream %s', async (_title, _metadata) => {
+    upstream.answer = (response) => response.end(JSON.stringify({ ...completion, _metadata }))
+    const answer = await complete(gateway, chat(PROMPT))
+    expect(answer._metadata['memory_protection']).not.toHaveProperty('upstream')
+    expect(answer._metadata['cuda_device']).not.toHaveProperty('upstream')
   })
 
   it('of 8 MiB comes back whole', async () => {

@@ -62,6 +62,8 @@ describe('a recorded request of the reference client', () => {
       response_status: 'success',
       security_tier: 'standard',
       model: completion.model,
+      memory_protection: expect.objectContaining({ platform: process.platform }),
+      cuda_device: expect.objectContaining({ is_available: expect.any(Boolean) }),
       tpm_attestation: { is_available: false },
     })
   })

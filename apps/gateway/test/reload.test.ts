@@ -97,6 +97,14 @@ describe('a reload', () => {
     expect(statuses).toEqual([403, 429])
   })
 
+  it('changes the rules of requests', async () => {
+    const gateway = await startFromFile(OPEN)
+    expect(await statusOf(send(gateway, chat('x', { n: 3 })))).toBe(200)
+    gateway.write(`${OPEN}requests: { maxChoices: 2 }`)
+    expect(await gateway.reload()).toMatchObject({ changed: ['requests'], needsRestart: [] })
+    expect(await statusOf(send(gateway, chat('x', { n: 3 })))).toBe(400)
+  })
+
   it('adds, changes and revokes API keys, and says which, without their values', async () => {
     const gateway = await startFromFile(
       `${OPEN}apiKey: [{ env: CALLER_KEY }]\nkeysFile: FOLDER/keys`,

@@ -1,11 +1,14 @@
 import { timingSafeEqual } from 'node:crypto'
 import { HttpError } from '../http-error.js'
+import { cacheSecretOf } from './cache-salt.js'
 import { saltedHash, type ApiKey } from './api-key.js'
 
 /** API key of a caller without its hash; empty where no key is required. */
 export type Identity = Partial<Omit<ApiKey, 'name' | 'salt' | 'hash'>> & {
   /** Name of the key; undefined where no key is required. */
   readonly keyName?: string
+  /** Secret of the prompt cache of this key; undefined where no key is required. */
+  readonly cacheSecret?: Uint8Array
 }
 
 /**
@@ -32,5 +35,5 @@ export function authenticate(
   }
   if (match === undefined) throw new HttpError(401, 'Invalid API key')
   const { name: keyName, salt: _salt, hash: _hash, ...restrictions } = match
-  return { keyName, ...restrictions }
+  return { keyName, cacheSecret: cacheSecretOf(token), ...restrictions }
 }

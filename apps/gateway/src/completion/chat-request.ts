@@ -53,7 +53,8 @@ export async function readChatRequest(
     if (messages.malformed) {
       throw invalid('messages', 'every message must be an object with a role')
     }
-    return new ChatRequest(object, { model, messageCount: messages.count })
+    const { count: messageCount, hasRemoteMedia } = messages
+    return new ChatRequest(object, { model, messageCount, hasRemoteMedia })
   } catch (error) {
     throw error instanceof JsonError ? refusalOf(error) : error
   }
@@ -66,15 +67,18 @@ export async function readChatRequest(
 export class ChatRequest {
   readonly model: string
   readonly messageCount: number
+  /** True where the content of a message refers to media by an address other than `data:`. */
+  readonly hasRemoteMedia: boolean
   readonly #object: JsonObject
 
   constructor(
     object: JsonObject,
-    facts: { readonly model: string; readonly messageCount: number },
+    facts: Pick<ChatRequest, 'model' | 'messageCount' | 'hasRemoteMedia'>,
   ) {
     this.#object = object
     this.model = facts.model
     this.messageCount = facts.messageCount
+    this.hasRemoteMedia = facts.hasRemoteMedia
   }
 
   /** Names of all members. */
@@ -149,34 +153,51 @@ const BACKSLASH = 0x5c
 /** `"messages"` and `"role"` with every character escaped take 50 and 26 bytes. */
 const MAX_DECIDING_NAME_BYTES = 64
 
-/** Checks that every message is an object with one role, which is a text. */
+/** Members of a content part that model servers fetch, or that hold what they fetch. */
+const MEDIA_ADDRESSES = ['url', 'image_url', 'video_url', 'audio_url', 'file_url']
+const DATA_URL = 'data:'
+
+/** Checks that every message is an object with one role, which is a text; notes media that have an address. */
 class MessageChecks implements JsonListener {
-  readonly depth = 3
+  /** Of the address of an image in the result of a tool. */
+  readonly depth = 8
   readonly #bytes: Uint8Array
   #isInMessages = false
+  #isInContent = false
   #hasRole = false
   count = 0
   malformed = false
+  hasRemoteMedia = false
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
   }
 
-  begin(level: number, first: number, _at: number, nameStart: number, nameEnd: number): void {
+  begin(level: number, first: number, at: number, nameStart: number, nameEnd: number): void {
     if (level === 1) this.#isInMessages = this.#isName('messages', nameStart, nameEnd)
     if (!this.#isInMessages) return
     if (level === 2) {
       this.count++
       this.#hasRole = false
       if (first !== OPENING_BRACE) this.malformed = true
-    } else if (level === 3 && this.#isName('role', nameStart, nameEnd)) {
+    } else if (level === 3) {
+      this.#isInContent = this.#isName('content', nameStart, nameEnd)
+      if (!this.#isName('role', nameStart, nameEnd)) return
       if (this.#hasRole || first !== QUOTE) this.malformed = true
       this.#hasRole = true
+    } else if (this.#isInContent && first === QUOTE && nameEnd > nameStart) {
+      this.hasRemoteMedia ||= this.#isAddress(at, nameStart, nameEnd)
     }
   }
 
   end(level: number): void {
     if (level === 2 && this.#isInMessages && !this.#hasRole) this.malformed = true
+  }
+
+  #isAddress(at: number, nameStart: number, nameEnd: number): boolean {
+    if (!MEDIA_ADDRESSES.some((name) => this.#isName(name, nameStart, nameEnd))) return false
+    const scheme = this.#bytes.subarray(at + 1, at + 1 + DATA_URL.length)
+    return String.fromCharCode(...scheme).toLowerCase() !== DATA_URL
   }
 
   /** Compares without reading the name, unless it is escaped. */

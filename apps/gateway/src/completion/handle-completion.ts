@@ -8,13 +8,16 @@ import {
   type PublicKey,
 } from '@nomyo/crypto'
 import { authorize, type Caller } from '../access/access-control.js'
+import { cacheSalt } from '../access/cache-salt.js'
 import type { QuotaGuard } from '../access/quota/quota-guard.js'
+import { applyRequestRules, modelRestriction, type RequestRules } from '../access/request-rules.js'
 import { SECURITY_TIERS, type SecurityTier, type TierPolicy } from '../access/tier-policy.js'
 import { cannotAttest, type Attestor } from '../attestation/attestor.js'
 import { HttpError } from '../http-error.js'
 import type { EventLoopTurns } from '../json/event-loop-turns.js'
 import type { JsonBytes } from '../json/json-bytes.js'
 import type { JsonLimits } from '../json/json-scanner.js'
+import type { HostMeasurements } from '../metadata/host-metadata.js'
 import type {
   CompletionObservation,
   CompletionObserver,
@@ -50,6 +53,7 @@ export interface EncryptedRequest {
 export interface CompletionSettings {
   readonly engine: Engine
   readonly policy: TierPolicy | undefined
+  readonly requestRules: RequestRules
 }
 
 /** Services that answer encrypted requests. */
@@ -73,6 +77,7 @@ export interface CompletionContext {
   readonly jsonLimits: JsonLimits
   readonly turns: EventLoopTurns
   readonly tracer: Tracer
+  readonly hostMeasurements: HostMeasurements
 }
 
 /**
@@ -150,7 +155,7 @@ async function answerRequest(
   context: CompletionContext,
 ): Promise<JsonBytes> {
   const { settings, payloadId, caller, admission, signal, observation, trace } = request
-  const { engine, policy } = settings
+  const { engine, policy, requestRules } = settings
   const { turns } = context
   const chatRequest = await readChatRequest(plaintext, { limits: context.jsonLimits, turns })
   const { model } = chatRequest
@@ -160,6 +165,7 @@ async function answerRequest(
   const tier = (observation.tier = sealedTier ?? request.tier)
   authorize(caller, model, tier)
   const rule = policy?.authorize(model, tier)
+  const changes = applyRequestRules(chatRequest, requestRules, modelRestriction(caller, rule))
 
   // The TPM works while the model does, so evidence costs no time, although it then cannot show what is
   // measured until the model has finished. Required evidence comes first: no model is called for an
@@ -168,10 +174,13 @@ async function answerRequest(
   if (context.attestor.required) await evidence
   if (rule?.requireAttestation === true && !(await evidence).is_available) throw cannotAttest()
 
+  const ownSalt = chatRequest.member('cache_salt')
   const { answer } = await observation
     .time('upstream', () =>
       engine.complete(chatRequest, signal, {
         tier,
+        changes,
+        cacheSalt: caller.cacheSecret && cacheSalt(caller.cacheSecret, ownSalt),
         turns,
         observation,
         headers: trace.upstreamHeaders(),
@@ -195,6 +204,7 @@ async function answerRequest(
       security_tier: tier,
       model,
       policy_version: policy?.version,
+      ...(await context.hostMeasurements.describe(answer)),
       tpm_attestation: await evidence,
     },
   })

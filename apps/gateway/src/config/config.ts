@@ -1,6 +1,7 @@
 import type { EphemeralKeyOptions, PersistentKeyOptions } from '@nomyo/tpm'
 import type { Quotas } from '../access/quota/quota.js'
 import type { RateLimit } from '../access/rate-limit.js'
+import type { RequestRules } from '../access/request-rules.js'
 import type { PolicyConfig } from '../access/tier-policy.js'
 import type { RedisFailure } from '../redis/failure-mode.js'
 import type { HealthCheckConfig } from '../upstreams/health.js'
@@ -72,6 +73,8 @@ export interface GatewayConfig {
    * behaviour without it. Default: each gateway has its own.
    */
   redis?: { readonly url: string; readonly failure?: RedisFailure | undefined } | undefined
+  /** Limits for the members of requests. Default: those of {@link RequestRules}. */
+  requests?: RequestRules | undefined
   /** Rules of the security tiers. Default: tiers are repeated in answers and have no effect. */
   policy?: PolicyConfig | undefined
   /** Serves HTTPS. Default: plain HTTP. */

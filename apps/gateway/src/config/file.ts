@@ -9,6 +9,7 @@ import {
 } from '@nomyo-internal/command-line'
 import { LineCounter, isMap, isNode, isScalar, parseDocument, type Document } from 'yaml'
 import { z } from 'zod'
+import type { RequestRules } from '../access/request-rules.js'
 import { SECURITY_TIERS, type PolicyConfig } from '../access/tier-policy.js'
 import type { UpstreamConfig } from '../upstreams/upstream.js'
 import { describeIssue, pathText, refuseRepeatedNames, type Path } from './issues.js'
@@ -18,10 +19,11 @@ import { OPTIONS, isHealthPath, isUpstreamUrl } from './schema.js'
 export interface ConfigFile extends FileSettings {
   readonly upstreams: readonly UpstreamConfig[] | undefined
   readonly policy: PolicyConfig | undefined
+  readonly requests: RequestRules | undefined
 }
 
 /** Members without a flag. */
-const STRUCTURED = ['upstreams', 'tiers', 'policyVersion']
+const STRUCTURED = ['upstreams', 'tiers', 'policyVersion', 'requests']
 const OPTION_OF_MEMBER = new Map<string, OptionDefinition>(
   Object.values<OptionDefinition>(OPTIONS).flatMap((option) =>
     typeof option.member === 'string' ? [[option.member, option]] : [],
@@ -69,7 +71,7 @@ export function readConfigFile(
   const parsed = structuredSchema(environment).safeParse(structured)
   const [issue] = parsed.error?.issues ?? []
   if (issue !== undefined) throw mistake(...describeIssue(issue))
-  const { upstreams, tiers, policyVersion } = parsed.data ?? {}
+  const { upstreams, tiers, policyVersion, requests } = parsed.data ?? {}
   if (upstreams !== undefined && members.has('upstream')) {
     throw mistake(['upstreams'], 'excludes upstream: give one of them')
   }
@@ -86,6 +88,7 @@ export function readConfigFile(
     known: [...OPTION_OF_MEMBER.keys()],
     upstreams: isTrial ? undefined : upstreams,
     policy: tiers && { tiers, version: policyVersion },
+    requests,
   }
 }
 
@@ -199,6 +202,13 @@ const rule = z
 const tiers = z
   .strictObject({ standard: rule, high: rule, maximum: rule })
   .refine((given) => Object.keys(given).length > 0, { error: 'must have a tier' })
+const requests = z.strictObject({
+  maxChoices: z.int().min(1).max(1000).optional(),
+  maxTokens: z.int().min(1).optional(),
+  remoteMedia: z.enum(['forward', 'refuse']).optional(),
+  unknownMembers: z.enum(['forward', 'refuse']).optional(),
+  members: z.array(text).min(1).optional(),
+})
 const milliseconds = z.int().min(1).max(3_600_000).optional()
 
 /** Creates the schema of the members that have no flag. */
@@ -237,6 +247,7 @@ function structuredSchema(environment: Environment) {
         .string()
         .regex(/^[\x21-\x7e]{1,64}$/, { error: 'must be 1 to 64 visible ASCII characters' })
         .optional(),
+      requests: requests.optional(),
     })
     .refine(({ tiers, policyVersion }) => tiers !== undefined || policyVersion === undefined, {
       path: ['policyVersion'],

@@ -92,6 +92,7 @@ export function gatewayConfig(settings: GatewaySettings): GatewayConfig {
     quotas: quotas(settings),
     rateCoolDownMs: values.rateCooldown,
     policy: file?.policy,
+    requests: file?.requests,
     logLevel: values.logLevel,
     logModels: values.logModel === 'off' ? false : undefined,
   }

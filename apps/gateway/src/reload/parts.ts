@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ApiKeyStore } from '../access/api-key-store.js'
 import type { QuotaGuard } from '../access/quota/quota-guard.js'
 import type { RateLimiter } from '../access/rate-limiter.js'
+import type { RequestRules } from '../access/request-rules.js'
 import { TierPolicy } from '../access/tier-policy.js'
 import type { LoadShedder } from '../completion/load-shedder.js'
 import type { GatewayConfig, LoadConfig } from '../config/config.js'
@@ -44,13 +45,14 @@ export function certificatePart(server: Server, served: TlsFiles | undefined): R
   }
 }
 
-/** What decides where a request goes; a request sees one version of both. */
+/** What decides where a request goes, and which request; each sees one version of all. */
 export interface Routing {
   engine: Engine
   policy: TierPolicy | undefined
+  requestRules: RequestRules
 }
 
-/** Model servers and tiers. */
+/** Model servers, tiers and rules of requests. */
 export function routingPart(
   running: GatewayConfig,
   routing: Routing,
@@ -60,21 +62,28 @@ export function routingPart(
   let servedBy = running.engine
   return {
     prepare: (config) => {
-      const { policy } = config
+      const { policy, requests: rules = {} } = config
       if (policy === undefined && served !== undefined) throw protectionLost('tiers')
       const isSame = isDeepStrictEqual(policy, served)
       const next = isSame || policy === undefined ? routing.policy : new TierPolicy(policy)
       const update = prepareEngine(routing.engine, config, next)
       // Such as the interval of health checks.
       const isOther = update?.changed.length === 0 && !isDeepStrictEqual(config.engine, servedBy)
+      const requests = isDeepStrictEqual(rules, routing.requestRules) ? [] : ['requests']
       const tiers = isSame || next === undefined ? [] : [`tiers (policy ${next.version})`]
       return {
-        changed: [...(update?.changed ?? []), ...(isOther ? ['upstreams'] : []), ...tiers],
+        changed: [
+          ...(update?.changed ?? []),
+          ...(isOther ? ['upstreams'] : []),
+          ...tiers,
+          ...requests,
+        ],
         needsRestart: update === undefined ? ['engine'] : [],
         commit: () => {
           served = policy
           if (update !== undefined) servedBy = config.engine
           routing.policy = next
+          routing.requestRules = rules
           update?.commit()
           for (const notice of update?.notices ?? []) logger.warn(notice)
         },

@@ -5,6 +5,7 @@ import type { GatewayConfig } from '../config/config.js'
 const RELOADABLE: ReadonlySet<string> = new Set<keyof GatewayConfig>([
   'engine',
   'policy',
+  'requests',
   'apiKeys',
   'keysFile',
   'tls',

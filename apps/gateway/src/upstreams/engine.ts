@@ -8,6 +8,10 @@ import type { CompletionObservation } from '../observability/completion-record.j
 /** Circumstances of a request. */
 export interface EngineContext {
   readonly tier: SecurityTier
+  /** Members to set in the request that is forwarded. */
+  readonly changes: Readonly<Record<string, unknown>>
+  /** Salt of the prompt cache of the caller, for servers that know `cache_salt`. */
+  readonly cacheSalt: string | undefined
   readonly turns: EventLoopTurns
   readonly observation: CompletionObservation
   /** Headers for the model server, such as `traceparent`. */

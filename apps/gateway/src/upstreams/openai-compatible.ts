@@ -106,13 +106,16 @@ export class OpenAICompatibleServer {
     signal: AbortSignal,
     context: EngineContext,
   ): Promise<JsonObject> {
-    // Answers are encrypted as a whole. Some servers stream unless told not to. The last two are members
-    // of the protocol between client and gateway.
+    // Answers are encrypted as a whole. Some servers stream unless told not to. Key and tier are
+    // members of the protocol between client and gateway.
     const body = request.rewrite({
+      ...context.changes,
       stream: false,
       stream_options: undefined,
       api_key: undefined,
       security_tier: undefined,
+      // A salt that a caller chooses would reach the cache of others.
+      cache_salt: undefined,
     })
     const timeout = new AbortController()
     const timer = setTimeout(() => {
