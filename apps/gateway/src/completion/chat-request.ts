@@ -13,9 +13,6 @@ export interface ChatRequestOptions {
   readonly turns: EventLoopTurns
 }
 
-/** Options of clients that nomyo-js 0.1 encrypts with the request; no model server knows them. */
-const GATEWAY_MEMBERS = { api_key: undefined, security_tier: undefined }
-
 const MAX_MODEL_CHARACTERS = 1024
 /** Legitimate requests nest a JSON schema or two; deeper ones exhaust the recursive readers of servers. */
 const MAX_DEPTH = 256
@@ -121,12 +118,11 @@ export class ChatRequest {
   }
 
   /**
-   * Returns the request with members replaced, added, or removed where the change is undefined, and
-   * without the members that only concern the gateway. It refers to the bytes of this request: valid
-   * until {@link dispose}.
+   * Returns the request with members replaced, added, or removed where the change is undefined. It refers
+   * to the bytes of this request: valid until {@link dispose}.
    */
   rewrite(changes: Readonly<Record<string, unknown>>): JsonBytes {
-    return this.#object.rewrite({ ...GATEWAY_MEMBERS, ...changes })
+    return this.#object.rewrite(changes)
   }
 
   /** Parses the whole request, which may block the event loop: only for stand-ins of a model. */
