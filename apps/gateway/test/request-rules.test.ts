@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import { temporaryFolder } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import { cacheSalt, cacheSecretOf } from '../src/access/cache-salt.js'
 import { applyRequestRules, type RequestRules } from '../src/access/request-rules.js'
@@ -5,6 +7,7 @@ import { HttpError } from '../src/http-error.js'
 import { readChatRequest, requestLimits } from '../src/completion/chat-request.js'
 import { EventLoopTurns } from '../src/json/event-loop-turns.js'
 import { chatRequestOf } from './in-process.js'
+import { addApiKey, chat, sealedErrorOf, send, testGateway, testModelServer } from './support.js'
 
 const onlyLlama = (model: string): boolean => model === 'llama3'
 
@@ -168,4 +171,55 @@ describe('media of a request', () => {
     const options = { limits: requestLimits(), turns: new EventLoopTurns() }
     expect((await readChatRequest(Buffer.from(escaped), options)).hasRemoteMedia).toBe(true)
   })
+})
+
+describe('a gateway with rules', () => {
+  const KEY = 'a-key-of-the-rules-test'
+
+  /** What a request with these members comes to: the status, and the members that the model server got. */
+  async function forwarded(
+    members: object,
+    { requests, key }: { requests?: RequestRules; key?: readonly string[] } = {},
+  ): Promise<{ status: number; param?: unknown; received?: Record<string, unknown> }> {
+    const upstream = await testModelServer()
+    const keysFile = join(temporaryFolder(), 'keys.json')
+    const apiKey = key && (await addApiKey(keysFile, ...key))
+    const args = [
+      '--upstream',
+      upstream.url,
+      ...(key ? ['--keys-file', keysFile] : ['--api-key', KEY]),
+    ]
+    const gateway = await testGateway({ args, config: { requests } })
+    const authorization = `Bearer ${apiKey ?? KEY}`
+    const answer = await send(gateway, { ...chat('x'), ...members }, { authorization })
+    const [received] = upstream.seen
+    if (answer.status !== 200)
+      return { status: answer.status, param: (await sealedErrorOf(answer))?.error.param }
+    return {
+      status: answer.status,
+      received: JSON.parse(received!.body) as Record<string, unknown>,
+    }
+  }
+
+  it('sets the limit of tokens and removes the salt of the caller', async () => {
+    const { status, received } = await forwarded(
+      { cache_salt: 'of-another-key' },
+      { requests: { maxTokens: 50 } },
+    )
+    expect(status).toBe(200)
+    expect(received).toMatchObject({ max_tokens: 50 })
+    expect(JSON.stringify(received)).not.toContain('of-another-key')
+  })
+
+  it.each([
+    [{ api_base: 'http://192.0.2.1' }, {}, 400, 'api_base'],
+    [{ n: 3 }, { requests: { maxChoices: 2 } }, 400, 'n'],
+    [{ models: ['nomyo/echo', 'other'] }, { key: ['--models', 'nomyo/echo'] }, 403, 'models'],
+    [{ provider: {} }, { key: ['--models', 'nomyo/echo'] }, 403, 'provider'],
+  ] as const)(
+    'refuses %j under %j and names the member in the encrypted error',
+    async (members, rules, status, param) => {
+      expect(await forwarded(members, rules)).toEqual({ status, param })
+    },
+  )
 })

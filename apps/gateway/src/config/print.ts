@@ -21,5 +21,6 @@ export function printConfig(settings: GatewaySettings, config: GatewayConfig): s
     ),
     tiers: policy?.tiers,
     policyVersion: policy?.version,
+    requests: config.requests,
   })
 }
