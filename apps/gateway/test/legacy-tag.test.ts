@@ -128,7 +128,8 @@ describe('a client of nomyo-js 0.1 with --accept-legacy-tag', () => {
   it('gets the tier that it names inside of the envelope', async () => {
     const policy = { tiers: { standard: { models: ['nomyo/echo'] }, high: {} } }
     const args = ['--engine', 'demo', '--accept-legacy-tag']
-    const { url } = await testGateway({ args, config: { policy } })
+    const requests = { unknownMembers: 'refuse' } as const
+    const { url } = await testGateway({ args, config: { policy, requests } })
     const request = chatRequest('x', { model: 'nomyo/demo' })
     const high = await createAsBefore(url, { ...request, security_tier: 'high' })
     expect(high._metadata['security_tier']).toBe('high')

@@ -64,7 +64,7 @@ const ROUTING = new Set([
   'route',
   'transforms',
 ])
-/** Members of OpenAI's chat completions. */
+/** Members of OpenAI's chat completions, and the one of nomyo-js 0.1. */
 const KNOWN = new Set([
   'audio',
   'frequency_penalty',
@@ -89,6 +89,7 @@ const KNOWN = new Set([
   'reasoning_effort',
   'response_format',
   'safety_identifier',
+  'security_tier',
   'seed',
   'service_tier',
   'stop',
