@@ -34,7 +34,7 @@ export async function listenInProcess({
   policy,
   observers = [],
   currentKeys = () => undefined,
-}: Parts): Promise<{ server: FastifyInstance; url: string }> {
+}: Parts): Promise<{ server: FastifyInstance; url: string; metrics: Metrics }> {
   const metrics = new Metrics()
   const server = createServer({
     context: {
@@ -59,7 +59,11 @@ export async function listenInProcess({
     log: createGatewayLog({ level: 'silent', format: 'json', stream: process.stderr }),
   })
   await server.listen({ host: '127.0.0.1', port: 0 })
-  return { server, url: `http://127.0.0.1:${(server.server.address() as AddressInfo).port}` }
+  return {
+    server,
+    url: `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`,
+    metrics,
+  }
 }
 
 /** A chat request as an engine receives it. */

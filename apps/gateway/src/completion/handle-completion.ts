@@ -104,7 +104,7 @@ export async function handleCompletion(
     await refuseReplay(context.replayCache, { payloadId, replayId }, request.caller.redisWait)
     return await sealRefusals(decrypted, async () => {
       const answer = await answerRequest(plaintext, decrypted, context)
-      return sealAnswer(answer, plaintext.length, decrypted)
+      return sealAnswer(answer, plaintext.length, decrypted, context)
     })
   } finally {
     plaintext.fill(0)
@@ -233,15 +233,18 @@ async function decrypt(
 async function sealAnswer(
   answer: JsonBytes,
   plaintextBytes: number,
-  { replyKey, tagIsAppended, admission, observation }: DecryptedRequest,
+  { caller, replyKey, tagIsAppended, admission, observation }: DecryptedRequest,
+  { loadShedder }: CompletionContext,
 ): Promise<Uint8Array> {
   admission.account({ plaintext: plaintextBytes, answer: answer.byteLength })
   const envelope = await observation.time('encrypt', () =>
-    sealJsonBytes(answer.spans, replyKey, {
-      processedAt: Math.floor(Date.now() / 1000),
-      // A caller reads answers of the form that it sends.
-      appendTag: tagIsAppended,
-    }),
+    loadShedder.encrypt(caller.id, answer.byteLength, () =>
+      sealJsonBytes(answer.spans, replyKey, {
+        processedAt: Math.floor(Date.now() / 1000),
+        // A caller reads answers of the form that it sends.
+        appendTag: tagIsAppended,
+      }),
+    ),
   )
   observation.bytesOut = envelope.length
   admission.account({ envelope: envelope.length })

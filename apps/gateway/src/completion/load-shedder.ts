@@ -25,8 +25,14 @@ const REQUEST_FACTOR = 1.75
 /** Memory of an answer while it is encrypted: as received, padded, and as an envelope. */
 const ANSWER_FACTOR = 3.5
 
-/** Place and memory of a request, which end with its response. */
+/** Answers above this size take turns to be encrypted. */
+const LARGE_BYTES = 256 * 1024
+const LARGE_ENCRYPTIONS = 2
+
+/** Place and memory of a request, which end when its response is closed and no work for it is left. */
 export interface Admission {
+  /** Keeps the place until the work has ended: a caller that disconnects does not end it at once. */
+  during<T>(work: () => Promise<T>): Promise<T>
   /**
    * Replaces the memory that is accounted for.
    *
@@ -50,6 +56,7 @@ export interface Admission {
  */
 export class LoadShedder {
   readonly #queue: FairQueue
+  readonly #encryptions: FairQueue
   readonly #requests: FairBudget
   readonly #bytes: FairBudget
   readonly #metrics: Metrics
@@ -66,6 +73,11 @@ export class LoadShedder {
     })
     this.#requests = new FairBudget(placesOf(load))
     this.#bytes = new FairBudget(this.#memoryOf(load))
+    this.#encryptions = new FairQueue({
+      concurrency: LARGE_ENCRYPTIONS,
+      maxWaiting: Infinity,
+      createError: () => this.#rejection('queue'),
+    })
     this.#metrics = metrics
     metrics.watchLoad({
       waiting: () => this.#queue.waiting,
@@ -103,11 +115,22 @@ export class LoadShedder {
       place.release()
       throw this.#rejection(causeOf('bytes', memory))
     }
-    onResponseClosed(response, () => {
+    let holders = 1
+    const end = (): void => {
+      if (--holders > 0) return
       place.release()
       memory.release()
-    })
+    }
+    onResponseClosed(response, end)
     return {
+      during: async (work) => {
+        holders++
+        try {
+          return await work()
+        } finally {
+          end()
+        }
+      },
       account: ({ plaintext = 0, answer = 0, envelope = 0 }) => {
         const shortage = memory.resize(Math.ceil(plaintext + answer * ANSWER_FACTOR + envelope))
         if (shortage !== undefined) throw this.#rejection(causeOf('bytes', shortage))
@@ -126,6 +149,14 @@ export class LoadShedder {
       if (signal.aborted) throw this.#rejection('gone')
       return work()
     })
+  }
+
+  /**
+   * Encrypts an answer: large ones in turn, because each occupies the event loop for some milliseconds at
+   * a time. Their number is bounded by the places and the memory of their requests.
+   */
+  encrypt<T>(caller: string, bytes: number, work: () => Promise<T>): Promise<T> {
+    return bytes < LARGE_BYTES ? work() : this.#encryptions.run(caller, work)
   }
 
   #memoryOf({ maxBytesInFlight }: LoadConfig): FairBudgetOptions {

@@ -45,24 +45,23 @@ export function secureCompletionRoute(
       const { startedAtMs } = observation
       const trace = context.tracer.start({ headers: request.headers, startedAtMs })
       observation.subscribe(trace)
-      const answer = await observation.during(async () =>
-        handleCompletion(
-          {
-            takeBody: takeOnce(
-              await readBody(request.raw, sizeOfBody(request.raw, context.maxBodyBytes)),
-            ),
-            admission: request.getDecorator<Admission>('admission'),
-            payloadId: header(request, 'x-payload-id'),
-            publicKey: header(request, 'x-public-key'),
-            securityTier: header(request, 'x-security-tier'),
-            caller: request.getDecorator<Caller>('caller'),
-            signal: disconnectSignal(reply.raw),
-            observation,
-            trace,
-          },
-          context,
-        ),
-      )
+      const admission = request.getDecorator<Admission>('admission')
+      const answerRequest = async (): Promise<Uint8Array> => {
+        const size = sizeOfBody(request.raw, context.maxBodyBytes)
+        const encrypted = {
+          takeBody: takeOnce(await readBody(request.raw, size)),
+          admission,
+          payloadId: header(request, 'x-payload-id'),
+          publicKey: header(request, 'x-public-key'),
+          securityTier: header(request, 'x-security-tier'),
+          caller: request.getDecorator<Caller>('caller'),
+          signal: disconnectSignal(reply.raw),
+          observation,
+          trace,
+        }
+        return handleCompletion(encrypted, context)
+      }
+      const answer = await observation.during(() => admission.during(answerRequest))
       return reply
         .header('cache-control', 'no-store')
         .type('application/octet-stream')
