@@ -1,4 +1,8 @@
 #!/usr/bin/env node
+// By default, SIGUSR1 opens Node's debugger, which shows the private keys to every user of the machine, and
+// SIGHUP and SIGUSR2 end the process. Their actions are added when the gateway starts.
+for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGHUP']) process.on(signal, () => undefined)
+
 // Requests are decrypted in libuv's threads. Their number must be set before the first one is used, which
 // loading an ES module does: one per core, and one for other work such as DNS.
 const { readdirSync, stat } = require('node:fs')

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Writable } from 'node:stream'
+import { closeWithin, isForeignName, isLoopback, listenHost } from '@nomyo-internal/http-server'
 import type { FastifyBaseLogger } from 'fastify'
 import { AccessControl } from './access/access-control.js'
 import { ApiKeyStore } from './access/api-key-store.js'
@@ -10,10 +11,11 @@ import { requestLimits } from './completion/chat-request.js'
 import { LoadShedder } from './completion/load-shedder.js'
 import { ReplyKeyCache } from './completion/reply-key-cache.js'
 import type { GatewayConfig } from './config/config.js'
+import { drainTimeoutMs } from './config/drain-timeout.js'
 import { ConnectionLimits } from './http/connection-limits.js'
 import type { Unready } from './http/routes/health.js'
 import { readPage } from './http/routes/page.js'
-import { createServer } from './http/server.js'
+import { createServer, type ServerOptions } from './http/server.js'
 import { readTlsFiles } from './http/tls.js'
 import { EventLoopTurns } from './json/event-loop-turns.js'
 import { createGatewayLog } from './observability/gateway-log.js'
@@ -170,6 +172,7 @@ export async function createGateway(
     },
     accessControl: new AccessControl(() => apiKeyStore.keys, rateLimiter),
     corsOrigins: config.corsOrigins ?? [],
+    isForeignHost: foreignHostCheck(config),
     unready,
     page: page && { files: page, host: config.host },
     limits,
@@ -187,7 +190,7 @@ export async function createGateway(
       await setTimeout(config.drainDelayMs)
     }
     phase = 'draining'
-    await server.close()
+    await closeWithin(server, drainTimeoutMs(config))
     await tracer.close()
     metricsServer?.close()
     await engine.close()
@@ -217,7 +220,7 @@ export async function createGateway(
       metricsServer = await startMetricsServer(metrics, config.metrics)
       logger.info(`metrics on ${metricsServer.url}`)
     }
-    const url = await server.listen({ host: config.host, port: config.port })
+    const url = await server.listen({ host: listenHost(config.host), port: config.port })
     phase = 'open'
     return {
       url,
@@ -236,6 +239,21 @@ export async function createGateway(
     await close()
     throw error
   }
+}
+
+/**
+ * On loopback without keys, any program may call, and a web page must not pass for one by a name that
+ * resolves to this machine. A proxy, once it is named, may pass any name on.
+ */
+function foreignHostCheck({
+  host,
+  apiKeys,
+  keysFile,
+  trustedProxies = [],
+}: GatewayConfig): ServerOptions['isForeignHost'] {
+  const isOpen = apiKeys === undefined && keysFile === undefined
+  if (!isOpen || !isLoopback(host) || trustedProxies.length > 0) return undefined
+  return isForeignName
 }
 
 function createEngine(

@@ -9,6 +9,7 @@ export type RefusalCode =
   | 'no_evidence'
   | 'not_allowed'
   | 'not_found'
+  | 'page_refused'
   | 'rate_limited'
   | 'replay'
   | 'request_invalid'

@@ -1,6 +1,6 @@
 import { QuotaGuard } from './access/quota/quota-guard.js'
 import { RedisQuotaCounter } from './access/quota/redis-counter.js'
-import { RateLimiter } from './access/rate-limiter.js'
+import { RateLimiter, defaultLimits } from './access/rate-limiter.js'
 import { LocalReplayCache } from './completion/replay/local.js'
 import { RedisReplayCache } from './completion/replay/redis.js'
 import type { ReplayCache } from './completion/replay/refuse.js'
@@ -30,8 +30,8 @@ export async function createSharedState(
   observer?: RedisObserver,
 ): Promise<SharedState> {
   const windowMs = config.replayWindowMs ?? DEFAULT_REPLAY_WINDOW_MS
-  const { rateLimit, quotas } = config
-  const limits = { limit: rateLimit, coolDownMs: rateLimit?.coolDownMs ?? config.rateCoolDownMs }
+  const { quotas } = config
+  const limits = defaultLimits(config)
   if (config.redis === undefined) {
     const replayCache = new LocalReplayCache({ windowMs })
     return {

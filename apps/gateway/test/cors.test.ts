@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import type { GatewayConfig } from '../src/config/config.js'
 import { createGateway, type Gateway } from '../src/gateway.js'
 import type { Logger } from '../src/observability/log.js'
-import { readConfig, runCommand } from './support.js'
+import { readConfig, runCommand, testGateway } from './support.js'
 
 const APP = 'https://app.example'
 const DEV = 'http://localhost:5173'
@@ -73,9 +73,9 @@ describe('a preflight', () => {
     `${APP}, ${DEV}`,
     `${APP} ${DEV}`,
     'x'.repeat(8000),
-  ])('from %j allows nothing', async (origin) => {
+  ])('from %j is refused', async (origin) => {
     const { status, headers } = await preflight(listed, origin)
-    expect(status).toBe(204)
+    expect(status).toBe(403)
     expect(headers).not.toHaveProperty('access-control-allow-origin')
     expect(varies(headers)).toContain('origin')
   })
@@ -98,10 +98,13 @@ describe('an answer', () => {
     expect(headers).not.toHaveProperty('access-control-allow-credentials')
   })
 
-  it('does not allow other pages, and serves callers that are no pages', async () => {
-    for (const headers of [{ origin: STRANGER }, {}]) {
+  it('is a refusal to other pages, and callers that are no pages are served', async () => {
+    for (const [headers, status] of [
+      [{ origin: STRANGER }, 403],
+      [{}, 200],
+    ] as const) {
       const answer = await send(listed, 'GET', '/pki/public_key', headers)
-      expect(answer.status).toBe(200)
+      expect(answer.status).toBe(status)
       expect(answer.headers).not.toHaveProperty('access-control-allow-origin')
       // Else a cache could give this answer to a page that is allowed.
       expect(varies(answer.headers)).toContain('origin')
@@ -134,14 +137,19 @@ describe('an answer', () => {
 })
 
 describe('a gateway without an allowed origin', () => {
-  it.each([APP, STRANGER, 'null', 'http://127.0.0.1'])('says nothing to %s', async (origin) => {
+  it.each([APP, STRANGER, 'null', 'http://127.0.0.1'])('refuses %s', async (origin) => {
     const asked = await preflight(closed, origin)
-    expect(asked.status).toBe(405)
     const key = await send(closed, 'GET', '/pki/public_key', { origin })
-    expect(key.status).toBe(200)
-    for (const { headers } of [asked, key]) {
-      expect(Object.keys(headers).filter((name) => /^access-control|^vary$/.test(name))).toEqual([])
+    for (const { status, headers } of [asked, key]) {
+      expect(status).toBe(403)
+      expect(Object.keys(headers).join()).not.toContain('access-control')
     }
+  })
+
+  it('serves pages of its own origin', async () => {
+    const own = { origin: closed.url, 'sec-fetch-site': 'same-origin' }
+    expect((await send(closed, 'GET', '/pki/public_key', own)).status).toBe(200)
+    expect((await send(closed, 'GET', '/pki/public_key', { origin: closed.url })).status).toBe(200)
   })
 })
 
@@ -246,3 +254,52 @@ function varies(headers: Answer['headers']): string[] {
     .split(',')
     .map((name) => name.trim().toLowerCase())
 }
+
+describe('a web page of another origin', () => {
+  /** What browsers send for a page without asking the gateway first. */
+  const requests: readonly [string, Record<string, string>][] = [
+    ['a fetch with no-cors', { origin: STRANGER, 'sec-fetch-site': 'cross-site' }],
+    ['an image', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }],
+    ['a page of another port', { origin: DEV, 'sec-fetch-site': 'same-site' }],
+    ['a fetch of an old browser', { origin: STRANGER }],
+    ['a link', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }],
+    ['a name that resolves to this machine', { host: 'stranger.example' }],
+  ]
+
+  it.each(requests)(
+    'can neither call by %s, nor use up the limit of the user',
+    async (_how, headers) => {
+      const gateway = await testGateway({ args: ['--engine', 'demo', '--rate-limit', '1/s'] })
+      const statuses = await Promise.all(
+        Array.from({ length: 80 }, async (_one, at) => {
+          const [method, path] =
+            at % 2 === 0
+              ? (['GET', '/v1/models'] as const)
+              : (['POST', '/v1/chat/secure_completion'] as const)
+          return (await send(gateway, method, path, headers)).status
+        }),
+      )
+      expect(new Set(statuses)).toEqual(new Set([headers['host'] === undefined ? 403 : 421]))
+      expect((await send(gateway, 'GET', '/v1/models', {})).status).toBe(200)
+    },
+  )
+
+  it.each(['/v1/models', '/pki/public_key', '/pki/attestation', '/health', '/ready', '/nothing'])(
+    'is refused at %s',
+    async (path) => {
+      for (const [, headers] of requests.filter(([, { host }]) => host === undefined)) {
+        expect((await send(closed, 'GET', path, headers)).status).toBe(403)
+      }
+    },
+  )
+
+  it.each([
+    ['with keys', { config: { apiKeys: ['a-key-of-these-tests'] } }, 200],
+    ['behind a proxy', { args: ['--engine', 'demo', '--trust-proxy=loopback'] }, 200],
+    ['without both', {}, 421],
+  ])('cannot use a foreign name: %s', async (_what, options, status) => {
+    const gateway = await testGateway(options)
+    const answer = await send(gateway, 'GET', '/health', { host: 'gateway.example' })
+    expect(answer.status).toBe(status)
+  })
+})

@@ -6,6 +6,7 @@ import { flagName, type OptionDefinition } from '@nomyo-internal/command-line'
 import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from '@nomyo-internal/testing'
 import type { GatewayConfig } from '../src/config/config.js'
+import { drainTimeoutMs } from '../src/config/drain-timeout.js'
 import { OPTIONS } from '../src/config/schema.js'
 import { readConfig } from './support.js'
 
@@ -80,7 +81,8 @@ describe('unit and Containerfile', () => {
   it('leave time for requests in flight', () => {
     const [, delay] = /--drain-delay (\d+)s/.exec(unit) ?? []
     const [, stop] = /^TimeoutStopSec=(\d+)$/m.exec(unit) ?? []
-    expect(Number(stop)).toBeGreaterThan(Number(delay) + 30)
+    const drainSeconds = drainTimeoutMs(readConfig(['--engine', 'demo'])) / 1000
+    expect(Number(stop)).toBeGreaterThan(Number(delay) + drainSeconds)
   })
 
   it('write no core dumps, and do not run as root', () => {

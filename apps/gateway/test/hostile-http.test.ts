@@ -1,10 +1,12 @@
 import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   chat,
   clientLines,
   COMPLETIONS,
+  completionHead,
   expectAlive,
   fileGateway,
   httpLines,
@@ -14,6 +16,7 @@ import {
   refusalOf,
   seal,
   send,
+  statusOf,
   testGateway,
   testModelServer,
   testSocket,
@@ -180,4 +183,44 @@ describe('a caller that asks for another protocol', () => {
 it('has reported no fault of its own at the end', async () => {
   await expectAlive(gateway)
   expect(gateway.log()).not.toMatch(/"status":5\d\d|"level":50/)
+})
+
+describe('callers that keep their side open', () => {
+  const limits = { maxRequests: 2, maxConnections: 4, maxConnectionsPerAddress: 4 }
+
+  /** Connections whose callers read everything and never close. */
+  const halfOpen = (port: number, text: string): Promise<Socket[]> =>
+    Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+        onTestFinished(() => void socket.destroy())
+        socket.on('error', () => undefined).resume()
+        await once(socket, 'connect')
+        socket.write(text)
+        return socket
+      }),
+    )
+
+  const unfinished = `${completionHead(clientLines().trimEnd(), 'content-length: 9')}x`
+
+  it.each([
+    ['with a request that never ends', unfinished],
+    ['with headers that never end', 'GET /health HTTP/1.1\r\nhost: x\r\n'],
+    ['with nothing', ''],
+    ['with a wrong length', unfinished.replace('content-length: 9', 'content-length: x')],
+    ['with a refused request', `GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nx`],
+    ['with an expectation', `GET / HTTP/1.1\r\nhost: x\r\nexpect: x\r\n\r\n`],
+  ])('%s occupy neither places nor connections', async (_what, text) => {
+    const target = await testGateway({ config: { load: { ...limits, requestTimeoutMs: 300 } } })
+    const sockets = await halfOpen(target.port, text)
+    // All connections were taken, and both places: this one gets in once they are free.
+    await expect
+      .poll(() => statusOf(send(target)).catch(() => undefined), { timeout: 10_000 })
+      .toBe(200)
+    await expect
+      .poll(() => sockets.every((socket) => socket.readableEnded), { timeout: 10_000 })
+      .toBe(true)
+    const places = Array.from({ length: 2 }, () => statusOf(send(target)))
+    expect(await Promise.all(places)).toEqual([200, 200])
+  })
 })

@@ -5,7 +5,8 @@ import {
   type CommandContext,
 } from '@nomyo-internal/command-line'
 import {
-  exitOnSignals,
+  describeDebugger,
+  handleSignals,
   ignoreOutputErrors,
   installCrashHandler,
   logFormatOf,
@@ -54,7 +55,17 @@ async function start(
     format: logFormatOf(config.logFormat, stderr),
     stream: stderr,
   })
-  for (const notice of notices) log.warn(notice)
+  const onceRunning = handleSignals({
+    log: (message) => {
+      log.info(message)
+    },
+    // A terminal that closes sends SIGHUP.
+    endedBy: ['SIGTERM', 'SIGINT', 'SIGHUP'],
+  })
+  const debuggerNotice = describeDebugger()
+  for (const notice of [...notices, ...(debuggerNotice === undefined ? [] : [debuggerNotice])]) {
+    log.warn(notice)
+  }
   try {
     const proxy = await createProxy(config, log)
     ignoreOutputErrors()
@@ -65,17 +76,12 @@ async function start(
     if (config.noToken) {
       log.warn('--no-token: every program on this machine can use the API key of the gateway')
     }
-    exitOnSignals({
-      close: () => proxy.close(),
-      log: (message) => {
-        log.info(message)
-      },
-    })
     logProcessWarnings(log)
     installCrashHandler((message) => {
       log.fatal(message)
     })
     stdout.write(`listening on ${proxy.url}\n`)
+    onceRunning({ close: () => proxy.close(), timeoutMs: config.drainTimeout })
     return EXIT.ok
   } catch (error) {
     // Shown at any level: without it, the exit would have no reason.

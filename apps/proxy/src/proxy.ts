@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import { hostInUrl, isWildcard } from '@nomyo-internal/http-server'
+import { closeWithin, hostInUrl, isWildcard, listenHost } from '@nomyo-internal/http-server'
 import { ownHosts } from './access/browser-guard.js'
 import { readApiKey, readToken } from './access/secret-files.js'
 import type { ProxyConfig } from './config/config.js'
@@ -36,11 +36,11 @@ export async function createProxy(config: ProxyConfig, log: Log): Promise<Proxy>
   const isOwnHost = (host: string): boolean => hosts.has(host)
   const server = createServer(config, { upstream, token, isOwnHost, log })
   const close = async (): Promise<void> => {
-    await server.close()
+    await closeWithin(server, config.drainTimeout)
     await upstream.close()
   }
   try {
-    await server.listen({ host: config.host, port: config.port })
+    await server.listen({ host: listenHost(config.host), port: config.port })
   } catch (error) {
     await close()
     throw error

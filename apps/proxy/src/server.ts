@@ -5,6 +5,7 @@ import {
   closeSlowReaders,
   isDisconnected,
   logRequests,
+  refuseExpectations,
   refuseMalformedRequests,
   refuseUnknownRoutes,
 } from '@nomyo-internal/http-server'
@@ -65,6 +66,10 @@ export function createServer(
     const id = typeof payloadId === 'string' ? { payloadId } : {}
     log.info({ method, route, status, durationMs, ...id }, 'request')
   })
+  refuseExpectations(
+    server,
+    ({ statusCode, detail }) => new Refusal(statusCode, 'ERR_BAD_REQUEST', `${detail}.`).body,
+  )
   guardAgainstPages(server, isOwnHost, allowOrigin)
   refuseUnknownRoutes(server, (allowed, paths) =>
     allowed === undefined

@@ -111,6 +111,7 @@ describe('settings', () => {
       knownServers: '/home/me/.nomyo/known_servers',
       securityTier: 'none',
       maxConcurrency: 32,
+      drainTimeout: 660_000,
       logLevel: 'info',
       logFormat: 'auto',
       banner: false,

@@ -16,7 +16,8 @@ export function closeConnectionsOnShutdown(server: FastifyInstance): void {
     const requests = inFlight.get(socket)
     if (requests === undefined) return
     inFlight.set(socket, requests + change)
-    if (closing && requests + change === 0) socket.end()
+    // Not `end`: a caller that keeps its side open would delay the shutdown for ever.
+    if (closing && requests + change === 0) socket.destroySoon()
   }
   // With TLS, requests arrive on the socket that exists after the handshake.
   const event = server.server instanceof TlsServer ? 'secureConnection' : 'connection'
@@ -57,20 +58,48 @@ export function closeSlowReaders(
   server: FastifyInstance,
   { timeoutMs, onClosed = () => undefined }: SlowReaderOptions,
 ): void {
-  server.addHook('onSend', (_request, { raw }, _payload, done) => {
+  const watched = new WeakSet<ServerResponse>()
+  const watch = (response: ServerResponse): void => {
+    if (watched.has(response)) return
+    watched.add(response)
     let timer: NodeJS.Timeout | undefined
     const start = (): void => {
       timer = setTimeout(() => {
-        raw.destroy()
+        response.destroy()
         onClosed()
       }, timeoutMs())
     }
     // A pipelined response waits for those before it without a socket, and its time starts after them.
-    if (raw.socket === null) raw.once('socket', start)
+    if (response.socket === null) response.once('socket', start)
     else start()
-    onResponseClosed(raw, () => {
+    onResponseClosed(response, () => {
       clearTimeout(timer)
     })
+  }
+  // From the first byte on: a body may be a stream.
+  server.addHook('onSend', (_request, { raw }, _payload, done) => {
+    watch(raw)
     done()
   })
+  // No hook runs for some responses of the framework. Before its listener, which may respond at once.
+  server.server.prependListener('request', (_request, response: ServerResponse) => {
+    response.once('prefinish', () => {
+      watch(response)
+    })
+  })
+}
+
+/**
+ * Closes a server. Connections of requests that are still in flight after the time for them are closed,
+ * so that no caller and no model delays the end for ever.
+ */
+export async function closeWithin(server: FastifyInstance, timeoutMs: number): Promise<void> {
+  const timer = setTimeout(() => {
+    server.server.closeAllConnections()
+  }, timeoutMs)
+  try {
+    await server.close()
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -1,6 +1,17 @@
-export { closeConnectionsOnShutdown, closeSlowReaders } from './connection-lifecycle.js'
+export {
+  closeConnectionsOnShutdown,
+  closeSlowReaders,
+  closeWithin,
+} from './connection-lifecycle.js'
 export { disconnectSignal } from './disconnect-signal.js'
-export { hostInUrl, isLoopback, isWildcard } from './hosts.js'
+export {
+  hostInUrl,
+  isForeignName,
+  isLoopback,
+  isWildcard,
+  listenHost,
+  nameInHost,
+} from './hosts.js'
 export { createLog, type Log, type LogOptions } from './log/create-log.js'
 export {
   LOG_FORMATS,
@@ -12,10 +23,12 @@ export {
 export { logProcessWarnings } from './log/process-warnings.js'
 export { logRequests, type RequestRecord } from './log/requests.js'
 export { isDisconnected, onResponseClosed } from './on-response-closed.js'
+export { refuseForeignPages, type PageGuardOptions } from './page-guard.js'
 export {
+  describeDebugger,
   describeListenError,
-  exitOnSignals,
+  handleSignals,
   ignoreOutputErrors,
   installCrashHandler,
 } from './process-lifecycle.js'
-export { refuseMalformedRequests, refuseUnknownRoutes } from './refusals.js'
+export { refuseExpectations, refuseMalformedRequests, refuseUnknownRoutes } from './refusals.js'

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
@@ -54,15 +55,47 @@ export function refuseMalformedRequests(
     }
     const [statusCode, reason, detail] = ANSWERS[code] ?? MALFORMED
     const body = JSON.stringify(createBody({ statusCode, detail }))
-    const timer = setTimeout(() => socket.destroy(), CLOSE_AFTER_MS)
-    socket.once('close', () => {
-      clearTimeout(timer)
-    })
+    destroyAfterRefusal(socket)
     socket.end(
       `HTTP/1.1 ${statusCode} ${reason}\r\ncontent-type: application/json; charset=utf-8\r\n` +
         `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
     )
   }
+}
+
+/**
+ * Refuses requests with `Expect` with 417 and closes their connections. Node alone answers without a body,
+ * and waits without a limit for a caller that does not read the answer.
+ *
+ * @param createBody - creates the body of the response, which is sent as JSON
+ */
+export function refuseExpectations(
+  server: FastifyInstance,
+  createBody: (refusal: MalformedRequest) => object,
+): void {
+  const refused = new WeakSet<Socket>()
+  server.server.on('checkExpectation', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    const statusCode = 417
+    const body = createBody({ statusCode, detail: 'Expect is not supported' })
+    // Further requests may have arrived on the connection.
+    if (!refused.has(socket)) destroyAfterRefusal(socket)
+    refused.add(socket)
+    response.statusCode = statusCode
+    response.setHeader('content-type', 'application/json; charset=utf-8')
+    response.setHeader('connection', 'close')
+    response.end(JSON.stringify(body))
+  })
+}
+
+/**
+ * Bounds the time that a refused connection lives. Its caller may read the refusal, and may neither close
+ * its side nor read at all.
+ */
+function destroyAfterRefusal(socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), CLOSE_AFTER_MS)
+  socket.once('close', () => {
+    clearTimeout(timer)
+  })
 }
 
 type Answer = readonly [statusCode: number, reason: string, detail: string]

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { fastify, type FastifyInstance } from 'fastify'
+import { fastify, type FastifyInstance, type FastifyReply } from 'fastify'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { closeConnectionsOnShutdown, closeSlowReaders } from '../src/index.js'
+import { closeConnectionsOnShutdown, closeSlowReaders, closeWithin } from '../src/index.js'
 import { GET, connectTo } from './connect.js'
 
 const TIMEOUT_MS = 5000
@@ -42,6 +42,37 @@ describe('a shutdown', () => {
     expect(busy.received()).toContain('last')
   })
 
+  it('does not wait for a caller that keeps its side open after the last response', async () => {
+    const { server, respond } = await startServer()
+    const arrived = once(server.server, 'connection') as Promise<[Socket]>
+    const busy = await connectTo(server.server, true)
+    const [serverSocket] = await arrived
+    busy.socket.write(GET)
+    await expect.poll(() => respond).toHaveLength(1)
+    const closed = server.close()
+    respond[0]!('last')
+    await closed
+    expect(serverSocket.destroyed).toBe(true)
+    await expect.poll(busy.received).toContain('last')
+    expect(busy.socket.destroyed).toBe(false)
+  })
+
+  it('closes connections of requests in flight after the time for them', async () => {
+    const { server, respond } = await startServer()
+    const [quick, slow] = [await connectTo(server.server), await connectTo(server.server, true)]
+    for (const { socket } of [quick, slow]) socket.write(GET)
+    await expect.poll(() => respond).toHaveLength(2)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const closed = closeWithin(server, TIMEOUT_MS)
+    vi.advanceTimersByTime(TIMEOUT_MS - 1)
+    respond[0]!('in time')
+    await expect.poll(quick.received).toContain('in time')
+    vi.advanceTimersByTime(1)
+    await closed
+    expect(slow.received()).toBe('')
+  })
+
   it('does not wait for requests whose caller disconnects', async () => {
     const { server, respond } = await startServer()
     const { socket } = await connectTo(server.server)
@@ -70,6 +101,26 @@ describe('a slow reader', () => {
     vi.advanceTimersByTime(TIMEOUT_MS - 1)
     expect(serverSocket.destroyed).toBe(false)
     vi.advanceTimersByTime(1)
+    expect(serverSocket.destroyed).toBe(true)
+  })
+
+  it('loses it too where no hook sees the response', async () => {
+    const server = fastify({
+      frameworkErrors: (_error, _request, reply: FastifyReply) => {
+        reply.raw.end(Buffer.alloc(32 * 2 ** 20))
+      },
+    }) as unknown as FastifyInstance
+    closeSlowReaders(server, { timeoutMs: () => TIMEOUT_MS })
+    server.get('/', () => '')
+    await server.listen({ host: '127.0.0.1', port: 0 })
+    onTestFinished(() => server.close())
+    const arrived = once(server.server, 'connection') as Promise<[Socket]>
+    const { socket } = await connectTo(server.server)
+    const [serverSocket] = await arrived
+    useFakeTimers()
+    socket.pause().write(GET.replace('/', '/%'))
+    await expect.poll(() => serverSocket.bytesWritten).toBeGreaterThan(0)
+    vi.advanceTimersByTime(TIMEOUT_MS)
     expect(serverSocket.destroyed).toBe(true)
   })
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { fastify, type FastifyInstance } from 'fastify'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { refuseMalformedRequests, refuseUnknownRoutes } from '../src/index.js'
+import { refuseExpectations, refuseMalformedRequests, refuseUnknownRoutes } from '../src/index.js'
 import { connectTo } from './connect.js'
 
 async function startServer(): Promise<FastifyInstance> {
@@ -10,6 +10,7 @@ async function startServer(): Promise<FastifyInstance> {
     http: { headersTimeout: 200, connectionsCheckingInterval: 50 },
     clientErrorHandler: refuseMalformedRequests((refusal) => refusal),
   }) as unknown as FastifyInstance
+  refuseExpectations(server, (refusal) => refusal)
   refuseUnknownRoutes(server, (allowed, paths) =>
     Object.assign(new Error([...paths].join(' ')), {
       statusCode: allowed === undefined ? 404 : 405,
@@ -38,6 +39,32 @@ describe('a request outside the routes', () => {
     await expect.poll(received).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
     if (allow !== undefined) expect(received()).toContain(`allow: ${allow}\r\n`)
     if (status === 404) expect(received()).toContain('"/one /two"')
+  })
+})
+
+const EXPECTING = 'POST /two HTTP/1.1\r\nHost: x\r\nExpect: magic\r\nContent-Length: 9\r\n\r\n'
+
+describe('a request with Expect', () => {
+  it('is refused, and its connection closes though the caller keeps its side', async () => {
+    const server = await startServer()
+    const arrived = once(server.server, 'connection')
+    const { socket, received } = await connectTo(server.server, true)
+    const [serverSocket] = await arrived
+    socket.write(EXPECTING)
+    await once(serverSocket, 'close')
+    await expect.poll(received).toMatch(/^HTTP\/1\.1 417 [^]*"detail":"Expect is not supported"/)
+    expect(socket.destroyed).toBe(false)
+  })
+
+  it('does not keep the connection of a caller that reads no refusal', async () => {
+    const server = await startServer()
+    const arrived = once(server.server, 'connection')
+    const { socket } = await connectTo(server.server, true)
+    const [serverSocket] = await arrived
+    // As many refusals as fill every buffer between the two.
+    socket.pause()
+    socket.write(EXPECTING.replace('Content-Length: 9', 'Content-Length: 0').repeat(100_000))
+    await once(serverSocket, 'close')
   })
 })
 

@@ -1,4 +1,5 @@
 import { BurstyRateLimiter, RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible'
+import type { GatewayConfig } from '../config/config.js'
 import { HttpError } from '../http-error.js'
 import { WaitBudget } from '../redis/wait-budget.js'
 import { BoundedCounter, type CounterOptions } from './bounded-counter.js'
@@ -23,6 +24,15 @@ export interface RateLimiterOptions {
   readonly coolDownMs?: number | undefined
   readonly createCounter?: CreateCounter
 }
+
+/** Returns the limits of callers without their own in a configuration. */
+export const defaultLimits = ({
+  rateLimit,
+  rateCoolDownMs,
+}: Pick<GatewayConfig, 'rateLimit' | 'rateCoolDownMs'>): RateLimiterOptions => ({
+  limit: rateLimit,
+  coolDownMs: rateLimit?.coolDownMs ?? rateCoolDownMs,
+})
 
 const BURST_PERIOD_S = 10
 const ABUSE_PERIOD_S = 60

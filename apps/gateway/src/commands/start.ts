@@ -1,12 +1,14 @@
 import { EXIT, command, describeServiceLink } from '@nomyo-internal/command-line'
 import {
-  exitOnSignals,
+  describeDebugger,
+  handleSignals,
   ignoreOutputErrors,
   installCrashHandler,
   logFormatOf,
   logProcessWarnings,
 } from '@nomyo-internal/http-server'
 import { readConfigFile } from '../config/file.js'
+import { drainTimeoutMs } from '../config/drain-timeout.js'
 import { gatewayConfig } from '../config/load.js'
 import { printConfig } from '../config/print.js'
 import { rereadConfig } from '../config/reread.js'
@@ -52,6 +54,14 @@ export const startCommand = command({
       format: logFormatOf(settings.values.logFormat, context.stderr),
       stream: context.stderr,
     })
+    const onceRunning = handleSignals({
+      log: (message) => {
+        logger.info(message)
+      },
+      actions: ['SIGHUP', 'SIGUSR2'],
+    })
+    const debuggerNotice = describeDebugger()
+    if (debuggerNotice !== undefined) logger.warn(debuggerNotice)
     for (const variable of settings.serviceLinks) logger.warn(describeServiceLink(variable))
     const gateway = await createGateway(config, {
       log: logger,
@@ -67,16 +77,15 @@ export const startCommand = command({
       logger.fatal(message)
     })
     logger.info(`server key ${gateway.fingerprint}`)
-    exitOnSignals({
-      close: () => gateway.close(),
-      log: (message) => {
-        logger.info(message)
-      },
-      delayMs: config.drainDelayMs,
-    })
-    process.on('SIGHUP', () => void gateway.reload())
-    process.on('SIGUSR2', () => void gateway.rotateKey())
     context.stdout.write(`listening on ${gateway.url}\n`)
+    onceRunning({
+      close: () => gateway.close(),
+      timeoutMs: (config.drainDelayMs ?? 0) + drainTimeoutMs(config),
+      actions: {
+        SIGHUP: () => void gateway.reload(),
+        SIGUSR2: () => void gateway.rotateKey(),
+      },
+    })
     return EXIT.ok
   },
 })

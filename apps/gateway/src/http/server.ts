@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import type { ServerResponse } from 'node:http'
 import {
   closeConnectionsOnShutdown,
   closeSlowReaders,
   logRequests,
+  refuseExpectations,
+  refuseForeignPages,
   refuseMalformedRequests,
   refuseUnknownRoutes,
 } from '@nomyo-internal/http-server'
@@ -28,7 +29,7 @@ import { normalizeForwardedFor } from './forwarded-for.js'
 import { attestationRoute } from './routes/attestation.js'
 import { healthRoutes, type Unready } from './routes/health.js'
 import { modelsRoute } from './routes/models.js'
-import { pageRoutes, type Page } from './routes/page.js'
+import { PAGE_PATHS, pageRoutes, type Page } from './routes/page.js'
 import { publicKeyRoute } from './routes/public-key.js'
 import { secureCompletionRoute } from './routes/secure-completion.js'
 import type { TlsFiles } from './tls.js'
@@ -38,6 +39,8 @@ export interface ServerOptions {
   readonly context: CompletionContext
   readonly accessControl: AccessControl
   readonly corsOrigins: readonly string[]
+  /** Checks for a `Host` header that cannot be the gateway's. Default: every name is its own. */
+  readonly isForeignHost?: ((host: string | undefined) => boolean) | undefined
   readonly unready: Unready
   /** Default: no chat page. */
   readonly page?: Page | undefined
@@ -61,6 +64,7 @@ export function createServer({
   context,
   accessControl,
   corsOrigins,
+  isForeignHost = () => false,
   unready,
   page,
   limits = new ConnectionLimits(),
@@ -84,7 +88,13 @@ export function createServer({
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     ...(tls === undefined
       ? { http }
-      : { https: { ...http, ...tls, handshakeTimeout: HANDSHAKE_TIMEOUT_MS } }),
+      : {
+          https: {
+            ...http,
+            ...tls,
+            handshakeTimeout: Math.min(HANDSHAKE_TIMEOUT_MS, limits.requestTimeoutMs),
+          },
+        }),
     // Independent of anything that a caller sends.
     genReqId: () => randomUUID(),
     ...(trustedProxies.length === 0 ? {} : { trustProxy: [...trustedProxies] }),
@@ -116,6 +126,12 @@ export function createServer({
   identifyRequests(server)
   observeRequests(server, logModels)
   closeConnectionsWhileDraining(server, unready)
+  refuseForeignPages(server, {
+    allowedOrigins: corsOrigins,
+    isForeignHost,
+    ownPages: page === undefined ? [] : PAGE_PATHS,
+    createError: pageRefusal,
+  })
   allowOrigins(server, corsOrigins)
   refuseMissingHostAndExpect(server)
   acceptEnvelopesOnly(server)
@@ -190,12 +206,19 @@ function refuseMissingHostAndExpect(server: FastifyInstance): void {
     const lacksHost = raw.httpVersion === '1.1' && headers.host === undefined
     done(lacksHost ? new HttpError(400, 'The Host header is missing') : undefined)
   })
-  server.server.on('checkExpectation', (_request, response: ServerResponse) => {
-    response.statusCode = 417
-    response.setHeader('content-type', 'application/json; charset=utf-8')
-    response.end(JSON.stringify(errorBody('Expect is not supported')))
-  })
+  refuseExpectations(server, ({ detail }) => errorBody(detail))
 }
+
+/** Creates the refusal of a web page. */
+const pageRefusal = (reason: 'host' | 'origin'): HttpError =>
+  new HttpError(
+    reason === 'host' ? 421 : 403,
+    reason === 'host'
+      ? 'The Host header names another server: use an address, or localhost'
+      : 'Web pages of this origin may not use this gateway: --cors-origin allows them',
+    undefined,
+    'page_refused',
+  )
 
 /** Accepts bodies of one type only, and none that would have to be decompressed. */
 function acceptEnvelopesOnly(server: FastifyInstance): void {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { hostInUrl } from '@nomyo-internal/http-server'
+import { hostInUrl, isForeignName, isWildcard, nameInHost } from '@nomyo-internal/http-server'
 import type { Metrics } from './metrics.js'
 
 /** Listener of the metrics. */
@@ -11,8 +11,16 @@ export interface MetricsServer {
   close(): void
 }
 
+/** Scrapers use one connection each. */
+const MAX_CONNECTIONS = 64
+/** Time for a request to arrive, and for its answer to be read. */
+const TIMEOUT_MS = 10_000
+
 /**
  * Serves `GET /metrics` on a listener of its own, so that callers of the gateway cannot read them.
+ *
+ * Requests for a foreign name are refused: a web page whose name was made to resolve to this machine must
+ * not read them. On every address (`0.0.0.0`) the machine may have any name, and none is refused.
  *
  * @throws system errors for the address
  */
@@ -20,15 +28,36 @@ export async function startMetricsServer(
   metrics: Metrics,
   { host, port }: { host: string; port: number },
 ): Promise<MetricsServer> {
-  const server = createServer((request, response) => {
+  const isForeign = (name: string | undefined): boolean =>
+    !isWildcard(host) && isForeignName(name) && nameInHost(name ?? '') !== host.toLowerCase()
+  const limits = { requestTimeout: TIMEOUT_MS, headersTimeout: TIMEOUT_MS }
+  const server = createServer(limits, (request, response) => {
+    const timer = setTimeout(() => request.socket.destroy(), TIMEOUT_MS)
+    response.once('close', () => {
+      clearTimeout(timer)
+    })
+    if (isForeign(request.headers.host)) {
+      response.writeHead(403, { connection: 'close' }).end()
+      return
+    }
     if (request.method !== 'GET' || request.url !== '/metrics') {
       response.writeHead(404).end()
       return
     }
-    void metrics.registry.metrics().then((text) => {
-      response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text)
-    })
+    metrics.registry.metrics().then(
+      (text) => {
+        response.writeHead(200, { 'content-type': metrics.registry.contentType }).end(text)
+      },
+      () => {
+        response.writeHead(500).end()
+      },
+    )
   })
+  // Node would wait without a limit for a caller that does not read its refusal.
+  server.on('checkExpectation', ({ socket }: IncomingMessage) => {
+    socket.destroy()
+  })
+  server.maxConnections = MAX_CONNECTIONS
   server.listen(port, host)
   await once(server, 'listening')
   metrics.watchProcess()

@@ -3,7 +3,7 @@ import { Server as TlsServer } from 'node:https'
 import { isDeepStrictEqual } from 'node:util'
 import type { ApiKeyStore } from '../access/api-key-store.js'
 import type { QuotaGuard } from '../access/quota/quota-guard.js'
-import type { RateLimiter } from '../access/rate-limiter.js'
+import { defaultLimits, type RateLimiter } from '../access/rate-limiter.js'
 import type { RequestRules } from '../access/request-rules.js'
 import { TierPolicy } from '../access/tier-policy.js'
 import type { LoadShedder } from '../completion/load-shedder.js'
@@ -128,9 +128,9 @@ export const callerLimitsPart = (
   settingsPart(running, [
     {
       name: 'rateLimit',
-      of: ({ rateLimit }) => rateLimit,
-      set: ({ rateLimit }) => {
-        rateLimiter.setDefault({ limit: rateLimit, coolDownMs: rateLimit?.coolDownMs })
+      of: ({ rateLimit, rateCoolDownMs }) => [rateLimit, rateCoolDownMs],
+      set: (config) => {
+        rateLimiter.setDefault(defaultLimits(config))
       },
     },
     {

@@ -10,6 +10,7 @@ const RELOADABLE: ReadonlySet<string> = new Set<keyof GatewayConfig>([
   'keysFile',
   'tls',
   'rateLimit',
+  'rateCoolDownMs',
   'quotas',
   'load',
   'logLevel',
@@ -19,6 +20,7 @@ const RELOADABLE: ReadonlySet<string> = new Set<keyof GatewayConfig>([
 const OPTION_NAMES: Readonly<Partial<Record<string, string>>> = {
   corsOrigins: 'corsOrigin',
   drainDelayMs: 'drainDelay',
+  drainTimeoutMs: 'drainTimeout',
   keys: 'keyPassword, keyRotation, keyOverlap or keyLead',
   maxBodyBytes: 'maxBody',
   metrics: 'metricsPort or metricsHost',

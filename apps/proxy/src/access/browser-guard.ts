@@ -1,3 +1,4 @@
+import { refuseForeignPages } from '@nomyo-internal/http-server'
 import type { FastifyInstance } from 'fastify'
 import { Refusal } from '../openai-error.js'
 
@@ -6,8 +7,8 @@ const PREFLIGHT_MAX_AGE_S = 600
 
 /**
  * Refuses requests that web pages make browsers send: those for a Host that is not this proxy's (DNS
- * rebinding), those of an Origin that is not allowed, and cross-site ones without an Origin. Allowed
- * origins get CORS headers, also with refusals.
+ * rebinding), and those of an Origin that is not allowed. Allowed origins get CORS headers, also with
+ * refusals.
  *
  * Must come before everything else, so that refused requests have no effect.
  */
@@ -16,25 +17,15 @@ export function guardAgainstPages(
   isOwnHost: (host: string) => boolean,
   allowedOrigins: readonly string[],
 ): void {
+  refuseForeignPages(server, {
+    allowedOrigins,
+    isForeignHost: (host) => host === undefined || !isOwnHost(host.toLowerCase()),
+    createError: (reason) => (reason === 'host' ? hostRefused() : pageRefused()),
+  })
   server.addHook('onRequest', (request, reply, done) => {
-    const { host, origin, 'sec-fetch-site': site } = request.headers
-    if (host === undefined || !isOwnHost(host.toLowerCase())) {
-      done(
-        new Refusal(
-          403,
-          'ERR_HOST',
-          'The Host header names another server. If this name is meant to lead here, add --allow-host.',
-        ),
-      )
-      return
-    }
+    const { origin } = request.headers
     if (origin === undefined) {
-      const isForeign = site === 'cross-site' || site === 'same-site'
-      done(isForeign ? pageRefused() : undefined)
-      return
-    }
-    if (!allowedOrigins.includes(origin)) {
-      done(pageRefused())
+      done()
       return
     }
     void reply
@@ -56,6 +47,13 @@ export function guardAgainstPages(
       .send()
   })
 }
+
+const hostRefused = (): Refusal =>
+  new Refusal(
+    403,
+    'ERR_HOST',
+    'The Host header names another server. If this name is meant to lead here, add --allow-host.',
+  )
 
 const pageRefused = (): Refusal =>
   new Refusal(

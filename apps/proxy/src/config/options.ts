@@ -1,5 +1,6 @@
 import {
   defineOptions,
+  duration,
   matching,
   parsedBy,
   portNumber,
@@ -144,6 +145,12 @@ export const OPTIONS = defineOptions(
       summary: 'completions at the same time',
       default: '32',
       parse: wholeNumber(1, 1000),
+    },
+    drainTimeout: {
+      value: 'TIME',
+      summary: 'time for completions in flight to finish after a signal; a second signal ends it',
+      default: '11m',
+      parse: duration('1s', '2h', '30s or 11m'),
     },
     logLevel: {
       value: 'LEVEL',

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { isLoopback } from '@nomyo-internal/http-server'
+import { isLoopback, nameInHost } from '@nomyo-internal/http-server'
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from '../../http-error.js'
 
@@ -53,6 +53,9 @@ const HEADERS = {
   'cache-control': 'no-store',
 } as const
 
+/** Paths to which other sites may link. */
+export const PAGE_PATHS: readonly string[] = ['/']
+
 /** Reads the built page of `@nomyo/web` into memory, so that no URL ever reaches the file system. */
 export async function readPage(): Promise<readonly PageFile[]> {
   const manifest = createRequire(import.meta.url).resolve('@nomyo/web/package.json')
@@ -81,11 +84,6 @@ export function pageRoutes(server: FastifyInstance, { files, host }: Page): void
  * loopback there is TLS, and browsers check the name against the certificate.
  */
 function refuseForeignName(header: string | undefined, host: string): void {
-  if (isLoopback(nameIn(header)) || !isLoopback(host)) return
+  if (isLoopback(nameInHost(header ?? '')) || !isLoopback(host)) return
   throw new HttpError(421, 'The page is served under the name of this machine only')
-}
-
-/** Returns `Host` without its port; an empty text if it is malformed. */
-function nameIn(header = ''): string {
-  return /^(\[[\da-f:.]+\]|[^:[\]\s]+)(?::\d{1,5})?$/i.exec(header)?.[1] ?? ''
 }
