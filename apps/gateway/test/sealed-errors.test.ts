@@ -18,6 +18,7 @@ import {
   sealedErrorOf,
   send,
   testGateway,
+  testModelServer,
 } from './support.js'
 
 const gateway = await fileGateway({ args: ['--engine', 'demo', '--log-level', 'debug'] })
@@ -58,6 +59,27 @@ describe('the error of a model server', () => {
       expect(Object.keys(JSON.parse(text) as object)).toEqual(['detail', 'sealed_error'])
     }
     expect(gateway.log()).not.toMatch(/context_length|canary|maximum context/)
+  })
+
+  it('that quotes the prompt leaves no trace of it outside, and arrives whole', async () => {
+    const message = `invalid content: ${CANARY}`
+    const upstream = await testModelServer((response) => {
+      const error = { message, type: CANARY, param: CANARY, code: CANARY }
+      response.writeHead(422).end(JSON.stringify({ error }))
+    })
+    const args = ['--upstream', upstream.url, '--log-level', 'debug']
+    const target = await testGateway({ args })
+    const answer = await send(target, chat(CANARY))
+    const texts = [
+      new TextDecoder().decode(answer.bytes),
+      JSON.stringify([...answer.headers]),
+      target.log(),
+    ]
+    for (const text of texts) expect(text).not.toContain('canary')
+    expect((await sealedErrorOf(answer))?.error).toEqual({
+      ...{ status: 422, message },
+      ...{ type: CANARY, param: CANARY, code: CANARY },
+    })
   })
 
   it('has the length of any other', async () => {

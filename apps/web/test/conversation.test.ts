@@ -119,6 +119,24 @@ describe.skipIf(!hasChromium)('a conversation', () => {
     for (const secret of [API_KEY, 'wrong-canary']) expect(shown).not.toContain(secret)
   })
 
+  it('that is too long for the model is refused in the words of its server', async () => {
+    const message = 'maximum context length is 8 tokens <img src=x onerror="document.title=1">'
+    const error = { message, code: 'context_length_exceeded' }
+    const { url } = await testModel((response) => {
+      response.writeHead(400).end(JSON.stringify({ error }))
+    })
+    const { page, violations } = await visit(browser(), url)
+    const title = await page.title()
+    await choose(page, 'm')
+    await say(page, 'hello')
+    const alert = page.getByRole('alert')
+    await alert.getByText('Start a new conversation').waitFor()
+    expect(await alert.textContent()).toContain(message)
+    expect(await alert.textContent()).toContain('context_length_exceeded')
+    expect(await page.locator('#error img').count()).toBe(0)
+    expect([await page.title(), violations]).toEqual([title, []])
+  })
+
   it('is advised to wait where the gateway accepts no more', async () => {
     const { url } = await testModel((response) => {
       response.writeHead(429, { 'retry-after': '90' }).end('{}')

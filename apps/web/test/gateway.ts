@@ -13,6 +13,7 @@ import { GATEWAY_MAIN } from '@nomyo-internal/testing/gateway-process'
 
 type Settings = { readonly [Name in keyof GatewayDefaults]: unknown } & {
   readonly web: true
+  readonly apiKeys?: readonly string[]
   readonly rateLimit?: { readonly perSecond: number; readonly burst: number }
   readonly tpm?: object
 }
