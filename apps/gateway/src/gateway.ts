@@ -147,6 +147,9 @@ export async function createGateway(
     if (phase !== 'open') return phase
     return attestor.required && !attestor.ready ? 'no evidence' : undefined
   }
+  if (config.logModels !== false) {
+    metrics.completions.watchModels((model) => engine.lists?.(model) === true)
+  }
   const routing: Routing = { engine, policy, requestRules: config.requests ?? {} }
   const limits = new ConnectionLimits(config.load)
   const loadShedder = new LoadShedder(config.load ?? {}, metrics, config.maxBodyBytes)
@@ -230,6 +233,7 @@ export async function createGateway(
       rotateKey: () => serverKeys.rotate(),
       reload: async () => {
         const report = await reloader.reload()
+        metrics.countReload(report.status)
         await serverKeys.refresh()
         return report
       },

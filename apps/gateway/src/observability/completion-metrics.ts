@@ -1,3 +1,4 @@
+import { printableLine } from '@nomyo-internal/diagnostics'
 import { Counter, Histogram, type Registry } from 'prom-client'
 import { STEPS, type CompletionObserver, type CompletionRecord } from './completion-record.js'
 
@@ -7,18 +8,27 @@ const BUCKETS_S = [
 ]
 /** Value of `key` where no API key is required. */
 const NO_KEY = 'none'
+/** Value of `model` for names that no model server lists. */
+const OTHER_MODEL = 'other'
+/** Lists change; more names than these share one series. */
+const MAX_MODELS = 200
 /** Value of `tier` for a request that was refused before its tier was read. */
 const NO_TIER = 'none'
 
 /**
- * Metrics of encrypted requests: durations, and usage per API key. Keys appear by name, which the
- * operator chose; the number of series grows with the number of keys, and with nothing else.
+ * Metrics of encrypted requests: durations, and usage per API key and per model. Keys appear by name,
+ * which the operator chose, models only where a model server or its settings list them: callers cannot
+ * add series.
  */
 export class CompletionMetrics implements CompletionObserver {
   readonly #steps: Histogram<'step'>
   readonly #total: Histogram<'tier'>
   readonly #requests: Counter<'key'>
   readonly #tokens: Counter<'key' | 'kind'>
+  readonly #modelRequests: Counter<'model'>
+  readonly #modelTokens: Counter<'model' | 'kind'>
+  readonly #models = new Set<string>()
+  #isListed: ((model: string) => boolean) | undefined
 
   constructor(registry: Registry) {
     const registers = [registry]
@@ -48,9 +58,27 @@ export class CompletionMetrics implements CompletionObserver {
       labelNames: ['key', 'kind'],
       registers,
     })
+    this.#modelRequests = new Counter({
+      name: 'nomyo_model_requests_total',
+      help: 'Requests that reached the model servers, by model; other if none lists it.',
+      labelNames: ['model'],
+      registers,
+    })
+    this.#modelTokens = new Counter({
+      name: 'nomyo_model_tokens_total',
+      help: 'Tokens as model servers report them, by model; other if none lists it.',
+      labelNames: ['model', 'kind'],
+      registers,
+    })
   }
 
-  completed({ steps, totalMs, tier, admitted, keyName, usage }: CompletionRecord): void {
+  /** Counts requests by model from now on. */
+  watchModels(isListed: (model: string) => boolean): void {
+    this.#isListed = isListed
+  }
+
+  completed(record: CompletionRecord): void {
+    const { steps, totalMs, tier, admitted, keyName, usage } = record
     for (const step of STEPS) {
       const time = steps[step]
       if (time !== undefined) this.#steps.observe({ step }, time.durationMs / 1000)
@@ -61,5 +89,20 @@ export class CompletionMetrics implements CompletionObserver {
     this.#requests.inc({ key })
     this.#tokens.inc({ key, kind: 'prompt' }, usage?.promptTokens ?? 0)
     this.#tokens.inc({ key, kind: 'completion' }, usage?.completionTokens ?? 0)
+    this.#countModel(record)
+  }
+
+  #countModel({ model: name, steps, usage }: CompletionRecord): void {
+    if (name === undefined || steps.upstream === undefined || this.#isListed === undefined) return
+    const model = this.#isListed(name) ? this.#labelOf(name) : OTHER_MODEL
+    this.#modelRequests.inc({ model })
+    this.#modelTokens.inc({ model, kind: 'prompt' }, usage?.promptTokens ?? 0)
+    this.#modelTokens.inc({ model, kind: 'completion' }, usage?.completionTokens ?? 0)
+  }
+
+  #labelOf(name: string): string {
+    if (!this.#models.has(name) && this.#models.size >= MAX_MODELS) return OTHER_MODEL
+    this.#models.add(name)
+    return printableLine(name)
   }
 }

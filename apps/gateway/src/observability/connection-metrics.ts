@@ -7,14 +7,17 @@ import { Counter, Gauge, type Registry } from 'prom-client'
  * headers that are too large, a request that arrives too slowly, an answer that is read too slowly, or a
  * failed handshake of TLS.
  */
-export type DropCause =
-  | 'limit'
-  | 'address_limit'
-  | 'malformed'
-  | 'headers_too_large'
-  | 'request_timeout'
-  | 'slow_reader'
-  | 'tls'
+const DROP_CAUSES = [
+  'limit',
+  'address_limit',
+  'malformed',
+  'headers_too_large',
+  'request_timeout',
+  'slow_reader',
+  'tls',
+] as const
+
+export type DropCause = (typeof DROP_CAUSES)[number]
 
 /** Metrics of the connections of a server. */
 export class ConnectionMetrics {
@@ -33,6 +36,7 @@ export class ConnectionMetrics {
       labelNames: ['cause'],
       registers: [registry],
     })
+    for (const cause of DROP_CAUSES) this.#dropped.inc({ cause }, 0)
   }
 
   /** Counts the connections of a server, and those that Node refuses. */

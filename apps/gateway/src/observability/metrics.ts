@@ -7,7 +7,6 @@ import type { QuotaState } from '../access/quota/quota-guard.js'
 import type { RefusalCode } from '../http-error.js'
 import { CompletionMetrics } from './completion-metrics.js'
 import { ConnectionMetrics } from './connection-metrics.js'
-import type { CompletionObserver } from './completion-record.js'
 
 /**
  * Reason for a rejection: a resource that all callers together, or one caller alone, have exhausted.
@@ -23,7 +22,7 @@ export type OverloadCause =
 export class Metrics {
   readonly registry = new Registry()
   /** Receiver of the records of encrypted requests. */
-  readonly completions: CompletionObserver = new CompletionMetrics(this.registry)
+  readonly completions = new CompletionMetrics(this.registry)
   readonly connections = new ConnectionMetrics(this.registry)
   readonly #decryptions = new Counter({
     name: 'nomyo_decryptions_total',
@@ -60,11 +59,22 @@ export class Metrics {
     labelNames: ['result'],
     registers: [this.registry],
   })
+  readonly #reloads = new Counter({
+    name: 'nomyo_reloads_total',
+    help: 'Reloads of the settings by result: reloaded, or failed without a change.',
+    labelNames: ['result'],
+    registers: [this.registry],
+  })
   readonly #attestationFailures = new Counter({
     name: 'nomyo_attestation_failures_total',
     help: 'Quotes that were requested and could not be created.',
     registers: [this.registry],
   })
+
+  constructor() {
+    // From 0 on, the first failure is an increase.
+    for (const result of ['reloaded', 'failed']) this.#reloads.inc({ result }, 0)
+  }
 
   /** Adds metrics of the process: memory, processor time, event-loop delay. */
   watchProcess(): void {
@@ -145,6 +155,11 @@ export class Metrics {
 
   countSpans(result: 'exported' | 'lost', count: number): void {
     this.#tracedSpans.inc({ result }, count)
+  }
+
+  /** Counts a reload by its result. */
+  countReload(result: 'reloaded' | 'failed'): void {
+    this.#reloads.inc({ result })
   }
 
   countRefusal(cause: RefusalCode): void {

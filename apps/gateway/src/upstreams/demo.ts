@@ -27,6 +27,7 @@ export function createDemoEngine(): Engine {
       return { answer: JsonObject.from(answer(parsed, Math.ceil(request.byteLength / 4))) }
     },
     models: () => Promise.resolve([DEMO_MODEL, ECHO_MODEL]),
+    lists: (model) => [DEMO_MODEL, ECHO_MODEL].includes(model),
     close: () => Promise.resolve(),
   }
 }

@@ -59,6 +59,8 @@ export interface Engine {
    * @throws HttpError
    */
   models(): Promise<readonly string[]>
+  /** Checks whether a model is among those that are listed, as far as is known. */
+  lists?(model: string): boolean
   /** Returns the state of the model servers behind the engine. */
   upstreams?(): readonly UpstreamState[]
   close(): Promise<void>

@@ -133,6 +133,10 @@ export class UpstreamPool implements Engine {
     return this.#upstreams
   }
 
+  lists(model: string): boolean {
+    return this.#upstreams.some((upstream) => upstream.lists(model))
+  }
+
   /**
    * Prepares a change of the model servers. Servers with the same settings and files keep their
    * connections, their health and what is known of their models.

@@ -91,6 +91,12 @@ export class Upstream implements UpstreamState {
     return knowledge === 'unknown' && this.#config.models !== undefined ? 'listed' : knowledge
   }
 
+  /** Checks whether the server, or its settings, list this very model. */
+  lists(model: string): boolean {
+    const { models = [] } = this.#config
+    return this.#models.of(model) === 'listed' || (models.includes(model) && !model.includes('*'))
+  }
+
   /** Checks for the same settings and files. */
   hasSettings(loaded: LoadedUpstream, healthConfig: HealthCheckConfig): boolean {
     return isDeepStrictEqual(this.#settings, [loaded, healthConfig])
