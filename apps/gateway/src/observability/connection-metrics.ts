@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Server } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { Counter, Gauge, type Registry } from 'prom-client'
 
 /**
@@ -50,9 +51,13 @@ export class ConnectionMetrics {
     server.on('drop', () => {
       this.countDropped('limit')
     })
-    server.on('clientError', ({ code = '' }: Error & { code?: string }) => {
+    // Node reports every further error of a connection that is being closed.
+    const counted = new WeakSet<Duplex>()
+    server.on('clientError', ({ code = '' }: Error & { code?: string }, socket: Duplex) => {
       const cause = causeOf(code)
-      if (cause !== undefined) this.countDropped(cause)
+      if (cause === undefined || counted.has(socket)) return
+      counted.add(socket)
+      this.countDropped(cause)
     })
     server.on('tlsClientError', () => {
       this.countDropped('tls')

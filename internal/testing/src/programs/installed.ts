@@ -16,6 +16,7 @@ const PROBES = {
   setpriv: '--version',
   python3: '--version',
   'systemd-analyze': '--version',
+  promtool: '--version',
 } as const
 
 /** A program that some tests need. */
