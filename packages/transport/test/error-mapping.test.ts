@@ -129,6 +129,53 @@ describe('the error for a status', () => {
   })
 })
 
+describe('a refusal with an encrypted error', () => {
+  const envelope = { version: '1.0', encrypted_payload: { ciphertext: 'AAAA' } }
+  const response = (status: number) => ({
+    status,
+    header: () => undefined,
+    body: new TextEncoder().encode(JSON.stringify({ detail: 'D-text', sealed_error: envelope })),
+  })
+  const sealedError = {
+    status: 500,
+    message: 'S-text\u001b[2J',
+    type: null,
+    param: null,
+    code: 'context_length_exceeded',
+  }
+
+  it.each([400, 403, 429, 502, 503, 504])(
+    'is read as before by a client that does not decrypt it: %i',
+    (status) => {
+      const error = errorFromResponse(response(status))
+      expect(error).toMatchObject({ statusCode: status, code: CODES[status] })
+      expect(error.message).toContain('D-text')
+      expect(error.errorDetails).toEqual({ detail: 'D-text', sealed_error: envelope })
+      expect(error).not.toHaveProperty('sealedError')
+    },
+  )
+
+  it('has the words of the decrypted one, safe to print', () => {
+    const error = errorFromResponse(response(502), 'the-payload-id', sealedError)
+    expect(error.message).toContain('S-text')
+    expect(error.message).not.toContain('D-text')
+    expect(error.message).not.toMatch(/\p{Cc}/u)
+    expect(error.sealedError).toBe(sealedError)
+    expect(error.errorDetails).toEqual({ detail: 'D-text' })
+  })
+
+  it('is retried as far as the status inside permits', () => {
+    const retried = (status: number, inner: number): boolean => {
+      const error = errorFromResponse(response(status), 'id', { ...sealedError, status: inner })
+      return retryDelayMs(error, 0) !== undefined
+    }
+    expect(retried(502, 500)).toBe(true)
+    expect(retried(429, 429)).toBe(true)
+    expect(retried(502, 402)).toBe(false)
+    expect(retried(400, 500)).toBe(false)
+  })
+})
+
 describe('the error body of a hostile server', () => {
   it('brings no control characters into the message', async () => {
     const controls = Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code))

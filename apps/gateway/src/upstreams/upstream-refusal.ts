@@ -1,7 +1,7 @@
 import type { RefusalCode } from '../http-error.js'
 import { ConfidentialRefusal, type ErrorObject } from '../confidential-refusal.js'
 
-/** Refusal of a request by a model server: a fixed text for everyone, its own words for the caller alone. */
+/** Refusal of a request by a model server: a fixed text for the network, its own words for the caller. */
 export class UpstreamRefusal extends ConfidentialRefusal {
   override readonly name = 'UpstreamRefusal'
 

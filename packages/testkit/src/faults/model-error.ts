@@ -14,7 +14,7 @@ export interface ModelError {
 
 /**
  * Responds with the error of a model server as a gateway does: encrypted for the client, beside a fixed
- * text for everyone else. The status outside is 400, 429, 502, 503 or 504.
+ * text. The status outside is 400, 429, 502, 503 or 504.
  *
  * A correct client throws the class for that status, with the error as `sealedError`.
  *
