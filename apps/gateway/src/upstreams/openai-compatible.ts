@@ -173,11 +173,14 @@ export class OpenAICompatibleServer {
 
   async #readAnswer(
     { statusCode, headers, body }: Dispatcher.ResponseData<unknown>,
-    { turns, reserveAnswer }: EngineContext,
+    context: EngineContext,
   ): Promise<JsonObject> {
     if (statusCode === 200) {
-      const bytes = await readAll(body, reserveAnswer)
+      const bytes = await readAll(body, (total) => {
+        context.reserveAnswer(total)
+      })
       const contentType = String(headers['content-type'] ?? '')
+      const { turns } = context
       return readCompletion(bytes, { contentType, turns, withoutKey: this.#withoutKey })
     }
     const timer = setTimeout(() => body.destroy(), ERROR_TIMEOUT_MS)

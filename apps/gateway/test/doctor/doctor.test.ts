@@ -253,6 +253,62 @@ describe('upstreams', () => {
     expect(statusesOf(await look(page.url), 'upstreams')).toEqual(['problem'])
   })
 
+  it.each<[string, string, Record<string, readonly [number, string]>, readonly string[], RegExp]>([
+    [
+      'whose URL lacks /v1',
+      '',
+      { '/v1/models': [200, '{"data":[{"id":"m"}]}'] },
+      ['problem'],
+      /use the URL http:\/\/127\.0\.0\.1:\d+\/v1$/m,
+    ],
+    [
+      'at a path where neither lists nor completions exist',
+      '/api',
+      {},
+      ['problem'],
+      /neither .*\/api\/models nor .*\/api\/chat\/completions exists/,
+    ],
+    [
+      'without a list of models',
+      '/v1',
+      { '/v1/chat/completions': [405, ''] },
+      ['warning'],
+      /lists no models .*404/,
+    ],
+    [
+      'with a list that cannot be read',
+      '/v1',
+      { '/v1/models': [200, '{"list":[]}'], '/v1/chat/completions': [405, ''] },
+      ['warning'],
+      /no list of models/,
+    ],
+    ['with a bare array', '/v1', { '/v1/models': [200, '[{"id":"m"}]'] }, ['ok'], /has 1 models/],
+    ['with another list', '/v1', { '/v1/models': [200, '{"models":["m"]}'] }, ['ok'], /1 models/],
+    ['that fail', '/v1', { '/v1/models': [503, ''] }, ['problem'], /status 503/],
+  ])('%s are named', async (_what, path, paths, statuses, text) => {
+    const server = await testModelServer((response, { url = '' }) => {
+      const [status, body] = paths[url] ?? [404, '']
+      response.writeHead(status).end(body)
+    })
+    const diagnosis = await look(server.url.replace('/v1', path))
+    expect(statusesOf(diagnosis, 'upstreams')).toEqual(statuses)
+    expect(textOf(diagnosis, 'upstreams')).toMatch(text)
+  })
+
+  it('are checked at the path of their health check too', async () => {
+    let status = 200
+    const server = await testModelServer((response, { url = '' }) => {
+      response.writeHead(url === '/health' ? status : 200).end('{"data":[]}')
+    })
+    const check = async () =>
+      statusesOf(await look(server.url, ['--health-path', '/health']), 'upstreams')
+    expect(await check()).toEqual(['ok'])
+    status = 503
+    expect(await check()).toEqual(['problem'])
+    status = 401
+    expect(await check()).toEqual(['problem'])
+  })
+
   it('over the network without TLS are warned about', async () => {
     const { url } = await upstream()
     // An address that is not known to be of this machine, and leads to it.
