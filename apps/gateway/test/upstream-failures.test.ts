@@ -3,6 +3,7 @@ import { HttpError } from '../src/http-error.js'
 import { UpstreamRefusal } from '../src/upstreams/upstream-refusal.js'
 import type { ModelServer } from '@nomyo-internal/testing'
 import type { UpstreamPool } from '../src/upstreams/pool.js'
+import { chatRequestOf, engineContext } from './in-process.js'
 import { chat, complete, send, statusOf, testGateway } from './support.js'
 import { metric } from './measure.js'
 import {
@@ -390,6 +391,72 @@ describe('an update', () => {
       expect.objectContaining({ code: 'ERR_CA_FILE' }) as Error,
     )
     expect(await ask(pool)).toEqual({ by: 'a' })
+  })
+})
+
+describe('the salt of a prompt cache', () => {
+  const own = (server: NamedServer, owner: string): void => {
+    const { answer } = server
+    server.answer = (response, seen) => {
+      if (seen.method === 'GET') response.end(`{"data":[{"id":"m","owned_by":"${owner}"}]}`)
+      else answer(response, seen)
+    }
+  }
+  const saltsOf = (server: NamedServer): unknown[] =>
+    server
+      .completions()
+      .map(({ body }) => (JSON.parse(body) as Record<string, unknown>)['cache_salt'])
+
+  it('reaches servers of vLLM and SGLang only', async () => {
+    const servers = await Promise.all(['vllm', 'sglang', 'library'].map(modelServer))
+    for (const server of servers) own(server, server.name)
+    const request = await chatRequestOf({
+      model: 'm',
+      messages: [{ role: 'user', content: 'Hi' }],
+      cache_salt: 'of the caller',
+    })
+    const pool = testPool(servers)
+    await pool.models()
+    for (let turn = 0; turn < 6; turn++) {
+      const context = engineContext({ cacheSalt: 'salt' })
+      await pool.complete(request, new AbortController().signal, context)
+    }
+    expect(servers.map(saltsOf)).toEqual([
+      ['salt', 'salt'],
+      ['salt', 'salt'],
+      [undefined, undefined],
+    ])
+  })
+
+  it('is there from the first request on, and without one the list is not read', async () => {
+    const server = await modelServer('a')
+    own(server, 'vllm')
+    const request = await chatRequestOf({ model: 'm', messages: [{ role: 'user', content: 'x' }] })
+    const pool = testPool([server])
+    const { signal } = new AbortController()
+    await pool.complete(request, signal, engineContext())
+    expect(server.seen).toHaveLength(1)
+    for (let turn = 0; turn < 2; turn++) {
+      await pool.complete(request, signal, engineContext({ cacheSalt: 'salt' }))
+    }
+    expect(saltsOf(server)).toEqual([undefined, 'salt', 'salt'])
+    expect(server.seen).toHaveLength(4)
+  })
+
+  it.each([
+    [true, 'salt'],
+    [false, undefined],
+  ])('reaches a server or not as configured: %s', async (cacheSalt, expected) => {
+    const server = await modelServer('a')
+    own(server, cacheSalt ? 'library' : 'vllm')
+    const request = await chatRequestOf({ model: 'm', messages: [{ role: 'user', content: 'x' }] })
+    const context = engineContext({ cacheSalt: 'salt' })
+    await testPool([{ ...server, cacheSalt }]).complete(
+      request,
+      new AbortController().signal,
+      context,
+    )
+    expect(saltsOf(server)).toEqual([expected])
   })
 })
 

@@ -228,6 +228,7 @@ function structuredSchema(environment: Environment) {
       apiKey: secretSchema(environment).optional(),
       caFile: text.optional(),
       models: z.array(text).min(1).optional(),
+      cacheSalt: z.boolean().optional(),
       weight: z.number().min(0.01).max(1000).optional(),
       maxConcurrent: z.int().min(1).optional(),
       tiers: z.array(z.enum(SECURITY_TIERS)).min(1).optional(),

@@ -115,7 +115,7 @@ export class OpenAICompatibleServer {
       api_key: undefined,
       security_tier: undefined,
       // A salt that a caller chooses would reach the cache of others.
-      cache_salt: undefined,
+      cache_salt: context.cacheSalt,
     })
     const timeout = new AbortController()
     const timer = setTimeout(() => {

@@ -19,6 +19,8 @@ export interface UpstreamConfig extends OpenAICompatibleOptions {
   readonly weight?: number | undefined
   /** Largest number of concurrent requests. Default: no limit. */
   readonly maxConcurrent?: number | undefined
+  /** Sends the salt of the prompt cache. Default: if the server owns its models as vLLM or SGLang do. */
+  readonly cacheSalt?: boolean | undefined
   /** Security tiers that this server may be used for. Default: `standard` only. */
   readonly tiers?: readonly SecurityTier[] | undefined
 }
@@ -39,6 +41,9 @@ export const loadUpstream = (config: UpstreamConfig): LoadedUpstream => ({
   ca: config.caFile === undefined ? undefined : readCaFile(config.caFile),
 })
 
+/** Values of `owned_by` of servers that know `cache_salt`. */
+const SALTED_OWNERS = ['vllm', 'sglang']
+
 /** A model server with its load, its health, and what is known of its models. */
 export class Upstream implements UpstreamState {
   readonly name: string
@@ -50,6 +55,7 @@ export class Upstream implements UpstreamState {
   readonly #config: UpstreamConfig
   readonly #server: OpenAICompatibleServer
   readonly #models: ModelMemory
+  #firstPoll: Promise<unknown> | undefined
 
   /** @param now - monotonic clock, in milliseconds */
   constructor(loaded: LoadedUpstream, healthConfig: HealthCheckConfig, now = monotonicNow) {
@@ -119,7 +125,8 @@ export class Upstream implements UpstreamState {
   ): Promise<Completion> {
     const visit = this.health.enter()
     try {
-      const answer = await this.#server.complete(request, signal, context)
+      const cacheSalt = (await this.#knowsCacheSalt(context)) ? context.cacheSalt : undefined
+      const answer = await this.#server.complete(request, signal, { ...context, cacheSalt })
       this.health.recordAnswer(visit.startedAt)
       this.#models.recordAnswer(request.model)
       return { answer, upstream: this.name }
@@ -146,6 +153,15 @@ export class Upstream implements UpstreamState {
 
   close(): Promise<void> {
     return this.#server.close()
+  }
+
+  /** Decides about the salt; before the first request, by the list of models. */
+  async #knowsCacheSalt({ cacheSalt }: EngineContext): Promise<boolean> {
+    if (cacheSalt === undefined) return false
+    if (this.#config.cacheSalt !== undefined) return this.#config.cacheSalt
+    // Without it, the first requests after a start would share a cache.
+    if (this.#models.owners === undefined) await (this.#firstPoll ??= this.poll())
+    return this.#models.owners?.some((owner) => SALTED_OWNERS.includes(owner)) === true
   }
 
   #recordFailure({ kind, cause, retryAfterMs }: UpstreamError, { model }: ChatRequest): void {
