@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { Random } from './fuzz/random.js'
-import { chat, post, seal, statusOf, type TestGateway } from './support.js'
+import { chat, post, seal, statusOf } from './support.js'
 
 /** One envelope, when it was answered first, and the statuses of its copies. */
 interface Envelope {
@@ -22,7 +22,7 @@ export interface RedisLoad {
 }
 
 /** Starts a {@link RedisLoad}. */
-export function startLoad(gateways: readonly TestGateway[], callers = 6): RedisLoad {
+export function startLoad(gateways: readonly { readonly url: string }[], callers = 6): RedisLoad {
   const envelopes: Envelope[] = []
   const counts = new Map<number, number>()
   let over = false

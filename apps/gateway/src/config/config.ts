@@ -69,8 +69,8 @@ export interface GatewayConfig {
    */
   rateCoolDownMs?: number | undefined
   /**
-   * Redis (`redis://…`, `rediss://…`) in which gateways share replay caches and rate counters, and the
-   * behaviour without it. Default: each gateway has its own.
+   * Redis (`redis://…`, `redis+cluster://…`, `redis+sentinel://…`) in which gateways share replay caches and
+   * rate counters, and the behaviour without it. Default: each gateway has its own.
    */
   redis?: { readonly url: string; readonly failure?: RedisFailure | undefined } | undefined
   /** Limits for the members of requests. Default: those of {@link RequestRules}. */

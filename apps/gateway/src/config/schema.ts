@@ -252,13 +252,12 @@ export const OPTIONS = defineOptions(
     ...inGroup('Replicas', {
       redis: {
         value: 'URL',
-        summary:
-          'redis:// (rediss:// with TLS), where gateways share replays and rates; a cluster as redis+cluster://HOST,…, Sentinels as redis+sentinel://HOST,…/MASTER',
+        summary: 'shared state: redis://, redis+cluster://, redis+sentinel://; rediss… with TLS',
         defaultSummary: 'each gateway has its own state',
         secret: true,
         parse: parsedBy(
           (text) => parseRedisUrl(text) && text,
-          'must be a URL such as redis://127.0.0.1:6379, redis+cluster://a:6379,b:6379 or redis+sentinel://a:26379,b:26379/mymaster',
+          'must be such as redis://HOST:6379, redis+cluster://HOST,HOST or redis+sentinel://HOST,HOST/MASTER',
         ),
       },
       redisFailure: {
