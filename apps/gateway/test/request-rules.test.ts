@@ -176,7 +176,7 @@ describe('media of a request', () => {
 describe('a gateway with rules', () => {
   const KEY = 'a-key-of-the-rules-test'
 
-  /** What a request with these members comes to: the status, and the members that the model server got. */
+  /** Sends a request with these members; returns its status, and the members that the model server got. */
   async function forwarded(
     members: object,
     { requests, key }: { requests?: RequestRules; key?: readonly string[] } = {},
