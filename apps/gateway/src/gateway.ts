@@ -83,6 +83,12 @@ export interface GatewayOptions {
   readonly readConfig?: (() => GatewayConfig) | undefined
 }
 
+const CLOSED: ReloadReport = {
+  status: 'failed',
+  changed: [],
+  needsRestart: [],
+  code: 'ERR_CLOSED',
+}
 /** Clients renew the key after an hour; those that keep it for longer have this much time. */
 const DEFAULT_OVERLAP_MS = 24 * 60 * 60 * 1000
 const DEFAULT_LEAD_MS = 6000
@@ -232,6 +238,8 @@ export async function createGateway(
       },
       rotateKey: () => serverKeys.rotate(),
       reload: async () => {
+        // A gateway that stops finishes its requests as they began.
+        if (phase !== 'open') return CLOSED
         const report = await reloader.reload()
         metrics.countReload(report.status)
         await serverKeys.refresh()

@@ -1,28 +1,31 @@
-/** Reason of a refusal, for logs and metrics. Each is fixed: none contains anything of a request. */
-export type RefusalCode =
-  | 'busy'
-  | 'conflict'
-  | 'cooling_down'
-  | 'fault'
-  | 'header_invalid'
-  | 'insufficient_quota'
-  | 'no_evidence'
-  | 'not_allowed'
-  | 'not_found'
-  | 'page_refused'
-  | 'rate_limited'
-  | 'replay'
-  | 'request_invalid'
-  | 'request_too_large'
-  | 'state_unavailable'
-  | 'unauthorized'
-  | 'undecryptable'
-  | 'unsupported'
-  | 'upstream_busy'
-  | 'upstream_failed'
-  | 'upstream_refused'
-  | 'upstream_timeout'
-  | 'upstream_unavailable'
+/** Reasons of refusals, for logs and metrics. Each is fixed: none contains anything of a request. */
+export const REFUSAL_CODES = [
+  'busy',
+  'cooling_down',
+  'fault',
+  'header_invalid',
+  'insufficient_quota',
+  'no_evidence',
+  'not_allowed',
+  'not_found',
+  'page_refused',
+  'rate_limited',
+  'replay',
+  'request_invalid',
+  'request_too_large',
+  'state_unavailable',
+  'unauthorized',
+  'undecryptable',
+  'unsupported',
+  'upstream_busy',
+  'upstream_failed',
+  'upstream_refused',
+  'upstream_timeout',
+  'upstream_unavailable',
+] as const
+
+/** Reason of a refusal. */
+export type RefusalCode = (typeof REFUSAL_CODES)[number]
 
 /** Codes of the statuses that mostly have one reason. */
 const CODE_OF_STATUS: Readonly<Record<number, RefusalCode>> = {
@@ -31,9 +34,10 @@ const CODE_OF_STATUS: Readonly<Record<number, RefusalCode>> = {
   403: 'not_allowed',
   404: 'not_found',
   405: 'not_found',
-  409: 'conflict',
+  409: 'replay',
   413: 'request_too_large',
   415: 'unsupported',
+  421: 'page_refused',
   429: 'rate_limited',
   500: 'fault',
   502: 'upstream_failed',

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { startModelServer, until } from '@nomyo-internal/testing'
+import { REFUSAL_CODES } from '../src/http-error.js'
 import { completionFields } from '../src/observability/completion-log.js'
 import {
   CompletionObservation,
@@ -192,4 +194,28 @@ describe('a completion record', () => {
     expect(asked!.startMs).toBeGreaterThanOrEqual(decrypt!.startMs + decrypt!.durationMs)
     expect(record!.totalMs).toBeGreaterThanOrEqual(asked!.startMs + asked!.durationMs)
   })
+
+  it('reaches the other observers when one fails', async () => {
+    const received: string[] = []
+    const fault = new Error('fails')
+    const observation = new CompletionObservation({ requestId: 'r', payloadId: undefined }, [
+      {
+        completed: () => {
+          throw fault
+        },
+      },
+      { completed: ({ requestId }) => void received.push(requestId) },
+    ])
+    const { record, failures } = await observation.close(200)
+    expect(received).toEqual(['r'])
+    expect(failures).toEqual([fault])
+    expect(record.outcome).toBe('ok')
+  })
+})
+
+it('every outcome is documented', () => {
+  const text = readFileSync(new URL('../../../docs/gateway/operation.md', import.meta.url), 'utf8')
+  const [list = ''] = /^Outcomes: [^.]*\./m.exec(text) ?? []
+  const documented = [...list.matchAll(/`([a-z_]+)`/g)].map(([, code]) => code)
+  expect(documented.sort()).toEqual([...REFUSAL_CODES].sort())
 })

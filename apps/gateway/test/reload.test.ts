@@ -233,6 +233,15 @@ describe('a reload that fails changes nothing', () => {
     expect(await statusOf(send(gateway))).toBe(200)
   })
 
+  it('one that comes while the gateway stops', async () => {
+    const gateway = await startFromFile(OPEN)
+    gateway.write(`${OPEN}maxQueue: 1`)
+    const closed = gateway.close()
+    expect(await gateway.reload()).toMatchObject({ status: 'failed', code: 'ERR_CLOSED' })
+    await closed
+    expect(await gateway.reload()).toMatchObject({ status: 'failed', code: 'ERR_CLOSED' })
+  })
+
   it('nor do several at once: they are made one after the other', async () => {
     const gateway = await startFromFile(OPEN)
     gateway.write(`${OPEN}maxQueue: 1`)

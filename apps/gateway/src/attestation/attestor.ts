@@ -28,7 +28,12 @@ export interface Attestor {
 
 /** Creates the refusal to answer without evidence. */
 export const cannotAttest = (): HttpError =>
-  new HttpError(503, 'This gateway cannot attest itself at the moment', RETRY_AFTER_S)
+  new HttpError(
+    503,
+    'This gateway cannot attest itself at the moment',
+    RETRY_AFTER_S,
+    'no_evidence',
+  )
 
 /** Attestor without a TPM. */
 export const noAttestor: Attestor = {

@@ -101,6 +101,7 @@ export function createServer({
     forceCloseConnections: 'idle',
     clientErrorHandler: refuseMalformedRequests(({ detail }) => errorBody(detail)),
     frameworkErrors: (_error, _request, reply: FastifyReply) => {
+      context.metrics.countRefusal('request_invalid')
       void reply.code(400).send(errorBody('The URL is malformed'))
     },
   }) as unknown as FastifyInstance
@@ -183,8 +184,9 @@ function observeRequests(server: FastifyInstance, logModels: boolean): void {
       request.log.info({ ...record, ...(isPayloadId(payloadId) ? { payloadId } : {}) }, 'request')
       return
     }
-    void observation.close(record.status).then((completion) => {
-      request.log.info({ ...record, ...completionFields(completion, { logModels }) }, 'request')
+    void observation.close(record.status).then((end) => {
+      request.log.info({ ...record, ...completionFields(end.record, { logModels }) }, 'request')
+      for (const err of end.failures) request.log.error({ err }, 'a record was not processed')
     })
   })
 }

@@ -64,8 +64,14 @@ export interface CompletionRecord {
 
 /** Receiver of completion records. */
 export interface CompletionObserver {
-  /** Called once per encrypted request, after its end. Must not throw. */
+  /** Called once per encrypted request, after its end. */
   completed(record: CompletionRecord): void
+}
+
+/** Record of a request, and errors of observers that received it. */
+export interface CompletionEnd {
+  readonly record: CompletionRecord
+  readonly failures: readonly unknown[]
 }
 
 /** Identity of a request. */
@@ -98,7 +104,11 @@ export class CompletionObservation {
   #refusal: RefusalCode | undefined
   #working = 0
   #closed:
-    | { status: number | null; totalMs: number; resolve: (record: CompletionRecord) => void }
+    | {
+        status: number | null
+        totalMs: number
+        resolve: (end: CompletionEnd) => void
+      }
     | undefined
 
   constructor(
@@ -155,7 +165,7 @@ export class CompletionObservation {
    * Ends the request. Resolves with its record when no work for it is left, after the observers have
    * received it. Must be called once.
    */
-  close(status: number | null): Promise<CompletionRecord> {
+  close(status: number | null): Promise<CompletionEnd> {
     const totalMs = this.#elapsed()
     return new Promise((resolve) => {
       this.#closed = { status, totalMs, resolve }
@@ -186,8 +196,16 @@ export class CompletionObservation {
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
     }
-    for (const observer of this.#observers) observer.completed(record)
-    resolve(record)
+    const failures: unknown[] = []
+    for (const observer of this.#observers) {
+      try {
+        observer.completed(record)
+      } catch (error) {
+        // The other observers still receive it.
+        failures.push(error)
+      }
+    }
+    resolve({ record, failures })
   }
 
   #elapsed(): number {

@@ -14,7 +14,7 @@ export interface ReloadReport {
   readonly changed: readonly string[]
   /** Settings that differ from those in use and cannot change at run time. */
   readonly needsRestart: readonly string[]
-  /** Cause of a failure, such as `ERR_CONFIG` or `ERR_CA_FILE`. */
+  /** Cause of a failure, such as `ERR_CONFIG`, `ERR_CA_FILE`, or `ERR_CLOSED` while the gateway stops. */
   readonly code?: string
 }
 

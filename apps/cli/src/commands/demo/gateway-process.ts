@@ -14,7 +14,18 @@ const START_TIMEOUT_MS = 60_000
  */
 export async function startGatewayProcess(environment: Environment) {
   const entry = fileURLToPath(new URL('./main.js', import.meta.resolve('@nomyo/gateway')))
-  const flags = ['--engine', 'demo', '--host', '127.0.0.1', '--port', '0', '--log-level', 'error']
+  const flags = [
+    '--engine',
+    'demo',
+    '--host',
+    '127.0.0.1',
+    '--port',
+    '0',
+    '--log-level',
+    'error',
+    '--log-format',
+    'text',
+  ]
   const child = spawn(process.execPath, [entry, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // Settings for another gateway must not reach this one.

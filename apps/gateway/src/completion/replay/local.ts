@@ -52,6 +52,7 @@ export class LocalReplayCache implements ReplayCache {
       503,
       'This gateway has too many requests to remember',
       Math.max(1, Math.ceil((oldest - now) / 1000)),
+      'state_unavailable',
     )
   }
 }

@@ -42,6 +42,7 @@ export class RedisReplayCache implements ReplayCache {
         503,
         'This gateway cannot tell at the moment whether this is a replay',
         RETRY_AFTER_S,
+        'state_unavailable',
       )
     }
   }

@@ -46,7 +46,7 @@ function exposures(config: GatewayConfig): readonly Finding[] {
   )
   warnIf(
     metrics !== undefined && !isLoopback(metrics.host),
-    `every caller that reaches ${metrics?.host ?? ''} can read the metrics`,
+    `every caller that reaches ${metrics?.host ?? ''} can read the metrics, with names of API keys and models`,
     'keep --metrics-host to a network of your own, or 127.0.0.1',
   )
   warnIf(
