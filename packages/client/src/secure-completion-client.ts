@@ -154,6 +154,7 @@ export class SecureCompletionClient {
    * @throws SecurityError for an answer that cannot be decrypted, was decrypted before, or answers another
    * request
    * @throws AttestationError when its evidence does not reach the required tier
+   * @throws APIError for the encrypted error of a refusal (`sealed_error`)
    * @throws InvalidRequestError `ERR_INVALID_REQUEST` without the payload that a receipt needs
    */
   async decryptResponse(

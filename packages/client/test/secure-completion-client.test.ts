@@ -52,6 +52,22 @@ describe('SecureCompletionClient', () => {
     await expectCode(client.decryptResponse(answer, 'mine'), 'ERR_REPLY_REPLAYED')
   })
 
+  it('throws the error that is encrypted in a refusal', async () => {
+    const client = newClient(await startTestServer())
+    await client.loadKeys(testKeyFiles().privatePath)
+    const headers = { 'x-public-key': encodeURIComponent(await client.publicKey()) }
+    const error = { status: 400, message: 'm', type: null, param: null, code: 'too_long' }
+    const seal = (metadata: object): Promise<Uint8Array> =>
+      sealFor({ headers, body: new Uint8Array() }, { error, _metadata: metadata })
+    const bound = await seal({ payload_id: 'mine', response_status: 'error' })
+    const failure = client.decryptResponse(bound, 'mine')
+    await expect(failure).rejects.toMatchObject({ statusCode: 400, sealedError: error })
+    const unbound = await seal({ response_status: 'error' })
+    await expectCode(client.decryptResponse(unbound, 'mine'), 'ERR_REPLY_MISMATCH')
+    const other = await seal({ payload_id: 'mine', response_status: 'error' })
+    await expectCode(client.decryptResponse(other, 'yours'), 'ERR_REPLY_MISMATCH')
+  })
+
   it('emits a receipt with every answer, given the payload', async () => {
     const server = await startTestServer()
     const receipts: Receipt[] = []
