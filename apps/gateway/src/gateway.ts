@@ -18,6 +18,7 @@ import { readPage } from './http/routes/page.js'
 import { createServer, type ServerOptions } from './http/server.js'
 import { readTlsFiles } from './http/tls.js'
 import { EventLoopTurns } from './json/event-loop-turns.js'
+import { certificateEnd, watchExpiries } from './observability/expiry-metrics.js'
 import { createGatewayLog } from './observability/gateway-log.js'
 import type { Logger } from './observability/log.js'
 import { startMetricsServer, type MetricsServer } from './observability/metrics-server.js'
@@ -156,6 +157,11 @@ export async function createGateway(
   if (config.logModels !== false) {
     metrics.completions.watchModels((model) => engine.lists?.(model) === true)
   }
+  let servedTls = tls
+  watchExpiries(metrics.registry, {
+    certificateEndsMs: () => servedTls && certificateEnd(servedTls.cert),
+    rotationDueMs: () => serverKeys.rotationDueMs,
+  })
   const routing: Routing = { engine, policy, requestRules: config.requests ?? {} }
   const limits = new ConnectionLimits(config.load)
   const loadShedder = new LoadShedder(config.load ?? {}, metrics, config.maxBodyBytes)
@@ -213,7 +219,9 @@ export async function createGateway(
     log: server.log,
     parts: [
       apiKeysPart(apiKeyStore),
-      certificatePart(server.server, tls),
+      certificatePart(server.server, tls, (files) => {
+        servedTls = files
+      }),
       routingPart(config, routing, logger),
       callerLimitsPart(config, { rateLimiter, quotaGuard }),
       loadPart(config, loadShedder),

@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8'
 import { onResponseClosed } from '@nomyo-internal/http-server'
 import type { TpmAttestation } from '@nomyo/attest'
 import { SecurityError } from '@nomyo/crypto'
@@ -79,6 +80,12 @@ export class Metrics {
   /** Adds metrics of the process: memory, processor time, event-loop delay. */
   watchProcess(): void {
     collectDefaultMetrics({ register: this.registry })
+    const limit = new Gauge({
+      name: 'nomyo_heap_limit_bytes',
+      help: 'Size at which the heap of JavaScript is full, which ends the process.',
+      registers: [this.registry],
+    })
+    limit.set(getHeapStatistics().heap_size_limit)
   }
 
   /** Counts every request of a server. Must come before hooks that may refuse one. */

@@ -22,8 +22,16 @@ export const apiKeysPart = (store: ApiKeyStore): ReloadablePart => ({
   prepare: ({ apiKeys, keysFile }) => store.prepare({ apiKeys, keysFile }),
 })
 
-/** Certificate and private key; existing connections continue unchanged. */
-export function certificatePart(server: Server, served: TlsFiles | undefined): ReloadablePart {
+/**
+ * Certificate and private key; existing connections continue unchanged.
+ *
+ * @param onChange - receives the files once they are served
+ */
+export function certificatePart(
+  server: Server,
+  served: TlsFiles | undefined,
+  onChange: (files: TlsFiles) => void = none,
+): ReloadablePart {
   let current = served
   return {
     prepare: async ({ tls }) => {
@@ -39,6 +47,7 @@ export function certificatePart(server: Server, served: TlsFiles | undefined): R
         commit: () => {
           current = files
           server.setSecureContext(files)
+          onChange(files)
         },
       }
     },

@@ -104,6 +104,12 @@ export class ServerKeys {
     return this.ring.current.publicKey.fingerprint
   }
 
+  /** Time for which the next key is scheduled, in milliseconds since 1970; undefined without a schedule. */
+  get rotationDueMs(): number | undefined {
+    const { rotationMs } = this.#schedule
+    return rotationMs === undefined ? undefined : this.#newest.createdAtMs + rotationMs
+  }
+
   /** Starts to discover, create, publish and remove keys on schedule. */
   start(log: FastifyBaseLogger): void {
     this.#log = log

@@ -1,0 +1,39 @@
+import { X509Certificate } from 'node:crypto'
+import { Gauge, type Registry } from 'prom-client'
+
+/** Times until which what the gateway serves is valid, in milliseconds since 1970. */
+export interface Expiries {
+  /** Returns the end of the certificate; undefined for a gateway without TLS. */
+  certificateEndsMs(): number | undefined
+  /** Returns the time for which the next server key is scheduled; undefined without a schedule. */
+  rotationDueMs(): number | undefined
+}
+
+/** Adds metrics of what expires. One without a value has no sample: 0 would be a time long ago. */
+export function watchExpiries(registry: Registry, expiries: Expiries): void {
+  const gauge = (name: string, help: string, valueMs: () => number | undefined): void => {
+    const metric = new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect: () => {
+        const ms = valueMs()
+        if (ms === undefined) metric.remove()
+        else metric.set(ms / 1000)
+      },
+    })
+  }
+  gauge(
+    'nomyo_certificate_expiry_timestamp_seconds',
+    'End of the validity of the served certificate, in seconds since 1970.',
+    () => expiries.certificateEndsMs(),
+  )
+  gauge(
+    'nomyo_server_key_rotation_due_timestamp_seconds',
+    'Time for which the next server key is scheduled, in seconds since 1970.',
+    () => expiries.rotationDueMs(),
+  )
+}
+
+/** Returns the end of the validity of a certificate, as PEM, in milliseconds since 1970. */
+export const certificateEnd = (pem: Buffer): number => Date.parse(new X509Certificate(pem).validTo)
