@@ -13,7 +13,7 @@ describe('the health of a server', () => {
     const { now, advance } = clock()
     const health = new Health({}, now)
     for (const seconds of [1, 2, 4, 8, 16, 32, 60, 60]) {
-      health.recordFailure()
+      health.recordFailure(now())
       advance(seconds * 1000 - 1)
       expect(health.standing).not.toBe(0)
       advance(1)
@@ -24,7 +24,7 @@ describe('the health of a server', () => {
   it('lets one request at a time try the server after a cool-down, until one is answered', () => {
     const { now, advance } = clock()
     const health = new Health({}, now)
-    health.recordFailure()
+    health.recordFailure(now())
     advance(1000)
     const trial = health.enter()
     expect(health.standing).toBe(1)
@@ -34,12 +34,38 @@ describe('the health of a server', () => {
     expect(health.inFlight).toBe(0)
   })
 
+  it('counts failures of requests that were in progress together as one', () => {
+    const { now, advance } = clock()
+    const health = new Health({}, now)
+    const visits = Array.from({ length: 50 }, () => health.enter())
+    for (const { startedAt, leave } of visits) {
+      advance(1)
+      health.recordFailure(startedAt)
+      leave()
+    }
+    advance(1000)
+    expect(health).toMatchObject({ isHealthy: true, standing: 0, suspicion: 1 })
+  })
+
+  it('is tried after a cool-down also while requests from before are in progress', () => {
+    const { now, advance } = clock()
+    const health = new Health({}, now)
+    const long = health.enter()
+    health.recordFailure(now())
+    advance(1000)
+    expect(health.standing).toBe(0)
+    health.enter()
+    expect(health.standing).toBe(1)
+    long.leave()
+    expect(health.standing).toBe(1)
+  })
+
   it('is not restored by a poll, nor by an answer to a request from before the failure', () => {
     const { now, advance } = clock()
     const health = new Health({ unhealthyAfter: 1 }, now)
     const old = health.enter()
     advance(1)
-    health.recordFailure()
+    health.recordFailure(now())
     health.recordPoll(true)
     health.recordAnswer(old.startedAt)
     expect(health).toMatchObject({ isHealthy: false, standing: 2 })

@@ -13,10 +13,11 @@ export interface FailedAttempt {
 }
 
 const SUMMARY_MS = 60_000
-/** Above the number of reasons that occur; the reasons of a hostile server are not endless. */
-const MAX_OUTAGES = 200
+/** Above the number of upstreams and reasons that occur. Further ones are logged singly. */
+const MAX_OUTAGES = 2000
 
 interface Outage {
+  readonly facts: object
   repeated: number
   readonly timer: ReturnType<typeof setTimeout>
 }
@@ -52,9 +53,9 @@ export class AttemptLog {
 
   /** Writes what was counted, and stops. */
   close(): void {
-    for (const { repeated, timer } of this.#outages.values()) {
-      clearTimeout(timer)
-      if (repeated > 0) this.#log?.warn({ repeated }, 'upstream failures not logged singly')
+    for (const outage of this.#outages.values()) {
+      clearTimeout(outage.timer)
+      this.#summarise(outage)
     }
     this.#outages.clear()
   }
@@ -63,11 +64,15 @@ export class AttemptLog {
     const timer = setTimeout(() => {
       this.#outages.delete(key)
       if (outage.repeated === 0) return
-      this.#log?.warn({ ...facts, repeated: outage.repeated }, 'still no answer from upstream')
+      this.#summarise(outage)
       this.#watch(key, facts)
     }, SUMMARY_MS).unref()
-    const outage: Outage = { repeated: 0, timer }
+    const outage: Outage = { facts, repeated: 0, timer }
     this.#outages.set(key, outage)
+  }
+
+  #summarise({ facts, repeated }: Outage): void {
+    if (repeated > 0) this.#log?.warn({ ...facts, repeated }, 'still no answer from upstream')
   }
 }
 

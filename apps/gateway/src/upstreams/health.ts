@@ -11,13 +11,21 @@ const UNHEALTHY_AFTER = 3
 const COOL_DOWN_MS = 1000
 const MAX_COOL_DOWN_MS = 60_000
 
+/** A request at a model server. */
+export interface Visit {
+  readonly startedAt: number
+  /** Ends the visit. Must be called once. */
+  leave(): void
+}
+
 /**
  * Health of a model server by two signs that are counted apart: polls show that it is present, and
  * completions that it works. A poll never makes up for a failed completion.
  *
  * A failure that the server caused starts a cool-down, which doubles with each further failure. After
  * it, one request at a time tries the server, until an answer clears all failures. A failure that the
- * request may have caused starts a short cool-down and counts as nothing more.
+ * request may have caused starts the shortest cool-down and counts as nothing more. Requests that were
+ * in progress together count as one failure, and their answers prove nothing after it.
  */
 export class Health {
   readonly #unhealthyAfter: number
@@ -25,9 +33,12 @@ export class Health {
   #failedPolls = 0
   #failures = 0
   #doubts = 0
-  #lastFailureAt = -Infinity
+  /** Time of the last failure of any cause, and of the last one that the server caused. */
+  #doubtedAt = -Infinity
+  #failedAt = -Infinity
   #coolUntil = -Infinity
   #inFlight = 0
+  #trials = 0
 
   /** @param now - monotonic clock, in milliseconds */
   constructor({ unhealthyAfter = UNHEALTHY_AFTER }: HealthCheckConfig, now = monotonicNow) {
@@ -45,7 +56,7 @@ export class Health {
    */
   get standing(): 0 | 1 | 2 {
     if (this.#failedPolls >= this.#unhealthyAfter) return 2
-    const isReady = this.#now() >= this.#coolUntil && (this.#failures === 0 || this.#inFlight === 0)
+    const isReady = this.#now() >= this.#coolUntil && (this.#failures === 0 || this.#trials === 0)
     if (isReady) return 0
     return this.isHealthy ? 1 : 2
   }
@@ -59,13 +70,16 @@ export class Health {
     return this.#inFlight
   }
 
-  /** Counts a request in; the result, called once, counts it out. */
-  enter(): { readonly startedAt: number; leave(): void } {
+  /** Counts a request in. */
+  enter(): Visit {
+    const trial = this.#failures > 0 ? 1 : 0
     this.#inFlight++
+    this.#trials += trial
     return {
       startedAt: this.#now(),
       leave: () => {
         this.#inFlight--
+        this.#trials -= trial
       },
     }
   }
@@ -74,21 +88,21 @@ export class Health {
     this.#failedPolls = isPresent ? 0 : this.#failedPolls + 1
   }
 
-  /** Records an answer. One that began before the last failure shows nothing of the server now. */
+  /** Records an answer to a request that began at this time. */
   recordAnswer(startedAt: number): void {
     this.#failedPolls = 0
-    if (startedAt < this.#lastFailureAt) return
+    if (startedAt < this.#doubtedAt) return
     this.#failures = 0
     this.#doubts = 0
     this.#coolUntil = -Infinity
   }
 
-  /** Records a failure that the server caused. */
-  recordFailure(): void {
-    this.#lastFailureAt = this.#now()
+  /** Records a failure that the server caused, of a request that began at this time. */
+  recordFailure(startedAt: number): void {
+    if (startedAt < this.#failedAt) return
+    this.#failedAt = this.#doubtedAt = this.#now()
     this.#failures++
-    const ms = Math.min(COOL_DOWN_MS * 2 ** (this.#failures - 1), MAX_COOL_DOWN_MS)
-    this.#coolUntil = Math.max(this.#coolUntil, this.#lastFailureAt + ms)
+    this.#coolDown(COOL_DOWN_MS * 2 ** (this.#failures - 1))
   }
 
   /**
@@ -97,10 +111,13 @@ export class Health {
    * @param retryAfterMs - wait that the server asks for
    */
   recordDoubt(retryAfterMs = 0): void {
-    this.#lastFailureAt = this.#now()
+    this.#doubtedAt = this.#now()
     this.#doubts++
-    const ms = Math.min(Math.max(retryAfterMs, COOL_DOWN_MS), MAX_COOL_DOWN_MS)
-    this.#coolUntil = Math.max(this.#coolUntil, this.#lastFailureAt + ms)
+    this.#coolDown(Math.max(retryAfterMs, COOL_DOWN_MS))
+  }
+
+  #coolDown(ms: number): void {
+    this.#coolUntil = Math.max(this.#coolUntil, this.#now() + Math.min(ms, MAX_COOL_DOWN_MS))
   }
 }
 

@@ -43,6 +43,7 @@ const MAX_ATTEMPTS = 2
 const TRY_ANOTHER_WITHIN_MS = 30_000
 
 interface Failure {
+  readonly startedAt: number
   readonly upstream: Upstream
   readonly error: UpstreamError
 }
@@ -58,7 +59,8 @@ interface Failure {
 export class UpstreamPool implements Engine {
   #upstreams: readonly Upstream[]
   #uses = 0
-  readonly #unhealthy = new Set<Upstream>()
+  /** Those whose change of health is logged. */
+  readonly #unhealthy = new WeakSet<Upstream>()
   #intervalMs: number
   readonly #onAttempt: NonNullable<PoolOptions['onAttempt']>
   readonly #now: () => number
@@ -109,10 +111,11 @@ export class UpstreamPool implements Engine {
       } catch (error) {
         if (!(error instanceof UpstreamError)) throw error
         if (signal.aborted) throw error.refusal
-        failures.push({ upstream, error })
+        const failure = { upstream, error, startedAt: attemptAt }
+        failures.push(failure)
         this.#reportFailure(upstream, error, { ms: this.#now() - attemptAt, attempt })
         // There is no other server to compare with, nor one to prefer.
-        if (this.#upstreams.length === 1) this.#condemn({ upstream, error })
+        if (this.#upstreams.length === 1) this.#condemn(failure)
         this.#reportHealth(upstream)
         if (!error.tryAnother || this.#now() - startedAt > TRY_ANOTHER_WITHIN_MS) break
       }
@@ -216,10 +219,10 @@ export class UpstreamPool implements Engine {
   }
 
   /** Counts a failure against a server, after another one has answered the same request. */
-  #condemn({ upstream, error }: Failure): void {
+  #condemn({ upstream, error, startedAt }: Failure): void {
     // A busy server works, and other causes are certain.
     if (error.cause !== 'unclear' || error.kind === 'busy') return
-    upstream.health.recordFailure()
+    upstream.health.recordFailure(startedAt)
     this.#reportHealth(upstream)
   }
 

@@ -19,7 +19,7 @@ export type FailureKind =
   | 'error'
   /** 429. */
   | 'busy'
-  /** 401, 402 or 403: the key of the gateway at this server is wrong or exhausted. */
+  /** 401, 402, 403 or 407: the key of the gateway at this server is wrong or exhausted. */
   | 'credentials'
   /** 404: no such model, or no such path. */
   | 'model'
@@ -106,7 +106,7 @@ export function refusedError(inner: ErrorObject, facts: FailureFacts): UpstreamE
 function kindOf(status: number): FailureKind {
   if (status === 404) return 'model'
   if (status === 429) return 'busy'
-  if ([401, 402, 403].includes(status)) return 'credentials'
+  if ([401, 402, 403, 407].includes(status)) return 'credentials'
   return isRequestFault(status) ? 'refused' : 'error'
 }
 

@@ -4,7 +4,7 @@ import type { SecurityTier } from '../access/tier-policy.js'
 import { readCaFile } from './ca-file.js'
 import type { ChatRequest } from '../completion/chat-request.js'
 import type { Completion, EngineContext, UpstreamState } from './engine.js'
-import { Health, monotonicNow, type HealthCheckConfig } from './health.js'
+import { Health, monotonicNow, type HealthCheckConfig, type Visit } from './health.js'
 import { ModelMemory, type ModelKnowledge } from './model-memory.js'
 import { OpenAICompatibleServer, type OpenAICompatibleOptions } from './openai-compatible.js'
 import { UpstreamError } from './upstream-error.js'
@@ -132,7 +132,8 @@ export class Upstream implements UpstreamState {
       return { answer, upstream: this.name }
     } catch (error) {
       // A caller that disconnects says nothing about the server.
-      if (error instanceof UpstreamError && !signal.aborted) this.#recordFailure(error, request)
+      if (error instanceof UpstreamError && !signal.aborted)
+        this.#recordFailure(error, request, visit)
       throw error
     } finally {
       visit.leave()
@@ -164,9 +165,13 @@ export class Upstream implements UpstreamState {
     return this.#models.owners?.some((owner) => SALTED_OWNERS.includes(owner)) === true
   }
 
-  #recordFailure({ kind, cause, retryAfterMs }: UpstreamError, { model }: ChatRequest): void {
+  #recordFailure(
+    { kind, cause, retryAfterMs }: UpstreamError,
+    { model }: ChatRequest,
+    { startedAt }: Visit,
+  ): void {
     if (kind === 'model') this.#models.recordMissing(model)
-    else if (cause === 'server') this.health.recordFailure()
+    else if (cause === 'server') this.health.recordFailure(startedAt)
     else if (cause === 'unclear') this.health.recordDoubt(retryAfterMs)
   }
 
