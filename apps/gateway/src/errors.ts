@@ -3,6 +3,7 @@ export type GatewayErrorCode =
   | 'ERR_API_KEYS'
   | 'ERR_API_KEYS_FILE'
   | 'ERR_CA_FILE'
+  | 'ERR_CONFIG'
   | 'ERR_KEY_STORE'
   | 'ERR_REDIS_URL'
   | 'ERR_RELOAD'

@@ -12,6 +12,8 @@ import { LoadShedder } from './completion/load-shedder.js'
 import { ReplyKeyCache } from './completion/reply-key-cache.js'
 import type { GatewayConfig } from './config/config.js'
 import { drainTimeoutMs } from './config/drain-timeout.js'
+import { refuseEmptySettings } from './config/refuse-empty.js'
+import { checkTrustedFiles } from './doctor/trusted-files.js'
 import { ConnectionLimits } from './http/connection-limits.js'
 import type { Unready } from './http/routes/health.js'
 import { readPage } from './http/routes/page.js'
@@ -114,7 +116,7 @@ const DEFAULT_LEAD_MS = 6000
  * await gateway.close()
  * ```
  * @throws SecurityError when a server key cannot be read
- * @throws GatewayError for the file of API keys, certificates, the URL of Redis, and the store of server keys
+ * @throws GatewayError for empty settings, weak API keys, the file of API keys, certificates, the URL of Redis, and the store of server keys
  * @throws TpmError when evidence is required and the TPM gives no quote
  * @throws system errors for the address
  */
@@ -130,7 +132,11 @@ export async function createGateway(
   const { logLevel: level, logFormat: format = 'json' } = config
   const log = givenLog ?? createGatewayLog({ level, format, stream: logStream })
   const logger = givenLogger ?? log
+  refuseEmptySettings(config)
   warnAboutExposure(config, logger)
+  for (const { message, remedy = '' } of await checkTrustedFiles(config)) {
+    logger.warn(`${message}: ${remedy}`)
+  }
   const apiKeyStore = await ApiKeyStore.open({
     apiKeys: config.apiKeys,
     keysFile: config.keysFile,

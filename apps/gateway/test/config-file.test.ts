@@ -24,7 +24,9 @@ async function read(
   args: readonly string[] = [],
   env: Variables = {},
 ): Promise<GatewayConfig> {
-  return readConfig(['--config', file(text), ...args], { ...ENV, ...env })
+  const { sources, ...config } = readConfig(['--config', file(text), ...args], { ...ENV, ...env })
+  expect(sources?.[0]).toMatchObject({ isSecret: false })
+  return config
 }
 
 async function print(text: string, args: readonly string[] = []): Promise<string> {
@@ -168,6 +170,16 @@ describe('a config file', () => {
 
   it('is checked whole for the demo engine too', async () => {
     await expect(read('upstreams: []', ['--engine=demo'])).rejects.toThrow(UsageError)
+  })
+
+  it('is named with the files of its secrets, whose access rights are checked', () => {
+    const secret = temporaryFile('the-key-of-a-file\n')
+    const path = file(`engine: demo\napiKey: { file: ${secret} }`)
+    expect(readConfig(['--config', path]).sources).toEqual([
+      { path, isSecret: false },
+      { path: secret, isSecret: true },
+    ])
+    expect(readConfig(['--engine=demo']).sources).toBeUndefined()
   })
 
   it('may keep keys in files', async () => {

@@ -5,7 +5,7 @@ import { readChatRequest, requestLimits, type ChatRequest } from '../src/complet
 import { LoadShedder } from '../src/completion/load-shedder.js'
 import { AccessControl } from '../src/access/access-control.js'
 import { noAttestor } from '../src/attestation/attestor.js'
-import type { ApiKey } from '../src/access/api-key.js'
+import type { ApiKeyIndex } from '../src/access/api-key-index.js'
 import type { CompletionContext, CompletionSettings } from '../src/completion/handle-completion.js'
 import { HostMeasurements } from '../src/metadata/host-metadata.js'
 import { createGatewayLog } from '../src/observability/gateway-log.js'
@@ -24,7 +24,7 @@ import { serverKeys } from './support.js'
 /** The parts under test; all others let every request pass. */
 export type Parts = Pick<CompletionSettings, 'engine'> &
   Partial<CompletionSettings & Pick<CompletionContext, 'attestor' | 'observers'>> & {
-    readonly currentKeys?: () => readonly ApiKey[] | undefined
+    readonly currentKeys?: () => ApiKeyIndex | undefined
   }
 
 /** The server of a gateway in this process, on loopback: for parts that no configuration can give. */

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { WaitBudget } from '../redis/wait-budget.js'
-import type { ApiKey } from './api-key.js'
+import type { ApiKeyIndex } from './api-key-index.js'
 import { authenticate, type Identity } from './authenticate.js'
 import { clientNetwork } from './client-network.js'
 import type { RateLimiter } from './rate-limiter.js'
@@ -16,11 +16,11 @@ export interface Caller extends Identity {
 
 /** Authentication and rate limit of the routes that cost something. */
 export class AccessControl {
-  readonly #currentKeys: () => readonly ApiKey[] | undefined
+  readonly #currentKeys: () => ApiKeyIndex | undefined
   readonly #rateLimiter: RateLimiter
 
   /** @param currentKeys - returns the valid API keys, or undefined where no key is required */
-  constructor(currentKeys: () => readonly ApiKey[] | undefined, rateLimiter: RateLimiter) {
+  constructor(currentKeys: () => ApiKeyIndex | undefined, rateLimiter: RateLimiter) {
     this.#currentKeys = currentKeys
     this.#rateLimiter = rateLimiter
   }
@@ -31,7 +31,7 @@ export class AccessControl {
    * @throws HttpError 401 without a valid key; 429 or 503 above the limit
    */
   async admit({ headers, ip }: FastifyRequest): Promise<Caller> {
-    const identity = authenticate(headers.authorization, this.#currentKeys())
+    const identity = await authenticate(headers.authorization, this.#currentKeys())
     const { keyName, rateLimit } = identity
     const id = keyName === undefined ? `address ${clientNetwork(ip)}` : `key ${keyName}`
     const redisWait = new WaitBudget()

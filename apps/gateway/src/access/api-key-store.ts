@@ -1,12 +1,14 @@
+import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { GatewayError } from '../errors.js'
 import { describeNames, type NameChanges } from '../reload/describe-names.js'
 import { protectionLost, type PreparedChange } from '../reload/reloadable-part.js'
+import { ApiKeyIndex } from './api-key-index.js'
 import {
   API_KEY_DESCRIPTION,
   API_KEY_FORM,
   hashApiKey,
-  saltedHash,
+  SALT_BYTES,
   type ApiKey,
 } from './api-key.js'
 import { readKeysFile } from './keys-file.js'
@@ -29,10 +31,12 @@ interface Keys {
 export class ApiKeyStore {
   #current: Keys
   #keys: readonly ApiKey[] | undefined
+  #index: ApiKeyIndex | undefined
 
   private constructor(current: Keys) {
     this.#current = current
     this.#keys = allOf(current)
+    this.#index = this.#keys && new ApiKeyIndex(this.#keys)
   }
 
   /** @throws GatewayError `ERR_API_KEYS`, `ERR_API_KEYS_FILE` */
@@ -41,8 +45,8 @@ export class ApiKeyStore {
   }
 
   /** All keys, or undefined where no key is required. */
-  get keys(): readonly ApiKey[] | undefined {
-    return this.#keys
+  get keys(): ApiKeyIndex | undefined {
+    return this.#index
   }
 
   /**
@@ -64,6 +68,7 @@ export class ApiKeyStore {
       commit: () => {
         this.#current = next
         this.#keys = after
+        this.#index = new ApiKeyIndex(after)
       },
     }
   }
@@ -74,19 +79,19 @@ const allOf = ({ configured, fromFile }: Keys): readonly ApiKey[] | undefined =>
     ? undefined
     : [...configured, ...(fromFile ?? [])]
 
-/** @param known - keys whose stored form is kept where the key is the same */
+/** @param known - keys whose salt is kept, so that the same keys have the same form */
 async function read(
   { apiKeys, keysFile }: ApiKeySources,
   known: readonly ApiKey[] = [],
 ): Promise<Keys> {
   refuseWeakKeys(apiKeys)
+  const salt = known[0]?.salt ?? randomBytes(SALT_BYTES)
   return {
-    configured: (apiKeys ?? []).map((key, at) => {
-      const same = known[at]
-      if (same !== undefined && saltedHash(key, same.salt).equals(same.hash)) return same
-      // A space keeps these names out of the file.
-      return { name: `--api-key ${at + 1}`, ...hashApiKey(key) }
-    }),
+    // A space keeps these names out of the file.
+    configured: (apiKeys ?? []).map((key, at) => ({
+      name: `--api-key ${at + 1}`,
+      ...hashApiKey(key, salt),
+    })),
     fromFile: keysFile === undefined ? undefined : await readKeysFile(keysFile),
   }
 }

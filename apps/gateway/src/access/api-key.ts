@@ -34,11 +34,14 @@ export const API_KEY_DESCRIPTION = `at least ${MIN_LENGTH} visible ASCII charact
 /** Creates a key: a prefix for scanners that search for leaked secrets, and 256 random bits. */
 export const generateApiKey = (): string => PREFIX + randomBytes(KEY_BYTES).toString('base64url')
 
-/** Hashes a key under a new salt. */
-export function hashApiKey(key: string): Pick<ApiKey, 'salt' | 'hash'> {
-  const salt = randomBytes(SALT_BYTES)
-  return { salt, hash: saltedHash(key, salt) }
-}
+/**
+ * Hashes a key. Keys of one source share a salt, so that a token is hashed once for all of them: random keys
+ * are never equal, and need no salts of their own.
+ */
+export const hashApiKey = (
+  key: string,
+  salt: Uint8Array = randomBytes(SALT_BYTES),
+): Pick<ApiKey, 'salt' | 'hash'> => ({ salt, hash: saltedHash(key, salt) })
 
 /** Hashes a key under a salt. A fast hash suffices: 256 random bits cannot be guessed, unlike passwords. */
 export const saltedHash = (key: string, salt: Uint8Array): Buffer =>

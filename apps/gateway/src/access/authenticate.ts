@@ -1,7 +1,7 @@
-import { timingSafeEqual } from 'node:crypto'
 import { HttpError } from '../http-error.js'
 import { cacheSecretOf } from './cache-salt.js'
-import { saltedHash, type ApiKey } from './api-key.js'
+import type { ApiKeyIndex } from './api-key-index.js'
+import type { ApiKey } from './api-key.js'
 
 /** API key of a caller without its hash; empty where no key is required. */
 export type Identity = Partial<Omit<ApiKey, 'name' | 'salt' | 'hash'>> & {
@@ -15,24 +15,18 @@ export type Identity = Partial<Omit<ApiKey, 'name' | 'salt' | 'hash'>> & {
  * Identifies the caller by the bearer token in an `Authorization` header. Without configured keys
  * (undefined), every request passes.
  *
- * All hashes are compared, each in constant time: the time of a refusal tells neither how much of a
- * key was correct nor which key it resembles.
- *
  * @throws HttpError 401
  */
-export function authenticate(
+export async function authenticate(
   authorization: string | undefined,
-  keys: readonly ApiKey[] | undefined,
-): Identity {
+  keys: ApiKeyIndex | undefined,
+): Promise<Identity> {
   if (keys === undefined) return {}
   const token = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization ?? '')?.[1]
   if (token === undefined) {
     throw new HttpError(401, 'An API key is needed: Authorization: Bearer <key>')
   }
-  let match: ApiKey | undefined
-  for (const key of keys) {
-    match = timingSafeEqual(key.hash, saltedHash(token, key.salt)) ? key : match
-  }
+  const match = await keys.find(token)
   if (match === undefined) throw new HttpError(401, 'Invalid API key')
   const { name: keyName, salt: _salt, hash: _hash, ...restrictions } = match
   return { keyName, cacheSecret: cacheSecretOf(token), ...restrictions }

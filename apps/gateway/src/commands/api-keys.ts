@@ -98,21 +98,21 @@ export const addCommand = command({
       throw settings.mistake('burst', 'must not be less than --rate')
     }
     const key = generateApiKey()
-    const listed: ListedKey = {
+    const describe = (salt: Uint8Array | undefined): ListedKey => ({
       name,
       created: new Date().toISOString(),
-      ...hashApiKey(key),
+      ...hashApiKey(key, salt),
       ...(models === undefined ? {} : { models }),
       ...(tiers === undefined ? {} : { tiers }),
       ...(rate === undefined ? {} : { rateLimit: { perSecond: rate, burst } }),
       ...(requests === undefined && tokens === undefined ? {} : { quotas: { requests, tokens } }),
-    }
+    })
     await withFileLock(keysFile, async () => {
       const keys = (await readKeysFileIfPresent(keysFile)) ?? []
       if (keys.some((other) => other.name === name)) {
         throw failure(`${keysFile} has a key of this name; revoke it first.`)
       }
-      await writeKeysFile(keysFile, [...keys, listed])
+      await writeKeysFile(keysFile, [...keys, describe(keys.at(-1)?.salt)])
     })
     context.stdout.write(`${key}\n`)
     return EXIT.ok

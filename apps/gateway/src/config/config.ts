@@ -103,10 +103,19 @@ export interface GatewayConfig {
    */
   drainTimeoutMs?: number | undefined
   logLevel: LogLevel
+  /** Files that these settings were read from, whose access rights are checked at start. Default: none. */
+  sources?: readonly SourceFile[] | undefined
   /** Form of the log: text for people, or one JSON object per line. Default: JSON. */
   logFormat?: LogFormat | undefined
   /** Logs the names of models, which callers encrypt. Default true. */
   logModels?: boolean | undefined
+}
+
+/** File that settings were read from. */
+export interface SourceFile {
+  readonly path: string
+  /** It holds a secret and nothing else. */
+  readonly isSecret: boolean
 }
 
 /** Password and rotation of server keys. */

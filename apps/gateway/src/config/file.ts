@@ -12,6 +12,7 @@ import { z } from 'zod'
 import type { RequestRules } from '../access/request-rules.js'
 import { SECURITY_TIERS, type PolicyConfig } from '../access/tier-policy.js'
 import type { UpstreamConfig } from '../upstreams/upstream.js'
+import type { SourceFile } from './config.js'
 import { describeIssue, pathText, refuseRepeatedNames, type Path } from './issues.js'
 import { OPTIONS, isHealthPath, isUpstreamUrl } from './schema.js'
 
@@ -19,6 +20,8 @@ import { OPTIONS, isHealthPath, isUpstreamUrl } from './schema.js'
 export interface ConfigFile extends FileSettings {
   readonly upstreams: readonly UpstreamConfig[] | undefined
   readonly policy: PolicyConfig | undefined
+  /** This file, and those of secrets that it names. */
+  readonly sources: readonly SourceFile[]
   readonly requests: RequestRules | undefined
 }
 
@@ -43,6 +46,8 @@ export function readConfigFile(
 ): ConfigFile | undefined {
   const path = textOf('config')
   if (path === undefined) return undefined
+  const secretFiles = new Set<string>()
+  const locations: SecretLocations = { environment, onFile: (file) => secretFiles.add(file) }
   const lines = new LineCounter()
   // Pretty errors quote the file.
   const document = parseDocument(readText(path), { lineCounter: lines, prettyErrors: false })
@@ -68,7 +73,7 @@ export function readConfigFile(
   const structured = Object.fromEntries(
     STRUCTURED.filter((name) => members.has(name)).map((name) => [name, members.get(name)]),
   )
-  const parsed = structuredSchema(environment).safeParse(structured)
+  const parsed = structuredSchema(locations).safeParse(structured)
   const [issue] = parsed.error?.issues ?? []
   if (issue !== undefined) throw mistake(...describeIssue(issue))
   const { upstreams, tiers, policyVersion, requests } = parsed.data ?? {}
@@ -83,33 +88,45 @@ export function readConfigFile(
     members: Object.fromEntries(
       [...members]
         .filter(([name]) => !STRUCTURED.includes(name))
-        .map(([name, value]) => [name, memberOf(name, value, { mistake, lineOf, environment })]),
+        .map(([name, value]) => [name, memberOf(name, value, { mistake, lineOf, locations })]),
     ),
     known: [...OPTION_OF_MEMBER.keys()],
     upstreams: isTrial ? undefined : upstreams,
     policy: tiers && { tiers, version: policyVersion },
     requests,
+    // Last: the members above read the files of secrets.
+    sources: [
+      { path, isSecret: false },
+      ...[...secretFiles].map((file) => ({ path: file, isSecret: true })),
+    ],
   }
 }
 
 interface MemberContext {
   readonly mistake: (path: Path, problem: string) => UsageError
   readonly lineOf: (path: Path) => number
+  readonly locations: SecretLocations
+}
+
+/** Places of secrets that a config file names. */
+interface SecretLocations {
   readonly environment: Environment
+  /** Receives the path of each file that is read. */
+  readonly onFile: (path: string) => void
 }
 
 /** Locates the value of an option, and reads secrets from their locations. */
 function memberOf(
   name: string,
   value: unknown,
-  { mistake, lineOf, environment }: MemberContext,
+  { mistake, lineOf, locations }: MemberContext,
 ): FileMember {
   const { secret = false, repeatable = false } = OPTION_OF_MEMBER.get(name) ?? {}
   const itemAt = (given: unknown, path: Path): unknown => {
     // Commas separate the values of a variable, so that no value has one.
     if (repeatable && String(given).includes(',')) throw mistake(path, 'must have no comma')
     if (!secret) return given
-    const found = secretSchema(environment).safeParse(given)
+    const found = secretSchema(locations).safeParse(given)
     if (found.success) return found.data
     throw mistake(path, found.error.issues[0]?.message ?? 'is invalid')
   }
@@ -160,14 +177,14 @@ function offsetOf(document: Document, path: Path): number {
 }
 
 /** Creates the schema of a secret: text, or its location as `{ env: NAME }` or `{ file: PATH }`. */
-function secretSchema(environment: Environment) {
+function secretSchema(locations: SecretLocations) {
   const error = 'must be text, { env: NAME } or { file: PATH }'
   const location = z.union(
     [z.string(), z.strictObject({ env: z.string() }), z.strictObject({ file: z.string() })],
     { error },
   )
   return location.transform((given, context) => {
-    const secret = typeof given === 'string' ? given : find(given, environment)
+    const secret = typeof given === 'string' ? given : find(given, locations)
     // An empty key would protect nothing, and one that cannot be sent would lock out every caller.
     if (secret !== undefined && /^[\x21-\x7e]+$/.test(secret)) return secret
     context.addIssue(
@@ -181,9 +198,10 @@ function secretSchema(environment: Environment) {
 
 function find(
   location: { env: string } | { file: string },
-  environment: Environment,
+  { environment, onFile }: SecretLocations,
 ): string | undefined {
   if ('env' in location) return environment[location.env]
+  onFile(location.file)
   try {
     return readFileSync(location.file, 'utf8').trim()
   } catch {
@@ -212,7 +230,7 @@ const requests = z.strictObject({
 const milliseconds = z.int().min(1).max(3_600_000).optional()
 
 /** Creates the schema of the members that have no flag. */
-function structuredSchema(environment: Environment) {
+function structuredSchema(locations: SecretLocations) {
   const upstream = z
     .strictObject({
       name: z.string().regex(/^[\w.-]{1,64}$/, {
@@ -225,7 +243,7 @@ function structuredSchema(environment: Environment) {
         .string()
         .refine(isHealthPath, { error: 'must be a path such as /health, or models below the url' })
         .optional(),
-      apiKey: secretSchema(environment).optional(),
+      apiKey: secretSchema(locations).optional(),
       caFile: text.optional(),
       models: z.array(text).min(1).optional(),
       cacheSalt: z.boolean().optional(),

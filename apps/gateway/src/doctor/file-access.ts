@@ -2,10 +2,18 @@ import { access, constants, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { errnoCode, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 
-/** Checks that the access rights of a secret file, or of a folder of them, exclude other users. */
+/** Access rights that a file should have. */
+export interface Access {
+  /** `644` where other users may read, and must not write. */
+  readonly mode: '600' | '644' | '700'
+  /** Its content is a secret as it is. */
+  readonly secret: boolean
+}
+
+/** Checks that the access rights of a file, or of a folder of them, exclude other users. */
 export async function checkAccess(
   path: string,
-  { mode: recommended, secret }: { mode: '600' | '700'; secret: boolean },
+  { mode: recommended, secret }: Access,
 ): Promise<readonly Finding[]> {
   if (process.platform === 'win32') return []
   const stats = await stat(path).catch(() => undefined)
@@ -13,22 +21,24 @@ export async function checkAccess(
   if (stats === undefined) return []
   const { mode, uid } = stats
   const findings: Finding[] = []
-  const rights = (mode & 0o777).toString(8).padStart(4, '0')
-  if ((mode & 0o077) !== 0) {
-    const severity = secret && (mode & 0o007) !== 0 ? problem : warning
+  const excess = mode & 0o077 & ~Number.parseInt(recommended, 8)
+  if (excess !== 0) {
+    const isOpenToAll = (excess & (secret ? 0o007 : 0o002)) !== 0
+    const rights = (mode & 0o777).toString(8).padStart(4, '0')
     findings.push(
-      severity(
-        `${path} has mode ${rights}: other users have access`,
+      (isOpenToAll ? problem : warning)(
+        `${path} has mode ${rights}: other users ${recommended === '644' ? 'can change it' : 'have access'}`,
         `chmod ${recommended} ${path}`,
       ),
     )
   }
   const user = process.geteuid?.()
-  if (user !== undefined && uid !== user) {
+  // Root can change every file in any case.
+  if (user !== undefined && uid !== user && uid !== 0) {
     findings.push(
       warning(
         `${path} belongs to user ${uid}, and this is user ${user}`,
-        'run the doctor as the user of the gateway, and give the file to that user',
+        'run the gateway and the doctor as one user, and give the file to that user or to root',
       ),
     )
   }

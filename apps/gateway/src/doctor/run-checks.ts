@@ -3,10 +3,12 @@ import type { GatewayConfig } from '../config/config.js'
 import { runCheck, type Check } from './check.js'
 import { apiKeysCheck } from './checks/api-keys.js'
 import { exposureCheck } from './checks/exposure.js'
+import { filesCheck } from './checks/files.js'
 import { listeningCheck } from './checks/listening.js'
 import { redisCheck } from './checks/redis.js'
 import { runtimeCheck } from './checks/runtime.js'
 import { serverKeysCheck } from './checks/server-keys.js'
+import { shutdownCheck } from './checks/shutdown.js'
 import { tlsCheck } from './checks/tls.js'
 import { tpmCheck } from './checks/tpm.js'
 import { tracingCheck } from './checks/tracing.js'
@@ -20,9 +22,11 @@ const CHECKS: readonly Check[] = [
   serverKeysCheck,
   apiKeysCheck,
   tlsCheck,
+  filesCheck,
   upstreamsCheck,
   redisCheck,
   tpmCheck,
+  shutdownCheck,
   tracingCheck,
 ]
 /** Longer than any step of a check waits for its peer. */

@@ -14,6 +14,7 @@ const RELOADABLE: ReadonlySet<string> = new Set<keyof GatewayConfig>([
   'quotas',
   'load',
   'logLevel',
+  'sources',
 ])
 
 /** Names that operators know some settings by. */

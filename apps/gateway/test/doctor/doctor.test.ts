@@ -4,7 +4,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { listenOnLoopback, temporaryFolder } from '@nomyo-internal/testing'
+import { drainTimeoutMs } from '../../src/config/drain-timeout.js'
 import { runChecks } from '../../src/doctor/run-checks.js'
+import { checkTrustedFiles } from '../../src/doctor/trusted-files.js'
 import {
   addApiKey,
   readConfig,
@@ -73,9 +75,11 @@ describe('a healthy gateway', () => {
       'server keys',
       'API keys',
       'TLS',
+      'files',
       'upstreams',
       'Redis',
       'TPM',
+      'shutdown',
     ])
     expect(order.lastIndexOf('runtime')).toBeLessThan(order.indexOf('listening'))
   })
@@ -202,6 +206,69 @@ describe('server keys', () => {
     expect(statusesOf(await look(keys), 'server keys')).toEqual(['ok'])
     const rotated = await look(keys, ['--key-rotation', '30d'])
     expect(statusesOf(rotated, 'server keys')).toEqual(['ok', 'warning'])
+  })
+})
+
+describe('files', () => {
+  const password = (path: string) => ['--key-dir', testKeyDir(), '--key-password-file', path]
+  const config = (path: string) => ['--config', path]
+
+  it.each([
+    ['a password that all can read', 0o644, password, 'problem'],
+    ['a password that the group can read', 0o640, password, 'warning'],
+    ['a password of one user', 0o600, password, 'ok'],
+    ['a config file that all can change', 0o666, config, 'problem'],
+    ['a config file that the group can change', 0o664, config, 'warning'],
+    ['a config file that all can read', 0o644, config, 'ok'],
+  ])('are checked as at a start: %s', async (_what, mode, argsFor, status) => {
+    const path = temporaryFile('port: 0')
+    await chmod(path, mode)
+    const args = [...DEMO, ...argsFor(path)]
+    expect(statusesOf(await diagnose(args), 'files')).toEqual([status])
+    const findings = await checkTrustedFiles(readConfig(args))
+    const own = findings.filter(({ message }) => message.includes(path))
+    expect(own.map((finding) => finding.status)).toEqual(status === 'ok' ? [] : [status])
+  })
+
+  it('of secrets in a config file are among them', async () => {
+    const secret = temporaryFile('a-key-that-is-long-enough')
+    await chmod(secret, 0o644)
+    const path = temporaryFile(`apiKey: { file: ${secret} }`)
+    const diagnosis = await diagnose([...DEMO, ...config(path)])
+    expect(statusesOf(diagnosis, 'files')).toEqual(['problem'])
+    expect(textOf(diagnosis, 'files')).toContain(secret)
+  })
+
+  it('are reported at a start, which goes on', async () => {
+    const path = temporaryFile('{"version":1,"keys":[]}')
+    await chmod(path, 0o666)
+    const gateway = await testGateway({ args: ['--engine', 'demo', '--keys-file', path] })
+    expect(gateway.log()).toContain(`${path} has mode 0666`)
+  })
+})
+
+describe('shutdown', () => {
+  it.each([
+    ['by default', [], 'ok'],
+    ['as long as an answer', ['--drain-timeout', '10m'], 'ok'],
+    ['shorter than an answer', ['--drain-timeout', '30s'], 'warning'],
+  ])('%s', async (_how, args, status) => {
+    expect(statusesOf(await diagnose([...DEMO, ...args]), 'shutdown')).toEqual([status])
+  })
+
+  it('waits longer than the slowest upstream of the file', () => {
+    const upstream = (name: string, totalMs: number): string =>
+      `\n  - { name: ${name}, url: 'http://127.0.0.1:1/v1', timeouts: { totalMs: ${totalMs} } }`
+    const path = temporaryFile(`upstreams:${upstream('a', 900_000)}${upstream('b', 1000)}`)
+    expect(drainTimeoutMs(readConfig(['--config', path]))).toBe(960_000)
+  })
+})
+
+describe('a debugger', () => {
+  it('is a problem of the runtime', async () => {
+    vi.stubEnv('NODE_OPTIONS', '--inspect')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    expect(statusesOf(await diagnose(DEMO), 'runtime')).toContain('problem')
   })
 })
 

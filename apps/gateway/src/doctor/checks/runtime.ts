@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { ok, warning, type Finding } from '@nomyo-internal/diagnostics'
+import { describeDebugger } from '@nomyo-internal/http-server'
+import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import type { Check } from '../check.js'
 
 /** Threads of libuv, unless the environment sets another number. */
@@ -9,7 +10,7 @@ const FASTER_NODE = 24
 /** Checks the version of Node, and how much of the machine it uses. */
 export const runtimeCheck: Check = {
   name: 'runtime',
-  run: () => Promise.resolve([checkNode(), checkThreads()]),
+  run: () => Promise.resolve([checkNode(), checkThreads(), ...checkDebugger()]),
 }
 
 function checkNode(): Finding {
@@ -19,6 +20,11 @@ function checkNode(): Finding {
   return ok(
     `${message}; Node ${FASTER_NODE} was measured to decrypt requests 2.7 times as fast, on a processor with AVX-512-IFMA only`,
   )
+}
+
+function checkDebugger(): readonly Finding[] {
+  const notice = describeDebugger()
+  return notice === undefined ? [] : [problem(notice, 'remove --inspect from NODE_OPTIONS')]
 }
 
 function checkThreads(): Finding {
