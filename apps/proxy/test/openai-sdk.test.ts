@@ -30,7 +30,7 @@ describe('the official SDK through the proxy', () => {
     expect(choices[0]?.message.content).toBe('Hello back!')
     expect(usage?.total_tokens).toBe(7)
     expect(_request_id).toMatch(/^[\da-f-]{36}$/)
-    expect(model.requests).toEqual([request])
+    expect(model.requests).toEqual([{ ...request, stream: false }])
   })
 
   it('streams, with the tokens used at the end', async () => {
@@ -97,7 +97,7 @@ describe('the official SDK through the proxy', () => {
     await expect(create(openai(), { messages: [] })).rejects.toMatchObject(invalid)
     model.complete = (response) =>
       response.writeHead(404).end('{"error":{"message":"no such model"}}')
-    await expect(create(openai())).rejects.toMatchObject({ status: 400 })
+    await expect(create(openai())).rejects.toMatchObject({ status: 404 })
     const embeddings = openai().embeddings.create({ model: 'm', input: 'x' })
     await expect(embeddings).rejects.toMatchObject({ status: 404, code: 'ERR_NOT_FOUND' })
     model.complete = (response) => response.writeHead(500).end('{}')
