@@ -106,6 +106,16 @@ describe.skipIf(!isInstalled('redis-server'))('a Redis Cluster', () => {
     for (const size of sizes) expect(size).toBeGreaterThan(20)
     expect(two.log()).toContain('the gateway uses the whole cluster')
     expect(one.log() + two.log()).not.toContain('Redis fails')
+    // Without the right to ask, a redirection tells.
+    for (const node of cluster.nodes) {
+      await node.command('ACL', 'SETUSER', 'few', 'on', '>few', '~nomyo:*', '+@all', '-info')
+    }
+    const three = await gatewayOn(cluster.nodes[0]!.url.replace('//', '//few:few@'))
+    await expect.poll(() => fresh(three), SOON).toBe(200)
+    await expect
+      .poll(async () => (await fresh(three)) === 200 && three.log(), SOON)
+      .toContain('the gateway uses the whole cluster')
+    for (const body of bodies) expect(await statusOf(post(three, body))).toBe(409)
   })
 })
 

@@ -6,6 +6,7 @@ import { describeTarget, parseRedisUrl } from '../src/redis/url.js'
 describe('the URL of Redis', () => {
   it.each([
     ['redis://127.0.0.1:6379', '127.0.0.1:6379'],
+    ['redis://:can@ary@redis.internal?family=6', 'redis.internal'],
     ['rediss://user:canary@redis.internal:6380/2', 'redis.internal:6380'],
   ])('names one server: %s', (url, place) => {
     const target = parseRedisUrl(url)

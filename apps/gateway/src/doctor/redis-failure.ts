@@ -11,7 +11,7 @@ export interface RedisProblem {
 const RUNNING = 'check the address and that it is running; use rediss:// if it expects TLS'
 const UNREACHABLE = ['is unreachable', RUNNING] as const
 
-/** What is wrong, and what to do, by code. */
+/** Fault and advice by code. */
 const PROBLEMS: Readonly<Partial<Record<RedisErrorCode, readonly [string, string]>>> = {
   READONLY: [
     'is a read-only replica, which can remember no request',

@@ -24,7 +24,7 @@ interface Servers {
 }
 
 const FORM =
-  /^(rediss?)(?:\+(cluster|sentinel))?:\/\/(?:([^@/?#]*)@)?([^@/?#]+)(?:\/([^/?#]*))?(?:\/(\d{1,4}))?(?:\?([^#]*))?$/
+  /^(rediss?)\+(cluster|sentinel):\/\/(?:([^@/?#]*)@)?([^@/?#]+)(?:\/([^/?#]*))?(?:\/(\d{1,4}))?(?:\?([^#]*))?$/
 const MAX_NODES = 64
 const SENTINEL_PORT = 26379
 const REDIS_PORT = 6379
@@ -35,12 +35,12 @@ const REDIS_PORT = 6379
  * `user:password@`; returns undefined for other texts.
  */
 export function parseRedisUrl(text: string): RedisTarget | undefined {
+  if (/^rediss?:\/\/[^/]/.test(text) && URL.canParse(text)) {
+    const { hostname } = new URL(text)
+    return hostname === '' || hostname.includes(',') ? undefined : { kind: 'single', url: text }
+  }
   const [, scheme, kind, user = '', hosts = '', path = '', database = '', query = ''] =
     FORM.exec(text) ?? []
-  if (scheme === undefined) return undefined
-  if (kind === undefined) {
-    return !hosts.includes(',') && URL.canParse(text) ? { kind: 'single', url: text } : undefined
-  }
   const nodes = parseNodes(hosts, kind === 'sentinel' ? SENTINEL_PORT : REDIS_PORT)
   const credentials = parseCredentials(user)
   const parameters = new URLSearchParams(query)

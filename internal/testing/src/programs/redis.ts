@@ -105,8 +105,16 @@ export interface RedisSentinel {
   stop(): Promise<void>
 }
 
-/** Starts a {@link RedisSentinel} for a master with replicas, and waits until it knows these. */
-export async function startSentinel(master: RedisServer, replicas = 1): Promise<RedisSentinel> {
+/**
+ * Starts a {@link RedisSentinel} for a master with replicas, and waits until it knows these.
+ *
+ * @param args - further settings, such as those of TLS
+ */
+export async function startSentinel(
+  master: Pick<RedisServer, 'port'>,
+  replicas = 1,
+  args: readonly string[] = [],
+): Promise<RedisSentinel> {
   const folder = mkdtempSync(join(tmpdir(), 'nomyo-sentinel-'))
   const [port, config] = [await freePort(), join(folder, 'sentinel.conf')]
   const settings = [
@@ -117,7 +125,7 @@ export async function startSentinel(master: RedisServer, replicas = 1): Promise<
     'sentinel failover-timeout mymaster 2000',
   ]
   writeFileSync(config, settings.join('\n'))
-  const sentinel = server(port, [config, '--sentinel'])
+  const sentinel = server(port, [config, '--sentinel', ...args])
   await sentinel.start()
   await until(
     async () => {
