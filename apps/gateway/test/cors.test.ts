@@ -256,7 +256,7 @@ function varies(headers: Answer['headers']): string[] {
 }
 
 describe('a web page of another origin', () => {
-  /** What browsers send for a page without asking the gateway first. */
+  /** Headers that browsers send for a page without asking the gateway first. */
   const requests: readonly [string, Record<string, string>][] = [
     ['a fetch with no-cors', { origin: STRANGER, 'sec-fetch-site': 'cross-site' }],
     ['an image', { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' }],

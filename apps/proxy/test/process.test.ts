@@ -5,6 +5,7 @@ import { completionOf, isInstalled, temporaryFolder } from '@nomyo-internal/test
 import { describe, expect, it } from 'vitest'
 import {
   MAIN,
+  SECRETS,
   TOKEN,
   argsFor,
   ask,
@@ -52,6 +53,32 @@ describe('the process', () => {
     const { code, stderr } = await proxy.ended
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
     expect(await answer).toBeInstanceOf(Error)
+  })
+})
+
+describe('a signal', () => {
+  it('does not open a debugger, and ends the proxy after the time for completions', async () => {
+    const args = [...argsFor(gateway()), '--drain-timeout', '1s']
+    const proxy = await startProxyProcess(args, temporaryFolder())
+    const { url } = proxy
+    proxy.kill('SIGUSR1')
+    expect((await ask(`${url}/health`)).status).toBe(200)
+    expect(proxy.stderr()).not.toMatch(/debugger/i)
+    const arrived = new Promise((resolve) => (model.complete = resolve))
+    const answer = complete({ url }).catch((error: unknown) => error)
+    await arrived
+    // A terminal that closes sends this one.
+    proxy.kill('SIGHUP')
+    expect((await proxy.ended).code).toBe(1)
+    expect(await answer).toBeInstanceOf(Error)
+  })
+
+  it('of a service of Kubernetes does not stop the start', async () => {
+    const env = { ...SECRETS, NOMYO_PROXY_PORT: 'tcp://10.96.0.1:12436' }
+    const proxy = await startProxyProcess(argsFor(gateway()), temporaryFolder(), env)
+    expect(proxy.stderr()).toContain('NOMYO_PROXY_PORT')
+    expect((await ask(`${proxy.url}/health`)).status).toBe(200)
+    expect((await proxy.stop()).code).toBe(0)
   })
 })
 

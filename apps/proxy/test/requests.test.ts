@@ -109,6 +109,30 @@ describe('a request outside the routes', () => {
   })
 })
 
+describe('a caller that keeps its side open', () => {
+  it.each([
+    ['malformed HTTP', 'hello\r\n\r\n', 400],
+    ['an expectation', 'GET /health HTTP/1.1\r\nHost: localhost\r\nExpect: x\r\n\r\n', 417],
+  ])('loses its connection after %s', async (_what, text, status) => {
+    const port = Number(new URL(proxy().url).port)
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    let received = ''
+    socket.setEncoding('utf8').on('data', (part: string) => (received += part))
+    socket.on('error', () => undefined)
+    await once(socket, 'connect')
+    socket.write(text)
+    await once(socket, 'end')
+    expect(received).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*"code":"ERR_BAD_REQUEST"`))
+    // Nothing receives what is still sent: the proxy has closed both sides.
+    await expect
+      .poll(() => {
+        if (!socket.destroyed) socket.write('x')
+        return socket.destroyed
+      })
+      .toBe(true)
+  })
+})
+
 describe('the body of a refused request', () => {
   it.each([
     ['POST /v1/embeddings', '', 404],

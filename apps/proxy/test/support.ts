@@ -29,7 +29,7 @@ import { OPTIONS } from '../src/config/options.js'
 import { createProxyLog } from '../src/log.js'
 import { createProxy, type Proxy } from '../src/proxy.js'
 
-export const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+export const MAIN = fileURLToPath(new URL('../bin/nomyo-proxy.js', import.meta.url))
 
 /** Token of callers, and API key for the gateway. */
 export const TOKEN = 'token-of-the-tests-0123456789'
