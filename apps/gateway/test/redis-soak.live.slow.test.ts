@@ -14,7 +14,7 @@ import { GATEWAY_MAIN } from '@nomyo-internal/testing/gateway-process'
 import { metric } from './measure.js'
 import { startLoad } from './redis-load.js'
 import { SOON } from './redis.js'
-import { send, statusOf, testGatewayProcess } from './support.js'
+import { send, testGatewayProcess } from './support.js'
 
 const ROUNDS = Number(process.env['NOMYO_SOAK_ROUNDS'] ?? 3)
 const MIB = 1024 * 1024

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { isInstalled, startRedis, type RedisServer } from '@nomyo-internal/testing'
+import { connect, createServer } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import {
+  isInstalled,
+  listenOnLoopback,
+  startRedis,
+  type RedisServer,
+} from '@nomyo-internal/testing'
 import { metric } from './measure.js'
 import { fresh, gatewayOn, SOON, testRedis } from './redis.js'
 import {
@@ -99,6 +105,33 @@ describe.skipIf(!isInstalled('redis-server'))('a Redis that becomes unavailable'
     expect(await fresh(gateway)).toBe(503)
     await redis.start()
     await expect.poll(() => fresh(gateway), SOON).toBe(200)
+  })
+})
+
+describe.skipIf(!isInstalled('redis-server'))('a Redis that is slow', () => {
+  /** An address that passes everything on to a Redis after a delay. */
+  async function delayed(target: number, ms: number): Promise<string> {
+    const server = createServer((near) => {
+      const far = connect(target, '127.0.0.1')
+      near.on('data', (chunk) => setTimeout(() => far.write(chunk), ms))
+      far.pipe(near)
+      for (const socket of [near, far]) socket.on('error', () => undefined)
+      near.on('close', () => far.destroy())
+    })
+    const port = await listenOnLoopback(server)
+    onTestFinished(() => void server.close())
+    return `redis://127.0.0.1:${port}`
+  }
+
+  it('is waited for once by a request, over its limit and both of its claims', async () => {
+    const redis = await testRedis()
+    // Four commands take longer than a request waits, none of them does.
+    const url = await delayed(redis.port, 300)
+    const args = ['--engine', 'demo', '--redis', url, '--rate-limit', '100/s']
+    const gateway = await testGateway({ args })
+    expect(await fresh(gateway)).toBe(503)
+    expect(gateway.log()).toContain('Redis fails for replay protection (TIMEOUT)')
+    expect(gateway.log()).not.toContain('Redis is unavailable')
   })
 })
 
