@@ -43,12 +43,12 @@ describe('nomyo demo', () => {
   })
 
   it('fails when the answer is not the one expected', async () => {
-    // Every answer that the gateway encrypts has one word replaced: genuine, but wrong.
+    // The choices of every answer that the gateway encrypts have one word replaced: genuine, but wrong.
     const { code, stdout } = await runWith(`
       const stringify = JSON.stringify
       JSON.stringify = (value, ...rest) => {
         const text = stringify(value, ...rest)
-        return value && value.choices ? text.replaceAll('atorva', 'simva') : text
+        return value?.[0]?.message ? text.replaceAll('atorva', 'simva') : text
       }`)
     expect(stdout).toContain('FAILED')
     expect(code).toBe(1)

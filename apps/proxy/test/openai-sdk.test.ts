@@ -101,7 +101,7 @@ describe('the official SDK through the proxy', () => {
     const embeddings = openai().embeddings.create({ model: 'm', input: 'x' })
     await expect(embeddings).rejects.toMatchObject({ status: 404, code: 'ERR_NOT_FOUND' })
     model.complete = (response) => response.writeHead(500).end('{}')
-    await expect(create(openai())).rejects.toMatchObject({ status: expect.any(Number) })
+    await expect(create(openai())).rejects.toMatchObject({ status: 500 })
   })
 
   it('aborts, and the model server is disconnected', async () => {

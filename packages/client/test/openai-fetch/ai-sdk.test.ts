@@ -67,7 +67,7 @@ describe('streamText', () => {
     expect(await result.reasoningText).toBe('Hm.')
     expect(await result.finishReason).toBe('stop')
     expect((await result.usage).totalTokens).toBe(7)
-    expect(upstream.requests[0]).not.toHaveProperty('stream')
+    expect(upstream.requests[0]).toHaveProperty('stream', false)
   })
 
   it('runs tools until there is a text', async () => {

@@ -55,7 +55,7 @@ describe('the calls served', () => {
     for (const [name, body] of bodies) {
       expect((await post(body)).status, name).toBe(200)
     }
-    expect(upstream.requests).toEqual(bodies.map(() => hello))
+    expect(upstream.requests).toEqual(bodies.map(() => ({ ...hello, stream: false })))
   })
 
   it('takes the call in every form fetch does', async () => {
@@ -83,7 +83,7 @@ describe('the calls served', () => {
   it('settles on this side how the answer is handed over', async () => {
     const body = { ...hello, stream: true, stream_options: { include_usage: true }, seed: 1 }
     const response = await post(JSON.stringify(body))
-    expect(upstream.requests).toEqual([{ ...hello, seed: 1 }])
+    expect(upstream.requests).toEqual([{ ...hello, seed: 1, stream: false }])
     expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/)
     expect(response.headers.get('x-nomyo-stream')).toBe('synthetic')
     expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)

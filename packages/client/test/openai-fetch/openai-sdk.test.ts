@@ -57,7 +57,7 @@ describe('a completion at once', () => {
     const request = { model: 'm', n: 2, messages: user('hi') }
     const { choices } = await openai().chat.completions.create(request)
     expect(choices.map(({ message }) => message.content ?? message.refusal)).toEqual(['a', 'No.'])
-    expect(upstream.requests).toEqual([request])
+    expect(upstream.requests).toEqual([{ ...request, stream: false }])
   })
 
   it('can be parsed with a schema', async () => {
@@ -113,7 +113,7 @@ describe('a streamed completion', () => {
         .join(''),
     )
     expect(texts).toEqual(['a', 'b'])
-    expect(upstream.requests).toEqual([{ model: 'm', n: 2, messages: user('hi') }])
+    expect(upstream.requests).toEqual([{ model: 'm', n: 2, messages: user('hi'), stream: false }])
   })
 
   it('gives the stream helper all of its events and the whole completion', async () => {

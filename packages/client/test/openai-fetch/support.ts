@@ -1,4 +1,4 @@
-import { shared, startGateway, startModelServer } from '@nomyo-internal/testing'
+import { shared, startChatModel, startGateway } from '@nomyo-internal/testing'
 import OpenAI, { type ClientOptions } from 'openai'
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest'
 import { createNomyoFetch, type NomyoFetch } from '../../src/openai-fetch/index.js'
@@ -101,7 +101,7 @@ export interface Upstream {
 export function useUpstream(): Upstream {
   const upstream: Upstream = { url: '', requests: [], answer: () => ({}) }
   const server = shared(() =>
-    startModelServer((response, { body }) => {
+    startChatModel((response, { body }) => {
       const request = JSON.parse(body) as Record<string, unknown>
       upstream.requests.push(request)
       response.end(JSON.stringify(upstream.answer(request)))
