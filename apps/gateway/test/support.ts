@@ -78,7 +78,9 @@ export async function startGateway(options: StartOptions = {}): Promise<TestGate
   })
   // Tests send requests as fast as they can; those of the limit set it again, and the last one counts.
   const location = options.ignoresKeyDir === true ? [] : ['--key-dir', keyDir]
-  const given = ['--port', '0', ...location, '--rate-limit', 'off', ...args]
+  // Tests count the requests at a single model server, which is first polled after an interval.
+  const polls = ['--health-interval', '3600']
+  const given = ['--port', '0', ...location, '--rate-limit', 'off', ...polls, ...args]
   try {
     const read = readConfig(given, env)
     // Shorter than the command line can set it.
