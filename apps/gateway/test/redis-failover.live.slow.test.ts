@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { sealJson } from '@nomyo/crypto'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   isInstalled,
@@ -18,8 +20,8 @@ import { silentLogger } from '../src/observability/log.js'
 import { RedisConnection } from '../src/redis/connection.js'
 import { metric } from './measure.js'
 import { startLoad } from './redis-load.js'
-import { SOON } from './redis.js'
-import { post, seal, statusOf, testGateway, type TestGateway } from './support.js'
+import { encryptedKey, KEYS, PASSWORD, SOON } from './redis.js'
+import { chat, post, seal, statusOf, testGateway, type TestGateway } from './support.js'
 
 /** A master and a replica that has everything of it. */
 async function pair(): Promise<readonly [RedisServer, RedisServer]> {
@@ -116,6 +118,36 @@ describe.skipIf(!isInstalled('redis-server'))('a Redis Cluster', () => {
       .poll(async () => (await fresh(three)) === 200 && three.log(), SOON)
       .toContain('the gateway uses the whole cluster')
     for (const body of bodies) expect(await statusOf(post(three, body))).toBe(409)
+  })
+})
+
+describe.skipIf(!isInstalled('redis-server'))('gateways with a cluster', () => {
+  it('share server keys and quotas', async () => {
+    const cluster = stopAfterTest(await startRedisCluster({ replicas: 0 }))
+    const entry = `${Date.now() - 60_000}\n${keyPem('keys/encrypted.private.pem')}`
+    await cluster.nodes[0]!.command('-c', 'HSET', KEYS, '1', entry)
+    const key = 'test-key-of-16-characters'
+    const start = (): Promise<TestGateway> =>
+      testGateway({
+        args: [
+          '--engine',
+          'demo',
+          '--redis',
+          cluster.url,
+          '--shared-keys',
+          '--quota-requests',
+          '4/day',
+        ],
+        env: { NOMYO_KEY_PASSWORD: PASSWORD, NOMYO_API_KEY: key },
+        ignoresKeyDir: true,
+      })
+    const gateways = [await start(), await start()]
+    for (const { fingerprint } of gateways) expect(fingerprint).toBe(encryptedKey.fingerprint)
+    const headers = { authorization: `Bearer ${key}` }
+    for (let at = 0; at < 6; at++) {
+      const body = await sealJson(chat(`${at}`), encryptedKey)
+      expect(await statusOf(post(gateways[at % 2]!, body, headers))).toBe(at < 4 ? 200 : 429)
+    }
   })
 })
 

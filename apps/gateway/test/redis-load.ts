@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import { onTestFinished } from 'vitest'
 import { Random } from './fuzz/random.js'
 import { chat, post, seal, statusOf } from './support.js'
 
@@ -50,6 +51,9 @@ export function startLoad(gateways: readonly { readonly url: string }[], callers
     }
   }
   const running = Promise.all(Array.from({ length: callers }, caller))
+  // Of a test that fails, callers lose their gateway.
+  running.catch(() => undefined)
+  onTestFinished(() => void (over = true))
   return {
     counts,
     get answered() {
