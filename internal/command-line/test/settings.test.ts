@@ -26,6 +26,7 @@ const OPTIONS = defineOptions(
     policy: { value: 'FILE', summary: 'policy' },
     pin: { value: 'PIN', summary: 'pins', repeatable: true, member: 'pins' },
     gateway: { value: 'URL', summary: 'gateway', variable: 'NOMYO_BASE_URL' },
+    traces: { value: 'URL', summary: 'traces', variable: 'OTEL_URL', emptyIsUnset: true },
     noToken: { summary: 'no token' },
     web: { summary: 'page', variable: false },
     token: { value: 'TOKEN', summary: 'token', flag: false, secret: true, member: false },
@@ -65,6 +66,7 @@ describe('settings', () => {
       config: undefined,
       policy: undefined,
       token: undefined,
+      traces: undefined,
     })
     expect(read([], {}, members).values).toMatchObject({ port: 3, logLevel: 'warn' })
     expect(read([]).values).toMatchObject({ port: 80, host: '127.0.0.1', logLevel: undefined })
@@ -88,6 +90,7 @@ describe('settings', () => {
     [[], { NOMYO_HOST: 'tcp://10.0.0.1:12435' }, { host: 'tcp://10.0.0.1:12435' }],
     [['--port=1'], { NOMYO_PORT: 'udp://[fd00::1]:80' }, { port: 1 }],
     [[], { NOMYO_TOKEN: 'a' }, { token: 'a' }],
+    [[], { OTEL_URL: '' }, { traces: undefined }],
     [[], { NOMYO_WEB: '1' }, { web: false }],
     [['--policy=p'], { NOMYO_POLICY: '' }, { policy: 'p' }],
     [['--host=-x'], {}, { host: '-x' }],

@@ -8,8 +8,8 @@ export interface CounterOptions {
   readonly blockDuration?: number
 }
 
-/** Callers remembered by one counter: some 20 MB of memory at most. */
-export const MAX_CALLERS = 50_000
+/** Callers remembered by one counter, with about 500 bytes each. */
+const MAX_CALLERS = 20_000
 
 /**
  * Counter in memory with a bounded number of callers. Beyond it, the caller that was counted least recently

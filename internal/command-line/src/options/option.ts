@@ -20,6 +20,8 @@ export interface OptionDefinition<T = unknown> {
   readonly flag?: false
   /** Environment variable. By default it follows from the prefix; `false` for none. */
   readonly variable?: string | false
+  /** An empty variable counts as unset: a specification that others share says so. */
+  readonly emptyIsUnset?: true
   /** Member of the config file. By default it is the name of the option; `false` for none. */
   readonly member?: string | false
   /** The value is a path, which shells complete. */

@@ -148,7 +148,7 @@ function fromFlag({ repeatable }: OptionDefinition, texts: readonly string[]): F
 }
 
 function inEnvironment(
-  { variable, repeatable }: OptionDefinition,
+  { variable, repeatable, emptyIsUnset }: OptionDefinition,
   environment: Environment,
 ): Found | undefined {
   if (typeof variable !== 'string') return undefined
@@ -157,6 +157,7 @@ function inEnvironment(
   const source = { kind: 'variable', variable } as const
   // A variable that lost its value must not take a protection away.
   if (isBlank(text)) {
+    if (emptyIsUnset === true) return undefined
     throw new UsageError({ source, problem: 'is set, but empty: give it a value, or unset it' })
   }
   const texts = repeatable === true ? text.split(',') : [text]

@@ -15,9 +15,7 @@ export const shutdownCheck: Check = {
             `requests in flight are given ${drainMs / 1000} seconds, and an upstream may take ${answerMs / 1000}`,
             'omit --drain-timeout, or shorten totalMs of the timeouts of the upstreams',
           )
-        : ok(
-            `it takes up to ${totalSeconds} seconds; the manager of the process must wait as long (TimeoutStopSec, terminationGracePeriodSeconds)`,
-          )
+        : ok(`it takes up to ${totalSeconds} seconds; the manager of the process must wait as long`)
     return Promise.resolve([finding])
   },
 }
