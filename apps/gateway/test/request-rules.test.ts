@@ -192,7 +192,7 @@ describe('a gateway with rules', () => {
     const gateway = await testGateway({ args, config: { requests } })
     const authorization = `Bearer ${apiKey ?? KEY}`
     const answer = await send(gateway, { ...chat('x'), ...members }, { authorization })
-    const [received] = upstream.seen
+    const received = upstream.seen.find(({ method }) => method === 'POST')
     if (answer.status !== 200)
       return { status: answer.status, param: (await sealedErrorOf(answer))?.error.param }
     return {

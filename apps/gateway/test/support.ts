@@ -128,14 +128,18 @@ export const testModelServer = async (
 /** The completion "Hi" of a model server, as JSON. */
 export const HI = completionFrom({ content: 'Hi' })
 
-/** Makes a model server hold back its next answer, and waits for the request to it. */
+/** Makes a model server hold back its next completion, and waits for the request for it. */
 export function holdAnswer(
   upstream: ModelServer,
   text = HI,
 ): { readonly arrived: Promise<void>; release(): void } {
   let release = (): void => undefined
   const arrived = new Promise<void>((resolve) => {
-    upstream.answer = (response) => {
+    upstream.answer = (response, { method }) => {
+      if (method === 'GET') {
+        response.end('{"data":[]}')
+        return
+      }
       release = () => response.end(text)
       resolve()
     }
