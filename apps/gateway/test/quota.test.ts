@@ -1,9 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { SecureChatCompletion } from '@nomyo/client'
+import { createNomyoFetch } from '@nomyo/client/openai-fetch'
 import { UsageError } from '@nomyo-internal/command-line'
 import { temporaryFolder } from '@nomyo-internal/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { readKeysFile } from '../src/access/keys-file.js'
 import { LocalQuotaCounter } from '../src/access/quota/quota-counter.js'
 import { QuotaGuard } from '../src/access/quota/quota-guard.js'
@@ -13,6 +15,7 @@ import { HttpError } from '../src/http-error.js'
 import { metricsUrl } from './measure.js'
 import {
   addApiKey,
+  chat,
   get,
   holdAnswer,
   readConfig,
@@ -258,6 +261,28 @@ describe('a gateway with quotas', () => {
       headers: { authorization: `Bearer ${KEYS[0]}` },
     })
     expect(models.status).toBe(200)
+  })
+
+  it('refuses in the words of OpenAI through the drop-in fetch, and forbids a retry', async () => {
+    const gateway = await testGateway({
+      args: ['--engine', 'demo', '--api-key', KEYS[0], '--quota-requests', '1/month'],
+    })
+    const client = new SecureChatCompletion({
+      ...{ baseUrl: gateway.url, allowHttp: true, apiKey: KEYS[0], maxRetries: 2 },
+    })
+    onTestFinished(() => client.dispose())
+    const fetchSealed = createNomyoFetch({ client })
+    const call = () =>
+      fetchSealed('https://api.example/v1/chat/completions', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(chat('Hello!')),
+      })
+    expect((await call()).status).toBe(200)
+    const refused = await call()
+    expect(refused.status).toBe(429)
+    expect(await refused.json()).toMatchObject({ error: { code: 'insufficient_quota' } })
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
   })
 
   it('counts the tokens that the model server reports, per key of the file', async () => {

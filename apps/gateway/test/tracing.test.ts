@@ -3,7 +3,7 @@ import * as semconv from '@opentelemetry/semantic-conventions/incubating'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { UsageError } from '@nomyo-internal/command-line'
 import { reportFailures } from '../src/observability/tracing/exporter.js'
-import { SDK_PACKAGES } from '../src/observability/tracing/sdk.js'
+import { SDK_PACKAGES, loadSdk } from '../src/observability/tracing/sdk.js'
 import manifest from '../package.json' with { type: 'json' }
 import { testReceiver, type OtlpReceiver, type ReceivedSpan } from './otlp/receiver.js'
 import {
@@ -308,6 +308,19 @@ describe('a receiver of traces', () => {
       'deployment.environment.name': 'test',
     })
   })
+})
+
+it('names the command that installs the SDK where that is missing', async () => {
+  const missing = Object.assign(new Error('canary'), { code: 'ERR_MODULE_NOT_FOUND' })
+  const failure = await loadSdk(() => Promise.reject(missing)).catch((error: unknown) => error)
+  expect(failure).toMatchObject({ code: 'ERR_TRACING' })
+  expect(String(failure)).toContain(`npm install --global ${SDK_PACKAGES.join(' ')}`)
+  expect(String(failure)).not.toContain('canary')
+})
+
+it('refuses an endpoint that is no URL, from a program too', async () => {
+  const start = startGateway({ config: { tracing: { endpoint: 'nowhere' } } })
+  await expect(start).rejects.toMatchObject({ code: 'ERR_TRACING' })
 })
 
 it('names the versions of the manifest in the command that installs the SDK', () => {

@@ -60,6 +60,15 @@ it.each(commands)('the command %s starts', async (command) => {
   expect(exitCode).toBe(0)
 })
 
+it('the gateway names the packages that traces need, and starts without them otherwise', async () => {
+  const start = ['--engine', 'demo', '--port', '0', '--otlp-endpoint', 'http://127.0.0.1:4318']
+  const gateway = join(project, 'node_modules/.bin/nomyo-gateway')
+  const { exitCode, output } = await run(gateway, start, project)
+  expect(exitCode).toBe(1)
+  expect(output).toContain('ERR_TRACING')
+  expect(output).toContain('npm install --global @opentelemetry/api@')
+})
+
 it('a stack trace points into the sources', async () => {
   const text = `import { parseBaseUrl } from '@nomyo/transport'\nparseBaseUrl('nowhere')`
   await writeFile(join(project, 'throws.mjs'), text)

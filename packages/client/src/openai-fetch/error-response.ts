@@ -10,6 +10,9 @@ import { APIError } from '@nomyo/transport/errors'
  */
 const NOT_TRUSTED = 406
 
+/** The code of OpenAI's API for an exhausted quota, which gateways send beside their text. */
+const QUOTA = 'insufficient_quota'
+
 /** The longest wait for a retry, as for the client's own retries. */
 const LONGEST_RETRY_AFTER_MS = 60_000
 
@@ -36,7 +39,13 @@ function apiErrorResponse(error: APIError): Response {
   const mayRetry = isError && (error.retryAfterMs ?? 0) <= LONGEST_RETRY_AFTER_MS
   // What the model server says is what the SDK would get from it.
   const status = sealedError?.status ?? (isError ? statusCode : 502)
-  return response(status, sealedError ?? error, error, mayRetry)
+  return response(status, sealedError ?? quotaError(error) ?? error, error, mayRetry)
+}
+
+/** Names an exhausted quota as OpenAI's API does: retries are of no use. */
+function quotaError({ statusCode, errorDetails, message }: APIError): ErrorMembers | undefined {
+  const { code } = (errorDetails ?? {}) as { code?: unknown }
+  return statusCode === 429 && code === QUOTA ? { message, type: QUOTA, code: QUOTA } : undefined
 }
 
 /** Covers every other error: one attempt too few is better than one too many. */

@@ -44,6 +44,27 @@ describe('errorResponse', () => {
     expect(limited(60_001).headers.get('retry-after')).toBe('61')
   })
 
+  it('names an exhausted quota as OpenAI does', async () => {
+    const limited = (statusCode: number, errorDetails: unknown): Response =>
+      errorResponse(new RateLimitError('ERR_RATE_LIMIT', 'text', { statusCode, errorDetails }))
+    const exhausted = limited(429, { detail: 'd', code: 'insufficient_quota' })
+    expect([exhausted.status, await bodyOf(exhausted)]).toEqual([
+      429,
+      { message: 'text', type: 'insufficient_quota', code: 'insufficient_quota', param: null },
+    ])
+    // No other text of a refusal, which is not authenticated, becomes a code.
+    for (const details of [
+      { code: 'canary' },
+      'insufficient_quota',
+      null,
+      ['insufficient_quota'],
+    ]) {
+      expect(await bodyOf(limited(429, details))).toMatchObject({ code: 'ERR_RATE_LIMIT' })
+    }
+    const other = limited(403, { code: 'insufficient_quota' })
+    expect(await bodyOf(other)).toMatchObject({ code: 'ERR_RATE_LIMIT' })
+  })
+
   it('passes no status that would make it an answer', async () => {
     for (const statusCode of [100, 200, 201, 204, 302, 304, 600, 999]) {
       const response = errorResponse(new APIError('ERR_UNEXPECTED_STATUS', 'text', { statusCode }))

@@ -1,6 +1,7 @@
 import type { Attributes, Context, HrTime, Span } from '@opentelemetry/api'
 import { withTimeout } from '@nomyo-internal/diagnostics'
 import type { TracingConfig } from '../../config/config.js'
+import { GatewayError } from '../../errors.js'
 import type { CompletionRecord, Step } from '../completion-record.js'
 import type { Logger } from '../log.js'
 import { reportFailures, type CountSpans } from './exporter.js'
@@ -29,12 +30,15 @@ const MAX_QUEUE = 2048
  * Creates a tracer that exports by OTLP over HTTP. Exports happen in the background from a bounded queue:
  * a receiver that is down costs spans, never a request.
  *
- * @throws GatewayError `ERR_TRACING` when the SDK cannot be loaded
+ * @throws GatewayError `ERR_TRACING` when the SDK cannot be loaded, or the endpoint is no URL
  */
 export async function createOtelTracer(
   { endpoint }: TracingConfig,
   { logger, count, models, urlOf }: TracerOptions,
 ): Promise<Tracer> {
+  if (!URL.canParse(endpoint)) {
+    throw new GatewayError('ERR_TRACING', 'the endpoint of traces is no URL.')
+  }
   const sdk = await loadSdk()
   const { api, core, exporter, resources } = sdk
   const otlp = new exporter.OTLPTraceExporter({ url: endpoint })

@@ -10,21 +10,28 @@ export const SDK_PACKAGES = [
   '@opentelemetry/sdk-trace@^2.12.1',
 ] as const
 
+async function importSdk() {
+  const [api, core, exporter, resources, sdk] = await Promise.all([
+    import('@opentelemetry/api'),
+    import('@opentelemetry/core'),
+    import('@opentelemetry/exporter-trace-otlp-proto'),
+    import('@opentelemetry/resources'),
+    import('@opentelemetry/sdk-trace'),
+  ])
+  return { api, core, exporter, resources, sdk }
+}
+
+/** Modules of the SDK. */
+export type Sdk = Awaited<ReturnType<typeof importSdk>>
+
 /**
  * Loads the SDK of OpenTelemetry, which is an optional dependency.
  *
  * @throws GatewayError `ERR_TRACING` with the command that installs it
  */
-export async function loadSdk() {
+export async function loadSdk(load: () => Promise<Sdk> = importSdk): Promise<Sdk> {
   try {
-    const [api, core, exporter, resources, sdk] = await Promise.all([
-      import('@opentelemetry/api'),
-      import('@opentelemetry/core'),
-      import('@opentelemetry/exporter-trace-otlp-proto'),
-      import('@opentelemetry/resources'),
-      import('@opentelemetry/sdk-trace'),
-    ])
-    return { api, core, exporter, resources, sdk }
+    return await load()
   } catch (error) {
     throw new GatewayError(
       'ERR_TRACING',
@@ -33,6 +40,3 @@ export async function loadSdk() {
     )
   }
 }
-
-/** Modules of the SDK. */
-export type Sdk = Awaited<ReturnType<typeof loadSdk>>
