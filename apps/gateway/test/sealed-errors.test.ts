@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from '@nomyo-internal/testing'
 import { errorObject } from '../src/confidential-refusal.js'
 import { sealRefusals } from '../src/completion/seal-refusal.js'
+import { LegacyClient } from './legacy-client.js'
 import { UpstreamRefusal } from '../src/upstreams/upstream-refusal.js'
 import {
   addApiKey,
@@ -146,6 +147,25 @@ describe('a refusal of the gateway that depends on plaintext', () => {
     expect(inner.tier?.error).toMatchObject({ status: 403, code: 'tier_not_allowed', param: null })
     await completionOf(await send(limited, chat('x'), headers))
   })
+})
+
+it('a request in the form of nomyo-js 0.1 reads its text, and has the error in that form', async () => {
+  const legacy = await testGateway({ args: ['--engine', 'demo', '--accept-legacy-tag'] })
+  const client = new LegacyClient({ baseUrl: legacy.url })
+  const request = {
+    model: 'nomyo/error-context-length',
+    messages: [{ role: 'user', content: 'x' }],
+  }
+  const refused = client.create(request)
+  await expect(refused).rejects.toMatchObject({
+    status: 400,
+    detail: expect.stringMatching(/^The inference backend/) as string,
+  })
+  const answer = await post(legacy, await client.seal(request))
+  const body = JSON.parse(new TextDecoder().decode(answer.bytes)) as {
+    sealed_error: { encrypted_payload: object }
+  }
+  expect(Object.keys(body.sealed_error.encrypted_payload)).toEqual(['ciphertext', 'nonce'])
 })
 
 describe('a refusal before plaintext exists', () => {

@@ -20,6 +20,8 @@ export class SealedRefusal extends HttpError {
 export interface RefusedRequest {
   readonly payloadId: string
   readonly replyKey: PublicKey
+  /** True for the form of nomyo-js 0.1. */
+  readonly tagIsAppended?: boolean
 }
 
 /**
@@ -29,7 +31,7 @@ export interface RefusedRequest {
  * @throws SealedRefusal for a {@link ConfidentialRefusal}; any other error as it is
  */
 export async function sealRefusals<Answer>(
-  { payloadId, replyKey }: RefusedRequest,
+  { payloadId, replyKey, tagIsAppended = false }: RefusedRequest,
   answer: () => Promise<Answer>,
 ): Promise<Answer> {
   try {
@@ -40,6 +42,7 @@ export async function sealRefusals<Answer>(
     const _metadata = { payload_id: payloadId, response_status: 'error' }
     const envelope = await sealEnvelope(encode({ error: error.inner, _metadata }), replyKey, {
       processedAt: Math.floor(Date.now() / 1000),
+      appendTag: tagIsAppended,
     })
     throw new SealedRefusal(error, JSON.parse(new TextDecoder().decode(envelope)))
   }
