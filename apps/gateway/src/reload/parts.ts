@@ -54,7 +54,7 @@ export function certificatePart(
   }
 }
 
-/** What decides where a request goes, and which request; each sees one version of all. */
+/** Settings that select the model server of a request; a request sees one version of them. */
 export interface Routing {
   engine: Engine
   policy: TierPolicy | undefined
