@@ -10,7 +10,7 @@ type Options = Omit<RedisOptions, 'replyMapping'>
 
 /** A server that sends nothing for this long while commands wait has hung: the connection is closed. */
 const SOCKET_TIMEOUT_MS = 1000
-const CONNECT_TIMEOUT_MS = 5000
+const CONNECT_TIMEOUT_MS = 2000
 const MAX_RETRY_MS = 5000
 
 /** Settings by which the gateway and the doctor differ. */
