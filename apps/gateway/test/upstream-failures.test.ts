@@ -332,6 +332,26 @@ describe('the log', () => {
     expect(gateway.log()).not.toMatch(/stack|canary|\.[jt]s:/)
   })
 
+  it('says why a health check fails', async () => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    a.answer = (response) => void response.writeHead(503).end()
+    b.stop()
+    const upstreams = [a, b].map(({ name, url }) => ({ name, url }))
+    const gateway = await testGateway({
+      args: ['--engine', 'demo'],
+      config: { engine: { kind: 'upstreams', upstreams, health: { intervalMs: 20 } } },
+    })
+    await expect.poll(() => gateway.log()).toMatch(/is unhealthy.*is unhealthy/s)
+    const lines = linesOf(gateway.log())
+    expect(lines).toHaveLength(2)
+    expect(
+      lines.sort((one, other) => (String(one['upstream']) < String(other['upstream']) ? -1 : 1)),
+    ).toMatchObject([
+      { upstream: 'a', kind: 'poll', status: 503 },
+      { upstream: 'b', kind: 'poll', code: 'ECONNREFUSED' },
+    ])
+  })
+
   it('has no line for a request that is at fault', async () => {
     const a = await modelServer('a')
     a.onCompletion = refuses(400)
@@ -381,6 +401,8 @@ describe('an update', () => {
     expect(await inFlight).toEqual({ by: 'late' })
     const changed = pool.prepare({ upstreams: [{ ...ofA!, weight: 2 }, ofC!] })
     expect(changed).toMatchObject({ added: [], changed: ['a'], removed: [] })
+    const polledMore = pool.prepare({ upstreams: [ofA!, ofC!], health: { intervalMs: 5 } })
+    expect(polledMore).toMatchObject({ added: [], changed: [], removed: [] })
   })
 
   it('with a file that cannot be read changes nothing', async () => {

@@ -8,8 +8,8 @@ export interface FailedAttempt {
   /** Remark beside the reason, of a fixed text. */
   readonly note?: string | undefined
   readonly ms: number
-  /** Number of the attempt for this request, from 1. */
-  readonly attempt: number
+  /** Number of the attempt for this request, from 1; undefined for a health check. */
+  readonly attempt?: number
 }
 
 const SUMMARY_MS = 60_000
@@ -47,7 +47,8 @@ export class AttemptLog {
       outage.repeated++
       return
     }
-    this.#log?.warn({ ...facts, ms: Math.round(ms), attempt }, 'no answer from upstream')
+    const attemptFacts = attempt === undefined ? {} : { attempt }
+    this.#log?.warn({ ...facts, ms: Math.round(ms), ...attemptFacts }, 'no answer from upstream')
     if (this.#outages.size < MAX_OUTAGES) this.#watch(key, facts)
   }
 

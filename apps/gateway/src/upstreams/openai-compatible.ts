@@ -1,3 +1,4 @@
+import { errnoCode } from '@nomyo-internal/diagnostics'
 import { parseRetryAfter } from '@nomyo/transport'
 import { Agent, request as httpRequest, type Dispatcher } from 'undici'
 import { readCompletion } from './answer.js'
@@ -43,6 +44,8 @@ export interface UpstreamTimeouts {
 export interface PollResult {
   /** The server answered, with any status below 500. */
   readonly isPresent: boolean
+  /** Status of its answer, or the error code of the connection. */
+  readonly reason: number | string
   /** Its models; undefined if it lists none that can be read. */
   readonly models: ModelList | undefined
 }
@@ -152,10 +155,11 @@ export class OpenAICompatibleServer {
       this.#healthUrl === listUrl ? undefined : this.#check(this.#healthUrl),
       this.#check(listUrl),
     ])
-    const { status } = health ?? list
+    const { reason } = health ?? list
     return {
-      isPresent: status !== undefined && status < 500,
-      models: list.status === 200 ? parseModelList(list.text) : undefined,
+      isPresent: typeof reason === 'number' && reason < 500,
+      reason,
+      models: list.reason === 200 ? parseModelList(list.text) : undefined,
     }
   }
 
@@ -196,7 +200,7 @@ export class OpenAICompatibleServer {
   readonly #withoutKey = (text: string): string =>
     this.#apiKey === undefined ? text : text.replaceAll(this.#apiKey, '***')
 
-  async #check(url: string): Promise<{ readonly status?: number; readonly text: string }> {
+  async #check(url: string): Promise<Pick<PollResult, 'reason'> & { readonly text: string }> {
     try {
       const { statusCode, body } = await httpRequest(url, {
         dispatcher: this.#checks,
@@ -204,9 +208,9 @@ export class OpenAICompatibleServer {
         headers: this.#headers,
       })
       // The status shows that the server is present, even if its list cannot be read.
-      return { status: statusCode, text: await body.text().catch(() => '') }
-    } catch {
-      return { text: '' }
+      return { reason: statusCode, text: await body.text().catch(() => '') }
+    } catch (error) {
+      return { reason: errnoCode(error), text: '' }
     }
   }
 }

@@ -249,7 +249,10 @@ export class UpstreamPool implements Engine {
   }
 
   async #pollOne(upstream: Upstream): Promise<readonly string[] | undefined> {
-    const models = await upstream.poll()
+    const startedAt = this.#now()
+    const { isPresent, reason, models } = await upstream.poll()
+    const facts = { upstream: upstream.name, kind: 'poll', reason, ms: this.#now() - startedAt }
+    if (!isPresent) this.#attempts.record(facts)
     this.#reportHealth(upstream)
     return models
   }

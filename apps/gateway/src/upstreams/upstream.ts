@@ -6,7 +6,11 @@ import type { ChatRequest } from '../completion/chat-request.js'
 import type { Completion, EngineContext, UpstreamState } from './engine.js'
 import { Health, monotonicNow, type HealthCheckConfig, type Visit } from './health.js'
 import { ModelMemory, type ModelKnowledge } from './model-memory.js'
-import { OpenAICompatibleServer, type OpenAICompatibleOptions } from './openai-compatible.js'
+import {
+  OpenAICompatibleServer,
+  type OpenAICompatibleOptions,
+  type PollResult,
+} from './openai-compatible.js'
 import { UpstreamError } from './upstream-error.js'
 
 /** One of several model servers. */
@@ -23,6 +27,12 @@ export interface UpstreamConfig extends OpenAICompatibleOptions {
   readonly cacheSalt?: boolean | undefined
   /** Security tiers that this server may be used for. Default: `standard` only. */
   readonly tiers?: readonly SecurityTier[] | undefined
+}
+
+/** Result of a health check of a server. */
+export interface UpstreamPoll extends Pick<PollResult, 'isPresent' | 'reason'> {
+  /** Models that the server is used for; undefined if it lists none. */
+  readonly models: readonly string[] | undefined
 }
 
 /** Settings of a model server with the content of its files. */
@@ -51,7 +61,7 @@ export class Upstream implements UpstreamState {
   readonly health: Health
   /** Number of its last use in the pool: the lowest of equals is chosen. */
   lastUse = 0
-  readonly #settings: readonly [LoadedUpstream, HealthCheckConfig]
+  readonly #settings: readonly [LoadedUpstream, unhealthyAfter: number | undefined]
   readonly #config: UpstreamConfig
   readonly #server: OpenAICompatibleServer
   readonly #models: ModelMemory
@@ -62,7 +72,7 @@ export class Upstream implements UpstreamState {
     const { config, ca } = loaded
     this.name = config.name
     this.url = config.url
-    this.#settings = [loaded, healthConfig]
+    this.#settings = [loaded, healthConfig.unhealthyAfter]
     this.#config = config
     this.#server = new OpenAICompatibleServer(config, ca)
     this.health = new Health(healthConfig, now)
@@ -104,8 +114,8 @@ export class Upstream implements UpstreamState {
   }
 
   /** Checks for the same settings and files. */
-  hasSettings(loaded: LoadedUpstream, healthConfig: HealthCheckConfig): boolean {
-    return isDeepStrictEqual(this.#settings, [loaded, healthConfig])
+  hasSettings(loaded: LoadedUpstream, { unhealthyAfter }: HealthCheckConfig): boolean {
+    return isDeepStrictEqual(this.#settings, [loaded, unhealthyAfter])
   }
 
   acceptsTier(tier: SecurityTier): boolean {
@@ -140,16 +150,13 @@ export class Upstream implements UpstreamState {
     }
   }
 
-  /**
-   * Checks that the server is present, and remembers its models.
-   *
-   * @returns the models that the server is used for; undefined if it lists none
-   */
-  async poll(): Promise<readonly string[] | undefined> {
-    const { isPresent, models } = await this.#server.poll()
+  /** Checks that the server is present, and remembers its models. Never rejects. */
+  async poll(): Promise<UpstreamPoll> {
+    const { isPresent, reason, models } = await this.#server.poll()
     this.health.recordPoll(isPresent)
     if (models !== undefined) this.#models.recordList(models)
-    return models?.names.filter((model) => this.serves(model)) ?? this.#configuredModels()
+    const names = models?.names.filter((model) => this.serves(model)) ?? this.#configuredModels()
+    return { isPresent, reason, models: names }
   }
 
   close(): Promise<void> {
