@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { isInstalled } from '@nomyo-internal/testing'
+import { join } from 'node:path'
+import { isInstalled, temporaryFolder } from '@nomyo-internal/testing'
 import { Redis } from 'ioredis'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { QuotaGuard } from '../src/access/quota/quota-guard.js'
@@ -9,7 +10,7 @@ import { RedisQuotaCounter } from '../src/access/quota/redis-counter.js'
 import { silentLogger } from '../src/observability/log.js'
 import { RedisConnection } from '../src/redis/connection.js'
 import { gatewayOn, SOON, testRedis } from './redis.js'
-import { send, statusOf } from './support.js'
+import { addApiKey, runKeys, send, statusOf } from './support.js'
 
 const NOW = Date.parse('2026-11-28T23:00:00Z')
 const KEY = 'test-key-of-16-characters'
@@ -101,6 +102,26 @@ describe.skipIf(!isInstalled('redis-server'))('quotas in Redis', () => {
     expect(await counter.admit([quota, use('tokens', 9)])).toEqual([2, 5])
     expect(await client.get('nomyo:quota:{alice}:requests:2026-11-28')).toBe('3')
     expect(await client.get('nomyo:quota:{alice}:tokens:2026-11-28')).toBe('5')
+  })
+
+  it('are listed with what is used of them, and without while Redis is down', async () => {
+    const redis = await testRedis()
+    const keysFile = join(temporaryFolder(), 'keys.json')
+    await addApiKey(keysFile, '--name', 'other', '--quota-tokens', '9k/day')
+    const quotas = ['--quota-requests', '5/month', '--quota-tokens', 'off']
+    const key = await addApiKey(keysFile, '--name', 'own', ...quotas)
+    const gateway = await gatewayOn(redis, '--keys-file', keysFile)
+    expect(await statusOf(send(gateway, undefined, { authorization: `Bearer ${key}` }))).toBe(200)
+    const list = async () =>
+      (await runKeys(keysFile, 'list', '--redis', redis.url)).stdout.trimEnd().split('\n')
+    const [other, own] = await list()
+    expect(other).toMatch(/\tquota-requests=default\tquota-tokens=9000\/day,used 0$/)
+    expect(own).toMatch(/\tquota-requests=5\/month,used 1\tquota-tokens=off$/)
+    await redis.stop()
+    const down = await runKeys(keysFile, 'list', '--redis', redis.url)
+    expect(down.code).toBe(0)
+    expect(down.stdout).toMatch(/\tquota-requests=5\/month\tquota-tokens=off$/m)
+    expect(down.stderr).toContain('Redis')
   })
 
   it('refuse while Redis is down with closed, keep tokens of answers, and answer with degrade', async () => {

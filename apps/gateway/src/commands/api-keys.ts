@@ -17,10 +17,22 @@ import {
   writeKeysFile,
   type ListedKey,
 } from '../access/keys-file.js'
-import { QUOTA_FORM, QUOTA_UNITS, formatQuota, parseQuota } from '../access/quota/quota.js'
+import { quotaUses } from '../access/quota/quota-counter.js'
+import {
+  QUOTA_FORM,
+  QUOTA_UNITS,
+  formatQuota,
+  parseQuota,
+  type QuotaUnit,
+} from '../access/quota/quota.js'
+import { readUsage } from '../access/quota/read-usage.js'
 import { parseRate } from '../access/rate-limit.js'
 import { SECURITY_TIERS, type SecurityTier } from '../access/tier-policy.js'
+import { OPTIONS } from '../config/schema.js'
 import { GatewayError } from '../errors.js'
+import { loggerOf } from '../observability/log.js'
+import { RedisConnection } from '../redis/connection.js'
+import { RedisError } from '../redis/error-code.js'
 
 const FILE_OPTION = defineOptions({
   keysFile: {
@@ -122,12 +134,47 @@ export const addCommand = command({
 /** `nomyo-gateway keys list`. */
 export const listCommand = command({
   summary: 'list the API keys of a file',
-  options: FILE_OPTION,
+  options: {
+    ...FILE_OPTION,
+    redis: {
+      ...OPTIONS.redis,
+      summary: 'Redis of the gateways, to show the used part of quotas',
+      defaultSummary: 'limits only',
+    },
+  },
   run: async ({ settings, context }) => {
-    context.stdout.write((await readKeysFile(fileOf(settings))).map(formatKey).join(''))
+    const keys = await readKeysFile(fileOf(settings))
+    const { redis } = settings.values
+    const usage = redis === undefined ? noUsage : await usageOf(keys, redis, context.stderr)
+    context.stdout.write(keys.map((key) => formatKey(key, usage)).join(''))
     return EXIT.ok
   },
 })
+
+/** Returns the used amount of a quota, if it is known. */
+type Usage = (key: string, unit: QuotaUnit) => number | undefined
+
+const noUsage: Usage = () => undefined
+
+/** Reads the used part of the quotas that the file has. Without an answer of Redis, the list has the limits. */
+async function usageOf(
+  keys: readonly ListedKey[],
+  url: string,
+  stderr: NodeJS.WritableStream,
+): Promise<Usage> {
+  const uses = keys.flatMap(({ name, quotas }) => quotaUses(name, { own: quotas }, Date.now()))
+  const redis = await RedisConnection.open(url, { logger: loggerOf(stderr) })
+  try {
+    const used = await readUsage(redis, uses)
+    const byQuota = new Map(uses.map(({ key, unit }, at) => [`${key} ${unit}`, used[at]]))
+    return (key, unit) => byQuota.get(`${key} ${unit}`)
+  } catch (error) {
+    if (!(error instanceof RedisError)) throw error
+    return noUsage
+  } finally {
+    redis.close()
+  }
+}
 
 /** `nomyo-gateway keys revoke`. */
 export const revokeCommand = command({
@@ -163,7 +210,10 @@ function names(text: string): string[] {
 const isTier = (name: string): name is SecurityTier =>
   (SECURITY_TIERS as readonly string[]).includes(name)
 
-const formatKey = ({ name, created, models, tiers, rateLimit, quotas }: ListedKey): string =>
+const formatKey = (
+  { name, created, models, tiers, rateLimit, quotas }: ListedKey,
+  usage: Usage,
+): string =>
   [
     name,
     created,
@@ -172,6 +222,8 @@ const formatKey = ({ name, created, models, tiers, rateLimit, quotas }: ListedKe
     `rate=${rateLimit === undefined ? 'default' : `${rateLimit.perSecond}/s,burst ${rateLimit.burst}`}`,
     ...QUOTA_UNITS.map((unit) => {
       const quota = quotas?.[unit]
-      return `quota-${unit}=${quota === undefined ? 'default' : formatQuota(quota)}`
+      const used = usage(name, unit)
+      const text = quota === undefined ? 'default' : formatQuota(quota)
+      return `quota-${unit}=${text}${used === undefined ? '' : `,used ${used}`}`
     }),
   ].join('\t') + '\n'

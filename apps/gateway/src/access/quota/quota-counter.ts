@@ -1,5 +1,5 @@
 import type { WaitBudget } from '../../redis/wait-budget.js'
-import type { QuotaUnit, QuotaWindow } from './quota.js'
+import { QUOTA_UNITS, windowOf, type QuotaUnit, type QuotaWindow, type Quotas } from './quota.js'
 
 /** One quota of a caller in the present window. */
 export interface QuotaUse {
@@ -28,6 +28,18 @@ export interface QuotaCounter {
    */
   add(use: QuotaUse, amount: number): Promise<number>
 }
+
+/** Lists the quotas of a key, its own before the general ones, in their present windows. */
+export const quotaUses = (
+  key: string,
+  { own, general }: { readonly own?: Quotas | undefined; readonly general?: Quotas },
+  nowMs: number,
+): readonly QuotaUse[] =>
+  QUOTA_UNITS.flatMap((unit) => {
+    const quota = own?.[unit] ?? general?.[unit] ?? 'off'
+    if (quota === 'off') return []
+    return [{ key, unit, limit: quota.limit, window: windowOf(quota.per, nowMs) }]
+  })
 
 /** Checks that no quota is exhausted. */
 export const isAdmitted = (uses: readonly QuotaUse[], used: readonly number[]): boolean =>

@@ -2,8 +2,14 @@ import { HttpError } from '../../http-error.js'
 import type { CompletionObserver, CompletionRecord } from '../../observability/completion-record.js'
 import type { WaitBudget } from '../../redis/wait-budget.js'
 import type { Identity } from '../authenticate.js'
-import { LocalQuotaCounter, increment, type QuotaCounter, type QuotaUse } from './quota-counter.js'
-import { QUOTA_UNITS, windowOf, type Quotas, type QuotaUnit } from './quota.js'
+import {
+  LocalQuotaCounter,
+  increment,
+  quotaUses,
+  type QuotaCounter,
+  type QuotaUse,
+} from './quota-counter.js'
+import type { Quotas, QuotaUnit } from './quota.js'
 
 /** Settings of a {@link QuotaGuard}. */
 export interface QuotaGuardOptions {
@@ -127,12 +133,7 @@ export class QuotaGuard implements CompletionObserver {
 
   #usesOf({ keyName, quotas }: Identity): readonly QuotaUse[] {
     if (keyName === undefined) return []
-    const now = this.#now()
-    return QUOTA_UNITS.flatMap((unit) => {
-      const quota = quotas?.[unit] ?? this.#quotas[unit] ?? 'off'
-      if (quota === 'off') return []
-      return [{ key: keyName, unit, limit: quota.limit, window: windowOf(quota.per, now) }]
-    })
+    return quotaUses(keyName, { own: quotas, general: this.#quotas }, this.#now())
   }
 }
 

@@ -119,6 +119,6 @@ export class RedisQuotaCounter implements QuotaCounter {
   }
 }
 
-/** The hash tag puts all counts of a caller into one slot of a cluster. */
-const redisKey = ({ key, unit, window }: QuotaUse): string =>
+/** Returns the key of a count. The hash tag puts all counts of a caller into one slot of a cluster. */
+export const redisKey = ({ key, unit, window }: QuotaUse): string =>
   hashTagged('nomyo:quota', key, unit, window.name)
