@@ -55,6 +55,10 @@ export const TRY_ANOTHER_SERVER: ReadonlySet<RedisErrorCode> = new Set<RedisErro
   'MASTERDOWN',
 ])
 
+/** Reports whether a code is a refusal by Redis, rather than a failure to reach it. */
+export const isRefusal = (code: RedisErrorCode): boolean =>
+  code === 'ERR' || REPLY_CODES.some((known) => known === code)
+
 /** Failure of Redis. Neither a command nor a value is part of it. */
 export class RedisError extends Error {
   override readonly name = 'RedisError'

@@ -4,7 +4,7 @@ import { GatewayError } from '../errors.js'
 import type { Logger } from '../observability/log.js'
 import type { RedisClient } from '../redis/client.js'
 import type { RedisConnection } from '../redis/connection.js'
-import { RedisError } from '../redis/error-code.js'
+import { isRefusal, RedisError } from '../redis/error-code.js'
 import { MIN_SERVER_KEY_BITS, type ServerKeyStore, type StoredKey } from './server-key-store.js'
 
 /** Connection, and the password that encrypts keys before they leave this process. */
@@ -96,7 +96,10 @@ async function answered<T>(answer: Promise<T>): Promise<T> {
     if (!(error instanceof RedisError)) throw error
     throw new GatewayError(
       'ERR_KEY_STORE',
-      `Redis, which stores the server keys, fails (${error.code}).`,
+      // Codes of a connection change while Redis is unavailable.
+      isRefusal(error.code)
+        ? `Redis, which stores the server keys, refuses (${error.code}).`
+        : 'Redis, which stores the server keys, does not answer.',
     )
   }
 }
