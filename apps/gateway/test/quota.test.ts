@@ -12,7 +12,7 @@ import { QuotaGuard } from '../src/access/quota/quota-guard.js'
 import { formatQuota, parseQuota, windowOf, type Quotas } from '../src/access/quota/quota.js'
 import type { CompletionRecord, TokenUsage } from '../src/observability/completion-record.js'
 import { HttpError } from '../src/http-error.js'
-import { metricsUrl } from './measure.js'
+import { metric, metricsUrl } from './measure.js'
 import {
   addApiKey,
   chat,
@@ -306,6 +306,25 @@ describe('a gateway with quotas', () => {
     expect(metrics.filter((line) => line.startsWith('nomyo_quota_used_ratio'))).toEqual([
       'nomyo_quota_used_ratio{key="own",unit="tokens"} 1',
     ])
+  })
+
+  it('charges a caller that disconnects while the model works, and so cannot use it for nothing', async () => {
+    const upstream = await testModelServer()
+    const gateway = await testGateway({
+      args: ['--upstream', upstream.url, '--api-key', KEYS[0], '--metrics-port', '0'].concat(
+        ...['--quota-tokens', '100/month'],
+      ),
+    })
+    const held = holdAnswer(upstream)
+    const controller = new AbortController()
+    const headers = { authorization: `Bearer ${KEYS[0]}` }
+    const request = send(gateway, chat('x'.repeat(1000)), headers, controller.signal)
+    await held.arrived
+    controller.abort()
+    await expect(request).rejects.toThrow()
+    const used = () => metric(gateway, 'nomyo_quota_used_ratio{key="--api-key 1",unit="tokens"}')
+    await expect.poll(used).toBeGreaterThan(1)
+    expect((await ask(gateway, KEYS[0])).status).toBe(429)
   })
 
   it('charges nothing for a request that found no place', async () => {
