@@ -5,6 +5,7 @@ export type {
   KeyConfig,
   LoadConfig,
   LogLevel,
+  SourceFile,
   TlsConfig,
   TpmConfig,
 } from './config/config.js'
