@@ -1,7 +1,7 @@
 import type { WireAnswer } from './worker.js'
 import type { Input } from './requests.js'
 
-const REFUSALS = [400, 401, 403, 404, 405, 408, 409, 413, 415, 417, 431]
+const REFUSALS = [400, 401, 403, 404, 405, 408, 409, 413, 415, 417, 421, 431]
 const SUCCESS_TYPES =
   /^(?:application\/octet-stream|application\/json|text\/plain)(?:; charset=utf-8)?$/
 
