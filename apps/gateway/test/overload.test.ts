@@ -64,7 +64,8 @@ const keyArgs = KEYS.flatMap((key) => ['--api-key', key])
 async function heldGateway(...args: readonly string[]) {
   const upstream = await testModelServer()
   const held: ServerResponse[] = []
-  upstream.answer = (response) => void held.push(response)
+  upstream.answer = (response, { method }) =>
+    method === 'GET' ? response.end('{"data":[]}') : held.push(response)
   const gateway = await testGateway({
     args: ['--upstream', upstream.url, '--metrics-port=0', ...keyArgs, ...args],
   })
