@@ -11,6 +11,8 @@ export interface RedisProblem {
 const RUNNING = 'check the address and that it is running; use rediss:// if it expects TLS'
 const UNREACHABLE = ['is unreachable', RUNNING] as const
 
+const NO_CLUSTER = ['is not a Redis Cluster', 'name a single server: redis://HOST:6379'] as const
+
 /** Fault and advice by code. */
 const PROBLEMS: Readonly<Partial<Record<RedisErrorCode, readonly [string, string]>>> = {
   READONLY: [
@@ -52,12 +54,19 @@ const PROBLEMS: Readonly<Partial<Record<RedisErrorCode, readonly [string, string
   ],
 }
 
+/** Describes a Sentinel that is used as if it were a Redis. */
+export const describeSentinel = (target: RedisTarget): RedisProblem => ({
+  message: `${describeTarget(target)} is a Sentinel, which stores nothing`,
+  remedy: 'name the master that it watches: redis+sentinel://HOST:26379/MASTER',
+})
+
 /** Describes a failure, without anything of the credentials. */
 export function describeRedisFailure(
   target: RedisTarget,
   { code, detail }: TrialFailure,
 ): RedisProblem {
-  const [what, remedy] = PROBLEMS[code] ?? UNREACHABLE
+  const isNoCluster = target.kind === 'cluster' && code === 'ERR'
+  const [what, remedy] = isNoCluster ? NO_CLUSTER : (PROBLEMS[code] ?? UNREACHABLE)
   const facts = detail === undefined ? code : `${code}, ${detail}`
   return { message: `${describeTarget(target)} ${what} (${facts})`, remedy }
 }

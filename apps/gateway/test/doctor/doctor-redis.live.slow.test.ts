@@ -46,6 +46,16 @@ describe.skipIf(!isInstalled('redis-server'))('the doctor of a gateway', () => {
     const master = stopAfterTest(await startRedis())
     const sentinel = stopAfterTest(await startSentinel(master, 0))
     expect(statusesOf(await look(sentinel.url), 'Redis')).toEqual(['ok', 'ok'])
+    // One of the two URLs is mistaken for the other.
+    const asServer = await look(sentinel.server.url)
+    expect(statusesOf(asServer, 'Redis')).toEqual(['problem'])
+    expect(textOf(asServer, 'Redis')).toContain('redis+sentinel://')
+    expect(
+      textOf(await look(`${master.url.replace(':', '+sentinel:')}/mymaster`), 'Redis'),
+    ).toContain('(SENTINEL)')
+    const asCluster = await look(master.url.replace(':', '+cluster:'))
+    expect(statusesOf(asCluster, 'Redis')).toEqual(['problem'])
+    expect(textOf(asCluster, 'Redis')).toContain('redis://')
     const none = `redis+sentinel://127.0.0.1:${await freePort()}/mymaster`
     for (const url of [sentinel.url.replace('mymaster', 'other'), none]) {
       const diagnosis = await look(url)

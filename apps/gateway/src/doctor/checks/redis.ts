@@ -3,7 +3,7 @@ import type { GatewayConfig } from '../../config/config.js'
 import { DEFAULT_REDIS_FAILURE } from '../../redis/failure-mode.js'
 import { describeTarget, parseRedisUrl, type RedisTarget } from '../../redis/url.js'
 import type { Check } from '../check.js'
-import { describeRedisFailure, type RedisProblem } from '../redis-failure.js'
+import { describeRedisFailure, describeSentinel, type RedisProblem } from '../redis-failure.js'
 import { RedisTrial } from '../redis-trial.js'
 
 /** Checks that Redis is reachable, executes what the gateway needs of it, and evicts nothing. */
@@ -33,8 +33,9 @@ async function examine(
   const connectMs = await trial.connect()
   const usesCluster = target.kind === 'single' && (await trial.followCluster())
   const ping = Math.round((await trial.ping()) * 10) / 10
-  const { missing } = await trial.runCommands(config.sharedKeys === true)
   const info = await trial.info()
+  if (/^redis_mode:sentinel/m.test(info)) return [failure(config, describeSentinel(target))]
+  const { missing } = await trial.runCommands(config.sharedKeys === true)
   const version = /^redis_version:(\S+)/m.exec(info)?.[1]
   const place = `${describeTarget(target)}${usesCluster ? ', a node of a cluster that is used whole,' : ''}`
   const message = `${place} answers within ${ping} ms${version ? `, version ${version}` : ''}`
