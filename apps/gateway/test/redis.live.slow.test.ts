@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { isInstalled, shared, startRedis } from '@nomyo-internal/testing'
+import {
+  isInstalled,
+  shared,
+  startRedis,
+  stopAfterTest,
+  temporaryFolder,
+} from '@nomyo-internal/testing'
 import { fresh, gatewayOn, SOON, testRedis } from './redis.js'
 import { post, seal, statusOf } from './support.js'
 
@@ -48,5 +54,31 @@ describe.skipIf(!isInstalled('redis-server'))('gateways with a Redis', () => {
     expect(performance.now() - start).toBeLessThan(5000)
     redis.signal('SIGCONT')
     await expect.poll(() => fresh(gateway), SOON).toBe(200)
+  })
+
+  it('and loads its data, or has lost its master, is used as soon as it can be', async () => {
+    const folder = temporaryFolder()
+    const dump = ['--dir', folder, '--dbfilename', 'dump.rdb']
+    const first = await startRedis({
+      isEmptied: false,
+      args: [...dump, '--enable-debug-command', 'yes'],
+    })
+    await first.command('DEBUG', 'POPULATE', '5000')
+    await first.command('SAVE')
+    await first.stop()
+    // Three seconds in all.
+    const slow = ['--key-load-delay', '600', '--loading-process-events-interval-bytes', '1024']
+    const redis = stopAfterTest(await startRedis({ isEmptied: false, args: [...dump, ...slow] }))
+    const gateway = await gatewayOn(redis, '--rate-limit', '100/s', '--redis-failure', 'closed')
+    expect(await fresh(gateway)).toBe(503)
+    expect(gateway.log()).toContain('Redis fails for rate limits (LOADING)')
+    await expect.poll(() => fresh(gateway), SOON).toBe(200)
+    await redis.command('CONFIG', 'SET', 'replica-serve-stale-data', 'no')
+    await redis.command('REPLICAOF', '127.0.0.1', '1')
+    expect(await fresh(gateway)).toBe(503)
+    expect(gateway.log()).toContain('Redis fails for rate limits (MASTERDOWN)')
+    await redis.command('REPLICAOF', 'NO', 'ONE')
+    await expect.poll(() => fresh(gateway), SOON).toBe(200)
+    expect(gateway.log()).not.toContain('Redis is unavailable')
   })
 })

@@ -24,13 +24,15 @@ export interface RedisOptions {
   readonly folder?: string | undefined
   /** Makes it a replica of the server on this port. */
   readonly replicaOf?: number | undefined
+  /** Has a folder of its own that is removed when it stops. Default: unless a folder is given. */
+  readonly isEmptied?: boolean | undefined
   /** Further settings, such as `--maxmemory 1mb`. */
   readonly args?: readonly string[] | undefined
 }
 
 /** Starts a {@link RedisServer}. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
-  const { folder, replicaOf, args = [] } = options
+  const { folder, replicaOf, isEmptied = folder === undefined, args = [] } = options
   const storage =
     folder === undefined
       ? ['--appendonly', 'no']
@@ -49,7 +51,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   ]
   const redis = server(port, ['--port', String(port), '--bind', '127.0.0.1', ...settings], {
     // A replica writes what it receives into its folder, and would read that again.
-    isEmptied: folder === undefined,
+    isEmptied,
   })
   await redis.start()
   return redis
