@@ -142,13 +142,14 @@ describe('a reload', () => {
   it('names settings that need a restart, and changes the others', async () => {
     const gateway = await startFromFile(OPEN)
     gateway.write(
-      `${OPEN}host: 127.0.0.2\nmaxBody: 1MiB\nmaxOpens: 1\nmetricsPort: 0\nmaxRequests: 5\nacceptLegacyTag: true`,
+      `${OPEN}host: 127.0.0.2\nlogFormat: text\nmaxBody: 1MiB\nmaxOpens: 1\nmetricsPort: 0\nmaxRequests: 5\nacceptLegacyTag: true`,
     )
     const expected = {
       status: 'reloaded',
       needsRestart: [
         'acceptLegacyTag',
         'host',
+        'logFormat',
         'maxBody',
         'maxOpens',
         'metricsPort or metricsHost',
@@ -242,11 +243,16 @@ describe('a reload that fails changes nothing', () => {
     expect(await gateway.reload()).toMatchObject({ status: 'failed', code: 'ERR_CLOSED' })
   })
 
-  it('nor do several at once: they are made one after the other', async () => {
+  it('several at once are made one after the other, and those that wait are made as one', async () => {
     const gateway = await startFromFile(OPEN)
     gateway.write(`${OPEN}maxQueue: 1`)
-    const reports = await Promise.all([gateway.reload(), gateway.reload(), gateway.reload()])
-    expect(reports.map(({ changed }) => changed)).toEqual([['maxQueue'], [], []])
+    const first = gateway.reload()
+    await Promise.resolve()
+    const others = Array.from({ length: 100 }, () => gateway.reload())
+    expect((await first).changed).toEqual(['maxQueue'])
+    for (const report of await Promise.all(others)) expect(report.changed).toEqual([])
+    const lines = logEntries<{ msg: string }>(gateway.log())
+    expect(lines.filter(({ msg }) => msg.startsWith('reloaded')).length).toBeLessThanOrEqual(3)
   })
 })
 

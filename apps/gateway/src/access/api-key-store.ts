@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { GatewayError } from '../errors.js'
 import { describeNames, type NameChanges } from '../reload/describe-names.js'
@@ -56,6 +57,8 @@ export class ApiKeyStore {
    */
   async prepare(sources: ApiKeySources): Promise<PreparedChange> {
     const next = await read(sources, this.#current.configured)
+    // Ten thousand keys take tens of milliseconds to read, and as many to compare.
+    await setImmediate()
     const [before, after] = [this.#keys, allOf(next)]
     if (after === undefined) {
       if (before !== undefined) throw protectionLost('API keys')

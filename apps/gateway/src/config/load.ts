@@ -94,6 +94,7 @@ export function gatewayConfig(settings: GatewaySettings): GatewayConfig {
     policy: file?.policy,
     requests: file?.requests,
     logLevel: values.logLevel,
+    logFormat: values.logFormat === 'auto' ? undefined : values.logFormat,
     sources: file?.sources,
     logModels: values.logModel === 'off' ? false : undefined,
   }

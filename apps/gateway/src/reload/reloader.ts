@@ -36,6 +36,8 @@ export class Reloader {
   readonly #options: ReloaderOptions
   /** Serializes reloads. */
   #busy: Promise<unknown> = Promise.resolve()
+  /** Reload that has not begun: it serves every request for one until then. */
+  #next: Promise<ReloadReport> | undefined
 
   constructor(options: ReloaderOptions) {
     this.#options = options
@@ -43,7 +45,12 @@ export class Reloader {
 
   /** Reads the settings and all files again. Never rejects: a failure is logged and reported. */
   reload(): Promise<ReloadReport> {
-    const report = this.#busy.then(() => this.#reload())
+    if (this.#next !== undefined) return this.#next
+    const report = this.#busy.then(() => {
+      this.#next = undefined
+      return this.#reload()
+    })
+    this.#next = report
     this.#busy = report
     return report
   }
