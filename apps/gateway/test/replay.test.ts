@@ -137,4 +137,22 @@ describe('the memory of one process', () => {
     expect(await memory.claim(['e', 'f'])).toBe(true)
     expect(await memory.claim(['a', 'b'])).toBe(true)
   })
+
+  it('forgets many expired entries in several steps, and counts none of them', async () => {
+    const clock = useFakeClock()
+    const memory = new LocalReplayCache({ windowMs: 300 })
+    const ids = Array.from({ length: 100_000 }, (_, at) => `id-${at}`)
+    await memory.claim(ids)
+    clock.advance(350)
+    expect(await memory.claim(['id-99999', 'new'])).toBe(true)
+    // Most are still there.
+    expect(memory.size).toBe(99_001)
+    expect(await memory.claim(['id-99999'])).toBe(false)
+    clock.advance(200)
+    expect(await memory.claim(['id-99999'])).toBe(false)
+    for (let turn = 0; turn < 100; turn++) await memory.claim([`later-${turn}`])
+    clock.advance(200)
+    expect(await memory.claim(['id-99999', 'id-5'])).toBe(true)
+    expect(memory.size).toBeLessThan(105)
+  })
 })

@@ -15,6 +15,7 @@ import { SECURITY_TIERS, type SecurityTier, type TierPolicy } from '../access/ti
 import { cannotAttest, type Attestor } from '../attestation/attestor.js'
 import { HttpError } from '../http-error.js'
 import type { EventLoopTurns } from '../json/event-loop-turns.js'
+import { freeBytes } from '../json/free-bytes.js'
 import type { JsonBytes } from '../json/json-bytes.js'
 import type { JsonLimits } from '../json/json-scanner.js'
 import type { HostMeasurements } from '../metadata/host-metadata.js'
@@ -108,6 +109,7 @@ export async function handleCompletion(
     })
   } finally {
     plaintext.fill(0)
+    freeBytes(plaintext)
   }
 }
 
@@ -129,7 +131,10 @@ async function openRequest(
       },
       signal,
     )
-    .finally(endWait)
+    .finally(() => {
+      endWait()
+      freeBytes(body)
+    })
   admission.account({ plaintext: opened.plaintext.length })
   return opened
 }
@@ -236,19 +241,23 @@ async function sealAnswer(
   { caller, replyKey, tagIsAppended, admission, observation }: DecryptedRequest,
   { loadShedder }: CompletionContext,
 ): Promise<Uint8Array> {
-  admission.account({ plaintext: plaintextBytes, answer: answer.byteLength })
-  const envelope = await observation.time('encrypt', () =>
-    loadShedder.encrypt(caller.id, answer.byteLength, () =>
-      sealJsonBytes(answer.spans, replyKey, {
-        processedAt: Math.floor(Date.now() / 1000),
-        // A caller reads answers of the form that it sends.
-        appendTag: tagIsAppended,
-      }),
-    ),
-  )
-  observation.bytesOut = envelope.length
-  admission.account({ envelope: envelope.length })
-  return envelope
+  try {
+    admission.account({ plaintext: plaintextBytes, answer: answer.byteLength })
+    const envelope = await observation.time('encrypt', () =>
+      loadShedder.encrypt(caller.id, answer.byteLength, () =>
+        sealJsonBytes(answer.spans, replyKey, {
+          processedAt: Math.floor(Date.now() / 1000),
+          // A caller reads answers of the form that it sends.
+          appendTag: tagIsAppended,
+        }),
+      ),
+    )
+    observation.bytesOut = envelope.length
+    admission.account({ envelope: envelope.length })
+    return envelope
+  } finally {
+    answer.dispose()
+  }
 }
 
 async function attest(

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { freeBytes } from './free-bytes.js'
 
 /** Size of the parts that are handed on at once. */
 const PART_BYTES = 256 * 1024
@@ -11,9 +12,15 @@ export class JsonBytes implements Iterable<Uint8Array> {
   readonly byteLength: number
   /** The parts, without a copy. */
   readonly spans: readonly Uint8Array[]
+  readonly #source: Uint8Array
 
-  constructor(spans: readonly Uint8Array[]) {
+  /**
+   * @param spans - in their order
+   * @param source - what most of them are parts of
+   */
+  constructor(spans: readonly Uint8Array[], source: Uint8Array) {
     this.spans = spans
+    this.#source = source
     this.byteLength = spans.reduce((sum, { length }) => sum + length, 0)
   }
 
@@ -40,5 +47,11 @@ export class JsonBytes implements Iterable<Uint8Array> {
   toBody(): Uint8Array | Readable {
     const [only = new Uint8Array()] = this.byteLength <= PART_BYTES ? this : []
     return this.byteLength <= PART_BYTES ? only : Readable.from(this)
+  }
+
+  /** Overwrites and frees the bytes of the object that it was made of. */
+  dispose(): void {
+    this.#source.fill(0)
+    freeBytes(this.#source)
   }
 }

@@ -1,4 +1,5 @@
 import type { EventLoopTurns } from './event-loop-turns.js'
+import { freeBytes } from './free-bytes.js'
 import { JsonBytes } from './json-bytes.js'
 import { JsonError } from './json-error.js'
 import { JsonScanner, type JsonLimits, type JsonListener } from './json-scanner.js'
@@ -141,7 +142,7 @@ export class JsonObject {
       separate()
       spans.push(Buffer.from(`${JSON.stringify(name)}:${JSON.stringify(value)}`))
     }
-    return new JsonBytes([...spans, CLOSING])
+    return new JsonBytes([...spans, CLOSING], this.#bytes)
   }
 
   /** Builds the whole value: only for programs that need no bound on the event loop. */
@@ -149,9 +150,10 @@ export class JsonObject {
     return JSON.parse(textOf(this.#bytes, 0, this.#bytes.length)) as Record<string, unknown>
   }
 
-  /** Overwrites the bytes. */
+  /** Overwrites and frees the bytes. */
   dispose(): void {
     this.#bytes.fill(0)
+    freeBytes(this.#bytes)
   }
 }
 

@@ -9,6 +9,8 @@ export interface LocalReplayCacheOptions {
 }
 
 const DEFAULT_MAX_IDS = 500_000
+/** Expired ids that one request removes: more than it adds, and few enough not to hold up others. */
+const MAX_REMOVED = 1000
 
 /**
  * Replay cache of one process. A full cache accepts nothing until its oldest id expires: evicting it
@@ -25,12 +27,21 @@ export class LocalReplayCache implements ReplayCache {
     this.#maxIds = maxIds
   }
 
+  /** Number of ids in memory, expired ones included. */
+  get size(): number {
+    return this.#expiries.size
+  }
+
   claim(ids: readonly string[]): Promise<boolean> {
     const now = performance.now()
     this.#expire(now)
-    if (ids.some((id) => this.#expiries.has(id))) return Promise.resolve(false)
+    if (ids.some((id) => (this.#expiries.get(id) ?? 0) > now)) return Promise.resolve(false)
     if (this.#expiries.size + ids.length > this.#maxIds) return Promise.reject(this.#full(now))
-    for (const id of ids) this.#expiries.set(id, now + this.#windowMs)
+    for (const id of ids) {
+      // An expired id that is still there would keep its place among the oldest.
+      this.#expiries.delete(id)
+      this.#expiries.set(id, now + this.#windowMs)
+    }
     return Promise.resolve(true)
   }
 
@@ -40,8 +51,9 @@ export class LocalReplayCache implements ReplayCache {
   }
 
   #expire(now: number): void {
+    let removable = MAX_REMOVED
     for (const [id, expiry] of this.#expiries) {
-      if (expiry > now) return
+      if (expiry > now || removable-- === 0) return
       this.#expiries.delete(id)
     }
   }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { disconnectSignal } from '@nomyo-internal/http-server'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AccessControl, Caller } from '../../access/access-control.js'
@@ -8,6 +9,8 @@ import {
 } from '../../completion/handle-completion.js'
 import type { Admission } from '../../completion/load-shedder.js'
 import { readBody, sizeOfBody } from '../../completion/read-body.js'
+import { freeBytes } from '../../json/free-bytes.js'
+import { JsonBytes } from '../../json/json-bytes.js'
 import { CompletionObservation } from '../../observability/completion-record.js'
 
 /** Adds `POST /v1/chat/secure_completion`, which answers encrypted requests. */
@@ -64,10 +67,20 @@ export function secureCompletionRoute(
       const answer = await observation.during(() => admission.during(answerRequest))
       return reply
         .header('cache-control', 'no-store')
+        .header('content-length', answer.length)
         .type('application/octet-stream')
-        .send(Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength))
+        .send(bodyOf(answer))
     },
   )
+}
+
+/** Creates the body of a response: a large one in parts, so that it is copied and encrypted in turns. */
+function bodyOf(envelope: Uint8Array): Buffer | Readable {
+  const body = new JsonBytes([envelope], envelope).toBody()
+  if (body instanceof Uint8Array) return Buffer.from(body.buffer, body.byteOffset, body.length)
+  return body.once('close', () => {
+    freeBytes(envelope)
+  })
 }
 
 /** Keeps bytes until they are taken. */
