@@ -42,7 +42,7 @@ describe('a program that passes a protection without a value', () => {
     ],
   ])('gets an error that names the member: %s', async (_what, settings, code, member) => {
     const config = { ...readConfig(['--engine', 'demo', '--port', '0']), keyDir: testKeyDir() }
-    const failure = createGateway({ ...config, ...settings })
+    const failure = createGateway({ ...config, logLevel: 'silent', ...settings })
     await expect(failure).rejects.toBeInstanceOf(GatewayError)
     await expect(failure).rejects.toMatchObject({ code })
     await expect(failure).rejects.toThrow(member)

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { copyFile, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -88,6 +89,27 @@ describe.skipIf(certificates.length === 0)('HTTPS', () => {
     await gateway.reload()
     await expect.poll(async () => (await ask(gateway, '/health')).commonName).toBe('b.example')
     expect(gateway.log()).not.toContain('PRIVATE')
+  })
+
+  it.each([
+    ['no handshake', undefined],
+    ['half a handshake', Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01])],
+    ['no handshake at all', Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n\r\n')],
+  ])('frees the connections of callers that keep their side open: %s', async (_what, bytes) => {
+    const limits = { maxConnections: 3, maxConnectionsPerAddress: 3, requestTimeoutMs: 300 }
+    const { gateway } = await start((options) =>
+      testGateway({ ...options, config: { load: limits } }),
+    )
+    for (let count = 0; count < 3; count++) {
+      const socket = connect({ port: gateway.port, host: '127.0.0.1', allowHalfOpen: true })
+      onTestFinished(() => void socket.destroy())
+      socket.on('error', () => undefined).resume()
+      await once(socket, 'connect')
+      if (bytes !== undefined) socket.write(bytes)
+    }
+    await expect
+      .poll(() => ask(gateway, '/health').catch(() => undefined), { timeout: 10_000 })
+      .toMatchObject({ status: 200 })
   })
 
   it('ends while a connection is kept alive', async () => {

@@ -13,6 +13,8 @@ export interface MetricsServer {
 
 /** Scrapers use one connection each. */
 const MAX_CONNECTIONS = 64
+const FOREIGN_NAME =
+  'The Host header names another server: use an address, or set --metrics-host to this name.\n'
 /** Time for a request to arrive, and for its answer to be read. */
 const TIMEOUT_MS = 10_000
 
@@ -37,7 +39,7 @@ export async function startMetricsServer(
       clearTimeout(timer)
     })
     if (isForeign(request.headers.host)) {
-      response.writeHead(403, { connection: 'close' }).end()
+      response.writeHead(403, { connection: 'close' }).end(FOREIGN_NAME)
       return
     }
     if (request.method !== 'GET' || request.url !== '/metrics') {

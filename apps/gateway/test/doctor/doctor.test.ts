@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { chmod, readdir, utimes, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { listenOnLoopback, temporaryFolder } from '@nomyo-internal/testing'
 import { drainTimeoutMs } from '../../src/config/drain-timeout.js'
+import { checkAccess } from '../../src/doctor/file-access.js'
 import { runChecks } from '../../src/doctor/run-checks.js'
 import { checkTrustedFiles } from '../../src/doctor/trusted-files.js'
 import {
@@ -237,6 +238,30 @@ describe('files', () => {
     const diagnosis = await diagnose([...DEMO, ...config(path)])
     expect(statusesOf(diagnosis, 'files')).toEqual(['problem'])
     expect(textOf(diagnosis, 'files')).toContain(secret)
+  })
+
+  it.skipIf(!existsSync('/etc/shadow'))(
+    'of root may be read by a group of their user',
+    async () => {
+      vi.spyOn(process, 'geteuid').mockReturnValue(1000)
+      onTestFinished(() => void vi.restoreAllMocks())
+      const { mode, uid } = statSync('/etc/shadow')
+      const findings = await checkAccess('/etc/shadow', { mode: '600', secret: true })
+      expect(findings).toHaveLength(uid === 0 && (mode & 0o027) === 0 ? 0 : 1)
+      const passwd = await checkAccess('/etc/passwd', { mode: '600', secret: true })
+      expect(passwd.map(({ status }) => status)).toEqual(['problem'])
+      expect(await checkAccess('/etc/passwd', { mode: '644', secret: false })).toEqual([])
+    },
+  )
+
+  it('of other users are reported', async () => {
+    const path = temporaryFile('x')
+    await chmod(path, 0o600)
+    vi.spyOn(process, 'geteuid').mockReturnValue(statSync(path).uid + 1)
+    onTestFinished(() => void vi.restoreAllMocks())
+    const findings = await checkAccess(path, { mode: '600', secret: true })
+    // Those of root are its own in any case.
+    expect(findings).toHaveLength(statSync(path).uid === 0 ? 0 : 1)
   })
 
   it('are reported at a start, which goes on', async () => {
