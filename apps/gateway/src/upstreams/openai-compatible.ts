@@ -25,7 +25,7 @@ export interface OpenAICompatibleOptions {
   readonly healthPath?: string | undefined
   /** Sent as a bearer token. */
   readonly apiKey?: string | undefined
-  /** PEM file of the CAs trusted for this server, in place of those of Node; read once. Default: those of Node. */
+  /** PEM file of the CAs trusted for this server, in place of those of Node; read at the start and at a reload. Default: those of Node. */
   readonly caFile?: string | undefined
   readonly timeouts?: UpstreamTimeouts | undefined
 }
