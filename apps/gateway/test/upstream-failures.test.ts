@@ -83,6 +83,20 @@ describe('of two upstreams, the one that fails at once', () => {
     expect(await askInTurn(pool, 10)).toEqual({ bad: 5, good: 5 })
   })
 
+  it.each<[string, Answering]>([
+    ['without an answer', () => undefined],
+    ['within an answer', (response) => void response.write('{"choices":[')],
+  ])('is preferred no more once it hangs %s, whatever its checks say', async (_where, answer) => {
+    const [bad, good] = [await modelServer('bad'), await modelServer('good')]
+    bad.onCompletion = answer
+    const { now } = clock()
+    const pool = testPool([{ ...bad, timeouts: { totalMs: 200 } }, good], {}, { now })
+    expect(await ask(pool)).toEqual({ status: 504 })
+    await pool.models()
+    expect(await askInTurn(pool, 20)).toEqual({ good: 20 })
+    expect(bad.completions()).toHaveLength(1)
+  })
+
   it('loses no request of many at once', async () => {
     const [bad, good] = [await modelServer('bad'), await modelServer('good')]
     bad.onCompletion = refuses(500)
