@@ -1,4 +1,4 @@
-import { shared } from '@nomyo-internal/testing'
+import { shared, startServer } from '@nomyo-internal/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   answer,
@@ -10,6 +10,7 @@ import {
   useBrowserAndGateway,
   visit,
 } from './browser.js'
+import { testGateway } from './gateway.js'
 
 describe.skipIf(!hasChromium)('isolation of the page', () => {
   const { browser, gateway } = useBrowserAndGateway()
@@ -35,6 +36,45 @@ describe.skipIf(!hasChromium)('isolation of the page', () => {
     }))
     expect(stored).toEqual({ cookie: '', storage: 0, databases: 0, workers: 0, caches: 0 })
     expect(await page.context().cookies()).toEqual([])
+  })
+
+  it('lets no page of another origin use the gateway, or use up the limit of its user', async () => {
+    const { url } = await testGateway({ rateLimit: { perSecond: 1, burst: 1 } })
+    const stranger = await startServer((_request, response) => {
+      response.setHeader('content-type', 'text/html').end('<!doctype html><title>x</title>')
+    })
+    const context = await browser().newContext()
+    onTestFinished(async () => {
+      await context.close()
+      stranger.stop()
+    })
+    const page = await context.newPage()
+    await page.goto(stranger.url)
+    const kinds = await page.evaluate(async (gatewayUrl) => {
+      const seen = new Set<string>()
+      for (let at = 0; at < 100; at++) {
+        const path = at % 2 === 0 ? '/v1/models' : '/v1/chat/secure_completion'
+        const method = at % 2 === 0 ? 'GET' : 'POST'
+        const answer = await fetch(gatewayUrl + path, { mode: 'no-cors', method })
+        seen.add(answer.type)
+      }
+      const image = new Image()
+      image.src = `${gatewayUrl}/v1/models`
+      await image.decode().catch(() => undefined)
+      const readable = await fetch(`${gatewayUrl}/v1/models`).then(
+        () => 'readable',
+        () => 'refused',
+      )
+      return [...seen, readable]
+    }, url)
+    expect(kinds).toEqual(['opaque', 'refused'])
+    expect((await fetch(`${url}/v1/models`)).status).toBe(200)
+    // A link to the page still works.
+    await page.evaluate((gatewayUrl) => {
+      location.href = gatewayUrl
+    }, url)
+    await page.waitForURL(`${url}/`)
+    await page.getByLabel('API key').waitFor({ state: 'attached' })
   })
 
   describe('an answer', () => {
