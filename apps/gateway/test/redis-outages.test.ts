@@ -1,5 +1,6 @@
 import { createServer, type Socket } from 'node:net'
-import { listenOnLoopback } from '@nomyo-internal/testing'
+import { setTimeout } from 'node:timers/promises'
+import { listenOnLoopback, startServer } from '@nomyo-internal/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { silentLogger } from '../src/observability/log.js'
 import { RedisConnection } from '../src/redis/connection.js'
@@ -95,6 +96,22 @@ const codeOf = (attempt: Promise<unknown>): Promise<unknown> =>
     () => 'answered',
     (error: unknown) => (error instanceof RedisError ? error.code : error),
   )
+
+it('a server of another kind is named, and asked again and again without harm', async () => {
+  const { url, stop } = await startServer((_, response) => response.end('canary'))
+  onTestFinished(stop)
+  const lines: string[] = []
+  const logger = { info: () => undefined, warn: (text: string) => void lines.push(text) }
+  const redis = await RedisConnection.open(url.replace('http:', 'redis:'), { logger })
+  onTestFinished(() => redis.close())
+  const ask = (): Promise<unknown> =>
+    codeOf(redis.run('replay', 'claim', (client) => client.get('key')))
+  expect(await ask()).toBe('PROTOCOL')
+  await setTimeout(500)
+  expect(await ask()).toBe('PROTOCOL')
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).toContain('(PROTOCOL)')
+})
 
 describe('a Redis that hangs', () => {
   it('gets a bounded number of commands, none of which stays', async () => {

@@ -48,6 +48,7 @@ const PROBLEMS: Readonly<Partial<Record<RedisErrorCode, readonly [string, string
     'fails at TLS',
     'use redis:// if it has none; for a private CA, set NODE_EXTRA_CA_CERTS to its file',
   ],
+  PROTOCOL: ['is no Redis', 'check the address and the port'],
   SENTINEL: [
     'has no Sentinel that answers and knows this master',
     'check the addresses and the name; ?sentinelPassword= if Sentinels need one',

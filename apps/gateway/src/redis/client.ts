@@ -73,8 +73,11 @@ export function connectionErrorCode(client: RedisClient, error: unknown): RedisE
   const code = redisErrorCode(error)
   if (code !== undefined) return code
   if (client instanceof Cluster) return 'CLOSED'
-  // Only Sentinels without a master, and the socket timeout of ioredis, have no code.
-  return client.options.sentinels ? 'SENTINEL' : 'TIMEOUT'
+  // There is none before the first connection.
+  const { stream } = client as Partial<Redis>
+  // The socket timeout ends the connection with its error, which has no code.
+  if (stream?.errored === error) return 'TIMEOUT'
+  return client.options.sentinels ? 'SENTINEL' : 'PROTOCOL'
 }
 
 const COMMON = {

@@ -33,7 +33,7 @@ const CONNECTION_CODES = [
 
 /**
  * Cause of a failure of Redis, from a set that is bounded: a code of Redis (`ERR` where it has no other),
- * a code of the connection, `TLS` for every error of it, `TIMEOUT` for no answer in time, `SENTINEL` where no
+ * a code of the connection, `TLS` for every error of it, `PROTOCOL` for a server of another kind, `TIMEOUT` for no answer in time, `SENTINEL` where no
  * Sentinel knows a master, `CLOSED` without a connection, `QUEUE_FULL` where too many commands wait, or
  * `OTHER`.
  */
@@ -42,6 +42,7 @@ export type RedisErrorCode =
   | (typeof CONNECTION_CODES)[number]
   | 'ERR'
   | 'TLS'
+  | 'PROTOCOL'
   | 'TIMEOUT'
   | 'SENTINEL'
   | 'CLOSED'
