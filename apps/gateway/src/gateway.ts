@@ -4,7 +4,8 @@ import { closeWithin, isForeignName, isLoopback, listenHost } from '@nomyo-inter
 import type { FastifyBaseLogger } from 'fastify'
 import { AccessControl } from './access/access-control.js'
 import { ApiKeyStore } from './access/api-key-store.js'
-import { SECURITY_TIERS, TierPolicy } from './access/tier-policy.js'
+import { reportPolicy } from './access/report-policy.js'
+import { TierPolicy } from './access/tier-policy.js'
 import { noAttestor, type Attestor } from './attestation/attestor.js'
 import { TpmAttestor } from './attestation/tpm-attestor.js'
 import { requestLimits } from './completion/chat-request.js'
@@ -32,6 +33,7 @@ import { UpstreamMetrics } from './observability/upstream-metrics.js'
 import {
   apiKeysPart,
   certificatePart,
+  checksPart,
   callerLimitsPart,
   connectionsPart,
   loadPart,
@@ -224,6 +226,7 @@ export async function createGateway(
     readConfig,
     log: server.log,
     parts: [
+      checksPart(logger),
       apiKeysPart(apiKeyStore),
       certificatePart(server.server, tls, (files) => {
         servedTls = files
@@ -333,15 +336,6 @@ async function openServerKeys(
     await sharedState.close()
     throw error
   }
-}
-
-function reportPolicy(policy: TierPolicy, { tpm }: GatewayConfig, logger: Logger): void {
-  logger.info(`tier policy ${policy.version}`)
-  const unmet = SECURITY_TIERS.filter((tier) => policy.ruleOf(tier)?.requireAttestation === true)
-  if (unmet.length === 0 || tpm !== undefined) return
-  logger.warn(
-    `no --tpm: the policy requires attestation and refuses all ${unmet.join(', ')} requests`,
-  )
 }
 
 function warnAboutExposure(config: GatewayConfig, logger: Logger): void {

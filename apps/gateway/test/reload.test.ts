@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
@@ -17,6 +17,7 @@ import {
   runKeys,
   send,
   statusOf,
+  temporaryFile,
   testKeyDir,
   testModelServer,
 } from './support.js'
@@ -131,6 +132,21 @@ describe('a reload', () => {
     expect(await statusWith(started, OTHER_KEY)).toBe(200)
     expect((await started.reload()).changed).toEqual([])
     expect(started.log()).not.toMatch(/canary|nomyo_sk_/)
+  })
+
+  it('reports access rights and tiers that cannot be met, as the start does', async () => {
+    const gateway = await startFromFile(OPEN)
+    const keys = temporaryFile('{"version":1,"keys":[]}')
+    chmodSync(keys, 0o666)
+    gateway.write(
+      `${OPEN}keysFile: ${keys}\ntiers: { standard: {}, high: { requireAttestation: true } }\n`,
+    )
+    expect(await gateway.reload()).toMatchObject({ status: 'reloaded' })
+    const warnings = logEntries<{ level: number; msg: string }>(gateway.log())
+      .filter(({ level }) => level === 40)
+      .map(({ msg }) => msg)
+    expect(warnings.some((text) => text.includes('0666'))).toBe(true)
+    expect(warnings.some((text) => /refuses all high requests/.test(text))).toBe(true)
   })
 
   it('yields to flags, as the start does', async () => {

@@ -5,8 +5,11 @@ import type { ApiKeyStore } from '../access/api-key-store.js'
 import type { QuotaGuard } from '../access/quota/quota-guard.js'
 import { defaultLimits, type RateLimiter } from '../access/rate-limiter.js'
 import type { RequestRules } from '../access/request-rules.js'
+import { reportPolicy } from '../access/report-policy.js'
 import { TierPolicy } from '../access/tier-policy.js'
 import type { LoadShedder } from '../completion/load-shedder.js'
+import { refuseEmptySettings } from '../config/refuse-empty.js'
+import { checkTrustedFiles } from '../doctor/trusted-files.js'
 import type { GatewayConfig, LoadConfig } from '../config/config.js'
 import type { ConnectionLimits } from '../http/connection-limits.js'
 import { readTlsFiles, type TlsFiles } from '../http/tls.js'
@@ -16,6 +19,20 @@ import { planUpstreams } from '../upstreams/plan-upstreams.js'
 import { UpstreamPool } from '../upstreams/pool.js'
 import { describeNames } from './describe-names.js'
 import { protectionLost, type PreparedChange, type ReloadablePart } from './reloadable-part.js'
+
+/** Checks of a start that change nothing: empty settings are refused, access rights of files reported. */
+export const checksPart = (logger: Logger): ReloadablePart => ({
+  prepare: async (config) => {
+    refuseEmptySettings(config)
+    const findings = await checkTrustedFiles(config)
+    return {
+      changed: [],
+      commit: () => {
+        for (const { message, remedy = '' } of findings) logger.warn(`${message}: ${remedy}`)
+      },
+    }
+  },
+})
 
 /** API keys of the settings and of the file. */
 export const apiKeysPart = (store: ApiKeyStore): ReloadablePart => ({
@@ -93,6 +110,7 @@ export function routingPart(
           if (update !== undefined) servedBy = config.engine
           routing.policy = next
           routing.requestRules = rules
+          if (!isSame && next !== undefined) reportPolicy(next, running, logger)
           update?.commit()
           for (const notice of update?.notices ?? []) logger.warn(notice)
         },
