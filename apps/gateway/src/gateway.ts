@@ -137,7 +137,7 @@ export async function createGateway(
   refuseEmptySettings(config)
   warnAboutExposure(config, logger)
   for (const { message, remedy = '' } of await checkTrustedFiles(config)) {
-    logger.warn(`${message}: ${remedy}`)
+    logger.warn(`${message}; ${remedy}`)
   }
   const apiKeyStore = await ApiKeyStore.open({
     apiKeys: config.apiKeys,
