@@ -146,7 +146,7 @@ describe('a reload', () => {
       .filter(({ level }) => level === 40)
       .map(({ msg }) => msg)
     expect(warnings.some((text) => text.includes('0666'))).toBe(true)
-    expect(warnings.some((text) => /refuses all high requests/.test(text))).toBe(true)
+    expect(warnings.some((text) => text.includes('refuses all high requests'))).toBe(true)
   })
 
   it('yields to flags, as the start does', async () => {
