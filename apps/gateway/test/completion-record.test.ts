@@ -213,6 +213,22 @@ describe('a completion record', () => {
   })
 })
 
+it('every field of a line is documented, and exists', async () => {
+  const text = readFileSync(new URL('../../../docs/gateway/operation.md', import.meta.url), 'utf8')
+  const logs = text.slice(text.indexOf('\n## Logs'), text.indexOf('\nOutcomes: '))
+  const common = [...(/^Every JSON line has [^.]*\./m.exec(logs)?.[0] ?? '').matchAll(/`(\w+)`/g)]
+  const rows = [...logs.matchAll(/^\| (`[^|]*`) /gm)].flatMap(([, cell = '']) => [
+    ...cell.matchAll(/`(\w+)`/g),
+  ])
+  const documented = [...common, ...rows].map(([, name = '']) => name)
+  answerWithTokens()
+  const headers = authorized()
+  await complete(gateway, chat('x'), headers)
+  const line = await lineOf(headers['x-payload-id'] ?? '')
+  // There is no TPM.
+  expect([...Object.keys(line), 'quoteMs'].sort()).toEqual(documented.sort())
+})
+
 it('every outcome is documented', () => {
   const text = readFileSync(new URL('../../../docs/gateway/operation.md', import.meta.url), 'utf8')
   const [list = ''] = /^Outcomes: [^.]*\./m.exec(text) ?? []
