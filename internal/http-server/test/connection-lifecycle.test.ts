@@ -12,17 +12,20 @@ interface HeldServer {
   readonly server: FastifyInstance
   /** Sends the response to each request that arrived, in order. */
   readonly respond: ((body: string | Buffer) => void)[]
+  /** Number of connections that were closed because their caller reads slowly. */
+  readonly slow: () => number
 }
 
 async function startServer(): Promise<HeldServer> {
   const server = fastify({ forceCloseConnections: 'idle' })
   const respond: HeldServer['respond'] = []
   closeConnectionsOnShutdown(server)
-  closeSlowReaders(server, { timeoutMs: () => TIMEOUT_MS })
+  let slow = 0
+  closeSlowReaders(server, { timeoutMs: () => TIMEOUT_MS, onClosed: () => slow++ })
   server.get('/', () => new Promise((resolve) => respond.push(resolve)))
   await server.listen({ host: '127.0.0.1', port: 0 })
   onTestFinished(() => server.close())
-  return { server, respond }
+  return { server, respond, slow: () => slow }
 }
 
 describe('a shutdown', () => {
@@ -88,8 +91,8 @@ describe('a slow reader', () => {
   const useFakeTimers = (): unknown => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   afterEach(() => void vi.useRealTimers())
 
-  it('loses its connection after the timeout', async () => {
-    const { server, respond } = await startServer()
+  it('loses its connection after the timeout, and is reported', async () => {
+    const { server, respond, slow } = await startServer()
     const arrived = once(server.server, 'connection') as Promise<[Socket]>
     const { socket } = await connectTo(server.server)
     const [serverSocket] = await arrived
@@ -99,9 +102,9 @@ describe('a slow reader', () => {
     respond[0]!(Buffer.alloc(32 * 2 ** 20))
     await expect.poll(() => serverSocket.bytesWritten).toBeGreaterThan(0)
     vi.advanceTimersByTime(TIMEOUT_MS - 1)
-    expect(serverSocket.destroyed).toBe(false)
+    expect([serverSocket.destroyed, slow()]).toEqual([false, 0])
     vi.advanceTimersByTime(1)
-    expect(serverSocket.destroyed).toBe(true)
+    expect([serverSocket.destroyed, slow()]).toEqual([true, 1])
   })
 
   it('loses it too where no hook sees the response', async () => {
