@@ -5,6 +5,7 @@ import { apiKeysCheck } from './checks/api-keys.js'
 import { exposureCheck } from './checks/exposure.js'
 import { filesCheck } from './checks/files.js'
 import { listeningCheck } from './checks/listening.js'
+import { memoryCheck } from './checks/memory.js'
 import { redisCheck } from './checks/redis.js'
 import { runtimeCheck } from './checks/runtime.js'
 import { serverKeysCheck } from './checks/server-keys.js'
@@ -18,6 +19,7 @@ import { upstreamsCheck } from './checks/upstreams.js'
 const CHECKS: readonly Check[] = [
   exposureCheck,
   runtimeCheck,
+  memoryCheck,
   listeningCheck,
   serverKeysCheck,
   apiKeysCheck,

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { listenOnLoopback, temporaryFolder } from '@nomyo-internal/testing'
 import { drainTimeoutMs } from '../../src/config/drain-timeout.js'
 import { checkAccess } from '../../src/doctor/file-access.js'
+import { checkMemory } from '../../src/doctor/checks/memory.js'
 import { runChecks } from '../../src/doctor/run-checks.js'
 import { checkTrustedFiles } from '../../src/doctor/trusted-files.js'
 import {
@@ -72,6 +73,7 @@ describe('a healthy gateway', () => {
       'configuration',
       'exposure',
       'runtime',
+      'memory',
       'listening',
       'server keys',
       'API keys',
@@ -149,6 +151,26 @@ describe('exposure', () => {
     onTestFinished(() => void vi.unstubAllEnvs())
     const [node, threads] = statusesOf(await diagnose(DEMO), 'runtime')
     expect([node, threads]).toEqual(['ok', 'warning'])
+  })
+})
+
+describe('memory', () => {
+  const MIB = 1024 * 1024
+
+  it.each<[string, number, object, number, string]>([
+    ['that suffices for the defaults', 16, {}, 1024, 'ok'],
+    ['of exactly what is needed', 16, {}, 506, 'ok'],
+    ['of less', 16, {}, 505, 'warning'],
+    ['for larger requests', 128, {}, 1024, 'warning'],
+    ['for less in flight', 16, { maxBytesInFlight: 32 * MIB }, 300, 'ok'],
+  ])('%s', (_what, bodyMiB, load, presentMiB, status) => {
+    expect(checkMemory({ maxBodyBytes: bodyMiB * MIB, load }, presentMiB * MIB).status).toBe(status)
+  })
+
+  it('of this machine is compared with the settings', async () => {
+    expect(statusesOf(await diagnose(DEMO), 'memory')).toEqual(['ok'])
+    const args = [...DEMO, '--max-bytes-in-flight', '65536MiB']
+    expect(statusesOf(await diagnose(args), 'memory')).toEqual(['warning'])
   })
 })
 
