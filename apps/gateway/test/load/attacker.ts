@@ -10,6 +10,8 @@ export interface Attacker {
   readonly modelUrl: string
   /** Names of the worst requests. */
   readonly shapes: readonly string[]
+  /** Names of the worst bodies that are no envelope. */
+  readonly envelopes: readonly string[]
   connect(gateway: { readonly url: string }): Promise<void>
   run<Result>(task: 'one' | 'rate' | 'flood', options: object): Promise<Result>
   stop(): void
@@ -18,8 +20,8 @@ export interface Attacker {
 /** Starts a process that is the model server, and a caller with the worst requests. */
 export async function startAttacker(): Promise<Attacker> {
   const child = fork(join(import.meta.dirname, 'attacker.mjs'))
-  const [{ model, shapes }] = (await once(child, 'message')) as [
-    { model: string; shapes: readonly string[] },
+  const [{ model, shapes, envelopes }] = (await once(child, 'message')) as [
+    { model: string; shapes: readonly string[]; envelopes: readonly string[] },
   ]
   const waiting = new Map<number, (result: unknown) => void>()
   child.on('message', ({ id, result }: { id: number; result: unknown }) => {
@@ -36,6 +38,7 @@ export async function startAttacker(): Promise<Attacker> {
   return {
     modelUrl: model,
     shapes,
+    envelopes,
     connect: async ({ url }) => {
       const publicKey = await (await fetch(`${url}/pki/public_key`)).text()
       const header = publicKeyToHeader(clientKeys.publicKey)

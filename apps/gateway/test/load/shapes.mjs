@@ -31,3 +31,22 @@ export const SHAPES = {
   'white space': () => `${withContent('x').slice(0, -1)}${filled(' ')}}`,
   numbers: () => withContent('x', `,"x":[${filled(`${'1'.repeat(4000)},`)}1]`),
 }
+
+const ENVELOPE_BYTES = 16_700_000
+const envelopeOf = (ciphertext, rest = '') =>
+  `{"version":"1.0","algorithm":"hybrid-aes256-rsa4096","encrypted_payload":{"ciphertext":"${ciphertext}"${rest}}}`
+
+/** Bodies that are no envelope, from callers that need to know no key of the server. */
+export const ENVELOPES = {
+  zeros: () => '\0'.repeat(ENVELOPE_BYTES),
+  quotes: () => '"'.repeat(ENVELOPE_BYTES),
+  'objects without end': () => filled('{"a":', ENVELOPE_BYTES),
+  'empty objects in an envelope': () => `{"x":[${filled('{},', ENVELOPE_BYTES)}1]}`,
+  'members of an envelope': () =>
+    `{${filled(`"${'k'.repeat(5000)}":"${'v'.repeat(5000)}",`, ENVELOPE_BYTES)}"a":1}`,
+  'base64 with an error at its end': () => envelopeOf(`${filled('ABCD', ENVELOPE_BYTES)}*`),
+  'base64 of nothing': () => envelopeOf(filled('ABCD', ENVELOPE_BYTES)),
+  'many ciphertexts': () =>
+    envelopeOf('', filled(`,"ciphertext":"${'ABCD'.repeat(25_000)}"`, ENVELOPE_BYTES)),
+  backslashes: () => `{"a":"${'\\'.repeat(ENVELOPE_BYTES)}`,
+}
