@@ -51,17 +51,21 @@ export class PolicyError extends AttestError {
 export class TpmParseError extends AttestError {
   /** The invalid field, by its name in the TPM 2.0 specification. */
   readonly field: string
-  /** Offset of the field, in bytes from the start of the structure. */
+  /** Offset of the field, in bytes from the start of the structure; 0 in a log of lines. */
   readonly offset: number
+  /** Number of the line from 1, in a log of lines. */
+  readonly line: number | undefined
 
   static {
     nameClass(this, 'TpmParseError')
   }
 
-  constructor(field: string, offset: number, why: string) {
-    super('ERR_STRUCTURE_INVALID', `${field} ${why} (at byte ${offset})`)
+  constructor(field: string, offset: number, why: string, line?: number) {
+    const place = line === undefined ? `at byte ${offset}` : `in line ${line}`
+    super('ERR_STRUCTURE_INVALID', `${field} ${why} (${place})`)
     this.field = field
     this.offset = offset
+    this.line = line
   }
 }
 

@@ -10,6 +10,7 @@ import {
   replayEventLog,
   type MeasuredBootOptions,
   type MeasuredEvent,
+  type ProvenEvent,
 } from '../src/eventlog/index.js'
 import type { PcrValues } from '../src/evidence/evidence.js'
 import { isRefused as isParserRefusing } from './support/appraisal.js'
@@ -46,6 +47,7 @@ const MISMATCH = 'fail EVENTLOG_REPLAY_MISMATCH'
 const NOT_QUOTED = 'fail EVENTLOG_PCR_NOT_QUOTED'
 const UNKNOWN = 'fail EVENTLOG_TYPE_UNKNOWN'
 const DATA = 'fail EVENTLOG_DATA_NOT_MEASURED'
+const FIRMWARE_ERROR = 'fail EVENTLOG_FIRMWARE_ERROR'
 
 const zeros = Buffer.alloc(4)
 const text = (value: string) => Buffer.from(value)
@@ -169,12 +171,40 @@ describe('a log', () => {
     expect(appraised(eventLog(BANKS, twice), replay(BANKS, twice, 4))).toBe(PASS)
   })
 
+  it('states its locality also with zeros behind it', () => {
+    const { data } = locality(3)
+    const events = [{ ...locality(3), data: Buffer.concat([data, Buffer.alloc(3)]) }, ...boot]
+    expect(appraised(eventLog(BANKS, events), replay(BANKS, events, 3))).toBe(PASS)
+  })
+
+  it('of a hardware root of trust begins at locality 4', () => {
+    const hcrtm = { pcr: 0, type: EVENT_TYPE.EV_EFI_HCRTM_EVENT, data: text('HCRTM') }
+    const first = [hcrtm, ...boot]
+    expect(appraised(eventLog(BANKS, first), replay(BANKS, first, 4))).toBe(PASS)
+    expect(appraised(eventLog(BANKS, first), replay(BANKS, first))).toBe(MISMATCH)
+    const later = [...boot, hcrtm]
+    expect(appraised(eventLog(BANKS, later), replay(BANKS, later))).toBe(PASS)
+  })
+
+  it('needs a digest of each event for each quoted bank', () => {
+    const log = Buffer.concat([
+      header(BANKS),
+      ...boot.map((one) => event(BANKS, one)),
+      event(['sha1', 'sha256'], { pcr: 4, type: 0x80000003, data: text('hidden from SHA-384') }),
+    ])
+    const values = replay(BANKS, boot)
+    expect(appraised(log, { sha384: values['sha384']! })).toBe('fail EVENTLOG_DIGEST_MISSING')
+    const withIt = [...boot, { pcr: 4, type: 0x80000003, data: text('hidden from SHA-384') }]
+    expect(appraised(log, { sha256: replay(BANKS, withIt)['sha256']! })).toBe(PASS)
+    expect(appraised(log, { sha384: values['sha384']! }, { pcrs: [0, 7] })).toBe(PASS)
+  })
+
   it('ignores other events as a locality', () => {
     const { data } = locality(3)
     for (const other of [
       { pcr: 1 },
       { data: data.subarray(0, 16) },
-      { data: Buffer.concat([data, Buffer.of(0)]) },
+      { data: Buffer.concat([data, Buffer.of(0, 1)]) },
       { data: Buffer.concat([text('startupLocality\0'), Buffer.of(3)]) },
     ]) {
       const events = [{ ...locality(3), ...other }, ...boot]
@@ -246,7 +276,7 @@ describe('events', () => {
     },
   )
 
-  it.each([0x1, 0x5, 0x13, 0x80000002, 0x8000000d, 0x80000010, 0x800000e1, 0x800000e4])(
+  it.each([0x1, 0x5, 0x8, 0x13, 0x80000002, 0x8000000d, 0x80000010, 0x800000e1, 0x800000e4])(
     'of the type %i may measure data outside the log',
     (type) => {
       expect(isDataMeasured(type)).toBe(false)
@@ -254,8 +284,29 @@ describe('events', () => {
     },
   )
 
+  it('of a firmware version are passed on with the proof of their text, or without', () => {
+    const version = { pcr: 0, type: EVENT_TYPE.EV_S_CRTM_VERSION, data: text('2.3.5') }
+    const proofs = (one: LoggedEvent): boolean[] => {
+      const shown: boolean[] = []
+      const allow = ({ index, isDataProven }: ProvenEvent) => {
+        if (index === boot.length) shown.push(isDataProven)
+        return true
+      }
+      expect(appraisedWith(one, { allow })).toBe(PASS)
+      return shown
+    }
+    expect(proofs(version)).toEqual([true])
+    expect(proofs({ ...version, measured: text('another') })).toEqual([false])
+  })
+
+  it('that are separators of Windows end its own PCRs only', () => {
+    const wbcl = { ...separator(12), data: text('WBCL') }
+    expect(appraisedWith(wbcl, { pcrs: [0, 12] })).toBe(PASS)
+    expect(appraisedWith({ ...wbcl, pcr: 15 }, { pcrs: [0, 15] })).toBe(FIRMWARE_ERROR)
+    expect(appraisedWith({ ...wbcl, pcr: 4 })).toBe(FIRMWARE_ERROR)
+  })
+
   it.each([
-    EVENT_TYPE.EV_S_CRTM_VERSION,
     EV_SEPARATOR,
     EVENT_TYPE.EV_EFI_ACTION,
     EVENT_TYPE.EV_EFI_VARIABLE_DRIVER_CONFIG,
@@ -284,9 +335,9 @@ describe('events', () => {
     const of = (data: Uint8Array, measured = data) =>
       appraisedWith({ ...separator(4), data, measured })
     expect(of(Buffer.alloc(4, 0xff))).toBe(PASS)
-    expect(of(u32le(1))).toBe('fail EVENTLOG_FIRMWARE_ERROR')
+    expect(of(u32le(1))).toBe(FIRMWARE_ERROR)
     expect(of(text('error'), u32le(1))).toBe(DATA)
-    expect(of(Buffer.of())).toBe('fail EVENTLOG_FIRMWARE_ERROR')
+    expect(of(Buffer.of())).toBe(FIRMWARE_ERROR)
   })
 
   it('cannot be relabelled', () => {
@@ -379,7 +430,7 @@ describe('the format', () => {
   })
 
   it.each<[string, readonly Bank[]]>([
-    ['fewer digests than banks', ['sha1', 'sha256']],
+    ['no digest', []],
     ['more digests than banks', ['sha1', 'sha256', 'sha384', 'sha512']],
     ['a digest of another bank', ['sha1', 'sha256', 'sha512']],
     ['two digests of one bank', ['sha1', 'sha256', 'sha256']],

@@ -70,6 +70,13 @@ const appraisedBelow = (authorities: Authority[], given: Circumstances = {}) =>
     ...given,
   })
 
+/** Text of the check of the path. */
+async function chainDetail(leaf: Uint8Array, intermediates: Uint8Array[]): Promise<string> {
+  const anchor = akCertificate({ leaf, intermediates, roots: [root.certificate] })
+  const { certificate } = await anchor.endorse({ publicArea: EC_AK, name: new Uint8Array(34) }, NOW)
+  return certificate?.chain.detail ?? ''
+}
+
 const refused = (check: string, code: string) => ({ trust: 'unendorsed', [check]: code })
 const UNTRUSTED = refused('chain', 'CERTIFICATE_UNTRUSTED')
 const CHECKS = ['chain', 'validity', 'eku', 'leaf', 'key']
@@ -186,11 +193,18 @@ describe('the chain', () => {
     expect(await appraisedBelow(below(limited(1)))).toEqual(ENDORSED)
   })
 
-  it('has five certificates at most', async () => {
+  it('has eight intermediates at most, and says when there are more', async () => {
     const chain = [root]
-    while (chain.length < 5) chain.push(authority(`ca ${chain.length}`, chain.at(-1)))
-    expect(await appraisedBelow(chain.slice(1, 4))).toEqual(ENDORSED)
-    expect(await appraisedBelow(chain.slice(1, 5))).toEqual(UNTRUSTED)
+    while (chain.length < 10) chain.push(authority(`ca ${chain.length}`, chain.at(-1)))
+    expect(await appraisedBelow(chain.slice(1, 9))).toEqual(ENDORSED)
+    expect(await appraisedBelow(chain.slice(1, 10))).toEqual(UNTRUSTED)
+    const intermediates = chain.slice(1, 10).map(({ certificate }) => certificate)
+    expect(await chainDetail(akLeaf(chain[9]!), intermediates)).toContain('beyond the limit of 8')
+  })
+
+  it('names the intermediate that cannot be read, with the reason', async () => {
+    const detail = await chainDetail(akLeaf(issuer), [root.certificate, Buffer.of(0x30)])
+    expect(detail).toContain('intermediates[1]: certificate is cut off')
   })
 
   it('uses at most eight intermediates', async () => {
@@ -413,7 +427,8 @@ describe('an EK certificate', () => {
     expect(await appraisedEk([keyUsage(0x20, 5), ...rest])).toEqual(ENDORSED)
     expect(await appraisedEk([keyUsage(0x08, 3), ...rest])).toEqual(KEY_USAGE)
     expect(await appraisedEk([keyUsage(0x08, 3), ...rest], EC_AK)).toEqual(ENDORSED)
-    expect(await appraisedEk([keyUsage(0x20, 5), ...rest], EC_AK)).toEqual(KEY_USAGE)
+    expect(await appraisedEk([keyUsage(0x20, 5), ...rest], EC_AK)).toEqual(ENDORSED)
+    expect(await appraisedEk([keyUsage(0x80, 7), ...rest], EC_AK)).toEqual(KEY_USAGE)
   })
 
   it('is not that of an AK', async () => {

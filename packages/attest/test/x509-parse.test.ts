@@ -44,6 +44,8 @@ const rsaKeyOf = (...numbers: string[]) => keyOf(rsa, sequence(...numbers.map(in
 const [CONSTRAINTS, USAGE, PURPOSES, NAME] = ['551d13', '551d0f', '551d25', '551d11'] as const
 const LEAF_TYPES: readonly string[] = [CONSTRAINTS, USAGE, PURPOSES, NAME]
 const SUBJECT_KEY_ID = '551d0e'
+const POLICIES = '551d20'
+const ANY = sequence(oid('551d2000'))
 const uncompressed = ecKey().spki
 const numbers = sequence(integer('7f'), integer('03'))
 const yearOf = (year: string) => time(`${year}0101000000Z`)
@@ -62,10 +64,14 @@ describe('a certificate', () => {
   it.each<[string, Partial<Fields>]>([
     ['of version 3', {}],
     ['with an unknown extension that is not critical', withExtensions(ski)],
+    ['with an extension that states the default criticality', written(hex('010100'), octets(one))],
+    ['with a cA that states the default', changed(CONSTRAINTS, hex('3003010100'), true)],
+    ['with critical policies', changed(POLICIES, sequence(ANY), true)],
+    ['with a qualified policy', changed(POLICIES, sequence(sequence(oid('29'), sequence(one))))],
     ['with a serial number of 20 bytes', { serial: integer(`7f${'00'.repeat(19)}`) }],
   ])('is parsed %s', (_, fields) => {
     const { signed, issuer } = parseCertificate(akLeaf(ca, fields))
-    expect(issuer).toBe(Buffer.from(ca.name).toString('hex'))
+    expect(issuer).toBe('[["550403 \\"ca"]]')
     expect(signed.length).toBeGreaterThan(100)
   })
 
@@ -83,13 +89,27 @@ describe('a certificate', () => {
     ['with an extension twice', withExtensions(tpmName())],
     ['with an unknown extension twice', withExtensions(ski, ski)],
     ['with nameConstraints that are critical', changed('551d1e', sequence(), true)],
+    ['with nameConstraints', changed('551d1e', sequence())],
+    ['with critical policyConstraints', changed('551d24', sequence(), true)],
+    ['with critical policyMappings', changed('551d21', sequence(), true)],
+    ['with a critical inhibitAnyPolicy', changed('551d36', integer('00'), true)],
+    ['with an empty list of policies', changed(POLICIES, sequence(), true)],
+    ['with a policy twice', changed(POLICIES, sequence(ANY, ANY), true)],
+    ['with a policy without an OID', changed(POLICIES, sequence(sequence()), true)],
+    [
+      'with bytes after a policy',
+      changed(POLICIES, sequence(sequence(oid('551d2000'), sequence(), one))),
+    ],
     ['with a critical subject key id', changed(SUBJECT_KEY_ID, one, true)],
-    ['with an extension marked as not critical', written(hex('010100'), octets(one))],
+    ['with an extension of a criticality of BER', written(hex('010102'), octets(one))],
+    ['with an extension of an empty criticality', written(hex('0100'), octets(one))],
+    ['with an extension of a criticality of two bytes', written(hex('01020000'), octets(one))],
     ['with bytes after the value of an extension', written(one, hex('0500'))],
     ['with bytes after basicConstraints', changed(CONSTRAINTS, hex('30000500'))],
     ['with a path length without a CA', changed(CONSTRAINTS, sequence(integer('01')))],
     ['with a path length below 0', changed(CONSTRAINTS, hex('30060101ff0201ff'))],
     ['with the cA of a BER encoder', changed(CONSTRAINTS, hex('3003010101'))],
+    ['with a path length beside a cA of FALSE', changed(CONSTRAINTS, hex('3006010100020100'))],
     ['with keyUsage of no bits', changed(USAGE, hex('0300'))],
     ['with keyUsage of eight unused bits', changed(USAGE, hex('03020880'))],
     ['with keyUsage whose unused bits are set', changed(USAGE, hex('03020781'))],

@@ -10,6 +10,9 @@ const dataFolder = new URL('data/nomyo/', pathToFileURL(manifest))
 /** The JSON files made with swtpm and tpm2-tools; keys are test-only. */
 const tpmFolder = new URL('data/tpm/', pathToFileURL(manifest))
 
+/** Evidence of real machines, from public sources; unchanged. */
+const realFolder = new URL('data/real/', pathToFileURL(manifest))
+
 export interface RequestVector {
   name: string
   recipient: string
@@ -95,6 +98,10 @@ export interface QuoteVector {
 
 /** One file made with a software TPM, by its name. */
 export const tpmVector = <T>(name: string): T => readJson<T>(new URL(`${name}.json`, tpmFolder))
+
+/** Returns a file of a real machine: PEM as text, anything else as bytes. */
+export const realEvidence = (file: string): string | Uint8Array =>
+  readFileSync(new URL(file, realFolder), file.endsWith('.pem') ? 'utf8' : null)
 
 /** Every quote made with a software TPM or by hand, with the verdicts expected of it. */
 export const quoteVectors = (): QuoteVector[] =>

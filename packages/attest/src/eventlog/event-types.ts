@@ -5,6 +5,7 @@ export const EVENT_TYPE = {
   EV_S_CRTM_VERSION: 0x00000008,
   EV_EFI_VARIABLE_DRIVER_CONFIG: 0x80000001,
   EV_EFI_ACTION: 0x80000007,
+  EV_EFI_HCRTM_EVENT: 0x80000010,
   EV_EFI_VARIABLE_AUTHORITY: 0x800000e0,
 } as const
 
@@ -23,8 +24,10 @@ export function isKnownType(type: number): boolean {
 }
 
 /**
- * Tests whether the profile defines the digest of such an event as the hash of its data. For other types
- * it is the hash of something outside the log (an image, a table), or firmware differs.
+ * Tests whether the digest of such an event has to be the hash of its data: the profile defines it so, and
+ * firmware abides. EV_S_CRTM_VERSION is not among them: machines of Dell and hosts of Google measure
+ * something else than the version that they log. For other types the digest is the hash of something
+ * outside the log (an image, a table).
  */
 export function isDataMeasured(type: number): boolean {
   return MEASURED.includes(type)
@@ -32,7 +35,6 @@ export function isDataMeasured(type: number): boolean {
 
 const MEASURED: readonly number[] = [
   EVENT_TYPE.EV_SEPARATOR,
-  EVENT_TYPE.EV_S_CRTM_VERSION,
   EVENT_TYPE.EV_EFI_VARIABLE_DRIVER_CONFIG,
   EVENT_TYPE.EV_EFI_ACTION,
   EVENT_TYPE.EV_EFI_VARIABLE_AUTHORITY,

@@ -21,14 +21,21 @@ export interface MeasuredBootOptions {
   /**
    * Accepts or refuses each event that extended one of these PCRs, after the log replays to them. The
    * event has the digests of the quoted banks only: those are proven. Its type is not, and its data only
-   * where `isDataMeasured(type)`; otherwise the data is a claim of the machine.
+   * where `isDataProven`; otherwise the data is a claim of the machine.
    */
-  readonly allow?: ((event: MeasuredEvent) => boolean) | undefined
+  readonly allow?: ((event: ProvenEvent) => boolean) | undefined
+}
+
+/** Event whose digests the quote proves. */
+export interface ProvenEvent extends MeasuredEvent {
+  /** True where each of the digests is the hash of the data, which the quote thereby covers. */
+  readonly isDataProven: boolean
 }
 
 /** The static root of trust measures into PCR 0 to 15; 16 and above can be reset. */
 const LAST_STATIC_PCR = 15
 const LAST_FIRMWARE_PCR = 7
+const [FIRST_WINDOWS_PCR, LAST_WINDOWS_PCR] = [12, 14]
 
 /**
  * Creates an appraiser of an event log by the quoted PCRs. The log has no signature of its own: its
@@ -37,9 +44,9 @@ const LAST_FIRMWARE_PCR = 7
  * later extend it with a fictitious boot. A PCR quoted with SHA-1 alone counts as not quoted.
  *
  * PCRs cover neither type nor data of an event. So events of unknown types on the appraised PCRs are
- * refused, and data is hashed where the TCG profile defines the digest as its hash: EV_SEPARATOR (which
- * must be one of the two that report no error), EV_S_CRTM_VERSION, EV_EFI_ACTION,
- * EV_EFI_VARIABLE_DRIVER_CONFIG and EV_EFI_VARIABLE_AUTHORITY.
+ * refused, and so is data whose hash is not the digest where the TCG profile defines it so: EV_SEPARATOR
+ * (which must be one that reports no error), EV_EFI_ACTION, EV_EFI_VARIABLE_DRIVER_CONFIG and
+ * EV_EFI_VARIABLE_AUTHORITY. The text of EV_S_CRTM_VERSION may be unproven (`isDataProven`).
  *
  * A log that replays states how the machine came to its state, not that the state is a good one: use
  * `allow`, or reference values.
@@ -75,9 +82,10 @@ export function measuredBoot(options: MeasuredBootOptions): LogAppraiser {
       if (flaw !== undefined) return flaw
       for (const event of events) {
         if (event.type === EVENT_TYPE.EV_NO_ACTION || !appraised.includes(event.pcr)) continue
-        const refusal = checkEvent(event, allowedTypes)
+        const proof = proven(event, quoted)
+        const refusal = checkEvent(proof, allowedTypes)
         if (refusal !== undefined) return refusal
-        if (!allow(proven(event, quoted))) {
+        if (!allow(proof)) {
           return refuse(event, 'EVENTLOG_EVENT_REFUSED', 'is not allowed')
         }
       }
@@ -111,6 +119,16 @@ function checkReplay(
     if (!events.some(({ digests }) => digests[bank] !== undefined)) {
       return fail('EVENTLOG_PCR_NOT_QUOTED', `the log has no digests for the quoted bank ${bank}`)
     }
+    const unexplained = events.find(
+      ({ type, pcr, digests }) =>
+        type !== EVENT_TYPE.EV_NO_ACTION &&
+        values[pcr] !== undefined &&
+        appraised.includes(pcr) &&
+        digests[bank] === undefined,
+    )
+    if (unexplained !== undefined) {
+      return refuse(unexplained, 'EVENTLOG_DIGEST_MISSING', `has no digest of the quoted ${bank}`)
+    }
     const replayed = replayEventLog(events, bank)
     for (const pcr of appraised) {
       const [expected, actual = 'no event'] = [values[pcr], replayed[pcr]]
@@ -128,37 +146,46 @@ function quotedBanks(quoted: PcrValues, pcr: number): readonly HashName[] {
 }
 
 /** Returns an event with the digests that the quote proves, and no others. */
-function proven(event: MeasuredEvent, quoted: PcrValues): MeasuredEvent {
+function proven(event: MeasuredEvent, quoted: PcrValues): ProvenEvent {
   const digests: Partial<Record<HashName, string>> = {}
   for (const bank of quotedBanks(quoted, event.pcr)) {
     const digest = event.digests[bank]
     if (digest !== undefined) digests[bank] = digest
   }
-  return { ...event, digests }
+  const { data, type } = event
+  // Older versions of shim log one more byte here than they measure.
+  const shorter = type === EVENT_TYPE.EV_EFI_VARIABLE_AUTHORITY ? data.subarray(0, -1) : data
+  const isDataProven = areDigestsOf(digests, data) || areDigestsOf(digests, shorter)
+  return { ...event, digests, isDataProven }
 }
 
 /** Checks an event whose digest is proven; returns a verdict only if it fails. */
-function checkEvent(event: MeasuredEvent, allowedTypes: ReadonlySet<number>): Verdict | undefined {
-  const { type, data } = event
+function checkEvent(event: ProvenEvent, allowedTypes: ReadonlySet<number>): Verdict | undefined {
+  const { type, data, pcr } = event
   if (!isKnownType(type) && !allowedTypes.has(type)) {
     return refuse(event, 'EVENTLOG_TYPE_UNKNOWN', 'has a type that the TCG profile does not define')
   }
   if (!isDataMeasured(type)) return undefined
-  // Older versions of shim log one more byte here than they measure.
-  const shorter = type === EVENT_TYPE.EV_EFI_VARIABLE_AUTHORITY ? data.subarray(0, -1) : data
-  if (!isDigestOf(event, data) && !isDigestOf(event, shorter)) {
+  if (!event.isDataProven) {
     return refuse(event, 'EVENTLOG_DATA_NOT_MEASURED', 'has data whose hash is not its digest')
   }
   // Any other separator is the firmware's report of an error.
-  if (type === EVENT_TYPE.EV_SEPARATOR && !['00000000', 'ffffffff'].includes(toHex(data))) {
+  if (type === EVENT_TYPE.EV_SEPARATOR && !separatorsOf(pcr).includes(toHex(data))) {
     return refuse(event, 'EVENTLOG_FIRMWARE_ERROR', 'is a separator that reports an error')
   }
   return undefined
 }
 
-function isDigestOf({ digests }: MeasuredEvent, data: Uint8Array): boolean {
-  return STRONG_BANKS.every(
-    (bank) => digests[bank] === undefined || digests[bank] === toHex(HASH_FUNCTIONS[bank](data)),
+/** Lists the separators without an error. The boot loader of Windows ends its own PCRs with `WBCL`. */
+function separatorsOf(pcr: number): readonly string[] {
+  const isWindows = pcr >= FIRST_WINDOWS_PCR && pcr <= LAST_WINDOWS_PCR
+  return ['00000000', 'ffffffff', ...(isWindows ? ['5742434c'] : [])]
+}
+
+function areDigestsOf(digests: MeasuredEvent['digests'], data: Uint8Array): boolean {
+  const given = STRONG_BANKS.filter((bank) => digests[bank] !== undefined)
+  return (
+    given.length > 0 && given.every((bank) => digests[bank] === toHex(HASH_FUNCTIONS[bank](data)))
   )
 }
 

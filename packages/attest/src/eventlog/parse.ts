@@ -28,8 +28,9 @@ const NO_PCR = 0xffffffff
 
 /**
  * Parses a crypto-agile event log, the format of Linux' `binary_bios_measurements` (TCG PC Client
- * Platform Firmware Profile, section 10). Each event must have exactly one digest of each algorithm in
- * the header, and no bytes may follow the last event.
+ * Platform Firmware Profile, section 10). Each event must have at least one digest, and at most one of each
+ * algorithm in the header (Windows lists banks there that it does not log); no bytes may follow the last
+ * event.
  *
  * @returns the events after the header; of an EV_NO_ACTION event the PCR may be 0xFFFFFFFF
  * @throws TpmParseError `ERR_STRUCTURE_INVALID`; also over 16 MiB, 100 000 events, or 1 MiB of data in
@@ -98,7 +99,7 @@ function readEvent(reader: Reader, index: number, algorithms: Algorithms): Measu
 
 function readDigests(reader: Reader, algorithms: Algorithms): MeasuredEvent['digests'] {
   const count = reader.u32('digests.count')
-  if (count !== algorithms.size) reader.fail('digests.count', `is ${count}, not that of the header`)
+  if (count < 1 || count > algorithms.size) reader.fail('digests.count', `is ${count}`)
   const digests: Partial<Record<HashName, string>> = {}
   const seen = new Set<number>()
   for (let i = 0; i < count; i++) {

@@ -5,13 +5,17 @@ import { EVENT_TYPE } from './event-types.js'
 import type { MeasuredEvent } from './parse.js'
 
 const STARTUP_LOCALITY = toHex(new TextEncoder().encode('StartupLocality\0'))
-const STARTUP_LOCALITY_BYTES = 17
+/** The locality follows the signature; some firmware fills up the event with zeros. */
+const LOCALITY_OFFSET = 16
+/** The locality of a hardware root of trust for measurement, which extends PCR 0 before the TPM is started. */
+const HCRTM_LOCALITY = 4
 /** PCRs that a dynamic launch resets start as all ones (TCG PC Client Platform TPM Profile). */
 const [FIRST_DYNAMIC, LAST_DYNAMIC] = [17, 22]
 
 /**
  * Computes the PCR values after extending a bank with the events. EV_NO_ACTION events extend nothing;
- * one of them states the locality from which the TPM was started, the initial value of PCR 0.
+ * one of them states the locality from which the TPM was started, the initial value of PCR 0. It is 4 where
+ * the first extension is an EV_EFI_HCRTM_EVENT. Events without a digest of the bank are left out.
  *
  * @returns lower-case hex by index, of the extended PCRs; empty if the log has no digests for the bank
  */
@@ -27,16 +31,17 @@ export function replayEventLog(
     if (type === EVENT_TYPE.EV_NO_ACTION && pcr === 0 && !values.has(0)) locality ||= startup(event)
     const digest = fromHex(event.digests[bank] ?? '')
     if (type === EVENT_TYPE.EV_NO_ACTION || digest?.length !== HASHES[bank].size) continue
-    values.set(pcr, extend(bank, values.get(pcr) ?? initial(bank, pcr, locality), digest))
+    const start = type === EVENT_TYPE.EV_EFI_HCRTM_EVENT ? HCRTM_LOCALITY : locality
+    values.set(pcr, extend(bank, values.get(pcr) ?? initial(bank, pcr, start), digest))
   }
   return Object.fromEntries(Array.from(values, ([pcr, value]) => [pcr, toHex(value)]))
 }
 
 /** Returns the locality of a TCG_EfiStartupLocalityEvent; 0 for any other event. */
 function startup({ data }: MeasuredEvent): number {
-  const isStartup =
-    data.length === STARTUP_LOCALITY_BYTES && toHex(data.subarray(0, -1)) === STARTUP_LOCALITY
-  return isStartup ? (data.at(-1) ?? 0) : 0
+  const isStartup = toHex(data.subarray(0, LOCALITY_OFFSET)) === STARTUP_LOCALITY
+  const isFilled = data.subarray(LOCALITY_OFFSET + 1).every((byte) => byte === 0)
+  return isStartup && isFilled ? (data[LOCALITY_OFFSET] ?? 0) : 0
 }
 
 function initial(bank: HashName, pcr: number, locality: number): Uint8Array {

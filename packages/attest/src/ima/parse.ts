@@ -42,11 +42,13 @@ const VIOLATION = '0'.repeat(40)
  * The text must have been decoded as UTF-8. A path with a line break, or with bytes that are not UTF-8,
  * is refused like any other line that does not match its hash.
  *
- * @throws TpmParseError `ERR_STRUCTURE_INVALID`; its `offset` is the number of the line, from 0. Also
- * over 16 Mi characters, for other templates, and when the last line has no line break
+ * @throws TpmParseError `ERR_STRUCTURE_INVALID`; its `line` is the number of the line. Also over
+ * 16 Mi characters, for other templates, and when the last line has no line break
  */
 export function parseImaLog(ascii: string): ImaEntry[] {
-  if (ascii.length > MAX_LOG) fail(0, `is longer than ${MAX_LOG} characters`)
+  if (ascii.length > MAX_LOG) {
+    throw new TpmParseError('IMA log', MAX_LOG, `is longer than ${MAX_LOG} characters`)
+  }
   const entries: ImaEntry[] = []
   for (let start = 0; start < ascii.length;) {
     const end = ascii.indexOf('\n', start)
@@ -104,6 +106,6 @@ function littleEndian32(value: number): Uint8Array {
   return Uint8Array.of(value, value >> 8, value >> 16, value >> 24)
 }
 
-function fail(line: number, why: string): never {
-  throw new TpmParseError('IMA log', line, why)
+function fail(index: number, why: string): never {
+  throw new TpmParseError('IMA log', 0, why, index + 1)
 }

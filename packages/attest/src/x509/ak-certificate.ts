@@ -1,9 +1,24 @@
+import { PolicyError } from '../attest-error.js'
 import type { TrustAnchor } from '../trust/anchor.js'
 import { KEY_USAGE } from './extensions.js'
 import { certificateEndorser, type CertificateChain } from './verify-chain.js'
 
 /** tcg-kp-AIKCertificate, 2.23.133.8.3 */
 const AK_CERTIFICATE = '6781050803'
+/** tcg-kp-EKCertificate, 2.23.133.8.1 */
+const EK_CERTIFICATE = '6781050801'
+/** Instance information of Google Compute Engine, 1.3.6.1.4.1.11129.2.1.21 */
+const GCE_INSTANCE = '2b06010401d679020115'
+
+/** Certificate of an attestation key, with the form that its CA uses. */
+export interface AkCertificateOptions extends CertificateChain {
+  /**
+   * `google-compute-engine`: certificates as Google issues them for the AK of a virtual machine. They have
+   * the purpose of an EK, or none, and the extension with the instance, which is then required. Give only
+   * roots of Google. Default: certificates with the TCG's purpose of an AK.
+   */
+  readonly issuer?: 'google-compute-engine' | undefined
+}
 
 /**
  * Creates a trust anchor that endorses the attestation key in a certificate, if a path of signatures
@@ -15,7 +30,7 @@ const AK_CERTIFICATE = '6781050803'
  * `ak.certificate.validity` fails.
  *
  * @throws PolicyError `ERR_POLICY_INVALID` when `roots` is not a list of certificates (an empty one is
- * allowed: it trusts no certificate)
+ * allowed: it trusts no certificate), and for an unknown `issuer`
  * @example
  * ```ts
  * import { akCertificate } from '@nomyo/attest/x509'
@@ -25,10 +40,16 @@ const AK_CERTIFICATE = '6781050803'
  * const anchor = akCertificate({ leaf: leafPem, roots: [rootPem] })
  * ```
  */
-export function akCertificate(chain: CertificateChain): TrustAnchor {
+export function akCertificate({ issuer, ...chain }: AkCertificateOptions): TrustAnchor {
+  const given: unknown = issuer
+  if (given !== undefined && given !== 'google-compute-engine') {
+    throw new PolicyError('issuer must be "google-compute-engine", or omitted')
+  }
   const endorse = certificateEndorser(chain, {
     kind: 'AK',
-    purpose: AK_CERTIFICATE,
+    ...(issuer === undefined
+      ? { purposes: [AK_CERTIFICATE] }
+      : { purposes: [AK_CERTIFICATE, EK_CERTIFICATE], extension: GCE_INSTANCE }),
     keyUsage: () => KEY_USAGE.digitalSignature,
   })
   return { kind: 'ak-certificate', endorse: ({ publicArea }, now) => endorse(publicArea, now) }

@@ -2,6 +2,7 @@ import type { Bytes } from '../bytes/bytes.js'
 import { toHex } from '../bytes/hex.js'
 import { DerReader, TAG } from './der.js'
 import { readExtensions, type Extensions } from './extensions.js'
+import { comparableName } from './name.js'
 import { parsePublicKey, type CertificateKey } from './public-key.js'
 import { readTime } from './time.js'
 
@@ -12,7 +13,7 @@ export interface Certificate {
   /** The AlgorithmIdentifier of the signature, whole, in hex. */
   readonly algorithm: string
   readonly signature: Bytes
-  /** Names are compared as DER, never by meaning; in hex. */
+  /** In the form of `comparableName`. */
   readonly issuer: string
   readonly subject: string
   /** Milliseconds since 1970; both ends are inclusive. */
@@ -23,9 +24,6 @@ export interface Certificate {
   readonly key: CertificateKey
   readonly extensions: Extensions
 }
-
-/** Name without attributes. */
-export const EMPTY_NAME = '3000'
 
 const VERSION = 0xa0
 const V3 = 'a003020102'
@@ -53,11 +51,11 @@ export function parseCertificate(der: Uint8Array): Certificate {
   if (toHex(tbs.whole(TAG.sequence)) !== algorithm) {
     tbs.fail('names two algorithms for one signature')
   }
-  const issuer = toHex(tbs.whole(TAG.sequence))
+  const issuer = comparableName(tbs)
   const validity = tbs.enter(TAG.sequence)
   const [notBefore, notAfter] = [readTime(validity), readTime(validity)]
   validity.close()
-  const subject = toHex(tbs.whole(TAG.sequence))
+  const subject = comparableName(tbs)
   const spki = tbs.whole(TAG.sequence)
   const wrapper = tbs.enter(EXTENSIONS)
   tbs.close()

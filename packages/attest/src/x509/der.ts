@@ -71,11 +71,17 @@ export class DerReader {
     return first === 0 ? content.slice(1) : content
   }
 
-  /** Reads the next BOOLEAN, which must be TRUE: DER omits a FALSE that is the default. */
-  true(): true {
-    const content = this.content(TAG.boolean)
-    if (content.length !== 1 || content[0] !== 0xff) this.fail('holds a BOOLEAN that is not TRUE')
-    return true
+  /**
+   * Reads a BOOLEAN with the default FALSE, if it is next. DER omits that default, but TPMs of Intel and
+   * AMD have certificates that state it: 0x00 is accepted, and no other form of FALSE or TRUE.
+   */
+  flag(): boolean {
+    if (!this.nextIs(TAG.boolean)) return false
+    const [value, ...more] = this.content(TAG.boolean)
+    if (more.length > 0 || (value !== 0xff && value !== 0)) {
+      this.fail('holds a BOOLEAN that is neither 0xff nor 0x00')
+    }
+    return value === 0xff
   }
 
   /** Reads the next OBJECT IDENTIFIER as the hex of its content. */

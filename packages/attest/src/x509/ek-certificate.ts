@@ -20,8 +20,12 @@ export function ekCertificate(chain: CertificateChain): EkAnchor {
     kind: 'ek-certificate',
     endorseEk: certificateEndorser(chain, {
       kind: 'EK',
-      purpose: EK_CERTIFICATE,
-      keyUsage: ({ type }) => (type === 'RSA' ? KEY_USAGE.keyEncipherment : KEY_USAGE.keyAgreement),
+      purposes: [EK_CERTIFICATE],
+      // AMD's EKs on a curve have the bit of RSA keys.
+      keyUsage: ({ type }) =>
+        type === 'RSA'
+          ? KEY_USAGE.keyEncipherment
+          : KEY_USAGE.keyAgreement | KEY_USAGE.keyEncipherment,
     }),
   }
 }

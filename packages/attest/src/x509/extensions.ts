@@ -1,5 +1,6 @@
 import { toBigInt } from '../bytes/hex.js'
 import { DerReader, TAG } from './der.js'
+import { readName } from './name.js'
 
 /** Extensions of a certificate, as far as they are checked here. */
 export interface Extensions {
@@ -13,6 +14,8 @@ export interface Extensions {
   readonly purposes: readonly string[] | undefined
   /** subjectAltName; undefined where the extension is absent. */
   readonly alternativeName: AlternativeName | undefined
+  /** OIDs of all extensions, in hex. */
+  readonly present: readonly string[]
 }
 
 /** Content of a subjectAltName. */
@@ -32,6 +35,7 @@ export const KEY_USAGE = {
 
 const [SUBJECT_ALT_NAME, BASIC_CONSTRAINTS] = ['551d11', '551d13']
 const [KEY_USAGE_OID, EXT_KEY_USAGE] = ['551d0f', '551d25']
+const [NAME_CONSTRAINTS, CERTIFICATE_POLICIES] = ['551d1e', '551d20']
 
 /** tpmManufacturer, tpmModel, tpmVersion: 2.23.133.2.1 to 3 (TCG EK Credential Profile). */
 const TPM_ATTRIBUTES = ['6781050201', '6781050202', '6781050203']
@@ -48,10 +52,12 @@ export function readExtensions(list: DerReader): Extensions {
   do {
     const extension = list.enter(TAG.sequence)
     const oid = extension.oid()
-    const critical = extension.nextIs(TAG.boolean) && extension.true()
+    const critical = extension.flag()
     const value = extension.content(TAG.octetString)
     extension.close()
     if (seen.has(oid)) list.fail('has an extension twice')
+    // Critical by RFC 5280; as a restriction it counts even where a CA states it otherwise.
+    if (oid === NAME_CONSTRAINTS) list.fail('has name constraints, which are not enforced here')
     if (critical && !UNDERSTOOD.includes(oid)) list.fail('has a critical extension that is unknown')
     seen.set(oid, { critical, value })
   } while (!list.done)
@@ -65,6 +71,7 @@ export function readExtensions(list: DerReader): Extensions {
     return result
   }
   const { isCa = false, pathLength } = read(BASIC_CONSTRAINTS, readBasicConstraints) ?? {}
+  read(CERTIFICATE_POLICIES, checkPolicies)
   const namesTpm = read(SUBJECT_ALT_NAME, readAlternativeName)
   const critical = seen.get(SUBJECT_ALT_NAME)?.critical === true
   return {
@@ -73,6 +80,7 @@ export function readExtensions(list: DerReader): Extensions {
     keyUsage: read(KEY_USAGE_OID, readKeyUsage),
     purposes: read(EXT_KEY_USAGE, readPurposes),
     alternativeName: namesTpm === undefined ? undefined : { critical, namesTpm },
+    present: [...seen.keys()],
   }
 }
 
@@ -81,6 +89,7 @@ const UNDERSTOOD: readonly string[] = [
   KEY_USAGE_OID,
   EXT_KEY_USAGE,
   SUBJECT_ALT_NAME,
+  CERTIFICATE_POLICIES,
 ]
 
 function readBasicConstraints(reader: DerReader): {
@@ -88,7 +97,7 @@ function readBasicConstraints(reader: DerReader): {
   readonly pathLength: number | undefined
 } {
   const constraints = reader.enter(TAG.sequence)
-  const isCa = constraints.nextIs(TAG.boolean) && constraints.true()
+  const isCa = constraints.flag()
   const length = isCa && constraints.nextIs(TAG.integer) ? constraints.unsigned() : undefined
   constraints.close()
   return { isCa, pathLength: length === undefined ? undefined : Number(toBigInt(length)) }
@@ -111,32 +120,35 @@ function readPurposes(reader: DerReader): string[] {
   return purposes
 }
 
+/**
+ * Checks the form of certificatePolicies. Every policy is acceptable here (RFC 5280, section 6.1.1: the
+ * initial policy set is any-policy), so that the extension restricts nothing. What would make it a
+ * restriction, policyConstraints and inhibitAnyPolicy, is refused where it is critical.
+ */
+function checkPolicies(reader: DerReader): void {
+  const list = reader.enter(TAG.sequence)
+  const policies = new Set<string>()
+  do {
+    const policy = list.enter(TAG.sequence)
+    const oid = policy.oid()
+    if (policies.has(oid)) list.fail('has a policy twice')
+    policies.add(oid)
+    if (!policy.done) policy.whole(TAG.sequence)
+    policy.close()
+  } while (!list.done)
+}
+
 /** Searches GeneralNames for a directoryName with the three attributes of a TPM. */
 function readAlternativeName(reader: DerReader): boolean {
   const names = reader.enter(TAG.sequence)
   let found = false
   do {
     if (names.nextIs(DIRECTORY_NAME)) {
-      const attributes = readDirectoryName(names.enter(DIRECTORY_NAME))
-      found ||= TPM_ATTRIBUTES.every((oid) => attributes.includes(oid))
+      const explicit = names.enter(DIRECTORY_NAME)
+      const types = readName(explicit).flatMap((attributes) => attributes.map(({ type }) => type))
+      explicit.close()
+      found ||= TPM_ATTRIBUTES.every((oid) => types.includes(oid))
     } else names.whole()
   } while (!names.done)
   return found
-}
-
-/** Reads the attribute types of a Name. */
-function readDirectoryName(reader: DerReader): string[] {
-  const types: string[] = []
-  const name = reader.enter(TAG.sequence)
-  reader.close()
-  while (!name.done) {
-    const relative = name.enter(TAG.set)
-    do {
-      const attribute = relative.enter(TAG.sequence)
-      types.push(attribute.oid())
-      attribute.whole()
-      attribute.close()
-    } while (!relative.done)
-  }
-  return types
 }

@@ -9,8 +9,10 @@ export interface Issuers {
   readonly roots: readonly Certificate[]
 }
 
-/** Longest path in certificates, leaf and root included. */
-const MAX_PATH = 5
+/** Most intermediates that are read; the longest known path, of Intel's CAs on a chip, has five. */
+export const MAX_INTERMEDIATES = 8
+/** Longest path in certificates, leaf and root included: length alone never ends one. */
+const MAX_PATH = MAX_INTERMEDIATES + 2
 
 /** anyExtendedKeyUsage, 2.5.29.37.0 */
 const ANY_PURPOSE = '551d2500'
@@ -22,13 +24,13 @@ const ANY_PURPOSE = '551d2500'
  * Breadth first, and each intermediate is reached once, on the shortest path: the work is bounded by
  * the square of their number, even if names and keys repeat.
  *
- * @param purpose - OID the path must be valid for, in hex
+ * @param accepted - OIDs in hex, one of which the path must be valid for
  * @returns leaf and intermediates, without the root; undefined when no path exists
  */
 export async function findPath(
   leaf: Certificate,
   { intermediates, roots }: Issuers,
-  purpose: string,
+  accepted: readonly string[],
 ): Promise<readonly Certificate[] | undefined> {
   let ends: (readonly Certificate[])[] = [[leaf]]
   let unreached = intermediates
@@ -41,7 +43,7 @@ export async function findPath(
     if (length + 1 === MAX_PATH) break
     const longer: (readonly Certificate[])[] = []
     for (const candidate of unreached) {
-      if (!mayIssue(candidate, length - 1, purpose)) continue
+      if (!mayIssue(candidate, length - 1, accepted)) continue
       for (const path of ends) {
         if (!(await issued(candidate, path))) continue
         longer.push([...path, candidate])
@@ -60,9 +62,13 @@ async function issued(issuer: Certificate, path: readonly Certificate[]): Promis
 }
 
 /** `below`: number of CA certificates between this one and the leaf; self-issued ones count. */
-function mayIssue({ extensions }: Certificate, below: number, purpose: string): boolean {
+function mayIssue(
+  { extensions }: Certificate,
+  below: number,
+  accepted: readonly string[],
+): boolean {
   const { isCa, pathLength = below, keyUsage = KEY_USAGE.keyCertSign, purposes } = extensions
   const isForPurpose =
-    purposes === undefined || purposes.includes(purpose) || purposes.includes(ANY_PURPOSE)
+    purposes?.some((purpose) => purpose === ANY_PURPOSE || accepted.includes(purpose)) ?? true
   return isCa && pathLength >= below && (keyUsage & KEY_USAGE.keyCertSign) !== 0 && isForPurpose
 }

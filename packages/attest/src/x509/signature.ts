@@ -9,7 +9,8 @@ import type { CertificateKey } from './public-key.js'
 /**
  * Accepted signature algorithms of certificates, by the whole DER of the AlgorithmIdentifier in hex:
  * sha256/384/512WithRSAEncryption (RFC 4055, section 5) and ecdsa-with-SHA256/384/512 (RFC 5758,
- * section 3.2). SHA-1 is not among them.
+ * section 3.2), the latter also with parameters of NULL, as Intel's CAs on a chip write them. SHA-1 is not
+ * among them.
  */
 const ALGORITHMS: Readonly<Record<string, readonly [CertificateKey['type'], HashName]>> = {
   '300d06092a864886f70d01010b0500': ['RSA', 'sha256'],
@@ -18,6 +19,9 @@ const ALGORITHMS: Readonly<Record<string, readonly [CertificateKey['type'], Hash
   '300a06082a8648ce3d040302': ['ECC', 'sha256'],
   '300a06082a8648ce3d040303': ['ECC', 'sha384'],
   '300a06082a8648ce3d040304': ['ECC', 'sha512'],
+  '300c06082a8648ce3d0403020500': ['ECC', 'sha256'],
+  '300c06082a8648ce3d0403030500': ['ECC', 'sha384'],
+  '300c06082a8648ce3d0403040500': ['ECC', 'sha512'],
 }
 
 /** Key of an issuer. */

@@ -3,8 +3,9 @@ import { fail, pass, type Verdict } from '../result/verdict.js'
 import type { TpmtPublic } from '../structures/public.js'
 import { tryParse } from '../structures/reader.js'
 import type { CertificateCheck, Endorsement } from '../trust/anchor.js'
-import { EMPTY_NAME, parseCertificate, type Certificate } from './certificate.js'
-import { findPath, type Issuers } from './path.js'
+import { parseCertificate, type Certificate } from './certificate.js'
+import { EMPTY_NAME } from './name.js'
+import { MAX_INTERMEDIATES, findPath, type Issuers } from './path.js'
 import { certificateDer, type EncodedCertificate } from './pem.js'
 import { isKeyOf } from './public-key.js'
 
@@ -22,13 +23,13 @@ export interface CertificateChain {
 export interface Profile {
   /** For the codes and texts. */
   readonly kind: 'AK' | 'EK'
-  /** OID in extKeyUsage, in hex. */
-  readonly purpose: string
-  /** Bit that keyUsage must have, where the extension exists. */
+  /** OIDs in hex, one of which extKeyUsage must have. */
+  readonly purposes: readonly string[]
+  /** OID in hex of an extension that the certificate must have; it then needs no extKeyUsage. */
+  readonly extension?: string | undefined
+  /** Bits of which keyUsage must have one, where the extension exists. */
   readonly keyUsage: (key: TpmtPublic) => number
 }
-
-const MAX_INTERMEDIATES = 8
 
 /**
  * Creates the endorsement function of one certificate, which endorses a key only if all five checks
@@ -42,12 +43,12 @@ export function certificateEndorser(
 ): (key: TpmtPublic, now: Date | undefined) => Promise<Endorsement> {
   const roots = readRoots(chain.roots)
   const leaf = parse(chain.leaf)
-  const { intermediates, unusable } = readIntermediates(chain.intermediates ?? [])
+  const { intermediates, note } = readIntermediates(chain.intermediates ?? [])
   return async (key, now) => {
     const certificate =
       leaf instanceof TpmParseError
         ? allMalformed(leaf)
-        : await verifyChain(leaf, { intermediates, roots }, unusable, profile, key, now)
+        : await verifyChain(leaf, { intermediates, roots }, note, profile, key, now)
     return endorsement(profile.kind, certificate)
   }
 }
@@ -57,7 +58,7 @@ type Verdicts = Readonly<Record<CertificateCheck, Verdict>>
 async function verifyChain(
   leaf: Certificate,
   issuers: Issuers,
-  unusable: number,
+  note: string,
   profile: Profile,
   key: TpmtPublic,
   now: Date | undefined,
@@ -66,15 +67,14 @@ async function verifyChain(
   // A CA may have an expired certificate beside a current one, for the same key.
   const current = issuers.intermediates.filter((certificate) => isValidAt(certificate, time))
   const path =
-    (await findPath(leaf, { ...issuers, intermediates: current }, profile.purpose)) ??
-    (await findPath(leaf, issuers, profile.purpose))
+    (await findPath(leaf, { ...issuers, intermediates: current }, profile.purposes)) ??
+    (await findPath(leaf, issuers, profile.purposes))
   return {
-    chain: checkPath(path, issuers.roots, unusable),
+    chain: checkPath(path, issuers.roots, note),
     validity: checkValidity(path ?? [leaf], time),
-    eku:
-      leaf.extensions.purposes?.includes(profile.purpose) === true
-        ? pass('CERTIFICATE_PURPOSE', `it is for a TPM ${profile.kind}`)
-        : fail('CERTIFICATE_OTHER_PURPOSE', `it is not for a TPM ${profile.kind}`),
+    eku: isForPurpose(leaf, profile)
+      ? pass('CERTIFICATE_PURPOSE', `it is for a TPM ${profile.kind}`)
+      : fail('CERTIFICATE_OTHER_PURPOSE', `it is not for a TPM ${profile.kind}`),
     leaf: checkLeaf(leaf, profile.keyUsage(key)),
     key: isKeyOf(leaf.key, key)
       ? pass('CERTIFICATE_KEY', `its key is this ${profile.kind}`)
@@ -82,16 +82,22 @@ async function verifyChain(
   }
 }
 
+function isForPurpose({ extensions }: Certificate, { purposes, extension }: Profile): boolean {
+  if (extension !== undefined && !extensions.present.includes(extension)) return false
+  return (
+    extensions.purposes?.some((purpose) => purposes.includes(purpose)) ?? extension !== undefined
+  )
+}
+
 function checkPath(
   path: readonly Certificate[] | undefined,
   roots: readonly Certificate[],
-  unusable: number,
+  note: string,
 ): Verdict {
   if (roots.length === 0) return fail('CERTIFICATE_NO_ROOTS', 'the policy has no root')
   if (path !== undefined) {
     return pass('CERTIFICATE_TRUSTED', `${path.length} signatures lead from it to a trusted root`)
   }
-  const note = unusable > 0 ? `; ${unusable} of the intermediates are unreadable or too many` : ''
   return fail('CERTIFICATE_UNTRUSTED', `no path leads from it to a trusted root${note}`)
 }
 
@@ -124,6 +130,9 @@ function checkLeaf({ extensions, subject }: Certificate, requiredUsage: number):
 
 function endorsement(kind: Profile['kind'], certificate: Verdicts): Endorsement {
   const causes = Object.entries(certificate).filter(([, { status }]) => status !== 'pass')
+  // One cause for all checks: its reason is worth more than their list.
+  const malformed = causes.find(([, { code }]) => code === MALFORMED)?.[1].detail
+  const list = causes.map(([id, { code }]) => `${id} ${code}`).join(', ')
   return causes.length === 0
     ? {
         trust: 'endorsed',
@@ -134,13 +143,15 @@ function endorsement(kind: Profile['kind'], certificate: Verdicts): Endorsement 
     : {
         trust: 'unendorsed',
         code: `${kind}_CERTIFICATE_REFUSED`,
-        detail: `its certificate fails: ${causes.map(([id, { code }]) => `${id} ${code}`).join(', ')}`,
+        detail: `its certificate fails: ${malformed ?? list}`,
         certificate,
       }
 }
 
+const MALFORMED = 'CERTIFICATE_MALFORMED'
+
 function allMalformed({ message }: TpmParseError): Verdicts {
-  const verdict = fail('CERTIFICATE_MALFORMED', message)
+  const verdict = fail(MALFORMED, message)
   return { chain: verdict, validity: verdict, eku: verdict, leaf: verdict, key: verdict }
 }
 
@@ -155,15 +166,23 @@ function readRoots(roots: unknown): readonly Certificate[] {
   })
 }
 
-/** Unreadable intermediates are ignored; a path that needs them fails. */
+/** Reads intermediates. Unreadable ones are ignored; a path that needs them fails, with the note of their reason. */
 function readIntermediates(given: unknown): {
   readonly intermediates: readonly Certificate[]
-  readonly unusable: number
+  readonly note: string
 } {
   const list: readonly unknown[] = Array.isArray(given) ? given : [given]
-  const read = list.slice(0, MAX_INTERMEDIATES).map(parse)
-  const intermediates = read.filter((one): one is Certificate => !(one instanceof TpmParseError))
-  return { intermediates, unusable: list.length - intermediates.length }
+  const intermediates: Certificate[] = []
+  const notes: string[] = []
+  for (const [index, encoded] of list.slice(0, MAX_INTERMEDIATES).entries()) {
+    const certificate = parse(encoded)
+    if (certificate instanceof TpmParseError) {
+      notes.push(`; intermediates[${index}]: ${certificate.message}`)
+    } else intermediates.push(certificate)
+  }
+  const tooMany = list.length - MAX_INTERMEDIATES
+  if (tooMany > 0) notes.push(`; ${tooMany} of the intermediates are beyond the limit of 8`)
+  return { intermediates, note: notes.join('') }
 }
 
 function parse(encoded: unknown): Certificate | TpmParseError {
