@@ -67,7 +67,11 @@ export default {
       comment: 'It would be bundled unnoticed, or missing where the package is installed.',
       severity: 'error',
       from: { ...SOURCES, pathNot: TEST_HELPERS },
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+      to: {
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
+        // Optional peers, which are also installed here for the tests.
+        dependencyTypesNot: ['npm-peer'],
+      },
     },
     {
       name: 'not-unresolvable',

@@ -1,12 +1,18 @@
-import { tpmVector } from '@nomyo-internal/testing/vectors'
+import { realEvidence, tpmVector } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import { toHex } from '../src/bytes/hex.js'
 import { appraise } from '../src/index.js'
 import { formatPolicyFile, parsePolicyFile } from '../src/policy/file.js'
 import { computeName, parsePublic } from '../src/structures/index.js'
+import type { TrustAnchor } from '../src/trust/anchor.js'
 import { found } from './support/appraisal.js'
+import { EC_AK } from './support/certificates.js'
 import { PCR_VALUES, forgeKey, forgeQuote } from '@nomyo-internal/testing/vectors/forge'
 import { withCode } from '@nomyo-internal/testing'
+
+/** A certificate of a real machine, as a policy file has it. */
+const pemOf = (file: string): string =>
+  `-----BEGIN CERTIFICATE-----\n${Buffer.from(realEvidence(file)).toString('base64')}\n-----END CERTIFICATE-----`
 
 const NONCE = new Uint8Array(32).fill(9)
 const NAME = `000b${'ab'.repeat(32)}`
@@ -64,6 +70,19 @@ describe('policy files', () => {
     expect(result.verified).not.toHaveProperty('akName')
   })
 
+  it('name the issuer of AK certificates that have a form of their own', async () => {
+    const leaf = pemOf('gce-ak-uca-ecc.der')
+    const chain = { leaf, intermediates: [], roots: [] }
+    const verdictOn = async (akCertificate: object) => {
+      const { trust } = parsePolicyFile(JSON.stringify({ ...FILE, trust: [{ akCertificate }] }))
+      const [anchor] = trust as readonly TrustAnchor[]
+      const key = { publicArea: EC_AK, name: new Uint8Array(34) }
+      return (await anchor!.endorse(key, undefined)).certificate?.eku.status
+    }
+    expect(await verdictOn({ ...chain, issuer: 'google-compute-engine' })).toBe('pass')
+    expect(await verdictOn(chain)).toBe('fail')
+  })
+
   it('require an explicit trust of none', () => {
     expect(parsePolicyFile(JSON.stringify({ ...FILE, trust: 'none' })).trust).toBe('none')
   })
@@ -79,6 +98,10 @@ describe('policy files', () => {
     ['two kinds in one anchor', { trust: [{ pinnedAk: NAME, akCertificate: {} }] }],
     ['a Name that is not hex', { trust: [{ pinnedAk: 'zz' }] }],
     ['a chain without roots', { trust: [{ akCertificate: { leaf: '', intermediates: [] } }] }],
+    [
+      'an unknown issuer of a chain',
+      { trust: [{ akCertificate: { leaf: '', intermediates: [], roots: [], issuer: 'google' } }] },
+    ],
     ['a number for a value', { referenceValues: { sha256: { '0': 7 } } }],
     ['PCRs as a list', { requiredPcrs: [0, 7] }],
     ['PCR 16', { requiredPcrs: 'sha256:16' }],

@@ -3,7 +3,7 @@ import { fromHex, toHex } from '../bytes/hex.js'
 import { hasExactly, isRecord, parseJsonObject } from '../bytes/json.js'
 import type { TrustAnchor } from '../trust/anchor.js'
 import { pinnedAk } from '../trust/pinned-ak.js'
-import { akCertificate } from '../x509/ak-certificate.js'
+import { akCertificate, type AkCertificateOptions } from '../x509/ak-certificate.js'
 import type { PolicyDocument } from './policy.js'
 import { checkPolicy, type AppraisalPolicy } from './rules.js'
 
@@ -42,7 +42,7 @@ const MEMBERS = [
  * }
  * ```
  *
- * `trust` may be `"none"`; `comment` holds any value; `qualifiedSigner` is hex, `firmware` as in
+ * `akCertificate` takes an `issuer` too; `trust` may be `"none"`; `comment` holds any value; `qualifiedSigner` is hex, `firmware` as in
  * `AppraisalPolicy`. Other members are refused: a misspelt one would loosen the policy silently.
  *
  * @throws PolicyError `ERR_POLICY_INVALID`
@@ -128,11 +128,13 @@ interface Chain {
   readonly leaf: string
   readonly intermediates: readonly string[]
   readonly roots: readonly string[]
+  readonly issuer?: AkCertificateOptions['issuer']
 }
 
 function isChain(value: unknown): value is Chain {
+  const members = ['leaf', 'intermediates', 'roots']
   return (
-    hasExactly(value, ['leaf', 'intermediates', 'roots']) &&
+    (hasExactly(value, members) || hasExactly(value, [...members, 'issuer'])) &&
     typeof value['leaf'] === 'string' &&
     isTexts(value['intermediates']) &&
     isTexts(value['roots'])
