@@ -1,14 +1,18 @@
 import type { JsonObject } from '../json/json-object.js'
 import type { TokenUsage } from '../observability/completion-record.js'
 
-/** Reads the `usage` of a completion; counts that are missing or no counts are left out. */
+/** Far above every context: one faulty report must not spoil the sums of a process. */
+const MAX_TOKENS = 1_000_000_000
+
+/** Reads the `usage` of a completion; counts that are missing or impossible are left out. */
 export function tokenUsage(answer: JsonObject): TokenUsage | undefined {
   const usage = answer.isSmall('usage') ? answer.member('usage') : undefined
   if (typeof usage !== 'object' || usage === null) return undefined
   const counts = new Map<string, unknown>(Object.entries(usage))
   const count = (name: string): number | undefined => {
     const value = counts.get(name)
-    return Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : undefined
+    const isCount = Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_TOKENS
+    return isCount ? Number(value) : undefined
   }
   return {
     promptTokens: count('prompt_tokens'),
