@@ -124,7 +124,9 @@ describe('the line of an encrypted request', () => {
 
   it('has no counts that the model server does not report as counts', async () => {
     upstream.answer = (response) =>
-      response.end('{"choices":[{}],"usage":{"prompt_tokens":"12","completion_tokens":-1,"total_tokens":1e15}}')
+      response.end(
+        '{"choices":[{}],"usage":{"prompt_tokens":"12","completion_tokens":-1,"total_tokens":1e15}}',
+      )
     const headers = authorized()
     await complete(gateway, chat('x'), headers)
     const line = await lineOf(headers['x-payload-id'] ?? '')
