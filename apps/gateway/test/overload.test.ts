@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import type { ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect, type Server } from 'node:net'
 import { promisify } from 'node:util'
-import { completionOf } from '@nomyo-internal/testing'
+import { completionOf, listenOnLoopback } from '@nomyo-internal/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   HI,
@@ -16,6 +16,7 @@ import {
   testGateway,
   testModelServer,
 } from './support.js'
+import { readBody } from '../src/completion/read-body.js'
 import type { Engine } from '../src/upstreams/engine.js'
 import { listenInProcess } from './in-process.js'
 import { metric } from './measure.js'
@@ -212,6 +213,28 @@ describe('the memory of requests', () => {
     upstream.answer = (response) => response.end(answerOf(20_000))
     expect(await ask(0)).toBe(200)
     await expect.poll(bytes).toBe(0)
+  })
+})
+
+describe('the body of a caller that disconnects', () => {
+  it.each(['before it is read', 'while it is read'])('ends its request: %s', async (moment) => {
+    const server = createServer()
+    const port = await listenOnLoopback(server)
+    onTestFinished(() => void server.close())
+    const socket = connect(port, '127.0.0.1')
+    socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nbegin')
+    const [request] = (await once(server, 'request')) as [IncomingMessage]
+    request.on('error', () => undefined)
+    const disconnect = async (): Promise<void> => {
+      const closed = new Promise((resolve) => request.socket.once('close', resolve))
+      socket.resetAndDestroy()
+      await closed
+    }
+    if (moment === 'before it is read') await disconnect()
+    const reading = readBody(request, 100)
+    const refused = expect(reading).rejects.toMatchObject({ statusCode: 400 })
+    if (moment === 'while it is read') await disconnect()
+    await refused
   })
 })
 

@@ -25,6 +25,8 @@ const REQUEST_FACTOR = 1.75
 /** Memory of an answer while it is encrypted: as received, padded, and as an envelope. */
 const ANSWER_FACTOR = 3.5
 
+/** Memory of the smallest request: its headers, keys and an answer of a few words. */
+const LEAST_BYTES = 16 * 1024
 /** Answers above this size take turns to be encrypted. */
 const LARGE_BYTES = 256 * 1024
 const LARGE_ENCRYPTIONS = 2
@@ -110,7 +112,7 @@ export class LoadShedder {
     if (this.#queue.isFullFor(caller)) throw this.#rejection('queue')
     const place = this.#requests.reserve(caller, 1)
     if (typeof place === 'string') throw this.#rejection(causeOf('requests', place))
-    const memory = this.#bytes.reserve(caller, Math.ceil(bodyBytes * REQUEST_FACTOR))
+    const memory = this.#bytes.reserve(caller, accounted(bodyBytes * REQUEST_FACTOR))
     if (typeof memory === 'string') {
       place.release()
       throw this.#rejection(causeOf('bytes', memory))
@@ -132,7 +134,7 @@ export class LoadShedder {
         }
       },
       account: ({ plaintext = 0, answer = 0, envelope = 0 }) => {
-        const shortage = memory.resize(Math.ceil(plaintext + answer * ANSWER_FACTOR + envelope))
+        const shortage = memory.resize(accounted(plaintext + answer * ANSWER_FACTOR + envelope))
         if (shortage !== undefined) throw this.#rejection(causeOf('bytes', shortage))
       },
     }
@@ -177,6 +179,8 @@ const placesOf = ({ maxRequests, maxRequestsPerCaller }: LoadConfig): FairBudget
 /** Returns the limit for the memory of requests where none is set. */
 export const defaultMaxBytesInFlight = (maxBodyBytes: number): number =>
   Math.max(DEFAULT_MAX_BYTES, LARGEST_REQUESTS * REQUEST_FACTOR * maxBodyBytes)
+
+const accounted = (bytes: number): number => Math.max(LEAST_BYTES, Math.ceil(bytes))
 
 const causeOf = (resource: 'requests' | 'bytes', shortage: Shortage): OverloadCause =>
   shortage === 'total' ? resource : `caller_${resource}`

@@ -21,11 +21,13 @@ export function sizeOfBody({ headers }: IncomingMessage, maxBytes: number): numb
  */
 export function readBody(request: IncomingMessage, size: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
+    // No event follows for a caller that disconnected before.
+    if (request.destroyed) throw malformed()
     // Takes memory only where it is written to.
     const body = Buffer.allocUnsafeSlow(size)
     let length = 0
     const fail = (): void => {
-      reject(new HttpError(400, 'The request is malformed'))
+      reject(malformed())
     }
     request.on('data', (part: Buffer) => {
       if (length + part.length > size) {
@@ -43,5 +45,7 @@ export function readBody(request: IncomingMessage, size: number): Promise<Uint8A
     request.once('error', fail).once('close', fail)
   })
 }
+
+const malformed = (): HttpError => new HttpError(400, 'The request is malformed')
 
 const tooLarge = (): HttpError => new HttpError(413, 'The request body is too large')

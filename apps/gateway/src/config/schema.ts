@@ -312,7 +312,7 @@ export const OPTIONS = defineOptions(
         value: 'SIZE',
         summary: 'memory for requests and answers in flight; of one caller, as much as is free',
         defaultSummary: '256MiB, or 7 times --max-body',
-        parse: byteSize('1KiB', '65536MiB'),
+        parse: byteSize('256KiB', '65536MiB'),
       },
       maxJsonValues: {
         value: 'COUNT',
