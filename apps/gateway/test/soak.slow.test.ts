@@ -147,6 +147,7 @@ it('has answered every request it took, and has nothing left in flight', async (
   await expectAlive(gateway)
   // The one that asks is none of the gateway's own listener.
   await expect.poll(() => metric(gateway, 'nomyo_requests_in_flight')).toBe(0)
+  await expect.poll(() => metric(gateway, 'nomyo_bytes_in_flight')).toBe(0)
   expect(gateway.log()).not.toMatch(/"status":5\d\d|"level":50/)
 })
 

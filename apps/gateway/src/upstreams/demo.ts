@@ -8,6 +8,7 @@ import type { Engine } from './engine.js'
 const ECHO_MODEL = 'nomyo/echo'
 /** Any other name works too; its answers begin with a label. */
 const DEMO_MODEL = 'nomyo/demo'
+const LARGE_BYTES = 256 * 1024
 /** Mark of every answer of this engine. */
 const LABEL = 'nomyo-demo-engine'
 
@@ -23,7 +24,7 @@ export function createDemoEngine(): Engine {
       if (error !== undefined) throw error
       const parsed = request.parse()
       // A large request takes tens of milliseconds to parse, and as much to answer.
-      await turns.next()
+      if (request.byteLength > LARGE_BYTES) await turns.next()
       return { answer: JsonObject.from(answer(parsed, Math.ceil(request.byteLength / 4))) }
     },
     models: () => Promise.resolve([DEMO_MODEL, ECHO_MODEL]),
