@@ -1,6 +1,6 @@
 import { QuotaGuard } from './access/quota/quota-guard.js'
 import { RedisQuotaCounter } from './access/quota/redis-counter.js'
-import { RateLimiter, defaultLimits } from './access/rate-limiter.js'
+import { RateLimiter, defaultLimits } from './access/rate/rate-limiter.js'
 import { LocalReplayCache } from './completion/replay/local.js'
 import { RedisReplayCache } from './completion/replay/redis.js'
 import type { ReplayCache } from './completion/replay/refuse.js'

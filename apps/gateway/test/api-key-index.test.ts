@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { ApiKeyIndex } from '../src/access/api-key-index.js'
-import { generateApiKey, hashApiKey } from '../src/access/api-key.js'
+import { ApiKeyIndex } from '../src/access/api-keys/api-key-index.js'
+import { generateApiKey, hashApiKey } from '../src/access/api-keys/api-key.js'
 
 const listed = (key: string, name: string, salt?: Uint8Array) => ({
   name,

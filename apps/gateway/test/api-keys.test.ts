@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startProgram, temporaryFolder } from '@nomyo-internal/testing'
-import { readKeysFile } from '../src/access/keys-file.js'
+import { readKeysFile } from '../src/access/api-keys/keys-file.js'
 import { GatewayError } from '../src/errors.js'
 import {
   HI,

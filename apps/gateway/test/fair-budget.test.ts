@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FairBudget, type Reservation } from '../src/completion/fair-budget.js'
+import { FairBudget, type Reservation } from '../src/completion/load/fair-budget.js'
 
 /** Reserves one after the other until one does not fit; returns how many did. */
 function take(budget: FairBudget, owner: string, amount: number): number {

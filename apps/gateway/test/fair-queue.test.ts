@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { FairQueue } from '../src/completion/fair-queue.js'
+import { FairQueue } from '../src/completion/load/fair-queue.js'
 
 /** A queue whose work ends when the test says so. */
 function testQueue(concurrency: number, maxWaiting: number) {

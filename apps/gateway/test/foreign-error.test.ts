@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readForeignError } from '../src/upstreams/foreign-error.js'
+import { readForeignError } from '../src/upstreams/server/foreign-error.js'
 
 const read = (status: number | undefined, body: unknown) =>
   readForeignError(status, typeof body === 'string' ? body : JSON.stringify(body))

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { temporaryFolder } from '@nomyo-internal/testing'
-import { BoundedCounter } from '../src/access/bounded-counter.js'
-import { clientNetwork } from '../src/access/client-network.js'
-import { RateLimiter } from '../src/access/rate-limiter.js'
+import { BoundedCounter } from '../src/access/rate/bounded-counter.js'
+import { clientNetwork } from '../src/access/rate/client-network.js'
+import { RateLimiter } from '../src/access/rate/rate-limiter.js'
 import type { GatewayConfig } from '../src/config/config.js'
 import {
   addApiKey,

@@ -4,7 +4,7 @@ import { temporaryFolder } from '@nomyo-internal/testing'
 import { errorObject } from '../src/confidential-refusal.js'
 import { sealRefusals } from '../src/completion/seal-refusal.js'
 import { LegacyClient } from './legacy-client.js'
-import { UpstreamRefusal } from '../src/upstreams/upstream-refusal.js'
+import { UpstreamRefusal } from '../src/upstreams/server/upstream-refusal.js'
 import {
   addApiKey,
   chat,

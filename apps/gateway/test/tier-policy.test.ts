@@ -1,16 +1,16 @@
 import type { TpmAttestation } from '@nomyo/attest'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { noAttestor, type Attestor } from '../src/attestation/attestor.js'
-import { isPrivateUrl, planUpstreams } from '../src/upstreams/plan-upstreams.js'
-import { UpstreamPool } from '../src/upstreams/pool.js'
-import { createDemoEngine } from '../src/upstreams/demo.js'
-import type { UpstreamConfig } from '../src/upstreams/upstream.js'
+import { isPrivateUrl, planUpstreams } from '../src/upstreams/pool/plan-upstreams.js'
+import { UpstreamPool } from '../src/upstreams/pool/pool.js'
+import { createDemoEngine } from '../src/upstreams/demo/demo.js'
+import type { UpstreamConfig } from '../src/upstreams/pool/upstream.js'
 import {
   SECURITY_TIERS,
   TierPolicy,
   type PolicyConfig,
   type SecurityTier,
-} from '../src/access/tier-policy.js'
+} from '../src/access/policy/tier-policy.js'
 import { listenInProcess } from './in-process.js'
 import {
   chat,

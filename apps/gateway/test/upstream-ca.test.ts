@@ -5,11 +5,11 @@ import { isInstalled, makeCa, makeCertificate, temporaryFolder } from '@nomyo-in
 import { noAttestor } from '../src/attestation/attestor.js'
 import { GatewayError } from '../src/errors.js'
 import { silentLogger } from '../src/observability/log.js'
-import { readCaFile } from '../src/upstreams/ca-file.js'
-import { planUpstreams } from '../src/upstreams/plan-upstreams.js'
-import { UpstreamPool } from '../src/upstreams/pool.js'
-import type { UpstreamConfig } from '../src/upstreams/upstream.js'
-import { SECURITY_TIERS, TierPolicy, type PolicyConfig } from '../src/access/tier-policy.js'
+import { readCaFile } from '../src/upstreams/server/ca-file.js'
+import { planUpstreams } from '../src/upstreams/pool/plan-upstreams.js'
+import { UpstreamPool } from '../src/upstreams/pool/pool.js'
+import type { UpstreamConfig } from '../src/upstreams/pool/upstream.js'
+import { SECURITY_TIERS, TierPolicy, type PolicyConfig } from '../src/access/policy/tier-policy.js'
 import { listenInProcess } from './in-process.js'
 import {
   chat,

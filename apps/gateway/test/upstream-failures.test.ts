@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { HttpError } from '../src/http-error.js'
-import { UpstreamRefusal } from '../src/upstreams/upstream-refusal.js'
+import { UpstreamRefusal } from '../src/upstreams/server/upstream-refusal.js'
 import type { ModelServer } from '@nomyo-internal/testing'
-import type { UpstreamPool } from '../src/upstreams/pool.js'
+import type { UpstreamPool } from '../src/upstreams/pool/pool.js'
 import { chatRequestOf, engineContext } from './in-process.js'
 import { chat, complete, send, statusOf, testGateway } from './support.js'
 import { metric } from './measure.js'
@@ -500,7 +500,7 @@ describe('repeated failures', () => {
   it('are one line a minute with their number', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
-    const { AttemptLog } = await import('../src/upstreams/attempt-log.js')
+    const { AttemptLog } = await import('../src/upstreams/pool/attempt-log.js')
     const lines: object[] = []
     const log = new AttemptLog()
     log.start({ warn: (facts: object) => void lines.push(facts) } as never)

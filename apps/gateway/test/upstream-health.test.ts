@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { Health } from '../src/upstreams/health.js'
-import { ModelMemory } from '../src/upstreams/model-memory.js'
-import { parseModelList } from '../src/upstreams/model-names.js'
+import { Health } from '../src/upstreams/pool/health.js'
+import { ModelMemory } from '../src/upstreams/pool/model-memory.js'
+import { parseModelList } from '../src/upstreams/server/model-names.js'
 
 function clock(): { now: () => number; advance: (ms: number) => void } {
   let time = 1000

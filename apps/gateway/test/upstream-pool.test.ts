@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ModelServer } from '@nomyo-internal/testing'
-import type { UpstreamPool } from '../src/upstreams/pool.js'
+import type { UpstreamPool } from '../src/upstreams/pool/pool.js'
 import { chat, complete, testGateway, testModelServer } from './support.js'
 import { metric } from './measure.js'
 import {

@@ -1,10 +1,10 @@
 import type { FastifyRequest } from 'fastify'
 import { WaitBudget } from '../redis/wait-budget.js'
-import type { ApiKeyIndex } from './api-key-index.js'
-import { authenticate, type Identity } from './authenticate.js'
-import { clientNetwork } from './client-network.js'
-import type { RateLimiter } from './rate-limiter.js'
-import { forbidden } from './tier-policy.js'
+import type { ApiKeyIndex } from './api-keys/api-key-index.js'
+import { authenticate, type Identity } from './api-keys/authenticate.js'
+import { clientNetwork } from './rate/client-network.js'
+import type { RateLimiter } from './rate/rate-limiter.js'
+import { forbidden } from './policy/tier-policy.js'
 
 /** Caller of an accepted request. */
 export interface Caller extends Identity {

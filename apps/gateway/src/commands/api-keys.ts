@@ -8,15 +8,15 @@ import {
   wholeNumber,
   type Settings,
 } from '@nomyo-internal/command-line'
-import { generateApiKey, hashApiKey } from '../access/api-key.js'
-import { withFileLock } from '../access/file-lock.js'
+import { generateApiKey, hashApiKey } from '../access/api-keys/api-key.js'
+import { withFileLock } from '../access/api-keys/file-lock.js'
 import {
   keyName,
   readKeysFile,
   readKeysFileIfPresent,
   writeKeysFile,
   type ListedKey,
-} from '../access/keys-file.js'
+} from '../access/api-keys/keys-file.js'
 import { quotaUses } from '../access/quota/quota-counter.js'
 import {
   QUOTA_FORM,
@@ -26,8 +26,8 @@ import {
   type QuotaUnit,
 } from '../access/quota/quota.js'
 import { readUsage } from '../access/quota/read-usage.js'
-import { parseRate } from '../access/rate-limit.js'
-import { SECURITY_TIERS, type SecurityTier } from '../access/tier-policy.js'
+import { parseRate } from '../access/rate/rate-limit.js'
+import { SECURITY_TIERS, type SecurityTier } from '../access/policy/tier-policy.js'
 import { OPTIONS } from '../config/schema.js'
 import { GatewayError } from '../errors.js'
 import { loggerOf } from '../observability/log.js'

@@ -1,4 +1,4 @@
-import { SECURITY_TIERS, type SecurityTier } from '../access/tier-policy.js'
+import { SECURITY_TIERS, type SecurityTier } from '../access/policy/tier-policy.js'
 import { ConfidentialRefusal, errorObject } from '../confidential-refusal.js'
 import { HttpError } from '../http-error.js'
 import type { EventLoopTurns } from '../json/event-loop-turns.js'

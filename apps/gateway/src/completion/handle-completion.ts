@@ -8,10 +8,14 @@ import {
   type PublicKey,
 } from '@nomyo/crypto'
 import { authorize, type Caller } from '../access/access-control.js'
-import { cacheSalt } from '../access/cache-salt.js'
+import { cacheSalt } from '../access/api-keys/cache-salt.js'
 import type { QuotaGuard } from '../access/quota/quota-guard.js'
-import { applyRequestRules, modelRestriction, type RequestRules } from '../access/request-rules.js'
-import { SECURITY_TIERS, type SecurityTier, type TierPolicy } from '../access/tier-policy.js'
+import {
+  applyRequestRules,
+  modelRestriction,
+  type RequestRules,
+} from '../access/policy/request-rules.js'
+import { SECURITY_TIERS, type SecurityTier, type TierPolicy } from '../access/policy/tier-policy.js'
 import { cannotAttest, type Attestor } from '../attestation/attestor.js'
 import { HttpError } from '../http-error.js'
 import type { EventLoopTurns } from '../json/event-loop-turns.js'
@@ -23,12 +27,12 @@ import type {
   CompletionObservation,
   CompletionObserver,
 } from '../observability/completion-record.js'
-import type { Metrics } from '../observability/metrics.js'
+import type { Metrics } from '../observability/metrics/metrics.js'
 import type { CompletionTrace, Tracer } from '../observability/tracing/tracer.js'
 import type { Engine } from '../upstreams/engine.js'
-import { UpstreamRefusal } from '../upstreams/upstream-refusal.js'
+import { UpstreamRefusal } from '../upstreams/server/upstream-refusal.js'
 import { cannotBeOpened, readChatRequest } from './chat-request.js'
-import type { Admission, LoadShedder } from './load-shedder.js'
+import type { Admission, LoadShedder } from './load/load-shedder.js'
 import { refuseReplay, type ReplayCache } from './replay/refuse.js'
 import type { ReplyKeyCache } from './reply-key-cache.js'
 import { sealRefusals } from './seal-refusal.js'

@@ -1,11 +1,11 @@
 import type { EphemeralKeyOptions, PersistentKeyOptions } from '@nomyo/tpm'
 import type { Quotas } from '../access/quota/quota.js'
-import type { RateLimit } from '../access/rate-limit.js'
-import type { RequestRules } from '../access/request-rules.js'
-import type { PolicyConfig } from '../access/tier-policy.js'
+import type { RateLimit } from '../access/rate/rate-limit.js'
+import type { RequestRules } from '../access/policy/request-rules.js'
+import type { PolicyConfig } from '../access/policy/tier-policy.js'
 import type { RedisFailure } from '../redis/failure-mode.js'
-import type { HealthCheckConfig } from '../upstreams/health.js'
-import type { UpstreamConfig } from '../upstreams/upstream.js'
+import type { HealthCheckConfig } from '../upstreams/pool/health.js'
+import type { UpstreamConfig } from '../upstreams/pool/upstream.js'
 
 /** Least severity that is logged. */
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug'

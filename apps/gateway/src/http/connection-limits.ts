@@ -1,6 +1,6 @@
 import type { Server, Socket } from 'node:net'
 import type { Server as HttpServer } from 'node:http'
-import { clientNetwork } from '../access/client-network.js'
+import { clientNetwork } from '../access/rate/client-network.js'
 import type { LoadConfig } from '../config/config.js'
 
 type Limits = Pick<LoadConfig, 'maxConnections' | 'maxConnectionsPerAddress' | 'requestTimeoutMs'>

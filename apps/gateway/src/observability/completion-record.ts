@@ -1,4 +1,4 @@
-import type { SecurityTier } from '../access/tier-policy.js'
+import type { SecurityTier } from '../access/policy/tier-policy.js'
 import type { RefusalCode } from '../http-error.js'
 
 /** Timed steps of an answer: wait for decryption, decryption, TPM, model server, encryption. */

@@ -1,6 +1,6 @@
 import { RateLimiterRedis } from 'rate-limiter-flexible'
-import { BoundedCounter } from '../access/bounded-counter.js'
-import type { CountOptions, CreateCounter } from '../access/rate-limiter.js'
+import { BoundedCounter } from '../access/rate/bounded-counter.js'
+import type { CountOptions, CreateCounter } from '../access/rate/rate-limiter.js'
 import type { RedisConnection } from './connection.js'
 import type { OnFailure } from './failure-mode.js'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { errnoCode } from '@nomyo-internal/diagnostics'
 import { SecurityError, generateKeyPair } from '@nomyo/crypto'
 import { loadKeyPair, loadOrCreateKeyPair, saveKeyPair } from '@nomyo/crypto/keys/node'
-import { DECRYPT_CONCURRENCY } from '../completion/decrypt-concurrency.js'
+import { DECRYPT_CONCURRENCY } from '../completion/load/decrypt-concurrency.js'
 import type { Logger } from '../observability/log.js'
 import { MIN_SERVER_KEY_BITS, type ServerKeyStore, type StoredKey } from './server-key-store.js'
 

@@ -1,5 +1,5 @@
 import { generateKeyPair, type KeyPair } from '@nomyo/crypto'
-import { DECRYPT_CONCURRENCY } from '../completion/decrypt-concurrency.js'
+import { DECRYPT_CONCURRENCY } from '../completion/load/decrypt-concurrency.js'
 import type { ServerKeyStore } from './server-key-store.js'
 
 /** Creates a store whose keys last until the gateway stops. */

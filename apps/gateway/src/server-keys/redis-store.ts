@@ -1,5 +1,5 @@
 import { exportPrivateKey, generateKeyPair, importPrivateKey } from '@nomyo/crypto'
-import { DECRYPT_CONCURRENCY } from '../completion/decrypt-concurrency.js'
+import { DECRYPT_CONCURRENCY } from '../completion/load/decrypt-concurrency.js'
 import { GatewayError } from '../errors.js'
 import type { Logger } from '../observability/log.js'
 import type { RedisClient } from '../redis/client.js'

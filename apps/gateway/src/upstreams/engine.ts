@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { SecurityTier } from '../access/tier-policy.js'
+import type { SecurityTier } from '../access/policy/tier-policy.js'
 import type { ChatRequest } from '../completion/chat-request.js'
 import type { EventLoopTurns } from '../json/event-loop-turns.js'
 import type { JsonObject } from '../json/json-object.js'

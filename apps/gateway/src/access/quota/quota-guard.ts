@@ -1,7 +1,7 @@
 import { HttpError } from '../../http-error.js'
 import type { CompletionObserver, CompletionRecord } from '../../observability/completion-record.js'
 import type { WaitBudget } from '../../redis/wait-budget.js'
-import type { Identity } from '../authenticate.js'
+import type { Identity } from '../api-keys/authenticate.js'
 import {
   LocalQuotaCounter,
   increment,

@@ -1,6 +1,6 @@
 import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
-import type { ApiKey } from '../../access/api-key.js'
-import { readKeysFile } from '../../access/keys-file.js'
+import type { ApiKey } from '../../access/api-keys/api-key.js'
+import { readKeysFile } from '../../access/api-keys/keys-file.js'
 import { checkAccess } from '../file-access.js'
 import type { Check } from '../check.js'
 import type { GatewayConfig } from '../../config/config.js'

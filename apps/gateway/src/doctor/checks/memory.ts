@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os'
 import { ok, warning, type Finding } from '@nomyo-internal/diagnostics'
-import { defaultMaxBytesInFlight } from '../../completion/load-shedder.js'
+import { defaultMaxBytesInFlight } from '../../completion/load/load-shedder.js'
 import type { GatewayConfig } from '../../config/config.js'
 import type { Check } from '../check.js'
 

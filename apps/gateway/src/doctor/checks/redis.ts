@@ -3,8 +3,12 @@ import type { GatewayConfig } from '../../config/config.js'
 import { DEFAULT_REDIS_FAILURE } from '../../redis/failure-mode.js'
 import { describeTarget, parseRedisUrl, type RedisTarget } from '../../redis/url.js'
 import type { Check } from '../check.js'
-import { describeRedisFailure, describeSentinel, type RedisProblem } from '../redis-failure.js'
-import { RedisTrial } from '../redis-trial.js'
+import {
+  describeRedisFailure,
+  describeSentinel,
+  type RedisProblem,
+} from '../redis/redis-failure.js'
+import { RedisTrial } from '../redis/redis-trial.js'
 
 /** Checks that Redis is reachable, executes what the gateway needs of it, and evicts nothing. */
 export const redisCheck: Check = {

@@ -9,7 +9,7 @@ import {
   readPublic,
   type TpmErrorCode,
 } from '@nomyo/tpm'
-import { SECURITY_TIERS } from '../../access/tier-policy.js'
+import { SECURITY_TIERS } from '../../access/policy/tier-policy.js'
 import type { GatewayConfig, TpmConfig } from '../../config/config.js'
 import type { Check } from '../check.js'
 

@@ -2,7 +2,7 @@ import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { GatewayError } from '../../errors.js'
 import { exportNothing, reasonOf } from '../../observability/tracing/exporter.js'
 import { loadSdk } from '../../observability/tracing/sdk.js'
-import { isPrivateUrl } from '../../upstreams/plan-upstreams.js'
+import { isPrivateUrl } from '../../upstreams/pool/plan-upstreams.js'
 import type { Check } from '../check.js'
 
 const TIMEOUT_MS = 5000

@@ -4,7 +4,7 @@ import { fastifyRateLimit } from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import type { Attestor } from '../../attestation/attestor.js'
 import { HttpError, errorBody } from '../../http-error.js'
-import type { Metrics } from '../../observability/metrics.js'
+import type { Metrics } from '../../observability/metrics/metrics.js'
 
 const PATH = '/pki/attestation'
 const NONCE_BYTES = 32

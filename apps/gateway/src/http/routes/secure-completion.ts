@@ -7,7 +7,7 @@ import {
   isPayloadId,
   type CompletionContext,
 } from '../../completion/handle-completion.js'
-import type { Admission } from '../../completion/load-shedder.js'
+import type { Admission } from '../../completion/load/load-shedder.js'
 import { readBody, sizeOfBody } from '../../completion/read-body.js'
 import { freeBytes } from '../../json/free-bytes.js'
 import { JsonBytes } from '../../json/json-bytes.js'

@@ -1,0 +1,207 @@
+import { ConfidentialRefusal, errorObject } from '../../confidential-refusal.js'
+import type { Identity } from '../api-keys/authenticate.js'
+import { forbidden, type TierRule } from './tier-policy.js'
+import { matchesModel } from './model-pattern.js'
+
+/** Limits for the members of decrypted requests. */
+export interface RequestRules {
+  /** Largest `n` and `best_of`: answers that one request may ask for. Default 128, as OpenAI has it. */
+  readonly maxChoices?: number | undefined
+  /** Largest `max_tokens` and `max_completion_tokens`, also set where a request has neither. Default: no limit. */
+  readonly maxTokens?: number | undefined
+  /**
+   * Images, sound and videos that the model server would fetch from an address of the caller's choice.
+   * Default: `forward`; `refuse` where models are restricted.
+   */
+  readonly remoteMedia?: 'forward' | 'refuse' | undefined
+  /** Members that OpenAI's API does not have and {@link RequestRules.members} does not list. Default `forward`. */
+  readonly unknownMembers?: 'forward' | 'refuse' | undefined
+  /** Further members that are known, such as `top_k`. */
+  readonly members?: readonly string[] | undefined
+}
+
+/** The part of a decrypted request that the rules read. */
+export interface RequestMembers {
+  readonly names: readonly string[]
+  /** True where messages refer to media by an address other than `data:`. */
+  readonly hasRemoteMedia: boolean
+  member(name: string): unknown
+}
+
+const DEFAULT_MAX_CHOICES = 128
+
+/** Members that make a router ask another server, or ask with other credentials: no caller chooses those. */
+const ADDRESSES = new Set([
+  'api_base',
+  'api_key',
+  'api_version',
+  'base_url',
+  'extra_headers',
+  'headers',
+  'kv_transfer_params',
+  'litellm_params',
+  'model_list',
+  'organization',
+  'user_config',
+])
+/** Members with further models, of which each is as good as `model` to a router. */
+const FURTHER_MODELS = [
+  'models',
+  'fallbacks',
+  'context_window_fallbacks',
+  'content_policy_fallbacks',
+]
+/** Members by which a router chooses other models or providers in a form of its own. */
+const ROUTING = new Set([
+  'context_window_fallback_dict',
+  'custom_llm_provider',
+  'deployment_id',
+  'engine',
+  'extra_body',
+  'plugins',
+  'preset',
+  'provider',
+  'route',
+  'transforms',
+])
+/** Members of OpenAI's chat completions, and the one of nomyo-js 0.1. */
+const KNOWN = new Set([
+  'audio',
+  'frequency_penalty',
+  'function_call',
+  'functions',
+  'logit_bias',
+  'logprobs',
+  'max_completion_tokens',
+  'max_tokens',
+  'messages',
+  'metadata',
+  'modalities',
+  'model',
+  'moderation',
+  'n',
+  'parallel_tool_calls',
+  'prediction',
+  'presence_penalty',
+  'prompt_cache_key',
+  'prompt_cache_options',
+  'prompt_cache_retention',
+  'reasoning_effort',
+  'response_format',
+  'safety_identifier',
+  'security_tier',
+  'seed',
+  'service_tier',
+  'stop',
+  'store',
+  'stream',
+  'stream_options',
+  'temperature',
+  'tool_choice',
+  'tools',
+  'top_logprobs',
+  'top_p',
+  'user',
+  'verbosity',
+  'web_search_options',
+])
+
+/**
+ * Returns the test of a model by API key and tier, or undefined where neither restricts models.
+ *
+ * @param rule - of the tier, where there is a policy
+ */
+export function modelRestriction(
+  { models }: Identity,
+  rule: TierRule | undefined,
+): ((model: string) => boolean) | undefined {
+  if (models === undefined && rule?.models === undefined) return undefined
+  return (model) =>
+    (models?.includes(model) ?? true) &&
+    (rule?.models === undefined || matchesModel(rule.models, model))
+}
+
+/**
+ * Checks a decrypted request against the rules. A model restriction covers every member that names a model
+ * or routes around it.
+ *
+ * @param allowsModel - from {@link modelRestriction}
+ * @returns members to set in the request that is forwarded
+ * @throws ConfidentialRefusal 400 for a member beyond its limit or with an address, 403 for one that could
+ * choose a model that is not allowed
+ */
+export function applyRequestRules(
+  request: RequestMembers,
+  rules: RequestRules,
+  allowsModel: ((model: string) => boolean) | undefined,
+): Readonly<Record<string, number>> {
+  const { names } = request
+  const address = names.find((name) => ADDRESSES.has(name))
+  if (address !== undefined) throw notForwarded(address)
+  if (rules.unknownMembers === 'refuse') {
+    const known = new Set(rules.members)
+    const unknown = names.find((name) => !KNOWN.has(name) && !known.has(name))
+    if (unknown !== undefined) throw notForwarded(unknown)
+  }
+  if (allowsModel !== undefined) restrictRouting(request, allowsModel)
+  const remoteMedia = rules.remoteMedia ?? (allowsModel === undefined ? 'forward' : 'refuse')
+  if (remoteMedia === 'refuse' && request.hasRemoteMedia) {
+    throw refused('messages', 'Media must be in the request itself, as data: URLs')
+  }
+  for (const name of ['n', 'best_of']) {
+    if (exceeds(request.member(name), rules.maxChoices ?? DEFAULT_MAX_CHOICES)) {
+      throw refused(name, 'The request asks for more choices than this gateway permits')
+    }
+  }
+  return limitTokens(request, rules.maxTokens)
+}
+
+function restrictRouting(request: RequestMembers, allowsModel: (model: string) => boolean): void {
+  const routing = request.names.find((name) => ROUTING.has(name))
+  if (routing !== undefined) throw routed(routing)
+  for (const name of FURTHER_MODELS) {
+    const further = request.member(name) ?? []
+    const isAllowed = (model: unknown): boolean => typeof model === 'string' && allowsModel(model)
+    // Any other form, such as an object with parameters, could name an address.
+    if (!Array.isArray(further) || !further.every(isAllowed)) throw routed(name)
+  }
+}
+
+function limitTokens(
+  request: RequestMembers,
+  limit: number | undefined,
+): Readonly<Record<string, number>> {
+  if (limit === undefined) return {}
+  let hasLimit = false
+  for (const name of ['max_tokens', 'max_completion_tokens']) {
+    const value = request.member(name) ?? undefined
+    if (exceeds(value, limit)) {
+      throw refused(name, 'The request asks for more tokens than this gateway permits')
+    }
+    hasLimit ||= value !== undefined
+  }
+  // Without a limit of its own, a request would get the one of the model.
+  return hasLimit ? {} : { max_tokens: limit }
+}
+
+/** Compares a limit that is absent or null as none; anything but a number exceeds every limit. */
+function exceeds(value: unknown, limit: number): boolean {
+  if (value === undefined || value === null) return false
+  return !(typeof value === 'number' && value <= limit)
+}
+
+const notForwarded = (name: string): ConfidentialRefusal =>
+  refused(name, 'The request has a member that this gateway does not forward')
+
+/** Creates the refusal of a member. Its fixed text is sent in plaintext; its name only encrypted. */
+const refused = (param: string, detail: string): ConfidentialRefusal => {
+  const facts = { message: `${detail}: ${param}`, type: 'invalid_request_error', param }
+  return new ConfidentialRefusal(400, detail, errorObject(400, { ...facts, code: 'invalid_value' }))
+}
+
+const routed = (param: string): ConfidentialRefusal =>
+  forbidden('Model not allowed for the requested security tier', {
+    message: `The member ${param} could choose a model that is not allowed.`,
+    code: 'model_not_allowed',
+    param,
+  })

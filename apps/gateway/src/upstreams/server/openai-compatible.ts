@@ -1,0 +1,247 @@
+import { errnoCode } from '@nomyo-internal/diagnostics'
+import { parseRetryAfter } from '@nomyo/transport'
+import { Agent, request as httpRequest, type Dispatcher } from 'undici'
+import { readCompletion } from './answer.js'
+import type { ChatRequest } from '../../completion/chat-request.js'
+import { HttpError } from '../../http-error.js'
+import type { JsonObject } from '../../json/json-object.js'
+import type { EngineContext } from '../engine.js'
+import { readForeignError } from './foreign-error.js'
+import { parseModelList, type ModelList } from './model-names.js'
+import {
+  MAX_ERROR_BYTES,
+  connectionError,
+  refusedError,
+  timeoutError,
+  unusableAnswerError,
+  UpstreamError,
+} from './upstream-error.js'
+
+/** Address, credentials and timeouts of a model server. */
+export interface OpenAICompatibleOptions {
+  /** Base URL as OpenAI clients take it, usually ending in `/v1`. */
+  readonly url: string
+  /** Path of the health check: from the root of the server, such as `/health`, or below the URL, such as `models`. Default `models`. */
+  readonly healthPath?: string | undefined
+  /** Sent as a bearer token. */
+  readonly apiKey?: string | undefined
+  /** PEM file of the CAs trusted for this server, in place of those of Node; read at the start and at a reload. Default: those of Node. */
+  readonly caFile?: string | undefined
+  readonly timeouts?: UpstreamTimeouts | undefined
+}
+
+/** Timeouts of a model server, in milliseconds. */
+export interface UpstreamTimeouts {
+  /** For the connection. Default 10 000. */
+  readonly connectMs?: number | undefined
+  /** For the headers of an answer, which arrive when it is complete. Default 600 000. */
+  readonly headersMs?: number | undefined
+  /** For the whole answer. Default 600 000. */
+  readonly totalMs?: number | undefined
+}
+
+/** Result of a health check. */
+export interface PollResult {
+  /** The server answered, with any status below 500. */
+  readonly isPresent: boolean
+  /** Status of its answer, or the error code of the connection. */
+  readonly reason: number | string
+  /** Its models; undefined if it lists none that can be read. */
+  readonly models: ModelList | undefined
+}
+
+/** Long answers are not streamed: the headers arrive when the answer is complete. */
+const TIMEOUT_MS = 600_000
+const CONNECT_TIMEOUT_MS = 10_000
+/** Fits the envelope of an answer after base64. */
+const MAX_ANSWER_BYTES = 11 * 1024 * 1024
+const ERROR_TIMEOUT_MS = 5000
+const MAX_MODELS_BYTES = 1024 * 1024
+const POLL_TIMEOUT_MS = 5000
+
+/** Resolves the path of a health check against the base URL of its server. */
+export const healthUrl = (url: string, path = 'models'): string =>
+  new URL(path, `${baseUrl(url)}/`).href
+
+export const baseUrl = (url: string): string => url.replace(/\/+$/, '')
+
+/**
+ * An OpenAI-compatible server (vLLM, Ollama, llama.cpp and others) and the connections to it. Its error
+ * texts may quote the prompt: they are kept for the caller alone, and no log has them.
+ */
+export class OpenAICompatibleServer {
+  readonly #url: string
+  readonly #healthUrl: string
+  readonly #apiKey: string | undefined
+  readonly #totalMs: number
+  readonly #completions: Agent
+  /** Separate, so that checks neither wait for completions nor read as much. */
+  readonly #checks: Agent
+
+  /** @param ca - certificates of `caFile`, where one is configured */
+  constructor(
+    { url, healthPath, apiKey, timeouts = {} }: OpenAICompatibleOptions,
+    ca: readonly string[] | undefined,
+  ) {
+    const trust = ca === undefined ? {} : { ca: [...ca] }
+    this.#url = baseUrl(url)
+    this.#healthUrl = healthUrl(url, healthPath)
+    this.#apiKey = apiKey
+    this.#totalMs = timeouts.totalMs ?? TIMEOUT_MS
+    this.#completions = new Agent({
+      connect: { ...trust, timeout: timeouts.connectMs ?? CONNECT_TIMEOUT_MS },
+      headersTimeout: timeouts.headersMs ?? TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
+      maxResponseSize: MAX_ANSWER_BYTES,
+    })
+    this.#checks = new Agent({ connect: trust, maxResponseSize: MAX_MODELS_BYTES })
+  }
+
+  /**
+   * Requests a completion.
+   *
+   * @param signal - cancels the request
+   * @throws UpstreamError
+   * @throws HttpError when there is no memory for the answer
+   */
+  async complete(
+    request: ChatRequest,
+    signal: AbortSignal,
+    context: EngineContext,
+  ): Promise<JsonObject> {
+    // Answers are encrypted as a whole. Some servers stream unless told not to. Key and tier are
+    // members of the protocol between client and gateway.
+    const body = request.rewrite({
+      ...context.changes,
+      stream: false,
+      stream_options: undefined,
+      api_key: undefined,
+      security_tier: undefined,
+      // A salt that a caller chooses would reach the cache of others.
+      cache_salt: context.cacheSalt,
+    })
+    const timeout = new AbortController()
+    const timer = setTimeout(() => {
+      timeout.abort()
+    }, this.#totalMs)
+    try {
+      const response = await httpRequest(`${this.#url}/chat/completions`, {
+        method: 'POST',
+        dispatcher: this.#completions,
+        signal: AbortSignal.any([signal, timeout.signal]),
+        headers: {
+          ...context.headers,
+          ...this.#headers,
+          'content-type': 'application/json',
+          'content-length': String(body.byteLength),
+        },
+        body: body.toBody(),
+      })
+      return await this.#readAnswer(response, context)
+    } catch (error) {
+      if (timeout.signal.aborted && !signal.aborted) throw timeoutError('ERR_TIMEOUT')
+      throw error instanceof UpstreamError || error instanceof HttpError
+        ? error
+        : connectionError(error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Checks that the server is present, and asks for its models. Never rejects. */
+  async poll(): Promise<PollResult> {
+    const listUrl = `${this.#url}/models`
+    const [health, list] = await Promise.all([
+      this.#healthUrl === listUrl ? undefined : this.#check(this.#healthUrl),
+      this.#check(listUrl),
+    ])
+    const { reason } = health ?? list
+    return {
+      isPresent: typeof reason === 'number' && reason < 500,
+      reason,
+      models: list.reason === 200 ? parseModelList(list.text) : undefined,
+    }
+  }
+
+  /** Closes all connections, after the requests in progress. */
+  async close(): Promise<void> {
+    await Promise.all([this.#completions.close(), this.#checks.destroy()])
+  }
+
+  get #headers(): Readonly<Record<string, string>> {
+    return {
+      accept: 'application/json',
+      ...(this.#apiKey === undefined ? {} : { authorization: `Bearer ${this.#apiKey}` }),
+    }
+  }
+
+  async #readAnswer(
+    { statusCode, headers, body }: Dispatcher.ResponseData<unknown>,
+    context: EngineContext,
+  ): Promise<JsonObject> {
+    if (statusCode === 200) {
+      const bytes = await readAll(body, (total) => {
+        context.reserveAnswer(total)
+      })
+      const contentType = String(headers['content-type'] ?? '')
+      const { turns } = context
+      return readCompletion(bytes, { contentType, turns, withoutKey: this.#withoutKey })
+    }
+    const timer = setTimeout(() => body.destroy(), ERROR_TIMEOUT_MS)
+    const text = await readStart(body, MAX_ERROR_BYTES)
+    clearTimeout(timer)
+    if (statusCode < 400) throw unusableAnswerError(statusCode, 'no status of a completion')
+    const retryAfterMs = parseRetryAfter((name) => headers[name]?.toString(), Date.now())
+    const inner = readForeignError(statusCode, this.#withoutKey(text))
+    throw refusedError(inner, { reason: statusCode, retryAfterMs })
+  }
+
+  /** Removes the key of the gateway from a text, which some servers quote. */
+  readonly #withoutKey = (text: string): string =>
+    this.#apiKey === undefined ? text : text.replaceAll(this.#apiKey, '***')
+
+  async #check(url: string): Promise<Pick<PollResult, 'reason'> & { readonly text: string }> {
+    try {
+      const { statusCode, body } = await httpRequest(url, {
+        dispatcher: this.#checks,
+        signal: AbortSignal.timeout(POLL_TIMEOUT_MS),
+        headers: this.#headers,
+      })
+      // The status shows that the server is present, even if its list cannot be read.
+      return { reason: statusCode, text: await body.text().catch(() => '') }
+    } catch (error) {
+      return { reason: errnoCode(error), text: '' }
+    }
+  }
+}
+
+/** @param onBytes - receives the number of bytes so far; an error of it ends the connection */
+async function readAll(
+  body: AsyncIterable<unknown>,
+  onBytes: (total: number) => void,
+): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of body as AsyncIterable<Buffer>) {
+    length += part.length
+    onBytes(length)
+    parts.push(part)
+  }
+  return Buffer.concat(parts, length)
+}
+
+/** Reads the beginning of a body, and ends its connection if there is more. Returns what arrived. */
+async function readStart(body: AsyncIterable<unknown>, maxBytes: number): Promise<string> {
+  const parts: Buffer[] = []
+  let length = 0
+  try {
+    for await (const part of body as AsyncIterable<Buffer>) {
+      parts.push(part)
+      length += part.length
+      if (length >= maxBytes) break
+    }
+  } catch {
+    // The status is known: what is missing of the text changes nothing.
+  }
+  return Buffer.concat(parts).toString('utf8', 0, maxBytes)
+}
