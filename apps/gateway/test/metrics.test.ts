@@ -161,10 +161,12 @@ describe('connections', () => {
   it.each([
     ['malformed', 'canary\r\n\r\n'],
     ['headers_too_large', httpLines('GET / HTTP/1.1', 'host: x', `x: ${'x'.repeat(100_000)}`, '')],
+    ['pipelining', httpLines('GET /health HTTP/1.1', 'host: x', '').repeat(1000)],
   ])('that are dropped are counted: %s', async (cause, bytes) => {
     const gateway = await testGateway({ args: DEMO })
     await rawExchange(gateway.port, bytes)
     expect(await metric(gateway, dropped(cause))).toBe(1)
+    await expect.poll(() => metric(gateway, 'nomyo_requests_in_flight')).toBe(0)
   })
 
   it('beyond the limits are counted', async () => {

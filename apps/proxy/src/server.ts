@@ -4,6 +4,7 @@ import {
   closeConnectionsOnShutdown,
   closeSlowReaders,
   isDisconnected,
+  limitPipelining,
   logRequests,
   refuseExpectations,
   refuseMalformedRequests,
@@ -99,6 +100,7 @@ export function createServer(
       .header('cache-control', 'no-store')
       .send({ status: problem ?? 'ok', gateway, fingerprint, attestation })
   })
+  limitPipelining(server.server)
   return server
 }
 

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
@@ -101,5 +101,52 @@ export async function closeWithin(server: FastifyInstance, timeoutMs: number): P
     await server.close()
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** Limit for the requests of one connection. */
+export interface PipeliningOptions {
+  /** Largest number of requests in progress on one connection. Default 8: hardly any client sends two. */
+  readonly max?: number
+  /** Called for each connection that is closed. */
+  readonly onClosed?: () => void
+}
+
+const DEFAULT_MAX = 8
+
+/**
+ * Closes connections with more requests in progress than this. Node alone reads 64 KiB of requests, some
+ * thousand, and has all of them handled before anything else runs.
+ *
+ * Must come after the listeners for requests are added: it replaces them by one that calls them.
+ */
+export function limitPipelining(
+  server: Server,
+  { max = DEFAULT_MAX, onClosed = () => undefined }: PipeliningOptions = {},
+): void {
+  const inProgress = new WeakMap<Socket, number>()
+  const admits = (socket: Socket, response: ServerResponse): boolean => {
+    // What was received with the request that exceeded the limit still arrives here.
+    if (socket.destroyed) return false
+    const count = (inProgress.get(socket) ?? 0) + 1
+    if (count > max) {
+      socket.destroy()
+      onClosed()
+      return false
+    }
+    inProgress.set(socket, count)
+    response.once('close', () => {
+      inProgress.set(socket, (inProgress.get(socket) ?? 0) - 1)
+    })
+    return true
+  }
+  for (const event of ['request', 'checkExpectation']) {
+    const listeners = server.listeners(event)
+    if (listeners.length === 0) continue
+    server.removeAllListeners(event)
+    server.on(event, (request: IncomingMessage, response: ServerResponse) => {
+      if (!admits(request.socket, response)) return
+      for (const listener of listeners) Reflect.apply(listener, server, [request, response])
+    })
   }
 }

@@ -2,6 +2,7 @@ export {
   closeConnectionsOnShutdown,
   closeSlowReaders,
   closeWithin,
+  limitPipelining,
 } from './connection-lifecycle.js'
 export { disconnectSignal } from './disconnect-signal.js'
 export {

@@ -2,7 +2,12 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify'
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { closeConnectionsOnShutdown, closeSlowReaders, closeWithin } from '../src/index.js'
+import {
+  closeConnectionsOnShutdown,
+  closeSlowReaders,
+  closeWithin,
+  limitPipelining,
+} from '../src/index.js'
 import { GET, connectTo } from './connect.js'
 
 const TIMEOUT_MS = 5000
@@ -139,5 +144,55 @@ describe('a slow reader', () => {
     await expect.poll(received).toMatch(/first[^]*second/)
     vi.advanceTimersByTime(10 * TIMEOUT_MS)
     expect(socket.destroyed).toBe(false)
+  })
+})
+
+describe('requests on one connection', () => {
+  const MAX = 4
+
+  async function startLimited() {
+    const server = fastify()
+    const held: (() => void)[] = []
+    let arrived = 0
+    let closed = 0
+    server.get('/', () => {
+      arrived++
+      return new Promise((resolve) => held.push(() => resolve('answer')))
+    })
+    server.server.on('checkExpectation', (_request, response) => {
+      arrived++
+      held.push(() => response.writeHead(417).end())
+    })
+    limitPipelining(server.server, { max: MAX, onClosed: () => closed++ })
+    await server.listen({ host: '127.0.0.1', port: 0 })
+    onTestFinished(() => server.close())
+    return { server, held, arrived: () => arrived, closed: () => closed }
+  }
+
+  it('are answered up to the limit, again and again', async () => {
+    const { server, held, closed } = await startLimited()
+    const { socket, received } = await connectTo(server.server)
+    for (let round = 1; round <= 3; round++) {
+      socket.write(GET.repeat(MAX))
+      await expect.poll(() => held).toHaveLength(MAX)
+      for (const answer of held.splice(0)) answer()
+      await expect.poll(() => received().match(/answer/g)).toHaveLength(round * MAX)
+    }
+    expect([closed(), socket.destroyed]).toEqual([0, false])
+  })
+
+  it.each([
+    ['', GET],
+    [' with Expect', GET.replace('\r\n', '\r\nExpect: nothing\r\n')],
+  ])('beyond it%s are not handled, and end this connection alone', async (_name, request) => {
+    const { server, held, arrived, closed } = await startLimited()
+    const [flood, other] = [await connectTo(server.server), await connectTo(server.server)]
+    other.socket.write(GET)
+    await expect.poll(() => held).toHaveLength(1)
+    flood.socket.write(request.repeat(1000))
+    await once(flood.socket, 'close')
+    expect([arrived(), closed()]).toEqual([1 + MAX, 1])
+    held[0]!()
+    await expect.poll(other.received).toContain('answer')
   })
 })

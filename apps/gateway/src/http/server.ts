@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import {
   closeConnectionsOnShutdown,
   closeSlowReaders,
+  limitPipelining,
   logRequests,
   refuseExpectations,
   refuseForeignPages,
@@ -163,6 +164,11 @@ export function createServer({
   modelsRoute(server, accessControl, context)
   healthRoutes(server, unready)
   if (page !== undefined) pageRoutes(server, page)
+  limitPipelining(server.server, {
+    onClosed: () => {
+      connections.countDropped('pipelining')
+    },
+  })
   return server
 }
 

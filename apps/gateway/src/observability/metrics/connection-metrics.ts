@@ -5,8 +5,8 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 
 /**
  * Reason for closing a connection: too many of all callers or of one address, bytes that are not HTTP,
- * headers that are too large, a request that arrives too slowly, an answer that is read too slowly, or a
- * failed handshake of TLS.
+ * headers that are too large, a request that arrives too slowly, an answer that is read too slowly, too
+ * many requests at once on one connection, or a failed handshake of TLS.
  */
 const DROP_CAUSES = [
   'limit',
@@ -15,6 +15,7 @@ const DROP_CAUSES = [
   'headers_too_large',
   'request_timeout',
   'slow_reader',
+  'pipelining',
   'tls',
 ] as const
 

@@ -1,7 +1,13 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { hostInUrl, isForeignName, isWildcard, nameInHost } from '@nomyo-internal/http-server'
+import {
+  hostInUrl,
+  isForeignName,
+  isWildcard,
+  limitPipelining,
+  nameInHost,
+} from '@nomyo-internal/http-server'
 import type { Metrics } from './metrics.js'
 
 /** Listener of the metrics. */
@@ -59,6 +65,7 @@ export async function startMetricsServer(
   server.on('checkExpectation', ({ socket }: IncomingMessage) => {
     socket.destroy()
   })
+  limitPipelining(server)
   server.maxConnections = MAX_CONNECTIONS
   server.listen(port, host)
   await once(server, 'listening')
