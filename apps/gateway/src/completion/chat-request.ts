@@ -161,6 +161,8 @@ class MessageChecks implements JsonListener {
   #isInMessages = false
   #isInContent = false
   #hasRole = false
+  #name = ''
+  #nameAt = -1
   count = 0
   malformed = false
   hasRemoteMedia = false
@@ -205,8 +207,17 @@ class MessageChecks implements JsonListener {
       if (bytes[at] !== name.charCodeAt(at - start - 1)) return false
       at++
     }
-    if (at < end - 1) return nameOf(bytes, start, end) === name
+    if (at < end - 1) return this.#nameOf(start, end) === name
     return end - start === name.length + 2
+  }
+
+  /** Reads an escaped name, once for all that it is compared with. */
+  #nameOf(start: number, end: number): string {
+    if (this.#nameAt !== start) {
+      this.#nameAt = start
+      this.#name = nameOf(this.#bytes, start, end)
+    }
+    return this.#name
   }
 }
 

@@ -28,6 +28,8 @@ export const SHAPES = {
     ),
   messages: () =>
     `{"model":"m","messages":[${Array.from({ length: 80_000 }, () => `{"role":"user","content":"${'x'.repeat(110)}"}`).join()}]}`,
+  'escaped names': () =>
+    `{"model":"m","messages":[{"role":"user","content":[{${'"\\u0061":"",'.repeat(240_000)}"z":1}]}]}`,
   'white space': () => `${withContent('x').slice(0, -1)}${filled(' ')}}`,
   numbers: () => withContent('x', `,"x":[${filled(`${'1'.repeat(4000)},`)}1]`),
 }
