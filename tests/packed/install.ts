@@ -15,6 +15,13 @@ declare module 'vitest' {
   }
 }
 
+/** Read for their types or with the types; the newest `openai` needs a newer Node than the workspace. */
+const FOR_TYPES = [
+  'openai@6.49.0',
+  'openai-latest@npm:openai@7.59.0',
+  'typescript-oldest@npm:typescript@5.7.3',
+]
+
 /**
  * Packs everything that is published and installs it with npm, once for all test files: what tests see
  * is what users get.
@@ -29,6 +36,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   await npmInstall(everything, [
     ...packed.map(({ tarball }) => tarball),
     `@types/node@${String(readManifest(join(root, 'node_modules/@types/node')).version)}`,
+    ...FOR_TYPES,
   ])
   await npmInstall(attestOnly, [attest])
   project.provide('everything', everything)

@@ -41,10 +41,8 @@ describe('a malformed answer', () => {
     const { turns, asked } = await converse(messageOf({ tool_calls: calls }))
     expect(turns.filter(({ kind }) => kind === 'tool')).toHaveLength(4 * 32)
     const [, calling, ...results] = asked[1] ?? []
-    expect(calling?.tool_calls).toHaveLength(32)
-    expect(results.map((result) => result.tool_call_id)).toEqual(
-      calls.slice(0, 32).map(({ id }) => id),
-    )
+    expect(calling).toMatchObject({ tool_calls: { length: 32 } })
+    expect(results).toMatchObject(calls.slice(0, 32).map(({ id }) => ({ tool_call_id: id })))
   })
 
   it('leaves no call without a result in the conversation', async () => {

@@ -17,19 +17,20 @@ export type {
   ChatMessage,
   ContentPart,
   FilePart,
+  FunctionMessage,
   ImagePart,
+  PromptCacheBreakpoint,
+  RefusalPart,
   SystemMessage,
   TextPart,
-  ToolCall,
   ToolMessage,
   UserMessage,
 } from './types/messages.js'
 export type {
   ChatCompletionRequest,
+  RequestWith,
   ResponseFormat,
   SecurityTier,
-  Tool,
-  ToolChoice,
 } from './types/request.js'
 export type {
   AssistantMessage,
@@ -37,9 +38,11 @@ export type {
   Choice,
   FinishReason,
   ResponseMetadata,
+  TokenLogprob,
   TpmAttestation,
   Usage,
 } from './types/response.js'
+export type { CustomTool, CustomToolCall, Tool, ToolCall, ToolChoice } from './types/tools.js'
 export { SecurityError, type SecurityErrorCode } from '@nomyo/crypto/errors'
 export {
   APIConnectionError,

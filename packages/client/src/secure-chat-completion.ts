@@ -6,7 +6,7 @@ import {
 } from './config/options.js'
 import { splitRequest } from './completion/seal-request.js'
 import { Session } from './session.js'
-import type { ChatCompletionRequest } from './types/request.js'
+import type { RequestWith } from './types/request.js'
 import type { ChatCompletion } from './types/response.js'
 
 /**
@@ -48,14 +48,16 @@ export class SecureChatCompletion {
    * Requests a chat completion. Takes OpenAI's parameters, and `api_key` and `security_tier`, which apply
    * to this request only.
    *
+   * @typeParam Members - members that OpenAI does not define, for a model server that knows them:
+   * `create<{ top_k: number }>({ model, messages, top_k: 40 })`
    * @throws InvalidRequestError, AuthenticationError, ForbiddenError, RateLimitError, ServerError,
    * ServiceUnavailableError, APIError for the gateway's refusals
    * @throws APIConnectionError when no complete answer arrives in time
    * @throws SecurityError for keys or an answer that cannot be trusted
    * @throws AttestationError when the machine does not reach the required tier
    */
-  async create(
-    request: ChatCompletionRequest,
+  async create<Members extends object = object>(
+    request: RequestWith<Members>,
     options: RequestOptions = {},
   ): Promise<ChatCompletion> {
     this.#session.assertUsable()
@@ -66,8 +68,11 @@ export class SecureChatCompletion {
   }
 
   /** The same as {@link SecureChatCompletion.create}. */
-  acreate(request: ChatCompletionRequest, options: RequestOptions = {}): Promise<ChatCompletion> {
-    return this.create(request, options)
+  acreate<Members extends object = object>(
+    request: RequestWith<Members>,
+    options: RequestOptions = {},
+  ): Promise<ChatCompletion> {
+    return this.create<Members>(request, options)
   }
 
   /**

@@ -14,7 +14,7 @@ import { makeDisposable } from './disposable.js'
 import type { ReplyKeyLease } from './keys/reply-key-manager.js'
 import type { KeyFiles } from './platform/platform.js'
 import { Session } from './session.js'
-import type { ChatCompletionRequest, SecurityTier } from './types/request.js'
+import type { RequestWith, SecurityTier } from './types/request.js'
 import type { ChatCompletion } from './types/response.js'
 
 /** Options of {@link SecureCompletionClient}: keys are managed by calls, not by rotation. */
@@ -134,7 +134,7 @@ export class SecureCompletionClient {
    * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
    * @throws AttestationError `ERR_ATTESTATION_FAILED`
    */
-  async encryptPayload(payload: Record<string, unknown>): Promise<Uint8Array<ArrayBuffer>> {
+  async encryptPayload(payload: object): Promise<Uint8Array<ArrayBuffer>> {
     this.#session.assertUsable()
     const { config } = this.#session.context
     const padded = serializePayload(payload, config.padding)
@@ -160,7 +160,7 @@ export class SecureCompletionClient {
   async decryptResponse(
     encryptedResponse: Uint8Array,
     payloadId: string,
-    payload?: Record<string, unknown>,
+    payload?: object,
   ): Promise<ChatCompletion> {
     this.#session.assertUsable()
     const { context } = this.#session
@@ -182,8 +182,8 @@ export class SecureCompletionClient {
    * @param payloadId - names the first attempt; retries get ids of their own, so that a gateway can
    * refuse repeats
    */
-  async sendSecureRequest(
-    payload: ChatCompletionRequest,
+  async sendSecureRequest<Members extends object = object>(
+    payload: RequestWith<Members>,
     payloadId: string,
     apiKey?: string,
     securityTier?: SecurityTier,
@@ -237,7 +237,7 @@ export class SecureCompletionClient {
     }
   }
 
-  async #sentRequest(payload: Record<string, unknown> | undefined): Promise<SentRequest> {
+  async #sentRequest(payload: object | undefined): Promise<SentRequest> {
     if (payload === undefined) {
       throw new InvalidRequestError(
         'ERR_INVALID_REQUEST',

@@ -120,7 +120,10 @@ export async function sealFor(seen: Seen, value: unknown): Promise<Uint8Array> {
 export async function newSession(
   options: SecureChatCompletionOptions,
 ): Promise<
-  (request?: Partial<ChatCompletionRequest>, stop?: AbortSignal) => Promise<ChatCompletion>
+  (
+    request?: Partial<ChatCompletionRequest> & Record<string, unknown>,
+    stop?: AbortSignal,
+  ) => Promise<ChatCompletion>
 > {
   const config = readConfig({
     allowHttp: true,

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { describe, expect, inject, it } from 'vitest'
@@ -57,6 +57,10 @@ const WRONG: readonly [code: string, line: string][] = [
   ],
   ['TS2307', `import '@nomyo/crypto/wire-v1'`],
   ['TS2305', `import { sessionOf } from '@nomyo/client'`],
+  [
+    'TS2561',
+    `void client.create({ model: 'm', messages: [{ role: 'user', content: 'x' }], temprature: 1 })`,
+  ],
 ]
 
 const DECLARED = `
@@ -108,4 +112,30 @@ describe.each([
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions }))
     return (await run(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], folder)).output
   }
+})
+
+describe.each(['openai', 'openai-latest'])('with the types of %s', (openai) => {
+  it.each([
+    { compiler: 'the compiler of the workspace', path: tsc },
+    {
+      compiler: 'the oldest compiler',
+      path: join(project, 'node_modules/typescript-oldest/bin/tsc'),
+    },
+  ])('requests, answers and messages are interchangeable for $compiler', async ({ path }) => {
+    const folder = await mkdtemp(join(project, 'types-'))
+    const test = join(import.meta.dirname, '../../../packages/client/test/types')
+    await copyFile(join(test, 'openai.test-d.ts'), join(folder, 'openai.test-d.ts'))
+    const config = {
+      extends: join(test, 'tsconfig.json'),
+      compilerOptions: {
+        typeRoots: [join(project, 'node_modules/@types')],
+        paths: { openai: [join(project, 'node_modules', openai)] },
+      },
+      include: ['*.test-d.ts'],
+    }
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
+    const { exitCode, output } = await run(process.execPath, [path, '-p', '.'], folder)
+    expect(output).toBe('')
+    expect(exitCode).toBe(0)
+  })
 })

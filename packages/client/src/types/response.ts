@@ -1,25 +1,40 @@
 import type { AttestationResult } from '@nomyo/attest'
-import type { ToolCall } from './messages.js'
+import type { ToolCall } from './tools.js'
 
-/** The model's message. */
+/** The model's message; its type fits in a conversation as {@link ChatMessage}. */
 export interface AssistantMessage {
   role: 'assistant'
   content: string | null
-  refusal?: string | null
+  refusal: string | null
+  annotations?: {
+    type: 'url_citation'
+    url_citation: { start_index: number; end_index: number; title: string; url: string }
+  }[]
+  audio?: { id: string; data: string; expires_at: number; transcript: string } | null
+  /** The form before `tool_calls`. */
+  function_call?: { name: string; arguments: string } | null
+  /** Function calls. Where the request has a custom tool, also its calls, with `custom` in place of `function`. */
   tool_calls?: ToolCall[]
   [member: string]: unknown
 }
 
-/** The reason for the end of an answer. */
-export type FinishReason =
-  'stop' | 'length' | 'tool_calls' | 'content_filter' | 'function_call' | (string & {})
+/** The reason for the end of an answer, as OpenAI defines them; model servers may know more. */
+export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'function_call'
+
+/** The likelihood of a token, in a logarithm. */
+export interface TokenLogprob {
+  token: string
+  bytes: number[] | null
+  logprob: number
+  top_logprobs: { token: string; bytes: number[] | null; logprob: number }[]
+}
 
 /** One of the requested answers. */
 export interface Choice {
   index: number
   message: AssistantMessage
   finish_reason: FinishReason
-  logprobs?: Record<string, unknown> | null
+  logprobs: { content: TokenLogprob[] | null; refusal: TokenLogprob[] | null } | null
   [member: string]: unknown
 }
 
@@ -28,6 +43,20 @@ export interface Usage {
   prompt_tokens: number
   completion_tokens: number
   total_tokens: number
+  completion_tokens_details?: {
+    accepted_prediction_tokens?: number
+    audio_tokens?: number
+    reasoning_tokens?: number
+    rejected_prediction_tokens?: number
+    text_tokens?: number
+  }
+  prompt_tokens_details?: {
+    audio_tokens?: number
+    cache_write_tokens?: number
+    cached_tokens?: number
+    image_tokens?: number
+    text_tokens?: number
+  }
   [member: string]: unknown
 }
 
@@ -67,7 +96,10 @@ export interface ResponseMetadata {
   [member: string]: unknown
 }
 
-/** A chat completion as OpenAI defines it, and `_metadata`. */
+/**
+ * A chat completion as OpenAI defines it, and `_metadata`. The shape of a model server's answer is not
+ * checked, as in every OpenAI client: members may be missing, and others may be there.
+ */
 export interface ChatCompletion {
   id: string
   object: 'chat.completion'
@@ -75,7 +107,8 @@ export interface ChatCompletion {
   model: string
   choices: [Choice, ...Choice[]]
   usage?: Usage
-  system_fingerprint?: string | null
+  system_fingerprint?: string
+  service_tier?: 'auto' | 'default' | 'flex' | 'scale' | 'priority' | null
   _metadata: ResponseMetadata
   [member: string]: unknown
 }

@@ -40,7 +40,9 @@ describe('another way to lead elsewhere', () => {
   it('is not a base_url in a request', async () => {
     const trap = await newGateway()
     const { gateway, client } = await connect({ apiKey: 'k' })
-    expect(contentOf(await client.create({ ...hello, base_url: trap.url }))).toBe('Hello!')
+    expect(
+      contentOf(await client.create<{ base_url: string }>({ ...hello, base_url: trap.url })),
+    ).toBe('Hello!')
     expect(gateway.requests[0]?.request).toEqual(hello)
     expect(trap.connections.accepted).toBe(0)
   })

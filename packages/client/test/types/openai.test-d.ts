@@ -1,0 +1,120 @@
+// Compiled, never run: `pnpm types` compiles it with every `openai` and compiler that it names.
+import type OpenAI from 'openai'
+import type {
+  AssistantMessage,
+  ChatCompletion,
+  ChatMessage,
+  ContentPart,
+  CustomTool,
+  FinishReason,
+  ResponseFormat,
+  SecureChatCompletion,
+  SecureCompletionClient,
+  Tool,
+  ToolCall,
+  ToolChoice,
+  Usage,
+} from '@nomyo/client'
+import { createNomyoFetch } from '@nomyo/client/openai-fetch'
+
+declare const client: SecureChatCompletion
+declare const steps: SecureCompletionClient
+declare const theirs: {
+  readonly params: OpenAI.ChatCompletionCreateParams
+  readonly plain: OpenAI.ChatCompletionCreateParamsNonStreaming
+  readonly streaming: OpenAI.ChatCompletionCreateParamsStreaming
+  readonly messages: OpenAI.ChatCompletionMessageParam[]
+  readonly answer: OpenAI.ChatCompletionMessage
+  readonly tools: OpenAI.ChatCompletionTool[]
+}
+declare const ours: {
+  readonly completion: ChatCompletion
+  readonly message: AssistantMessage
+  readonly messages: ChatMessage[]
+  readonly parts: ContentPart[]
+  readonly tools: (Tool | CustomTool)[]
+}
+const model = 'm'
+const hello: ChatMessage[] = [{ role: 'user', content: 'Hello!' }]
+
+/** What `openai` declares for requests is accepted as it is. */
+export const requests = [
+  client.create(theirs.params),
+  client.create(theirs.plain),
+  client.create(theirs.streaming),
+  client.acreate(theirs.params),
+  steps.sendSecureRequest(theirs.params, 'id'),
+  steps.encryptPayload(theirs.params),
+  client.create({ model, messages: theirs.messages, tools: theirs.tools }),
+  client.create({ model, messages: [...theirs.messages, theirs.answer] }),
+  client.create({ ...theirs.plain, security_tier: 'high', api_key: 'key' }),
+]
+
+/** Answers are those of `openai`. */
+export const completion: OpenAI.ChatCompletion = ours.completion
+export const usage: OpenAI.CompletionUsage | undefined = ours.completion.usage
+export const choices: OpenAI.ChatCompletion.Choice[] = ours.completion.choices
+export const answer: OpenAI.ChatCompletionMessage = ours.message
+
+/** Messages, their parts and tools go both ways. */
+export const messagesOut: OpenAI.ChatCompletionMessageParam[] = ours.messages
+export const messagesIn: ChatMessage[] = theirs.messages
+export const partsOut: OpenAI.ChatCompletionContentPart[] = ours.parts
+export const partsIn: ContentPart[] = [] as OpenAI.ChatCompletionContentPart[]
+export const toolsOut: OpenAI.ChatCompletionTool[] = ours.tools
+export const toolsIn: (Tool | CustomTool)[] = theirs.tools
+export const conversation: ChatMessage[] = [...hello, ours.message, theirs.answer]
+export const choiceOut: OpenAI.ChatCompletionToolChoiceOption = {} as ToolChoice
+export const choiceIn: ToolChoice = {} as OpenAI.ChatCompletionToolChoiceOption
+export const formatIn: ResponseFormat = {} as NonNullable<typeof theirs.params.response_format>
+export const callOut: OpenAI.ChatCompletionMessageToolCall = {} as ToolCall
+export const reasonIn: FinishReason = {} as OpenAI.ChatCompletion.Choice['finish_reason']
+export const usageIn: Usage['prompt_tokens_details'] = ({} as OpenAI.CompletionUsage)
+  .prompt_tokens_details as NonNullable<OpenAI.CompletionUsage['prompt_tokens_details']>
+
+/** Members that OpenAI does not define are declared, or come with a variable. */
+const messagesWithMore = [
+  { role: 'user' as const, content: 'Hello!', cache_control: { type: 'ephemeral' } },
+]
+const requestWithMore = { model, messages: hello, top_k: 40 }
+export const unknownMembers = [
+  client.create<{ top_k: number; min_p?: number }>({ model, messages: hello, top_k: 40 }),
+  client.acreate<{ top_k: number }>({ model, messages: hello, top_k: 40 }),
+  steps.sendSecureRequest<{ top_k: number }>({ model, messages: hello, top_k: 40 }, 'id'),
+  client.create(requestWithMore),
+  client.create({ model, messages: messagesWithMore }),
+]
+export const reasoning: unknown = ours.message['reasoning_content']
+export const server: unknown = ours.completion['x_server']
+export const text: string | null = ours.completion.choices[0].message.content
+export const called: string | undefined = ours.message.tool_calls?.[0]?.function.name
+
+/** Mistakes are caught where they are written. */
+export const mistakes = [
+  // @ts-expect-error -- misspelt
+  client.create({ model, messages: hello, temprature: 1 }),
+  // @ts-expect-error -- misspelt, beside declared members
+  client.create<{ top_k: number }>({ model, messages: hello, top_k: 40, top_q: 1 }),
+  // @ts-expect-error -- of another type than declared
+  client.create<{ top_k: number }>({ model, messages: hello, top_k: '40' }),
+  // @ts-expect-error -- declared and missing
+  client.create<{ top_k: number }>({ model, messages: hello }),
+  // @ts-expect-error -- misspelt in a message
+  client.create({ model, messages: [{ role: 'user', content: 'Hello!', nmae: 'x' }] }),
+  // @ts-expect-error -- misspelt in a part of a message
+  client.create({ model, messages: [{ role: 'user', content: [{ type: 'text', txt: 'Hi' }] }] }),
+  // @ts-expect-error -- unknown role
+  client.create({ model, messages: [{ role: 'robot', content: 'Hello!' }] }),
+  // @ts-expect-error -- misspelt in a tool
+  client.create({ model, messages: hello, tools: [{ type: 'function', function: { nam: 'x' } }] }),
+  // @ts-expect-error -- unknown tier
+  client.create({ model, messages: hello, security_tier: 'low' }),
+  // @ts-expect-error -- without messages
+  client.create({ model }),
+]
+
+/** A fetch for the SDK is the one created, not the function that creates it. */
+type SdkFetch = NonNullable<NonNullable<ConstructorParameters<typeof OpenAI>[0]>['fetch']>
+export const sdkFetch: SdkFetch = createNomyoFetch()
+// @ts-expect-error -- not called
+export const notCalled: SdkFetch = createNomyoFetch
