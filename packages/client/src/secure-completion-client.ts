@@ -1,6 +1,17 @@
 import { platform } from '#platform'
 import { generateKeyPair, sealEnvelope } from '@nomyo/crypto'
 import { InvalidRequestError, startDeadline } from '@nomyo/transport'
+import {
+  boolean,
+  bytes,
+  invalidOption,
+  optional,
+  password as checkPassword,
+  path,
+  plainObject,
+  readOptions,
+  withDefault,
+} from './config/checks.js'
 import { openResponse } from './completion/open-response.js'
 import type { SentRequest } from './completion/receipt.js'
 import { checkSecurityTier, serializePayload, splitRequest } from './completion/seal-request.js'
@@ -25,6 +36,9 @@ export interface SecureCompletionClientOptions extends Omit<
   /** Address of the gateway. Default as `baseUrl` of {@link SecureChatCompletion}. */
   routerUrl?: string | undefined
 }
+
+/** Options of {@link SecureChatCompletion} alone. */
+const FOREIGN_OPTIONS = ['baseUrl', 'keyRotationInterval', 'replyKeys'] as const
 
 /** Settings of {@link SecureCompletionClient.generateKeys}. */
 export interface GenerateKeysOptions {
@@ -66,7 +80,10 @@ export class SecureCompletionClient {
    * @throws SecurityError `ERR_INSECURE_URL` for `http://` without `allowHttp: true`
    */
   constructor(options: SecureCompletionClientOptions = {}) {
-    const { routerUrl, ...rest } = options
+    const { routerUrl, ...rest } = plainObject(options, 'options', ' such as { routerUrl }')
+    for (const name of FOREIGN_OPTIONS) {
+      if (Object.hasOwn(rest, name)) throw invalidOption(name, 'is no option of this class')
+    }
     const config = readConfig({
       ...rest,
       ...(routerUrl === undefined ? {} : { baseUrl: routerUrl }),
@@ -84,9 +101,16 @@ export class SecureCompletionClient {
    */
   async generateKeys(options: GenerateKeysOptions = {}): Promise<void> {
     this.#session.assertUsable()
-    const { saveToFile = false, keyDir = 'client_keys', password } = options
+    const { saveToFile, ...file } = readOptions(options, {
+      saveToFile: withDefault(boolean, false),
+      keyDir: withDefault(path, 'client_keys'),
+      password: optional(checkPassword),
+    })
+    if (file.password !== undefined && !saveToFile) {
+      throw invalidOption('password', 'protects the saved file; give saveToFile too')
+    }
     const pair = saveToFile
-      ? await keyFiles('saveToFile').create(keyDir, password)
+      ? await keyFiles('saveToFile').create(file.keyDir, file.password)
       : await generateKeyPair()
     this.#session.context.replyKeys.replace(pair)
   }
@@ -100,7 +124,19 @@ export class SecureCompletionClient {
    */
   async loadKeys(privateKeyPath: string, publicKeyPath?: string, password?: string): Promise<void> {
     this.#session.assertUsable()
-    const pair = await keyFiles('loadKeys').load(privateKeyPath, publicKeyPath, password)
+    const given = readOptions(
+      { privateKeyPath, publicKeyPath, password },
+      {
+        privateKeyPath: { check: path },
+        publicKeyPath: optional(path),
+        password: optional(checkPassword),
+      },
+    )
+    const pair = await keyFiles('loadKeys').load(
+      given.privateKeyPath,
+      given.publicKeyPath,
+      given.password,
+    )
     this.#session.context.replyKeys.replace(pair)
   }
 
@@ -163,6 +199,8 @@ export class SecureCompletionClient {
     payload?: object,
   ): Promise<ChatCompletion> {
     this.#session.assertUsable()
+    bytes(encryptedResponse, 'encryptedResponse')
+    if (typeof payloadId !== 'string') throw invalidOption('payloadId', 'must be a string')
     const { context } = this.#session
     const isRecorded = context.config.onReceipt !== undefined
     const sent = isRecorded ? await this.#sentRequest(payload) : undefined
@@ -190,7 +228,7 @@ export class SecureCompletionClient {
     options: RequestOptions = {},
   ): Promise<ChatCompletion> {
     this.#session.assertUsable()
-    if (!/^[\x21-\x7e]{1,200}$/.test(payloadId)) {
+    if (typeof payloadId !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(payloadId)) {
       throw new InvalidRequestError(
         'ERR_INVALID_REQUEST',
         'Nothing was sent: payloadId must be 1 to 200 visible ASCII characters.',

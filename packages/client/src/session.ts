@@ -66,9 +66,9 @@ export class Session {
   ): Promise<ChatCompletion> {
     this.assertUsable()
     const { config } = this.context
-    const { timeout, maxRetries, headers } = readRequestOptions(options, config)
+    const { signal, timeout, maxRetries, headers } = readRequestOptions(options, config)
     let chosenId = payloadId
-    const call = startDeadline(undefined, [options.signal])
+    const call = startDeadline(undefined, [signal])
     this.#calls.add(call)
     const settings = {
       stop: call.signal,

@@ -125,7 +125,7 @@ const acceptAnyKey: KnownServersStore = {
   add: () => Promise.resolve(),
 }
 
-/** Takes every step before a first request. The encrypted payload is empty, and is not sent. */
+/** Takes every step before a first request. The encrypted payload has no prompt, and is not sent. */
 async function checkGateway(
   options: SecureChatCompletionOptions,
   routerUrl: string,
@@ -138,7 +138,7 @@ async function checkGateway(
     timeout: START_TIMEOUT_MS,
   })
   try {
-    await client.encryptPayload({})
+    await client.encryptPayload({ messages: [] })
   } finally {
     client.dispose()
   }

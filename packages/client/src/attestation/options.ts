@@ -3,7 +3,6 @@ import {
   callback,
   integer,
   invalidOption,
-  isObject,
   oneOf,
   readOptions,
   withDefault,
@@ -73,6 +72,5 @@ export type AttestationConfig = Values<ReturnType<typeof optionTable>>
 
 /** Checks the options; see {@link readOptions}. */
 export const attestation: Check<AttestationConfig> = (value, name) => {
-  if (!isObject(value)) throw invalidOption(name, 'must be an object')
-  return readOptions(value, optionTable(), `${name}.`)
+  return readOptions(value as object, optionTable(), `${name}.`)
 }

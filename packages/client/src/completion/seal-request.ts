@@ -48,7 +48,9 @@ const CLOSING_BRACE = 0x7d
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
 export function serializePayload(payload: unknown, padding: Padding): Uint8Array<ArrayBuffer> {
-  if (!isObject(payload)) throw invalid('the payload must be an object')
+  if (!isObject(payload) || Object.keys(payload).length === 0) {
+    throw invalid('the payload must be an object with members')
+  }
   const padded = encode(payload, padding)
   const length = padded.lastIndexOf(CLOSING_BRACE) + 1
   if (length <= MAX_PAYLOAD_BYTES) return padded

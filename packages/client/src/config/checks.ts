@@ -28,6 +28,7 @@ export function readOptions<Table extends Readonly<Record<string, Option<unknown
   table: Table,
   prefix = '',
 ): Values<Table> {
+  plainObject(given, prefix.replace(/\.$/, '') || 'options')
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(table, name)) continue
     throw invalidOption(
@@ -84,6 +85,46 @@ export const callback =
     if (typeof value === 'function') return value as T
     throw invalidOption(name, 'must be a function')
   }
+
+/** Checks for a path. */
+export const path: Check<string> = (value, name) => {
+  if (typeof value === 'string' && value !== '') return value
+  throw invalidOption(name, 'must be a path')
+}
+
+/** Checks for a password. */
+export const password: Check<string> = (value, name) => {
+  if (typeof value === 'string' && value !== '') return value
+  throw invalidOption(name, 'must be a non-empty string')
+}
+
+/** Checks for bytes. */
+export const bytes: Check<Uint8Array> = (value, name) => {
+  if (value instanceof Uint8Array) return value
+  throw invalidOption(name, 'must be a Uint8Array')
+}
+
+/** Checks for a signal, of whatever class. */
+export const signal: Check<AbortSignal> = (value, name) => {
+  const { addEventListener } = Object(value) as Partial<AbortSignal>
+  if (typeof addEventListener === 'function') return value as AbortSignal
+  throw invalidOption(name, 'must be an AbortSignal')
+}
+
+/**
+ * Checks for an object that has members of its own. Members of any other (a URL, an array, a client) are
+ * not seen, so that it would pass for one without members.
+ *
+ * @param example - completes the error
+ */
+export function plainObject<T extends object>(value: T, name: string, example = ''): T {
+  const prototype: unknown = isObject(value) ? Object.getPrototypeOf(value) : undefined
+  // Not compared with that of this realm: the object may come from another.
+  if (prototype === null || (isObject(prototype) && Object.getPrototypeOf(prototype) === null)) {
+    return value
+  }
+  throw invalidOption(name, `must be a plain object${example}`)
+}
 
 /** Checks for an object that is not a list. */
 export const isObject = (value: unknown): value is Record<string, unknown> =>

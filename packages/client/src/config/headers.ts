@@ -1,4 +1,4 @@
-import { invalidOption, isObject, type Check } from './checks.js'
+import { invalidOption, plainObject, type Check } from './checks.js'
 
 /** Headers that the protocol sets itself, and those that change the framing of a message. */
 const RESERVED =
@@ -9,11 +9,8 @@ const RESERVED =
  * protocol sets. Names become lower-case. Errors name the header, not its value.
  */
 export const headers: Check<Readonly<Record<string, string>>> = (given, option) => {
-  if (!isObject(given)) {
-    throw invalidOption(option, 'must be an object of header names and values')
-  }
   const checked: Record<string, string> = {}
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of Object.entries(plainObject(given as object, option, ' of header names and values'))) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
       throw invalidOption(option, 'holds an invalid header name')
     }

@@ -13,7 +13,11 @@ import {
   invalidOption,
   oneOf,
   optional,
+  password,
+  path,
+  plainObject,
   readOptions,
+  signal,
   withDefault,
   type Check,
   type Option,
@@ -72,7 +76,7 @@ export interface SecureChatCompletionOptions {
   defaultHeaders?: Readonly<Record<string, string>> | undefined
   /** Replaces `fetch`. Default: in Node one with kept-alive connections, elsewhere the platform's. */
   fetch?: typeof fetch | undefined
-  /** Receives log lines; `console` fits. Default: process warnings in Node, nothing elsewhere. */
+  /** Receives log lines; `console` fits. Default: process warnings in Node, `console` elsewhere. */
   logger?: Logger | undefined
   /** Logs every step with its duration, and every retry. Never content. Default false. */
   debug?: boolean | undefined
@@ -86,8 +90,10 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const LONGEST_MS = 2 ** 31 - 1
 
 const baseUrl: Check<URL> = (value, name) => {
-  if (typeof value === 'string') return parseBaseUrl(value)
-  throw invalidOption(name, 'must be a string')
+  if (typeof value !== 'string') throw invalidOption(name, 'must be a string')
+  const url = parseBaseUrl(value)
+  if (!/\/v1(?:\/chat\/\w+)?$/.test(url.pathname)) return url
+  throw invalidOption(name, 'must end before /v1: the client adds the path itself')
 }
 
 /** Checks for an API key that fits a header: visible ASCII. An empty one counts as none. */
@@ -104,24 +110,22 @@ const maxRetries: Check<number> = (value, name) => integer(0, 100)(value, name)
 const timeout: Check<number> = (value, name) => integer(1, LONGEST_MS)(value, name)
 
 const logger: Check<Logger> = (value, name) => {
-  const { warn } = Object(value) as { warn?: unknown }
-  if (typeof warn === 'function') return value as Logger
+  const { warn, debug = warn } = Object(value) as Partial<Logger>
+  if (typeof warn === 'function' && typeof debug === 'function') return value as Logger
   throw invalidOption(name, 'must be an object with a function warn(text)')
 }
 
 const folder: Check<string> = (value, name) => {
-  if (typeof value !== 'string' || value === '') throw invalidOption(name, 'must be a path')
-  if (platform.keyFiles !== undefined) return value
+  const checked = path(value, name)
+  if (platform.keyFiles !== undefined) return checked
   throw invalidOption(name, 'needs a file system; omit it here: keys stay in memory')
 }
 
-const password: Check<string> = (value, name) => {
-  if (typeof value === 'string' && value !== '') return value
-  throw invalidOption(name, 'must be a non-empty string')
-}
-
 const knownServers: Check<KnownServersStore> = (value, name) => {
-  if (typeof value === 'object' && value !== null) return value as KnownServersStore
+  const { fingerprintsOf, add } = Object(value) as Partial<KnownServersStore>
+  if (typeof fingerprintsOf === 'function' && typeof add === 'function') {
+    return value as KnownServersStore
+  }
   if (typeof value !== 'string' || value === '') {
     throw invalidOption(name, 'must be a path or a store')
   }
@@ -134,6 +138,12 @@ const pins: Check<readonly string[]> = (value, name) => {
   // An empty list would read as "pin nothing", which is hardly intended.
   if (value.length === 0) throw invalidOption(name, 'is empty; omit it to accept any key')
   return Object.freeze(value.map((pin) => parsePin(String(pin))))
+}
+
+const fetchOption: Check<typeof fetch> = (value, name) => {
+  // One of `createNomyoFetch` encrypts by itself, and serves no other request.
+  if (typeof value === 'function' && !('dispose' in value)) return value as typeof fetch
+  throw invalidOption(name, 'must be a function such as fetch')
 }
 
 /** The table of all options: check and default. */
@@ -157,7 +167,7 @@ function optionTable() {
     onReceipt: optional(callback<(receipt: Receipt) => void | Promise<void>>()),
     padding: withDefault(oneOf<Padding>('padme', 'none'), 'padme'),
     defaultHeaders: withDefault(headers, {}),
-    fetch: optional(callback<typeof fetch>()),
+    fetch: optional(fetchOption),
     logger: optional(logger),
     debug: withDefault(boolean, false),
     onStep: withDefault(callback<(step: CompletionStep) => void>(), () => undefined),
@@ -180,10 +190,12 @@ export interface ClientConfig extends OptionValues {
  * malformed pin
  */
 export function readConfig(options: SecureChatCompletionOptions): ClientConfig {
+  plainObject(options, 'options', " such as { baseUrl: 'https://gateway.example' }")
   const values = readOptions(
     {
       ...options,
-      baseUrl: options.baseUrl ?? platform.variable('NOMYO_BASE_URL'),
+      baseUrl:
+        options.baseUrl === undefined ? platform.variable('NOMYO_BASE_URL') : options.baseUrl,
       apiKey: options.apiKey ?? platform.variable('NOMYO_API_KEY'),
     },
     optionTable(),
@@ -225,6 +237,7 @@ export interface RequestOptions {
 
 /** The options that a request and its client share. */
 export type RequestConfig = Pick<ClientConfig, 'timeout' | 'maxRetries'> & {
+  readonly signal: AbortSignal | undefined
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -234,12 +247,10 @@ export type RequestConfig = Pick<ClientConfig, 'timeout' | 'maxRetries'> & {
  * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the option
  */
 export function readRequestOptions(options: RequestOptions, client: ClientConfig): RequestConfig {
-  return readOptions(
-    { timeout: options.timeout, maxRetries: options.maxRetries, headers: options.headers },
-    {
-      timeout: withDefault(timeout, client.timeout),
-      maxRetries: withDefault(maxRetries, client.maxRetries),
-      headers: withDefault(headers, {}),
-    },
-  )
+  return readOptions(options, {
+    signal: optional(signal),
+    timeout: withDefault(timeout, client.timeout),
+    maxRetries: withDefault(maxRetries, client.maxRetries),
+    headers: withDefault(headers, {}),
+  })
 }

@@ -1,10 +1,14 @@
 import type { Platform } from './platform.js'
 
-/** Browsers, workers, edge runtimes: no files, no environment, the platform's own fetch. */
+/** Browsers, workers, edge runtimes: a console, no files, no environment, the platform's own fetch. */
 export const platform: Platform = {
   variable: () => undefined,
-  warn: () => undefined,
-  debug: () => undefined,
+  warn: (message) => {
+    console.warn(message)
+  },
+  debug: (message) => {
+    console.debug(`nomyo: ${message}`)
+  },
   openConnections: () => ({ close: () => Promise.resolve() }),
   keyFiles: undefined,
   knownServersFile: undefined,
