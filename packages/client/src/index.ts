@@ -7,8 +7,13 @@ export {
 export { AttestationError, type AttestationPolicy, type AttestationResult } from '@nomyo/attest'
 export type { AttestationEvent, AttestationOptions } from './attestation/options.js'
 export type { CompletionStep } from './completion/step-timer.js'
-export type { RequestOptions, SecureChatCompletionOptions } from './config/options.js'
+export type {
+  ListModelsOptions,
+  RequestOptions,
+  SecureChatCompletionOptions,
+} from './config/options.js'
 export type { KnownServersStore, ServerKeyEvent } from './keys/known-servers.js'
+export type { ModelList } from './gateway-api/models.js'
 export type { Logger } from './config/log.js'
 export type { ReplyKeyMode } from './keys/reply-key-manager.js'
 export type {

@@ -1,10 +1,13 @@
 import { makeDisposable } from './disposable.js'
+import { plainObject } from './config/checks.js'
 import {
   readConfig,
+  type ListModelsOptions,
   type RequestOptions,
   type SecureChatCompletionOptions,
 } from './config/options.js'
 import { splitRequest } from './completion/seal-request.js'
+import type { ModelList } from './gateway-api/models.js'
 import { Session } from './session.js'
 import type { RequestWith } from './types/request.js'
 import type { ChatCompletion } from './types/response.js'
@@ -73,6 +76,18 @@ export class SecureChatCompletion {
     options: RequestOptions = {},
   ): Promise<ChatCompletion> {
     return this.create<Members>(request, options)
+  }
+
+  /**
+   * Fetches the models of the gateway. Names and API key travel under TLS alone, not encrypted to the
+   * gateway's key.
+   *
+   * @returns undefined for a response that is not a list of models
+   * @throws AuthenticationError, APIError, APIConnectionError as {@link SecureChatCompletion.create}
+   */
+  async listModels(options: ListModelsOptions = {}): Promise<ModelList | undefined> {
+    this.#session.assertUsable()
+    return this.#session.listModels(plainObject(options, 'options'))
   }
 
   /**

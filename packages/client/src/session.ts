@@ -8,10 +8,19 @@ import {
   type Deadline,
 } from '@nomyo/transport'
 import { KeyAttestation } from './attestation/key-attestation.js'
-import { readRequestOptions, type ClientConfig, type RequestOptions } from './config/options.js'
+import {
+  apiKey as checkApiKey,
+  readRequestOptions,
+  type ClientConfig,
+  type ListModelsOptions,
+  type RequestConfig,
+  type RequestOptions,
+} from './config/options.js'
 import { assertUsable } from './disposable.js'
 import { attemptCompletion, type AttemptContext } from './completion/attempt.js'
+import { refuseIteration } from './completion/refuse-iteration.js'
 import { ReplyGuard } from './completion/reply-guard.js'
+import { fetchModels, type ModelList } from './gateway-api/models.js'
 import { ReplyKeyManager } from './keys/reply-key-manager.js'
 import type { SplitRequest } from './completion/seal-request.js'
 import { ServerKey } from './keys/server-key.js'
@@ -66,33 +75,57 @@ export class Session {
   ): Promise<ChatCompletion> {
     this.assertUsable()
     const { config } = this.context
-    const { signal, timeout, maxRetries, headers } = readRequestOptions(options, config)
     let chosenId = payloadId
-    const call = startDeadline(undefined, [signal])
-    this.#calls.add(call)
-    const settings = {
-      stop: call.signal,
-      timeoutMs: timeout,
-      headers,
-      nextPayloadId: () => {
-        const id = chosenId ?? crypto.randomUUID()
-        chosenId = undefined
-        return id
-      },
+    const nextPayloadId = (): string => {
+      const id = chosenId ?? crypto.randomUUID()
+      chosenId = undefined
+      return id
     }
     try {
-      return await retry(() => attemptCompletion(request, this.context, settings), {
+      const { timeout: timeoutMs, headers, ...limits } = readRequestOptions(options, config)
+      const completion = await this.#repeat(limits, (stop) =>
+        attemptCompletion(request, this.context, { stop, timeoutMs, headers, nextPayloadId }),
+      )
+      return request.asksForStream ? refuseIteration(completion) : completion
+    } finally {
+      if (config.secureMemory) request.payload.fill(0)
+    }
+  }
+
+  /** Fetches the list of models, with retries. */
+  async listModels({
+    apiKey: given,
+    ...options
+  }: ListModelsOptions): Promise<ModelList | undefined> {
+    this.assertUsable()
+    const { config, transport } = this.context
+    const { timeout, headers: own, ...limits } = readRequestOptions(options, config)
+    const apiKey = checkApiKey(given, 'apiKey') ?? config.apiKey
+    const headers = { ...config.defaultHeaders, ...own }
+    return this.#repeat(limits, (signal) =>
+      fetchModels(transport, { apiKey, headers, timeout, signal }),
+    )
+  }
+
+  /** Makes attempts until one succeeds, is final, or the call is over. */
+  async #repeat<T>(
+    { signal, maxRetries }: Pick<RequestConfig, 'signal' | 'maxRetries'>,
+    attempt: (stop: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const call = startDeadline(undefined, [signal])
+    this.#calls.add(call)
+    try {
+      return await retry(() => attempt(call.signal), {
         maxRetries,
         signal: call.signal,
         onRetry: (error, delayMs) => {
           const name = error instanceof Error ? error.name : 'error'
-          config.log.debug(`${name}; retrying in ${String(Math.round(delayMs))} ms`)
+          this.context.config.log.debug(`${name}; retrying in ${String(Math.round(delayMs))} ms`)
         },
       })
     } finally {
       call.clear()
       this.#calls.delete(call)
-      if (config.secureMemory) request.payload.fill(0)
     }
   }
 

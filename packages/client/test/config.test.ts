@@ -1,8 +1,15 @@
+import { runInNewContext } from 'node:vm'
 import { SecurityError } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
 import { describe, expect, it, vi } from 'vitest'
-import { readConfig } from '../src/config/options.js'
+import { readConfig, readRequestOptions } from '../src/config/options.js'
+import { SecureChatCompletion, SecureCompletionClient } from '../src/index.js'
+import { createNomyoFetch } from '../src/openai-fetch/index.js'
+import { platform as neutral } from '../src/platform/neutral.js'
 import { withCode } from '@nomyo-internal/testing'
+
+const create1 = (options: never): unknown => new SecureChatCompletion(options)
+const create2 = (options: never): unknown => new SecureCompletionClient(options)
 
 const pin = `sha256/${Buffer.alloc(32, 7).toString('base64')}`
 
@@ -33,6 +40,11 @@ describe('readConfig', () => {
     ['baseUrl', { baseUrl: 'https://user:secret@host' }],
     ['baseUrl', { baseUrl: 'https://host/?q=1' }],
     ['baseUrl', { baseUrl: 7 }],
+    ['baseUrl', { baseUrl: null }],
+    ['baseUrl', { baseUrl: new URL('https://host') }],
+    ['baseUrl', { baseUrl: 'https://host/v1' }],
+    ['baseUrl', { baseUrl: 'https://host/prefix/v1/' }],
+    ['baseUrl', { baseUrl: 'https://host/v1/chat/completions' }],
     ['allowHttp', { allowHttp: 'yes' }],
     ['apiKey', { apiKey: 'two\r\nlines' }],
     ['apiKey', { apiKey: 'with blank' }],
@@ -42,13 +54,20 @@ describe('readConfig', () => {
     ['timeout', { timeout: 0 }],
     ['timeout', { timeout: 2 ** 31 }],
     ['timeout', { timeout: '10' }],
+    ['timeout', { timeout: NaN }],
+    ['timeout', { timeout: Infinity }],
+    ['maxRetries', { maxRetries: NaN }],
+    ['minServerKeyBits', { minServerKeyBits: NaN }],
+    ['keyRotationInterval', { keyRotationInterval: NaN }],
     ['serverKeyPins', { serverKeyPins: [] }],
     ['serverKeyPins', { serverKeyPins: pin }],
     ['minServerKeyBits', { minServerKeyBits: 1024 }],
     ['padding', { padding: 'lots' }],
     ['fetch', { fetch: true }],
+    ['fetch', { fetch: Object.assign(() => undefined, { dispose: () => undefined }) }],
     ['onStep', { onStep: {} }],
     ['logger', { logger: 'console' }],
+    ['logger', { logger: { warn: () => undefined, debug: true } }],
     ['debug', { debug: 1 }],
     ['secureMemory', { secureMemory: 'no' }],
     ['replyKeys', { replyKeys: 'always' }],
@@ -60,9 +79,12 @@ describe('readConfig', () => {
     ['keyPassword', { keyPassword: '', keyDir: 'keys' }],
     ['knownServers', { knownServers: '' }],
     ['knownServers', { knownServers: null }],
+    ['knownServers', { knownServers: new Map() }],
     ['attestation', { attestation: null }],
+    ['attestation', { attestation: new Map() }],
     ['onServerKey', { onServerKey: 'log' }],
     ['defaultHeaders', { defaultHeaders: ['x'] }],
+    ['defaultHeaders', { defaultHeaders: new Headers({ x: '1' }) }],
     ['defaultHeaders', { defaultHeaders: { 'x y': '1' } }],
     ['defaultHeaders', { defaultHeaders: { x: 'a\r\nb: c' } }],
     ['defaultHeaders', { defaultHeaders: { Authorization: 'Bearer x' } }],
@@ -72,6 +94,29 @@ describe('readConfig', () => {
     expect(read).toThrow(InvalidRequestError)
     expect(read).toThrow(withCode('ERR_INVALID_OPTION'))
     expect(read).toThrow(new RegExp(`\\b${name}\\b`))
+  })
+
+  it.each([
+    ['an address', 'https://host'],
+    ['a URL', new URL('https://host')],
+    ['a number', 7],
+    ['a list', [{ baseUrl: 'https://host' }]],
+    ['a function', () => ({ baseUrl: 'https://host' })],
+    ['a map', new Map([['baseUrl', 'https://host']])],
+    ['null', null],
+  ])('names its form when it is called with %s in place of options', (_, options) => {
+    for (const create of [readConfig, create1, create2, createNomyoFetch]) {
+      const read = (): unknown => create(options as never)
+      expect(read).toThrow(InvalidRequestError)
+      expect(read).toThrow(withCode('ERR_INVALID_OPTION'))
+    }
+    expect(() => readConfig(options as never)).toThrow(/\{ baseUrl/)
+  })
+
+  it('takes options from another realm, and without a prototype', () => {
+    const foreign = runInNewContext(`({ baseUrl: 'https://host' })`) as object
+    const bare = Object.assign(Object.create(null) as object, { baseUrl: 'https://host' })
+    for (const options of [foreign, bare]) expect(readConfig(options).baseUrl.host).toBe('host')
   })
 
   it('reads the address and the key from the environment', () => {
@@ -121,4 +166,41 @@ describe('readConfig', () => {
     expect(readConfig({ baseUrl: 'HTTPS://Host/x/', logger }).baseUrl.href).toBe('https://host/x')
     expect(warnings).toEqual([])
   })
+})
+
+describe('readRequestOptions', () => {
+  const client = readConfig({})
+
+  it.each<[string, unknown]>([
+    ['options', new AbortController().signal],
+    ['options', null],
+    ['timeuot', { timeuot: 1 }],
+    ['apiKey', { apiKey: 'k' }],
+    ['signal', { signal: {} }],
+    ['signal', { signal: new AbortController() }],
+    ['timeout', { timeout: NaN }],
+    ['maxRetries', { maxRetries: NaN }],
+    ['headers', { headers: new Headers() }],
+  ])('names %s when it is refused', (name, options) => {
+    const read = (): unknown => readRequestOptions(options as never, client)
+    expect(read).toThrow(withCode('ERR_INVALID_OPTION'))
+    expect(read).toThrow(new RegExp(`\\b${name}\\b`))
+  })
+
+  it('has those of the client as defaults', () => {
+    const { signal } = new AbortController()
+    expect(readRequestOptions({ signal, timeout: 5 }, client)).toEqual({
+      signal,
+      timeout: 5,
+      maxRetries: 2,
+      headers: {},
+    })
+  })
+})
+
+it('prints warnings on the console where there are no process warnings', () => {
+  const warn = vi.spyOn(console, 'warn').mockReturnValue()
+  neutral.warn('plain HTTP')
+  expect(warn).toHaveBeenCalledWith('plain HTTP')
+  vi.restoreAllMocks()
 })

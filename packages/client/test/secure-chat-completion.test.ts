@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { createServer, type IncomingMessage } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { inspect, promisify } from 'node:util'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -15,7 +16,7 @@ import {
   testKey,
   type TestServer,
 } from './support.js'
-import { expectCode } from '@nomyo-internal/testing'
+import { expectCode, listenOnLoopback } from '@nomyo-internal/testing'
 
 const CANARY = 'canary-5b1f'
 
@@ -106,6 +107,44 @@ describe('SecureChatCompletion', () => {
       session.dispose()
     },
   )
+
+  it('names the call to use when an answer is read as a stream, and is a plain object', async () => {
+    const server = await startTestServer()
+    const client = newClient(server)
+    const streamed = await client.create({ ...hello, stream: true })
+    const read = async (): Promise<void> => {
+      for await (const _ of streamed as unknown as AsyncIterable<unknown>) break
+    }
+    await expectCode(read(), 'ERR_INVALID_REQUEST')
+    await expect(read()).rejects.toThrow(/createNomyoFetch/)
+    expect(Object.keys({ ...streamed })).toEqual(Object.keys(streamed))
+    expect(Reflect.ownKeys({ ...streamed })).not.toContain(Symbol.asyncIterator)
+    expect(Symbol.asyncIterator in (await client.create(hello))).toBe(false)
+  })
+
+  it('lists models with the key of the client, or another, and retries', async () => {
+    const asked: IncomingMessage[] = []
+    const server = createServer((request, response) => {
+      asked.push(request)
+      if (asked.length === 1) response.writeHead(503, { 'retry-after': '0' }).end()
+      else response.end('{"data":[{"id":"one"},{"id":"two"}]}')
+    })
+    const url = `http://127.0.0.1:${String(await listenOnLoopback(server))}`
+    onTestFinished(() => void server.close())
+    const client = newClient({ url }, { apiKey: 'mine', defaultHeaders: { 'x-a': '1' } })
+    expect((await client.listModels())?.names).toEqual(['one', 'two'])
+    await client.listModels({ apiKey: 'yours', headers: { 'x-b': '2' } })
+    expect(asked.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer mine',
+      'Bearer mine',
+      'Bearer yours',
+    ])
+    expect(asked[2]?.headers).toMatchObject({ 'x-a': '1', 'x-b': '2' })
+    await expectCode(client.listModels({ apiKey: 7 as never }), 'ERR_INVALID_OPTION')
+    await expectCode(client.listModels(7 as never), 'ERR_INVALID_OPTION')
+    client.dispose()
+    await expectCode(client.listModels(), 'ERR_KEY_DISPOSED')
+  })
 
   it.each(['client.dispose()', ''])('keeps no process alive after %j', async (last) => {
     const server = await startTestServer()

@@ -6,7 +6,11 @@ import { openJson } from '@nomyo/crypto'
 import { temporaryFolder, expectCode, withCode } from '@nomyo-internal/testing'
 import { keyFile } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
-import { SecureCompletionClient, type SecureCompletionClientOptions } from '../src/index.js'
+import {
+  InvalidRequestError,
+  SecureCompletionClient,
+  type SecureCompletionClientOptions,
+} from '../src/index.js'
 import {
   hello,
   sealFor,
@@ -116,6 +120,43 @@ describe('SecureCompletionClient', () => {
     const call = newClient(server).sendSecureRequest(hello, payloadId)
     await expectCode(call, 'ERR_INVALID_REQUEST')
     expect(server.completions).toHaveLength(0)
+  })
+
+  it('names an argument of the wrong kind, and sends nothing', async () => {
+    const server = await startTestServer()
+    const client = newClient(server)
+    const calls: [name: string, call: (client: never) => Promise<unknown>][] = [
+      ['saveToFile', () => client.generateKeys({ saveToFile: 'yes' as never })],
+      ['keyDir', () => client.generateKeys({ saveToFile: true, keyDir: '' })],
+      ['password', () => client.generateKeys({ password: 'protects nothing' })],
+      ['options', () => client.generateKeys('client_keys' as never)],
+      ['privateKeyPath', () => client.loadKeys(undefined as never)],
+      ['publicKeyPath', () => client.loadKeys('a.pem', 7 as never)],
+      ['password', () => client.loadKeys('a.pem', undefined, '')],
+      ['encryptedResponse', () => client.decryptResponse('{}' as never, 'id')],
+      ['payloadId', () => client.decryptResponse(new Uint8Array(), 7 as never)],
+      ['payloadId', () => client.sendSecureRequest(hello, null as never)],
+      ['apiKey', () => client.sendSecureRequest(hello, 'id', 7 as never)],
+      ['security_tier', () => client.sendSecureRequest(hello, 'id', 'k', 'low' as never)],
+      ['options', () => client.sendSecureRequest(hello, 'id', 'k', 'high', 7 as never)],
+      ['request', () => client.sendSecureRequest([] as never, 'id')],
+      ['payload', () => client.encryptPayload({})],
+      ['payload', () => client.encryptPayload([hello])],
+      ['payload', () => client.encryptPayload('text' as never)],
+    ]
+    for (const [name, call] of calls) {
+      const failure = expect(call(client as never), `${name}: ${String(call)}`).rejects
+      await failure.toThrow(InvalidRequestError)
+      await expect(call(client as never)).rejects.toThrow(new RegExp(`\\b${name}\\b`))
+    }
+    expect([...server.keyFetches, ...server.completions]).toEqual([])
+  })
+
+  it.each(['baseUrl', 'replyKeys', 'keyRotationInterval'])('refuses the option %s', (name) => {
+    const values = { baseUrl: 'https://host', replyKeys: 'one-time', keyRotationInterval: 1000 }
+    const options = { [name]: values[name as keyof typeof values] }
+    expect(() => new SecureCompletionClient(options)).toThrow(withCode('ERR_INVALID_OPTION'))
+    expect(() => new SecureCompletionClient(options)).toThrow(name)
   })
 
   it('generates keys in memory, or in a folder without keys', async () => {

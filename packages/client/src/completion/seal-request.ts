@@ -2,7 +2,7 @@ import { encodeJson, type Padding } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
 import { isObject } from '../config/checks.js'
 import { apiKey as checkApiKey } from '../config/options.js'
-import type { ChatCompletionRequest, SecurityTier } from '../types/request.js'
+import type { ChatCompletionRequest, RequestWith, SecurityTier } from '../types/request.js'
 
 /** The size that every server accepts, in bytes of UTF-8 JSON. */
 const MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
@@ -15,6 +15,8 @@ export interface SplitRequest {
   readonly payload: Uint8Array<ArrayBuffer>
   readonly apiKey: string | undefined
   readonly securityTier: SecurityTier | undefined
+  /** True where the request asks for a stream, which the answer is not. */
+  readonly asksForStream: boolean
 }
 
 /**
@@ -25,7 +27,12 @@ export interface SplitRequest {
  */
 export function splitRequest(request: ChatCompletionRequest, padding: Padding): SplitRequest {
   if (!isObject(request)) throw invalid('the request must be an object with model and messages')
-  const { api_key: apiKey, security_tier: securityTier, base_url: _, ...payload } = request
+  const {
+    api_key: apiKey,
+    security_tier: securityTier,
+    base_url: _,
+    ...payload
+  } = request as RequestWith<{ base_url?: string }>
   if (typeof payload.model !== 'string' || payload.model === '') {
     throw invalid('model must be a non-empty string')
   }
@@ -36,6 +43,7 @@ export function splitRequest(request: ChatCompletionRequest, padding: Padding): 
     payload: serializePayload(payload, padding),
     apiKey: checkApiKey(apiKey, 'api_key'),
     securityTier: checkSecurityTier(securityTier),
+    asksForStream: payload.stream === true,
   }
 }
 
@@ -54,12 +62,16 @@ export function serializePayload(payload: unknown, padding: Padding): Uint8Array
   const padded = encode(payload, padding)
   const length = padded.lastIndexOf(CLOSING_BRACE) + 1
   if (length <= MAX_PAYLOAD_BYTES) return padded
-  throw new InvalidRequestError(
+  throw tooLarge(length)
+}
+
+/** Builds the error of a request that takes more bytes as JSON than can be sent. */
+export const tooLarge = (bytes: number): InvalidRequestError =>
+  new InvalidRequestError(
     'ERR_REQUEST_TOO_LARGE',
-    `The request takes ${String(length)} bytes as JSON; at most ${String(MAX_PAYLOAD_BYTES)} can be sent. ` +
+    `The request takes ${String(bytes)} bytes as JSON; at most ${String(MAX_PAYLOAD_BYTES)} can be sent. ` +
       'Shorten the conversation, or shrink or split attached files.',
   )
-}
 
 function encode(payload: object, padding: Padding): Uint8Array<ArrayBuffer> {
   try {

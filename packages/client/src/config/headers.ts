@@ -10,7 +10,9 @@ const RESERVED =
  */
 export const headers: Check<Readonly<Record<string, string>>> = (given, option) => {
   const checked: Record<string, string> = {}
-  for (const [name, value] of Object.entries(plainObject(given as object, option, ' of header names and values'))) {
+  for (const [name, value] of Object.entries(
+    plainObject(given as object, option, ' of header names and values'),
+  )) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
       throw invalidOption(option, 'holds an invalid header name')
     }

@@ -235,7 +235,13 @@ export interface RequestOptions {
   headers?: Readonly<Record<string, string>> | undefined
 }
 
-/** The options that a request and its client share. */
+/** Settings of a request of the models. */
+export interface ListModelsOptions extends RequestOptions {
+  /** Replaces the client's key. */
+  apiKey?: string | undefined
+}
+
+/** The options of a request, complete. */
 export type RequestConfig = Pick<ClientConfig, 'timeout' | 'maxRetries'> & {
   readonly signal: AbortSignal | undefined
   readonly headers: Readonly<Record<string, string>>

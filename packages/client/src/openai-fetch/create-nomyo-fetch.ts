@@ -1,11 +1,13 @@
 import { platform } from '#platform'
 import { APIConnectionError, InvalidRequestError } from '@nomyo/transport/errors'
+import { plainObject } from '../config/checks.js'
 import type { SecureChatCompletionOptions } from '../config/options.js'
 import { makeDisposable } from '../disposable.js'
 import { SecureChatCompletion } from '../secure-chat-completion.js'
 import { completionResponse } from './completion-response.js'
-import { errorResponse, unsupportedRouteResponse } from './error-response.js'
-import { isChatCompletions, readFetchCall, type FetchInput } from './fetch-call.js'
+import { errorResponse, notCalledResponse, unsupportedRouteResponse } from './error-response.js'
+import { isChatCompletions, readFetchCall, type FetchCall, type FetchInput } from './fetch-call.js'
+import { isModels, modelsResponse } from './models-response.js'
 import { readRequest } from './read-request.js'
 
 /** The options of a client to create for this `fetch`, or an existing client. */
@@ -25,9 +27,9 @@ export interface NomyoFetch {
  * Creates a `fetch` for the official `openai` SDK, and for other programs that request OpenAI's chat
  * completions through a custom `fetch`.
  *
- * It serves `POST .../chat/completions` and nothing else. The host of the URL is ignored and never
- * contacted: the request is encrypted and sent to the gateway of the client. Every other call gets 404
- * and is not sent. With `stream: true` the answer still arrives whole, and is returned as a stream after
+ * It serves `POST .../chat/completions`, and `GET .../models` with the gateway's list. The host of the URL
+ * is ignored and never contacted: the request is encrypted and sent to the gateway of the client; that for
+ * the models is not encrypted, and carries the API key alone. Every other call gets 404 and is not sent. With `stream: true` the answer still arrives whole, and is returned as a stream after
  * decryption.
  *
  * The key sent is `apiKey` (or `NOMYO_API_KEY` of the environment), else the SDK's own. A given client
@@ -55,7 +57,10 @@ export interface NomyoFetch {
  * console.log(completion.choices[0]?.message.content)
  * ```
  */
-export function createNomyoFetch(options: NomyoFetchOptions = {}): NomyoFetch {
+export function createNomyoFetch(options?: NomyoFetchOptions): NomyoFetch
+export function createNomyoFetch(options: NomyoFetchOptions = {}, init?: unknown): NomyoFetch {
+  // An SDK calls it in place of the function that it returns. An error would have it try again.
+  if (init !== undefined) return notCalledResponse() as unknown as NomyoFetch
   const { client, usesSdkKey, dispose } = resolveClient(options)
   const nomyoFetch = (input: FetchInput, init?: RequestInit): Promise<Response> =>
     serve(client, usesSdkKey, input, init ?? {})
@@ -70,7 +75,12 @@ interface ResolvedClient {
   readonly dispose: () => void
 }
 
-function resolveClient({ client: given, ...options }: NomyoFetchOptions): ResolvedClient {
+function resolveClient(all: NomyoFetchOptions): ResolvedClient {
+  const { client: given, ...options } = plainObject(
+    all,
+    'options',
+    ' such as { baseUrl } or { client }',
+  )
   if (given === undefined) {
     const { apiKey = platform.variable('NOMYO_API_KEY'), maxRetries = 0 } =
       options as SecureChatCompletionOptions
@@ -104,10 +114,21 @@ async function serve(
   init: RequestInit,
 ): Promise<Response> {
   const call = readFetchCall(input, init)
+  call.signal?.throwIfAborted()
+  const response = await respond(client, usesSdkKey, call)
+  // The constructor of a response takes none.
+  return Object.defineProperty(response, 'url', { value: call.url })
+}
+
+async function respond(
+  client: SecureChatCompletion,
+  usesSdkKey: boolean,
+  call: FetchCall,
+): Promise<Response> {
   const { signal } = call
-  signal?.throwIfAborted()
-  if (!isChatCompletions(call)) return unsupportedRouteResponse()
   try {
+    if (isModels(call)) return await modelsResponse(client, call, usesSdkKey)
+    if (!isChatCompletions(call)) return unsupportedRouteResponse()
     const { request, ...form } = await readRequest(call, usesSdkKey)
     const completion = await client.create(request, signal === undefined ? {} : { signal })
     return completionResponse(completion, { ...form, signal })

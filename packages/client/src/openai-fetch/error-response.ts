@@ -21,19 +21,35 @@ export function errorResponse(error: unknown): Response {
   return error instanceof APIError ? apiErrorResponse(error) : notTrustedResponse(error)
 }
 
-/** Builds the response to every call but the one that is served. */
+/** Builds the response to every call but those that are served. */
 export function unsupportedRouteResponse(): Response {
   return response(404, {
     message:
-      'Nothing was sent: this fetch serves POST .../chat/completions alone. ' +
+      'Nothing was sent: this fetch serves POST .../chat/completions and GET .../models alone. ' +
       'Use another client for the rest of the API; its requests are not end-to-end encrypted.',
     code: 'ERR_NOT_FOUND',
   })
 }
 
+/** Builds the response to a call of `createNomyoFetch` as if it were a `fetch`, in the shapes of both APIs. */
+export function notCalledResponse(): Response {
+  const message =
+    'Nothing was sent: fetch is createNomyoFetch itself; call it: fetch: createNomyoFetch().'
+  const error = { message, type: typeOf(400), param: null, code: 'ERR_INVALID_OPTION' }
+  return Response.json({ error, detail: message }, { status: 400 })
+}
+
+/** Builds the response of OpenAI's API for a model that the list does not have. */
+export const modelNotFoundResponse = (): Response =>
+  response(404, { message: 'The gateway has no such model.', code: 'model_not_found' })
+
+/** Builds the response for a list that is none. */
+export const noModelListResponse = (): Response =>
+  response(502, { message: 'The gateway sent no list of models.', code: 'ERR_UNEXPECTED_STATUS' })
+
 function apiErrorResponse(error: APIError): Response {
   // Without a status this client refused it, before anything was sent.
-  const { statusCode = 400, sealedError } = error
+  const { statusCode = error.code === 'ERR_REQUEST_TOO_LARGE' ? 413 : 400, sealedError } = error
   // With a status that is no error (such as 201) this text would pass for an answer.
   const isError = statusCode >= 400 && statusCode <= 599
   const mayRetry = isError && (error.retryAfterMs ?? 0) <= LONGEST_RETRY_AFTER_MS

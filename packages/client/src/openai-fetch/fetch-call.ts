@@ -1,9 +1,12 @@
+import { isObject } from '../config/checks.js'
+
 /** The first argument of `fetch`. */
 export type FetchInput = string | URL | Request
 
 /** The relevant parts of a call of `fetch`. */
 export interface FetchCall {
   readonly method: string
+  readonly url: string
   readonly pathname: string
   readonly headers: HeadersInit | undefined
   readonly body: BodyInit | null
@@ -13,10 +16,11 @@ export interface FetchCall {
 /** Normalizes the arguments of `fetch`. Members of `init` win over those of a Request, as there. */
 export function readFetchCall(input: FetchInput, init: RequestInit): FetchCall {
   // Not instanceof: a Request may be of a class that an SDK brings along.
-  const request = typeof input === 'object' && 'url' in input ? input : undefined
-  const url = typeof input === 'string' ? input : 'url' in input ? input.url : input.href
+  const request = isObject(input) && 'url' in input ? (input as Request) : undefined
+  const url = request?.url ?? String(input)
   return {
     method: (init.method ?? request?.method ?? 'GET').toUpperCase(),
+    url,
     pathname: pathnameOf(url),
     headers: init.headers ?? request?.headers,
     body: init.body ?? request?.body ?? null,
@@ -30,7 +34,7 @@ function pathnameOf(url: string): string {
   return URL.canParse(url, base) ? new URL(url, base).pathname : ''
 }
 
-/** Checks for the call that is served. */
+/** Checks for the call that is encrypted. */
 export function isChatCompletions({ method, pathname }: FetchCall): boolean {
   return method === 'POST' && pathname.endsWith('/chat/completions')
 }

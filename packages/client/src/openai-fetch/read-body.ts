@@ -1,4 +1,5 @@
 import { InvalidRequestError } from '@nomyo/transport/errors'
+import { tooLarge } from '../completion/seal-request.js'
 
 /** In bytes. 10 MiB can be sent; the same JSON may arrive longer, with blanks and escapes. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -14,7 +15,7 @@ export async function readBody(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   if (typeof body === 'string') {
-    if (body.length > MAX_BODY_BYTES) throw tooLarge()
+    if (body.length > MAX_BODY_BYTES) throw tooLarge(body.length)
     return body
   }
   const reader = readerOf(body)
@@ -49,7 +50,7 @@ async function decode(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<
     const { done, value } = await reader.read()
     if (done) return text + decoder.decode()
     size += value.length
-    if (size > MAX_BODY_BYTES) throw tooLarge()
+    if (size > MAX_BODY_BYTES) throw tooLarge(size)
     text += decoder.decode(value, { stream: true })
   }
 }
@@ -58,10 +59,4 @@ const unreadable = (): InvalidRequestError =>
   new InvalidRequestError(
     'ERR_INVALID_REQUEST',
     'Nothing was sent: the body could not be read as UTF-8. It may have been read before.',
-  )
-
-const tooLarge = (): InvalidRequestError =>
-  new InvalidRequestError(
-    'ERR_REQUEST_TOO_LARGE',
-    `Nothing was sent: the request is larger than ${String(MAX_BODY_BYTES)} bytes.`,
   )

@@ -12,8 +12,8 @@ export interface OpenAIRequest {
 }
 
 /**
- * Reads the body and two headers: `Authorization`, if the SDK's key is used, and `x-security-tier`. Members
- * of the body win over headers; a tier of null is none. No other header is sent.
+ * Reads the body and the headers for the key, if the SDK's is used, and `x-security-tier`. Members of the
+ * body win over headers; a tier of null is none. No other header is sent.
  *
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
@@ -22,7 +22,7 @@ export async function readRequest(call: FetchCall, usesSdkKey: boolean): Promise
   const body = parseObject(await readBody(call.body, call.signal))
   // The form of the answer is not sent to the gateway.
   const { stream, stream_options: streamOptions, ...members } = body
-  const apiKey = usesSdkKey ? bearerToken(headers.get('authorization')) : undefined
+  const apiKey = usesSdkKey ? keyIn(headers) : undefined
   const securityTier = members['security_tier'] ?? headers.get('x-security-tier')
   return {
     request: {
@@ -36,7 +36,7 @@ export async function readRequest(call: FetchCall, usesSdkKey: boolean): Promise
   }
 }
 
-function readHeaders(headers: HeadersInit | undefined): Headers {
+export function readHeaders(headers: HeadersInit | undefined): Headers {
   try {
     return new Headers(headers)
   } catch {
@@ -45,9 +45,10 @@ function readHeaders(headers: HeadersInit | undefined): Headers {
   }
 }
 
-function bearerToken(authorization: string | null): string | undefined {
-  return /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
-}
+/** Returns the key of an SDK: a bearer token, or the header that Azure's uses. */
+export const keyIn = (headers: Headers): string | undefined =>
+  /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1] ??
+  (headers.get('api-key') || undefined)
 
 function parseObject(text: string): Record<string, unknown> {
   try {

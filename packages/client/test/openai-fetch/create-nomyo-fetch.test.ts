@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import type { SecureChatCompletion } from '../../src/index.js'
+import { SecureChatCompletion } from '../../src/index.js'
 import * as subpath from '../../src/openai-fetch/index.js'
 import { clientKeyDir, hello } from '../support.js'
 import {
@@ -143,9 +143,13 @@ describe('the calls served', () => {
     const tooLong = ' '.repeat(16 * 1024 * 1024 + 1)
     for (const body of [endless, tooLong]) {
       const response = await post(body)
-      expect(response.status).toBe(400)
+      expect(response.status).toBe(413)
       expect(await errorOf(response)).toMatchObject({ code: 'ERR_REQUEST_TOO_LARGE' })
     }
+    // Can be read, and not be sent.
+    const less = await post(JSON.stringify({ ...hello, user: ' '.repeat(10 * 1024 * 1024) }))
+    expect(less.status).toBe(413)
+    expect(await errorOf(less)).toMatchObject({ code: 'ERR_REQUEST_TOO_LARGE' })
     expect(pulled).toBeLessThan(32)
   })
 
@@ -163,7 +167,9 @@ describe('the calls served', () => {
 describe('everything else', () => {
   it('is refused on the spot', async () => {
     const calls: [string, string, string?][] = [
-      ['GET', 'models'],
+      ['POST', 'models', '{}'],
+      ['DELETE', 'models/m'],
+      ['GET', 'models/a/b'],
       ['POST', 'embeddings', '{"input":"canary"}'],
       ['POST', 'responses', '{"input":"canary"}'],
       ['POST', 'completions', '{}'],
@@ -181,8 +187,19 @@ describe('everything else', () => {
       expect(await errorOf(response), path).toMatchObject({ code: 'ERR_NOT_FOUND', param: null })
     }
     expect((await nomyoFetch('https://')).status).toBe(404)
-    expect((await nomyoFetch(new Request(`${SDK_URL}/models`))).status).toBe(404)
+    expect((await nomyoFetch(new Request(`${SDK_URL}/files`))).status).toBe(404)
+    for (const input of [undefined, null, 7, {}]) {
+      expect((await nomyoFetch(input as never)).status, String(input)).toBe(404)
+    }
     expect(network.urls).toEqual([])
+  })
+})
+
+describe('a response', () => {
+  it('has the URL of its call', async () => {
+    expect((await post(JSON.stringify(hello))).url).toBe(URL_SERVED)
+    expect((await post('')).url).toBe(URL_SERVED)
+    expect((await nomyoFetch(new URL(`${SDK_URL}/files`))).url).toBe(`${SDK_URL}/files`)
   })
 })
 
@@ -229,6 +246,17 @@ describe('what is sent', () => {
     const server = await serverWith()
     await sendTo({ 'x-security-tier': 'maximum' }, { security_tier: null })
     expect(server.completions[0]?.headers['x-security-tier']).toBe('maximum')
+  })
+
+  it('has the key of an SDK of Azure', async () => {
+    const server = await serverWith()
+    await sendTo({ 'api-key': 'azure-key' })
+    await sendTo({ 'api-key': 'azure-key', authorization: 'Bearer the-key-of-the-sdk' })
+    expect(server.completions.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer azure-key',
+      'Bearer the-key-of-the-sdk',
+    ])
+    expect(server.completions[0]?.headers['api-key']).toBeUndefined()
   })
 
   it('sends no key where none is given', async () => {
@@ -292,7 +320,14 @@ describe('createNomyoFetch', () => {
 
   it('refuses options that contradict each other or are unknown', () => {
     const client = { create: () => undefined }
-    const mistakes = [{ client, apiKey: 'k' }, { client: null }, { client: {} }, { bseUrl: 'x' }]
+    const mistakes = [
+      { client, apiKey: 'k' },
+      { client: null },
+      { client: {} },
+      { bseUrl: 'x' },
+      { fetch: nomyoFetch },
+      new SecureChatCompletion({ keyDir: clientKeyDir }),
+    ]
     for (const mistake of mistakes) {
       expect(() => createNomyoFetch(mistake as never)).toThrow(withCode('ERR_INVALID_OPTION'))
     }

@@ -180,7 +180,7 @@ describe('the rest of the API', () => {
     const server = await serverWith()
     const client = openai({ maxRetries: 2 })
     const calls: (() => Promise<unknown>)[] = [
-      () => client.models.list(),
+      () => client.models.delete('m'),
       () => client.embeddings.create({ model: 'm', input: CANARY }),
       () => client.responses.create({ model: 'm', input: CANARY }),
       () => client.completions.create({ model: 'm', prompt: CANARY }),

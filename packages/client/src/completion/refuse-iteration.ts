@@ -1,0 +1,18 @@
+import { InvalidRequestError } from '@nomyo/transport'
+import type { ChatCompletion } from '../types/response.js'
+
+/**
+ * Lets `for await` over the answer to a request with `stream: true` fail with an error that names what to
+ * call. Invisible otherwise.
+ */
+export function refuseIteration(completion: ChatCompletion): ChatCompletion {
+  return Object.defineProperty(completion, Symbol.asyncIterator, {
+    value: () => {
+      throw new InvalidRequestError(
+        'ERR_INVALID_REQUEST',
+        'The answer has arrived whole: read its choices. To read it as a stream, use the openai SDK with ' +
+          'createNomyoFetch of @nomyo/client/openai-fetch.',
+      )
+    },
+  })
+}
