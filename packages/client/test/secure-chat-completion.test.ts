@@ -113,7 +113,7 @@ describe('SecureChatCompletion', () => {
     const client = newClient(server)
     const streamed = await client.create({ ...hello, stream: true })
     const read = async (): Promise<void> => {
-      for await (const _ of streamed as unknown as AsyncIterable<unknown>) break
+      for await (const chunk of streamed as unknown as AsyncIterable<unknown>) expect(chunk).toBe(0)
     }
     await expectCode(read(), 'ERR_INVALID_REQUEST')
     await expect(read()).rejects.toThrow(/createNomyoFetch/)

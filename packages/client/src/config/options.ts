@@ -194,8 +194,7 @@ export function readConfig(options: SecureChatCompletionOptions): ClientConfig {
   const values = readOptions(
     {
       ...options,
-      baseUrl:
-        options.baseUrl === undefined ? platform.variable('NOMYO_BASE_URL') : options.baseUrl,
+      ...(options.baseUrl === undefined && { baseUrl: platform.variable('NOMYO_BASE_URL') }),
       apiKey: options.apiKey ?? platform.variable('NOMYO_API_KEY'),
     },
     optionTable(),

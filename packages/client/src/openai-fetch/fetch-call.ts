@@ -1,5 +1,3 @@
-import { isObject } from '../config/checks.js'
-
 /** The first argument of `fetch`. */
 export type FetchInput = string | URL | Request
 
@@ -16,8 +14,9 @@ export interface FetchCall {
 /** Normalizes the arguments of `fetch`. Members of `init` win over those of a Request, as there. */
 export function readFetchCall(input: FetchInput, init: RequestInit): FetchCall {
   // Not instanceof: a Request may be of a class that an SDK brings along.
-  const request = isObject(input) && 'url' in input ? (input as Request) : undefined
-  const url = request?.url ?? String(input)
+  const { url: requested, href = '' } = Object(input) as Partial<Request & URL>
+  const request = requested === undefined ? undefined : (input as Request)
+  const url = typeof input === 'string' ? input : (requested ?? href)
   return {
     method: (init.method ?? request?.method ?? 'GET').toUpperCase(),
     url,

@@ -48,7 +48,8 @@ export function readHeaders(headers: HeadersInit | undefined): Headers {
 /** Returns the key of an SDK: a bearer token, or the header that Azure's uses. */
 export const keyIn = (headers: Headers): string | undefined =>
   /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1] ??
-  (headers.get('api-key') || undefined)
+  headers.get('api-key') ??
+  undefined
 
 function parseObject(text: string): Record<string, unknown> {
   try {

@@ -189,7 +189,7 @@ describe('everything else', () => {
     expect((await nomyoFetch('https://')).status).toBe(404)
     expect((await nomyoFetch(new Request(`${SDK_URL}/files`))).status).toBe(404)
     for (const input of [undefined, null, 7, {}]) {
-      expect((await nomyoFetch(input as never)).status, String(input)).toBe(404)
+      expect((await nomyoFetch(input as never)).status, JSON.stringify(input)).toBe(404)
     }
     expect(network.urls).toEqual([])
   })

@@ -69,8 +69,7 @@ export const choiceIn: ToolChoice = {} as OpenAI.ChatCompletionToolChoiceOption
 export const formatIn: ResponseFormat = {} as NonNullable<typeof theirs.params.response_format>
 export const callOut: OpenAI.ChatCompletionMessageToolCall = {} as ToolCall
 export const reasonIn: FinishReason = {} as OpenAI.ChatCompletion.Choice['finish_reason']
-export const usageIn: Usage['prompt_tokens_details'] = ({} as OpenAI.CompletionUsage)
-  .prompt_tokens_details as NonNullable<OpenAI.CompletionUsage['prompt_tokens_details']>
+export const usageIn: Usage = {} as Usage & OpenAI.CompletionUsage
 
 /** Members that OpenAI does not define are declared, or come with a variable. */
 const messagesWithMore = [
