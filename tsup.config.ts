@@ -1,4 +1,5 @@
 // The build of every member of the workspace; each runs `tsup --config ../../tsup.config.ts` in its folder.
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { cwd } from 'node:process'
@@ -207,7 +208,8 @@ const minifier: Plugin = {
       mangle: { reserved },
     } as const
     // esbuild imports chunks once more for their side effects; ours have none.
-    const plain = mergeImports(source.replace(/^import "\.\/\w+\.js";$/gm, ''))
+    const own = mergeImports(source.replace(/^import "\.\/\w+\.js";$/gm, ''))
+    const plain = shortenNames(own, CHUNK.test(path))
     const first = await minify({ [path]: plain }, { ...options, sourceMap: true })
     // A second run shortens the output of the first.
     const sourceMap = { content: first.map as string }
@@ -231,6 +233,38 @@ function mergeImports(source: string): string {
     const merged = all === undefined ? '' : `import { ${all.join(', ')} } from ${from};`
     return merged + '\n'.repeat(statement.split('\n').length - 1)
   })
+}
+
+/** Names of chunks, as `chunkNames` gives them. No user imports one. */
+const CHUNK = /\b[A-Z0-9]{8}\.js$/
+
+/** `export { … };` as esbuild writes it. */
+const EXPORT = /^export \{([^}]*)\};$/gm
+
+/** Shortens the names that chunks export to each other, which esbuild leaves long; each file alone, by a hash. */
+function shortenNames(source: string, isChunk: boolean): string {
+  const shorten = (statement: string, names: string, place: 0 | 1): string => {
+    const shortened = names.split(',').map((name) => {
+      const pair = name.trim().split(' as ')
+      const both = [pair[0] ?? '', pair[1] ?? pair[0] ?? '']
+      both[place] = shortName(both[place] ?? '')
+      return both.join(' as ')
+    })
+    return statement.replace(names, shortened.join(', '))
+  }
+  const imported = source.replace(IMPORT, (statement: string, names: string, from: string) =>
+    CHUNK.test(from.slice(1, -1)) ? shorten(statement, names, 0) : statement,
+  )
+  if (!isChunk) return imported
+  return imported.replace(EXPORT, (statement: string, names: string) =>
+    shorten(statement, names, 1),
+  )
+}
+
+/** Four letters. Two names of one chunk that share them would give a module that does not load. */
+function shortName(name: string): string {
+  const bytes = createHash('sha256').update(name).digest().subarray(0, 4)
+  return [...bytes].map((byte) => 'abcdefghijklmnopqrstuvwxyzABCDEF'[byte % 32]).join('')
 }
 
 export default defineConfig(() => {
