@@ -198,7 +198,7 @@ function emitDeclarations(entries: readonly string[]): Promise<void> {
  */
 const minifier: Plugin = {
   name: 'minifier',
-  async renderChunk(source, { path }) {
+  async renderChunk(source, { path, entryPoint }) {
     const reserved = [...source.matchAll(/(\w+) = class\b/g)].map(([, name = '']) => name)
     const options = {
       module: true,
@@ -209,7 +209,7 @@ const minifier: Plugin = {
     } as const
     // esbuild imports chunks once more for their side effects; ours have none.
     const own = mergeImports(source.replace(/^import "\.\/\w+\.js";$/gm, ''))
-    const plain = shortenNames(own, CHUNK.test(path))
+    const plain = shortenNames(own, CHUNK.test(path) && entryPoint === undefined)
     const first = await minify({ [path]: plain }, { ...options, sourceMap: true })
     // A second run shortens the output of the first.
     const sourceMap = { content: first.map as string }
@@ -241,7 +241,10 @@ const CHUNK = /\b[A-Z0-9]{8}\.js$/
 /** `export { … };` as esbuild writes it. */
 const EXPORT = /^export \{([^}]*)\};$/gm
 
-/** Shortens the names that chunks export to each other, which esbuild leaves long; each file alone, by a hash. */
+/**
+ * Shortens the names that chunks export to each other, which esbuild leaves long; each file alone, by a
+ * hash. `import()` finds exports by their own names: chunks that are entry points of it keep them.
+ */
 function shortenNames(source: string, isChunk: boolean): string {
   const shorten = (statement: string, names: string, place: 0 | 1): string => {
     const shortened = names.split(',').map((name) => {

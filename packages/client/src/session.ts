@@ -21,6 +21,7 @@ import { attemptCompletion, type AttemptContext } from './completion/attempt.js'
 import { refuseIteration } from './completion/refuse-iteration.js'
 import { ReplyGuard } from './completion/reply-guard.js'
 import { fetchModels, type ModelList } from './gateway-api/models.js'
+import { ApiKeyProbe } from './keys/api-key-probe.js'
 import { ReplyKeyManager } from './keys/reply-key-manager.js'
 import type { SplitRequest } from './completion/seal-request.js'
 import { ServerKey } from './keys/server-key.js'
@@ -48,6 +49,7 @@ export class Session {
       attestation:
         attestation === undefined ? undefined : new KeyAttestation(transport, config, attestation),
       serverKey: new ServerKey(transport, config),
+      apiKeyProbe: new ApiKeyProbe(transport, config.keyDir === undefined),
       replyGuard: new ReplyGuard(),
       replyKeys: new ReplyKeyManager({
         mode: config.replyKeys,

@@ -8,6 +8,7 @@ import {
   type Transport,
 } from '@nomyo/transport'
 import type { KeyAttestationResult } from '../attestation/key-attestation.js'
+import type { ApiKeyProbe, Credentials } from '../keys/api-key-probe.js'
 import type { ReplyKeyLease, ReplyKeyManager } from '../keys/reply-key-manager.js'
 import type { ServerKey } from '../keys/server-key.js'
 import type { ChatCompletion } from '../types/response.js'
@@ -21,6 +22,7 @@ export interface AttemptContext extends ResponseContext {
   readonly transport: Transport
   readonly serverKey: ServerKey
   readonly replyKeys: ReplyKeyManager
+  readonly apiKeyProbe: ApiKeyProbe
 }
 
 /** Settings of one call. */
@@ -80,31 +82,22 @@ interface AttemptKeys {
   readonly attested: KeyAttestationResult | undefined
 }
 
-/** Prepares the keys of an attempt, the server key attested where the configuration requires it. */
-async function prepareKeys(call: Call, mayBeRenewed = true): Promise<AttemptKeys> {
-  const keys = await fetchKeys(call)
-  try {
-    return { ...keys, attested: await attestKey(keys.serverKey, call) }
-  } catch (error) {
-    keys.lease.release()
-    // The machine attests its current key: after a change that is another one.
-    const isOutdated =
-      mayBeRenewed && error instanceof AttestationError && (await hasNewKey(keys.serverKey, call))
-    if (!isOutdated) throw error
-    return prepareKeys(call, false)
-  }
-}
+/** A server key, with its attestation where the configuration requires one. */
+type AttestedKey = Omit<AttemptKeys, 'lease'>
 
-/** Runs the creation of the reply key and the fetch of the server key together; the first failure counts. */
-async function fetchKeys({ context, signal }: Call): Promise<Omit<AttemptKeys, 'attested'>> {
-  const { config, replyKeys, serverKey: current } = context
+/** Runs the creation of the reply key and the checks of the server key together; the first failure counts. */
+async function prepareKeys(call: Call): Promise<AttemptKeys> {
+  const { context, signal } = call
+  const { config, replyKeys, apiKeyProbe } = context
   const leasing = replyKeys.lease()
   try {
-    const [lease, serverKey] = await Promise.all([
-      timeStep('reply-key', abortable(leasing, signal), config),
-      timeStep('server-key', current.get(signal), config),
+    const attesting = attestedServerKey(call)
+    const probing = apiKeyProbe.during(leasing, attesting, credentials(call), signal)
+    const [lease, key] = await Promise.all([
+      timeStep('reply-key', abortable(probing, signal), config),
+      attesting,
     ])
-    return { lease, serverKey }
+    return { lease, ...key }
   } catch (error) {
     leasing.then(
       (late) => {
@@ -113,6 +106,20 @@ async function fetchKeys({ context, signal }: Call): Promise<Omit<AttemptKeys, '
       () => undefined,
     )
     throw error
+  }
+}
+
+async function attestedServerKey(call: Call, mayBeRenewed = true): Promise<AttestedKey> {
+  const { context, signal } = call
+  const serverKey = await timeStep('server-key', context.serverKey.get(signal), context.config)
+  try {
+    return { serverKey, attested: await attestKey(serverKey, call) }
+  } catch (error) {
+    // The machine attests its current key: after a change that is another one.
+    const isOutdated =
+      mayBeRenewed && error instanceof AttestationError && (await hasNewKey(serverKey, call))
+    if (!isOutdated) throw error
+    return attestedServerKey(call, false)
   }
 }
 
@@ -168,20 +175,21 @@ async function runAttempt(keys: AttemptKeys, call: Call): Promise<ChatCompletion
   }
 }
 
-function headersOf(
-  { request, context, settings }: Call,
-  payloadId: string,
-  replyKey: PublicKey,
-): Record<string, string> {
-  const apiKey = request.apiKey ?? context.config.apiKey
+const credentials = ({ request, context, settings }: Call): Credentials => ({
+  apiKey: request.apiKey ?? context.config.apiKey,
+  headers: { ...context.config.defaultHeaders, ...settings.headers },
+})
+
+function headersOf(call: Call, payloadId: string, replyKey: PublicKey): Record<string, string> {
+  const { securityTier } = call.request
+  const { apiKey, headers } = credentials(call)
   return {
-    ...context.config.defaultHeaders,
-    ...settings.headers,
+    ...headers,
     'content-type': 'application/octet-stream',
     'x-payload-id': payloadId,
     'x-public-key': publicKeyToHeader(replyKey),
     ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-    ...(request.securityTier === undefined ? {} : { 'x-security-tier': request.securityTier }),
+    ...(securityTier === undefined ? {} : { 'x-security-tier': securityTier }),
   }
 }
 
