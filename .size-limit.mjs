@@ -28,7 +28,7 @@ const LIMITS = {
   },
   client: {
     '.': '20.0 kB',
-    './openai-fetch': '21.5 kB',
+    './openai-fetch': '22.0 kB',
     './gateway-api': '9.0 kB',
     './known-servers': '4.6 kB',
   },

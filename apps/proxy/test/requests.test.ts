@@ -39,13 +39,13 @@ describe('an unusable body', () => {
     expect(refusalCode(await complete(proxy(), body), 400)).toBe('ERR_INVALID_REQUEST')
   })
 
-  it('larger than can be encrypted gets a 400, much larger a 413', async () => {
+  it('larger than can be encrypted gets a 413, much larger too', async () => {
     const content = (bytes: number): string =>
       hello({ messages: [{ role: 'user', content: 'x'.repeat(bytes) }] })
     const sealable = await complete(proxy(), content(10 * 2 ** 20 - 1000))
     expect(sealable.status).toBe(200)
     const over = await complete(proxy(), content(10 * 2 ** 20))
-    expect(refusalCode(over, 400)).toBe('ERR_REQUEST_TOO_LARGE')
+    expect(refusalCode(over, 413)).toBe('ERR_REQUEST_TOO_LARGE')
     const far = await complete(proxy(), content(11 * 2 ** 20))
     expect(refusalCode(far, 413)).toBe('ERR_REQUEST_TOO_LARGE')
   })
