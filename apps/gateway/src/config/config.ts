@@ -150,7 +150,7 @@ export interface TlsConfig {
 
 /** Limits for concurrent work; anything beyond is refused with 503. */
 export interface LoadConfig {
-  /** Envelopes decrypted at the same time. Default: the number of cores, at most libuv's threads. */
+  /** Envelopes decrypted at the same time. Default: two more than libuv's threads that have a core. */
   maxOpens?: number | undefined
   /** Envelopes that wait for decryption. Default 64. */
   maxQueue?: number | undefined

@@ -2,6 +2,7 @@ import type { NamedFinding } from '@nomyo-internal/diagnostics'
 import type { GatewayConfig } from '../config/config.js'
 import { runCheck, type Check } from './check.js'
 import { apiKeysCheck } from './checks/api-keys.js'
+import { capacityCheck } from './checks/capacity.js'
 import { exposureCheck } from './checks/exposure.js'
 import { filesCheck } from './checks/files.js'
 import { listeningCheck } from './checks/listening.js'
@@ -20,6 +21,7 @@ const CHECKS: readonly Check[] = [
   exposureCheck,
   runtimeCheck,
   memoryCheck,
+  capacityCheck,
   listeningCheck,
   serverKeysCheck,
   apiKeysCheck,

@@ -5,7 +5,7 @@ import type { LoadConfig } from '../config/config.js'
 
 type Limits = Pick<LoadConfig, 'maxConnections' | 'maxConnectionsPerAddress' | 'requestTimeoutMs'>
 
-const MAX_CONNECTIONS = 4096
+export const MAX_CONNECTIONS = 4096
 /** Time for a slow caller to send a request, and to read the answer. */
 const REQUEST_TIMEOUT_MS = 120_000
 const HEADERS_TIMEOUT_MS = 20_000

@@ -39,7 +39,9 @@ describe.skipIf(!isInstalled('redis-server'))('the doctor of a gateway', () => {
     expect(textOf(wrong, 'Redis')).toContain('(WRONGPASS)')
     expect(wrong.text).not.toContain('canary')
     await Promise.all(cluster.nodes.map((node) => node.stop()))
-    expect(textOf(await look(cluster.url), 'Redis')).toContain('(CLOSED)')
+    const gone = textOf(await look(cluster.url), 'Redis')
+    expect(gone).toContain('(CLOSED)')
+    expect(gone).toContain('announce')
   })
 
   it('runs what the gateway runs with Sentinel, and names a wrong master or address', async () => {

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { listenOnLoopback, temporaryFolder } from '@nomyo-internal/testing'
+import { examineCapacity } from '../../src/doctor/checks/capacity.js'
 import { drainTimeoutMs } from '../../src/config/drain-timeout.js'
 import { checkAccess } from '../../src/doctor/file-access.js'
 import { checkMemory } from '../../src/doctor/checks/memory.js'
@@ -61,7 +62,11 @@ describe('a healthy gateway', () => {
     const [keys, file, server] = [await keyDir(), await keysFile(), await upstream()]
     const before = await readdir(keys)
     const args = ['--port', '0', '--key-dir', keys, '--keys-file', file, '--upstream', server.url]
-    const diagnosis = await diagnose([...args, '--key-rotation', '30d', '--metrics-port', '0'])
+    const diagnosis = await diagnose([
+      ...[...args, '--key-rotation', '30d', '--metrics-port', '0'],
+      // Machines that run tests may permit few open files.
+      ...['--max-connections', '100', '--max-requests', '100'],
+    ])
     expect(diagnosis.findings.filter(({ status }) => status !== 'ok')).toEqual([])
     expect(diagnosis).toMatchObject({ exitCode: 0, ok: true })
     expect(textOf(diagnosis, 'server keys')).toContain(serverKeys.publicKey.fingerprint)
@@ -74,6 +79,7 @@ describe('a healthy gateway', () => {
       'exposure',
       'runtime',
       'memory',
+      'capacity',
       'listening',
       'server keys',
       'API keys',
@@ -311,6 +317,22 @@ describe('shutdown', () => {
   })
 })
 
+describe('capacity', () => {
+  it.each<[string, readonly string[], number | undefined, readonly string[]]>([
+    ['just enough files', [], 4672, []],
+    ['few files', [], 4671, ['--max-connections']],
+    ['few connections', ['--max-connections', '100'], 1024, []],
+    ['a system without limits of files', [], undefined, []],
+    ['a window of days', ['--replay-window', '3d'], 65_536, ['--replay-window']],
+    ['a window of days in Redis', ['--replay-window', '3d', '--redis', 'redis://r'], 65_536, []],
+  ])('is compared with the limits of the configuration: %s', (_what, args, files, flags) => {
+    const findings = examineCapacity(readConfig([...DEMO, ...args]), files)
+    const warnings = findings.filter(({ status }) => status === 'warning')
+    expect(warnings.map(({ remedy = '' }) => /--[a-z-]+/.exec(remedy)?.[0])).toEqual(flags)
+    expect(findings).toHaveLength(Math.max(1, flags.length))
+  })
+})
+
 describe('a debugger', () => {
   it('is a problem of the runtime', async () => {
     vi.stubEnv('NODE_OPTIONS', '--inspect')
@@ -396,8 +418,14 @@ describe('upstreams', () => {
       ['warning'],
       /no list of models/,
     ],
-    ['with a bare array', '/v1', { '/v1/models': [200, '[{"id":"m"}]'] }, ['ok'], /has 1 models/],
-    ['with another list', '/v1', { '/v1/models': [200, '{"models":["m"]}'] }, ['ok'], /1 models/],
+    ['with a bare array', '/v1', { '/v1/models': [200, '[{"id":"m"}]'] }, ['ok'], /has 1 model,/],
+    [
+      'with another list',
+      '/v1',
+      { '/v1/models': [200, '{"models":["m"]}'] },
+      ['ok'],
+      /has 1 model,/,
+    ],
     ['that fail', '/v1', { '/v1/models': [503, ''] }, ['problem'], /status 503/],
   ])('%s are named', async (_what, path, paths, statuses, text) => {
     const server = await testModelServer((response, { url = '' }) => {
@@ -417,10 +445,21 @@ describe('upstreams', () => {
     const check = async () =>
       statusesOf(await look(server.url, ['--health-path', '/health']), 'upstreams')
     expect(await check()).toEqual(['ok'])
+    status = 404
+    expect(await check()).toEqual(['warning', 'ok'])
     status = 503
     expect(await check()).toEqual(['problem'])
     status = 401
     expect(await check()).toEqual(['problem'])
+  })
+
+  it('that refuse the key for the list of models alone are named with it', async () => {
+    const server = await testModelServer((response, { url = '' }) => {
+      response.writeHead(url === '/health' ? 200 : 401).end()
+    })
+    const diagnosis = await look(server.url, ['--health-path', '/health'])
+    expect(statusesOf(diagnosis, 'upstreams')).toEqual(['problem'])
+    expect(textOf(diagnosis, 'upstreams')).toContain(`${server.url}/models has status 401`)
   })
 
   it('over the network without TLS are warned about', async () => {

@@ -16,7 +16,7 @@ export class OverloadedError extends HttpError {
 
 const RETRY_AFTER_S = 1
 const DEFAULT_MAX_QUEUE = 64
-const DEFAULT_MAX_REQUESTS = 512
+export const DEFAULT_MAX_REQUESTS = 512
 const DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 /** Several of the largest requests fit, so that one of them is not refused because of another. */
 const LARGEST_REQUESTS = 4

@@ -8,7 +8,8 @@ export interface LocalReplayCacheOptions {
   readonly maxIds?: number
 }
 
-const DEFAULT_MAX_IDS = 500_000
+/** Default number of ids that one process remembers; a request has two. */
+export const MAX_LOCAL_IDS = 500_000
 /** Expired ids that one request removes: more than it adds, and few enough not to hold up others. */
 const MAX_REMOVED = 1000
 
@@ -22,7 +23,7 @@ export class LocalReplayCache implements ReplayCache {
   /** Expiry of each id. All last equally long, so the first expires first. */
   readonly #expiries = new Map<string, number>()
 
-  constructor({ windowMs, maxIds = DEFAULT_MAX_IDS }: LocalReplayCacheOptions) {
+  constructor({ windowMs, maxIds = MAX_LOCAL_IDS }: LocalReplayCacheOptions) {
     this.#windowMs = windowMs
     this.#maxIds = maxIds
   }

@@ -31,10 +31,13 @@ function checkThreads(): Finding {
   const cores = availableParallelism()
   const configured = Number(process.env['UV_THREADPOOL_SIZE'])
   const threads = configured >= 1 ? configured : DEFAULT_THREADS
-  const message = `${threads} threads for ${cores} cores`
+  const message = `${count(threads, 'thread')} for ${count(cores, 'core')}`
   if (threads >= cores) return ok(message)
   return warning(
     `${message}: no more requests than threads are decrypted at a time`,
     `set UV_THREADPOOL_SIZE=${cores + 1} in the environment, or leave it unset`,
   )
 }
+
+const count = (number: number, noun: string): string =>
+  `${number} ${noun}${number === 1 ? '' : 's'}`

@@ -33,7 +33,8 @@ interface Result {
 
 async function check(upstream: UpstreamConfig): Promise<Result> {
   const { name, url, healthPath } = upstream
-  const findings = isPrivateUrl(url) || isInPrivateNetwork(url) ? [] : [plaintext(upstream)]
+  const findings: Finding[] =
+    isPrivateUrl(url) || isInPrivateNetwork(url) ? [] : [plaintext(upstream)]
   const startedAt = performance.now()
   const result = (...more: readonly Finding[]): Result => ({ findings: [...findings, ...more] })
   const failed = (message: string, remedy: string): Result =>
@@ -46,13 +47,17 @@ async function check(upstream: UpstreamConfig): Promise<Result> {
       const message = `GET ${healthUrl(url, healthPath)} has status ${health.status}`
       return failed(message, 'see the log of the model server')
     }
-    if (isKeyRefused(list.status) || isKeyRefused(health.status)) {
-      const message = `GET ${healthUrl(url, healthPath)} has status ${health.status}`
+    const refused = [
+      { at: `${baseUrl(url)}/models`, ...list },
+      { at: healthUrl(url, healthPath), ...health },
+    ].find(({ status }) => isKeyRefused(status))
+    if (refused !== undefined) {
       return failed(
-        message,
+        `GET ${refused.at} has status ${refused.status}`,
         'the upstream key is wrong or missing: check NOMYO_UPSTREAM_KEY, or apiKey',
       )
     }
+    if (healthPath !== undefined && health.status >= 400) findings.push(noHealth(upstream, health))
     const models = list.status === 200 ? parseModelList(list.text)?.names : undefined
     if (models === undefined) return result(await explainNoList(upstream, list.status, get))
     return checkModels(upstream, models, findings, performance.now() - startedAt)
@@ -64,6 +69,12 @@ async function check(upstream: UpstreamConfig): Promise<Result> {
       )
     }
     const code = errnoCode(error)
+    if (code === 'TimeoutError') {
+      return failed(
+        `${new URL(url).host} does not answer within ${LIMITS.timeoutMs / 1000} seconds`,
+        'see whether the model server is blocked, still loading, or behind a firewall',
+      )
+    }
     return failed(`${new URL(url).host} is unreachable (${code})`, remedyFor(code))
   }
 }
@@ -80,7 +91,7 @@ function checkModels(
   return {
     findings: [
       ...findings,
-      ok(`${name}: ${host} has ${models.length} models, of which ${used.length} are used`, ms),
+      ok(`${name}: ${host} has ${amountOf(models)}, ${used.length} of them used`, ms),
       ...missing.map((pattern) =>
         warning(`${name}: has no model ${pattern}`, 'load the model there, or fix its name'),
       ),
@@ -88,6 +99,9 @@ function checkModels(
     models: used,
   }
 }
+
+const amountOf = ({ length }: readonly string[]): string =>
+  `${length} model${length === 1 ? '' : 's'}`
 
 type Get = (url: string) => Promise<{ readonly status: number; readonly text: string }>
 
@@ -169,6 +183,16 @@ const plaintext = ({ name, url }: UpstreamConfig): Finding =>
   warning(
     `${name}: prompts travel to ${new URL(url).host} in plaintext`,
     'set up TLS there, and use a URL of https://',
+  )
+
+/** Such an answer proves presence, so the mistake would go unnoticed. */
+const noHealth = (
+  { name, url, healthPath }: UpstreamConfig,
+  { status }: { readonly status: number },
+): Finding =>
+  warning(
+    `${name}: GET ${healthUrl(url, healthPath)} has status ${status}, which counts as present`,
+    'fix --health-path, or healthPath: from the root of the server with a leading slash, else below the URL',
   )
 
 const matches =

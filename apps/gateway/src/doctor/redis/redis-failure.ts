@@ -8,10 +8,21 @@ export interface RedisProblem {
   readonly remedy: string
 }
 
-const RUNNING = 'check the address and that it is running; use rediss:// if it expects TLS'
+const RUNNING =
+  'check the address and that it is running; use rediss:// if it expects TLS, redis:// if not'
 const UNREACHABLE = ['is unreachable', RUNNING] as const
 
+const LOST_CLUSTER = [
+  'is a cluster whose nodes cannot be reached',
+  'see redis-cli --cluster check; the addresses that its nodes announce must be reachable from here',
+] as const
 const NO_CLUSTER = ['is not a Redis Cluster', 'name a single server: redis://HOST:6379'] as const
+
+/** Fault and advice by code, where the client is one of a cluster. */
+const CLUSTER_PROBLEMS: Readonly<Partial<Record<RedisErrorCode, readonly [string, string]>>> = {
+  CLOSED: LOST_CLUSTER,
+  ERR: NO_CLUSTER,
+}
 
 /** Fault and advice by code. */
 const PROBLEMS: Readonly<Partial<Record<RedisErrorCode, readonly [string, string]>>> = {
@@ -64,10 +75,10 @@ export const describeSentinel = (target: RedisTarget): RedisProblem => ({
 /** Describes a failure, without anything of the credentials. */
 export function describeRedisFailure(
   target: RedisTarget,
-  { code, detail }: TrialFailure,
+  { code, detail, isOfCluster = false }: TrialFailure,
 ): RedisProblem {
-  const isNoCluster = target.kind === 'cluster' && code === 'ERR'
-  const [what, remedy] = isNoCluster ? NO_CLUSTER : (PROBLEMS[code] ?? UNREACHABLE)
+  const ofCluster = isOfCluster ? CLUSTER_PROBLEMS[code] : undefined
+  const [what, remedy] = ofCluster ?? PROBLEMS[code] ?? UNREACHABLE
   const facts = detail === undefined ? code : `${code}, ${detail}`
   return { message: `${describeTarget(target)} ${what} (${facts})`, remedy }
 }

@@ -26,6 +26,8 @@ const SLOTS = 32
 export interface TrialFailure {
   readonly code: RedisErrorCode
   readonly detail?: string
+  /** Whether the client was one of a cluster. */
+  readonly isOfCluster?: boolean
 }
 
 /** Commands and an attempt at each. */
@@ -128,6 +130,10 @@ export class RedisTrial {
 
   /** Describes a failure of any of these. */
   describe(error: unknown): TrialFailure {
+    return { ...this.#causeOf(error), isOfCluster: this.#client instanceof Cluster }
+  }
+
+  #causeOf(error: unknown): TrialFailure {
     const code = redisErrorCode(error)
     if (code !== undefined && code !== 'TIMEOUT') return { code }
     if (this.#cause === undefined) return { code: code ?? 'CLOSED' }
