@@ -5,6 +5,7 @@ export type GatewayErrorCode =
   | 'ERR_CA_FILE'
   | 'ERR_CONFIG'
   | 'ERR_KEY_STORE'
+  | 'ERR_METRICS_ADDRESS'
   | 'ERR_REDIS_URL'
   | 'ERR_RELOAD'
   | 'ERR_TLS_FILES'

@@ -17,9 +17,11 @@ import { metric, metricsUrl } from './measure.js'
 import {
   addApiKey,
   chat,
+  failureOf,
   holdAnswer,
   httpLines,
   rawExchange,
+  runCommand,
   send,
   startGateway,
   statusOf,
@@ -83,6 +85,12 @@ describe('all metrics', () => {
       expect([name, help]).toEqual([name, expect.stringMatching(/\.$/)])
     }
   })
+})
+
+it('names the option of the listener whose address cannot be used', async () => {
+  const taken = ['--metrics-port', String((await testGateway()).port)]
+  const failed = await runCommand(['--engine', 'demo', '--port', '0', ...taken])
+  expect(failureOf(failed)).toMatch(/--metrics-port.*\(ERR_METRICS_ADDRESS\)/)
 })
 
 describe('usage per API key', async () => {

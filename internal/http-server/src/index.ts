@@ -28,6 +28,7 @@ export { refuseForeignPages, type PageGuardOptions } from './page-guard.js'
 export {
   describeDebugger,
   describeListenError,
+  type ListenFlags,
   handleSignals,
   ignoreOutputErrors,
   installCrashHandler,

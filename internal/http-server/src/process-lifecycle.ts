@@ -118,16 +118,25 @@ export function ignoreOutputErrors(
   for (const stream of streams) stream.on('error', () => undefined)
 }
 
+/** Flags that set the address of a listener. */
+export interface ListenFlags {
+  readonly host: string
+  readonly port: string
+}
+
 /** Explains why an address cannot be listened on; undefined for errors of any other kind. */
-export function describeListenError(code: string): string | undefined {
+export function describeListenError(
+  code: string,
+  { host, port }: ListenFlags = { host: '--host', port: '--port' },
+): string | undefined {
   switch (code) {
     case 'EADDRINUSE':
-      return 'the port is taken; choose another with --port, or 0 for any.'
+      return `the port is taken; choose another with ${port}, or 0 for any.`
     case 'EACCES':
-      return 'this port may not be listened on; choose one above 1023 with --port.'
+      return `this port may not be listened on; choose one above 1023 with ${port}.`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return 'this machine does not have the address given by --host.'
+      return `this machine does not have the address given by ${host}.`
     default:
       return undefined
   }

@@ -63,6 +63,10 @@ async function createNextKey(store: ServerKeyStore): Promise<string> {
 
 async function newest(store: ServerKeyStore): Promise<{ number: number; pair: KeyPair }> {
   const number = (await store.list()).at(-1)?.number
-  if (number === undefined) throw new SecurityError('ERR_KEY_FILE', 'There is no key yet.')
+  if (number === undefined)
+    throw new SecurityError(
+      'ERR_KEY_FILE',
+      'There is no key yet: the first start of a gateway with these settings creates one.',
+    )
   return { number, pair: await store.load(number) }
 }

@@ -1,13 +1,15 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { errnoCode } from '@nomyo-internal/diagnostics'
 import {
+  describeListenError,
   hostInUrl,
   isForeignName,
   isWildcard,
-  limitPipelining,
   nameInHost,
 } from '@nomyo-internal/http-server'
+import { GatewayError } from '../../errors.js'
 import type { Metrics } from './metrics.js'
 
 /** Listener of the metrics. */
@@ -30,7 +32,7 @@ const TIMEOUT_MS = 10_000
  * Requests for a foreign name are refused: a web page whose name was made to resolve to this machine must
  * not read them. On every address (`0.0.0.0`) the machine may have any name, and none is refused.
  *
- * @throws system errors for the address
+ * @throws GatewayError `ERR_METRICS_ADDRESS`, or another system error
  */
 export async function startMetricsServer(
   metrics: Metrics,
@@ -68,7 +70,7 @@ export async function startMetricsServer(
   limitPipelining(server)
   server.maxConnections = MAX_CONNECTIONS
   server.listen(port, host)
-  await once(server, 'listening')
+  await once(server, 'listening').catch(throwListenError)
   metrics.watchProcess()
   const { address, port: boundPort } = server.address() as AddressInfo
   return {
@@ -78,4 +80,11 @@ export async function startMetricsServer(
       server.closeAllConnections()
     },
   }
+}
+
+/** The flags of the other listener would mislead. */
+function throwListenError(error: unknown): never {
+  const flags = { host: '--metrics-host', port: '--metrics-port' }
+  const text = describeListenError(errnoCode(error), flags)
+  throw text === undefined ? error : new GatewayError('ERR_METRICS_ADDRESS', text)
 }
