@@ -315,6 +315,15 @@ describe('--print-config', () => {
       apiKeys: ['canary-secret-of-the-tests', 'canary-secret-of-the-tests'],
     })
     await expect(read(printed)).rejects.toThrow(UsageError)
+    await expect(read(printed)).rejects.toThrow('--print-config')
+  })
+
+  it('gives a list for a flag with several values', async () => {
+    const args = ['--trust-proxy', '10.0.0.0/8,loopback', '--trust-proxy', '192.0.2.1']
+    const printed = await print('engine: demo', args)
+    expect(await read(printed)).toMatchObject({
+      trustedProxies: ['10.0.0.0/8', 'loopback', '192.0.2.1'],
+    })
   })
 
   it('shows defaults, and can be read again', async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { errnoCode } from '@nomyo-internal/diagnostics'
 import {
+  SECRET_MASK,
   UsageError,
   type Environment,
   type FileMember,
@@ -187,13 +188,18 @@ function secretSchema(locations: SecretLocations) {
     const secret = typeof given === 'string' ? given : find(given, locations)
     // An empty key would protect nothing, and one that cannot be sent would lock out every caller.
     if (secret !== undefined && /^[\x21-\x7e]+$/.test(secret)) return secret
-    context.addIssue(
-      secret === undefined
-        ? 'does not exist at its location'
-        : 'must be visible ASCII characters, without blanks',
-    )
+    context.addIssue(problemOf(secret))
     return z.NEVER
   })
+}
+
+function problemOf(secret: string | undefined): string {
+  if (secret === undefined) return 'does not exist at its location'
+  if (secret === '') return 'is empty: give it a value'
+  if (secret === SECRET_MASK) {
+    return 'was left out by --print-config: give its text, { env: NAME } or { file: PATH }'
+  }
+  return 'must be visible ASCII characters, without blanks'
 }
 
 function find(

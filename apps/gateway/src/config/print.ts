@@ -6,11 +6,13 @@ import type { GatewaySettings } from './load.js'
 /** Formats the settings in effect as a config file, with secrets masked. */
 export function printConfig(settings: GatewaySettings, config: GatewayConfig): string {
   const { pcrs, tpmAk, metricsHost, ...shown } = settings.inEffect()
-  const { policy, engine, rateLimit } = config
+  const { policy, engine, rateLimit, trustedProxies = [] } = config
   const named =
     engine.kind === 'upstreams' && shown['upstream'] === undefined ? engine.upstreams : undefined
   return stringify({
     ...shown,
+    // In a file, no value has a comma.
+    trustProxy: trustedProxies.length > 0 ? trustedProxies : undefined,
     // Its default depends on others.
     rateLimit: rateLimit === undefined ? 'off' : `${rateLimit.perSecond}/s`,
     // A file may not set these without the setting that they belong to.
