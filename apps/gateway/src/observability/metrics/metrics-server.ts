@@ -7,6 +7,7 @@ import {
   hostInUrl,
   isForeignName,
   isWildcard,
+  limitPipelining,
   nameInHost,
 } from '@nomyo-internal/http-server'
 import { GatewayError } from '../../errors.js'
