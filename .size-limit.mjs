@@ -8,7 +8,7 @@ import { join } from 'node:path'
 const LIMITS = {
   crypto: {
     '.': '8.0 kB',
-    './envelope': '2.3 kB',
+    './envelope': '2.7 kB',
     './keys': '13.5 kB',
     './keys/node': '14.0 kB',
     './errors': '0.5 kB',

@@ -112,6 +112,25 @@ describe('policy files', () => {
     expect(() => parsePolicyFile(text)).toThrow(withCode('ERR_POLICY_INVALID'))
   })
 
+  it.each([
+    ['a trust anchor', '"trust": "none", "trust": [{ "pinnedAk": "ab" }]'],
+    ['under an escape', '"trust": "none", "tr\\u0075st": "none"'],
+    ['with blanks', '"trust": "none", "trust"\n :"none"'],
+    ['a bank', '"trust": "none", "referenceValues": { "sha256": {}, "sha256": { "7": [] } }'],
+    ['in a comment', '"trust": "none", "comment": [{ "a": 1, "a": 1 }]'],
+    ['the prototype', '"trust": "none", "comment": { "__proto__": 1, "__proto__": 1 }'],
+  ])('with a repeated member are refused: %s', (_, members) => {
+    const text = `{"format":"nomyo-attestation-policy/1","requiredPcrs":"sha256:7",${members}}`
+    expect(() => parsePolicyFile(text)).toThrow(withCode('ERR_POLICY_INVALID'))
+    expect(() => parsePolicyFile(text)).toThrow(/twice/)
+  })
+
+  it('may use a name in several objects, and in texts', () => {
+    const comment = [{ a: 1 }, { a: { a: 'a' } }, '{"a":1,"a":1}', '\\', '"', 'trust']
+    const text = JSON.stringify({ ...FILE, comment })
+    expect(parsePolicyFile(text).document['comment']).toEqual(comment)
+  })
+
   it('over 1 MiB are refused before they are parsed', () => {
     expect(() =>
       parsePolicyFile(JSON.stringify({ ...FILE, comment: 'x'.repeat(2 ** 20) })),

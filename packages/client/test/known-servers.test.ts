@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { checkKnownServer, type ServerKeyEvent } from '../src/keys/known-servers.js'
 import { withFileLock } from '../src/platform/file-lock.js'
 import { knownServersFile } from '../src/platform/known-servers-file.js'
@@ -56,7 +57,7 @@ describe('a known-servers file', () => {
     await expect(ask()).resolves.toBeDefined()
   })
 
-  it.each(['nonsense', 'https://x sha256/short', ...NOT_CANONICAL, 'x'.repeat(2 ** 20 + 1)])(
+  it.each(['nonsense', 'https://x sha256/short', ...NOT_CANONICAL])(
     'stops everything when a line cannot be read: %.20s',
     async (line) => {
       const server = await startTestServer()
@@ -67,6 +68,43 @@ describe('a known-servers file', () => {
       expect(readFileSync(knownServers, 'utf8')).toBe(line)
     },
   )
+
+  it('is not read when it is too large', async () => {
+    const path = temporaryFile('large')
+    writeFileSync(path, '#'.repeat(2 ** 20 + 1))
+    await expectCode(knownServersFile(path).list(), 'ERR_KEY_LIMIT')
+    await expectCode(knownServersFile(path).add('https://a', pin('A')), 'ERR_KEY_LIMIT')
+  })
+
+  it.skipIf(process.platform === 'win32')(
+    'trusts nothing that another user could have written',
+    async () => {
+      const server = await startTestServer()
+      const knownServers = temporaryFile('foreign')
+      const ask = await newSession({ baseUrl: server.url, knownServers })
+      writeFileSync(knownServers, `https://a ${pin('A')}\n`)
+      for (const mode of [0o620, 0o602, 0o666]) {
+        chmodSync(knownServers, mode)
+        await expectCode(ask(), 'ERR_KEY_FILE')
+        await expectCode(knownServersFile(knownServers).forget('https://a'), 'ERR_KEY_FILE')
+      }
+      chmodSync(knownServers, 0o644)
+      expect(await knownServersFile(knownServers).list()).toHaveLength(1)
+      // The file belongs to root in some runs of the tests, which is accepted.
+      vi.spyOn(process, 'geteuid').mockReturnValue(4711)
+      const isOfRoot = statSync(knownServers).uid === 0
+      const list = knownServersFile(knownServers).list()
+      await (isOfRoot ? list : expectCode(list, 'ERR_KEY_FILE'))
+      vi.restoreAllMocks()
+    },
+  )
+
+  it.skipIf(process.platform === 'win32')('does not wait for a pipe', async () => {
+    const path = temporaryFile('pipe')
+    execFileSync('mkfifo', [path])
+    await expectCode(knownServersFile(path).list(), 'ERR_KEY_FILE')
+    await expectCode(knownServersFile(path).addFirst('https://a', pin('A')), 'ERR_KEY_FILE')
+  })
 
   it('is shown, and forgets one server without touching other lines', async () => {
     const path = temporaryFile()

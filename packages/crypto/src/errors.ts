@@ -15,6 +15,7 @@
  * - `ERR_KEY_NOT_EXTRACTABLE`: the private key was generated or loaded without `extractable: true`
  * - `ERR_KEY_DISPOSED`: used after `dispose()`
  * - `ERR_KEY_FILE`: a key file could not be read or written, or one of a pair is missing
+ * - `ERR_ARGUMENT_INVALID`: an argument or an option of the wrong kind, which the message names
  * - `ERR_INSECURE_URL`: plain `http://` without explicit permission
  * - `ERR_SERVER_KEY_CHANGED`: the server presents another key than the known one
  * - `ERR_REPLY_MISMATCH`: a genuine answer to another request
@@ -35,6 +36,7 @@ export type SecurityErrorCode =
   | 'ERR_KEY_NOT_EXTRACTABLE'
   | 'ERR_KEY_DISPOSED'
   | 'ERR_KEY_FILE'
+  | 'ERR_ARGUMENT_INVALID'
   | 'ERR_INSECURE_URL'
   | 'ERR_SERVER_KEY_CHANGED'
   | 'ERR_REPLY_MISMATCH'

@@ -49,10 +49,12 @@ const nodeKeyNames = [
   'loadKeyFile',
   'loadKeyPair',
   'loadOrCreateKeyPair',
+  'readTrustedFile',
   'saveKeyPair',
   'type LoadKeyFileOptions',
   'type LoadKeyPairOptions',
   'type LoadOrCreateKeyPairOptions',
+  'type ReadTrustedFileOptions',
 ]
 
 const subpaths = [

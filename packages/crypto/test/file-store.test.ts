@@ -15,12 +15,12 @@ import {
 import * as fs from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openJson, sealJson } from '../src/envelope/index.js'
 import { generateKeyPair } from '../src/keys/generate.js'
 import { loadKeyPair, loadOrCreateKeyPair, saveKeyPair } from '../src/keys/node/index.js'
 import type { KeyPair } from '../src/suite.js'
-import { freshPair, noteSkipped, pairOf, testPair, expectRefusal } from './support.js'
+import { freshPair, noteSkipped, pairOf, refusalOf, testPair, expectRefusal } from './support.js'
 import { keyText } from '@nomyo-internal/testing/vectors/expectations'
 
 // The real ones, unless a test steps in between.
@@ -188,7 +188,7 @@ describe.skipIf(process.platform === 'win32')('access by other users', () => {
     expect(modeOf(folder)).toBe(0o700)
   })
 
-  it.each(['644', '640', '604', '620', '601', '777'])('causes a warning: mode %s', async (mode) => {
+  it.each(['644', '640', '604', '601', '755'])('causes a warning: mode %s', async (mode) => {
     place({ [PRIVATE]: keyText('keys/client.private.pem') })
     chmodSync(join(folder, PRIVATE), mode)
     const onWarning = vi.fn<(message: string) => void>()
@@ -196,6 +196,55 @@ describe.skipIf(process.platform === 'win32')('access by other users', () => {
     await loadOrCreateKeyPair(folder, { onWarning })
     expect(onWarning).toHaveBeenCalledTimes(2)
     expect(onWarning.mock.calls[0]?.[0]).toContain(join(folder, PRIVATE))
+  })
+
+  it.each([PRIVATE, PUBLIC])('that could have changed it is refused: %s', async (name) => {
+    place({
+      [PRIVATE]: keyText('keys/client.private.pem'),
+      [PUBLIC]: keyText('keys/client.public.pem'),
+    })
+    const path = join(folder, name)
+    for (const mode of ['660', '622', '602', '620', '777']) {
+      chmodSync(path, mode)
+      await expectNoKeys()
+    }
+    const { message } = await refusalOf(() => loadKeyPair(folder))
+    // The command of the message repairs it.
+    execFileSync('sh', ['-c', message.slice(message.indexOf('chmod'))])
+    expect(modeOf(path)).toBe(0o755)
+    await loadKeyPair(folder)
+  })
+
+  it.each([PRIVATE, PUBLIC])('who own it is refused: %s', async (name) => {
+    place({
+      [PRIVATE]: keyText('keys/client.private.pem'),
+      [PUBLIC]: keyText('keys/client.public.pem'),
+    })
+    // The file keeps its owner and mode; this process has another one.
+    const uid = lstatSync(join(folder, name)).uid
+    onOpened((file) => {
+      const stat = file.stat.bind(file)
+      vi.spyOn(file, 'stat').mockImplementation(async () => {
+        const facts = await stat()
+        facts.uid = vi.mocked(fs.open).mock.lastCall?.[0] === join(folder, name) ? 4711 : uid
+        return facts
+      })
+    })
+    await expectNoKeys()
+    const { message } = await refusalOf(() => loadKeyPair(folder))
+    expect(message).toContain(`chown ${String(uid)} ${join(folder, name)}`)
+  })
+
+  it('does not matter where the file belongs to root', async () => {
+    place({ [PRIVATE]: keyText('keys/client.private.pem') })
+    const owner = lstatSync(join(folder, PRIVATE)).uid
+    const geteuid = vi.spyOn(process, 'geteuid').mockReturnValue(4711)
+    onTestFinished(() => geteuid.mockRestore())
+    const loading = loadKeyPair(folder).then(
+      () => 'loaded',
+      () => 'refused',
+    )
+    expect(await loading).toBe(owner === 0 ? 'loaded' : 'refused')
   })
 
   it.each(['600', '400', '700'])('causes no warning: mode %s', async (mode) => {
@@ -227,7 +276,7 @@ describe('existing keys', () => {
     expect((await loadKeyPair(folder)).publicKey.bits).toBe(2048)
   })
 
-  const huge = 'A'.repeat(16 * 1024 + 1)
+  const huge = 'A'.repeat(64 * 1024 + 1)
   const soundKey = keyText('keys/client.private.pem')
   const other = keyText('keys/other.public.pem')
   const wrong = { password: 'wrong' }
@@ -334,7 +383,7 @@ it('no file stays open, whatever happens', async () => {
   const files: fs.FileHandle[] = []
   onOpened((file) => files.push(file))
   await loadOrCreateKeyPair(folder)
-  writeFileSync(join(folder, PRIVATE), 'A'.repeat(17 * 1024))
+  writeFileSync(join(folder, PRIVATE), 'A'.repeat(65 * 1024))
   await expectRefusal(() => loadKeyPair(folder), 'ERR_KEY_LIMIT')
   rmSync(join(folder, PRIVATE))
   mkdirSync(join(folder, PRIVATE))

@@ -29,6 +29,7 @@ describe('one PEM block', () => {
     ['with CRLF before the last line only', block.replace('==\n', '==\r\n')],
     ['without a final newline', block.trimEnd()],
     ['with blank space behind', `${block}\n \t\r\n`],
+    ['behind a byte order mark', `\uFEFF${block}`],
     ['in short lines', block.replace('AQID', 'A\nQ\nID\n')],
   ])('is read %s', (_, text) => {
     const { label, der } = decodePem(text)
@@ -52,7 +53,7 @@ describe('one PEM block', () => {
     ['on one line', block.replaceAll('\n', '')],
     ['behind a blank line', `\n${block}`],
     ['behind a space', ` ${block}`],
-    ['behind a byte order mark', `\uFEFF${block}`],
+    ['behind two byte order marks', `\uFEFF\uFEFF${block}`],
     ['behind text', `key:\n${block}`],
     ['before text', `${block}key`],
     ['before NUL', `${block}\0`],

@@ -122,8 +122,9 @@ describe('an error shows neither key nor password nor plaintext', () => {
     'a damaged private key': () => importPrivateKey(encodePem('PRIVATE KEY', damaged)),
     'a private key cut short': () =>
       importPrivateKey(encodePem('PRIVATE KEY', der.subarray(0, der.length - 1))),
-    'a private key under another label': () => importPrivateKey(encodePem('RSA PRIVATE KEY', der)),
+    'a private key under another label': () => importPrivateKey(encodePem('EC PRIVATE KEY', der)),
     'text before a private key': () => importPrivateKey(`text ${privatePem}`),
+    'two private keys': () => importPrivateKey(privatePem + privatePem),
     'a private key as public key': () => importPublicKey(privatePem),
     'PKCS#8 under the label of a public key': () => importPublicKey(encodePem('PUBLIC KEY', der)),
     'a private key in the header': () => publicKeyFromHeader(encodeURIComponent(privatePem)),

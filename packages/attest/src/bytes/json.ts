@@ -8,6 +8,29 @@ export function parseJsonObject(text: string): Record<string, unknown> | undefin
   }
 }
 
+/**
+ * Returns the first name that one object of a JSON text has twice: readers disagree about the value that
+ * counts.
+ *
+ * @param json - a text that `JSON.parse` accepts
+ */
+export function repeatedMember(json: string): string | undefined {
+  const objects: Set<string>[] = []
+  for (const [token, text = '', colon] of json.matchAll(
+    /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]/g,
+  )) {
+    if (token === '{') objects.push(new Set())
+    else if (token === '}') objects.pop()
+    else if (colon !== undefined) {
+      const name = JSON.parse(text) as string
+      const names = objects.at(-1)
+      if (names?.has(name) === true) return name
+      names?.add(name)
+    }
+  }
+  return undefined
+}
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

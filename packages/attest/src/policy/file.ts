@@ -1,6 +1,6 @@
 import { PolicyError } from '../attest-error.js'
 import { fromHex, toHex } from '../bytes/hex.js'
-import { hasExactly, isRecord, parseJsonObject } from '../bytes/json.js'
+import { hasExactly, isRecord, parseJsonObject, repeatedMember } from '../bytes/json.js'
 import type { TrustAnchor } from '../trust/anchor.js'
 import { pinnedAk } from '../trust/pinned-ak.js'
 import { akCertificate, type AkCertificateOptions } from '../x509/ak-certificate.js'
@@ -42,8 +42,9 @@ const MEMBERS = [
  * }
  * ```
  *
- * `akCertificate` takes an `issuer` too; `trust` may be `"none"`; `comment` holds any value; `qualifiedSigner` is hex, `firmware` as in
- * `AppraisalPolicy`. Other members are refused: a misspelt one would loosen the policy silently.
+ * `akCertificate` takes an `issuer` too; `trust` may be `"none"`; `comment` holds any value;
+ * `qualifiedSigner` is hex, `firmware` as in `AppraisalPolicy`. Other members are refused, and so is a
+ * member that an object has twice: a misspelt or hidden one would loosen the policy silently.
  *
  * @throws PolicyError `ERR_POLICY_INVALID`
  * @example
@@ -98,9 +99,16 @@ export function formatPolicyFile(policy: {
 }
 
 function parseObject(text: string): Record<string, unknown> {
+  if (typeof text !== 'string') throw new PolicyError('the text of a policy must be a string')
   if (text.length > MAX_CHARACTERS) throw new PolicyError('the policy is larger than 1 MiB')
   const object = parseJsonObject(text)
   if (object === undefined) throw new PolicyError('the policy is not a JSON object')
+  const repeated = repeatedMember(text)
+  if (repeated !== undefined) {
+    throw new PolicyError(
+      `the policy has the member ${JSON.stringify(repeated)} twice in one object`,
+    )
+  }
   return object
 }
 

@@ -1,6 +1,6 @@
 import { ReceiptError } from '../attest-error.js'
 import { decodeBase64 } from '../bytes/base64.js'
-import { hasExactly, isRecord, parseJsonObject } from '../bytes/json.js'
+import { hasExactly, isRecord, parseJsonObject, repeatedMember } from '../bytes/json.js'
 import { CHECK_IDS } from '../checks/checks.js'
 import { SALT_BYTES, type SaltedDigest } from './digest.js'
 import { RECEIPT_FORMAT, type Receipt } from './receipt.js'
@@ -64,9 +64,11 @@ export function parseReceipt(text: string): Receipt {
 }
 
 function parseObject(text: string): Record<string, unknown> {
+  if (typeof text !== 'string') throw new ReceiptError('the text of a receipt must be a string')
   if (text.length > MAX_CHARACTERS) throw new ReceiptError('the receipt is larger than 4 MiB')
   const object = parseJsonObject(text)
   if (object === undefined) throw new ReceiptError('the receipt is not a JSON object')
+  if (repeatedMember(text) !== undefined) throw new ReceiptError('the receipt repeats a member')
   return object
 }
 

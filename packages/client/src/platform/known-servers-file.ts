@@ -1,12 +1,13 @@
-import { appendFile, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { appendFile, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SecurityError, parsePin } from '@nomyo/crypto'
+import { readTrustedFile } from '@nomyo/crypto/keys/node'
 import { parseBaseUrl } from '@nomyo/transport'
 import { serverName, type KnownServersStore } from '../keys/known-servers.js'
 import { withFileLock } from './file-lock.js'
 
 /** Each line holds an address, a fingerprint and a date. Lines with # are comments. */
-const MAX_FILE_CHARACTERS = 1024 * 1024
+const MAX_FILE_BYTES = 1024 * 1024
 
 /** A key trusted for a server. */
 export interface KnownServer {
@@ -29,7 +30,8 @@ export interface KnownServersFile extends Required<KnownServersStore> {
 /**
  * Opens a text file of known servers (0600), in the manner of OpenSSH. The client itself only adds lines.
  * A line that cannot be read is an error: skipping it could mean trusting a changed key. All methods throw
- * SecurityError `ERR_KEY_FILE` for a file that cannot be read or written.
+ * SecurityError `ERR_KEY_FILE` for a file that cannot be read or written, that is no regular file, or that
+ * another user owns or can change; `ERR_KEY_LIMIT` for one over 1 MiB.
  *
  * @example
  * ```ts
@@ -114,12 +116,8 @@ async function changing<T>(path: string, work: () => Promise<T>): Promise<T> {
 }
 
 async function readLines(path: string): Promise<string[]> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (reason(error) === 'ENOENT') return ''
-    throw fileError(`${path} cannot be read (${reason(error)}).`)
-  })
-  if (text.length > MAX_FILE_CHARACTERS) throw fileError(`${path} is too large.`)
-  return text.split('\n')
+  const text = await readTrustedFile(path, { maxBytes: MAX_FILE_BYTES })
+  return (text ?? '').split('\n')
 }
 
 function entriesOf(lines: readonly string[], path: string): KnownServer[] {

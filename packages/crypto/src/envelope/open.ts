@@ -1,3 +1,4 @@
+import { hasMember, requireBytes, requireKey, requireOptions } from '../arguments.js'
 import { zeroize } from '../bytes/bytes.js'
 import { MAX_PLAINTEXT_DEPTH, parseJsonObject } from '../bytes/json-object.js'
 import type { KeyRing } from '../keys/key-ring.js'
@@ -15,7 +16,7 @@ export interface OpenedJson extends Omit<OpenedEnvelope, 'plaintext'> {
  * tag is verified. All failures to decrypt give the same error.
  *
  * @throws SecurityError `ERR_ENVELOPE_INVALID`, `ERR_ENVELOPE_UNSUPPORTED`, `ERR_ENVELOPE_TOO_LARGE`,
- * `ERR_DECRYPTION_FAILED`, `ERR_KEY_DISPOSED`
+ * `ERR_DECRYPTION_FAILED`, `ERR_KEY_DISPOSED`, `ERR_KEY_TYPE`, `ERR_ARGUMENT_INVALID`
  * @example
  * ```ts
  * import { generateKeyPair, openEnvelope, sealEnvelope } from '@nomyo/crypto'
@@ -30,6 +31,9 @@ export async function openEnvelope(
   keys: PrivateKey | KeyRing,
   options: OpenOptions = {},
 ): Promise<OpenedEnvelope> {
+  requireBytes(body, 'body')
+  requireOptions(options)
+  if (!hasMember(keys, 'privateKeys')) requireKey(keys, 'keys', 'exportPkcs8')
   const privateKeys = 'privateKeys' in keys ? keys.privateKeys : [keys]
   const [newest] = privateKeys
   if (newest === undefined) throw new SecurityError('ERR_KEY_DISPOSED', 'The key ring is empty.')

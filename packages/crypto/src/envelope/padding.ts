@@ -1,4 +1,5 @@
 import { platform } from '#crypto-platform'
+import { requireArgument, requireInteger } from '../arguments.js'
 import { concat, type Bytes } from '../bytes/bytes.js'
 
 /** The padding that hides the length of a message; with `none` an observer counts its bytes. */
@@ -19,6 +20,7 @@ const SPACE = 0x20
  * ```
  */
 export function padmeLength(length: number): number {
+  requireInteger(length, 'length')
   if (length < 2) return length
   const exponent = Math.floor(Math.log2(length))
   const keptBits = Math.floor(Math.log2(exponent)) + 1
@@ -50,5 +52,8 @@ export function padJson(pieces: readonly Uint8Array[], padding: Padding): Bytes 
   return concat(pieces, sizeFor(padding)(length)).fill(SPACE, length)
 }
 
-const sizeFor = (padding: Padding): ((length: number) => number) =>
-  padding === 'padme' ? padmeLength : (length) => length
+/** An unknown padding must not become none. */
+function sizeFor(padding: Padding): (length: number) => number {
+  requireArgument(['padme', 'none'].includes(padding), "padding must be 'padme' or 'none'")
+  return padding === 'padme' ? padmeLength : (length) => length
+}

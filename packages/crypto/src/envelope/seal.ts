@@ -1,3 +1,4 @@
+import { requireArgument, requireBytes, requireKey, requireOptions } from '../arguments.js'
 import { type Bytes, zeroize } from '../bytes/bytes.js'
 import { MAX_PLAINTEXT_DEPTH, isDeeperThan, tooDeep } from '../bytes/json-object.js'
 import type { PublicKey, SealOptions } from '../suite.js'
@@ -14,6 +15,7 @@ export interface SealJsonOptions extends SealOptions {
  * the same envelope.
  *
  * @returns the envelope in its wire format
+ * @throws SecurityError `ERR_KEY_TYPE`, `ERR_ARGUMENT_INVALID`
  * @example
  * ```ts
  * import { generateKeyPair, sealEnvelope } from '@nomyo/crypto'
@@ -22,11 +24,14 @@ export interface SealJsonOptions extends SealOptions {
  * const envelope = await sealEnvelope(new TextEncoder().encode('content'), publicKey)
  * ```
  */
-export function sealEnvelope(
+export async function sealEnvelope(
   plaintext: Uint8Array,
   recipient: PublicKey,
   options: SealOptions = {},
 ): Promise<Bytes> {
+  requireBytes(plaintext, 'plaintext')
+  requireKey(recipient, 'recipient', 'spkiDer')
+  requireOptions(options)
   return recipient.suite.seal(plaintext, recipient, options)
 }
 
@@ -34,7 +39,8 @@ export function sealEnvelope(
  * Seals a JSON value for one recipient, its length hidden by trailing white space.
  *
  * @param value - any value that `JSON.stringify` encodes
- * @throws SecurityError `ERR_ENVELOPE_TOO_LARGE` for a value nested deeper than {@link openJson} reads
+ * @throws SecurityError `ERR_ENVELOPE_TOO_LARGE` for a value nested deeper than {@link openJson} reads;
+ * `ERR_KEY_TYPE`, `ERR_ARGUMENT_INVALID`
  * @example
  * ```ts
  * import { importPublicKey, sealJson } from '@nomyo/crypto'
@@ -49,6 +55,7 @@ export async function sealJson(
   recipient: PublicKey,
   options: SealJsonOptions = {},
 ): Promise<Bytes> {
+  requireOptions(options)
   const { padding = 'padme', ...sealOptions } = options
   let padded: Bytes | undefined
   try {
@@ -70,6 +77,7 @@ export async function sealJson(
  * are sealed as they are: nothing checks that they are JSON.
  *
  * @param json - the JSON, or the pieces that it consists of
+ * @throws SecurityError `ERR_KEY_TYPE`, `ERR_ARGUMENT_INVALID`
  * @example
  * ```ts
  * import { openEnvelope, sealJsonBytes, type KeyPair, type PublicKey } from '@nomyo/crypto'
@@ -85,11 +93,21 @@ export async function sealJsonBytes(
   recipient: PublicKey,
   options: SealJsonOptions = {},
 ): Promise<Bytes> {
+  requireOptions(options)
   const { padding = 'padme', ...sealOptions } = options
-  const padded = padJson(json instanceof Uint8Array ? [json] : [...json], padding)
+  const padded = padJson(piecesOf(json), padding)
   try {
     return await sealEnvelope(padded, recipient, sealOptions)
   } finally {
     zeroize(padded)
   }
+}
+
+function piecesOf(json: unknown): readonly Uint8Array[] {
+  if (json instanceof Uint8Array) return [json]
+  const isList = typeof json === 'object' && json !== null && Symbol.iterator in json
+  requireArgument(isList, 'json must be a Uint8Array, or several')
+  const pieces = [...(json as Iterable<Uint8Array>)]
+  for (const piece of pieces) requireBytes(piece, 'each piece of json')
+  return pieces
 }

@@ -3,6 +3,7 @@ import { DerReader, TAG, derNull, derOid, derUnsignedInteger, derValue } from '.
 import { type Bytes, ownBytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import { OID } from './oids.js'
+import { ENCRYPT_COMMAND } from './refusals.js'
 
 /** The number that OWASP recommends for PBKDF2-HMAC-SHA256; OpenSSL and Python read it too. */
 const WRITTEN_ITERATIONS = 600_000
@@ -15,12 +16,16 @@ const MAX_SCRYPT_BYTES = 256 * 1024 * 1024
 /** Block size times runs: derived in one step, which blocks the event loop. */
 const MAX_SCRYPT_BLOCKS = 1024
 
+/** Receives notices. */
+type OnWarning = ((message: string) => void) | undefined
+
 /** A function that derives the AES key from a password with the parameters of the file. */
 type DeriveKey = (password: Bytes, keyBytes: number) => Promise<Bytes>
 
 /**
  * Decrypts an EncryptedPrivateKeyInfo: PBES2 (RFC 8018) with PBKDF2-HMAC-SHA-256/384/512 or scrypt
- * (RFC 7914), and AES-CBC.
+ * (RFC 7914), and AES-CBC. PBKDF2-HMAC-SHA-1, the default of older tools, is read with a notice and
+ * never written.
  *
  * A wrong password results in broken padding or, once in 256 times, in garbage; both are
  * `ERR_KEY_PASSWORD`.
@@ -28,8 +33,12 @@ type DeriveKey = (password: Bytes, keyBytes: number) => Promise<Bytes>
  * @returns DER PKCS#8; the caller zeroes it
  * @throws SecurityError `ERR_KEY_PASSWORD`, `ERR_KEY_INVALID`, `ERR_KEY_LIMIT`
  */
-export async function decryptPkcs8(der: Uint8Array, password: string | undefined): Promise<Bytes> {
-  const { deriveKey, cipher, ciphertext } = parseEncryptedInfo(der)
+export async function decryptPkcs8(
+  der: Uint8Array,
+  password: string | undefined,
+  onWarning?: OnWarning,
+): Promise<Bytes> {
+  const { deriveKey, cipher, ciphertext } = parseEncryptedInfo(der, onWarning)
   if (password === undefined) {
     throw new SecurityError(
       'ERR_KEY_PASSWORD',
@@ -145,7 +154,7 @@ interface EncryptedInfo {
   ciphertext: Uint8Array
 }
 
-function parseEncryptedInfo(der: Uint8Array): EncryptedInfo {
+function parseEncryptedInfo(der: Uint8Array, onWarning: OnWarning): EncryptedInfo {
   const document = new DerReader(der)
   const info = document.sequence()
   document.end()
@@ -155,35 +164,38 @@ function parseEncryptedInfo(der: Uint8Array): EncryptedInfo {
   if (algorithm.oid() !== OID.pbes2) throw unsupported()
   const parameters = algorithm.sequence()
   algorithm.end()
-  const deriveKey = parseKdf(parameters.sequence())
+  const deriveKey = parseKdf(parameters.sequence(), onWarning)
   const cipher = parseCipher(parameters.sequence())
   parameters.end()
   return { deriveKey, cipher, ciphertext }
 }
 
-function parseKdf(kdf: DerReader): DeriveKey {
+function parseKdf(kdf: DerReader, onWarning: OnWarning): DeriveKey {
   const oid = kdf.oid()
   const parameters = kdf.sequence()
   kdf.end()
-  if (oid === OID.pbkdf2) return parsePbkdf2(parameters)
+  if (oid === OID.pbkdf2) return parsePbkdf2(parameters, onWarning)
   if (oid === OID.scrypt) return parseScrypt(parameters)
   throw unsupported()
 }
 
 /** RFC 8018 appendix A.2. */
-function parsePbkdf2(parameters: DerReader): DeriveKey {
+function parsePbkdf2(parameters: DerReader, onWarning: OnWarning): DeriveKey {
   const salt = parameters.read(TAG.octetString)
   const iterations = parameters.smallInteger()
   const statedBytes = parameters.nextIs(TAG.integer) ? parameters.smallInteger() : undefined
-  // Without a PRF it is SHA-1, which is no longer in use.
-  if (parameters.atEnd) throw unsupported()
-  const prf = parameters.sequence()
-  const hash = PRF_HASHES[prf.oid()]
+  // DER omits the default.
+  const hash = PRF_HASHES[parameters.atEnd ? OID.hmacSha1 : parameters.sequence().oid()]
   parameters.end()
   if (hash === undefined) throw unsupported()
   if (iterations < 1 || iterations > MAX_ITERATIONS) throw tooCostly()
   return (password, keyBytes) => {
     checkKeyLength(statedBytes, keyBytes)
+    if (hash === 'SHA-1') {
+      onWarning?.(
+        `The private key is encrypted with PBKDF2-HMAC-SHA1; renew it: ${ENCRYPT_COMMAND}.`,
+      )
+    }
     return pbkdf2(password, salt, iterations, hash, keyBytes)
   }
 }
@@ -216,6 +228,7 @@ function parseCipher(encryption: DerReader): { iv: Uint8Array; keyBytes: number 
 }
 
 const PRF_HASHES: Readonly<Record<string, string>> = {
+  [OID.hmacSha1]: 'SHA-1',
   [OID.hmacSha256]: 'SHA-256',
   [OID.hmacSha384]: 'SHA-384',
   [OID.hmacSha512]: 'SHA-512',
@@ -234,8 +247,7 @@ function checkKeyLength(stated: number | undefined, needed: number): void {
 function unsupported(): SecurityError {
   return new SecurityError(
     'ERR_KEY_INVALID',
-    'The encryption of the private key is not supported. Encrypt the key again: ' +
-      'openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000.',
+    `The encryption of the private key is not supported. Encrypt the key again: ${ENCRYPT_COMMAND}.`,
   )
 }
 

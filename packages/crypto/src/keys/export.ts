@@ -1,5 +1,7 @@
+import { requireKey, requireOptions } from '../arguments.js'
 import { zeroize } from '../bytes/bytes.js'
 import type { PrivateKey } from '../suite.js'
+import { requirePassword } from './import.js'
 import { encodePem } from './pem.js'
 
 /** Options for exporting a private key. */
@@ -12,7 +14,8 @@ export interface ExportPrivateKeyOptions {
  * Exports a private key as PKCS#8 PEM: `ENCRYPTED PRIVATE KEY` with a password, `PRIVATE KEY` without.
  * The text is a secret and, as a string, cannot be zeroed.
  *
- * @throws SecurityError `ERR_KEY_NOT_EXTRACTABLE`, `ERR_KEY_DISPOSED`, `ERR_KEY_PASSWORD`
+ * @throws SecurityError `ERR_KEY_NOT_EXTRACTABLE`, `ERR_KEY_DISPOSED`, `ERR_KEY_PASSWORD`,
+ * `ERR_KEY_TYPE`, `ERR_ARGUMENT_INVALID`
  * @example
  * ```ts
  * import { exportPrivateKey, generateKeyPair } from '@nomyo/crypto'
@@ -25,6 +28,9 @@ export async function exportPrivateKey(
   privateKey: PrivateKey,
   options: ExportPrivateKeyOptions = {},
 ): Promise<string> {
+  requireKey(privateKey, 'privateKey', 'exportPkcs8')
+  requireOptions(options)
+  requirePassword(options.password)
   const pkcs8 = await privateKey.exportPkcs8()
   try {
     if (options.password === undefined) return exportPkcs8Pem(pkcs8)

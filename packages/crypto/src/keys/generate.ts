@@ -1,4 +1,5 @@
 import type { KeyPair } from '../suite.js'
+import { privateKeyUse } from './import.js'
 import { wireV1 as currentSuite } from '../wire-v1/suite.js'
 
 /** Options for generating a key pair. */
@@ -13,6 +14,7 @@ export interface GenerateKeyPairOptions {
  * Generates a key pair of the current suite: RSA-4096 with exponent 65537 (FIPS 186-5), by the
  * platform. Takes 0.3 to 3 seconds without blocking the event loop.
  *
+ * @throws SecurityError `ERR_ARGUMENT_INVALID`
  * @example
  * ```ts
  * import { generateKeyPair } from '@nomyo/crypto'
@@ -20,9 +22,6 @@ export interface GenerateKeyPairOptions {
  * const { publicKey, privateKey } = await generateKeyPair()
  * ```
  */
-export function generateKeyPair(options: GenerateKeyPairOptions = {}): Promise<KeyPair> {
-  return currentSuite.generateKeyPair({
-    extractable: options.extractable ?? false,
-    parallel: options.parallel ?? 1,
-  })
+export async function generateKeyPair(options: GenerateKeyPairOptions = {}): Promise<KeyPair> {
+  return currentSuite.generateKeyPair(privateKeyUse(options))
 }

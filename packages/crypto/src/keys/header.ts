@@ -1,3 +1,4 @@
+import { requireKey, requireText } from '../arguments.js'
 import { SecurityError } from '../errors.js'
 import type { PublicKey } from '../suite.js'
 import { importPublicKey, type ImportPublicKeyOptions } from './import.js'
@@ -8,6 +9,7 @@ const MAX_HEADER_CHARACTERS = 12_000
 /**
  * Returns the value of `X-Public-Key`: the SPKI PEM, percent-encoded.
  *
+ * @throws SecurityError `ERR_KEY_TYPE`
  * @example
  * ```ts
  * import { generateKeyPair, publicKeyToHeader } from '@nomyo/crypto'
@@ -17,6 +19,7 @@ const MAX_HEADER_CHARACTERS = 12_000
  * ```
  */
 export function publicKeyToHeader(key: PublicKey): string {
+  requireKey(key, 'key', 'spkiDer')
   return encodeURIComponent(key.pem)
 }
 
@@ -38,6 +41,7 @@ export async function publicKeyFromHeader(
   value: string,
   options: ImportPublicKeyOptions = {},
 ): Promise<PublicKey> {
+  requireText(value, 'value')
   if (value.length > MAX_HEADER_CHARACTERS) {
     throw new SecurityError('ERR_KEY_LIMIT', 'The X-Public-Key header is too long.')
   }

@@ -1,8 +1,10 @@
+import { requireInteger, requireOptions, requireText } from '../arguments.js'
 import { type Bytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
-import type { KeyPair, PublicKey } from '../suite.js'
+import type { KeyPair, PrivateKeyUse, PublicKey } from '../suite.js'
 import { wireV1 as currentSuite } from '../wire-v1/suite.js'
-import { decodePem } from './pem.js'
+import { soleBlock } from './pem.js'
+import type { PrivateKeyText } from './private-key-text.js'
 
 /** Options for reading a public key. */
 export interface ImportPublicKeyOptions {
@@ -20,6 +22,8 @@ export interface ImportPrivateKeyOptions {
   publicKeyPem?: string
   /** True to permit the export of the private key. Default false. */
   extractable?: boolean
+  /** Receives what does not prevent reading, such as an encryption that is out of date. */
+  onWarning?: (message: string) => void
   /**
    * Number of envelopes that are opened with the key at the same time; more wait. Default 1. For
    * servers the number of cores: each envelope takes one for some milliseconds.
@@ -27,6 +31,10 @@ export interface ImportPrivateKeyOptions {
   parallel?: number
 }
 
+/** The text of a file with a certificate chain beside the key. */
+const MAX_PRIVATE_CHARACTERS = 64 * 1024
+/** Copies of a key; more only take memory. */
+const MAX_PARALLEL = 1024
 /** The lower bound that no option changes. */
 const LEAST_BITS = 2048
 const SERVER_KEY_BITS = 4096
@@ -37,7 +45,8 @@ const SERVER_KEY_BITS = 4096
  * Refuses what the platform accepts: weak moduli and exponents, other key types, certificates,
  * private keys, text around the block.
  *
- * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE`, `ERR_KEY_WEAK`, `ERR_KEY_LIMIT`
+ * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE`, `ERR_KEY_WEAK`, `ERR_KEY_LIMIT`,
+ * `ERR_ARGUMENT_INVALID`
  * @example
  * ```ts
  * import { importPublicKey } from '@nomyo/crypto'
@@ -50,20 +59,22 @@ export async function importPublicKey(
   pem: string,
   options: ImportPublicKeyOptions = {},
 ): Promise<PublicKey> {
-  const { label, der } = decodePem(pem)
-  if (label !== 'PUBLIC KEY') throw wrongLabel(label, 'public')
-  return currentSuite.importPublicKey(der, {
-    minBits: Math.max(options.minBits ?? SERVER_KEY_BITS, LEAST_BITS),
-  })
+  requireText(pem, 'pem')
+  const minBits = leastBits(options, SERVER_KEY_BITS)
+  const block = soleBlock(pem)
+  if (block?.label === 'PUBLIC KEY') return currentSuite.importPublicKey(block.der, { minBits })
+  const { refusePublicKey } = await import('./private-key-formats.js')
+  return refusePublicKey(pem)
 }
 
 /**
  * Reads a private key from PEM and derives its public key: `PRIVATE KEY` (PKCS#8),
- * `ENCRYPTED PRIVATE KEY` (PBES2) or `RSA PRIVATE KEY` (PKCS#1). A trial decryption proves that the
- * parts of the key belong together.
+ * `ENCRYPTED PRIVATE KEY` (PBES2) or `RSA PRIVATE KEY` (PKCS#1). Text, certificates and public keys may
+ * stand beside the block; a second private key must not. A trial decryption proves that the parts of the
+ * key belong together. The refusal of another format names the command that converts it.
  *
  * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE`, `ERR_KEY_WEAK`, `ERR_KEY_LIMIT`,
- * `ERR_KEY_PASSWORD`, `ERR_KEY_MISMATCH`
+ * `ERR_KEY_PASSWORD`, `ERR_KEY_MISMATCH`, `ERR_ARGUMENT_INVALID`
  * @example
  * ```ts
  * import { readFile } from 'node:fs/promises'
@@ -73,72 +84,71 @@ export async function importPublicKey(
  * const { privateKey } = await importPrivateKey(pem, { password: 'correct horse battery staple' })
  * ```
  */
-export async function importPrivateKey(
+export function importPrivateKey(
   pem: string,
   options: ImportPrivateKeyOptions = {},
 ): Promise<KeyPair> {
-  const pkcs8 = await readPkcs8(pem, options.password)
+  return importPrivateKeyFile(pem, options, 'FILE')
+}
+
+/**
+ * Reads a private key as {@link importPrivateKey} does.
+ *
+ * @param file - its name in the commands of refusals
+ */
+export async function importPrivateKeyFile(
+  pem: string,
+  options: ImportPrivateKeyOptions,
+  file: string,
+): Promise<KeyPair> {
+  requireText(pem, 'pem')
+  const use = { ...privateKeyUse(options), minBits: leastBits(options, LEAST_BITS) }
+  const { password, publicKeyPem, onWarning } = options
+  requirePassword(password)
+  const pkcs8 = await readPkcs8(pem, { password, onWarning, file })
   try {
-    const pair = await currentSuite.importPrivateKey(pkcs8, {
-      minBits: Math.max(options.minBits ?? LEAST_BITS, LEAST_BITS),
-      extractable: options.extractable ?? false,
-      parallel: options.parallel ?? 1,
-    })
-    if (options.publicKeyPem !== undefined) await checkBelongsTogether(pair, options.publicKeyPem)
+    const pair = await currentSuite.importPrivateKey(pkcs8, use)
+    if (publicKeyPem !== undefined) await checkBelongsTogether(pair, publicKeyPem)
     return pair
   } finally {
     zeroize(pkcs8)
   }
 }
 
-async function readPkcs8(pem: string, password: string | undefined): Promise<Bytes> {
-  const { label, der } = decodePem(pem)
-  if (label === 'PRIVATE KEY') {
-    refusePassword(password)
-    return der
-  }
-  if (label !== 'ENCRYPTED PRIVATE KEY' && label !== 'RSA PRIVATE KEY') {
-    throw wrongLabel(label, 'private')
-  }
-  // On demand, because it is nearly half of this package's code.
-  const { decryptPkcs8, pkcs8FromPkcs1 } = await import('./private-key-formats.js')
-  if (label === 'ENCRYPTED PRIVATE KEY') return decryptPkcs8(der, password)
-  refusePassword(password)
-  const pkcs8 = pkcs8FromPkcs1(der)
-  zeroize(der)
-  return pkcs8
+/** Reads the options of the use of a private key. */
+export function privateKeyUse(options: {
+  readonly extractable?: boolean
+  readonly parallel?: number
+}): PrivateKeyUse {
+  requireOptions(options)
+  const { extractable, parallel = 1 } = options
+  requireInteger(parallel, 'parallel', 1, MAX_PARALLEL)
+  return { extractable: extractable === true, parallel }
 }
 
-/** A caller that gives a password relies on a protection that the file does not have. */
-function refusePassword(password: string | undefined): void {
-  if (password === undefined) return
-  throw new SecurityError(
-    'ERR_KEY_PASSWORD',
-    'The private key is not encrypted: omit the password, or encrypt the key (openssl pkcs8 -topk8). ' +
-      'importLegacyPrivateKey reads keys of nomyo-js 0.1.',
-  )
+/** Any other value would be encoded as some text. */
+export function requirePassword(password: unknown): void {
+  if (password !== undefined) requireText(password, 'password')
+}
+
+function leastBits(options: ImportPublicKeyOptions, byDefault: number): number {
+  requireOptions(options)
+  const { minBits = byDefault } = options
+  requireInteger(minBits, 'minBits')
+  return Math.max(minBits, LEAST_BITS)
+}
+
+async function readPkcs8(pem: string, facts: PrivateKeyText): Promise<Bytes> {
+  const block = soleBlock(pem, MAX_PRIVATE_CHARACTERS)
+  if (block?.label === 'PRIVATE KEY' && facts.password === undefined) return block.der
+  zeroize(block?.der)
+  // On demand, because it is nearly half of this package's code.
+  const { readPrivateKeyText } = await import('./private-key-formats.js')
+  return readPrivateKeyText(pem, facts)
 }
 
 async function checkBelongsTogether(pair: KeyPair, publicKeyPem: string): Promise<void> {
   const publicKey = await importPublicKey(publicKeyPem, { minBits: LEAST_BITS })
   if (publicKey.fingerprint === pair.publicKey.fingerprint) return
   throw new SecurityError('ERR_KEY_MISMATCH', 'The public key does not belong to the private key.')
-}
-
-const KNOWN_LABEL =
-  /^(?:PUBLIC KEY|(?:(?:ENCRYPTED|RSA|EC|DSA|OPENSSH) )?PRIVATE KEY|CERTIFICATE(?: REQUEST)?)$/
-
-function wrongLabel(label: string, wanted: 'public' | 'private'): SecurityError {
-  if (!KNOWN_LABEL.test(label)) {
-    return new SecurityError(
-      'ERR_KEY_INVALID',
-      wanted === 'public'
-        ? 'Expected the PEM label PUBLIC KEY (PKCS#1: openssl rsa -RSAPublicKey_in -pubout).'
-        : 'Expected the PEM label PRIVATE KEY or ENCRYPTED PRIVATE KEY.',
-    )
-  }
-  return new SecurityError(
-    'ERR_KEY_TYPE',
-    `Expected a ${wanted} RSA key, got the PEM label ${label}.`,
-  )
 }

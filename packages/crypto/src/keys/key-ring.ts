@@ -1,3 +1,4 @@
+import { requireKey } from '../arguments.js'
 import { SecurityError } from '../errors.js'
 import type { KeyPair, PrivateKey } from '../suite.js'
 
@@ -21,7 +22,9 @@ export class KeyRing {
   #previous: KeyPair | undefined
   #announced: KeyPair[] = []
 
+  /** @throws SecurityError `ERR_KEY_TYPE` */
   constructor(current: KeyPair) {
+    requirePair(current)
     this.#current = current
   }
 
@@ -47,9 +50,10 @@ export class KeyRing {
   /**
    * Adds a pair that opens envelopes from now on and is published by a later {@link KeyRing.rotate}.
    *
-   * @throws SecurityError `ERR_KEY_DISPOSED`
+   * @throws SecurityError `ERR_KEY_DISPOSED`, `ERR_KEY_TYPE`
    */
   announce(next: KeyPair): void {
+    requirePair(next)
     if (this.#current === undefined) disposed()
     this.#announced.push(next)
   }
@@ -58,12 +62,14 @@ export class KeyRing {
    * Makes a new pair the current one: the given one, or else the one announced first. Disposes of the
    * previous pair; the current one becomes the previous one.
    *
-   * @throws SecurityError `ERR_KEY_DISPOSED`; `ERR_KEY_INVALID` when no pair is given or announced
+   * @throws SecurityError `ERR_KEY_DISPOSED`; `ERR_KEY_INVALID` when no pair is given or announced;
+   * `ERR_KEY_TYPE`
    */
   rotate(next?: KeyPair): void {
     const last = this.current
     const pair = next ?? this.#announced.shift()
     if (pair === undefined) throw new SecurityError('ERR_KEY_INVALID', 'No key pair is announced.')
+    requirePair(pair)
     this.retirePrevious()
     this.#previous = last
     this.#current = pair
@@ -82,6 +88,10 @@ export class KeyRing {
     this.#current?.privateKey.dispose()
     this.#current = undefined
   }
+}
+
+const requirePair = (pair: KeyPair): void => {
+  requireKey(pair, 'the pair', 'privateKey')
 }
 
 function disposed(): never {

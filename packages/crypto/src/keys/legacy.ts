@@ -1,3 +1,4 @@
+import { requireText } from '../arguments.js'
 import { zeroize } from '../bytes/bytes.js'
 import type { KeyPair } from '../suite.js'
 import { exportPkcs8Pem } from './export.js'
@@ -25,6 +26,8 @@ export async function importLegacyPrivateKey(
   password: string,
   options: Omit<ImportPrivateKeyOptions, 'password'> = {},
 ): Promise<KeyPair> {
+  requireText(pem, 'pem')
+  requireText(password, 'password')
   const { decryptLegacyPkcs8 } = await import('./private-key-formats.js')
   const pkcs8 = await decryptLegacyPkcs8(decodePem(pem), password)
   try {

@@ -19,25 +19,32 @@ export function encodePem(label: string, der: Uint8Array): string {
 }
 
 /**
- * Reads exactly one PEM block, with LF or CRLF, in lines of any length, with or without a final
- * newline. Text around the block, a second block, or anything but base64 inside is refused: two
- * readers could take two different keys from such a file.
+ * Reads a text that is exactly one PEM block, with LF or CRLF, in lines of any length, with or without
+ * a byte order mark and a final newline. Undefined for text around the block, a second block, or
+ * anything but base64 inside: two readers could take two different keys from such a text.
+ *
+ * @throws SecurityError `ERR_KEY_LIMIT`
+ */
+export function soleBlock(text: string, maxCharacters = MAX_PEM_CHARACTERS): PemBlock | undefined {
+  if (text.length > maxCharacters) {
+    throw new SecurityError('ERR_KEY_LIMIT', 'The PEM text is too long.')
+  }
+  const [, label, body] =
+    /^\uFEFF?-----BEGIN ([A-Z0-9 ]{1,40})-----\r?\n([A-Za-z0-9+/=\r\n]+\n)-----END \1-----\s*$/.exec(
+      text,
+    ) ?? []
+  if (label === undefined || body === undefined) return undefined
+  const der = decodeBase64Text(body.replace(/\r?\n/g, ''))
+  return der && { label, der }
+}
+
+/**
+ * Reads exactly one PEM block, as {@link soleBlock} does.
  *
  * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_LIMIT`
  */
 export function decodePem(text: string): PemBlock {
-  if (text.length > MAX_PEM_CHARACTERS) {
-    throw new SecurityError('ERR_KEY_LIMIT', 'The PEM text is too long.')
-  }
-  const match =
-    /^-----BEGIN ([A-Z0-9 ]{1,40})-----\r?\n([A-Za-z0-9+/=\r\n]+\n)-----END \1-----\s*$/.exec(text)
-  const [, label, body] = match ?? []
-  if (label === undefined || body === undefined) throw notPem()
-  const der = decodeBase64Text(body.replace(/\r?\n/g, ''))
-  if (der === undefined) throw notPem()
-  return { label, der }
-}
-
-function notPem(): SecurityError {
-  return new SecurityError('ERR_KEY_INVALID', 'Expected exactly one PEM block.')
+  const block = soleBlock(text)
+  if (block) return block
+  throw new SecurityError('ERR_KEY_INVALID', 'Expected exactly one PEM block.')
 }

@@ -1,4 +1,5 @@
 import { platform } from '#crypto-platform'
+import { requireInteger } from '../arguments.js'
 import { concat, type Bytes } from '../bytes/bytes.js'
 import { decodeBase64, decodeBase64Text } from '../bytes/decode-base64.js'
 import { parseJsonObject } from '../bytes/json-object.js'
@@ -28,8 +29,9 @@ const QUOTE = 0x22
  */
 export async function parseEnvelope(
   body: Uint8Array,
-  { maxBytes = DEFAULT_MAX_BYTES, acceptAppendedTag = false }: OpenOptions,
+  { maxBytes = DEFAULT_MAX_BYTES, acceptAppendedTag }: OpenOptions,
 ): Promise<EnvelopeParts> {
+  requireInteger(maxBytes, 'maxBytes')
   if (body.length > maxBytes) {
     throw tooLarge(`The envelope is larger than ${String(maxBytes)} bytes.`)
   }
@@ -38,7 +40,7 @@ export async function parseEnvelope(
   checkLabels(envelope)
   const payload = own(envelope, 'encrypted_payload') ?? {}
   const { nonceBytes, tagBytes } = WIRE_V1
-  const tagIsAppended = acceptAppendedTag && own(payload, 'tag') === undefined
+  const tagIsAppended = acceptAppendedTag === true && own(payload, 'tag') === undefined
   // With room for the tag, so that the ciphertext is never copied.
   const sealed =
     long.get(string(payload, 'ciphertext')) ?? base64(payload, 'ciphertext', 0, Infinity, tagBytes)

@@ -66,7 +66,7 @@ export async function importRsaPrivateKey(
   const numbers = parseRsaPkcs8(pkcs8Der, options.minBits)
   const publicKey = await importRsaPublicKey(suite, encodeRsaSpki(numbers), options.minBits)
   const copies = await Promise.all(
-    Array.from({ length: Math.max(1, Math.floor(options.parallel) || 1) }, () =>
+    Array.from({ length: options.parallel }, () =>
       platformImport('pkcs8', ownBytes(pkcs8Der), options.extractable, ['decrypt']),
     ),
   )

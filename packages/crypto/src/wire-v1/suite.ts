@@ -1,4 +1,5 @@
 import { platform } from '#crypto-platform'
+import { requireArgument } from '../arguments.js'
 import { type Bytes, ownBytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type {
@@ -39,6 +40,11 @@ async function seal(
   options: SealOptions,
 ): Promise<Bytes> {
   const key = ofThisSuite<RsaPublicKey>(recipient, 'wrap')
+  const { processedAt = null } = options
+  requireArgument(
+    processedAt === null || Number.isFinite(processedAt),
+    'processedAt must be a number',
+  )
   // One call for both: the call takes longer than the generation.
   const random = crypto.getRandomValues(new Uint8Array(WIRE_V1.aesKeyBytes + WIRE_V1.nonceBytes))
   const aesKey = random.subarray(0, WIRE_V1.aesKeyBytes)
@@ -48,7 +54,7 @@ async function seal(
       ciphertextBytes: plaintext.length,
       nonce,
       wrappedKey: await key.wrap(aesKey),
-      processedAt: options.processedAt ?? null,
+      processedAt,
       tagIsAppended: options.appendTag === true,
     })
     const tag = await platform.encryptAesGcm(ownBytes(plaintext), aesKey, nonce, (part) => {

@@ -1,18 +1,18 @@
-import { constants } from 'node:fs'
-import { link, lstat, mkdir, open, rm, type FileHandle } from 'node:fs/promises'
+import { link, lstat, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SecurityError } from '../../errors.js'
+import { requireKey, requireOptions, requireText } from '../../arguments.js'
+import type { SecurityError } from '../../errors.js'
 import type { KeyPair } from '../../suite.js'
 import { exportPrivateKey } from '../export.js'
 import { generateKeyPair } from '../generate.js'
-import { importPrivateKey } from '../import.js'
+import { importPrivateKeyFile } from '../import.js'
+import { errnoCode, fileError, quoted, readTrustedFile } from './trusted-file.js'
 
 /** The file names of the reference clients. */
 const PRIVATE_KEY_FILE = 'private_key.pem'
 const PUBLIC_KEY_FILE = 'public_key.pem'
-const MAX_FILE_BYTES = 16 * 1024
-/** Permissions of users other than the owner. */
-const FOREIGN_ACCESS = 0o077
+/** A key with a certificate chain beside it. */
+const MAX_FILE_BYTES = 64 * 1024
 
 /** Options for loading a key pair from a folder. */
 export interface LoadKeyPairOptions {
@@ -22,7 +22,7 @@ export interface LoadKeyPairOptions {
   minBits?: number
   /** Number of envelopes opened at the same time. Default 1. */
   parallel?: number
-  /** Receives problems that do not prevent loading, such as a private key that other users may read. */
+  /** Receives problems that do not prevent loading, such as a private key that other users can read. */
   onWarning?: (message: string) => void
 }
 
@@ -73,13 +73,15 @@ export async function loadKeyFile(
   privateKeyPath: string,
   options: LoadKeyFileOptions = {},
 ): Promise<KeyPair> {
+  requireText(privateKeyPath, 'privateKeyPath')
+  requireOptions(options)
   const { publicKeyPath } = options
-  const files = await readKeyFiles(privateKeyPath, publicKeyPath, options)
-  if (files.privateKeyPem === undefined) throw fileError(`${privateKeyPath} does not exist.`)
-  if (publicKeyPath !== undefined && files.publicKeyPem === undefined) {
+  const { pair, hasPublicKey } = await loadFiles(privateKeyPath, publicKeyPath, options)
+  if (pair === undefined) throw fileError(`${privateKeyPath} does not exist.`)
+  if (publicKeyPath !== undefined && !hasPublicKey) {
     throw fileError(`${publicKeyPath} does not exist.`)
   }
-  return importFiles(files.privateKeyPem, files.publicKeyPem, options)
+  return pair
 }
 
 /**
@@ -87,7 +89,7 @@ export async function loadKeyFile(
  * created with mode 0600 and appears whole or not at all. **Nothing is ever overwritten.**
  *
  * @throws SecurityError `ERR_KEY_FILE` when a key exists or the folder cannot be written,
- * `ERR_KEY_NOT_EXTRACTABLE`
+ * `ERR_KEY_NOT_EXTRACTABLE`, `ERR_KEY_TYPE`, `ERR_ARGUMENT_INVALID`
  * @example
  * ```ts
  * import { generateKeyPair } from '@nomyo/crypto'
@@ -101,6 +103,8 @@ export async function saveKeyPair(
   pair: KeyPair,
   options: { password?: string } = {},
 ): Promise<void> {
+  requireText(folder, 'folder')
+  requireKey(pair, 'pair', 'privateKey')
   const privateKeyPem = await exportPrivateKey(pair.privateKey, options)
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw fileError(`The folder ${folder} cannot be created (${errnoCode(error)}).`)
@@ -155,81 +159,41 @@ export async function loadOrCreateKeyPair(
 
 /** Returns the pair, or undefined when the folder holds no key. */
 async function tryLoad(folder: string, options: LoadKeyPairOptions): Promise<KeyPair | undefined> {
-  const { privateKeyPem, publicKeyPem } = await readKeyFiles(
+  requireText(folder, 'folder')
+  requireOptions(options)
+  const { pair, hasPublicKey } = await loadFiles(
     join(folder, PRIVATE_KEY_FILE),
     join(folder, PUBLIC_KEY_FILE),
     options,
   )
-  if (privateKeyPem === undefined) {
-    if (publicKeyPem === undefined) return undefined
+  if (pair === undefined && hasPublicKey) {
     throw fileError(
       `${folder} holds a ${PUBLIC_KEY_FILE} but no ${PRIVATE_KEY_FILE}. Restore the private key, or ` +
         'move the public key away to have a new pair generated.',
     )
   }
-  return importFiles(privateKeyPem, publicKeyPem, options)
+  return pair
 }
 
-async function readKeyFiles(
+/** Reads the files that exist; there is no pair without a private key. */
+async function loadFiles(
   privateKeyPath: string,
   publicKeyPath: string | undefined,
-  { onWarning }: LoadKeyPairOptions,
-): Promise<{ privateKeyPem: string | undefined; publicKeyPem: string | undefined }> {
+  options: LoadKeyPairOptions,
+): Promise<{ pair?: KeyPair; hasPublicKey: boolean }> {
+  const limits = { maxBytes: MAX_FILE_BYTES }
   // In the opposite order of writing: a pair that is being written never appears as a public key alone.
-  const publicKeyPem = publicKeyPath === undefined ? undefined : await readKeyFile(publicKeyPath)
-  const privateKeyPem = await readKeyFile(privateKeyPath, (mode) => {
-    if (process.platform === 'win32' || (mode & FOREIGN_ACCESS) === 0) return
-    onWarning?.(
-      `${privateKeyPath} can be accessed by other users of this machine; run: chmod 600 on it.`,
-    )
+  const publicKeyPem =
+    publicKeyPath === undefined ? undefined : await readTrustedFile(publicKeyPath, limits)
+  const privateKeyPem = await readTrustedFile(privateKeyPath, {
+    ...limits,
+    onForeignAccess: options.onWarning,
   })
-  return { privateKeyPem, publicKeyPem }
-}
-
-function importFiles(
-  privateKeyPem: string,
-  publicKeyPem: string | undefined,
-  { password, minBits, parallel }: LoadKeyPairOptions,
-): Promise<KeyPair> {
-  return importPrivateKey(privateKeyPem, {
-    ...(password === undefined ? {} : { password }),
-    ...(minBits === undefined ? {} : { minBits }),
-    ...(parallel === undefined ? {} : { parallel }),
-    ...(publicKeyPem === undefined ? {} : { publicKeyPem }),
-  })
-}
-
-/** Returns the text of a key file, or undefined when it does not exist. */
-async function readKeyFile(
-  path: string,
-  checkMode?: (mode: number) => void,
-): Promise<string | undefined> {
-  let file: FileHandle | undefined
-  try {
-    // Non-blocking, so that a pipe of this name cannot block the process.
-    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    const { size, mode } = await regularFile(file, path)
-    if (size > MAX_FILE_BYTES) {
-      throw new SecurityError('ERR_KEY_LIMIT', `${path} is too large to be a key.`)
-    }
-    checkMode?.(mode)
-    return await file.readFile('utf8')
-  } catch (error) {
-    if (error instanceof SecurityError) throw error
-    if (errnoCode(error) === 'ENOENT') return undefined
-    throw fileError(`${path} cannot be read (${errnoCode(error)}).`)
-  } finally {
-    await file?.close()
-  }
-}
-
-async function regularFile(
-  file: FileHandle,
-  path: string,
-): Promise<{ size: number; mode: number }> {
-  const facts = await file.stat()
-  if (!facts.isFile()) throw fileError(`${path} is not a regular file.`)
-  return facts
+  const hasPublicKey = publicKeyPem !== undefined
+  if (privateKeyPem === undefined) return { hasPublicKey }
+  const importOptions = { ...options, extractable: false, ...(hasPublicKey && { publicKeyPem }) }
+  const pair = await importPrivateKeyFile(privateKeyPem, importOptions, quoted(privateKeyPath))
+  return { pair, hasPublicKey }
 }
 
 /**
@@ -269,15 +233,6 @@ async function exists(path: string): Promise<boolean> {
     () => false,
   )
 }
-
-/** Returns the error code of the system, which quotes nothing. */
-function errnoCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : 'unknown reason'
-}
-
-const fileError = (message: string): SecurityError => new SecurityError('ERR_KEY_FILE', message)
 
 const alreadyThere = (folder: string, name: string): SecurityError =>
   fileError(`${folder} already holds a ${name}; keys are never overwritten. Choose another folder.`)

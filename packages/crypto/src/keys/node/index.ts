@@ -7,3 +7,4 @@ export {
   type LoadKeyPairOptions,
   type LoadOrCreateKeyPairOptions,
 } from './file-store.js'
+export { readTrustedFile, type ReadTrustedFileOptions } from './trusted-file.js'
