@@ -1,3 +1,4 @@
+import type { FastifyBaseLogger } from 'fastify'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { HttpError } from '../src/http-error.js'
 import { UpstreamRefusal } from '../src/upstreams/server/upstream-refusal.js'
@@ -393,7 +394,34 @@ describe('the metrics', () => {
   })
 })
 
+describe('a status that HTTP does not have', () => {
+  it.each([600, 999])('%i is a failure of the server, with its words', async (status) => {
+    const a = await modelServer('a')
+    a.onCompletion = refuses(status, '{"error":{"message":"words"}}')
+    expect(await refusalFor(testPool([a]))).toMatchObject({
+      statusCode: 502,
+      inner: { status: 500, message: 'words' },
+    })
+  })
+})
+
 describe('an update', () => {
+  it('logs nothing of a check that it interrupts', async () => {
+    const [a, b] = [await modelServer('a'), await modelServer('b')]
+    const state = { begun: false, ended: false }
+    b.answer = (response) => {
+      state.begun = true
+      response.once('close', () => (state.ended = true))
+    }
+    const pool = testPool([a, b], { unhealthyAfter: 1 })
+    const warn = vi.fn()
+    pool.start({ warn, info: () => undefined } as unknown as FastifyBaseLogger)
+    await expect.poll(() => state.begun).toBe(true)
+    pool.prepare({ upstreams: [a] }).commit()
+    await expect.poll(() => state.ended).toBe(true)
+    expect(warn).not.toHaveBeenCalled()
+  })
+
   it('replaces what changed, keeps what did not, and lets requests finish', async () => {
     const [a, b, c] = [await modelServer('a'), await modelServer('b'), await modelServer('c')]
     const [ofA, ofB, ofC] = [a, b, c].map(({ name, url }) => ({ name, url }))

@@ -68,7 +68,7 @@ export async function startMetricsServer(
   server.on('checkExpectation', ({ socket }: IncomingMessage) => {
     socket.destroy()
   })
-  limitPipelining(server)
+  limitPipelining(server, { max: 2 })
   server.maxConnections = MAX_CONNECTIONS
   server.listen(port, host)
   await once(server, 'listening').catch(throwListenError)

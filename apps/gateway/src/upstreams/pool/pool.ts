@@ -252,6 +252,8 @@ export class UpstreamPool implements Engine {
     const startedAt = this.#now()
     const { isPresent, reason, models } = await upstream.poll()
     const facts = { upstream: upstream.name, kind: 'poll', reason, ms: this.#now() - startedAt }
+    // The connections of one that was removed meanwhile are closed, which says nothing about it.
+    if (this.#closed || !this.#upstreams.includes(upstream)) return models
     if (!isPresent) this.#attempts.record(facts)
     this.#reportHealth(upstream)
     return models

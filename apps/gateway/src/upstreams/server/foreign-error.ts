@@ -14,7 +14,8 @@ type Facts = Readonly<Record<string, unknown>>
  * (`{ error: { message, type, param, code } }`), vLLM (`{ object: "error", message, ... }`), Ollama and TGI
  * (`{ error: "text" }`), FastAPI (`{ detail: "text" }`, or a list of what is invalid), and plain text.
  *
- * @param status - status of the answer; undefined for an error within a success, whose status is derived
+ * @param status - status of the answer; undefined for an error within a success, and for a status that HTTP
+ *   does not have: it is derived then
  */
 export function readForeignError(status: number | undefined, text: string): ErrorObject {
   const facts = unwrap(parse(text), MAX_DEPTH) ?? {

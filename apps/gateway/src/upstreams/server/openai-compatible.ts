@@ -192,7 +192,9 @@ export class OpenAICompatibleServer {
     clearTimeout(timer)
     if (statusCode < 400) throw unusableAnswerError(statusCode, 'no status of a completion')
     const retryAfterMs = parseRetryAfter((name) => headers[name]?.toString(), Date.now())
-    const inner = readForeignError(statusCode, this.#withoutKey(text))
+    // Clients know no statuses above 599.
+    const status = statusCode <= 599 ? statusCode : undefined
+    const inner = readForeignError(status, this.#withoutKey(text))
     throw refusedError(inner, { reason: statusCode, retryAfterMs })
   }
 
