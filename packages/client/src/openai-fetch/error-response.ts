@@ -53,7 +53,7 @@ function apiErrorResponse(error: APIError): Response {
   // With a status that is no error (such as 201) this text would pass for an answer.
   const isError = statusCode >= 400 && statusCode <= 599
   const mayRetry = isError && (error.retryAfterMs ?? 0) <= LONGEST_RETRY_AFTER_MS
-  // What the model server says is what the SDK would get from it.
+  // The SDK gets the error of the model server as from the server itself.
   const status = sealedError?.status ?? (isError ? statusCode : 502)
   return response(status, sealedError ?? quotaError(error) ?? error, error, mayRetry)
 }

@@ -27,8 +27,8 @@ export const tracingCheck: Check = {
 
 const inTheClear = (host: string): Finding =>
   warning(
-    `names of keys and models travel to ${host} in the clear`,
-    'give it a certificate, and a URL of https://',
+    `names of keys and models travel to ${host} in plaintext`,
+    'set up TLS there, and use a URL of https://',
   )
 
 function describe(host: string, { error }: { readonly error?: unknown }): Finding {

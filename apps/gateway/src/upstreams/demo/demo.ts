@@ -66,8 +66,8 @@ function textAnswer(request: ParsedChatRequest): string {
   const text = textOf(request.messages.at(-1)?.['content'])
   if (request.model === ECHO_MODEL) return text
   return (
-    `[demo engine, not a model] Your message of ${String(text.length)} characters arrived sealed and was ` +
-    `opened by the gateway alone. Start it with --upstream to reach a real model.`
+    `[demo engine, not a model] Your message of ${String(text.length)} characters arrived encrypted, and ` +
+    `only the gateway decrypted it. Start it with --upstream to reach a real model.`
   )
 }
 

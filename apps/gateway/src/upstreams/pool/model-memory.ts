@@ -1,6 +1,6 @@
 import { isModelName, type ModelList } from '../server/model-names.js'
 
-/** Knowledge of whether a model server has a model. `missing`: the server itself said so. */
+/** Knowledge of whether a model server has a model. `missing`: the server refused it. */
 export type ModelKnowledge = 'listed' | 'unknown' | 'missing'
 
 const MAX_MISSING = 200

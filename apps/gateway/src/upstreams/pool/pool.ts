@@ -286,7 +286,7 @@ const isBefore = (one: readonly number[], other: readonly number[]): boolean => 
   return at !== -1 && Number(one[at]) < Number(other[at])
 }
 
-/** Chooses what the caller is told: that one server lacks the model says less than any other failure. */
+/** Chooses the failure that the caller receives: any other one tells more than that one server lacks the model. */
 function refusalOf(failures: readonly Failure[], candidates: readonly Upstream[]): HttpError {
   const telling = failures.filter(({ error }) => error.kind !== 'model').at(-1) ?? failures.at(-1)
   const isFullElsewhere = candidates.some(

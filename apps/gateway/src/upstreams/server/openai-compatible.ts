@@ -109,7 +109,7 @@ export class OpenAICompatibleServer {
     signal: AbortSignal,
     context: EngineContext,
   ): Promise<JsonObject> {
-    // Answers are encrypted as a whole. Some servers stream unless told not to. Key and tier are
+    // Answers are encrypted as a whole. Some servers stream by default. Key and tier are
     // members of the protocol between client and gateway.
     const body = request.rewrite({
       ...context.changes,
