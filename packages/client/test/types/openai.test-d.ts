@@ -37,7 +37,7 @@ declare const ours: {
 const model = 'm'
 const hello: ChatMessage[] = [{ role: 'user', content: 'Hello!' }]
 
-/** What `openai` declares for requests is accepted as it is. */
+/** Requests as `openai` declares them are accepted as they are. */
 export const requests = [
   client.create(theirs.params),
   client.create(theirs.plain),

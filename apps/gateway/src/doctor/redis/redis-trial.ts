@@ -26,7 +26,7 @@ const SLOTS = 32
 export interface TrialFailure {
   readonly code: RedisErrorCode
   readonly detail?: string
-  /** Whether the client was one of a cluster. */
+  /** True where the client was one of a cluster. */
   readonly isOfCluster?: boolean
 }
 
