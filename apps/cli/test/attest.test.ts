@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
 import { join } from 'node:path'
 import { keyBindingExtraData, type AttestationResult } from '@nomyo/attest'
@@ -29,6 +29,19 @@ const policy = (changes: object = {}) =>
     trust: [{ pinnedAk: vector.policy?.ak_name }],
     ...changes,
   })
+
+/** Lets other users change a file. */
+const writable = (path: string): string => {
+  chmodSync(path, 0o622)
+  return path
+}
+
+/** Puts a second, weaker `trust` behind the first. */
+const repeating = (path: string): string => {
+  const text = readFileSync(path, 'utf8').trimEnd()
+  writeFileSync(path, `${text.slice(0, -1)},"trust":"none"}`)
+  return path
+}
 
 const OTHER_AK = `000b${'00'.repeat(32)}`
 const OTHER_STATE = { sha256: { '7': '00'.repeat(32) } }
@@ -135,6 +148,9 @@ describe('nomyo attest verify', () => {
     ['a misspelt option', [file(answer()), '--polcy', policy()]],
     ['a missing file', [join(folder, 'missing'), '--policy', policy()]],
     ['a missing policy', [file(answer()), '--policy', join(folder, 'missing')]],
+    ['a policy that is a folder', [file(answer()), '--policy', folder]],
+    ['a policy that others can change', [file(answer()), '--policy', writable(policy())]],
+    ['a policy with a repeated member', [file(answer()), '--policy', repeating(policy())]],
     ['a policy without trust', [file(answer()), '--policy', policy({ trust: undefined })]],
     ['a file that is not JSON', [file('x'), '--policy', policy()]],
     ['an answer without evidence', [file({ _metadata: {} }), '--policy', policy()]],

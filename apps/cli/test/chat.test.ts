@@ -164,6 +164,7 @@ describe('settings', () => {
 
   it.each([
     ['text that is not JSON', 'secret-value', undefined],
+    ['a member twice', '{"gateway":"http://secret-value","gateway":""}', 'gateway'],
     ['JSON that is not an object', '["secret-value"]', undefined],
     ['an unknown member', { gatway: 'secret-value' }, 'Did you mean gateway?'],
     ['an unknown tier', { tier: 'secret-value' }, 'tier must be'],

@@ -222,7 +222,8 @@ describe('a gateway with --keys-file', () => {
     const key = await addApiKey(file)
     const gateway = await withFile(file)
     const good = await readFile(file, 'utf8')
-    for (const text of ['{"version":1', good.replace('"hash"', '"hush"'), undefined]) {
+    const twice = good.replace('{', '{"keys":[],')
+    for (const text of ['{"version":1', good.replace('"hash"', '"hush"'), twice, undefined]) {
       await (text === undefined ? rm(file) : writeFile(file, text))
       expect(await gateway.reload()).toMatchObject({
         status: 'failed',

@@ -91,12 +91,19 @@ describe('a start is refused', () => {
 
   const folder = temporaryFolder()
   writeFileSync(join(folder, 'not-a-policy'), '{}')
+  const repeated = '{"format":"nomyo-attestation-policy/1","trust":"none","trust":"none"}'
+  writeFileSync(join(folder, 'repeated-member'), repeated)
+  writeFileSync(join(folder, 'writable'), '{}')
+  chmodSync(join(folder, 'writable'), 0o666)
   writeFileSync(join(folder, 'short'), 'canary')
   writeFileSync(join(folder, 'two lines'), 'canary\ncanary')
   const token = { NOMYO_PROXY_TOKEN: TOKEN }
   it.each([
     ['--policy', 'missing', SECRETS, /--policy .*ENOENT/],
     ['--policy', 'not-a-policy', SECRETS, /ERR_POLICY_INVALID/],
+    ['--policy', 'repeated-member', SECRETS, /ERR_POLICY_INVALID/],
+    ['--policy', 'writable', SECRETS, /--policy .*chmod go-w/],
+    ['--policy', '.', SECRETS, /--policy/],
     ['--token-file', 'short', {}, /--token-file/],
     ['--token-file', 'short/token', {}, /--token-file .*ENOTDIR/],
     ['--api-key-file', 'missing', token, /--api-key-file .*ENOENT/],

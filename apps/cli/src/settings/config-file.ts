@@ -7,6 +7,7 @@ import {
   type FileSettings,
   type OptionDefinition,
 } from '@nomyo-internal/command-line'
+import { printableJson, repeatedMember } from '@nomyo-internal/diagnostics'
 import { readNamedFile } from '../files.js'
 import { GATEWAY_OPTIONS, REQUEST_OPTIONS } from './gateway-settings.js'
 import { homeFolder } from './home.js'
@@ -46,13 +47,16 @@ const configFolder = ({ XDG_CONFIG_HOME: named = '' }: Environment, home: string
 
 function parseObject(path: string): Record<string, unknown> {
   const text = readNamedFile(path, 1).toString()
+  let json: unknown
   try {
-    const json = JSON.parse(text) as unknown
-    if (typeof json === 'object' && json !== null && !Array.isArray(json)) {
-      return json as Record<string, unknown>
-    }
+    json = JSON.parse(text)
   } catch {
     // The message of the parser quotes the text.
   }
-  throw new UsageError(`${path} is not a JSON object`)
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new UsageError(`${path} is not a JSON object`)
+  }
+  const repeated = repeatedMember(text)
+  if (repeated === undefined) return json as Record<string, unknown>
+  throw new UsageError(`${path} has the member ${printableJson(repeated)} twice`)
 }

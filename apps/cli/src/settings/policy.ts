@@ -2,18 +2,27 @@ import { PolicyError, attestationPolicy, type AttestationPolicy } from '@nomyo/a
 import { ReceiptError } from '@nomyo/attest/errors'
 import { parsePolicyFile, type PolicyFile } from '@nomyo/attest/policy-file'
 import { UsageError } from '@nomyo-internal/command-line'
-import { readNamedFile } from '../files.js'
+import { SecurityError } from '@nomyo/crypto'
+import { readTrustedFile } from '@nomyo/crypto/keys/node'
 
 /** Limit of policies, evidence and saved answers, in MiB. */
 export const MAX_DOCUMENT_MEBIBYTES = 64
 
+/** A policy has at most a million characters. */
+const MAX_POLICY_BYTES = 4 * 1024 * 1024
+
 /**
  * Reads a policy file.
  *
- * @throws UsageError for a file that cannot be read, or is no policy
+ * @throws UsageError for a file that cannot be read, that another user can change, or that is no policy
  */
 export const readPolicy = async (path: string): Promise<PolicyFile> => {
-  const text = readNamedFile(path, MAX_DOCUMENT_MEBIBYTES).toString()
+  const text = await readTrustedFile(path, { maxBytes: MAX_POLICY_BYTES }).catch(
+    (error: unknown) => {
+      throw error instanceof SecurityError ? new UsageError(error.message) : error
+    },
+  )
+  if (text === undefined) throw new UsageError(`${path} does not exist`)
   return useDocument(() => parsePolicyFile(text))
 }
 

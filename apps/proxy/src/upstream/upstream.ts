@@ -1,13 +1,14 @@
-import { readFile } from 'node:fs/promises'
 import { attestationPolicy } from '@nomyo/attest'
 import { parsePolicyFile } from '@nomyo/attest/policy-file'
 import {
   APIError,
+  SecurityError,
   SecureCompletionClient,
   type KnownServersStore,
   type SecureChatCompletionOptions,
 } from '@nomyo/client'
 import { fetchModels } from '@nomyo/client/gateway-api'
+import { readTrustedFile } from '@nomyo/client/known-servers'
 import { createNomyoFetch, type NomyoFetch } from '@nomyo/client/openai-fetch'
 import { createHttpTransport, parseBaseUrl } from '@nomyo/transport'
 import { createUndiciFetch } from '@nomyo/transport/undici'
@@ -28,6 +29,8 @@ export interface Upstream {
 }
 
 const START_TIMEOUT_MS = 30_000
+/** A policy has at most a million characters. */
+const MAX_POLICY_BYTES = 4 * 1024 * 1024
 
 /**
  * Connects to the gateway, and checks it first: its key is compared with pins and known servers, and
@@ -146,8 +149,11 @@ async function checkGateway(
 
 async function readPolicy(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8')
+    const text = await readTrustedFile(path, { maxBytes: MAX_POLICY_BYTES })
+    if (text !== undefined) return text
   } catch (error) {
-    throw FileError.from('--policy', path, error)
+    if (!(error instanceof SecurityError)) throw error
+    throw new FileError('--policy', path, `cannot be used: ${error.message}`)
   }
+  throw new FileError('--policy', path, 'does not exist (ENOENT)')
 }

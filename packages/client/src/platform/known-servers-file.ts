@@ -6,6 +6,8 @@ import { parseBaseUrl } from '@nomyo/transport'
 import { serverName, type KnownServersStore } from '../keys/known-servers.js'
 import { withFileLock } from './file-lock.js'
 
+export { readTrustedFile, type ReadTrustedFileOptions } from '@nomyo/crypto/keys/node'
+
 /** Each line holds an address, a fingerprint and a date. Lines with # are comments. */
 const MAX_FILE_BYTES = 1024 * 1024
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { open, readFile, rename, rm } from 'node:fs/promises'
-import { errnoCode } from '@nomyo-internal/diagnostics'
+import { errnoCode, repeatedMember } from '@nomyo-internal/diagnostics'
 import { z } from 'zod'
 import { pathText, refuseRepeatedNames } from '../../config/issues.js'
 import { GatewayError } from '../../errors.js'
@@ -126,11 +126,14 @@ export async function writeKeysFile(path: string, keys: readonly ListedKey[]): P
 }
 
 function parseJson(path: string, text: string): unknown {
+  let json: unknown
   try {
-    return JSON.parse(text) as unknown
+    json = JSON.parse(text)
   } catch {
     throw unusable(path, 'is not JSON')
   }
+  if (repeatedMember(text) !== undefined) throw unusable(path, 'has a member twice in one object')
+  return json
 }
 
 const unusable = (subject: string, problem: string): GatewayError =>
