@@ -29,7 +29,7 @@ const LIMITS = {
   client: {
     '.': '20.0 kB',
     './openai-fetch': '22.0 kB',
-    './gateway-api': '9.0 kB',
+    './gateway-api': '9.5 kB',
     './known-servers': '4.6 kB',
   },
   tpm: { '.': '11.0 kB', './errors': '0.5 kB' },

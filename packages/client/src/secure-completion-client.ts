@@ -2,6 +2,7 @@ import { platform } from '#platform'
 import { generateKeyPair, sealEnvelope } from '@nomyo/crypto'
 import { InvalidRequestError, startDeadline } from '@nomyo/transport'
 import {
+  apiKey as checkApiKey,
   boolean,
   bytes,
   invalidOption,
@@ -16,7 +17,6 @@ import { openResponse } from './completion/open-response.js'
 import type { SentRequest } from './completion/receipt.js'
 import { checkSecurityTier, serializePayload, splitRequest } from './completion/seal-request.js'
 import {
-  apiKey as checkApiKey,
   readConfig,
   type RequestOptions,
   type SecureChatCompletionOptions,

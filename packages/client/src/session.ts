@@ -8,8 +8,8 @@ import {
   type Deadline,
 } from '@nomyo/transport'
 import { KeyAttestation } from './attestation/key-attestation.js'
+import { apiKey as checkApiKey } from './config/checks.js'
 import {
-  apiKey as checkApiKey,
   readRequestOptions,
   type ClientConfig,
   type ListModelsOptions,

@@ -137,3 +137,36 @@ describe.each(requests)('%s', (_, request) => {
     await expectCode(request(hanging, { signal }), 'ERR_ABORTED')
   })
 })
+
+it.each<[name: string, options: unknown]>([
+  ['options', null],
+  ['options', new AbortController().signal],
+  ['timeuot', { timeuot: 1 }],
+  ['timeout', { timeout: NaN }],
+  ['timeout', { timeout: 2 ** 31 }],
+  ['signal', { signal: new AbortController() }],
+  ['headers', { headers: new Headers({ x: '1' }) }],
+  ['apiKey', { apiKey: 'two\nlines' }],
+  ['minBits', { minBits: NaN }],
+  ['held', { held: 'key' }],
+  ['nonce', { nonce: 'text' }],
+  ['nonce', { nonce: new Uint8Array(31) }],
+])('%s of a wrong kind is an error that names it, and nothing is sent: %j', async (name, given) => {
+  const { transport, received } = respond('')
+  for (const fetchAny of [fetchPublicKey, fetchKeyEvidence, fetchModels]) {
+    const fetching = fetchAny(transport, given as never)
+    await expectCode(fetching, 'ERR_INVALID_OPTION')
+    await expect(fetching).rejects.toThrow(new RegExp(`\\b${name}\\b`))
+  }
+  expect(received).toEqual([])
+})
+
+it('an address in place of a transport is an error that names it', async () => {
+  for (const fetchAny of [fetchPublicKey, fetchKeyEvidence, fetchModels]) {
+    for (const transport of ['https://gateway.test', undefined, {}]) {
+      const fetching = fetchAny(transport as never)
+      await expectCode(fetching, 'ERR_INVALID_OPTION')
+      await expect(fetching).rejects.toThrow(/^transport\b/)
+    }
+  }
+})

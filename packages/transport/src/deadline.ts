@@ -1,3 +1,4 @@
+import { checkArgument } from './check-argument.js'
 import { APIConnectionError } from './errors.js'
 
 /** A time limit and a caller's signal, joined into one. */
@@ -17,6 +18,7 @@ export interface Deadline {
  *
  * Like `AbortSignal.any`, but it references long-lived signals only until it is cleared.
  *
+ * @throws InvalidRequestError `ERR_INVALID_OPTION` for a time or a signal that is none
  * @example
  * ```ts
  * import { abortable, startDeadline } from '@nomyo/transport'
@@ -33,6 +35,10 @@ export function startDeadline(
   timeoutMs: number | undefined,
   signals: readonly (AbortSignal | undefined)[] = [],
 ): Deadline {
+  // Timers hold 31 bits; a longer one would fire at once.
+  const isTime = timeoutMs === undefined || (timeoutMs >= 0 && timeoutMs < 2 ** 31)
+  checkArgument(isTime, 'timeoutMs', 'a number of milliseconds below 2^31')
+  checkArgument(Array.isArray(signals), 'signals', 'an array')
   const controller = new AbortController()
   const abort = (error: APIConnectionError): void => {
     controller.abort(error)
@@ -74,6 +80,8 @@ function follow(
   signal: AbortSignal | undefined,
   abort: (error: APIConnectionError) => void,
 ): () => void {
+  const isSignal = signal === undefined || 'addEventListener' in Object(signal)
+  checkArgument(isSignal, 'signal', 'an AbortSignal')
   const stop = (): void => {
     abort(abortError(signal?.reason))
   }

@@ -9,7 +9,7 @@ import {
   type APIErrorCode,
   type SealedError,
 } from './errors.js'
-import { parseRetryAfter } from './retry-after.js'
+import { parseRetryAfter } from './http/retry-after.js'
 import type { TransportResponse } from './transport.js'
 
 /** Enough for a sentence or two; the server gets no more of a log. */

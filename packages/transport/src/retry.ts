@@ -1,3 +1,4 @@
+import { checkArgument } from './check-argument.js'
 import { abortable } from './deadline.js'
 import {
   APIConnectionError,
@@ -29,6 +30,7 @@ export interface RetryOptions {
  * Repeats `attempt` after transient faults (429, 500, 502, 503, 504, network), with exponential back-off
  * and jitter, or after the wait that the server requests. Throws any other error at once.
  *
+ * @throws InvalidRequestError `ERR_INVALID_OPTION` for a `maxRetries` that is no number
  * @example
  * ```ts
  * import { retry } from '@nomyo/transport'
@@ -46,6 +48,7 @@ export async function retry<T>(
   attempt: () => Promise<T>,
   { maxRetries, signal, onRetry, sleep = delay }: RetryOptions,
 ): Promise<T> {
+  checkArgument(maxRetries >= 0, 'maxRetries', 'a number from 0 on')
   for (let retries = 0; ; retries++) {
     try {
       return await attempt()

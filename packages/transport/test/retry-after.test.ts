@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { parseRetryAfter } from '../src/retry-after.js'
+import { parseRetryAfter } from '../src/http/retry-after.js'
 
 const now = Date.parse('2026-11-06T08:49:37Z')
 

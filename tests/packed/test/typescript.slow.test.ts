@@ -124,6 +124,7 @@ describe.each(['openai', 'openai-latest'])('with the types of %s', (openai) => {
   ])('requests, answers and messages are interchangeable for $compiler', async ({ path }) => {
     const folder = await mkdtemp(join(project, 'types-'))
     const test = join(import.meta.dirname, '../../../packages/client/test/types')
+    await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
     await copyFile(join(test, 'openai.test-d.ts'), join(folder, 'openai.test-d.ts'))
     const config = {
       extends: join(test, 'tsconfig.json'),

@@ -1,5 +1,4 @@
 import type { AttestationResult } from '@nomyo/attest'
-import { createReceipt } from '@nomyo/attest/receipt'
 import type { OpenedJson, PublicKey } from '@nomyo/crypto'
 import { version } from '../../package.json'
 import type { KeyAttestationResult } from '../attestation/key-attestation.js'
@@ -29,6 +28,8 @@ export async function emitReceipt(
   { onReceipt, attestation }: ClientConfig,
 ): Promise<void> {
   if (onReceipt === undefined) return
+  // On demand: few clients keep receipts.
+  const { createReceipt } = await import('@nomyo/attest/receipt')
   const receipt = await createReceipt({
     createdAt: new Date(),
     writtenBy: `@nomyo/client/${version}`,

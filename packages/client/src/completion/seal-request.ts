@@ -1,7 +1,6 @@
 import { encodeJson, type Padding } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
-import { isObject } from '../config/checks.js'
-import { apiKey as checkApiKey } from '../config/options.js'
+import { apiKey as checkApiKey, isObject } from '../config/checks.js'
 import type { ChatCompletionRequest, RequestWith, SecurityTier } from '../types/request.js'
 
 /** The size that every server accepts, in bytes of UTF-8 JSON. */

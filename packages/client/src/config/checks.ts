@@ -86,6 +86,16 @@ export const callback =
     throw invalidOption(name, 'must be a function')
   }
 
+/** Checks for an API key that fits a header: visible ASCII. An empty one counts as none. */
+export const apiKey: Check<string | undefined> = (value, name) => {
+  if (value === undefined || value === null || value === '') return undefined
+  if (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)) return value
+  throw invalidOption(
+    name,
+    'must be visible ASCII characters, without a line break or blank at its end',
+  )
+}
+
 /** Checks for a path. */
 export const path: Check<string> = (value, name) => {
   if (typeof value === 'string' && value !== '') return value

@@ -7,6 +7,7 @@ import type { CompletionStep } from '../completion/step-timer.js'
 import type { KnownServersStore, ServerKeyEvent } from '../keys/known-servers.js'
 import type { ReplyKeyMode } from '../keys/reply-key-manager.js'
 import {
+  apiKey,
   boolean,
   callback,
   integer,
@@ -94,16 +95,6 @@ const baseUrl: Check<URL> = (value, name) => {
   const url = parseBaseUrl(value)
   if (!/\/v1(?:\/chat\/\w+)?$/.test(url.pathname)) return url
   throw invalidOption(name, 'must end before /v1: the client adds the path itself')
-}
-
-/** Checks for an API key that fits a header: visible ASCII. An empty one counts as none. */
-export const apiKey: Check<string | undefined> = (value, name) => {
-  if (value === undefined || value === null || value === '') return undefined
-  if (typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)) return value
-  throw invalidOption(
-    name,
-    'must be visible ASCII characters, without a line break or blank at its end',
-  )
 }
 
 const maxRetries: Check<number> = (value, name) => integer(0, 100)(value, name)

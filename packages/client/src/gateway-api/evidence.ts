@@ -1,5 +1,6 @@
 import { errorFromResponse, type Transport } from '@nomyo/transport'
-import { get, parseObject, type GatewayRequestOptions } from './get.js'
+import { bytes, invalidOption, readOptions, withDefault, type Check } from '../config/checks.js'
+import { get, requestOptions, parseObject, type GatewayRequestOptions } from './get.js'
 
 /** Evidence with every PCR of every bank takes under 20 KB. */
 const MAX_EVIDENCE_BYTES = 64 * 1024
@@ -15,6 +16,11 @@ export interface KeyEvidence {
   readonly publicKey: string | undefined
 }
 
+const checkNonce: Check<Uint8Array> = (value, name) => {
+  if (bytes(value, name).length === NONCE_BYTES) return value as Uint8Array
+  throw invalidOption(name, `must have ${String(NONCE_BYTES)} bytes`)
+}
+
 /** Settings of {@link fetchKeyEvidence}. */
 export interface FetchKeyEvidenceOptions extends GatewayRequestOptions {
   /** 32 bytes that were never used before. Default: random. */
@@ -25,6 +31,7 @@ export interface FetchKeyEvidenceOptions extends GatewayRequestOptions {
  * Requests evidence that the machine of a gateway holds its public key, over a fresh nonce. The request
  * carries no API key.
  *
+ * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the option
  * @throws APIError for a status other than 200; 404 where the gateway offers no evidence
  * @throws APIConnectionError when no complete response arrives in time
  *
@@ -50,7 +57,10 @@ export async function fetchKeyEvidence(
   transport: Transport,
   options: FetchKeyEvidenceOptions = {},
 ): Promise<KeyEvidence> {
-  const nonce = options.nonce ?? crypto.getRandomValues(new Uint8Array(NONCE_BYTES))
+  const { nonce, ...request } = readOptions(options, {
+    ...requestOptions(),
+    nonce: withDefault(checkNonce, crypto.getRandomValues(new Uint8Array(NONCE_BYTES))),
+  })
   const response = await get(
     transport,
     {
@@ -58,7 +68,7 @@ export async function fetchKeyEvidence(
       headers: { accept: 'application/json' },
       maxResponseBytes: MAX_EVIDENCE_BYTES,
     },
-    options,
+    request,
   )
   if (response.status !== 200) throw errorFromResponse(response)
   const answer = parseObject(response.body) ?? {}

@@ -1,4 +1,13 @@
-import { isObject } from '../config/checks.js'
+import {
+  integer,
+  invalidOption,
+  isObject,
+  optional,
+  signal,
+  withDefault,
+  type Values,
+} from '../config/checks.js'
+import { headers as headersOption } from '../config/headers.js'
 import { startDeadline, type Transport, type TransportResponse } from '@nomyo/transport'
 
 /** Settings of a plain request to a gateway. */
@@ -12,6 +21,14 @@ export interface GatewayRequestOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
+
+/** The table of the options of every request: check and default. */
+export const requestOptions = () => ({
+  headers: withDefault(headersOption, {}),
+  signal: optional(signal),
+  timeout: withDefault(integer(1, LONGEST_TIMEOUT_MS), DEFAULT_TIMEOUT_MS),
+})
 
 /** The fixed parts of a request. */
 interface Endpoint {
@@ -28,9 +45,12 @@ interface Endpoint {
 export async function get(
   transport: Transport,
   { path, headers, maxResponseBytes }: Endpoint,
-  options: GatewayRequestOptions,
+  options: Values<ReturnType<typeof requestOptions>>,
 ): Promise<TransportResponse> {
-  const deadline = startDeadline(options.timeout ?? DEFAULT_TIMEOUT_MS, [options.signal])
+  if (typeof (transport as Partial<Transport> | undefined)?.send !== 'function') {
+    throw invalidOption('transport', 'must be one of createHttpTransport')
+  }
+  const deadline = startDeadline(options.timeout, [options.signal])
   try {
     return await transport.send({
       method: 'GET',

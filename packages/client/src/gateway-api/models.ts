@@ -1,6 +1,6 @@
 import { errorFromResponse, type Transport } from '@nomyo/transport'
-import { isObject } from '../config/checks.js'
-import { get, parseObject, type GatewayRequestOptions } from './get.js'
+import { apiKey as checkApiKey, isObject, optional, readOptions } from '../config/checks.js'
+import { get, parseObject, requestOptions, type GatewayRequestOptions } from './get.js'
 
 const MAX_LIST_BYTES = 1024 * 1024
 
@@ -23,6 +23,7 @@ export interface FetchModelsOptions extends GatewayRequestOptions {
  * key.
  *
  * @returns undefined for a response that is not a list of models
+ * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the option
  * @throws APIError for a status other than 200
  * @throws APIConnectionError when no complete response arrives in time
  *
@@ -40,7 +41,10 @@ export async function fetchModels(
   transport: Transport,
   options: FetchModelsOptions = {},
 ): Promise<ModelList | undefined> {
-  const { apiKey } = options
+  const { apiKey, ...request } = readOptions(options, {
+    ...requestOptions(),
+    apiKey: optional(checkApiKey),
+  })
   const response = await get(
     transport,
     {
@@ -51,7 +55,7 @@ export async function fetchModels(
       },
       maxResponseBytes: MAX_LIST_BYTES,
     },
-    options,
+    request,
   )
   if (response.status !== 200) throw errorFromResponse(response)
   const data = parseObject(response.body)?.['data']

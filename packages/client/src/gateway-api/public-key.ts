@@ -1,6 +1,7 @@
 import { importPublicKey, type PublicKey } from '@nomyo/crypto'
 import { errorFromResponse, type Transport } from '@nomyo/transport'
-import { get, type GatewayRequestOptions } from './get.js'
+import { integer, invalidOption, optional, readOptions, type Check } from '../config/checks.js'
+import { get, requestOptions, type GatewayRequestOptions } from './get.js'
 
 /** A PEM of an 8192-bit key takes under 1.5 KB. */
 const MAX_KEY_BYTES = 64 * 1024
@@ -10,6 +11,11 @@ export interface FetchedPublicKey {
   readonly key: PublicKey
   /** The validator of the response, to revalidate the key with; undefined where the gateway sends none. */
   readonly etag: string | undefined
+}
+
+const fetchedKey: Check<FetchedPublicKey> = (value, name) => {
+  if ('key' in Object(value)) return value as FetchedPublicKey
+  throw invalidOption(name, 'must be a result of fetchPublicKey')
 }
 
 /** Settings of {@link fetchPublicKey}. */
@@ -25,6 +31,7 @@ export interface FetchPublicKeyOptions extends GatewayRequestOptions {
  * one obtained out of band before trusting it. The request carries no API key.
  *
  * @returns the key; the very object given as `held` when the gateway reports no change
+ * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the option
  * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_WEAK`
  * @throws APIError for a status other than 200
  * @throws APIConnectionError when no complete response arrives in time
@@ -43,7 +50,11 @@ export async function fetchPublicKey(
   transport: Transport,
   options: FetchPublicKeyOptions = {},
 ): Promise<FetchedPublicKey> {
-  const { minBits, held } = options
+  const { minBits, held, ...request } = readOptions(options, {
+    ...requestOptions(),
+    minBits: optional(integer(1, 8192)),
+    held: optional(fetchedKey),
+  })
   const response = await get(
     transport,
     {
@@ -54,7 +65,7 @@ export async function fetchPublicKey(
       },
       maxResponseBytes: MAX_KEY_BYTES,
     },
-    options,
+    request,
   )
   if (response.status === 304 && held !== undefined) return held
   if (response.status !== 200) throw errorFromResponse(response)

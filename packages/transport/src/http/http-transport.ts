@@ -1,3 +1,4 @@
+import { checkArgument } from '../check-argument.js'
 import { abortable } from '../deadline.js'
 import { endpointUrl } from '../endpoint.js'
 import { APIConnectionError } from '../errors.js'
@@ -23,6 +24,7 @@ export interface HttpTransportOptions {
  * Creates a transport on the platform's `fetch`, or on its replacement: no redirects, no cookies, no
  * cache, no referrer, and every body read up to a limit.
  *
+ * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the option
  * @example
  * ```ts
  * import { createHttpTransport, parseBaseUrl, startDeadline } from '@nomyo/transport'
@@ -41,8 +43,11 @@ export interface HttpTransportOptions {
  * ```
  */
 export function createHttpTransport(options: HttpTransportOptions): Transport {
-  const send = options.send ?? fetchSend(options.fetch)
-  return { send: (request) => sendOverHttp(send, options.baseUrl, request) }
+  const { baseUrl, fetch, send = fetchSend(fetch) } = Object(options) as HttpTransportOptions
+  checkArgument('href' in Object(baseUrl), 'baseUrl', 'a URL of parseBaseUrl')
+  checkArgument(fetch === undefined || typeof fetch === 'function', 'fetch', 'a function')
+  checkArgument(typeof send === 'function', 'send', 'a function')
+  return { send: (request) => sendOverHttp(send, baseUrl, request) }
 }
 
 async function sendOverHttp(
@@ -52,6 +57,8 @@ async function sendOverHttp(
 ): Promise<TransportResponse> {
   const { path, maxResponseBytes, ...asked } = request
   const { signal } = asked
+  checkArgument(maxResponseBytes >= 0, 'maxResponseBytes', 'a number of bytes')
+  checkArgument('aborted' in Object(signal), 'signal', 'an AbortSignal')
   try {
     // `send` might open a connection first.
     signal.throwIfAborted()

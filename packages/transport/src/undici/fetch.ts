@@ -1,4 +1,5 @@
 import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from 'undici'
+import { checkArgument } from '../check-argument.js'
 import type { HttpSend, HttpSendRequest } from '../http/http-send.js'
 import { uncompressed } from './compression.js'
 import { dispatchSend } from './dispatch.js'
@@ -38,6 +39,7 @@ const PROXIES = ['http_proxy', 'https_proxy']
  * redirects, no compression. In return it does not copy bodies, which undici's own `fetch` copies three
  * times.
  *
+ * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the option
  * @example
  * ```ts
  * import { createHttpTransport, parseBaseUrl } from '@nomyo/transport'
@@ -50,6 +52,13 @@ const PROXIES = ['http_proxy', 'https_proxy']
  * ```
  */
 export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
+  const { ca = [], dispatcher: given } = Object(options) as UndiciFetchOptions
+  checkArgument(
+    [ca].flat().every((pem) => typeof pem === 'string'),
+    'ca',
+    'PEM',
+  )
+  checkArgument(given === undefined || 'dispatch' in Object(given), 'dispatcher', 'one of undici')
   // Created with the first request, so that constructing a client does not wait for it.
   let own: Dispatcher | undefined
   const dispatcher = (): Dispatcher => options.dispatcher ?? (own ??= ownDispatcher(options.ca))

@@ -38,7 +38,8 @@ function parseDate(value = '', nowMs: number): number | undefined {
   if (!HTTP_DATE.test(text)) return undefined
   // The oldest form of a date names no zone, and means GMT.
   const date = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`)
-  return Number.isNaN(date) ? undefined : Math.max(date - nowMs, 0)
+  const waitMs = date - nowMs
+  return Number.isNaN(waitMs) ? undefined : Math.max(waitMs, 0)
 }
 
 const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .*\d\d:\d\d:\d\d/
