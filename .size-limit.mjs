@@ -34,7 +34,7 @@ const LIMITS = {
   },
   tpm: { '.': '11.0 kB', './errors': '0.5 kB' },
   testkit: { '.': '13.0 kB' },
-  'nomyo-js': { '.': '20.0 kB', './browser': '20.0 kB' },
+  'nomyo-js': { '.': '20.0 kB', './browser': '21.0 kB' },
 }
 
 /**
@@ -83,7 +83,7 @@ export default [
     path: ['crypto', 'transport', 'attest', 'client'].map(
       (folder) => `packages/${folder}/dist/**/*.js`,
     ),
-    limit: '160 kB',
+    limit: '165 kB',
     disablePlugins: ['@size-limit/esbuild'],
     brotli: false,
   },

@@ -28,8 +28,7 @@ export async function emitReceipt(
   { onReceipt, attestation }: ClientConfig,
 ): Promise<void> {
   if (onReceipt === undefined) return
-  // On demand: few clients keep receipts.
-  const { createReceipt } = await import('@nomyo/attest/receipt')
+  const { createReceipt } = await import('./create-receipt.js')
   const receipt = await createReceipt({
     createdAt: new Date(),
     writtenBy: `@nomyo/client/${version}`,
