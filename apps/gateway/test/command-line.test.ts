@@ -127,6 +127,7 @@ describe('an invalid command line', () => {
     [[...demo, '--api-key', '--port', '1'], {}],
     [[...demo, '--api-key', '-canary'], {}],
     [[...demo, '--key-dir', 'k', '--key-password-file', 'f'], { NOMYO_KEY_PASSWORD: 'canary' }],
+    [[...demo, '--key-dir', 'k'], { NOMYO_KEY_PASSWORD: ' ' }],
     [['rotate'], {}],
     [['rotate', '--key-dir', 'k', '--port', '1'], {}],
     [['rotate', '--key-dir', 'k'], { NOMYO_SHARED_KEYS: 'canary' }],

@@ -127,8 +127,8 @@ describe('a config file', () => {
     })
   })
 
-  it('may be empty, and named by the environment', async () => {
-    const NOMYO_CONFIG = file('')
+  it('may have no member, and be named by the environment', async () => {
+    const NOMYO_CONFIG = file('{}')
     expect(readConfig(['--engine=demo'], { NOMYO_CONFIG })).toMatchObject({ port: 12435 })
     expect(() => readConfig(['--engine=demo'], { NOMYO_CONFIG: `${NOMYO_CONFIG}x` })).toThrow(
       UsageError,
@@ -286,6 +286,13 @@ describe('a mistake in a config file', () => {
     expect(place!.startsWith(`${line}: ${`${member} `.trimStart()}`)).toBe(true)
     expect(place!.replace(member, '')).not.toContain('canary')
   })
+
+  it.each(['', '\n', '# port: 1\n', '---\n', 'null'])(
+    'is the loss of every setting where it is empty: %j',
+    async (text) => {
+      await expect(read(text, ['--engine=demo'])).rejects.toThrow(UsageError)
+    },
+  )
 
   it.each(['[]', 'canary', '7', '&a [*a]'])('is a whole that has no members: %s', async (text) => {
     await expect(read(text)).rejects.toThrow(UsageError)

@@ -190,6 +190,14 @@ describe('a password', () => {
     await completionOf(await post(gateway, await sealedFor(encryptedKeys)))
   })
 
+  it('of blanks alone creates no key', async () => {
+    const keyDir = testKeyDir({})
+    const args = ['--engine', 'demo', '--port', '0', '--key-dir', keyDir]
+    const ended = await runCommand([...args, '--key-password-file', temporaryFile(' \t\n')])
+    expect(failureOf(ended)).toContain('(ERR_KEY_PASSWORD)')
+    expect(await readdir(keyDir)).toEqual([])
+  })
+
   it('that is wrong or unreadable ends with 1', async () => {
     const keyDir = testKeyDir({ 'private_key.pem': 'encrypted' })
     const args = ['--engine', 'demo', '--port', '0', '--key-dir', keyDir]

@@ -56,7 +56,11 @@ export function readConfigFile(
   const [broken] = [...document.errors, ...document.warnings]
   if (broken !== undefined) {
     const source = { kind: 'file', file: path, line: lineAt(broken.pos[0]), member: '' } as const
-    throw new UsageError({ source, problem: `is no YAML or JSON from here on (${broken.code})` })
+    const problem =
+      broken.code === 'DUPLICATE_KEY'
+        ? 'has a member that exists already'
+        : `is no YAML or JSON from here on (${broken.code})`
+    throw new UsageError({ source, problem })
   }
   const lineOf = (member: Path): number => lineAt(offsetOf(document, member))
   const mistake = (member: Path, problem: string): UsageError => {
@@ -68,7 +72,11 @@ export function readConfigFile(
     } as const
     return new UsageError({ source, problem })
   }
-  const content = valueOf(document) ?? {}
+  const content = valueOf(document)
+  // A file whose content was lost must not open the gateway.
+  if (content === null || content === undefined) {
+    throw new UsageError({ option: 'config', problem: `${path} is empty` })
+  }
   if (typeof content !== 'object' || Array.isArray(content)) throw mistake([], 'must have members')
   const members = new Map<string, unknown>(Object.entries(content))
   const structured = Object.fromEntries(

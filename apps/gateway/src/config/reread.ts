@@ -5,17 +5,13 @@ import { gatewayConfig, type GatewaySettings } from './load.js'
 
 /**
  * Reads the settings of a running gateway again, from the same flags and variables and from the config
- * file as it is now. Accepts regular files with content only: a pipe that was read at the start is empty
- * or blocks, and an empty file would take every setting away.
+ * file as it is now. Accepts regular files only: a pipe that was read at the start is empty or blocks.
  *
  * @throws UsageError
  */
 export function rereadConfig(settings: GatewaySettings): GatewayConfig {
   const path = settings.file?.path
-  if (path !== undefined) {
-    refuseSpecialFile(path)
-    if (statOf(path)?.size === 0) throw new UsageError(`${path} is empty`)
-  }
+  if (path !== undefined) refuseSpecialFile(path)
   const config = gatewayConfig(settings.reread())
   for (const file of filesOf(config)) refuseSpecialFile(file)
   return config

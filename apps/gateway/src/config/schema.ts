@@ -188,6 +188,10 @@ export const OPTIONS = defineOptions(
         value: 'PASSWORD',
         summary: 'password of the key files, in place of --key-password-file',
         secret: true,
+        parse: parsedBy(
+          (text) => (text.trim() === '' ? undefined : text),
+          'must have a character that is no blank',
+        ),
         flag: false,
         member: false,
       },

@@ -63,6 +63,7 @@ async function readPassword(path: string): Promise<string> {
     throw new SecurityError('ERR_KEY_PASSWORD', `The password file ${path} cannot be read.`)
   })
   const [password = ''] = text.split(/\r?\n/)
-  if (password !== '') return password
+  // Blanks alone protect as little as nothing.
+  if (password.trim() !== '') return password
   throw new SecurityError('ERR_KEY_PASSWORD', `The password file ${path} is empty.`)
 }
