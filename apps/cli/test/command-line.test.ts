@@ -34,6 +34,7 @@ describe('nomyo', () => {
     [['chat'], 2],
     [['chat', 'x', '--gateway', 'http://127.0.0.1:9'], 2],
     [['chat', 'x', '--gateway', 'ftp://127.0.0.1:9'], 2],
+    [['doctor', '--gateway', 'https://127.0.0.1:9/v1'], 2],
     [['chat', 'x', '--gateway', 'https://127.0.0.1:9', '--model', 'm', '--timeout', '9'], 4],
     [['chat', 'x', '--tier', 'hihg'], 2],
     [['chat', 'x', '--temperature', 'warm'], 2],

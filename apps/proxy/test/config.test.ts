@@ -43,6 +43,7 @@ describe('a wrong command line', () => {
     [['--gateway', 'http://127.0.0.1:1']],
     [['--gateway', 'https://user:canary@gateway.example']],
     [['--gateway', 'https://gateway.example/?canary']],
+    [['--gateway', 'https://gateway.example/canary/v1/']],
     [[], { ...given, NOMYO_BASE_URL: 'http://127.0.0.1:1' }],
     [['--host', '0.0.0.0']],
     [['--host', '192.0.2.1']],

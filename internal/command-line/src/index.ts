@@ -37,6 +37,7 @@ export {
   byteSize,
   decimalNumber,
   duration,
+  gatewayUrl,
   matching,
   parseDuration,
   parsedBy,

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { defineOptions, parsedBy, type Call } from '@nomyo-internal/command-line'
+import { defineOptions, gatewayUrl, parsedBy, type Call } from '@nomyo-internal/command-line'
 import { parsePin } from '@nomyo/crypto'
 import { parseBaseUrl } from '@nomyo/transport'
 import { readSecretFile } from '../files.js'
@@ -23,10 +23,7 @@ export interface GatewayAddress {
  *
  * @throws OptionProblem
  */
-export const parseGatewayUrl = parsedBy(
-  (text) => parseBaseUrl(text).href.replace(/\/$/, ''),
-  'must be a URL such as https://gateway.example, without user, query or fragment',
-)
+export const parseGatewayUrl = gatewayUrl(parseBaseUrl)
 
 /** Option of commands that contact a gateway named otherwise than by the settings. */
 export const ALLOW_HTTP_OPTION = {

@@ -1,6 +1,7 @@
 import {
   defineOptions,
   duration,
+  gatewayUrl,
   matching,
   parsedBy,
   portNumber,
@@ -35,10 +36,7 @@ export const OPTIONS = defineOptions(
       summary: 'gateway to encrypt to',
       default: 'https://api.nomyo.ai',
       variable: 'NOMYO_BASE_URL',
-      parse: parsedBy(
-        (text) => parseBaseUrl(text).href.replace(/\/+$/, ''),
-        'must be a URL such as https://gateway.example, without user, query or fragment',
-      ),
+      parse: gatewayUrl(parseBaseUrl),
     },
     apiKeyFile: {
       value: 'FILE',

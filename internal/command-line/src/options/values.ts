@@ -36,6 +36,24 @@ export const visibleAscii: ValueParser<string> = matching(
   'must be visible ASCII characters, without blanks',
 )
 
+/**
+ * Makes a parser of the base URL of a gateway, without a slash at its end. Programs add `/v1/…` themselves: the
+ * address of OpenAI's API, which ends in `/v1`, would lead to nothing.
+ *
+ * @param parse - reads a base URL; throws for other texts
+ */
+export function gatewayUrl(parse: (text: string) => URL): ValueParser<string> {
+  const read = parsedBy(
+    (text) => parse(text).href.replace(/\/+$/, ''),
+    'must be a URL such as https://gateway.example, without user, query or fragment',
+  )
+  return (text) => {
+    const url = read(text)
+    if (!url.endsWith('/v1')) return url
+    throw new OptionProblem('must end before /v1, which is added to it')
+  }
+}
+
 /** Reads the origin of a web page as browsers send it: host in lower case, no default port. */
 export function webOrigin(text: string): string {
   if (text.includes('*')) throw new OptionProblem('takes no patterns: name each origin')
