@@ -64,7 +64,7 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
       const evidence = await evidenceOfAnswer(gateway, payloadId)
       for (const nonce of [
         { payloadId: randomUUID(), mode: 'sha256' },
-        { payloadId, mode: 'raw' },
+        { extraData: new TextEncoder().encode(payloadId) },
         { nonce: newNonce(), spki },
       ] as const) {
         expect((await appraiseEvidence(evidence, nonce, akName)).failed).toContain('nonce')

@@ -329,15 +329,15 @@ describe('nonces', () => {
     expect(found(await appraise(quote, policy({ nonce })), 'nonce')).toBe('fail NONCE_TOO_SHORT')
   })
 
-  it('hashes payload ids unless the mode is raw', async () => {
+  it('is the hash of a payload id, never the id itself', async () => {
     const { payload_id: payloadId } = quoteVector('pos-ecdsa-p256')
     const hashed = { nonce: { payloadId, mode: 'sha256' } } as const
-    const raw = { nonce: { payloadId, mode: 'raw' } } as const
+    const bytes = { nonce: { extraData: new TextEncoder().encode(payloadId) } }
     const nonce = async (name: string, rules: Partial<AppraisalPolicy>) =>
       found(await appraiseVector(name, rules), 'nonce')
     expect(await nonce('pos-ecdsa-p256', hashed)).toBe('pass NONCE_EQUAL')
-    expect(await nonce('pos-ecdsa-p256-raw', raw)).toBe('pass NONCE_EQUAL')
-    expect(await nonce('pos-ecdsa-p256', raw)).toBe('fail NONCE_MISMATCH')
+    expect(await nonce('pos-ecdsa-p256-raw', bytes)).toBe('pass NONCE_EQUAL')
+    expect(await nonce('pos-ecdsa-p256', bytes)).toBe('fail NONCE_MISMATCH')
     expect(await nonce('pos-ecdsa-p256-raw', hashed)).toBe('fail NONCE_MISMATCH')
   })
 
@@ -529,7 +529,8 @@ describe('policies that cannot be used', () => {
     ['a whole earlier result', { previous: { akName: '', clock: {}, firmwareVersion: '' } }],
     ['no nonce', { nonce: undefined }],
     ['a nonce as a string', { nonce: { extraData: 'abc' } }],
-    ['a payload id that is not a string', { nonce: { payloadId: 5, mode: 'raw' } }],
+    ['a payload id that is not a string', { nonce: { payloadId: 5, mode: 'sha256' } }],
+    ['a payload id without its hash', { nonce: { payloadId: 'an id of sixteen', mode: 'raw' } }],
     ['null PCRs', { requiredPcrs: [null] }],
     ['a bank without a list of PCRs', { requiredPcrs: [{ hash: 'sha256' }] }],
     ['PCRs as strings', { requiredPcrs: [{ hash: 'sha256', pcrs: ['zero'] }] }],

@@ -12,12 +12,13 @@ export interface KeyBinding {
 /**
  * The expected extraData of a quote.
  *
- * - `payloadId`: id of the answered request; gateways quote its SHA-256 (`sha256`), `raw` is its UTF-8
+ * - `payloadId`: id of the answered request, whose SHA-256 the quote carries. Nothing that a machine signs
+ *   elsewhere can pass for it, as it can for the id itself
  * - `extraData`: exactly these bytes
  * - {@link KeyBinding}: the server's key and a nonce of the caller
  */
 export type NonceExpectation =
-  | { readonly payloadId: string; readonly mode: 'sha256' | 'raw' }
+  | { readonly payloadId: string; readonly mode: 'sha256' }
   | { readonly extraData: Uint8Array }
   | KeyBinding
 
@@ -52,8 +53,7 @@ export function payloadIdExtraData(payloadId: string): Promise<Bytes> {
 export function expectedExtraData(expectation: NonceExpectation): Promise<Bytes> {
   if ('spki' in expectation) return keyBindingExtraData(expectation)
   if ('extraData' in expectation) return Promise.resolve(concat(expectation.extraData))
-  if (expectation.mode === 'sha256') return payloadIdExtraData(expectation.payloadId)
-  return Promise.resolve(new TextEncoder().encode(expectation.payloadId))
+  return payloadIdExtraData(expectation.payloadId)
 }
 
 /** Returns the bytes an attacker has to guess: the hash of a short value is as weak as the value. */

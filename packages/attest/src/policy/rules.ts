@@ -146,12 +146,10 @@ function checkNonce(nonce: unknown): NonceExpectation {
       return { nonce: new Uint8Array(fresh), spki: new Uint8Array(spki) }
     }
     if (isBytes(extraData)) return { extraData: new Uint8Array(extraData) }
-    if (typeof payloadId === 'string' && (mode === 'sha256' || mode === 'raw')) {
-      return { payloadId, mode }
-    }
+    if (typeof payloadId === 'string' && mode === 'sha256') return { payloadId, mode }
   }
   throw new PolicyError(
-    'policy.nonce must be { payloadId, mode }, { extraData } or { nonce, spki }',
+    'policy.nonce must be { payloadId, mode: "sha256" }, { extraData } or { nonce, spki }',
   )
 }
 

@@ -12,11 +12,6 @@ export interface ReceiptAppraisalOptions {
   readonly policy?: PolicyFile | undefined
   /** Time at which certificates are verified. Default: the creation of the receipt, as it claims. */
   readonly now?: Date | undefined
-  /**
-   * Accepts quotes that carry the payload id itself. A machine that signs arbitrary text may have signed
-   * it in another context, so only for servers known to make such quotes. Default false.
-   */
-  readonly rawPayloadId?: boolean | undefined
 }
 
 /** Result of the appraisal of a receipt. */
@@ -36,8 +31,7 @@ export interface ReceiptAppraisal {
  * Appraises the evidence of a receipt again, offline. The evidence of the answer is also compared with
  * that of the key: the same attestation key, and no restart in between.
  *
- * @throws PolicyError `ERR_POLICY_INVALID` when the policy is missing, cannot be used, or does not allow
- * this kind of quote
+ * @throws PolicyError `ERR_POLICY_INVALID` when the policy is missing or cannot be used
  * @throws ReceiptError `ERR_RECEIPT_INVALID` when the receipt contradicts itself
  * @example
  * ```ts
@@ -53,11 +47,8 @@ export interface ReceiptAppraisal {
  */
 export async function appraiseReceipt(
   receipt: Receipt,
-  { policy, now = new Date(receipt.createdAt), rawPayloadId = false }: ReceiptAppraisalOptions = {},
+  { policy, now = new Date(receipt.createdAt) }: ReceiptAppraisalOptions = {},
 ): Promise<ReceiptAppraisal> {
-  if (receipt.payloadIdMode === 'raw' && !rawPayloadId) {
-    throw new PolicyError('the quote carries the payload id itself, which rawPayloadId must allow')
-  }
   const rules = policy ?? ownPolicy(receipt)
   const key = await appraiseKey(receipt, rules, now)
   const answer = await appraise(receipt.evidence ?? undefined, {

@@ -21,7 +21,7 @@ const MEMBERS: Readonly<Record<keyof Receipt, Read>> = {
   createdAt: isTime,
   writtenBy: isText,
   payloadId: (value) => typeof value === 'string' && /^[\x21-\x7e]{1,200}$/.test(value),
-  payloadIdMode: (value) => value === 'sha256' || value === 'raw',
+  payloadIdMode: (value) => value === 'sha256',
   algorithm: isText,
   serverKey: (value) => typeof value === 'string' && /^sha256\/[A-Za-z0-9+/]{43}=$/.test(value),
   request: isDigest,

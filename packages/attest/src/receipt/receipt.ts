@@ -19,7 +19,7 @@ export interface Receipt {
   readonly writtenBy: string
   readonly payloadId: string
   /** Content of the quote: the hash of the payload id, or the id itself. */
-  readonly payloadIdMode: 'sha256' | 'raw'
+  readonly payloadIdMode: 'sha256'
   /** Label of the suite that encrypted the request and the answer. */
   readonly algorithm: string
   /** `sha256/...` of the server key that the request was encrypted to. */

@@ -12,7 +12,6 @@ export const EXPECTATION_OPTIONS = defineOptions(
       parse: matching(/^(?:[0-9a-f]{2})+$/i, 'must be hex'),
     },
     nonce: { value: 'NONCE', summary: 'base64url, as sent to /pki/attestation' },
-    rawPayloadId: { summary: 'the quote carries the id itself, not its SHA-256' },
   },
   { group: 'What evidence in a file was made for' },
 )
@@ -26,8 +25,8 @@ export function readExpectation(
   { settings }: Pick<Call<typeof EXPECTATION_OPTIONS>, 'settings'>,
   source: Source,
 ): NonceExpectation {
-  const { payloadId, extraData, nonce, rawPayloadId } = settings.values
-  const mode = rawPayloadId ? 'raw' : 'sha256'
+  const { payloadId, extraData, nonce } = settings.values
+  const mode = 'sha256'
   const given = [payloadId, extraData, nonce].filter((value) => value !== undefined)
   if (given.length > 1) {
     throw new UsageError('give one of --payload-id, --extra-data and --nonce')

@@ -60,9 +60,9 @@ export async function verifyReceipt(
   const idle = OTHER_OPTIONS.find((name) => settings.given(name))
   if (idle !== undefined)
     throw settings.mistake(idle, 'is not for receipts, which state it themselves')
-  const { policy: policyPath, now, rawPayloadId, json } = settings.values
+  const { policy: policyPath, now, json } = settings.values
   const policy = policyPath === undefined ? undefined : await readPolicy(policyPath)
-  const appraisal = await useDocument(() => appraiseReceipt(receipt, { policy, now, rawPayloadId }))
+  const appraisal = await useDocument(() => appraiseReceipt(receipt, { policy, now }))
   const asOf: Moment =
     now === undefined
       ? { time: receipt.createdAt, from: 'receipt' }

@@ -37,8 +37,7 @@ export const verifyCommand = cliCommand({
   notes: [
     SOURCE_NOTE,
     'A file can also be a receipt, as NOMYO clients write them: without --policy it is appraised by the ' +
-      'policy in it, which only its writer states. With --raw-payload-id, quotes that carry the id ' +
-      'itself count.',
+      'policy in it, which only its writer states.',
   ],
   exitMeanings: {
     ok: 'affirming',
