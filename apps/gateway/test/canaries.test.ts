@@ -262,7 +262,8 @@ it('an uncaught fault ends the gateway without its message in the output', async
   const { code, stderr } = await faulty.ended
   expect(code).toBe(1)
   expect(stderr).toContain('SyntaxError')
-  expect(stderr).toMatch(/\\n\s+at .*throw\.mjs/)
+  // A line of text before the log is there, JSON from then on.
+  expect(stderr).toMatch(/(?:\\n|\n)\s+at .*throw\.mjs/)
   expect(found(stderr)).toEqual([])
 })
 
