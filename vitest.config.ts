@@ -49,7 +49,7 @@ export default defineConfig(({ mode }) => {
       include: tests.include,
       exclude: [
         ...(tests.exclude ?? []),
-        'test/{chromium,exports,errors,file-store,generate,example-*,platform-node}{,.slow}.test.ts',
+        'test/{chromium,exports,errors,file-store,generate,key-files,example-*,platform-node}{,.slow}.test.ts',
       ],
     },
   }

@@ -131,6 +131,12 @@ describe('policy files', () => {
     expect(parsePolicyFile(text).document['comment']).toEqual(comment)
   })
 
+  it.each([65, 100_000])('nested %d levels deep are refused', (depth) => {
+    const nested = '['.repeat(depth - 1) + ']'.repeat(depth - 1)
+    const text = JSON.stringify(FILE).replace('{', `{"comment":${nested},`)
+    expect(() => parsePolicyFile(text)).toThrow(withCode('ERR_POLICY_INVALID'))
+  })
+
   it('over 1 MiB are refused before they are parsed', () => {
     expect(() =>
       parsePolicyFile(JSON.stringify({ ...FILE, comment: 'x'.repeat(2 ** 20) })),

@@ -104,6 +104,30 @@ async function receiptOf({
   return parseReceipt(JSON.stringify(receipt))
 }
 
+describe('the text of a receipt', () => {
+  it.each([
+    ['a member twice', (text: string) => text.replace('{', '{"policy":null,')],
+    [
+      'a member of its policy twice',
+      (text: string) => text.replace('"trust":', '"trust":[],"trust":'),
+    ],
+    [
+      'more levels than a reader goes',
+      (text: string) =>
+        text.replace(
+          '"policy":{',
+          `"policy":{"comment":${'['.repeat(200_000)}${']'.repeat(200_000)},`,
+        ),
+    ],
+  ])('is refused with %s', async (_, change) => {
+    const text = JSON.stringify(await receiptOf())
+    expect(parseReceipt(text).format).toBe(RECEIPT_FORMAT)
+    const changed = change(text)
+    expect(changed).not.toBe(text)
+    expect(() => parseReceipt(changed)).toThrow(ReceiptError)
+  })
+})
+
 describe('a receipt', () => {
   const otherValues = { sha256: { ...PCR_VALUES.sha256, 0: '00'.repeat(32) } }
   const withEvidence = (changes: object) => (receipt: Receipt) => ({

@@ -1,8 +1,9 @@
+import { isJsonObject } from './bytes/json-object.js'
 import { SecurityError } from './errors.js'
 
 /** Callers without types pass any value: each is checked where it is read. */
 export function requireArgument(isRight: boolean, expected: string): void {
-  if (!isRight) throw new SecurityError('ERR_ARGUMENT_INVALID', `Wrong argument: ${expected}.`)
+  if (!isRight) throw new SecurityError('ERR_ARGUMENT_INVALID', `${expected}.`)
 }
 
 export function requireText(value: unknown, name: string): void {
@@ -11,20 +12,21 @@ export function requireText(value: unknown, name: string): void {
 
 /** Also accepts bytes of another realm, such as those of a test runner. */
 export function requireBytes(value: unknown, name: string): void {
-  const kind = Object.prototype.toString.call(value)
-  requireArgument(kind === '[object Uint8Array]', `${name} must be a Uint8Array`)
+  requireArgument(
+    Object.prototype.toString.call(value) === '[object Uint8Array]',
+    `${name} must be a Uint8Array`,
+  )
 }
 
 /** Options that are a password, say, would be ignored silently. */
 export function requireOptions(options: unknown): void {
-  const isRight = typeof options === 'object' && options !== null && !Array.isArray(options)
-  requireArgument(isRight, 'options must be an object')
+  requireArgument(isJsonObject(options), 'options must be an object')
 }
 
 /** No limit holds against NaN, with which every comparison is false. */
 export function requireInteger(value: number, name: string, least = 0, most = 2 ** 52): void {
   const isRight = Number.isInteger(value) && value >= least && value <= most
-  requireArgument(isRight, `${name} must be a whole number from ${String(least)} on`)
+  requireArgument(isRight, `${name} must be an integer from ${String(least)}`)
 }
 
 /** Members by which keys are told apart; a key pair has none of them. */
@@ -33,7 +35,7 @@ const KINDS = { spkiDer: 'PublicKey', exportPkcs8: 'PrivateKey', privateKey: 'Ke
 /** Refuses everything but one kind of key; one half of a key pair is easily mistaken for another. */
 export function requireKey(value: unknown, name: string, member: keyof typeof KINDS): void {
   if (hasMember(value, member)) return
-  throw new SecurityError('ERR_KEY_TYPE', `Wrong argument: ${name} must be a ${KINDS[member]}.`)
+  throw new SecurityError('ERR_KEY_TYPE', `${name} must be a ${KINDS[member]}.`)
 }
 
 export const hasMember = (value: unknown, name: string): boolean =>

@@ -8,23 +8,31 @@ export function parseJsonObject(text: string): Record<string, unknown> | undefin
   }
 }
 
+/** Policies and receipts nest some ten levels; deeper ones exhaust a recursive reader. */
+const MAX_DEPTH = 64
+/** Characters of a name in a message. */
+const MAX_NAME = 64
+
 /**
- * Returns the first name that one object of a JSON text has twice: readers disagree about the value that
- * counts.
+ * Returns why a JSON text must not decide trust: an object has a member twice, so that readers disagree about
+ * its value, or the text is nested too deeply. Continues a sentence that begins with the subject.
  *
  * @param json - a text that `JSON.parse` accepts
  */
-export function repeatedMember(json: string): string | undefined {
-  const objects: Set<string>[] = []
+export function jsonFlaw(json: string): string | undefined {
+  const open: Set<string>[] = []
   for (const [token, text = '', colon] of json.matchAll(
-    /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}]/g,
+    /("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[{}[\]]/g,
   )) {
-    if (token === '{') objects.push(new Set())
-    else if (token === '}') objects.pop()
+    if (token === '{' || token === '[') {
+      if (open.push(new Set()) > MAX_DEPTH) return 'is nested too deeply'
+    } else if (token === '}' || token === ']') open.pop()
     else if (colon !== undefined) {
       const name = JSON.parse(text) as string
-      const names = objects.at(-1)
-      if (names?.has(name) === true) return name
+      const names = open.at(-1)
+      if (names?.has(name) === true) {
+        return `has the member ${JSON.stringify(name.slice(0, MAX_NAME))} twice in one object`
+      }
       names?.add(name)
     }
   }

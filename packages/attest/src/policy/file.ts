@@ -1,6 +1,6 @@
 import { PolicyError } from '../attest-error.js'
 import { fromHex, toHex } from '../bytes/hex.js'
-import { hasExactly, isRecord, parseJsonObject, repeatedMember } from '../bytes/json.js'
+import { hasExactly, isRecord, jsonFlaw, parseJsonObject } from '../bytes/json.js'
 import type { TrustAnchor } from '../trust/anchor.js'
 import { pinnedAk } from '../trust/pinned-ak.js'
 import { akCertificate, type AkCertificateOptions } from '../x509/ak-certificate.js'
@@ -103,12 +103,8 @@ function parseObject(text: string): Record<string, unknown> {
   if (text.length > MAX_CHARACTERS) throw new PolicyError('the policy is larger than 1 MiB')
   const object = parseJsonObject(text)
   if (object === undefined) throw new PolicyError('the policy is not a JSON object')
-  const repeated = repeatedMember(text)
-  if (repeated !== undefined) {
-    throw new PolicyError(
-      `the policy has the member ${JSON.stringify(repeated)} twice in one object`,
-    )
-  }
+  const flaw = jsonFlaw(text)
+  if (flaw !== undefined) throw new PolicyError(`the policy ${flaw}`)
   return object
 }
 

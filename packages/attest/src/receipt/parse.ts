@@ -1,6 +1,6 @@
 import { ReceiptError } from '../attest-error.js'
 import { decodeBase64 } from '../bytes/base64.js'
-import { hasExactly, isRecord, parseJsonObject, repeatedMember } from '../bytes/json.js'
+import { hasExactly, isRecord, jsonFlaw, parseJsonObject } from '../bytes/json.js'
 import { CHECK_IDS } from '../checks/checks.js'
 import { SALT_BYTES, type SaltedDigest } from './digest.js'
 import { RECEIPT_FORMAT, type Receipt } from './receipt.js'
@@ -68,7 +68,8 @@ function parseObject(text: string): Record<string, unknown> {
   if (text.length > MAX_CHARACTERS) throw new ReceiptError('the receipt is larger than 4 MiB')
   const object = parseJsonObject(text)
   if (object === undefined) throw new ReceiptError('the receipt is not a JSON object')
-  if (repeatedMember(text) !== undefined) throw new ReceiptError('the receipt repeats a member')
+  const flaw = jsonFlaw(text)
+  if (flaw !== undefined) throw new ReceiptError(`the receipt ${flaw}`)
   return object
 }
 

@@ -13,6 +13,9 @@ export class Reader {
   #offset = 0
 
   constructor(bytes: Uint8Array, littleEndian = false) {
+    if (!((bytes as unknown) instanceof Uint8Array)) {
+      throw new TpmParseError('input', 0, 'is not a Uint8Array')
+    }
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#littleEndian = littleEndian

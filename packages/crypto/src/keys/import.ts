@@ -1,3 +1,4 @@
+import { platform } from '#crypto-platform'
 import { requireInteger, requireOptions, requireText } from '../arguments.js'
 import { type Bytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
@@ -63,8 +64,7 @@ export async function importPublicKey(
   const minBits = leastBits(options, SERVER_KEY_BITS)
   const block = soleBlock(pem)
   if (block?.label === 'PUBLIC KEY') return currentSuite.importPublicKey(block.der, { minBits })
-  const { refusePublicKey } = await import('./private-key-formats.js')
-  return refusePublicKey(pem)
+  return platform.refusePublicKey(pem)
 }
 
 /**

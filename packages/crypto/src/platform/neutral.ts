@@ -1,4 +1,5 @@
 import type { Bytes } from '../bytes/bytes.js'
+import { SecurityError } from '../errors.js'
 import { decodeBase64Into, encodeBase64, encodeBase64Into } from './neutral-base64.js'
 import { TAG_BYTES, decodeUtf8, type Platform } from './platform.js'
 
@@ -36,6 +37,11 @@ export const platform: Platform = {
     } catch {
       return undefined
     }
+  },
+  refusePublicKey: (text) => {
+    const isOther = /-----BEGIN (?:[A-Z ]*PRIVATE|CERT)/.test(text)
+    const code = isOther ? 'ERR_KEY_TYPE' : 'ERR_KEY_INVALID'
+    throw new SecurityError(code, 'Expected one PEM block PUBLIC KEY.')
   },
 }
 

@@ -30,6 +30,7 @@ export const platform: Platform = {
     plain(publicEncrypt({ key: KeyObject.from(key), oaepHash: 'sha256' }, secret)),
   encryptAesGcm,
   decryptAesGcm,
+  refusePublicKey: async (text) => (await import('../keys/refusals.js')).refusePublicKey(text),
 }
 
 /** Before Node 24, `TextDecoder` takes six times as long for text beyond ASCII. */

@@ -50,6 +50,12 @@ export interface Platform {
     key: Bytes,
     nonce: Bytes,
   ) => Bytes | undefined | Promise<Bytes | undefined>
+  /**
+   * Refuses a text that is no public key, where there is a shell with the command that converts it.
+   *
+   * @throws SecurityError `ERR_KEY_TYPE`, `ERR_KEY_INVALID`
+   */
+  readonly refusePublicKey: (text: string) => Promise<never>
 }
 
 /** The length of an AES-GCM tag. */

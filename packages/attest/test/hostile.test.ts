@@ -1,0 +1,3 @@
+import { testHostileInputs } from './support/hostile.js'
+
+await testHostileInputs(1000, 20_261_128)
