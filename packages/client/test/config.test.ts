@@ -145,9 +145,11 @@ describe('readConfig', () => {
   })
 
   it('refuses malformed pins', () => {
-    expect(() => readConfig({ serverKeyPins: ['sha256/short'] })).toThrow(
-      withCode('ERR_KEY_INVALID'),
-    )
+    for (const pin of ['sha256/short', 7, Symbol('x'), Object.create(null)]) {
+      expect(() => readConfig({ serverKeyPins: [pin as string] })).toThrow(
+        withCode('ERR_KEY_INVALID'),
+      )
+    }
     expect(readConfig({ serverKeyPins: [pin] }).serverKeyPins).toEqual([pin])
   })
 

@@ -64,7 +64,7 @@ export function startDeadline(
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const forget = follow(signal, reject)
-    promise.finally(forget).then(resolve, reject)
+    Promise.resolve(promise).finally(forget).then(resolve, reject)
   })
 }
 

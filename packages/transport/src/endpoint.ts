@@ -1,3 +1,4 @@
+import { checkArgument } from './check-argument.js'
 import { InvalidRequestError } from './errors.js'
 
 /**
@@ -14,7 +15,7 @@ import { InvalidRequestError } from './errors.js'
  * ```
  */
 export function parseBaseUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined
+  const url = isText(text) && URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined) throw invalid(`is not a URL; expected something like https://api.nomyo.ai`)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
     throw invalid(`must start with https://, not ${url.protocol}//`)
@@ -29,8 +30,14 @@ export function parseBaseUrl(text: string): URL {
 
 /** Builds the URL of a path below a base URL. */
 export function endpointUrl(baseUrl: URL, path: string): string {
+  checkArgument('href' in Object(baseUrl), 'baseUrl', 'a URL of parseBaseUrl')
+  const isPath = typeof path === 'string' && path.startsWith('/')
+  checkArgument(isPath, 'path', 'a text that begins with a slash')
   return baseUrl.href.replace(/\/+$/, '') + path
 }
+
+/** Checks for a text; a URL object stands for its own. */
+const isText = (value: unknown): boolean => typeof value === 'string' || value instanceof URL
 
 const invalid = (how: string): InvalidRequestError =>
   new InvalidRequestError('ERR_INVALID_OPTION', `baseUrl ${how}.`)

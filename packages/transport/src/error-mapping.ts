@@ -9,6 +9,7 @@ import {
   type APIErrorCode,
   type SealedError,
 } from './errors.js'
+import { checkArgument } from './check-argument.js'
 import { parseRetryAfter } from './http/retry-after.js'
 import type { TransportResponse } from './transport.js'
 
@@ -51,7 +52,8 @@ export function errorFromResponse(
   payloadId?: string,
   sealedError?: SealedError,
 ): APIError {
-  const { status } = response
+  const { status, header } = Object(response) as TransportResponse
+  checkArgument(typeof header === 'function', 'response', 'one of a Transport')
   const details = parseBody(response.body)
   // Its decrypted form takes its place.
   if (sealedError !== undefined)

@@ -44,10 +44,9 @@ export interface RetryOptions {
  * console.log(status)
  * ```
  */
-export async function retry<T>(
-  attempt: () => Promise<T>,
-  { maxRetries, signal, onRetry, sleep = delay }: RetryOptions,
-): Promise<T> {
+export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
+  const { maxRetries, signal, onRetry, sleep = delay } = Object(options) as RetryOptions
+  checkArgument(typeof attempt === 'function', 'attempt', 'a function')
   checkArgument(maxRetries >= 0, 'maxRetries', 'a number from 0 on')
   for (let retries = 0; ; retries++) {
     try {

@@ -128,13 +128,13 @@ const pins: Check<readonly string[]> = (value, name) => {
   if (!Array.isArray(value)) throw invalidOption(name, 'must be an array of sha256/ fingerprints')
   // An empty list would read as "pin nothing", which is hardly intended.
   if (value.length === 0) throw invalidOption(name, 'is empty; omit it to accept any key')
-  return Object.freeze(value.map((pin) => parsePin(String(pin))))
+  return Object.freeze(value.map((pin) => parsePin(typeof pin === 'string' ? pin : '')))
 }
 
 const fetchOption: Check<typeof fetch> = (value, name) => {
   // One of `createNomyoFetch` encrypts by itself, and serves no other request.
   if (typeof value === 'function' && !('dispose' in value)) return value as typeof fetch
-  throw invalidOption(name, 'must be a function such as fetch')
+  throw invalidOption(name, 'must be a function, and none of createNomyoFetch')
 }
 
 /** The table of all options: check and default. */

@@ -55,7 +55,7 @@ async function sendOverHttp(
   baseUrl: URL,
   request: TransportRequest,
 ): Promise<TransportResponse> {
-  const { path, maxResponseBytes, ...asked } = request
+  const { path, maxResponseBytes, ...asked } = Object(request) as TransportRequest
   const { signal } = asked
   checkArgument(maxResponseBytes >= 0, 'maxResponseBytes', 'a number of bytes')
   checkArgument('aborted' in Object(signal), 'signal', 'an AbortSignal')

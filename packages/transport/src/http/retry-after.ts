@@ -1,3 +1,5 @@
+import { checkArgument } from '../check-argument.js'
+
 /**
  * Parses the wait that a server requests into milliseconds, as OpenAI's SDKs do: `Retry-After-Ms`, else
  * `Retry-After` (RFC 9110 section 10.2.3) in seconds, also with a fraction, or as an HTTP date of any of
@@ -19,6 +21,7 @@ export function parseRetryAfter(
   header: (name: string) => string | undefined,
   nowMs: number,
 ): number | undefined {
+  checkArgument(typeof header === 'function', 'header', 'a function')
   return (
     parseNumber(header('retry-after-ms'), 1) ??
     parseNumber(header('retry-after'), 1000) ??
