@@ -1,7 +1,8 @@
 /**
  * Code of an error of this package. Codes are stable; message texts are not.
  *
- * - `ERR_POLICY_INVALID`: the caller's own policy, anchor or reference value is unusable; nothing was appraised
+ * - `ERR_POLICY_INVALID`: the caller's own policy, anchor, reference value or other argument is
+ *   unusable; nothing was appraised
  * - `ERR_STRUCTURE_INVALID`: the bytes are not the expected TPM structure
  * - `ERR_RECEIPT_INVALID`: the text is not a receipt, or one that contradicts itself
  * - `ERR_ATTESTATION_FAILED`: the appraisal did not reach the required tier

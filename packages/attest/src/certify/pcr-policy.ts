@@ -1,10 +1,11 @@
+import { requireList, requireObject } from '../arguments.js'
 import { PolicyError } from '../attest-error.js'
 import { concat, u16, u32, type Bytes } from '../bytes/bytes.js'
 import { digest } from '../bytes/digest.js'
 import { fromHex } from '../bytes/hex.js'
 import type { PcrValues } from '../evidence/evidence.js'
 import { HASHES, type HashName } from '../structures/constants.js'
-import type { PcrSelection } from '../structures/pcr-selection.js'
+import { isHashName, type PcrSelection } from '../structures/pcr-selection.js'
 
 const TPM_CC_POLICY_PCR = 0x017f
 
@@ -21,6 +22,12 @@ export async function pcrPolicyDigest(
   values: PcrValues,
   hash: HashName = 'sha256',
 ): Promise<Bytes> {
+  requireList(
+    selection,
+    'the selection',
+    ({ hash: bank, pcrs }) => Array.isArray(pcrs) && isHashName(String(bank)),
+  )
+  requireObject(values, 'values')
   const state = selection.flatMap(({ hash: bank, pcrs }) =>
     pcrs.map((pcr) => {
       const value = fromHex(values[bank]?.[pcr] ?? '')

@@ -1,3 +1,4 @@
+import { requireBytes, requireObject } from '../arguments.js'
 import { PolicyError } from '../attest-error.js'
 import { equalBytes } from '../bytes/bytes.js'
 import type { TpmtPublic } from '../structures/public.js'
@@ -36,9 +37,13 @@ export interface ActivationRecord {
  * credentials (see `makeCredential`), and for an invalid Name
  */
 export function activatedAk(record: ActivationRecord): TrustAnchor {
+  requireObject(record, 'the record')
   const { ek, ekAnchor } = record
   checkedEk(ek)
   const akName = checkedName(record.akName, 'the Name of the AK')
+  requireBytes(record.secret, 'the secret')
+  requireBytes(record.activatedSecret, 'the activated secret')
+  requireObject(ekAnchor, 'ekAnchor')
   if (record.secret.length < MIN_SECRET_BYTES) {
     throw new PolicyError(`the secret has less than ${MIN_SECRET_BYTES} bytes: it can be guessed`)
   }

@@ -1,3 +1,4 @@
+import { requireBytes, requireObject } from '../arguments.js'
 import { PolicyError } from '../attest-error.js'
 import { keyStrength } from '../checks/ak-strength.js'
 import { HASHES, TPMA_OBJECT, TPM_ALG, hashName, type HashName } from '../structures/constants.js'
@@ -18,6 +19,8 @@ export interface EndorsementKey {
  * @throws PolicyError `ERR_POLICY_INVALID` for a key other than an RSA storage key with AES in CFB mode
  */
 export function checkedEk(ek: TpmtPublic): EndorsementKey {
+  requireObject(ek, 'the EK')
+  requireBytes(ek.area, 'the area of the EK')
   const strength = keyStrength(ek)
   if (strength.status === 'fail') throw new PolicyError(`the EK is unusable: ${strength.detail}`)
   const missing = missingAttributes(ek, 'restricted', 'decrypt')

@@ -1,3 +1,4 @@
+import { requireBytes } from '../arguments.js'
 import { PolicyError } from '../attest-error.js'
 import { encodeBase64Url } from '../bytes/base64.js'
 import { concat, u16, u32, type Bytes } from '../bytes/bytes.js'
@@ -60,6 +61,7 @@ export async function encryptCredential(
 ): Promise<CredentialBlob> {
   const { key, nameHash, aesBits } = endorsementKey
   const name = checkedName(akName, 'the Name of the AK')
+  requireBytes(secret, 'the secret')
   const max = maxSecretBytes(endorsementKey)
   if (secret.length < MIN_SECRET_BYTES || secret.length > max) {
     throw new PolicyError(

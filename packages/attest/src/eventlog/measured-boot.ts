@@ -1,3 +1,4 @@
+import { requireObject } from '../arguments.js'
 import { PolicyError, TpmParseError } from '../attest-error.js'
 import { toHex } from '../bytes/hex.js'
 import type { PcrValues } from '../evidence/evidence.js'
@@ -67,9 +68,10 @@ const [FIRST_WINDOWS_PCR, LAST_WINDOWS_PCR] = [12, 14]
  * ```
  */
 export function measuredBoot(options: MeasuredBootOptions): LogAppraiser {
+  requireObject(options, 'options')
   const { pcrs, allow = () => true } = options
   const isStatic = (pcr: number) => Number.isInteger(pcr) && pcr >= 0 && pcr <= LAST_STATIC_PCR
-  if (pcrs !== undefined && (pcrs.length === 0 || !pcrs.every(isStatic))) {
+  if (pcrs !== undefined && (!Array.isArray(pcrs) || pcrs.length === 0 || !pcrs.every(isStatic))) {
     throw new PolicyError('pcrs must list at least one PCR, and none above 15')
   }
   const allowedTypes = new Set(options.allowedEventTypes)

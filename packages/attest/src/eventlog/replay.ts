@@ -1,3 +1,5 @@
+import { requireList } from '../arguments.js'
+import { isRecord } from '../bytes/json.js'
 import { fromHex, toHex } from '../bytes/hex.js'
 import { HASHES, type HashName } from '../structures/constants.js'
 import { extend } from '../structures/pcr-extend.js'
@@ -23,6 +25,11 @@ export function replayEventLog(
   events: readonly MeasuredEvent[],
   bank: HashName,
 ): Readonly<Record<string, string>> {
+  requireList(
+    events,
+    'events',
+    ({ digests, data }) => isRecord(digests) && data instanceof Uint8Array,
+  )
   const values = new Map<number, Uint8Array>()
   let locality = 0
   for (const event of events) {

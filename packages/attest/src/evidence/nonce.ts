@@ -1,3 +1,4 @@
+import { requireBytes, requireObject, requireText } from '../arguments.js'
 import { concat, u16, type Bytes } from '../bytes/bytes.js'
 import { digest } from '../bytes/digest.js'
 
@@ -30,7 +31,11 @@ const KEY_BINDING_LABEL = 'nomyo/attest/key-binding/v1\0'
  *
  * @returns 32 bytes
  */
-export async function keyBindingExtraData({ nonce, spki }: KeyBinding): Promise<Bytes> {
+export async function keyBindingExtraData(binding: KeyBinding): Promise<Bytes> {
+  requireObject(binding, 'the binding')
+  const { nonce, spki } = binding
+  requireBytes(nonce, 'nonce')
+  requireBytes(spki, 'spki')
   return digest(
     'sha256',
     new TextEncoder().encode(KEY_BINDING_LABEL),
@@ -45,7 +50,8 @@ export async function keyBindingExtraData({ nonce, spki }: KeyBinding): Promise<
  *
  * @returns 32 bytes
  */
-export function payloadIdExtraData(payloadId: string): Promise<Bytes> {
+export async function payloadIdExtraData(payloadId: string): Promise<Bytes> {
+  requireText(payloadId, 'payloadId')
   return digest('sha256', new TextEncoder().encode(payloadId))
 }
 

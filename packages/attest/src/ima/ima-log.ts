@@ -1,3 +1,4 @@
+import { requireObject } from '../arguments.js'
 import { TpmParseError } from '../attest-error.js'
 import { equalBytes } from '../bytes/bytes.js'
 import { fromHex } from '../bytes/hex.js'
@@ -52,7 +53,9 @@ const PCR = 10
  * })
  * ```
  */
-export function imaLog({ log, allow, violations = 'warn' }: ImaLogOptions): LogAppraiser {
+export function imaLog(options: ImaLogOptions): LogAppraiser {
+  requireObject(options, 'options')
+  const { log, allow, violations = 'warn' } = options
   const entries = parse(log)
   return {
     appraise(quoted) {

@@ -46,6 +46,7 @@ const VIOLATION = '0'.repeat(40)
  * 16 Mi characters, for other templates, and when the last line has no line break
  */
 export function parseImaLog(ascii: string): ImaEntry[] {
+  if (typeof ascii !== 'string') throw new TpmParseError('IMA log', 0, 'is not text')
   if (ascii.length > MAX_LOG) {
     throw new TpmParseError('IMA log', MAX_LOG, `is longer than ${MAX_LOG} characters`)
   }

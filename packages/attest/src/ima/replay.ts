@@ -1,3 +1,4 @@
+import { requireList } from '../arguments.js'
 import { toHex } from '../bytes/hex.js'
 import { HASHES, type HashName } from '../structures/constants.js'
 import { HASH_FUNCTIONS, extend } from '../structures/pcr-extend.js'
@@ -20,6 +21,9 @@ export function replayImaLog(
   bank: HashName,
   { paddedSha1 = false }: ImaReplayOptions = {},
 ): string {
+  requireList(entries, 'entries', (entry) =>
+    ['algorithm', 'digest', 'path', 'signature'].every((name) => typeof entry[name] === 'string'),
+  )
   const start: Uint8Array = new Uint8Array(HASHES[bank].size)
   const extendWith = (pcr: Uint8Array, entry: ImaEntry) =>
     extend(bank, pcr, measurement(entry, bank, paddedSha1))

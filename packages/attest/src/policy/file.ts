@@ -1,3 +1,4 @@
+import { requireObject } from '../arguments.js'
 import { PolicyError } from '../attest-error.js'
 import { fromHex, toHex } from '../bytes/hex.js'
 import { hasExactly, isRecord, jsonFlaw, parseJsonObject } from '../bytes/json.js'
@@ -92,7 +93,9 @@ export function formatPolicyFile(policy: {
   readonly referenceValues?: AppraisalPolicy['referenceValues']
   readonly pinnedAkNames: readonly string[]
 }): string {
+  requireObject(policy, 'the policy')
   const { comment, requiredPcrs, referenceValues, pinnedAkNames } = policy
+  if (!isTexts(pinnedAkNames)) throw new PolicyError('pinnedAkNames must be a list of hex')
   const trust = pinnedAkNames.map((name) => ({ pinnedAk: toHex(readHex(name, 'pinnedAk')) }))
   const file = { format: FORMAT, comment, requiredPcrs, referenceValues, trust }
   return `${JSON.stringify(file, undefined, 2)}\n`

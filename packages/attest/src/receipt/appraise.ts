@@ -1,10 +1,11 @@
+import { requireObject } from '../arguments.js'
 import { appraise } from '../appraise.js'
 import { PolicyError, ReceiptError } from '../attest-error.js'
 import { decodeBase64, encodeBase64 } from '../bytes/base64.js'
 import { digest } from '../bytes/digest.js'
 import { parsePolicyFile, type PolicyFile } from '../policy/file.js'
 import type { AttestationResult } from '../result/result.js'
-import type { Receipt } from './receipt.js'
+import { RECEIPT_FORMAT, type Receipt } from './receipt.js'
 
 /** Options of the appraisal of a receipt. */
 export interface ReceiptAppraisalOptions {
@@ -47,8 +48,13 @@ export interface ReceiptAppraisal {
  */
 export async function appraiseReceipt(
   receipt: Receipt,
-  { policy, now = new Date(receipt.createdAt) }: ReceiptAppraisalOptions = {},
+  options: ReceiptAppraisalOptions = {},
 ): Promise<ReceiptAppraisal> {
+  if ((receipt as Receipt | undefined)?.format !== RECEIPT_FORMAT) {
+    throw new ReceiptError('the receipt is none that parseReceipt returns')
+  }
+  requireObject(options, 'options')
+  const { policy, now = new Date(receipt.createdAt) } = options
   const rules = policy ?? ownPolicy(receipt)
   const key = await appraiseKey(receipt, rules, now)
   const answer = await appraise(receipt.evidence ?? undefined, {

@@ -1,3 +1,4 @@
+import { requireObject } from '../arguments.js'
 import { decodeBase64, encodeBase64 } from '../bytes/base64.js'
 import { equalBytes } from '../bytes/bytes.js'
 import { digest } from '../bytes/digest.js'
@@ -33,8 +34,10 @@ export async function saltedDigest(value: unknown, subject: DigestSubject): Prom
 export async function digestMatches(
   value: unknown,
   subject: DigestSubject,
-  { sha256, salt }: SaltedDigest,
+  committed: SaltedDigest,
 ): Promise<boolean | undefined> {
+  requireObject(committed, 'the digest')
+  const { sha256, salt } = committed
   if (salt === undefined) return undefined
   const expected = decodeBase64(sha256)
   const saltBytes = decodeBase64(salt)

@@ -1,3 +1,4 @@
+import { PolicyError } from '../attest-error.js'
 import { AttestationError } from './attestation-error.js'
 import type { AppraisedResult, AttestationResult, Tier } from './result.js'
 
@@ -6,6 +7,7 @@ import type { AppraisedResult, AttestationResult, Tier } from './result.js'
  * long as no check failed: it requires that a quote exists, not that it is trustworthy.
  *
  * @throws AttestationError `ERR_ATTESTATION_FAILED`, with the whole result
+ * @throws PolicyError `ERR_POLICY_INVALID` for anything but a result
  * @example
  * ```ts
  * import { requireTier, type AttestationResult } from '@nomyo/attest'
@@ -20,6 +22,9 @@ export function requireTier<T extends Exclude<Tier, 'contraindicated'>>(
   result: AttestationResult,
   tier: T,
 ): asserts result is AppraisedResult<T> {
+  if (!Array.isArray((result as AttestationResult | undefined)?.checks)) {
+    throw new PolicyError('the result must be one of an appraisal')
+  }
   // Not `<`: an unknown tier, from a caller without types, would let every result pass.
   if (!(RANK[result.tier] >= RANK[tier])) throw new AttestationError(result, tier)
 }

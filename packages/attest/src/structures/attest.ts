@@ -1,6 +1,6 @@
 import type { Bytes } from '../bytes/bytes.js'
 import { TPM_ST, hashName, type HashName } from './constants.js'
-import { Reader } from './reader.js'
+import { Reader, requireStructure } from './reader.js'
 
 /** TPMS_CLOCK_INFO (Part 2, 10.11.1). */
 export interface ClockInfo {
@@ -79,6 +79,7 @@ const MAX_SELECTIONS = 16
  * @throws TpmParseError `ERR_STRUCTURE_INVALID` for anything cut off, too long or out of range
  */
 export function parseAttest(bytes: Uint8Array): TpmsAttest {
+  requireStructure(bytes)
   const wrapped = ((bytes[0] ?? 0) << 8) + (bytes[1] ?? 0) === bytes.length - 2
   const signedBytes = new Uint8Array(wrapped ? bytes.subarray(2) : bytes)
   const reader = new Reader(signedBytes)

@@ -1,3 +1,4 @@
+import { requireBytes, requireObject } from '../arguments.js'
 import { TpmParseError } from '../attest-error.js'
 import { concat, u16, u32, type Bytes } from '../bytes/bytes.js'
 import { digest } from '../bytes/digest.js'
@@ -10,7 +11,9 @@ import type { TpmtPublic } from './public.js'
  *
  * @throws TpmParseError `ERR_STRUCTURE_INVALID` when its hash algorithm is not SHA-1 or SHA-2
  */
-export function computeName(publicArea: TpmtPublic): Promise<Bytes> {
+export async function computeName(publicArea: TpmtPublic): Promise<Bytes> {
+  requireObject(publicArea, 'the public area')
+  requireBytes(publicArea.area, 'the public area')
   return nameOf(publicArea.nameAlg, publicArea.area)
 }
 
@@ -21,10 +24,13 @@ export function computeName(publicArea: TpmtPublic): Promise<Bytes> {
  * @param parent - the hierarchy of a primary object, or the parent's Qualified Name
  * @throws TpmParseError `ERR_STRUCTURE_INVALID` when the hash algorithm of `name` is not SHA-1 or SHA-2
  */
-export function computeQualifiedName(
+export async function computeQualifiedName(
   parent: Hierarchy | Uint8Array,
   name: Uint8Array,
 ): Promise<Bytes> {
+  requireBytes(name, 'name')
+  const isHierarchy = typeof parent === 'string' && Object.hasOwn(TPM_RH, parent)
+  if (!isHierarchy) requireBytes(parent, 'parent')
   const above = typeof parent === 'string' ? u32(TPM_RH[parent]) : parent
   return nameOf(((name[0] ?? 0) << 8) + (name[1] ?? 0), above, name)
 }

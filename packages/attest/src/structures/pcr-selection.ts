@@ -1,3 +1,4 @@
+import { requireList } from '../arguments.js'
 import { TpmParseError } from '../attest-error.js'
 import { HASHES, type HashName } from './constants.js'
 
@@ -27,7 +28,7 @@ export function parsePcrSelection(text: string): PcrSelection[] {
   const refuse = (why: string): never => {
     throw new TpmParseError('PCR selection', 0, why)
   }
-  if (!SELECTION.test(text)) {
+  if (typeof text !== 'string' || !SELECTION.test(text)) {
     return refuse('is not of the form sha256:0,7,10+sha384:0')
   }
   const selection = text.split('+').map((part) => {
@@ -44,8 +45,13 @@ export function parsePcrSelection(text: string): PcrSelection[] {
   return selection
 }
 
-/** Formats a selection; the inverse of {@link parsePcrSelection}. */
+/**
+ * Formats a selection; the inverse of {@link parsePcrSelection}.
+ *
+ * @throws PolicyError `ERR_POLICY_INVALID` for anything but a selection
+ */
 export function formatPcrSelection(selection: readonly PcrSelection[]): string {
+  requireList(selection, 'the selection', ({ pcrs }) => Array.isArray(pcrs))
   return selection.map(({ hash, pcrs }) => `${hash}:${pcrs.join(',')}`).join('+')
 }
 

@@ -13,9 +13,7 @@ export class Reader {
   #offset = 0
 
   constructor(bytes: Uint8Array, littleEndian = false) {
-    if (!((bytes as unknown) instanceof Uint8Array)) {
-      throw new TpmParseError('input', 0, 'is not a Uint8Array')
-    }
+    requireStructure(bytes)
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#littleEndian = littleEndian
@@ -86,4 +84,9 @@ export function tryParse<T>(parse: () => T): T | TpmParseError {
     if (error instanceof TpmParseError) return error
     throw error
   }
+}
+
+/** Refuses everything but bytes. @throws TpmParseError `ERR_STRUCTURE_INVALID` */
+export function requireStructure(bytes: unknown): void {
+  if (!(bytes instanceof Uint8Array)) throw new TpmParseError('input', 0, 'is not a Uint8Array')
 }

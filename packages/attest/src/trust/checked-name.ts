@@ -1,3 +1,4 @@
+import { requireBytes } from '../arguments.js'
 import { PolicyError } from '../attest-error.js'
 import type { Bytes } from '../bytes/bytes.js'
 import { HASHES, hashName } from '../structures/constants.js'
@@ -9,6 +10,7 @@ import { HASHES, hashName } from '../structures/constants.js'
  * @throws PolicyError `ERR_POLICY_INVALID` for other bytes
  */
 export function checkedName(name: Uint8Array, subject: string): Bytes {
+  requireBytes(name, subject)
   const hash = hashName(((name[0] ?? 0) << 8) + (name[1] ?? 0))
   if (hash === undefined || hash === 'sha1' || name.length !== 2 + HASHES[hash].size) {
     throw new PolicyError(

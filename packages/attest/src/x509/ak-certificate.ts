@@ -1,3 +1,4 @@
+import { requireObject } from '../arguments.js'
 import { PolicyError } from '../attest-error.js'
 import type { TrustAnchor } from '../trust/anchor.js'
 import { KEY_USAGE } from './extensions.js'
@@ -40,7 +41,9 @@ export interface AkCertificateOptions extends CertificateChain {
  * const anchor = akCertificate({ leaf: leafPem, roots: [rootPem] })
  * ```
  */
-export function akCertificate({ issuer, ...chain }: AkCertificateOptions): TrustAnchor {
+export function akCertificate(options: AkCertificateOptions): TrustAnchor {
+  requireObject(options, 'the chain')
+  const { issuer, ...chain } = options
   const given: unknown = issuer
   if (given !== undefined && given !== 'google-compute-engine') {
     throw new PolicyError('issuer must be "google-compute-engine", or omitted')

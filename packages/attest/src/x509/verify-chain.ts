@@ -1,3 +1,4 @@
+import { requireObject } from '../arguments.js'
 import { PolicyError, TpmParseError } from '../attest-error.js'
 import { fail, pass, type Verdict } from '../result/verdict.js'
 import type { TpmtPublic } from '../structures/public.js'
@@ -41,6 +42,7 @@ export function certificateEndorser(
   chain: CertificateChain,
   profile: Profile,
 ): (key: TpmtPublic, now: Date | undefined) => Promise<Endorsement> {
+  requireObject(chain, 'the chain')
   const roots = readRoots(chain.roots)
   const leaf = parse(chain.leaf)
   const { intermediates, note } = readIntermediates(chain.intermediates ?? [])
