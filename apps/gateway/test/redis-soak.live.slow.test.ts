@@ -16,7 +16,7 @@ import { startLoad } from './redis-load.js'
 import { SOON } from './redis.js'
 import { send, testGatewayProcess } from './support.js'
 
-const ROUNDS = Number(process.env['NOMYO_SOAK_ROUNDS'] ?? 3)
+const ROUNDS = Number(process.env['NOMYO_SOAK_ROUNDS'] ?? 2)
 const MIB = 1024 * 1024
 /** Requests in progress, and code that V8 compiles meanwhile. Some kilobytes kept of each request are more. */
 const HEAP_GROWTH_MIB = 6
@@ -89,7 +89,7 @@ describe.skipIf(!isInstalled('redis-server'))('gateways whose Redis fails again 
         }
         for (const fault of faults) {
           const repair = await fault(servers[round % servers.length]!)
-          await sample(3000)
+          await sample(2000)
           await repair()
           const answered = load.answered
           await expect.poll(() => load.answered, SOON).toBeGreaterThan(answered + 50)
