@@ -1,4 +1,5 @@
-import { chmodSync, readFileSync, readdirSync, statSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadKeyPair } from '@nomyo/crypto/keys/node'
 import { shared } from '@nomyo-internal/testing'
@@ -34,6 +35,17 @@ describe('nomyo keys', () => {
     }
     chmodSync(join(dir, 'private_key.pem'), 0o644)
     expect((await home.run(['keys', 'show'])).stdout).toContain('warning')
+  })
+
+  it.skipIf(process.platform === 'win32')('does not wait for a pipe', async () => {
+    const home = new Home()
+    const dir = join(home.work, 'pipes')
+    mkdirSync(dir)
+    execFileSync('mkfifo', [join(dir, 'private_key.pem')])
+    expect((await home.run(['keys', 'fingerprint', join(dir, 'private_key.pem')])).code).toBe(1)
+    for (const command of ['show', 'rotate']) {
+      expect((await home.run(['keys', command, '--dir', dir])).code, command).toBe(1)
+    }
   })
 
   it('encrypts with a password, and sets the old pair aside on rotation', async () => {

@@ -41,6 +41,8 @@ export const isEncrypted = (pem: string): boolean =>
 export function readPem(path: string): { pem: string; written: Date } {
   try {
     const facts = statSync(path)
+    // A pipe of this name would block the command.
+    if (!facts.isFile()) throw new SecurityError('ERR_KEY_FILE', `${path} is not a regular file.`)
     if (facts.size > 64 * 1024) throw new SecurityError('ERR_KEY_FILE', `${path} is too large.`)
     return { pem: readFileSync(path, 'utf8'), written: facts.mtime }
   } catch (error) {
