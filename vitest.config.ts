@@ -9,6 +9,8 @@ import {
 } from 'vitest/config'
 
 const SLOW_TESTS = '**/*.slow.test.ts'
+/** Slow tests that measure times: no other test runs beside them. */
+const ALONE = 'test/**/*.alone.slow.test.ts'
 
 /** Settings of single projects; every folder of the workspace with a `test` folder is a project. */
 const OWN_SETTINGS: Record<string, UserWorkspaceConfig> = {
@@ -28,7 +30,7 @@ const SHARED_MODULES = ['attest', 'cli', 'gateway', 'proxy', 'tpm', 'transport']
 export default defineConfig(({ mode }) => {
   const slow = mode === 'slow'
   const tests = slow
-    ? { include: [`test/${SLOW_TESTS}`] }
+    ? { include: [`test/${SLOW_TESTS}`], exclude: [ALONE] }
     : { include: ['test/**/*.test.ts'], exclude: [SLOW_TESTS] }
 
   const project = (folder: string): TestProjectConfiguration => {
@@ -36,6 +38,12 @@ export default defineConfig(({ mode }) => {
     const { test, ...others } = OWN_SETTINGS[name] ?? {}
     const isolate = !SHARED_MODULES.includes(name)
     return { extends: true, root: folder, ...others, test: { name, ...tests, isolate, ...test } }
+  }
+
+  const gatewayAlone: TestProjectConfiguration = {
+    extends: true,
+    root: 'apps/gateway',
+    test: { name: 'gateway-alone', include: slow ? [ALONE] : [], sequence: { groupOrder: 1 } },
   }
 
   // The build that browsers get, checked by the same tests, except those that load built files or
@@ -56,7 +64,7 @@ export default defineConfig(({ mode }) => {
 
   return {
     test: {
-      projects: [...foldersWithTests().map(project), neutralCrypto],
+      projects: [...foldersWithTests().map(project), neutralCrypto, gatewayAlone],
       globalSetup: [
         join(import.meta.dirname, 'internal/testing/src/programs/report-missing-programs.ts'),
       ],
