@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { parseJsonObject } from '../src/bytes/json-object.js'
+import { importPrivateKey, importPublicKey } from '../src/keys/index.js'
 import { decodePem } from '../src/keys/pem.js'
 import { refusalCodeOf, utf8 } from './support.js'
 
@@ -33,3 +34,18 @@ it.each([
   expect(code).toBe('ERR_KEY_INVALID')
   expect(durationMs).toBeLessThan(1000)
 })
+
+const fill = (unit: string, length: number): string => unit.repeat(Math.floor(length / unit.length))
+
+it.each(['BEGIN ', '-----BEGIN ', 'BEGIN A', '{"', '0\uFFFD', ' ', 'ssh-', '\n-----BEGIN X-----'])(
+  'refuses other texts quickly, made of %j',
+  async (unit) => {
+    const asPublic = await timed(() => importPublicKey(fill(unit, 16 * 1024)))
+    const asPrivate = await timed(() => importPrivateKey(fill(unit, 64 * 1024)))
+    // The first call loads the code of refusals.
+    for (const { durationMs } of [asPublic, asPrivate]) expect(durationMs).toBeLessThan(1000)
+    expect(
+      [asPublic.code, asPrivate.code].every((code) => /^ERR_KEY_(?:INVALID|TYPE)$/.test(code)),
+    ).toBe(true)
+  },
+)

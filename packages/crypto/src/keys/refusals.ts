@@ -54,7 +54,7 @@ const PUBLIC: readonly Refusal[] = [
     'ssh-keygen -e -m PKCS8 -f FILE > converted.pem',
   ],
   [
-    /BEGIN .*PRIVATE KEY/,
+    /BEGIN [A-Z ]{0,20}PRIVATE KEY/,
     TYPE,
     'a private key, where a public one is needed',
     'openssl pkey -in FILE -pubout -out converted.pem',
