@@ -35,6 +35,13 @@ async function listen(server: Server): Promise<number> {
 const serve = async (answer: RequestListener): Promise<string> =>
   `http://127.0.0.1:${await listen(createServer(answer))}`
 
+const openConnections = (server: Server): Promise<number> =>
+  new Promise((resolve) => {
+    server.getConnections((_error, count) => {
+      resolve(count)
+    })
+  })
+
 const hello: RequestListener = (_request, response) => void response.end('hello')
 
 /** Asks for one path, over a part of what is given. */
@@ -96,13 +103,66 @@ describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) 
       upstream.on('error', () => undefined)
     })
     vi.stubEnv('http_proxy', `http://127.0.0.1:${await listen(proxy)}`)
-    vi.stubEnv('no_proxy', 'localhost')
+    vi.stubEnv('no_proxy', 'excepted.localhost')
     // A name only the proxy can resolve.
     expect(textOf(await get('http://gateway.invalid'))).toBe('hello')
     expect(tunnels).toEqual(['gateway.invalid:80'])
-    expect(textOf(await get(`http://localhost:${targetPort}`))).toBe('hello')
-    expect(tunnels).toHaveLength(1)
+    expect(textOf(await get('http://another.invalid'))).toBe('hello')
+    vi.stubEnv('no_proxy', 'gateway.invalid')
+    await expect(get('http://gateway.invalid')).rejects.toMatchObject({ code: 'ERR_NETWORK' })
+    expect(tunnels).toEqual(['gateway.invalid:80', 'another.invalid:80'])
   })
+
+  it.each([
+    '127.0.0.1',
+    'localhost',
+    'LOCALHOST.',
+    '127.1',
+    '127.9.8.7',
+    '0x7f000001',
+    '2130706433',
+    '0.0.0.0',
+    '[::1]',
+    '[::]',
+    '[::ffff:127.0.0.1]',
+    'gateway.localhost',
+  ])('never asks a proxy for this machine itself: %s', async (host) => {
+    let asked = 0
+    const proxy = createServer((_request, response) => {
+      asked++
+      response.end('hello')
+    })
+    proxy.on('connect', (_request, client: Socket) => {
+      asked++
+      client.destroy()
+    })
+    const proxyUrl = `http://127.0.0.1:${await listen(proxy)}`
+    for (const name of ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY']) {
+      vi.stubEnv(name, proxyUrl)
+    }
+    vi.stubEnv('NODE_USE_ENV_PROXY', '1')
+    vi.stubEnv('no_proxy', '')
+    const port = await listen(createServer((_request, response) => void response.end('direct')))
+    // Not every machine has IPv6, or resolves the names.
+    const answer = await get(`http://${host}:${port}`).then(textOf, () => 'direct')
+    expect(answer).toBe('direct')
+    expect(asked).toBe(0)
+  })
+
+  it.each(['127.0.0.1.evil.example', 'localhost.example', 'notlocalhost', '[::2]', '128.0.0.1'])(
+    'asks it for every other: %s',
+    async (host) => {
+      let asked = 0
+      const proxy = createServer()
+      proxy.on('connect', (_request, client: Socket) => {
+        asked++
+        client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+      })
+      vi.stubEnv('http_proxy', `http://127.0.0.1:${await listen(proxy)}`)
+      await get(`http://${host}`).catch(() => undefined)
+      expect(asked).toBe(1)
+    },
+  )
 
   it('reads the proxy of the environment with the first request, and names a failed one', async () => {
     vi.stubEnv('http_proxy', 'no address')
@@ -232,6 +292,18 @@ describe('the fetch of createUndiciFetch', () => {
       await expect.poll(() => getEventListeners(signal, 'abort')).toEqual([])
     },
   )
+
+  it.each([600, 799, 999])('rejects the status %i, and drops the connection', async (status) => {
+    const server = createServer((_request, response) => {
+      response.writeHead(status)
+      response.write('a part')
+    })
+    const { fetch, close } = createUndiciFetch()
+    onTestFinished(close)
+    const asked = fetch(`http://127.0.0.1:${await listen(server)}`)
+    expect(await rejection(asked)).toMatchObject({ code: 'ERR_NETWORK' })
+    await expect.poll(() => openConnections(server)).toBe(0)
+  })
 
   it('can be cancelled before, between and after the parts of a body', async () => {
     for (const reads of [0, 1, 2]) {

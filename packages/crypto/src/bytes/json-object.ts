@@ -7,16 +7,23 @@ export const MAX_PLAINTEXT_DEPTH = 256
 /** Parsing takes milliseconds from here on. */
 const LARGE_BYTES = 1024 * 1024
 
+/** What the values of JSON may cost: 200,000 log probabilities, as a model lists them, cost 600,000. */
+const MAX_COST = 600_000
+/** The cost of a member's name the first time, beside that of a string or of an object. */
+const NAME_COST = 50
+
 const QUOTE = 0x22
+const COLON = 0x3a
 const BACKSLASH = 0x5c
 
 /**
- * Reads untrusted bytes as one JSON object: fatal UTF-8, no byte order mark, limited depth.
+ * Reads untrusted bytes as one JSON object: fatal UTF-8, no byte order mark, limited depth
+ * and a limited number of values.
  *
  * Members named `__proto__` become plain own members and change no prototype; the last of repeated
  * members counts.
  *
- * @throws SecurityError `code` for all other bytes; `ERR_ENVELOPE_TOO_LARGE` for depth
+ * @throws SecurityError `code` for all other bytes; `ERR_ENVELOPE_TOO_LARGE` for depth or values
  */
 export async function parseJsonObject(
   bytes: Uint8Array,
@@ -24,7 +31,7 @@ export async function parseJsonObject(
   maxDepth: number,
 ): Promise<Record<string, unknown>> {
   const text = platform.decodeUtf8(bytes)
-  if (text !== undefined && isDeeperThan(maxDepth, bytes)) throw tooDeep()
+  if (text !== undefined && isTooComplex(maxDepth, bytes)) throw tooComplex()
   if (bytes.length > LARGE_BYTES) await platform.turn()
   let value: unknown
   try {
@@ -41,30 +48,50 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-export const tooDeep = (): SecurityError =>
-  new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The JSON is nested too deeply.')
+export const tooComplex = (): SecurityError =>
+  new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The JSON is nested too deeply, or has too many values.')
 
 /**
- * Counts the brackets of JSON outside its strings, before any parser recurses into them. Strings are
- * skipped with native searches.
+ * Measures JSON before any parser recurses into it or spends seconds on it: its depth, its objects,
+ * arrays and strings, and the names of members, which cost most where all of them differ. Content of
+ * strings is skipped with native searches; numbers are few enough in the largest envelope.
  *
  * @param json - UTF-8, whose longer characters hold no byte that is a quote or a bracket
  */
-export function isDeeperThan(maxDepth: number, json: Uint8Array): boolean {
-  // Most texts have fewer brackets altogether, which a native search finds out in a fraction of the time.
-  let brackets = 0
-  for (const opening of [0x7b, 0x5b]) {
-    for (let at = -1; (at = platform.indexOfByte(json, opening, at + 1)) >= 0;) {
-      if (++brackets > maxDepth) break
+export function isTooComplex(maxDepth: number, json: Uint8Array): boolean {
+  // Most texts have few of these bytes altogether, which a native search finds out in a fraction of the time.
+  let marks = 0
+  for (const mark of [QUOTE, 0x7b, 0x5b]) {
+    for (let at = -1; marks <= maxDepth && (at = platform.indexOfByte(json, mark, at + 1)) >= 0;) {
+      marks++
     }
   }
+  if (marks <= maxDepth) return false
+  const names = new Set<number>()
+  // Random, so that no sender can choose names whose hashes are the same.
+  const seed = crypto.getRandomValues(new Int32Array(1))[0] ?? 0
   let depth = 0
-  for (let at = 0; brackets > maxDepth && at < json.length; at++) {
+  let cost = 0
+  let start = 0
+  let end = 0
+  for (let at = 0; at < json.length; at++) {
     const byte = json[at] ?? 0
-    if (byte === QUOTE) at = endOfString(json, at)
-    // Brackets and braces differ in one bit.
-    else if ((byte | 0x20) === 0x7b && ++depth > maxDepth) return true
-    else if ((byte | 0x20) === 0x7d) depth--
+    if (byte === QUOTE) {
+      start = at
+      end = at = endOfString(json, at)
+      cost++
+    } else if (byte === COLON) {
+      // The string before was a name.
+      cost--
+      let hash = seed
+      for (; start < end; start++) hash = Math.imul(hash ^ (json[start] ?? 0), 0x01000193)
+      names.add(hash)
+    } else if ((byte | 0x20) === 0x7b) {
+      // Brackets and braces differ in one bit.
+      cost++
+      if (++depth > maxDepth) return true
+    } else if ((byte | 0x20) === 0x7d) depth--
+    if (cost + names.size * NAME_COST > MAX_COST) return true
   }
   return false
 }

@@ -1,6 +1,6 @@
 import { requireArgument, requireBytes, requireKey, requireOptions } from '../arguments.js'
 import { type Bytes, zeroize } from '../bytes/bytes.js'
-import { MAX_PLAINTEXT_DEPTH, isDeeperThan, tooDeep } from '../bytes/json-object.js'
+import { MAX_PLAINTEXT_DEPTH, isTooComplex, tooComplex } from '../bytes/json-object.js'
 import type { PublicKey, SealOptions } from '../suite.js'
 import { encodeJson, padJson, type Padding } from './padding.js'
 
@@ -39,8 +39,8 @@ export async function sealEnvelope(
  * Seals a JSON value for one recipient, its length hidden by trailing white space.
  *
  * @param value - any value that `JSON.stringify` encodes
- * @throws SecurityError `ERR_ENVELOPE_TOO_LARGE` for a value nested deeper than {@link openJson} reads;
- * `ERR_KEY_TYPE`, `ERR_ARGUMENT_INVALID`
+ * @throws SecurityError `ERR_ENVELOPE_TOO_LARGE` for a value nested deeper, or with more values, than
+ * {@link openJson} reads; `ERR_KEY_TYPE`, `ERR_ARGUMENT_INVALID`
  * @example
  * ```ts
  * import { importPublicKey, sealJson } from '@nomyo/crypto'
@@ -65,7 +65,7 @@ export async function sealJson(
     if (!(error instanceof RangeError)) throw error
   }
   try {
-    if (padded === undefined || isDeeperThan(MAX_PLAINTEXT_DEPTH, padded)) throw tooDeep()
+    if (padded === undefined || isTooComplex(MAX_PLAINTEXT_DEPTH, padded)) throw tooComplex()
     return await sealEnvelope(padded, recipient, sealOptions)
   } finally {
     zeroize(padded)

@@ -4,7 +4,7 @@ import { compressedError, uncompressed } from './compression.js'
 
 /** Sends a request with undici's lowest-level call: no stream of the body is created. */
 export function dispatchSend(
-  dispatcher: () => Dispatcher,
+  dispatcher: Dispatcher,
   url: string,
   { method, headers, body, signal }: HttpSendRequest,
 ): Promise<HttpSendResponse> {
@@ -27,7 +27,7 @@ export function dispatchSend(
     }
     signal.addEventListener('abort', drop)
     reading.catch(reject)
-    dispatcher().dispatch(
+    dispatcher.dispatch(
       {
         origin,
         path: pathname + search,

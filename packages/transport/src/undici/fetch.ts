@@ -1,5 +1,6 @@
 import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from 'undici'
 import { checkArgument } from '../check-argument.js'
+import { APIConnectionError } from '../errors.js'
 import type { HttpSend, HttpSendRequest } from '../http/http-send.js'
 import { uncompressed } from './compression.js'
 import { dispatchSend } from './dispatch.js'
@@ -28,11 +29,15 @@ export interface UndiciFetch {
 const CONNECT_TIMEOUT_MS = 30_000
 /** Connections stay open between calls, unless the server announces a shorter time. */
 const KEEP_ALIVE_MS = 60_000
+const CLOSED = 'The connections were closed before the request.'
 const PROXIES = ['http_proxy', 'https_proxy']
+/** This machine, as the host of a parsed URL names it; `0.0.0.0` and `::` reach it, too. */
+const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127\.[\d.]+|0\.0\.0\.0|\[::(?:1|ffff:7f[\da-f]{2}:[\da-f]+)?\])$/
 
 /**
  * Creates a `fetch` for Node on undici: connections are kept alive, proxies come from the environment at
- * the first request (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`), and undici's own limits on waiting for
+ * the first request (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`) but for this machine itself, which is always
+ * connected to directly, and undici's own limits on waiting for
  * headers and body are off, so that the deadline of the request is the only one.
  *
  * It supports what `createHttpTransport` needs and no more: headers as a record, a body of bytes, no
@@ -60,14 +65,20 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
   )
   checkArgument(given === undefined || 'dispatch' in Object(given), 'dispatcher', 'one of undici')
   // Created with the first request, so that constructing a client does not wait for it.
-  let own: Dispatcher | undefined
-  const dispatcher = (): Dispatcher => options.dispatcher ?? (own ??= ownDispatcher(options.ca))
+  const own: (Dispatcher | undefined)[] = []
+  let closing: Promise<unknown> | undefined
+  const dispatcher = (url: string | URL): Dispatcher => {
+    if (options.dispatcher !== undefined) return options.dispatcher
+    if (closing !== undefined) throw new APIConnectionError('ERR_NETWORK', CLOSED)
+    const isProxied = mayBeProxied(url)
+    return (own[Number(isProxied)] ??= ownDispatcher(options.ca, isProxied))
+  }
   const ask = async (
     url: string | URL,
     asked: Partial<HttpSendRequest> = {},
   ): Promise<Response> => {
     const answer = await request(url, {
-      dispatcher: dispatcher(),
+      dispatcher: dispatcher(url),
       method: asked.method ?? 'GET',
       headers: uncompressed(asked.headers),
       body: asked.body ?? null,
@@ -75,25 +86,29 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
     })
     return toResponse(answer)
   }
-  let closing: Promise<void> | undefined
   return {
     fetch: ask as unknown as typeof fetch,
-    send: canDispatch() ? (url, asked) => dispatchSend(dispatcher, url, asked) : undefined,
+    send: canDispatch() ? async (url, asked) => dispatchSend(dispatcher(url), url, asked) : undefined,
     async close() {
-      if (options.dispatcher === undefined) await (closing ??= closeOwn(dispatcher()))
+      await (closing ??= Promise.all(own.map(closeOwn)))
     },
   }
 }
 
 /** Bun replaces undici's agents by stubs without `dispatch`. */
 const canDispatch = (): boolean => 'dispatch' in EnvHttpProxyAgent.prototype
-const closeOwn = (dispatcher: Partial<Dispatcher>): Promise<void> | undefined =>
-  dispatcher.close?.()
+const closeOwn = (dispatcher: Partial<Dispatcher> | undefined): Promise<void> | undefined =>
+  dispatcher?.close?.()
 
-function ownDispatcher(ca: string | readonly string[] | undefined): Dispatcher {
+/** A proxy would see what is meant for this machine alone, and could answer it. */
+function mayBeProxied(url: string | URL): boolean {
+  const isProxied = PROXIES.some((name) => process.env[name] ?? process.env[name.toUpperCase()])
+  return Boolean(isProxied) && !LOOPBACK.test(new URL(url).hostname)
+}
+
+function ownDispatcher(ca: string | readonly string[] | undefined, isProxied: boolean): Dispatcher {
   const tls = ca === undefined ? {} : { ca: [ca].flat() }
   // The one with proxies reads the environment for each request.
-  const isProxied = PROXIES.some((name) => process.env[name] ?? process.env[name.toUpperCase()])
   return new (isProxied ? EnvHttpProxyAgent : Agent)({
     headersTimeout: 0,
     bodyTimeout: 0,

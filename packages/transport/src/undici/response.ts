@@ -1,14 +1,26 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { APIConnectionError } from '../errors.js'
 import { compressedError } from './compression.js'
 
 /** Statuses without a body, whose `Response` must have none. */
 const NO_BODY = [204, 205, 304]
 
-/** Converts a response of undici to that of `fetch`. Reading a compressed body fails with the reason. */
+/**
+ * Converts a response of undici to that of `fetch`. Reading a compressed body fails with the reason.
+ *
+ * @throws APIConnectionError `ERR_NETWORK` for a status that a `Response` cannot have
+ */
 export function toResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Response {
   // A body may fail while no reader is attached: that must not end the process.
   body.on('error', () => undefined)
+  if (statusCode > 599) {
+    body.destroy()
+    throw new APIConnectionError(
+      'ERR_NETWORK',
+      `The response has the status ${String(statusCode)}, which HTTP does not define.`,
+    )
+  }
   const error = compressedError(headers)
   if (error !== undefined) body.destroy(error)
   const fields = Object.entries(headers).flatMap(([name, value]) =>
