@@ -441,9 +441,9 @@ describe('reference values, clock, firmware and time', () => {
     expect(found(result, 'clock')).toBe('fail CLOCK_RESET')
   })
 
-  it('does not compare with a quote of another key', async () => {
+  it('refuses a quote of another key, whose clock proves no continuity', async () => {
     const previous = { ...(await first(forgeKey())), qualifiedSigner: '000b' }
-    expect(await verdict('clock', {}, { previous })).toBe('skip CLOCK_OTHER_KEY')
+    expect(await verdict('clock', {}, { previous })).toBe('fail CLOCK_OTHER_KEY')
   })
 
   it('refuses firmware that is not allowed', async () => {

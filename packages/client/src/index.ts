@@ -6,6 +6,7 @@ export {
 } from './secure-completion-client.js'
 export { AttestationError, type AttestationPolicy, type AttestationResult } from '@nomyo/attest'
 export type { AttestationEvent, AttestationOptions } from './attestation/options.js'
+export type { PaceOptions } from './completion/pace.js'
 export type { CompletionStep } from './completion/step-timer.js'
 export type {
   ListModelsOptions,

@@ -47,6 +47,11 @@ export class SecureChatCompletion {
     makeDisposable(this)
   }
 
+  /** Milliseconds each attempt may take; see the option of this name. */
+  get timeout(): number {
+    return this.#session.context.config.timeout
+  }
+
   /**
    * Requests a chat completion. Takes OpenAI's parameters, and `api_key` and `security_tier`, which apply
    * to this request only.

@@ -1,6 +1,6 @@
 import { platform } from '#platform'
 import { generateKeyPair, sealEnvelope } from '@nomyo/crypto'
-import { InvalidRequestError, startDeadline } from '@nomyo/transport'
+import { InvalidRequestError } from '@nomyo/transport'
 import {
   apiKey as checkApiKey,
   boolean,
@@ -13,6 +13,7 @@ import {
   readOptions,
   withDefault,
 } from './config/checks.js'
+import { attestKey } from './completion/attempt.js'
 import { openResponse } from './completion/open-response.js'
 import type { SentRequest } from './completion/receipt.js'
 import { checkSecurityTier, serializePayload, splitRequest } from './completion/seal-request.js'
@@ -136,6 +137,7 @@ export class SecureCompletionClient {
       given.privateKeyPath,
       given.publicKeyPath,
       given.password,
+      this.#session.context.config.log.warn,
     )
     this.#session.context.replyKeys.replace(pair)
   }
@@ -146,20 +148,15 @@ export class SecureCompletionClient {
   }
 
   /**
-   * Returns the gateway's public key as PEM, fetched if necessary, checked against pins and known servers.
+   * Returns the gateway's public key as PEM, fetched if necessary, checked against pins, known servers and,
+   * where `attestation` requires it before sending, by the machine.
    *
    * @throws SecurityError for a key that is not acceptable, not pinned, or different from the known one
+   * @throws AttestationError `ERR_ATTESTATION_FAILED`
    * @throws APIError, APIConnectionError when it cannot be fetched
    */
   async fetchServerPublicKey(): Promise<string> {
-    this.#session.assertUsable()
-    const { config, serverKey } = this.#session.context
-    const deadline = startDeadline(config.timeout)
-    try {
-      return (await serverKey.get(deadline.signal)).pem
-    } finally {
-      deadline.clear()
-    }
+    return (await this.#attestedKey()).serverKey.pem
   }
 
   /**
@@ -176,7 +173,7 @@ export class SecureCompletionClient {
     const padded = serializePayload(payload, config.padding)
     try {
       const { serverKey } = await this.#attestedKey()
-      return await sealEnvelope(padded, serverKey)
+      return await this.#session.run(() => sealEnvelope(padded, serverKey))
     } finally {
       if (config.secureMemory) padded.fill(0)
     }
@@ -204,13 +201,17 @@ export class SecureCompletionClient {
     const { context } = this.#session
     const isRecorded = context.config.onReceipt !== undefined
     const sent = isRecorded ? await this.#sentRequest(payload) : undefined
-    return this.#withReplyKey(({ pair }) =>
-      openResponse(
-        { body: encryptedResponse, payloadId, replyKey: pair.privateKey },
-        sent,
-        context,
-      ),
-    )
+    try {
+      return await this.#withReplyKey(({ pair }) =>
+        openResponse(
+          { body: encryptedResponse, payloadId, replyKey: pair.privateKey },
+          sent,
+          context,
+        ),
+      )
+    } finally {
+      if (context.config.secureMemory) sent?.payload.fill(0)
+    }
   }
 
   /**
@@ -234,12 +235,16 @@ export class SecureCompletionClient {
         'Nothing was sent: payloadId must be 1 to 200 visible ASCII characters.',
       )
     }
+    const routing = {
+      apiKey: checkApiKey(apiKey, 'apiKey'),
+      securityTier: checkSecurityTier(securityTier),
+    }
     const split = splitRequest(payload, this.#session.context.config.padding)
     return this.#session.complete(
       {
         ...split,
-        apiKey: checkApiKey(apiKey, 'apiKey') ?? split.apiKey,
-        securityTier: checkSecurityTier(securityTier) ?? split.securityTier,
+        apiKey: routing.apiKey ?? split.apiKey,
+        securityTier: routing.securityTier ?? split.securityTier,
       },
       options,
       payloadId,
@@ -251,28 +256,28 @@ export class SecureCompletionClient {
     this.#session.dispose()
   }
 
-  async #withReplyKey<T>(use: (lease: ReplyKeyLease) => Promise<T>): Promise<T> {
-    this.#session.assertUsable()
-    const lease = await this.#session.context.replyKeys.lease()
-    try {
-      return await use(lease)
-    } finally {
-      lease.release()
-    }
+  #withReplyKey<T>(use: (lease: ReplyKeyLease) => Promise<T>): Promise<T> {
+    return this.#session.run(async () => {
+      const lease = await this.#session.context.replyKeys.lease()
+      try {
+        return await use(lease)
+      } finally {
+        lease.release()
+      }
+    })
   }
 
   /** The server key, attested where the configuration requires that before sending. */
-  async #attestedKey(): Promise<Omit<SentRequest, 'payload'>> {
-    const { config, serverKey: current, attestation } = this.#session.context
-    const deadline = startDeadline(config.timeout)
-    try {
-      const serverKey = await current.get(deadline.signal)
-      const isRequired = attestation?.config.when === 'before-send'
-      const attested = isRequired ? await attestation.verify(serverKey, deadline.signal) : undefined
-      return { serverKey, attested }
-    } finally {
-      deadline.clear()
-    }
+  #attestedKey(): Promise<Omit<SentRequest, 'payload'>> {
+    const { context } = this.#session
+    return this.#session.run(
+      async (stop) => {
+        const serverKey = await context.serverKey.get(stop)
+        return { serverKey, attested: await attestKey(serverKey, context, stop) }
+      },
+      undefined,
+      context.config.timeout,
+    )
   }
 
   async #sentRequest(payload: object | undefined): Promise<SentRequest> {
@@ -282,7 +287,7 @@ export class SecureCompletionClient {
         'onReceipt records the request: pass its payload as the third argument.',
       )
     }
-    return { payload: serializePayload(payload, 'none'), ...(await this.#attestedKey()) }
+    return { ...(await this.#attestedKey()), payload: serializePayload(payload, 'none') }
   }
 }
 

@@ -2,6 +2,7 @@ import { platform } from '#platform'
 import { SecurityError, generateKeyPair, type KeyPair } from '@nomyo/crypto'
 import {
   APIConnectionError,
+  abortable,
   createHttpTransport,
   retry,
   startDeadline,
@@ -18,6 +19,7 @@ import {
 } from './config/options.js'
 import { assertUsable } from './disposable.js'
 import { attemptCompletion, type AttemptContext } from './completion/attempt.js'
+import { Pace } from './completion/pace.js'
 import { refuseIteration } from './completion/refuse-iteration.js'
 import { ReplyGuard } from './completion/reply-guard.js'
 import { fetchModels, type ModelList } from './gateway-api/models.js'
@@ -51,6 +53,7 @@ export class Session {
       serverKey: new ServerKey(transport, config),
       apiKeyProbe: new ApiKeyProbe(transport, config.keyDir === undefined),
       replyGuard: new ReplyGuard(),
+      pace: config.pace && new Pace(config.pace, config.log),
       replyKeys: new ReplyKeyManager({
         mode: config.replyKeys,
         rotationIntervalMs: config.keyRotationInterval,
@@ -75,7 +78,6 @@ export class Session {
     options: RequestOptions,
     payloadId?: string,
   ): Promise<ChatCompletion> {
-    this.assertUsable()
     const { config } = this.context
     let chosenId = payloadId
     const nextPayloadId = (): string => {
@@ -99,7 +101,6 @@ export class Session {
     apiKey: given,
     ...options
   }: ListModelsOptions): Promise<ModelList | undefined> {
-    this.assertUsable()
     const { config, transport } = this.context
     const { timeout, headers: own, ...limits } = readRequestOptions(options, config)
     const apiKey = checkApiKey(given, 'apiKey') ?? config.apiKey
@@ -109,26 +110,47 @@ export class Session {
     )
   }
 
-  /** Makes attempts until one succeeds, is final, or the call is over. */
-  async #repeat<T>(
-    { signal, maxRetries }: Pick<RequestConfig, 'signal' | 'maxRetries'>,
-    attempt: (stop: AbortSignal) => Promise<T>,
+  /**
+   * Runs the work of one call. It ends when its signal aborts or the client is disposed of, whatever the
+   * work does then.
+   *
+   * @throws SecurityError `ERR_KEY_DISPOSED` after {@link dispose}
+   */
+  async run<T>(
+    work: (stop: AbortSignal) => Promise<T>,
+    signal?: AbortSignal,
+    timeoutMs?: number,
   ): Promise<T> {
-    const call = startDeadline(undefined, [signal])
+    this.assertUsable()
+    const call = startDeadline(timeoutMs, [signal])
     this.#calls.add(call)
     try {
-      return await retry(() => attempt(call.signal), {
-        maxRetries,
-        signal: call.signal,
-        onRetry: (error, delayMs) => {
-          const name = error instanceof Error ? error.name : 'error'
-          this.context.config.log.debug(`${name}; retrying in ${String(Math.round(delayMs))} ms`)
-        },
-      })
+      call.signal.throwIfAborted()
+      return await abortable(work(call.signal), call.signal)
     } finally {
       call.clear()
       this.#calls.delete(call)
     }
+  }
+
+  /** Makes attempts until one succeeds, is final, or the call is over. */
+  #repeat<T>(
+    { signal, maxRetries }: Pick<RequestConfig, 'signal' | 'maxRetries'>,
+    attempt: (stop: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { log } = this.context.config
+    return this.run(
+      (stop) =>
+        retry(() => attempt(stop), {
+          maxRetries,
+          signal: stop,
+          onRetry: (error, delayMs) => {
+            const name = error instanceof Error ? error.name : 'error'
+            log.debug(`${name}; retrying in ${String(Math.round(delayMs))} ms`)
+          },
+        }),
+      signal,
+    )
   }
 
   /** @throws SecurityError `ERR_KEY_DISPOSED` after {@link dispose} */
@@ -148,15 +170,13 @@ export class Session {
         ),
       )
     }
-    this.context.serverKey.dispose()
-    this.context.attestation?.dispose()
     this.context.replyKeys.dispose()
     this.#closeConnections().catch(() => undefined)
   }
 }
 
-function firstKeyOf({ keyDir, keyPassword }: ClientConfig): () => Promise<KeyPair> {
+function firstKeyOf({ keyDir, keyPassword, log }: ClientConfig): () => Promise<KeyPair> {
   const { keyFiles } = platform
   if (keyDir === undefined || keyFiles === undefined) return () => generateKeyPair()
-  return () => keyFiles.loadOrCreate(keyDir, keyPassword)
+  return () => keyFiles.loadOrCreate(keyDir, keyPassword, log.warn)
 }

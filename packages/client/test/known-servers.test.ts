@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
-import { checkKnownServer, type ServerKeyEvent } from '../src/keys/known-servers.js'
+import { lookUpServer, recordFirstUse, type ServerKeyEvent } from '../src/keys/known-servers.js'
 import { withFileLock } from '../src/platform/file-lock.js'
 import { knownServersFile } from '../src/platform/known-servers-file.js'
 import { startTestServer, completeOnce, newSession, testKey } from './support.js'
@@ -164,9 +164,12 @@ describe('a known-servers file', () => {
     const file = knownServersFile(path)
     const keys = await Promise.all((['server', 'other'] as const).map(testKey))
     const events: string[] = []
+    for (const { publicKey } of keys) {
+      expect(await lookUpServer(file, 'https://a', publicKey, () => undefined)).toBe(false)
+    }
     const results = await Promise.allSettled(
       keys.map(({ publicKey }) =>
-        checkKnownServer(file, 'https://a', publicKey, ({ type }) => events.push(type)),
+        recordFirstUse(file, 'https://a', publicKey, ({ type }) => events.push(type)),
       ),
     )
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])

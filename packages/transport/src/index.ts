@@ -17,5 +17,5 @@ export {
 export type { HttpSend, HttpSendResponse, HttpSendRequest } from './http/http-send.js'
 export { createHttpTransport, type HttpTransportOptions } from './http/http-transport.js'
 export { parseRetryAfter } from './http/retry-after.js'
-export { retry, type RetryOptions } from './retry.js'
+export { delay, retry, type RetryOptions } from './retry.js'
 export type { Transport, TransportRequest, TransportResponse } from './transport.js'

@@ -95,7 +95,19 @@ function randomFraction(): number {
   return value / 2 ** 32
 }
 
-async function delay(delayMs: number, signal: AbortSignal): Promise<void> {
+/**
+ * Waits until the time has passed.
+ *
+ * @throws APIConnectionError `ERR_ABORTED`, or the reason of the signal, as {@link startDeadline} has it
+ *
+ * @example
+ * ```ts
+ * import { delay } from '@nomyo/transport'
+ *
+ * await delay(1000, new AbortController().signal)
+ * ```
+ */
+export async function delay(delayMs: number, signal: AbortSignal): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const elapsed = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, delayMs)

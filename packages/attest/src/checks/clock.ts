@@ -1,6 +1,6 @@
 import { toHex } from '../bytes/hex.js'
 import type { ParsedEvidence } from '../evidence/parsed-evidence.js'
-import { fail, pass, skip, warn, type Verdict } from '../result/verdict.js'
+import { fail, pass, warn, type Verdict } from '../result/verdict.js'
 import { unreadable } from './evidence.js'
 
 /**
@@ -11,8 +11,10 @@ import { unreadable } from './evidence.js'
 export function checkClock({ quote, policy: { previous } }: ParsedEvidence): Verdict {
   if (quote.value === undefined) return unreadable('quote')
   const { clock, resetCount, restartCount, safe } = quote.value.clockInfo
-  const sameKey = toHex(quote.value.qualifiedSigner) === previous?.qualifiedSigner
-  if (previous !== undefined && sameKey) {
+  if (previous !== undefined) {
+    if (toHex(quote.value.qualifiedSigner) !== previous.qualifiedSigner) {
+      return fail('CLOCK_OTHER_KEY', 'another key signed the earlier quote, whose clock has no bearing on this one')
+    }
     if (previous.clock.resetCount !== resetCount) {
       return fail('CLOCK_RESET', 'the machine was reset since the earlier quote')
     }
@@ -31,9 +33,6 @@ export function checkClock({ quote, policy: { previous } }: ParsedEvidence): Ver
       'CLOCK_NOT_SAFE',
       'the TPM was not shut down properly: its clock may have been ahead',
     )
-  }
-  if (previous !== undefined && !sameKey) {
-    return skip('CLOCK_OTHER_KEY', 'another key signed the earlier quote')
   }
   return previous === undefined
     ? pass('CLOCK_SAFE', 'the clock was never ahead of this')

@@ -1,8 +1,9 @@
 import { requireTier, type AttestationResult } from '@nomyo/attest'
 import type { PublicKey } from '@nomyo/crypto'
-import { APIError, abortable, type Transport } from '@nomyo/transport'
+import { APIError, type Transport } from '@nomyo/transport'
 import type { ClientConfig } from '../config/options.js'
 import { fetchKeyEvidence, type KeyEvidence } from '../gateway-api/evidence.js'
+import { SharedRun } from '../keys/shared-run.js'
 import type { AttestationConfig } from './options.js'
 
 /** Evidence that a machine holds a key, and the result of its appraisal. */
@@ -18,12 +19,10 @@ export interface KeyAttestationResult {
 /** A key whose attestation is in progress or complete. */
 interface AttestedKey {
   readonly fingerprint: string
-  readonly sinceMs: number
-  readonly attested: Promise<KeyAttestationResult>
+  /** The start of its validity; -Infinity for a result that must not be used again. */
+  sinceMs: number
+  readonly run: SharedRun<KeyAttestationResult>
 }
-
-/** Properties of a machine that its evidence proves; undefined where no trust anchor endorses it. */
-type VerifiedClaims = AttestationResult['verified']
 
 const NONCE_BYTES = 32
 /** The responses of gateways without the endpoint. */
@@ -38,9 +37,10 @@ export class KeyAttestation {
   readonly config: AttestationConfig
   readonly #transport: Transport
   readonly #client: ClientConfig
-  readonly #lifetime = new AbortController()
   #current: AttestedKey | undefined
-  #lastClaims: VerifiedClaims
+  /** The last attestation of the current key by each machine that holds it, by its signer. */
+  readonly #machines = new Map<string | undefined, KeyAttestationResult>()
+  #last: KeyAttestationResult | undefined
 
   constructor(transport: Transport, client: ClientConfig, config: AttestationConfig) {
     this.config = config
@@ -55,65 +55,50 @@ export class KeyAttestation {
    * @throws APIError, APIConnectionError when no evidence can be fetched
    */
   verify(key: PublicKey, signal: AbortSignal): Promise<KeyAttestationResult> {
-    const current = this.#current
-    const isValid =
-      current?.fingerprint === key.fingerprint &&
-      performance.now() - current.sinceMs < this.config.interval
-    return abortable(isValid ? current.attested : this.#start(key), signal)
+    const { fingerprint } = key
+    let current = this.#current
+    if (current?.fingerprint !== fingerprint) this.#machines.clear()
+    if (
+      current?.fingerprint !== fingerprint ||
+      current.run.isOver ||
+      performance.now() - current.sinceMs >= this.config.interval
+    ) {
+      const run = new SharedRun((signal) => this.#appraise(key, signal))
+      current = this.#current = { fingerprint, sinceMs: performance.now(), run }
+    }
+    return current.run.wait(signal)
   }
 
   /**
-   * The claims of the machine when it last attested a key, to detect a restart since. They outlive
+   * The last attestation of the key, by one machine or by any, to detect a restart since. It outlives
    * {@link KeyAttestation.forget}: an answer refused because of a restart must not pass a second time.
    */
-  previous(): VerifiedClaims {
-    return this.#lastClaims
+  previous(signer?: string): KeyAttestationResult | undefined {
+    return signer === undefined ? this.#last : this.#machines.get(signer)
   }
 
   /** Requires new evidence before the next request. */
   forget(): void {
-    this.#current = undefined
+    if (this.#current !== undefined) this.#current.sinceMs = -Infinity
   }
 
-  /** Aborts a request in flight. */
-  dispose(): void {
-    this.#lifetime.abort()
-  }
-
-  #start(key: PublicKey): Promise<KeyAttestationResult> {
-    const started: AttestedKey = {
-      fingerprint: key.fingerprint,
-      sinceMs: performance.now(),
-      attested: this.#appraise(key),
-    }
-    this.#current = started
-    started.attested.then(
-      ({ result }) => {
-        this.#lastClaims = result.verified
-      },
-      // A failure is not kept: the next call fetches new evidence.
-      () => {
-        if (this.#current === started) this.forget()
-      },
-    )
-    return started.attested
-  }
-
-  async #appraise(key: PublicKey): Promise<KeyAttestationResult> {
+  async #appraise(key: PublicKey, signal: AbortSignal): Promise<KeyAttestationResult> {
     const { policy, tier, onResult } = this.config
     const spki = key.spkiDer
-    const { evidence, nonce } = await this.#fetch()
+    const { evidence, nonce } = await this.#fetch(signal)
     const result = await policy.appraise(evidence, { nonce: { nonce, spki }, now: new Date() })
     onResult({ subject: 'server-key', result })
     requireTier(result, tier)
-    return { result, keyEvidence: { spki, nonce, evidence } }
+    const attested = { result, keyEvidence: { spki, nonce, evidence } }
+    this.#last = attested
+    this.#machines.set(result.verified?.qualifiedSigner, attested)
+    return attested
   }
 
   /** A gateway that cannot attest is appraised as one without evidence. */
-  async #fetch(): Promise<Pick<KeyEvidence, 'evidence' | 'nonce'>> {
+  async #fetch(signal: AbortSignal): Promise<Pick<KeyEvidence, 'evidence' | 'nonce'>> {
     const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES))
     const { timeout, defaultHeaders: headers } = this.#client
-    const { signal } = this.#lifetime
     try {
       return await fetchKeyEvidence(this.#transport, { nonce, timeout, headers, signal })
     } catch (error) {

@@ -10,17 +10,18 @@ import {
 import type { KeyAttestationResult } from '../attestation/key-attestation.js'
 import type { ApiKeyProbe, Credentials } from '../keys/api-key-probe.js'
 import type { ReplyKeyLease, ReplyKeyManager } from '../keys/reply-key-manager.js'
-import type { ServerKey } from '../keys/server-key.js'
 import type { ChatCompletion } from '../types/response.js'
 import { openError } from './open-error.js'
-import { malformed, openResponse, type ResponseContext } from './open-response.js'
+import { checkChoices, openResponse, type ResponseContext } from './open-response.js'
+import type { Pace } from './pace.js'
 import type { SplitRequest } from './seal-request.js'
 import { timeStep } from './step-timer.js'
 
 /** The parts of a client that an attempt uses. */
 export interface AttemptContext extends ResponseContext {
   readonly transport: Transport
-  readonly serverKey: ServerKey
+  /** False where requests are not spaced. */
+  readonly pace: Pace | false
   readonly replyKeys: ReplyKeyManager
   readonly apiKeyProbe: ApiKeyProbe
 }
@@ -113,7 +114,7 @@ async function attestedServerKey(call: Call, mayBeRenewed = true): Promise<Attes
   const { context, signal } = call
   const serverKey = await timeStep('server-key', context.serverKey.get(signal), context.config)
   try {
-    return { serverKey, attested: await attestKey(serverKey, call) }
+    return { serverKey, attested: await attestKey(serverKey, context, signal) }
   } catch (error) {
     // The machine attests its current key: after a change that is another one.
     const isOutdated =
@@ -123,13 +124,22 @@ async function attestedServerKey(call: Call, mayBeRenewed = true): Promise<Attes
   }
 }
 
-async function attestKey(
+/**
+ * Has the machine attest the server key where the configuration requires that before sending, then records
+ * a first use: a key that is refused must not be trusted by other programs.
+ */
+export async function attestKey(
   serverKey: PublicKey,
-  { context, signal }: Call,
+  { attestation, config, serverKey: current }: ResponseContext,
+  signal: AbortSignal,
 ): Promise<KeyAttestationResult | undefined> {
-  const { attestation, config } = context
-  if (attestation?.config.when !== 'before-send') return undefined
-  return timeStep('attest', attestation.verify(serverKey, signal), config)
+  const when = attestation?.config.when
+  const attested =
+    when === 'before-send'
+      ? await timeStep('attest', attestation.verify(serverKey, signal), config)
+      : undefined
+  if (when !== 'after-response') await current.accept(serverKey)
+  return attested
 }
 
 /** Resolves with false where the key cannot be fetched: the caller then gets the original error. */
@@ -146,10 +156,11 @@ async function hasNewKey(used: PublicKey, { context, signal }: Call): Promise<bo
 async function runAttempt(keys: AttemptKeys, call: Call): Promise<ChatCompletion> {
   const { lease, serverKey, attested } = keys
   const { request, context, settings, signal } = call
-  const { config, transport } = context
+  const { config, transport, pace } = context
   const { payload } = request
   const payloadId = settings.nextPayloadId()
   try {
+    if (pace) await timeStep('pace', pace.wait(signal), config)
     const body = await timeStep('seal', sealEnvelope(payload, serverKey), config)
     const sending = transport.send({
       method: 'POST',
@@ -161,10 +172,15 @@ async function runAttempt(keys: AttemptKeys, call: Call): Promise<ChatCompletion
     })
     const response = await timeStep('send', sending, config)
     const sealed = { body: response.body, payloadId, replyKey: lease.pair.privateKey }
-    if (response.status !== 200) throw await openError(response, sealed, context)
+    if (response.status !== 200) {
+      const error = await openError(response, sealed, context)
+      if (pace) pace.report(isUnexplained(error))
+      throw error
+    }
+    if (pace) pace.report(false)
     const completion = await openResponse(sealed, { payload, serverKey, attested }, context)
-    if (Array.isArray(completion.choices)) return completion
-    throw malformed()
+    checkChoices(completion)
+    return completion
   } catch (error) {
     if (error instanceof SecurityError || error instanceof APIConnectionError) {
       error.payloadId ??= payloadId
@@ -191,6 +207,11 @@ function headersOf(call: Call, payloadId: string, replyKey: PublicKey): Record<s
     ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
     ...(securityTier === undefined ? {} : { 'x-security-tier': securityTier }),
   }
+}
+
+/** Checks for a refusal of the service itself that names no time to wait. */
+function isUnexplained({ statusCode, retryAfterMs, sealedError }: APIError): boolean {
+  return statusCode === 503 && retryAfterMs === undefined && sealedError === undefined
 }
 
 /** Checks for a refusal that another server key may explain: a sealed one shows that this key is right. */

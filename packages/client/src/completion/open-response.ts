@@ -1,10 +1,11 @@
 import type { AttestationResult } from '@nomyo/attest'
 import { SecurityError, openJson, type OpenedJson, type PrivateKey } from '@nomyo/crypto'
 import { errorFromResponse, type SealedError } from '@nomyo/transport'
-import { appraiseAnswer } from '../attestation/answer.js'
+import { appraiseAnswer, type AppraisedAnswer } from '../attestation/answer.js'
 import type { KeyAttestation } from '../attestation/key-attestation.js'
 import { isObject } from '../config/checks.js'
 import type { ClientConfig } from '../config/options.js'
+import type { ServerKey } from '../keys/server-key.js'
 import type { ChatCompletion } from '../types/response.js'
 import { emitReceipt, type SentRequest } from './receipt.js'
 import type { ReplyGuard } from './reply-guard.js'
@@ -14,6 +15,7 @@ import { timeStep } from './step-timer.js'
 export interface ResponseContext {
   readonly config: ClientConfig
   readonly replyGuard: ReplyGuard
+  readonly serverKey: ServerKey
   /** Undefined where no policy is configured. */
   readonly attestation: KeyAttestation | undefined
 }
@@ -37,7 +39,7 @@ export interface SealedResponse {
 export async function openResponse(
   { body, payloadId, replyKey }: SealedResponse,
   sent: SentRequest | undefined,
-  { config, replyGuard, attestation }: ResponseContext,
+  { config, replyGuard, attestation, serverKey }: ResponseContext,
 ): Promise<ChatCompletion> {
   const opened = await timeStep('open', openJson(body, replyKey), config)
   replyGuard.accept(opened.replayId)
@@ -47,9 +49,12 @@ export async function openResponse(
     throw errorFromResponse({ ...NO_BODY, status: error.status }, payloadId, error)
   }
   const evidence = sealedMetadata(opened.value)['tpm_attestation']
-  const answer = { payloadId, evidence, allowedBy: sent?.attested?.result }
-  const result = attestation && (await appraiseAnswer(answer, attestation))
-  if (sent !== undefined) await emitReceipt({ payloadId, evidence, opened, result }, sent, config)
+  const answer = { payloadId, evidence, allowedBy: sent?.attested }
+  const { result, attested } = attestation ? await appraiseAnswer(answer, attestation) : NO_RESULT
+  await serverKey.accept(sent?.serverKey)
+  if (sent !== undefined) {
+    await emitReceipt({ payloadId, evidence, opened, result }, { ...sent, attested }, config)
+  }
   return toChatCompletion(opened, payloadId, result)
 }
 
@@ -70,6 +75,11 @@ const mismatch = (): SecurityError =>
     'The server encrypted this answer for another request; the answer was not used.',
   )
 
+const NO_RESULT: Partial<AppraisedAnswer> = {}
+
+/** Longer texts of an error are cut: it is copied into logs and messages. */
+const MAX_ERROR_CHARACTERS = 8192
+
 /** Stands for the HTTP response of an error that arrives as an answer. */
 const NO_BODY = { header: () => undefined, body: new Uint8Array() }
 
@@ -89,7 +99,7 @@ export function readSealedError(
   const error = isObject(answer['error']) ? answer['error'] : {}
   const text = (name: string): string | null => {
     const value = error[name]
-    return typeof value === 'string' ? value : null
+    return typeof value === 'string' ? value.slice(0, MAX_ERROR_CHARACTERS) : null
   }
   const status = Number(error['status'])
   const message = text('message')
@@ -121,8 +131,18 @@ export function toChatCompletion(
       ...(attestation === undefined ? {} : { attestation }),
     },
   }
-  // The shape of a model server's answer is not checked, as in every OpenAI client.
+  // Other members are not checked, as in every OpenAI client.
   return answer as unknown as ChatCompletion
+}
+
+/**
+ * Checks the members that every reader of a completion relies on: a list of choices, each with a message.
+ *
+ * @throws SecurityError `ERR_PLAINTEXT_INVALID`
+ */
+export function checkChoices({ choices }: { readonly choices?: unknown }): void {
+  const hasMessage = (choice: unknown): boolean => isObject(choice) && isObject(choice['message'])
+  if (!Array.isArray(choices) || !choices.every(hasMessage)) throw malformed()
 }
 
 /** Returns the metadata as the server encrypted it. */

@@ -39,10 +39,11 @@ export function splitRequest(request: ChatCompletionRequest, padding: Padding): 
     throw invalid('messages must be a non-empty array')
   }
   return {
-    payload: serializePayload(payload, padding),
     apiKey: checkApiKey(apiKey, 'api_key'),
     securityTier: checkSecurityTier(securityTier),
     asksForStream: payload.stream === true,
+    // Last, so that no refused request leaves its bytes behind.
+    payload: serializePayload(payload, padding),
   }
 }
 
@@ -61,6 +62,7 @@ export function serializePayload(payload: unknown, padding: Padding): Uint8Array
   const padded = encode(payload, padding)
   const length = padded.lastIndexOf(CLOSING_BRACE) + 1
   if (length <= MAX_PAYLOAD_BYTES) return padded
+  padded.fill(0)
   throw tooLarge(length)
 }
 

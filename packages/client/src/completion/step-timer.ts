@@ -2,7 +2,7 @@ import type { Log } from '../config/log.js'
 
 /** One finished step of a request, for measurements. Holds no content. */
 export interface CompletionStep {
-  readonly name: 'reply-key' | 'server-key' | 'attest' | 'seal' | 'send' | 'open'
+  readonly name: 'reply-key' | 'server-key' | 'attest' | 'pace' | 'seal' | 'send' | 'open'
   readonly durationMs: number
 }
 

@@ -3,6 +3,7 @@ import type { Receipt } from '@nomyo/attest/receipt'
 import { SecurityError, parsePin, type Padding } from '@nomyo/crypto'
 import { parseBaseUrl } from '@nomyo/transport'
 import { attestation, type AttestationOptions } from '../attestation/options.js'
+import type { PaceOptions } from '../completion/pace.js'
 import type { CompletionStep } from '../completion/step-timer.js'
 import type { KnownServersStore, ServerKeyEvent } from '../keys/known-servers.js'
 import type { ReplyKeyMode } from '../keys/reply-key-manager.js'
@@ -81,11 +82,20 @@ export interface SecureChatCompletionOptions {
   logger?: Logger | undefined
   /** Logs every step with its duration, and every retry. Never content. Default false. */
   debug?: boolean | undefined
+  /**
+   * Spaces requests, so that a limit of the server is not reached: its refusals are slower. A 503 without
+   * `Retry-After` holds back all requests for 10 seconds, and twice as long each further time. `false`: none.
+   * Default: the documented limits of `https://api.nomyo.ai` there (2 a second; once in 10 seconds, 4), none
+   * elsewhere.
+   */
+  pace?: PaceOptions | false | undefined
   /** Receives every finished step. */
   onStep?: ((step: CompletionStep) => void) | undefined
 }
 
 const DEFAULT_BASE_URL = 'https://api.nomyo.ai'
+/** The documented limits of that service. */
+const HOSTED_PACE: PaceOptions = { perSecond: 2, burst: 4 }
 const DAY_MS = 24 * 60 * 60 * 1000
 /** Timers hold 31 bits; a longer one would fire at once. */
 const LONGEST_MS = 2 ** 31 - 1
@@ -131,6 +141,16 @@ const pins: Check<readonly string[]> = (value, name) => {
   return Object.freeze(value.map((pin) => parsePin(typeof pin === 'string' ? pin : '')))
 }
 
+const pace: Check<PaceOptions | false> = (value, name) => {
+  if (value === false) return value
+  const { perSecond, burst } = readOptions(
+    value as object,
+    { perSecond: { check: integer(1, 1000) }, burst: optional(integer(1, 1000)) },
+    `${name}.`,
+  )
+  return { perSecond, burst }
+}
+
 const fetchOption: Check<typeof fetch> = (value, name) => {
   // One of `createNomyoFetch` encrypts by itself, and serves no other request.
   if (typeof value === 'function' && !('dispose' in value)) return value as typeof fetch
@@ -161,6 +181,7 @@ function optionTable() {
     fetch: optional(fetchOption),
     logger: optional(logger),
     debug: withDefault(boolean, false),
+    pace: optional(pace),
     onStep: withDefault(callback<(step: CompletionStep) => void>(), () => undefined),
   } satisfies Readonly<Record<keyof SecureChatCompletionOptions, Option<unknown>>>
 }
@@ -170,6 +191,7 @@ type OptionValues = Values<ReturnType<typeof optionTable>>
 
 /** The options, checked and complete. */
 export interface ClientConfig extends OptionValues {
+  readonly pace: PaceOptions | false
   readonly log: Log
 }
 
@@ -195,7 +217,8 @@ export function readConfig(options: SecureChatCompletionOptions): ClientConfig {
   }
   const log = createLog(values.logger, values.debug)
   checkProtocol(values, log)
-  return Object.freeze({ ...values, log })
+  const isHosted = values.baseUrl.origin === DEFAULT_BASE_URL
+  return Object.freeze({ ...values, pace: values.pace ?? (isHosted && HOSTED_PACE), log })
 }
 
 function checkProtocol({ baseUrl, allowHttp }: OptionValues, log: Log): void {

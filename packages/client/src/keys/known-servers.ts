@@ -28,45 +28,55 @@ export interface ServerKeyEvent {
 }
 
 /**
- * Trusts the first key of a server, and from then on only that one. As good as the connection of that
- * first time, and no better.
+ * Looks a server key up. A server without a known key is no error: {@link recordFirstUse} follows when
+ * everything else has accepted the key.
  *
  * @throws SecurityError `ERR_SERVER_KEY_CHANGED`
  */
-export async function checkKnownServer(
+export async function lookUpServer(
+  store: KnownServersStore,
+  server: string,
+  key: PublicKey,
+  onEvent: (event: ServerKeyEvent) => void,
+): Promise<boolean> {
+  const known = await store.fingerprintsOf(server)
+  if (known.length > 0) compare(known, server, key, onEvent)
+  return known.length > 0
+}
+
+/**
+ * Trusts the first key of a server, and from then on only that one. As good as the connection of that
+ * first time, and no better.
+ *
+ * @throws SecurityError `ERR_SERVER_KEY_CHANGED` where another one was recorded since it was looked up
+ */
+export async function recordFirstUse(
   store: KnownServersStore,
   server: string,
   key: PublicKey,
   onEvent: (event: ServerKeyEvent) => void,
 ): Promise<void> {
   const { fingerprint } = key
-  let known = await store.fingerprintsOf(server)
-  if (known.length === 0) {
-    known = await addFirst(store, server, fingerprint)
-    if (known.length === 0) {
-      onEvent({ type: 'first-use', server, fingerprint, known })
-      return
-    }
-  }
-  if (known.includes(fingerprint)) {
-    onEvent({ type: 'known', server, fingerprint, known })
-    return
-  }
-  onEvent({ type: 'changed', server, fingerprint, known })
+  let known: readonly string[] = []
+  if (store.addFirst === undefined) await store.add(server, fingerprint)
+  else known = await store.addFirst(server, fingerprint)
+  if (known.length > 0) compare(known, server, key, onEvent)
+  else onEvent({ type: 'first-use', server, fingerprint, known })
+}
+
+function compare(
+  known: readonly string[],
+  server: string,
+  { fingerprint }: PublicKey,
+  onEvent: (event: ServerKeyEvent) => void,
+): void {
+  const type = known.includes(fingerprint) ? 'known' : 'changed'
+  onEvent({ type, server, fingerprint, known })
+  if (type === 'known') return
   throw new SecurityError(
     'ERR_SERVER_KEY_CHANGED',
     `The key of ${server} has changed: known is ${known.join(' or ')}, received was ${fingerprint}. This may be an ` +
       'attack. Ask the operator, out of band, whether the new fingerprint is genuine; if it is, replace the ' +
       'old line in the known-servers file.',
   )
-}
-
-async function addFirst(
-  store: KnownServersStore,
-  server: string,
-  fingerprint: string,
-): Promise<readonly string[]> {
-  if (store.addFirst !== undefined) return store.addFirst(server, fingerprint)
-  await store.add(server, fingerprint)
-  return []
 }

@@ -1,8 +1,9 @@
 import { verifyPin, type PublicKey } from '@nomyo/crypto'
-import { abortable, type Transport } from '@nomyo/transport'
+import type { Transport } from '@nomyo/transport'
 import type { ClientConfig } from '../config/options.js'
 import { fetchPublicKey, type FetchedPublicKey } from '../gateway-api/public-key.js'
-import { checkKnownServer, serverName } from './known-servers.js'
+import { lookUpServer, recordFirstUse, serverName } from './known-servers.js'
+import { SharedRun } from './shared-run.js'
 
 /** After this the key is revalidated; a gateway accepts its previous key for longer. */
 const FRESH_FOR_MS = 60 * 60 * 1000
@@ -13,6 +14,12 @@ interface HeldKey {
   readonly validatedAtMs: number
 }
 
+/** A key of a server that was not known, and the promise of its entry among the known ones. */
+interface FirstUse {
+  readonly key: PublicKey
+  recorded: Promise<void> | undefined
+}
+
 /**
  * The gateway's public key: fetched once, shared by all requests, revalidated after an hour and when the
  * gateway refuses a request as if its key had changed.
@@ -20,8 +27,8 @@ interface HeldKey {
 export class ServerKey {
   readonly #transport: Transport
   readonly #config: ClientConfig
-  readonly #lifetime = new AbortController()
-  #held: Promise<HeldKey> | undefined
+  #held: SharedRun<HeldKey> | undefined
+  #firstUse: FirstUse | undefined
 
   constructor(transport: Transport, config: ClientConfig) {
     this.#transport = transport
@@ -29,8 +36,8 @@ export class ServerKey {
   }
 
   /**
-   * Returns the key, fetched if necessary. Concurrent callers share one fetch; an aborted caller does
-   * not end it for the others.
+   * Returns the key, fetched if necessary. Concurrent callers share one fetch. A caller that gives up does
+   * not end it for the others, but the next caller starts another.
    *
    * @throws SecurityError for a key that is not acceptable, not pinned, or different from the known one
    * @throws APIError, APIConnectionError when it cannot be fetched
@@ -46,33 +53,48 @@ export class ServerKey {
     return key.fingerprint !== used.fingerprint
   }
 
-  /** Aborts a fetch in flight. */
-  dispose(): void {
-    this.#lifetime.abort()
+  /**
+   * Records the first use of a key. To be called when everything else has accepted it; calls share one
+   * record.
+   *
+   * @param key - default: the key held
+   * @throws SecurityError `ERR_SERVER_KEY_CHANGED` where another program recorded another key meanwhile
+   */
+  async accept(key?: PublicKey): Promise<void> {
+    const first = this.#firstUse
+    const { knownServers, baseUrl, onServerKey } = this.#config
+    if (first === undefined || knownServers === undefined) return
+    if (key !== undefined && key.fingerprint !== first.key.fingerprint) return
+    first.recorded ??= recordFirstUse(knownServers, serverName(baseUrl), first.key, onServerKey)
+    try {
+      await first.recorded
+    } catch (error) {
+      first.recorded = undefined
+      throw error
+    }
   }
 
   /** Returns the key held, unless it is stale: then all callers share one more fetch. */
   async #unless(isStale: (held: HeldKey) => boolean, signal: AbortSignal): Promise<PublicKey> {
-    const holding = (this.#held ??= this.#renew(undefined))
-    const held = await abortable(holding, signal)
+    const run = this.#current()
+    const held = await run.wait(signal)
     if (!isStale(held)) return held.fetched.key
-    if (this.#held === holding) this.#held = this.#renew(held)
-    const renewed = await abortable((this.#held ??= this.#renew(undefined)), signal)
+    if (this.#held === run) this.#renew(held)
+    const renewed = await this.#current().wait(signal)
     return renewed.fetched.key
   }
 
-  /** A failed fetch is discarded, so that the next caller tries again. */
-  #renew(held: HeldKey | undefined): Promise<HeldKey> {
-    const renewed = this.#fetch(held?.fetched)
-    renewed.catch(() => {
-      if (this.#held === renewed) this.#held = undefined
-    })
-    return renewed
+  #current(): SharedRun<HeldKey> {
+    return this.#held === undefined || this.#held.isOver ? this.#renew(undefined) : this.#held
   }
 
-  async #fetch(held: FetchedPublicKey | undefined): Promise<HeldKey> {
+  #renew(held: HeldKey | undefined): SharedRun<HeldKey> {
+    this.#held = new SharedRun((signal) => this.#fetch(held?.fetched, signal))
+    return this.#held
+  }
+
+  async #fetch(held: FetchedPublicKey | undefined, signal: AbortSignal): Promise<HeldKey> {
     const { timeout, defaultHeaders: headers, minServerKeyBits: minBits } = this.#config
-    const { signal } = this.#lifetime
     const fetched = await fetchPublicKey(this.#transport, {
       timeout,
       headers,
@@ -88,8 +110,8 @@ export class ServerKey {
   async #check(key: PublicKey): Promise<void> {
     const { baseUrl, serverKeyPins, knownServers, onServerKey } = this.#config
     if (serverKeyPins.length > 0) verifyPin(key, serverKeyPins)
-    if (knownServers !== undefined) {
-      await checkKnownServer(knownServers, serverName(baseUrl), key, onServerKey)
-    }
+    if (knownServers === undefined) return
+    const isKnown = await lookUpServer(knownServers, serverName(baseUrl), key, onServerKey)
+    if (!isKnown) this.#firstUse = { key, recorded: undefined }
   }
 }

@@ -131,7 +131,9 @@ async function respond(
     if (!isChatCompletions(call)) return unsupportedRouteResponse()
     const { request, ...form } = await readRequest(call, usesSdkKey)
     const completion = await client.create(request, signal === undefined ? {} : { signal })
-    return completionResponse(completion, { ...form, signal })
+    // A client of another copy may lack it.
+    const endMs = performance.now() + ((client.timeout as number | undefined) ?? Infinity)
+    return completionResponse(completion, { ...form, signal, endMs })
   } catch (error) {
     // The caller's own reason, as with fetch: SDKs distinguish an abort from a fault by it.
     signal?.throwIfAborted()

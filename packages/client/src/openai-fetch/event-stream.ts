@@ -1,10 +1,20 @@
+import { APIConnectionError } from '@nomyo/transport/errors'
+
+/** Conditions that end a stream early. */
+export interface StreamLimits {
+  readonly signal: AbortSignal | undefined
+  /** The time at which it fails, by `performance.now()`. */
+  readonly endMs: number
+}
+
 /**
  * Encodes values as server-sent events (WHATWG HTML, section 9.2), one `data:` line of JSON each, and
- * OpenAI's `[DONE]` at the end. Lazy; fails with the reason of the signal once that is aborted.
+ * OpenAI's `[DONE]` at the end. Lazy; fails with the reason of the signal once that is aborted, and
+ * with `ERR_TIMEOUT` for a reader that has not read it all in time.
  */
 export function eventStream(
   values: Iterable<unknown>,
-  signal: AbortSignal | undefined,
+  { signal, endMs }: StreamLimits,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   const events = eventsOf(values)
@@ -13,6 +23,12 @@ export function eventStream(
       pull(controller) {
         if (signal?.aborted === true) {
           controller.error(signal.reason)
+          return
+        }
+        if (performance.now() > endMs) {
+          controller.error(
+            new APIConnectionError('ERR_TIMEOUT', 'The stream was not read within `timeout`.'),
+          )
           return
         }
         const event = events.next()

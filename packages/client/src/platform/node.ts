@@ -15,12 +15,14 @@ export const platform: Platform = {
   },
   openConnections: () => createUndiciFetch(),
   keyFiles: {
-    loadOrCreate: (folder, password) => loadOrCreateKeyPair(folder, withPassword(password)),
+    loadOrCreate: (folder, password, onWarning) =>
+      loadOrCreateKeyPair(folder, { ...withPassword(password), onWarning }),
     create: createInFolder,
-    load: (privateKeyPath, publicKeyPath, password) =>
+    load: (privateKeyPath, publicKeyPath, password, onWarning) =>
       loadKeyFile(privateKeyPath, {
         ...(publicKeyPath === undefined ? {} : { publicKeyPath }),
         ...withPassword(password),
+        onWarning,
       }),
   },
   knownServersFile,

@@ -26,7 +26,7 @@ export interface Connections extends Pick<HttpTransportOptions, 'fetch' | 'send'
 /** Access to key files. */
 export interface KeyFiles {
   /** Loads the pair of a folder; generates and saves one where it is missing. */
-  loadOrCreate(folder: string, password: string | undefined): Promise<KeyPair>
+  loadOrCreate(folder: string, password: string | undefined, warn: Warn): Promise<KeyPair>
   /** Generates a pair and saves it into a folder without one. */
   create(folder: string, password: string | undefined): Promise<KeyPair>
   /** Reads a private key file, and checks that the public one matches. */
@@ -34,5 +34,9 @@ export interface KeyFiles {
     privatePath: string,
     publicPath: string | undefined,
     password: string | undefined,
+    warn: Warn,
   ): Promise<KeyPair>
 }
+
+/** Receives problems that do not prevent the use of a file. */
+type Warn = (message: string) => void

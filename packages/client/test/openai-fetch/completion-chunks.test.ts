@@ -1,7 +1,6 @@
 import { seededRandom, type Random } from '@nomyo-internal/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { ChatCompletion } from '../../src/index.js'
-import { completionChunks } from '../../src/openai-fetch/completion-chunks.js'
 import { completionResponse } from '../../src/openai-fetch/completion-response.js'
 import { eventStream } from '../../src/openai-fetch/event-stream.js'
 import { textPieces } from '../../src/openai-fetch/text-pieces.js'
@@ -29,7 +28,7 @@ async function readEvents(stream: ReadableStream<Uint8Array>): Promise<string[]>
 
 /** The chunks of a streamed completion, which must be well-formed. */
 async function streamed(completion: Members, includeUsage = false): Promise<Members[]> {
-  const form = { stream: true, includeUsage, signal: undefined }
+  const form = { stream: true, includeUsage, signal: undefined, endMs: Infinity }
   const response = completionResponse(asCompletion(completion), form)
   const events = await readEvents(response.body as ReadableStream<Uint8Array>)
   expect(events.pop()).toBe('[DONE]')
@@ -169,24 +168,58 @@ describe('completionChunks', () => {
     expect((await streamed(unknown, true)).every((chunk) => chunk['usage'] === null)).toBe(true)
   })
 
-  it('survives answers of another shape', async () => {
-    const odd = [
-      { choices: [null, 1, {}] },
-      { choices: [{ message: null, finish_reason: 'stop' }] },
-      { choices: [{ message: { content: [{ type: 'text', text: 'a' }], tool_calls: 'x' } }] },
-      { choices: [{ message: { refusal: 1, function_call: null, tool_calls: [null] } }] },
-    ]
-    for (const completion of odd) await expect(streamed(completion, true)).resolves.toBeDefined()
-    const [chunk] = completionChunks(asCompletion(odd[2] ?? {}), false)
-    expect(chunk).toHaveProperty('choices.0.delta.content.0.text', 'a')
+  it('passes on members of another type that it does not take apart', async () => {
+    const content = [{ type: 'text', text: 'a' }]
+    const [chunk] = await streamed({ choices: [{ message: { content, refusal: 1 } }] })
+    expect(chunk).toHaveProperty('choices.0.delta', { role: 'assistant', content, refusal: null })
   })
 
-  it.each([{}, { choices: null }, { choices: 'text' }, { choices: [] }, { choices: [null, 1] }])(
-    'never gives an empty stream, which would end without an error: %j',
-    async (completion) => {
-      await expect(streamed(completion)).rejects.toMatchObject({ code: 'ERR_PLAINTEXT_INVALID' })
-    },
-  )
+  it.each([
+    {},
+    { choices: null },
+    { choices: 'text' },
+    { choices: [] },
+    { choices: [null, 1] },
+    { choices: [{}] },
+    { choices: [{ message: null }] },
+    { choices: [{ message: 'text' }] },
+    { choices: [{ message: ['text'] }] },
+    { choices: [[{ message: {} }]] },
+    { choices: { 0: { message: {} }, length: 1 } },
+    { choices: [{ message: { tool_calls: 'text' } }] },
+    { choices: [{ message: { tool_calls: [null] } }] },
+    { choices: [{ message: { tool_calls: [['text']] } }] },
+    { choices: [{ message: { tool_calls: { id: 'a' } } }] },
+  ])('refuses what it cannot split, with or without a choice before: %j', async (completion) => {
+    await expect(streamed(completion)).rejects.toMatchObject({ code: 'ERR_PLAINTEXT_INVALID' })
+    const { choices } = completion
+    if (!Array.isArray(choices) || choices.length === 0) return
+    const after = { choices: [{ message: { content: 'a' } }, ...(choices as unknown[])] }
+    await expect(streamed(after)).rejects.toMatchObject({ code: 'ERR_PLAINTEXT_INVALID' })
+  })
+
+  const message = { content: 'a' }
+  it.each<[string, Members]>([
+    ['choices', { choices: Array(100_000).fill({ message }) }],
+    [
+      'tool calls',
+      { choices: [{ message: { tool_calls: Array(1_000_000).fill({ id: 'a' }) } }] },
+    ],
+    ...['model', 'id', 'system_fingerprint', 'service_tier', 'created'].map(
+      (name): [string, Members] => [
+        `characters of the ${name}`,
+        { [name]: 'x'.repeat(1_000_000), choices: [{ message }] },
+      ],
+    ),
+  ])('refuses to repeat members without end: %s', async (_what, completion) => {
+    await expect(streamed(completion)).rejects.toMatchObject({ code: 'ERR_PLAINTEXT_INVALID' })
+  })
+
+  it('splits as many choices and tool calls as models give', async () => {
+    const calls = Array.from({ length: 128 }, (_, id) => ({ id: String(id), type: 'function' }))
+    const choice = { message: { content: 'a', tool_calls: calls } }
+    expect(await streamed({ choices: Array(128).fill(choice) })).toHaveLength(128 * 131)
+  })
 })
 
 describe('eventStream', () => {
@@ -196,12 +229,23 @@ describe('eventStream', () => {
       while (made < 100) yield made++
     }
     const controller = new AbortController()
-    const reader = eventStream(values(), controller.signal).getReader()
+    const reader = eventStream(values(), { signal: controller.signal, endMs: Infinity }).getReader()
     await reader.read()
     expect(made).toBe(1)
     const reason = new Error('enough')
     controller.abort(reason)
     await expect(reader.read()).rejects.toBe(reason)
     expect(made).toBe(1)
+  })
+
+  it('fails for a reader that takes too long', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const limits = { signal: undefined, endMs: performance.now() + 1000 }
+    const reader = eventStream([1, 2, 3], limits).getReader()
+    vi.advanceTimersByTime(1000)
+    await reader.read()
+    vi.advanceTimersByTime(1)
+    await expect(reader.read()).rejects.toMatchObject({ code: 'ERR_TIMEOUT' })
   })
 })
