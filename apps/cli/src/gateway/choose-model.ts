@@ -26,7 +26,11 @@ export async function listTrustedModels(
   settings: GatewaySettings,
   hooks: ClientHooks,
 ): Promise<readonly string[]> {
-  // The sealed request that follows checks the key again, and reports first use only once.
-  await requireMachine(settings, await fetchTrustedKey(settings, hooks))
+  // The encrypted request that follows checks the key again. With a policy it is the one to record a first
+  // use, and to report it; else it finds the key known.
+  const { onServerKey, ...others } = hooks
+  const isReported = onServerKey !== undefined && settings.policy === undefined
+  const key = await fetchTrustedKey(settings, isReported ? { ...others, onServerKey } : others)
+  await requireMachine(settings, key)
   return fetchModelNames(settings)
 }

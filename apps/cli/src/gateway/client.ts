@@ -1,3 +1,4 @@
+import { EXIT } from '@nomyo-internal/command-line'
 import { printable } from '@nomyo-internal/diagnostics'
 import { isLoopback } from '@nomyo-internal/http-server'
 import {
@@ -9,7 +10,9 @@ import {
   type SecureChatCompletionOptions,
   type ServerKeyEvent,
 } from '@nomyo/client'
+import { knownServersFile } from '@nomyo/client/known-servers'
 import { importPublicKey, type PublicKey } from '@nomyo/crypto'
+import { CommandError } from '../describe-error.js'
 import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { loadPolicy } from '../settings/policy.js'
 
@@ -52,7 +55,9 @@ export async function openClient(
 }
 
 /**
- * Fetches the key of the gateway and checks it against pins and known servers, as every request does.
+ * Fetches the key of the gateway and checks it against pins and known servers, as every request does. With
+ * a policy a first use is not recorded: the request that follows does that, once the machine has endorsed
+ * the key.
  *
  * @throws SecurityError when it must not be trusted
  */
@@ -60,8 +65,11 @@ export async function fetchTrustedKey(
   settings: GatewaySettings,
   hooks: ClientHooks,
 ): Promise<PublicKey> {
+  const file = knownServersFile(settings.knownServers)
+  const readOnly = { fingerprintsOf: file.fingerprintsOf, add: () => Promise.resolve() }
+  const store = settings.policy === undefined ? {} : { knownServers: readOnly }
   const client = new SecureCompletionClient({
-    ...trustOptions(settings, hooks),
+    ...trustOptions(settings, { ...hooks, ...store }),
     routerUrl: settings.gateway,
     timeout: 30_000,
   })
@@ -92,14 +100,16 @@ function trustOptions(
 
 /** Gives the text of an answer, and notes a cut, tool calls and a refusal. */
 export function answerText(completion: ChatCompletion, note: (text: string) => void): string {
-  const { message, finish_reason: reason } = completion.choices[0]
+  const [choice] = completion.choices as Partial<ChatCompletion['choices']>
+  if (choice === undefined) throw new CommandError('the answer has no choices', EXIT.failed)
+  const { message, finish_reason: reason } = choice
   if (reason === 'length') note('nomyo: the answer was cut off at its maximum length')
   const calls = message.tool_calls?.length ?? 0
   if (calls > 0) note('nomyo: the model called tools; --json shows which')
   if (typeof message.refusal === 'string') {
     note(`nomyo: the model refused: ${printable(message.refusal)}`)
   }
-  return message.content ?? ''
+  return typeof message.content === 'string' ? message.content : ''
 }
 
 /** Tells whether a gateway is on this machine, without a network path to attack. */

@@ -75,12 +75,13 @@ async function begin(
 }
 
 function describeTrust(
-  { pins }: GatewaySettings,
+  { pins, policy }: GatewaySettings,
   found: ServerKeyEvent['type'] | undefined,
 ): string {
   const pinned = pins === undefined ? '' : 'pinned, '
+  const since = policy === undefined ? 'from now on' : 'once the machine has endorsed it'
   return found === 'first-use'
-    ? `${pinned}first use: trusted from now on; compare it with the operator`
+    ? `${pinned}first use: trusted ${since}; compare it with the operator`
     : `${pinned}known`
 }
 

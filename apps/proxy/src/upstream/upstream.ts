@@ -1,3 +1,4 @@
+import { createHash, createPublicKey } from 'node:crypto'
 import { attestationPolicy } from '@nomyo/attest'
 import { parsePolicyFile } from '@nomyo/attest/policy-file'
 import {
@@ -49,13 +50,14 @@ export async function connectUpstream(
   const connections = createUndiciFetch()
   const trust: Trust = {
     fingerprint: '',
-    standing: config.pin.length > 0 ? 'pinned' : 'any',
+    standing:
+      config.pin.length > 0 ? 'pinned' : config.knownServers === undefined ? 'any' : 'first-use',
     attestation: null,
     problem: undefined,
   }
   const options = { ...(await clientOptions(config, trust)), fetch: connections.fetch }
   try {
-    await checkGateway(options, url)
+    trust.fingerprint = await checkGateway(options, url)
   } catch (error) {
     await connections.close()
     throw error
@@ -132,7 +134,7 @@ const acceptAnyKey: KnownServersStore = {
 async function checkGateway(
   options: SecureChatCompletionOptions,
   routerUrl: string,
-): Promise<void> {
+): Promise<string> {
   const logger = { warn: () => undefined }
   const client = new SecureCompletionClient({
     ...options,
@@ -141,7 +143,9 @@ async function checkGateway(
     timeout: START_TIMEOUT_MS,
   })
   try {
-    await client.encryptPayload({ messages: [] })
+    const key = createPublicKey(await client.fetchServerPublicKey())
+    const spki = key.export({ type: 'spki', format: 'der' })
+    return `sha256/${createHash('sha256').update(spki).digest('base64')}`
   } finally {
     client.dispose()
   }

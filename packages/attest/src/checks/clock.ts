@@ -13,7 +13,10 @@ export function checkClock({ quote, policy: { previous } }: ParsedEvidence): Ver
   const { clock, resetCount, restartCount, safe } = quote.value.clockInfo
   if (previous !== undefined) {
     if (toHex(quote.value.qualifiedSigner) !== previous.qualifiedSigner) {
-      return fail('CLOCK_OTHER_KEY', 'another key signed the earlier quote, whose clock has no bearing on this one')
+      return fail(
+        'CLOCK_OTHER_KEY',
+        'another key signed the earlier quote, whose clock has no bearing on this one',
+      )
     }
     if (previous.clock.resetCount !== resetCount) {
       return fail('CLOCK_RESET', 'the machine was reset since the earlier quote')

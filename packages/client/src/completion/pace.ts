@@ -40,7 +40,7 @@ export class Pace {
    */
   async wait(signal: AbortSignal): Promise<void> {
     // Again, where a refusal has held back the requests that waited.
-    for (let now; (now = performance.now()) < this.#heldUntilMs; ) {
+    for (let now; (now = performance.now()) < this.#heldUntilMs;) {
       const held = Math.ceil(this.#heldUntilMs - now)
       if (held > LONGEST_WAIT_MS) {
         throw new ServiceUnavailableError(
@@ -56,9 +56,7 @@ export class Pace {
 
   /** Takes the outcome of a request: a refusal without a reason to wait holds back the next ones. */
   report(isRefused: boolean): void {
-    this.#holdMs = isRefused
-      ? Math.min(this.#holdMs * 2 || FIRST_HOLD_MS, LONGEST_HOLD_MS)
-      : 0
+    this.#holdMs = isRefused ? Math.min(this.#holdMs * 2 || FIRST_HOLD_MS, LONGEST_HOLD_MS) : 0
     if (!isRefused) return
     this.#heldUntilMs = performance.now() + this.#holdMs
     this.#log.warn(

@@ -201,10 +201,7 @@ describe('completionChunks', () => {
   const message = { content: 'a' }
   it.each<[string, Members]>([
     ['choices', { choices: Array(100_000).fill({ message }) }],
-    [
-      'tool calls',
-      { choices: [{ message: { tool_calls: Array(1_000_000).fill({ id: 'a' }) } }] },
-    ],
+    ['tool calls', { choices: [{ message: { tool_calls: Array(1_000_000).fill({ id: 'a' }) } }] }],
     ...['model', 'id', 'system_fingerprint', 'service_tier', 'created'].map(
       (name): [string, Members] => [
         `characters of the ${name}`,

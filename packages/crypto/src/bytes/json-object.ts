@@ -49,7 +49,10 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 }
 
 export const tooComplex = (): SecurityError =>
-  new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The JSON is nested too deeply, or has too many values.')
+  new SecurityError(
+    'ERR_ENVELOPE_TOO_LARGE',
+    'The JSON is nested too deeply, or has too many values.',
+  )
 
 /**
  * Measures JSON before any parser recurses into it or spends seconds on it: its depth, its objects,

@@ -32,7 +32,8 @@ const KEEP_ALIVE_MS = 60_000
 const CLOSED = 'The connections were closed before the request.'
 const PROXIES = ['http_proxy', 'https_proxy']
 /** This machine, as the host of a parsed URL names it; `0.0.0.0` and `::` reach it, too. */
-const LOOPBACK = /^(?:(?:.+\.)?localhost\.?|127\.[\d.]+|0\.0\.0\.0|\[::(?:1|ffff:7f[\da-f]{2}:[\da-f]+)?\])$/
+const LOOPBACK =
+  /^(?:(?:.+\.)?localhost\.?|127\.[\d.]+|0\.0\.0\.0|\[::(?:1|ffff:7f[\da-f]{2}:[\da-f]+)?\])$/
 
 /**
  * Creates a `fetch` for Node on undici: connections are kept alive, proxies come from the environment at
@@ -88,7 +89,9 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
   }
   return {
     fetch: ask as unknown as typeof fetch,
-    send: canDispatch() ? async (url, asked) => dispatchSend(dispatcher(url), url, asked) : undefined,
+    send: canDispatch()
+      ? async (url, asked) => dispatchSend(dispatcher(url), url, asked)
+      : undefined,
     async close() {
       await (closing ??= Promise.all(own.map(closeOwn)))
     },

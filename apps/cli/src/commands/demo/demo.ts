@@ -32,6 +32,7 @@ const STEP_NAMES: Readonly<Record<CompletionStep['name'], string>> = {
   'reply-key': 'wait for the reply key',
   'server-key': 'fetch the server key',
   attest: 'attest the machine',
+  pace: 'wait for the pace',
   seal: 'seal the request',
   send: 'send, wait, receive',
   open: 'open the answer',
