@@ -53,7 +53,7 @@ export class Session {
       serverKey: new ServerKey(transport, config),
       apiKeyProbe: new ApiKeyProbe(transport, config.keyDir === undefined),
       replyGuard: new ReplyGuard(),
-      pace: config.pace && new Pace(config.pace, config.log),
+      pace: config.pace && new Pace(config.pace),
       replyKeys: new ReplyKeyManager({
         mode: config.replyKeys,
         rotationIntervalMs: config.keyRotationInterval,
@@ -164,10 +164,7 @@ export class Session {
     this.#disposed = true
     for (const call of this.#calls) {
       call.abort(
-        new APIConnectionError(
-          'ERR_ABORTED',
-          'The client was disposed of while the request was in flight.',
-        ),
+        new APIConnectionError('ERR_ABORTED', 'The client was disposed of during the call.'),
       )
     }
     this.context.replyKeys.dispose()

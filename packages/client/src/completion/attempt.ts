@@ -133,12 +133,12 @@ export async function attestKey(
   { attestation, config, serverKey: current }: ResponseContext,
   signal: AbortSignal,
 ): Promise<KeyAttestationResult | undefined> {
-  const when = attestation?.config.when
-  const attested =
-    when === 'before-send'
-      ? await timeStep('attest', attestation.verify(serverKey, signal), config)
-      : undefined
-  if (when !== 'after-response') await current.accept(serverKey)
+  const isRequired = attestation?.config.when === 'before-send'
+  const attested = isRequired
+    ? await timeStep('attest', attestation.verify(serverKey, signal), config)
+    : undefined
+  // Else the answer has to be appraised first.
+  if (attestation === undefined || isRequired) await current.accept(serverKey)
   return attested
 }
 
@@ -174,10 +174,9 @@ async function runAttempt(keys: AttemptKeys, call: Call): Promise<ChatCompletion
     const sealed = { body: response.body, payloadId, replyKey: lease.pair.privateKey }
     if (response.status !== 200) {
       const error = await openError(response, sealed, context)
-      if (pace) pace.report(isUnexplained(error))
+      if (pace && isUnexplained(error)) pace.hold(config.log)
       throw error
     }
-    if (pace) pace.report(false)
     const completion = await openResponse(sealed, { payload, serverKey, attested }, context)
     checkChoices(completion)
     return completion

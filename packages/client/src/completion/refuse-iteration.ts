@@ -10,8 +10,7 @@ export function refuseIteration(completion: ChatCompletion): ChatCompletion {
     value: () => {
       throw new InvalidRequestError(
         'ERR_INVALID_REQUEST',
-        'The answer has arrived whole: read its choices. To read it as a stream, use the openai SDK with ' +
-          'createNomyoFetch of @nomyo/client/openai-fetch.',
+        'The answer has arrived whole. For a stream, use the openai SDK with createNomyoFetch.',
       )
     },
   })

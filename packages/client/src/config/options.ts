@@ -84,7 +84,7 @@ export interface SecureChatCompletionOptions {
   debug?: boolean | undefined
   /**
    * Spaces requests, so that a limit of the server is not reached: its refusals are slower. A 503 without
-   * `Retry-After` holds back all requests for 10 seconds, and twice as long each further time. `false`: none.
+   * `Retry-After` then holds back all requests for 30 seconds, with a warning. `false`: none.
    * Default: the documented limits of `https://api.nomyo.ai` there (2 a second; once in 10 seconds, 4), none
    * elsewhere.
    */
@@ -221,19 +221,18 @@ export function readConfig(options: SecureChatCompletionOptions): ClientConfig {
   return Object.freeze({ ...values, pace: values.pace ?? (isHosted && HOSTED_PACE), log })
 }
 
+/** The danger of plain HTTP. */
+const HTTP_RISK = 'an attacker on the network path can replace the server key and read everything'
+
 function checkProtocol({ baseUrl, allowHttp }: OptionValues, log: Log): void {
   if (baseUrl.protocol === 'https:') return
   if (!allowHttp) {
     throw new SecurityError(
       'ERR_INSECURE_URL',
-      'baseUrl is http://: an attacker on the network path could replace the server key and read everything. ' +
-        'Use https://, or set allowHttp: true for local development.',
+      `baseUrl is http://: ${HTTP_RISK}. Use https://, or set allowHttp: true for local development.`,
     )
   }
-  log.warn(
-    'allowHttp is set: the server key is fetched over plain HTTP, where an attacker on the network path can ' +
-      'replace it. Never do this in production.',
-  )
+  log.warn(`allowHttp is set: ${HTTP_RISK}. Never do this in production.`)
 }
 
 /** Settings of one request. */

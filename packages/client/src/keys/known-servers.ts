@@ -76,7 +76,6 @@ function compare(
   throw new SecurityError(
     'ERR_SERVER_KEY_CHANGED',
     `The key of ${server} has changed: known is ${known.join(' or ')}, received was ${fingerprint}. This may be an ` +
-      'attack. Ask the operator, out of band, whether the new fingerprint is genuine; if it is, replace the ' +
-      'old line in the known-servers file.',
+      'attack. Only if the operator confirms the new fingerprint out of band, replace the known one.',
   )
 }

@@ -16,7 +16,8 @@ interface HeldKey {
 
 /** A key of a server that was not known, and the promise of its entry among the known ones. */
 interface FirstUse {
-  readonly key: PublicKey
+  readonly fingerprint: string
+  readonly record: () => Promise<void>
   recorded: Promise<void> | undefined
 }
 
@@ -62,10 +63,8 @@ export class ServerKey {
    */
   async accept(key?: PublicKey): Promise<void> {
     const first = this.#firstUse
-    const { knownServers, baseUrl, onServerKey } = this.#config
-    if (first === undefined || knownServers === undefined) return
-    if (key !== undefined && key.fingerprint !== first.key.fingerprint) return
-    first.recorded ??= recordFirstUse(knownServers, serverName(baseUrl), first.key, onServerKey)
+    if (first === undefined || (key?.fingerprint ?? first.fingerprint) !== first.fingerprint) return
+    first.recorded ??= first.record()
     try {
       await first.recorded
     } catch (error) {
@@ -111,7 +110,12 @@ export class ServerKey {
     const { baseUrl, serverKeyPins, knownServers, onServerKey } = this.#config
     if (serverKeyPins.length > 0) verifyPin(key, serverKeyPins)
     if (knownServers === undefined) return
-    const isKnown = await lookUpServer(knownServers, serverName(baseUrl), key, onServerKey)
-    if (!isKnown) this.#firstUse = { key, recorded: undefined }
+    const facts = [knownServers, serverName(baseUrl), key, onServerKey] as const
+    if (await lookUpServer(...facts)) return
+    this.#firstUse = {
+      fingerprint: key.fingerprint,
+      record: () => recordFirstUse(...facts),
+      recorded: undefined,
+    }
   }
 }

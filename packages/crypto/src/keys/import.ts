@@ -3,7 +3,7 @@ import { requireInteger, requireOptions, requireText } from '../arguments.js'
 import { type Bytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type { KeyPair, PrivateKeyUse, PublicKey } from '../suite.js'
-import { wireV1 as currentSuite } from '../wire-v1/suite.js'
+import { importPrivateKey as importPkcs8, wireV1 as currentSuite } from '../wire-v1/suite.js'
 import { soleBlock } from './pem.js'
 import type { PrivateKeyText } from './private-key-text.js'
 
@@ -107,7 +107,7 @@ export async function importPrivateKeyFile(
   requirePassword(password)
   const pkcs8 = await readPkcs8(pem, { password, onWarning, file })
   try {
-    const pair = await currentSuite.importPrivateKey(pkcs8, use)
+    const pair = await importPkcs8(pkcs8, use)
     if (publicKeyPem !== undefined) await checkBelongsTogether(pair, publicKeyPem)
     return pair
   } finally {

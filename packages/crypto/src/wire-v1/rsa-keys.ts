@@ -22,20 +22,33 @@ export async function generateRsaKeyPair(suite: Suite, use: PrivateKeyUse): Prom
     use.extractable || isCopied,
     ['encrypt', 'decrypt'],
   )
-  if (isCopied) {
-    const pkcs8 = new Uint8Array(await crypto.subtle.exportKey('pkcs8', pair.privateKey))
-    try {
-      return await importRsaPrivateKey(suite, pkcs8, { ...use, minBits: GENERATED_BITS })
-    } finally {
-      zeroize(pkcs8)
-    }
-  }
   const spkiDer = new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey))
+  const keys = isCopied ? await copiesOf(pair.privateKey, use) : [pair.privateKey]
   return {
     publicKey: await importRsaPublicKey(suite, spkiDer, GENERATED_BITS),
-    privateKey: new RsaPrivateKey(suite, GENERATED_BITS, [pair.privateKey]),
+    privateKey: new RsaPrivateKey(suite, GENERATED_BITS, keys),
   }
 }
+
+async function copiesOf(key: CryptoKey, use: PrivateKeyUse): Promise<CryptoKey[]> {
+  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey('pkcs8', key))
+  try {
+    return await importCopies(pkcs8, use)
+  } finally {
+    zeroize(pkcs8)
+  }
+}
+
+/** Imports one copy of a private key for each operation that may run at the same time. */
+const importCopies = (
+  pkcs8: Bytes,
+  { extractable, parallel }: PrivateKeyUse,
+): Promise<CryptoKey[]> =>
+  Promise.all(
+    Array.from({ length: parallel }, () =>
+      platformImport('pkcs8', pkcs8, extractable, ['decrypt']),
+    ),
+  )
 
 /** Reads an SPKI; everything that the platform lets pass is checked before the platform sees it. */
 export async function importRsaPublicKey(
@@ -65,11 +78,7 @@ export async function importRsaPrivateKey(
 ): Promise<KeyPair> {
   const numbers = parseRsaPkcs8(pkcs8Der, options.minBits)
   const publicKey = await importRsaPublicKey(suite, encodeRsaSpki(numbers), options.minBits)
-  const copies = await Promise.all(
-    Array.from({ length: options.parallel }, () =>
-      platformImport('pkcs8', ownBytes(pkcs8Der), options.extractable, ['decrypt']),
-    ),
-  )
+  const copies = await importCopies(ownBytes(pkcs8Der), options)
   const privateKey = new RsaPrivateKey(suite, publicKey.bits, copies)
   await checkConsistency(publicKey, privateKey)
   return { publicKey, privateKey }

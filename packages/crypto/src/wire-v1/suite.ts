@@ -3,9 +3,11 @@ import { requireArgument } from '../arguments.js'
 import { type Bytes, ownBytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type {
+  KeyPair,
   OpenOptions,
   OpenedEnvelope,
   PrivateKey,
+  PrivateKeyUse,
   PublicKey,
   SealOptions,
   Suite,
@@ -29,10 +31,18 @@ export const wireV1: Suite = {
   algorithm: ALGORITHM,
   generateKeyPair: (use) => generateRsaKeyPair(wireV1, use),
   importPublicKey: (spkiDer, { minBits }) => importRsaPublicKey(wireV1, spkiDer, minBits),
-  importPrivateKey: (pkcs8Der, options) => importRsaPrivateKey(wireV1, pkcs8Der, options),
   seal,
   open,
 }
+
+/**
+ * Reads a DER PKCS#8 PrivateKeyInfo and derives its public key. No member of the suite: a program that
+ * reads no private key does not load it.
+ */
+export const importPrivateKey = (
+  pkcs8Der: Uint8Array,
+  options: PrivateKeyUse & { minBits: number },
+): Promise<KeyPair> => importRsaPrivateKey(wireV1, pkcs8Der, options)
 
 async function seal(
   plaintext: Uint8Array,

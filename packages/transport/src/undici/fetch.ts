@@ -29,7 +29,6 @@ export interface UndiciFetch {
 const CONNECT_TIMEOUT_MS = 30_000
 /** Connections stay open between calls, unless the server announces a shorter time. */
 const KEEP_ALIVE_MS = 60_000
-const CLOSED = 'The connections were closed before the request.'
 const PROXIES = ['http_proxy', 'https_proxy']
 /** This machine, as the host of a parsed URL names it; `0.0.0.0` and `::` reach it, too. */
 const LOOPBACK =
@@ -70,7 +69,8 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
   let closing: Promise<unknown> | undefined
   const dispatcher = (url: string | URL): Dispatcher => {
     if (options.dispatcher !== undefined) return options.dispatcher
-    if (closing !== undefined) throw new APIConnectionError('ERR_NETWORK', CLOSED)
+    if (closing !== undefined)
+      throw new APIConnectionError('ERR_NETWORK', 'The connections are closed.')
     const isProxied = mayBeProxied(url)
     return (own[Number(isProxied)] ??= ownDispatcher(options.ca, isProxied))
   }

@@ -16,10 +16,7 @@ export function toResponse({ statusCode, headers, body }: Dispatcher.ResponseDat
   body.on('error', () => undefined)
   if (statusCode > 599) {
     body.destroy()
-    throw new APIConnectionError(
-      'ERR_NETWORK',
-      `The response has the status ${String(statusCode)}, which HTTP does not define.`,
-    )
+    throw new APIConnectionError('ERR_NETWORK', `${String(statusCode)} is no status of HTTP.`)
   }
   const error = compressedError(headers)
   if (error !== undefined) body.destroy(error)
