@@ -168,6 +168,7 @@ export class SecureCompletionClient {
    * @throws AttestationError `ERR_ATTESTATION_FAILED`
    */
   async encryptPayload(payload: object): Promise<Uint8Array<ArrayBuffer>> {
+    this.#session.assertUsable()
     const { config } = this.#session.context
     const padded = serializePayload(payload, config.padding)
     try {

@@ -244,6 +244,27 @@ describe('the evidence in an answer', () => {
     for (const { result } of await Promise.all(errors)) expect(failing(result)).toEqual(['clock'])
   })
 
+  it('must be of a machine that attested the key, and of one that has not restarted since', async () => {
+    const other = forgeKey()
+    const names = [KEY, other].map((key) => pinnedAk(Buffer.from(forgedName(key), 'hex')))
+    const policy = attestationPolicy({ ...RULES, trust: names })
+    const machine = await startMachine()
+    const byOther = { key: other, qualifiedSigner: Buffer.from(forgedName(other), 'hex') }
+    machine.answerQuote = byOther
+    const { ask } = await clientOf(machine, { policy })
+    // Trusted by the policy, and never asked about the key.
+    const { result } = await refusal(ask())
+    expect(result.checks.find(({ id }) => id === 'clock')?.code).toBe('CLOCK_OTHER_KEY')
+    machine.keyQuote = byOther
+    await ask()
+    // Both have attested it: either may answer.
+    machine.answerQuote = {}
+    await ask()
+    machine.answerQuote = { resetCount: 9 }
+    const restarted = await refusal(ask())
+    expect(restarted.result.checks.find(({ id }) => id === 'clock')?.code).toBe('CLOCK_RESET')
+  })
+
   it('that was refused is refused again', async () => {
     const machine = await startMachine()
     const client = newStepClient(machine.server, { attestation: { policy: POLICY } })

@@ -16,6 +16,7 @@ const INDEX = [
   ...ERRORS,
   'abortable',
   'createHttpTransport',
+  'delay',
   'endpointUrl',
   'errorFromResponse',
   'parseBaseUrl',

@@ -28,12 +28,10 @@ export class Pace {
     this.#extras = burst - perSecond
   }
 
-  /** Waits for the turn of a request. */
+  /** Waits for the turn of a request: again, where a refusal has held back those that waited. */
   async wait(signal: AbortSignal): Promise<void> {
-    await delay(this.#turn(performance.now()), signal)
-    // Again, where a refusal has held back the requests that waited.
-    for (let left; (left = this.#heldUntilMs - performance.now()) > 0;) {
-      await delay(left + this.#turn(performance.now() + left), signal)
+    for (let waitMs = this.#turn(); waitMs > 0; waitMs = this.#heldMs() && this.#turn()) {
+      await delay(waitMs, signal)
     }
   }
 
@@ -43,15 +41,21 @@ export class Pace {
     log.warn(`503 without Retry-After: requests are held back for ${String(HOLD_S)} s`)
   }
 
+  #heldMs(): number {
+    return Math.max(this.#heldUntilMs - performance.now(), 0)
+  }
+
   /** Reserves the next turn; returns the wait until then. */
-  #turn(now: number): number {
+  #turn(): number {
+    const held = this.#heldMs()
+    const now = performance.now() + held
     if (now < this.#nextMs && now >= this.#burstMs && this.#extras > 0) {
       this.#extrasUsed = (this.#extrasUsed + 1) % this.#extras
       if (this.#extrasUsed === 0) this.#burstMs = now + BURST_EVERY_MS
-      return 0
+      return held
     }
     const at = Math.max(now, this.#nextMs)
     this.#nextMs = at + this.#intervalMs
-    return at - now
+    return held + at - now
   }
 }
