@@ -6,6 +6,8 @@ const RETRY_EVERY_MS = 20
 /** A change takes milliseconds: an older lock belongs to a process that died. */
 const STALE_AFTER_MS = 10_000
 const PATIENCE_MS = 15_000
+/** Windows names a file whose removal is not complete `EPERM`. */
+const TAKEN = process.platform === 'win32' ? ['EEXIST', 'EPERM', 'EBUSY'] : ['EEXIST']
 
 /**
  * Runs `work` while holding a lock file. A stale lock file, or one dated in the future, is removed; that
@@ -40,7 +42,8 @@ export async function withFileLock<T>(
 
 async function tryCreate(path: string, owner: string): Promise<boolean> {
   const file = await open(path, 'wx', 0o600).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined
+    if (error instanceof Error && 'code' in error && TAKEN.includes(String(error.code)))
+      return undefined
     throw error
   })
   if (file === undefined) return false
