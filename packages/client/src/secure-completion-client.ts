@@ -137,7 +137,9 @@ export class SecureCompletionClient {
       given.privateKeyPath,
       given.publicKeyPath,
       given.password,
-      this.#session.context.config.log.warn,
+      (message) => {
+        this.#session.context.config.log.warn(message)
+      },
     )
     this.#session.context.replyKeys.replace(pair)
   }

@@ -175,5 +175,8 @@ export class Session {
 function firstKeyOf({ keyDir, keyPassword, log }: ClientConfig): () => Promise<KeyPair> {
   const { keyFiles } = platform
   if (keyDir === undefined || keyFiles === undefined) return () => generateKeyPair()
-  return () => keyFiles.loadOrCreate(keyDir, keyPassword, log.warn)
+  return () =>
+    keyFiles.loadOrCreate(keyDir, keyPassword, (message) => {
+      log.warn(message)
+    })
 }

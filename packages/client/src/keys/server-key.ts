@@ -63,7 +63,8 @@ export class ServerKey {
    */
   async accept(key?: PublicKey): Promise<void> {
     const first = this.#firstUse
-    if (first === undefined || (key?.fingerprint ?? first.fingerprint) !== first.fingerprint) return
+    if (first === undefined) return
+    if (key !== undefined && key.fingerprint !== first.fingerprint) return
     first.recorded ??= first.record()
     try {
       await first.recorded

@@ -93,7 +93,7 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
       ? async (url, asked) => dispatchSend(dispatcher(url), url, asked)
       : undefined,
     async close() {
-      await (closing ??= Promise.all(own.map(closeOwn)))
+      await (closing ??= Promise.all(own.map(async (one) => closeOwn(one))))
     },
   }
 }
@@ -106,7 +106,7 @@ const closeOwn = (dispatcher: Partial<Dispatcher> | undefined): Promise<void> | 
 /** A proxy would see what is meant for this machine alone, and could answer it. */
 function mayBeProxied(url: string | URL): boolean {
   const isProxied = PROXIES.some((name) => process.env[name] ?? process.env[name.toUpperCase()])
-  return Boolean(isProxied) && !LOOPBACK.test(new URL(url).hostname)
+  return isProxied && !LOOPBACK.test(new URL(url).hostname)
 }
 
 function ownDispatcher(ca: string | readonly string[] | undefined, isProxied: boolean): Dispatcher {
