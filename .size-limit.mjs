@@ -83,7 +83,7 @@ export default [
     path: ['crypto', 'transport', 'attest', 'client'].map(
       (folder) => `packages/${folder}/dist/**/*.js`,
     ),
-    limit: '165 kB',
+    limit: '166 kB',
     disablePlugins: ['@size-limit/esbuild'],
     brotli: false,
   },

@@ -93,7 +93,6 @@ describe('the bytes of a refused request', () => {
   it('are zeroed', async () => {
     const { ask } = await connect()
     const zeroed: Uint8Array[] = []
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- called on its object
     const fill = Uint8Array.prototype.fill
     Uint8Array.prototype.fill = function (...all: Parameters<typeof fill>) {
       if (all[0] === 0) zeroed.push(this)
