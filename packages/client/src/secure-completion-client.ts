@@ -286,7 +286,7 @@ export class SecureCompletionClient {
     if (payload === undefined) {
       throw new InvalidRequestError(
         'ERR_INVALID_REQUEST',
-        'onReceipt records the request: pass its payload as the third argument.',
+        'onReceipt needs the payload of the request as the third argument.',
       )
     }
     return { ...(await this.#attestedKey()), payload: serializePayload(payload, 'none') }

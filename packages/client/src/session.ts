@@ -164,7 +164,7 @@ export class Session {
     this.#disposed = true
     for (const call of this.#calls) {
       call.abort(
-        new APIConnectionError('ERR_ABORTED', 'The client was disposed of during the call.'),
+        new APIConnectionError('ERR_ABORTED', 'The client was disposed of.'),
       )
     }
     this.context.replyKeys.dispose()

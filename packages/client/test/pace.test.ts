@@ -116,6 +116,6 @@ describe('the option pace', () => {
     const logger = { warn: (text: string) => void warnings.push(text) }
     const ask = await newSession({ baseUrl: server.url, pace: { perSecond: 1000 }, logger })
     await ask().catch(() => undefined)
-    expect(warnings.filter((text) => text.includes('held back'))).toHaveLength(times)
+    expect(warnings.filter((text) => text.includes('Retry-After'))).toHaveLength(times)
   })
 })

@@ -70,10 +70,7 @@ export function checkPayloadId(answer: Record<string, unknown>, payloadId: strin
 }
 
 const mismatch = (): SecurityError =>
-  new SecurityError(
-    'ERR_REPLY_MISMATCH',
-    'The server encrypted this answer for another request; the answer was not used.',
-  )
+  new SecurityError('ERR_REPLY_MISMATCH', 'The answer is for another request and was not used.')
 
 const NO_RESULT: Partial<AppraisedAnswer> = {}
 

@@ -38,7 +38,7 @@ export class Pace {
   /** Holds back the next requests. */
   hold(log: Log): void {
     this.#heldUntilMs = performance.now() + HOLD_S * 1000
-    log.warn(`503 without Retry-After: requests are held back for ${String(HOLD_S)} s`)
+    log.warn(`503 without Retry-After: requests are held for ${String(HOLD_S)} s`)
   }
 
   #heldMs(): number {

@@ -16,7 +16,7 @@ export class ReplyGuard {
     if (this.#seen.has(replayId)) {
       throw new SecurityError(
         'ERR_REPLY_REPLAYED',
-        'The answer was already received for an earlier request and was not used.',
+        'The answer was received before and was not used.',
       )
     }
     this.#seen.add(replayId)

@@ -143,12 +143,11 @@ const pins: Check<readonly string[]> = (value, name) => {
 
 const pace: Check<PaceOptions | false> = (value, name) => {
   if (value === false) return value
-  const { perSecond, burst } = readOptions(
+  return readOptions(
     value as object,
     { perSecond: { check: integer(1, 1000) }, burst: optional(integer(1, 1000)) },
     `${name}.`,
   )
-  return { perSecond, burst }
 }
 
 const fetchOption: Check<typeof fetch> = (value, name) => {

@@ -76,6 +76,6 @@ function compare(
   throw new SecurityError(
     'ERR_SERVER_KEY_CHANGED',
     `The key of ${server} has changed: known is ${known.join(' or ')}, received was ${fingerprint}. This may be an ` +
-      'attack. Only if the operator confirms the new fingerprint out of band, replace the known one.',
+      'attack. Replace the known one only if the operator confirms it out of band.',
   )
 }

@@ -7,7 +7,7 @@ export const MAX_PLAINTEXT_DEPTH = 256
 /** Parsing takes milliseconds from here on. */
 const LARGE_BYTES = 1024 * 1024
 
-/** What the values of JSON may cost: 200,000 log probabilities, as a model lists them, cost 600,000. */
+/** The highest cost of JSON: 200,000 log probabilities, as a model lists them, cost 600,000. */
 const MAX_COST = 600_000
 /** The cost of a member's name the first time, beside that of a string or of an object. */
 const NAME_COST = 50
@@ -49,10 +49,7 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 }
 
 export const tooComplex = (): SecurityError =>
-  new SecurityError(
-    'ERR_ENVELOPE_TOO_LARGE',
-    'The JSON is nested too deeply, or has too many values.',
-  )
+  new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The JSON is too deep or too large.')
 
 /**
  * Measures JSON before any parser recurses into it or spends seconds on it: its depth, its objects,
