@@ -163,9 +163,7 @@ export class Session {
     if (this.#disposed) return
     this.#disposed = true
     for (const call of this.#calls) {
-      call.abort(
-        new APIConnectionError('ERR_ABORTED', 'The client was disposed of.'),
-      )
+      call.abort(new APIConnectionError('ERR_ABORTED', 'The client was disposed of.'))
     }
     this.context.replyKeys.dispose()
     this.#closeConnections().catch(() => undefined)
