@@ -1,3 +1,4 @@
+import { proxyVariable } from '../src/doctor/network.js'
 import { readFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NamedFinding } from '@nomyo-internal/diagnostics'
@@ -123,4 +124,13 @@ describe.skipIf(!isInstalled('openssl'))('nomyo doctor over TLS', () => {
     expect(await check('IP:127.0.0.1', 60, false)).toContain('TLS problem')
     expect(await check('DNS:other.test', 60, true)).toContain('TLS problem')
   })
+})
+
+it.each([
+  ['http://localhost:12435', undefined],
+  ['http://127.0.0.2', undefined],
+  ['http://[::1]:1', undefined],
+  ['http://gateway.example', 'HTTP_PROXY'],
+])('a proxy of the environment is not used for this machine itself: %s', (url, expected) => {
+  expect(proxyVariable(new URL(url), { HTTP_PROXY: 'http://proxy.example' })).toBe(expected)
 })

@@ -1,9 +1,10 @@
-import type { Environment } from '@nomyo-internal/command-line'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
+import type { Environment } from '@nomyo-internal/command-line'
 import { errnoCode, ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
+import { isLoopback } from '@nomyo-internal/http-server'
 
 const TIMEOUT_MS = 10_000
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -19,7 +20,8 @@ export function proxyVariable(url: URL, environment: Environment): string | unde
       host === '*' ||
       (host !== '' && url.hostname.endsWith(host.replace(/^\*?\.?/, '').replace(/:\d+$/, ''))),
   )
-  if (isExempt) return undefined
+  // Connections to this machine never use one.
+  if (isExempt || isLoopback(url.hostname)) return undefined
   return [scheme, scheme.toUpperCase()].find((name) => (environment[name] ?? '') !== '')
 }
 
