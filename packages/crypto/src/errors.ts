@@ -20,6 +20,9 @@
  * - `ERR_SERVER_KEY_CHANGED`: the server presents another key than the known one
  * - `ERR_REPLY_MISMATCH`: a genuine answer to another request
  * - `ERR_REPLY_REPLAYED`: an answer that was received before
+ * - `ERR_TRUNCATED`: an encrypted message that ends before its end
+ * - `ERR_STATEMENT_INVALID`: a key statement that is malformed, or that no identity key signed
+ * - `ERR_STATEMENT_EXPIRED`: a key statement that is not valid at this time; or the clock is wrong
  */
 export type SecurityErrorCode =
   | 'ERR_ENVELOPE_INVALID'
@@ -41,6 +44,9 @@ export type SecurityErrorCode =
   | 'ERR_SERVER_KEY_CHANGED'
   | 'ERR_REPLY_MISMATCH'
   | 'ERR_REPLY_REPLAYED'
+  | 'ERR_TRUNCATED'
+  | 'ERR_STATEMENT_INVALID'
+  | 'ERR_STATEMENT_EXPIRED'
 
 /** Shared by all copies of this module, so that `instanceof` holds across copies. */
 const brand = Symbol.for('nomyo.SecurityError')

@@ -27,3 +27,11 @@ export function concat(parts: readonly Uint8Array[], size: number): Bytes {
   }
   return joined
 }
+
+/** Compares two secrets of the same length in a time that does not depend on their content. */
+export function isEqualInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (const [at, byte] of a.entries()) difference |= byte ^ (b[at] ?? 0)
+  return difference === 0
+}

@@ -43,6 +43,24 @@ export const platform: Platform = {
     const code = isOther ? 'ERR_KEY_TYPE' : 'ERR_KEY_INVALID'
     throw new SecurityError(code, 'Expected one PEM block PUBLIC KEY.')
   },
+  aesGcm: (key) => {
+    const aesKey = importAesKey(key, 'encrypt', 'decrypt')
+    return {
+      encrypt: async (plaintext, nonce, additionalData, target) => {
+        const params = { ...aesGcm(nonce), additionalData }
+        target.set(new Uint8Array(await crypto.subtle.encrypt(params, await aesKey, plaintext)))
+      },
+      decrypt: async (sealed, nonce, additionalData) => {
+        const params = { ...aesGcm(nonce), additionalData }
+        const imported = await aesKey
+        try {
+          return new Uint8Array(await crypto.subtle.decrypt(params, imported, sealed))
+        } catch {
+          return undefined
+        }
+      },
+    }
+  },
 }
 
 const aesGcm = (nonce: Bytes): AesGcmParams => ({
@@ -51,6 +69,6 @@ const aesGcm = (nonce: Bytes): AesGcmParams => ({
   tagLength: TAG_BYTES * 8,
 })
 
-function importAesKey(key: Bytes, usage: 'encrypt' | 'decrypt'): Promise<CryptoKey> {
-  return crypto.subtle.importKey('raw', key, 'AES-GCM', false, [usage])
+function importAesKey(key: Bytes, ...usages: ('encrypt' | 'decrypt')[]): Promise<CryptoKey> {
+  return crypto.subtle.importKey('raw', key, 'AES-GCM', false, usages)
 }

@@ -1,0 +1,72 @@
+import { type Bytes, concat } from '../../bytes/bytes.js'
+
+/** A header or trailer field: a lower-case name, and a value of Latin-1 characters. */
+export type Field = readonly [name: string, value: string]
+
+/** The control data and the header section of a request. */
+export interface RequestHead {
+  readonly method: string
+  readonly scheme: string
+  /** Host and port; may be empty. */
+  readonly authority: string
+  /** Path and query. */
+  readonly path: string
+  readonly fields: readonly Field[]
+}
+
+/** The status and the header section of a response. */
+export interface ResponseHead {
+  readonly status: number
+  readonly fields: readonly Field[]
+}
+
+const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
+/** No control characters, and no white space at the ends (RFC 9113 section 8.2.1). */
+const VALUE = /^(?![ \t])[\t\x20-\x7e\x80-\xff]*(?<![ \t])$/
+/** Fields of a connection (RFC 9110 section 7.6.1): there is none. */
+const OF_CONNECTION: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** Returns whether a field may be part of a message. */
+export function isField([name, value]: Field): boolean {
+  return NAME.test(name) && VALUE.test(value) && !OF_CONNECTION.has(name)
+}
+
+/** Returns whether the control data of a request is well-formed. */
+export function isControlData({ method, scheme, authority, path }: RequestHead): boolean {
+  return (
+    /^[A-Z]+$/.test(method) &&
+    /^[a-z][a-z0-9+.-]*$/.test(scheme) &&
+    /^[\x21-\x7e]*$/.test(authority) &&
+    /^\/[\x21-\x7e]*$/.test(path)
+  )
+}
+
+/** Encodes Latin-1. */
+export function latin1(text: string): Bytes {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0))
+}
+
+/** Decodes Latin-1: `TextDecoder` decodes windows-1252 by that name. */
+export function fromLatin1(bytes: Uint8Array): string {
+  let text = ''
+  // Arguments of a call are limited.
+  for (let at = 0; at < bytes.length; at += 4096) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 4096))
+  }
+  return text
+}
+
+/** Joins bytes to a buffer of a length, with zeros behind them. */
+export function joinPadded(
+  parts: readonly Uint8Array[],
+  sizeFor: (length: number) => number,
+): Bytes {
+  return concat(parts, sizeFor(parts.reduce((sum, { length }) => sum + length, 0)))
+}

@@ -1,0 +1,201 @@
+import type { Bytes } from '../../bytes/bytes.js'
+import { checkedNumber, invalidArgument } from '../arguments.js'
+import { join } from '../hpke/hkdf.js'
+import { paddedLength } from '../padding.js'
+import { varintLength, writeVarint } from '../varint.js'
+import {
+  type Field,
+  type RequestHead,
+  type ResponseHead,
+  isControlData,
+  isField,
+  joinPadded,
+  latin1,
+} from './fields.js'
+
+/** A whole request. */
+export interface WholeRequest extends RequestHead {
+  readonly content?: Uint8Array
+}
+
+/** A whole response. */
+export interface WholeResponse extends ResponseHead {
+  readonly content?: Uint8Array
+}
+
+/** Writes a whole response, after any number of interim ones. */
+export interface WholeResponseWriter {
+  /** Writes a response with a status from 100 to 199. @throws SecurityError `ERR_ARGUMENT_INVALID` */
+  readonly interim: (head: ResponseHead) => Bytes
+  /** Writes the response, padded. @throws SecurityError `ERR_ARGUMENT_INVALID` */
+  readonly final: (response: WholeResponse) => Bytes
+}
+
+/** Writes a response whose content comes in parts. */
+export interface StreamedResponseWriter {
+  /** Writes a response with a status from 100 to 199. @throws SecurityError `ERR_ARGUMENT_INVALID` */
+  readonly interim: (head: ResponseHead) => Bytes
+  /** Writes status and fields. @throws SecurityError `ERR_ARGUMENT_INVALID` */
+  readonly head: (head: ResponseHead) => Bytes
+  /** Writes a part of the content. */
+  readonly content: (part: Uint8Array) => Bytes
+  /** Ends content and message. */
+  readonly end: () => Bytes
+}
+
+/** The framing indicators (RFC 9292 section 3.3). */
+export const FRAMING = {
+  knownRequest: 0,
+  knownResponse: 1,
+  indeterminateRequest: 2,
+  indeterminateResponse: 3,
+} as const
+
+/**
+ * Encodes a whole request as Binary HTTP (RFC 9292), and hides its length with zeros behind it: Padmé, at
+ * least 512 bytes.
+ *
+ * @throws SecurityError `ERR_ARGUMENT_INVALID`
+ * @example
+ * ```ts
+ * import { encodeRequest } from '@nomyo/crypto/wire-2'
+ *
+ * const message = encodeRequest({
+ *   method: 'POST',
+ *   scheme: 'https',
+ *   authority: 'gateway.example',
+ *   path: '/v1/chat/completions',
+ *   fields: [['content-type', 'application/json']],
+ *   content: new TextEncoder().encode('{}'),
+ * })
+ * ```
+ */
+export function encodeRequest(request: WholeRequest): Bytes {
+  if (!isControlData(request))
+    throw invalidArgument('The method, scheme, authority or path is invalid.')
+  const { method, scheme, authority, path, fields, content } = request
+  return joinPadded(
+    [
+      varint(FRAMING.knownRequest),
+      ...[method, scheme, authority, path].map((text) => prefixed(latin1(text))),
+      prefixed(fieldLines(fields)),
+      ...knownContent(content),
+    ],
+    paddedLength,
+  )
+}
+
+/**
+ * Encodes a whole response as Binary HTTP (RFC 9292), and hides its length as {@link encodeRequest} does.
+ *
+ * @throws SecurityError `ERR_ARGUMENT_INVALID`
+ * @example
+ * ```ts
+ * import { encodeResponse } from '@nomyo/crypto/wire-2'
+ *
+ * const message = encodeResponse({
+ *   status: 200,
+ *   fields: [['content-type', 'application/json']],
+ *   content: new TextEncoder().encode('{}'),
+ * })
+ * ```
+ */
+export function encodeResponse(response: WholeResponse): Bytes {
+  return createWholeResponse().final(response)
+}
+
+/**
+ * Begins a whole response that interim responses precede, as signs of life.
+ *
+ * @example
+ * ```ts
+ * import { createWholeResponse } from '@nomyo/crypto/wire-2'
+ *
+ * const response = createWholeResponse()
+ * const parts = [
+ *   response.interim({ status: 102, fields: [] }),
+ *   response.final({ status: 200, fields: [] }),
+ * ]
+ * ```
+ */
+export function createWholeResponse(): WholeResponseWriter {
+  const begin = framing(FRAMING.knownResponse)
+  let written = 0
+  return {
+    interim: (head) => {
+      const part = join(begin(), interimStatus(head), prefixed(fieldLines(head.fields)))
+      written += part.length
+      return part
+    },
+    final: ({ status, fields, content }) =>
+      joinPadded(
+        [begin(), finalStatus(status), prefixed(fieldLines(fields)), ...knownContent(content)],
+        (length) => paddedLength(written + length) - written,
+      ),
+  }
+}
+
+/**
+ * Begins a response whose content comes in parts, of which no length is hidden here.
+ *
+ * @example
+ * ```ts
+ * import { createStreamedResponse } from '@nomyo/crypto/wire-2'
+ *
+ * const response = createStreamedResponse()
+ * const parts = [
+ *   response.head({ status: 200, fields: [['content-type', 'text/event-stream']] }),
+ *   response.content(new TextEncoder().encode('data: {}\n\n')),
+ *   response.end(),
+ * ]
+ * ```
+ */
+export function createStreamedResponse(): StreamedResponseWriter {
+  const begin = framing(FRAMING.indeterminateResponse)
+  const terminated = (fields: readonly Field[]): Bytes => join(fieldLines(fields), varint(0))
+  return {
+    interim: (head) => join(begin(), interimStatus(head), terminated(head.fields)),
+    head: ({ status, fields }) => join(begin(), finalStatus(status), terminated(fields)),
+    content: (part) => (part.length === 0 ? new Uint8Array() : prefixed(part)),
+    end: () => join(varint(0), varint(0)),
+  }
+}
+
+/** Returns a function that gives the framing indicator out once, before everything else. */
+function framing(indicator: number): () => Bytes {
+  let isFirst = true
+  return () => {
+    const bytes = isFirst ? varint(indicator) : new Uint8Array()
+    isFirst = false
+    return bytes
+  }
+}
+
+const interimStatus = ({ status }: ResponseHead): Bytes =>
+  varint(checkedNumber('status', status, 100, 199))
+
+const finalStatus = (status: number): Bytes => varint(checkedNumber('status', status, 200, 599))
+
+/** Content and no trailers. */
+function knownContent(content: Uint8Array = new Uint8Array()): Uint8Array[] {
+  return [varint(content.length), content, varint(0)]
+}
+
+function fieldLines(fields: readonly Field[]): Bytes {
+  return join(
+    ...fields.flatMap((field) => {
+      if (!isField(field)) throw invalidArgument('A field has an invalid name or value.')
+      return field.map((text) => prefixed(latin1(text)))
+    }),
+  )
+}
+
+function prefixed(bytes: Uint8Array): Bytes {
+  return join(varint(bytes.length), bytes)
+}
+
+function varint(value: number): Bytes {
+  const bytes = new Uint8Array(varintLength(value))
+  writeVarint(value, bytes, 0)
+  return bytes
+}

@@ -1,0 +1,43 @@
+import { platform } from '#crypto-platform'
+import { type Bytes, zeroize } from '../../bytes/bytes.js'
+import type { AeadKeys } from '../hpke/key-schedule.js'
+import { FINAL } from '../labels.js'
+
+/** Encrypts or decrypts the chunks of one message, in their order. */
+export interface ChunkCipher {
+  readonly encrypt: (plaintext: Bytes, isFinal: boolean, target: Bytes) => void | Promise<void>
+  /** Returns undefined when the chunk is not authentic. */
+  readonly decrypt: (
+    sealed: Bytes,
+    isFinal: boolean,
+  ) => Bytes | undefined | Promise<Bytes | undefined>
+  /** Zeroes the key. */
+  readonly dispose: () => void
+}
+
+const NO_DATA = new Uint8Array()
+
+/** Each chunk has the nonce of HPKE's sequence numbers (RFC 9180 section 5.2); the final one is labelled. */
+export function chunkCipher({ key, baseNonce }: AeadKeys): ChunkCipher {
+  const aes = platform.aesGcm(key)
+  let sequence = 0
+  const nextNonce = (): Bytes => {
+    const nonce = new Uint8Array(baseNonce)
+    const view = new DataView(nonce.buffer)
+    const offset = nonce.length - 4
+    view.setUint32(offset, view.getUint32(offset) ^ sequence++)
+    return nonce
+  }
+  const dataOf = (isFinal: boolean): Bytes => (isFinal ? FINAL : NO_DATA)
+  return {
+    encrypt: (plaintext, isFinal, target) =>
+      aes.encrypt(plaintext, nextNonce(), dataOf(isFinal), target),
+    decrypt: (sealed, isFinal) => aes.decrypt(sealed, nextNonce(), dataOf(isFinal)),
+    dispose: () => {
+      zeroize(key, baseNonce)
+    },
+  }
+}
+
+/** Most chunks of a message: the sequence numbers of {@link chunkCipher} have 32 bits. */
+export const MAX_CHUNKS = 2 ** 32

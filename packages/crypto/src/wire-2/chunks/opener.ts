@@ -1,0 +1,207 @@
+import { type Bytes, zeroize } from '../../bytes/bytes.js'
+import { SecurityError } from '../../errors.js'
+import { TAG_BYTES } from '../../platform/platform.js'
+import type { AeadKeys } from '../hpke/key-schedule.js'
+import { readVarint } from '../varint.js'
+import { type ChunkCipher, MAX_CHUNKS, chunkCipher } from './chunk-cipher.js'
+
+/** Decrypts a message as it arrives. */
+export interface ChunkOpener {
+  /** The number of chunks that were authentic so far. */
+  readonly opened: number
+  /**
+   * Takes the next bytes of the message, in parts of any length, and returns the plaintext of each chunk
+   * that they complete. Where a chunk after an authentic one is wrong, the plaintext before it is
+   * returned first, and the next call throws. The caller zeroes the plaintext.
+   *
+   * @throws SecurityError `ERR_DECRYPTION_FAILED`, `ERR_ENVELOPE_UNSUPPORTED` (no such key or suite),
+   * `ERR_ENVELOPE_TOO_LARGE`, and the codes of the private key. Every later call throws the same error.
+   */
+  readonly push: (part: Uint8Array) => Promise<Bytes[]>
+  /**
+   * Ends the message: returns the plaintext of the final chunk, which may be empty.
+   *
+   * @throws SecurityError `ERR_TRUNCATED` where no final chunk began; and the codes of {@link push}
+   */
+  readonly end: () => Promise<Bytes>
+  /** Zeroes the keys, also done after the end and after an error. */
+  readonly dispose: () => void
+}
+
+/** What differs between the messages. */
+export interface OpenerSettings {
+  /** Returns how many bytes come before the first chunk, by those that arrived; asked until they suffice. */
+  readonly headBytes: (head: Bytes) => number
+  /** Derives the keys from these bytes. */
+  readonly keysOf: (head: Bytes) => Promise<AeadKeys> | AeadKeys
+  /** Most plaintext of the first chunk. */
+  readonly firstChunk: number
+  readonly maxChunk: number
+  readonly maxBytes: number
+}
+
+/** Begins to decrypt a message. */
+export function chunkOpener(settings: OpenerSettings): ChunkOpener {
+  const buffer = boundedBuffer()
+  let state: 'head' | 'length' | 'chunk' | 'final' | 'over' = 'head'
+  /** Length of the chunk that is arriving. */
+  let expected = 0
+  let cipher: ChunkCipher | undefined
+  let opened = 0
+  let total = 0
+  let failure: unknown
+  let last: Promise<unknown> = Promise.resolve()
+
+  const limit = (): number => TAG_BYTES + (opened === 0 ? settings.firstChunk : settings.maxChunk)
+  const dispose = (): void => {
+    state = 'over'
+    cipher?.dispose()
+    buffer.clear()
+    failure ??= new SecurityError('ERR_KEY_DISPOSED', 'The message is complete or given up.')
+  }
+
+  const decrypt = async (sealed: Bytes, isFinal: boolean): Promise<Bytes> => {
+    if (opened >= MAX_CHUNKS) throw cannotOpen()
+    const plaintext = await cipher?.decrypt(sealed, isFinal)
+    if (plaintext === undefined) throw cannotOpen()
+    // Disposed of meanwhile.
+    if (failure !== undefined) {
+      zeroize(plaintext)
+      throw failure as Error
+    }
+    opened++
+    return plaintext
+  }
+
+  /** Takes bytes of a part from `at` on; returns the offset behind them. */
+  const step = async (part: Uint8Array, at: number, release: (chunk: Bytes) => void) => {
+    switch (state) {
+      case 'head': {
+        const needed = settings.headBytes(buffer.bytes())
+        const end = buffer.fill(part, at, needed)
+        if (buffer.length < needed || settings.headBytes(buffer.bytes()) > needed) return end
+        const head = buffer.take()
+        cipher = chunkCipher(await settings.keysOf(head))
+        state = 'length'
+        return end
+      }
+      case 'length': {
+        const end = buffer.fill(part, at, buffer.length + 1)
+        const read = readVarint(buffer.bytes(), 0)
+        if (read === undefined) return end
+        buffer.clear()
+        if (read.value === 0) state = 'final'
+        else if (read.value <= TAG_BYTES || read.value > limit()) throw cannotOpen()
+        else {
+          expected = read.value
+          state = 'chunk'
+        }
+        return end
+      }
+      case 'chunk': {
+        const end = buffer.fill(part, at, expected)
+        if (buffer.length < expected) return end
+        release(await decrypt(buffer.take(), false))
+        state = 'length'
+        return end
+      }
+      case 'final': {
+        if (buffer.length + part.length - at > limit()) throw cannotOpen()
+        return buffer.fill(part, at, limit())
+      }
+      default:
+        throw failure as Error
+    }
+  }
+
+  /** One call after the other; the first failure is that of all later calls. */
+  const inOrder = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = last.then(async () => {
+      if (failure !== undefined) throw failure as Error
+      try {
+        return await work()
+      } catch (error) {
+        failure ??= error
+        dispose()
+        throw failure as Error
+      }
+    })
+    last = result.catch(() => undefined)
+    return result
+  }
+
+  return {
+    get opened() {
+      return opened
+    },
+    push: (part) =>
+      inOrder(async () => {
+        const chunks: Bytes[] = []
+        total += part.length
+        try {
+          if (total > settings.maxBytes) throw tooLarge()
+          for (let at = 0; at < part.length;) {
+            at = await step(part, at, (chunk) => chunks.push(chunk))
+          }
+        } catch (error) {
+          if (chunks.length === 0) throw error
+          failure ??= error
+          dispose()
+        }
+        return chunks
+      }),
+    end: () =>
+      inOrder(async () => {
+        if (state !== 'final') throw truncated()
+        const plaintext = await decrypt(buffer.take(), true)
+        dispose()
+        return plaintext
+      }),
+    dispose,
+  }
+}
+
+/** Bytes that arrive in parts: grows as they come, up to what its user asks for. */
+function boundedBuffer() {
+  let bytes = new Uint8Array(0)
+  let length = 0
+  return {
+    get length() {
+      return length
+    },
+    bytes: () => bytes.subarray(0, length),
+    /** Copies from a part until `wanted` bytes are here; returns the offset behind the copied ones. */
+    fill: (part: Uint8Array, at: number, wanted: number): number => {
+      const end = Math.min(part.length, at + wanted - length)
+      const needed = length + end - at
+      if (needed > bytes.length) {
+        const larger = new Uint8Array(Math.min(wanted, Math.max(needed, 2 * bytes.length, 64)))
+        larger.set(bytes.subarray(0, length))
+        bytes = larger
+      }
+      bytes.set(part.subarray(at, end), length)
+      length = needed
+      return end
+    },
+    /** Returns the bytes and begins anew. */
+    take: (): Bytes => {
+      const taken = bytes.subarray(0, length)
+      bytes = new Uint8Array(0)
+      length = 0
+      return taken
+    },
+    clear: (): void => {
+      length = 0
+    },
+  }
+}
+
+/** One error for every wrong byte: it reveals nothing about the cause. */
+export const cannotOpen = (): SecurityError =>
+  new SecurityError('ERR_DECRYPTION_FAILED', 'The message could not be opened.')
+
+const tooLarge = (): SecurityError =>
+  new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The message is larger than allowed.')
+
+const truncated = (): SecurityError =>
+  new SecurityError('ERR_TRUNCATED', 'The message ends before its end.')

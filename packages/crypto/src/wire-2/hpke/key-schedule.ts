@@ -1,0 +1,63 @@
+import { type Bytes, zeroize } from '../../bytes/bytes.js'
+import { AES_KEY_BYTES, NONCE_BYTES, ascii } from '../labels.js'
+import { join, labeledExpand, labeledExtract, u16 } from './hkdf.js'
+
+/** The identifiers of an HPKE suite (RFC 9180 section 7). */
+export interface HpkeSuite {
+  readonly kemId: number
+  readonly kdfId: number
+  readonly aeadId: number
+}
+
+/** An AES-GCM key, and the nonce of the first message under it. */
+export interface AeadKeys {
+  readonly key: Bytes
+  readonly baseNonce: Bytes
+}
+
+/** The secrets of one encapsulation. Both ends hold the same. */
+export interface HpkeSecrets extends AeadKeys {
+  /** Derives further secrets (RFC 9180 section 5.3). */
+  readonly exporterSecret: Bytes
+}
+
+const NOTHING = new Uint8Array()
+/** `mode_base`: without a pre-shared key and without authentication of the sender. */
+const BASE_MODE = Uint8Array.of(0)
+
+/** The key schedule of the base mode (RFC 9180 section 5.1). */
+export function keySchedule(
+  suite: HpkeSuite,
+  sharedSecret: Uint8Array,
+  info: Uint8Array,
+): HpkeSecrets {
+  const id = suiteId(suite)
+  const context = join(
+    BASE_MODE,
+    labeledExtract(id, NOTHING, 'psk_id_hash', NOTHING),
+    labeledExtract(id, NOTHING, 'info_hash', info),
+  )
+  const secret = labeledExtract(id, sharedSecret, 'secret', NOTHING)
+  try {
+    return {
+      key: labeledExpand(id, secret, 'key', context, AES_KEY_BYTES.get(suite.aeadId) ?? 32),
+      baseNonce: labeledExpand(id, secret, 'base_nonce', context, NONCE_BYTES),
+      exporterSecret: labeledExpand(id, secret, 'exp', context, 32),
+    }
+  } finally {
+    zeroize(secret)
+  }
+}
+
+/** The secret export of a context (RFC 9180 section 5.3). */
+export function exportSecret(
+  suite: HpkeSuite,
+  { exporterSecret }: HpkeSecrets,
+  exporterContext: Uint8Array,
+  length: number,
+): Bytes {
+  return labeledExpand(suiteId(suite), exporterSecret, 'sec', exporterContext, length)
+}
+
+const suiteId = ({ kemId, kdfId, aeadId }: HpkeSuite): Bytes =>
+  join(ascii('HPKE'), u16(kemId), u16(kdfId), u16(aeadId))

@@ -1,0 +1,41 @@
+import { isEqualInConstantTime, zeroize } from '../../bytes/bytes.js'
+import { combinedHybridKem, nativeHybridKem } from './hybrid.js'
+import { type Kem, SECRET_BYTES } from './kem.js'
+import { loadJavaScriptMlKem, platformMlKem } from './ml-kem.js'
+
+/**
+ * Returns MLKEM768-X25519 (X-Wing) by the best code that works here: the runtime's own, else the
+ * runtime's ML-KEM-768 and X25519, else ML-KEM-768 in JavaScript, which is loaded only then. Call it
+ * once and keep the result.
+ *
+ * @throws the error of the module loader, where the JavaScript implementation cannot be loaded
+ * @example
+ * ```ts
+ * import { loadHybridKem } from '@nomyo/crypto/wire-2'
+ *
+ * const kem = await loadHybridKem()
+ * if (kem.implementation === 'javascript') {
+ *   // Node 20 and 22: decapsulation makes no claim to constant time
+ * }
+ * ```
+ */
+export async function loadHybridKem(): Promise<Kem> {
+  for (const kem of [nativeHybridKem(), combinedHybridKem(platformMlKem)]) {
+    if (await works(kem)) return kem
+  }
+  return combinedHybridKem(await loadJavaScriptMlKem())
+}
+
+/** Tries all operations once. */
+async function works(kem: Kem): Promise<boolean> {
+  try {
+    const key = await kem.importKey(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))
+    const { enc, sharedSecret } = await kem.encapsulate(key.publicKey)
+    const decapsulated = await key.decapsulate(enc)
+    const isSame = isEqualInConstantTime(decapsulated, sharedSecret)
+    zeroize(decapsulated, sharedSecret)
+    return isSame
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,45 @@
+import { type Bytes, ownBytes } from '../../bytes/bytes.js'
+import type { Encapsulation } from './kem.js'
+import { webKem } from './web-kem.js'
+
+/** ML-KEM-768 (FIPS 203). */
+export interface MlKem {
+  readonly implementation: 'platform' | 'javascript'
+  readonly encapsulate: (publicKey: Bytes) => Promise<Encapsulation>
+  /** Imports a private key from the 64 bytes `d` and `z`. */
+  readonly importKey: (seed: Bytes) => Promise<MlKemPrivateKey>
+}
+
+/** An ML-KEM-768 private key. */
+export interface MlKemPrivateKey {
+  readonly publicKey: Bytes
+  readonly decapsulate: (ciphertext: Bytes) => Promise<Bytes>
+  /** Zeroes the key where it is in memory of this program. */
+  readonly release?: () => void
+}
+
+export const ML_KEM = { publicKeyBytes: 1184, ciphertextBytes: 1088, seedBytes: 64 } as const
+
+/** ML-KEM-768 of the runtime. */
+export const platformMlKem: MlKem = { implementation: 'platform', ...webKem('ML-KEM-768') }
+
+/** ML-KEM-768 in JavaScript, loaded on demand: without a claim to constant time. */
+export async function loadJavaScriptMlKem(): Promise<MlKem> {
+  const { ml_kem768: mlKem } = await import('@noble/post-quantum/ml-kem.js')
+  return {
+    implementation: 'javascript',
+    encapsulate: (publicKey) => {
+      const { cipherText, sharedSecret } = mlKem.encapsulate(publicKey)
+      return Promise.resolve({ enc: ownBytes(cipherText), sharedSecret: ownBytes(sharedSecret) })
+    },
+    importKey: (seed) => {
+      const { publicKey, secretKey } = mlKem.keygen(seed)
+      return Promise.resolve({
+        publicKey: ownBytes(publicKey),
+        decapsulate: (ciphertext) =>
+          Promise.resolve(ownBytes(mlKem.decapsulate(ciphertext, secretKey))),
+        release: () => secretKey.fill(0),
+      })
+    },
+  }
+}

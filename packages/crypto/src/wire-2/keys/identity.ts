@@ -1,0 +1,115 @@
+import { platform } from '#crypto-platform'
+import { type Bytes, ownBytes } from '../../bytes/bytes.js'
+import { SecurityError } from '../../errors.js'
+import { join } from '../hpke/hkdf.js'
+import { LABELS, ascii } from '../labels.js'
+
+/** The long-lived Ed25519 key of a gateway, whose only purpose is to sign key statements. */
+export interface IdentityKey {
+  /** DER SubjectPublicKeyInfo, 44 bytes. */
+  readonly spkiDer: Bytes
+  /** `sha256/` and the base64 of SHA-256 over {@link spkiDer}, the form of a pin. */
+  readonly fingerprint: string
+  /** Signs the bytes of a key statement; 64 bytes. */
+  readonly sign: (statement: Uint8Array) => Promise<Bytes>
+}
+
+/** SubjectPublicKeyInfo of Ed25519 (RFC 8410), up to the 32 bytes of the key. */
+const SPKI_PREFIX = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00]
+const SPKI_BYTES = SPKI_PREFIX.length + 32
+/** PrivateKeyInfo of Ed25519 (RFC 8410), up to the 32 bytes of the key. */
+const PKCS8_PREFIX = [
+  ...[
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+  ],
+]
+const PKCS8_BYTES = PKCS8_PREFIX.length + 32
+
+/**
+ * Generates an identity key.
+ *
+ * @returns the key, and its DER PKCS#8 to keep, which the caller zeroes
+ * @example
+ * ```ts
+ * import { generateIdentityKey } from '@nomyo/crypto/wire-2'
+ *
+ * const { key, pkcs8Der } = await generateIdentityKey()
+ * ```
+ */
+export async function generateIdentityKey(): Promise<{ key: IdentityKey; pkcs8Der: Bytes }> {
+  const secret = crypto.getRandomValues(new Uint8Array(32))
+  const pkcs8Der = join(Uint8Array.from(PKCS8_PREFIX), secret)
+  secret.fill(0)
+  return { key: await importIdentityKey(pkcs8Der), pkcs8Der }
+}
+
+/**
+ * Imports an identity key and computes its public key.
+ *
+ * @param pkcs8Der - DER PrivateKeyInfo without attributes, 48 bytes; the caller zeroes it
+ * @throws SecurityError `ERR_KEY_INVALID`
+ * @example
+ * ```ts
+ * import { importIdentityKey } from '@nomyo/crypto/wire-2'
+ *
+ * export async function fingerprintOf(pkcs8Der: Uint8Array) {
+ *   return (await importIdentityKey(pkcs8Der)).fingerprint
+ * }
+ * ```
+ */
+export async function importIdentityKey(pkcs8Der: Uint8Array): Promise<IdentityKey> {
+  if (pkcs8Der.length !== PKCS8_BYTES || !startsWith(pkcs8Der, PKCS8_PREFIX)) throw notIdentity()
+  const { subtle } = crypto
+  const own = new Uint8Array(pkcs8Der)
+  try {
+    // Extractable for a moment: no other way leads to the public key.
+    const exportable = await subtle.importKey('pkcs8', own, 'Ed25519', true, ['sign'])
+    const { x = '' } = await subtle.exportKey('jwk', exportable)
+    const key = await subtle.importKey('pkcs8', own, 'Ed25519', false, ['sign'])
+    const point = atob(x.replaceAll('-', '+').replaceAll('_', '/'))
+    const spkiDer = Uint8Array.from([
+      ...SPKI_PREFIX,
+      ...Array.from(point, (character) => character.charCodeAt(0)),
+    ])
+    return {
+      spkiDer,
+      fingerprint: await fingerprintOf(spkiDer),
+      sign: async (statement) =>
+        new Uint8Array(await subtle.sign('Ed25519', key, signedBytes(statement))),
+    }
+  } catch {
+    throw notIdentity()
+  } finally {
+    own.fill(0)
+  }
+}
+
+/** Returns the fingerprint of an identity if its signature of a statement is valid. */
+export async function verifyIdentity(
+  statement: Uint8Array,
+  spkiDer: Bytes,
+  signature: Bytes,
+): Promise<string | undefined> {
+  if (spkiDer.length !== SPKI_BYTES || !startsWith(spkiDer, SPKI_PREFIX)) return undefined
+  try {
+    const key = await crypto.subtle.importKey('spki', spkiDer, 'Ed25519', false, ['verify'])
+    const isValid = await crypto.subtle.verify('Ed25519', key, signature, signedBytes(statement))
+    return isValid ? await fingerprintOf(spkiDer) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const signedBytes = (statement: Uint8Array): Bytes =>
+  join(ascii(LABELS.statement), Uint8Array.of(0), statement)
+
+async function fingerprintOf(spkiDer: Uint8Array): Promise<string> {
+  return `sha256/${platform.encodeBase64(await platform.sha256(ownBytes(spkiDer)))}`
+}
+
+function startsWith(bytes: Uint8Array, prefix: readonly number[]): boolean {
+  return prefix.every((byte, at) => bytes[at] === byte)
+}
+
+const notIdentity = (): SecurityError =>
+  new SecurityError('ERR_KEY_INVALID', 'Not an Ed25519 private key in PKCS#8.')

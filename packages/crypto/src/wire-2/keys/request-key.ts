@@ -1,0 +1,41 @@
+import { type Bytes, zeroize } from '../../bytes/bytes.js'
+import { checkedNumber } from '../arguments.js'
+import { type Kem, type KemPrivateKey, SECRET_BYTES } from '../kem/kem.js'
+
+/** A private key that requests are decrypted with, under the id by which requests name it. */
+export interface RequestKey {
+  /** From 0 to 255; no two keys in use share one. */
+  readonly id: number
+  readonly kem: Pick<Kem, 'id' | 'encBytes'>
+  readonly publicKey: Bytes
+  /** See {@link KemPrivateKey.decapsulate}. */
+  readonly decapsulate: KemPrivateKey['decapsulate']
+  /** Releases the key; later use is `ERR_KEY_DISPOSED`. Safe to call twice. */
+  readonly dispose: () => void
+}
+
+/**
+ * Creates a request key, in memory: random, or from a seed that several machines share.
+ *
+ * @param options - `id`: from 0 to 255; `seed`: 32 random bytes, which the caller zeroes
+ * @throws SecurityError `ERR_ARGUMENT_INVALID`, `ERR_KEY_INVALID`
+ * @example
+ * ```ts
+ * import { createRequestKey, loadHybridKem } from '@nomyo/crypto/wire-2'
+ *
+ * const key = await createRequestKey(await loadHybridKem(), { id: 7 })
+ * ```
+ */
+export async function createRequestKey(
+  kem: Kem,
+  { id, seed }: { readonly id: number; readonly seed?: Uint8Array },
+): Promise<RequestKey> {
+  checkedNumber('id', id, 0, 255)
+  const secret = new Uint8Array(seed ?? crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))
+  try {
+    const { publicKey, decapsulate, dispose } = await kem.importKey(secret)
+    return { id, kem, publicKey, decapsulate, dispose }
+  } finally {
+    zeroize(secret)
+  }
+}

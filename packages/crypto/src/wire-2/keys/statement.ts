@@ -1,0 +1,240 @@
+import { platform } from '#crypto-platform'
+import { type Bytes, ownBytes } from '../../bytes/bytes.js'
+import { decodeBase64Text } from '../../bytes/decode-base64.js'
+import { isJsonObject } from '../../bytes/json-object.js'
+import { SecurityError } from '../../errors.js'
+import { parsePin } from '../../keys/fingerprint.js'
+import { invalidArgument } from '../arguments.js'
+import { CHUNK_BYTES, GATEWAY_PATH, STATEMENT_TYPE, ascii } from '../labels.js'
+import { type IdentityKey, verifyIdentity } from './identity.js'
+import { type KeyConfig, parseKeyList } from './key-list.js'
+import { parseStrictObject } from './strict-json.js'
+
+/** What a gateway states about its request keys. */
+export interface StatementContent {
+  /** Unix time in seconds from which the keys are used. */
+  readonly notBefore: number
+  /** Unix time in seconds until which they are used: at most 49 hours later. */
+  readonly notAfter: number
+  /** The key list, see `encodeKeyList`. */
+  readonly keyList: Uint8Array
+  /** The oldest wire that the gateway speaks. */
+  readonly minWire: '1.0' | '2'
+  /** Fingerprints of the gateway's RSA keys for wire 1. */
+  readonly rsaKeys: readonly string[]
+  /** Most bytes of an encrypted request. */
+  readonly maxRequest: number
+  /** Most bytes of plaintext in a chunk, 16384 or more. */
+  readonly maxChunk: number
+  /** Method and path of each route, such as `POST /v1/chat/completions`. */
+  readonly routes: readonly string[]
+}
+
+/** A key statement whose form, times and signatures were checked. Trust in an identity is left to the caller. */
+export interface KeyStatement extends StatementContent {
+  /** The bytes that are signed. */
+  readonly bytes: Bytes
+  /** SHA-256 of {@link bytes}, in lower-case hexadecimal digits. */
+  readonly sha256: string
+  /** The keys of the list whose KEM is known. */
+  readonly keys: readonly KeyConfig[]
+  /** Fingerprints of the identity keys whose signature is valid: one or more. */
+  readonly identities: readonly string[]
+}
+
+const MAX_STATEMENT_BYTES = 8 * 1024
+const MAX_DOCUMENT_BYTES = 16 * 1024
+const MAX_LIFE_SECONDS = 49 * 3600
+const CLOCK_SKEW_SECONDS = 300
+const MAX_SIGNATURES = 8
+
+/**
+ * Encodes a key statement: the bytes to sign.
+ *
+ * @throws SecurityError `ERR_ARGUMENT_INVALID` for content that {@link parseKeyStatement} refuses
+ * @example
+ * ```ts
+ * import { encodeStatement, signStatement, type IdentityKey } from '@nomyo/crypto/wire-2'
+ *
+ * export async function publish(keyList: Uint8Array, identity: IdentityKey, now: number) {
+ *   const statement = encodeStatement({
+ *     notBefore: now,
+ *     notAfter: now + 7200,
+ *     keyList,
+ *     minWire: '1.0',
+ *     rsaKeys: [],
+ *     maxRequest: 16_777_216,
+ *     maxChunk: 65_536,
+ *     routes: ['POST /v1/chat/completions'],
+ *   })
+ *   return signStatement(statement, [identity])
+ * }
+ * ```
+ */
+export function encodeStatement(content: StatementContent): Bytes {
+  const statement = ascii(
+    JSON.stringify({
+      type: STATEMENT_TYPE,
+      not_before: content.notBefore,
+      not_after: content.notAfter,
+      ohttp_keys: platform.encodeBase64(content.keyList),
+      path: GATEWAY_PATH,
+      min_wire: content.minWire,
+      rsa_keys: content.rsaKeys,
+      max_request: content.maxRequest,
+      max_chunk: content.maxChunk,
+      routes: content.routes,
+    }),
+  )
+  if (statement.length <= MAX_STATEMENT_BYTES && hasValidContent(content)) return statement
+  throw invalidArgument('The key statement is too large, or a member is invalid.')
+}
+
+/**
+ * Signs a statement with an identity key, or with two while the identity changes.
+ *
+ * @returns the document that clients read, as JSON: the same bytes for all of them
+ * @throws SecurityError `ERR_ARGUMENT_INVALID`
+ * @example
+ * ```ts
+ * import { generateIdentityKey, signStatement } from '@nomyo/crypto/wire-2'
+ *
+ * export async function sign(statement: Uint8Array) {
+ *   return signStatement(statement, [(await generateIdentityKey()).key])
+ * }
+ * ```
+ */
+export async function signStatement(
+  statement: Uint8Array,
+  identities: readonly IdentityKey[],
+): Promise<Bytes> {
+  if (identities.length === 0 || identities.length > MAX_SIGNATURES) {
+    throw invalidArgument('A key statement is signed by one to eight identity keys.')
+  }
+  const signatures = identities.map(async ({ spkiDer, sign }) => ({
+    identity: platform.encodeBase64(spkiDer),
+    signature: platform.encodeBase64(await sign(statement)),
+  }))
+  const document = {
+    statement: platform.encodeBase64(statement),
+    signatures: await Promise.all(signatures),
+  }
+  return ascii(JSON.stringify(document))
+}
+
+/**
+ * Reads the document with a key statement, and checks its form, its times and its signatures. An invalid
+ * signature does not spoil a valid one. **The caller decides whether it trusts one of the `identities`.**
+ *
+ * @param options - `now`: Unix time in seconds; `maxBytes`: of the document, default 16 KiB
+ * @throws SecurityError `ERR_STATEMENT_INVALID`; `ERR_STATEMENT_EXPIRED` where the times do not match the
+ * clock; `ERR_KEY_INVALID` for a malformed key list
+ * @example
+ * ```ts
+ * import { parseKeyStatement } from '@nomyo/crypto/wire-2'
+ *
+ * export async function pinned(document: Uint8Array, pin: string) {
+ *   const statement = await parseKeyStatement(document, { now: Date.now() / 1000 })
+ *   return statement.identities.includes(pin) ? statement : undefined
+ * }
+ * ```
+ */
+export async function parseKeyStatement(
+  document: Uint8Array,
+  { now, maxBytes = MAX_DOCUMENT_BYTES }: { readonly now: number; readonly maxBytes?: number },
+): Promise<KeyStatement> {
+  const { statement, signatures } = await parseStrictObject(
+    document,
+    maxBytes,
+    'ERR_STATEMENT_INVALID',
+  )
+  const bytes = bytesOf(statement, MAX_STATEMENT_BYTES)
+  if (!Array.isArray(signatures) || signatures.length > MAX_SIGNATURES) throw invalid()
+  const content = readContent(
+    await parseStrictObject(bytes, MAX_STATEMENT_BYTES, 'ERR_STATEMENT_INVALID'),
+  )
+  const identities = new Set<string>()
+  for (const signature of signatures as readonly unknown[]) {
+    if (!isJsonObject(signature)) throw invalid()
+    const identity = await verifyIdentity(
+      bytes,
+      bytesOf(signature['identity'], 256),
+      bytesOf(signature['signature'], 256),
+    )
+    if (identity !== undefined) identities.add(identity)
+  }
+  if (identities.size === 0) throw invalid()
+  // After the signatures: times that anyone wrote say nothing about the clock.
+  if (!(now >= content.notBefore - CLOCK_SKEW_SECONDS && now <= content.notAfter)) {
+    throw new SecurityError(
+      'ERR_STATEMENT_EXPIRED',
+      'The key statement is not valid at this time. Check the clock of this machine and that of the server.',
+    )
+  }
+  return {
+    ...content,
+    bytes,
+    sha256: hex(await platform.sha256(bytes)),
+    keys: parseKeyList(content.keyList),
+    identities: [...identities],
+  }
+}
+
+function readContent(members: Record<string, unknown>): StatementContent {
+  const content = {
+    notBefore: members['not_before'] as number,
+    notAfter: members['not_after'] as number,
+    keyList: bytesOf(members['ohttp_keys'], MAX_STATEMENT_BYTES),
+    minWire: members['min_wire'] as '1.0' | '2',
+    rsaKeys: members['rsa_keys'] as readonly string[],
+    maxRequest: members['max_request'] as number,
+    maxChunk: members['max_chunk'] as number,
+    routes: members['routes'] as readonly string[],
+  }
+  if (members['type'] !== STATEMENT_TYPE || members['path'] !== GATEWAY_PATH) throw invalid()
+  if (!hasValidContent(content)) throw invalid()
+  return content
+}
+
+/** Checks members that may be of any type. */
+function hasValidContent(content: StatementContent): boolean {
+  const { notBefore, notAfter, minWire, rsaKeys, maxRequest, maxChunk, routes } = content
+  return (
+    [notBefore, notAfter, maxRequest, maxChunk].every((value) => Number.isSafeInteger(value)) &&
+    notBefore >= 0 &&
+    notAfter > notBefore &&
+    notAfter - notBefore <= MAX_LIFE_SECONDS &&
+    ['1.0', '2'].includes(minWire) &&
+    maxRequest >= CHUNK_BYTES &&
+    maxChunk >= CHUNK_BYTES &&
+    areTexts(rsaKeys, isPin) &&
+    areTexts(routes, (route) => /^[A-Z]+ \/[\x21-\x7e]*$/.test(route))
+  )
+}
+
+function areTexts(value: unknown, isValid: (text: string) => boolean): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string' && isValid(one))
+}
+
+function isPin(text: string): boolean {
+  try {
+    parsePin(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function bytesOf(base64: unknown, maxBytes: number): Bytes {
+  const bytes = typeof base64 === 'string' ? decodeBase64Text(base64) : undefined
+  if (bytes === undefined || bytes.length > maxBytes) throw invalid()
+  return ownBytes(bytes)
+}
+
+/** Encodes bytes as lower-case hexadecimal digits. */
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+const invalid = (): SecurityError =>
+  new SecurityError('ERR_STATEMENT_INVALID', 'Not a valid key statement.')

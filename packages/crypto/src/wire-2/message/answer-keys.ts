@@ -1,0 +1,41 @@
+import { type Bytes, zeroize } from '../../bytes/bytes.js'
+import { hkdfExpand, hkdfExtract, join } from '../hpke/hkdf.js'
+import {
+  type AeadKeys,
+  type HpkeSecrets,
+  type HpkeSuite,
+  exportSecret,
+} from '../hpke/key-schedule.js'
+import { AES_KEY_BYTES, LABELS, NONCE_BYTES, ascii } from '../labels.js'
+
+/** The secret from which both ends derive the keys of the answer. */
+export interface AnswerSecret {
+  /** Length of the nonce before an answer: that of the AES key. */
+  readonly nonceBytes: number
+  readonly keys: (nonce: Uint8Array) => AeadKeys
+  readonly dispose: () => void
+}
+
+/** Exports the secret of the answer from the context of its request. */
+export function answerSecret(suite: HpkeSuite, secrets: HpkeSecrets, enc: Bytes): AnswerSecret {
+  const keyBytes = AES_KEY_BYTES.get(suite.aeadId) ?? 32
+  const nonceBytes = Math.max(keyBytes, NONCE_BYTES)
+  const secret = exportSecret(suite, secrets, ascii(LABELS.answerSecret), nonceBytes)
+  return {
+    nonceBytes,
+    keys: (nonce) => {
+      const key = hkdfExtract(join(enc, nonce), secret)
+      try {
+        return {
+          key: hkdfExpand(key, ascii('key'), keyBytes),
+          baseNonce: hkdfExpand(key, ascii('nonce'), NONCE_BYTES),
+        }
+      } finally {
+        zeroize(key)
+      }
+    },
+    dispose: () => {
+      zeroize(secret)
+    },
+  }
+}

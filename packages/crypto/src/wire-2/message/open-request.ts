@@ -1,0 +1,125 @@
+import { type Bytes, zeroize } from '../../bytes/bytes.js'
+import { SecurityError } from '../../errors.js'
+import { type ReceiveLimits, type SendLimits, checkedLimits } from '../chunks/limits.js'
+import { type ChunkOpener, cannotOpen, chunkOpener } from '../chunks/opener.js'
+import { type ChunkSealer, chunkSealer } from '../chunks/sealer.js'
+import { keySchedule } from '../hpke/key-schedule.js'
+import { CHUNK_BYTES } from '../labels.js'
+import type { RequestKey } from '../keys/request-key.js'
+import { type AnswerSecret, answerSecret } from './answer-keys.js'
+import {
+  HEADER_BYTES,
+  type RequestHeader,
+  isSupported,
+  readHeader,
+  requestInfo,
+} from './request-header.js'
+import { once } from './seal-request.js'
+
+/** A request that is being decrypted, and the only sealer of its answer. */
+export interface RequestOpener extends ChunkOpener {
+  /** The key and the suite that the client chose, once they arrived: not authenticated before a chunk is opened. */
+  readonly header: RequestHeader | undefined
+  /** The encapsulated secret, once it arrived: different for any two requests, equal for replays. */
+  readonly enc: Bytes | undefined
+  /**
+   * Begins to encrypt the answer. Works once a chunk was opened, also when a later one was wrong: from
+   * then on refusals travel encrypted.
+   *
+   * @throws SecurityError `ERR_ARGUMENT_INVALID`; `ERR_DECRYPTION_FAILED` before a chunk was opened;
+   * `ERR_KEY_DISPOSED` at a second call
+   */
+  readonly sealAnswer: (limits?: SendLimits) => ChunkSealer
+}
+
+/**
+ * Begins to decrypt a request, before its first byte is read. Nothing is decapsulated before the key id
+ * and the suite are known and the encapsulated secret is complete.
+ *
+ * @param keys - the request keys that are opened; `decapsulate` may be a function of the caller, which
+ * does it elsewhere or in an order of its own
+ * @throws SecurityError `ERR_ARGUMENT_INVALID`
+ * @example
+ * ```ts
+ * import { createBhttpReader, openRequest, type RequestKey } from '@nomyo/crypto/wire-2'
+ *
+ * export async function read(keys: readonly RequestKey[], body: AsyncIterable<Uint8Array>) {
+ *   const request = openRequest(keys, { maxChunk: 65_536 })
+ *   const message = createBhttpReader('request')
+ *   const events = []
+ *   for await (const part of body) {
+ *     for (const chunk of await request.push(part)) events.push(...message.push(chunk))
+ *   }
+ *   events.push(...message.push(await request.end()), ...message.end())
+ *   return { events, answer: request.sealAnswer() }
+ * }
+ * ```
+ */
+export function openRequest(
+  keys: readonly RequestKey[],
+  limits: ReceiveLimits = {},
+): RequestOpener {
+  let header: RequestHeader | undefined
+  let key: RequestKey | undefined
+  let enc: Bytes | undefined
+  let answer: AnswerSecret | undefined
+  let takeAnswer: (() => AnswerSecret) | undefined
+
+  const opener = chunkOpener({
+    headBytes: (head) => {
+      if (head.length < HEADER_BYTES) return HEADER_BYTES
+      header ??= readHeader(head)
+      key ??= keyFor(header, keys)
+      return HEADER_BYTES + key.kem.encBytes
+    },
+    keysOf: async (head) => {
+      if (header === undefined || key === undefined) throw cannotOpen()
+      enc = head.slice(HEADER_BYTES)
+      const sharedSecret = await key.decapsulate(enc)
+      const secrets = keySchedule(header, sharedSecret, requestInfo(head.subarray(0, HEADER_BYTES)))
+      answer = answerSecret(header, secrets, enc)
+      takeAnswer = once(answer)
+      zeroize(sharedSecret, secrets.exporterSecret)
+      return secrets
+    },
+    firstChunk: CHUNK_BYTES,
+    ...checkedLimits(limits),
+  })
+
+  return {
+    get opened() {
+      return opener.opened
+    },
+    get header() {
+      return header
+    },
+    get enc() {
+      return enc
+    },
+    push: opener.push,
+    end: opener.end,
+    sealAnswer: (sendLimits = {}) => {
+      const { maxChunk } = checkedLimits(sendLimits)
+      if (takeAnswer === undefined || opener.opened === 0) throw cannotOpen()
+      const secret = takeAnswer()
+      const nonce = crypto.getRandomValues(new Uint8Array(secret.nonceBytes))
+      const keysOfAnswer = secret.keys(nonce)
+      secret.dispose()
+      return chunkSealer(nonce, keysOfAnswer, { maxChunk })
+    },
+    dispose: () => {
+      opener.dispose()
+      takeAnswer = undefined
+      answer?.dispose()
+    },
+  }
+}
+
+function keyFor(header: RequestHeader, keys: readonly RequestKey[]): RequestKey {
+  const key = keys.find(({ id, kem }) => id === header.keyId && kem.id === header.kemId)
+  if (key !== undefined && isSupported(header)) return key
+  throw new SecurityError(
+    'ERR_ENVELOPE_UNSUPPORTED',
+    'The request is for a key or a suite that is not offered.',
+  )
+}

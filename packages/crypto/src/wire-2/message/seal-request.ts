@@ -1,0 +1,154 @@
+import { zeroize, type Bytes } from '../../bytes/bytes.js'
+import { SecurityError } from '../../errors.js'
+import { type ReceiveLimits, type SendLimits, checkedLimits } from '../chunks/limits.js'
+import { type ChunkOpener, chunkOpener } from '../chunks/opener.js'
+import { type ChunkSealer, chunkSealer } from '../chunks/sealer.js'
+import { join } from '../hpke/hkdf.js'
+import { keySchedule } from '../hpke/key-schedule.js'
+import { HPKE_IDS } from '../labels.js'
+import type { Encapsulation, Kem } from '../kem/kem.js'
+import type { KeyConfig } from '../keys/key-list.js'
+import { type AnswerSecret, answerSecret } from './answer-keys.js'
+import { isSupported, requestInfo, writeHeader } from './request-header.js'
+
+/** A request that is being encrypted, and the only opener of its answer. */
+export interface RequestSealer extends ChunkSealer {
+  /** The encapsulated secret: the bytes by which a gateway recognizes a replay. */
+  readonly enc: Bytes
+  /**
+   * Begins to decrypt the answer.
+   *
+   * @throws SecurityError `ERR_ARGUMENT_INVALID`; `ERR_KEY_DISPOSED` at a second call
+   */
+  readonly openAnswer: (limits?: ReceiveLimits) => ChunkOpener
+}
+
+/** A whole request, encrypted. */
+export interface SealedRequest extends Pick<RequestSealer, 'enc' | 'openAnswer' | 'dispose'> {
+  /** The body to send. */
+  readonly body: Bytes
+}
+
+/**
+ * Begins to encrypt a request to a gateway's request key, under fresh secrets. The request key, the
+ * algorithms and all chunks in their order are authenticated; the sender is not.
+ *
+ * @throws SecurityError `ERR_ENVELOPE_UNSUPPORTED` (no suite in common), `ERR_KEY_INVALID`,
+ * `ERR_ARGUMENT_INVALID`
+ * @example
+ * ```ts
+ * import { startRequest, type Kem, type KeyConfig } from '@nomyo/crypto/wire-2'
+ *
+ * export async function encrypt(kem: Kem, config: KeyConfig, parts: AsyncIterable<Uint8Array>) {
+ *   const request = await startRequest(kem, config)
+ *   const body = [request.head]
+ *   for await (const part of parts) body.push(await request.seal(part))
+ *   body.push(await request.seal(new Uint8Array(), { final: true }))
+ *   return { body, answer: request.openAnswer() }
+ * }
+ * ```
+ */
+export async function startRequest(
+  kem: Kem,
+  config: KeyConfig,
+  limits: SendLimits = {},
+): Promise<RequestSealer> {
+  const { maxChunk } = checkedLimits(limits)
+  const suites = config.suites.filter(isSupported)
+  const suite = suites.find(({ aeadId }) => aeadId === HPKE_IDS.aead['AES-256-GCM']) ?? suites[0]
+  if (config.kemId !== kem.id || suite === undefined) throw noSuite()
+  return sealerOf(
+    writeHeader({ keyId: config.keyId, kemId: kem.id, ...suite }),
+    { kemId: kem.id, ...suite },
+    await kem.encapsulate(config.publicKey),
+    maxChunk,
+  )
+}
+
+/**
+ * Encrypts a whole request.
+ *
+ * @param message - a Binary HTTP request, see `encodeRequest`
+ * @throws SecurityError the codes of {@link startRequest}
+ * @example
+ * ```ts
+ * import { encodeRequest, sealRequest, type Kem, type KeyConfig } from '@nomyo/crypto/wire-2'
+ *
+ * export async function post(kem: Kem, config: KeyConfig, content: Uint8Array) {
+ *   const message = encodeRequest({
+ *     method: 'POST',
+ *     scheme: 'https',
+ *     authority: 'gateway.example',
+ *     path: '/v1/chat/completions',
+ *     fields: [['date', new Date().toUTCString()]],
+ *     content,
+ *   })
+ *   const { body, openAnswer } = await sealRequest(kem, config, message)
+ *   return { body, answer: openAnswer() }
+ * }
+ * ```
+ */
+export async function sealRequest(
+  kem: Kem,
+  config: KeyConfig,
+  message: Uint8Array,
+  limits: SendLimits = {},
+): Promise<SealedRequest> {
+  const { head, enc, seal, openAnswer, dispose } = await startRequest(kem, config, limits)
+  return { body: join(head, await seal(message, { final: true })), enc, openAnswer, dispose }
+}
+
+/** Derives everything from an encapsulated secret, which it zeroes. */
+export function sealerOf(
+  header: Bytes,
+  suite: Parameters<typeof keySchedule>[0],
+  { enc, sharedSecret }: Encapsulation,
+  maxChunk: number,
+): RequestSealer {
+  const secrets = keySchedule(suite, sharedSecret, requestInfo(header))
+  const answer = answerSecret(suite, secrets, enc)
+  zeroize(sharedSecret, secrets.exporterSecret)
+  const { head, seal, dispose } = chunkSealer(join(header, enc), secrets, { maxChunk })
+  const openAnswer = once(answer)
+  return {
+    head,
+    enc,
+    seal,
+    openAnswer: (limits = {}) => openerOf(openAnswer, limits),
+    dispose: () => {
+      dispose()
+      answer.dispose()
+    },
+  }
+}
+
+function openerOf(take: () => AnswerSecret, limits: ReceiveLimits): ChunkOpener {
+  const checked = checkedLimits(limits)
+  const answer = take()
+  return chunkOpener({
+    headBytes: () => answer.nonceBytes,
+    keysOf: (nonce) => {
+      const keys = answer.keys(nonce)
+      answer.dispose()
+      return keys
+    },
+    firstChunk: checked.maxChunk,
+    ...checked,
+  })
+}
+
+/** Returns a function that gives the secret out once. */
+export function once(answer: AnswerSecret): () => AnswerSecret {
+  let left: AnswerSecret | undefined = answer
+  return () => {
+    if (left === undefined) {
+      throw new SecurityError('ERR_KEY_DISPOSED', 'The answer to this request has begun already.')
+    }
+    const taken = left
+    left = undefined
+    return taken
+  }
+}
+
+const noSuite = (): SecurityError =>
+  new SecurityError('ERR_ENVELOPE_UNSUPPORTED', 'The key has no suite that is supported here.')
