@@ -13,6 +13,14 @@ const tpmFolder = new URL('data/tpm/', pathToFileURL(manifest))
 /** Evidence of real machines, from public sources; unchanged. */
 const realFolder = new URL('data/real/', pathToFileURL(manifest))
 
+/** Vectors of wire 2, of this project and others. */
+const wire2Folder = new URL('data/wire2/', pathToFileURL(manifest))
+
+/** Returns vectors of wire 2 by their file, see `data/wire2/README.md`. */
+export function wire2Vectors(file: string): unknown {
+  return JSON.parse(readFileSync(new URL(`${file}.json`, wire2Folder), 'utf8'))
+}
+
 export interface RequestVector {
   name: string
   recipient: string

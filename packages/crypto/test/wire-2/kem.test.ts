@@ -1,0 +1,112 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { loadHybridKem, x25519Kem } from '../../src/wire-2/index.js'
+import { expectRefusal, toHex } from '../support.js'
+import { hybridKems } from './support.js'
+
+const kems = await hybridKems()
+const seed32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
+
+describe('implementations of the hybrid KEM', () => {
+  it('compute the same keys and secrets', async () => {
+    await fc.assert(
+      fc.asyncProperty(seed32, async (seed) => {
+        const keys = await Promise.all(kems.map((kem) => kem.importKey(seed)))
+        const publicKeys = keys.map(({ publicKey }) => toHex(publicKey))
+        expect(new Set(publicKeys).size).toBe(1)
+        for (const [at, kem] of kems.entries()) {
+          const publicKey = keys[at]?.publicKey ?? new Uint8Array()
+          const { enc, sharedSecret } = await kem.encapsulate(publicKey)
+          for (const key of keys) {
+            expect(toHex(await key.decapsulate(enc))).toBe(toHex(sharedSecret))
+          }
+        }
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('compute the same secret for an encapsulation with a flipped bit', async () => {
+    await fc.assert(
+      fc.asyncProperty(seed32, fc.nat({ max: 1120 * 8 - 1 }), async (seed, bit) => {
+        const keys = await Promise.all(kems.map((kem) => kem.importKey(seed)))
+        const [kem] = kems
+        const publicKey = keys[0]?.publicKey ?? new Uint8Array()
+        const { enc, sharedSecret } = (await kem?.encapsulate(publicKey)) ?? {
+          enc: seed,
+          sharedSecret: seed,
+        }
+        enc[bit >> 3] = (enc[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+        const secrets = await Promise.all(
+          keys.map((key) => key.decapsulate(enc).then(toHex, () => 'refused')),
+        )
+        expect(new Set(secrets).size).toBe(1)
+        expect(secrets[0]).not.toBe(toHex(sharedSecret))
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('is the best one that works here', async () => {
+    const order = ['native', 'platform', 'javascript'] as const
+    const best = order.find((name) => kems.some(({ implementation }) => implementation === name))
+    expect((await loadHybridKem()).implementation).toBe(best)
+  })
+})
+
+describe.each(
+  [x25519Kem, ...kems].map((kem) => [`${kem.name}, ${kem.implementation}`, kem] as const),
+)('%s', (_, kem) => {
+  it('refuses keys and encapsulations of other lengths', async () => {
+    const key = await kem.importKey(new Uint8Array(32).fill(1))
+    for (const length of [0, 31, 33, kem.publicKeyBytes - 1, kem.publicKeyBytes + 1]) {
+      await expectRefusal(() => kem.encapsulate(new Uint8Array(length)), 'ERR_KEY_INVALID')
+    }
+    for (const length of [0, 31, 33]) {
+      await expectRefusal(() => kem.importKey(new Uint8Array(length)), 'ERR_KEY_INVALID')
+    }
+    for (const length of [0, kem.encBytes - 1, kem.encBytes + 1]) {
+      await expectRefusal(() => key.decapsulate(new Uint8Array(length)), 'ERR_DECRYPTION_FAILED')
+    }
+  })
+
+  it('refuses an X25519 part of small order', async () => {
+    const { publicKey, decapsulate } = await kem.importKey(new Uint8Array(32).fill(1))
+    const smallOrder = [
+      new Uint8Array(32),
+      Uint8Array.from({ length: 32 }, (__, at) => (at ? 0 : 1)),
+    ]
+    for (const point of smallOrder) {
+      const weakKey = new Uint8Array(publicKey)
+      weakKey.set(point, weakKey.length - 32)
+      await expectRefusal(() => kem.encapsulate(weakKey), 'ERR_KEY_INVALID')
+      const { enc } = await kem.encapsulate(publicKey)
+      enc.set(point, enc.length - 32)
+      await expectRefusal(() => decapsulate(enc), 'ERR_DECRYPTION_FAILED')
+    }
+  })
+
+  it('releases a key', async () => {
+    const key = await kem.importKey(new Uint8Array(32).fill(1))
+    const { enc } = await kem.encapsulate(key.publicKey)
+    key.dispose()
+    key.dispose()
+    await expectRefusal(() => key.decapsulate(enc), 'ERR_KEY_DISPOSED')
+  })
+
+  it('leaves seed and public key of the caller unchanged', async () => {
+    const seed = new Uint8Array(32).fill(7)
+    const { publicKey } = await kem.importKey(seed)
+    const before = toHex(publicKey)
+    await kem.encapsulate(publicKey)
+    expect([toHex(seed), toHex(publicKey)]).toEqual(['07'.repeat(32), before])
+  })
+})
+
+it('refuses an ML-KEM key whose numbers are not reduced', async () => {
+  for (const kem of kems) {
+    const { publicKey } = await kem.importKey(new Uint8Array(32))
+    publicKey.fill(0xff, 0, 384)
+    await expectRefusal(() => kem.encapsulate(publicKey), 'ERR_KEY_INVALID')
+  }
+})

@@ -1,0 +1,74 @@
+import { combinedHybridKem, nativeHybridKem } from '../../src/wire-2/kem/hybrid.js'
+import type { Kem } from '../../src/wire-2/kem/kem.js'
+import { loadJavaScriptMlKem, platformMlKem } from '../../src/wire-2/kem/ml-kem.js'
+import type { ChunkOpener } from '../../src/wire-2/chunks/opener.js'
+import {
+  createRequestKey,
+  encodeKeyList,
+  parseKeyList,
+  x25519Kem,
+  type KeyConfig,
+  type RequestKey,
+} from '../../src/wire-2/index.js'
+import type { Bytes } from '../../src/bytes/bytes.js'
+import { concat } from '../support.js'
+
+const isHere = (kem: Kem): Promise<boolean> =>
+  kem.importKey(new Uint8Array(32)).then(
+    () => true,
+    () => false,
+  )
+
+/** The implementations of the hybrid KEM that this runtime can run; JavaScript always. */
+export async function hybridKems(): Promise<Kem[]> {
+  const kems = [combinedHybridKem(await loadJavaScriptMlKem())]
+  for (const kem of [combinedHybridKem(platformMlKem), nativeHybridKem()]) {
+    if (await isHere(kem)) kems.push(kem)
+  }
+  return kems
+}
+
+export const javaScriptKem = async (): Promise<Kem> =>
+  combinedHybridKem(await loadJavaScriptMlKem())
+
+/** A request key and what its key list says. X25519, because it takes a tenth of the time. */
+export async function testKey(
+  kem: Kem = x25519Kem,
+  id = 1,
+): Promise<{ kem: Kem; key: RequestKey; config: KeyConfig }> {
+  const key = await createRequestKey(kem, { id })
+  const [config] = parseKeyList(encodeKeyList([key]))
+  if (config === undefined) throw new Error('The list has no key.')
+  return { kem, key, config }
+}
+
+/** Feeds a message in parts that end at `cuts`, and returns the whole plaintext. */
+export async function openAll(
+  opener: ChunkOpener,
+  message: Uint8Array,
+  cuts: readonly number[] = [],
+): Promise<Bytes> {
+  const chunks: Uint8Array[] = []
+  const ends = [...cuts.map((cut) => cut % (message.length + 1)), message.length]
+  let from = 0
+  for (const end of ends.toSorted((a, b) => a - b)) {
+    chunks.push(...(await opener.push(message.subarray(from, end))))
+    from = end
+  }
+  chunks.push(await opener.end())
+  return concat(...chunks)
+}
+
+/** Where the chunks of a message begin, and where the message ends. */
+export function chunkBoundaries(message: Uint8Array, headBytes: number): number[] {
+  const boundaries = [headBytes]
+  for (let at = headBytes; ;) {
+    const first = message[at] ?? 0
+    const width = 2 ** (first >> 6)
+    let length = first & 63
+    for (let next = at + 1; next < at + width; next++) length = length * 256 + (message[next] ?? 0)
+    if (length === 0) return [...boundaries, message.length]
+    at += width + length
+    boundaries.push(at)
+  }
+}
