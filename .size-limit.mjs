@@ -11,6 +11,7 @@ const LIMITS = {
     './envelope': '2.7 kB',
     './keys': '13.5 kB',
     './keys/node': '14.0 kB',
+    './wire-2': '10.0 kB',
     './errors': '0.5 kB',
   },
   transport: { '.': '4.0 kB', './errors': '1.0 kB', './undici': '1.9 kB' },

@@ -31,7 +31,7 @@ export const LABELS = {
 } as const
 
 /** The additional data of a final chunk. */
-export const FINAL = ascii('final')
+export const FINAL = 'final'
 
 /** The identifiers of IANA's HPKE registry. */
 export const HPKE_IDS = {
@@ -41,10 +41,7 @@ export const HPKE_IDS = {
 } as const
 
 /** The lengths of the AES keys, by AEAD identifier. */
-export const AES_KEY_BYTES: ReadonlyMap<number, number> = new Map([
-  [HPKE_IDS.aead['AES-128-GCM'], 16],
-  [HPKE_IDS.aead['AES-256-GCM'], 32],
-])
+export const AES_KEY_BYTES: Readonly<Record<number, number>> = { 1: 16, 2: 32 }
 
 /** Length of an AES-GCM nonce. */
 export const NONCE_BYTES = 12

@@ -1,4 +1,5 @@
-import { combinedHybridKem, nativeHybridKem } from '../../src/wire-2/kem/hybrid.js'
+import { combinedHybridKem } from '../../src/wire-2/kem/combined.js'
+import { nativeHybridKem } from '../../src/wire-2/kem/hybrid.js'
 import type { Kem } from '../../src/wire-2/kem/kem.js'
 import { loadJavaScriptMlKem, platformMlKem } from '../../src/wire-2/kem/ml-kem.js'
 import type { ChunkOpener } from '../../src/wire-2/chunks/opener.js'
@@ -22,7 +23,7 @@ const isHere = (kem: Kem): Promise<boolean> =>
 /** The implementations of the hybrid KEM that this runtime can run; JavaScript always. */
 export async function hybridKems(): Promise<Kem[]> {
   const kems = [combinedHybridKem(await loadJavaScriptMlKem())]
-  for (const kem of [combinedHybridKem(platformMlKem), nativeHybridKem()]) {
+  for (const kem of [combinedHybridKem(platformMlKem()), nativeHybridKem()]) {
     if (await isHere(kem)) kems.push(kem)
   }
   return kems

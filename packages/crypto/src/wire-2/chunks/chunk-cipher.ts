@@ -1,7 +1,7 @@
 import { platform } from '#crypto-platform'
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import type { AeadKeys } from '../hpke/key-schedule.js'
-import { FINAL } from '../labels.js'
+import { FINAL, ascii } from '../labels.js'
 
 /** Encrypts or decrypts the chunks of one message, in their order. */
 export interface ChunkCipher {
@@ -15,8 +15,6 @@ export interface ChunkCipher {
   readonly dispose: () => void
 }
 
-const NO_DATA = new Uint8Array()
-
 /** Each chunk has the nonce of HPKE's sequence numbers (RFC 9180 section 5.2); the final one is labelled. */
 export function chunkCipher({ key, baseNonce }: AeadKeys): ChunkCipher {
   const aes = platform.aesGcm(key)
@@ -28,7 +26,7 @@ export function chunkCipher({ key, baseNonce }: AeadKeys): ChunkCipher {
     view.setUint32(offset, view.getUint32(offset) ^ sequence++)
     return nonce
   }
-  const dataOf = (isFinal: boolean): Bytes => (isFinal ? FINAL : NO_DATA)
+  const dataOf = (isFinal: boolean): Bytes => ascii(isFinal ? FINAL : '')
   return {
     encrypt: (plaintext, isFinal, target) =>
       aes.encrypt(plaintext, nextNonce(), dataOf(isFinal), target),

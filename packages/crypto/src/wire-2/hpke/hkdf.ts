@@ -1,16 +1,22 @@
-import { expand, extract } from '@noble/hashes/hkdf.js'
+import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { type Bytes, concat, ownBytes } from '../../bytes/bytes.js'
 import { ascii } from '../labels.js'
 
-/** HKDF-Extract with SHA-256 (RFC 5869 section 2.2). */
-export function hkdfExtract(salt: Uint8Array, secret: Uint8Array): Bytes {
-  return ownBytes(extract(sha256, secret, salt))
+/** HMAC-SHA-256 (RFC 2104). */
+export function hmacSha256(key: Uint8Array, message: Uint8Array): Bytes {
+  return ownBytes(hmac(sha256, key, message))
 }
 
-/** HKDF-Expand with SHA-256 (RFC 5869 section 2.3). */
+/** HKDF-Extract with SHA-256 (RFC 5869 section 2.2). */
+export const hkdfExtract: (salt: Uint8Array, secret: Uint8Array) => Bytes = hmacSha256
+
+/** HKDF-Expand with SHA-256 (RFC 5869 section 2.3) to at most 32 bytes, one block. */
 export function hkdfExpand(key: Uint8Array, info: Uint8Array, length: number): Bytes {
-  return ownBytes(expand(sha256, key, info, length))
+  const block = hmacSha256(key, join(info, Uint8Array.of(1)))
+  const bytes = block.slice(0, length)
+  block.fill(0)
+  return bytes
 }
 
 /** LabeledExtract (RFC 9180 section 4). */

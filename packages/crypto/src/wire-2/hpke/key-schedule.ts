@@ -21,10 +21,6 @@ export interface HpkeSecrets extends AeadKeys {
   readonly exporterSecret: Bytes
 }
 
-const NOTHING = new Uint8Array()
-/** `mode_base`: without a pre-shared key and without authentication of the sender. */
-const BASE_MODE = Uint8Array.of(0)
-
 /** The key schedule of the base mode (RFC 9180 section 5.1). */
 export function keySchedule(
   suite: HpkeSuite,
@@ -32,15 +28,17 @@ export function keySchedule(
   info: Uint8Array,
 ): HpkeSecrets {
   const id = suiteId(suite)
+  const nothing = new Uint8Array()
   const context = join(
-    BASE_MODE,
-    labeledExtract(id, NOTHING, 'psk_id_hash', NOTHING),
-    labeledExtract(id, NOTHING, 'info_hash', info),
+    // `mode_base`: without a pre-shared key and without authentication of the sender.
+    Uint8Array.of(0),
+    labeledExtract(id, nothing, 'psk_id_hash', nothing),
+    labeledExtract(id, nothing, 'info_hash', info),
   )
-  const secret = labeledExtract(id, sharedSecret, 'secret', NOTHING)
+  const secret = labeledExtract(id, sharedSecret, 'secret', nothing)
   try {
     return {
-      key: labeledExpand(id, secret, 'key', context, AES_KEY_BYTES.get(suite.aeadId) ?? 32),
+      key: labeledExpand(id, secret, 'key', context, AES_KEY_BYTES[suite.aeadId] ?? 32),
       baseNonce: labeledExpand(id, secret, 'base_nonce', context, NONCE_BYTES),
       exporterSecret: labeledExpand(id, secret, 'exp', context, 32),
     }

@@ -1,12 +1,12 @@
 import { isEqualInConstantTime, zeroize } from '../../bytes/bytes.js'
-import { combinedHybridKem, nativeHybridKem } from './hybrid.js'
+import { nativeHybridKem } from './hybrid.js'
 import { type Kem, SECRET_BYTES } from './kem.js'
 import { loadJavaScriptMlKem, platformMlKem } from './ml-kem.js'
 
 /**
  * Returns MLKEM768-X25519 (X-Wing) by the best code that works here: the runtime's own, else the
- * runtime's ML-KEM-768 and X25519, else ML-KEM-768 in JavaScript, which is loaded only then. Call it
- * once and keep the result.
+ * runtime's ML-KEM-768 and X25519, else ML-KEM-768 in JavaScript. The second and the third are loaded only
+ * then. Call it once and keep the result.
  *
  * @throws the error of the module loader, where the JavaScript implementation cannot be loaded
  * @example
@@ -20,9 +20,11 @@ import { loadJavaScriptMlKem, platformMlKem } from './ml-kem.js'
  * ```
  */
 export async function loadHybridKem(): Promise<Kem> {
-  for (const kem of [nativeHybridKem(), combinedHybridKem(platformMlKem)]) {
-    if (await works(kem)) return kem
-  }
+  const native = nativeHybridKem()
+  if (await works(native)) return native
+  const { combinedHybridKem } = await import('./combined.js')
+  const platform = combinedHybridKem(platformMlKem())
+  if (await works(platform)) return platform
   return combinedHybridKem(await loadJavaScriptMlKem())
 }
 

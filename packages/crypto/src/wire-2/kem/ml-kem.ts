@@ -18,10 +18,10 @@ export interface MlKemPrivateKey {
   readonly release?: () => void
 }
 
-export const ML_KEM = { publicKeyBytes: 1184, ciphertextBytes: 1088, seedBytes: 64 } as const
-
 /** ML-KEM-768 of the runtime. */
-export const platformMlKem: MlKem = { implementation: 'platform', ...webKem('ML-KEM-768') }
+export function platformMlKem(): MlKem {
+  return { implementation: 'platform', ...webKem('ML-KEM-768') }
+}
 
 /** ML-KEM-768 in JavaScript, loaded on demand: without a claim to constant time. */
 export async function loadJavaScriptMlKem(): Promise<MlKem> {

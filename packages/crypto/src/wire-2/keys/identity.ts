@@ -1,8 +1,10 @@
 import { platform } from '#crypto-platform'
-import { type Bytes, ownBytes } from '../../bytes/bytes.js'
+import { type Bytes, isEqualInConstantTime, ownBytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { join } from '../hpke/hkdf.js'
+import { latin1 } from '../bhttp/fields.js'
 import { LABELS, ascii } from '../labels.js'
+import { pkcs8Of, spkiOf } from '../rfc8410.js'
 
 /** The long-lived Ed25519 key of a gateway, whose only purpose is to sign key statements. */
 export interface IdentityKey {
@@ -14,16 +16,8 @@ export interface IdentityKey {
   readonly sign: (statement: Uint8Array) => Promise<Bytes>
 }
 
-/** SubjectPublicKeyInfo of Ed25519 (RFC 8410), up to the 32 bytes of the key. */
-const SPKI_PREFIX = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00]
-const SPKI_BYTES = SPKI_PREFIX.length + 32
-/** PrivateKeyInfo of Ed25519 (RFC 8410), up to the 32 bytes of the key. */
-const PKCS8_PREFIX = [
-  ...[
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-  ],
-]
-const PKCS8_BYTES = PKCS8_PREFIX.length + 32
+/** Length of the key itself, at the end of both forms. */
+const KEY_BYTES = 32
 
 /**
  * Generates an identity key.
@@ -37,8 +31,8 @@ const PKCS8_BYTES = PKCS8_PREFIX.length + 32
  * ```
  */
 export async function generateIdentityKey(): Promise<{ key: IdentityKey; pkcs8Der: Bytes }> {
-  const secret = crypto.getRandomValues(new Uint8Array(32))
-  const pkcs8Der = join(Uint8Array.from(PKCS8_PREFIX), secret)
+  const secret = crypto.getRandomValues(new Uint8Array(KEY_BYTES))
+  const pkcs8Der = pkcs8Of('Ed25519', secret)
   secret.fill(0)
   return { key: await importIdentityKey(pkcs8Der), pkcs8Der }
 }
@@ -58,19 +52,16 @@ export async function generateIdentityKey(): Promise<{ key: IdentityKey; pkcs8De
  * ```
  */
 export async function importIdentityKey(pkcs8Der: Uint8Array): Promise<IdentityKey> {
-  if (pkcs8Der.length !== PKCS8_BYTES || !startsWith(pkcs8Der, PKCS8_PREFIX)) throw notIdentity()
   const { subtle } = crypto
-  const own = new Uint8Array(pkcs8Der)
+  const own = pkcs8Of('Ed25519', pkcs8Der.subarray(-KEY_BYTES))
   try {
+    if (!isEqualInConstantTime(own, pkcs8Der)) throw notIdentity()
     // Extractable for a moment: no other way leads to the public key.
     const exportable = await subtle.importKey('pkcs8', own, 'Ed25519', true, ['sign'])
     const { x = '' } = await subtle.exportKey('jwk', exportable)
     const key = await subtle.importKey('pkcs8', own, 'Ed25519', false, ['sign'])
     const point = atob(x.replaceAll('-', '+').replaceAll('_', '/'))
-    const spkiDer = Uint8Array.from([
-      ...SPKI_PREFIX,
-      ...Array.from(point, (character) => character.charCodeAt(0)),
-    ])
+    const spkiDer = spkiOf('Ed25519', latin1(point))
     return {
       spkiDer,
       fingerprint: await fingerprintOf(spkiDer),
@@ -90,7 +81,8 @@ export async function verifyIdentity(
   spkiDer: Bytes,
   signature: Bytes,
 ): Promise<string | undefined> {
-  if (spkiDer.length !== SPKI_BYTES || !startsWith(spkiDer, SPKI_PREFIX)) return undefined
+  const canonical = spkiOf('Ed25519', spkiDer.subarray(-KEY_BYTES))
+  if (!isEqualInConstantTime(canonical, spkiDer)) return undefined
   try {
     const key = await crypto.subtle.importKey('spki', spkiDer, 'Ed25519', false, ['verify'])
     const isValid = await crypto.subtle.verify('Ed25519', key, signature, signedBytes(statement))
@@ -105,10 +97,6 @@ const signedBytes = (statement: Uint8Array): Bytes =>
 
 async function fingerprintOf(spkiDer: Uint8Array): Promise<string> {
   return `sha256/${platform.encodeBase64(await platform.sha256(ownBytes(spkiDer)))}`
-}
-
-function startsWith(bytes: Uint8Array, prefix: readonly number[]): boolean {
-  return prefix.every((byte, at) => bytes[at] === byte)
 }
 
 const notIdentity = (): SecurityError =>

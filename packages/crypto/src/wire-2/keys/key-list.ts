@@ -4,8 +4,8 @@ import { invalidArgument } from '../arguments.js'
 import { join, u16 } from '../hpke/hkdf.js'
 import type { HpkeSuite } from '../hpke/key-schedule.js'
 import { HPKE_IDS } from '../labels.js'
-import { ML_KEM } from '../kem/ml-kem.js'
-import { X25519_BYTES } from '../kem/x25519.js'
+import { HYBRID } from '../kem/hybrid.js'
+import { X25519_BYTES } from '../kem/curve.js'
 import type { RequestKey } from './request-key.js'
 
 /** A public request key as a key list offers it (RFC 9458 section 3.1). */
@@ -17,20 +17,15 @@ export interface KeyConfig {
   readonly suites: readonly Omit<HpkeSuite, 'kemId'>[]
 }
 
-const PUBLIC_KEY_BYTES: ReadonlyMap<number, number> = new Map([
-  [HPKE_IDS.kem['MLKEM768-X25519'], ML_KEM.publicKeyBytes + X25519_BYTES],
-  [HPKE_IDS.kem.X25519, X25519_BYTES],
-])
+const PUBLIC_KEY_BYTES: Readonly<Record<number, number>> = {
+  [HPKE_IDS.kem['MLKEM768-X25519']]: HYBRID.publicKeyBytes,
+  [HPKE_IDS.kem.X25519]: X25519_BYTES,
+}
 
 /** A list of all live keys of a gateway is a few kilobytes. */
 const MAX_LIST_BYTES = 64 * 1024
 const MAX_ENTRIES = 64
 const SUITE_BYTES = 4
-/** AES-256-GCM first; AES-128-GCM for clients of other projects. */
-const OFFERED = [HPKE_IDS.aead['AES-256-GCM'], HPKE_IDS.aead['AES-128-GCM']].map((aeadId) => ({
-  kdfId: HPKE_IDS.kdf['HKDF-SHA256'],
-  aeadId,
-}))
 
 /**
  * Writes a key list, `application/ohttp-keys`.
@@ -50,7 +45,11 @@ export function encodeKeyList(
   if (keys.length === 0 || new Set(keys.map(({ id }) => id)).size < keys.length) {
     throw invalidArgument('A key list holds one key or more, each under an id of its own.')
   }
-  const suites = join(...OFFERED.flatMap(({ kdfId, aeadId }) => [u16(kdfId), u16(aeadId)]))
+  // AES-256-GCM first; AES-128-GCM for clients of other projects.
+  const offered = [HPKE_IDS.aead['AES-256-GCM'], HPKE_IDS.aead['AES-128-GCM']]
+  const suites = join(
+    ...offered.flatMap((aeadId) => [u16(HPKE_IDS.kdf['HKDF-SHA256']), u16(aeadId)]),
+  )
   return join(
     ...keys.flatMap(({ id, kem, publicKey }) => {
       const entry = join(Uint8Array.of(id), u16(kem.id), publicKey, u16(suites.length), suites)
@@ -93,7 +92,7 @@ export function parseKeyList(list: Uint8Array): KeyConfig[] {
 /** Returns undefined for a KEM whose keys have an unknown length. */
 function parseEntry(entry: Uint8Array, keyId: number): KeyConfig | undefined {
   const kemId = readU16(entry, 1)
-  const publicKeyBytes = PUBLIC_KEY_BYTES.get(kemId)
+  const publicKeyBytes = PUBLIC_KEY_BYTES[kemId]
   if (publicKeyBytes === undefined) return undefined
   const suitesAt = 3 + publicKeyBytes
   const length = readU16(entry, suitesAt)

@@ -1,10 +1,8 @@
-import { hmac } from '@noble/hashes/hmac.js'
-import { sha256 } from '@noble/hashes/sha2.js'
 import { platform } from '#crypto-platform'
 import { type Bytes, isEqualInConstantTime, ownBytes, zeroize } from '../../bytes/bytes.js'
 import { decodeBase64Text } from '../../bytes/decode-base64.js'
 import { SecurityError } from '../../errors.js'
-import { join } from '../hpke/hkdf.js'
+import { hmacSha256, join } from '../hpke/hkdf.js'
 import { LABELS, VOUCH_TYPE, ascii } from '../labels.js'
 import { hex } from './statement.js'
 import { parseStrictObject } from './strict-json.js'
@@ -107,7 +105,7 @@ export async function answerVouch(
 }
 
 const macOf = (secret: Uint8Array, hash: Uint8Array): Bytes =>
-  ownBytes(hmac(sha256, secret, join(ascii(LABELS.vouch), Uint8Array.of(0), hash)))
+  hmacSha256(secret, join(ascii(LABELS.vouch), Uint8Array.of(0), hash))
 
 const notVouch = (): SecurityError =>
   new SecurityError('ERR_PLAINTEXT_INVALID', 'Not a question or an answer about a key statement.')

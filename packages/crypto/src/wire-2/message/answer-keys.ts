@@ -18,7 +18,7 @@ export interface AnswerSecret {
 
 /** Exports the secret of the answer from the context of its request. */
 export function answerSecret(suite: HpkeSuite, secrets: HpkeSecrets, enc: Bytes): AnswerSecret {
-  const keyBytes = AES_KEY_BYTES.get(suite.aeadId) ?? 32
+  const keyBytes = AES_KEY_BYTES[suite.aeadId] ?? 32
   const nonceBytes = Math.max(keyBytes, NONCE_BYTES)
   const secret = exportSecret(suite, secrets, ascii(LABELS.answerSecret), nonceBytes)
   return {

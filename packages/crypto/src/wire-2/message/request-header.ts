@@ -32,5 +32,5 @@ export function requestInfo(header: Uint8Array): Bytes {
 
 /** Returns whether these algorithms are supported here; the KEM is that of the key. */
 export function isSupported({ kdfId, aeadId }: Omit<HpkeSuite, 'kemId'>): boolean {
-  return kdfId === HPKE_IDS.kdf['HKDF-SHA256'] && AES_KEY_BYTES.has(aeadId)
+  return kdfId === HPKE_IDS.kdf['HKDF-SHA256'] && aeadId in AES_KEY_BYTES
 }

@@ -1,0 +1,40 @@
+import { type Bytes, zeroize } from '../../bytes/bytes.js'
+import { pkcs8Of } from '../rfc8410.js'
+
+/** Length of public and private keys of X25519. */
+export const X25519_BYTES = 32
+
+/** An X25519 private key, which stays in the runtime. */
+export interface X25519PrivateKey {
+  readonly publicKey: Bytes
+  /** Computes the shared secret with a peer. Runtimes refuse a secret of only zeros (RFC 7748 section 6.1). */
+  readonly agree: (peer: Bytes) => Promise<Bytes>
+}
+
+/** Imports a private key and computes its public key. */
+export async function importX25519(privateKey: Uint8Array): Promise<X25519PrivateKey> {
+  const pkcs8 = pkcs8Of('X25519', privateKey)
+  try {
+    const key = await crypto.subtle.importKey('pkcs8', pkcs8, 'X25519', false, ['deriveBits'])
+    const agree = async (peer: Bytes): Promise<Bytes> => {
+      const peerKey = await crypto.subtle.importKey('raw', peer, 'X25519', false, [])
+      const params = { name: 'X25519', public: peerKey }
+      return new Uint8Array(await crypto.subtle.deriveBits(params, key, X25519_BYTES * 8))
+    }
+    const generator = new Uint8Array(X25519_BYTES)
+    generator[0] = 9
+    return { publicKey: await agree(generator), agree }
+  } finally {
+    zeroize(pkcs8)
+  }
+}
+
+/** Generates a key for one agreement. */
+export async function generateX25519(): Promise<X25519PrivateKey> {
+  const privateKey = crypto.getRandomValues(new Uint8Array(X25519_BYTES))
+  try {
+    return await importX25519(privateKey)
+  } finally {
+    zeroize(privateKey)
+  }
+}
