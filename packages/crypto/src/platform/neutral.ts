@@ -22,6 +22,13 @@ export const platform: Platform = {
   encodeBase64Into,
   decodeBase64Into,
   sha256: async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)),
+  hmacSha256: async (key, message) => {
+    // WebCrypto refuses an empty key, to which HMAC appends zeros as it does to others.
+    const padded = key.length === 0 ? new Uint8Array(1) : key
+    const hmac = { name: 'HMAC', hash: 'SHA-256' }
+    const imported = await crypto.subtle.importKey('raw', padded, hmac, false, ['sign'])
+    return new Uint8Array(await crypto.subtle.sign('HMAC', imported, message))
+  },
   encryptRsaOaep: async (key, secret) =>
     new Uint8Array(await crypto.subtle.encrypt('RSA-OAEP', key, secret)),
   encryptAesGcm: async (plaintext, key, nonce, emit) => {

@@ -1,5 +1,12 @@
 import buffer, { Buffer } from 'node:buffer'
-import { KeyObject, createCipheriv, createDecipheriv, createHash, publicEncrypt } from 'node:crypto'
+import {
+  KeyObject,
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  publicEncrypt,
+} from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { Bytes } from '../bytes/bytes.js'
 import { encodeJson } from './node-json.js'
@@ -26,6 +33,7 @@ export const platform: Platform = {
   encodeBase64Into,
   decodeBase64Into,
   sha256: (bytes) => plain(createHash('sha256').update(bytes).digest()),
+  hmacSha256: (key, message) => plain(createHmac('sha256', key).update(message).digest()),
   encryptRsaOaep: (key, secret) =>
     plain(publicEncrypt({ key: KeyObject.from(key), oaepHash: 'sha256' }, secret)),
   encryptAesGcm,

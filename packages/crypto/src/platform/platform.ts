@@ -27,6 +27,8 @@ export interface Platform {
    */
   readonly decodeBase64Into: (ascii: Uint8Array, target: Uint8Array) => boolean | Promise<boolean>
   readonly sha256: (bytes: Bytes) => Bytes | Promise<Bytes>
+  /** HMAC-SHA-256 (RFC 2104); the key may be empty. */
+  readonly hmacSha256: (key: Bytes, message: Bytes) => Bytes | Promise<Bytes>
   /** RSAES-OAEP encryption (RFC 8017 section 7.1.1), SHA-256 and MGF1-SHA-256, no label. */
   readonly encryptRsaOaep: (key: CryptoKey, secret: Bytes) => Bytes | Promise<Bytes>
   /**

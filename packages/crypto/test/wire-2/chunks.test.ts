@@ -29,7 +29,7 @@ async function exchange(parts: readonly Uint8Array[]) {
   const { body, openAnswer } = await sealRequest(kem, config, utf8('question'))
   const opener = openRequest([key])
   await openAll(opener, body)
-  const sealer = opener.sealAnswer()
+  const sealer = await opener.sealAnswer()
   const sealed = [sealer.head]
   for (const [at, part] of parts.entries()) {
     sealed.push(await sealer.seal(part, { final: at === parts.length - 1 }))
@@ -69,7 +69,7 @@ describe('decryption inverts encryption', () => {
     const { body, openAnswer } = await sealRequest(hybrid.kem, hybrid.config, utf8('question'))
     const opener = openRequest([hybrid.key])
     expect(toHex(await openAll(opener, body))).toBe(toHex(utf8('question')))
-    const { head, seal } = opener.sealAnswer()
+    const { head, seal } = await opener.sealAnswer()
     const answer = concat(head, await seal(utf8('answer'), { final: true }))
     expect(toHex(await openAll(openAnswer(), answer))).toBe(toHex(utf8('answer')))
   })
@@ -184,7 +184,7 @@ describe('a message that was altered', () => {
       await expectRefusal(action, 'ERR_DECRYPTION_FAILED')
     }
     // The fault is reported encrypted.
-    expect(opener.sealAnswer().head).toHaveLength(NONCE)
+    expect((await opener.sealAnswer()).head).toHaveLength(NONCE)
   })
 
   it('is refused under another key, and with parts of another message', async () => {
@@ -332,7 +332,7 @@ describe('the ends of a message', () => {
     await expectRefusal(() => opener.sealAnswer(), 'ERR_DECRYPTION_FAILED')
     await opener.push(body.subarray(HEAD))
     await opener.end()
-    opener.sealAnswer()
+    await opener.sealAnswer()
     await expectRefusal(() => opener.sealAnswer(), 'ERR_KEY_DISPOSED')
     openAnswer()
     await expectRefusal(() => openAnswer(), 'ERR_KEY_DISPOSED')

@@ -48,12 +48,7 @@ export function latin1(text: string): Bytes {
 
 /** Decodes Latin-1: `TextDecoder` decodes windows-1252 by that name. */
 export function fromLatin1(bytes: Uint8Array): string {
-  let text = ''
-  // Arguments of a call are limited.
-  for (let at = 0; at < bytes.length; at += 4096) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 4096))
-  }
-  return text
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')
 }
 
 /** Joins bytes to a buffer of a length, with zeros behind them. */

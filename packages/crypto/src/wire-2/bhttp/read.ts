@@ -1,5 +1,6 @@
 import { SecurityError } from '../../errors.js'
 import { checkedNumber } from '../arguments.js'
+import { partBuffer } from '../part-buffer.js'
 import { readVarint } from '../varint.js'
 import {
   type Field,
@@ -79,8 +80,7 @@ export function createBhttpReader(
   )
   let events: BhttpEvent[] = []
   let failure: unknown
-  let buffered = new Uint8Array(0)
-  let have = 0
+  const buffer = partBuffer()
   const parser = parse(kind, maxHeadBytes, (event) => events.push(event))
   let need = next(new Uint8Array())
 
@@ -106,26 +106,8 @@ export function createBhttpReader(
       }
       case 'bytes': {
         const { length } = need
-        const end = Math.min(part.length, at + length - have)
-        if (have === 0 && end - at === length) {
-          need = next(part.subarray(at, end))
-          return end
-        }
-        if (buffered.length < have + end - at) {
-          const larger = new Uint8Array(
-            Math.min(length, Math.max(2 * buffered.length, have + end - at)),
-          )
-          larger.set(buffered.subarray(0, have))
-          buffered = larger
-        }
-        buffered.set(part.subarray(at, end), have)
-        have += end - at
-        if (have === length) {
-          const complete = buffered.subarray(0, length)
-          buffered = new Uint8Array(0)
-          have = 0
-          need = next(complete)
-        }
+        const end = buffer.fill(part, at, length)
+        if (buffer.length === length) need = next(buffer.take())
         return end
       }
     }
@@ -157,10 +139,10 @@ export function createBhttpReader(
       collect(() => {
         // An omitted part is one of length zero.
         while (need.type !== 'zeros') {
-          if (need.type === 'content' || !need.mayEnd || have > 0) throw truncated()
+          if (need.type === 'content' || !need.mayEnd || buffer.length > 0) throw truncated()
           feed(Uint8Array.of(0))
         }
-        failure = new SecurityError('ERR_PLAINTEXT_INVALID', 'The message has ended.')
+        failure = new SecurityError('ERR_PLAINTEXT_INVALID', 'The HTTP message has ended.')
       }),
   }
 }
@@ -266,7 +248,7 @@ function addField(fields: Field[], field: Field): void {
 }
 
 const malformed = (): SecurityError =>
-  new SecurityError('ERR_PLAINTEXT_INVALID', 'The content is not a well-formed HTTP message.')
+  new SecurityError('ERR_PLAINTEXT_INVALID', 'The HTTP message is not well-formed.')
 
 const truncated = (): SecurityError =>
   new SecurityError('ERR_TRUNCATED', 'The HTTP message ends before its end.')

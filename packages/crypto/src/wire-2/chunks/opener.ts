@@ -2,6 +2,7 @@ import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { TAG_BYTES } from '../../platform/platform.js'
 import type { AeadKeys } from '../hpke/key-schedule.js'
+import { partBuffer } from '../part-buffer.js'
 import { readVarint } from '../varint.js'
 import { type ChunkCipher, MAX_CHUNKS, chunkCipher } from './chunk-cipher.js'
 
@@ -42,7 +43,7 @@ export interface OpenerSettings {
 
 /** Begins to decrypt a message. */
 export function chunkOpener(settings: OpenerSettings): ChunkOpener {
-  const buffer = boundedBuffer()
+  const buffer = partBuffer()
   let state: 'head' | 'length' | 'chunk' | 'final' | 'over' = 'head'
   /** Length of the chunk that is arriving. */
   let expected = 0
@@ -56,21 +57,25 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
   const dispose = (): void => {
     state = 'over'
     cipher?.dispose()
-    buffer.clear()
-    failure ??= new SecurityError('ERR_KEY_DISPOSED', 'The message is complete or given up.')
+    buffer.take()
+    failure ??= new SecurityError('ERR_KEY_DISPOSED', 'The message is complete.')
   }
 
   const decrypt = async (sealed: Bytes, isFinal: boolean): Promise<Bytes> => {
     if (opened >= MAX_CHUNKS) throw cannotOpen()
     const plaintext = await cipher?.decrypt(sealed, isFinal)
     if (plaintext === undefined) throw cannotOpen()
-    // Disposed of meanwhile.
-    if (failure !== undefined) {
-      zeroize(plaintext)
-      throw failure as Error
-    }
+    if (failure !== undefined) zeroize(plaintext)
+    throwIfOver()
     opened++
     return plaintext
+  }
+
+  /** Throws where the opener was disposed of while an operation was under way. */
+  const throwIfOver = (): void => {
+    if (failure === undefined) return
+    cipher?.dispose()
+    throw failure as Error
   }
 
   /** Takes bytes of a part from `at` on; returns the offset behind them. */
@@ -82,6 +87,7 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
         if (buffer.length < needed || settings.headBytes(buffer.bytes()) > needed) return end
         const head = buffer.take()
         cipher = chunkCipher(await settings.keysOf(head))
+        throwIfOver()
         state = 'length'
         return end
       }
@@ -89,7 +95,7 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
         const end = buffer.fill(part, at, buffer.length + 1)
         const read = readVarint(buffer.bytes(), 0)
         if (read === undefined) return end
-        buffer.clear()
+        buffer.take()
         if (read.value === 0) state = 'final'
         else if (read.value <= TAG_BYTES || read.value > limit()) throw cannotOpen()
         else {
@@ -158,41 +164,6 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
         return plaintext
       }),
     dispose,
-  }
-}
-
-/** Bytes that arrive in parts: grows as they come, up to what its user asks for. */
-function boundedBuffer() {
-  let bytes = new Uint8Array(0)
-  let length = 0
-  return {
-    get length() {
-      return length
-    },
-    bytes: () => bytes.subarray(0, length),
-    /** Copies from a part until `wanted` bytes are here; returns the offset behind the copied ones. */
-    fill: (part: Uint8Array, at: number, wanted: number): number => {
-      const end = Math.min(part.length, at + wanted - length)
-      const needed = length + end - at
-      if (needed > bytes.length) {
-        const larger = new Uint8Array(Math.min(wanted, Math.max(needed, 2 * bytes.length, 64)))
-        larger.set(bytes.subarray(0, length))
-        bytes = larger
-      }
-      bytes.set(part.subarray(at, end), length)
-      length = needed
-      return end
-    },
-    /** Returns the bytes and begins anew. */
-    take: (): Bytes => {
-      const taken = bytes.subarray(0, length)
-      bytes = new Uint8Array(0)
-      length = 0
-      return taken
-    },
-    clear: (): void => {
-      length = 0
-    },
   }
 }
 

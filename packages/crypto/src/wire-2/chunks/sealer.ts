@@ -98,4 +98,4 @@ export function chunkSealer(
 }
 
 const isOver = (): SecurityError =>
-  new SecurityError('ERR_KEY_DISPOSED', 'The message is complete: no part can follow.')
+  new SecurityError('ERR_KEY_DISPOSED', 'The message is complete.')

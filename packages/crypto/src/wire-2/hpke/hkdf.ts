@@ -1,36 +1,36 @@
-import { hmac } from '@noble/hashes/hmac.js'
-import { sha256 } from '@noble/hashes/sha2.js'
-import { type Bytes, concat, ownBytes } from '../../bytes/bytes.js'
+import { platform } from '#crypto-platform'
+import { type Bytes, concat, ownBytes, zeroize } from '../../bytes/bytes.js'
 import { ascii } from '../labels.js'
 
-/** HMAC-SHA-256 (RFC 2104). */
-export function hmacSha256(key: Uint8Array, message: Uint8Array): Bytes {
-  return ownBytes(hmac(sha256, key, message))
+/** HKDF-Extract with SHA-256 (RFC 5869 section 2.2). */
+export async function hkdfExtract(salt: Uint8Array, secret: Uint8Array): Promise<Bytes> {
+  return platform.hmacSha256(ownBytes(salt), ownBytes(secret))
 }
 
-/** HKDF-Extract with SHA-256 (RFC 5869 section 2.2). */
-export const hkdfExtract: (salt: Uint8Array, secret: Uint8Array) => Bytes = hmacSha256
-
 /** HKDF-Expand with SHA-256 (RFC 5869 section 2.3) to at most 32 bytes, one block. */
-export function hkdfExpand(key: Uint8Array, info: Uint8Array, length: number): Bytes {
-  const block = hmacSha256(key, join(info, Uint8Array.of(1)))
+export async function hkdfExpand(
+  key: Uint8Array,
+  info: Uint8Array,
+  length: number,
+): Promise<Bytes> {
+  const block = await platform.hmacSha256(ownBytes(key), join(info, Uint8Array.of(1)))
   const bytes = block.slice(0, length)
-  block.fill(0)
+  zeroize(block)
   return bytes
 }
 
 /** LabeledExtract (RFC 9180 section 4). */
-export function labeledExtract(
+export async function labeledExtract(
   suite: Uint8Array,
   salt: Uint8Array,
   label: string,
   secret: Uint8Array,
-): Bytes {
+): Promise<Bytes> {
   const labeled = join(ascii('HPKE-v1'), suite, ascii(label), secret)
   try {
-    return hkdfExtract(salt, labeled)
+    return await hkdfExtract(salt, labeled)
   } finally {
-    labeled.fill(0)
+    zeroize(labeled)
   }
 }
 
@@ -41,7 +41,7 @@ export function labeledExpand(
   label: string,
   info: Uint8Array,
   length: number,
-): Bytes {
+): Promise<Bytes> {
   return hkdfExpand(key, join(u16(length), ascii('HPKE-v1'), suite, ascii(label), info), length)
 }
 

@@ -22,25 +22,25 @@ export interface HpkeSecrets extends AeadKeys {
 }
 
 /** The key schedule of the base mode (RFC 9180 section 5.1). */
-export function keySchedule(
+export async function keySchedule(
   suite: HpkeSuite,
   sharedSecret: Uint8Array,
   info: Uint8Array,
-): HpkeSecrets {
+): Promise<HpkeSecrets> {
   const id = suiteId(suite)
   const nothing = new Uint8Array()
   const context = join(
     // `mode_base`: without a pre-shared key and without authentication of the sender.
     Uint8Array.of(0),
-    labeledExtract(id, nothing, 'psk_id_hash', nothing),
-    labeledExtract(id, nothing, 'info_hash', info),
+    await labeledExtract(id, nothing, 'psk_id_hash', nothing),
+    await labeledExtract(id, nothing, 'info_hash', info),
   )
-  const secret = labeledExtract(id, sharedSecret, 'secret', nothing)
+  const secret = await labeledExtract(id, sharedSecret, 'secret', nothing)
   try {
     return {
-      key: labeledExpand(id, secret, 'key', context, AES_KEY_BYTES[suite.aeadId] ?? 32),
-      baseNonce: labeledExpand(id, secret, 'base_nonce', context, NONCE_BYTES),
-      exporterSecret: labeledExpand(id, secret, 'exp', context, 32),
+      key: await labeledExpand(id, secret, 'key', context, AES_KEY_BYTES[suite.aeadId] ?? 32),
+      baseNonce: await labeledExpand(id, secret, 'base_nonce', context, NONCE_BYTES),
+      exporterSecret: await labeledExpand(id, secret, 'exp', context, 32),
     }
   } finally {
     zeroize(secret)
@@ -53,7 +53,7 @@ export function exportSecret(
   { exporterSecret }: HpkeSecrets,
   exporterContext: Uint8Array,
   length: number,
-): Bytes {
+): Promise<Bytes> {
   return labeledExpand(suiteId(suite), exporterSecret, 'sec', exporterContext, length)
 }
 

@@ -62,7 +62,7 @@ export interface KemPrivateKey {
 export const SECRET_BYTES = 32
 
 export const invalidKemKey = (): SecurityError =>
-  new SecurityError('ERR_KEY_INVALID', 'Not a key of this key encapsulation mechanism.')
+  new SecurityError('ERR_KEY_INVALID', 'Not a key of this KEM.')
 
 export const cannotDecapsulate = (): SecurityError =>
   new SecurityError('ERR_DECRYPTION_FAILED', 'The message could not be opened.')
@@ -79,7 +79,7 @@ export function kemPrivateKey(
     publicKey,
     decapsulate: async (enc) => {
       if (operation === undefined) {
-        throw new SecurityError('ERR_KEY_DISPOSED', 'The request key was disposed of.')
+        throw new SecurityError('ERR_KEY_DISPOSED', 'The key was disposed of.')
       }
       if (enc.length !== encBytes) throw cannotDecapsulate()
       try {

@@ -22,7 +22,7 @@ export const x25519Kem: Kem = {
       const agreed = await ephemeral.agree(recipient)
       return {
         enc: ephemeral.publicKey,
-        sharedSecret: extractAndExpand(agreed, ephemeral.publicKey, recipient),
+        sharedSecret: await extractAndExpand(agreed, ephemeral.publicKey, recipient),
       }
     } catch {
       throw invalidKemKey()
@@ -37,11 +37,15 @@ export const x25519Kem: Kem = {
   },
 }
 
-function extractAndExpand(agreed: Bytes, enc: Uint8Array, publicKey: Uint8Array): Bytes {
+async function extractAndExpand(
+  agreed: Bytes,
+  enc: Uint8Array,
+  publicKey: Uint8Array,
+): Promise<Bytes> {
   const suite = join(ascii('KEM'), u16(HPKE_IDS.kem.X25519))
-  const key = labeledExtract(suite, new Uint8Array(), 'eae_prk', agreed)
+  const key = await labeledExtract(suite, new Uint8Array(), 'eae_prk', agreed)
   try {
-    return labeledExpand(suite, key, 'shared_secret', join(enc, publicKey), SECRET_BYTES)
+    return await labeledExpand(suite, key, 'shared_secret', join(enc, publicKey), SECRET_BYTES)
   } finally {
     zeroize(agreed, key)
   }

@@ -43,7 +43,7 @@ export function encodeKeyList(
   keys: readonly Pick<RequestKey, 'id' | 'kem' | 'publicKey'>[],
 ): Bytes {
   if (keys.length === 0 || new Set(keys.map(({ id }) => id)).size < keys.length) {
-    throw invalidArgument('A key list holds one key or more, each under an id of its own.')
+    throw invalidArgument('A key list has one key or more, each with its own id.')
   }
   // AES-256-GCM first; AES-128-GCM for clients of other projects.
   const offered = [HPKE_IDS.aead['AES-256-GCM'], HPKE_IDS.aead['AES-128-GCM']]

@@ -3,7 +3,6 @@ import { type Bytes, ownBytes } from '../../bytes/bytes.js'
 import { decodeBase64Text } from '../../bytes/decode-base64.js'
 import { isJsonObject } from '../../bytes/json-object.js'
 import { SecurityError } from '../../errors.js'
-import { parsePin } from '../../keys/fingerprint.js'
 import { invalidArgument } from '../arguments.js'
 import { CHUNK_BYTES, GATEWAY_PATH, STATEMENT_TYPE, ascii } from '../labels.js'
 import { type IdentityKey, verifyIdentity } from './identity.js'
@@ -168,7 +167,7 @@ export async function parseKeyStatement(
   if (!(now >= content.notBefore - CLOCK_SKEW_SECONDS && now <= content.notAfter)) {
     throw new SecurityError(
       'ERR_STATEMENT_EXPIRED',
-      'The key statement is not valid at this time. Check the clock of this machine and that of the server.',
+      'The key statement is not valid at this time: check the clocks of both machines.',
     )
   }
   return {
@@ -207,22 +206,13 @@ function hasValidContent(content: StatementContent): boolean {
     ['1.0', '2'].includes(minWire) &&
     maxRequest >= CHUNK_BYTES &&
     maxChunk >= CHUNK_BYTES &&
-    areTexts(rsaKeys, isPin) &&
+    areTexts(rsaKeys, (pin) => /^sha256\/[A-Za-z0-9+/]{43}=$/.test(pin)) &&
     areTexts(routes, (route) => /^[A-Z]+ \/[\x21-\x7e]*$/.test(route))
   )
 }
 
 function areTexts(value: unknown, isValid: (text: string) => boolean): boolean {
   return Array.isArray(value) && value.every((one) => typeof one === 'string' && isValid(one))
-}
-
-function isPin(text: string): boolean {
-  try {
-    parsePin(text)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function bytesOf(base64: unknown, maxBytes: number): Bytes {

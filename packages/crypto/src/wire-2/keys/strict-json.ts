@@ -11,8 +11,7 @@ export async function parseStrictObject(
   maxBytes: number,
   code: SecurityErrorCode,
 ): Promise<Record<string, unknown>> {
-  const refuse = (): SecurityError =>
-    new SecurityError(code, 'Not the JSON object that was expected.')
+  const refuse = (): SecurityError => new SecurityError(code, 'The content is not a JSON object.')
   if (bytes.length > maxBytes || isDeeperThan(MAX_DEPTH, bytes)) throw refuse()
   const value = await parseJsonObject(bytes, code, MAX_DEPTH)
   // Of members with the same name, the parser keeps the last one. Outside of strings, each has a colon.

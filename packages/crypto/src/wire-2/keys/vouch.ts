@@ -2,7 +2,7 @@ import { platform } from '#crypto-platform'
 import { type Bytes, isEqualInConstantTime, ownBytes, zeroize } from '../../bytes/bytes.js'
 import { decodeBase64Text } from '../../bytes/decode-base64.js'
 import { SecurityError } from '../../errors.js'
-import { hmacSha256, join } from '../hpke/hkdf.js'
+import { join } from '../hpke/hkdf.js'
 import { LABELS, VOUCH_TYPE, ascii } from '../labels.js'
 import { hex } from './statement.js'
 import { parseStrictObject } from './strict-json.js'
@@ -48,7 +48,7 @@ export async function createVouch(statement: Uint8Array): Promise<Vouch> {
       statement_sha256: hex(hash),
     }),
   )
-  let expected: Bytes | undefined = macOf(secret, hash)
+  let expected: Bytes | undefined = await macOf(secret, hash)
   zeroize(secret)
   return {
     request,
@@ -56,7 +56,7 @@ export async function createVouch(statement: Uint8Array): Promise<Vouch> {
       const mac = expected
       expected = undefined
       if (mac === undefined) {
-        throw new SecurityError('ERR_KEY_DISPOSED', 'The answer to this question was read already.')
+        throw new SecurityError('ERR_KEY_DISPOSED', 'The answer was read already.')
       }
       try {
         const { mac: text } = await parseStrictObject(answer, MAX_BYTES, 'ERR_PLAINTEXT_INVALID')
@@ -98,14 +98,14 @@ export async function answerVouch(
     if (members['type'] !== VOUCH_TYPE || secret?.length !== SECRET_BYTES) throw notVouch()
     const hash = await platform.sha256(ownBytes(statement))
     if (members['statement_sha256'] !== hex(hash)) return undefined
-    return ascii(JSON.stringify({ mac: platform.encodeBase64(macOf(secret, hash)) }))
+    return ascii(JSON.stringify({ mac: platform.encodeBase64(await macOf(secret, hash)) }))
   } finally {
     zeroize(secret)
   }
 }
 
-const macOf = (secret: Uint8Array, hash: Uint8Array): Bytes =>
-  hmacSha256(secret, join(ascii(LABELS.vouch), Uint8Array.of(0), hash))
+const macOf = async (secret: Bytes, hash: Uint8Array): Promise<Bytes> =>
+  platform.hmacSha256(secret, join(ascii(LABELS.vouch), Uint8Array.of(0), hash))
 
 const notVouch = (): SecurityError =>
-  new SecurityError('ERR_PLAINTEXT_INVALID', 'Not a question or an answer about a key statement.')
+  new SecurityError('ERR_PLAINTEXT_INVALID', 'The content is not well-formed.')

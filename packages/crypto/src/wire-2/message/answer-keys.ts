@@ -12,23 +12,27 @@ import { AES_KEY_BYTES, LABELS, NONCE_BYTES, ascii } from '../labels.js'
 export interface AnswerSecret {
   /** Length of the nonce before an answer: that of the AES key. */
   readonly nonceBytes: number
-  readonly keys: (nonce: Uint8Array) => AeadKeys
+  readonly keys: (nonce: Uint8Array) => Promise<AeadKeys>
   readonly dispose: () => void
 }
 
 /** Exports the secret of the answer from the context of its request. */
-export function answerSecret(suite: HpkeSuite, secrets: HpkeSecrets, enc: Bytes): AnswerSecret {
+export async function answerSecret(
+  suite: HpkeSuite,
+  secrets: HpkeSecrets,
+  enc: Bytes,
+): Promise<AnswerSecret> {
   const keyBytes = AES_KEY_BYTES[suite.aeadId] ?? 32
   const nonceBytes = Math.max(keyBytes, NONCE_BYTES)
-  const secret = exportSecret(suite, secrets, ascii(LABELS.answerSecret), nonceBytes)
+  const secret = await exportSecret(suite, secrets, ascii(LABELS.answerSecret), nonceBytes)
   return {
     nonceBytes,
-    keys: (nonce) => {
-      const key = hkdfExtract(join(enc, nonce), secret)
+    keys: async (nonce) => {
+      const key = await hkdfExtract(join(enc, nonce), secret)
       try {
         return {
-          key: hkdfExpand(key, ascii('key'), keyBytes),
-          baseNonce: hkdfExpand(key, ascii('nonce'), NONCE_BYTES),
+          key: await hkdfExpand(key, ascii('key'), keyBytes),
+          baseNonce: await hkdfExpand(key, ascii('nonce'), NONCE_BYTES),
         }
       } finally {
         zeroize(key)

@@ -29,7 +29,7 @@ export interface RequestOpener extends ChunkOpener {
    * @throws SecurityError `ERR_ARGUMENT_INVALID`; `ERR_DECRYPTION_FAILED` before a chunk was opened;
    * `ERR_KEY_DISPOSED` at a second call
    */
-  readonly sealAnswer: (limits?: SendLimits) => ChunkSealer
+  readonly sealAnswer: (limits?: SendLimits) => Promise<ChunkSealer>
 }
 
 /**
@@ -51,7 +51,7 @@ export interface RequestOpener extends ChunkOpener {
  *     for (const chunk of await request.push(part)) events.push(...message.push(chunk))
  *   }
  *   events.push(...message.push(await request.end()), ...message.end())
- *   return { events, answer: request.sealAnswer() }
+ *   return { events, answer: await request.sealAnswer() }
  * }
  * ```
  */
@@ -64,6 +64,7 @@ export function openRequest(
   let enc: Bytes | undefined
   let answer: AnswerSecret | undefined
   let takeAnswer: (() => AnswerSecret) | undefined
+  let isDisposed = false
 
   const opener = chunkOpener({
     headBytes: (head) => {
@@ -76,9 +77,15 @@ export function openRequest(
       if (header === undefined || key === undefined) throw cannotOpen()
       enc = head.slice(HEADER_BYTES)
       const sharedSecret = await key.decapsulate(enc)
-      const secrets = keySchedule(header, sharedSecret, requestInfo(head.subarray(0, HEADER_BYTES)))
-      answer = answerSecret(header, secrets, enc)
+      const secrets = await keySchedule(
+        header,
+        sharedSecret,
+        requestInfo(head.subarray(0, HEADER_BYTES)),
+      )
+      answer = await answerSecret(header, secrets, enc)
       takeAnswer = once(answer)
+      // Meanwhile.
+      if (isDisposed) answer.dispose()
       zeroize(sharedSecret, secrets.exporterSecret)
       return secrets
     },
@@ -98,16 +105,17 @@ export function openRequest(
     },
     push: opener.push,
     end: opener.end,
-    sealAnswer: (sendLimits = {}) => {
+    sealAnswer: async (sendLimits = {}) => {
       const { maxChunk } = checkedLimits(sendLimits)
       if (takeAnswer === undefined || opener.opened === 0) throw cannotOpen()
       const secret = takeAnswer()
       const nonce = crypto.getRandomValues(new Uint8Array(secret.nonceBytes))
-      const keysOfAnswer = secret.keys(nonce)
+      const keysOfAnswer = await secret.keys(nonce)
       secret.dispose()
       return chunkSealer(nonce, keysOfAnswer, { maxChunk })
     },
     dispose: () => {
+      isDisposed = true
       opener.dispose()
       takeAnswer = undefined
       answer?.dispose()
@@ -118,8 +126,5 @@ export function openRequest(
 function keyFor(header: RequestHeader, keys: readonly RequestKey[]): RequestKey {
   const key = keys.find(({ id, kem }) => id === header.keyId && kem.id === header.kemId)
   if (key !== undefined && isSupported(header)) return key
-  throw new SecurityError(
-    'ERR_ENVELOPE_UNSUPPORTED',
-    'The request is for a key or a suite that is not offered.',
-  )
+  throw new SecurityError('ERR_ENVELOPE_UNSUPPORTED', 'No such key or suite.')
 }

@@ -99,14 +99,14 @@ export async function sealRequest(
 }
 
 /** Derives everything from an encapsulated secret, which it zeroes. */
-export function sealerOf(
+export async function sealerOf(
   header: Bytes,
   suite: Parameters<typeof keySchedule>[0],
   { enc, sharedSecret }: Encapsulation,
   maxChunk: number,
-): RequestSealer {
-  const secrets = keySchedule(suite, sharedSecret, requestInfo(header))
-  const answer = answerSecret(suite, secrets, enc)
+): Promise<RequestSealer> {
+  const secrets = await keySchedule(suite, sharedSecret, requestInfo(header))
+  const answer = await answerSecret(suite, secrets, enc)
   zeroize(sharedSecret, secrets.exporterSecret)
   const { head, seal, dispose } = chunkSealer(join(header, enc), secrets, { maxChunk })
   const openAnswer = once(answer)
@@ -127,8 +127,8 @@ function openerOf(take: () => AnswerSecret, limits: ReceiveLimits): ChunkOpener 
   const answer = take()
   return chunkOpener({
     headBytes: () => answer.nonceBytes,
-    keysOf: (nonce) => {
-      const keys = answer.keys(nonce)
+    keysOf: async (nonce) => {
+      const keys = await answer.keys(nonce)
       answer.dispose()
       return keys
     },
@@ -142,7 +142,7 @@ export function once(answer: AnswerSecret): () => AnswerSecret {
   let left: AnswerSecret | undefined = answer
   return () => {
     if (left === undefined) {
-      throw new SecurityError('ERR_KEY_DISPOSED', 'The answer to this request has begun already.')
+      throw new SecurityError('ERR_KEY_DISPOSED', 'The answer has begun already.')
     }
     const taken = left
     left = undefined
@@ -151,4 +151,4 @@ export function once(answer: AnswerSecret): () => AnswerSecret {
 }
 
 const noSuite = (): SecurityError =>
-  new SecurityError('ERR_ENVELOPE_UNSUPPORTED', 'The key has no suite that is supported here.')
+  new SecurityError('ERR_ENVELOPE_UNSUPPORTED', 'No suite in common.')

@@ -1,0 +1,40 @@
+import type { Bytes } from '../bytes/bytes.js'
+
+/** Bytes that arrive in parts: grows as they come, never beyond what its user asks for. */
+export interface PartBuffer {
+  readonly length: number
+  readonly bytes: () => Bytes
+  /** Copies from a part until `wanted` bytes are here; returns the offset behind the copied ones. */
+  readonly fill: (part: Uint8Array, at: number, wanted: number) => number
+  /** Returns the bytes and begins anew. */
+  readonly take: () => Bytes
+}
+
+export function partBuffer(): PartBuffer {
+  let bytes = new Uint8Array()
+  let length = 0
+  return {
+    get length() {
+      return length
+    },
+    bytes: () => bytes.subarray(0, length),
+    fill: (part, at, wanted) => {
+      const end = Math.min(part.length, at + wanted - length)
+      const needed = length + end - at
+      if (needed > bytes.length) {
+        const larger = new Uint8Array(Math.min(wanted, Math.max(needed, 2 * bytes.length)))
+        larger.set(bytes.subarray(0, length))
+        bytes = larger
+      }
+      bytes.set(part.subarray(at, end), length)
+      length = needed
+      return end
+    },
+    take: () => {
+      const taken = bytes.subarray(0, length)
+      bytes = new Uint8Array()
+      length = 0
+      return taken
+    },
+  }
+}
