@@ -1,4 +1,4 @@
-import type { Bytes } from '../bytes/bytes.js'
+import { type Bytes, concat } from '../bytes/bytes.js'
 
 /** The media types of wire 2 (RFC 9458, draft-ietf-ohai-chunked-ohttp-08), without parameters. */
 export const MEDIA_TYPES = {
@@ -22,32 +22,45 @@ export const STATEMENT_TYPE = 'nomyo-wire2/1'
 /** The type of the request by which a client asks an RSA key to endorse a key statement. */
 export const VOUCH_TYPE = 'nomyo-wire2-vouch'
 
-/** Labels that are hashed, signed or used to derive keys. */
-export const LABELS = {
-  requestInfo: 'message/bhttp chunked request',
-  answerSecret: 'message/bhttp chunked response',
-  statement: 'nomyo wire 2 key statement',
-  vouch: 'nomyo wire 2 vouch',
-} as const
+/** Begins the `info` of a request's key schedule. */
+export const REQUEST_INFO = 'message/bhttp chunked request'
+
+/** The exporter context of the secret of an answer. */
+export const ANSWER_SECRET = 'message/bhttp chunked response'
+
+/** Begins the signed bytes of a key statement. */
+export const STATEMENT_LABEL = 'nomyo wire 2 key statement'
+
+/** Begins the MAC by which an RSA key endorses a key statement. */
+export const VOUCH_LABEL = 'nomyo wire 2 vouch'
 
 /** The additional data of a final chunk. */
 export const FINAL = 'final'
 
-/** The identifiers of IANA's HPKE registry. */
-export const HPKE_IDS = {
-  kem: { X25519: 0x0020, 'MLKEM768-X25519': 0x647a },
-  kdf: { 'HKDF-SHA256': 1 },
-  aead: { 'AES-128-GCM': 1, 'AES-256-GCM': 2 },
-} as const
+/** Identifiers of IANA's HPKE registry. */
+export const KEM_X25519 = 0x0020
+export const KEM_HYBRID = 0x647a
+export const KDF_HKDF_SHA256 = 1
+export const AEAD_AES_128 = 1
+export const AEAD_AES_256 = 2
 
 /** The lengths of the AES keys, by AEAD identifier. */
-export const AES_KEY_BYTES: Readonly<Record<number, number>> = { 1: 16, 2: 32 }
+export const AES_KEY_BYTES: Readonly<Record<number, number>> = {
+  [AEAD_AES_128]: 16,
+  [AEAD_AES_256]: 32,
+}
 
 /** Length of an AES-GCM nonce. */
 export const NONCE_BYTES = 12
 
 /** Plaintext of a chunk that every receiver takes; also the most that a first chunk may hold. */
 export const CHUNK_BYTES = 16_384
+
+/** Encodes a label that other bytes follow. */
+export function labelled(label: string, bytes: Uint8Array): Bytes {
+  const start = ascii(`${label}\0`)
+  return concat([start, bytes], start.length + bytes.length)
+}
 
 /** Encodes ASCII text. */
 export function ascii(text: string): Bytes {

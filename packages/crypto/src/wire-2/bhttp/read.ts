@@ -142,7 +142,7 @@ export function createBhttpReader(
           if (need.type === 'content' || !need.mayEnd || buffer.length > 0) throw truncated()
           feed(Uint8Array.of(0))
         }
-        failure = new SecurityError('ERR_PLAINTEXT_INVALID', 'The HTTP message has ended.')
+        failure = new SecurityError('ERR_PLAINTEXT_INVALID', 'The message is complete.')
       }),
   }
 }
@@ -248,7 +248,7 @@ function addField(fields: Field[], field: Field): void {
 }
 
 const malformed = (): SecurityError =>
-  new SecurityError('ERR_PLAINTEXT_INVALID', 'The HTTP message is not well-formed.')
+  new SecurityError('ERR_PLAINTEXT_INVALID', 'The content is not well-formed.')
 
 const truncated = (): SecurityError =>
-  new SecurityError('ERR_TRUNCATED', 'The HTTP message ends before its end.')
+  new SecurityError('ERR_TRUNCATED', 'The message ends before its end.')

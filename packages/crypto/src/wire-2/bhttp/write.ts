@@ -71,8 +71,7 @@ export const FRAMING = {
  * ```
  */
 export function encodeRequest(request: WholeRequest): Bytes {
-  if (!isControlData(request))
-    throw invalidArgument('The method, scheme, authority or path is invalid.')
+  if (!isControlData(request)) throw invalidArgument('The control data is invalid.')
   const { method, scheme, authority, path, fields, content } = request
   return joinPadded(
     [
@@ -184,7 +183,7 @@ function knownContent(content: Uint8Array = new Uint8Array()): Uint8Array[] {
 function fieldLines(fields: readonly Field[]): Bytes {
   return join(
     ...fields.flatMap((field) => {
-      if (!isField(field)) throw invalidArgument('A field has an invalid name or value.')
+      if (!isField(field)) throw invalidArgument('A field is invalid.')
       return field.map((text) => prefixed(latin1(text)))
     }),
   )

@@ -34,6 +34,7 @@ export function chunkSealer(
   const cipher = chunkCipher(keys)
   let chunks = 0
   let isDone = false
+  let isDisposed = false
   let last: Promise<unknown> = Promise.resolve()
 
   const lengthsOf = (length: number, isFinal: boolean): number[] => {
@@ -60,6 +61,8 @@ export function chunkSealer(
     let from = 0
     let to = 0
     for (const [at, length] of lengths.entries()) {
+      // Its key is gone.
+      if (isDisposed) throw isOver()
       const isLast = isFinal && at === lengths.length - 1
       to = writeVarint(isLast ? 0 : length + TAG_BYTES, target, to)
       const end = to + length + TAG_BYTES
@@ -91,7 +94,7 @@ export function chunkSealer(
       return sealed
     },
     dispose: () => {
-      isDone = true
+      isDone = isDisposed = true
       cipher.dispose()
     },
   }

@@ -1,5 +1,5 @@
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
-import { HPKE_IDS } from '../labels.js'
+import { KEM_HYBRID } from '../labels.js'
 import {
   type Encapsulation,
   type Kem,
@@ -53,7 +53,7 @@ export function hybridKem(
     }
   }
   return {
-    id: HPKE_IDS.kem[NAME],
+    id: KEM_HYBRID,
     name: NAME,
     implementation,
     ...HYBRID,

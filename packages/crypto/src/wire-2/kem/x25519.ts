@@ -1,6 +1,6 @@
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { join, labeledExpand, labeledExtract, u16 } from '../hpke/hkdf.js'
-import { HPKE_IDS, ascii } from '../labels.js'
+import { KEM_X25519, ascii } from '../labels.js'
 import { X25519_BYTES, generateX25519, importX25519 } from './curve.js'
 import { type Kem, SECRET_BYTES, invalidKemKey, kemPrivateKey } from './kem.js'
 
@@ -9,7 +9,7 @@ import { type Kem, SECRET_BYTES, invalidKemKey, kemPrivateKey } from './kem.js'
  * projects. **Not post-quantum**: recorded requests can be decrypted by a future quantum computer.
  */
 export const x25519Kem: Kem = {
-  id: HPKE_IDS.kem.X25519,
+  id: KEM_X25519,
   name: 'X25519',
   implementation: 'platform',
   publicKeyBytes: X25519_BYTES,
@@ -42,7 +42,7 @@ async function extractAndExpand(
   enc: Uint8Array,
   publicKey: Uint8Array,
 ): Promise<Bytes> {
-  const suite = join(ascii('KEM'), u16(HPKE_IDS.kem.X25519))
+  const suite = join(ascii('KEM'), u16(KEM_X25519))
   const key = await labeledExtract(suite, new Uint8Array(), 'eae_prk', agreed)
   try {
     return await labeledExpand(suite, key, 'shared_secret', join(enc, publicKey), SECRET_BYTES)

@@ -1,9 +1,8 @@
 import { platform } from '#crypto-platform'
 import { type Bytes, isEqualInConstantTime, ownBytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
-import { join } from '../hpke/hkdf.js'
 import { latin1 } from '../bhttp/fields.js'
-import { LABELS, ascii } from '../labels.js'
+import { STATEMENT_LABEL, labelled } from '../labels.js'
 import { pkcs8Of, spkiOf } from '../rfc8410.js'
 
 /** The long-lived Ed25519 key of a gateway, whose only purpose is to sign key statements. */
@@ -92,12 +91,11 @@ export async function verifyIdentity(
   }
 }
 
-const signedBytes = (statement: Uint8Array): Bytes =>
-  join(ascii(LABELS.statement), Uint8Array.of(0), statement)
+const signedBytes = (statement: Uint8Array): Bytes => labelled(STATEMENT_LABEL, statement)
 
 async function fingerprintOf(spkiDer: Uint8Array): Promise<string> {
   return `sha256/${platform.encodeBase64(await platform.sha256(ownBytes(spkiDer)))}`
 }
 
 const notIdentity = (): SecurityError =>
-  new SecurityError('ERR_KEY_INVALID', 'Not an Ed25519 private key in PKCS#8.')
+  new SecurityError('ERR_KEY_INVALID', 'Not an Ed25519 key in PKCS#8.')

@@ -3,7 +3,7 @@ import { SecurityError } from '../../errors.js'
 import { invalidArgument } from '../arguments.js'
 import { join, u16 } from '../hpke/hkdf.js'
 import type { HpkeSuite } from '../hpke/key-schedule.js'
-import { HPKE_IDS } from '../labels.js'
+import { AEAD_AES_128, AEAD_AES_256, KDF_HKDF_SHA256, KEM_HYBRID, KEM_X25519 } from '../labels.js'
 import { HYBRID } from '../kem/hybrid.js'
 import { X25519_BYTES } from '../kem/curve.js'
 import type { RequestKey } from './request-key.js'
@@ -18,8 +18,8 @@ export interface KeyConfig {
 }
 
 const PUBLIC_KEY_BYTES: Readonly<Record<number, number>> = {
-  [HPKE_IDS.kem['MLKEM768-X25519']]: HYBRID.publicKeyBytes,
-  [HPKE_IDS.kem.X25519]: X25519_BYTES,
+  [KEM_HYBRID]: HYBRID.publicKeyBytes,
+  [KEM_X25519]: X25519_BYTES,
 }
 
 /** A list of all live keys of a gateway is a few kilobytes. */
@@ -43,13 +43,11 @@ export function encodeKeyList(
   keys: readonly Pick<RequestKey, 'id' | 'kem' | 'publicKey'>[],
 ): Bytes {
   if (keys.length === 0 || new Set(keys.map(({ id }) => id)).size < keys.length) {
-    throw invalidArgument('A key list has one key or more, each with its own id.')
+    throw invalidArgument('Not a valid key list.')
   }
   // AES-256-GCM first; AES-128-GCM for clients of other projects.
-  const offered = [HPKE_IDS.aead['AES-256-GCM'], HPKE_IDS.aead['AES-128-GCM']]
-  const suites = join(
-    ...offered.flatMap((aeadId) => [u16(HPKE_IDS.kdf['HKDF-SHA256']), u16(aeadId)]),
-  )
+  const offered = [AEAD_AES_256, AEAD_AES_128]
+  const suites = join(...offered.flatMap((aeadId) => [u16(KDF_HKDF_SHA256), u16(aeadId)]))
   return join(
     ...keys.flatMap(({ id, kem, publicKey }) => {
       const entry = join(Uint8Array.of(id), u16(kem.id), publicKey, u16(suites.length), suites)
@@ -114,4 +112,4 @@ function readU16(bytes: Uint8Array, at: number): number {
 }
 
 const invalidList = (): SecurityError =>
-  new SecurityError('ERR_KEY_INVALID', 'Not a well-formed key list.')
+  new SecurityError('ERR_KEY_INVALID', 'Not a valid key list.')

@@ -86,7 +86,7 @@ export function encodeStatement(content: StatementContent): Bytes {
     }),
   )
   if (statement.length <= MAX_STATEMENT_BYTES && hasValidContent(content)) return statement
-  throw invalidArgument('The key statement is too large, or a member is invalid.')
+  throw invalidArgument('Not a valid key statement.')
 }
 
 /**
@@ -108,7 +108,7 @@ export async function signStatement(
   identities: readonly IdentityKey[],
 ): Promise<Bytes> {
   if (identities.length === 0 || identities.length > MAX_SIGNATURES) {
-    throw invalidArgument('A key statement is signed by one to eight identity keys.')
+    throw invalidArgument('One to eight identity keys sign.')
   }
   const signatures = identities.map(async ({ spkiDer, sign }) => ({
     identity: platform.encodeBase64(spkiDer),
@@ -167,7 +167,7 @@ export async function parseKeyStatement(
   if (!(now >= content.notBefore - CLOCK_SKEW_SECONDS && now <= content.notAfter)) {
     throw new SecurityError(
       'ERR_STATEMENT_EXPIRED',
-      'The key statement is not valid at this time: check the clocks of both machines.',
+      'The key statement is not valid now: check the clock.',
     )
   }
   return {

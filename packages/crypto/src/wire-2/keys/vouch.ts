@@ -2,8 +2,7 @@ import { platform } from '#crypto-platform'
 import { type Bytes, isEqualInConstantTime, ownBytes, zeroize } from '../../bytes/bytes.js'
 import { decodeBase64Text } from '../../bytes/decode-base64.js'
 import { SecurityError } from '../../errors.js'
-import { join } from '../hpke/hkdf.js'
-import { LABELS, VOUCH_TYPE, ascii } from '../labels.js'
+import { VOUCH_LABEL, VOUCH_TYPE, ascii, labelled } from '../labels.js'
 import { hex } from './statement.js'
 import { parseStrictObject } from './strict-json.js'
 
@@ -105,7 +104,7 @@ export async function answerVouch(
 }
 
 const macOf = async (secret: Bytes, hash: Uint8Array): Promise<Bytes> =>
-  platform.hmacSha256(secret, join(ascii(LABELS.vouch), Uint8Array.of(0), hash))
+  platform.hmacSha256(secret, labelled(VOUCH_LABEL, hash))
 
 const notVouch = (): SecurityError =>
   new SecurityError('ERR_PLAINTEXT_INVALID', 'The content is not well-formed.')

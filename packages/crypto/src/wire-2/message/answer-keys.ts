@@ -6,7 +6,7 @@ import {
   type HpkeSuite,
   exportSecret,
 } from '../hpke/key-schedule.js'
-import { AES_KEY_BYTES, LABELS, NONCE_BYTES, ascii } from '../labels.js'
+import { AES_KEY_BYTES, ANSWER_SECRET, NONCE_BYTES, ascii } from '../labels.js'
 
 /** The secret from which both ends derive the keys of the answer. */
 export interface AnswerSecret {
@@ -24,7 +24,7 @@ export async function answerSecret(
 ): Promise<AnswerSecret> {
   const keyBytes = AES_KEY_BYTES[suite.aeadId] ?? 32
   const nonceBytes = Math.max(keyBytes, NONCE_BYTES)
-  const secret = await exportSecret(suite, secrets, ascii(LABELS.answerSecret), nonceBytes)
+  const secret = await exportSecret(suite, secrets, ascii(ANSWER_SECRET), nonceBytes)
   return {
     nonceBytes,
     keys: async (nonce) => {

@@ -1,7 +1,7 @@
 import type { Bytes } from '../../bytes/bytes.js'
 import { join, u16 } from '../hpke/hkdf.js'
 import type { HpkeSuite } from '../hpke/key-schedule.js'
-import { AES_KEY_BYTES, HPKE_IDS, LABELS, ascii } from '../labels.js'
+import { AES_KEY_BYTES, KDF_HKDF_SHA256, REQUEST_INFO, labelled } from '../labels.js'
 
 /** The first bytes of a request: the key, and the suite that the client chose. */
 export interface RequestHeader extends HpkeSuite {
@@ -27,10 +27,10 @@ export function readHeader(bytes: Uint8Array): RequestHeader {
 
 /** The `info` of the key schedule, which binds it to the header. */
 export function requestInfo(header: Uint8Array): Bytes {
-  return join(ascii(LABELS.requestInfo), Uint8Array.of(0), header)
+  return labelled(REQUEST_INFO, header)
 }
 
 /** Returns whether these algorithms are supported here; the KEM is that of the key. */
 export function isSupported({ kdfId, aeadId }: Omit<HpkeSuite, 'kemId'>): boolean {
-  return kdfId === HPKE_IDS.kdf['HKDF-SHA256'] && aeadId in AES_KEY_BYTES
+  return kdfId === KDF_HKDF_SHA256 && aeadId in AES_KEY_BYTES
 }

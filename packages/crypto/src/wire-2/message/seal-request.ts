@@ -5,7 +5,7 @@ import { type ChunkOpener, chunkOpener } from '../chunks/opener.js'
 import { type ChunkSealer, chunkSealer } from '../chunks/sealer.js'
 import { join } from '../hpke/hkdf.js'
 import { keySchedule } from '../hpke/key-schedule.js'
-import { HPKE_IDS } from '../labels.js'
+import { AEAD_AES_256 } from '../labels.js'
 import type { Encapsulation, Kem } from '../kem/kem.js'
 import type { KeyConfig } from '../keys/key-list.js'
 import { type AnswerSecret, answerSecret } from './answer-keys.js'
@@ -55,7 +55,7 @@ export async function startRequest(
 ): Promise<RequestSealer> {
   const { maxChunk } = checkedLimits(limits)
   const suites = config.suites.filter(isSupported)
-  const suite = suites.find(({ aeadId }) => aeadId === HPKE_IDS.aead['AES-256-GCM']) ?? suites[0]
+  const suite = suites.find(({ aeadId }) => aeadId === AEAD_AES_256) ?? suites[0]
   if (config.kemId !== kem.id || suite === undefined) throw noSuite()
   return sealerOf(
     writeHeader({ keyId: config.keyId, kemId: kem.id, ...suite }),
