@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SecurityError } from '../../src/errors.js'
-import { openRequest, sealRequest, startRequest, x25519Kem } from '../../src/wire-2/index.js'
+import { openRequest, sealRequest, startRequest } from '../../src/wire-2/index.js'
+import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import { concat, expectRefusal, refusalCodeOf, toHex, utf8 } from '../support.js'
-import { chunkBoundaries, javaScriptKem, openAll, testKey } from './support.js'
+import { chunkBoundaries, openAll, testKey } from './support.js'
+import { javaScriptHybridKem } from '../../src/wire-2/kem/combined.js'
 
 const { kem, key, config } = await testKey()
 const HEAD = 7 + kem.encBytes
@@ -65,7 +67,7 @@ describe('decryption inverts encryption', () => {
   })
 
   it('with the hybrid KEM', async () => {
-    const hybrid = await testKey(await javaScriptKem())
+    const hybrid = await testKey(await javaScriptHybridKem())
     const { body, openAnswer } = await sealRequest(hybrid.kem, hybrid.config, utf8('question'))
     const opener = openRequest([hybrid.key])
     expect(toHex(await openAll(opener, body))).toBe(toHex(utf8('question')))

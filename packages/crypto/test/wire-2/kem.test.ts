@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { loadHybridKem, x25519Kem } from '../../src/wire-2/index.js'
+import { loadClassicKem, loadHybridKem } from '../../src/wire-2/index.js'
+import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import { expectRefusal, toHex } from '../support.js'
 import { hybridKems } from './support.js'
 
@@ -45,6 +46,10 @@ describe('implementations of the hybrid KEM', () => {
       }),
       { numRuns: 20 },
     )
+  })
+
+  it('X25519 alone is loaded on demand', async () => {
+    expect(await loadClassicKem()).toBe(x25519Kem)
   })
 
   it('is the best one that works here', async () => {

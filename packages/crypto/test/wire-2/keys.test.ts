@@ -12,9 +12,9 @@ import {
   parseKeyList,
   parseKeyStatement,
   signStatement,
-  x25519Kem,
   type StatementContent,
 } from '../../src/wire-2/index.js'
+import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import {
   concat,
   expectRefusal,
@@ -25,9 +25,9 @@ import {
   toHex,
   utf8,
 } from '../support.js'
-import { javaScriptKem } from './support.js'
+import { javaScriptHybridKem } from '../../src/wire-2/kem/combined.js'
 
-const hybrid = await javaScriptKem()
+const hybrid = await javaScriptHybridKem()
 const hybridKey = await createRequestKey(hybrid, { id: 200 })
 const classicKey = await createRequestKey(x25519Kem, { id: 201 })
 const list = encodeKeyList([hybridKey, classicKey])

@@ -1,7 +1,8 @@
 import { createCipheriv, createDecipheriv, hkdfSync, createHmac } from 'node:crypto'
 import * as hpke from 'hpke'
 import { describe, expect, it } from 'vitest'
-import { openRequest, sealRequest, x25519Kem } from '../../src/wire-2/index.js'
+import { openRequest, sealRequest } from '../../src/wire-2/index.js'
+import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import { concat, textOf, toHex, utf8 } from '../support.js'
 import { hybridKems, openAll, testKey } from './support.js'
 

@@ -1,13 +1,12 @@
-import { combinedHybridKem } from '../../src/wire-2/kem/combined.js'
+import { javaScriptHybridKem, platformHybridKem } from '../../src/wire-2/kem/combined.js'
 import { nativeHybridKem } from '../../src/wire-2/kem/hybrid.js'
 import type { Kem } from '../../src/wire-2/kem/kem.js'
-import { loadJavaScriptMlKem, platformMlKem } from '../../src/wire-2/kem/ml-kem.js'
+import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import type { ChunkOpener } from '../../src/wire-2/chunks/opener.js'
 import {
   createRequestKey,
   encodeKeyList,
   parseKeyList,
-  x25519Kem,
   type KeyConfig,
   type RequestKey,
 } from '../../src/wire-2/index.js'
@@ -22,15 +21,12 @@ const isHere = (kem: Kem): Promise<boolean> =>
 
 /** The implementations of the hybrid KEM that this runtime can run; JavaScript always. */
 export async function hybridKems(): Promise<Kem[]> {
-  const kems = [combinedHybridKem(await loadJavaScriptMlKem())]
-  for (const kem of [combinedHybridKem(platformMlKem()), nativeHybridKem()]) {
+  const kems = [await javaScriptHybridKem()]
+  for (const kem of [platformHybridKem(), nativeHybridKem()]) {
     if (await isHere(kem)) kems.push(kem)
   }
   return kems
 }
-
-export const javaScriptKem = async (): Promise<Kem> =>
-  combinedHybridKem(await loadJavaScriptMlKem())
 
 /** A request key and what its key list says. X25519, because it takes a tenth of the time. */
 export async function testKey(

@@ -4,12 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { chunkOpener } from '../../src/wire-2/chunks/opener.js'
 import { chunkSealer } from '../../src/wire-2/chunks/sealer.js'
 import { exportSecret, keySchedule } from '../../src/wire-2/hpke/key-schedule.js'
-import {
-  createBhttpReader,
-  createRequestKey,
-  openRequest,
-  x25519Kem,
-} from '../../src/wire-2/index.js'
+import { createBhttpReader, createRequestKey, openRequest } from '../../src/wire-2/index.js'
+import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import { answerSecret } from '../../src/wire-2/message/answer-keys.js'
 import { sealerOf } from '../../src/wire-2/message/seal-request.js'
 import { concat, fromHex, toHex } from '../support.js'

@@ -1,5 +1,5 @@
 import { SecurityError } from '../../errors.js'
-import { checkedNumber } from '../arguments.js'
+import { requireBytes, requireInteger } from '../../arguments.js'
 import { partBuffer } from '../part-buffer.js'
 import { readVarint } from '../varint.js'
 import {
@@ -72,12 +72,8 @@ export function createBhttpReader(
   kind: 'request' | 'response',
   limits: BhttpLimits = {},
 ): BhttpReader {
-  const maxHeadBytes = checkedNumber(
-    'maxHeadBytes',
-    limits.maxHeadBytes ?? DEFAULT_HEAD_BYTES,
-    1,
-    1024 * 1024,
-  )
+  const { maxHeadBytes = DEFAULT_HEAD_BYTES } = limits
+  requireInteger(maxHeadBytes, 'maxHeadBytes', 1, 1024 * 1024)
   let events: BhttpEvent[] = []
   let failure: unknown
   const buffer = partBuffer()
@@ -133,6 +129,7 @@ export function createBhttpReader(
   return {
     push: (part) =>
       collect(() => {
+        requireBytes(part, 'part')
         feed(part)
       }),
     end: () =>

@@ -1,5 +1,5 @@
 import type { Bytes } from '../../bytes/bytes.js'
-import { checkedNumber, invalidArgument } from '../arguments.js'
+import { requireArgument, requireBytes, requireInteger } from '../../arguments.js'
 import { join } from '../hpke/hkdf.js'
 import { paddedLength } from '../padding.js'
 import { varintLength, writeVarint } from '../varint.js'
@@ -71,7 +71,7 @@ export const FRAMING = {
  * ```
  */
 export function encodeRequest(request: WholeRequest): Bytes {
-  if (!isControlData(request)) throw invalidArgument('The control data is invalid.')
+  requireArgument(isControlData(request), 'method, scheme, authority and path must be valid')
   const { method, scheme, authority, path, fields, content } = request
   return joinPadded(
     [
@@ -155,7 +155,10 @@ export function createStreamedResponse(): StreamedResponseWriter {
   return {
     interim: (head) => join(begin(), interimStatus(head), terminated(head.fields)),
     head: ({ status, fields }) => join(begin(), finalStatus(status), terminated(fields)),
-    content: (part) => (part.length === 0 ? new Uint8Array() : prefixed(part)),
+    content: (part) => {
+      requireBytes(part, 'part')
+      return part.length === 0 ? new Uint8Array() : prefixed(part)
+    },
     end: () => join(varint(0), varint(0)),
   }
 }
@@ -170,20 +173,25 @@ function framing(indicator: number): () => Bytes {
   }
 }
 
-const interimStatus = ({ status }: ResponseHead): Bytes =>
-  varint(checkedNumber('status', status, 100, 199))
+const interimStatus = ({ status }: ResponseHead): Bytes => statusBytes(status, 100, 199)
 
-const finalStatus = (status: number): Bytes => varint(checkedNumber('status', status, 200, 599))
+const finalStatus = (status: number): Bytes => statusBytes(status, 200, 599)
+
+function statusBytes(status: number, least: number, most: number): Bytes {
+  requireInteger(status, 'status', least, most)
+  return varint(status)
+}
 
 /** Content and no trailers. */
 function knownContent(content: Uint8Array = new Uint8Array()): Uint8Array[] {
+  requireBytes(content, 'content')
   return [varint(content.length), content, varint(0)]
 }
 
 function fieldLines(fields: readonly Field[]): Bytes {
   return join(
     ...fields.flatMap((field) => {
-      if (!isField(field)) throw invalidArgument('A field is invalid.')
+      requireArgument(isField(field), 'fields must be valid')
       return field.map((text) => prefixed(latin1(text)))
     }),
   )

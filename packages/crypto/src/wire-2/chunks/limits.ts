@@ -1,5 +1,5 @@
 import { CHUNK_BYTES } from '../labels.js'
-import { checkedNumber } from '../arguments.js'
+import { requireInteger } from '../../arguments.js'
 
 /** The most that a receiver takes. */
 export interface ReceiveLimits {
@@ -22,9 +22,9 @@ const LARGEST_CHUNK = 1024 * 1024
 const DEFAULT_MAX_BYTES = 16 * 1024 * 1024
 
 /** Returns the limits with defaults. @throws SecurityError `ERR_ARGUMENT_INVALID` */
-export function checkedLimits({ maxChunk, maxBytes }: ReceiveLimits): Required<ReceiveLimits> {
-  return {
-    maxChunk: checkedNumber('maxChunk', maxChunk ?? CHUNK_BYTES, CHUNK_BYTES, LARGEST_CHUNK),
-    maxBytes: checkedNumber('maxBytes', maxBytes ?? DEFAULT_MAX_BYTES, 1, Number.MAX_SAFE_INTEGER),
-  }
+export function checkedLimits(limits: ReceiveLimits): Required<ReceiveLimits> {
+  const { maxChunk = CHUNK_BYTES, maxBytes = DEFAULT_MAX_BYTES } = limits
+  requireInteger(maxChunk, 'maxChunk', CHUNK_BYTES, LARGEST_CHUNK)
+  requireInteger(maxBytes, 'maxBytes', 1)
+  return { maxChunk, maxBytes }
 }

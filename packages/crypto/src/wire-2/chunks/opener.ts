@@ -1,3 +1,4 @@
+import { requireBytes } from '../../arguments.js'
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { TAG_BYTES } from '../../platform/platform.js'
@@ -142,6 +143,7 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
     },
     push: (part) =>
       inOrder(async () => {
+        requireBytes(part, 'part')
         const chunks: Bytes[] = []
         total += part.length
         try {

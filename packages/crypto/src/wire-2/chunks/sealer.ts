@@ -1,4 +1,5 @@
 import { platform } from '#crypto-platform'
+import { requireBytes } from '../../arguments.js'
 import { type Bytes, ownBytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { TAG_BYTES } from '../../platform/platform.js'
@@ -81,9 +82,10 @@ export function chunkSealer(
 
   return {
     head,
-    seal: (plaintext, { final: isFinal = false } = {}) => {
+    seal: async (plaintext, { final: isFinal = false } = {}) => {
+      requireBytes(plaintext, 'plaintext')
       const lengths = lengthsOf(plaintext.length, isFinal)
-      if (isDone || chunks + lengths.length > MAX_CHUNKS) return Promise.reject(isOver())
+      if (isDone || chunks + lengths.length > MAX_CHUNKS) throw isOver()
       chunks += lengths.length
       isDone = isFinal
       const bytes = ownBytes(plaintext)
@@ -91,7 +93,7 @@ export function chunkSealer(
       // A failure of one part is that of all later ones.
       last = sealed
       last.catch(() => undefined)
-      return sealed
+      return await sealed
     },
     dispose: () => {
       isDone = isDisposed = true

@@ -2,15 +2,24 @@ import { sha3_256, shake256 } from '@noble/hashes/sha3.js'
 import { type Bytes, concat, ownBytes, zeroize } from '../../bytes/bytes.js'
 import { ascii } from '../labels.js'
 import { HYBRID, ML_KEM, hybridKem } from './hybrid.js'
-import { type Kem, kemPrivateKey } from './kem.js'
-import type { MlKem } from './ml-kem.js'
-import { X25519_BYTES, generateX25519, importX25519 } from './curve.js'
+import { type Kem, X25519_BYTES, kemPrivateKey } from './kem.js'
+import { type MlKem, loadJavaScriptMlKem, platformMlKem } from './ml-kem.js'
+import { generateX25519, importX25519 } from './curve.js'
 
 /** Ends the input of the combiner (draft-ietf-hpke-pq, draft-connolly-cfrg-xwing-kem). */
 const COMBINER_LABEL = '\\.//^\\'
 
-/** The hybrid KEM from ML-KEM-768 and X25519. Loaded on demand, with SHA-3. */
-export function combinedHybridKem(mlKem: MlKem): Kem {
+/** The hybrid KEM from ML-KEM-768 and X25519 of the runtime. Loaded on demand, with SHA-3. */
+export function platformHybridKem(): Kem {
+  return combinedHybridKem(platformMlKem())
+}
+
+/** The hybrid KEM from ML-KEM-768 in JavaScript and X25519 of the runtime. */
+export async function javaScriptHybridKem(): Promise<Kem> {
+  return combinedHybridKem(await loadJavaScriptMlKem())
+}
+
+function combinedHybridKem(mlKem: MlKem): Kem {
   return hybridKem(
     mlKem.implementation,
     async (publicKey) => {

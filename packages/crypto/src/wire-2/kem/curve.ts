@@ -1,8 +1,6 @@
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { pkcs8Of } from '../rfc8410.js'
-
-/** Length of public and private keys of X25519. */
-export const X25519_BYTES = 32
+import { X25519_BYTES } from './kem.js'
 
 /** An X25519 private key, which stays in the runtime. */
 export interface X25519PrivateKey {

@@ -5,11 +5,11 @@ import {
   type Kem,
   type KemPrivateKey,
   SECRET_BYTES,
+  X25519_BYTES,
   invalidKemKey,
   kemPrivateKey,
 } from './kem.js'
 import { webKem } from './web-kem.js'
-import { X25519_BYTES } from './curve.js'
 
 /** The lengths of ML-KEM-768. */
 export const ML_KEM = { publicKeyBytes: 1184, ciphertextBytes: 1088, seedBytes: 64 } as const

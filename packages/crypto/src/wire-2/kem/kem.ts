@@ -58,6 +58,9 @@ export interface KemPrivateKey {
   readonly dispose: () => void
 }
 
+/** Length of public and private keys of X25519. */
+export const X25519_BYTES = 32
+
 /** Length of a seed, and of a shared secret. */
 export const SECRET_BYTES = 32
 

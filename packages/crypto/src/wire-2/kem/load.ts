@@ -1,7 +1,6 @@
 import { isEqualInConstantTime, zeroize } from '../../bytes/bytes.js'
 import { nativeHybridKem } from './hybrid.js'
 import { type Kem, SECRET_BYTES } from './kem.js'
-import { loadJavaScriptMlKem, platformMlKem } from './ml-kem.js'
 
 /**
  * Returns MLKEM768-X25519 (X-Wing) by the best code that works here: the runtime's own, else the
@@ -22,10 +21,26 @@ import { loadJavaScriptMlKem, platformMlKem } from './ml-kem.js'
 export async function loadHybridKem(): Promise<Kem> {
   const native = nativeHybridKem()
   if (await works(native)) return native
-  const { combinedHybridKem } = await import('./combined.js')
-  const platform = combinedHybridKem(platformMlKem())
-  if (await works(platform)) return platform
-  return combinedHybridKem(await loadJavaScriptMlKem())
+  const { platformHybridKem, javaScriptHybridKem } = await import('./combined.js')
+  const platform = platformHybridKem()
+  return (await works(platform)) ? platform : javaScriptHybridKem()
+}
+
+/**
+ * Returns DHKEM(X25519, HKDF-SHA256) (RFC 9180 section 4.1), for gateways that answer clients of other
+ * projects. **Not post-quantum**: recorded requests can be decrypted by a future quantum computer.
+ *
+ * @throws the error of the module loader, where the module cannot be loaded
+ * @example
+ * ```ts
+ * import { createRequestKey, loadClassicKem } from '@nomyo/crypto/wire-2'
+ *
+ * const key = await createRequestKey(await loadClassicKem(), { id: 8 })
+ * ```
+ */
+export async function loadClassicKem(): Promise<Kem> {
+  const { x25519Kem } = await import('./x25519.js')
+  return x25519Kem
 }
 
 /** Tries all operations once. */

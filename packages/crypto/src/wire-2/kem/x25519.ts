@@ -1,13 +1,10 @@
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { join, labeledExpand, labeledExtract, u16 } from '../hpke/hkdf.js'
 import { KEM_X25519, ascii } from '../labels.js'
-import { X25519_BYTES, generateX25519, importX25519 } from './curve.js'
-import { type Kem, SECRET_BYTES, invalidKemKey, kemPrivateKey } from './kem.js'
+import { generateX25519, importX25519 } from './curve.js'
+import { type Kem, SECRET_BYTES, X25519_BYTES, invalidKemKey, kemPrivateKey } from './kem.js'
 
-/**
- * DHKEM(X25519, HKDF-SHA256) (RFC 9180 section 4.1), for gateways that answer clients of other
- * projects. **Not post-quantum**: recorded requests can be decrypted by a future quantum computer.
- */
+/** DHKEM(X25519, HKDF-SHA256) (RFC 9180 section 4.1). Loaded on demand. */
 export const x25519Kem: Kem = {
   id: KEM_X25519,
   name: 'X25519',

@@ -1,11 +1,11 @@
 import type { Bytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
-import { invalidArgument } from '../arguments.js'
+import { requireArgument } from '../../arguments.js'
 import { join, u16 } from '../hpke/hkdf.js'
 import type { HpkeSuite } from '../hpke/key-schedule.js'
 import { AEAD_AES_128, AEAD_AES_256, KDF_HKDF_SHA256, KEM_HYBRID, KEM_X25519 } from '../labels.js'
 import { HYBRID } from '../kem/hybrid.js'
-import { X25519_BYTES } from '../kem/curve.js'
+import { X25519_BYTES } from '../kem/kem.js'
 import type { RequestKey } from './request-key.js'
 
 /** A public request key as a key list offers it (RFC 9458 section 3.1). */
@@ -42,9 +42,8 @@ const SUITE_BYTES = 4
 export function encodeKeyList(
   keys: readonly Pick<RequestKey, 'id' | 'kem' | 'publicKey'>[],
 ): Bytes {
-  if (keys.length === 0 || new Set(keys.map(({ id }) => id)).size < keys.length) {
-    throw invalidArgument('Not a valid key list.')
-  }
+  const ids = new Set(keys.map(({ id }) => id))
+  requireArgument(ids.size > 0 && ids.size === keys.length, 'keys must have ids of their own')
   // AES-256-GCM first; AES-128-GCM for clients of other projects.
   const offered = [AEAD_AES_256, AEAD_AES_128]
   const suites = join(...offered.flatMap((aeadId) => [u16(KDF_HKDF_SHA256), u16(aeadId)]))

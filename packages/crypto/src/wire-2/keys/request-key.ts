@@ -1,5 +1,5 @@
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
-import { checkedNumber } from '../arguments.js'
+import { requireInteger } from '../../arguments.js'
 import { type Kem, type KemPrivateKey, SECRET_BYTES } from '../kem/kem.js'
 
 /** A private key that requests are decrypted with, under the id by which requests name it. */
@@ -30,7 +30,7 @@ export async function createRequestKey(
   kem: Kem,
   { id, seed }: { readonly id: number; readonly seed?: Uint8Array },
 ): Promise<RequestKey> {
-  checkedNumber('id', id, 0, 255)
+  requireInteger(id, 'id', 0, 255)
   const secret = new Uint8Array(seed ?? crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))
   try {
     const { publicKey, decapsulate, dispose } = await kem.importKey(secret)

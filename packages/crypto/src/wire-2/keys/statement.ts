@@ -3,7 +3,7 @@ import { type Bytes, ownBytes } from '../../bytes/bytes.js'
 import { decodeBase64Text } from '../../bytes/decode-base64.js'
 import { isJsonObject } from '../../bytes/json-object.js'
 import { SecurityError } from '../../errors.js'
-import { invalidArgument } from '../arguments.js'
+import { requireArgument } from '../../arguments.js'
 import { CHUNK_BYTES, GATEWAY_PATH, STATEMENT_TYPE, ascii } from '../labels.js'
 import { type IdentityKey, verifyIdentity } from './identity.js'
 import { type KeyConfig, parseKeyList } from './key-list.js'
@@ -85,8 +85,9 @@ export function encodeStatement(content: StatementContent): Bytes {
       routes: content.routes,
     }),
   )
-  if (statement.length <= MAX_STATEMENT_BYTES && hasValidContent(content)) return statement
-  throw invalidArgument('Not a valid key statement.')
+  const isValid = statement.length <= MAX_STATEMENT_BYTES && hasValidContent(content)
+  requireArgument(isValid, 'content must be that of a key statement')
+  return statement
 }
 
 /**
@@ -107,9 +108,8 @@ export async function signStatement(
   statement: Uint8Array,
   identities: readonly IdentityKey[],
 ): Promise<Bytes> {
-  if (identities.length === 0 || identities.length > MAX_SIGNATURES) {
-    throw invalidArgument('One to eight identity keys sign.')
-  }
+  const { length } = identities
+  requireArgument(length > 0 && length <= MAX_SIGNATURES, 'identities must be one to eight')
   const signatures = identities.map(async ({ spkiDer, sign }) => ({
     identity: platform.encodeBase64(spkiDer),
     signature: platform.encodeBase64(await sign(statement)),
