@@ -6,6 +6,7 @@ import * as errors from '../src/errors.js'
 import * as root from '../src/index.js'
 import * as keys from '../src/keys/index.js'
 import * as keysNode from '../src/keys/node/index.js'
+import * as wire2 from '../src/wire-2/index.js'
 
 const errorNames = ['SecurityError', 'type SecurityErrorCode']
 
@@ -57,11 +58,68 @@ const nodeKeyNames = [
   'type ReadTrustedFileOptions',
 ]
 
+const wire2Names = [
+  'GATEWAY_PATH',
+  'MEDIA_TYPES',
+  'PROBLEM_TYPES',
+  'answerVouch',
+  'createBhttpReader',
+  'createRequestKey',
+  'createStreamedResponse',
+  'createVouch',
+  'createWholeResponse',
+  'encodeKeyList',
+  'encodeRequest',
+  'encodeResponse',
+  'encodeStatement',
+  'generateIdentityKey',
+  'importIdentityKey',
+  'loadClassicKem',
+  'loadHybridKem',
+  'openRequest',
+  'parseKeyList',
+  'parseKeyStatement',
+  'sealRequest',
+  'signStatement',
+  'startRequest',
+  'type BhttpEvent',
+  'type BhttpLimits',
+  'type BhttpReader',
+  'type ChunkOpener',
+  'type ChunkSealer',
+  'type Encapsulation',
+  'type Field',
+  'type HpkeSuite',
+  'type IdentityKey',
+  'type Kem',
+  'type KemImplementation',
+  'type KemName',
+  'type KemPrivateKey',
+  'type KeyConfig',
+  'type KeyStatement',
+  'type ReceiveLimits',
+  'type RequestHead',
+  'type RequestHeader',
+  'type RequestKey',
+  'type RequestOpener',
+  'type RequestSealer',
+  'type ResponseHead',
+  'type SealedRequest',
+  'type SendLimits',
+  'type StatementContent',
+  'type StreamedResponseWriter',
+  'type Vouch',
+  'type WholeRequest',
+  'type WholeResponse',
+  'type WholeResponseWriter',
+]
+
 const subpaths = [
   ['.', 'index.ts', root, [...errorNames, ...envelopeNames, ...keyNames, 'type Suite']],
   ['./envelope', 'envelope/index.ts', envelope, envelopeNames],
   ['./keys', 'keys/index.ts', keys, keyNames],
   ['./keys/node', 'keys/node/index.ts', keysNode, nodeKeyNames],
+  ['./wire-2', 'wire-2/index.ts', wire2, wire2Names],
   ['./errors', 'errors.ts', errors, errorNames],
 ] as const
 

@@ -1,3 +1,4 @@
+import { requireBytes } from '../../arguments.js'
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { KEM_HYBRID } from '../labels.js'
 import {
@@ -42,6 +43,7 @@ export function hybridKem(
     length: number,
     use: (own: Bytes) => Promise<T>,
   ): Promise<T> => {
+    requireBytes(bytes, 'a key')
     if (bytes.length !== length) throw invalidKemKey()
     const own = new Uint8Array(bytes)
     try {

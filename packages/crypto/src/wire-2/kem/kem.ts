@@ -1,3 +1,4 @@
+import { requireBytes } from '../../arguments.js'
 import type { Bytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 
@@ -84,6 +85,7 @@ export function kemPrivateKey(
       if (operation === undefined) {
         throw new SecurityError('ERR_KEY_DISPOSED', 'The key was disposed of.')
       }
+      requireBytes(enc, 'enc')
       if (enc.length !== encBytes) throw cannotDecapsulate()
       try {
         return await operation(new Uint8Array(enc))

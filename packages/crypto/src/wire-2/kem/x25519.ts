@@ -1,3 +1,4 @@
+import { requireBytes } from '../../arguments.js'
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { join, labeledExpand, labeledExtract, u16 } from '../hpke/hkdf.js'
 import { KEM_X25519, ascii } from '../labels.js'
@@ -12,6 +13,7 @@ export const x25519Kem: Kem = {
   publicKeyBytes: X25519_BYTES,
   encBytes: X25519_BYTES,
   encapsulate: async (publicKey) => {
+    requireBytes(publicKey, 'a key')
     if (publicKey.length !== X25519_BYTES) throw invalidKemKey()
     const recipient = new Uint8Array(publicKey)
     const ephemeral = await generateX25519()
@@ -26,6 +28,7 @@ export const x25519Kem: Kem = {
     }
   },
   importKey: async (seed) => {
+    requireBytes(seed, 'a key')
     if (seed.length !== SECRET_BYTES) throw invalidKemKey()
     const { publicKey, agree } = await importX25519(seed)
     return kemPrivateKey(publicKey, X25519_BYTES, async (enc) =>

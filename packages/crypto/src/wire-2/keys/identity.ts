@@ -1,4 +1,5 @@
 import { platform } from '#crypto-platform'
+import { requireBytes } from '../../arguments.js'
 import { type Bytes, isEqualInConstantTime, ownBytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { latin1 } from '../bhttp/fields.js'
@@ -51,6 +52,7 @@ export async function generateIdentityKey(): Promise<{ key: IdentityKey; pkcs8De
  * ```
  */
 export async function importIdentityKey(pkcs8Der: Uint8Array): Promise<IdentityKey> {
+  requireBytes(pkcs8Der, 'pkcs8Der')
   const { subtle } = crypto
   const own = pkcs8Of('Ed25519', pkcs8Der.subarray(-KEY_BYTES))
   try {

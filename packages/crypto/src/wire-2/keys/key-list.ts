@@ -1,6 +1,6 @@
 import type { Bytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
-import { requireArgument } from '../../arguments.js'
+import { requireArgument, requireBytes } from '../../arguments.js'
 import { join, u16 } from '../hpke/hkdf.js'
 import type { HpkeSuite } from '../hpke/key-schedule.js'
 import { AEAD_AES_128, AEAD_AES_256, KDF_HKDF_SHA256, KEM_HYBRID, KEM_X25519 } from '../labels.js'
@@ -69,6 +69,7 @@ export function encodeKeyList(
  * ```
  */
 export function parseKeyList(list: Uint8Array): KeyConfig[] {
+  requireBytes(list, 'list')
   if (list.length === 0 || list.length > MAX_LIST_BYTES) throw invalidList()
   const configs: KeyConfig[] = []
   const ids = new Set<number>()

@@ -1,5 +1,5 @@
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
-import { requireInteger } from '../../arguments.js'
+import { requireBytes, requireInteger } from '../../arguments.js'
 import { type Kem, type KemPrivateKey, SECRET_BYTES } from '../kem/kem.js'
 
 /** A private key that requests are decrypted with, under the id by which requests name it. */
@@ -31,6 +31,7 @@ export async function createRequestKey(
   { id, seed }: { readonly id: number; readonly seed?: Uint8Array },
 ): Promise<RequestKey> {
   requireInteger(id, 'id', 0, 255)
+  if (seed !== undefined) requireBytes(seed, 'seed')
   const secret = new Uint8Array(seed ?? crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))
   try {
     const { publicKey, decapsulate, dispose } = await kem.importKey(secret)

@@ -3,7 +3,7 @@ import { type Bytes, ownBytes } from '../../bytes/bytes.js'
 import { decodeBase64Text } from '../../bytes/decode-base64.js'
 import { isJsonObject } from '../../bytes/json-object.js'
 import { SecurityError } from '../../errors.js'
-import { requireArgument } from '../../arguments.js'
+import { requireArgument, requireBytes } from '../../arguments.js'
 import { CHUNK_BYTES, GATEWAY_PATH, STATEMENT_TYPE, ascii } from '../labels.js'
 import { type IdentityKey, verifyIdentity } from './identity.js'
 import { type KeyConfig, parseKeyList } from './key-list.js'
@@ -108,6 +108,7 @@ export async function signStatement(
   statement: Uint8Array,
   identities: readonly IdentityKey[],
 ): Promise<Bytes> {
+  requireBytes(statement, 'statement')
   const { length } = identities
   requireArgument(length > 0 && length <= MAX_SIGNATURES, 'identities must be one to eight')
   const signatures = identities.map(async ({ spkiDer, sign }) => ({

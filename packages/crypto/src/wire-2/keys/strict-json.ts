@@ -1,3 +1,4 @@
+import { requireBytes } from '../../arguments.js'
 import { isDeeperThan, isJsonObject, parseJsonObject } from '../../bytes/json-object.js'
 import { SecurityError, type SecurityErrorCode } from '../../errors.js'
 
@@ -11,6 +12,7 @@ export async function parseStrictObject(
   maxBytes: number,
   code: SecurityErrorCode,
 ): Promise<Record<string, unknown>> {
+  requireBytes(bytes, 'the document')
   const refuse = (): SecurityError => new SecurityError(code, 'The content is not a JSON object.')
   if (bytes.length > maxBytes || isDeeperThan(MAX_DEPTH, bytes)) throw refuse()
   const value = await parseJsonObject(bytes, code, MAX_DEPTH)

@@ -1,4 +1,5 @@
 import { platform } from '#crypto-platform'
+import { requireBytes } from '../../arguments.js'
 import { type Bytes, isEqualInConstantTime, ownBytes, zeroize } from '../../bytes/bytes.js'
 import { decodeBase64Text } from '../../bytes/decode-base64.js'
 import { SecurityError } from '../../errors.js'
@@ -38,6 +39,7 @@ const MAX_BYTES = 4096
  * ```
  */
 export async function createVouch(statement: Uint8Array): Promise<Vouch> {
+  requireBytes(statement, 'statement')
   const hash = await platform.sha256(ownBytes(statement))
   const secret = crypto.getRandomValues(new Uint8Array(SECRET_BYTES))
   const request = ascii(
@@ -90,6 +92,7 @@ export async function answerVouch(
   request: Uint8Array,
   statement: Uint8Array,
 ): Promise<Bytes | undefined> {
+  requireBytes(statement, 'statement')
   const members = await parseStrictObject(request, MAX_BYTES, 'ERR_PLAINTEXT_INVALID')
   const text = members['secret']
   const secret = typeof text === 'string' ? decodeBase64Text(text) : undefined

@@ -1,3 +1,4 @@
+import { requireBytes } from '../../arguments.js'
 import { zeroize, type Bytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { type ReceiveLimits, type SendLimits, checkedLimits } from '../chunks/limits.js'
@@ -94,6 +95,7 @@ export async function sealRequest(
   message: Uint8Array,
   limits: SendLimits = {},
 ): Promise<SealedRequest> {
+  requireBytes(message, 'message')
   const { head, enc, seal, openAnswer, dispose } = await startRequest(kem, config, limits)
   return { body: join(head, await seal(message, { final: true })), enc, openAnswer, dispose }
 }
