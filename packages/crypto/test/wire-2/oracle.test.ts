@@ -15,7 +15,7 @@ const suiteOf = (kemId: number, aeadId: 1 | 2) =>
   new hpke.CipherSuite(
     (kemId === x25519Kem.id
       ? hpke.KEM_DHKEM_X25519_HKDF_SHA256
-      : hpke.KEM_MLKEM768_X25519) as hpke.KEMFactory,
+      : hpke.KEM_MLKEM768_X25519),
     hpke.KDF_HKDF_SHA256,
     AEADS[aeadId],
   )
