@@ -95,7 +95,7 @@ const hiddenCode = globals(
 export const layerRules: Readonly<Record<string, LayerRule>> = {
   '@nomyo/crypto': {
     arrows: [],
-    thirdParty: ['@noble/hashes', '@noble/post-quantum'],
+    thirdParty: ['@noble/hashes', '@noble/post-quantum', '@noble/curves'],
     outside: { './keys/node': ['node:fs', 'node:fs/promises', 'node:path'] },
     forbidden: [network, hiddenCode],
   },

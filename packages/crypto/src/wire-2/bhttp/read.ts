@@ -47,7 +47,7 @@ const MAX_INTERIM = 16
 const MAX_FIELDS = 512
 const DEFAULT_HEAD_BYTES = 64 * 1024
 
-/** What the parser waits for: bytes at once, content as it comes, or zeros to the end. */
+/** The next need of the parser: bytes at once, content as it comes, or zeros to the end. */
 type Need =
   | { readonly type: 'bytes'; readonly length: number; readonly mayEnd: boolean }
   | { readonly type: 'content'; readonly length: number }

@@ -30,7 +30,7 @@ export interface ChunkOpener {
   readonly dispose: () => void
 }
 
-/** What differs between the messages. */
+/** The differences between requests and answers. */
 export interface OpenerSettings {
   /** Returns how many bytes come before the first chunk, by those that arrived; asked until they suffice. */
   readonly headBytes: (head: Bytes) => number

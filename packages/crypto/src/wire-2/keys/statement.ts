@@ -9,7 +9,7 @@ import { type IdentityKey, verifyIdentity } from './identity.js'
 import { type KeyConfig, parseKeyList } from './key-list.js'
 import { parseStrictObject } from './strict-json.js'
 
-/** What a gateway states about its request keys. */
+/** The content of a key statement: request keys, and how they are used. */
 export interface StatementContent {
   /** Unix time in seconds from which the keys are used. */
   readonly notBefore: number
