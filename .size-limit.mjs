@@ -64,6 +64,16 @@ function esbuildConfig(config) {
   }
 }
 
+/**
+ * Bundles also what a page loads on demand.
+ *
+ * @param {import('esbuild').BuildOptions} config
+ * @returns {import('esbuild').BuildOptions}
+ */
+function wholeConfig(config) {
+  return { ...esbuildConfig(config), plugins: [] }
+}
+
 const subpaths = Object.entries(LIMITS).flatMap(([folder, limits]) => {
   const { name, exports } = JSON.parse(
     readFileSync(join(import.meta.dirname, 'packages', folder, 'package.json'), 'utf8'),
@@ -84,14 +94,14 @@ export default [
     path: 'packages/crypto/dist/wire-2.js',
     limit: '18.5 kB',
     gzip: true,
-    modifyEsbuildConfig: (config) => ({ ...esbuildConfig(config), plugins: [] }),
+    modifyEsbuildConfig: wholeConfig,
   },
   {
     name: 'all four layers, installed',
     path: ['crypto', 'transport', 'attest', 'client'].map(
       (folder) => `packages/${folder}/dist/**/*.js`,
     ),
-    limit: '188 kB',
+    limit: '190 kB',
     disablePlugins: ['@size-limit/esbuild'],
     brotli: false,
   },

@@ -13,9 +13,7 @@ const AEADS = { 1: hpke.AEAD_AES_128_GCM, 2: hpke.AEAD_AES_256_GCM }
 
 const suiteOf = (kemId: number, aeadId: 1 | 2) =>
   new hpke.CipherSuite(
-    (kemId === x25519Kem.id
-      ? hpke.KEM_DHKEM_X25519_HKDF_SHA256
-      : hpke.KEM_MLKEM768_X25519),
+    kemId === x25519Kem.id ? hpke.KEM_DHKEM_X25519_HKDF_SHA256 : hpke.KEM_MLKEM768_X25519,
     hpke.KDF_HKDF_SHA256,
     AEADS[aeadId],
   )
