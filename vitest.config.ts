@@ -15,7 +15,7 @@ const ALONE = 'test/**/*.alone.slow.test.ts'
 /** Settings of single projects; every folder of the workspace with a `test` folder is a project. */
 const OWN_SETTINGS: Record<string, UserWorkspaceConfig> = {
   // Tests run on the sources; outside of tests these imports lead to the built files.
-  crypto: { resolve: { alias: { '#crypto-platform': source('packages/crypto', 'node') } } },
+  crypto: { resolve: { alias: cryptoPlatform('node') } },
   client: { resolve: { alias: { '#platform': source('packages/client', 'node') } } },
   packed: { test: { globalSetup: ['install.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
 }
@@ -51,7 +51,7 @@ export default defineConfig(({ mode }) => {
   const neutralCrypto: TestProjectConfiguration = {
     extends: true,
     root: 'packages/crypto',
-    resolve: { alias: { '#crypto-platform': source('packages/crypto', 'neutral') } },
+    resolve: { alias: cryptoPlatform('neutral') },
     test: {
       name: 'crypto-neutral',
       include: tests.include,
@@ -80,6 +80,17 @@ export default defineConfig(({ mode }) => {
     },
   }
 })
+
+function cryptoPlatform(platform: string): Record<string, string> {
+  return {
+    '#crypto-platform': source('packages/crypto', platform),
+    '#wire-2-platform': join(
+      import.meta.dirname,
+      'packages/crypto/src/wire-2/platform',
+      `${platform}.ts`,
+    ),
+  }
+}
 
 function source(folder: string, platform: string): string {
   return join(import.meta.dirname, folder, 'src/platform', `${platform}.ts`)

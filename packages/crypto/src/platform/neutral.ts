@@ -22,13 +22,6 @@ export const platform: Platform = {
   encodeBase64Into,
   decodeBase64Into,
   sha256: async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)),
-  hmacSha256: async (key, message) => {
-    // WebCrypto refuses an empty key, to which HMAC appends zeros as it does to others.
-    const padded = key.length === 0 ? new Uint8Array(1) : key
-    const hmac = { name: 'HMAC', hash: 'SHA-256' }
-    const imported = await crypto.subtle.importKey('raw', padded, hmac, false, ['sign'])
-    return new Uint8Array(await crypto.subtle.sign('HMAC', imported, message))
-  },
   encryptRsaOaep: async (key, secret) =>
     new Uint8Array(await crypto.subtle.encrypt('RSA-OAEP', key, secret)),
   encryptAesGcm: async (plaintext, key, nonce, emit) => {
@@ -50,24 +43,6 @@ export const platform: Platform = {
     const code = isOther ? 'ERR_KEY_TYPE' : 'ERR_KEY_INVALID'
     throw new SecurityError(code, 'Expected one PEM block PUBLIC KEY.')
   },
-  aesGcm: (key) => {
-    const aesKey = importAesKey(key, 'encrypt', 'decrypt')
-    return {
-      encrypt: async (plaintext, nonce, additionalData, target) => {
-        const params = { ...aesGcm(nonce), additionalData }
-        target.set(new Uint8Array(await crypto.subtle.encrypt(params, await aesKey, plaintext)))
-      },
-      decrypt: async (sealed, nonce, additionalData) => {
-        const params = { ...aesGcm(nonce), additionalData }
-        const imported = await aesKey
-        try {
-          return new Uint8Array(await crypto.subtle.decrypt(params, imported, sealed))
-        } catch {
-          return undefined
-        }
-      },
-    }
-  },
 }
 
 const aesGcm = (nonce: Bytes): AesGcmParams => ({
@@ -76,6 +51,6 @@ const aesGcm = (nonce: Bytes): AesGcmParams => ({
   tagLength: TAG_BYTES * 8,
 })
 
-function importAesKey(key: Bytes, ...usages: ('encrypt' | 'decrypt')[]): Promise<CryptoKey> {
-  return crypto.subtle.importKey('raw', key, 'AES-GCM', false, usages)
+function importAesKey(key: Bytes, usage: 'encrypt' | 'decrypt'): Promise<CryptoKey> {
+  return crypto.subtle.importKey('raw', key, 'AES-GCM', false, [usage])
 }

@@ -1,12 +1,5 @@
 import buffer, { Buffer } from 'node:buffer'
-import {
-  KeyObject,
-  createCipheriv,
-  createDecipheriv,
-  createHash,
-  createHmac,
-  publicEncrypt,
-} from 'node:crypto'
+import { KeyObject, createCipheriv, createDecipheriv, createHash, publicEncrypt } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { Bytes } from '../bytes/bytes.js'
 import { encodeJson } from './node-json.js'
@@ -33,39 +26,12 @@ export const platform: Platform = {
   encodeBase64Into,
   decodeBase64Into,
   sha256: (bytes) => plain(createHash('sha256').update(bytes).digest()),
-  hmacSha256: (key, message) => plain(createHmac('sha256', key).update(message).digest()),
   encryptRsaOaep: (key, secret) =>
     plain(publicEncrypt({ key: KeyObject.from(key), oaepHash: 'sha256' }, secret)),
   encryptAesGcm,
   decryptAesGcm,
   refusePublicKey: async (text) => (await import('../keys/refusals.js')).refusePublicKey(text),
-  aesGcm: (key) => ({
-    encrypt: (plaintext, nonce, additionalData, target) => {
-      const cipher = createCipheriv(aesOf(key), key, nonce, { authTagLength: TAG_BYTES })
-      cipher.setAAD(additionalData)
-      target.set(cipher.update(plaintext))
-      cipher.final()
-      target.set(cipher.getAuthTag(), plaintext.length)
-    },
-    decrypt: (sealed, nonce, additionalData) => {
-      const end = sealed.length - TAG_BYTES
-      if (end < 0) return undefined
-      const decipher = createDecipheriv(aesOf(key), key, nonce, { authTagLength: TAG_BYTES })
-      decipher.setAAD(additionalData).setAuthTag(sealed.subarray(end))
-      const plaintext = plain(decipher.update(sealed.subarray(0, end)))
-      try {
-        decipher.final()
-        return plaintext
-      } catch {
-        plaintext.fill(0)
-        return undefined
-      }
-    },
-  }),
 }
-
-const aesOf = (key: Bytes): 'aes-128-gcm' | 'aes-256-gcm' =>
-  key.length === 16 ? 'aes-128-gcm' : 'aes-256-gcm'
 
 /** Before Node 24, `TextDecoder` takes six times as long for text beyond ASCII. */
 function decodeUtf8ByTranscoding(bytes: Uint8Array): string | undefined {

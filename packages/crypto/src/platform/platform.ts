@@ -27,8 +27,6 @@ export interface Platform {
    */
   readonly decodeBase64Into: (ascii: Uint8Array, target: Uint8Array) => boolean | Promise<boolean>
   readonly sha256: (bytes: Bytes) => Bytes | Promise<Bytes>
-  /** HMAC-SHA-256 (RFC 2104); the key may be empty. */
-  readonly hmacSha256: (key: Bytes, message: Bytes) => Bytes | Promise<Bytes>
   /** RSAES-OAEP encryption (RFC 8017 section 7.1.1), SHA-256 and MGF1-SHA-256, no label. */
   readonly encryptRsaOaep: (key: CryptoKey, secret: Bytes) => Bytes | Promise<Bytes>
   /**
@@ -58,25 +56,6 @@ export interface Platform {
    * @throws SecurityError `ERR_KEY_TYPE`, `ERR_KEY_INVALID`
    */
   readonly refusePublicKey: (text: string) => Promise<never>
-  /** AES-GCM for many short messages under one key of 16 or 32 bytes, which the caller zeroes. */
-  readonly aesGcm: (key: Bytes) => AesGcm
-}
-
-/** AES-GCM (NIST SP 800-38D) under one key, with additional data. */
-export interface AesGcm {
-  /** Writes ciphertext and tag to `target`, which is {@link TAG_BYTES} longer than the plaintext. */
-  readonly encrypt: (
-    plaintext: Bytes,
-    nonce: Bytes,
-    additionalData: Bytes,
-    target: Bytes,
-  ) => void | Promise<void>
-  /** The inverse, to a new buffer; undefined when the tag does not match. */
-  readonly decrypt: (
-    ciphertextAndTag: Bytes,
-    nonce: Bytes,
-    additionalData: Bytes,
-  ) => Bytes | undefined | Promise<Bytes | undefined>
 }
 
 /** The length of an AES-GCM tag. */

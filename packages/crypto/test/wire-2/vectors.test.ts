@@ -1,4 +1,4 @@
-import { platform } from '#crypto-platform'
+import { wire2Platform } from '#wire-2-platform'
 import { wire2Vectors } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import { chunkOpener } from '../../src/wire-2/chunks/opener.js'
@@ -36,7 +36,7 @@ describe('RFC 9180, appendix A.1.1', () => {
       expect(toHex(await exportSecret(suite, secrets, fromHex(context), 32))).toBe(exported)
     }
     const sealed = new Uint8Array(of('ct').length)
-    await platform.aesGcm(secrets.key).encrypt(of('pt'), secrets.baseNonce, of('aad'), sealed)
+    await wire2Platform.aesGcm(secrets.key).encrypt(of('pt'), secrets.baseNonce, of('aad'), sealed)
     expect(toHex(sealed)).toBe(vector['ct'])
   })
 })

@@ -1,4 +1,4 @@
-import { platform } from '#crypto-platform'
+import { wire2Platform } from '#wire-2-platform'
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import type { AeadKeys } from '../hpke/key-schedule.js'
 import { FINAL, ascii } from '../labels.js'
@@ -17,7 +17,7 @@ export interface ChunkCipher {
 
 /** Each chunk has the nonce of HPKE's sequence numbers (RFC 9180 section 5.2); the final one is labelled. */
 export function chunkCipher({ key, baseNonce }: AeadKeys): ChunkCipher {
-  const aes = platform.aesGcm(key)
+  const aes = wire2Platform.aesGcm(key)
   let sequence = 0
   const nextNonce = (): Bytes => {
     const nonce = new Uint8Array(baseNonce)

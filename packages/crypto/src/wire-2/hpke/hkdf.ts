@@ -1,10 +1,10 @@
-import { platform } from '#crypto-platform'
+import { wire2Platform } from '#wire-2-platform'
 import { type Bytes, concat, ownBytes, zeroize } from '../../bytes/bytes.js'
 import { ascii } from '../labels.js'
 
 /** HKDF-Extract with SHA-256 (RFC 5869 section 2.2). */
 export async function hkdfExtract(salt: Uint8Array, secret: Uint8Array): Promise<Bytes> {
-  return platform.hmacSha256(ownBytes(salt), ownBytes(secret))
+  return wire2Platform.hmacSha256(ownBytes(salt), ownBytes(secret))
 }
 
 /** HKDF-Expand with SHA-256 (RFC 5869 section 2.3) to at most 32 bytes, one block. */
@@ -13,7 +13,7 @@ export async function hkdfExpand(
   info: Uint8Array,
   length: number,
 ): Promise<Bytes> {
-  const block = await platform.hmacSha256(ownBytes(key), join(info, Uint8Array.of(1)))
+  const block = await wire2Platform.hmacSha256(ownBytes(key), join(info, Uint8Array.of(1)))
   const bytes = block.slice(0, length)
   zeroize(block)
   return bytes

@@ -1,5 +1,5 @@
 import { requireBytes } from '../../arguments.js'
-import { isDeeperThan, isJsonObject, parseJsonObject } from '../../bytes/json-object.js'
+import { isTooComplex, isJsonObject, parseJsonObject } from '../../bytes/json-object.js'
 import { SecurityError, type SecurityErrorCode } from '../../errors.js'
 
 /**
@@ -14,7 +14,7 @@ export async function parseStrictObject(
 ): Promise<Record<string, unknown>> {
   requireBytes(bytes, 'the document')
   const refuse = (): SecurityError => new SecurityError(code, 'The content is not a JSON object.')
-  if (bytes.length > maxBytes || isDeeperThan(MAX_DEPTH, bytes)) throw refuse()
+  if (bytes.length > maxBytes || isTooComplex(MAX_DEPTH, bytes)) throw refuse()
   const value = await parseJsonObject(bytes, code, MAX_DEPTH)
   // Of members with the same name, the parser keeps the last one. Outside of strings, each has a colon.
   const text = new TextDecoder().decode(bytes).replaceAll(/"(?:[^"\\]|\\.)*"/gs, '')

@@ -1,4 +1,5 @@
 import { platform } from '#crypto-platform'
+import { wire2Platform } from '#wire-2-platform'
 import { requireBytes } from '../../arguments.js'
 import { type Bytes, isEqualInConstantTime, ownBytes, zeroize } from '../../bytes/bytes.js'
 import { decodeBase64Text } from '../../bytes/decode-base64.js'
@@ -107,7 +108,7 @@ export async function answerVouch(
 }
 
 const macOf = async (secret: Bytes, hash: Uint8Array): Promise<Bytes> =>
-  platform.hmacSha256(secret, labelled(VOUCH_LABEL, hash))
+  wire2Platform.hmacSha256(secret, labelled(VOUCH_LABEL, hash))
 
 const notVouch = (): SecurityError =>
   new SecurityError('ERR_PLAINTEXT_INVALID', 'The content is not well-formed.')

@@ -1,0 +1,36 @@
+import type { Bytes } from '../../bytes/bytes.js'
+import type { Wire2Platform } from './platform.js'
+
+/** WebCrypto, for browsers, workers and edge runtimes. */
+export const wire2Platform: Wire2Platform = {
+  hmacSha256: async (key, message) => {
+    // WebCrypto refuses an empty key, to which HMAC appends zeros as it does to others.
+    const padded = key.length === 0 ? new Uint8Array(1) : key
+    const hmac = { name: 'HMAC', hash: 'SHA-256' }
+    const imported = await crypto.subtle.importKey('raw', padded, hmac, false, ['sign'])
+    return new Uint8Array(await crypto.subtle.sign('HMAC', imported, message))
+  },
+  aesGcm: (key) => {
+    const { subtle } = crypto
+    const aesKey = subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt', 'decrypt'])
+    const params = (iv: Bytes, additionalData: Bytes): AesGcmParams => ({
+      name: 'AES-GCM',
+      iv,
+      additionalData,
+    })
+    return {
+      encrypt: async (plaintext, nonce, data, target) => {
+        const sealed = await subtle.encrypt(params(nonce, data), await aesKey, plaintext)
+        target.set(new Uint8Array(sealed))
+      },
+      decrypt: async (sealed, nonce, data) => {
+        const imported = await aesKey
+        try {
+          return new Uint8Array(await subtle.decrypt(params(nonce, data), imported, sealed))
+        } catch {
+          return undefined
+        }
+      },
+    }
+  },
+}

@@ -1,0 +1,26 @@
+import type { Bytes } from '../../bytes/bytes.js'
+
+/** Operations of wire 2 that runtimes implement differently. Selected by the `#wire-2-platform` import. */
+export interface Wire2Platform {
+  /** HMAC-SHA-256 (RFC 2104); the key may be empty. */
+  readonly hmacSha256: (key: Bytes, message: Bytes) => Bytes | Promise<Bytes>
+  /** AES-GCM for many short messages under one key of 16 or 32 bytes, which the caller zeroes. */
+  readonly aesGcm: (key: Bytes) => AesGcm
+}
+
+/** AES-GCM (NIST SP 800-38D) under one key, with additional data and a tag of 16 bytes. */
+export interface AesGcm {
+  /** Writes ciphertext and tag to `target`, which is 16 bytes longer than the plaintext. */
+  readonly encrypt: (
+    plaintext: Bytes,
+    nonce: Bytes,
+    additionalData: Bytes,
+    target: Bytes,
+  ) => void | Promise<void>
+  /** The inverse, to a new buffer; undefined when the tag does not match. */
+  readonly decrypt: (
+    ciphertextAndTag: Bytes,
+    nonce: Bytes,
+    additionalData: Bytes,
+  ) => Bytes | undefined | Promise<Bytes | undefined>
+}
