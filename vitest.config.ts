@@ -56,7 +56,7 @@ export default defineConfig(({ mode }) => {
       name: 'crypto-neutral',
       include: tests.include,
       exclude: [
-        ...(tests.exclude ?? []),
+        ...tests.exclude,
         'test/{chromium,exports,errors,file-store,generate,key-files,example-*,platform-node}{,.slow}.test.ts',
       ],
     },

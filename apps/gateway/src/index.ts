@@ -12,6 +12,7 @@ export type {
 export type { ReloadReport } from './reload/reloader.js'
 export type { Logger } from './observability/log.js'
 export type { RateLimit } from './access/rate/rate-limit.js'
+export type { RequestRules } from './access/policy/request-rules.js'
 export type { PolicyConfig, SecurityTier, TierRule } from './access/policy/tier-policy.js'
 export type { OnFailure, RedisFailure } from './redis/failure-mode.js'
 export type { UpstreamTimeouts } from './upstreams/server/openai-compatible.js'

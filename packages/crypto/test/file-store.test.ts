@@ -235,6 +235,20 @@ describe.skipIf(process.platform === 'win32')('access by other users', () => {
     expect(message).toContain(`chown ${String(uid)} ${join(folder, name)}`)
   })
 
+  it('is not checked where the runtime does not tell its user, but the mode is', async () => {
+    place({
+      [PRIVATE]: keyText('keys/client.private.pem'),
+      [PUBLIC]: keyText('keys/client.public.pem'),
+    })
+    const geteuid = vi.spyOn(process, 'geteuid').mockImplementation(() => {
+      throw new Error('NotCapable')
+    })
+    onTestFinished(() => geteuid.mockRestore())
+    await loadKeyPair(folder)
+    chmodSync(join(folder, PRIVATE), 0o622)
+    expect(await refusalOf(() => loadKeyPair(folder))).toMatchObject({ code: 'ERR_KEY_FILE' })
+  })
+
   it('does not matter where the file belongs to root', async () => {
     place({ [PRIVATE]: keyText('keys/client.private.pem') })
     const owner = lstatSync(join(folder, PRIVATE)).uid

@@ -35,7 +35,7 @@ export interface LoadOrCreateKeyPairOptions extends LoadKeyPairOptions {
 /**
  * Reads `private_key.pem` and, if it exists, `public_key.pem`, which must match.
  *
- * @throws SecurityError `ERR_KEY_FILE`, and the codes of {@link importPrivateKey}
+ * @throws SecurityError `ERR_KEY_FILE`, and the codes of `importPrivateKey`
  * @example
  * ```ts
  * import { loadKeyPair } from '@nomyo/crypto/keys/node'
@@ -61,7 +61,7 @@ export interface LoadKeyFileOptions extends LoadKeyPairOptions {
 /**
  * Reads a private key file and derives its public key; a public key file, where given, must match.
  *
- * @throws SecurityError `ERR_KEY_FILE`, and the codes of {@link importPrivateKey}
+ * @throws SecurityError `ERR_KEY_FILE`, and the codes of `importPrivateKey`
  * @example
  * ```ts
  * import { loadKeyFile } from '@nomyo/crypto/keys/node'
@@ -124,7 +124,7 @@ export async function saveKeyPair(
  * exists but cannot be read (wrong password, damaged file) is an error and is never replaced. Two
  * processes that start at the same time get the same key.
  *
- * @throws SecurityError `ERR_KEY_FILE`, and the codes of {@link importPrivateKey}
+ * @throws SecurityError `ERR_KEY_FILE`, and the codes of `importPrivateKey`
  * @example
  * ```ts
  * import { loadOrCreateKeyPair } from '@nomyo/crypto/keys/node'

@@ -20,7 +20,7 @@ export interface ReadTrustedFileOptions {
  * Reads a file that decides trust: a key, a policy, a list of servers. It must be a regular file that
  * belongs to this user or to root, and that no other user can change; all is checked on the opened file.
  * The message of a refusal has the command that repairs it. On Windows only the kind and the size of
- * the file are checked.
+ * the file are checked; in Deno without `--allow-sys=uid`, everything but its owner.
  *
  * @returns the text; undefined where the file is missing
  * @throws SecurityError `ERR_KEY_FILE`; `ERR_KEY_LIMIT` for a file that is too large;
@@ -65,12 +65,12 @@ function checkAccess(
   { uid, mode }: { readonly uid: number; readonly mode: number },
   onForeignAccess: ReadTrustedFileOptions['onForeignAccess'],
 ): void {
-  const user = process.geteuid?.()
-  // Windows has neither.
-  if (user === undefined) return
+  // It has neither owners nor modes of this kind.
+  if (process.platform === 'win32') return
+  const user = currentUser()
   const name = quoted(path)
   // Root can change every file in any case.
-  if (uid !== user && uid !== 0) {
+  if (user !== undefined && uid !== user && uid !== 0) {
     throw fileError(
       `${path} belongs to user ${String(uid)}. If its content is right, run: chown ${String(user)} ${name}`,
     )
@@ -84,6 +84,15 @@ function checkAccess(
     onForeignAccess?.(
       `${path} can be accessed by other users of this machine; run: chmod 600 ${name}`,
     )
+  }
+}
+
+/** Returns the user of this process; undefined where Deno may not tell, so that the owner of a file is not checked. */
+function currentUser(): number | undefined {
+  try {
+    return process.geteuid?.()
+  } catch {
+    return undefined
   }
 }
 
