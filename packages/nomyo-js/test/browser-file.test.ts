@@ -19,7 +19,8 @@ describe('dist/browser/index.js', () => {
 
   it('is small', async () => {
     const bytes = await readFile(browserFile)
-    const gzippedBytes = gzipSync(bytes).length
+    // As the limits of all subpaths are measured.
+    const gzippedBytes = gzipSync(bytes, { level: 9 }).length
     console.log(`dist/browser/index.js: ${bytes.length} bytes, ${gzippedBytes} gzipped`)
     expect(gzippedBytes).toBeLessThan(MAX_GZIPPED_BYTES)
   })
