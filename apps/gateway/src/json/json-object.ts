@@ -12,6 +12,10 @@ export interface ReadJsonOptions {
   readonly listener?: JsonListener | undefined
 }
 
+/** Checks for the value of a JSON object. */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
 export type JsonType = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null'
 
 /** Bytes that are read in one piece: some milliseconds on a slow machine. */

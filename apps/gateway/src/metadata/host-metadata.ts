@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { JsonObject } from '../json/json-object.js'
+import { isRecord, type JsonObject } from '../json/json-object.js'
 import { measureCudaDevice, type CudaDevice } from './cuda-device.js'
 import { measureMemoryProtection, type MemoryProtection } from './memory-protection.js'
 import { systemFiles } from './system-files.js'
@@ -62,6 +62,3 @@ function upstreamValue(metadata: unknown, name: keyof HostMetadata): FromUpstrea
   const value = metadata[name]
   return isRecord(value) ? { upstream: value } : {}
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

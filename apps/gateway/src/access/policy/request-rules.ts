@@ -1,7 +1,6 @@
 import { ConfidentialRefusal, errorObject } from '../../confidential-refusal.js'
 import type { Identity } from '../api-keys/authenticate.js'
-import { forbidden, type TierRule } from './tier-policy.js'
-import { matchesModel } from './model-pattern.js'
+import { allows, forbidden, type TierRule } from './tier-policy.js'
 
 /** Limits for the members of decrypted requests. */
 export interface RequestRules {
@@ -116,9 +115,7 @@ export function modelRestriction(
   rule: TierRule | undefined,
 ): ((model: string) => boolean) | undefined {
   if (models === undefined && rule?.models === undefined) return undefined
-  return (model) =>
-    (models?.includes(model) ?? true) &&
-    (rule?.models === undefined || matchesModel(rule.models, model))
+  return (model) => (models?.includes(model) ?? true) && (rule === undefined || allows(rule, model))
 }
 
 /**

@@ -70,7 +70,8 @@ export const forbidden = (
 ): ConfidentialRefusal =>
   new ConfidentialRefusal(403, detail, errorObject(403, { ...inner, type: 'permission_error' }))
 
-const allows = ({ models }: TierRule, model: string): boolean =>
+/** Checks that a tier permits a model. */
+export const allows = ({ models }: TierRule, model: string): boolean =>
   models === undefined || matchesModel(models, model)
 
 /** Hashes rules so that equal rules have equal hashes, whatever their notation. */

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
-import { Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
+import { watchGauge } from './watch-gauge.js'
 
 /** Times until which what the gateway serves is valid, in milliseconds since 1970. */
 export interface Expiries {
@@ -11,29 +12,22 @@ export interface Expiries {
 
 /** Adds metrics of what expires. One without a value has no sample: 0 would be a time long ago. */
 export function watchExpiries(registry: Registry, expiries: Expiries): void {
-  const gauge = (name: string, help: string, valueMs: () => number | undefined): void => {
-    const metric = new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect: () => {
-        const ms = valueMs()
-        if (ms === undefined) metric.remove()
-        else metric.set(ms / 1000)
-      },
-    })
-  }
-  gauge(
+  watchGauge(
+    registry,
     'nomyo_certificate_expiry_timestamp_seconds',
     'End of the validity of the served certificate, in seconds since 1970.',
-    () => expiries.certificateEndsMs(),
+    () => seconds(expiries.certificateEndsMs()),
   )
-  gauge(
+  watchGauge(
+    registry,
     'nomyo_server_key_rotation_due_timestamp_seconds',
     'Time for which the next server key is scheduled, in seconds since 1970.',
-    () => expiries.rotationDueMs(),
+    () => seconds(expiries.rotationDueMs()),
   )
 }
+
+const seconds = (ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : ms / 1000
 
 /** Returns the end of the validity of a certificate, as PEM, in milliseconds since 1970. */
 export const certificateEnd = (pem: Buffer): number => Date.parse(new X509Certificate(pem).validTo)

@@ -8,6 +8,7 @@ import type { QuotaState } from '../../access/quota/quota-guard.js'
 import type { RefusalCode } from '../../http-error.js'
 import { CompletionMetrics } from './completion-metrics.js'
 import { ConnectionMetrics } from './connection-metrics.js'
+import { watchGauge } from './watch-gauge.js'
 
 /**
  * Reason for a rejection: a resource that all callers together, or one caller alone, have exhausted.
@@ -104,18 +105,14 @@ export class Metrics {
 
   /** Adds metrics of the work in progress. */
   watchLoad(load: { readonly waiting: () => number; readonly bytes: () => number }): void {
-    const gauge = (name: string, help: string, value: () => number): void => {
-      const metric = new Gauge({
-        name,
-        help,
-        registers: [this.registry],
-        collect: () => {
-          metric.set(value())
-        },
-      })
-    }
-    gauge('nomyo_open_queue', 'Encrypted requests that wait for decryption.', load.waiting)
-    gauge(
+    watchGauge(
+      this.registry,
+      'nomyo_open_queue',
+      'Encrypted requests that wait for decryption.',
+      load.waiting,
+    )
+    watchGauge(
+      this.registry,
       'nomyo_bytes_in_flight',
       'Memory reserved for encrypted requests and their answers, in bytes.',
       load.bytes,

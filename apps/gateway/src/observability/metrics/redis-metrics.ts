@@ -2,6 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client'
 import type { RedisConnection } from '../../redis/connection.js'
 import type { RedisErrorCode } from '../../redis/error-code.js'
 import type { RedisObserver, RedisUse } from '../../redis/outages.js'
+import { watchGauge } from './watch-gauge.js'
 
 /** Prometheus metrics of a gateway with Redis. */
 export class RedisMetrics implements RedisObserver {
@@ -36,20 +37,14 @@ export class RedisMetrics implements RedisObserver {
 
   /** Adds metrics of the connection. */
   watch(redis: RedisConnection): void {
-    const gauge = (name: string, help: string, value: () => number): void => {
-      const metric = new Gauge({
-        name,
-        help,
-        registers: [this.#registry],
-        collect: () => {
-          metric.set(value())
-        },
-      })
-    }
-    gauge('nomyo_redis_up', '1 while the connection to Redis is usable, otherwise 0.', () =>
-      redis.ready ? 1 : 0,
+    watchGauge(
+      this.#registry,
+      'nomyo_redis_up',
+      '1 while the connection to Redis is usable, otherwise 0.',
+      () => (redis.ready ? 1 : 0),
     )
-    gauge(
+    watchGauge(
+      this.#registry,
       'nomyo_redis_commands_pending',
       'Commands that wait for an answer of Redis.',
       () => redis.pending,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { ParsedChatRequest } from '../../completion/chat-request.js'
-import { JsonObject } from '../../json/json-object.js'
+import { JsonObject, isRecord } from '../../json/json-object.js'
 import { demoError } from './demo-errors.js'
 import type { Engine } from '../engine.js'
 
@@ -146,7 +146,3 @@ function sampleObject(schema: Record<string, unknown>, depth: number): Record<st
 
 /** Estimates four characters per token. */
 const roughTokens = (value: unknown): number => Math.ceil(JSON.stringify(value).length / 4)
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
