@@ -18,6 +18,7 @@
  * - `ERR_ARGUMENT_INVALID`: an argument or an option of the wrong kind, which the message names
  * - `ERR_INSECURE_URL`: plain `http://` without explicit permission
  * - `ERR_SERVER_KEY_CHANGED`: the server presents another key than the known one
+ * - `ERR_WIRE_DOWNGRADE`: a server that is known to speak wire 2, or must, seems to offer only wire 1
  * - `ERR_REPLY_MISMATCH`: a genuine answer to another request
  * - `ERR_REPLY_REPLAYED`: an answer that was received before
  * - `ERR_TRUNCATED`: an encrypted message that ends before its end
@@ -42,6 +43,7 @@ export type SecurityErrorCode =
   | 'ERR_ARGUMENT_INVALID'
   | 'ERR_INSECURE_URL'
   | 'ERR_SERVER_KEY_CHANGED'
+  | 'ERR_WIRE_DOWNGRADE'
   | 'ERR_REPLY_MISMATCH'
   | 'ERR_REPLY_REPLAYED'
   | 'ERR_TRUNCATED'

@@ -146,6 +146,7 @@ const content: StatementContent = {
   keyList: list,
   minWire: '1.0',
   rsaKeys: [identity.fingerprint],
+  identities: [identity.fingerprint, otherIdentity.fingerprint],
   maxRequest: 16_777_216,
   maxChunk: 65_536,
   routes: ['POST /v1/chat/completions', 'GET /v1/models/{id}'],
@@ -176,6 +177,7 @@ describe('the key statement', () => {
       path: '/.well-known/ohttp-gateway',
       min_wire: '1.0',
       rsa_keys: [identity.fingerprint],
+      identities: [identity.fingerprint, otherIdentity.fingerprint],
       max_request: 16_777_216,
       max_chunk: 65_536,
       routes: content.routes,
@@ -214,6 +216,21 @@ describe('the key statement', () => {
     }
   })
 
+  it('does not count an identity that signed it and is not named in it', async () => {
+    const own = encodeStatement({ ...content, identities: [identity.fingerprint] })
+    const joined = await signStatement(own, [identity, otherIdentity])
+    expect((await parseKeyStatement(joined, at)).identities).toEqual([identity.fingerprint])
+    const replaced = await signStatement(own, [otherIdentity])
+    await expectRefusal(() => parseKeyStatement(replaced, at), 'ERR_STATEMENT_INVALID')
+  })
+
+  it('names both times and that of the clock when it is not valid now', async () => {
+    const failing = parseKeyStatement(published, { now: START - 86_400 })
+    await expect(failing).rejects.toThrow(
+      /2023-11-14T22:13:20.* 2023-11-15T00:13:20.* 2023-11-13T22:13:20/,
+    )
+  })
+
   it.each([
     [START - 301, 'ERR_STATEMENT_EXPIRED'],
     [START + 7201, 'ERR_STATEMENT_EXPIRED'],
@@ -244,6 +261,10 @@ describe('the key statement', () => {
     ['keys that are a number', changed({ ohttp_keys: 1 })],
     ['pins that are none', changed({ rsa_keys: ['sha256/x'] })],
     ['a pin that is no list', changed({ rsa_keys: identity.fingerprint })],
+    ['no identities', changed({ identities: undefined })],
+    ['an empty list of identities', changed({ identities: [] })],
+    ['nine identities', changed({ identities: Array(9).fill(identity.fingerprint) })],
+    ['identities that are no pins', changed({ identities: ['x'] })],
     ['a limit that is too low', changed({ max_chunk: 16_383 })],
     ['a limit that is a text', changed({ max_request: '1e9' })],
     ['routes that are none', changed({ routes: ['POST'] })],
@@ -311,6 +332,7 @@ describe('the key statement', () => {
     { notAfter: START },
     { maxChunk: 1 },
     { rsaKeys: ['x'] },
+    { identities: [] },
     { routes: ['x'] },
     { keyList: new Uint8Array(8000) },
   ])('is not written with %o', async (change) => {

@@ -21,6 +21,12 @@ export interface StatementContent {
   readonly minWire: '1.0' | '2'
   /** Fingerprints of the gateway's RSA keys for wire 1. */
   readonly rsaKeys: readonly string[]
+  /**
+   * Fingerprints of the identity keys that may sign it, one to eight: the gateway's own. Without them, a
+   * stranger could sign the statement of another, and a proof for the statement would seem to be one for
+   * that signature.
+   */
+  readonly identities: readonly string[]
   /** Most bytes of an encrypted request. */
   readonly maxRequest: number
   /** Most bytes of plaintext in a chunk, 16384 or more. */
@@ -37,7 +43,7 @@ export interface KeyStatement extends StatementContent {
   readonly sha256: string
   /** The keys of the list whose KEM is known. */
   readonly keys: readonly KeyConfig[]
-  /** Fingerprints of the identity keys whose signature is valid: one or more. */
+  /** Fingerprints of the identity keys that the statement names and whose signature is valid: one or more. */
   readonly identities: readonly string[]
 }
 
@@ -62,6 +68,7 @@ const MAX_SIGNATURES = 8
  *     keyList,
  *     minWire: '1.0',
  *     rsaKeys: [],
+ *     identities: [identity.fingerprint],
  *     maxRequest: 16_777_216,
  *     maxChunk: 65_536,
  *     routes: ['POST /v1/chat/completions'],
@@ -80,6 +87,7 @@ export function encodeStatement(content: StatementContent): Bytes {
       path: GATEWAY_PATH,
       min_wire: content.minWire,
       rsa_keys: content.rsaKeys,
+      identities: content.identities,
       max_request: content.maxRequest,
       max_chunk: content.maxChunk,
       routes: content.routes,
@@ -161,14 +169,15 @@ export async function parseKeyStatement(
       bytesOf(signature['identity'], 256),
       bytesOf(signature['signature'], 256),
     )
-    if (identity !== undefined) identities.add(identity)
+    if (identity !== undefined && content.identities.includes(identity)) identities.add(identity)
   }
   if (identities.size === 0) throw invalid()
   // After the signatures: times that anyone wrote say nothing about the clock.
   if (!(now >= content.notBefore - CLOCK_SKEW_SECONDS && now <= content.notAfter)) {
     throw new SecurityError(
       'ERR_STATEMENT_EXPIRED',
-      'The key statement is not valid now: check the clock.',
+      `The key statement is valid from ${utc(content.notBefore)} to ${utc(content.notAfter)}, and the clock of ` +
+        `this machine says ${utc(now)}. Check the clock; if it is right, the statement is outdated.`,
     )
   }
   return {
@@ -187,6 +196,7 @@ function readContent(members: Record<string, unknown>): StatementContent {
     keyList: bytesOf(members['ohttp_keys'], MAX_STATEMENT_BYTES),
     minWire: members['min_wire'] as '1.0' | '2',
     rsaKeys: members['rsa_keys'] as readonly string[],
+    identities: members['identities'] as readonly string[],
     maxRequest: members['max_request'] as number,
     maxChunk: members['max_chunk'] as number,
     routes: members['routes'] as readonly string[],
@@ -198,7 +208,8 @@ function readContent(members: Record<string, unknown>): StatementContent {
 
 /** Checks members that may be of any type. */
 function hasValidContent(content: StatementContent): boolean {
-  const { notBefore, notAfter, minWire, rsaKeys, maxRequest, maxChunk, routes } = content
+  const { notBefore, notAfter, minWire, rsaKeys, identities, maxRequest, maxChunk, routes } =
+    content
   return (
     [notBefore, notAfter, maxRequest, maxChunk].every((value) => Number.isSafeInteger(value)) &&
     notBefore >= 0 &&
@@ -207,10 +218,15 @@ function hasValidContent(content: StatementContent): boolean {
     ['1.0', '2'].includes(minWire) &&
     maxRequest >= CHUNK_BYTES &&
     maxChunk >= CHUNK_BYTES &&
-    areTexts(rsaKeys, (pin) => /^sha256\/[A-Za-z0-9+/]{43}=$/.test(pin)) &&
+    areTexts(rsaKeys, isPin) &&
+    areTexts(identities, isPin) &&
+    identities.length > 0 &&
+    identities.length <= MAX_SIGNATURES &&
     areTexts(routes, (route) => /^[A-Z]+ \/[\x21-\x7e]*$/.test(route))
   )
 }
+
+const isPin = (text: string): boolean => /^sha256\/[A-Za-z0-9+/]{43}=$/.test(text)
 
 function areTexts(value: unknown, isValid: (text: string) => boolean): boolean {
   return Array.isArray(value) && value.every((one) => typeof one === 'string' && isValid(one))
@@ -225,6 +241,12 @@ function bytesOf(base64: unknown, maxBytes: number): Bytes {
 /** Encodes bytes as lower-case hexadecimal digits. */
 export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** Formats Unix time; times that no date can express come as numbers. */
+function utc(seconds: number): string {
+  const date = new Date(seconds * 1000)
+  return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString()
 }
 
 const invalid = (): SecurityError =>
