@@ -21,7 +21,7 @@ const LIMITS = {
     './x509': '6.5 kB',
     './certify': '12.5 kB',
     './policy-file': '9.5 kB',
-    './receipt': '19.0 kB',
+    './receipt': '20.5 kB',
     './credential': '4.0 kB',
     './eventlog': '9.5 kB',
     './ima': '9.0 kB',

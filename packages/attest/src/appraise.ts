@@ -87,6 +87,9 @@ async function claimsOf(
     clock: { ...clockInfo, clock: String(clockInfo.clock) },
     firmwareVersion: toHexNumber(firmwareVersion),
     ...('spki' in nonce ? { boundKey: toHex(await digest('sha256', nonce.spki)) } : {}),
+    ...('statement' in nonce
+      ? { boundStatement: toHex(await digest('sha256', nonce.statement)) }
+      : {}),
   }
 }
 

@@ -5,8 +5,10 @@ export type { PcrValues, TpmAttestation } from './evidence/evidence.js'
 export {
   keyBindingExtraData,
   payloadIdExtraData,
+  statementExtraData,
   type KeyBinding,
   type NonceExpectation,
+  type StatementBinding,
 } from './evidence/nonce.js'
 export {
   attestationPolicy,

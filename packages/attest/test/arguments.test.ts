@@ -18,6 +18,7 @@ import {
   payloadIdExtraData,
   pinnedAk,
   requireTier,
+  statementExtraData,
 } from '../src/index.js'
 import { formatPolicyFile, parsePolicyFile } from '../src/policy/file.js'
 import { appraiseReceipt, digestMatches, parseReceipt } from '../src/receipt/index.js'
@@ -78,6 +79,9 @@ const FUNCTIONS: Readonly<Record<string, (value: never) => unknown>> = {
   formatPolicyFile,
   imaLog,
   'imaLog log': (value) => imaLog({ log: value }).appraise({}),
+  statementExtraData,
+  'statementExtraData statement': (value) =>
+    statementExtraData({ nonce: new Uint8Array(32), statement: value }),
   keyBindingExtraData,
   'makeCredential ek': (value) => makeCredential(value, new Uint8Array(34), new Uint8Array(32)),
   measuredBoot,

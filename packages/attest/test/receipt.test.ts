@@ -253,6 +253,7 @@ describe('an invalid receipt', () => {
     ['null', 'null'],
     ['too large', `{"format":"${'x'.repeat(4 * 1024 * 1024)}"}`],
     ['another format', { ...sound, format: 'nomyo-receipt/2' }],
+    ['facts about wire 2', { ...sound, wire: {} }],
     ['an unknown member', { ...sound, note: '' }],
     ['inherited members', Object.fromEntries([['__proto__', sound]])],
     ['an invalid time', { ...sound, createdAt: 'yesterday' }],

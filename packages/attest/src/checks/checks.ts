@@ -91,7 +91,7 @@ export const CHECKS = [
   { id: 'firmware', establishesAuthenticity: false, run: checkFirmware },
   // the evidence arrived in time, by the caller's clock
   { id: 'freshness', establishesAuthenticity: false, run: checkFreshness },
-  // the quote endorses the encryption key
+  // the quote endorses the encryption key, or the key statement of wire 2
   { id: 'binding', establishesAuthenticity: false, run: checkBinding },
   // the event log replays to the quoted values, and its events are allowed
   {

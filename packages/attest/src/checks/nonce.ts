@@ -26,9 +26,15 @@ export function checkNonce({
       })
 }
 
-/** Checks that the quote endorses the key to encrypt to. The extraData alone decides. */
+/** Checks that the quote endorses the keys to encrypt to. The extraData alone decides. */
 export function checkBinding(evidence: ParsedEvidence): Verdict {
-  if (!('spki' in evidence.policy.nonce)) {
+  const { nonce } = evidence.policy
+  if ('statement' in nonce) {
+    return checkNonce(evidence).status === 'pass'
+      ? pass('STATEMENT_BOUND', 'the quote endorses this key statement')
+      : fail('STATEMENT_NOT_BOUND', 'the quote does not endorse this key statement')
+  }
+  if (!('spki' in nonce)) {
     return skip('BINDING_NOT_ASKED', 'the policy names no encryption key')
   }
   return checkNonce(evidence).status === 'pass'

@@ -1,7 +1,7 @@
 import { PolicyError, TpmParseError } from '../attest-error.js'
 import { isRecord } from '../bytes/json.js'
 import type { PcrValues } from '../evidence/evidence.js'
-import type { NonceExpectation } from '../evidence/nonce.js'
+import { MAX_NONCE_BYTES, type NonceExpectation } from '../evidence/nonce.js'
 import type { ClockClaims } from '../result/claims.js'
 import type { Verdict } from '../result/verdict.js'
 import { HASHES } from '../structures/constants.js'
@@ -138,18 +138,26 @@ function isPrevious(previous: unknown): boolean {
   return isRecord(clock) && /^\d{1,20}$/.test(String(clock['clock']))
 }
 
-/** Copies the expectation: the bound key of a result must be the one the quote was compared with. */
-function checkNonce(nonce: unknown): NonceExpectation {
-  if (isRecord(nonce)) {
-    const { nonce: fresh, spki, extraData, payloadId, mode } = nonce
-    if (isBytes(spki) && isBytes(fresh)) {
-      return { nonce: new Uint8Array(fresh), spki: new Uint8Array(spki) }
+/** Members of an expectation that name its subject. */
+const SUBJECTS = ['payloadId', 'extraData', 'spki', 'statement'] as const
+
+/** Copies the expectation: the subject of a result must be the one the quote was compared with. */
+function checkNonce(expected: unknown): NonceExpectation {
+  // Of two subjects, one would be ignored silently.
+  if (isRecord(expected) && SUBJECTS.filter((name) => expected[name] !== undefined).length === 1) {
+    const { nonce, spki, statement, extraData, payloadId, mode } = expected
+    if (isBytes(nonce) && nonce.length <= MAX_NONCE_BYTES) {
+      if (isBytes(spki)) return { nonce: new Uint8Array(nonce), spki: new Uint8Array(spki) }
+      if (isBytes(statement)) {
+        return { nonce: new Uint8Array(nonce), statement: new Uint8Array(statement) }
+      }
     }
     if (isBytes(extraData)) return { extraData: new Uint8Array(extraData) }
     if (typeof payloadId === 'string' && mode === 'sha256') return { payloadId, mode }
   }
   throw new PolicyError(
-    'policy.nonce must be { payloadId, mode: "sha256" }, { extraData } or { nonce, spki }',
+    'policy.nonce must be { payloadId, mode: "sha256" }, { extraData }, { nonce, spki } or ' +
+      '{ nonce, statement }',
   )
 }
 

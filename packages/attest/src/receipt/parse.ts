@@ -3,7 +3,8 @@ import { decodeBase64 } from '../bytes/base64.js'
 import { hasExactly, isRecord, jsonFlaw, parseJsonObject } from '../bytes/json.js'
 import { CHECK_IDS } from '../checks/checks.js'
 import { SALT_BYTES, type SaltedDigest } from './digest.js'
-import { RECEIPT_FORMAT, type Receipt } from './receipt.js'
+import { RECEIPT_FORMAT, WIRE_2_RECEIPT_FORMAT, type Receipt } from './receipt.js'
+import { isWire2Facts } from './wire-2.js'
 
 /** A policy with certificate chains and two pieces of evidence need far less. */
 const MAX_CHARACTERS = 4 * 1024 * 1024
@@ -16,8 +17,8 @@ const STATUSES = ['pass', 'fail', 'warn', 'skip']
 type Read = (value: unknown) => boolean
 
 /** Members of a receipt. A missing, unknown or malformed one makes the receipt invalid. */
-const MEMBERS: Readonly<Record<keyof Receipt, Read>> = {
-  format: (value) => value === RECEIPT_FORMAT,
+const MEMBERS: Readonly<Record<Exclude<keyof Receipt, 'wire'>, Read>> = {
+  format: (value) => value === RECEIPT_FORMAT || value === WIRE_2_RECEIPT_FORMAT,
   createdAt: isTime,
   writtenBy: isText,
   payloadId: (value) => typeof value === 'string' && /^[\x21-\x7e]{1,200}$/.test(value),
@@ -45,6 +46,13 @@ const MEMBERS: Readonly<Record<keyof Receipt, Read>> = {
       value['checks'].every(isCheck)),
 }
 
+/** Members of a receipt of wire 2. */
+const WIRE_2_MEMBERS: Readonly<Record<string, Read>> = {
+  ...MEMBERS,
+  keyEvidence: (value) => value === null,
+  wire: isWire2Facts,
+}
+
 /**
  * Parses a receipt, which may come from any source: checks its form and trusts none of its content.
  *
@@ -52,14 +60,15 @@ const MEMBERS: Readonly<Record<keyof Receipt, Read>> = {
  */
 export function parseReceipt(text: string): Receipt {
   const receipt = parseObject(text)
-  const unknown = Object.keys(receipt).find((name) => !Object.hasOwn(MEMBERS, name))
+  const members = receipt['format'] === WIRE_2_RECEIPT_FORMAT ? WIRE_2_MEMBERS : MEMBERS
+  const unknown = Object.keys(receipt).find((name) => !Object.hasOwn(members, name))
   if (unknown !== undefined) throw new ReceiptError('the receipt has an unknown member')
-  for (const [name, isRight] of Object.entries(MEMBERS)) {
+  for (const [name, isRight] of Object.entries(members)) {
     if (!Object.hasOwn(receipt, name) || !isRight(receipt[name])) {
       throw new ReceiptError(`"${name}" of the receipt is missing or malformed`)
     }
   }
-  // Each member was checked by name: the type follows from the table above.
+  // Each member was checked by name: the type follows from the tables above.
   return receipt as unknown as Receipt
 }
 

@@ -28,6 +28,8 @@ export interface QuoteClaims {
   readonly firmwareVersion: string
   /** SHA-256 of the SubjectPublicKeyInfo the quote is bound to, in hex; absent without a key binding. */
   readonly boundKey?: string
+  /** SHA-256 of the key statement the quote is bound to, in hex; absent without a statement binding. */
+  readonly boundStatement?: string
   /** TPM Name of the certified object, in hex; absent for quotes. */
   readonly certifiedName?: string
 }
