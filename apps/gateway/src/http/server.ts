@@ -19,7 +19,8 @@ import {
   type FastifyRequest,
 } from 'fastify'
 import type { AccessControl } from '../access/access-control.js'
-import { isPayloadId, type CompletionContext } from '../completion/handle-completion.js'
+import type { CompletionContext } from '../completion/handle-completion.js'
+import { isPayloadId } from '../completion/request-fields.js'
 import { SealedRefusal } from '../completion/seal-refusal.js'
 import { HttpError, errorBody } from '../http-error.js'
 import { completionFields } from '../observability/completion-log.js'

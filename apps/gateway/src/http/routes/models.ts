@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { AccessControl } from '../../access/access-control.js'
-import type { CompletionContext } from '../../completion/handle-completion.js'
+import type { ServiceContext } from '../../completion/answer-completion.js'
 import type { Engine } from '../../upstreams/engine.js'
 
 /** Models change rarely, and callers may ask often. */
@@ -13,7 +13,7 @@ const CACHE_MS = 5000
 export function modelsRoute(
   server: FastifyInstance,
   accessControl: AccessControl,
-  { current }: Pick<CompletionContext, 'current'>,
+  { current }: Pick<ServiceContext, 'current'>,
 ): void {
   // By engine: after a reload, another one answers.
   const cached = new WeakMap<Engine, Promise<readonly string[]>>()

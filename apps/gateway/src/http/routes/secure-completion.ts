@@ -2,13 +2,10 @@ import type { Readable } from 'node:stream'
 import { disconnectSignal } from '@nomyo-internal/http-server'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AccessControl, Caller } from '../../access/access-control.js'
-import {
-  handleCompletion,
-  isPayloadId,
-  type CompletionContext,
-} from '../../completion/handle-completion.js'
+import { handleCompletion, type CompletionContext } from '../../completion/handle-completion.js'
 import type { Admission } from '../../completion/load/load-shedder.js'
 import { readBody, sizeOfBody } from '../../completion/read-body.js'
+import { isPayloadId } from '../../completion/request-fields.js'
 import { freeBytes } from '../../json/free-bytes.js'
 import { JsonBytes } from '../../json/json-bytes.js'
 import { CompletionObservation } from '../../observability/completion-record.js'
