@@ -42,15 +42,17 @@ const KINDS: Readonly<Record<number, Kind>> = {
 }
 
 /**
- * Builds the error for a response that is not a 200. Its body is unauthenticated plaintext: the message
+ * Builds the error for a response that is not a 200. Its body may be unauthenticated: the message
  * quotes it shortened and without control characters, or the error that was encrypted in it.
  *
  * @param sealedError - decrypted by the caller
+ * @param facts - `authenticated`: the caller decrypted the whole response. Default false
  */
 export function errorFromResponse(
   response: TransportResponse,
   payloadId?: string,
   sealedError?: SealedError,
+  facts: { readonly authenticated?: boolean } = {},
 ): APIError {
   const { status, header } = Object(response) as TransportResponse
   checkArgument(typeof header === 'function', 'response', 'one of a Transport')
@@ -75,6 +77,7 @@ export function errorFromResponse(
     payloadId,
     retryAfterMs: parseRetryAfter((name) => response.header(name), Date.now()),
     sealedError,
+    authenticated: facts.authenticated,
   })
 }
 

@@ -25,9 +25,18 @@ interface ErrorFacts {
   retryAfterMs?: number | undefined
   /** The decrypted part of a refusal. */
   sealedError?: SealedError | undefined
+  /** True where the whole refusal was encrypted by the gateway. */
+  authenticated?: boolean | undefined
 }
 
-const FACTS = ['statusCode', 'errorDetails', 'payloadId', 'retryAfterMs', 'sealedError'] as const
+const FACTS = [
+  'statusCode',
+  'errorDetails',
+  'payloadId',
+  'retryAfterMs',
+  'sealedError',
+  'authenticated',
+] as const
 
 /** The reason of an {@link APIError}. */
 export type APIErrorCode =
@@ -38,6 +47,7 @@ export type APIErrorCode =
   | 'ERR_AUTHENTICATION'
   | 'ERR_FORBIDDEN'
   | 'ERR_NOT_FOUND'
+  | 'ERR_ROUTE'
   | 'ERR_RATE_LIMIT'
   | 'ERR_SERVER'
   | 'ERR_UNAVAILABLE'
@@ -45,7 +55,12 @@ export type APIErrorCode =
 
 /** The reason of an {@link APIConnectionError}. */
 export type ConnectionErrorCode =
-  'ERR_NETWORK' | 'ERR_TIMEOUT' | 'ERR_ABORTED' | 'ERR_RESPONSE_TOO_LARGE' | 'ERR_REDIRECT'
+  | 'ERR_NETWORK'
+  | 'ERR_TIMEOUT'
+  | 'ERR_ABORTED'
+  | 'ERR_RESPONSE_TOO_LARGE'
+  | 'ERR_REDIRECT'
+  | 'ERR_TRUNCATED'
 
 /** Shared by every copy of this module, so that `instanceof` holds between two of them. */
 const CLASS_NAMES = Symbol.for('nomyo.transport.classNames')
@@ -80,13 +95,18 @@ abstract class TransportError extends Error implements ErrorFacts {
 export class APIError extends TransportError {
   readonly code: APIErrorCode
   /**
-   * The encrypted part of the refusal, verified as an answer is. Every other member is unauthenticated
-   * plaintext, as is the whole error without it.
+   * True where the gateway encrypted the whole refusal for this request (wire 2). Otherwise every member
+   * but `sealedError` may be the word of any party between client and gateway, or of this client, which
+   * sent nothing then.
    */
+  declare readonly authenticated: boolean
+  /** The encrypted part of the refusal, verified as an answer is. */
   declare readonly sealedError?: SealedError
 
   static {
     nameClass(this, 'APIError')
+    // Like the facts that are missing, the default is no member of its own.
+    Object.defineProperty(this.prototype, 'authenticated', { value: false, writable: true })
   }
 
   constructor(code: APIErrorCode, message: string, facts: ErrorFacts = {}) {
@@ -137,7 +157,11 @@ export class ServiceUnavailableError extends APIError {
   }
 }
 
-/** No usable response: network fault, deadline, abort, truncated or oversized body, redirect. */
+/**
+ * No usable response: network fault, deadline, abort, truncated or oversized body, redirect.
+ *
+ * `ERR_TRUNCATED`: an encrypted answer that ended before its end. Parts of it were authentic.
+ */
 export class APIConnectionError extends TransportError {
   readonly code: ConnectionErrorCode
 

@@ -15,7 +15,17 @@ export {
   type SealedError,
 } from './errors.js'
 export type { HttpSend, HttpSendResponse, HttpSendRequest } from './http/http-send.js'
-export { createHttpTransport, type HttpTransportOptions } from './http/http-transport.js'
+export {
+  createHttpTransport,
+  type HttpTransport,
+  type HttpTransportOptions,
+} from './http/http-transport.js'
 export { parseRetryAfter } from './http/retry-after.js'
 export { delay, retry, type RetryOptions } from './retry.js'
-export type { Transport, TransportRequest, TransportResponse } from './transport.js'
+export type {
+  StreamedResponse,
+  TakePart,
+  Transport,
+  TransportRequest,
+  TransportResponse,
+} from './transport.js'

@@ -20,6 +20,8 @@ export interface RetryOptions {
   readonly maxRetries: number
   /** Aborts the wait between attempts. */
   readonly signal: AbortSignal
+  /** Returns false for an error that must not be retried, transient or not. */
+  readonly mayRetry?: (error: unknown) => boolean
   /** Called before each wait. */
   readonly onRetry?: (error: unknown, delayMs: number) => void
   /** Waits between attempts. Default: a timer. */
@@ -45,7 +47,7 @@ export interface RetryOptions {
  * ```
  */
 export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { maxRetries, signal, onRetry, sleep = delay } = Object(options) as RetryOptions
+  const { maxRetries, signal, mayRetry, onRetry, sleep = delay } = Object(options) as RetryOptions
   checkArgument(typeof attempt === 'function', 'attempt', 'a function')
   checkArgument(maxRetries >= 0, 'maxRetries', 'a number from 0 on')
   for (let retries = 0; ; retries++) {
@@ -53,7 +55,7 @@ export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions)
       return await attempt()
     } catch (error) {
       const delayMs = retryDelayMs(error, retries)
-      if (delayMs === undefined || retries >= maxRetries) throw error
+      if (delayMs === undefined || retries >= maxRetries || mayRetry?.(error) === false) throw error
       onRetry?.(error, delayMs)
       await sleep(delayMs, signal)
     }
@@ -74,6 +76,7 @@ const TRANSIENT_CONNECTION_ERRORS: ReadonlySet<ConnectionErrorCode> = new Set([
   'ERR_NETWORK',
   'ERR_TIMEOUT',
   'ERR_RESPONSE_TOO_LARGE',
+  'ERR_TRUNCATED',
 ])
 
 function isTransient(error: unknown): error is APIError | APIConnectionError {

@@ -9,6 +9,13 @@ export interface Transport {
    * @throws APIConnectionError when no complete response arrives
    */
   send(request: TransportRequest): Promise<TransportResponse>
+  /**
+   * Sends one request and returns the response when its head arrives. A transport that cannot hand over
+   * a body part by part omits this.
+   *
+   * @throws APIConnectionError when no response arrives
+   */
+  stream?(request: TransportRequest): Promise<StreamedResponse>
 }
 
 /** A request to send. */
@@ -30,4 +37,28 @@ export interface TransportResponse {
   /** Returns a header by its lower-case name. */
   readonly header: (name: string) => string | undefined
   readonly body: Uint8Array<ArrayBuffer>
+}
+
+/** Receives a part of a body. Where it returns a promise, the next part waits for it. */
+export type TakePart = ((part: Uint8Array) => void) | ((part: Uint8Array) => Promise<void>)
+
+/** A response whose body is still arriving. Read it once, by one of the two methods, or cancel it. */
+export interface StreamedResponse extends Omit<TransportResponse, 'body'> {
+  /**
+   * Passes the body part by part to `take`, and resolves at its end. Where `take` returns a promise, the
+   * next part waits for it, and so does the server once the buffers in between are full. A part is valid
+   * only until then.
+   *
+   * @throws APIConnectionError for a body that is truncated or larger than the limit of the request; the
+   * error of `take`
+   */
+  read(take: TakePart): Promise<void>
+  /**
+   * Reads the whole body, as {@link Transport.send} does.
+   *
+   * @throws APIConnectionError for a body that is truncated or larger than the limit of the request
+   */
+  whole(): Promise<TransportResponse>
+  /** Discards the rest of the body. Never throws. */
+  cancel(): void
 }

@@ -176,6 +176,13 @@ describe('a refusal with an encrypted error', () => {
   })
 })
 
+it('is authenticated only where the caller says that it decrypted the response', () => {
+  const response = { status: 401, header: () => undefined, body: new Uint8Array() }
+  expect(errorFromResponse(response).authenticated).toBe(false)
+  const decrypted = errorFromResponse(response, 'id', undefined, { authenticated: true })
+  expect(decrypted.authenticated).toBe(true)
+})
+
 describe('the error body of a hostile server', () => {
   it('brings no control characters into the message', async () => {
     const controls = Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code))

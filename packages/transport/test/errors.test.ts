@@ -128,6 +128,12 @@ describe('the members of an error', () => {
     })
   })
 
+  it('tell an authenticated refusal from the word of any party', () => {
+    const facts = { authenticated: true }
+    expect(new source.RateLimitError('ERR_RATE_LIMIT', 'text', facts).authenticated).toBe(true)
+    expect(new source.RateLimitError('ERR_RATE_LIMIT', 'text').authenticated).toBe(false)
+  })
+
   it('keep falsy values', () => {
     const said = { errorDetails: null, retryAfterMs: 0, payloadId: '' }
     expect(members(new source.APIError('ERR_NOT_FOUND', 'text', said))).toEqual({

@@ -3,6 +3,8 @@ import type { Socket } from 'node:net'
 import { freePort } from '@nomyo-internal/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { startDeadline } from '../src/deadline.js'
+import { delay } from '../src/retry.js'
+import type { StreamedResponse } from '../src/transport.js'
 import { APIConnectionError } from '../src/errors.js'
 import type { HttpSend, HttpSendResponse } from '../src/http/http-send.js'
 import { createHttpTransport } from '../src/http/http-transport.js'
@@ -350,9 +352,8 @@ describe('a send function that is given', () => {
 
   it('may use the memory of a part again', async () => {
     const part = new Uint8Array(2)
-    const read: HttpSendResponse['read'] = (take) => {
-      for (let byte = 1; byte < 4; byte++) take(part.fill(byte))
-      return Promise.resolve()
+    const read: HttpSendResponse['read'] = async (take) => {
+      for (let byte = 1; byte < 4; byte++) await take(part.fill(byte))
     }
     const { body } = await sendBy(nowhere, {}, answering({ read }))
     expect([...body]).toEqual([1, 1, 2, 2, 3, 3])
@@ -360,10 +361,7 @@ describe('a send function that is given', () => {
 
   it('keeps to the limit whatever length it announces, and is cancelled beyond it', async () => {
     const read: HttpSendResponse['read'] = async (take) => {
-      for (;;)
-        await Promise.resolve().then(() => {
-          take(everyByte.subarray(0, 10))
-        })
+      for (;;) await Promise.resolve().then(() => take(everyByte.subarray(0, 10)))
     }
     for (const length of [undefined, '0', '5', '101', 'x', '-1']) {
       let cancelled = 0
@@ -382,5 +380,147 @@ describe('a send function that is given', () => {
       await expectConnectionError(sendBy(nowhere, { signal }, way), 'ERR_TIMEOUT')
     }
     expect(cancelled).toBe(1)
+  })
+})
+
+describe.each<[string, Way]>([
+  ['fetch', {}],
+  ['the send of createUndiciFetch', { send: createUndiciFetch().send }],
+])('a response whose body is still arriving, over %s', (_name, way) => {
+  const open = (
+    url: string,
+    request: { maxResponseBytes?: number; signal?: AbortSignal } = {},
+  ): Promise<StreamedResponse> =>
+    createHttpTransport({ ...way, baseUrl: parseBaseUrl(url) }).stream({
+      method: 'POST',
+      path: '/somewhere',
+      headers: {},
+      body: everyByte,
+      maxResponseBytes: 1024,
+      signal: new AbortController().signal,
+      ...request,
+    })
+
+  it('comes with its head, then part by part', async () => {
+    let finish = (): void => undefined
+    const server = await startServer((response) => {
+      response.writeHead(200, { 'content-type': 'text/x' }).write('one')
+      finish = () => response.end('two')
+    })
+    const response = await open(server.url)
+    expect([response.status, response.header('content-type')]).toEqual([200, 'text/x'])
+    const parts: string[] = []
+    await response.read((part) => {
+      parts.push(new TextDecoder().decode(part))
+      finish()
+    })
+    expect(parts).toEqual(['one', 'two'])
+  })
+
+  it('waits for the promise of a part, and so does the server', async () => {
+    let sent = 0
+    let isClosed = false
+    const server = await startServer((response) => {
+      const more = (): void => {
+        while (!isClosed && response.write(Buffer.alloc(0x10000))) sent += 0x10000
+      }
+      response.on('drain', more).on('close', () => (isClosed = true))
+      response.writeHead(200)
+      more()
+    })
+    const response = await open(server.url, { maxResponseBytes: 2 ** 40 })
+    let taken = 0
+    let release = (): void => undefined
+    const reading = response.read(() => {
+      taken++
+      return new Promise((resolve) => (release = resolve))
+    })
+    await expect.poll(() => taken).toBe(1)
+    // The buffers of the connection fill up, then the server waits.
+    await expect
+      .poll(async () => {
+        const before = sent
+        await delay(200, new AbortController().signal)
+        return sent - before
+      })
+      .toBe(0)
+    expect(taken).toBe(1)
+    release()
+    await expect.poll(() => taken).toBe(2)
+    response.cancel()
+    release()
+    await Promise.allSettled([reading])
+  })
+
+  it('resolves after the promise of its last part', async () => {
+    const server = await startServer((response) => response.end('all'))
+    const order: string[] = []
+    await (
+      await open(server.url)
+    ).read(async () => {
+      await delay(20, new AbortController().signal)
+      order.push('taken')
+    })
+    order.push('read')
+    expect(order).toEqual(['taken', 'read'])
+  })
+
+  it.each([
+    [
+      'at once',
+      () => {
+        throw new RangeError('mine')
+      },
+    ],
+    ['later', () => Promise.reject(new RangeError('mine'))],
+  ])('rejects with the very error of its reader, which throws %s', async (_when, take) => {
+    const server = await startRawServer((socket) => answerForEver(socket))
+    const response = await open(server.url, { maxResponseBytes: 2 ** 40 })
+    expect(await rejection(response.read(take))).toBeInstanceOf(RangeError)
+    await closed(server.connections[0])
+  })
+
+  it('is limited, on the way and by its announced length', async () => {
+    const endless = await startRawServer((socket) => answerForEver(socket))
+    const response = await open(endless.url)
+    let size = 0
+    const reading = response.read((part) => void (size += part.length))
+    await expectConnectionError(reading, 'ERR_RESPONSE_TOO_LARGE')
+    expect(size).toBeLessThanOrEqual(1024)
+    await closed(endless.connections[0])
+    const announced = await startRawServer((socket) =>
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1025\r\n\r\nx'),
+    )
+    const second = (await open(announced.url)).read(() => expect.fail())
+    await expectConnectionError(second, 'ERR_RESPONSE_TOO_LARGE')
+  })
+
+  it('is ERR_NETWORK where it is cut off, after the parts before', async () => {
+    const server = await startRawServer((socket) =>
+      socket.end('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n'),
+    )
+    let text = ''
+    const response = await open(server.url)
+    const reading = response.read((part) => void (text += new TextDecoder().decode(part)))
+    await expectConnectionError(reading, 'ERR_NETWORK')
+    expect(text).toBe('abc')
+  })
+
+  it('ends with its signal while a part is being taken', async () => {
+    const server = await startServer((response) => response.writeHead(200).write('part'))
+    const { signal, abort } = startDeadline(undefined)
+    const response = await open(server.url, { signal })
+    const reading = response.read(() => {
+      abort(new APIConnectionError('ERR_ABORTED', 'enough'))
+      return new Promise(() => undefined)
+    })
+    await expectConnectionError(reading, 'ERR_ABORTED')
+    await closed(server.connections[0])
+  })
+
+  it('can be read whole, as send does', async () => {
+    const server = await startServer((response) => response.writeHead(418).end('teapot'))
+    const { status, body } = await (await open(server.url)).whole()
+    expect([status, new TextDecoder().decode(body)]).toEqual([418, 'teapot'])
   })
 })

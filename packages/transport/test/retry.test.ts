@@ -37,6 +37,7 @@ describe('an attempt that failed', () => {
     new APIConnectionError('ERR_NETWORK', '', atOnce),
     new APIConnectionError('ERR_TIMEOUT', '', atOnce),
     new APIConnectionError('ERR_RESPONSE_TOO_LARGE', '', atOnce),
+    new APIConnectionError('ERR_TRUNCATED', '', atOnce),
   ])('is repeated after a transient fault: $name $code', async (error) => {
     const { attempt, attempts } = failing(error)
     expect(await rejection(retry(attempt, { maxRetries: 2, signal: never }))).toBe(error)
@@ -64,6 +65,17 @@ describe('an attempt that failed', () => {
     const { attempt, attempts } = failing(new ServerError('ERR_SERVER', '', atOnce))
     await rejection(retry(attempt, { maxRetries, signal: never }))
     expect(attempts()).toBe(maxRetries + 1)
+  })
+
+  it('is not repeated where the caller forbids it', async () => {
+    const error = new ServerError('ERR_SERVER', '', atOnce)
+    const { attempt, attempts } = failing(error)
+    const asked: unknown[] = []
+    const mayRetry = (failure: unknown): boolean => asked.push(failure) < 2
+    const repeating = retry(attempt, { maxRetries: 9, signal: never, mayRetry })
+    expect(await rejection(repeating)).toBe(error)
+    expect(attempts()).toBe(2)
+    expect(asked).toEqual([error, error])
   })
 
   it('is forgotten as soon as one succeeds', async () => {

@@ -24,7 +24,7 @@ export function fetchSend(given: typeof fetch | undefined): HttpSend {
         for (;;) {
           const part = await reader?.read()
           if (part === undefined || part.done) return
-          take(part.value)
+          await take(part.value)
         }
       },
       cancel: () => void reader?.cancel().catch(() => undefined),

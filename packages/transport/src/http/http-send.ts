@@ -1,4 +1,4 @@
-import type { TransportRequest } from '../transport.js'
+import type { TakePart, TransportRequest } from '../transport.js'
 
 /**
  * Sends one HTTP request for {@link createHttpTransport}: less than `fetch`, and therefore faster. Follows
@@ -18,10 +18,11 @@ export interface HttpSendResponse {
   /** Returns a header by its lower-case name; repeated ones joined with commas. */
   header(name: string): string | undefined
   /**
-   * Passes the body part by part to `take`, and resolves at its end. Called at most once. A part is valid
-   * only until `take` returns. Rejects when the body is truncated, and with the error of `take`.
+   * Passes the body part by part to `take`, and resolves at its end. Called at most once. Where `take`
+   * returns a promise, the next part and the end wait for it. A part is valid only until then. Rejects
+   * when the body is truncated, and with the error of `take`.
    */
-  read(take: (part: Uint8Array) => void): Promise<void>
+  read(take: TakePart): Promise<void>
   /** Discards the rest of the body, with its connection if necessary. Never throws. */
   cancel(): void
 }

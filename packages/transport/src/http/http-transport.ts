@@ -4,8 +4,8 @@ import { endpointUrl } from '../endpoint.js'
 import { APIConnectionError } from '../errors.js'
 import type { HttpSend, HttpSendResponse } from './http-send.js'
 import { fetchSend } from './fetch-send.js'
-import { readLimited } from './read-limited.js'
-import type { Transport, TransportRequest, TransportResponse } from '../transport.js'
+import { readLimited, readParts } from './read-limited.js'
+import type { StreamedResponse, Transport, TransportRequest } from '../transport.js'
 
 /** Error bodies are small; a larger one is an attempt to fill memory. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024
@@ -19,6 +19,9 @@ export interface HttpTransportOptions {
   /** Replaces `fetch`; `createUndiciFetch` has one. */
   readonly send?: HttpSend | undefined
 }
+
+/** A transport that also hands over the bodies of responses as they arrive. */
+export type HttpTransport = Required<Transport>
 
 /**
  * Creates a transport on the platform's `fetch`, or on its replacement: no redirects, no cookies, no
@@ -42,40 +45,75 @@ export interface HttpTransportOptions {
  * console.log(response.status)
  * ```
  */
-export function createHttpTransport(options: HttpTransportOptions): Transport {
+export function createHttpTransport(options: HttpTransportOptions): HttpTransport {
   const { baseUrl, fetch, send = fetchSend(fetch) } = Object(options) as HttpTransportOptions
   checkArgument('href' in Object(baseUrl), 'baseUrl', 'a URL of parseBaseUrl')
   checkArgument(fetch === undefined || typeof fetch === 'function', 'fetch', 'a function')
   checkArgument(typeof send === 'function', 'send', 'a function')
-  return { send: (request) => sendOverHttp(send, baseUrl, request) }
+  const stream = (request: TransportRequest): Promise<StreamedResponse> =>
+    streamOverHttp(send, baseUrl, request)
+  return { stream, send: async (request) => (await stream(request)).whole() }
 }
 
-async function sendOverHttp(
+async function streamOverHttp(
   send: HttpSend,
   baseUrl: URL,
   request: TransportRequest,
-): Promise<TransportResponse> {
+): Promise<StreamedResponse> {
   const { path, maxResponseBytes, ...asked } = Object(request) as TransportRequest
   const { signal } = asked
   checkArgument(maxResponseBytes >= 0, 'maxResponseBytes', 'a number of bytes')
   checkArgument('aborted' in Object(signal), 'signal', 'an AbortSignal')
-  try {
+
+  /** Passes on the reason of the signal and connection errors; any other error is one of the network. */
+  const mapErrors = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      if (error instanceof APIConnectionError) throw error
+      throw networkError(error, baseUrl)
+    }
+  }
+
+  const answer = await mapErrors(() => {
     // `send` might open a connection first.
     signal.throwIfAborted()
-    const answer = await abortable(send(endpointUrl(baseUrl, path), asked), signal)
-    const { status } = answer
-    return {
-      status,
-      header: (name) => answer.header(name),
-      body:
-        status === 200
-          ? await readLimited(answer, maxResponseBytes, signal)
-          : await readErrorBody(answer, signal),
-    }
-  } catch (error) {
-    if (signal.aborted) throw signal.reason
-    if (error instanceof APIConnectionError) throw error
-    throw networkError(error, baseUrl)
+    return abortable(send(endpointUrl(baseUrl, path), asked), signal)
+  })
+  const { status } = answer
+  const header = (name: string): string | undefined => answer.header(name)
+  const limit = status === 200 ? maxResponseBytes : MAX_ERROR_BODY_BYTES
+  return {
+    status,
+    header,
+    async read(take) {
+      checkArgument(typeof take === 'function', 'take', 'a function')
+      const refusals: unknown[] = []
+      const recorded = async (part: Uint8Array): Promise<void> => {
+        try {
+          await take(part)
+        } catch (error) {
+          refusals.push(error)
+          throw error
+        }
+      }
+      await mapErrors(() => readParts(answer, limit, recorded, signal)).catch((error: unknown) => {
+        throw refusals.length > 0 ? refusals[0] : error
+      })
+    },
+    whole: () =>
+      mapErrors(async () => ({
+        status,
+        header,
+        body:
+          status === 200
+            ? await readLimited(answer, limit, signal)
+            : await readErrorBody(answer, signal),
+      })),
+    cancel: () => {
+      answer.cancel()
+    },
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import type { HttpSendResponse, HttpSendRequest } from '../http/http-send.js'
+import type { TakePart } from '../transport.js'
 import { compressedError, uncompressed } from './compression.js'
 
 /** Sends a request with undici's lowest-level call: no stream of the body is created. */
@@ -12,7 +13,7 @@ export function dispatchSend(
     const { origin, pathname, search } = new URL(url)
     let connection: Dispatcher.DispatchController | undefined
     let isOver = false
-    let takePart: (part: Uint8Array) => void
+    let takePart: TakePart
     let end: () => void
     let fail: typeof reject
     // Settles at the end of the body; also rejects for a fault before its beginning.
@@ -61,8 +62,19 @@ export function dispatchSend(
           const error = compressedError(fields)
           if (error !== undefined) controller.abort(error)
         },
-        onResponseData: (_, part) => {
-          takePart(part)
+        onResponseData: (controller, part) => {
+          const taking = takePart(part)
+          if (!(taking instanceof Promise)) return
+          // The server waits, too, once the buffers of the connection are full.
+          controller.pause()
+          taking.then(
+            () => {
+              controller.resume()
+            },
+            (error: unknown) => {
+              controller.abort(error as Error)
+            },
+          )
         },
         onResponseEnd() {
           finish()
