@@ -4,6 +4,8 @@ import {
   fetchKeyEvidence,
   fetchModels,
   fetchPublicKey,
+  fetchStatement,
+  fetchStatementEvidence,
   type GatewayRequestOptions,
 } from '../src/gateway-api/index.js'
 import { testKey } from './support.js'
@@ -90,6 +92,72 @@ describe('fetchKeyEvidence', () => {
   })
 })
 
+describe('fetchStatement', () => {
+  const BODY = '{"statement":"AAAA","signatures":[]}'
+
+  it('returns the document as received, with its validator and its age', async () => {
+    const headers = { etag: '"1"', 'cache-control': 'public, max-age=120' }
+    const { transport, received } = respond(BODY, { headers })
+    const { document, etag, maxAge } = await fetchStatement(transport, { headers: { 'x-a': 'b' } })
+    expect([new TextDecoder().decode(document), etag, maxAge]).toEqual([BODY, '"1"', 120])
+    expect(received[0]?.url).toBe('https://gateway.test/prefix/pki/wire2')
+    expect(received[0]?.headers.get('x-a')).toBe('b')
+    expect(received[0]?.headers.has('if-none-match')).toBe(false)
+  })
+
+  it('returns the statement held when it has not changed', async () => {
+    const held = { document: new Uint8Array(1), etag: '"1"', maxAge: 1 }
+    const { transport, received } = respond('', { status: 304 })
+    expect(await fetchStatement(transport, { held })).toBe(held)
+    expect(received[0]?.headers.get('if-none-match')).toBe('"1"')
+  })
+
+  it.each(['no-store', 'max-age=x', 'x-max-age=1', 'max-age=-1', ''])(
+    'finds no age in %j',
+    async (value) => {
+      const { transport } = respond(BODY, { headers: { 'cache-control': value } })
+      expect((await fetchStatement(transport)).maxAge).toBeUndefined()
+    },
+  )
+
+  it.each([
+    ['a gateway without wire 2', '{}', { status: 404 }, 'ERR_NOT_FOUND'],
+    ['a 304 without a statement held', '', { status: 304 }, 'ERR_UNEXPECTED_STATUS'],
+    ['more than 16 KiB', ' '.repeat(16_385), {}, 'ERR_RESPONSE_TOO_LARGE'],
+  ])('refuses %s', async (_, body, init, code) => {
+    await expect(fetchStatement(respond(body, init).transport)).rejects.toMatchObject({ code })
+  })
+})
+
+describe('fetchStatementEvidence', () => {
+  it('sends a fresh nonce and returns the statement with its evidence', async () => {
+    const signed = { statement: 'AAAA', signatures: [{ identity: 'AA==' }] }
+    const { transport, received } = respond({ note: 1, ...signed, tpm_attestation: { a: 1 } })
+    const { document, evidence, nonce } = await fetchStatementEvidence(transport)
+    const { searchParams } = new URL(received[0]?.url ?? '')
+    expect([...searchParams]).toEqual([
+      ['nonce', Buffer.from(nonce).toString('base64url')],
+      ['wire', '2'],
+    ])
+    expect(new TextDecoder().decode(document)).toBe(JSON.stringify(signed))
+    expect(evidence).toEqual({ a: 1 })
+    expect((await fetchStatementEvidence(transport)).nonce).not.toEqual(nonce)
+  })
+
+  it.each(['<html>', '[]', 'null', '{}', '{"public_key":"a","tpm_attestation":{}}'])(
+    'finds no statement in %s',
+    async (body) => {
+      const { document } = await fetchStatementEvidence(respond(body).transport)
+      expect(document).toBeUndefined()
+    },
+  )
+
+  it('rejects with the status of a gateway that offers none', async () => {
+    const { transport } = respond('{}', { status: 404 })
+    await expect(fetchStatementEvidence(transport)).rejects.toMatchObject({ statusCode: 404 })
+  })
+})
+
 describe('fetchModels', () => {
   it('returns displayable names and the body', async () => {
     const ids = ['a', '', 'b\n', '\u001b[2J', 'x\u202ey', 7, 'c/d']
@@ -120,12 +188,16 @@ describe('fetchModels', () => {
 
 const requests: [
   string,
-  (transport: Transport, options: GatewayRequestOptions) => Promise<unknown>,
+  (transport: Transport, options?: GatewayRequestOptions) => Promise<unknown>,
 ][] = [
   ['fetchPublicKey', fetchPublicKey],
   ['fetchKeyEvidence', fetchKeyEvidence],
+  ['fetchStatement', fetchStatement],
+  ['fetchStatementEvidence', fetchStatementEvidence],
   ['fetchModels', fetchModels],
 ]
+const FETCHES = requests.map(([, request]) => request)
+
 describe.each(requests)('%s', (_, request) => {
   it('ends at its deadline and with its signal', async () => {
     const hanging = createHttpTransport({
@@ -153,7 +225,7 @@ it.each<[name: string, options: unknown]>([
   ['nonce', { nonce: new Uint8Array(31) }],
 ])('%s of a wrong kind is an error that names it, and nothing is sent: %j', async (name, given) => {
   const { transport, received } = respond('')
-  for (const fetchAny of [fetchPublicKey, fetchKeyEvidence, fetchModels]) {
+  for (const fetchAny of FETCHES) {
     const fetching = fetchAny(transport, given as never)
     await expectCode(fetching, 'ERR_INVALID_OPTION')
     await expect(fetching).rejects.toThrow(new RegExp(`\\b${name}\\b`))
@@ -162,7 +234,7 @@ it.each<[name: string, options: unknown]>([
 })
 
 it('an address in place of a transport is an error that names it', async () => {
-  for (const fetchAny of [fetchPublicKey, fetchKeyEvidence, fetchModels]) {
+  for (const fetchAny of FETCHES) {
     for (const transport of ['https://gateway.test', undefined, {}]) {
       const fetching = fetchAny(transport as never)
       await expectCode(fetching, 'ERR_INVALID_OPTION')
