@@ -42,6 +42,7 @@ import {
   type Routing,
 } from './reload/parts.js'
 import { Reloader, type ReloadReport } from './reload/reloader.js'
+import { openRequestKeys } from './request-keys/open-request-keys.js'
 import { openStore } from './server-keys/open-store.js'
 import { ServerKeys } from './server-keys/server-keys.js'
 import { createSharedState, type SharedState } from './shared-state.js'
@@ -155,6 +156,7 @@ export async function createGateway(
   const sharedState = await createSharedState(config, logger, redisMetrics)
   if (sharedState.redis !== undefined) redisMetrics?.watch(sharedState.redis)
   const serverKeys = await openServerKeys(config, sharedState, logger)
+  const requestKeys = await openRequestKeys(config, serverKeys, logger)
   metrics.watchQuotas(() => sharedState.quotaGuard.states())
   const { replayCache, rateLimiter, quotaGuard } = sharedState
   let phase: 'starting' | 'open' | 'draining' = 'starting'
@@ -193,6 +195,7 @@ export async function createGateway(
       tracer,
       hostMeasurements: new HostMeasurements(),
     },
+    requestKeys,
     accessControl: new AccessControl(() => apiKeyStore.keys, rateLimiter),
     corsOrigins: config.corsOrigins ?? [],
     isForeignHost: foreignHostCheck(config),
@@ -218,6 +221,7 @@ export async function createGateway(
     metricsServer?.close()
     await engine.close()
     await attestor.close()
+    await requestKeys.close()
     await serverKeys.close()
     await sharedState.close()
   }
@@ -242,6 +246,7 @@ export async function createGateway(
     await attestor.start(server.log)
     engine.start?.(server.log)
     serverKeys.start(server.log)
+    requestKeys.start(server.log)
     if (config.metrics !== undefined) {
       metricsServer = await startMetricsServer(metrics, config.metrics)
       logger.info(`metrics on ${metricsServer.url}`)
@@ -260,6 +265,7 @@ export async function createGateway(
         const report = await reloader.reload()
         metrics.countReload(report.status)
         await serverKeys.refresh()
+        await requestKeys.refresh()
         return report
       },
       close: () => (closing ??= close()),

@@ -25,11 +25,13 @@ import { SealedRefusal } from '../completion/seal-refusal.js'
 import { HttpError, errorBody } from '../http-error.js'
 import { completionFields } from '../observability/completion-log.js'
 import type { CompletionObservation } from '../observability/completion-record.js'
+import type { RequestKeys } from '../request-keys/request-keys.js'
 import { ConnectionLimits } from './connection-limits.js'
 import { allowOrigins } from './cors.js'
 import { normalizeForwardedFor } from './forwarded-for.js'
 import { attestationRoute } from './routes/attestation.js'
 import { healthRoutes, type Unready } from './routes/health.js'
+import { keyStatementRoutes } from './routes/key-statement.js'
 import { modelsRoute } from './routes/models.js'
 import { PAGE_PATHS, pageRoutes, type Page } from './routes/page.js'
 import { publicKeyRoute } from './routes/public-key.js'
@@ -39,6 +41,8 @@ import type { TlsFiles } from './tls.js'
 /** Services and limits of the HTTP server. */
 export interface ServerOptions {
   readonly context: CompletionContext
+  /** Default: wire 2 is not offered. */
+  readonly requestKeys?: RequestKeys | undefined
   readonly accessControl: AccessControl
   readonly corsOrigins: readonly string[]
   /** Checks for a `Host` header that cannot be the gateway's. Default: every name is its own. */
@@ -64,6 +68,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000
 /** Creates the HTTP server with all routes. It answers every failure with `{"detail": ...}`. */
 export function createServer({
   context,
+  requestKeys,
   accessControl,
   corsOrigins,
   isForeignHost = () => false,
@@ -160,6 +165,7 @@ export function createServer({
       : new HttpError(405, 'Method Not Allowed'),
   )
   publicKeyRoute(server, context.serverKeys)
+  if (requestKeys !== undefined) keyStatementRoutes(server, requestKeys)
   attestationRoute(server, context.serverKeys, context.attestor, context.metrics)
   secureCompletionRoute(server, accessControl, context)
   modelsRoute(server, accessControl, context)

@@ -1,6 +1,6 @@
 import { requireKey } from '../arguments.js'
 import { SecurityError } from '../errors.js'
-import type { KeyPair, PrivateKey } from '../suite.js'
+import type { KeyPair, PrivateKey, PublicKey } from '../suite.js'
 
 /**
  * A key pair in use, the previous pair, so that envelopes for it still open while callers learn the
@@ -43,8 +43,21 @@ export class KeyRing {
    * @throws SecurityError `ERR_KEY_DISPOSED`
    */
   get privateKeys(): readonly PrivateKey[] {
+    return this.#pairs.map(({ privateKey }) => privateKey)
+  }
+
+  /**
+   * The keys whose envelopes open, in the same order.
+   *
+   * @throws SecurityError `ERR_KEY_DISPOSED`
+   */
+  get publicKeys(): readonly PublicKey[] {
+    return this.#pairs.map(({ publicKey }) => publicKey)
+  }
+
+  get #pairs(): readonly KeyPair[] {
     const previous = this.#previous === undefined ? [] : [this.#previous]
-    return [this.current, ...previous, ...this.#announced].map((pair) => pair.privateKey)
+    return [this.current, ...previous, ...this.#announced]
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { KeyRing } from '@nomyo/crypto'
 import type { FastifyInstance } from 'fastify'
+import { matchesTag } from '../etag.js'
 
 /**
  * Adds `GET /pki/public_key`: the key that requests are encrypted to, as PEM. Caches may store it and
@@ -13,10 +14,4 @@ export function publicKeyRoute(server: FastifyInstance, serverKeys: KeyRing): vo
     if (matchesTag(etag, request.headers['if-none-match'])) return reply.code(304).send()
     return reply.type('text/plain; charset=utf-8').send(pem)
   })
-}
-
-/** Compares with a list of tags or `*`, weakly (RFC 9110, 13.1.2). */
-function matchesTag(etag: string, ifNoneMatch: string | undefined): boolean {
-  const tags = (ifNoneMatch ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''))
-  return tags.includes(etag) || tags.includes('*')
 }

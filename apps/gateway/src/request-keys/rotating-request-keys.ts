@@ -1,0 +1,241 @@
+import { randomBytes, randomInt } from 'node:crypto'
+import type { RequestKey } from '@nomyo/crypto/wire-2'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Logger } from '../observability/log.js'
+import {
+  KEY_IDS,
+  SECRET_BYTES,
+  deriveGeneration,
+  type Generation,
+  type GenerationSecret,
+  type Kems,
+} from './generation.js'
+import type { PublishedKeys, RequestKeys } from './request-keys.js'
+import { Schedule } from './schedule.js'
+import {
+  createStatement,
+  type StatementKeys,
+  type StatementTerms,
+} from './statement.js'
+import type { RequestKeyStore } from './store/request-key-store.js'
+
+/** Sources and terms of request keys. */
+export interface RequestKeyOptions {
+  readonly store: RequestKeyStore
+  readonly kems: Kems
+  readonly terms: StatementTerms
+  /** Returns the keys that a statement names now. */
+  readonly statementKeys: () => StatementKeys
+  readonly periodMs: number
+  /** Time from the discovery of a shared key to its listing, in milliseconds. */
+  readonly leadMs: number
+  readonly logger: Logger
+}
+
+/** As for server keys: other gateways find a key within one poll; the rest is for polls that come late. */
+const POLLS_PER_LEAD = 3
+/** Bounds the keys of a clock that jumps back and forth. */
+const MAX_GENERATIONS = 12
+
+/**
+ * Request keys by the clock of this machine. A clock that jumps causes other keys to be listed, and no key
+ * decrypts for longer than its life, by whichever clock that ends first. A failure of the store changes
+ * nothing: held keys are used for as long as they live.
+ */
+export class RotatingRequestKeys implements RequestKeys {
+  readonly #options: RequestKeyOptions
+  readonly #schedule: Schedule
+  #generations: readonly Generation[] = []
+  #listed: Generation | undefined
+  #published: PublishedKeys | undefined
+  /** The input of the statement, to find out whether it changed. */
+  #publishedFor = ''
+  #log: FastifyBaseLogger | undefined
+  #timer: ReturnType<typeof setInterval> | undefined
+  /** Serializes renewals. */
+  #busy: Promise<void> = Promise.resolve()
+  #next: Promise<void> | undefined
+  #lastFailure = ''
+  /** Latest failure of the store, by a clock that never jumps. */
+  #failedAtMs = -Infinity
+
+  private constructor(options: RequestKeyOptions) {
+    this.#options = options
+    this.#schedule = new Schedule(options.periodMs)
+  }
+
+  /** Creates the first keys, or adopts those of the store. Where it fails, there are no keys at first. */
+  static async open(options: RequestKeyOptions): Promise<RotatingRequestKeys> {
+    const keys = new RotatingRequestKeys(options)
+    await keys.refresh()
+    return keys
+  }
+
+  opening(): readonly RequestKey[] {
+    return this.#generations
+      .filter((generation) => this.#lives(generation))
+      .flatMap(({ keys }) => keys)
+  }
+
+  published(): PublishedKeys | undefined {
+    const isValid = this.#published !== undefined && Date.now() / 1000 < this.#published.expiresAt
+    return isValid ? this.#published : undefined
+  }
+
+  refresh(): Promise<void> {
+    // One that has not begun serves every request for one.
+    if (this.#next !== undefined) return this.#next
+    const renewal = this.#busy.then(async () => {
+      this.#next = undefined
+      try {
+        await this.#renew()
+        this.#lastFailure = ''
+      } catch (error) {
+        this.#report(error)
+      }
+    })
+    this.#next = renewal
+    this.#busy = renewal
+    return renewal
+  }
+
+  start(log: FastifyBaseLogger): void {
+    this.#log = log
+    const interval = this.#options.leadMs / POLLS_PER_LEAD
+    this.#timer = setInterval(() => void this.refresh(), interval).unref()
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#busy
+    for (const generation of this.#generations) dispose(generation)
+    this.#generations = []
+    this.#published = undefined
+  }
+
+  async #renew(): Promise<void> {
+    this.#release()
+    try {
+      await this.#obtain()
+    } catch (error) {
+      this.#failedAtMs = performance.now()
+      throw error
+    } finally {
+      // Whatever failed: other keys may be due, and the keys that a statement names may have changed.
+      await this.#publish()
+    }
+  }
+
+  #lives({ period, discoveredAtMs }: Generation): boolean {
+    return (
+      Date.now() < this.#schedule.releaseOf(period) &&
+      performance.now() - discoveredAtMs < this.#schedule.longestLifeMs
+    )
+  }
+
+  #release(): void {
+    const kept = this.#generations
+      .filter((generation) => this.#lives(generation))
+      .slice(-MAX_GENERATIONS)
+    for (const generation of this.#generations) {
+      if (!kept.includes(generation)) dispose(generation)
+    }
+    this.#generations = kept
+  }
+
+  /** Obtains the keys of this period and, shortly before its end, those of the next. */
+  async #obtain(): Promise<void> {
+    const { store } = this.#options
+    const now = Date.now()
+    const current = this.#schedule.periodAt(now)
+    const isNextDue =
+      store.shared && now >= this.#schedule.startOf(current + 1) - this.#schedule.leadMs
+    const wanted = isNextDue ? [current, current + 1] : [current]
+    // Other gateways may have made earlier keys, and later ones by a clock that is ahead.
+    const periods = [current - 2, current - 1, current, current + 1].filter(
+      (period) => now < this.#schedule.releaseOf(period) && !this.#has(period),
+    )
+    const stored = await store.load(periods)
+    for (const period of periods) {
+      const secret = stored.get(period)
+      if (secret !== undefined) await this.#adopt(period, secret)
+    }
+    for (const period of wanted.filter((one) => !this.#has(one))) {
+      const lifeMs = this.#schedule.releaseOf(period) - now
+      await this.#adopt(period, await store.add(period, this.#createSecret(period), lifeMs))
+    }
+  }
+
+  #has(period: number): boolean {
+    return this.#generations.some((generation) => generation.period === period)
+  }
+
+  async #adopt(period: number, secret: GenerationSecret): Promise<void> {
+    const generation = await deriveGeneration(period, secret, this.#options.kems)
+    this.#generations = [...this.#generations, generation]
+  }
+
+  /** The first id is random, each later one is the next that no live key has. */
+  #createSecret(period: number): GenerationSecret {
+    const used = new Set(this.#generations.map(({ id }) => id))
+    const before = this.#generations.find((generation) => generation.period === period - 1)
+    const last = before ?? this.#generations.at(-1)
+    let id = last === undefined ? randomInt(KEY_IDS) : (last.id + 1) % KEY_IDS
+    while (used.has(id)) id = (id + 1) % KEY_IDS
+    return { id, secret: new Uint8Array(randomBytes(SECRET_BYTES)), createdAtMs: Date.now() }
+  }
+
+  async #publish(): Promise<void> {
+    const listed = this.#choose()
+    if (listed === undefined) return
+    const keys = this.#options.statementKeys()
+    const identities = keys.identities.map(({ fingerprint }) => fingerprint)
+    const input = JSON.stringify([listed.period, listed.id, keys.rsaKeys, identities])
+    if (input === this.#publishedFor) return
+    this.#published = await createStatement(listed, keys, this.#options.terms, this.#schedule)
+    this.#publishedFor = input
+    if (this.#listed !== listed) {
+      this.#log?.info({ statement: this.#published.sha256 }, 'request keys rotated')
+    }
+    this.#listed = listed
+  }
+
+  /**
+   * Chooses the newest keys whose period has begun and that every gateway has found. Keys that not every
+   * gateway may have are chosen only where there are no others.
+   */
+  #choose(): Generation | undefined {
+    const now = Date.now()
+    const valid = this.#generations
+      .filter(({ period }) => this.#schedule.startOf(period) <= now)
+      .filter(({ period }) => now < this.#schedule.endOf(period))
+      .sort((a, b) => a.period - b.period)
+    const found = valid.findLast((generation) => this.#isFound(generation))
+    const listed = valid.find((generation) => generation === this.#listed)
+    return found ?? listed ?? valid.at(-1)
+  }
+
+  /** Checks whether every gateway had the time to find keys. After a failure, others may have failed too. */
+  #isFound({ createdAtMs, discoveredAtMs }: Generation): boolean {
+    const { store, leadMs } = this.#options
+    if (!store.shared) return true
+    const lead = leadMs * ((POLLS_PER_LEAD - 0.5) / POLLS_PER_LEAD)
+    const now = performance.now()
+    const isOld = now - discoveredAtMs >= lead || Date.now() - createdAtMs >= lead
+    return isOld && now - this.#failedAtMs >= lead
+  }
+
+  /** Reports a failure once, not at every poll. */
+  #report(error: unknown): void {
+    const { code = 'ERR_INTERNAL', message = '' } = error as { code?: string; message?: string }
+    const failure = `${code} ${message}`
+    if (failure === this.#lastFailure) return
+    this.#lastFailure = failure
+    this.#options.logger.warn(`request keys cannot be renewed: ${message} (${code})`)
+    this.#log?.error({ code, detail: message }, 'request keys cannot be renewed')
+  }
+}
+
+function dispose({ keys }: Generation): void {
+  for (const key of keys) key.dispose()
+}

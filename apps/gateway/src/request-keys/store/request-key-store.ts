@@ -1,0 +1,27 @@
+import type { GenerationSecret } from '../generation.js'
+
+/** Source of the secrets of request keys, by period. */
+export interface RequestKeyStore {
+  /** Other gateways use the store too. */
+  readonly shared: boolean
+  /**
+   * Returns the secrets that exist for these periods.
+   *
+   * @throws GatewayError `ERR_KEY_STORE`
+   */
+  load(periods: readonly number[]): Promise<ReadonlyMap<number, GenerationSecret>>
+  /**
+   * Adds the secret of a period for as long as its keys decrypt. The first one is kept.
+   *
+   * @returns the secret that is kept
+   * @throws GatewayError `ERR_KEY_STORE`
+   */
+  add(period: number, secret: GenerationSecret, lifeMs: number): Promise<GenerationSecret>
+}
+
+/** Keeps nothing: keys are in the memory of this gateway only. */
+export const memoryStore: RequestKeyStore = {
+  shared: false,
+  load: () => Promise.resolve(new Map()),
+  add: (_period, secret) => Promise.resolve(secret),
+}
