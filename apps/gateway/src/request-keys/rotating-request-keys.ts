@@ -12,11 +12,7 @@ import {
 } from './generation.js'
 import type { PublishedKeys, RequestKeys } from './request-keys.js'
 import { Schedule } from './schedule.js'
-import {
-  createStatement,
-  type StatementKeys,
-  type StatementTerms,
-} from './statement.js'
+import { createStatement, type StatementKeys, type StatementTerms } from './statement.js'
 import type { RequestKeyStore } from './store/request-key-store.js'
 
 /** Sources and terms of request keys. */
