@@ -1,6 +1,7 @@
 import { javaScriptHybridKem, platformHybridKem } from '../../src/wire-2/kem/combined.js'
 import { nativeHybridKem } from '../../src/wire-2/kem/hybrid.js'
 import type { Kem } from '../../src/wire-2/kem/kem.js'
+import { type MlKem, loadJavaScriptMlKem, platformMlKem } from '../../src/wire-2/kem/ml-kem.js'
 import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import type { ChunkOpener } from '../../src/wire-2/chunks/opener.js'
 import {
@@ -26,6 +27,17 @@ export async function hybridKems(): Promise<Kem[]> {
     if (await isHere(kem)) kems.push(kem)
   }
   return kems
+}
+
+/** The implementations of ML-KEM-768 that this runtime can run; JavaScript always. */
+export async function mlKems(): Promise<MlKem[]> {
+  const platform = platformMlKem()
+  const isHere = await platform.importKey(new Uint8Array(64)).then(
+    () => true,
+    () => false,
+  )
+  const kems = [await loadJavaScriptMlKem()]
+  return isHere ? [...kems, platform] : kems
 }
 
 /** A request key and what its key list says. X25519, because it takes a tenth of the time. */

@@ -5,6 +5,7 @@ import { chunkOpener } from '../../src/wire-2/chunks/opener.js'
 import { chunkSealer } from '../../src/wire-2/chunks/sealer.js'
 import { exportSecret, keySchedule } from '../../src/wire-2/hpke/key-schedule.js'
 import { createBhttpReader, createRequestKey, openRequest } from '../../src/wire-2/index.js'
+import { importX25519 } from '../../src/wire-2/kem/curve.js'
 import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import { answerSecret } from '../../src/wire-2/message/answer-keys.js'
 import { sealerOf } from '../../src/wire-2/message/seal-request.js'
@@ -72,6 +73,29 @@ describe('MLKEM768-X25519 of hpkewg/hpke-pq', () => {
     expect(toHex(secrets.exporterSecret)).toBe(vector['exporter_secret'])
     for (const { exporter_context: context, L: length, exported_value: value } of vector.exports) {
       expect(toHex(await exportSecret(suite, secrets, fromHex(context), length))).toBe(value)
+    }
+  })
+})
+
+describe('draft-connolly-cfrg-xwing-kem', () => {
+  const vectors = wire2Vectors('x-wing') as Record<'seed' | 'eseed' | 'pk' | 'ct' | 'ss', string>[]
+
+  it.each(names)('has these keys and secrets, %s', async (_, kem) => {
+    for (const vector of vectors) {
+      const key = await kem.importKey(fromHex(vector.seed))
+      expect(toHex(key.publicKey)).toBe(vector.pk)
+      expect(toHex(await key.decapsulate(fromHex(vector.ct)))).toBe(vector.ss)
+    }
+    expect(vectors).toHaveLength(3)
+  })
+
+  it('has these encapsulations', async () => {
+    const { ml_kem768: mlKem } = await import('@noble/post-quantum/ml-kem.js')
+    for (const { eseed, pk, ct } of vectors) {
+      const [ofLattice, ofCurve] = [fromHex(eseed).subarray(0, 32), fromHex(eseed).subarray(32)]
+      const { cipherText } = mlKem.encapsulate(fromHex(pk).subarray(0, 1184), ofLattice)
+      const { publicKey } = await importX25519(ofCurve)
+      expect(toHex(concat(cipherText, publicKey))).toBe(ct)
     }
   })
 })
