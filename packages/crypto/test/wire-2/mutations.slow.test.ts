@@ -233,7 +233,9 @@ describe(`${INPUTS} mutations`, () => {
     const { key: other } = await generateIdentityKey()
     const key = await createRequestKey(x25519Kem, { id: 1 })
     const now = 1_800_000_000
+    const known = [identity.fingerprint, other.fingerprint]
     const statement = encodeStatement({
+      identities: known,
       notBefore: now,
       notAfter: now + 7200,
       keyList: encodeKeyList([key]),
@@ -244,7 +246,6 @@ describe(`${INPUTS} mutations`, () => {
       routes: ['POST /v1/chat/completions'],
     })
     const document = await signStatement(statement, [identity, other])
-    const known = [identity.fingerprint, other.fingerprint]
     const tally = new Tally()
     for (let input = 0; input < INPUTS; input++) {
       // A statement of an attacker's, under an identity of its own, is as well-formed as the rules demand.
