@@ -1,0 +1,261 @@
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { SecurityError } from '@nomyo/crypto'
+import type { KemPrivateKey } from '@nomyo/crypto/wire-2'
+import { HttpError } from '../../http-error.js'
+import type { Logger } from '../../observability/log.js'
+
+type Bytes = Uint8Array<ArrayBuffer>
+
+/** Operation that the thread is asked for. */
+type Operation =
+  | { readonly type: 'import' | 'decapsulate'; readonly key: number; readonly bytes: Uint8Array }
+  | { readonly type: 'dispose'; readonly key: number }
+
+/** Result of an operation: bytes, or none where it failed. */
+interface Reply {
+  readonly id: number
+  readonly bytes?: Bytes
+}
+
+/** Operation that waits for its reply. */
+interface Pending {
+  readonly operation: Operation
+  readonly resolve: (bytes: Bytes) => void
+  readonly reject: (error: Error) => void
+  /** Was under way when a thread ended: a further end is taken to be its fault. */
+  isRepeated: boolean
+}
+
+/** Settings of a {@link DecapsulationWorker}. */
+export interface DecapsulationWorkerOptions {
+  readonly logger: Logger
+  /** Source of the thread. Default: that of this module. */
+  readonly source?: string
+  /** Time for one operation, in milliseconds; a thread that takes longer is replaced. Default 10 000. */
+  readonly timeoutMs?: number
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000
+/** Between an end of the thread and the next start, so that one that cannot start costs little. */
+const RESTART_DELAY_MS = 100
+const MAX_RESTART_DELAY_MS = 10_000
+const RETRY_AFTER_S = 1
+/** Operations in progress. The queue before them admits fewer. */
+const MAX_PENDING = 1024
+/** Several times what the keys and ML-KEM take. */
+const MAX_HEAP_MB = 64
+
+/**
+ * Code of the thread: no file of its own, since the program is one file. Keys are promises, so that what follows
+ * an import in the queue waits for it.
+ */
+export const SOURCE = `
+const { parentPort, workerData } = require('node:worker_threads')
+process.removeAllListeners('warning')
+process.on('warning', () => undefined)
+const kem = import(workerData.module).then(({ loadHybridKem }) => loadHybridKem())
+const keys = new Map()
+const operations = {
+  import: async ({ key, bytes }) => {
+    const imported = kem.then((loaded) => loaded.importKey(bytes)).finally(() => bytes.fill(0))
+    keys.set(key, imported)
+    return (await imported).publicKey
+  },
+  decapsulate: async ({ key, bytes }) => (await keys.get(key)).decapsulate(bytes),
+  dispose: async ({ key }) => {
+    const disposed = await keys.get(key)
+    keys.delete(key)
+    disposed.dispose()
+    return new Uint8Array()
+  },
+}
+parentPort.on('message', async ({ id, operation }) => {
+  try {
+    const bytes = await operations[operation.type](operation)
+    parentPort.postMessage({ id, bytes })
+    if (operation.type === 'decapsulate') bytes.fill(0)
+  } catch {
+    parentPort.postMessage({ id })
+  }
+})
+`
+
+/** Thread that holds request keys and decapsulates with them. A thread that ends is replaced, with its keys. */
+export class DecapsulationWorker {
+  readonly #options: Required<DecapsulationWorkerOptions>
+  /** Seeds of the keys in use, for the next thread. */
+  readonly #seeds = new Map<number, Uint8Array>()
+  readonly #pending = new Map<number, Pending>()
+  #worker: Worker | undefined
+  #nextKey = 0
+  #nextId = 0
+  #restartDelayMs = RESTART_DELAY_MS
+  #restart: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor({
+    logger,
+    source = SOURCE,
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+  }: DecapsulationWorkerOptions) {
+    this.#options = { logger, source, timeoutMs }
+  }
+
+  /** Thread that works at present. */
+  get threadId(): number | undefined {
+    return this.#worker?.threadId
+  }
+
+  /**
+   * Imports a private key. See `Kem.importKey`.
+   *
+   * @throws SecurityError `ERR_KEY_INVALID`
+   */
+  async importKey(seed: Uint8Array): Promise<KemPrivateKey> {
+    const key = this.#nextKey++
+    const own = new Uint8Array(seed)
+    const dispose = (): void => {
+      if (!this.#seeds.delete(key)) return
+      own.fill(0)
+      // A thread that starts later does not get it.
+      if (this.#worker !== undefined) {
+        void this.#run({ type: 'dispose', key }).catch(() => undefined)
+      }
+    }
+    let publicKey: Bytes
+    try {
+      publicKey = await this.#run({ type: 'import', key, bytes: own })
+    } catch (error) {
+      own.fill(0)
+      if (error instanceof HttpError) throw error
+      throw new SecurityError('ERR_KEY_INVALID', 'Not a key of this KEM.')
+    }
+    this.#seeds.set(key, own)
+    return {
+      publicKey,
+      decapsulate: async (enc) => {
+        if (!this.#seeds.has(key)) {
+          throw new SecurityError('ERR_KEY_DISPOSED', 'The key was disposed of.')
+        }
+        return this.#run({ type: 'decapsulate', key, bytes: enc })
+      },
+      dispose,
+    }
+  }
+
+  /** Ends the thread, and forgets all keys. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#restart)
+    clearTimeout(this.#timer)
+    for (const seed of this.#seeds.values()) seed.fill(0)
+    this.#seeds.clear()
+    const worker = this.#worker
+    this.#worker = undefined
+    this.#rejectAll()
+    await worker?.terminate()
+  }
+
+  #run(operation: Operation): Promise<Bytes> {
+    if (this.#isClosed || this.#pending.size >= MAX_PENDING) return Promise.reject(unavailable())
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++
+      this.#pending.set(id, { operation, resolve, reject, isRepeated: false })
+      // Otherwise the next thread gets it.
+      if (this.#restart === undefined) {
+        this.#worker ??= this.#start()
+        this.#post(id, operation)
+      }
+      this.#keepAlive()
+    })
+  }
+
+  /** Keeps the process alive for as long as a reply is expected, and replaces a thread that makes no progress. */
+  #keepAlive(): void {
+    if (this.#pending.size === 0) {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+      this.#worker?.unref()
+      return
+    }
+    this.#worker?.ref()
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      void this.#worker?.terminate()
+    }, this.#options.timeoutMs).unref()
+  }
+
+  #post(id: number, operation: Operation): void {
+    this.#worker?.postMessage({ id, operation })
+  }
+
+  #start(): Worker {
+    const module = pathToFileURL(
+      createRequire(import.meta.url).resolve('@nomyo/crypto/wire-2'),
+    ).href
+    const worker = new Worker(this.#options.source, {
+      eval: true,
+      name: 'decapsulation',
+      workerData: { module },
+      env: {},
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
+    })
+    worker.unref()
+    worker.on('message', ({ id, bytes }: Reply) => {
+      this.#restartDelayMs = RESTART_DELAY_MS
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+      const pending = this.#pending.get(id)
+      this.#pending.delete(id)
+      this.#keepAlive()
+      if (bytes === undefined) pending?.reject(cannotDecapsulate())
+      else pending?.resolve(bytes)
+    })
+    // Its cause is in the code of the exit; the message of an error may quote anything.
+    worker.on('error', () => undefined)
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#replace()
+    })
+    return worker
+  }
+
+  #replace(): void {
+    this.#worker = undefined
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#options.logger.warn('wire 2: the thread that decapsulates has ended; another one starts')
+    for (const [id, pending] of this.#pending) {
+      if (!pending.isRepeated) {
+        pending.isRepeated = true
+        continue
+      }
+      this.#pending.delete(id)
+      pending.reject(unavailable())
+    }
+    const delayMs = this.#restartDelayMs
+    this.#restartDelayMs = Math.min(2 * delayMs, MAX_RESTART_DELAY_MS)
+    this.#restart = setTimeout(() => {
+      this.#restart = undefined
+      this.#worker = this.#start()
+      for (const [key, bytes] of this.#seeds) this.#post(-1, { type: 'import', key, bytes })
+      for (const [id, { operation }] of this.#pending) this.#post(id, operation)
+      this.#keepAlive()
+    }, delayMs)
+    if (this.#pending.size === 0) this.#restart.unref()
+  }
+
+  #rejectAll(): void {
+    for (const { reject } of this.#pending.values()) reject(unavailable())
+    this.#pending.clear()
+  }
+}
+
+const cannotDecapsulate = (): SecurityError =>
+  new SecurityError('ERR_DECRYPTION_FAILED', 'The message could not be opened.')
+
+const unavailable = (): HttpError =>
+  new HttpError(503, 'This gateway is busy', RETRY_AFTER_S, 'busy')

@@ -1,0 +1,24 @@
+import { loadHybridKem, type Kem } from '@nomyo/crypto/wire-2'
+import type { Logger } from '../../observability/log.js'
+import { DecapsulationWorker } from './decapsulation-worker.js'
+
+/** KEM of request keys. */
+export interface RequestKem extends Kem {
+  /** Ends the thread, if there is one. Keys cannot be used afterwards. */
+  close(): Promise<void>
+}
+
+/**
+ * Returns the hybrid KEM for request keys, whose decapsulation does not block the event loop: where it runs in
+ * JavaScript, a thread computes it.
+ */
+export async function openRequestKem(logger: Logger): Promise<RequestKem> {
+  const kem = await loadHybridKem()
+  if (kem.implementation !== 'javascript') return { ...kem, close: () => Promise.resolve() }
+  logger.warn(
+    'wire 2: this runtime has no ML-KEM, so keys decapsulate in JavaScript, which is slower and makes no ' +
+      'claim to constant time: Node 24 or later is recommended',
+  )
+  const worker = new DecapsulationWorker({ logger })
+  return { ...kem, importKey: (seed) => worker.importKey(seed), close: () => worker.close() }
+}
