@@ -13,7 +13,7 @@ export type {
   RequestOptions,
   SecureChatCompletionOptions,
 } from './config/options.js'
-export type { KnownServersStore, ServerKeyEvent } from './keys/known-servers.js'
+export type { KnownKey, KnownServersStore, ServerKeyEvent } from './keys/known-servers.js'
 export type { ModelList } from './gateway-api/models.js'
 export type { Logger } from './config/log.js'
 export type { ReplyKeyMode } from './keys/reply-key-manager.js'

@@ -25,6 +25,8 @@ it('exports plain requests to a gateway from a subpath', () => {
     'fetchKeyEvidence',
     'fetchModels',
     'fetchPublicKey',
+    'fetchStatement',
+    'fetchStatementEvidence',
   ])
 })
 

@@ -6,11 +6,17 @@ import { fetchKeyEvidence, type KeyEvidence } from '../gateway-api/evidence.js'
 import { SharedRun } from '../keys/shared-run.js'
 import type { AttestationConfig } from './options.js'
 
-/** Evidence that a machine holds a key, and the result of its appraisal. */
+/** Evidence that a machine holds a key, or stands behind a key statement, and the result of its appraisal. */
 export interface KeyAttestationResult {
   readonly result: AttestationResult
-  readonly keyEvidence: {
+  /** Absent for a statement. */
+  readonly keyEvidence?: {
     readonly spki: Uint8Array
+    readonly nonce: Uint8Array
+    readonly evidence: unknown
+  }
+  /** Absent for a key. */
+  readonly statementEvidence?: {
     readonly nonce: Uint8Array
     readonly evidence: unknown
   }
@@ -38,6 +44,8 @@ export class KeyAttestation {
   readonly #transport: Transport
   readonly #client: ClientConfig
   #current: AttestedKey | undefined
+  /** The hash of the last statement attested, and the start of its validity. */
+  #statement = { sha256: '', sinceMs: -Infinity }
   /** The last attestation of the current key by each machine that holds it, by its signer. */
   readonly #machines = new Map<string | undefined, KeyAttestationResult>()
   #last: KeyAttestationResult | undefined
@@ -70,6 +78,32 @@ export class KeyAttestation {
   }
 
   /**
+   * Appraises evidence that the machine stands behind a key statement, at the required tier.
+   *
+   * @throws AttestationError `ERR_ATTESTATION_FAILED`
+   */
+  async verifyStatement(
+    statement: { readonly bytes: Uint8Array; readonly sha256: string },
+    { evidence, nonce }: { readonly evidence: unknown; readonly nonce: Uint8Array },
+  ): Promise<KeyAttestationResult> {
+    const { policy, tier, onResult } = this.config
+    const { bytes, sha256 } = statement
+    const sinceMs = performance.now()
+    const expected = { nonce, statement: bytes }
+    const result = await policy.appraise(evidence, { nonce: expected, now: new Date() })
+    onResult({ subject: 'server-key', result })
+    requireTier(result, tier)
+    if (this.#statement.sha256 !== sha256) this.#machines.clear()
+    this.#statement = { sha256, sinceMs }
+    return this.#remember({ result, statementEvidence: { nonce, evidence } })
+  }
+
+  /** False when a statement needs new evidence before the next request. */
+  isStatementFresh(): boolean {
+    return performance.now() - this.#statement.sinceMs < this.config.interval
+  }
+
+  /**
    * The last attestation of the key, by one machine or by any, to detect a restart since. It outlives
    * {@link KeyAttestation.forget}: an answer refused because of a restart must not pass a second time.
    */
@@ -79,6 +113,7 @@ export class KeyAttestation {
 
   /** Requires new evidence before the next request. */
   forget(): void {
+    this.#statement.sinceMs = -Infinity
     if (this.#current !== undefined) this.#current.sinceMs = -Infinity
   }
 
@@ -89,9 +124,12 @@ export class KeyAttestation {
     const result = await policy.appraise(evidence, { nonce: { nonce, spki }, now: new Date() })
     onResult({ subject: 'server-key', result })
     requireTier(result, tier)
-    const attested = { result, keyEvidence: { spki, nonce, evidence } }
+    return this.#remember({ result, keyEvidence: { spki, nonce, evidence } })
+  }
+
+  #remember(attested: KeyAttestationResult): KeyAttestationResult {
     this.#last = attested
-    this.#machines.set(result.verified?.qualifiedSigner, attested)
+    this.#machines.set(attested.result.verified?.qualifiedSigner, attested)
     return attested
   }
 

@@ -29,6 +29,11 @@ export interface AttestationOptions {
    * contradicts the policy: it protects from nothing. Default `affirming`.
    */
   tier?: 'affirming' | 'warning' | 'none' | undefined
+  /**
+   * 2 refuses a gateway that offers no wire 2: for one whose key statements are known to be attested.
+   * Default 1.
+   */
+  minWire?: 1 | 2 | undefined
   /** Milliseconds for which the attestation of a server key is valid. Default 300,000 (5 minutes). */
   interval?: number | undefined
   /** Receives every result, good or bad, before anything else happens with it. */
@@ -37,7 +42,7 @@ export interface AttestationOptions {
 
 /** One result. */
 export interface AttestationEvent {
-  /** The subject of the evidence: the server's key, or an answer. */
+  /** The subject of the evidence: the server's key or, on wire 2, its key statement; or an answer. */
   readonly subject: 'server-key' | 'answer'
   readonly result: AttestationResult
   /** The request answered; absent for the server's key. */
@@ -62,6 +67,7 @@ function optionTable() {
     policy: { check: policy },
     when: withDefault(oneOf('before-send', 'after-response'), 'before-send'),
     tier: withDefault(oneOf('affirming', 'warning', 'none'), 'affirming'),
+    minWire: withDefault(oneOf<1 | 2>(1, 2), 1),
     interval: withDefault(integer(0, LONGEST_INTERVAL_MS), DEFAULT_INTERVAL_MS),
     onResult: withDefault(callback<(event: AttestationEvent) => void>(), () => undefined),
   } satisfies Readonly<Record<keyof AttestationOptions, Option<unknown>>>

@@ -69,9 +69,9 @@ export const boolean: Check<boolean> = (value, name) => {
   throw invalidOption(name, 'must be true or false')
 }
 
-/** Checks for one of some texts. */
+/** Checks for one of some values. */
 export const oneOf =
-  <T extends string>(...choices: readonly T[]): Check<T> =>
+  <T extends string | number>(...choices: readonly T[]): Check<T> =>
   (value, name) => {
     const choice = choices.find((candidate) => candidate === value)
     if (choice !== undefined) return choice

@@ -56,7 +56,10 @@ export interface SecureChatCompletionOptions {
   keyPassword?: string | undefined
   /** `rotating`: one reply key until it is replaced. `one-time`: a new one for every attempt. Default `rotating`. */
   replyKeys?: ReplyKeyMode | undefined
-  /** Fingerprints (`sha256/...`) of the server keys accepted; none means any. */
+  /**
+   * Fingerprints (`sha256/...`) of the server keys accepted: RSA keys and identity keys; none means any. On
+   * wire 2, a pinned RSA key has to vouch for the identity, unless that is pinned as well.
+   */
   serverKeyPins?: readonly string[] | undefined
   /** Smallest server key accepted, in bits: 2048 to 8192. Default 4096. */
   minServerKeyBits?: number | undefined
@@ -72,6 +75,12 @@ export interface SecureChatCompletionOptions {
    * salted digests: with them a guess at request or answer can be confirmed, unless the salts are removed.
    */
   onReceipt?: ((receipt: Receipt) => void | Promise<void>) | undefined
+  /**
+   * The wire to use. `auto`: wire 2 where the gateway offers it; wire 1 only where it says that it does not,
+   * and nothing is known to the contrary. `2`: never wire 1. `1`: never wire 2, and no question about it.
+   * Default `auto`.
+   */
+  wire?: 'auto' | 1 | 2 | undefined
   /** Hides the length of requests (`padme`) or not (`none`). Default `padme`. */
   padding?: Padding | undefined
   /** Sent with every HTTP request. */
@@ -123,9 +132,10 @@ const folder: Check<string> = (value, name) => {
 }
 
 const knownServers: Check<KnownServersStore> = (value, name) => {
-  const { fingerprintsOf, add } = Object(value) as Partial<KnownServersStore>
+  const { fingerprintsOf, add, keysOf, addKeys } = Object(value) as Partial<KnownServersStore>
   if (typeof fingerprintsOf === 'function' && typeof add === 'function') {
-    return value as KnownServersStore
+    if (typeof keysOf === typeof addKeys) return value as KnownServersStore
+    throw invalidOption(name, 'must have both of keysOf and addKeys, or none')
   }
   if (typeof value !== 'string' || value === '') {
     throw invalidOption(name, 'must be a path or a store')
@@ -175,6 +185,7 @@ function optionTable() {
     onServerKey: withDefault(callback<(event: ServerKeyEvent) => void>(), () => undefined),
     attestation: optional(attestation),
     onReceipt: optional(callback<(receipt: Receipt) => void | Promise<void>>()),
+    wire: withDefault(oneOf<'auto' | 1 | 2>('auto', 1, 2), 'auto'),
     padding: withDefault(oneOf<Padding>('padme', 'none'), 'padme'),
     defaultHeaders: withDefault(headers, {}),
     fetch: optional(fetchOption),
@@ -213,6 +224,9 @@ export function readConfig(options: SecureChatCompletionOptions): ClientConfig {
   )
   if (values.keyPassword !== undefined && values.keyDir === undefined) {
     throw invalidOption('keyPassword', 'protects the key files in keyDir; give keyDir too')
+  }
+  if (values.wire === 1 && values.attestation?.minWire === 2) {
+    throw invalidOption('wire', 'is 1, which attestation.minWire: 2 refuses')
   }
   const log = createLog(values.logger, values.debug)
   checkProtocol(values, log)

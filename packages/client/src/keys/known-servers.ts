@@ -1,5 +1,13 @@
 import { SecurityError, type PublicKey } from '@nomyo/crypto'
 
+/** A key of a known server. */
+export interface KnownKey {
+  /** `sha256/...` */
+  readonly fingerprint: string
+  /** 2 for an identity key, with which the server signs its request keys for wire 2. */
+  readonly wire?: 2
+}
+
 /** A store of the keys of known servers. */
 export interface KnownServersStore {
   /** Returns the fingerprints (`sha256/...`) known for a server, by its base URL. */
@@ -11,6 +19,19 @@ export interface KnownServersStore {
    * known before. A store that is not shared can omit it.
    */
   addFirst?(server: string, fingerprint: string): Promise<readonly string[]>
+  /**
+   * Returns the keys known for a server. A store that has this and {@link addKeys} remembers that a server
+   * speaks wire 2, so that no client of it can be talked down to wire 1. Any other remembers fingerprints.
+   */
+  keysOf?(server: string): Promise<readonly KnownKey[]>
+  /**
+   * Adds keys in one atomic step; with `onlyFirst`, only where none is known. Returns the keys known before.
+   */
+  addKeys?(
+    server: string,
+    keys: readonly KnownKey[],
+    options?: { readonly onlyFirst?: boolean },
+  ): Promise<readonly KnownKey[]>
 }
 
 /** Returns the name of a server: its base URL, without a slash at its end. */
@@ -18,13 +39,18 @@ export const serverName = ({ href }: URL): string => href.replace(/\/$/, '')
 
 /** The result of looking up a server key. */
 export interface ServerKeyEvent {
-  /** `first-use`: no key was known; this one is trusted from now on. `changed`: another one was known. */
-  readonly type: 'first-use' | 'known' | 'changed'
+  /**
+   * `first-use`: no key was known; this one is trusted from now on. `vouched`: the holder of a key that was
+   * known or pinned stands behind this one, which is trusted from now on. `changed`: another one was known.
+   */
+  readonly type: 'first-use' | 'known' | 'vouched' | 'changed'
   /** Base URL of the server. */
   readonly server: string
   readonly fingerprint: string
   /** The fingerprints known before. */
   readonly known: readonly string[]
+  /** 2 for the identity key of a server that speaks wire 2; absent for its RSA key. */
+  readonly wire?: 2
 }
 
 /**
@@ -71,9 +97,19 @@ function compare(
   onEvent: (event: ServerKeyEvent) => void,
 ): void {
   const type = known.includes(fingerprint) ? 'known' : 'changed'
-  onEvent({ type, server, fingerprint, known })
-  if (type === 'known') return
-  throw new SecurityError(
+  const event = { type, server, fingerprint, known } as const
+  if (type === 'changed') throw serverKeyChanged(event, { onServerKey: onEvent })
+  onEvent(event)
+}
+
+/** Reports that a server has another key than the known ones, and creates the error. */
+export function serverKeyChanged(
+  event: ServerKeyEvent,
+  { onServerKey }: { readonly onServerKey: (event: ServerKeyEvent) => void },
+): SecurityError {
+  onServerKey(event)
+  const { server, known, fingerprint } = event
+  return new SecurityError(
     'ERR_SERVER_KEY_CHANGED',
     `The key of ${server} has changed: known is ${known.join(' or ')}, received was ${fingerprint}. This may be an ` +
       'attack. Replace the known one only if the operator confirms it out of band.',

@@ -3,20 +3,21 @@ import { dirname } from 'node:path'
 import { SecurityError, parsePin } from '@nomyo/crypto'
 import { readTrustedFile } from '@nomyo/crypto/keys/node'
 import { parseBaseUrl } from '@nomyo/transport'
-import { serverName, type KnownServersStore } from '../keys/known-servers.js'
+import { serverName, type KnownKey, type KnownServersStore } from '../keys/known-servers.js'
 import { withFileLock } from './file-lock.js'
 
 export { readTrustedFile, type ReadTrustedFileOptions } from '@nomyo/crypto/keys/node'
 
-/** Each line holds an address, a fingerprint and a date. Lines with # are comments. */
+/**
+ * Each line holds an address, a fingerprint and a date, and `wire=2` for an identity key. Lines with # are
+ * comments. Readers that do not know the fourth word ignore it.
+ */
 const MAX_FILE_BYTES = 1024 * 1024
 
 /** A key trusted for a server. */
-export interface KnownServer {
+export interface KnownServer extends KnownKey {
   /** Base URL, without a slash at its end. */
   readonly server: string
-  /** `sha256/...` */
-  readonly fingerprint: string
   /** The day of first trust, such as `2026-11-21`, where the line has it. */
   readonly since?: string
 }
@@ -45,44 +46,56 @@ export interface KnownServersFile extends Required<KnownServersStore> {
  * ```
  */
 export function knownServersFile(path: string): KnownServersFile {
+  const add = async (server: string, keys: readonly KnownKey[], onlyFirst = false) =>
+    changing(path, async () => {
+      const lines = await readLines(path)
+      const known = keysIn(lines, server, path)
+      if (onlyFirst && known.length > 0) return known
+      const isKnown = ({ fingerprint, wire }: KnownKey): boolean =>
+        known.some((key) => key.fingerprint === fingerprint && (key.wire ?? wire) === key.wire)
+      const missing = keys.filter((key) => !isKnown(key))
+      if (missing.length > 0) await append(path, lines, server, missing)
+      return known
+    })
   return {
     list: async () => entriesOf(await readLines(path), path),
-    fingerprintsOf: async (server) => fingerprintsIn(await readLines(path), server, path),
-    add: (server, fingerprint) =>
-      changing(path, async () => {
-        const lines = await readLines(path)
-        if (fingerprintsIn(lines, server, path).includes(fingerprint)) return
-        await append(path, lines, server, fingerprint)
-      }),
-    addFirst: (server, fingerprint) =>
-      changing(path, async () => {
-        const lines = await readLines(path)
-        const known = fingerprintsIn(lines, server, path)
-        if (known.length === 0) await append(path, lines, server, fingerprint)
-        return known
-      }),
+    fingerprintsOf: async (server) => fingerprintsOf(keysIn(await readLines(path), server, path)),
+    keysOf: async (server) => keysIn(await readLines(path), server, path),
+    add: async (server, fingerprint) => {
+      await add(server, [{ fingerprint }])
+    },
+    addFirst: async (server, fingerprint) =>
+      fingerprintsOf(await add(server, [{ fingerprint }], true)),
+    addKeys: (server, keys, { onlyFirst = false } = {}) => add(server, keys, onlyFirst),
     forget: (server) => changing(path, () => removeServer(path, server)),
   }
 }
 
-const fingerprintsIn = (lines: readonly string[], server: string, path: string): string[] =>
+const keysIn = (lines: readonly string[], server: string, path: string): KnownKey[] =>
   entriesOf(lines, path)
     .filter((entry) => entry.server === server)
-    .map((entry) => entry.fingerprint)
+    .map(({ fingerprint, wire }) => ({ fingerprint, ...(wire === undefined ? {} : { wire }) }))
+
+const fingerprintsOf = (keys: readonly KnownKey[]): string[] => [
+  ...new Set(keys.map(({ fingerprint }) => fingerprint)),
+]
 
 async function append(
   path: string,
   lines: readonly string[],
   server: string,
-  fingerprint: string,
+  keys: readonly KnownKey[],
 ): Promise<void> {
   if (canonical(server) !== server)
     throw fileError(`${path}: ${server} is not the base URL of a server.`)
   const today = new Date().toISOString().slice(0, 10)
   // An editor may have dropped the last line break: appended to another line, this one would not count.
   const start = (lines.at(-1) ?? '') === '' ? '' : '\n'
-  const line = `${server} ${parsePin(fingerprint)} ${today}\n`
-  await appendFile(path, `${start}${line}`, { mode: 0o600 })
+  const added = keys.map(
+    ({ fingerprint, wire }) =>
+      `${server} ${parsePin(fingerprint)} ${today}${wire === 2 ? ' wire=2' : ''}\n`,
+  )
+  await appendFile(path, start + added.join(''), { mode: 0o600 })
 }
 
 async function removeServer(path: string, server: string): Promise<number> {
@@ -125,7 +138,8 @@ async function readLines(path: string): Promise<string[]> {
 function entriesOf(lines: readonly string[], path: string): KnownServer[] {
   return lines.flatMap((line, index) => {
     if (isComment(line)) return []
-    const [server = '', fingerprint = '', since] = line.trim().split(/\s+/)
+    const [server = '', fingerprint = '', ...words] = line.trim().split(/\s+/)
+    const since = words.find((word) => !word.includes('='))
     const where = `${path}, line ${String(index + 1)}`
     const pin = parsed(() => parsePin(fingerprint))
     const address = canonical(server)
@@ -134,7 +148,15 @@ function entriesOf(lines: readonly string[], path: string): KnownServer[] {
     }
     // In another form no client would find it, and would trust the server anew each time.
     if (address !== server) throw fileError(`${where}: the address must be written ${address}`)
-    return [{ server, fingerprint: pin, ...(since === undefined ? {} : { since }) }]
+    return [
+      {
+        server,
+        fingerprint: pin,
+        ...(since === undefined ? {} : { since }),
+        // A later wire as well: its server must not be talked down either.
+        ...(words.some((word) => /^wire=(?:[2-9]|\d\d+)$/.test(word)) ? { wire: 2 as const } : {}),
+      },
+    ]
   })
 }
 

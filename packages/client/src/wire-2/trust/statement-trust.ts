@@ -1,0 +1,180 @@
+import { SecurityError } from '@nomyo/crypto'
+import type { KeyStatement } from '@nomyo/crypto/wire-2'
+import {
+  serverKeyChanged,
+  serverName,
+  type KnownKey,
+  type KnownServersStore,
+  type ServerKeyEvent,
+} from '../../keys/known-servers.js'
+import { addFirstKeys, addKeys, knownKeys } from './known-keys.js'
+import { findVouchingKey, type VouchParts } from './vouch.js'
+
+/**
+ * The reason for the trust in a statement: its identity is pinned, known, or vouched for by an RSA key that
+ * is; the machine attested it; it is the first one of this server, and recorded; or nothing.
+ */
+export type TrustReason = 'pinned' | 'known' | 'vouched' | 'attested' | 'first-use' | 'unverified'
+
+/** The trust in a statement. */
+export interface Trust {
+  readonly reason: TrustReason
+  /** True where neither a pin nor a known key supports it. */
+  readonly isUnknown: boolean
+  /** Fingerprint of the identity that is trusted. */
+  readonly identity: string
+  /**
+   * Records the keys of the server among the known ones. To be called when everything else has accepted
+   * the statement.
+   *
+   * @throws SecurityError `ERR_SERVER_KEY_CHANGED` where another program recorded others meanwhile
+   */
+  readonly record: (signal: AbortSignal) => Promise<void>
+}
+
+/**
+ * Decides whether to trust the identities that signed a statement. Pins and known servers must agree, each
+ * where there is one: they name an identity, or the RSA key of the same gateway, which then has to vouch.
+ */
+export class StatementTrust {
+  readonly #parts: VouchParts
+  readonly #server: string
+  /** Identities, and the RSA key that vouched for a statement of theirs. */
+  readonly #vouched = new Map<string, string>()
+  readonly #announced = new Set<string>()
+
+  constructor(parts: VouchParts) {
+    this.#parts = parts
+    this.#server = serverName(parts.config.baseUrl)
+  }
+
+  /**
+   * @throws SecurityError `ERR_KEY_MISMATCH` where pins are given and support nothing;
+   * `ERR_SERVER_KEY_CHANGED` where other keys are known
+   * @throws APIError, APIConnectionError when the gateway does not answer a question
+   */
+  async check(statement: KeyStatement, signal: AbortSignal): Promise<Trust> {
+    const store = this.#parts.config.knownServers
+    const stored = store === undefined ? [] : await knownKeys(store, this.#server)
+    return this.#judge(statement, stored, signal)
+  }
+
+  async #judge(
+    statement: KeyStatement,
+    stored: readonly KnownKey[],
+    signal: AbortSignal,
+  ): Promise<Trust> {
+    const { serverKeyPins: pins, knownServers: store } = this.#parts.config
+    const known = stored.map(({ fingerprint }) => fingerprint)
+    const { identities } = statement
+    const pinned = identities.find((identity) => pins.includes(identity))
+    const remembered = identities.find((identity) => known.includes(identity))
+    if (pins.length > 0 && pinned === undefined) {
+      if (!(await this.#isVouched(statement, pins, signal))) throw notPinned(statement)
+    }
+    if (known.length > 0 && remembered === undefined) {
+      if (!(await this.#isVouched(statement, known, signal))) {
+        throw serverKeyChanged(this.#event('changed', identities, known), this.#parts.config)
+      }
+    }
+    const isUnknown = pins.length === 0 && known.length === 0
+    const [first = ''] = identities
+    const reason =
+      pinned !== undefined
+        ? 'pinned'
+        : remembered !== undefined && pins.length === 0
+          ? 'known'
+          : !isUnknown
+            ? 'vouched'
+            : store === undefined
+              ? 'unverified'
+              : 'first-use'
+    return {
+      reason,
+      isUnknown,
+      identity: pinned ?? remembered ?? first,
+      record: async (signal) => {
+        if (store !== undefined) await this.#record(store, stored, statement, signal)
+      },
+    }
+  }
+
+  /** Asks once for every identity: what it signs later needs no further question. */
+  async #isVouched(
+    statement: KeyStatement,
+    accepted: readonly string[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { identities } = statement
+    if (identities.some((identity) => accepted.includes(this.#vouched.get(identity) ?? ''))) {
+      return true
+    }
+    const key = await findVouchingKey(accepted, statement, this.#parts, signal)
+    if (key === undefined) return false
+    for (const identity of identities) this.#vouched.set(identity, key.fingerprint)
+    return true
+  }
+
+  async #record(
+    store: KnownServersStore,
+    stored: readonly KnownKey[],
+    statement: KeyStatement,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const keys: KnownKey[] = [
+      ...statement.identities.map((fingerprint) => ({ fingerprint, wire: 2 as const })),
+      // Clients that know wire 1 alone read the same store.
+      ...statement.rsaKeys.map((fingerprint) => ({ fingerprint })),
+    ]
+    const known = stored.map(({ fingerprint }) => fingerprint)
+    if (stored.length === 0) {
+      const before = await addFirstKeys(store, this.#server, keys)
+      if (before.length === 0) {
+        this.#announce('first-use', statement.identities, known)
+        return
+      }
+      // Another program was first.
+      await (await this.#judge(statement, before, signal)).record(signal)
+      return
+    }
+    const isStored = (key: KnownKey): boolean =>
+      stored.some((other) => isSameKey(key, other, store))
+    const missing = keys.filter((key) => !isStored(key))
+    if (missing.length > 0) await addKeys(store, this.#server, missing)
+    const isKnown = statement.identities.some((identity) => known.includes(identity))
+    this.#announce(isKnown ? 'known' : 'vouched', statement.identities, known)
+  }
+
+  /** Reports every identity once. */
+  #announce(
+    type: ServerKeyEvent['type'],
+    identities: readonly string[],
+    known: readonly string[],
+  ): void {
+    const event = this.#event(type, identities, known)
+    if (this.#announced.has(event.fingerprint)) return
+    this.#announced.add(event.fingerprint)
+    this.#parts.config.onServerKey(event)
+  }
+
+  #event(
+    type: ServerKeyEvent['type'],
+    identities: readonly string[],
+    known: readonly string[],
+  ): ServerKeyEvent {
+    const fingerprint = identities.find((one) => known.includes(one)) ?? identities[0] ?? ''
+    return { type, server: this.#server, fingerprint, known, wire: 2 }
+  }
+}
+
+/** A store of fingerprints alone cannot say which wire a key serves. */
+const isSameKey = (key: KnownKey, stored: KnownKey, store: KnownServersStore): boolean =>
+  key.fingerprint === stored.fingerprint &&
+  (key.wire === undefined || key.wire === stored.wire || store.addKeys === undefined)
+
+const notPinned = ({ identities }: KeyStatement): SecurityError =>
+  new SecurityError(
+    'ERR_KEY_MISMATCH',
+    `The identity ${identities.join(' or ')} is not pinned, and no pinned RSA key vouches for it. If it is a new ` +
+      'one, get its fingerprint out of band.',
+  )
