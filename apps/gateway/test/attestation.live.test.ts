@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { parseKeyStatement } from '@nomyo/crypto/wire-2'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { isInstalled, makeSwtpm } from '@nomyo-internal/testing'
@@ -23,6 +24,7 @@ import {
   evidenceOfAnswer,
   appraiseEvidence,
   newNonce,
+  statementEvidenceIn,
 } from './tpm/evidence.js'
 
 const ORIGIN = 'https://chat.example'
@@ -86,6 +88,59 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
       const evidence = await evidenceOfAnswer(gateway, nonce.payloadId)
       const { result } = await appraiseEvidence(evidence, nonce, otherName)
       expect(result.trust).toBe('unendorsed')
+    })
+  })
+
+  describe('attests its key statement', () => {
+    const ask = (nonce: Uint8Array, from?: string) =>
+      askForAttestation(
+        gateway,
+        `nonce=${Buffer.from(nonce).toString('base64url')}&wire=2`,
+        from === undefined ? {} : { from },
+      )
+
+    it('with a quote for the statement that it publishes and this nonce', async () => {
+      const nonce = newNonce()
+      const { document, tpm_attestation } = statementEvidenceIn(await ask(nonce))
+      const published = await get(gateway, '/pki/wire2')
+      expect(Buffer.from(document)).toEqual(Buffer.from(published.bytes))
+      const { bytes, sha256 } = await parseKeyStatement(document, { now: Date.now() / 1000 })
+      const expected = { nonce, statement: bytes }
+      const { failed, result } = await appraiseEvidence(tpm_attestation, expected, akName)
+      expect(failed).toEqual([])
+      expect(result.verified?.boundStatement).toBe(sha256)
+    })
+
+    it('and neither for another nonce, nor for another statement, nor for a key', async () => {
+      const nonce = newNonce()
+      const { document, tpm_attestation } = statementEvidenceIn(await ask(nonce))
+      const { bytes } = await parseKeyStatement(document, { now: Date.now() / 1000 })
+      for (const expected of [
+        { nonce: newNonce(), statement: bytes },
+        { nonce, statement: bytes.slice(1) },
+        { nonce, spki },
+      ]) {
+        const { failed } = await appraiseEvidence(tpm_attestation, expected, akName)
+        expect(failed).toContain('nonce')
+      }
+    })
+
+    it.each(['wire=', 'wire=1', 'wire=2.0', 'wire=3', 'wire=2&wire=2'])(
+      'for wire 2 only, not for %s',
+      async (query) => {
+        const nonce = Buffer.from(newNonce()).toString('base64url')
+        const from = '127.0.0.6'
+        refusalOf(await askForAttestation(gateway, `nonce=${nonce}&${query}`, { from }), 400)
+      },
+    )
+
+    it('within the limits of the other attestation', async () => {
+      const from = '127.0.0.7'
+      const statuses = []
+      for (let i = 0; i < 60; i++) statuses.push((await ask(newNonce(), from)).status)
+      expect(statuses).toEqual(Array(60).fill(200))
+      refusalOf(await ask(newNonce(), from), 429)
+      refusalOf(await askForAttestation(gateway, newNonce(), { from }), 429)
     })
   })
 

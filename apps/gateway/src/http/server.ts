@@ -166,7 +166,7 @@ export function createServer({
   )
   publicKeyRoute(server, context.serverKeys)
   if (requestKeys !== undefined) keyStatementRoutes(server, requestKeys)
-  attestationRoute(server, context.serverKeys, context.attestor, context.metrics)
+  attestationRoute(server, { ...context, requestKeys })
   secureCompletionRoute(server, accessControl, context)
   modelsRoute(server, accessControl, context)
   healthRoutes(server, unready)

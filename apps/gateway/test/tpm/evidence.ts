@@ -52,6 +52,19 @@ export function askForAttestation(
   return get(gateway, `/pki/attestation${query === '' ? '' : `?${query}`}`, options)
 }
 
+/** Reads the key statement and its evidence from an answer. */
+export function statementEvidenceIn(answer: Answer): {
+  document: Uint8Array
+  tpm_attestation: unknown
+} {
+  expect(answer.status).toBe(200)
+  expect(answer.headers.get('cache-control')).toBe('no-store')
+  const body = JSON.parse(new TextDecoder().decode(answer.bytes)) as Record<string, unknown>
+  expect(Object.keys(body)).toEqual(['statement', 'signatures', 'tpm_attestation'])
+  const { tpm_attestation, ...published } = body
+  return { document: new TextEncoder().encode(JSON.stringify(published)), tpm_attestation }
+}
+
 /** Reads the server key and its evidence from an answer. */
 export function attestationIn(answer: Answer): { public_key: string; tpm_attestation: unknown } {
   expect(answer.status).toBe(200)
