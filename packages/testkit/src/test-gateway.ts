@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { KeyPair } from '@nomyo/crypto'
 import type { ChatRequest, RequestFacts } from './answer.js'
-import type { Fault, HttpFault } from './faults/fault.js'
+import type { Fault, HttpFault, StatementFault } from './faults/fault.js'
 
 /** A request that the gateway decrypted, whatever its response. */
 export interface ReceivedRequest extends RequestFacts {
@@ -12,6 +12,9 @@ export interface ReceivedRequest extends RequestFacts {
   readonly envelope: Uint8Array
   /** The name of the fault that answered it, if any. */
   readonly fault: string | undefined
+  readonly wire: 1 | 2
+  /** Fields that were encrypted with the request, by lower-case name; none over wire 1. */
+  readonly sealedHeaders: Readonly<Record<string, string>>
 }
 
 /** A request for the server key. */
@@ -39,6 +42,8 @@ export interface TestGateway {
   /** Every fetch of the server key, oldest first. */
   readonly keyFetches: readonly KeyFetch[]
   readonly connections: ConnectionCount
+  /** `sha256/...` of the identity key of wire 2, for pinning; undefined without `wire: 2`. */
+  readonly identity: string | undefined
   /**
    * Answers the next decryptable requests with these faults, in order; later ones as before. A second
    * call appends to the faults left.
@@ -59,6 +64,20 @@ export interface TestGateway {
    * @throws TestkitError `ERR_INVALID_FAULT`, `ERR_GATEWAY_CLOSED`
    */
   keyFetch(fault: HttpFault | undefined): void
+  /**
+   * Answers every fetch of the key statement of wire 2 with this fault. `undefined` ends it. With
+   * `faults.status(404)` the gateway seems not to offer wire 2.
+   *
+   * @throws TestkitError `ERR_INVALID_FAULT`, also without `wire: 2`; `ERR_GATEWAY_CLOSED`
+   */
+  statementFetch(fault: HttpFault | StatementFault | undefined): void
+  /**
+   * Replaces the request key of wire 2, and the key statement. Requests encrypted to the previous key get
+   * 400 from then on.
+   *
+   * @throws TestkitError `ERR_INVALID_OPTION` without `wire: 2`; `ERR_GATEWAY_CLOSED`
+   */
+  rotateRequestKey(): Promise<void>
   /**
    * Replaces the server key by a new one (0.3 to 3 seconds) or the one given. Requests encrypted to the
    * previous key get 400 from then on.

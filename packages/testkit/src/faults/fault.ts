@@ -1,7 +1,12 @@
 import { TestkitError } from '../errors.js'
-import type { CompletionExchange, HttpExchange } from '../exchange.js'
+import type {
+  CompletionExchange,
+  HttpExchange,
+  SealedExchange,
+  StatementExchange,
+} from '../exchange.js'
 
-/** A fault of HTTP, for completions and key fetches. */
+/** A fault of HTTP, for completions over either wire, key fetches and statement fetches. */
 export interface HttpFault {
   readonly name: string
   readonly appliesTo: 'any'
@@ -9,7 +14,7 @@ export interface HttpFault {
   readonly answer: (exchange: HttpExchange) => void | Promise<void>
 }
 
-/** A fault that needs an encrypted request. */
+/** A fault that needs a request encrypted over wire 1. */
 export interface CompletionFault {
   readonly name: string
   readonly appliesTo: 'completion'
@@ -17,8 +22,24 @@ export interface CompletionFault {
   readonly answer: (exchange: CompletionExchange) => void | Promise<void>
 }
 
+/** A fault that needs a request encrypted over wire 2. */
+export interface SealedFault {
+  readonly name: string
+  readonly appliesTo: 'wire-2'
+  /** Answers instead of the gateway; may also never answer. */
+  readonly answer: (exchange: SealedExchange) => void | Promise<void>
+}
+
+/** A fault of the key statement of wire 2. */
+export interface StatementFault {
+  readonly name: string
+  readonly appliesTo: 'statement'
+  /** Answers instead of the gateway; may also never answer. */
+  readonly answer: (exchange: StatementExchange) => void | Promise<void>
+}
+
 /** A wrong response: one of `faults`, or any object of this shape. */
-export type Fault = HttpFault | CompletionFault
+export type Fault = HttpFault | CompletionFault | SealedFault
 
 /** Creates a fault of HTTP. */
 export const httpFault = (name: string, answer: HttpFault['answer']): HttpFault =>
@@ -28,12 +49,28 @@ export const httpFault = (name: string, answer: HttpFault['answer']): HttpFault 
 export const completionFault = (name: string, answer: CompletionFault['answer']): CompletionFault =>
   Object.freeze({ name, appliesTo: 'completion', answer })
 
+/** Creates a fault that needs a request encrypted over wire 2. */
+export const sealedFault = (name: string, answer: SealedFault['answer']): SealedFault =>
+  Object.freeze({ name, appliesTo: 'wire-2', answer })
+
+/** Creates a fault of the key statement. */
+export const statementFault = (name: string, answer: StatementFault['answer']): StatementFault =>
+  Object.freeze({ name, appliesTo: 'statement', answer })
+
 /**
- * Checks for a fault.
+ * Checks for a fault of a request.
  *
  * @throws TestkitError `ERR_INVALID_FAULT`
  */
 export function checkFault(fault: unknown, where: string): asserts fault is Fault {
+  checkAnyFault(fault, where)
+  if (fault.appliesTo !== 'statement') return
+  throw invalidFault(
+    `${where} got ${fault.name}, a fault of the key statement; pass it to statementFetch`,
+  )
+}
+
+function checkAnyFault(fault: unknown, where: string): asserts fault is Fault | StatementFault {
   if (typeof fault === 'function') {
     throw invalidFault(`${where} got a function; call it, as in faults.${fault.name || 'hang'}()`)
   }
@@ -54,6 +91,22 @@ export function checkFault(fault: unknown, where: string): asserts fault is Faul
 export function checkHttpFault(fault: unknown, where: string): asserts fault is HttpFault {
   checkFault(fault, where)
   if (fault.appliesTo === 'any') return
+  throw invalidFault(
+    `${where} got ${fault.name}, which needs an encrypted request; pass it to next or always`,
+  )
+}
+
+/**
+ * Checks for a fault of a fetch of the key statement.
+ *
+ * @throws TestkitError `ERR_INVALID_FAULT`
+ */
+export function checkStatementFault(
+  fault: unknown,
+  where: string,
+): asserts fault is HttpFault | StatementFault {
+  checkAnyFault(fault, where)
+  if (fault.appliesTo === 'any' || fault.appliesTo === 'statement') return
   throw invalidFault(
     `${where} got ${fault.name}, which needs an encrypted request; pass it to next or always`,
   )

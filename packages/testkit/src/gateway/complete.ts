@@ -6,11 +6,17 @@ import { Refusal } from '../errors.js'
  * Gets the completion of a request and adds the `_metadata` of a gateway, encrypted with it, so that
  * clients can identify the request.
  *
+ * @param additions - further members of the metadata
  * @throws Refusal 501 for an answer that is not a completion
  */
 export async function complete(
   answer: Answer,
-  { request, payloadId, securityTier }: DecryptedRequest,
+  {
+    request,
+    payloadId,
+    securityTier,
+  }: Pick<DecryptedRequest, 'request' | 'payloadId' | 'securityTier'>,
+  additions: object = {},
 ): Promise<Record<string, unknown>> {
   const given: unknown = await answer(request, { payloadId, securityTier })
   const completion = typeof given === 'string' ? textCompletion(request, given) : given
@@ -25,6 +31,7 @@ export async function complete(
       payload_id: payloadId,
       response_status: 'success',
       security_tier: securityTier ?? 'standard',
+      ...additions,
     },
   }
 }

@@ -47,19 +47,22 @@ export async function decryptRequest(
   }
 }
 
-function readPayloadId(value: string | string[] | undefined): string {
+/** @throws Refusal 400 */
+export function readPayloadId(value: string | string[] | undefined): string {
   if (typeof value === 'string' && /^[\x21-\x7e]{1,200}$/.test(value)) return value
   throw new Refusal(400, 'X-Payload-ID must be 1 to 200 visible ASCII characters')
 }
 
-function readSecurityTier(value: string | string[] | undefined): SecurityTier | undefined {
+/** @throws Refusal 400 */
+export function readSecurityTier(value: string | string[] | undefined): SecurityTier | undefined {
   if (value === undefined) return undefined
   const tier = SECURITY_TIERS.find((candidate) => candidate === value)
   if (tier !== undefined) return tier
   throw new Refusal(400, `X-Security-Tier must be one of ${SECURITY_TIERS.join(', ')}`)
 }
 
-function readChatRequest(value: Record<string, unknown>): ChatRequest {
+/** @throws Refusal 400 */
+export function readChatRequest(value: Record<string, unknown>): ChatRequest {
   const { model, messages } = value
   if (typeof model !== 'string' || model === '') {
     throw new Refusal(400, 'model must be a non-empty string')

@@ -16,6 +16,8 @@ export interface TestGatewayOptions {
    * ownership. Default: a new one, which takes 0.3 to 3 seconds.
    */
   serverKey?: KeyPair
+  /** 2 offers wire 2 beside wire 1, as gateways do. Default 1: wire 1 alone. */
+  wire?: 1 | 2
 }
 
 /** The options, checked and complete. */
@@ -25,12 +27,14 @@ export interface GatewayConfig {
   readonly serverKey: KeyPair
   /** Set where the gateway disposes of the pair. */
   readonly ownsKey: boolean
+  readonly wire: 1 | 2
 }
 
 const OPTION_NAMES: Readonly<Record<keyof TestGatewayOptions, true>> = {
   apiKey: true,
   answer: true,
   serverKey: true,
+  wire: true,
 }
 
 /**
@@ -43,15 +47,17 @@ export async function readOptions(options: TestGatewayOptions): Promise<GatewayC
     if (Object.hasOwn(OPTION_NAMES, name)) continue
     throw invalid(name, `is not known; the options are ${Object.keys(OPTION_NAMES).join(', ')}`)
   }
-  const { apiKey, answer = echo, serverKey } = options
+  const { apiKey, answer = echo, serverKey, wire = 1 } = options
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
     throw invalid('apiKey', 'must be visible ASCII characters, or omitted')
   }
   if (typeof answer !== 'function') throw invalid('answer', 'must be a function')
   if (serverKey !== undefined) checkKeyPair(serverKey, 'serverKey')
+  if (![1, 2].includes(wire)) throw invalid('wire', 'must be 1 or 2')
   return {
     apiKey,
     answer,
+    wire,
     serverKey: serverKey ?? (await generateKeyPair()),
     ownsKey: serverKey === undefined,
   }

@@ -3,9 +3,19 @@ import type { AddressInfo } from 'node:net'
 import { generateKeyPair, sealJson, type KeyPair } from '@nomyo/crypto'
 import { Refusal, TestkitError } from '../errors.js'
 import type { CompletionExchange, HttpExchange } from '../exchange.js'
-import { checkFault, checkHttpFault, type Fault, type HttpFault } from '../faults/fault.js'
+import {
+  checkFault,
+  checkHttpFault,
+  checkStatementFault,
+  invalidFault,
+  type Fault,
+  type HttpFault,
+  type StatementFault,
+} from '../faults/fault.js'
+import type { Wire2Gateway } from '../wire-2/wire-2-gateway.js'
 import { complete } from './complete.js'
 import { decryptRequest, type DecryptedRequest } from './decrypt-request.js'
+import { once } from './host.js'
 import { checkKeyPair, type GatewayConfig } from './options.js'
 import { readBody } from './read-body.js'
 import { sendJson, sendPem, sendSealed } from './send.js'
@@ -13,6 +23,9 @@ import type { ConnectionCount, KeyFetch, ReceivedRequest, TestGateway } from '..
 
 const KEY_PATH = '/pki/public_key'
 const COMPLETION_PATH = '/v1/chat/secure_completion'
+const STATEMENT_PATH = '/pki/wire2'
+const VOUCH_PATH = '/pki/wire2/vouch'
+const WIRE_2_PATH = '/.well-known/ohttp-gateway'
 /** As in gateways: a client should rarely find its idle connections closed. */
 const KEEP_ALIVE_MS = 72_000
 
@@ -25,6 +38,7 @@ export class RunningGateway implements TestGateway {
   readonly #served = new Set<string>()
   #serverKey: KeyPair
   #ownsKey: boolean
+  #wire2: Wire2Gateway | undefined
   #nextFaults: Fault[] = []
   #constantFault: Fault | undefined
   #keyFault: HttpFault | undefined
@@ -54,6 +68,10 @@ export class RunningGateway implements TestGateway {
 
   get fingerprint(): string {
     return this.#serverKey.publicKey.fingerprint
+  }
+
+  get identity(): string | undefined {
+    return this.#wire2?.identity
   }
 
   get requests(): readonly ReceivedRequest[] {
@@ -86,6 +104,21 @@ export class RunningGateway implements TestGateway {
     this.#keyFault = fault
   }
 
+  statementFetch(fault: HttpFault | StatementFault | undefined): void {
+    this.#assertOpen()
+    if (fault !== undefined) checkStatementFault(fault, 'statementFetch')
+    if (this.#wire2 === undefined) throw invalidFault('statementFetch needs a gateway with wire: 2')
+    this.#wire2.statementFault(fault)
+  }
+
+  async rotateRequestKey(): Promise<void> {
+    this.#assertOpen()
+    if (this.#wire2 === undefined) {
+      throw new TestkitError('ERR_INVALID_OPTION', 'rotateRequestKey needs a gateway with wire: 2.')
+    }
+    await this.#wire2.rotate()
+  }
+
   async rotateKey(next?: KeyPair): Promise<void> {
     this.#assertOpen()
     if (next !== undefined) checkKeyPair(next, 'the next key')
@@ -93,6 +126,7 @@ export class RunningGateway implements TestGateway {
     this.#disposeOfKey()
     this.#serverKey = pair
     this.#ownsKey = next === undefined
+    await this.#wire2?.renew()
   }
 
   clear(): void {
@@ -101,6 +135,7 @@ export class RunningGateway implements TestGateway {
     this.#nextFaults = []
     this.#constantFault = undefined
     this.#keyFault = undefined
+    this.#wire2?.statementFault(undefined)
     this.#previousBody = undefined
   }
 
@@ -108,6 +143,7 @@ export class RunningGateway implements TestGateway {
     this.#closing ??= new Promise((resolve) => {
       this.#server.close(() => {
         this.#disposeOfKey()
+        this.#wire2?.dispose()
         resolve()
       })
       this.#server.closeAllConnections()
@@ -115,8 +151,21 @@ export class RunningGateway implements TestGateway {
     return this.#closing
   }
 
-  /** Starts listening; afterwards `url` is known. */
+  /** Starts listening; afterwards `url` and `identity` are known. */
   async listen(): Promise<void> {
+    if (this.#config.wire === 2) {
+      const { Wire2Gateway } = await import('../wire-2/wire-2-gateway.js')
+      this.#wire2 = await Wire2Gateway.create({
+        apiKey: this.#config.apiKey,
+        answer: this.#config.answer,
+        serverKey: () => this.#serverKey,
+        takeFault: () => this.#takeFault(),
+        record: (request) => this.#requests.push(request),
+        refuseRepeats: (ids) => {
+          this.#refuseRepeats(ids)
+        },
+      })
+    }
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen(0, '127.0.0.1', resolve)
@@ -142,6 +191,12 @@ export class RunningGateway implements TestGateway {
     const route = `${String(request.method)} ${String(request.url)}`
     if (route === `GET ${KEY_PATH}`) await this.#answerKeyFetch(request, response)
     else if (route === `POST ${COMPLETION_PATH}`) await this.#answerCompletion(request, response)
+    else if (this.#wire2 !== undefined && route === `GET ${STATEMENT_PATH}`)
+      await this.#wire2.answerStatement(request, response)
+    else if (this.#wire2 !== undefined && route === `POST ${VOUCH_PATH}`)
+      await this.#wire2.answerVouch(request, response)
+    else if (this.#wire2 !== undefined && route === `POST ${WIRE_2_PATH}`)
+      await this.#wire2.answerRequest(request, response)
     else throw new Refusal(404, `There is no ${route}; check the baseUrl of the client`)
   }
 
@@ -169,8 +224,8 @@ export class RunningGateway implements TestGateway {
     }
     const envelope = await readBody(request)
     const decrypted = await decryptRequest(envelope, headers, this.#serverKey)
-    this.#refuseRepeats(decrypted)
-    const fault = this.#nextFaults.shift() ?? this.#constantFault
+    this.#refuseRepeats([`id ${decrypted.payloadId}`, `envelope ${decrypted.replayId}`])
+    const fault = this.#takeFault()
     const { request: chat, payloadId, securityTier } = decrypted
     this.#requests.push({
       request: chat,
@@ -179,8 +234,13 @@ export class RunningGateway implements TestGateway {
       headers,
       envelope,
       fault: fault?.name,
+      wire: 1,
+      sealedHeaders: {},
     })
     const exchange = this.#exchange(decrypted, envelope, response)
+    if (fault?.appliesTo === 'wire-2') {
+      throw new Refusal(501, `testkit: ${fault.name} needs a request over wire 2`)
+    }
     if (fault !== undefined) {
       await fault.answer(exchange)
       return
@@ -190,9 +250,13 @@ export class RunningGateway implements TestGateway {
     sendSealed(response, body)
   }
 
+  #takeFault(): Fault | undefined {
+    return this.#nextFaults.shift() ?? this.#constantFault
+  }
+
   /** A correct client encrypts every attempt anew, under its own id. */
-  #refuseRepeats({ payloadId, replayId }: DecryptedRequest): void {
-    for (const id of [`id ${payloadId}`, `envelope ${replayId}`]) {
+  #refuseRepeats(ids: readonly string[]): void {
+    for (const id of ids) {
       if (this.#served.has(id)) throw new Refusal(409, 'The request was already served once')
       this.#served.add(id)
     }
@@ -204,7 +268,9 @@ export class RunningGateway implements TestGateway {
     response: ServerResponse,
   ): CompletionExchange {
     const { replyKey, payloadId } = decrypted
-    const completion = once(() => complete(this.#config.answer, decrypted))
+    const completion = once(() =>
+      complete(this.#config.answer, decrypted, this.#wire2 && { wire: this.#wire2.offer }),
+    )
     const seal: CompletionExchange['seal'] = (value, recipient = replyKey) =>
       sealJson(value, recipient, { processedAt: Math.floor(Date.now() / 1000) })
     return {
@@ -232,9 +298,4 @@ export class RunningGateway implements TestGateway {
 /** Reports a mistake of the test to its author through the client, with a status that is not retried. */
 function mistake(error: unknown): Refusal {
   return new Refusal(501, `testkit: ${error instanceof Error ? error.message : String(error)}`)
-}
-
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let result: Promise<T> | undefined
-  return () => (result ??= work())
 }
