@@ -9,8 +9,8 @@ const LIMITS = {
   crypto: {
     '.': '8.0 kB',
     './envelope': '2.7 kB',
-    './keys': '13.5 kB',
-    './keys/node': '14.0 kB',
+    './keys': '7.0 kB',
+    './keys/node': '7.8 kB',
     './wire-2': '10.0 kB',
     './errors': '0.5 kB',
   },
@@ -35,7 +35,7 @@ const LIMITS = {
   },
   tpm: { '.': '11.0 kB', './errors': '0.5 kB' },
   testkit: { '.': '13.0 kB' },
-  'nomyo-js': { '.': '20.0 kB', './browser': '21.5 kB' },
+  'nomyo-js': { '.': '20.0 kB', './browser': '22.0 kB' },
 }
 
 /**

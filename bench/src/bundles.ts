@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { build, type Metafile } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 import type { RunContext } from './harness/run-context.js'
 
 /** Bundled code by name. */
@@ -18,7 +18,7 @@ const ENTRIES = {
   openai: "export { default } from 'openai'",
 }
 
-/** Bundles packages as a web page does: esbuild, minified and gzipped, split at code loaded on demand. */
+/** Bundles packages as a web page does: one file, minified and gzipped, without the code loaded on demand. */
 export async function measureBundles({ progress }: RunContext) {
   progress('bundle sizes')
   const client = createRequire(import.meta.url).resolve('@nomyo/client/package.json')
@@ -31,43 +31,37 @@ export async function measureBundles({ progress }: RunContext) {
   return rows
 }
 
-/** Returns the bytes that a browser downloads before the first line runs, and on first use. */
+/**
+ * Returns the bytes of the code that runs before the first line of a page, as the limits of
+ * `.size-limit.mjs` count them, and of the code loaded on demand.
+ */
 async function sizesOf(code: string, resolveDir: string) {
-  const { outputFiles, metafile } = await build({
-    stdin: { contents: code, resolveDir },
-    bundle: true,
-    minify: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'browser',
-    target: 'es2022',
-    legalComments: 'none',
-    // Nothing is written to this folder.
-    outdir: '/out',
-    absWorkingDir: '/',
-    write: false,
-    metafile: true,
-    logLevel: 'silent',
-  })
-  const initial = initialFiles(metafile)
-  const sizes = { initialBytes: 0, onDemandBytes: 0 }
-  for (const { path, contents } of outputFiles) {
-    const when = initial.has(path.slice(1)) ? 'initialBytes' : 'onDemandBytes'
-    sizes[when] += gzipSync(contents, { level: 9 }).length
+  const bundle = async (plugins: Plugin[]): Promise<number> => {
+    const { outputFiles } = await build({
+      stdin: { contents: code, resolveDir },
+      bundle: true,
+      minify: true,
+      format: 'esm',
+      platform: 'browser',
+      target: 'es2022',
+      legalComments: 'none',
+      plugins,
+      write: false,
+      logLevel: 'silent',
+    })
+    const [file] = outputFiles
+    return gzipSync(file?.contents ?? '', { level: 9 }).length
   }
-  return sizes
+  const initialBytes = await bundle([withoutOnDemand])
+  return { initialBytes, onDemandBytes: (await bundle([])) - initialBytes }
 }
 
-/** Returns the entry and its imports other than `import()`. */
-function initialFiles({ outputs }: Metafile): ReadonlySet<string> {
-  // Code loaded on demand has entry points of its own.
-  const entries = Object.keys(outputs).filter((path) => outputs[path]?.entryPoint === '<stdin>')
-  const found = new Set(entries)
-  // A set is iterated together with what is added meanwhile.
-  for (const path of found) {
-    for (const { path: imported, kind } of outputs[path]?.imports ?? []) {
-      if (kind === 'import-statement') found.add(imported)
-    }
-  }
-  return found
+/** Leaves what `import()` loads out of a bundle. */
+const withoutOnDemand: Plugin = {
+  name: 'on-demand',
+  setup: (building) => {
+    building.onResolve({ filter: /.*/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { external: true } : undefined,
+    )
+  },
 }

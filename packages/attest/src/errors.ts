@@ -1,2 +1,2 @@
 export { PolicyError, ReceiptError, TpmParseError, type AttestErrorCode } from './attest-error.js'
-export { AttestationError } from './result/attestation-error.js'
+export { AttestationError, requireTier } from './result/attestation-error.js'

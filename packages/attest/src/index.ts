@@ -26,7 +26,7 @@ export type {
 } from './policy/rules.js'
 export type { ClockClaims, QuoteClaims } from './result/claims.js'
 export { AttestationError } from './result/attestation-error.js'
-export { requireTier } from './result/require-tier.js'
+export { requireTier } from './result/attestation-error.js'
 export type {
   AppraisedResult,
   AttestationResult,

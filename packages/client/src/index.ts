@@ -4,7 +4,8 @@ export {
   type GenerateKeysOptions,
   type SecureCompletionClientOptions,
 } from './secure-completion-client.js'
-export { AttestationError, type AttestationPolicy, type AttestationResult } from '@nomyo/attest'
+export type { AttestationPolicy, AttestationResult } from '@nomyo/attest'
+export { AttestationError } from '@nomyo/attest/errors'
 export type { AttestationEvent, AttestationOptions } from './attestation/options.js'
 export type { PaceOptions } from './completion/pace.js'
 export type { CompletionStep } from './completion/step-timer.js'

@@ -12,6 +12,11 @@ export interface Suite {
   generateKeyPair(options: PrivateKeyUse): Promise<KeyPair>
   /** Reads a DER SubjectPublicKeyInfo. */
   importPublicKey(spkiDer: Uint8Array, options: { minBits: number }): Promise<PublicKey>
+  /** Reads a DER PKCS#8 PrivateKeyInfo and derives its public key. */
+  importPrivateKey(
+    pkcs8Der: Uint8Array,
+    options: PrivateKeyUse & { minBits: number },
+  ): Promise<KeyPair>
   /** Seals bytes for one of this suite's public keys. */
   seal(plaintext: Uint8Array, recipient: PublicKey, options: SealOptions): Promise<Bytes>
   /** Opens an envelope that was sealed for one of `keys`, all of this suite. */

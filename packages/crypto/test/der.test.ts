@@ -1,14 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  DerReader,
-  RSA_ENCRYPTION,
-  TAG,
-  derNull,
-  derOid,
-  derUnsignedInteger,
-  derValue,
-} from '../src/bytes/der.js'
+import { DerReader, RSA_ENCRYPTION, TAG } from '../src/bytes/der.js'
+import { derNull, derOid, derUnsignedInteger, derValue } from '../src/bytes/der-writer.js'
 import { derSmallInteger } from '../src/keys/encrypted-pkcs8.js'
 import { fromHex, toHex, expectRefusal } from './support.js'
 

@@ -107,6 +107,10 @@ describe.skipIf(!hasTools)('a private key file of another tool', () => {
       'openssl pkcs8 -topk8 -v2 aes-256-cbc -in key.pem -outform DER -passout env:PASSWORD -out encrypted.der',
     )
     sh('openssl ecparam -name prime256v1 -genkey -out sec1.pem')
+    sh('openssl pkcs8 -topk8 -nocrypt -in sec1.pem -out ec.pem')
+    sh('openssl pkcs8 -topk8 -in sec1.pem -passout env:PASSWORD -out ec-encrypted.pem')
+    sh('openssl genpkey -algorithm ed25519 -out ed25519.pem')
+    sh('openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out rsa-pss.pem')
     sh('openssl pkcs8 -topk8 -in key.pem -v2 des3 -passout env:PASSWORD -out des3.pem')
     sh('openssl pkcs8 -topk8 -in key.pem -v1 PBE-SHA1-3DES -passout env:PASSWORD -out pbes1.pem')
     const jwk = createPrivateKey(privatePem).export({ format: 'jwk' })
@@ -211,6 +215,20 @@ describe.skipIf(!hasTools)('a private key file of another tool', () => {
       expect(code).toBe('ERR_KEY_TYPE')
       sh(message.slice(message.indexOf('Make one: ') + 10))
       expect((await importPrivateKey(read('converted.pem'))).publicKey.bits).toBe(4096)
+    },
+  )
+
+  it.each([
+    ['ec.pem', {}],
+    ['ec-encrypted.pem', { password: PASSWORD }],
+    ['ed25519.pem', {}],
+    ['rsa-pss.pem', {}],
+  ])(
+    'that is PKCS#8 of another algorithm is refused with the same command: %s',
+    async (name, options) => {
+      const sec1 = await refusalOf(() => importPrivateKey(read('sec1.pem')))
+      const refusal = await refusalOf(() => importPrivateKey(read(name), options))
+      expect([refusal.code, refusal.message]).toEqual(['ERR_KEY_TYPE', sec1.message])
     },
   )
 })

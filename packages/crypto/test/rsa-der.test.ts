@@ -1,19 +1,20 @@
 import { createPublicKey } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { RSA_ENCRYPTION, TAG } from '../src/bytes/der.js'
 import {
-  RSA_ENCRYPTION,
-  TAG,
   derNull,
   derOid,
   derUnsignedInteger,
   derValue,
-} from '../src/bytes/der.js'
+  rsaAlgorithm,
+} from '../src/bytes/der-writer.js'
 import { derSmallInteger } from '../src/keys/encrypted-pkcs8.js'
 import { openJson, sealJson } from '../src/envelope/index.js'
 import { SecurityError } from '../src/errors.js'
 import { importPrivateKey, importPublicKey } from '../src/keys/index.js'
 import { decodePem, encodePem } from '../src/keys/pem.js'
-import { encodeRsaSpki, parseRsaPkcs8, parseRsaSpki } from '../src/wire-v1/rsa-der.js'
+import { parseRsaSpki, type RsaPublicNumbers } from '../src/wire-v1/rsa-der.js'
+import { spkiOfPkcs8 } from '../src/wire-v1/rsa-pkcs8.js'
 import {
   concat,
   fromHex,
@@ -31,7 +32,7 @@ const pkcs8 = decodePem(keyText('keys/server.private.pem')).der
 
 it('writes the SPKI of the platform from its numbers', async () => {
   expect(toHex(encodeRsaSpki(parseRsaSpki(spki, 4096)))).toBe(toHex(spki))
-  expect(toHex(encodeRsaSpki(parseRsaPkcs8(pkcs8, 4096)))).toBe(toHex(spki))
+  expect(toHex(spkiOfPkcs8(pkcs8))).toBe(toHex(spki))
   const { publicKey } = await testPair('server')
   expect(createPublicKey(publicKey.pem).export({ type: 'spki', format: 'der' })).toEqual(
     Buffer.from(spki),
@@ -149,7 +150,7 @@ describe('a private key that was touched', () => {
   it('is refused with bytes behind it', async () => {
     const der = concat(pkcs8, derNull())
     await expectRefusal(load(der), 'ERR_KEY_INVALID')
-    await expectRefusal(() => parseRsaPkcs8(der, 4096), 'ERR_KEY_INVALID')
+    await expectRefusal(() => parsePkcs8(der, 4096), 'ERR_KEY_INVALID')
   })
 
   it('is refused, or opens what is sealed for it', async () => {
@@ -178,8 +179,8 @@ describe('a private key that was touched', () => {
 
   it('has its strength checked before the platform sees it', async () => {
     const weak = decodePem(keyText('keys/rsa1024.private.pem')).der
-    await expectRefusal(() => parseRsaPkcs8(weak, 2048), 'ERR_KEY_WEAK')
-    await expectRefusal(() => parseRsaPkcs8(pkcs8, 4097), 'ERR_KEY_WEAK')
+    await expectRefusal(() => parsePkcs8(weak, 2048), 'ERR_KEY_WEAK')
+    await expectRefusal(() => parsePkcs8(pkcs8, 4097), 'ERR_KEY_WEAK')
   })
 
   it('is refused with another version, or more or fewer numbers', async () => {
@@ -193,7 +194,7 @@ describe('a private key that was touched', () => {
       'bytes behind the numbers': build(0, 0, numbers, derNull()),
     }
     for (const [what, der] of Object.entries(faulty)) {
-      await expectRefusal(() => parseRsaPkcs8(der, 4096), 'ERR_KEY_INVALID', what)
+      await expectRefusal(() => parsePkcs8(der, 4096), 'ERR_KEY_INVALID', what)
     }
   })
 })
@@ -215,4 +216,12 @@ function build(
     derValue(TAG.sequence, derOid(RSA_ENCRYPTION), derNull()),
     derValue(TAG.octetString, key, behind),
   )
+}
+
+const parsePkcs8 = (der: Uint8Array, minBits: number): RsaPublicNumbers =>
+  parseRsaSpki(spkiOfPkcs8(der), minBits)
+
+function encodeRsaSpki({ modulus, exponent }: RsaPublicNumbers): Uint8Array {
+  const key = derValue(TAG.sequence, derUnsignedInteger(modulus), derUnsignedInteger(exponent))
+  return derValue(TAG.sequence, rsaAlgorithm(), derValue(TAG.bitString, Uint8Array.of(0), key))
 }

@@ -1,5 +1,5 @@
-import { AttestError, nameClass } from '../attest-error.js'
-import type { AttestationResult } from './result.js'
+import { AttestError, PolicyError, nameClass } from '../attest-error.js'
+import type { AppraisedResult, AttestationResult, Tier } from './result.js'
 
 /** Error of an appraisal below the required tier. Do not trust the server; `result` has the reasons. */
 export class AttestationError extends AttestError {
@@ -23,4 +23,38 @@ export class AttestationError extends AttestError {
     )
     this.result = result
   }
+}
+
+/**
+ * Asserts that a result reached `tier` or better. `none` accepts evidence without an endorsement as
+ * long as no check failed: it requires that a quote exists, not that it is trustworthy.
+ *
+ * @throws AttestationError `ERR_ATTESTATION_FAILED`, with the whole result
+ * @throws PolicyError `ERR_POLICY_INVALID` for anything but a result
+ * @example
+ * ```ts
+ * import { requireTier, type AttestationResult } from '@nomyo/attest'
+ *
+ * declare const result: AttestationResult
+ *
+ * requireTier(result, 'warning')
+ * console.log(result.tier) // 'affirming' or 'warning'
+ * ```
+ */
+export function requireTier<T extends Exclude<Tier, 'contraindicated'>>(
+  result: AttestationResult,
+  tier: T,
+): asserts result is AppraisedResult<T> {
+  if (!Array.isArray((result as AttestationResult | undefined)?.checks)) {
+    throw new PolicyError('the result must be one of an appraisal')
+  }
+  // Not `<`: an unknown tier, from a caller without types, would let every result pass.
+  if (!(RANK[result.tier] >= RANK[tier])) throw new AttestationError(result, tier)
+}
+
+const RANK: Readonly<Record<Tier, number>> = {
+  contraindicated: 0,
+  none: 1,
+  warning: 2,
+  affirming: 3,
 }

@@ -1,4 +1,5 @@
-import { AttestationError, requireTier, type AttestationResult } from '@nomyo/attest'
+import type { AttestationResult } from '@nomyo/attest'
+import { AttestationError, requireTier } from '@nomyo/attest/errors'
 import type { KeyAttestation, KeyAttestationResult } from './key-attestation.js'
 
 /** The evidence in a decrypted answer, and its request. */

@@ -1,4 +1,5 @@
-import { requireTier, type AttestationResult } from '@nomyo/attest'
+import type { AttestationResult } from '@nomyo/attest'
+import { requireTier } from '@nomyo/attest/errors'
 import type { PublicKey } from '@nomyo/crypto'
 import { APIError, type Transport } from '@nomyo/transport'
 import type { ClientConfig } from '../config/options.js'

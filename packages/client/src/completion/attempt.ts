@@ -1,4 +1,4 @@
-import { AttestationError } from '@nomyo/attest'
+import { AttestationError } from '@nomyo/attest/errors'
 import { SecurityError, publicKeyToHeader, sealEnvelope, type PublicKey } from '@nomyo/crypto'
 import {
   APIConnectionError,

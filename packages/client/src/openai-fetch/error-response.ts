@@ -1,4 +1,4 @@
-import { AttestationError } from '@nomyo/attest'
+import { AttestationError } from '@nomyo/attest/errors'
 import { SecurityError } from '@nomyo/crypto/errors'
 import { APIError } from '@nomyo/transport/errors'
 

@@ -1,5 +1,4 @@
 import { SecurityError } from '../errors.js'
-import type { Bytes } from './bytes.js'
 
 /** The ASN.1 tags that occur in keys. */
 export const TAG = {
@@ -109,53 +108,11 @@ export class DerReader {
   }
 }
 
-/** Writes one DER value with its contents in order. */
-export function derValue(tag: number, ...contents: readonly Uint8Array[]): Bytes {
-  const length = contents.reduce((sum, content) => sum + content.length, 0)
-  const header = [tag, ...lengthBytes(length)]
-  const value = new Uint8Array(header.length + length)
-  value.set(header)
-  let offset = header.length
-  for (const content of contents) {
-    value.set(content, offset)
-    offset += content.length
-  }
-  return value
-}
-
-/** Writes a non-negative INTEGER from unsigned big-endian bytes without leading zeros. */
-export function derUnsignedInteger(bytes: Uint8Array): Bytes {
-  const needsZero = (bytes[0] ?? 0x80) >= 0x80
-  return derValue(TAG.integer, new Uint8Array(needsZero ? 1 : 0), bytes)
-}
-
-/** Writes an OBJECT IDENTIFIER from the hex of its content. */
-export function derOid(hex: string): Bytes {
-  return derValue(TAG.oid, fromHex(hex))
-}
-
-/** Writes a NULL. */
-export const derNull = (): Bytes => derValue(TAG.null)
-
 /** 1.2.840.113549.1.1.1 (RFC 8017) as the hex of its DER content. */
 export const RSA_ENCRYPTION = '2a864886f70d010101'
 
-/** Writes the AlgorithmIdentifier of RSA keys. */
-export const rsaAlgorithm = (): Bytes => derValue(TAG.sequence, derOid(RSA_ENCRYPTION), derNull())
-
-function lengthBytes(length: number): number[] {
-  if (length < 0x80) return [length]
-  const bytes: number[] = []
-  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest % 256)
-  return [0x80 + bytes.length, ...bytes]
-}
-
 function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
-
-function fromHex(hex: string): Bytes {
-  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
 }
 
 function malformed(): SecurityError {

@@ -1,5 +1,6 @@
 import { scryptAsync } from '@noble/hashes/scrypt.js'
-import { DerReader, TAG, derNull, derOid, derUnsignedInteger, derValue } from '../bytes/der.js'
+import { DerReader, TAG } from '../bytes/der.js'
+import { derNull, derOid, derUnsignedInteger, derValue } from '../bytes/der-writer.js'
 import { type Bytes, ownBytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import { OID } from './oids.js'
@@ -49,7 +50,7 @@ export async function decryptPkcs8(
   const key = await deriveKey(passwordBytes, cipher.keyBytes)
   try {
     const pkcs8 = new Uint8Array(await decryptCbc(key, cipher.iv, ciphertext))
-    if (looksLikePkcs8(pkcs8)) return pkcs8
+    if (pkcs8Algorithm(pkcs8) !== undefined) return pkcs8
     zeroize(pkcs8)
   } catch {
     // Broken padding: the same error as for garbage, below.
@@ -125,18 +126,18 @@ export async function decryptCbc(
   return crypto.subtle.decrypt({ name: 'AES-CBC', iv: ownBytes(iv) }, aesKey, ownBytes(ciphertext))
 }
 
-/** Returns whether bytes have the structure of PKCS#8; the import checks the content. */
-export function looksLikePkcs8(der: Uint8Array): boolean {
+/** Returns the algorithm of bytes that have the structure of PKCS#8, which the import checks; undefined for others. */
+export function pkcs8Algorithm(der: Uint8Array): string | undefined {
   try {
     const document = new DerReader(der)
     const info = document.sequence()
     document.end()
     info.smallInteger()
-    info.sequence()
+    const algorithm = info.sequence().oid()
     info.read(TAG.octetString)
-    return true
+    return algorithm
   } catch {
-    return false
+    return undefined
   }
 }
 

@@ -1,11 +1,10 @@
 import { platform } from '#crypto-platform'
 import { requireInteger, requireOptions, requireText } from '../arguments.js'
-import { type Bytes, zeroize } from '../bytes/bytes.js'
+import { zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type { KeyPair, PrivateKeyUse, PublicKey } from '../suite.js'
-import { importPrivateKey as importPkcs8, wireV1 as currentSuite } from '../wire-v1/suite.js'
+import { wireV1 as currentSuite } from '../wire-v1/suite.js'
 import { soleBlock } from './pem.js'
-import type { PrivateKeyText } from './private-key-text.js'
 
 /** Options for reading a public key. */
 export interface ImportPublicKeyOptions {
@@ -32,8 +31,6 @@ export interface ImportPrivateKeyOptions {
   parallel?: number
 }
 
-/** The text of a file with a certificate chain beside the key. */
-const MAX_PRIVATE_CHARACTERS = 64 * 1024
 /** Copies of a key; more only take memory. */
 const MAX_PARALLEL = 1024
 /** The lower bound that no option changes. */
@@ -105,9 +102,11 @@ export async function importPrivateKeyFile(
   const use = { ...privateKeyUse(options), minBits: leastBits(options, LEAST_BITS) }
   const { password, publicKeyPem, onWarning } = options
   requirePassword(password)
-  const pkcs8 = await readPkcs8(pem, { password, onWarning, file })
+  // On demand, because it is nearly half of this package's code.
+  const { importRsaPrivateKey, readPrivateKeyText } = await import('./private-key-formats.js')
+  const pkcs8 = await readPrivateKeyText(pem, { password, onWarning, file })
   try {
-    const pair = await importPkcs8(pkcs8, use)
+    const pair = await importRsaPrivateKey(currentSuite, pkcs8, use)
     if (publicKeyPem !== undefined) await checkBelongsTogether(pair, publicKeyPem)
     return pair
   } finally {
@@ -136,15 +135,6 @@ function leastBits(options: ImportPublicKeyOptions, byDefault: number): number {
   const { minBits = byDefault } = options
   requireInteger(minBits, 'minBits')
   return Math.max(minBits, LEAST_BITS)
-}
-
-async function readPkcs8(pem: string, facts: PrivateKeyText): Promise<Bytes> {
-  const block = soleBlock(pem, MAX_PRIVATE_CHARACTERS)
-  if (block?.label === 'PRIVATE KEY' && facts.password === undefined) return block.der
-  zeroize(block?.der)
-  // On demand, because it is nearly half of this package's code.
-  const { readPrivateKeyText } = await import('./private-key-formats.js')
-  return readPrivateKeyText(pem, facts)
 }
 
 async function checkBelongsTogether(pair: KeyPair, publicKeyPem: string): Promise<void> {

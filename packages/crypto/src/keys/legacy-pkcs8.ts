@@ -1,7 +1,7 @@
 import { type Bytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type { PemBlock } from './pem.js'
-import { decryptCbc, looksLikePkcs8, pbkdf2, wrongPassword } from './encrypted-pkcs8.js'
+import { decryptCbc, pkcs8Algorithm, pbkdf2, wrongPassword } from './encrypted-pkcs8.js'
 
 const SALT_BYTES = 16
 const IV_BYTES = 16
@@ -18,7 +18,11 @@ export async function decryptLegacyPkcs8(
   { label, der }: PemBlock,
   password: string,
 ): Promise<Bytes> {
-  if (label !== 'PRIVATE KEY' || der.length <= SALT_BYTES + IV_BYTES || looksLikePkcs8(der)) {
+  if (
+    label !== 'PRIVATE KEY' ||
+    der.length <= SALT_BYTES + IV_BYTES ||
+    pkcs8Algorithm(der) !== undefined
+  ) {
     throw new SecurityError('ERR_KEY_INVALID', 'Not a private key in the format of nomyo-js 0.1.')
   }
   const salt = der.subarray(0, SALT_BYTES)
@@ -30,6 +34,6 @@ export async function decryptLegacyPkcs8(
     () => undefined,
   )
   zeroize(key, passwordBytes)
-  if (pkcs8 === undefined || !looksLikePkcs8(pkcs8)) throw wrongPassword()
+  if (pkcs8 === undefined || !pkcs8Algorithm(pkcs8)) throw wrongPassword()
   return pkcs8
 }

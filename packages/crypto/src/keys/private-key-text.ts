@@ -1,10 +1,13 @@
-import { TAG, derUnsignedInteger, derValue, rsaAlgorithm } from '../bytes/der.js'
+import { RSA_ENCRYPTION, TAG } from '../bytes/der.js'
+import { derUnsignedInteger, derValue, rsaAlgorithm } from '../bytes/der-writer.js'
 import { type Bytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
-import { decryptPkcs8, looksLikePkcs8 } from './encrypted-pkcs8.js'
+import { decryptPkcs8, pkcs8Algorithm } from './encrypted-pkcs8.js'
 import { soleBlock, type PemBlock } from './pem.js'
-import { refusePrivateKey } from './refusals.js'
+import { refuseAlgorithm, refusePrivateKey } from './refusals.js'
 
+/** The text of a file with a certificate chain beside the key. */
+const MAX_CHARACTERS = 64 * 1024
 const READABLE = ['PRIVATE KEY', 'ENCRYPTED PRIVATE KEY', 'RSA PRIVATE KEY']
 
 /** Facts about the reading of a private key. */
@@ -22,12 +25,21 @@ export interface PrivateKeyText {
  * @returns DER PKCS#8; the caller zeroes it
  * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE`, `ERR_KEY_LIMIT`, `ERR_KEY_PASSWORD`
  */
-export async function readPrivateKeyText(
-  text: string,
-  { password, onWarning, file }: PrivateKeyText,
+export async function readPrivateKeyText(text: string, facts: PrivateKeyText): Promise<Bytes> {
+  if (text.length > MAX_CHARACTERS) {
+    throw new SecurityError('ERR_KEY_LIMIT', 'The file of the private key is too long.')
+  }
+  const pkcs8 = await pkcs8Of(findPrivateKey(text) ?? refusePrivateKey(text, facts.file), facts)
+  const algorithm = pkcs8Algorithm(pkcs8)
+  if (algorithm === undefined || algorithm === RSA_ENCRYPTION) return pkcs8
+  zeroize(pkcs8)
+  return refuseAlgorithm(facts.file)
+}
+
+async function pkcs8Of(
+  { label, der }: PemBlock,
+  { password, onWarning }: PrivateKeyText,
 ): Promise<Bytes> {
-  const block = findPrivateKey(text) ?? refusePrivateKey(text, file)
-  const { label, der } = block
   if (label === 'ENCRYPTED PRIVATE KEY') return decryptPkcs8(der, password, onWarning)
   // A caller that gives a password relies on a protection that the file does not have.
   if (password !== undefined) {
@@ -38,7 +50,7 @@ export async function readPrivateKeyText(
     )
   }
   // Some .NET programs write PKCS#8 under the label of PKCS#1.
-  if (label !== 'RSA PRIVATE KEY' || looksLikePkcs8(der)) return der
+  if (label !== 'RSA PRIVATE KEY' || pkcs8Algorithm(der) !== undefined) return der
   const pkcs8 = derValue(
     TAG.sequence,
     derUnsignedInteger(Uint8Array.of(0)),

@@ -31,7 +31,7 @@ const PRIVATE: readonly Refusal[] = [
     'cp FILE converted.pem && ssh-keygen -p -m PKCS8 -f converted.pem',
   ],
   [/\nDEK-Info:/, INVALID, 'encrypted in the old format of OpenSSL', ENCRYPT_FILE],
-  [/BEGIN (?:EC|DSA) PRIVATE/, TYPE, 'no RSA key', GENERATE],
+  [/BEGIN (?:EC|DSA) PRIVATE/, TYPE, 'no RSA key for encryption', GENERATE],
   [/BEGIN (?:RSA )?PRIVATE|BEGIN ENCRYPTED/, INVALID, 'a damaged private key'],
   [/BEGIN CERTIFICATE/, TYPE, 'a certificate, without its private key'],
   [/BEGIN PUBLIC KEY/, TYPE, 'a public key, where a private one is needed'],
@@ -87,6 +87,9 @@ const PUBLIC: readonly Refusal[] = [
 /** Refuses a text without a usable private key. @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE` */
 export const refusePrivateKey = (text: string, file: string): never =>
   refuse(text, PRIVATE, 'PRIVATE KEY or ENCRYPTED PRIVATE KEY', file)
+
+/** Refuses PKCS#8 of another algorithm. @throws SecurityError `ERR_KEY_TYPE` */
+export const refuseAlgorithm = (file: string): never => refusePrivateKey('BEGIN EC PRIVATE', file)
 
 /** Refuses a text that is no public key. @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE` */
 export const refusePublicKey = (text: string): never => refuse(text, PUBLIC, 'PUBLIC KEY', 'FILE')

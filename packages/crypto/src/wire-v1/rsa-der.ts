@@ -1,12 +1,4 @@
-import {
-  DerReader,
-  RSA_ENCRYPTION,
-  TAG,
-  derUnsignedInteger,
-  derValue,
-  rsaAlgorithm,
-} from '../bytes/der.js'
-import type { Bytes } from '../bytes/bytes.js'
+import { DerReader, RSA_ENCRYPTION } from '../bytes/der.js'
 import { SecurityError } from '../errors.js'
 
 /** Larger keys only waste the time of a server. */
@@ -37,37 +29,6 @@ export function parseRsaSpki(spkiDer: Uint8Array, minBits: number): RsaPublicNum
   inner.end()
   checkStrength(numbers, minBits)
   return numbers
-}
-
-/**
- * Reads the public numbers out of a PKCS#8 PrivateKeyInfo (RFC 5208) holding an RSA key (RFC 8017 A.1.2).
- *
- * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE`, `ERR_KEY_WEAK`, `ERR_KEY_LIMIT`
- */
-export function parseRsaPkcs8(pkcs8Der: Uint8Array, minBits: number): RsaPublicNumbers {
-  const document = new DerReader(pkcs8Der)
-  const info = document.sequence()
-  document.end()
-  if (info.smallInteger() !== 0) throw invalid('has an unknown PKCS#8 version')
-  readRsaAlgorithm(info)
-  const inner = new DerReader(info.read(TAG.octetString))
-  const key = inner.sequence()
-  inner.end()
-  if (key.smallInteger() !== 0) throw invalid('is a multi-prime RSA key')
-  const modulus = key.unsignedInteger()
-  const exponent = key.unsignedInteger()
-  // d, p, q, dp, dq, qInv: their form is checked here, their values by a trial decryption at import.
-  for (let part = 0; part < 6; part++) key.unsignedInteger()
-  key.end()
-  const numbers = { modulus, exponent }
-  checkStrength(numbers, minBits)
-  return numbers
-}
-
-/** Writes a SubjectPublicKeyInfo. */
-export function encodeRsaSpki({ modulus, exponent }: RsaPublicNumbers): Bytes {
-  const key = derValue(TAG.sequence, derUnsignedInteger(modulus), derUnsignedInteger(exponent))
-  return derValue(TAG.sequence, rsaAlgorithm(), derValue(TAG.bitString, Uint8Array.of(0), key))
 }
 
 /** Returns the length in bits of an unsigned big-endian number without leading zeros. */
@@ -102,7 +63,7 @@ function checkStrength({ modulus, exponent }: RsaPublicNumbers, minBits: number)
     )
   }
   if (bits < minBits) {
-    throw weak(`has ${String(bits)} bits; at least ${String(minBits)} are needed`)
+    throw weak(`has ${String(bits)} bits; at least ${String(minBits)} are accepted`)
   }
   if (!isOdd(modulus)) throw weak('has an even modulus')
   if (bitLength(exponent) > MAX_EXPONENT_BITS) throw weak('has an oversized public exponent')
@@ -116,6 +77,3 @@ const isOdd = (number: Uint8Array): boolean => ((number.at(-1) ?? 0) & 1) === 1
 
 const weak = (how: string): SecurityError =>
   new SecurityError('ERR_KEY_WEAK', `The RSA key ${how}.`)
-
-const invalid = (how: string): SecurityError =>
-  new SecurityError('ERR_KEY_INVALID', `The private key ${how}.`)

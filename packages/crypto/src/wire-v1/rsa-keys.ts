@@ -3,7 +3,7 @@ import { type Bytes, ownBytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import { encodePem } from '../keys/pem.js'
 import type { KeyPair, PrivateKey, PrivateKeyUse, PublicKey, Suite } from '../suite.js'
-import { bitLength, encodeRsaSpki, parseRsaPkcs8, parseRsaSpki } from './rsa-der.js'
+import { bitLength, parseRsaSpki } from './rsa-der.js'
 
 const RSA_OAEP = { name: 'RSA-OAEP', hash: 'SHA-256' } as const
 const GENERATED_BITS = 4096
@@ -23,32 +23,29 @@ export async function generateRsaKeyPair(suite: Suite, use: PrivateKeyUse): Prom
     ['encrypt', 'decrypt'],
   )
   const spkiDer = new Uint8Array(await crypto.subtle.exportKey('spki', pair.publicKey))
-  const keys = isCopied ? await copiesOf(pair.privateKey, use) : [pair.privateKey]
-  return {
-    publicKey: await importRsaPublicKey(suite, spkiDer, GENERATED_BITS),
-    privateKey: new RsaPrivateKey(suite, GENERATED_BITS, keys),
+  let privateKey = new RsaPrivateKey(suite, GENERATED_BITS, [pair.privateKey])
+  if (isCopied) {
+    const pkcs8 = await privateKey.exportPkcs8()
+    try {
+      privateKey = await rsaPrivateKey(suite, GENERATED_BITS, pkcs8, use)
+    } finally {
+      zeroize(pkcs8)
+    }
   }
-}
-
-async function copiesOf(key: CryptoKey, use: PrivateKeyUse): Promise<CryptoKey[]> {
-  const pkcs8 = new Uint8Array(await crypto.subtle.exportKey('pkcs8', key))
-  try {
-    return await importCopies(pkcs8, use)
-  } finally {
-    zeroize(pkcs8)
-  }
+  return { publicKey: await importRsaPublicKey(suite, spkiDer, GENERATED_BITS), privateKey }
 }
 
 /** Imports one copy of a private key for each operation that may run at the same time. */
-const importCopies = (
-  pkcs8: Bytes,
+export async function rsaPrivateKey(
+  suite: Suite,
+  bits: number,
+  pkcs8: Uint8Array,
   { extractable, parallel }: PrivateKeyUse,
-): Promise<CryptoKey[]> =>
-  Promise.all(
-    Array.from({ length: parallel }, () =>
-      platformImport('pkcs8', pkcs8, extractable, ['decrypt']),
-    ),
-  )
+): Promise<RsaPrivateKey> {
+  const copy = (): Promise<CryptoKey> =>
+    platformImport('pkcs8', ownBytes(pkcs8), extractable, ['decrypt'])
+  return new RsaPrivateKey(suite, bits, await Promise.all(Array.from({ length: parallel }, copy)))
+}
 
 /** Reads an SPKI; everything that the platform lets pass is checked before the platform sees it. */
 export async function importRsaPublicKey(
@@ -68,20 +65,6 @@ export async function importRsaPublicKey(
     fingerprint: `sha256/${digest}`,
     wrap: async (secret) => platform.encryptRsaOaep(key, secret),
   }
-}
-
-/** Reads a PKCS#8 and verifies by a trial decryption that its parts belong together. */
-export async function importRsaPrivateKey(
-  suite: Suite,
-  pkcs8Der: Uint8Array,
-  options: PrivateKeyUse & { minBits: number },
-): Promise<KeyPair> {
-  const numbers = parseRsaPkcs8(pkcs8Der, options.minBits)
-  const publicKey = await importRsaPublicKey(suite, encodeRsaSpki(numbers), options.minBits)
-  const copies = await importCopies(ownBytes(pkcs8Der), options)
-  const privateKey = new RsaPrivateKey(suite, publicKey.bits, copies)
-  await checkConsistency(publicKey, privateKey)
-  return { publicKey, privateKey }
 }
 
 /** One operation at a time: platforms lock a `CryptoKey` while they use it. */
@@ -159,20 +142,5 @@ async function platformImport(
   } catch {
     // The platform's message may describe the key.
     throw new SecurityError('ERR_KEY_INVALID', 'The key was refused by the platform.')
-  }
-}
-
-/** Refuses a key whose numbers contradict each other: it unwraps to other bytes, or fails to. */
-async function checkConsistency(publicKey: RsaPublicKey, privateKey: RsaPrivateKey): Promise<void> {
-  const secret = crypto.getRandomValues(new Uint8Array(32))
-  const unwrapped = await privateKey.unwrap(await publicKey.wrap(secret))
-  const consistent =
-    unwrapped?.length === secret.length && secret.every((byte, index) => byte === unwrapped[index])
-  zeroize(secret, unwrapped)
-  if (!consistent) {
-    throw new SecurityError(
-      'ERR_KEY_INVALID',
-      'The parts of the private key contradict each other.',
-    )
   }
 }

@@ -3,11 +3,9 @@ import { requireArgument } from '../arguments.js'
 import { type Bytes, ownBytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type {
-  KeyPair,
   OpenOptions,
   OpenedEnvelope,
   PrivateKey,
-  PrivateKeyUse,
   PublicKey,
   SealOptions,
   Suite,
@@ -16,7 +14,6 @@ import { ALGORITHM, WIRE_V1, beginEnvelope } from './format.js'
 import { parseEnvelope } from './parse.js'
 import {
   generateRsaKeyPair,
-  importRsaPrivateKey,
   importRsaPublicKey,
   type RsaPrivateKey,
   type RsaPublicKey,
@@ -31,18 +28,11 @@ export const wireV1: Suite = {
   algorithm: ALGORITHM,
   generateKeyPair: (use) => generateRsaKeyPair(wireV1, use),
   importPublicKey: (spkiDer, { minBits }) => importRsaPublicKey(wireV1, spkiDer, minBits),
+  importPrivateKey: async (pkcs8Der, options) =>
+    (await import('./rsa-pkcs8.js')).importRsaPrivateKey(wireV1, pkcs8Der, options),
   seal,
   open,
 }
-
-/**
- * Reads a DER PKCS#8 PrivateKeyInfo and derives its public key. No member of the suite: a program that
- * reads no private key does not load it.
- */
-export const importPrivateKey = (
-  pkcs8Der: Uint8Array,
-  options: PrivateKeyUse & { minBits: number },
-): Promise<KeyPair> => importRsaPrivateKey(wireV1, pkcs8Der, options)
 
 async function seal(
   plaintext: Uint8Array,
@@ -124,5 +114,5 @@ async function open(
 /** Keys are recognized by their operation: another copy of this module has classes of its own. */
 function ofThisSuite<K>(key: PublicKey | PrivateKey, operation: keyof K & string): K {
   if (operation in key) return key as K
-  throw new SecurityError('ERR_KEY_TYPE', 'The key belongs to another suite than wire v1.0.')
+  throw new SecurityError('ERR_KEY_TYPE', 'The key belongs to another suite.')
 }
