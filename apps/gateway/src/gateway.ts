@@ -8,7 +8,9 @@ import { reportPolicy } from './access/policy/report-policy.js'
 import { TierPolicy } from './access/policy/tier-policy.js'
 import { noAttestor, type Attestor } from './attestation/attestor.js'
 import { TpmAttestor } from './attestation/tpm-attestor.js'
+import type { ServiceContext } from './completion/answer-completion.js'
 import { requestLimits } from './completion/chat-request.js'
+import type { Wire2Offer } from './completion/handle-completion.js'
 import { LoadShedder } from './completion/load/load-shedder.js'
 import { ReplyKeyCache } from './completion/reply-key-cache.js'
 import type { GatewayConfig } from './config/config.js'
@@ -43,6 +45,8 @@ import {
 } from './reload/parts.js'
 import { Reloader, type ReloadReport } from './reload/reloader.js'
 import { openRequestKeys } from './request-keys/open-request-keys.js'
+import type { RequestKeys } from './request-keys/request-keys.js'
+import { maxRequestBytes } from './request-keys/statement.js'
 import { openStore } from './server-keys/open-store.js'
 import { ServerKeys } from './server-keys/server-keys.js'
 import { createSharedState, type SharedState } from './shared-state.js'
@@ -50,6 +54,7 @@ import { createDemoEngine } from './upstreams/demo/demo.js'
 import type { Engine } from './upstreams/engine.js'
 import { planUpstreams } from './upstreams/pool/plan-upstreams.js'
 import { UpstreamPool } from './upstreams/pool/pool.js'
+import { WorkInProgress } from './wire-2/work-in-progress.js'
 
 /** A gateway that listens. */
 export interface Gateway {
@@ -158,7 +163,7 @@ export async function createGateway(
   const serverKeys = await openServerKeys(config, sharedState, logger)
   const requestKeys = await openRequestKeys(config, serverKeys, logger)
   metrics.watchQuotas(() => sharedState.quotaGuard.states())
-  const { replayCache, rateLimiter, quotaGuard } = sharedState
+  const { replayCache, sealedReplayCache, rateLimiter, quotaGuard } = sharedState
   let phase: 'starting' | 'open' | 'draining' = 'starting'
   const unready: Unready = () => {
     if (phase !== 'open') return phase
@@ -175,28 +180,44 @@ export async function createGateway(
   const routing: Routing = { engine, policy, requestRules: config.requests ?? {} }
   const limits = new ConnectionLimits(config.load)
   const loadShedder = new LoadShedder(config.load ?? {}, metrics, config.maxBodyBytes)
+  const accessControl = new AccessControl(() => apiKeyStore.keys, rateLimiter)
+  const services: ServiceContext = {
+    current: () => ({ ...routing }),
+    attestor,
+    maxBodyBytes: config.maxBodyBytes,
+    metrics,
+    observers: [metrics.completions, quotaGuard],
+    loadShedder,
+    quotaGuard,
+    jsonLimits: () => requestLimits(loadShedder.load.maxJsonValues),
+    turns: new EventLoopTurns(),
+    tracer,
+    hostMeasurements: new HostMeasurements(),
+  }
   const server = createServer({
     context: {
+      ...services,
       serverKeys: serverKeys.ring,
       replyKeys: new ReplyKeyCache(),
-      current: () => ({ ...routing }),
-      attestor,
       replayCache,
-      maxBodyBytes: config.maxBodyBytes,
       acceptLegacyTag: config.acceptLegacyTag,
-      metrics,
-      observers: [metrics.completions, quotaGuard],
-      loadShedder,
-      quotaGuard,
-      get jsonLimits() {
-        return requestLimits(loadShedder.load.maxJsonValues)
-      },
-      turns: new EventLoopTurns(),
-      tracer,
-      hostMeasurements: new HostMeasurements(),
+      wire2Offer: () => wire2OfferOf(requestKeys),
     },
     requestKeys,
-    accessControl: new AccessControl(() => apiKeyStore.keys, rateLimiter),
+    exchange: {
+      ...services,
+      maxBodyBytes: maxRequestBytes(config.maxBodyBytes),
+      requestKeys,
+      accessControl,
+      replayCache: sealedReplayCache,
+      workInProgress: new WorkInProgress(),
+      settings: {
+        dateIsOptional: config.requestDate === 'optional',
+        publicNames: config.publicNames,
+      },
+      requestTimeoutMs: () => limits.requestTimeoutMs,
+    },
+    accessControl,
     corsOrigins: config.corsOrigins ?? [],
     isForeignHost: foreignHostCheck(config),
     unready,
@@ -289,6 +310,12 @@ function foreignHostCheck({
   const isOpen = apiKeys === undefined && keysFile === undefined
   if (!isOpen || !isLoopback(host) || trustedProxies.length > 0) return undefined
   return isForeignName
+}
+
+/** States in answers of wire 1 that wire 2 is served; undefined while there is no valid statement. */
+function wire2OfferOf(requestKeys: RequestKeys): Wire2Offer | undefined {
+  const published = requestKeys.published()
+  return published && { min: '1.0', statement_sha256: published.sha256 }
 }
 
 function createEngine(

@@ -2,9 +2,12 @@
 export const REFUSAL_CODES = [
   'busy',
   'cooling_down',
+  'date_invalid',
   'fault',
   'header_invalid',
+  'in_progress',
   'insufficient_quota',
+  'misdirected',
   'no_evidence',
   'not_allowed',
   'not_found',

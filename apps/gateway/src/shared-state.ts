@@ -10,10 +10,14 @@ import { RedisConnection } from './redis/connection.js'
 import { DEFAULT_REDIS_FAILURE, type RedisFailure } from './redis/failure-mode.js'
 import type { Consequences, RedisObserver } from './redis/outages.js'
 import { countersIn } from './redis/redis-counter.js'
+import { requestKeyLifeMs } from './request-keys/open-request-keys.js'
+import { MAX_SKEW_S } from './wire-2/request-date.js'
 
 /** State shared between requests, and between gateways with one Redis. */
 export interface SharedState {
   readonly replayCache: ReplayCache
+  /** For wire 2, whose requests have a date. */
+  readonly sealedReplayCache: ReplayCache
   readonly rateLimiter: RateLimiter
   readonly quotaGuard: QuotaGuard
   /** Connection to Redis, if one is configured. */
@@ -22,6 +26,8 @@ export interface SharedState {
 }
 
 const DEFAULT_REPLAY_WINDOW_MS = 10 * 60_000
+/** A date may be off by five minutes either way; a minute more, since the clocks of gateways differ. */
+const DATED_WINDOW_MS = (2 * MAX_SKEW_S + 60) * 1000
 
 /** Creates the state in this process, or in Redis if one is configured; Redis may be down at first. */
 export async function createSharedState(
@@ -30,16 +36,22 @@ export async function createSharedState(
   observer?: RedisObserver,
 ): Promise<SharedState> {
   const windowMs = config.replayWindowMs ?? DEFAULT_REPLAY_WINDOW_MS
+  const sealedWindowMs = sealedReplayWindowMs(config)
   const { quotas } = config
   const limits = defaultLimits(config)
   if (config.redis === undefined) {
     const replayCache = new LocalReplayCache({ windowMs })
+    const sealedReplayCache = new LocalReplayCache({ windowMs: sealedWindowMs })
     return {
       replayCache,
+      sealedReplayCache,
       rateLimiter: new RateLimiter(limits),
       quotaGuard: new QuotaGuard({ quotas }),
       redis: undefined,
-      close: () => replayCache.close(),
+      close: async () => {
+        await replayCache.close()
+        await sealedReplayCache.close()
+      },
     }
   }
   const { url, failure = DEFAULT_REDIS_FAILURE } = config.redis
@@ -48,10 +60,16 @@ export async function createSharedState(
     consequences: consequencesOf(failure),
     ...(observer === undefined ? {} : { observer }),
   })
-  const fallback = failure.replay === 'degrade' ? new LocalReplayCache({ windowMs }) : undefined
-  const replayCache = new RedisReplayCache({ redis, windowMs, fallback })
+  const cacheFor = (ms: number): ReplayCache => {
+    const fallback =
+      failure.replay === 'degrade' ? new LocalReplayCache({ windowMs: ms }) : undefined
+    return new RedisReplayCache({ redis, windowMs: ms, fallback })
+  }
+  const replayCache = cacheFor(windowMs)
+  const sealedReplayCache = cacheFor(sealedWindowMs)
   return {
     replayCache,
+    sealedReplayCache,
     rateLimiter: new RateLimiter({ ...limits, createCounter: countersIn(redis, failure.rate) }),
     quotaGuard: new QuotaGuard({
       quotas,
@@ -60,10 +78,15 @@ export async function createSharedState(
     redis,
     close: async () => {
       await replayCache.close()
+      await sealedReplayCache.close()
       redis.close()
     },
   }
 }
+
+/** Requests without a date are remembered for as long as they can be decrypted. */
+const sealedReplayWindowMs = (config: GatewayConfig): number =>
+  config.requestDate === 'optional' ? requestKeyLifeMs(config) : DATED_WINDOW_MS
 
 const REFUSED = 'requests are refused with 503 until it works'
 

@@ -150,7 +150,7 @@ describe('the line of an encrypted request', () => {
 /** Collects the record of an observation that ends at once. */
 function recordOf(fill: (observation: CompletionObservation) => void): CompletionRecord {
   let record: CompletionRecord | undefined
-  const observation = new CompletionObservation({ requestId: 'r', payloadId: undefined }, [
+  const observation = new CompletionObservation({ requestId: 'r', payloadId: undefined, wire: 1 }, [
     { completed: (one) => (record = one) },
   ])
   fill(observation)
@@ -164,7 +164,7 @@ describe('a completion record', () => {
     const observer = (name: string) => ({
       completed: ({ outcome }: CompletionRecord) => void events.push(`${name} ${outcome}`),
     })
-    const observation = new CompletionObservation({ requestId: 'r', payloadId: 'p' }, [
+    const observation = new CompletionObservation({ requestId: 'r', payloadId: 'p', wire: 1 }, [
       observer('first'),
       observer('second'),
     ])
@@ -181,9 +181,10 @@ describe('a completion record', () => {
 
   it('has the times of its steps, those of failed ones too', async () => {
     let record: CompletionRecord | undefined
-    const observation = new CompletionObservation({ requestId: 'r', payloadId: undefined }, [
-      { completed: (one) => (record = one) },
-    ])
+    const observation = new CompletionObservation(
+      { requestId: 'r', payloadId: undefined, wire: 1 },
+      [{ completed: (one) => (record = one) }],
+    )
     await observation.time('decrypt', () => Promise.resolve())
     await expect(
       observation.time('upstream', () => Promise.reject(new Error('fails'))),
@@ -200,14 +201,17 @@ describe('a completion record', () => {
   it('reaches the other observers when one fails', async () => {
     const received: string[] = []
     const fault = new Error('fails')
-    const observation = new CompletionObservation({ requestId: 'r', payloadId: undefined }, [
-      {
-        completed: () => {
-          throw fault
+    const observation = new CompletionObservation(
+      { requestId: 'r', payloadId: undefined, wire: 1 },
+      [
+        {
+          completed: () => {
+            throw fault
+          },
         },
-      },
-      { completed: ({ requestId }) => void received.push(requestId) },
-    ])
+        { completed: ({ requestId }) => void received.push(requestId) },
+      ],
+    )
     const { record, failures } = await observation.close(200)
     expect(received).toEqual(['r'])
     expect(failures).toEqual([fault])

@@ -126,8 +126,8 @@ describe('usage per API key', async () => {
       'nomyo_key_tokens_total{key="bob",kind="completion"}': 4,
       'nomyo_refusals_total{cause="unauthorized"}': 1,
       'nomyo_refusals_total{cause="header_invalid"}': 1,
-      'nomyo_completion_duration_seconds_count{tier="standard"}': 3,
-      'nomyo_completion_duration_seconds_count{tier="none"}': 2,
+      'nomyo_completion_duration_seconds_count{tier="standard",wire="1"}': 3,
+      'nomyo_completion_duration_seconds_count{tier="none",wire="1"}': 2,
     }
     for (const [name, value] of Object.entries(values)) {
       expect([name, await metric(gateway, name)]).toEqual([name, value])

@@ -65,6 +65,7 @@ describe('a recorded request of the reference client', () => {
       memory_protection: expect.objectContaining({ platform: process.platform }),
       cuda_device: expect.objectContaining({ is_available: expect.any(Boolean) }),
       tpm_attestation: { is_available: false },
+      wire: { min: '1.0', statement_sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     })
   })
 

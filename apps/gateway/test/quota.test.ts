@@ -51,7 +51,14 @@ async function admit(guard: QuotaGuard, who: Parameters<QuotaGuard['admit']>[0] 
 
 /** The record of an answered request, with these facts. */
 const record = (facts: Partial<CompletionRecord>): CompletionRecord => ({
-  ...{ requestId: 'id', payloadId: undefined, startedAtMs: 0, totalMs: 1, status: 200 },
+  ...{
+    requestId: 'id',
+    payloadId: undefined,
+    wire: 1 as const,
+    startedAtMs: 0,
+    totalMs: 1,
+    status: 200,
+  },
   ...{ outcome: 'ok', admitted: true, keyName: 'alice', tier: 'standard', model: 'm' },
   ...{
     upstream: 'u',

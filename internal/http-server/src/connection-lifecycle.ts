@@ -3,6 +3,7 @@ import { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { onResponseClosed } from './on-response-closed.js'
+import { PacedBody } from './paced-body.js'
 
 /**
  * Closes the connections of a server that shuts down: idle ones at once, busy ones after their last
@@ -77,8 +78,12 @@ export function closeSlowReaders(
     })
   }
   // From the first byte on: a body may be a stream.
-  server.addHook('onSend', (_request, { raw }, _payload, done) => {
-    watch(raw)
+  server.addHook('onSend', (_request, { raw }, payload, done) => {
+    if (payload instanceof PacedBody) {
+      payload.onComplete(() => {
+        watch(raw)
+      })
+    } else watch(raw)
     done()
   })
   // No hook runs for some responses of the framework. Before its listener, which may respond at once.

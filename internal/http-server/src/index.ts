@@ -24,6 +24,7 @@ export {
 export { logProcessWarnings } from './log/process-warnings.js'
 export { logRequests, type RequestRecord } from './log/requests.js'
 export { isDisconnected, onResponseClosed } from './on-response-closed.js'
+export { PacedBody } from './paced-body.js'
 export { refuseForeignPages, type PageGuardOptions } from './page-guard.js'
 export {
   describeDebugger,

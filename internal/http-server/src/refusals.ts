@@ -14,7 +14,9 @@ export function refuseUnknownRoutes(
 ): void {
   const routes = new Map<string, string>()
   server.addHook('onRoute', ({ method, url }) => {
-    if (method === 'GET' || method === 'POST') routes.set(url, method)
+    if (method !== 'GET' && method !== 'POST') return
+    const known = routes.get(url)
+    routes.set(url, known === undefined ? method : `${known}, ${method}`)
   })
   server.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) {

@@ -44,8 +44,8 @@ export interface ServiceContext {
   readonly observers: readonly CompletionObserver[]
   readonly loadShedder: LoadShedder
   readonly quotaGuard: QuotaGuard
-  /** Limits of a decrypted request. */
-  readonly jsonLimits: JsonLimits
+  /** Returns the limits of a decrypted request. */
+  readonly jsonLimits: () => JsonLimits
   readonly turns: EventLoopTurns
   readonly tracer: Tracer
   readonly hostMeasurements: HostMeasurements
@@ -90,7 +90,7 @@ export async function answerCompletion(
   const { plaintext, settings, payloadId, caller, admission, signal, observation, trace } = request
   const { engine, policy, requestRules } = settings
   const { turns } = context
-  const chatRequest = await readChatRequest(plaintext, { limits: context.jsonLimits, turns })
+  const chatRequest = await readChatRequest(plaintext, { limits: context.jsonLimits(), turns })
   const { model } = chatRequest
   observation.model = model
   const named = request.namesTier === true ? chatRequest.securityTier() : undefined

@@ -46,7 +46,7 @@ export interface CompletionContext extends ServiceContext {
    * Returns what answers state about wire 2, inside the encryption: clients notice when an attacker hides
    * that this gateway has it. Default: wire 2 is not served.
    */
-  readonly wire2Offer?: (() => Wire2Offer) | undefined
+  readonly wire2Offer?: (() => Wire2Offer | undefined) | undefined
 }
 
 /** Statement about wire 2 in an answer of wire 1. */
@@ -125,8 +125,9 @@ interface DecryptedRequest extends AdmittedRequest {
   readonly tagIsAppended: boolean
 }
 
-const metadataOf = ({ wire2Offer }: CompletionContext): Record<string, unknown> =>
-  wire2Offer === undefined ? {} : { wire: wire2Offer() }
+const metadataOf = ({ wire2Offer }: CompletionContext): Record<string, unknown> => ({
+  wire: wire2Offer?.(),
+})
 
 async function decrypt(
   body: Uint8Array,

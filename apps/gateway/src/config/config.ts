@@ -59,6 +59,13 @@ export interface GatewayConfig {
   tpm?: TpmConfig | undefined
   /** Time for which repeated envelopes and payload ids are refused. Default 10 minutes. */
   replayWindowMs?: number | undefined
+  /**
+   * Whether requests of wire 2 must have the date of now. Without it, requests are remembered for the whole life
+   * of their key. Default `required`.
+   */
+  requestDate?: 'required' | 'optional' | undefined
+  /** Authorities that requests of wire 2 may name, each a host or `host:port`. Default: every one. */
+  publicNames?: readonly string[] | undefined
   /** Limit per API key, or per address where no keys are required. Default: no limit. */
   rateLimit?: (RateLimit & { readonly coolDownMs?: number | undefined }) | undefined
   /** Quotas of API keys without quotas of their own, per calendar day or month in UTC. Default: none. */

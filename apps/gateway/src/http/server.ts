@@ -36,13 +36,18 @@ import { modelsRoute } from './routes/models.js'
 import { PAGE_PATHS, pageRoutes, type Page } from './routes/page.js'
 import { publicKeyRoute } from './routes/public-key.js'
 import { secureCompletionRoute } from './routes/secure-completion.js'
+import { sealedExchangeRoute } from './routes/sealed-exchange.js'
 import type { TlsFiles } from './tls.js'
+import type { ExchangeContext } from '../wire-2/exchange-context.js'
+import { KeyProblem } from '../wire-2/key-problem.js'
 
 /** Services and limits of the HTTP server. */
 export interface ServerOptions {
   readonly context: CompletionContext
   /** Default: wire 2 is not offered. */
   readonly requestKeys?: RequestKeys | undefined
+  /** Services that answer requests of wire 2. Default: it is not served. */
+  readonly exchange?: ExchangeContext | undefined
   readonly accessControl: AccessControl
   readonly corsOrigins: readonly string[]
   /** Checks for a `Host` header that cannot be the gateway's. Default: every name is its own. */
@@ -69,6 +74,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000
 export function createServer({
   context,
   requestKeys,
+  exchange,
   accessControl,
   corsOrigins,
   isForeignHost = () => false,
@@ -156,6 +162,10 @@ export function createServer({
     }
     // Tells callers to wait for the next window instead of trying again.
     const code = refusal.code === 'insufficient_quota' ? refusal.code : undefined
+    if (refusal instanceof KeyProblem) {
+      const type = 'application/problem+json; charset=utf-8'
+      return reply.code(refusal.statusCode).type(type).send(JSON.stringify(refusal.problem))
+    }
     const sealedError = refusal instanceof SealedRefusal ? refusal.sealedError : undefined
     return reply.code(refusal.statusCode).send(errorBody(refusal.message, { code, sealedError }))
   })
@@ -166,6 +176,7 @@ export function createServer({
   )
   publicKeyRoute(server, context.serverKeys)
   if (requestKeys !== undefined) keyStatementRoutes(server, requestKeys)
+  if (exchange !== undefined) sealedExchangeRoute(server, exchange)
   attestationRoute(server, { ...context, requestKeys })
   secureCompletionRoute(server, accessControl, context)
   modelsRoute(server, accessControl, context)

@@ -12,6 +12,7 @@ export function completionFields(
   const { steps, usage } = record
   const fields = {
     payloadId: record.payloadId,
+    wire: record.wire,
     outcome: record.outcome,
     key: record.keyName,
     tier: record.tier,

@@ -1,6 +1,9 @@
 import type { SecurityTier } from '../access/policy/tier-policy.js'
 import type { RefusalCode } from '../http-error.js'
 
+/** Version of the protocol between clients and gateway. */
+export type Wire = 1 | 2
+
 /** Timed steps of an answer: wait for decryption, decryption, TPM, model server, encryption. */
 export const STEPS = ['queue', 'decrypt', 'quote', 'upstream', 'encrypt'] as const
 
@@ -33,6 +36,8 @@ export interface CompletionRecord {
   readonly requestId: string
   /** Identifier that the client gave the request, in its checked form. */
   readonly payloadId: string | undefined
+  /** Version of the wire that the request came by. */
+  readonly wire: Wire
   /** Time of arrival, in milliseconds since 1970. */
   readonly startedAtMs: number
   /** From the arrival of the headers to the end of the response. */
@@ -40,7 +45,7 @@ export interface CompletionRecord {
   /** Steps that were reached, including one that failed. */
   readonly steps: Readonly<Partial<Record<Step, StepTime>>>
   readonly outcome: Outcome
-  /** Null when the caller disconnected before the response was written. */
+  /** Inside the encryption, where there is one. Null when the caller disconnected before the response was written. */
   readonly status: number | null
   /** True once the caller has passed authentication and the rate limit. */
   readonly admitted: boolean
@@ -78,6 +83,7 @@ export interface CompletionEnd {
 export interface RequestIdentity {
   readonly requestId: string
   readonly payloadId: string | undefined
+  readonly wire: Wire
 }
 
 /**
@@ -86,7 +92,9 @@ export interface RequestIdentity {
  */
 export class CompletionObservation {
   readonly requestId: string
-  readonly payloadId: string | undefined
+  /** Of wire 2, known once the request is open. */
+  payloadId: string | undefined
+  readonly wire: Wire
   readonly startedAtMs = Date.now()
   admitted = false
   keyName: string | undefined
@@ -96,6 +104,8 @@ export class CompletionObservation {
   upstreamStatus: number | undefined
   responseModel: string | undefined
   usage: TokenUsage | undefined
+  /** Status inside the encryption. */
+  innerStatus: number | undefined
   bytesIn = 0
   bytesOut = 0
   readonly #startedAt = performance.now()
@@ -112,11 +122,12 @@ export class CompletionObservation {
     | undefined
 
   constructor(
-    { requestId, payloadId }: RequestIdentity,
+    { requestId, payloadId, wire }: RequestIdentity,
     observers: readonly CompletionObserver[] = [],
   ) {
     this.requestId = requestId
     this.payloadId = payloadId
+    this.wire = wire
     this.#observers = [...observers]
   }
 
@@ -180,11 +191,12 @@ export class CompletionObservation {
     const record: CompletionRecord = {
       requestId: this.requestId,
       payloadId: this.payloadId,
+      wire: this.wire,
       startedAtMs: this.startedAtMs,
       totalMs,
       steps: { ...this.#steps },
       outcome: status === null ? 'disconnected' : (this.#refusal ?? 'ok'),
-      status,
+      status: status === null ? null : (this.innerStatus ?? status),
       admitted: this.admitted,
       keyName: this.keyName,
       tier: this.tier,

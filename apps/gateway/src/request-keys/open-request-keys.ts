@@ -4,11 +4,16 @@ import type { Logger } from '../observability/log.js'
 import type { ServerKeys } from '../server-keys/server-keys.js'
 import type { RequestKeys } from './request-keys.js'
 import { RotatingRequestKeys } from './rotating-request-keys.js'
+import { Schedule } from './schedule.js'
 import { maxRequestBytes } from './statement.js'
 import { memoryStore } from './store/request-key-store.js'
 
 const DEFAULT_PERIOD_MS = 60 * 60_000
 const DEFAULT_LEAD_MS = 6000
+
+/** Returns the longest time for which a request key decrypts. */
+export const requestKeyLifeMs = (_config: GatewayConfig): number =>
+  new Schedule(DEFAULT_PERIOD_MS).longestLifeMs
 
 /** Creates the request keys of a gateway. */
 export async function openRequestKeys(

@@ -28,7 +28,7 @@ export interface StatementKeys {
 export const MAX_CHUNK_BYTES = 65_536
 
 /** Method and path of the requests that are answered. */
-export const ROUTES: readonly string[] = ['POST /v1/chat/completions']
+export const ROUTES = ['POST /v1/chat/completions'] as const
 
 /** A statement names no smaller limit, so that the first chunk always fits. */
 const LEAST_REQUEST_BYTES = 32 * 1024

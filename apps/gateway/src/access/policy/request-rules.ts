@@ -1,6 +1,6 @@
 import { ConfidentialRefusal, errorObject } from '../../confidential-refusal.js'
 import type { Identity } from '../api-keys/authenticate.js'
-import { allows, forbidden, type TierRule } from './tier-policy.js'
+import { NOT_FOR_TIER, allows, forbidden, type TierRule } from './tier-policy.js'
 
 /** Limits for the members of decrypted requests. */
 export interface RequestRules {
@@ -197,7 +197,7 @@ const refused = (param: string, detail: string): ConfidentialRefusal => {
 }
 
 const routed = (param: string): ConfidentialRefusal =>
-  forbidden('Model not allowed for the requested security tier', {
+  forbidden(NOT_FOR_TIER, {
     message: `The member ${param} could choose a model that is not allowed.`,
     code: 'model_not_allowed',
     param,

@@ -26,6 +26,8 @@ export interface PolicyConfig {
 }
 
 const VERSION_LENGTH = 12
+/** Fixed text of every refusal by the policy. */
+export const NOT_FOR_TIER = 'Model not allowed for the requested security tier'
 
 /** Decides which requests each security tier permits. */
 export class TierPolicy {
@@ -57,7 +59,7 @@ export class TierPolicy {
 
 /** Creates the one refusal for everything that a tier does not permit. */
 export const notAllowed = (model: string, tier: SecurityTier): ConfidentialRefusal =>
-  forbidden('Model not allowed for the requested security tier', {
+  forbidden(NOT_FOR_TIER, {
     message: `The model ${model} is not available in the security tier ${tier}.`,
     code: 'model_not_allowed',
     param: 'model',

@@ -12,6 +12,8 @@ export type Shortage = 'total' | 'share'
 export interface Reservation {
   /** Changes the amount. Less is always possible; more only if it fits. */
   resize(amount: number): Shortage | undefined
+  /** Gives the amount to another owner and changes it. Where it does not fit, nothing changes. */
+  move(owner: string, amount: number): Shortage | undefined
   /** Gives everything back, for good. Can be called repeatedly. */
   release(): void
 }
@@ -47,18 +49,29 @@ export class FairBudget {
   reserve(owner: string, amount: number): Reservation | Shortage {
     const shortage = this.#shortage(owner, amount)
     if (shortage !== undefined) return shortage
+    let holder = owner
     let reserved = 0
     let isReleased = false
     const set = (next: number): void => {
-      this.#add(owner, next - reserved)
+      this.#add(holder, next - reserved)
       reserved = next
     }
     set(amount)
     return {
       resize: (next) => {
         if (isReleased) return undefined
-        const lack = next > reserved ? this.#shortage(owner, next - reserved) : undefined
+        const lack = next > reserved ? this.#shortage(holder, next - reserved) : undefined
         if (lack === undefined) set(next)
+        return lack
+      },
+      move: (nextHolder, next) => {
+        if (isReleased) return undefined
+        const before = { holder, reserved }
+        set(0)
+        holder = nextHolder
+        const lack = this.#shortage(holder, next)
+        if (lack !== undefined) holder = before.holder
+        set(lack === undefined ? next : before.reserved)
         return lack
       },
       release: () => {

@@ -4,7 +4,12 @@ import type { LoadConfig } from '../../config/config.js'
 import { HttpError } from '../../http-error.js'
 import type { Metrics, OverloadCause } from '../../observability/metrics/metrics.js'
 import { DECRYPT_CONCURRENCY } from './decrypt-concurrency.js'
-import { FairBudget, type FairBudgetOptions, type Shortage } from './fair-budget.js'
+import {
+  FairBudget,
+  type FairBudgetOptions,
+  type Reservation,
+  type Shortage,
+} from './fair-budget.js'
 import { FairQueue } from './fair-queue.js'
 
 /** Rejection for lack of capacity. Expected under load, so the log does not report it as an error. */
@@ -25,6 +30,9 @@ const REQUEST_FACTOR = 1.75
 /** Memory of an answer while it is encrypted: as received, padded, and as an envelope. */
 const ANSWER_FACTOR = 3.5
 
+/** Memory of a request whose caller is unknown: what arrived at once, and its first chunk. */
+const UNIDENTIFIED_BYTES = 96 * 1024
+
 /** Memory of the smallest request: its headers, keys and an answer of a few words. */
 const LEAST_BYTES = 16 * 1024
 /** Answers above this size take turns to be encrypted. */
@@ -35,6 +43,13 @@ const LARGE_ENCRYPTIONS = 2
 export interface Admission {
   /** Keeps the place until the work has ended: a caller that disconnects does not end it at once. */
   during<T>(work: () => Promise<T>): Promise<T>
+  /**
+   * Passes a request of an unknown caller on to its caller, with a place of those that all callers share.
+   *
+   * @param bodyBytes - size of the body, or the largest possible one if it is unknown
+   * @throws OverloadedError
+   */
+  identify(caller: string, bodyBytes: number): void
   /**
    * Replaces the memory that is accounted for.
    *
@@ -60,6 +75,8 @@ export class LoadShedder {
   readonly #queue: FairQueue
   readonly #encryptions: FairQueue
   readonly #requests: FairBudget
+  /** Requests whose caller is unknown: those who send no end of them take no place of a known caller. */
+  readonly #unidentified: FairBudget
   readonly #bytes: FairBudget
   readonly #metrics: Metrics
   readonly #maxBodyBytes: number
@@ -74,6 +91,7 @@ export class LoadShedder {
       createError: () => this.#rejection('queue'),
     })
     this.#requests = new FairBudget(placesOf(load))
+    this.#unidentified = new FairBudget(unidentifiedPlacesOf(load))
     this.#bytes = new FairBudget(this.#memoryOf(load))
     this.#encryptions = new FairQueue({
       concurrency: LARGE_ENCRYPTIONS,
@@ -97,6 +115,7 @@ export class LoadShedder {
     this.#load = load
     this.#queue.setMaxWaiting(load.maxQueue ?? DEFAULT_MAX_QUEUE)
     this.#requests.setLimits(placesOf(load))
+    this.#unidentified.setLimits(unidentifiedPlacesOf(load))
     this.#bytes.setLimits(this.#memoryOf(load))
   }
 
@@ -109,10 +128,28 @@ export class LoadShedder {
    * @throws OverloadedError
    */
   enter(caller: string, response: ServerResponse, bodyBytes: number): Admission {
-    if (this.#queue.isFullFor(caller)) throw this.#rejection('queue')
-    const place = this.#requests.reserve(caller, 1)
-    if (typeof place === 'string') throw this.#rejection(causeOf('requests', place))
-    const memory = this.#bytes.reserve(caller, accounted(bodyBytes * REQUEST_FACTOR))
+    return this.#admit(this.#requests, caller, response, bodyBytes * REQUEST_FACTOR)
+  }
+
+  /**
+   * Reserves a place and memory for a request whose API key is encrypted with it, until its caller is known.
+   *
+   * @param address - owner of the request until then
+   * @throws OverloadedError
+   */
+  enterUnidentified(address: string, response: ServerResponse): Admission {
+    return this.#admit(this.#unidentified, address, response, UNIDENTIFIED_BYTES)
+  }
+
+  #admit(
+    places: FairBudget,
+    owner: string,
+    response: ServerResponse,
+    memoryBytes: number,
+  ): Admission {
+    if (this.#queue.isFullFor(owner)) throw this.#rejection('queue')
+    let place = this.#reserve(places, owner)
+    const memory = this.#bytes.reserve(owner, accounted(memoryBytes))
     if (typeof memory === 'string') {
       place.release()
       throw this.#rejection(causeOf('bytes', memory))
@@ -133,11 +170,28 @@ export class LoadShedder {
           end()
         }
       },
+      identify: (caller, bodyBytes) => {
+        if (holders === 0) return
+        const next = this.#reserve(this.#requests, caller)
+        const shortage = memory.move(caller, accounted(bodyBytes * REQUEST_FACTOR))
+        if (shortage !== undefined) {
+          next.release()
+          throw this.#rejection(causeOf('bytes', shortage))
+        }
+        place.release()
+        place = next
+      },
       account: ({ plaintext = 0, answer = 0, envelope = 0 }) => {
         const shortage = memory.resize(accounted(plaintext + answer * ANSWER_FACTOR + envelope))
         if (shortage !== undefined) throw this.#rejection(causeOf('bytes', shortage))
       },
     }
+  }
+
+  #reserve(places: FairBudget, owner: string): Reservation {
+    const place = places.reserve(owner, 1)
+    if (typeof place === 'string') throw this.#rejection(causeOf('requests', place))
+    return place
   }
 
   /**
@@ -174,6 +228,11 @@ export class LoadShedder {
 const placesOf = ({ maxRequests, maxRequestsPerCaller }: LoadConfig): FairBudgetOptions => ({
   total: maxRequests ?? DEFAULT_MAX_REQUESTS,
   perOwner: maxRequestsPerCaller,
+})
+
+/** As many as of known callers, without a limit for each: callers behind one proxy share an address. */
+const unidentifiedPlacesOf = ({ maxRequests }: LoadConfig): FairBudgetOptions => ({
+  total: maxRequests ?? DEFAULT_MAX_REQUESTS,
 })
 
 /** Returns the limit for the memory of requests where none is set. */

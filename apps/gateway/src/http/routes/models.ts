@@ -30,7 +30,10 @@ export function modelsRoute(
     return answer
   }
   server.get('/v1/models', async (request, reply) => {
-    const caller = await accessControl.admit(request)
+    const caller = await accessControl.admit({
+      authorization: request.headers.authorization,
+      ip: request.ip,
+    })
     const { engine, policy } = current()
     const data = (await modelsOf(engine))
       .filter((id) => policy?.allowsInAnyTier(id) !== false)

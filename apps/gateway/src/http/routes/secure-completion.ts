@@ -25,11 +25,18 @@ export function secureCompletionRoute(
       onRequest: async (request, reply) => {
         const payloadId = header(request, 'x-payload-id')
         const observation = new CompletionObservation(
-          { requestId: request.id, payloadId: isPayloadId(payloadId) ? payloadId : undefined },
+          {
+            requestId: request.id,
+            payloadId: isPayloadId(payloadId) ? payloadId : undefined,
+            wire: 1,
+          },
           context.observers,
         )
         request.setDecorator('observation', observation)
-        const caller = await accessControl.admit(request)
+        const caller = await accessControl.admit({
+          authorization: request.headers.authorization,
+          ip: request.ip,
+        })
         observation.keyName = caller.keyName
         observation.admitted = true
         const size = sizeOfBody(request.raw, context.maxBodyBytes)

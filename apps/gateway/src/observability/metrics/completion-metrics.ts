@@ -22,7 +22,7 @@ const NO_TIER = 'none'
  */
 export class CompletionMetrics implements CompletionObserver {
   readonly #steps: Histogram<'step'>
-  readonly #total: Histogram<'tier'>
+  readonly #total: Histogram<'tier' | 'wire'>
   readonly #requests: Counter<'key'>
   readonly #tokens: Counter<'key' | 'kind'>
   readonly #modelRequests: Counter<'model'>
@@ -42,7 +42,7 @@ export class CompletionMetrics implements CompletionObserver {
     this.#total = new Histogram({
       name: 'nomyo_completion_duration_seconds',
       help: 'Time from the headers of an encrypted request to the end of its response.',
-      labelNames: ['tier'],
+      labelNames: ['tier', 'wire'],
       buckets: BUCKETS_S,
       registers,
     })
@@ -78,12 +78,12 @@ export class CompletionMetrics implements CompletionObserver {
   }
 
   completed(record: CompletionRecord): void {
-    const { steps, totalMs, tier, admitted, keyName, usage } = record
+    const { steps, totalMs, tier, wire, admitted, keyName, usage } = record
     for (const step of STEPS) {
       const time = steps[step]
       if (time !== undefined) this.#steps.observe({ step }, time.durationMs / 1000)
     }
-    this.#total.observe({ tier: tier ?? NO_TIER }, totalMs / 1000)
+    this.#total.observe({ tier: tier ?? NO_TIER, wire: String(wire) }, totalMs / 1000)
     if (!admitted) return
     const key = keyName ?? NO_KEY
     this.#requests.inc({ key })

@@ -5,7 +5,7 @@ import { SecurityError } from '@nomyo/crypto'
 import type { FastifyInstance } from 'fastify'
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { QuotaState } from '../../access/quota/quota-guard.js'
-import type { RefusalCode } from '../../http-error.js'
+import { HttpError, type RefusalCode } from '../../http-error.js'
 import { CompletionMetrics } from './completion-metrics.js'
 import { ConnectionMetrics } from './connection-metrics.js'
 import { watchGauge } from './watch-gauge.js'
@@ -140,7 +140,10 @@ export class Metrics {
       this.#decryptions.inc({ result: 'decrypted' })
       return decrypted
     } catch (error) {
-      this.#decryptions.inc({ result: error instanceof SecurityError ? error.code : 'fault' })
+      // A refusal is no result: its request was not decrypted, for want of capacity or of the request.
+      if (!(error instanceof HttpError)) {
+        this.#decryptions.inc({ result: error instanceof SecurityError ? error.code : 'fault' })
+      }
       throw error
     }
   }

@@ -1,0 +1,91 @@
+import type { IncomingMessage } from 'node:http'
+import { HttpError } from '../http-error.js'
+
+/** Body of a request, part by part. The connection waits while no part is asked for. */
+export class BodyParts {
+  readonly #request: IncomingMessage
+  readonly #startedAt = performance.now()
+  readonly #arrived: Buffer[] = []
+  #isComplete = false
+  #failure: HttpError | undefined
+  #notify: (() => void) | undefined
+  #received = 0
+
+  constructor(request: IncomingMessage) {
+    this.#request = request
+    // No event follows for a caller that disconnected before.
+    if (request.destroyed) this.#failure = malformed()
+    request.pause()
+    request
+      .on('data', this.#onData)
+      .once('end', this.#onEnd)
+      .once('error', this.#onGone)
+      .once('close', this.#onGone)
+  }
+
+  /** Number of bytes that arrived. */
+  get received(): number {
+    return this.#received
+  }
+
+  /**
+   * Returns the next part, or undefined after the last one.
+   *
+   * @param timeoutMs - since the headers of the request
+   * @throws HttpError 400 when the caller disconnects; 408
+   */
+  async next(timeoutMs: number): Promise<Buffer | undefined> {
+    while (this.#arrived.length === 0) {
+      if (this.#isComplete) return undefined
+      if (this.#failure !== undefined) throw this.#failure
+      await this.#event(timeoutMs - (performance.now() - this.#startedAt))
+    }
+    return this.#arrived.shift()
+  }
+
+  /** Drops what follows, so that the next request on the connection can be read. */
+  drop(): void {
+    this.#request.off('data', this.#onData)
+    this.#arrived.length = 0
+    this.#failure ??= malformed()
+    this.#request.resume()
+  }
+
+  async #event(timeoutMs: number): Promise<void> {
+    const timedOut = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(
+        () => {
+          resolve(true)
+        },
+        Math.max(0, timeoutMs),
+      )
+      this.#notify = () => {
+        clearTimeout(timer)
+        resolve(false)
+      }
+      this.#request.resume()
+    })
+    this.#notify = undefined
+    this.#request.pause()
+    if (timedOut) this.#failure ??= new HttpError(408, 'The request took too long to arrive')
+  }
+
+  readonly #onData = (part: Buffer): void => {
+    this.#received += part.length
+    this.#arrived.push(part)
+    this.#request.pause()
+    this.#notify?.()
+  }
+
+  readonly #onEnd = (): void => {
+    this.#isComplete = true
+    this.#notify?.()
+  }
+
+  readonly #onGone = (): void => {
+    if (!this.#isComplete) this.#failure ??= malformed()
+    this.#notify?.()
+  }
+}
+
+const malformed = (): HttpError => new HttpError(400, 'The request is malformed')

@@ -1,0 +1,241 @@
+import { SecurityError } from '@nomyo/crypto'
+import type { FastifyBaseLogger } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+import { authorizeTier, type Caller } from '../access/access-control.js'
+import type { Admission } from '../completion/load/load-shedder.js'
+import { HttpError } from '../http-error.js'
+import type { CompletionObservation } from '../observability/completion-record.js'
+import { checkAuthority } from './authority.js'
+import type { BodyParts } from './body-parts.js'
+import { ContentBuffer } from './content-buffer.js'
+import type { ExchangeContext } from './exchange-context.js'
+import { refusalResponse, type ResponseFacts } from './inner-response.js'
+import { contentOf, openHead, readHead, type OpenedHead, type ReadHead } from './open-head.js'
+import { refuseReplayedSecret } from './refuse-replayed-secret.js'
+import { checkDate } from './request-date.js'
+import { isJson, parseIdempotencyKey, parseTier, selectFields } from './request-fields.js'
+import { findRoute } from './routes.js'
+import { SealedAnswer } from './sealed-answer.js'
+
+/** Encrypted request that has a place. */
+export interface EncryptedExchange {
+  readonly parts: BodyParts
+  /** Size of the encrypted request, or its limit where it is unknown. */
+  readonly size: number
+  readonly admission: Admission
+  /** Caller, where its address identifies it. */
+  readonly caller: Caller | undefined
+  /** Owner of the request until its caller is known. */
+  readonly addressId: string
+  readonly ip: string
+  readonly requestId: string
+  readonly headers: IncomingHttpHeaders
+  /** Aborts when the caller disconnects. */
+  readonly signal: AbortSignal
+  readonly observation: CompletionObservation
+  readonly log: FastifyBaseLogger
+}
+
+/** Longest time for the first chunk, as for the headers of a request. */
+const HEAD_TIMEOUT_MS = 20_000
+/** Node refuses requests that are late itself, and not inside the encryption: this comes before. */
+const TIMEOUT_MARGIN_MS = 2000
+
+/**
+ * Opens a request of wire 2, and answers it. Until a chunk is decrypted, refusals are errors, which anyone on
+ * the network path reads; from then on everything is part of the answer, which only the sender reads.
+ *
+ * @returns the answer, which comes while it is read
+ * @throws KeyProblem; HttpError 400 when the caller disconnects, 408, 503
+ */
+export async function handleExchange(
+  exchange: EncryptedExchange,
+  context: ExchangeContext,
+): Promise<SealedAnswer> {
+  const { observation, parts, signal } = exchange
+  const timeoutMs = context.requestTimeoutMs()
+  const endWait = observation.begin('queue')
+  const opened = await context.metrics.countDecryption(() =>
+    openHead(
+      parts,
+      {
+        keys: context.requestKeys.opening(),
+        inTurn: (decapsulate) =>
+          context.loadShedder.decrypt(
+            exchange.addressId,
+            () => {
+              endWait()
+              return observation.time('decrypt', decapsulate)
+            },
+            signal,
+          ),
+        timeoutMs: Math.min(HEAD_TIMEOUT_MS, timeoutMs),
+      },
+      context,
+    ),
+  )
+  const answer = new SealedAnswer(opened.sealer, context.heartbeatsMs)
+  const lateMs = Math.max(timeoutMs / 2, timeoutMs - TIMEOUT_MARGIN_MS)
+  void finish(exchange, { opened, answer, timeoutMs: lateMs }, context)
+  return answer
+}
+
+/** Parts of an exchange whose head is open. */
+interface OpenedExchange {
+  readonly opened: OpenedHead
+  readonly answer: SealedAnswer
+  /** Time for the whole request to arrive, in milliseconds. */
+  readonly timeoutMs: number
+}
+
+/** Answers an opened request. Never rejects: every failure is an answer, or ends the connection. */
+async function finish(
+  exchange: EncryptedExchange,
+  open: OpenedExchange,
+  context: ExchangeContext,
+): Promise<void> {
+  const { observation, admission, parts, log } = exchange
+  const { answer, opened } = open
+  await observation.during(() =>
+    admission.during(async () => {
+      try {
+        const response = await answerOpened(exchange, open, context).catch((error: unknown) =>
+          refusalResponse(refusalOf(error, exchange, context), factsOf(exchange, context)),
+        )
+        observation.innerStatus = response.status
+        observation.bytesOut = await observation.time('encrypt', () => answer.finish(response))
+        admission.account({ envelope: observation.bytesOut })
+      } catch (error) {
+        // The caller has disconnected, or there is no memory for the answer.
+        if (!answer.body.destroyed && !(error instanceof HttpError)) {
+          log.error({ err: error }, 'an answer was not completed')
+        }
+        answer.abort()
+      } finally {
+        observation.bytesIn = parts.received
+        opened.firstChunk.fill(0)
+        opened.chunks.dispose()
+      }
+    }),
+  )
+}
+
+async function answerOpened(
+  exchange: EncryptedExchange,
+  { opened, answer, timeoutMs }: OpenedExchange,
+  context: ExchangeContext,
+) {
+  const { observation, admission, signal, headers, requestId } = exchange
+  const settings = context.current()
+  const message = readMessage(opened.firstChunk)
+  const { head } = message
+  const fields = selectFields(head.fields)
+  const nowMs = (context.now ?? Date.now)()
+  checkDate(fields.date, { nowMs, isRequired: context.settings.dateIsOptional !== true })
+
+  const caller = await identify(fields.authorization, exchange, context)
+  const trace = context.tracer.start({ headers, startedAtMs: observation.startedAtMs })
+  observation.subscribe(trace)
+  await refuseReplayedSecret(context.replayCache, opened.enc, caller.redisWait)
+
+  checkAuthority(head.authority, context.settings.publicNames)
+  const answerRequest = findRoute(head)
+  if (!isJson(fields)) throw new HttpError(415, 'Content-Type must be application/json')
+  const idempotencyKey = parseIdempotencyKey(fields)
+  observation.payloadId = idempotencyKey
+  const tier = (observation.tier = parseTier(fields))
+  authorizeTier(caller, tier, settings.policy)
+  return context.workInProgress.during(caller.id, idempotencyKey, () =>
+    answerRequest(
+      {
+        ...{ settings, tier, caller, admission, signal, observation, trace },
+        payloadId: idempotencyKey ?? requestId,
+        suite: opened.suite,
+        facts: () => factsOf(exchange, context),
+        readContent: () => readContent(message, opened, exchange.size, timeoutMs),
+        keepAlive: () => {
+          answer.keepAlive()
+        },
+      },
+      context,
+    ),
+  )
+}
+
+function readMessage(firstChunk: Uint8Array): ReadHead {
+  const message = malformedIfThrown(() => readHead(firstChunk))
+  if (message !== undefined) return message
+  throw new HttpError(400, 'The fields of the request must be in its first chunk')
+}
+
+/** Identifies the caller, and counts the request against its limits. */
+async function identify(
+  authorization: string | undefined,
+  { caller: known, ip, admission, size, observation }: EncryptedExchange,
+  { accessControl, quotaGuard }: ExchangeContext,
+): Promise<Caller> {
+  const caller = known ?? (await accessControl.admit({ authorization, ip }))
+  observation.keyName = caller.keyName
+  observation.admitted = true
+  if (known === undefined) admission.identify(caller.id, size)
+  await quotaGuard.admit(caller, caller.redisWait)
+  return caller
+}
+
+/** Reads the rest of a request, which counts only as a whole. */
+async function readContent(
+  { content, reader }: ReadHead,
+  { chunks }: OpenedHead,
+  size: number,
+  timeoutMs: number,
+): Promise<Uint8Array> {
+  const buffer = new ContentBuffer(size)
+  try {
+    for (const piece of content) buffer.add(piece)
+    for (;;) {
+      const chunk = await chunks.next(timeoutMs)
+      if (chunk === undefined) break
+      for (const piece of contentOf(reader.push(chunk))) buffer.add(piece)
+      chunk.fill(0)
+    }
+    reader.end()
+    return buffer.bytes
+  } catch (error) {
+    buffer.bytes.fill(0)
+    throw malformedOf(error)
+  }
+}
+
+/** Reduces an error to what the caller may know, and counts it. */
+function refusalOf(
+  error: unknown,
+  { observation, log }: EncryptedExchange,
+  { metrics }: ExchangeContext,
+): HttpError {
+  const refusal = error instanceof HttpError ? error : new HttpError(500, 'Internal server error')
+  metrics.countRefusal(refusal.code)
+  observation.refuse(refusal.code)
+  if (refusal !== error) log.error({ err: error }, 'request failed')
+  return refusal
+}
+
+const factsOf = (
+  { requestId }: EncryptedExchange,
+  { now = Date.now }: ExchangeContext,
+): ResponseFacts => ({ requestId, nowMs: now() })
+
+function malformedIfThrown<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw malformedOf(error)
+  }
+}
+
+/** Turns the errors of chunks and messages into refusals. */
+function malformedOf(error: unknown): unknown {
+  if (!(error instanceof SecurityError)) return error
+  return error.code === 'ERR_ENVELOPE_TOO_LARGE'
+    ? new HttpError(413, 'The request body is too large')
+    : new HttpError(400, 'The request is malformed, or not whole')
+}

@@ -1,0 +1,93 @@
+import { SecurityError } from '@nomyo/crypto'
+import {
+  createBhttpReader,
+  openRequest,
+  type BhttpReader,
+  type ChunkSealer,
+  type RequestHead,
+  type RequestHeader,
+  type RequestKey,
+} from '@nomyo/crypto/wire-2'
+import { MAX_CHUNK_BYTES } from '../request-keys/statement.js'
+import type { BodyParts } from './body-parts.js'
+import type { ExchangeContext } from './exchange-context.js'
+import { KeyProblem } from './key-problem.js'
+import { PlaintextChunks } from './plaintext-chunks.js'
+
+/** Request whose first chunk is open. */
+export interface OpenedHead {
+  /** Key and suite that the client chose. */
+  readonly suite: RequestHeader
+  /** The encapsulated secret, which no two requests share. */
+  readonly enc: Uint8Array
+  readonly firstChunk: Uint8Array
+  /** The chunks behind it. */
+  readonly chunks: PlaintextChunks
+  /** Encrypts the answer. */
+  readonly sealer: ChunkSealer
+}
+
+/** Settings of {@link openHead}. */
+export interface OpenHeadOptions {
+  readonly keys: readonly RequestKey[]
+  /** Decapsulates when it is the turn of the caller. */
+  readonly inTurn: <T>(decapsulate: () => Promise<T>) => Promise<T>
+  /** Time for the first chunk to arrive, in milliseconds. */
+  readonly timeoutMs: number
+}
+
+/**
+ * Decrypts the first chunk of a request as it arrives. From then on the gateway can answer so that only the
+ * sender reads it.
+ *
+ * @throws KeyProblem; HttpError 400 when the caller disconnects, 408, 503
+ */
+export async function openHead(
+  parts: BodyParts,
+  { keys, inTurn, timeoutMs }: OpenHeadOptions,
+  { maxBodyBytes, turns }: Pick<ExchangeContext, 'maxBodyBytes' | 'turns'>,
+): Promise<OpenedHead> {
+  const inOrder = keys.map(({ id, kem, publicKey, decapsulate, dispose }) => ({
+    ...{ id, kem, publicKey, dispose },
+    decapsulate: (enc: Uint8Array) => inTurn(() => decapsulate(enc)),
+  }))
+  const opener = openRequest(inOrder, { maxChunk: MAX_CHUNK_BYTES, maxBytes: maxBodyBytes })
+  const chunks = new PlaintextChunks(opener, parts, turns)
+  try {
+    const firstChunk = await chunks.next(timeoutMs)
+    const { header: suite, enc } = opener
+    if (firstChunk === undefined || suite === undefined || enc === undefined) throw new KeyProblem()
+    return { suite, enc, firstChunk, chunks, sealer: await opener.sealAnswer() }
+  } catch (error) {
+    chunks.dispose()
+    throw error instanceof SecurityError ? new KeyProblem() : error
+  }
+}
+
+/** Message whose control data and fields are read, and the content so far. */
+export interface ReadHead {
+  readonly head: RequestHead
+  readonly content: readonly Uint8Array[]
+  readonly reader: BhttpReader
+}
+
+/**
+ * Reads the head of a message, which is in its first chunk.
+ *
+ * @throws SecurityError; undefined in place of a head that is not whole
+ */
+export function readHead(firstChunk: Uint8Array): ReadHead | undefined {
+  const reader = createBhttpReader('request', { maxHeadBytes: firstChunk.length + 1 })
+  const [head, ...others] = reader.push(firstChunk)
+  if (head?.type !== 'request') return undefined
+  return { head, content: contentOf(others), reader }
+}
+
+/** Selects the content among the parts of a message. */
+export const contentOf = (events: readonly BhttpEventLike[]): Uint8Array[] =>
+  events.flatMap((event) => (event.type === 'content' && event.bytes ? [event.bytes] : []))
+
+interface BhttpEventLike {
+  readonly type: string
+  readonly bytes?: Uint8Array
+}

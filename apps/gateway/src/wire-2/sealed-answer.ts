@@ -1,0 +1,98 @@
+import { createWholeResponse, type ChunkSealer, type WholeResponse } from '@nomyo/crypto/wire-2'
+import { PacedBody } from '@nomyo-internal/http-server'
+import { freeBytes } from '../json/free-bytes.js'
+
+/** Size of the parts that are handed on at once. */
+const PART_BYTES = 256 * 1024
+
+/**
+ * Pauses between signs of life, in milliseconds. Readers take 16 of them: the first ones are for proxies that
+ * wait for a quarter of a minute, the others for those that wait for one, until the longest answer of a model server by default.
+ */
+const HEARTBEATS_MS: readonly number[] = [
+  ...Array.from({ length: 4 }, () => 15_000),
+  ...Array.from({ length: 12 }, () => 45_000),
+]
+
+/** Answer that is encrypted for the sender of a request, as it is sent. */
+export class SealedAnswer {
+  /** Body of the HTTP response. */
+  readonly body = new PacedBody()
+  readonly #sealer: ChunkSealer
+  readonly #response = createWholeResponse()
+  readonly #pauses: number[]
+  #timer: NodeJS.Timeout | undefined
+  #hasBegun = false
+
+  constructor(sealer: ChunkSealer, heartbeatsMs: readonly number[] = HEARTBEATS_MS) {
+    this.#sealer = sealer
+    this.#pauses = [...heartbeatsMs]
+    this.body.once('close', () => {
+      this.#end()
+    })
+  }
+
+  /** Sends signs of life from now on, until the response. */
+  keepAlive(): void {
+    const pause = this.#pauses.shift()
+    if (pause === undefined || this.body.destroyed) return
+    this.#timer = setTimeout(() => {
+      const interim = this.#response.interim({ status: 102, fields: [] })
+      // In the order of the calls: the response comes behind it.
+      this.#sealer.seal(interim).then(
+        (chunk) => {
+          this.#write(chunk)
+        },
+        (error: unknown) => this.body.destroy(error as Error),
+      )
+      this.keepAlive()
+    }, pause)
+  }
+
+  /**
+   * Encrypts the response and ends the answer. Its content is overwritten.
+   *
+   * @returns size of the encrypted response
+   */
+  async finish({ status, fields, content }: Required<WholeResponse>): Promise<number> {
+    clearTimeout(this.#timer)
+    this.#pauses.length = 0
+    if (this.body.destroyed) return 0
+    const message = this.#response.final({ status, fields, content })
+    release(content)
+    try {
+      const sealed = await this.#sealer.seal(message, { final: true })
+      this.#write(sealed)
+      this.body.complete()
+      return sealed.length + this.#sealer.head.length
+    } finally {
+      release(message)
+    }
+  }
+
+  /** Cuts the connection: the caller notices that the answer is not whole. */
+  abort(): void {
+    this.body.destroy(new Error('the answer cannot be completed'))
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.body.destroyed) return
+    if (!this.#hasBegun) this.body.push(this.#sealer.head)
+    this.#hasBegun = true
+    // In parts, so that it is copied, and encrypted by TLS, in turns.
+    for (let at = 0; at < bytes.length; at += PART_BYTES) {
+      this.body.push(bytes.subarray(at, at + PART_BYTES))
+    }
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer)
+    this.#pauses.length = 0
+    this.#sealer.dispose()
+  }
+}
+
+function release(bytes: Uint8Array): void {
+  bytes.fill(0)
+  freeBytes(bytes)
+}
