@@ -11,7 +11,7 @@ const LIMITS = {
     './envelope': '2.7 kB',
     './keys': '7.0 kB',
     './keys/node': '7.8 kB',
-    './wire-2': '10.0 kB',
+    './wire-2': '10.5 kB',
     './errors': '0.5 kB',
   },
   transport: { '.': '4.0 kB', './errors': '1.0 kB', './undici': '1.9 kB' },
@@ -90,9 +90,18 @@ const subpaths = Object.entries(LIMITS).flatMap(([folder, limits]) => {
 export default [
   ...subpaths,
   {
+    name: '@nomyo/crypto/wire-2, the client of it',
+    path: 'packages/crypto/dist/wire-2.js',
+    import:
+      '{ createBhttpReader, createVouch, encodeRequestParts, loadHybridKem, parseKeyStatement, sealRequest }',
+    limit: '9.5 kB',
+    gzip: true,
+    modifyEsbuildConfig: esbuildConfig,
+  },
+  {
     name: '@nomyo/crypto/wire-2 where the platform has no ML-KEM',
     path: 'packages/crypto/dist/wire-2.js',
-    limit: '18.5 kB',
+    limit: '19.0 kB',
     gzip: true,
     modifyEsbuildConfig: wholeConfig,
   },

@@ -9,6 +9,7 @@ export {
   createStreamedResponse,
   createWholeResponse,
   encodeRequest,
+  encodeRequestParts,
   encodeResponse,
   type StreamedResponseWriter,
   type WholeRequest,
@@ -17,7 +18,7 @@ export {
 } from './bhttp/write.js'
 export type { ReceiveLimits, SendLimits } from './chunks/limits.js'
 export type { ChunkOpener } from './chunks/opener.js'
-export type { ChunkSealer } from './chunks/sealer.js'
+export type { ChunkSealer, Plaintext } from './chunks/sealer.js'
 export type { HpkeSuite } from './hpke/key-schedule.js'
 export type { Encapsulation, Kem, KemImplementation, KemName, KemPrivateKey } from './kem/kem.js'
 export { loadClassicKem, loadHybridKem } from './kem/load.js'

@@ -8,6 +8,8 @@ export interface PartBuffer {
   readonly fill: (part: Uint8Array, at: number, wanted: number) => number
   /** Returns the bytes and begins anew. */
   readonly take: () => Bytes
+  /** Begins anew in the same memory: the bytes must have been used. */
+  readonly reset: () => void
 }
 
 export function partBuffer(): PartBuffer {
@@ -22,7 +24,7 @@ export function partBuffer(): PartBuffer {
       const end = Math.min(part.length, at + wanted - length)
       const needed = length + end - at
       if (needed > bytes.length) {
-        const larger = new Uint8Array(Math.min(wanted, Math.max(needed, 2 * bytes.length)))
+        const larger = new Uint8Array(Math.min(wanted, 2 * needed))
         larger.set(bytes.subarray(0, length))
         bytes = larger
       }
@@ -35,6 +37,9 @@ export function partBuffer(): PartBuffer {
       bytes = new Uint8Array()
       length = 0
       return taken
+    },
+    reset: () => {
+      length = 0
     },
   }
 }

@@ -62,6 +62,15 @@ it.each(Object.entries(calls))('%s must be bytes', async (_, call) => {
   }
 })
 
+it('plaintext in parts must be bytes throughout', async () => {
+  for (const value of VALUES as Uint8Array[]) {
+    const parts = [utf8('a'), value]
+    await expectRefusal(() => sealRequest(kem, config, parts), 'ERR_ARGUMENT_INVALID')
+    const { seal } = await startRequest(kem, config)
+    await expectRefusal(() => seal(parts), 'ERR_ARGUMENT_INVALID')
+  }
+})
+
 it('optional bytes must be bytes as well', async () => {
   expect(encodeResponse({ status: 200, fields: [] })).toHaveLength(512)
   for (const value of VALUES.slice(1) as Uint8Array[]) {

@@ -8,6 +8,7 @@ import {
   createStreamedResponse,
   createWholeResponse,
   encodeRequest,
+  encodeRequestParts,
   encodeResponse,
   type BhttpEvent,
   type BhttpLimits,
@@ -242,6 +243,29 @@ const fieldSection = (...lines: readonly (readonly [string, string])[]): Uint8Ar
   const body = concat(...lines.flat().map(prefixed))
   return concat(fromHex(body.length.toString(16).padStart(2, '0')), body)
 }
+
+describe('messages in parts', () => {
+  it('are those in one buffer, without a copy of the content', () => {
+    const content = utf8('x'.repeat(700))
+    const request = {
+      method: 'POST',
+      scheme: 'https',
+      authority: '',
+      path: '/',
+      fields: [],
+      content,
+    }
+    const parts = encodeRequestParts(request)
+    expect(parts).toContain(content)
+    expect(toHex(concat(...parts))).toBe(toHex(encodeRequest(request)))
+    const answers = [createWholeResponse(), createWholeResponse()] as const
+    for (const { interim } of answers) interim({ status: 102, fields: [] })
+    const response = { status: 200, fields: [], content }
+    const [inParts, whole] = [answers[0].finalParts(response), answers[1].final(response)]
+    expect(inParts).toContain(content)
+    expect(toHex(concat(...inParts))).toBe(toHex(whole))
+  })
+})
 
 describe('malformed messages', () => {
   const status = '0140c8'

@@ -76,6 +76,26 @@ describe('decryption inverts encryption', () => {
     expect(toHex(await openAll(openAnswer(), answer))).toBe(toHex(utf8('answer')))
   })
 
+  it('for plaintext in several buffers as for the same in one', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom(0, 1, 100, 16_383, 16_384, 20_000), {
+          minLength: 1,
+          maxLength: 6,
+        }),
+        async (sizes) => {
+          const parts = sizes.map((size, at) => new Uint8Array(size).fill(at))
+          const whole = concat(...parts)
+          const { body } = await sealRequest(kem, config, parts)
+          const { body: same } = await sealRequest(kem, config, whole)
+          expect(chunkBoundaries(body, HEAD)).toEqual(chunkBoundaries(same, HEAD))
+          expect(toHex(await openAll(openRequest([key]), body)) === toHex(whole)).toBe(true)
+        },
+      ),
+      { numRuns: 30 },
+    )
+  })
+
   it('releases each chunk when its last byte arrives', async () => {
     const body = await request([utf8('first'), utf8('second'), utf8('last')])
     const opener = openRequest([key])

@@ -37,7 +37,9 @@ describe('RFC 9180, appendix A.1.1', () => {
       expect(toHex(await exportSecret(suite, secrets, fromHex(context), 32))).toBe(exported)
     }
     const sealed = new Uint8Array(of('ct').length)
-    await wire2Platform.aesGcm(secrets.key).encrypt(of('pt'), secrets.baseNonce, of('aad'), sealed)
+    await wire2Platform
+      .aesGcm(secrets.key)
+      .encrypt([of('pt')], secrets.baseNonce, of('aad'), sealed)
     expect(toHex(sealed)).toBe(vector['ct'])
   })
 })

@@ -78,7 +78,7 @@ describeFile<AesGcmCase>('aes_gcm_test.json', (all) => {
       expect(opened && toHex(opened), nameOf(one)).toBe(isValid ? one.msg : undefined)
       if (!isValid) continue
       const again = new Uint8Array(sealed.length)
-      await wire2Platform.aesGcm(fromHex(one.key)).encrypt(fromHex(one.msg), nonce, data, again)
+      await wire2Platform.aesGcm(fromHex(one.key)).encrypt([fromHex(one.msg)], nonce, data, again)
       expect(toHex(again), nameOf(one)).toBe(toHex(sealed))
     }
     expect(count(cases)).toEqual(expected)

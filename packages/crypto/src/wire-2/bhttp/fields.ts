@@ -1,4 +1,4 @@
-import { type Bytes, concat } from '../../bytes/bytes.js'
+import type { Bytes } from '../../bytes/bytes.js'
 
 /** A header or trailer field: a lower-case name, and a value of Latin-1 characters. */
 export type Field = readonly [name: string, value: string]
@@ -49,12 +49,4 @@ export function latin1(text: string): Bytes {
 /** Decodes Latin-1: `TextDecoder` decodes windows-1252 by that name. */
 export function fromLatin1(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')
-}
-
-/** Joins bytes to a buffer of a length, with zeros behind them. */
-export function joinPadded(
-  parts: readonly Uint8Array[],
-  sizeFor: (length: number) => number,
-): Bytes {
-  return concat(parts, sizeFor(parts.reduce((sum, { length }) => sum + length, 0)))
 }

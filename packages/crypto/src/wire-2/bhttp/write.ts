@@ -9,7 +9,6 @@ import {
   type ResponseHead,
   isControlData,
   isField,
-  joinPadded,
   latin1,
 } from './fields.js'
 
@@ -29,6 +28,8 @@ export interface WholeResponseWriter {
   readonly interim: (head: ResponseHead) => Bytes
   /** Writes the response, padded. @throws SecurityError `ERR_ARGUMENT_INVALID` */
   readonly final: (response: WholeResponse) => Bytes
+  /** The same in several buffers: large content is not copied. @throws SecurityError `ERR_ARGUMENT_INVALID` */
+  readonly finalParts: (response: WholeResponse) => Uint8Array[]
 }
 
 /** Writes a response whose content comes in parts. */
@@ -71,15 +72,34 @@ export const FRAMING = {
  * ```
  */
 export function encodeRequest(request: WholeRequest): Bytes {
+  return join(...encodeRequestParts(request))
+}
+
+/**
+ * Encodes a request as {@link encodeRequest} does, in several buffers: large content is not copied.
+ *
+ * @throws SecurityError `ERR_ARGUMENT_INVALID`
+ * @example
+ * ```ts
+ * import { encodeRequestParts, sealRequest, type WholeRequest } from '@nomyo/crypto/wire-2'
+ *
+ * export const seal = (
+ *   kem: Parameters<typeof sealRequest>[0],
+ *   config: Parameters<typeof sealRequest>[1],
+ *   request: WholeRequest,
+ * ) => sealRequest(kem, config, encodeRequestParts(request))
+ * ```
+ */
+export function encodeRequestParts(request: WholeRequest): Uint8Array[] {
   requireArgument(isControlData(request), 'method, scheme, authority and path must be valid')
   const { method, scheme, authority, path, fields, content } = request
-  return joinPadded(
+  return padded(
     [
       varint(FRAMING.knownRequest),
       ...[method, scheme, authority, path].map((text) => prefixed(latin1(text))),
       prefixed(fieldLines(fields)),
-      ...knownContent(content),
     ],
+    content,
     paddedLength,
   )
 }
@@ -120,17 +140,20 @@ export function encodeResponse(response: WholeResponse): Bytes {
 export function createWholeResponse(): WholeResponseWriter {
   const begin = framing(FRAMING.knownResponse)
   let written = 0
+  const finalParts = ({ status, fields, content }: WholeResponse): Uint8Array[] =>
+    padded(
+      [begin(), finalStatus(status), prefixed(fieldLines(fields))],
+      content,
+      (length) => paddedLength(written + length) - written,
+    )
   return {
     interim: (head) => {
       const part = join(begin(), interimStatus(head), prefixed(fieldLines(head.fields)))
       written += part.length
       return part
     },
-    final: ({ status, fields, content }) =>
-      joinPadded(
-        [begin(), finalStatus(status), prefixed(fieldLines(fields)), ...knownContent(content)],
-        (length) => paddedLength(written + length) - written,
-      ),
+    final: (response) => join(...finalParts(response)),
+    finalParts,
   }
 }
 
@@ -182,10 +205,17 @@ function statusBytes(status: number, least: number, most: number): Bytes {
   return varint(status)
 }
 
-/** Content and no trailers. */
-function knownContent(content: Uint8Array = new Uint8Array()): Uint8Array[] {
+/** A head, content, no trailers, and zeros up to a length. */
+function padded(
+  head: readonly Uint8Array[],
+  content: Uint8Array = new Uint8Array(),
+  sizeFor: (length: number) => number,
+): Uint8Array[] {
   requireBytes(content, 'content')
-  return [varint(content.length), content, varint(0)]
+  const before = join(...head, varint(content.length))
+  // The first zero says that there are no trailers.
+  const length = before.length + content.length + 1
+  return [before, content, new Uint8Array(1 + sizeFor(length) - length)]
 }
 
 function fieldLines(fields: readonly Field[]): Bytes {

@@ -5,7 +5,11 @@ import { FINAL, ascii } from '../labels.js'
 
 /** Encrypts or decrypts the chunks of one message, in their order. */
 export interface ChunkCipher {
-  readonly encrypt: (plaintext: Bytes, isFinal: boolean, target: Bytes) => void | Promise<void>
+  readonly encrypt: (
+    pieces: readonly Bytes[],
+    isFinal: boolean,
+    target: Bytes,
+  ) => void | Promise<void>
   /** Returns undefined when the chunk is not authentic. */
   readonly decrypt: (
     sealed: Bytes,
@@ -28,8 +32,7 @@ export function chunkCipher({ key, baseNonce }: AeadKeys): ChunkCipher {
   }
   const dataOf = (isFinal: boolean): Bytes => ascii(isFinal ? FINAL : '')
   return {
-    encrypt: (plaintext, isFinal, target) =>
-      aes.encrypt(plaintext, nextNonce(), dataOf(isFinal), target),
+    encrypt: (pieces, isFinal, target) => aes.encrypt(pieces, nextNonce(), dataOf(isFinal), target),
     decrypt: (sealed, isFinal) => aes.decrypt(sealed, nextNonce(), dataOf(isFinal)),
     dispose: () => {
       zeroize(key, baseNonce)

@@ -96,7 +96,7 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
         const end = buffer.fill(part, at, buffer.length + 1)
         const read = readVarint(buffer.bytes(), 0)
         if (read === undefined) return end
-        buffer.take()
+        buffer.reset()
         if (read.value === 0) state = 'final'
         else if (read.value <= TAG_BYTES || read.value > limit()) throw cannotOpen()
         else {
@@ -108,7 +108,8 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
       case 'chunk': {
         const end = buffer.fill(part, at, expected)
         if (buffer.length < expected) return end
-        release(await decrypt(buffer.take(), false))
+        release(await decrypt(buffer.bytes(), false))
+        buffer.reset()
         state = 'length'
         return end
       }

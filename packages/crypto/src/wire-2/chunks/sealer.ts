@@ -1,5 +1,5 @@
 import { platform } from '#crypto-platform'
-import { requireBytes } from '../../arguments.js'
+import { requireArgument, requireBytes } from '../../arguments.js'
 import { type Bytes, ownBytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { TAG_BYTES } from '../../platform/platform.js'
@@ -7,6 +7,9 @@ import type { AeadKeys } from '../hpke/key-schedule.js'
 import { CHUNK_BYTES } from '../labels.js'
 import { varintLength, writeVarint } from '../varint.js'
 import { MAX_CHUNKS, chunkCipher } from './chunk-cipher.js'
+
+/** Bytes in one buffer, or in several: to join them would cost a copy. */
+export type Plaintext = Uint8Array | readonly Uint8Array[]
 
 /** Encrypts a message, part by part. */
 export interface ChunkSealer {
@@ -16,90 +19,123 @@ export interface ChunkSealer {
    * Encrypts the next part of the message: as one chunk, or as several where it is longer than a chunk
    * may be. The chunks of later calls follow those of earlier ones, also while these are being sealed.
    *
+   * @param plaintext - one buffer, or several that are encrypted as if they were joined
    * @throws SecurityError `ERR_KEY_DISPOSED` after the final part
    */
-  readonly seal: (plaintext: Uint8Array, options?: { readonly final?: boolean }) => Promise<Bytes>
+  readonly seal: (plaintext: Plaintext, options?: { readonly final?: boolean }) => Promise<Bytes>
   /** Zeroes the keys, also done after the final part. The message cannot be completed. */
   readonly dispose: () => void
 }
 
+/** The sealer of this package's own use. */
+export interface WholeSealer extends ChunkSealer {
+  /** Encrypts the whole message at once, behind the bytes before the first chunk. */
+  readonly sealWhole: (plaintext: Plaintext) => Promise<Bytes>
+}
+
 /** Between two turns of other work. */
 const TURN_BYTES = 1024 * 1024
+
+/** A chunk to come: the length of its plaintext, and the one to announce, 0 for the final chunk. */
+interface PlannedChunk {
+  readonly length: number
+  readonly announced: number
+}
 
 /** Begins a message. */
 export function chunkSealer(
   head: Bytes,
   keys: AeadKeys,
   { firstChunk = CHUNK_BYTES, maxChunk }: { firstChunk?: number; maxChunk: number },
-): ChunkSealer {
+): WholeSealer {
   const cipher = chunkCipher(keys)
   let chunks = 0
   let isDone = false
   let isDisposed = false
   let last: Promise<unknown> = Promise.resolve()
 
-  const lengthsOf = (length: number, isFinal: boolean): number[] => {
-    const lengths: number[] = []
-    for (let left = length; left > 0;) {
-      const next = Math.min(left, chunks + lengths.length === 0 ? firstChunk : maxChunk)
-      lengths.push(next)
-      left -= next
-    }
-    return lengths.length === 0 && isFinal ? [0] : lengths
-  }
-
   const encryptAll = async (
-    plaintext: Bytes,
-    lengths: readonly number[],
-    isFinal: boolean,
+    buffers: readonly Bytes[],
+    plan: readonly PlannedChunk[],
+    target: Bytes,
+    start: number,
   ): Promise<Bytes> => {
-    const sizes = lengths.map((length, at) => {
-      const sealed = length + TAG_BYTES
-      const prefix = isFinal && at === lengths.length - 1 ? 0 : sealed
-      return varintLength(prefix) + sealed
-    })
-    const target = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0))
     let from = 0
-    let to = 0
-    for (const [at, length] of lengths.entries()) {
+    let to = start
+    for (const { length, announced } of plan) {
       // Its key is gone.
       if (isDisposed) throw isOver()
-      const isLast = isFinal && at === lengths.length - 1
-      to = writeVarint(isLast ? 0 : length + TAG_BYTES, target, to)
+      to = writeVarint(announced, target, to)
       const end = to + length + TAG_BYTES
-      await cipher.encrypt(
-        plaintext.subarray(from, from + length),
-        isLast,
-        target.subarray(to, end),
-      )
+      const pieces = piecesOf(buffers, from, from + length)
+      await cipher.encrypt(pieces, announced === 0, target.subarray(to, end))
       if (Math.floor(end / TURN_BYTES) > Math.floor(to / TURN_BYTES)) await platform.turn()
       from += length
       to = end
     }
-    if (isFinal) cipher.dispose()
+    if (plan.at(-1)?.announced === 0) cipher.dispose()
     return target
+  }
+
+  const seal = async (
+    plaintext: Plaintext,
+    isFinal: boolean,
+    before: Uint8Array,
+  ): Promise<Bytes> => {
+    const buffers = buffersOf(plaintext)
+    let left = buffers.reduce((sum, { length }) => sum + length, 0)
+    if (isDone || chunks + 1 + left / maxChunk > MAX_CHUNKS) throw isOver()
+    isDone = isFinal
+    const plan: PlannedChunk[] = []
+    let size = before.length
+    // The final part may be empty, others are not.
+    while (left > 0 || (isFinal && plan.length === 0)) {
+      const length = Math.min(left, chunks === 0 ? firstChunk : maxChunk)
+      left -= length
+      const announced = isFinal && left === 0 ? 0 : length + TAG_BYTES
+      plan.push({ length, announced })
+      size += varintLength(announced) + length + TAG_BYTES
+      chunks++
+    }
+    const target = new Uint8Array(size)
+    target.set(before)
+    const sealed = last.then(() => encryptAll(buffers, plan, target, before.length))
+    // A failure of one part is that of all later ones.
+    last = sealed
+    last.catch(() => undefined)
+    return await sealed
   }
 
   return {
     head,
-    seal: async (plaintext, { final: isFinal = false } = {}) => {
-      requireBytes(plaintext, 'plaintext')
-      const lengths = lengthsOf(plaintext.length, isFinal)
-      if (isDone || chunks + lengths.length > MAX_CHUNKS) throw isOver()
-      chunks += lengths.length
-      isDone = isFinal
-      const bytes = ownBytes(plaintext)
-      const sealed = last.then(() => encryptAll(bytes, lengths, isFinal))
-      // A failure of one part is that of all later ones.
-      last = sealed
-      last.catch(() => undefined)
-      return await sealed
-    },
+    seal: (plaintext, { final: isFinal = false } = {}) =>
+      seal(plaintext, isFinal, new Uint8Array()),
+    sealWhole: (plaintext) => seal(plaintext, true, head),
     dispose: () => {
       isDone = isDisposed = true
       cipher.dispose()
     },
   }
+}
+
+/** @throws SecurityError `ERR_ARGUMENT_INVALID` */
+export function buffersOf(plaintext: Plaintext): Bytes[] {
+  const buffers: readonly Uint8Array[] = plaintext instanceof Array ? plaintext : [plaintext]
+  requireArgument(buffers.length > 0, 'plaintext must be bytes')
+  return buffers.map((buffer) => {
+    requireBytes(buffer, 'plaintext')
+    return ownBytes(buffer)
+  })
+}
+
+/** Returns bytes of several buffers, without joining them. */
+function piecesOf(buffers: readonly Bytes[], from: number, to: number): Bytes[] {
+  let start = 0
+  return buffers.flatMap((buffer) => {
+    const piece = buffer.subarray(Math.max(0, from - start), Math.max(0, to - start))
+    start += buffer.length
+    return piece.length > 0 ? [piece] : []
+  })
 }
 
 const isOver = (): SecurityError =>

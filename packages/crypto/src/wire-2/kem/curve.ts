@@ -14,11 +14,7 @@ export async function importX25519(privateKey: Uint8Array): Promise<X25519Privat
   const pkcs8 = pkcs8Of('X25519', privateKey)
   try {
     const key = await crypto.subtle.importKey('pkcs8', pkcs8, 'X25519', false, ['deriveBits'])
-    const agree = async (peer: Bytes): Promise<Bytes> => {
-      const peerKey = await crypto.subtle.importKey('raw', peer, 'X25519', false, [])
-      const params = { name: 'X25519', public: peerKey }
-      return new Uint8Array(await crypto.subtle.deriveBits(params, key, X25519_BYTES * 8))
-    }
+    const agree = agreeWith(key)
     const generator = new Uint8Array(X25519_BYTES)
     generator[0] = 9
     return { publicKey: await agree(generator), agree }
@@ -27,12 +23,17 @@ export async function importX25519(privateKey: Uint8Array): Promise<X25519Privat
   }
 }
 
-/** Generates a key for one agreement. */
+/** Generates a key for one agreement. In Node this takes a quarter of the time of an import. */
 export async function generateX25519(): Promise<X25519PrivateKey> {
-  const privateKey = crypto.getRandomValues(new Uint8Array(X25519_BYTES))
-  try {
-    return await importX25519(privateKey)
-  } finally {
-    zeroize(privateKey)
+  const pair = (await crypto.subtle.generateKey('X25519', false, ['deriveBits'])) as CryptoKeyPair
+  const publicKey = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey))
+  return { publicKey, agree: agreeWith(pair.privateKey) }
+}
+
+function agreeWith(key: CryptoKey): X25519PrivateKey['agree'] {
+  return async (peer) => {
+    const peerKey = await crypto.subtle.importKey('raw', peer, 'X25519', false, [])
+    const params = { name: 'X25519', public: peerKey }
+    return new Uint8Array(await crypto.subtle.deriveBits(params, key, X25519_BYTES * 8))
   }
 }

@@ -1,9 +1,14 @@
-import { requireBytes } from '../../arguments.js'
 import { zeroize, type Bytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { type ReceiveLimits, type SendLimits, checkedLimits } from '../chunks/limits.js'
 import { type ChunkOpener, chunkOpener } from '../chunks/opener.js'
-import { type ChunkSealer, chunkSealer } from '../chunks/sealer.js'
+import {
+  type ChunkSealer,
+  type Plaintext,
+  type WholeSealer,
+  buffersOf,
+  chunkSealer,
+} from '../chunks/sealer.js'
 import { join } from '../hpke/hkdf.js'
 import { keySchedule } from '../hpke/key-schedule.js'
 import { AEAD_AES_256 } from '../labels.js'
@@ -49,11 +54,19 @@ export interface SealedRequest extends Pick<RequestSealer, 'enc' | 'openAnswer' 
  * }
  * ```
  */
-export async function startRequest(
+export function startRequest(
   kem: Kem,
   config: KeyConfig,
   limits: SendLimits = {},
 ): Promise<RequestSealer> {
+  return begin(kem, config, limits)
+}
+
+async function begin(
+  kem: Kem,
+  config: KeyConfig,
+  limits: SendLimits,
+): Promise<RequestSealer & WholeSealer> {
   const { maxChunk } = checkedLimits(limits)
   const suites = config.suites.filter(isSupported)
   const suite = suites.find(({ aeadId }) => aeadId === AEAD_AES_256) ?? suites[0]
@@ -69,7 +82,7 @@ export async function startRequest(
 /**
  * Encrypts a whole request.
  *
- * @param message - a Binary HTTP request, see `encodeRequest`
+ * @param message - a Binary HTTP request, see `encodeRequest` and `encodeRequestParts`
  * @throws SecurityError the codes of {@link startRequest}
  * @example
  * ```ts
@@ -92,12 +105,13 @@ export async function startRequest(
 export async function sealRequest(
   kem: Kem,
   config: KeyConfig,
-  message: Uint8Array,
+  message: Plaintext,
   limits: SendLimits = {},
 ): Promise<SealedRequest> {
-  requireBytes(message, 'message')
-  const { head, enc, seal, openAnswer, dispose } = await startRequest(kem, config, limits)
-  return { body: join(head, await seal(message, { final: true })), enc, openAnswer, dispose }
+  // Before the work of encapsulation.
+  const buffers = buffersOf(message)
+  const { enc, sealWhole, openAnswer, dispose } = await begin(kem, config, limits)
+  return { body: await sealWhole(buffers), enc, openAnswer, dispose }
 }
 
 /** Derives everything from an encapsulated secret, which it zeroes. */
@@ -106,19 +120,18 @@ export async function sealerOf(
   suite: Parameters<typeof keySchedule>[0],
   { enc, sharedSecret }: Encapsulation,
   maxChunk: number,
-): Promise<RequestSealer> {
+): Promise<RequestSealer & WholeSealer> {
   const secrets = await keySchedule(suite, sharedSecret, requestInfo(header))
   const answer = await answerSecret(suite, secrets, enc)
   zeroize(sharedSecret, secrets.exporterSecret)
-  const { head, seal, dispose } = chunkSealer(join(header, enc), secrets, { maxChunk })
+  const sealer = chunkSealer(join(header, enc), secrets, { maxChunk })
   const openAnswer = once(answer)
   return {
-    head,
+    ...sealer,
     enc,
-    seal,
     openAnswer: (limits = {}) => openerOf(openAnswer, limits),
     dispose: () => {
-      dispose()
+      sealer.dispose()
       answer.dispose()
     },
   }

@@ -1,4 +1,5 @@
-import type { Bytes } from '../../bytes/bytes.js'
+import { type Bytes, concat } from '../../bytes/bytes.js'
+import { TAG_BYTES } from '../../platform/platform.js'
 import type { Wire2Platform } from './platform.js'
 
 /** WebCrypto, for browsers, workers and edge runtimes. */
@@ -19,7 +20,8 @@ export const wire2Platform: Wire2Platform = {
       additionalData,
     })
     return {
-      encrypt: async (plaintext, nonce, data, target) => {
+      encrypt: async (pieces, nonce, data, target) => {
+        const plaintext = concat(pieces, target.length - TAG_BYTES)
         const sealed = await subtle.encrypt(params(nonce, data), await aesKey, plaintext)
         target.set(new Uint8Array(sealed))
       },

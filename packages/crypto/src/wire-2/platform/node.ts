@@ -8,12 +8,16 @@ import type { Wire2Platform } from './platform.js'
 export const wire2Platform: Wire2Platform = {
   hmacSha256: (key, message) => plain(createHmac('sha256', key).update(message).digest()),
   aesGcm: (key) => ({
-    encrypt: (plaintext, nonce, additionalData, target) => {
+    encrypt: (pieces, nonce, additionalData, target) => {
       const cipher = createCipheriv(aesOf(key), key, nonce, { authTagLength: TAG_BYTES })
       cipher.setAAD(additionalData)
-      target.set(cipher.update(plaintext))
+      let end = 0
+      for (const piece of pieces) {
+        target.set(cipher.update(piece), end)
+        end += piece.length
+      }
       cipher.final()
-      target.set(cipher.getAuthTag(), plaintext.length)
+      target.set(cipher.getAuthTag(), end)
     },
     decrypt: (sealed, nonce, additionalData) => {
       const end = sealed.length - TAG_BYTES

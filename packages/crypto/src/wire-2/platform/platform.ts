@@ -10,9 +10,12 @@ export interface Wire2Platform {
 
 /** AES-GCM (NIST SP 800-38D) under one key, with additional data and a tag of 16 bytes. */
 export interface AesGcm {
-  /** Writes ciphertext and tag to `target`, which is 16 bytes longer than the plaintext. */
+  /**
+   * Encrypts the plaintext in `pieces`, and writes ciphertext and tag to `target`, which is 16 bytes
+   * longer.
+   */
   readonly encrypt: (
-    plaintext: Bytes,
+    pieces: readonly Bytes[],
     nonce: Bytes,
     additionalData: Bytes,
     target: Bytes,
