@@ -336,7 +336,7 @@ describe('the send of createUndiciFetch', () => {
     const { send, close } = createUndiciFetch()
     onTestFinished(close)
     const url = await serve(listener)
-    return send!(url, { method: 'GET', headers: {}, signal })
+    return send(url, { method: 'GET', headers: {}, signal })
   }
 
   const readText = async (answer: HttpSendResponse): Promise<string> => {
@@ -406,7 +406,7 @@ describe('the send of createUndiciFetch', () => {
     vi.stubEnv('http_proxy', 'no address')
     const { send } = createUndiciFetch()
     const { signal } = new AbortController()
-    const asked = send!('http://gateway.invalid/', { method: 'GET', headers: {}, signal })
+    const asked = send('http://gateway.invalid/', { method: 'GET', headers: {}, signal })
     expect(await rejection(asked)).toMatchObject({ code: 'ERR_INVALID_URL' })
   })
 
@@ -414,7 +414,7 @@ describe('the send of createUndiciFetch', () => {
     // Addresses for documentation, of RFC 5737, where nothing answers.
     const { send, close } = createUndiciFetch()
     const controller = new AbortController()
-    const asked = send!('http://192.0.2.1/', {
+    const asked = send('http://192.0.2.1/', {
       method: 'GET',
       headers: {},
       signal: controller.signal,

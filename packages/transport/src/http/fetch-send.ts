@@ -1,5 +1,6 @@
 import { APIConnectionError } from '../errors.js'
 import type { HttpSend } from './http-send.js'
+import { isLoopback } from './loopback.js'
 
 /** Creates an {@link HttpSend} on `fetch`, by default the platform's: no redirects, cookies, cache or referrer. */
 export function fetchSend(given: typeof fetch | undefined): HttpSend {
@@ -14,6 +15,8 @@ export function fetchSend(given: typeof fetch | undefined): HttpSend {
       credentials: 'omit',
       cache: 'no-store',
       referrerPolicy: 'no-referrer',
+      // Bun's own; other runtimes ignore it.
+      ...(isLoopback(url) && { proxy: false }),
     })
     if (response.type === 'opaqueredirect') throw redirected(new URL(url).origin)
     const reader = response.body?.getReader()

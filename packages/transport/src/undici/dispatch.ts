@@ -3,12 +3,18 @@ import type { HttpSendResponse, HttpSendRequest } from '../http/http-send.js'
 import type { TakePart } from '../transport.js'
 import { compressedError, uncompressed } from './compression.js'
 
+/** A response of {@link dispatchSend}. */
+export interface DispatchedResponse extends HttpSendResponse {
+  /** All headers, by their lower-case names. */
+  readonly fields: Readonly<Record<string, string | string[] | undefined>>
+}
+
 /** Sends a request with undici's lowest-level call: no stream of the body is created. */
 export function dispatchSend(
   dispatcher: Dispatcher,
   url: string,
   { method, headers, body, signal }: HttpSendRequest,
-): Promise<HttpSendResponse> {
+): Promise<DispatchedResponse> {
   return new Promise((resolve, reject) => {
     const { origin, pathname, search } = new URL(url)
     let connection: Dispatcher.DispatchController | undefined
@@ -25,6 +31,9 @@ export function dispatchSend(
     const finish = (): void => {
       isOver = true
       signal.removeEventListener('abort', drop)
+    }
+    const goOn = (): void => {
+      if (!isOver) connection?.resume()
     }
     signal.addEventListener('abort', drop)
     reading.catch(reject)
@@ -48,13 +57,14 @@ export function dispatchSend(
           controller.pause()
           resolve({
             status,
+            fields,
             header(name) {
               const value = fields[name]
               return Array.isArray(value) ? value.join(', ') : value
             },
             read(take) {
               takePart = take
-              if (!isOver) controller.resume()
+              goOn()
               return reading
             },
             cancel: drop,
@@ -67,14 +77,9 @@ export function dispatchSend(
           if (!(taking instanceof Promise)) return
           // The server waits, too, once the buffers of the connection are full.
           controller.pause()
-          taking.then(
-            () => {
-              controller.resume()
-            },
-            (error: unknown) => {
-              controller.abort(error as Error)
-            },
-          )
+          taking.then(goOn, (error: unknown) => {
+            controller.abort(error as Error)
+          })
         },
         onResponseEnd() {
           finish()

@@ -1,9 +1,10 @@
-import { Agent, EnvHttpProxyAgent, request, type Dispatcher } from 'undici'
+import { Agent, EnvHttpProxyAgent, Pool, type Dispatcher } from 'undici'
 import { checkArgument } from '../check-argument.js'
 import { APIConnectionError } from '../errors.js'
+import { fetchSend } from '../http/fetch-send.js'
 import type { HttpSend, HttpSendRequest } from '../http/http-send.js'
-import { uncompressed } from './compression.js'
-import { dispatchSend } from './dispatch.js'
+import { isLoopback } from '../http/loopback.js'
+import { dispatchSend, type DispatchedResponse } from './dispatch.js'
 import { toResponse } from './response.js'
 
 /** Options of {@link createUndiciFetch}. */
@@ -17,11 +18,8 @@ export interface UndiciFetchOptions {
 /** A `fetch` with its own connections. */
 export interface UndiciFetch {
   readonly fetch: typeof fetch
-  /**
-   * The same without a `Response`, which is faster: for `createHttpTransport`. Undefined under Bun, whose
-   * undici lacks the API for it.
-   */
-  readonly send: HttpSend | undefined
+  /** The same without a `Response`, which is faster: for `createHttpTransport`. */
+  readonly send: HttpSend
   /** Closes idle connections, and others after their requests. Safe to call twice. */
   close(): Promise<void>
 }
@@ -30,15 +28,12 @@ const CONNECT_TIMEOUT_MS = 30_000
 /** Connections stay open between calls, unless the server announces a shorter time. */
 const KEEP_ALIVE_MS = 60_000
 const PROXIES = ['http_proxy', 'https_proxy']
-/** This machine, as the host of a parsed URL names it; `0.0.0.0` and `::` reach it, too. */
-const LOOPBACK =
-  /^(?:(?:.+\.)?localhost\.?|127\.[\d.]+|0\.0\.0\.0|\[::(?:1|ffff:7f[\da-f]{2}:[\da-f]+)?\])$/
 
 /**
  * Creates a `fetch` for Node on undici: connections are kept alive, proxies come from the environment at
  * the first request (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`) but for this machine itself, which is always
- * connected to directly, and undici's own limits on waiting for
- * headers and body are off, so that the deadline of the request is the only one.
+ * connected to directly, and undici's own limits on waiting for headers and body are off, so that the
+ * deadline of the request is the only one. Under Bun, which has no undici, both are the platform's `fetch`.
  *
  * It supports what `createHttpTransport` needs and no more: headers as a record, a body of bytes, no
  * redirects, no compression. In return it does not copy bodies, which undici's own `fetch` copies three
@@ -57,66 +52,90 @@ const LOOPBACK =
  * ```
  */
 export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
-  const { ca = [], dispatcher: given } = Object(options) as UndiciFetchOptions
+  checkArgument(typeof options === 'object' && options !== null, 'options', 'an object')
+  const { ca, dispatcher: given } = options
   checkArgument(
-    [ca].flat().every((pem) => typeof pem === 'string'),
+    [ca ?? []].flat().every((pem) => typeof pem === 'string'),
     'ca',
     'PEM',
   )
   checkArgument(given === undefined || 'dispatch' in Object(given), 'dispatcher', 'one of undici')
+  const tls = ca === undefined ? {} : { ca: [ca].flat() }
   // Created with the first request, so that constructing a client does not wait for it.
   const own: (Dispatcher | undefined)[] = []
   let closing: Promise<unknown> | undefined
-  const dispatcher = (url: string | URL): Dispatcher => {
-    if (options.dispatcher !== undefined) return options.dispatcher
-    if (closing !== undefined)
+  const dispatcher = (url: string): Dispatcher => {
+    if (given !== undefined) return given
+    if (closing !== undefined) {
       throw new APIConnectionError('ERR_NETWORK', 'The connections are closed.')
+    }
     const isProxied = mayBeProxied(url)
-    return (own[Number(isProxied)] ??= ownDispatcher(options.ca, isProxied))
+    return (own[Number(isProxied)] ??= ownDispatcher(tls, isProxied))
   }
-  const ask = async (
-    url: string | URL,
-    asked: Partial<HttpSendRequest> = {},
-  ): Promise<Response> => {
-    const answer = await request(url, {
-      dispatcher: dispatcher(url),
-      method: asked.method ?? 'GET',
-      headers: uncompressed(asked.headers),
-      body: asked.body ?? null,
-      signal: asked.signal ?? null,
-    })
-    return toResponse(answer)
+  const send = async (url: string, asked: HttpSendRequest): Promise<DispatchedResponse> =>
+    dispatchSend(dispatcher(url), url, asked)
+  const close = async (): Promise<void> => {
+    await (closing ??= Promise.all(own.map((one) => one?.close())))
   }
-  return {
-    fetch: ask as unknown as typeof fetch,
-    send: canDispatch()
-      ? async (url, asked) => dispatchSend(dispatcher(url), url, asked)
-      : undefined,
-    async close() {
-      await (closing ??= Promise.all(own.map(async (one) => closeOwn(one))))
-    },
-  }
+  if (canDispatch()) return { fetch: fetchOver(send), send, close }
+  const platformFetch = platformFetchWith(tls)
+  return { fetch: platformFetch, send: fetchSend(platformFetch), close }
 }
 
 /** Bun replaces undici's agents by stubs without `dispatch`. */
 const canDispatch = (): boolean => 'dispatch' in EnvHttpProxyAgent.prototype
-const closeOwn = (dispatcher: Partial<Dispatcher> | undefined): Promise<void> | undefined =>
-  dispatcher?.close?.()
 
-/** A proxy would see what is meant for this machine alone, and could answer it. */
-function mayBeProxied(url: string | URL): boolean {
-  const isProxied = PROXIES.some((name) => process.env[name] ?? process.env[name.toUpperCase()])
-  return isProxied && !LOOPBACK.test(new URL(url).hostname)
+/** The platform's `fetch` with TLS options, as Bun's takes them. */
+const platformFetchWith =
+  (tls: object): typeof fetch =>
+  (input, init) =>
+    fetch(input, { ...init, tls } as RequestInit)
+
+/** Makes a `fetch` of a function that sends. */
+function fetchOver(
+  send: (url: string, request: HttpSendRequest) => Promise<DispatchedResponse>,
+): typeof fetch {
+  const ask = async (
+    url: string | URL,
+    { method = 'GET', headers = {}, body, signal }: Partial<HttpSendRequest> = {},
+  ): Promise<Response> => {
+    const request = { method, headers, signal: signal ?? new AbortController().signal }
+    return toResponse(await send(String(url), body ? { ...request, body } : request))
+  }
+  return ask as unknown as typeof fetch
 }
 
-function ownDispatcher(ca: string | readonly string[] | undefined, isProxied: boolean): Dispatcher {
-  const tls = ca === undefined ? {} : { ca: [ca].flat() }
-  // The one with proxies reads the environment for each request.
-  return new (isProxied ? EnvHttpProxyAgent : Agent)({
+function mayBeProxied(url: string): boolean {
+  const isProxied = PROXIES.some((name) => process.env[name] ?? process.env[name.toUpperCase()])
+  return isProxied && !isLoopback(url)
+}
+
+function ownDispatcher(tls: { ca?: string[] }, isProxied: boolean): Dispatcher {
+  const options = {
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
     connect: { timeout: CONNECT_TIMEOUT_MS, ...tls },
-    requestTls: tls,
+  }
+  if (!isProxied) return new Agent(options)
+  // It reads the environment for each request.
+  return new EnvHttpProxyAgent({ ...options, requestTls: tls, clientFactory: connectionsToProxy })
+}
+
+/**
+ * Opens connections to a proxy. Where one breaks off in place of a tunnel, undici would connect again, at
+ * once and without end: with an error that is not its own, it ends the request.
+ */
+function connectionsToProxy(origin: URL, options: object): Dispatcher {
+  const pool = new Pool(origin, options)
+  const connect = pool.connect.bind(pool)
+  return Object.assign(pool, {
+    connect: async (request: Dispatcher.ConnectOptions) => {
+      try {
+        return await connect(request)
+      } catch (error) {
+        throw new Error('The proxy opened no tunnel.', { cause: error })
+      }
+    },
   })
 }

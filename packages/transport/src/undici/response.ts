@@ -1,7 +1,6 @@
-import type { Readable } from 'node:stream'
-import type { Dispatcher } from 'undici'
 import { APIConnectionError } from '../errors.js'
-import { compressedError } from './compression.js'
+import type { HttpSendResponse } from '../http/http-send.js'
+import type { DispatchedResponse } from './dispatch.js'
 
 /** Statuses without a body, whose `Response` must have none. */
 const NO_BODY = [204, 205, 304]
@@ -11,35 +10,49 @@ const NO_BODY = [204, 205, 304]
  *
  * @throws APIConnectionError `ERR_NETWORK` for a status that a `Response` cannot have
  */
-export function toResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Response {
-  // A body may fail while no reader is attached: that must not end the process.
-  body.on('error', () => undefined)
-  if (statusCode > 599) {
-    body.destroy()
-    throw new APIConnectionError('ERR_NETWORK', `${String(statusCode)} is no status of HTTP.`)
+export function toResponse(answer: DispatchedResponse): Response {
+  const { status } = answer
+  if (status > 599) {
+    answer.cancel()
+    throw new APIConnectionError('ERR_NETWORK', `${String(status)} is no status of HTTP.`)
   }
-  const error = compressedError(headers)
-  if (error !== undefined) body.destroy(error)
-  const fields = Object.entries(headers).flatMap(([name, value]) =>
+  const headers = Object.entries(answer.fields).flatMap(([name, value]) =>
     [value ?? ''].flat().map((one): [string, string] => [name, one]),
   )
-  const hasBody = !NO_BODY.includes(statusCode)
-  if (!hasBody) body.resume()
-  return new Response(hasBody ? toStream(body) : null, { status: statusCode, headers: fields })
+  const hasBody = !NO_BODY.includes(status)
+  // Frees the connection.
+  if (!hasBody) answer.read(() => undefined).catch(() => undefined)
+  return new Response(hasBody ? toStream(answer) : null, { status, headers })
 }
 
-/**
- * Converts a stream. Not by `Readable.toWeb`, which throws an uncaught error when it is cancelled at its
- * end, nor by `ReadableStream.from`, which keeps the connection when it is cancelled at its beginning.
- */
-function toStream(body: Readable): ReadableStream<Uint8Array> {
-  const parts: AsyncIterator<Uint8Array> = body[Symbol.asyncIterator]()
-  return new ReadableStream({
-    async pull(stream) {
-      const part = await parts.next()
-      if (part.done === true) stream.close()
-      else stream.enqueue(part.value)
+/** Creates a stream of a body, which is read as far as its reader asks. */
+function toStream(answer: HttpSendResponse): ReadableStream<Uint8Array> {
+  let isReading = false
+  let readOn = (): void => undefined
+  return new ReadableStream<Uint8Array>(
+    {
+      pull(stream) {
+        readOn()
+        if (isReading) return
+        isReading = true
+        answer
+          .read((part) => {
+            // Before the part is passed on, which may ask for the next one at once.
+            const asked = new Promise<void>((resolve) => (readOn = resolve))
+            stream.enqueue(part)
+            return asked
+          })
+          .then(() => {
+            stream.close()
+          })
+          .catch((error: unknown) => {
+            stream.error(error)
+          })
+      },
+      cancel() {
+        answer.cancel()
+      },
     },
-    cancel: () => void body.destroy(),
-  })
+    { highWaterMark: 0 },
+  )
 }
