@@ -24,6 +24,21 @@ it('uses no redirects, credentials, cache or referrer', async () => {
   ])
 })
 
+it('asks Bun for no proxy on the way to this machine, and for no other', async () => {
+  const asked: boolean[] = []
+  const fetch = (
+    _url: unknown,
+    init: RequestInit & { proxy?: unknown } = {},
+  ): Promise<Response> => {
+    asked.push(init.proxy === false)
+    return Promise.resolve(new Response())
+  }
+  for (const url of [nowhere, 'http://LOCALHOST:8', 'https://[::1]', 'https://gateway.example']) {
+    await send(url, {}, { fetch })
+  }
+  expect(asked).toEqual([true, true, true, false])
+})
+
 it("looks the platform's up at each call", async () => {
   onTestFinished(() => {
     vi.unstubAllGlobals()

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
@@ -163,6 +163,27 @@ describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) 
       expect(asked).toBe(1)
     },
   )
+
+  it.each<[string, (client: Socket) => unknown]>([
+    ['closes the connection', (client) => client.destroy()],
+    ['resets the connection', (client) => client.resetAndDestroy()],
+    ['breaks off its answer', (client) => client.end('HTTP/1.1 2')],
+    ['refuses the tunnel', (client) => client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')],
+    ['requires a password', (client) => client.end('HTTP/1.1 407 Auth\r\n\r\n')],
+    ['speaks no HTTP', (client) => client.end('220 smtp\r\n')],
+    ['opens the tunnel and closes it', (client) => client.end('HTTP/1.1 200 OK\r\n\r\n')],
+  ])('connects once to a proxy that %s', async (_what, answer) => {
+    let asked = 0
+    const proxy = createServer()
+    proxy.on('connect', (_request, client: Socket) => {
+      asked++
+      client.on('error', () => undefined)
+      answer(client)
+    })
+    vi.stubEnv('http_proxy', `http://127.0.0.1:${await listen(proxy)}`)
+    await expectConnectionError(get('http://gateway.invalid'), 'ERR_NETWORK')
+    expect(asked).toBe(1)
+  })
 
   it('reads the proxy of the environment with the first request, and names a failed one', async () => {
     vi.stubEnv('http_proxy', 'no address')
@@ -364,6 +385,25 @@ describe('the send of createUndiciFetch', () => {
       await new Promise((resolve) => setTimeout(resolve, 50))
       expect(await readText(answer)).toBe(text)
     }
+  })
+
+  it('lets other work go on while a slow body is taken part by part', async () => {
+    let response: ServerResponse | undefined
+    const answer = await exchanging((_request, given) => {
+      response = given
+      given.write('x'.repeat(100_000))
+    })
+    const parts: number[] = []
+    const reading = answer.read((part) => {
+      parts.push(part.length)
+      return Promise.resolve()
+    })
+    // Reached only where the connection does not resume itself without end.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    response?.end('y')
+    await reading
+    expect(parts.reduce((sum, part) => sum + part, 0)).toBe(100_001)
+    expect(parts).not.toContain(0)
   })
 
   it('does not read ahead without a reader', async () => {

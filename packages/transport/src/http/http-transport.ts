@@ -25,7 +25,8 @@ export type HttpTransport = Required<Transport>
 
 /**
  * Creates a transport on the platform's `fetch`, or on its replacement: no redirects, no cookies, no
- * cache, no referrer, and every body read up to a limit.
+ * cache, no referrer, and every body read up to a limit. The platform's `fetch` may use a proxy of the
+ * environment for this machine itself, too (Deno; Node, where told to); `createUndiciFetch` never does.
  *
  * @throws InvalidRequestError `ERR_INVALID_OPTION`, naming the option
  * @example

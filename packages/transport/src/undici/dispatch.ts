@@ -73,6 +73,8 @@ export function dispatchSend(
           if (error !== undefined) controller.abort(error)
         },
         onResponseData: (controller, part) => {
+          // undici has an empty part with every resumption: pausing for it would never end.
+          if (part.length === 0) return
           const taking = takePart(part)
           if (!(taking instanceof Promise)) return
           // The server waits, too, once the buffers of the connection are full.

@@ -52,7 +52,7 @@ const PROXIES = ['http_proxy', 'https_proxy']
  * ```
  */
 export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
-  checkArgument(typeof options === 'object' && options !== null, 'options', 'an object')
+  checkArgument(Object(options) === options, 'options', 'an object')
   const { ca, dispatcher: given } = options
   checkArgument(
     [ca ?? []].flat().every((pem) => typeof pem === 'string'),
@@ -75,7 +75,7 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
   const send = async (url: string, asked: HttpSendRequest): Promise<DispatchedResponse> =>
     dispatchSend(dispatcher(url), url, asked)
   const close = async (): Promise<void> => {
-    await (closing ??= Promise.all(own.map((one) => one?.close())))
+    await (closing ??= Promise.all(own.map(async (one) => one?.close())))
   }
   if (canDispatch()) return { fetch: fetchOver(send), send, close }
   const platformFetch = platformFetchWith(tls)
