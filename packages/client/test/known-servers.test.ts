@@ -74,6 +74,7 @@ describe('a known-servers file', () => {
     writeFileSync(path, '#'.repeat(2 ** 20 + 1))
     await expectCode(knownServersFile(path).list(), 'ERR_KEY_LIMIT')
     await expectCode(knownServersFile(path).add('https://a', pin('A')), 'ERR_KEY_LIMIT')
+    await expectCode(knownServersFile(path).keysOf('https://a'), 'ERR_KEY_LIMIT')
   })
 
   it.skipIf(process.platform === 'win32')(
@@ -175,6 +176,58 @@ describe('a known-servers file', () => {
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
     expect(events.sort()).toEqual(['changed', 'first-use'])
     expect(await file.list()).toHaveLength(1)
+  })
+
+  it('marks the identity keys of servers that speak wire 2', async () => {
+    const path = temporaryFile()
+    const file = knownServersFile(path)
+    const [identity, rsa, other] = [pin('A'), pin('B'), pin('C')]
+    const keys = [{ fingerprint: identity, wire: 2 }, { fingerprint: rsa }] as const
+    expect(await file.addKeys('https://a', keys, { onlyFirst: true })).toEqual([])
+    expect(await file.addKeys('https://a', [{ fingerprint: other }], { onlyFirst: true })).toEqual(
+      keys,
+    )
+    expect(await file.addKeys('https://a', [...keys, { fingerprint: identity }])).toEqual(keys)
+    const today = new Date().toISOString().slice(0, 10)
+    expect(readFileSync(path, 'utf8')).toBe(
+      `https://a ${identity} ${today} wire=2\nhttps://a ${rsa} ${today}\n`,
+    )
+    expect(await file.keysOf('https://a')).toEqual(keys)
+    expect(await file.fingerprintsOf('https://a')).toEqual([identity, rsa])
+    expect(await file.list()).toMatchObject([{ since: today, wire: 2 }, { since: today }])
+    expect(await file.forget('https://a')).toBe(2)
+  })
+
+  it('adds the mark to an identity that was known without it', async () => {
+    const path = temporaryFile()
+    const file = knownServersFile(path)
+    await file.add('https://a', pin('A'))
+    await file.addKeys('https://a', [{ fingerprint: pin('A'), wire: 2 }])
+    await file.addKeys('https://a', [{ fingerprint: pin('A'), wire: 2 }])
+    expect(await file.keysOf('https://a')).toEqual([
+      { fingerprint: pin('A') },
+      { fingerprint: pin('A'), wire: 2 },
+    ])
+    expect(await file.fingerprintsOf('https://a')).toEqual([pin('A')])
+  })
+
+  it.each([
+    ['wire=2', 2],
+    ['2026-01-02 wire=2', 2],
+    ['2026-01-02 wire=3', 2],
+    ['2026-01-02 wire=12', 2],
+    ['2026-01-02 note wire=2', 2],
+    ['2026-01-02', undefined],
+    ['2026-01-02 wire=1', undefined],
+    ['2026-01-02 wire=', undefined],
+    ['2026-01-02 wire=20x', undefined],
+    ['2026-01-02 x', undefined],
+  ])('reads the words %j behind a fingerprint', async (words, wire) => {
+    const path = temporaryFile()
+    writeFileSync(path, `https://a ${pin('A')} ${words}\n`)
+    const [entry] = await knownServersFile(path).list()
+    expect(entry?.wire).toBe(wire)
+    expect(entry?.since).toBe(words.startsWith('2026') ? '2026-01-02' : undefined)
   })
 
   it('leaves a damaged file as it is', async () => {
