@@ -9,7 +9,7 @@ import { SecurityError } from '@nomyo/crypto'
 import { APIError, type Transport } from '@nomyo/transport'
 import type { KeyAttestation, KeyAttestationResult } from '../attestation/key-attestation.js'
 import { timeStep } from '../completion/step-timer.js'
-import { isObject } from '../config/checks.js'
+import { namesStatement } from '../completion/names-statement.js'
 import type { ClientConfig } from '../config/options.js'
 import { fetchStatementEvidence } from '../gateway-api/evidence.js'
 import { fetchStatement } from '../gateway-api/statement.js'
@@ -87,6 +87,8 @@ export class WireSelection {
   #kem: Promise<Kem> | undefined
   /** This server offered a statement that was trusted, or an answer said that there is one. */
   #hasWire2 = false
+  /** The last answer to the question was that there is no wire 2. */
+  #isDenied = false
 
   constructor(parts: SelectionParts) {
     this.#parts = parts
@@ -130,7 +132,7 @@ export class WireSelection {
    * @throws SecurityError `ERR_WIRE_DOWNGRADE` where the gateway seemed to have no wire 2
    */
   refuseDowngrade(wire: unknown): void {
-    if (!isObject(wire) || typeof wire['statement_sha256'] !== 'string') return
+    if (!this.#isDenied || !namesStatement(wire)) return
     this.#hasWire2 = true
     throw this.#downgrade('an encrypted answer of it says that it speaks wire 2')
   }
@@ -196,6 +198,7 @@ export class WireSelection {
     }
     if (config.attestation?.when !== 'after-response') await held.record(signal)
     this.#hasWire2 = true
+    this.#isDenied = false
     config.log.debug(`wire 2 (${choice.reason}), key statement ${statement.sha256}`)
     return held
   }
@@ -264,6 +267,7 @@ export class WireSelection {
         throw error
       }
     }
+    this.#isDenied = true
     config.log.debug('wire 1: the gateway offers no wire 2')
     return {
       choice: { wire: 1, reason: 'not-offered' },

@@ -129,6 +129,22 @@ describe('the attestation of a statement', () => {
     await expectCode(selectAttested(server).choose(), 'ERR_WIRE_DOWNGRADE')
   })
 
+  it('says nothing about the signer of a statement that names none', async () => {
+    const server = await startStatementServer()
+    const { statement } = JSON.parse(Buffer.from(await server.document()).toString()) as {
+      statement: string
+    }
+    const { identities: _, ...others } = JSON.parse(
+      Buffer.from(statement, 'base64').toString(),
+    ) as Record<string, unknown>
+    const document = await signStatement(Buffer.from(JSON.stringify(others)), [ours])
+    server.answers['GET /pki/wire2'] = (response) => response.end(document)
+    attest(server, { document })
+    await expectCode(selectAttested(server).choose(), 'ERR_STATEMENT_INVALID')
+    const pins = { serverKeyPins: [ours.fingerprint] }
+    expect(await selectAttested(server, {}, pins).choose()).toMatchObject({ reason: 'pinned' })
+  })
+
   it.each([404, 405, 501])('is refused as without evidence at status %i', async (code) => {
     const server = await startStatementServer()
     server.answers[EVIDENCE] = status(code)

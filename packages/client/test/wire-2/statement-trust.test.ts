@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expectCode, temporaryFolder } from '@nomyo-internal/testing'
-import { signStatement } from '@nomyo/crypto/wire-2'
+import { signStatement, type IdentityKey } from '@nomyo/crypto/wire-2'
 import { describe, expect, it } from 'vitest'
 import { testKey } from '../support.js'
 import {
@@ -338,5 +338,57 @@ describe('a known server', () => {
     const knownServers = memoryStore()
     await expectCode(select(server, { knownServers }).choose(), 'ERR_STATEMENT_INVALID')
     expect(knownServers.known).toEqual([])
+  })
+})
+
+describe('a statement that names no identities', () => {
+  /** A gateway whose statement lacks the member, signed by these. */
+  async function startNameless(...signers: IdentityKey[]): Promise<StatementServer> {
+    const server = await startStatementServer()
+    const { statement } = JSON.parse(Buffer.from(await server.document()).toString()) as {
+      statement: string
+    }
+    const { identities: _, ...others } = JSON.parse(
+      Buffer.from(statement, 'base64').toString(),
+    ) as Record<string, unknown>
+    const document = await signStatement(Buffer.from(JSON.stringify(others)), signers)
+    server.answers['GET /pki/wire2'] = (response) => response.end(document)
+    return server
+  }
+  const rsaOf = ({ rsaKey }: StatementServer) => rsaKey.publicKey.fingerprint
+
+  it('is trusted for a pinned signer, and records no other one', async () => {
+    const server = await startNameless(foreign, ours)
+    const knownServers = memoryStore()
+    const options = { serverKeyPins: [ours.fingerprint], knownServers }
+    const choice = await select(server, options).choose()
+    expect(choice).toMatchObject({ reason: 'pinned', identity: ours.fingerprint })
+    expect(knownServers.known).toEqual([identity, { fingerprint: rsaOf(server) }])
+  })
+
+  it('is trusted for a known signer, and records no other one', async () => {
+    const server = await startNameless(foreign, ours)
+    const knownServers = memoryStore([identity])
+    expect(await select(server, { knownServers }).choose()).toMatchObject({ reason: 'known' })
+    expect(knownServers.known).toEqual([identity, { fingerprint: rsaOf(server) }])
+  })
+
+  it('is trusted at first use with one signer, and not with two', async () => {
+    const knownServers = memoryStore()
+    const choice = await select(await startNameless(ours), { knownServers }).choose()
+    expect(choice).toMatchObject({ reason: 'first-use', identity: ours.fingerprint })
+    const two = await startNameless(ours, foreign)
+    for (const options of [{ knownServers: memoryStore() }, {}]) {
+      await expectCode(select(two, options).choose(), 'ERR_STATEMENT_INVALID')
+    }
+  })
+
+  it('is not trusted for the word of an RSA key', async () => {
+    const server = await startNameless(foreign)
+    const stores = { knownServers: memoryStore([{ fingerprint: rsaOf(server) }]) }
+    for (const options of [{ serverKeyPins: [rsaOf(server)] }, stores]) {
+      await expectCode(select(server, options).choose(), 'ERR_STATEMENT_INVALID')
+    }
+    expect(vouches(server)).toBe(0)
   })
 })

@@ -161,7 +161,8 @@ const signed = (text: string): Promise<Uint8Array> => signStatement(utf8(text), 
 describe('the key statement', () => {
   it('is read as it was written', async () => {
     const read = await parseKeyStatement(published, at)
-    expect(read).toMatchObject({ ...content, identities: [identity.fingerprint] })
+    const expected = { ...content, identities: [identity.fingerprint], namesIdentities: true }
+    expect(read).toMatchObject(expected)
     expect(read.keys.map(({ keyId }) => keyId)).toEqual([200, 201])
     expect(toHex(read.bytes)).toBe(toHex(statement))
     const digest = await crypto.subtle.digest('SHA-256', statement)
@@ -224,6 +225,15 @@ describe('the key statement', () => {
     await expectRefusal(() => parseKeyStatement(replaced, at), 'ERR_STATEMENT_INVALID')
   })
 
+  it('that names no identities counts every valid signature, and says so', async () => {
+    const { identities: _, ...others } = JSON.parse(textOf(statement)) as Record<string, unknown>
+    const document = await signStatement(utf8(JSON.stringify(others)), [identity, otherIdentity])
+    expect(await parseKeyStatement(document, at)).toMatchObject({
+      identities: [identity.fingerprint, otherIdentity.fingerprint],
+      namesIdentities: false,
+    })
+  })
+
   it('names both times and that of the clock when it is not valid now', async () => {
     const failing = parseKeyStatement(published, { now: START - 86_400 })
     await expect(failing).rejects.toThrow(
@@ -261,7 +271,8 @@ describe('the key statement', () => {
     ['keys that are a number', changed({ ohttp_keys: 1 })],
     ['pins that are none', changed({ rsa_keys: ['sha256/x'] })],
     ['a pin that is no list', changed({ rsa_keys: identity.fingerprint })],
-    ['no identities', changed({ identities: undefined })],
+    ['identities that are no list', changed({ identities: identity.fingerprint })],
+    ['identities that are null', changed({ identities: null })],
     ['an empty list of identities', changed({ identities: [] })],
     ['nine identities', changed({ identities: Array(9).fill(identity.fingerprint) })],
     ['identities that are no pins', changed({ identities: ['x'] })],
@@ -333,6 +344,7 @@ describe('the key statement', () => {
     { maxChunk: 1 },
     { rsaKeys: ['x'] },
     { identities: [] },
+    { identities: undefined as unknown as string[] },
     { routes: ['x'] },
     { keyList: new Uint8Array(8000) },
   ])('is not written with %o', async (change) => {

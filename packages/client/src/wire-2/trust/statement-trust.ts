@@ -78,25 +78,26 @@ export class StatementTrust {
       }
     }
     const isUnknown = pins.length === 0 && known.length === 0
-    const [first = ''] = identities
-    const reason =
-      pinned !== undefined
-        ? 'pinned'
-        : remembered !== undefined && pins.length === 0
-          ? 'known'
-          : !isUnknown
-            ? 'vouched'
-            : store === undefined
-              ? 'unverified'
-              : 'first-use'
+    if (isUnknown) this.#requireOneSigner(statement)
+    const identity = pinned ?? remembered ?? identities[0] ?? ''
     return {
-      reason,
+      reason: isUnknown
+        ? store === undefined
+          ? 'unverified'
+          : 'first-use'
+        : reasonOf(pins, pinned, remembered),
       isUnknown,
-      identity: pinned ?? remembered ?? first,
+      identity,
       record: async (signal) => {
-        if (store !== undefined) await this.#record(store, stored, statement, signal)
+        if (store !== undefined) await this.#record(store, stored, statement, identity, signal)
       },
     }
+  }
+
+  /** A statement of which nothing is known yet must leave no doubt about its signer. */
+  #requireOneSigner(statement: KeyStatement): void {
+    const isQuoted = this.#parts.config.attestation?.when === 'before-send'
+    if (isQuoted || statement.identities.length > 1) requireNames(statement)
   }
 
   /** Asks once for every identity: what it signs later needs no further question. */
@@ -105,6 +106,7 @@ export class StatementTrust {
     accepted: readonly string[],
     signal: AbortSignal,
   ): Promise<boolean> {
+    requireNames(statement)
     const { identities } = statement
     if (identities.some((identity) => accepted.includes(this.#vouched.get(identity) ?? ''))) {
       return true
@@ -119,10 +121,13 @@ export class StatementTrust {
     store: KnownServersStore,
     stored: readonly KnownKey[],
     statement: KeyStatement,
+    identity: string,
     signal: AbortSignal,
   ): Promise<void> {
+    // Any stranger can sign a statement that does not say who may.
+    const identities = statement.namesIdentities ? statement.identities : [identity]
     const keys: KnownKey[] = [
-      ...statement.identities.map((fingerprint) => ({ fingerprint, wire: 2 as const })),
+      ...identities.map((fingerprint) => ({ fingerprint, wire: 2 as const })),
       // Clients that know wire 1 alone read the same store.
       ...statement.rsaKeys.map((fingerprint) => ({ fingerprint })),
     ]
@@ -130,7 +135,7 @@ export class StatementTrust {
     if (stored.length === 0) {
       const before = await addFirstKeys(store, this.#server, keys)
       if (before.length === 0) {
-        this.#announce('first-use', statement.identities, known)
+        this.#announce('first-use', identities, known)
         return
       }
       // Another program was first.
@@ -141,8 +146,8 @@ export class StatementTrust {
       stored.some((other) => isSameKey(key, other, store))
     const missing = keys.filter((key) => !isStored(key))
     if (missing.length > 0) await addKeys(store, this.#server, missing)
-    const isKnown = statement.identities.some((identity) => known.includes(identity))
-    this.#announce(isKnown ? 'known' : 'vouched', statement.identities, known)
+    const isKnown = identities.some((one) => known.includes(one))
+    this.#announce(isKnown ? 'known' : 'vouched', identities, known)
   }
 
   /** Reports every identity once. */
@@ -171,6 +176,25 @@ export class StatementTrust {
 const isSameKey = (key: KnownKey, stored: KnownKey, store: KnownServersStore): boolean =>
   key.fingerprint === stored.fingerprint &&
   (key.wire === undefined || key.wire === stored.wire || store.addKeys === undefined)
+
+function reasonOf(
+  pins: readonly string[],
+  pinned: string | undefined,
+  remembered: string | undefined,
+): TrustReason {
+  if (pinned !== undefined) return 'pinned'
+  return remembered !== undefined && pins.length === 0 ? 'known' : 'vouched'
+}
+
+/** A proof for a statement covers those who signed it only where it names them. */
+function requireNames({ namesIdentities }: KeyStatement): void {
+  if (namesIdentities) return
+  throw new SecurityError(
+    'ERR_STATEMENT_INVALID',
+    'The key statement does not name its identity keys, so that a proof for it says nothing about who signed it. ' +
+      'Pin the identity of the gateway, or update the gateway.',
+  )
+}
 
 const notPinned = ({ identities }: KeyStatement): SecurityError =>
   new SecurityError(

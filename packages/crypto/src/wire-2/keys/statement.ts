@@ -43,8 +43,16 @@ export interface KeyStatement extends StatementContent {
   readonly sha256: string
   /** The keys of the list whose KEM is known. */
   readonly keys: readonly KeyConfig[]
-  /** Fingerprints of the identity keys that the statement names and whose signature is valid: one or more. */
+  /**
+   * Fingerprints of the identity keys whose signature is valid, one or more; only such that the statement
+   * names, where it names any.
+   */
   readonly identities: readonly string[]
+  /**
+   * False where the statement names no identity keys. Then a proof for its bytes says nothing about the keys
+   * that signed it: trust in a signature must come from its key alone.
+   */
+  readonly namesIdentities: boolean
 }
 
 const MAX_STATEMENT_BYTES = 8 * 1024
@@ -93,8 +101,12 @@ export function encodeStatement(content: StatementContent): Bytes {
       routes: content.routes,
     }),
   )
-  const isValid = statement.length <= MAX_STATEMENT_BYTES && hasValidContent(content)
-  requireArgument(isValid, 'content must be that of a key statement')
+  requireArgument(
+    statement.length <= MAX_STATEMENT_BYTES &&
+      hasValidContent(content) &&
+      areIdentities(content.identities),
+    'content must be that of a key statement',
+  )
   return statement
 }
 
@@ -158,7 +170,7 @@ export async function parseKeyStatement(
   )
   const bytes = bytesOf(statement, MAX_STATEMENT_BYTES)
   if (!Array.isArray(signatures) || signatures.length > MAX_SIGNATURES) throw invalid()
-  const content = readContent(
+  const { identities: named, ...content } = readContent(
     await parseStrictObject(bytes, MAX_STATEMENT_BYTES, 'ERR_STATEMENT_INVALID'),
   )
   const identities = new Set<string>()
@@ -169,7 +181,7 @@ export async function parseKeyStatement(
       bytesOf(signature['identity'], 256),
       bytesOf(signature['signature'], 256),
     )
-    if (identity !== undefined && content.identities.includes(identity)) identities.add(identity)
+    if (identity !== undefined && named?.includes(identity) !== false) identities.add(identity)
   }
   if (identities.size === 0) throw invalid()
   // After the signatures: times that anyone wrote say nothing about the clock.
@@ -186,30 +198,37 @@ export async function parseKeyStatement(
     sha256: hex(await platform.sha256(bytes)),
     keys: parseKeyList(content.keyList),
     identities: [...identities],
+    namesIdentities: named !== undefined,
   }
 }
 
-function readContent(members: Record<string, unknown>): StatementContent {
+/** The content as it is read: statements may name no identities. */
+type ReadContent = Omit<StatementContent, 'identities'> & {
+  readonly identities: readonly string[] | undefined
+}
+
+function readContent(members: Record<string, unknown>): ReadContent {
   const content = {
     notBefore: members['not_before'] as number,
     notAfter: members['not_after'] as number,
     keyList: bytesOf(members['ohttp_keys'], MAX_STATEMENT_BYTES),
     minWire: members['min_wire'] as '1.0' | '2',
     rsaKeys: members['rsa_keys'] as readonly string[],
-    identities: members['identities'] as readonly string[],
+    identities: members['identities'] as readonly string[] | undefined,
     maxRequest: members['max_request'] as number,
     maxChunk: members['max_chunk'] as number,
     routes: members['routes'] as readonly string[],
   }
   if (members['type'] !== STATEMENT_TYPE || members['path'] !== GATEWAY_PATH) throw invalid()
+  const { identities } = content
   if (!hasValidContent(content)) throw invalid()
+  if (identities !== undefined && !areIdentities(identities)) throw invalid()
   return content
 }
 
 /** Checks members that may be of any type. */
-function hasValidContent(content: StatementContent): boolean {
-  const { notBefore, notAfter, minWire, rsaKeys, identities, maxRequest, maxChunk, routes } =
-    content
+function hasValidContent(content: Omit<StatementContent, 'identities'>): boolean {
+  const { notBefore, notAfter, minWire, rsaKeys, maxRequest, maxChunk, routes } = content
   return (
     [notBefore, notAfter, maxRequest, maxChunk].every((value) => Number.isSafeInteger(value)) &&
     notBefore >= 0 &&
@@ -219,12 +238,12 @@ function hasValidContent(content: StatementContent): boolean {
     maxRequest >= CHUNK_BYTES &&
     maxChunk >= CHUNK_BYTES &&
     areTexts(rsaKeys, isPin) &&
-    areTexts(identities, isPin) &&
-    identities.length > 0 &&
-    identities.length <= MAX_SIGNATURES &&
     areTexts(routes, (route) => /^[A-Z]+ \/[\x21-\x7e]*$/.test(route))
   )
 }
+
+const areIdentities = (value: readonly string[]): boolean =>
+  areTexts(value, isPin) && value.length > 0 && value.length <= MAX_SIGNATURES
 
 const isPin = (text: string): boolean => /^sha256\/[A-Za-z0-9+/]{43}=$/.test(text)
 
