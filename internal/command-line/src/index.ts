@@ -34,6 +34,7 @@ export {
 export { suggestion } from './options/suggestion.js'
 export { OptionProblem, UsageError } from './options/usage-error.js'
 export {
+  WIRE_OPTION,
   byteSize,
   decimalNumber,
   duration,
@@ -45,4 +46,5 @@ export {
   visibleAscii,
   webOrigin,
   wholeNumber,
+  type Wire,
 } from './options/values.js'

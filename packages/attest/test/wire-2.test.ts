@@ -244,10 +244,21 @@ describe('a receipt of wire 2', () => {
     ['names another identity', { identities: [fingerprintOf(OTHER)] }],
     ['names none', {}],
     ['names it outside a list', { identities: fingerprintOf(IDENTITY) }],
-  ])('contradicts itself with a signed statement that %s', async (_, members) => {
+  ])('contradicts itself with a quote over a signed statement that %s', async (_, members) => {
     const statement = Buffer.from(JSON.stringify({ type: 'nomyo-wire2/1', ...members }))
     const document = documentOf([signatureBy(IDENTITY, undefined, statement)], statement)
     await expectCode(appraiseReceipt(await receiptOf({ document })), 'ERR_RECEIPT_INVALID')
+  })
+
+  it.each([
+    ['names none', {}, undefined],
+    ['names another identity', { identities: [fingerprintOf(OTHER)] }, 'ERR_RECEIPT_INVALID'],
+  ])('without a quote over a signed statement that %s', async (_, members, code) => {
+    const statement = Buffer.from(JSON.stringify({ type: 'nomyo-wire2/1', ...members }))
+    const document = documentOf([signatureBy(IDENTITY, undefined, statement)], statement)
+    const appraising = appraiseReceipt(await receiptOf({ document, evidence: undefined }))
+    if (code === undefined) expect((await appraising).key).toBeUndefined()
+    else await expectCode(appraising, code)
   })
 
   it('contradicts itself with another statement', async () => {

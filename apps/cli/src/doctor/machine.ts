@@ -1,6 +1,11 @@
 import { ok, problem, type Finding } from '@nomyo-internal/diagnostics'
 import type { PublicKey } from '@nomyo/crypto'
-import { attestGateway, describeOffer, isEvidenceMissing } from '../gateway/attest-gateway.js'
+import {
+  attestGateway,
+  describeOffer,
+  endorses,
+  isEvidenceMissing,
+} from '../gateway/attest-gateway.js'
 import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { describeFailure } from './describe-failure.js'
 
@@ -9,12 +14,10 @@ export async function checkMachine(settings: GatewaySettings, key: PublicKey): P
   const { gateway, policy } = settings
   if (policy === undefined) return checkOffer(settings)
   try {
-    const { result, fingerprint } = await attestGateway(settings, policy)
+    const { result, given } = await attestGateway(settings, policy, 'auto')
     const message = `tier ${result.tier}, key ${result.trust}`
     const remedy = `nomyo attest verify ${gateway} --policy ${policy} shows every check`
-    if (fingerprint !== key.fingerprint) {
-      return problem(`it endorses another key, ${fingerprint}`, remedy)
-    }
+    if (!endorses(given, key)) return problem('it endorses another key', remedy)
     if (result.tier === 'affirming') return ok(message)
     return problem(`${message}; the policy requires more`, remedy)
   } catch (error) {
@@ -26,7 +29,7 @@ export async function checkMachine(settings: GatewaySettings, key: PublicKey): P
 
 async function checkOffer(settings: GatewaySettings): Promise<Finding> {
   try {
-    const { claimed } = await describeOffer(settings)
+    const { claimed } = await describeOffer(settings, 'auto')
     if (claimed?.akName === undefined) {
       return ok('not appraised; the gateway offers unreadable evidence')
     }

@@ -10,7 +10,7 @@ const SIGNS: Readonly<Record<CheckStatus, string>> = {
 }
 
 /** Prints the table of checks, and their conclusion. */
-export function showResult(output: Output, result: AttestationResult, fingerprint?: string): void {
+export function showResult(output: Output, result: AttestationResult): void {
   const { line, style } = output
   const paint = { pass: style.good, fail: style.bad, warn: style.bad, skip: style.quiet }
   for (const { id, status, code, detail, expected, actual } of result.checks) {
@@ -22,9 +22,6 @@ export function showResult(output: Output, result: AttestationResult, fingerprin
   line()
   line(style.title(`tier ${result.tier}, key ${result.trust}`))
   for (const text of conclusion(result)) line(text)
-  if (fingerprint !== undefined) {
-    line(`The gateway showed the encryption key ${fingerprint}`)
-  }
 }
 
 /** States the result in sentences, none of which promises more than the checks. */

@@ -54,6 +54,18 @@ export function gatewayUrl(parse: (text: string) => URL): ValueParser<string> {
   }
 }
 
+/** Wire of requests to a gateway; `auto` is 2 where the gateway offers it. */
+export type Wire = 'auto' | 1 | 2
+
+/** Option of every program that sends requests to a gateway. */
+export const WIRE_OPTION = {
+  value: 'WIRE',
+  summary: 'protocol: auto is 2 where the gateway offers it, 2 refuses 1, 1 never asks for 2',
+  default: 'auto',
+  choices: ['auto', '1', '2'],
+  parse: (text: string): Wire => (text === '1' ? 1 : text === '2' ? 2 : 'auto'),
+} as const
+
 /** Reads the origin of a web page as browsers send it: host in lower case, no default port. */
 export function webOrigin(text: string): string {
   if (text.includes('*')) throw new OptionProblem('takes no patterns: name each origin')

@@ -63,13 +63,12 @@ function isBase64(value: unknown, least: number, most: number): boolean {
  * @throws ReceiptError `ERR_RECEIPT_INVALID`
  */
 export async function signedStatement(
-  { statement, signatures }: Wire2Facts,
+  { statement, signatures, evidence }: Wire2Facts,
   { serverKey }: Pick<Receipt, 'serverKey'>,
 ): Promise<Bytes> {
   const bytes = decodeBase64(statement)
   if (bytes === undefined) throw new ReceiptError('"wire.statement" of the receipt is not base64')
-  // Any key can sign the statement of another gateway; this one names its own.
-  if (!namesIdentity(bytes, serverKey)) throw contradiction()
+  if (!allowsIdentity(bytes, serverKey, evidence !== null)) throw contradiction()
   for (const { identity, signature } of signatures) {
     const [key, proof] = [identity, signature].map(decodeBase64)
     if (key === undefined || proof === undefined) continue
@@ -79,11 +78,16 @@ export async function signedStatement(
   throw contradiction()
 }
 
-function namesIdentity(statement: Bytes, identity: string): boolean {
+/**
+ * Tests whether a statement allows this identity: any key can sign the statement of another gateway. One
+ * that names no identity is as good as its signature, and a quote over it says nothing about the signer.
+ */
+function allowsIdentity(statement: Bytes, identity: string, mustName: boolean): boolean {
   const text = new TextDecoder().decode(statement)
   const members = parseJsonObject(text)
   if (members === undefined || jsonFlaw(text) !== undefined) return false
   const { identities } = members
+  if (identities === undefined) return !mustName
   return Array.isArray(identities) && identities.includes(identity)
 }
 

@@ -1,5 +1,12 @@
-import { EXIT, UsageError, type CommandContext } from '@nomyo-internal/command-line'
-import { RECEIPT_FORMAT } from '@nomyo/attest/receipt'
+import {
+  EXIT,
+  UsageError,
+  WIRE_OPTION,
+  defineOptions,
+  type CommandContext,
+  type Wire,
+} from '@nomyo-internal/command-line'
+import { RECEIPT_FORMAT, WIRE_2_RECEIPT_FORMAT } from '@nomyo/attest/receipt'
 import { importPublicKey } from '@nomyo/crypto'
 import { APIError } from '@nomyo/transport'
 import { CommandError } from '../../describe-error.js'
@@ -9,7 +16,7 @@ import {
   isEvidenceMissing,
   type GatewayEvidence,
 } from '../../gateway/attest-gateway.js'
-import { parseGatewayUrl } from '../../settings/gateway-settings.js'
+import { ALLOW_HTTP_OPTION, parseGatewayUrl } from '../../settings/gateway-settings.js'
 import { MAX_DOCUMENT_MEBIBYTES } from '../../settings/policy.js'
 
 /** Operand of commands that read evidence. */
@@ -21,11 +28,26 @@ export const SOURCE_OPERAND = {
   parse: (text: string) => (isUrl(text) ? parseGatewayUrl(text) : text),
 } as const
 
+/** Options of commands that read evidence of a gateway. */
+export const SOURCE_OPTIONS = defineOptions({
+  ...ALLOW_HTTP_OPTION,
+  wire: {
+    ...WIRE_OPTION,
+    summary: 'wire whose keys a gateway attests: 1, 2, or auto, which is 2 where it is offered',
+  },
+})
+
+/** Settings of a request for evidence. */
+export interface SourceSettings {
+  readonly allowHttp: boolean
+  readonly wire: Wire
+}
+
 /** Paragraph about {@link SOURCE_OPERAND} for help texts. */
 export const SOURCE_NOTE =
   'SOURCE is a file, - for standard input, or the URL of a gateway. A file holds a saved answer (the ' +
   'JSON of a chat completion with _metadata), the tpm_attestation object alone, or the answer to GET ' +
-  '/pki/attestation. A gateway receives a fresh nonce, for its encryption key.'
+  '/pki/attestation. A gateway receives a fresh nonce, for its encryption keys.'
 
 /** Evidence and what it claims to be made for. */
 export interface Source {
@@ -35,6 +57,8 @@ export interface Source {
   readonly payloadId?: string
   /** SubjectPublicKeyInfo (DER) of the key that a gateway requested it for. */
   readonly spki?: Uint8Array
+  /** Key statement of wire 2 that a gateway requested it for; its signatures are not verified. */
+  readonly statement?: Uint8Array
   /** Present for evidence that a gateway gave just now. */
   readonly gateway?: GatewayEvidence
 }
@@ -50,11 +74,11 @@ export const isUrl = (source: string): boolean => /^https?:\/\//.test(source)
  */
 export async function readSource(
   source: string,
-  allowHttp: boolean,
+  { allowHttp, wire }: SourceSettings,
   context: CommandContext,
 ): Promise<Source> {
   if (!isUrl(source)) return sourceFromText(await readDocument(source, context), source)
-  const gateway = await fetchGatewayEvidence({ gateway: source, allowHttp }).catch(
+  const gateway = await fetchGatewayEvidence({ gateway: source, allowHttp }, wire).catch(
     (error: unknown) => {
       if (!(error instanceof APIError)) throw error
       throw new CommandError(
@@ -65,7 +89,7 @@ export async function readSource(
       )
     },
   )
-  return { evidence: gateway.evidence, spki: gateway.spki, gateway }
+  return { evidence: gateway.evidence, gateway }
 }
 
 /**
@@ -94,7 +118,7 @@ export function parseJson(text: string, path: string): unknown {
 }
 
 async function fromJson(json: unknown, path: string): Promise<Source> {
-  if (member(json, 'format') === RECEIPT_FORMAT) {
+  if (isReceiptFormat(member(json, 'format'))) {
     return { evidence: member(json, 'evidence'), ...payloadIdOf(member(json, 'payloadId')) }
   }
   const metadata = member(json, '_metadata')
@@ -105,6 +129,8 @@ async function fromJson(json: unknown, path: string): Promise<Source> {
   }
   const evidence = member(json, 'tpm_attestation')
   if (evidence !== undefined) {
+    const statement = member(json, 'statement')
+    if (statement !== undefined) return { evidence, statement: statementOf(statement, path) }
     const pem = member(json, 'public_key')
     return { evidence, ...(typeof pem === 'string' ? { spki: await spkiOf(pem, path) } : {}) }
   }
@@ -116,6 +142,16 @@ async function fromJson(json: unknown, path: string): Promise<Source> {
 
 const payloadIdOf = (payloadId: unknown): Pick<Source, 'payloadId'> =>
   typeof payloadId === 'string' ? { payloadId } : {}
+
+/** Tells the format of receipts, over either wire. */
+export const isReceiptFormat = (format: unknown): boolean =>
+  format === RECEIPT_FORMAT || format === WIRE_2_RECEIPT_FORMAT
+
+function statementOf(text: unknown, path: string): Uint8Array {
+  const bytes = Buffer.from(typeof text === 'string' ? text : '', 'base64')
+  if (bytes.length > 0 && bytes.toString('base64') === text) return bytes
+  throw new UsageError(`the statement in ${path} is not base64`)
+}
 
 async function spkiOf(pem: string, path: string): Promise<Uint8Array> {
   try {

@@ -1,5 +1,6 @@
 import { UsageError, defineOptions, matching, type Call } from '@nomyo-internal/command-line'
 import type { NonceExpectation } from '@nomyo/attest'
+import { subjectOf } from '../../gateway/attest-gateway.js'
 import type { Source } from './evidence-source.js'
 
 /** Options that state what evidence was made for; a saved answer has its own payload id. */
@@ -37,18 +38,18 @@ export function readExpectation(
         'a gateway receives a fresh nonce: omit --payload-id, --extra-data, --nonce',
       )
     }
-    return { nonce: source.gateway.nonce, spki: source.gateway.spki }
+    return subjectOf(source.gateway)
   }
   if (payloadId !== undefined) return { payloadId, mode }
   if (extraData !== undefined) return { extraData: Buffer.from(extraData, 'hex') }
   if (nonce !== undefined) {
-    if (source.spki === undefined) {
-      throw settings.mistake(
-        'nonce',
-        'needs the answer to GET /pki/attestation, with its public_key',
-      )
-    }
-    return { nonce: Buffer.from(nonce, 'base64url'), spki: source.spki }
+    const bytes = Buffer.from(nonce, 'base64url')
+    if (source.statement !== undefined) return { nonce: bytes, statement: source.statement }
+    if (source.spki !== undefined) return { nonce: bytes, spki: source.spki }
+    throw settings.mistake(
+      'nonce',
+      'needs the answer to GET /pki/attestation, with its public_key or statement',
+    )
   }
   if (source.payloadId !== undefined) return { payloadId: source.payloadId, mode }
   throw new UsageError(

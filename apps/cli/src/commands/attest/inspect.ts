@@ -9,7 +9,6 @@ import {
 import { EXIT } from '@nomyo-internal/command-line'
 import { printableJson, printableLine } from '@nomyo-internal/diagnostics'
 import type { Output } from '../../output/output.js'
-import { ALLOW_HTTP_OPTION } from '../../settings/gateway-settings.js'
 import { JSON_OPTION, cliCommand } from '../cli-command.js'
 import {
   describeAttest,
@@ -18,17 +17,17 @@ import {
   hex,
   type Fields,
 } from './describe-structures.js'
-import { SOURCE_NOTE, SOURCE_OPERAND, readSource } from './evidence-source.js'
+import { SOURCE_NOTE, SOURCE_OPERAND, SOURCE_OPTIONS, readSource } from './evidence-source.js'
 
 /** `nomyo attest inspect`: prints every field of the evidence by its name, and appraises nothing. */
 export const inspectCommand = cliCommand({
   summary: 'print every field of TPM evidence by its name',
   operands: SOURCE_OPERAND,
-  options: { ...JSON_OPTION, ...ALLOW_HTTP_OPTION },
+  options: { ...JSON_OPTION, ...SOURCE_OPTIONS },
   notes: [SOURCE_NOTE],
   run: async ({ settings, operands: [source = ''], context, output }) => {
-    const { allowHttp, json } = settings.values
-    const { evidence } = await readSource(source, allowHttp, context)
+    const { json } = settings.values
+    const { evidence } = await readSource(source, settings.values, context)
     const { sections, flaws } = await describeEvidence(evidence)
     if (json) output.line(printableJson({ ...sections, flaws }))
     else show(output, sections, flaws)

@@ -11,9 +11,8 @@ import { appraise, parsePcrSelection, type PcrValues } from '@nomyo/attest'
 import { formatPolicyFile } from '@nomyo/attest/policy-file'
 import { showResult } from '../../output/attestation-result.js'
 import type { Output } from '../../output/output.js'
-import { ALLOW_HTTP_OPTION } from '../../settings/gateway-settings.js'
 import { cliCommand } from '../cli-command.js'
-import { SOURCE_NOTE, SOURCE_OPERAND, readSource } from './evidence-source.js'
+import { SOURCE_NOTE, SOURCE_OPERAND, SOURCE_OPTIONS, readSource } from './evidence-source.js'
 import { EXPECTATION_OPTIONS, readExpectation } from './expectation.js'
 import { exitCodeOf } from './verify-receipt.js'
 
@@ -36,14 +35,14 @@ export const policyInitCommand = cliCommand({
       parse: parsedBy(parsePcrs, 'must be of the form sha256:0,7,10'),
     },
     output: { value: 'FILE', summary: 'new file instead of standard output', isPath: true },
-    ...ALLOW_HTTP_OPTION,
+    ...SOURCE_OPTIONS,
     ...EXPECTATION_OPTIONS,
   }),
   notes: [SOURCE_NOTE, 'A policy is JSON. An existing file is never overwritten.'],
   run: async (call) => {
     const { settings, operands, context, output } = call
-    const { pcrs: requiredPcrs, output: path, allowHttp } = settings.values
-    const source = await readSource(operands[0] ?? '', allowHttp, context)
+    const { pcrs: requiredPcrs, output: path } = settings.values
+    const source = await readSource(operands[0] ?? '', settings.values, context)
     const nonce = readExpectation(call, source)
     const result = await appraise(source.evidence, { nonce, requiredPcrs, trust: 'none' })
     const { claimed } = result

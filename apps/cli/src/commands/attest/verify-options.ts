@@ -1,13 +1,13 @@
 import { defineOptions, parsedBy, type Call } from '@nomyo-internal/command-line'
-import { ALLOW_HTTP_OPTION } from '../../settings/gateway-settings.js'
 import { JSON_OPTION } from '../cli-command.js'
+import { SOURCE_OPTIONS } from './evidence-source.js'
 import { EXPECTATION_OPTIONS } from './expectation.js'
 
 /** Options of `nomyo attest verify`. */
 export const VERIFY_OPTIONS = defineOptions({
   policy: { value: 'FILE', summary: 'policy to appraise by', isPath: true },
   ...JSON_OPTION,
-  ...ALLOW_HTTP_OPTION,
+  ...SOURCE_OPTIONS,
   eventLog: {
     value: 'FILE',
     summary: 'log of the firmware (binary_bios_measurements), replayed to the quoted PCRs',

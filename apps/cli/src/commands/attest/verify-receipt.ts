@@ -2,7 +2,6 @@ import { EXIT, UsageError } from '@nomyo-internal/command-line'
 import { printableJson, printableLine } from '@nomyo-internal/diagnostics'
 import type { AttestationResult } from '@nomyo/attest'
 import {
-  RECEIPT_FORMAT,
   appraiseReceipt,
   digestMatches,
   parseReceipt,
@@ -10,11 +9,13 @@ import {
   type Receipt,
   type ReceiptAppraisal,
 } from '@nomyo/attest/receipt'
+import { parseKeyStatement, type KeyStatement } from '@nomyo/crypto/wire-2'
 import { readNamedFile } from '../../files.js'
 import { showResult } from '../../output/attestation-result.js'
+import { describeStatement } from '../../output/key-statement.js'
 import type { Output } from '../../output/output.js'
 import { MAX_DOCUMENT_MEBIBYTES, readPolicy, useDocument } from '../../settings/policy.js'
-import { parseJson } from './evidence-source.js'
+import { isReceiptFormat, parseJson } from './evidence-source.js'
 import type { VerifyCall } from './verify-options.js'
 
 /** Options about facts that a receipt states itself, or does not hold. */
@@ -24,6 +25,14 @@ const OTHER_OPTIONS = ['payloadId', 'extraData', 'nonce', 'eventLog', 'imaLog', 
 interface Moment {
   readonly time: string
   readonly from: 'receipt' | '--now'
+}
+
+/** Facts beside the appraisal. */
+interface Shown {
+  readonly texts: TextMatches
+  readonly policyPath: string | undefined
+  readonly asOf: Moment
+  readonly statement: KeyStatement | undefined
 }
 
 type TextMatches = Readonly<Record<DigestSubject, boolean | undefined>>
@@ -48,7 +57,7 @@ export async function parseReceiptIfAny(
   const json = parseJson(text, source)
   const format: unknown =
     typeof json === 'object' && json !== null && 'format' in json ? json.format : undefined
-  return format === RECEIPT_FORMAT ? useDocument(() => parseReceipt(text)) : undefined
+  return isReceiptFormat(format) ? useDocument(() => parseReceipt(text)) : undefined
 }
 
 /** Appraises a receipt again, offline; the exit code is the worst of its parts. */
@@ -63,6 +72,7 @@ export async function verifyReceipt(
   const { policy: policyPath, now, json } = settings.values
   const policy = policyPath === undefined ? undefined : await readPolicy(policyPath)
   const appraisal = await useDocument(() => appraiseReceipt(receipt, { policy, now }))
+  const statement = await statementOf(receipt)
   const asOf: Moment =
     now === undefined
       ? { time: receipt.createdAt, from: 'receipt' }
@@ -71,13 +81,27 @@ export async function verifyReceipt(
     request: await compare('request', receipt, settings.values.request),
     answer: await compare('answer', receipt, settings.values.answer),
   }
-  if (json) output.line(printableJson({ ...appraisal, texts, asOf }))
-  else show(output, receipt, appraisal, { texts, policyPath, asOf })
+  if (json) {
+    const wire = statement && { version: 2, statement_sha256: statement.sha256 }
+    output.line(printableJson({ ...appraisal, wire: wire ?? { version: 1 }, texts, asOf }))
+  } else show(output, receipt, appraisal, { texts, policyPath, asOf, statement })
   if (texts.request === false || texts.answer === false) return EXIT.security
   // Without evidence for the key, anyone could hold the key that the request was encrypted to.
   const { answer, key } = appraisal
   const codes = [exitCodeOf(answer), key === undefined ? EXIT.warning : exitCodeOf(key)]
   return [EXIT.security, EXIT.warning].find((code) => codes.includes(code)) ?? EXIT.ok
+}
+
+/**
+ * Reads the key statement of a receipt of wire 2, at the time that the receipt states.
+ *
+ * @throws SecurityError for a statement that was not valid then
+ */
+async function statementOf({ wire, createdAt }: Receipt): Promise<KeyStatement | undefined> {
+  if (wire === undefined) return undefined
+  const { statement, signatures } = wire
+  const document = new TextEncoder().encode(JSON.stringify({ statement, signatures }))
+  return parseKeyStatement(document, { now: Date.parse(createdAt) / 1000 })
 }
 
 /** Compares a file with its digest in the receipt; undefined where no file is given. */
@@ -99,15 +123,15 @@ function show(
   output: Output,
   receipt: Receipt,
   { answer, key, agrees }: ReceiptAppraisal,
-  { texts, policyPath, asOf }: { texts: TextMatches; policyPath: string | undefined; asOf: Moment },
+  { texts, policyPath, asOf, statement }: Shown,
 ): void {
   const { line, style } = output
   line(style.title(printableLine(`Receipt of ${receipt.createdAt}, by ${receipt.writtenBy}`)))
-  line(printableLine(`request ${receipt.payloadId}, encrypted to ${receipt.serverKey}`))
+  for (const text of describeRequest(receipt, statement)) line(printableLine(text))
   line()
   showResult(output, answer)
   line()
-  line(describeKey(key))
+  line(describeKey(key, statement))
   for (const [name, matches] of Object.entries(texts)) {
     if (matches === true) line(`The ${name} is the one of the receipt.`)
     if (matches === false) line(style.bad(`The ${name} is NOT the one of the receipt.`))
@@ -126,12 +150,31 @@ function show(
   }
 }
 
-function describeKey(key: AttestationResult | undefined): string {
+function describeRequest(
+  { payloadId, serverKey }: Receipt,
+  statement: KeyStatement | undefined,
+): readonly string[] {
+  return statement === undefined
+    ? [`request ${payloadId}, over wire 1, encrypted to ${serverKey}`]
+    : [
+        `request ${payloadId}, over wire 2, encrypted to a request key of ${serverKey}`,
+        ...describeStatement(statement),
+      ]
+}
+
+function describeKey(
+  key: AttestationResult | undefined,
+  statement: KeyStatement | undefined,
+): string {
   if (key === undefined) {
-    return 'No evidence shows that the machine held the key that the request was encrypted to: a warning.'
+    return statement === undefined
+      ? 'No evidence shows that the machine held the key that the request was encrypted to: a warning.'
+      : 'No evidence shows that the machine published this key statement: a warning.'
   }
   const { tier, trust } = key
   const failed = key.checks.filter(({ status }) => status === 'fail').map(({ id }) => id)
   const why = failed.length === 0 ? '' : `: ${failed.join(', ')}`
-  return `Before that, the machine endorsed the key that the request was encrypted to: tier ${tier}, key ${trust}${why}`
+  const subject =
+    statement === undefined ? 'the key that the request was encrypted to' : 'this key statement'
+  return `Before that, the machine endorsed ${subject}: tier ${tier}, key ${trust}${why}`
 }

@@ -1,5 +1,5 @@
 import { UsageError } from '@nomyo-internal/command-line'
-import { printableJson } from '@nomyo-internal/diagnostics'
+import { printableJson, printableLine } from '@nomyo-internal/diagnostics'
 import {
   appraise,
   type AppraisalPolicy,
@@ -10,6 +10,7 @@ import { measuredBoot } from '@nomyo/attest/eventlog'
 import { imaLog } from '@nomyo/attest/ima'
 import { readNamedFile } from '../../files.js'
 import { showResult } from '../../output/attestation-result.js'
+import { describeStatement } from '../../output/key-statement.js'
 import { MAX_DOCUMENT_MEBIBYTES, readPolicy } from '../../settings/policy.js'
 import { cliCommand } from '../cli-command.js'
 import {
@@ -20,6 +21,7 @@ import {
   readDocument,
   readSource,
   sourceFromText,
+  type Source,
 } from './evidence-source.js'
 import { readExpectation } from './expectation.js'
 import { VERIFY_OPTIONS, type VerifyCall } from './verify-options.js'
@@ -49,7 +51,7 @@ export const verifyCommand = cliCommand({
   run: async (call) => {
     const { settings, operands, context, output } = call
     const [path = ''] = operands
-    const { policy: policyPath, allowHttp, json } = settings.values
+    const { policy: policyPath, json } = settings.values
     const text = isUrl(path) ? undefined : await readDocument(path, context)
     const receipt = text === undefined ? undefined : await parseReceiptIfAny(text, path)
     if (receipt !== undefined) return verifyReceipt(output, receipt, call)
@@ -63,15 +65,34 @@ export const verifyCommand = cliCommand({
     const circumstances = readCircumstances(call)
     const source =
       text === undefined
-        ? await readSource(path, allowHttp, context)
+        ? await readSource(path, settings.values, context)
         : await sourceFromText(text, path)
     const nonce = readExpectation(call, source)
     const result = await appraise(source.evidence, { ...rules, ...circumstances, nonce })
-    if (json) output.line(printableJson(result))
-    else showResult(output, result, source.gateway?.fingerprint)
+    if (json) output.line(printableJson({ ...result, ...subjectFacts(source) }))
+    else {
+      showResult(output, result)
+      for (const text of describeSubject(source)) output.line(printableLine(text))
+    }
     return exitCodeOf(result)
   },
 })
+
+/** Names the keys that a gateway showed, for programs. */
+function subjectFacts({ gateway }: Source): object {
+  if (gateway === undefined) return {}
+  if (gateway.wire === 1) return { wire: { version: 1, fingerprint: gateway.fingerprint } }
+  const { sha256, identities, notBefore, notAfter } = gateway.statement
+  return { wire: { version: 2, statement_sha256: sha256, identities, notBefore, notAfter } }
+}
+
+/** Names the keys that a gateway showed. */
+function describeSubject({ gateway }: Source): readonly string[] {
+  if (gateway === undefined) return []
+  return gateway.wire === 1
+    ? [`The gateway showed the encryption key ${gateway.fingerprint} (wire 1)`]
+    : describeStatement(gateway.statement)
+}
 
 /** Collects the input of this one appraisal beside the policy. */
 function readCircumstances({
