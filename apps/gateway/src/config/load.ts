@@ -88,6 +88,8 @@ export function gatewayConfig(settings: GatewaySettings): GatewayConfig {
     drainDelayMs: values.drainDelay === 0 ? undefined : values.drainDelay,
     drainTimeoutMs: values.drainTimeout,
     replayWindowMs: values.replayWindow,
+    requestDate: values.date === 'optional' ? values.date : undefined,
+    publicNames: values.publicName.length === 0 ? undefined : values.publicName,
     rateLimit: rateLimit(settings),
     quotas: quotas(settings),
     rateCoolDownMs: values.rateCooldown,

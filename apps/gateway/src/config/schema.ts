@@ -73,6 +73,16 @@ export const OPTIONS = defineOptions(
         repeatable: true,
         parse: (text) => (text.trim() === '*' ? '*' : webOrigin(text.trim())),
       },
+      publicName: {
+        value: 'NAME',
+        summary: 'host, or host:port, that requests of wire 2 may name',
+        defaultSummary: 'every name',
+        repeatable: true,
+        parse: matching(
+          /^(?:\[[\da-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/i,
+          'must be a host such as gateway.example, or host:port',
+        ),
+      },
       web: { summary: 'serve a chat page at GET /, on loopback or with TLS only' },
     }),
     ...inGroup('Model servers', {
@@ -280,6 +290,12 @@ export const OPTIONS = defineOptions(
         summary: 'time for which a repeated request is refused',
         default: '10m',
         parse: duration('1s', '30d', '90s, 10m or 24h'),
+      },
+      date: {
+        value: 'WHEN',
+        summary: 'date of now in requests of wire 2: required, or optional (longer replay memory)',
+        choices: ['required', 'optional'],
+        default: 'required',
       },
       maxBody: {
         value: 'SIZE',

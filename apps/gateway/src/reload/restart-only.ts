@@ -26,7 +26,9 @@ const OPTION_NAMES: Readonly<Partial<Record<string, string>>> = {
   maxBodyBytes: 'maxBody',
   metrics: 'metricsPort or metricsHost',
   logModels: 'logModel',
+  publicNames: 'publicName',
   replayWindowMs: 'replayWindow',
+  requestDate: 'date',
   tpm: 'tpm, pcrs, tpmAk or tpmRequired',
   trustedProxies: 'trustProxy',
 }

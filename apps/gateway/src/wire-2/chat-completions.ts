@@ -15,7 +15,7 @@ export async function answerChatCompletion(
   request: AuthorizedRequest,
   context: ExchangeContext,
 ): Promise<Required<WholeResponse>> {
-  const { admission, caller, observation, facts } = request
+  const { admission, facts } = request
   const plaintext = await request.readContent()
   admission.account({ plaintext: plaintext.length })
   request.keepAlive()
@@ -23,21 +23,19 @@ export async function answerChatCompletion(
     const answer = await answerCompletion(
       { ...request, plaintext, metadata: metadataOf(request, context) },
       context,
-    ).catch((error: unknown) => {
-      // Not a wrong key: that would have been noticed before.
-      const isMalformed = error instanceof HttpError && error.code === 'undecryptable'
-      throw isMalformed ? new HttpError(400, 'The request is not a JSON object') : error
-    })
+    ).catch(restateMalformed)
     admission.account({ plaintext: plaintext.length, answer: answer.byteLength })
-    return await observation.time('encrypt', () =>
-      context.loadShedder.encrypt(caller.id, answer.byteLength, () =>
-        Promise.resolve(jsonResponse(200, bytesOf(answer), facts())),
-      ),
-    )
+    return jsonResponse(200, bytesOf(answer), facts())
   } finally {
     plaintext.fill(0)
     freeBytes(plaintext)
   }
+}
+
+/** What is no JSON cannot be a wrong key here: that would have been noticed before. */
+function restateMalformed(error: unknown): never {
+  const isMalformed = error instanceof HttpError && error.code === 'undecryptable'
+  throw isMalformed ? new HttpError(400, 'The request is not a JSON object') : error
 }
 
 /** Members of the metadata that describe the encryption. */

@@ -10,6 +10,7 @@ import type { BodyParts } from './body-parts.js'
 import { ContentBuffer } from './content-buffer.js'
 import type { ExchangeContext } from './exchange-context.js'
 import { refusalResponse, type ResponseFacts } from './inner-response.js'
+import { KeyProblem } from './key-problem.js'
 import { contentOf, openHead, readHead, type OpenedHead, type ReadHead } from './open-head.js'
 import { refuseReplayedSecret } from './refuse-replayed-secret.js'
 import { checkDate } from './request-date.js'
@@ -55,25 +56,31 @@ export async function handleExchange(
   const { observation, parts, signal } = exchange
   const timeoutMs = context.requestTimeoutMs()
   const endWait = observation.begin('queue')
-  const opened = await context.metrics.countDecryption(() =>
-    openHead(
-      parts,
-      {
-        keys: context.requestKeys.opening(),
-        inTurn: (decapsulate) =>
-          context.loadShedder.decrypt(
-            exchange.addressId,
-            () => {
-              endWait()
-              return observation.time('decrypt', decapsulate)
-            },
-            signal,
-          ),
-        timeoutMs: Math.min(HEAD_TIMEOUT_MS, timeoutMs),
-      },
-      context,
-    ),
-  )
+  const opened = await context.metrics
+    .countDecryption(() =>
+      openHead(
+        parts,
+        {
+          keys: context.requestKeys.opening(),
+          inTurn: (decapsulate) =>
+            context.loadShedder.decrypt(
+              exchange.addressId,
+              () => {
+                endWait()
+                return observation.time('decrypt', decapsulate)
+              },
+              signal,
+            ),
+          timeoutMs: Math.min(HEAD_TIMEOUT_MS, timeoutMs),
+        },
+        context,
+      ),
+    )
+    .catch((error: unknown) => {
+      endWait()
+      observation.bytesIn = parts.received
+      throw error instanceof SecurityError ? new KeyProblem() : error
+    })
   const answer = new SealedAnswer(opened.sealer, context.heartbeatsMs)
   const lateMs = Math.max(timeoutMs / 2, timeoutMs - TIMEOUT_MARGIN_MS)
   void finish(exchange, { opened, answer, timeoutMs: lateMs }, context)
@@ -103,7 +110,11 @@ async function finish(
           refusalResponse(refusalOf(error, exchange, context), factsOf(exchange, context)),
         )
         observation.innerStatus = response.status
-        observation.bytesOut = await observation.time('encrypt', () => answer.finish(response))
+        observation.bytesOut = await observation.time('encrypt', () =>
+          context.loadShedder.encrypt(admission.owner, response.content.length, () =>
+            answer.finish(response),
+          ),
+        )
         admission.account({ envelope: observation.bytesOut })
       } catch (error) {
         // The caller has disconnected, or there is no memory for the answer.

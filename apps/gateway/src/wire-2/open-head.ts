@@ -2,6 +2,7 @@ import { SecurityError } from '@nomyo/crypto'
 import {
   createBhttpReader,
   openRequest,
+  type BhttpEvent,
   type BhttpReader,
   type ChunkSealer,
   type RequestHead,
@@ -11,7 +12,6 @@ import {
 import { MAX_CHUNK_BYTES } from '../request-keys/statement.js'
 import type { BodyParts } from './body-parts.js'
 import type { ExchangeContext } from './exchange-context.js'
-import { KeyProblem } from './key-problem.js'
 import { PlaintextChunks } from './plaintext-chunks.js'
 
 /** Request whose first chunk is open. */
@@ -40,7 +40,7 @@ export interface OpenHeadOptions {
  * Decrypts the first chunk of a request as it arrives. From then on the gateway can answer so that only the
  * sender reads it.
  *
- * @throws KeyProblem; HttpError 400 when the caller disconnects, 408, 503
+ * @throws SecurityError; HttpError 400 when the caller disconnects, 408, 503
  */
 export async function openHead(
   parts: BodyParts,
@@ -56,11 +56,13 @@ export async function openHead(
   try {
     const firstChunk = await chunks.next(timeoutMs)
     const { header: suite, enc } = opener
-    if (firstChunk === undefined || suite === undefined || enc === undefined) throw new KeyProblem()
+    if (firstChunk === undefined || suite === undefined || enc === undefined) {
+      throw new SecurityError('ERR_TRUNCATED', 'The message ends before its end.')
+    }
     return { suite, enc, firstChunk, chunks, sealer: await opener.sealAnswer() }
   } catch (error) {
     chunks.dispose()
-    throw error instanceof SecurityError ? new KeyProblem() : error
+    throw error
   }
 }
 
@@ -72,9 +74,9 @@ export interface ReadHead {
 }
 
 /**
- * Reads the head of a message, which is in its first chunk.
+ * Reads the head of a message, which is in its first chunk; undefined where it is not whole.
  *
- * @throws SecurityError; undefined in place of a head that is not whole
+ * @throws SecurityError
  */
 export function readHead(firstChunk: Uint8Array): ReadHead | undefined {
   const reader = createBhttpReader('request', { maxHeadBytes: firstChunk.length + 1 })
@@ -84,10 +86,5 @@ export function readHead(firstChunk: Uint8Array): ReadHead | undefined {
 }
 
 /** Selects the content among the parts of a message. */
-export const contentOf = (events: readonly BhttpEventLike[]): Uint8Array[] =>
-  events.flatMap((event) => (event.type === 'content' && event.bytes ? [event.bytes] : []))
-
-interface BhttpEventLike {
-  readonly type: string
-  readonly bytes?: Uint8Array
-}
+export const contentOf = (events: readonly BhttpEvent[]): Uint8Array[] =>
+  events.flatMap((event) => ('bytes' in event ? [event.bytes] : []))

@@ -95,7 +95,7 @@ describe('a thread that decapsulates', () => {
   it('is replaced when it makes no progress', async () => {
     const flag = `${temporaryFolder()}/stuck`
     const source = disturbed(`if (once(${JSON.stringify(flag)})) for (;;);`)
-    const { offLoop } = startWorker({ source, timeoutMs: 500 })
+    const { offLoop } = startWorker({ source, timeoutMs: 2500 })
     const key = await createRequestKey(offLoop, { id: 1 })
     const { enc, sharedSecret } = await kem.encapsulate(key.publicKey)
     expect(await key.decapsulate(enc)).toEqual(sharedSecret)

@@ -41,6 +41,8 @@ const LARGE_ENCRYPTIONS = 2
 
 /** Place and memory of a request, which end when its response is closed and no work for it is left. */
 export interface Admission {
+  /** Caller, or address of an unknown caller, that the request counts for. */
+  readonly owner: string
   /** Keeps the place until the work has ended: a caller that disconnects does not end it at once. */
   during<T>(work: () => Promise<T>): Promise<T>
   /**
@@ -154,6 +156,7 @@ export class LoadShedder {
       place.release()
       throw this.#rejection(causeOf('bytes', memory))
     }
+    let holder = owner
     let holders = 1
     const end = (): void => {
       if (--holders > 0) return
@@ -162,6 +165,9 @@ export class LoadShedder {
     }
     onResponseClosed(response, end)
     return {
+      get owner() {
+        return holder
+      },
       during: async (work) => {
         holders++
         try {
@@ -180,6 +186,7 @@ export class LoadShedder {
         }
         place.release()
         place = next
+        holder = caller
       },
       account: ({ plaintext = 0, answer = 0, envelope = 0 }) => {
         const shortage = memory.resize(accounted(plaintext + answer * ANSWER_FACTOR + envelope))
