@@ -37,3 +37,4 @@ export {
 export { seededRandom, type Random } from './seeded-random.js'
 export { makeSwtpm, startSwtpm, type Swtpm, type SwtpmOptions } from './programs/swtpm.js'
 export { until } from './assertions/until.js'
+export { testArguments, type ArgumentTable, type RightCall } from './assertions/wrong-arguments.js'

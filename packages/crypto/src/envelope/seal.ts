@@ -61,6 +61,8 @@ export async function sealJson(
   try {
     padded = encodeJson(value, padding)
   } catch (error) {
+    // Of cycles and of BigInt.
+    requireArgument(!(error instanceof TypeError), 'value must be JSON')
     // Some engines throw a RangeError for deep nesting, others encode it: both are refused here.
     if (!(error instanceof RangeError)) throw error
   }

@@ -1,5 +1,5 @@
 import { platform } from '#crypto-platform'
-import { requireInteger, requireOptions, requireText } from '../arguments.js'
+import { requireCallback, requireInteger, requireOptions, requireText } from '../arguments.js'
 import { zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type { KeyPair, PrivateKeyUse, PublicKey } from '../suite.js'
@@ -102,6 +102,7 @@ export async function importPrivateKeyFile(
   const use = { ...privateKeyUse(options), minBits: leastBits(options, LEAST_BITS) }
   const { password, publicKeyPem, onWarning } = options
   requirePassword(password)
+  requireCallback(onWarning, 'onWarning')
   // On demand, because it is nearly half of this package's code.
   const { importRsaPrivateKey, readPrivateKeyText } = await import('./private-key-formats.js')
   const pkcs8 = await readPrivateKeyText(pem, { password, onWarning, file })

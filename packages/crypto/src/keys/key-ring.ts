@@ -80,9 +80,9 @@ export class KeyRing {
    */
   rotate(next?: KeyPair): void {
     const last = this.current
+    if (next !== undefined) requirePair(next)
     const pair = next ?? this.#announced.shift()
     if (pair === undefined) throw new SecurityError('ERR_KEY_INVALID', 'No key pair is announced.')
-    requirePair(pair)
     this.retirePrevious()
     this.#previous = last
     this.#current = pair

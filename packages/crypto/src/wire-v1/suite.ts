@@ -40,9 +40,9 @@ async function seal(
   options: SealOptions,
 ): Promise<Bytes> {
   const key = ofThisSuite<RsaPublicKey>(recipient, 'wrap')
-  const { processedAt = null } = options
+  const { processedAt } = options
   requireArgument(
-    processedAt === null || Number.isFinite(processedAt),
+    processedAt === undefined || Number.isFinite(processedAt),
     'processedAt must be a number',
   )
   // One call for both: the call takes longer than the generation.
@@ -54,7 +54,7 @@ async function seal(
       ciphertextBytes: plaintext.length,
       nonce,
       wrappedKey: await key.wrap(aesKey),
-      processedAt,
+      processedAt: processedAt ?? null,
       tagIsAppended: options.appendTag === true,
     })
     const tag = await platform.encryptAesGcm(ownBytes(plaintext), aesKey, nonce, (part) => {

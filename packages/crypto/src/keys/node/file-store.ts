@@ -1,6 +1,6 @@
 import { link, lstat, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { requireKey, requireOptions, requireText } from '../../arguments.js'
+import { requireCallback, requireKey, requireOptions, requireText } from '../../arguments.js'
 import type { SecurityError } from '../../errors.js'
 import type { KeyPair } from '../../suite.js'
 import { exportPrivateKey } from '../export.js'
@@ -136,6 +136,8 @@ export async function loadOrCreateKeyPair(
   folder: string,
   options: LoadOrCreateKeyPairOptions = {},
 ): Promise<KeyPair> {
+  requireOptions(options)
+  requireCallback(options.onGenerate, 'onGenerate')
   const existing = await tryLoad(folder, options)
   if (existing !== undefined) return existing
   options.onGenerate?.()
@@ -181,6 +183,7 @@ async function loadFiles(
   publicKeyPath: string | undefined,
   options: LoadKeyPairOptions,
 ): Promise<{ pair?: KeyPair; hasPublicKey: boolean }> {
+  requireCallback(options.onWarning, 'onWarning')
   const limits = { maxBytes: MAX_FILE_BYTES }
   // In the opposite order of writing: a pair that is being written never appears as a public key alone.
   const publicKeyPem =

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
-import { requireInteger, requireOptions, requireText } from '../../arguments.js'
+import { requireCallback, requireInteger, requireOptions, requireText } from '../../arguments.js'
 import { SecurityError } from '../../errors.js'
 
 /** Permission of users other than the owner to change a file. */
@@ -40,6 +40,7 @@ export async function readTrustedFile(
   requireOptions(options)
   const { maxBytes, onForeignAccess } = options
   requireInteger(maxBytes, 'maxBytes')
+  requireCallback(onForeignAccess, 'onForeignAccess')
   let file: FileHandle | undefined
   try {
     // Non-blocking, so that a pipe of this name cannot block the process.

@@ -27,13 +27,19 @@ const VALUE = /^(?![ \t])[\t\x20-\x7e\x80-\xff]*(?<![ \t])$/
 const OF_CONNECTION = /^(?:connection|keep-alive|proxy-connection|te|transfer-encoding|upgrade)$/
 
 /** Returns whether a field may be part of a message. */
-export function isField([name, value]: Field): boolean {
+export function isField(field: unknown): field is Field {
+  if (!areTexts(field) || field.length !== 2) return false
+  const [name = '', value = ''] = field
   return NAME.test(name) && VALUE.test(value) && !OF_CONNECTION.test(name)
 }
+
+const areTexts = (values: unknown): values is readonly string[] =>
+  Array.isArray(values) && values.every((value) => typeof value === 'string')
 
 /** Returns whether the control data of a request is well-formed. */
 export function isControlData({ method, scheme, authority, path }: RequestHead): boolean {
   return (
+    areTexts([method, scheme, authority, path]) &&
     /^[A-Z]+$/.test(method) &&
     /^[a-z][a-z0-9+.-]*$/.test(scheme) &&
     /^[\x21-\x7e]*$/.test(authority) &&

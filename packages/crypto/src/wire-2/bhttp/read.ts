@@ -1,5 +1,5 @@
 import { SecurityError } from '../../errors.js'
-import { requireBytes, requireInteger } from '../../arguments.js'
+import { requireArgument, requireBytes, requireInteger, requireOptions } from '../../arguments.js'
 import { partBuffer } from '../part-buffer.js'
 import { readVarint } from '../varint.js'
 import {
@@ -72,6 +72,8 @@ export function createBhttpReader(
   kind: 'request' | 'response',
   limits: BhttpLimits = {},
 ): BhttpReader {
+  requireArgument(['request', 'response'].includes(kind), 'kind must be request or response')
+  requireOptions(limits, 'limits')
   const { maxHeadBytes = DEFAULT_HEAD_BYTES } = limits
   requireInteger(maxHeadBytes, 'maxHeadBytes', 1, 1024 * 1024)
   let events: BhttpEvent[] = []

@@ -1,5 +1,5 @@
 import type { Bytes } from '../../bytes/bytes.js'
-import { requireArgument, requireBytes, requireInteger } from '../../arguments.js'
+import { requireArgument, requireBytes, requireInteger, requireOptions } from '../../arguments.js'
 import { join } from '../hpke/hkdf.js'
 import { paddedLength } from '../padding.js'
 import { varintLength, writeVarint } from '../varint.js'
@@ -91,7 +91,8 @@ export function encodeRequest(request: WholeRequest): Bytes {
  * ```
  */
 export function encodeRequestParts(request: WholeRequest): Uint8Array[] {
-  requireArgument(isControlData(request), 'method, scheme, authority and path must be valid')
+  requireOptions(request, 'request')
+  requireArgument(isControlData(request), 'the request must be valid')
   const { method, scheme, authority, path, fields, content } = request
   return padded(
     [
@@ -140,10 +141,10 @@ export function encodeResponse(response: WholeResponse): Bytes {
 export function createWholeResponse(): WholeResponseWriter {
   const begin = framing(FRAMING.knownResponse)
   let written = 0
-  const finalParts = ({ status, fields, content }: WholeResponse): Uint8Array[] =>
+  const finalParts = (response: WholeResponse): Uint8Array[] =>
     padded(
-      [begin(), finalStatus(status), prefixed(fieldLines(fields))],
-      content,
+      [begin(), finalStatus(response), prefixed(fieldLines(response.fields))],
+      response.content,
       (length) => paddedLength(written + length) - written,
     )
   return {
@@ -177,7 +178,7 @@ export function createStreamedResponse(): StreamedResponseWriter {
   const terminated = (fields: readonly Field[]): Bytes => join(fieldLines(fields), varint(0))
   return {
     interim: (head) => join(begin(), interimStatus(head), terminated(head.fields)),
-    head: ({ status, fields }) => join(begin(), finalStatus(status), terminated(fields)),
+    head: (head) => join(begin(), finalStatus(head), terminated(head.fields)),
     content: (part) => {
       requireBytes(part, 'part')
       return part.length === 0 ? new Uint8Array() : prefixed(part)
@@ -196,13 +197,14 @@ function framing(indicator: number): () => Bytes {
   }
 }
 
-const interimStatus = ({ status }: ResponseHead): Bytes => statusBytes(status, 100, 199)
+const interimStatus = (head: ResponseHead): Bytes => statusBytes(head, 100, 199)
 
-const finalStatus = (status: number): Bytes => statusBytes(status, 200, 599)
+const finalStatus = (head: ResponseHead): Bytes => statusBytes(head, 200, 599)
 
-function statusBytes(status: number, least: number, most: number): Bytes {
-  requireInteger(status, 'status', least, most)
-  return varint(status)
+function statusBytes(head: ResponseHead, least: number, most: number): Bytes {
+  requireOptions(head, 'head')
+  requireInteger(head.status, 'status', least, most)
+  return varint(head.status)
 }
 
 /** A head, content, no trailers, and zeros up to a length. */
@@ -219,12 +221,8 @@ function padded(
 }
 
 function fieldLines(fields: readonly Field[]): Bytes {
-  return join(
-    ...fields.flatMap((field) => {
-      requireArgument(isField(field), 'fields must be valid')
-      return field.map((text) => prefixed(latin1(text)))
-    }),
-  )
+  requireArgument(Array.isArray(fields) && fields.every(isField), 'fields must be valid')
+  return join(...fields.flat().map((text) => prefixed(latin1(text))))
 }
 
 function prefixed(bytes: Uint8Array): Bytes {

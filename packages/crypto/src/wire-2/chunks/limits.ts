@@ -1,5 +1,5 @@
 import { CHUNK_BYTES } from '../labels.js'
-import { requireInteger } from '../../arguments.js'
+import { requireInteger, requireOptions } from '../../arguments.js'
 
 /** The most that a receiver takes. */
 export interface ReceiveLimits {
@@ -23,6 +23,7 @@ const DEFAULT_MAX_BYTES = 16 * 1024 * 1024
 
 /** Returns the limits with defaults. @throws SecurityError `ERR_ARGUMENT_INVALID` */
 export function checkedLimits(limits: ReceiveLimits): Required<ReceiveLimits> {
+  requireOptions(limits, 'limits')
   const { maxChunk = CHUNK_BYTES, maxBytes = DEFAULT_MAX_BYTES } = limits
   requireInteger(maxChunk, 'maxChunk', CHUNK_BYTES, LARGEST_CHUNK)
   requireInteger(maxBytes, 'maxBytes', 1)

@@ -1,5 +1,5 @@
 import { platform } from '#crypto-platform'
-import { requireArgument, requireBytes } from '../../arguments.js'
+import { requireArgument, requireBytes, requireOptions } from '../../arguments.js'
 import { type Bytes, ownBytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { TAG_BYTES } from '../../platform/platform.js'
@@ -108,8 +108,10 @@ export function chunkSealer(
 
   return {
     head,
-    seal: (plaintext, { final: isFinal = false } = {}) =>
-      seal(plaintext, isFinal, new Uint8Array()),
+    seal: async (plaintext, options = {}) => {
+      requireOptions(options)
+      return seal(plaintext, options.final === true, new Uint8Array())
+    },
     sealWhole: (plaintext) => seal(plaintext, true, head),
     dispose: () => {
       isDone = isDisposed = true

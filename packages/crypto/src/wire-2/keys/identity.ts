@@ -66,8 +66,10 @@ export async function importIdentityKey(pkcs8Der: Uint8Array): Promise<IdentityK
     return {
       spkiDer,
       fingerprint: await fingerprintOf(spkiDer),
-      sign: async (statement) =>
-        new Uint8Array(await subtle.sign('Ed25519', key, signedBytes(statement))),
+      sign: async (statement) => {
+        requireBytes(statement, 'statement')
+        return new Uint8Array(await subtle.sign('Ed25519', key, signedBytes(statement)))
+      },
     }
   } catch {
     throw notIdentity()

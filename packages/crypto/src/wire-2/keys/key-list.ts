@@ -1,6 +1,6 @@
 import type { Bytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
-import { requireArgument, requireBytes } from '../../arguments.js'
+import { requireArgument, requireBytes, requireList } from '../../arguments.js'
 import { join, u16 } from '../hpke/hkdf.js'
 import type { HpkeSuite } from '../hpke/key-schedule.js'
 import { AEAD_AES_128, AEAD_AES_256, KDF_HKDF_SHA256, KEM_HYBRID, KEM_X25519 } from '../labels.js'
@@ -42,6 +42,7 @@ const SUITE_BYTES = 4
 export function encodeKeyList(
   keys: readonly Pick<RequestKey, 'id' | 'kem' | 'publicKey'>[],
 ): Bytes {
+  requireList(keys, 'keys', 'kem')
   const ids = new Set(keys.map(({ id }) => id))
   requireArgument(ids.size > 0 && ids.size === keys.length, 'keys must have ids of their own')
   // AES-256-GCM first; AES-128-GCM for clients of other projects.

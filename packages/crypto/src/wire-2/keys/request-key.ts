@@ -1,5 +1,5 @@
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
-import { requireBytes, requireInteger } from '../../arguments.js'
+import { requireBytes, requireInteger, requireMember, requireOptions } from '../../arguments.js'
 import { type Kem, type KemPrivateKey, SECRET_BYTES } from '../kem/kem.js'
 
 /** A private key that requests are decrypted with, under the id by which requests name it. */
@@ -17,7 +17,7 @@ export interface RequestKey {
 /**
  * Creates a request key, in memory: random, or from a seed that several machines share.
  *
- * @param options - `id`: from 0 to 255; `seed`: 32 random bytes, which the caller zeroes
+ * @param input - `id`: from 0 to 255; `seed`: 32 random bytes, which the caller zeroes
  * @throws SecurityError `ERR_ARGUMENT_INVALID`, `ERR_KEY_INVALID`
  * @example
  * ```ts
@@ -28,8 +28,11 @@ export interface RequestKey {
  */
 export async function createRequestKey(
   kem: Kem,
-  { id, seed }: { readonly id: number; readonly seed?: Uint8Array },
+  input: { readonly id: number; readonly seed?: Uint8Array },
 ): Promise<RequestKey> {
+  requireMember(kem, 'kem', 'importKey')
+  requireOptions(input, 'input')
+  const { id, seed } = input
   requireInteger(id, 'id', 0, 255)
   if (seed !== undefined) requireBytes(seed, 'seed')
   const secret = new Uint8Array(seed ?? crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))

@@ -3,7 +3,13 @@ import { type Bytes, ownBytes } from '../../bytes/bytes.js'
 import { decodeBase64Text } from '../../bytes/decode-base64.js'
 import { isJsonObject } from '../../bytes/json-object.js'
 import { SecurityError } from '../../errors.js'
-import { requireArgument, requireBytes } from '../../arguments.js'
+import {
+  requireArgument,
+  requireBytes,
+  requireInteger,
+  requireList,
+  requireOptions,
+} from '../../arguments.js'
 import { CHUNK_BYTES, GATEWAY_PATH, STATEMENT_TYPE, ascii } from '../labels.js'
 import { type IdentityKey, verifyIdentity } from './identity.js'
 import { type KeyConfig, parseKeyList } from './key-list.js'
@@ -60,6 +66,7 @@ const MAX_DOCUMENT_BYTES = 16 * 1024
 const MAX_LIFE_SECONDS = 49 * 3600
 const CLOCK_SKEW_SECONDS = 300
 const MAX_SIGNATURES = 8
+const NOT_CONTENT = 'content must be that of a statement'
 
 /**
  * Encodes a key statement: the bytes to sign.
@@ -86,6 +93,9 @@ const MAX_SIGNATURES = 8
  * ```
  */
 export function encodeStatement(content: StatementContent): Bytes {
+  requireOptions(content, 'content')
+  requireBytes(content.keyList, 'keyList')
+  requireArgument(hasValidContent(content) && areIdentities(content.identities), NOT_CONTENT)
   const statement = ascii(
     JSON.stringify({
       type: STATEMENT_TYPE,
@@ -101,12 +111,7 @@ export function encodeStatement(content: StatementContent): Bytes {
       routes: content.routes,
     }),
   )
-  requireArgument(
-    statement.length <= MAX_STATEMENT_BYTES &&
-      hasValidContent(content) &&
-      areIdentities(content.identities),
-    'content must be that of a key statement',
-  )
+  requireArgument(statement.length <= MAX_STATEMENT_BYTES, NOT_CONTENT)
   return statement
 }
 
@@ -129,6 +134,7 @@ export async function signStatement(
   identities: readonly IdentityKey[],
 ): Promise<Bytes> {
   requireBytes(statement, 'statement')
+  requireList(identities, 'identities', 'sign')
   const { length } = identities
   requireArgument(length > 0 && length <= MAX_SIGNATURES, 'identities must be one to eight')
   const signatures = identities.map(async ({ spkiDer, sign }) => ({
@@ -146,7 +152,7 @@ export async function signStatement(
  * Reads the document with a key statement, and checks its form, its times and its signatures. An invalid
  * signature does not spoil a valid one. **The caller decides whether it trusts one of the `identities`.**
  *
- * @param options - `now`: Unix time in seconds; `maxBytes`: of the document, default 16 KiB
+ * @param input - `now`: Unix time in seconds; `maxBytes`: of the document, default 16 KiB
  * @throws SecurityError `ERR_STATEMENT_INVALID`; `ERR_STATEMENT_EXPIRED` where the times do not match the
  * clock; `ERR_KEY_INVALID` for a malformed key list
  * @example
@@ -161,17 +167,17 @@ export async function signStatement(
  */
 export async function parseKeyStatement(
   document: Uint8Array,
-  { now, maxBytes = MAX_DOCUMENT_BYTES }: { readonly now: number; readonly maxBytes?: number },
+  input: { readonly now: number; readonly maxBytes?: number },
 ): Promise<KeyStatement> {
-  const { statement, signatures } = await parseStrictObject(
-    document,
-    maxBytes,
-    'ERR_STATEMENT_INVALID',
-  )
+  requireOptions(input, 'input')
+  const { now, maxBytes = MAX_DOCUMENT_BYTES } = input
+  requireArgument(typeof now === 'number', 'now must be a number')
+  requireInteger(maxBytes, 'maxBytes')
+  const { statement, signatures } = parseStrictObject(document, maxBytes, 'ERR_STATEMENT_INVALID')
   const bytes = bytesOf(statement, MAX_STATEMENT_BYTES)
   if (!Array.isArray(signatures) || signatures.length > MAX_SIGNATURES) throw invalid()
   const { identities: named, ...content } = readContent(
-    await parseStrictObject(bytes, MAX_STATEMENT_BYTES, 'ERR_STATEMENT_INVALID'),
+    parseStrictObject(bytes, MAX_STATEMENT_BYTES, 'ERR_STATEMENT_INVALID'),
   )
   const identities = new Set<string>()
   for (const signature of signatures as readonly unknown[]) {
@@ -188,8 +194,8 @@ export async function parseKeyStatement(
   if (!(now >= content.notBefore - CLOCK_SKEW_SECONDS && now <= content.notAfter)) {
     throw new SecurityError(
       'ERR_STATEMENT_EXPIRED',
-      `The key statement is valid from ${utc(content.notBefore)} to ${utc(content.notAfter)}, and the clock of ` +
-        `this machine says ${utc(now)}. Check the clock; if it is right, the statement is outdated.`,
+      `The key statement is valid from ${utc(content.notBefore)} to ${utc(content.notAfter)}; the clock of ` +
+        `this machine says ${utc(now)}. One of them is wrong.`,
     )
   }
   return {

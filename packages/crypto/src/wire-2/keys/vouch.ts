@@ -50,18 +50,19 @@ export async function createVouch(statement: Uint8Array): Promise<Vouch> {
       statement_sha256: hex(hash),
     }),
   )
-  let expected: Bytes | undefined = await macOf(secret, hash)
+  let expected: Promise<Bytes> | undefined = Promise.resolve(await macOf(secret, hash))
   zeroize(secret)
   return {
     request,
     verify: async (answer) => {
-      const mac = expected
+      const taken = expected
       expected = undefined
+      const mac = await taken
       if (mac === undefined) {
         throw new SecurityError('ERR_KEY_DISPOSED', 'The answer was read already.')
       }
       try {
-        const { mac: text } = await parseStrictObject(answer, MAX_BYTES, 'ERR_PLAINTEXT_INVALID')
+        const { mac: text } = parseStrictObject(answer, MAX_BYTES, 'ERR_PLAINTEXT_INVALID')
         const received = typeof text === 'string' ? decodeBase64Text(text) : undefined
         if (received === undefined) throw notVouch()
         return isEqualInConstantTime(received, mac)
@@ -94,7 +95,7 @@ export async function answerVouch(
   statement: Uint8Array,
 ): Promise<Bytes | undefined> {
   requireBytes(statement, 'statement')
-  const members = await parseStrictObject(request, MAX_BYTES, 'ERR_PLAINTEXT_INVALID')
+  const members = parseStrictObject(request, MAX_BYTES, 'ERR_PLAINTEXT_INVALID')
   const text = members['secret']
   const secret = typeof text === 'string' ? decodeBase64Text(text) : undefined
   try {

@@ -1,3 +1,4 @@
+import { requireList } from '../../arguments.js'
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { type ReceiveLimits, type SendLimits, checkedLimits } from '../chunks/limits.js'
@@ -59,6 +60,7 @@ export function openRequest(
   keys: readonly RequestKey[],
   limits: ReceiveLimits = {},
 ): RequestOpener {
+  requireList(keys, 'keys', 'decapsulate')
   let header: RequestHeader | undefined
   let key: RequestKey | undefined
   let enc: Bytes | undefined

@@ -1,3 +1,4 @@
+import { requireMember } from '../../arguments.js'
 import { zeroize, type Bytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { type ReceiveLimits, type SendLimits, checkedLimits } from '../chunks/limits.js'
@@ -67,6 +68,8 @@ async function begin(
   config: KeyConfig,
   limits: SendLimits,
 ): Promise<RequestSealer & WholeSealer> {
+  requireMember(kem, 'kem', 'encapsulate')
+  requireMember(config, 'config', 'suites')
   const { maxChunk } = checkedLimits(limits)
   const suites = config.suites.filter(isSupported)
   const suite = suites.find(({ aeadId }) => aeadId === AEAD_AES_256) ?? suites[0]
