@@ -229,5 +229,7 @@ describe('with a policy, without a TPM', () => {
     expect(code).toBe(3)
     expect(tap.recorded.toGateway).toContain('GET /pki/')
     expect(tap.recorded.toGateway).not.toContain(API_KEY)
+    // Its key is not known to the next program either.
+    expect(() => statSync(join(home.path, '.nomyo', 'known_servers'))).toThrow('ENOENT')
   })
 })

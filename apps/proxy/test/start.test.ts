@@ -86,7 +86,10 @@ describe('a start is refused', () => {
   })
 
   it('for a machine that does not meet the policy', async () => {
-    await expectRefused(policyArgs('000b' + '00'.repeat(32)), /ERR_ATTESTATION_FAILED/)
+    const home = { ...SECRETS, HOME: temporaryFolder() }
+    await expectRefused(policyArgs('000b' + '00'.repeat(32)), /ERR_ATTESTATION_FAILED/, home)
+    // Its key is not known to the next program either.
+    expect(() => statSync(join(home.HOME, '.nomyo', 'known_servers'))).toThrow('ENOENT')
   })
 
   const folder = temporaryFolder()

@@ -1,5 +1,5 @@
 import { platform } from '#platform'
-import { generateKeyPair, sealEnvelope } from '@nomyo/crypto'
+import { generateKeyPair, sealEnvelope, type KeyPair } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
 import {
   apiKey as checkApiKey,
@@ -110,10 +110,9 @@ export class SecureCompletionClient {
     if (file.password !== undefined && !saveToFile) {
       throw invalidOption('password', 'protects the saved file; give saveToFile too')
     }
-    const pair = saveToFile
-      ? await keyFiles('saveToFile').create(file.keyDir, file.password)
-      : await generateKeyPair()
-    this.#session.context.replyKeys.replace(pair)
+    await this.#useReplyKey(() =>
+      saveToFile ? keyFiles('saveToFile').create(file.keyDir, file.password) : generateKeyPair(),
+    )
   }
 
   /**
@@ -133,15 +132,16 @@ export class SecureCompletionClient {
         password: optional(checkPassword),
       },
     )
-    const pair = await keyFiles('loadKeys').load(
-      given.privateKeyPath,
-      given.publicKeyPath,
-      given.password,
-      (message) => {
-        this.#session.context.config.log.warn(message)
-      },
+    await this.#useReplyKey(() =>
+      keyFiles('loadKeys').load(
+        given.privateKeyPath,
+        given.publicKeyPath,
+        given.password,
+        (message) => {
+          this.#session.context.config.log.warn(message)
+        },
+      ),
     )
-    this.#session.context.replyKeys.replace(pair)
   }
 
   /** Returns the public key for answers as PEM: the value of `X-Public-Key`, percent-encoded. */
@@ -256,6 +256,12 @@ export class SecureCompletionClient {
   /** Aborts calls in flight, disposes of keys and closes connections. Safe to call twice. */
   dispose(): void {
     this.#session.dispose()
+  }
+
+  #useReplyKey(make: () => Promise<KeyPair>): Promise<void> {
+    return this.#session.run(async () => {
+      this.#session.context.replyKeys.replace(await make())
+    })
   }
 
   #withReplyKey<T>(use: (lease: ReplyKeyLease) => Promise<T>): Promise<T> {

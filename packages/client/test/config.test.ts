@@ -13,6 +13,8 @@ const create2 = (options: never): unknown => new SecureCompletionClient(options)
 
 const pin = `sha256/${Buffer.alloc(32, 7).toString('base64')}`
 
+const read = (): Promise<string[]> => Promise.resolve([])
+
 describe('readConfig', () => {
   it('has defaults for everything', () => {
     const config = readConfig({})
@@ -80,6 +82,7 @@ describe('readConfig', () => {
     ['knownServers', { knownServers: '' }],
     ['knownServers', { knownServers: null }],
     ['knownServers', { knownServers: new Map() }],
+    ['knownServers', { knownServers: { fingerprintsOf: read, add: read, addFirst: null } }],
     ['attestation', { attestation: null }],
     ['attestation', { attestation: new Map() }],
     ['onServerKey', { onServerKey: 'log' }],
@@ -119,6 +122,19 @@ describe('readConfig', () => {
     for (const options of [foreign, bare]) expect(readConfig(options).baseUrl.host).toBe('host')
   })
 
+  it('reads a member once, whatever a getter returns later', () => {
+    for (const name of ['baseUrl', 'apiKey'] as const) {
+      let reads = 0
+      const value = { baseUrl: 'https://first', apiKey: 'first' }[name]
+      const options = Object.defineProperty({}, name, {
+        enumerable: true,
+        get: () => (reads++ === 0 ? value : undefined),
+      })
+      const config = readConfig(options)
+      expect([reads, name === 'apiKey' ? config.apiKey : config.baseUrl.origin]).toEqual([1, value])
+    }
+  })
+
   it('reads the address and the key from the environment', () => {
     vi.stubEnv('NOMYO_BASE_URL', 'https://gateway.example/x')
     vi.stubEnv('NOMYO_API_KEY', 'from-the-environment')
@@ -145,6 +161,9 @@ describe('readConfig', () => {
   })
 
   it('refuses malformed pins', () => {
+    expect(() => readConfig({ serverKeyPins: Array<string>(2).fill(pin, 1) })).toThrow(
+      withCode('ERR_KEY_INVALID'),
+    )
     for (const pin of ['sha256/short', 7, Symbol('x'), Object.create(null)]) {
       expect(() => readConfig({ serverKeyPins: [pin as string] })).toThrow(
         withCode('ERR_KEY_INVALID'),
@@ -179,6 +198,8 @@ describe('readRequestOptions', () => {
     ['timeuot', { timeuot: 1 }],
     ['apiKey', { apiKey: 'k' }],
     ['signal', { signal: {} }],
+    ['signal', { signal: new EventTarget() }],
+    ['signal', { signal: { aborted: false, addEventListener: () => undefined } }],
     ['signal', { signal: new AbortController() }],
     ['timeout', { timeout: NaN }],
     ['maxRetries', { maxRetries: NaN }],

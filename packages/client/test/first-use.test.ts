@@ -127,6 +127,19 @@ describe('the first use of a server key', () => {
     expect(server.completions).toEqual([])
   })
 
+  it.each([undefined, null, 'sha256/x', [undefined], new Map()])(
+    'is none where a store returns %j',
+    async (known) => {
+      const { options } = memory()
+      for (const member of ['fingerprintsOf', 'addFirst']) {
+        const knownServers = { ...options.knownServers, [member]: () => Promise.resolve(known) }
+        const { server, ask } = await connect({ ...options, knownServers })
+        await expectCode(ask(), 'ERR_INVALID_OPTION')
+        expect(server.completions).toEqual([])
+      }
+    },
+  )
+
   it('is tried again where it could not be recorded', async () => {
     const { known, options } = memory()
     let failures = 1

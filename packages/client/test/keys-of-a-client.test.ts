@@ -1,12 +1,12 @@
 import '@nomyo-internal/testing/vector-keys'
-import { readdirSync } from 'node:fs'
+import { chmodSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { saveKeyPair } from '@nomyo/crypto/keys/node'
 import { importPrivateKey } from '@nomyo/crypto'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { temporaryFolder, expectCode } from '@nomyo-internal/testing'
-import { hello, newClient, startTestServer, type TestServer } from './support.js'
+import { temporaryFolder, expectCode, makeKeyDir } from '@nomyo-internal/testing'
+import { hello, newClient, newStepClient, startTestServer, type TestServer } from './support.js'
 
 const replyKeysSeen = (server: TestServer): Set<unknown> =>
   new Set(server.completions.map(({ headers }) => headers['x-public-key']))
@@ -22,6 +22,19 @@ describe('the reply key of a client', () => {
     const wrong = newClient(server, { keyDir, keyPassword: 'open barley' })
     await expectCode(wrong.create(hello), 'ERR_KEY_PASSWORD')
     expect(readdirSync(keyDir)).toHaveLength(2)
+  })
+
+  it('is reported to the log of the client where other users can read its file', async () => {
+    const keyDir = makeKeyDir({ 'private_key.pem': 'client' }, temporaryFolder())
+    const path = join(keyDir, 'private_key.pem')
+    chmodSync(path, 0o644)
+    const server = await startTestServer()
+    const lines: string[] = []
+    const logger = { warn: (line: string) => void lines.push(line) }
+    await newClient(server, { keyDir, logger }).create(hello)
+    const steps = newStepClient(server, { keyDir: undefined, logger })
+    await steps.loadKeys(path)
+    expect(lines.filter((line) => line.includes(path))).toHaveLength(2)
   })
 
   it('is replaced by the clock, without disturbing calls in flight', async () => {

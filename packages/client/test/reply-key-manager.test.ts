@@ -2,7 +2,7 @@ import type { KeyPair } from '@nomyo/crypto'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ReplyKeyManager, type ReplyKeyManagerOptions } from '../src/keys/reply-key-manager.js'
 import { testKey } from './support.js'
-import { expectCode } from '@nomyo-internal/testing'
+import { expectCode, withCode } from '@nomyo-internal/testing'
 
 const turn = (ms = 0): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -53,6 +53,30 @@ describe('rotating reply keys', () => {
     two.release()
     expect(isDisposed(two.pair)).toBe(true)
     expect((await keys.lease()).pair).not.toBe(two.pair)
+  })
+
+  it('dispose of a pair that comes after their end', async () => {
+    const keys = newReplyKeys()
+    keys.dispose()
+    const late = await testKey('other')
+    expect(() => {
+      keys.replace(late)
+    }).toThrow(withCode('ERR_KEY_DISPOSED'))
+    expect(isDisposed(late)).toBe(true)
+  })
+
+  it('are rotated again after a rotation whose failure could not be logged', async () => {
+    let rotations = 0
+    const keys = newReplyKeys({
+      rotationIntervalMs: 1,
+      next: () => (++rotations === 1 ? Promise.reject(new Error('no')) : testKey('other')),
+      onRotationFailed: () => {
+        throw new Error('the log is full')
+      },
+    })
+    // An unhandled rejection fails the run of tests.
+    await expect.poll(() => rotations).toBeGreaterThan(1)
+    keys.dispose()
   })
 
   it('dispose of a replaced pair at once when it is not on loan', async () => {

@@ -146,6 +146,26 @@ describe('SecureChatCompletion', () => {
     await expectCode(client.listModels(), 'ERR_KEY_DISPOSED')
   })
 
+  it('keeps no process alive after an abort while the server does not answer', async () => {
+    const server = await startTestServer()
+    server.answerKeyFetch = () => undefined
+    const library = fileURLToPath(new URL('../dist/index.js', import.meta.url))
+    const program = `
+      const { SecureChatCompletion } = await import(${JSON.stringify(library)})
+      const client = new SecureChatCompletion({
+        baseUrl: '${server.url}',
+        allowHttp: true,
+        keyDir: ${JSON.stringify(clientKeyDir)},
+      })
+      const stop = new AbortController()
+      setTimeout(() => stop.abort(), 300)
+      await client.create(${JSON.stringify(hello)}, { signal: stop.signal }).catch(({ code }) => process.stdout.write(code))`
+    const args = ['--no-warnings', '--input-type=module', '--eval', program]
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 })
+    expect(stdout).toBe('ERR_ABORTED')
+    expect(server.keyFetches).toHaveLength(1)
+  })
+
   it.each(['client.dispose()', ''])('keeps no process alive after %j', async (last) => {
     const server = await startTestServer()
     const library = fileURLToPath(new URL('../dist/index.js', import.meta.url))

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { build, type BuildOptions } from 'esbuild'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import * as main from 'nomyo-js'
 import * as browser from 'nomyo-js/browser'
 import { browserFile } from './page.js'
@@ -31,6 +31,14 @@ describe('dist/browser/index.js', () => {
     const { version } = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8'))
     const [firstLine] = (await readFile(browserFile, 'utf8')).split('\n')
     expect(firstLine).toBe(`/*! nomyo-js ${version}, Apache-2.0 */`)
+  })
+
+  it('warns on the console of plain HTTP, once a client', () => {
+    const warn = vi.spyOn(console, 'warn').mockReturnValue()
+    onTestFinished(() => warn.mockRestore())
+    new browser.SecureChatCompletion({ baseUrl: 'http://host.example', allowHttp: true }).dispose()
+    expect(warn).toHaveBeenCalledTimes(1)
+    expect(warn).toHaveBeenCalledWith(expect.stringContaining('allowHttp'))
   })
 
   it('is published', async () => {

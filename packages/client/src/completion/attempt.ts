@@ -138,7 +138,7 @@ export async function attestKey(
     ? await timeStep('attest', attestation.verify(serverKey, signal), config)
     : undefined
   // Else the answer has to be appraised first.
-  if (attestation === undefined || isRequired) await current.accept(serverKey)
+  if (attestation === undefined || isRequired) await abortable(current.accept(serverKey), signal)
   return attested
 }
 

@@ -47,6 +47,7 @@ export function splitRequest(request: ChatCompletionRequest, padding: Padding): 
   }
 }
 
+const OPENING_BRACE = 0x7b
 /** The end of every JSON object: what follows is padding. */
 const CLOSING_BRACE = 0x7d
 
@@ -77,11 +78,15 @@ export const tooLarge = (bytes: number): InvalidRequestError =>
 function encode(payload: object, padding: Padding): Uint8Array<ArrayBuffer> {
   try {
     const json = encodeJson(payload, padding)
-    if (json !== undefined) return json
+    // With a toJSON it may be anything.
+    if (json?.[0] === OPENING_BRACE) return json
+    json?.fill(0)
   } catch {
     // The engine's message may quote the values.
   }
-  throw invalid('the request cannot be encoded as JSON: it holds a BigInt or refers to itself')
+  throw invalid(
+    'the request cannot be encoded as JSON: it holds a BigInt, refers to itself, or is no object',
+  )
 }
 
 /** @throws InvalidRequestError `ERR_INVALID_REQUEST` for an unknown tier */

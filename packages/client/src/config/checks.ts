@@ -116,8 +116,10 @@ export const bytes: Check<Uint8Array> = (value, name) => {
 
 /** Checks for a signal, of whatever class. */
 export const signal: Check<AbortSignal> = (value, name) => {
-  const { addEventListener } = Object(value) as Partial<AbortSignal>
-  if (typeof addEventListener === 'function') return value as AbortSignal
+  // Other targets of events, such as a document, are never aborted.
+  const { aborted, addEventListener, removeEventListener } = Object(value) as Partial<AbortSignal>
+  const isTarget = [addEventListener, removeEventListener].every((one) => typeof one === 'function')
+  if (typeof aborted === 'boolean' && isTarget) return value as AbortSignal
   throw invalidOption(name, 'must be an AbortSignal')
 }
 

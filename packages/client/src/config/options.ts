@@ -132,8 +132,14 @@ const folder: Check<string> = (value, name) => {
 }
 
 const knownServers: Check<KnownServersStore> = (value, name) => {
-  const { fingerprintsOf, add, keysOf, addKeys } = Object(value) as Partial<KnownServersStore>
+  const { fingerprintsOf, add, addFirst, keysOf, addKeys } = Object(
+    value,
+  ) as Partial<KnownServersStore>
   if (typeof fingerprintsOf === 'function' && typeof add === 'function') {
+    for (const member of [addFirst, keysOf, addKeys]) {
+      if (member === undefined || typeof member === 'function') continue
+      throw invalidOption(name, 'must have functions alone')
+    }
     if (typeof keysOf === typeof addKeys) return value as KnownServersStore
     throw invalidOption(name, 'must have both of keysOf and addKeys, or none')
   }
@@ -148,7 +154,8 @@ const pins: Check<readonly string[]> = (value, name) => {
   if (!Array.isArray(value)) throw invalidOption(name, 'must be an array of sha256/ fingerprints')
   // An empty list would read as "pin nothing", which is hardly intended.
   if (value.length === 0) throw invalidOption(name, 'is empty; omit it to accept any key')
-  return Object.freeze(value.map((pin) => parsePin(typeof pin === 'string' ? pin : '')))
+  // Not map, which leaves holes as they are.
+  return Object.freeze(Array.from(value, (pin) => parsePin(typeof pin === 'string' ? pin : '')))
 }
 
 const pace: Check<PaceOptions | false> = (value, name) => {
@@ -214,11 +221,13 @@ export interface ClientConfig extends OptionValues {
  */
 export function readConfig(options: SecureChatCompletionOptions): ClientConfig {
   plainObject(options, 'options', " such as { baseUrl: 'https://gateway.example' }")
+  // Members are read once: a getter may return another value the next time.
+  const given = { ...options }
   const values = readOptions(
     {
-      ...options,
-      ...(options.baseUrl === undefined && { baseUrl: platform.variable('NOMYO_BASE_URL') }),
-      apiKey: options.apiKey ?? platform.variable('NOMYO_API_KEY'),
+      ...given,
+      ...(given.baseUrl === undefined && { baseUrl: platform.variable('NOMYO_BASE_URL') }),
+      apiKey: given.apiKey ?? platform.variable('NOMYO_API_KEY'),
     },
     optionTable(),
   )

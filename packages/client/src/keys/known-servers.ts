@@ -1,4 +1,5 @@
 import { SecurityError, type PublicKey } from '@nomyo/crypto'
+import { invalidOption } from '../config/checks.js'
 
 /** A key of a known server. */
 export interface KnownKey {
@@ -65,7 +66,7 @@ export async function lookUpServer(
   key: PublicKey,
   onEvent: (event: ServerKeyEvent) => void,
 ): Promise<boolean> {
-  const known = await store.fingerprintsOf(server)
+  const known = fingerprints(await store.fingerprintsOf(server))
   if (known.length > 0) compare(known, server, key, onEvent)
   return known.length > 0
 }
@@ -85,9 +86,15 @@ export async function recordFirstUse(
   const { fingerprint } = key
   let known: readonly string[] = []
   if (store.addFirst === undefined) await store.add(server, fingerprint)
-  else known = await store.addFirst(server, fingerprint)
+  else known = fingerprints(await store.addFirst(server, fingerprint))
   if (known.length > 0) compare(known, server, key, onEvent)
   else onEvent({ type: 'first-use', server, fingerprint, known })
+}
+
+/** A store of a caller may return anything: nothing, above all, must not pass for an unknown server. */
+function fingerprints(known: unknown): readonly string[] {
+  if (Array.isArray(known) && known.every((one) => typeof one === 'string')) return known
+  throw invalidOption('knownServers', 'must return arrays of fingerprints')
 }
 
 function compare(

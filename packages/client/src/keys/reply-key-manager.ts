@@ -82,8 +82,13 @@ export class ReplyKeyManager {
     }
   }
 
-  /** Replaces the pair in use. */
+  /**
+   * Replaces the pair in use.
+   *
+   * @throws SecurityError `ERR_KEY_DISPOSED`; the pair is disposed of then
+   */
   replace(pair: KeyPair): void {
+    if (this.#disposed) disposePair(pair)
     assertUsable(this.#disposed)
     const previous = this.#pairs
     this.#pairs = [Promise.resolve(pair)]
@@ -130,9 +135,12 @@ export class ReplyKeyManager {
   #scheduleRotation(): void {
     if (this.#options.rotationIntervalMs === 0 || this.#disposed) return
     this.#timer = setTimeout(() => {
-      void this.#rotate().then(() => {
-        this.#scheduleRotation()
-      })
+      void this.#rotate()
+        // A log that fails must not end the process.
+        .catch(() => undefined)
+        .then(() => {
+          this.#scheduleRotation()
+        })
     }, this.#options.rotationIntervalMs)
     // In Node, a pending rotation must not keep the process alive.
     ;(this.#timer as { unref?: () => void }).unref?.()
@@ -141,8 +149,7 @@ export class ReplyKeyManager {
   async #rotate(): Promise<void> {
     try {
       const next = await this.#options.next()
-      if (this.#disposed) next.privateKey.dispose()
-      else this.replace(next)
+      this.replace(next)
     } catch (error) {
       if (!this.#disposed) this.#options.onRotationFailed(error)
     }

@@ -60,7 +60,9 @@ function* chunksOf(base: Members, choices: readonly Choice[], usage: unknown): G
 }
 
 function* choiceParts(choice: Choice, position: number): Generator<Members> {
-  const { index = position, message, finish_reason = null, logprobs, ...others } = choice
+  const { index: given, message, finish_reason = null, logprobs, ...others } = choice
+  // Repeated in every chunk: anything but a number could be long.
+  const index = typeof given === 'number' ? given : position
   const deltas = [...messageDeltas(message), {}]
   const last = deltas.length - 1
   for (const [number, delta] of deltas.entries()) {

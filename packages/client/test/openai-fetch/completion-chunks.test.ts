@@ -212,6 +212,18 @@ describe('completionChunks', () => {
     await expect(streamed(completion)).rejects.toMatchObject({ code: 'ERR_PLAINTEXT_INVALID' })
   })
 
+  it.each(['x'.repeat(1_000_000), ['x'.repeat(1_000_000)], { x: 'x'.repeat(1_000_000) }, null])(
+    'repeats no index that is none, but the position',
+    async (index) => {
+      const calls = Array(100).fill({ id: 'a' }) as Members[]
+      const chunks = await streamed({ choices: [{ index, message: { tool_calls: calls } }] })
+      expect(JSON.stringify(chunks).length).toBeLessThan(100_000)
+      expect(chunks.every((chunk) => (chunk['choices'] as Members[])[0]?.['index'] === 0)).toBe(
+        true,
+      )
+    },
+  )
+
   it('splits as many choices and tool calls as models give', async () => {
     const calls = Array.from({ length: 128 }, (_, id) => ({ id: String(id), type: 'function' }))
     const choice = { message: { content: 'a', tool_calls: calls } }
