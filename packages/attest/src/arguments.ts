@@ -14,8 +14,26 @@ export function requireText(value: unknown, name: string): void {
   require(typeof value === 'string', `${name} must be a string`)
 }
 
+/** Bytes, a date or a URL would count as options that are all missing. */
 export function requireObject(value: unknown, name: string): void {
-  require(isRecord(value), `${name} must be an object`)
+  require(Object.prototype.toString.call(value) === '[object Object]', `${name} must be an object`)
+}
+
+/** Refuses everything but an object of this package, which one of its methods tells apart. */
+export function requireMethod(value: unknown, name: string, method: string): void {
+  require(isRecord(value) && typeof value[method] === 'function', `${name} must have ${method}()`)
+}
+
+export function requireCallback(value: unknown, name: string): void {
+  require(value === undefined || typeof value === 'function', `${name} must be a function`)
+}
+
+export function requireDate(value: unknown, name: string): void {
+  require(value instanceof Date, `${name} must be a Date`)
+}
+
+export function requireOneOf(value: unknown, name: string, choices: readonly unknown[]): void {
+  require(choices.includes(value), `${name} must be one of ${choices.join(', ')}`)
 }
 
 /** @param isItem - checks each item, which must be an object */

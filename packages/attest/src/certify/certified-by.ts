@@ -1,3 +1,4 @@
+import { requireBytes, requireMethod, requireObject } from '../arguments.js'
 import { concat, equalBytes } from '../bytes/bytes.js'
 import { checkAkAttributes } from '../checks/ak-attributes.js'
 import { keyStrength } from '../checks/ak-strength.js'
@@ -23,6 +24,11 @@ export function certifiedBy(
   parent: TrustAnchor,
   evidence: Omit<CertifyEvidence, 'certifiedPublic'>,
 ): TrustAnchor {
+  requireMethod(parent, 'parent', 'endorse')
+  requireObject(evidence, 'evidence')
+  for (const name of ['attest', 'signature', 'akPublic'] as const) {
+    requireBytes(evidence[name], `evidence.${name}`)
+  }
   return {
     kind: 'certified-ak',
     endorse: async (key, now) => {

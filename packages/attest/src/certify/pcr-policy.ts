@@ -1,4 +1,4 @@
-import { requireList, requireObject } from '../arguments.js'
+import { requireList, requireObject, requireOneOf } from '../arguments.js'
 import { PolicyError } from '../attest-error.js'
 import { concat, u16, u32, type Bytes } from '../bytes/bytes.js'
 import { digest } from '../bytes/digest.js'
@@ -28,6 +28,7 @@ export async function pcrPolicyDigest(
     ({ hash: bank, pcrs }) => Array.isArray(pcrs) && isHashName(String(bank)),
   )
   requireObject(values, 'values')
+  requireOneOf(hash, 'hash', Object.keys(HASHES))
   const state = selection.flatMap(({ hash: bank, pcrs }) =>
     pcrs.map((pcr) => {
       const value = fromHex(values[bank]?.[pcr] ?? '')

@@ -1,3 +1,4 @@
+import { requireBytes, requireObject } from '../arguments.js'
 import { appraiseParsed } from '../appraise.js'
 import { equalBytes, type Bytes } from '../bytes/bytes.js'
 import { toHex } from '../bytes/hex.js'
@@ -72,6 +73,8 @@ async function appraiseCertification(
   policy: CertifyPolicy,
 ): Promise<AttestationResult> {
   const checked = { ...checkPolicy({ ...policy, requiredPcrs: 'sha256:0' }), requiredPcrs: [] }
+  if (policy.authPolicy !== undefined) requireBytes(policy.authPolicy, 'policy.authPolicy')
+  requireObject(evidence, 'the evidence')
   const statement = await parseStatement(
     {
       quote: copyOf(evidence.attest),

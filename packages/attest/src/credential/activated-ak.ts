@@ -1,4 +1,4 @@
-import { requireBytes, requireObject } from '../arguments.js'
+import { requireBytes, requireMethod, requireObject } from '../arguments.js'
 import { PolicyError } from '../attest-error.js'
 import { equalBytes } from '../bytes/bytes.js'
 import type { TpmtPublic } from '../structures/public.js'
@@ -43,7 +43,7 @@ export function activatedAk(record: ActivationRecord): TrustAnchor {
   const akName = checkedName(record.akName, 'the Name of the AK')
   requireBytes(record.secret, 'the secret')
   requireBytes(record.activatedSecret, 'the activated secret')
-  requireObject(ekAnchor, 'ekAnchor')
+  requireMethod(ekAnchor, 'ekAnchor', 'endorseEk')
   if (record.secret.length < MIN_SECRET_BYTES) {
     throw new PolicyError(`the secret has less than ${MIN_SECRET_BYTES} bytes: it can be guessed`)
   }

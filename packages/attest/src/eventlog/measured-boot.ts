@@ -1,4 +1,4 @@
-import { requireObject } from '../arguments.js'
+import { requireCallback, requireObject } from '../arguments.js'
 import { PolicyError, TpmParseError } from '../attest-error.js'
 import { toHex } from '../bytes/hex.js'
 import type { PcrValues } from '../evidence/evidence.js'
@@ -69,12 +69,16 @@ const [FIRST_WINDOWS_PCR, LAST_WINDOWS_PCR] = [12, 14]
  */
 export function measuredBoot(options: MeasuredBootOptions): LogAppraiser {
   requireObject(options, 'options')
-  const { pcrs, allow = () => true } = options
+  const { pcrs, allow = () => true, allowedEventTypes = [] } = options
+  requireCallback(allow, 'allow')
   const isStatic = (pcr: number) => Number.isInteger(pcr) && pcr >= 0 && pcr <= LAST_STATIC_PCR
   if (pcrs !== undefined && (!Array.isArray(pcrs) || pcrs.length === 0 || !pcrs.every(isStatic))) {
     throw new PolicyError('pcrs must list at least one PCR, and none above 15')
   }
-  const allowedTypes = new Set(options.allowedEventTypes)
+  if (!Array.isArray(allowedEventTypes) || !allowedEventTypes.every(Number.isInteger)) {
+    throw new PolicyError('allowedEventTypes must list numbers')
+  }
+  const allowedTypes = new Set<number>(allowedEventTypes)
   const events = parse(options.log)
   return {
     appraise(quoted) {

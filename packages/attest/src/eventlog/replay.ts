@@ -1,4 +1,4 @@
-import { requireList } from '../arguments.js'
+import { requireList, requireOneOf } from '../arguments.js'
 import { isRecord } from '../bytes/json.js'
 import { fromHex, toHex } from '../bytes/hex.js'
 import { HASHES, type HashName } from '../structures/constants.js'
@@ -30,6 +30,7 @@ export function replayEventLog(
     'events',
     ({ digests, data }) => isRecord(digests) && data instanceof Uint8Array,
   )
+  requireOneOf(bank, 'bank', Object.keys(HASHES))
   const values = new Map<number, Uint8Array>()
   let locality = 0
   for (const event of events) {

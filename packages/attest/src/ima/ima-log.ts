@@ -1,4 +1,4 @@
-import { requireObject } from '../arguments.js'
+import { requireCallback, requireObject, requireOneOf } from '../arguments.js'
 import { TpmParseError } from '../attest-error.js'
 import { equalBytes } from '../bytes/bytes.js'
 import { fromHex } from '../bytes/hex.js'
@@ -56,6 +56,8 @@ const PCR = 10
 export function imaLog(options: ImaLogOptions): LogAppraiser {
   requireObject(options, 'options')
   const { log, allow, violations = 'warn' } = options
+  requireCallback(allow, 'allow')
+  requireOneOf(violations, 'violations', ['warn', 'fail'])
   const entries = parse(log)
   return {
     appraise(quoted) {

@@ -1,4 +1,4 @@
-import { requireList } from '../arguments.js'
+import { requireList, requireObject, requireOneOf } from '../arguments.js'
 import { toHex } from '../bytes/hex.js'
 import { HASHES, type HashName } from '../structures/constants.js'
 import { HASH_FUNCTIONS, extend } from '../structures/pcr-extend.js'
@@ -19,8 +19,11 @@ export interface ImaReplayOptions {
 export function replayImaLog(
   entries: readonly ImaEntry[],
   bank: HashName,
-  { paddedSha1 = false }: ImaReplayOptions = {},
+  input: ImaReplayOptions = {},
 ): string {
+  requireOneOf(bank, 'bank', Object.keys(HASHES))
+  requireObject(input, 'input')
+  const paddedSha1 = input.paddedSha1 === true
   requireList(entries, 'entries', (entry) =>
     ['algorithm', 'digest', 'path', 'signature'].every((name) => typeof entry[name] === 'string'),
   )

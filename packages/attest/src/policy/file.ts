@@ -1,4 +1,4 @@
-import { requireObject } from '../arguments.js'
+import { requireObject, requireText } from '../arguments.js'
 import { PolicyError } from '../attest-error.js'
 import { fromHex, toHex } from '../bytes/hex.js'
 import { hasExactly, isRecord, jsonFlaw, parseJsonObject } from '../bytes/json.js'
@@ -95,6 +95,9 @@ export function formatPolicyFile(policy: {
 }): string {
   requireObject(policy, 'the policy')
   const { comment, requiredPcrs, referenceValues, pinnedAkNames } = policy
+  if (comment !== undefined) requireText(comment, 'comment')
+  requireText(requiredPcrs, 'requiredPcrs')
+  if (referenceValues !== undefined) requireObject(referenceValues, 'referenceValues')
   if (!isTexts(pinnedAkNames)) throw new PolicyError('pinnedAkNames must be a list of hex')
   const trust = pinnedAkNames.map((name) => ({ pinnedAk: toHex(readHex(name, 'pinnedAk')) }))
   const file = { format: FORMAT, comment, requiredPcrs, referenceValues, trust }

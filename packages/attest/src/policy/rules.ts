@@ -1,3 +1,4 @@
+import { requireDate, requireMethod } from '../arguments.js'
 import { PolicyError, TpmParseError } from '../attest-error.js'
 import { isRecord } from '../bytes/json.js'
 import type { PcrValues } from '../evidence/evidence.js'
@@ -97,11 +98,14 @@ export function checkPolicy(policy: AppraisalPolicy): CheckedPolicy {
   if (trust !== 'none' && !isList(trust)) {
     throw new PolicyError("policy.trust must be a list of trust anchors, or 'none'")
   }
+  if (trust !== 'none') for (const one of trust) requireMethod(one, 'policy.trust', 'endorse')
+  for (const log of ['eventLog', 'ima'] as const) {
+    if (policy[log] !== undefined) requireMethod(policy[log], `policy.${log}`, 'appraise')
+  }
+  if (now !== undefined) requireDate(now, 'policy.now')
   const requiredPcrs = checkSelection(policy.requiredPcrs, 'requiredPcrs')
   if (referenceValues !== undefined) checkReferenceValues(referenceValues)
-  if (freshness !== undefined && now === undefined) {
-    throw new PolicyError('policy.freshness requires policy.now')
-  }
+  if (freshness !== undefined) checkFreshness(freshness, now)
   if (firmware !== undefined && !isFirmware(firmware)) {
     throw new PolicyError("policy.firmware.allowed must list versions like '0x2019102300163636'")
   }
@@ -117,6 +121,14 @@ export function checkPolicy(policy: AppraisalPolicy): CheckedPolicy {
     nonce: checkNonce(policy.nonce),
     ...(qualifiedSigner === undefined ? {} : { qualifiedSigner: new Uint8Array(qualifiedSigner) }),
   }
+}
+
+function checkFreshness(freshness: unknown, now: Date | undefined): void {
+  if (now === undefined) throw new PolicyError('policy.freshness requires policy.now')
+  const { nonceMadeAt, maxAgeMs } = Object(freshness) as Partial<FreshnessPolicy>
+  requireDate(nonceMadeAt, 'policy.freshness.nonceMadeAt')
+  if (typeof maxAgeMs === 'number' && maxAgeMs >= 0) return
+  throw new PolicyError('policy.freshness.maxAgeMs must be a number of milliseconds')
 }
 
 /** Callers without types pass any value. */

@@ -1,3 +1,10 @@
+import {
+  requireBytes,
+  requireDate,
+  requireObject,
+  requireOneOf,
+  requireText,
+} from '../arguments.js'
 import { ReceiptError } from '../attest-error.js'
 import { encodeBase64 } from '../bytes/base64.js'
 import { isRecord, parseJsonObject } from '../bytes/json.js'
@@ -52,6 +59,7 @@ export interface Wire2Input {
  * @throws ReceiptError `ERR_RECEIPT_INVALID` when the document of wire 2 holds no statement
  */
 export async function createReceipt(input: ReceiptInput): Promise<Receipt> {
+  requireInput(input)
   const { keyEvidence, result, wire } = input
   const forKey = keyEvidence === undefined ? null : sound(keyEvidence.evidence)
   const [request, answer] = await Promise.all([
@@ -83,6 +91,27 @@ export async function createReceipt(input: ReceiptInput): Promise<Receipt> {
         ? null
         : { tier: result.tier, trust: result.trust, checks: result.checks },
     ...(wire === undefined ? {} : { wire: wireFacts(wire) }),
+  }
+}
+
+function requireInput(input: ReceiptInput): void {
+  requireObject(input, 'input')
+  for (const name of ['writtenBy', 'payloadId', 'algorithm', 'serverKey'] as const) {
+    requireText(input[name], name)
+  }
+  requireOneOf(input.payloadIdMode, 'payloadIdMode', ['sha256'])
+  requireDate(input.createdAt, 'createdAt')
+  const { keyEvidence, policy, result, wire } = input
+  for (const [name, value] of Object.entries({ keyEvidence, policy, result, wire })) {
+    if (value !== undefined) requireObject(value, name)
+  }
+  if (keyEvidence !== undefined) {
+    requireBytes(keyEvidence.spki, 'keyEvidence.spki')
+    requireBytes(keyEvidence.nonce, 'keyEvidence.nonce')
+  }
+  if (wire !== undefined) {
+    requireBytes(wire.document, 'wire.document')
+    requireBytes(wire.enc, 'wire.enc')
   }
 }
 

@@ -1,4 +1,4 @@
-import { requireObject } from '../arguments.js'
+import { requireObject, requireOneOf } from '../arguments.js'
 import { decodeBase64, encodeBase64 } from '../bytes/base64.js'
 import { equalBytes } from '../bytes/bytes.js'
 import { digest } from '../bytes/digest.js'
@@ -37,6 +37,7 @@ export async function digestMatches(
   committed: SaltedDigest,
 ): Promise<boolean | undefined> {
   requireObject(committed, 'the digest')
+  requireOneOf(subject, 'subject', ['request', 'answer'])
   const { sha256, salt } = committed
   if (salt === undefined) return undefined
   const expected = decodeBase64(sha256)

@@ -49,7 +49,8 @@ export function requireTier<T extends Exclude<Tier, 'contraindicated'>>(
     throw new PolicyError('the result must be one of an appraisal')
   }
   // Not `<`: an unknown tier, from a caller without types, would let every result pass.
-  if (!(RANK[result.tier] >= RANK[tier])) throw new AttestationError(result, tier)
+  const required = typeof tier === 'string' ? tier : typeof tier
+  if (!(RANK[result.tier] >= RANK[required as Tier])) throw new AttestationError(result, required)
 }
 
 const RANK: Readonly<Record<Tier, number>> = {
