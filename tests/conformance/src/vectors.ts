@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import * as attest from '@nomyo/attest'
 import * as crypto from '@nomyo/crypto'
 import {
@@ -8,6 +10,7 @@ import {
   quoteVectors,
   requestVectors,
   responseVectors,
+  wire2Vectors,
   type KeyVector,
   type MalformedVector,
 } from '@nomyo-internal/testing/vectors'
@@ -19,18 +22,28 @@ import {
   pinOf,
 } from '@nomyo-internal/testing/vectors/expectations'
 import { expectedFailures, quotePolicy } from '@nomyo-internal/testing/vectors/quotes'
+import { packageFolder } from './package-folder.js'
 import { verdictsOf, type AttestVectors } from './suites/attest.js'
 import type { CryptoVectors } from './suites/crypto.js'
+import type { Wire2Vectors } from './suites/wire-2.js'
 
 /** Vectors of the suites, as plain JSON. */
 export interface Vectors {
   readonly crypto: CryptoVectors
   readonly attest: AttestVectors
+  readonly wire2: Wire2Vectors
 }
 
 /** Gathers the vectors with one permitted result, and those of the others that are named here. */
 export async function gatherVectors(): Promise<Vectors> {
-  return { crypto: await gatherCrypto(), attest: await gatherAttest() }
+  return { crypto: await gatherCrypto(), attest: await gatherAttest(), wire2: await gatherWire2() }
+}
+
+/** Those that the documentation publishes, and those of the KEM's own document. */
+async function gatherWire2(): Promise<Wire2Vectors> {
+  const published = join(packageFolder, '../../docs/wire-2/vectors.json')
+  const xWing = wire2Vectors('x-wing') as Wire2Vectors['xWing']
+  return { ...(JSON.parse(await readFile(published, 'utf8')) as Wire2Vectors), xWing }
 }
 
 async function gatherCrypto(): Promise<CryptoVectors> {

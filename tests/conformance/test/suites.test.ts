@@ -29,11 +29,12 @@ describe('the suites', () => {
     expect(suites.map(({ name }) => name)).toEqual([
       'crypto',
       'attest',
+      'wire 2',
       'transport',
       'client',
       'files',
     ])
-    expect(suites.map(({ cases }) => cases.length)).toEqual([244, 96, 26, 19, 2])
+    expect(suites.map(({ cases }) => cases.length)).toEqual([244, 96, 61, 26, 19, 2])
     for (const { cases } of suites) {
       expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length)
     }
@@ -61,7 +62,7 @@ describe('the suites', () => {
   })
 })
 
-const { attest, client, crypto, receipt, transport } = libraries
+const { attest, client, crypto, receipt, transport, wire2 } = libraries
 class TrustsAnyKey extends client.SecureCompletionClient {
   constructor({ serverKeyPins: _, ...options }: SecureCompletionClientOptions = {}) {
     super(options)
@@ -107,6 +108,44 @@ const wrong: Record<string, { given: object; suite: string; names: RegExp; faili
     suite: 'attest',
     names: /receipt for another/,
     failing: 1,
+  },
+  'takes an answer that was cut for a whole one': {
+    given: {
+      wire2: {
+        ...wire2,
+        sealRequest: async (...given: Parameters<typeof wire2.sealRequest>) => {
+          const sealed = await wire2.sealRequest(...given)
+          const openAnswer: typeof sealed.openAnswer = (limits) => {
+            const opener = sealed.openAnswer(limits)
+            return { ...opener, end: () => opener.end().catch(() => new Uint8Array()) }
+          }
+          return { ...sealed, openAnswer }
+        },
+      },
+    },
+    suite: 'wire 2',
+    names: /^refuses an answer (?:cut|with bytes behind)/,
+    failing: 4,
+  },
+  'opens every request to nothing': {
+    given: {
+      wire2: {
+        ...wire2,
+        openRequest: () => ({
+          push: async () => [],
+          end: async () => new Uint8Array(),
+        }),
+      },
+    },
+    suite: 'wire 2',
+    names: /^(?:opens (?!what)|refuses (?!an answer|malformed|the answer))/,
+    failing: 20,
+  },
+  'believes every statement': {
+    given: { wire2: { ...wire2, parseKeyStatement: async () => ({ identities: [], sha256: '' }) } },
+    suite: 'wire 2',
+    names: /^key statement/,
+    failing: vectors.wire2.statements.length,
   },
   'follows redirects': {
     given: {

@@ -1,4 +1,4 @@
-/** What a message holds, or the code of its refusal. */
+/** Content of a message, or the code of its refusal. */
 export type Reading = { readonly heads: unknown[]; readonly content: string } | string
 
 const TRUNCATED = 'ERR_TRUNCATED'

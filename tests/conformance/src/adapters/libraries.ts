@@ -4,6 +4,7 @@ import * as receipt from '@nomyo/attest/receipt'
 import * as client from '@nomyo/client'
 import * as openaiFetch from '@nomyo/client/openai-fetch'
 import * as crypto from '@nomyo/crypto'
+import * as wire2 from '@nomyo/crypto/wire-2'
 import * as transport from '@nomyo/transport'
 import type { Libraries } from '../suites/suites.js'
 
@@ -16,4 +17,5 @@ export const libraries: Libraries = {
   policyFile,
   receipt,
   transport,
+  wire2,
 }

@@ -5,16 +5,21 @@ import { cryptoSuite, type CryptoLibrary, type CryptoVectors } from './crypto.js
 import { filesSuite, type FileSystem } from './files.js'
 import type { Loopback } from '../loopback.js'
 import { transportSuite, type TransportLibrary } from './transport.js'
+import { wire2Suite, type Wire2Libraries, type Wire2Vectors } from './wire-2.js'
 
 /** The built packages under test, as a runtime or its bundler resolved them. */
-export interface Libraries extends AttestLibraries, ClientLibraries {
+export interface Libraries extends AttestLibraries, ClientLibraries, Wire2Libraries {
   readonly crypto: CryptoLibrary
   readonly transport: TransportLibrary
 }
 
 /** Input of the suites, as plain JSON. */
 export interface Settings {
-  readonly vectors: { readonly crypto: CryptoVectors; readonly attest: AttestVectors }
+  readonly vectors: {
+    readonly crypto: CryptoVectors
+    readonly attest: AttestVectors
+    readonly wire2: Wire2Vectors
+  }
   readonly loopback: Loopback
 }
 
@@ -33,6 +38,7 @@ export function allSuites(
   return [
     cryptoSuite(crypto, vectors.crypto),
     attestSuite(libraries, vectors.attest),
+    wire2Suite(libraries, vectors.wire2, loopback),
     transportSuite(libraries.transport, loopback),
     clientSuite(libraries, loopback),
     filesSuite({ crypto, client, loopback, pem: vectors.crypto.pairs[0] }, files),
