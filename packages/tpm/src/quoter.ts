@@ -10,6 +10,14 @@ import {
   type SignedSelection,
 } from '@nomyo/attest/structures'
 
+import {
+  requireAuth,
+  requireBytes,
+  requireHandle,
+  requireInput,
+  requireMethod,
+  requireOptions,
+} from './arguments.js'
 import { pcrRead, type PcrValue } from './commands/pcr-read.js'
 import { quote } from './commands/quote.js'
 import { TpmError } from './errors.js'
@@ -71,7 +79,19 @@ const MAX_EXTRA_DATA_BYTES = 32
  * ```
  */
 export async function createQuoter(options: QuoterOptions): Promise<Quoter> {
+  requireOptions(options)
   const { tpm, pcrs, ak = { mode: 'persistent' } } = options
+  requireMethod(tpm, 'tpm', 'exclusive')
+  requireOptions(ak, 'ak')
+  requireInput(
+    ['persistent', 'ephemeral'].includes(ak.mode),
+    'ak.mode must be persistent or ephemeral',
+  )
+  requireAuth(ak.endorsementAuth, 'ak.endorsementAuth')
+  if (ak.mode === 'persistent') {
+    requireAuth(ak.ownerAuth, 'ak.ownerAuth')
+    if (ak.handle !== undefined) requireHandle(ak.handle, 'ak.handle')
+  }
   const selection = parseSelection(pcrs)
   const key = await tpm.exclusive(async (send) => {
     // Missing PCRs fail before a key is made.
@@ -86,6 +106,7 @@ export async function createQuoter(options: QuoterOptions): Promise<Quoter> {
     akName: key.name,
     akPublic: key.publicArea,
     quote: async (extraData) => {
+      requireBytes(extraData, 'extraData')
       if (extraData.length < 1 || extraData.length > MAX_EXTRA_DATA_BYTES) {
         throw new TpmError('ERR_TPM_INPUT', 'extraData must be 1 to 32 bytes. Hash longer values.')
       }

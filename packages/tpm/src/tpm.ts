@@ -1,3 +1,4 @@
+import { requireFunction, requireMethod, requireOptions } from './arguments.js'
 import { TpmError } from './errors.js'
 import { createTpmTransport } from './transports/create.js'
 import { errnoCode, type TpmTransport } from './transports/transport.js'
@@ -63,6 +64,7 @@ export class Tpm {
    * @throws TpmError `ERR_TPM_ADDRESS`, `ERR_TPM_INPUT`
    */
   constructor(tpm: string | TpmTransport, options: TpmOptions = {}) {
+    requireOptions(options)
     const { timeoutMs = DEFAULT_TIMEOUT_MS, maxQueued = DEFAULT_MAX_QUEUED } = options
     if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > 2 ** 31 - 1) {
       throw new TpmError(
@@ -73,6 +75,7 @@ export class Tpm {
     if (!Number.isInteger(maxQueued) || maxQueued < 1) {
       throw new TpmError('ERR_TPM_INPUT', 'maxQueued must be a whole number, at least 1.')
     }
+    if (typeof tpm !== 'string') requireMethod(tpm, 'tpm', 'transmit')
     this.#transport = typeof tpm === 'string' ? createTpmTransport(tpm) : tpm
     this.#timeoutMs = timeoutMs
     this.#maxQueued = maxQueued
@@ -86,6 +89,7 @@ export class Tpm {
    * and the errors of the sequence
    */
   async exclusive<T>(sequence: (send: SendCommand) => Promise<T>): Promise<T> {
+    requireFunction(sequence, 'sequence')
     this.#requireOpen()
     if (this.#queued >= this.#maxQueued) {
       throw new TpmError(

@@ -1,4 +1,5 @@
 import { TPM_ALG } from '@nomyo/attest/structures'
+import { requireBytes, requireFunction, requireHandle, requireOptions } from '../arguments.js'
 import { password, type SendCommand } from '../wire/command.js'
 import { Writer } from '../wire/writer.js'
 import { readSigned, type SignedStatement } from './quote.js'
@@ -18,6 +19,11 @@ export async function certify(
   send: SendCommand,
   options: CertifyOptions,
 ): Promise<SignedStatement> {
+  requireFunction(send, 'send')
+  requireOptions(options)
+  requireHandle(options.object, 'object')
+  requireHandle(options.signer, 'signer')
+  requireBytes(options.extraData, 'extraData')
   const reader = await send({
     name: 'TPM2_Certify',
     code: 0x148,

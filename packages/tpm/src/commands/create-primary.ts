@@ -1,4 +1,11 @@
 import { TPM_RH, type Hierarchy } from '@nomyo/attest/structures'
+import {
+  requireAuth,
+  requireBytes,
+  requireFunction,
+  requireInput,
+  requireOptions,
+} from '../arguments.js'
 import { password, type SendCommand } from '../wire/command.js'
 import { EMPTY, Writer } from '../wire/writer.js'
 
@@ -22,8 +29,15 @@ export interface CreatePrimaryOptions {
 /** Sends TPM2_CreatePrimary (Part 3, 24.1), with an empty auth value for the new object. */
 export async function createPrimary(
   send: SendCommand,
-  { hierarchy, hierarchyAuth, template }: CreatePrimaryOptions,
+  input: CreatePrimaryOptions,
 ): Promise<LoadedObject> {
+  requireFunction(send, 'send')
+  requireOptions(input, 'input')
+  const { hierarchy, hierarchyAuth, template } = input
+  const isKnown = typeof hierarchy === 'string' && Object.hasOwn(TPM_RH, hierarchy)
+  requireInput(isKnown, `hierarchy must be one of ${Object.keys(TPM_RH).join(', ')}`)
+  requireAuth(hierarchyAuth, 'hierarchyAuth')
+  requireBytes(template, 'template')
   const reader = await send({
     name: 'TPM2_CreatePrimary',
     code: 0x131,

@@ -1,4 +1,5 @@
 import { TPM_RH } from '@nomyo/attest/structures'
+import { requireAuth, requireFunction, requireHandle, requireOptions } from '../arguments.js'
 import { password, type SendCommand } from '../wire/command.js'
 import { Writer } from '../wire/writer.js'
 
@@ -13,10 +14,13 @@ export interface EvictControlOptions {
 }
 
 /** Sends TPM2_EvictControl (Part 3, 28.5): stores an object so that it survives resets, or removes one. */
-export async function evictControl(
-  send: SendCommand,
-  { object, persistent, ownerAuth }: EvictControlOptions,
-): Promise<void> {
+export async function evictControl(send: SendCommand, input: EvictControlOptions): Promise<void> {
+  requireFunction(send, 'send')
+  requireOptions(input, 'input')
+  const { object, persistent, ownerAuth } = input
+  requireHandle(object, 'object')
+  requireHandle(persistent, 'persistent')
+  requireAuth(ownerAuth, 'ownerAuth')
   const reader = await send({
     name: 'TPM2_EvictControl',
     code: 0x120,

@@ -1,8 +1,11 @@
+import { requireFunction, requireHandle } from '../arguments.js'
 import type { SendCommand } from '../wire/command.js'
 import { Writer } from '../wire/writer.js'
 
 /** Sends TPM2_FlushContext (Part 3, 28.4): removes a loaded object or a session. */
 export async function flushContext(send: SendCommand, handle: number): Promise<void> {
+  requireFunction(send, 'send')
+  requireHandle(handle, 'handle')
   const reader = await send({
     name: 'TPM2_FlushContext',
     code: 0x165,

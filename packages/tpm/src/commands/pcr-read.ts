@@ -1,4 +1,5 @@
 import { HASHES, type HashName, type PcrSelection } from '@nomyo/attest/structures'
+import { requireFunction, requireSelection } from '../arguments.js'
 import { TpmError } from '../errors.js'
 import type { SendCommand } from '../wire/command.js'
 import { malformed } from '../wire/response-reader.js'
@@ -22,6 +23,8 @@ export async function pcrRead(
   send: SendCommand,
   selection: readonly PcrSelection[],
 ): Promise<PcrValue[]> {
+  requireFunction(send, 'send')
+  requireSelection(selection)
   const found = new Map<string, PcrValue>()
   for (;;) {
     const missing = selection

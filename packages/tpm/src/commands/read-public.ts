@@ -1,3 +1,4 @@
+import { requireFunction, requireHandle } from '../arguments.js'
 import type { SendCommand } from '../wire/command.js'
 import { Writer } from '../wire/writer.js'
 
@@ -11,6 +12,8 @@ export interface PublicObject {
 
 /** Sends TPM2_ReadPublic (Part 3, 12.4). */
 export async function readPublic(send: SendCommand, handle: number): Promise<PublicObject> {
+  requireFunction(send, 'send')
+  requireHandle(handle, 'handle')
   const reader = await send({ name: 'TPM2_ReadPublic', code: 0x173, handles: [handle] })
   const publicArea = new Writer().sized(reader.sized()).toBytes()
   const name = reader.sized()

@@ -1,4 +1,11 @@
 import { TPMA_OBJECT, TPM_ALG } from '@nomyo/attest/structures'
+import {
+  requireAuth,
+  requireBytes,
+  requireHandle,
+  requireMethod,
+  requireOptions,
+} from '../arguments.js'
 import { activateCredential, type Credential } from '../commands/activate-credential.js'
 import { createPrimary, type LoadedObject } from '../commands/create-primary.js'
 import { thenFlush } from '../commands/flush-context.js'
@@ -20,7 +27,12 @@ export interface OpenCredentialOptions extends Credential {
  * Reads the TPM2B_PUBLIC of the RSA-2048 endorsement key: the subject of the manufacturer's certificate,
  * and the key for which credentials are made.
  */
-export function readEndorsementKey(tpm: Tpm, endorsementAuth?: Uint8Array): Promise<Uint8Array> {
+export async function readEndorsementKey(
+  tpm: Tpm,
+  endorsementAuth?: Uint8Array,
+): Promise<Uint8Array> {
+  requireMethod(tpm, 'tpm', 'exclusive')
+  requireAuth(endorsementAuth, 'endorsementAuth')
   return tpm.exclusive((send) =>
     withEndorsementKey(send, endorsementAuth, (key) => Promise.resolve(key.publicArea)),
   )
@@ -32,8 +44,17 @@ export function readEndorsementKey(tpm: Tpm, endorsementAuth?: Uint8Array): Prom
  *
  * @throws TpmError `ERR_TPM_COMMAND` when the credential is for another TPM or another object
  */
-export function openCredential(tpm: Tpm, options: OpenCredentialOptions): Promise<Uint8Array> {
+export async function openCredential(
+  tpm: Tpm,
+  options: OpenCredentialOptions,
+): Promise<Uint8Array> {
+  requireMethod(tpm, 'tpm', 'exclusive')
+  requireOptions(options)
   const { endorsementAuth } = options
+  requireAuth(endorsementAuth, 'endorsementAuth')
+  requireHandle(options.object, 'object')
+  requireBytes(options.idObject, 'idObject')
+  requireBytes(options.encryptedSecret, 'encryptedSecret')
   return tpm.exclusive((send) =>
     withEndorsementKey(send, endorsementAuth, async (key) => {
       const session = await startPolicySession(send)

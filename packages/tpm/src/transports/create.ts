@@ -1,4 +1,5 @@
 import { createConnection } from 'node:net'
+import { requireInput } from '../arguments.js'
 import { TpmError } from '../errors.js'
 import { deviceTransport } from './device.js'
 import { StreamTransport } from './stream.js'
@@ -15,6 +16,7 @@ import type { TpmTransport } from './transport.js'
  * @throws TpmError `ERR_TPM_ADDRESS`
  */
 export function createTpmTransport(address: string): TpmTransport {
+  requireInput(typeof address === 'string', 'address must be a string')
   if (address === 'device') return deviceTransport('/dev/tpmrm0')
   if (address.startsWith('/dev/')) return deviceTransport(address)
   const path = /^unix:\/\/(\/.+)$/.exec(address)?.[1]
