@@ -1,4 +1,4 @@
-import { checkArgument } from './check-argument.js'
+import { checkArgument, isAmount } from './check-argument.js'
 import { APIConnectionError } from './errors.js'
 
 /** A time limit and a caller's signal, joined into one. */
@@ -36,7 +36,7 @@ export function startDeadline(
   signals: readonly (AbortSignal | undefined)[] = [],
 ): Deadline {
   // Timers hold 31 bits; a longer one would fire at once.
-  const isTime = timeoutMs === undefined || (timeoutMs >= 0 && timeoutMs < 2 ** 31)
+  const isTime = timeoutMs === undefined || (isAmount(timeoutMs) && timeoutMs < 2 ** 31)
   checkArgument(isTime, 'timeoutMs', 'a number of milliseconds below 2^31')
   checkArgument(Array.isArray(signals), 'signals', 'an array')
   const controller = new AbortController()

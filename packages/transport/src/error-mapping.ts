@@ -55,7 +55,12 @@ export function errorFromResponse(
   facts: { readonly authenticated?: boolean } = {},
 ): APIError {
   const { status, header } = Object(response) as TransportResponse
-  checkArgument(typeof header === 'function', 'response', 'one of a Transport')
+  const isResponse = typeof header === 'function' && typeof status === 'number'
+  checkArgument(isResponse, 'response', 'one of a Transport')
+  checkArgument(payloadId === undefined || typeof payloadId === 'string', 'payloadId', 'a text')
+  const isSealed =
+    sealedError === undefined || typeof (Object(sealedError) as SealedError).message === 'string'
+  checkArgument(isSealed, 'sealedError', 'a decrypted error')
   const details = parseBody(response.body)
   // Its decrypted form takes its place.
   if (sealedError !== undefined)
@@ -77,7 +82,7 @@ export function errorFromResponse(
     payloadId,
     retryAfterMs: parseRetryAfter((name) => response.header(name), Date.now()),
     sealedError,
-    authenticated: facts.authenticated,
+    authenticated: (Object(facts) as typeof facts).authenticated === true,
   })
 }
 

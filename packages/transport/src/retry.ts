@@ -1,4 +1,4 @@
-import { checkArgument } from './check-argument.js'
+import { checkArgument, checkFunction, checkSignal, isAmount } from './check-argument.js'
 import { abortable } from './deadline.js'
 import {
   APIConnectionError,
@@ -48,8 +48,12 @@ export interface RetryOptions {
  */
 export async function retry<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
   const { maxRetries, signal, mayRetry, onRetry, sleep = delay } = Object(options) as RetryOptions
-  checkArgument(typeof attempt === 'function', 'attempt', 'a function')
-  checkArgument(maxRetries >= 0, 'maxRetries', 'a number from 0 on')
+  checkFunction(attempt, 'attempt')
+  for (const [name, value] of Object.entries({ sleep, mayRetry, onRetry })) {
+    if (value !== undefined) checkFunction(value, name)
+  }
+  checkArgument(isAmount(maxRetries), 'maxRetries', 'a number from 0 on')
+  checkSignal(signal)
   for (let retries = 0; ; retries++) {
     try {
       return await attempt()
@@ -111,6 +115,7 @@ function randomFraction(): number {
  * ```
  */
 export async function delay(delayMs: number, signal: AbortSignal): Promise<void> {
+  checkArgument(isAmount(delayMs), 'delayMs', 'a number of milliseconds')
   let timer: ReturnType<typeof setTimeout> | undefined
   const elapsed = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, delayMs)

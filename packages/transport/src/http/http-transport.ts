@@ -1,4 +1,10 @@
-import { checkArgument } from '../check-argument.js'
+import {
+  checkArgument,
+  checkFunction,
+  checkObject,
+  checkSignal,
+  isAmount,
+} from '../check-argument.js'
 import { abortable } from '../deadline.js'
 import { endpointUrl } from '../endpoint.js'
 import { APIConnectionError } from '../errors.js'
@@ -49,8 +55,8 @@ export type HttpTransport = Required<Transport>
 export function createHttpTransport(options: HttpTransportOptions): HttpTransport {
   const { baseUrl, fetch, send = fetchSend(fetch) } = Object(options) as HttpTransportOptions
   checkArgument('href' in Object(baseUrl), 'baseUrl', 'a URL of parseBaseUrl')
-  checkArgument(fetch === undefined || typeof fetch === 'function', 'fetch', 'a function')
-  checkArgument(typeof send === 'function', 'send', 'a function')
+  if (fetch !== undefined) checkFunction(fetch, 'fetch')
+  checkFunction(send, 'send')
   const stream = (request: TransportRequest): Promise<StreamedResponse> =>
     streamOverHttp(send, baseUrl, request)
   return { stream, send: async (request) => (await stream(request)).whole() }
@@ -62,9 +68,12 @@ async function streamOverHttp(
   request: TransportRequest,
 ): Promise<StreamedResponse> {
   const { path, maxResponseBytes, ...asked } = Object(request) as TransportRequest
-  const { signal } = asked
-  checkArgument(maxResponseBytes >= 0, 'maxResponseBytes', 'a number of bytes')
-  checkArgument('aborted' in Object(signal), 'signal', 'an AbortSignal')
+  const { method, headers, body, signal } = asked
+  checkArgument(isAmount(maxResponseBytes), 'maxResponseBytes', 'a number of bytes')
+  checkSignal(signal)
+  checkArgument(typeof method === 'string', 'method', 'a text')
+  checkObject(headers, 'headers')
+  checkArgument(body === undefined || ArrayBuffer.isView(body), 'body', 'bytes')
 
   /** Passes on the reason of the signal and connection errors; any other error is one of the network. */
   const mapErrors = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -89,7 +98,7 @@ async function streamOverHttp(
     status,
     header,
     async read(take) {
-      checkArgument(typeof take === 'function', 'take', 'a function')
+      checkFunction(take, 'take')
       const refusals: unknown[] = []
       const recorded = async (part: Uint8Array): Promise<void> => {
         try {

@@ -1,4 +1,4 @@
-import { checkArgument } from '../check-argument.js'
+import { checkFunction } from '../check-argument.js'
 
 /**
  * Parses the wait that a server requests into milliseconds, as OpenAI's SDKs do: `Retry-After-Ms`, else
@@ -21,7 +21,7 @@ export function parseRetryAfter(
   header: (name: string) => string | undefined,
   nowMs: number,
 ): number | undefined {
-  checkArgument(typeof header === 'function', 'header', 'a function')
+  checkFunction(header, 'header')
   return (
     parseNumber(header('retry-after-ms'), 1) ??
     parseNumber(header('retry-after'), 1000) ??

@@ -1,5 +1,5 @@
 import { Agent, EnvHttpProxyAgent, Pool, type Dispatcher } from 'undici'
-import { checkArgument } from '../check-argument.js'
+import { checkArgument, checkObject } from '../check-argument.js'
 import { APIConnectionError } from '../errors.js'
 import { fetchSend } from '../http/fetch-send.js'
 import type { HttpSend, HttpSendRequest } from '../http/http-send.js'
@@ -52,7 +52,7 @@ const PROXIES = ['http_proxy', 'https_proxy']
  * ```
  */
 export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch {
-  checkArgument(Object(options) === options, 'options', 'an object')
+  checkObject(options, 'options')
   const { ca, dispatcher: given } = options
   checkArgument(
     [ca ?? []].flat().every((pem) => typeof pem === 'string'),
