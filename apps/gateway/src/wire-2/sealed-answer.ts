@@ -9,7 +9,7 @@ const PART_BYTES = 256 * 1024
  * Pauses between signs of life, in milliseconds. Readers take 16 of them: the first ones are for proxies that
  * wait for a quarter of a minute, the others for those that wait for one, until the longest answer of a model server by default.
  */
-const HEARTBEATS_MS: readonly number[] = [
+export const HEARTBEATS_MS: readonly number[] = [
   ...Array.from({ length: 4 }, () => 15_000),
   ...Array.from({ length: 12 }, () => 45_000),
 ]
@@ -57,16 +57,16 @@ export class SealedAnswer {
   async finish({ status, fields, content }: Required<WholeResponse>): Promise<number> {
     clearTimeout(this.#timer)
     this.#pauses.length = 0
-    if (this.body.destroyed) return 0
-    const message = this.#response.final({ status, fields, content })
-    release(content)
     try {
+      if (this.body.destroyed) return 0
+      const message = this.#response.finalParts({ status, fields, content })
       const sealed = await this.#sealer.seal(message, { final: true })
       this.#write(sealed)
       this.body.complete()
       return sealed.length + this.#sealer.head.length
     } finally {
-      release(message)
+      content.fill(0)
+      freeBytes(content)
     }
   }
 
@@ -90,9 +90,4 @@ export class SealedAnswer {
     this.#pauses.length = 0
     this.#sealer.dispose()
   }
-}
-
-function release(bytes: Uint8Array): void {
-  bytes.fill(0)
-  freeBytes(bytes)
 }

@@ -15,6 +15,7 @@ import {
 } from '../support.js'
 import { flipBit, joinBody, sealInChunks, varint, type BodyParts } from './bodies.js'
 import { keyConfigOf, hybridKem, messageOf, openInner, postSealed, sealMessage } from './client.js'
+import { classicKem, testExchange } from './in-process.js'
 
 const CANARY = 'canary-of-the-plaintext'
 const API_KEY = `key-with-a-${CANARY}`
@@ -292,6 +293,42 @@ describe('a message', () => {
     ['with a member twice', '{"model":"a","model":"b","messages":[]}', 400],
   ])('%s is refused inside', async (_name, content, status) => {
     expect(await asMessage(messageOf({ fields, content: Buffer.from(content) }))).toBe(status)
+  })
+})
+
+describe('a request in many pieces', () => {
+  const MAX_PIECES = 65_536
+
+  it.each([
+    [MAX_PIECES - 2, 400],
+    [MAX_PIECES, 413],
+  ])('of %s chunks after the first: %s', async (count, status) => {
+    const exchange = await testExchange({ maxBodyBytes: 4 * 1024 * 1024 })
+    const head = messageOf({ content: Buffer.from('x'.repeat(70_000)) })
+    const lengths = [400, ...Array.from({ length: count }, () => 1)]
+    const parts = await sealInChunks(classicKem, exchange.classic, head, lengths)
+    const answer = await postSealed(exchange, joinBody(parts))
+    expect((await openInner(answer, parts.openAnswer())).status).toBe(status)
+  })
+
+  it.each([
+    [MAX_PIECES, 400],
+    [MAX_PIECES + 1, 413],
+  ])('of content, %s of them: %s', async (count, status) => {
+    const exchange = await testExchange()
+    const text = (value: string) => Buffer.from([value.length, ...Buffer.from(value)])
+    const message = Buffer.concat([
+      Buffer.from([2]),
+      ...['POST', 'https', '', '/v1/chat/completions'].map(text),
+      text('date'),
+      text(new Date().toUTCString()),
+      Buffer.alloc(1),
+      Buffer.alloc(2 * count, Buffer.from([1, 0x20])),
+      Buffer.alloc(1),
+    ])
+    const parts = await sealInChunks(classicKem, exchange.classic, message, [16_384, 65_536])
+    const answer = await postSealed(exchange, joinBody(parts))
+    expect((await openInner(answer, parts.openAnswer())).status).toBe(status)
   })
 })
 
