@@ -300,18 +300,6 @@ describe('a request in many pieces', () => {
   const MAX_PIECES = 65_536
 
   it.each([
-    [MAX_PIECES - 2, 400],
-    [MAX_PIECES, 413],
-  ])('of %s chunks after the first: %s', async (count, status) => {
-    const exchange = await testExchange({ maxBodyBytes: 4 * 1024 * 1024 })
-    const head = messageOf({ content: Buffer.from('x'.repeat(70_000)) })
-    const lengths = [400, ...Array.from({ length: count }, () => 1)]
-    const parts = await sealInChunks(classicKem, exchange.classic, head, lengths)
-    const answer = await postSealed(exchange, joinBody(parts))
-    expect((await openInner(answer, parts.openAnswer())).status).toBe(status)
-  })
-
-  it.each([
     [MAX_PIECES, 400],
     [MAX_PIECES + 1, 413],
   ])('of content, %s of them: %s', async (count, status) => {
