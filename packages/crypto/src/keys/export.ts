@@ -33,13 +33,15 @@ export async function exportPrivateKey(
   requirePassword(options.password)
   const pkcs8 = await privateKey.exportPkcs8()
   try {
-    if (options.password === undefined) return exportPkcs8Pem(pkcs8)
-    const { encryptPkcs8 } = await import('./private-key-formats.js')
-    return encodePem('ENCRYPTED PRIVATE KEY', await encryptPkcs8(pkcs8, options.password))
+    return await exportPkcs8Pem(pkcs8, options.password)
   } finally {
     zeroize(pkcs8)
   }
 }
 
-/** Writes PKCS#8 as PEM. */
-export const exportPkcs8Pem = (pkcs8: Uint8Array): string => encodePem('PRIVATE KEY', pkcs8)
+/** Writes PKCS#8 as PEM, encrypted where there is a password. */
+export async function exportPkcs8Pem(pkcs8: Uint8Array, password?: string): Promise<string> {
+  if (password === undefined) return encodePem('PRIVATE KEY', pkcs8)
+  const { encryptPkcs8 } = await import('./private-key-formats.js')
+  return encodePem('ENCRYPTED PRIVATE KEY', await encryptPkcs8(pkcs8, password))
+}

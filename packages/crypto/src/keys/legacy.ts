@@ -31,7 +31,7 @@ export async function importLegacyPrivateKey(
   const { decryptLegacyPkcs8 } = await import('./private-key-formats.js')
   const pkcs8 = await decryptLegacyPkcs8(decodePem(pem), password)
   try {
-    return await importPrivateKey(exportPkcs8Pem(pkcs8), options)
+    return await importPrivateKey(await exportPkcs8Pem(pkcs8), options)
   } finally {
     zeroize(pkcs8)
   }

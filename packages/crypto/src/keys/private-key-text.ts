@@ -19,21 +19,31 @@ export interface PrivateKeyText {
 }
 
 /**
+ * Reads the one RSA key of a text, as {@link readPkcs8Text} does.
+ *
+ * @returns DER PKCS#8; the caller zeroes it
+ * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE`, `ERR_KEY_LIMIT`, `ERR_KEY_PASSWORD`
+ */
+export async function readPrivateKeyText(text: string, facts: PrivateKeyText): Promise<Bytes> {
+  const pkcs8 = await readPkcs8Text(text, facts)
+  const algorithm = pkcs8Algorithm(pkcs8)
+  if (algorithm === undefined || algorithm === RSA_ENCRYPTION) return pkcs8
+  zeroize(pkcs8)
+  return refuseAlgorithm(facts.file)
+}
+
+/**
  * Reads the one private key of a text as tools write it: text, attributes, certificates and public keys
  * may stand around its block, which is PKCS#8 (plain or PBES2) or PKCS#1.
  *
  * @returns DER PKCS#8; the caller zeroes it
  * @throws SecurityError `ERR_KEY_INVALID`, `ERR_KEY_TYPE`, `ERR_KEY_LIMIT`, `ERR_KEY_PASSWORD`
  */
-export async function readPrivateKeyText(text: string, facts: PrivateKeyText): Promise<Bytes> {
+export async function readPkcs8Text(text: string, facts: PrivateKeyText): Promise<Bytes> {
   if (text.length > MAX_CHARACTERS) {
     throw new SecurityError('ERR_KEY_LIMIT', 'The file of the private key is too long.')
   }
-  const pkcs8 = await pkcs8Of(findPrivateKey(text) ?? refusePrivateKey(text, facts.file), facts)
-  const algorithm = pkcs8Algorithm(pkcs8)
-  if (algorithm === undefined || algorithm === RSA_ENCRYPTION) return pkcs8
-  zeroize(pkcs8)
-  return refuseAlgorithm(facts.file)
+  return pkcs8Of(findPrivateKey(text) ?? refusePrivateKey(text, facts.file), facts)
 }
 
 async function pkcs8Of(

@@ -1,4 +1,4 @@
-import { link, lstat, mkdir, open, rm } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { requireCallback, requireKey, requireOptions, requireText } from '../../arguments.js'
 import type { SecurityError } from '../../errors.js'
@@ -6,13 +6,12 @@ import type { KeyPair } from '../../suite.js'
 import { exportPrivateKey } from '../export.js'
 import { generateKeyPair } from '../generate.js'
 import { importPrivateKeyFile } from '../import.js'
-import { errnoCode, fileError, quoted, readTrustedFile } from './trusted-file.js'
+import { createFile, createFolder } from './create-file.js'
+import { MAX_KEY_FILE_BYTES, fileError, quoted, readTrustedFile } from './trusted-file.js'
 
 /** The file names of the reference clients. */
 const PRIVATE_KEY_FILE = 'private_key.pem'
 const PUBLIC_KEY_FILE = 'public_key.pem'
-/** A key with a certificate chain beside it. */
-const MAX_FILE_BYTES = 64 * 1024
 
 /** Options for loading a key pair from a folder. */
 export interface LoadKeyPairOptions {
@@ -106,9 +105,7 @@ export async function saveKeyPair(
   requireText(folder, 'folder')
   requireKey(pair, 'pair', 'privateKey')
   const privateKeyPem = await exportPrivateKey(pair.privateKey, options)
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw fileError(`The folder ${folder} cannot be created (${errnoCode(error)}).`)
-  })
+  await createFolder(folder)
   // A leftover public key contradicts the new private key, so it is found before anything is written.
   if (await exists(join(folder, PUBLIC_KEY_FILE))) throw alreadyThere(folder, PUBLIC_KEY_FILE)
   if (!(await createFile(folder, PRIVATE_KEY_FILE, privateKeyPem, 0o600))) {
@@ -184,7 +181,7 @@ async function loadFiles(
   options: LoadKeyPairOptions,
 ): Promise<{ pair?: KeyPair; hasPublicKey: boolean }> {
   requireCallback(options.onWarning, 'onWarning')
-  const limits = { maxBytes: MAX_FILE_BYTES }
+  const limits = { maxBytes: MAX_KEY_FILE_BYTES }
   // In the opposite order of writing: a pair that is being written never appears as a public key alone.
   const publicKeyPem =
     publicKeyPath === undefined ? undefined : await readTrustedFile(publicKeyPath, limits)
@@ -197,36 +194,6 @@ async function loadFiles(
   const importOptions = { ...options, extractable: false, ...(hasPublicKey && { publicKeyPem }) }
   const pair = await importPrivateKeyFile(privateKeyPem, importOptions, quoted(privateKeyPath))
   return { pair, hasPublicKey }
-}
-
-/**
- * Creates a file that appears complete and with its final mode, or not at all: written under a
- * temporary name, flushed, then linked. Returns false when the name is taken.
- */
-async function createFile(
-  folder: string,
-  name: string,
-  text: string,
-  mode: number,
-): Promise<boolean> {
-  const path = join(folder, name)
-  const temporaryPath = join(folder, `.${name}.${crypto.randomUUID()}`)
-  try {
-    const file = await open(temporaryPath, 'wx', mode)
-    try {
-      await file.writeFile(text)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await link(temporaryPath, path)
-    return true
-  } catch (error) {
-    if (errnoCode(error) === 'EEXIST') return false
-    throw fileError(`${path} cannot be written (${errnoCode(error)}).`)
-  } finally {
-    await rm(temporaryPath, { force: true }).catch(() => undefined)
-  }
 }
 
 /** Returns whether the name is taken, even by a dangling link. */

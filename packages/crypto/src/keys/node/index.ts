@@ -7,4 +7,11 @@ export {
   type LoadKeyPairOptions,
   type LoadOrCreateKeyPairOptions,
 } from './file-store.js'
+export {
+  decodeIdentityKey,
+  encodeIdentityKey,
+  loadIdentityKey,
+  saveIdentityKey,
+  type IdentityKeyOptions,
+} from './identity-file.js'
 export { readTrustedFile, type ReadTrustedFileOptions } from './trusted-file.js'

@@ -3,6 +3,8 @@ import { open, type FileHandle } from 'node:fs/promises'
 import { requireCallback, requireInteger, requireOptions, requireText } from '../../arguments.js'
 import { SecurityError } from '../../errors.js'
 
+/** A key with a certificate chain beside it. */
+export const MAX_KEY_FILE_BYTES = 64 * 1024
 /** Permission of users other than the owner to change a file. */
 const FOREIGN_WRITE = 0o022
 /** Permissions of users other than the owner. */
