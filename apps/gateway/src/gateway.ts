@@ -44,10 +44,10 @@ import {
   type Routing,
 } from './reload/parts.js'
 import { Reloader, type ReloadReport } from './reload/reloader.js'
-import { openRequestKeys } from './request-keys/open-request-keys.js'
+import { openRequestKeys, type OpenedRequestKeys } from './request-keys/open-request-keys.js'
 import type { RequestKeys } from './request-keys/request-keys.js'
 import { maxRequestBytes } from './request-keys/statement.js'
-import { openStore } from './server-keys/open-store.js'
+import { openStores } from './server-keys/open-stores.js'
 import { ServerKeys } from './server-keys/server-keys.js'
 import { createSharedState, type SharedState } from './shared-state.js'
 import { createDemoEngine } from './upstreams/demo/demo.js'
@@ -62,6 +62,8 @@ export interface Gateway {
   readonly url: string
   /** Fingerprint of the current server key for pinning, as `sha256/...`. */
   readonly fingerprint: string
+  /** Fingerprint of the newest identity key for pinning, as `sha256/...`; undefined without wire 2. */
+  readonly identity: string | undefined
   /**
    * Creates the next server key, which decrypts from now on. A key in memory is published at once; any
    * other after the lead, when all gateways that share it decrypt with it. The previous key still
@@ -160,8 +162,7 @@ export async function createGateway(
   const redisMetrics = config.redis && new RedisMetrics(metrics.registry)
   const sharedState = await createSharedState(config, logger, redisMetrics)
   if (sharedState.redis !== undefined) redisMetrics?.watch(sharedState.redis)
-  const serverKeys = await openServerKeys(config, sharedState, logger)
-  const requestKeys = await openRequestKeys(config, serverKeys, logger)
+  const { serverKeys, requestKeys } = await openKeys(config, sharedState, logger)
   metrics.watchQuotas(() => sharedState.quotaGuard.states())
   const { replayCache, sealedReplayCache, rateLimiter, quotaGuard } = sharedState
   let phase: 'starting' | 'open' | 'draining' = 'starting'
@@ -242,7 +243,7 @@ export async function createGateway(
     metricsServer?.close()
     await engine.close()
     await attestor.close()
-    await requestKeys.close()
+    await requestKeys?.close()
     await serverKeys.close()
     await sharedState.close()
   }
@@ -267,7 +268,7 @@ export async function createGateway(
     await attestor.start(server.log)
     engine.start?.(server.log)
     serverKeys.start(server.log)
-    requestKeys.start(server.log)
+    requestKeys?.start(server.log)
     if (config.metrics !== undefined) {
       metricsServer = await startMetricsServer(metrics, config.metrics)
       logger.info(`metrics on ${metricsServer.url}`)
@@ -279,6 +280,9 @@ export async function createGateway(
       get fingerprint() {
         return serverKeys.fingerprint
       },
+      get identity() {
+        return requestKeys?.identity
+      },
       rotateKey: () => serverKeys.rotate(),
       reload: async () => {
         // A gateway that stops finishes its requests as they began.
@@ -286,7 +290,7 @@ export async function createGateway(
         const report = await reloader.reload()
         metrics.countReload(report.status)
         await serverKeys.refresh()
-        await requestKeys.refresh()
+        await requestKeys?.refresh()
         return report
       },
       close: () => (closing ??= close()),
@@ -356,15 +360,18 @@ function createAttestor({ tpm }: GatewayConfig, logger: Logger): Attestor {
   return tpm === undefined ? noAttestor : new TpmAttestor(tpm, logger)
 }
 
-async function openServerKeys(
+async function openKeys(
   config: GatewayConfig,
   sharedState: SharedState,
   logger: Logger,
-): Promise<ServerKeys> {
+): Promise<{ serverKeys: ServerKeys; requestKeys: OpenedRequestKeys | undefined }> {
   const { rotationMs, overlapMs = DEFAULT_OVERLAP_MS, leadMs = DEFAULT_LEAD_MS } = config.keys ?? {}
+  const { redis } = sharedState
   try {
-    const store = await openStore(config, sharedState.redis, logger)
-    return await ServerKeys.open(store, { rotationMs, overlapMs, leadMs }, logger)
+    const { serverKeys: store, identities } = await openStores(config, redis, logger)
+    const serverKeys = await ServerKeys.open(store, { rotationMs, overlapMs, leadMs }, logger)
+    const parts = { serverKeys, identities, redis, leadMs, logger }
+    return { serverKeys, requestKeys: await openRequestKeys(config, parts) }
   } catch (error) {
     await sharedState.close()
     throw error

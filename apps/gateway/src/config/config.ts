@@ -46,6 +46,10 @@ export interface GatewayConfig {
   sharedKeys?: boolean | undefined
   /** Password and rotation of server keys. Default: no password, no rotation. */
   keys?: KeyConfig | undefined
+  /** Keys of wire 2. Default: in memory, or none with {@link GatewayConfig.redis}. */
+  requestKeys?: RequestKeyConfig | undefined
+  /** The oldest wire that is served; with `2`, requests of wire 1 are refused with 426. Default `1.0`. */
+  minWire?: '1.0' | '2' | undefined
   /** Size of the largest request body, in bytes. */
   maxBodyBytes: number
   /** Also decrypts requests of nomyo-js 0.1, which append the tag to the ciphertext. Default false. */
@@ -140,6 +144,21 @@ export interface KeyConfig {
    * keys decrypts with it by then, in milliseconds. Default 6000.
    */
   leadMs?: number | undefined
+  /** Time for which the previous identity key still signs, in milliseconds. Default 30 days. */
+  identityOverlapMs?: number | undefined
+}
+
+/** Place and rotation of request keys, which requests of wire 2 are encrypted to. */
+export interface RequestKeyConfig {
+  /**
+   * `memory` of this gateway; {@link GatewayConfig.redis}, encrypted with the key password, for gateways
+   * that have one address; or `off`, without wire 2. Default: `memory`, and `off` with Redis.
+   */
+  place?: 'memory' | 'redis' | 'off' | undefined
+  /** Time after which the next keys are listed, in milliseconds, up to 24 hours. Default an hour. */
+  rotationMs?: number | undefined
+  /** Also lists an X25519 key, for clients of other projects. Default false. */
+  classic?: boolean | undefined
 }
 
 /** Export of traces by OpenTelemetry, whose SDK must be installed. */

@@ -7,8 +7,15 @@ import {
 import { isLoopback } from '@nomyo-internal/http-server'
 import type { Quotas } from '../access/quota/quota.js'
 import { DEFAULT_REDIS_FAILURE } from '../redis/failure-mode.js'
-import type { ServerKeyLocation } from '../server-keys/open-store.js'
-import type { GatewayConfig, KeyConfig, TlsConfig, TpmConfig, TracingConfig } from './config.js'
+import type { ServerKeyLocation } from '../server-keys/open-stores.js'
+import type {
+  GatewayConfig,
+  KeyConfig,
+  RequestKeyConfig,
+  TlsConfig,
+  TpmConfig,
+  TracingConfig,
+} from './config.js'
 import { readConfigFile, type ConfigFile } from './file.js'
 import { OPTIONS } from './schema.js'
 
@@ -65,6 +72,8 @@ export function gatewayConfig(settings: GatewaySettings): GatewayConfig {
     ...keyLocation(settings),
     redis: redisConfig(settings),
     keys: keyConfig(settings),
+    requestKeys: requestKeyConfig(settings),
+    minWire: minWire(settings),
     acceptLegacyTag: values.acceptLegacyTag,
     maxBodyBytes: values.maxBody,
     corsOrigins: corsOrigins(settings),
@@ -140,16 +149,51 @@ function keyPassword(settings: KeySettings): KeyConfig {
 }
 
 function keyConfig(settings: GatewaySettings): KeyConfig {
-  const { keyDir, sharedKeys, keyRotation, keyOverlap, keyLead } = settings.values
+  const { keyDir, sharedKeys, keyRotation, keyOverlap, keyLead, requestKeys, identityOverlap } =
+    settings.values
   const password = keyPassword(settings)
-  if (keyDir === undefined && !sharedKeys && Object.keys(password).length > 0) {
+  const isUsed = keyDir !== undefined || sharedKeys || requestKeys === 'redis'
+  if (!isUsed && Object.keys(password).length > 0) {
     throw new UsageError('a key password needs --key-dir DIR, or --shared-keys')
   }
   // Only two keys decrypt at the same time.
   if (keyRotation !== undefined && keyRotation <= keyOverlap) {
     throw settings.mistake('keyRotation', 'must be longer than --key-overlap')
   }
-  return { ...password, rotationMs: keyRotation, overlapMs: keyOverlap, leadMs: keyLead }
+  return {
+    ...password,
+    rotationMs: keyRotation,
+    overlapMs: keyOverlap,
+    leadMs: keyLead,
+    identityOverlapMs: identityOverlap,
+  }
+}
+
+function requestKeyConfig(settings: GatewaySettings): RequestKeyConfig {
+  const { requestKeys: place, requestKeyRotation, requestKeyClassic: classic } = settings.values
+  if (place === 'redis') {
+    if (settings.values.redis === undefined) {
+      throw settings.mistake('requestKeys', 'redis needs --redis URL')
+    }
+    if (Object.keys(keyPassword(settings)).length === 0) {
+      throw settings.mistake(
+        'requestKeys',
+        'redis needs a password that encrypts the keys: give --key-password-file FILE',
+      )
+    }
+  }
+  if (place === 'off' && classic) {
+    throw settings.mistake('requestKeyClassic', 'needs --request-keys memory or redis')
+  }
+  return { place, rotationMs: requestKeyRotation, classic: classic ? true : undefined }
+}
+
+function minWire(settings: GatewaySettings): '1.0' | '2' {
+  const { minWire: version, requestKeys, redis } = settings.values
+  if (version === '1.0') return version
+  const place = requestKeys ?? (redis === undefined ? 'memory' : 'off')
+  if (place !== 'off') return '2'
+  throw settings.mistake('minWire', '2 needs wire 2: give --request-keys memory or redis')
 }
 
 function engineConfig(settings: GatewaySettings): GatewayConfig['engine'] {

@@ -232,6 +232,35 @@ export const OPTIONS = defineOptions(
         parse: duration('1s', '10m', '6s'),
       },
     }),
+    ...inGroup('Wire 2', {
+      requestKeys: {
+        value: 'PLACE',
+        summary: 'place of request keys: memory, redis (encrypted with the password), or off',
+        choices: ['memory', 'redis', 'off'],
+        defaultSummary: 'memory; off with --redis',
+      },
+      requestKeyRotation: {
+        value: 'TIME',
+        summary: 'time after which the next request keys are listed',
+        default: '1h',
+        parse: duration('10m', '24h', '1h'),
+      },
+      requestKeyClassic: {
+        summary: 'also list an X25519 key, for clients of other projects (not post-quantum)',
+      },
+      identityOverlap: {
+        value: 'TIME',
+        summary: 'time for which the previous identity key still signs',
+        default: '30d',
+        parse: duration('1s', '365d', '30d'),
+      },
+      minWire: {
+        value: 'VERSION',
+        summary: 'oldest wire that is served: 1.0, or 2, which refuses wire 1 with 426',
+        choices: ['1.0', '2'],
+        default: '1.0',
+      },
+    }),
     ...inGroup('Attestation', {
       tpm: {
         value: 'ADDRESS',

@@ -29,7 +29,7 @@ export interface Generation {
 
 export const SECRET_BYTES = 32
 export const KEY_IDS = 256
-/** Far enough from the ids of other periods, whose number is below ten. */
+/** Far from the ids of all keys that live at a time. */
 const CLASSIC_ID_OFFSET = KEY_IDS / 2
 
 /** Derives the keys of a period, and zeroes their secret. */

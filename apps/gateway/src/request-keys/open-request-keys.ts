@@ -1,37 +1,146 @@
-import { generateIdentityKey, loadHybridKem } from '@nomyo/crypto/wire-2'
+import { SecurityError } from '@nomyo/crypto'
+import { loadClassicKem } from '@nomyo/crypto/wire-2'
 import type { GatewayConfig } from '../config/config.js'
+import { GatewayError } from '../errors.js'
 import type { Logger } from '../observability/log.js'
+import type { RedisConnection } from '../redis/connection.js'
+import { IdentityKeys } from '../server-keys/identity-keys.js'
+import type { KeyStores } from '../server-keys/key-store.js'
+import { keyPassword } from '../server-keys/open-stores.js'
 import type { ServerKeys } from '../server-keys/server-keys.js'
+import { openRequestKem } from '../wire-2/kem/request-kem.js'
 import type { RequestKeys } from './request-keys.js'
 import { RotatingRequestKeys } from './rotating-request-keys.js'
 import { Schedule } from './schedule.js'
 import { maxRequestBytes } from './statement.js'
-import { memoryStore } from './store/request-key-store.js'
+import { createRedisRequestKeyStore } from './store/redis-store.js'
+import { memoryStore, type RequestKeyStore } from './store/request-key-store.js'
 
-const DEFAULT_PERIOD_MS = 60 * 60_000
-const DEFAULT_LEAD_MS = 6000
+const HOUR_MS = 60 * 60_000
+const DEFAULT_PERIOD_MS = HOUR_MS
+const DEFAULT_IDENTITY_OVERLAP_MS = 30 * 24 * HOUR_MS
 
 /** Returns the longest time for which a request key decrypts. */
-export const requestKeyLifeMs = (_config: GatewayConfig): number =>
-  new Schedule(DEFAULT_PERIOD_MS).longestLifeMs
+export const requestKeyLifeMs = ({ requestKeys }: GatewayConfig): number =>
+  new Schedule(requestKeys?.rotationMs ?? DEFAULT_PERIOD_MS).longestLifeMs
 
-/** Creates the request keys of a gateway. */
+/** Keys and connections that request keys depend on. */
+export interface RequestKeyParts {
+  readonly serverKeys: ServerKeys
+  readonly identities: KeyStores['identities']
+  readonly redis: RedisConnection | undefined
+  readonly leadMs: number
+  readonly logger: Logger
+}
+
+/** The request keys of a gateway that offers wire 2. */
+export interface OpenedRequestKeys extends RequestKeys {
+  /** Fingerprint of the newest identity key, as `sha256/...`. */
+  readonly identity: string
+}
+
+/**
+ * Returns where request keys are. Several gateways with one Redis may have one address, and then none
+ * decrypts the requests for the keys of another: without a decision, they do not offer wire 2.
+ */
+export const requestKeyPlace = ({
+  requestKeys,
+  redis,
+}: Pick<GatewayConfig, 'requestKeys' | 'redis'>): 'memory' | 'redis' | 'off' =>
+  requestKeys?.place ?? (redis === undefined ? 'memory' : 'off')
+
+/**
+ * Creates the request keys of a gateway, and its identity key at the first start. Undefined where it does not
+ * offer wire 2.
+ *
+ * @throws SecurityError when an existing identity key cannot be read
+ * @throws GatewayError `ERR_KEY_STORE`; `ERR_CONFIG` where wire 2 is required and not offered
+ */
 export async function openRequestKeys(
   config: GatewayConfig,
-  serverKeys: ServerKeys,
-  logger: Logger,
-): Promise<RequestKeys> {
-  const { key } = await generateIdentityKey()
-  return RotatingRequestKeys.open({
-    store: memoryStore,
-    kems: { hybrid: await loadHybridKem() },
-    terms: { minWire: '1.0', maxRequest: maxRequestBytes(config.maxBodyBytes) },
+  parts: RequestKeyParts,
+): Promise<OpenedRequestKeys | undefined> {
+  const { requestKeys = {}, keys = {}, minWire = '1.0' } = config
+  const { logger, serverKeys } = parts
+  const place = requestKeyPlace(config)
+  if (place === 'off') {
+    if (requestKeys.place === undefined) {
+      logger.warn(
+        'wire 2 is not offered: gateways with one Redis may have one address; give --request-keys redis ' +
+          'to share request keys, --request-keys memory for a gateway alone, or --request-keys off',
+      )
+    }
+    return notOffered(minWire)
+  }
+  const overlapMs = keys.identityOverlapMs ?? DEFAULT_IDENTITY_OVERLAP_MS
+  const identities = await openIdentities(parts, overlapMs)
+  if (identities === undefined) return notOffered(minWire)
+  const schedule = new Schedule(requestKeys.rotationMs ?? DEFAULT_PERIOD_MS)
+  const store =
+    place === 'redis' ? await openRedisStore(config, parts.redis, schedule) : memoryStore
+  const hybrid = await openRequestKem(logger)
+  const classic = requestKeys.classic === true ? await loadClassicKem() : undefined
+  const opened = await RotatingRequestKeys.open({
+    store,
+    kems: { hybrid, classic },
+    terms: { minWire, maxRequest: maxRequestBytes(config.maxBodyBytes) },
     statementKeys: () => ({
       rsaKeys: serverKeys.ring.publicKeys.map(({ fingerprint }) => fingerprint),
-      identities: [key],
+      identities: identities.signing,
     }),
-    periodMs: DEFAULT_PERIOD_MS,
-    leadMs: config.keys?.leadMs ?? DEFAULT_LEAD_MS,
+    refreshIdentities: (log) => identities.refresh(log),
+    schedule,
+    leadMs: parts.leadMs,
     logger,
   })
+  return {
+    get identity() {
+      return identities.fingerprint
+    },
+    opening: () => opened.opening(),
+    published: () => opened.published(),
+    refresh: () => opened.refresh(),
+    start: (log) => {
+      opened.start(log)
+    },
+    close: async () => {
+      await opened.close()
+      await hybrid.close()
+    },
+  }
+}
+
+/** Opens the identity keys; undefined where there is none and none can be created, as in a read-only folder. */
+async function openIdentities(
+  { identities, logger }: RequestKeyParts,
+  overlapMs: number,
+): Promise<IdentityKeys | undefined> {
+  const isEmpty = (await identities.list()).length === 0
+  try {
+    return await IdentityKeys.open(identities, overlapMs, logger)
+  } catch (error) {
+    if (!isEmpty || !(error instanceof SecurityError) || error.code !== 'ERR_KEY_FILE') throw error
+    logger.warn(
+      `wire 2 is not offered, because no identity key can be created: ${error.message} Make the folder ` +
+        'writable for one start',
+    )
+    return undefined
+  }
+}
+
+async function openRedisStore(
+  { keys = {} }: GatewayConfig,
+  redis: RedisConnection | undefined,
+  schedule: Schedule,
+): Promise<RequestKeyStore> {
+  const password = await keyPassword(keys)
+  if (redis === undefined || password === undefined) {
+    throw new GatewayError('ERR_KEY_STORE', 'Shared request keys need Redis and a key password.')
+  }
+  return createRedisRequestKeyStore({ redis, password, schedule })
+}
+
+function notOffered(minWire: string): undefined {
+  if (minWire === '1.0') return undefined
+  throw new GatewayError('ERR_CONFIG', 'The gateway may not serve wire 1, and cannot offer wire 2.')
 }

@@ -11,7 +11,7 @@ import {
   type Kems,
 } from './generation.js'
 import type { PublishedKeys, RequestKeys } from './request-keys.js'
-import { Schedule } from './schedule.js'
+import type { Schedule } from './schedule.js'
 import { createStatement, type StatementKeys, type StatementTerms } from './statement.js'
 import type { RequestKeyStore } from './store/request-key-store.js'
 
@@ -22,7 +22,9 @@ export interface RequestKeyOptions {
   readonly terms: StatementTerms
   /** Returns the keys that a statement names now. */
   readonly statementKeys: () => StatementKeys
-  readonly periodMs: number
+  /** Discovers new identity keys; never rejects. */
+  readonly refreshIdentities: (log: FastifyBaseLogger | undefined) => Promise<void>
+  readonly schedule: Schedule
   /** Time from the discovery of a shared key to its listing, in milliseconds. */
   readonly leadMs: number
   readonly logger: Logger
@@ -40,7 +42,6 @@ const MAX_GENERATIONS = 12
  */
 export class RotatingRequestKeys implements RequestKeys {
   readonly #options: RequestKeyOptions
-  readonly #schedule: Schedule
   #generations: readonly Generation[] = []
   #listed: Generation | undefined
   #published: PublishedKeys | undefined
@@ -57,7 +58,6 @@ export class RotatingRequestKeys implements RequestKeys {
 
   private constructor(options: RequestKeyOptions) {
     this.#options = options
-    this.#schedule = new Schedule(options.periodMs)
   }
 
   /** Creates the first keys, or adopts those of the store. Where it fails, there are no keys at first. */
@@ -111,6 +111,7 @@ export class RotatingRequestKeys implements RequestKeys {
 
   async #renew(): Promise<void> {
     this.#release()
+    await this.#options.refreshIdentities(this.#log)
     try {
       await this.#obtain()
     } catch (error) {
@@ -124,8 +125,8 @@ export class RotatingRequestKeys implements RequestKeys {
 
   #lives({ period, discoveredAtMs }: Generation): boolean {
     return (
-      Date.now() < this.#schedule.releaseOf(period) &&
-      performance.now() - discoveredAtMs < this.#schedule.longestLifeMs
+      Date.now() < this.#options.schedule.releaseOf(period) &&
+      performance.now() - discoveredAtMs < this.#options.schedule.longestLifeMs
     )
   }
 
@@ -141,24 +142,18 @@ export class RotatingRequestKeys implements RequestKeys {
 
   /** Obtains the keys of this period and, shortly before its end, those of the next. */
   async #obtain(): Promise<void> {
-    const { store } = this.#options
+    const { store, schedule } = this.#options
     const now = Date.now()
-    const current = this.#schedule.periodAt(now)
-    const isNextDue =
-      store.shared && now >= this.#schedule.startOf(current + 1) - this.#schedule.leadMs
-    const wanted = isNextDue ? [current, current + 1] : [current]
+    const current = schedule.periodAt(now)
+    const isNextDue = store.shared && now >= schedule.startOf(current + 1) - schedule.leadMs
     // Other gateways may have made earlier keys, and later ones by a clock that is ahead.
     const periods = [current - 2, current - 1, current, current + 1].filter(
-      (period) => now < this.#schedule.releaseOf(period) && !this.#has(period),
+      (period) => now < schedule.releaseOf(period),
     )
-    const stored = await store.load(periods)
-    for (const period of periods) {
-      const secret = stored.get(period)
-      if (secret !== undefined) await this.#adopt(period, secret)
-    }
-    for (const period of wanted.filter((one) => !this.#has(one))) {
-      const lifeMs = this.#schedule.releaseOf(period) - now
-      await this.#adopt(period, await store.add(period, this.#createSecret(period), lifeMs))
+    for (const [period, secret] of await store.load(periods)) await this.#adopt(period, secret)
+    for (const period of isNextDue ? [current, current + 1] : [current]) {
+      if (this.#has(period)) continue
+      await this.#adopt(period, await store.add(period, this.#createSecret(period)))
     }
   }
 
@@ -166,9 +161,12 @@ export class RotatingRequestKeys implements RequestKeys {
     return this.#generations.some((generation) => generation.period === period)
   }
 
+  /** Adds keys. Those of the same period are replaced: the store is authoritative. */
   async #adopt(period: number, secret: GenerationSecret): Promise<void> {
     const generation = await deriveGeneration(period, secret, this.#options.kems)
-    this.#generations = [...this.#generations, generation]
+    const before = this.#generations.filter((other) => other.period === period)
+    this.#generations = [...this.#generations.filter((other) => !before.includes(other)), generation]
+    before.forEach(dispose)
   }
 
   /** The first id is random, each later one is the next that no live key has. */
@@ -188,7 +186,7 @@ export class RotatingRequestKeys implements RequestKeys {
     const identities = keys.identities.map(({ fingerprint }) => fingerprint)
     const input = JSON.stringify([listed.period, listed.id, keys.rsaKeys, identities])
     if (input === this.#publishedFor) return
-    this.#published = await createStatement(listed, keys, this.#options.terms, this.#schedule)
+    this.#published = await createStatement(listed, keys, this.#options.terms, this.#options.schedule)
     this.#publishedFor = input
     if (this.#listed !== listed) {
       this.#log?.info({ statement: this.#published.sha256 }, 'request keys rotated')
@@ -203,8 +201,8 @@ export class RotatingRequestKeys implements RequestKeys {
   #choose(): Generation | undefined {
     const now = Date.now()
     const valid = this.#generations
-      .filter(({ period }) => this.#schedule.startOf(period) <= now)
-      .filter(({ period }) => now < this.#schedule.endOf(period))
+      .filter(({ period }) => this.#options.schedule.startOf(period) <= now)
+      .filter(({ period }) => now < this.#options.schedule.endOf(period))
       .sort((a, b) => a.period - b.period)
     const found = valid.findLast((generation) => this.#isFound(generation))
     const listed = valid.find((generation) => generation === this.#listed)

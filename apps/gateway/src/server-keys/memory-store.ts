@@ -1,25 +1,21 @@
-import { generateKeyPair, type KeyPair } from '@nomyo/crypto'
-import { DECRYPT_CONCURRENCY } from '../completion/load/decrypt-concurrency.js'
-import type { ServerKeyStore } from './server-key-store.js'
+import type { KeyKind } from './key-kind.js'
+import type { KeyStore } from './key-store.js'
 
 /** Creates a store whose keys last until the gateway stops. */
-export function createMemoryStore(): ServerKeyStore {
-  const keys = new Map<number, { pair: KeyPair; createdAtMs: number }>()
+export function createMemoryStore<K>(kind: KeyKind<K>): KeyStore<K> {
+  const keys = new Map<number, { key: K; createdAtMs: number }>()
   return {
     shared: false,
     list: () =>
       Promise.resolve([...keys].map(([number, { createdAtMs }]) => ({ number, createdAtMs }))),
     load: (number) => {
-      const key = keys.get(number)
-      return key === undefined
+      const stored = keys.get(number)
+      return stored === undefined
         ? Promise.reject(new Error('There is no such key.'))
-        : Promise.resolve(key.pair)
+        : Promise.resolve(stored.key)
     },
     add: async (number) => {
-      keys.set(number, {
-        pair: await generateKeyPair({ parallel: DECRYPT_CONCURRENCY }),
-        createdAtMs: Date.now(),
-      })
+      keys.set(number, { key: await kind.generate(), createdAtMs: Date.now() })
     },
     remove: (number) => {
       keys.delete(number)

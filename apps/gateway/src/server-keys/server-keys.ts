@@ -1,7 +1,7 @@
 import { KeyRing, SecurityError } from '@nomyo/crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Logger } from '../observability/log.js'
-import type { ServerKeyStore, StoredKey } from './server-key-store.js'
+import type { ServerKeyStore, StoredKey } from './key-store.js'
 
 /** Schedule of key rotation. */
 export interface KeySchedule {

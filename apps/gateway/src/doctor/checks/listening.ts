@@ -6,7 +6,7 @@ import { importPublicKey } from '@nomyo/crypto'
 import { newestFingerprint } from '../../commands/server-keys.js'
 import type { GatewayConfig } from '../../config/config.js'
 import { silentLogger } from '../../observability/log.js'
-import { withStore } from '../../server-keys/open-store.js'
+import { withStores } from '../../server-keys/open-stores.js'
 import { httpGet } from '../http-get.js'
 import type { Check } from '../check.js'
 
@@ -94,7 +94,9 @@ async function identifyListener(config: GatewayConfig): Promise<Finding> {
       ms,
     )
   }
-  const own = await withStore(config, silentLogger, newestFingerprint).catch(() => undefined)
+  const own = await withStores(config, silentLogger, ({ serverKeys }) =>
+    newestFingerprint(serverKeys),
+  ).catch(() => undefined)
   if (own === fingerprint) return ok(`this gateway is running on ${host}:${port}`, ms)
   return problem(
     `a gateway with the key ${fingerprint} is on ${host}:${port}, which is not the key of ${keyDir ?? 'Redis'}`,

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { errnoCode, ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { SecurityError } from '@nomyo/crypto'
 import { silentLogger } from '../../observability/log.js'
-import { withStore } from '../../server-keys/open-store.js'
+import { withStores } from '../../server-keys/open-stores.js'
 import type { KeyConfig } from '../../config/config.js'
-import type { ServerKeyStore, StoredKey } from '../../server-keys/server-key-store.js'
+import type { ServerKeyStore, StoredKey } from '../../server-keys/key-store.js'
 import { checkAccess, isWritable } from '../file-access.js'
 import type { Check } from '../check.js'
 import { GatewayError } from '../../errors.js'
@@ -22,8 +22,8 @@ export const serverKeysCheck: Check = {
       return [warning(message, 'keep it in a folder: --key-dir DIR')]
     }
     try {
-      return await withStore(config, silentLogger, (store) =>
-        keyDir === undefined ? checkShared(keys, store) : check(keyDir, keys, store),
+      return await withStores(config, silentLogger, ({ serverKeys }) =>
+        keyDir === undefined ? checkShared(keys, serverKeys) : check(keyDir, keys, serverKeys),
       )
     } catch (error) {
       return [describeFailure(keyDir ?? 'Redis', error)]

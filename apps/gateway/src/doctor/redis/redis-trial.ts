@@ -14,7 +14,7 @@ import { hashTagged } from '../../redis/keys.js'
 import { COUNT, READ } from '../../redis/redis-counter.js'
 import type { RedisTarget } from '../../redis/url.js'
 import { WaitBudget } from '../../redis/wait-budget.js'
-import { SERVER_KEYS_HASH } from '../../server-keys/redis-store.js'
+import { RSA_KEYS } from '../../server-keys/rsa-kind.js'
 
 const CONNECT_MS = 5500
 /** Keys of a trial expire, and are deleted before where the user may do that. */
@@ -86,7 +86,7 @@ export class RedisTrial {
     )
     const counter = `nomyo:rate:doctor:${id}`
     const quotas = [hashTagged('nomyo:quota', id, '1'), hashTagged('nomyo:quota', id, '2')] as const
-    const hash = `${SERVER_KEYS_HASH}:doctor:${id}`
+    const hash = `${RSA_KEYS.hash}:doctor:${id}`
     const [firstClaim = ''] = claims
     // In scripts a missing right has no name, so that their commands are tried by themselves.
     const rights: Attempts = [

@@ -5,18 +5,18 @@ export interface RequestKeyStore {
   /** Other gateways use the store too. */
   readonly shared: boolean
   /**
-   * Returns the secrets that exist for these periods.
+   * Returns the secrets of these periods that were not returned before.
    *
    * @throws GatewayError `ERR_KEY_STORE`
    */
   load(periods: readonly number[]): Promise<ReadonlyMap<number, GenerationSecret>>
   /**
-   * Adds the secret of a period for as long as its keys decrypt. The first one is kept.
+   * Adds the secret of a period. The first one is kept.
    *
-   * @returns the secret that is kept
+   * @returns the secret that is kept; the other one is zeroed
    * @throws GatewayError `ERR_KEY_STORE`
    */
-  add(period: number, secret: GenerationSecret, lifeMs: number): Promise<GenerationSecret>
+  add(period: number, secret: GenerationSecret): Promise<GenerationSecret>
 }
 
 /** Keeps nothing: keys are in the memory of this gateway only. */

@@ -1,7 +1,5 @@
 import type { KeyPair } from '@nomyo/crypto'
-
-/** Clients refuse smaller server keys. */
-export const MIN_SERVER_KEY_BITS = 4096
+import type { IdentityKey } from '@nomyo/crypto/wire-2'
 
 /** Entry of a store. */
 export interface StoredKey {
@@ -10,14 +8,14 @@ export interface StoredKey {
   readonly createdAtMs: number
 }
 
-/** Storage of server keys, without their schedule: the highest number is the newest key. */
-export interface ServerKeyStore {
+/** Storage of keys of one kind, without their schedule: the highest number is the newest key. */
+export interface KeyStore<K> {
   /** Other gateways may use the store too. */
   readonly shared: boolean
   /** Lists all keys, oldest first. */
   list(): Promise<readonly StoredKey[]>
   /** @throws SecurityError when the key cannot be read */
-  load(number: number): Promise<KeyPair>
+  load(number: number): Promise<K>
   /**
    * Creates a key. If another process creates it first, that key is kept.
    *
@@ -25,4 +23,16 @@ export interface ServerKeyStore {
    */
   add(number: number): Promise<void>
   remove(number: number): Promise<void>
+}
+
+/** RSA keys, which requests of wire 1 are encrypted to. */
+export type ServerKeyStore = KeyStore<KeyPair>
+
+/** Ed25519 keys, which sign the key statements of wire 2. */
+export type IdentityKeyStore = KeyStore<IdentityKey>
+
+/** The stores of both kinds, at one place. */
+export interface KeyStores {
+  readonly serverKeys: ServerKeyStore
+  readonly identities: IdentityKeyStore
 }

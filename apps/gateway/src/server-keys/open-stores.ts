@@ -1,60 +1,87 @@
 import { readFile } from 'node:fs/promises'
 import { SecurityError } from '@nomyo/crypto'
-import type { GatewayConfig } from '../config/config.js'
+import type { GatewayConfig, KeyConfig } from '../config/config.js'
 import { GatewayError } from '../errors.js'
 import type { Logger } from '../observability/log.js'
 import { RedisConnection } from '../redis/connection.js'
 import { createFolderStore } from './folder-store.js'
+import { createIdentityFolderStore } from './identity-folder-store.js'
+import { IDENTITY_KEYS } from './identity-kind.js'
+import type { KeyStores } from './key-store.js'
 import { createMemoryStore } from './memory-store.js'
 import { createRedisStore } from './redis-store.js'
-import type { ServerKeyStore } from './server-key-store.js'
+import { RSA_KEYS } from './rsa-kind.js'
 
 /** Location and password of server keys. */
 export type ServerKeyLocation = Pick<GatewayConfig, 'keyDir' | 'sharedKeys' | 'redis' | 'keys'>
 
 /**
- * Opens the store of server keys: a folder, Redis, or the memory of this process.
+ * Opens the stores of server keys: a folder, Redis, or the memory of this process.
  *
  * @param redis - connection for shared keys
  * @throws SecurityError `ERR_KEY_PASSWORD` when the password cannot be read
  * @throws GatewayError `ERR_KEY_STORE` when shared keys lack Redis or a password, or have a folder too
  */
-export async function openStore(
+export async function openStores(
   { keyDir, sharedKeys = false, keys = {} }: ServerKeyLocation,
   redis: RedisConnection | undefined,
   logger: Logger,
-): Promise<ServerKeyStore> {
-  const password =
-    keys.passwordFile === undefined ? keys.password : await readPassword(keys.passwordFile)
+): Promise<KeyStores> {
+  const password = await keyPassword(keys)
   if (sharedKeys) {
     if (redis !== undefined && password !== undefined && keyDir === undefined) {
-      return createRedisStore({ redis, password, logger })
+      const options = { redis, password, logger }
+      return {
+        serverKeys: createRedisStore({ ...options, kind: RSA_KEYS }),
+        identities: createRedisStore({ ...options, kind: IDENTITY_KEYS }),
+      }
     }
     throw new GatewayError(
       'ERR_KEY_STORE',
       'Shared keys need Redis and a key password, and no key folder.',
     )
   }
-  if (keyDir !== undefined) return createFolderStore({ folder: keyDir, password, logger })
+  if (keyDir !== undefined) {
+    const options = { folder: keyDir, password, logger }
+    return {
+      serverKeys: createFolderStore(options),
+      identities: createIdentityFolderStore(options),
+    }
+  }
   logger.info('no --key-dir: creating a server key that lasts until the gateway stops')
-  return createMemoryStore()
+  return {
+    serverKeys: createMemoryStore(RSA_KEYS),
+    identities: createMemoryStore(IDENTITY_KEYS),
+  }
 }
 
-/** Opens the store of server keys, with its own connection to Redis, for the duration of `use`. */
-export async function withStore<T>(
+/** Opens the stores, with their own connection to Redis, for the duration of `use`. */
+export async function withStores<T>(
   location: ServerKeyLocation,
   logger: Logger,
-  use: (store: ServerKeyStore) => Promise<T>,
+  use: (stores: KeyStores) => Promise<T>,
 ): Promise<T> {
   const redis =
     location.sharedKeys === true && location.redis !== undefined
       ? await RedisConnection.open(location.redis.url, { logger })
       : undefined
   try {
-    return await use(await openStore(location, redis, logger))
+    return await use(await openStores(location, redis, logger))
   } finally {
     redis?.close()
   }
+}
+
+/**
+ * Returns the password of keys, if there is one.
+ *
+ * @throws SecurityError `ERR_KEY_PASSWORD` when it cannot be read
+ */
+export async function keyPassword({
+  password,
+  passwordFile,
+}: Pick<KeyConfig, 'password' | 'passwordFile'>): Promise<string | undefined> {
+  return passwordFile === undefined ? password : readPassword(passwordFile)
 }
 
 /** Reads a password: the first line of a file. */
