@@ -202,10 +202,11 @@ export async function createGateway(
       replyKeys: new ReplyKeyCache(),
       replayCache,
       acceptLegacyTag: config.acceptLegacyTag,
-      wire2Offer: () => wire2OfferOf(requestKeys),
+      wire2Offer: () => wire2OfferOf(requestKeys, config.minWire),
     },
     requestKeys,
-    exchange: {
+    minWire: config.minWire,
+    exchange: requestKeys && {
       ...services,
       maxBodyBytes: maxRequestBytes(config.maxBodyBytes),
       requestKeys,
@@ -317,9 +318,12 @@ function foreignHostCheck({
 }
 
 /** States in answers of wire 1 that wire 2 is served; undefined while there is no valid statement. */
-function wire2OfferOf(requestKeys: RequestKeys): Wire2Offer | undefined {
-  const published = requestKeys.published()
-  return published && { min: '1.0', statement_sha256: published.sha256 }
+function wire2OfferOf(
+  requestKeys: RequestKeys | undefined,
+  min: Wire2Offer['min'] = '1.0',
+): Wire2Offer | undefined {
+  const published = requestKeys?.published()
+  return published && { min, statement_sha256: published.sha256 }
 }
 
 function createEngine(

@@ -17,6 +17,7 @@ export const REFUSAL_CODES = [
   'request_invalid',
   'request_too_large',
   'state_unavailable',
+  'statement_changed',
   'unauthorized',
   'undecryptable',
   'unsupported',
@@ -25,6 +26,7 @@ export const REFUSAL_CODES = [
   'upstream_refused',
   'upstream_timeout',
   'upstream_unavailable',
+  'wire_refused',
 ] as const
 
 /** Reason of a refusal. */
@@ -41,6 +43,7 @@ const CODE_OF_STATUS: Readonly<Record<number, RefusalCode>> = {
   413: 'request_too_large',
   415: 'unsupported',
   421: 'page_refused',
+  426: 'wire_refused',
   429: 'rate_limited',
   500: 'fault',
   502: 'upstream_failed',

@@ -92,7 +92,9 @@ const config = {
   corsOrigins: ['https://chat.example'],
   tpm: { address: 'device', pcrs: 'sha256:0', ak: { mode: 'ephemeral' }, required: true },
   // Not in the file: defaults.
-  keys: { overlapMs: 86_400_000, leadMs: 6000 },
+  keys: { overlapMs: 86_400_000, leadMs: 6000, identityOverlapMs: 30 * 86_400_000 },
+  requestKeys: { rotationMs: 3_600_000 },
+  minWire: '1.0',
   trustedProxies: [],
   load: { maxQueue: 64, maxRequests: 512, maxJsonValues: 250_000, maxConnections: 4096 },
   replayWindowMs: 600_000,

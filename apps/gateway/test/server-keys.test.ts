@@ -117,7 +117,7 @@ describe('rotation', () => {
     expect(await statusFor(gateway, serverKeys.publicKey)).toBe(200)
     clock.advance(4000)
     await gateway.reload()
-    expect(await readdir(keyDir)).toEqual(['key-2'])
+    expect(await readdir(keyDir)).toEqual(['identity_key.pem', 'key-2'])
     expect(await statusFor(gateway, serverKeys.publicKey)).toBe(400)
     expect(await statusFor(gateway, otherKeys.publicKey)).toBe(200)
     await gateway.stop()

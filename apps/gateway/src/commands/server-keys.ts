@@ -39,14 +39,15 @@ export const rotateCommand = command({
 
 /** `nomyo-gateway fingerprint`. Each line begins with a fingerprint in the form of pins. */
 export const fingerprintCommand = command({
-  summary: 'print the fingerprints of the server key and of the identity key, which clients can pin',
+  summary:
+    'print the fingerprints of the server key and of the identity key, which clients can pin',
   options: KEY_OPTIONS,
   readFile,
   run: async ({ settings, context }) => {
     const lines = await withKeys(settings, context, async ({ serverKeys, identities }) => {
       const serverKey = `${await newestFingerprint(serverKeys)} server key, for wire 1`
       if ((await identities.list()).length === 0) {
-        const note = 'there is no identity key yet: the next start creates one'
+        const note = 'there is no identity key yet: the first start that offers wire 2 creates one'
         context.stderr.write(`nomyo-gateway: ${note}\n`)
         return [serverKey]
       }

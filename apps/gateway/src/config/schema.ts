@@ -257,8 +257,8 @@ export const OPTIONS = defineOptions(
       minWire: {
         value: 'VERSION',
         summary: 'oldest wire that is served: 1.0, or 2, which refuses wire 1 with 426',
-        choices: ['1.0', '2'],
         default: '1.0',
+        parse: parsedBy(parseWire, 'must be 1.0 or 2'),
       },
     }),
     ...inGroup('Attestation', {
@@ -474,6 +474,12 @@ function inGroup<const O extends OptionDefinitions>(group: string, options: O): 
   return Object.fromEntries(
     Object.entries(options).map(([name, option]) => [name, { ...option, group }]),
   ) as O
+}
+
+/** YAML reads 1.0 as the number 1. */
+function parseWire(text: string): '1.0' | '2' | undefined {
+  if (['1', '1.0'].includes(text)) return '1.0'
+  return ['2', '2.0'].includes(text) ? '2' : undefined
 }
 
 /** Checks for the base URL of a model server: paths are appended to it, and keys are set elsewhere. */

@@ -37,6 +37,7 @@ import { PAGE_PATHS, pageRoutes, type Page } from './routes/page.js'
 import { publicKeyRoute } from './routes/public-key.js'
 import { secureCompletionRoute } from './routes/secure-completion.js'
 import { sealedExchangeRoute } from './routes/sealed-exchange.js'
+import { vouchRoute } from './routes/vouch.js'
 import type { TlsFiles } from './tls.js'
 import type { ExchangeContext } from '../wire-2/exchange-context.js'
 import { KeyProblem } from '../wire-2/key-problem.js'
@@ -48,6 +49,8 @@ export interface ServerOptions {
   readonly requestKeys?: RequestKeys | undefined
   /** Services that answer requests of wire 2. Default: it is not served. */
   readonly exchange?: ExchangeContext | undefined
+  /** The oldest wire that is served. Default `1.0`. */
+  readonly minWire?: '1.0' | '2' | undefined
   readonly accessControl: AccessControl
   readonly corsOrigins: readonly string[]
   /** Checks for a `Host` header that cannot be the gateway's. Default: every name is its own. */
@@ -75,6 +78,7 @@ export function createServer({
   context,
   requestKeys,
   exchange,
+  minWire,
   accessControl,
   corsOrigins,
   isForeignHost = () => false,
@@ -175,10 +179,14 @@ export function createServer({
       : new HttpError(405, 'Method Not Allowed'),
   )
   publicKeyRoute(server, context.serverKeys)
-  if (requestKeys !== undefined) keyStatementRoutes(server, requestKeys)
+  if (requestKeys !== undefined) {
+    keyStatementRoutes(server, requestKeys)
+    const { serverKeys, loadShedder } = context
+    vouchRoute(server, { serverKeys, requestKeys, loadShedder })
+  }
   if (exchange !== undefined) sealedExchangeRoute(server, exchange)
   attestationRoute(server, { ...context, requestKeys })
-  secureCompletionRoute(server, accessControl, context)
+  secureCompletionRoute(server, accessControl, context, { isRefused: minWire === '2' })
   modelsRoute(server, accessControl, context)
   healthRoutes(server, unready)
   if (page !== undefined) pageRoutes(server, page)

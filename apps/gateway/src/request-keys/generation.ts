@@ -32,6 +32,9 @@ export const KEY_IDS = 256
 /** Far from the ids of all keys that live at a time. */
 const CLASSIC_ID_OFFSET = KEY_IDS / 2
 
+/** Returns the ids of the keys of a period by the first: that of the classic key comes second. */
+export const idsOf = (id: number): readonly number[] => [id, (id + CLASSIC_ID_OFFSET) % KEY_IDS]
+
 /** Derives the keys of a period, and zeroes their secret. */
 export async function deriveGeneration(
   period: number,
@@ -40,9 +43,9 @@ export async function deriveGeneration(
 ): Promise<Generation> {
   const keys: RequestKey[] = []
   try {
-    keys.push(await deriveKey(hybrid, id, secret))
-    if (classic !== undefined) {
-      keys.push(await deriveKey(classic, (id + CLASSIC_ID_OFFSET) % KEY_IDS, secret))
+    for (const [at, keyId] of idsOf(id).entries()) {
+      const kem = [hybrid, classic][at]
+      if (kem !== undefined) keys.push(await deriveKey(kem, keyId, secret))
     }
   } finally {
     secret.fill(0)

@@ -70,11 +70,15 @@ export async function openRequestKeys(
           'to share request keys, --request-keys memory for a gateway alone, or --request-keys off',
       )
     }
-    return notOffered(minWire)
+    requireWire1(minWire)
+    return undefined
   }
   const overlapMs = keys.identityOverlapMs ?? DEFAULT_IDENTITY_OVERLAP_MS
   const identities = await openIdentities(parts, overlapMs)
-  if (identities === undefined) return notOffered(minWire)
+  if (identities === undefined) {
+    requireWire1(minWire)
+    return undefined
+  }
   const schedule = new Schedule(requestKeys.rotationMs ?? DEFAULT_PERIOD_MS)
   const store =
     place === 'redis' ? await openRedisStore(config, parts.redis, schedule) : memoryStore
@@ -140,7 +144,8 @@ async function openRedisStore(
   return createRedisRequestKeyStore({ redis, password, schedule })
 }
 
-function notOffered(minWire: string): undefined {
-  if (minWire === '1.0') return undefined
+/** @throws GatewayError where nothing would be served without wire 2 */
+function requireWire1(minWire: string): void {
+  if (minWire === '1.0') return
   throw new GatewayError('ERR_CONFIG', 'The gateway may not serve wire 1, and cannot offer wire 2.')
 }

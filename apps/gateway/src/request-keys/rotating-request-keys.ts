@@ -6,6 +6,7 @@ import {
   KEY_IDS,
   SECRET_BYTES,
   deriveGeneration,
+  idsOf,
   type Generation,
   type GenerationSecret,
   type Kems,
@@ -43,9 +44,10 @@ const MAX_GENERATIONS = 12
 export class RotatingRequestKeys implements RequestKeys {
   readonly #options: RequestKeyOptions
   #generations: readonly Generation[] = []
+  #lastId: number | undefined
   #listed: Generation | undefined
   #published: PublishedKeys | undefined
-  /** The input of the statement, to find out whether it changed. */
+  /** The other keys that the statement names, to find out whether they changed. */
   #publishedFor = ''
   #log: FastifyBaseLogger | undefined
   #timer: ReturnType<typeof setInterval> | undefined
@@ -161,32 +163,45 @@ export class RotatingRequestKeys implements RequestKeys {
     return this.#generations.some((generation) => generation.period === period)
   }
 
-  /** Adds keys. Those of the same period are replaced: the store is authoritative. */
+  /** Adds keys. The store is authoritative: they replace those of the same period, and of the same ids. */
   async #adopt(period: number, secret: GenerationSecret): Promise<void> {
     const generation = await deriveGeneration(period, secret, this.#options.kems)
-    const before = this.#generations.filter((other) => other.period === period)
-    this.#generations = [...this.#generations.filter((other) => !before.includes(other)), generation]
-    before.forEach(dispose)
+    const ids = new Set(generation.keys.map(({ id }) => id))
+    const replaced = this.#generations.filter(
+      (other) => other.period === period || other.keys.some(({ id }) => ids.has(id)),
+    )
+    this.#generations = [
+      ...this.#generations.filter((other) => !replaced.includes(other)),
+      generation,
+    ]
+    this.#lastId = generation.id
+    replaced.forEach(dispose)
   }
 
   /** The first id is random, each later one is the next that no live key has. */
   #createSecret(period: number): GenerationSecret {
-    const used = new Set(this.#generations.map(({ id }) => id))
+    const used = new Set(this.#generations.flatMap(({ keys }) => keys.map(({ id }) => id)))
     const before = this.#generations.find((generation) => generation.period === period - 1)
-    const last = before ?? this.#generations.at(-1)
-    let id = last === undefined ? randomInt(KEY_IDS) : (last.id + 1) % KEY_IDS
-    while (used.has(id)) id = (id + 1) % KEY_IDS
+    const last = before?.id ?? this.#lastId
+    let id = last === undefined ? randomInt(KEY_IDS) : nextId(last)
+    while (idsOf(id).some((one) => used.has(one))) id = nextId(id)
     return { id, secret: new Uint8Array(randomBytes(SECRET_BYTES)), createdAtMs: Date.now() }
   }
 
+  /** Makes the statement anew where the listed keys, or others that it names, have changed. */
   async #publish(): Promise<void> {
     const listed = this.#choose()
     if (listed === undefined) return
     const keys = this.#options.statementKeys()
     const identities = keys.identities.map(({ fingerprint }) => fingerprint)
-    const input = JSON.stringify([listed.period, listed.id, keys.rsaKeys, identities])
-    if (input === this.#publishedFor) return
-    this.#published = await createStatement(listed, keys, this.#options.terms, this.#options.schedule)
+    const input = JSON.stringify([keys.rsaKeys, identities])
+    if (listed === this.#listed && input === this.#publishedFor) return
+    this.#published = await createStatement(
+      listed,
+      keys,
+      this.#options.terms,
+      this.#options.schedule,
+    )
     this.#publishedFor = input
     if (this.#listed !== listed) {
       this.#log?.info({ statement: this.#published.sha256 }, 'request keys rotated')
@@ -229,6 +244,8 @@ export class RotatingRequestKeys implements RequestKeys {
     this.#log?.error({ code, detail: message }, 'request keys cannot be renewed')
   }
 }
+
+const nextId = (id: number): number => (id + 1) % KEY_IDS
 
 function dispose({ keys }: Generation): void {
   for (const key of keys) key.dispose()

@@ -6,15 +6,24 @@ import { handleCompletion, type CompletionContext } from '../../completion/handl
 import type { Admission } from '../../completion/load/load-shedder.js'
 import { readBody, sizeOfBody } from '../../completion/read-body.js'
 import { isPayloadId } from '../../completion/request-fields.js'
+import { HttpError } from '../../http-error.js'
 import { freeBytes } from '../../json/free-bytes.js'
 import { JsonBytes } from '../../json/json-bytes.js'
 import { CompletionObservation } from '../../observability/completion-record.js'
 
-/** Adds `POST /v1/chat/secure_completion`, which answers encrypted requests. */
+/** Name of the protocol that a 426 must state (RFC 9110, 15.5.22). */
+const WIRE_2 = 'nomyo-wire2/1'
+
+/**
+ * Adds `POST /v1/chat/secure_completion`, which answers encrypted requests of wire 1.
+ *
+ * @param options - `isRefused`: the gateway serves wire 2 only
+ */
 export function secureCompletionRoute(
   server: FastifyInstance,
   accessControl: AccessControl,
   context: CompletionContext,
+  { isRefused }: { readonly isRefused: boolean },
 ): void {
   server.decorateRequest('caller', null)
   server.decorateRequest('admission', null)
@@ -33,6 +42,10 @@ export function secureCompletionRoute(
           context.observers,
         )
         request.setDecorator('observation', observation)
+        if (isRefused) {
+          void reply.header('upgrade', WIRE_2).header('connection', 'upgrade')
+          throw new HttpError(426, 'This gateway serves wire 2 only: update the client')
+        }
         const caller = await accessControl.admit({
           authorization: request.headers.authorization,
           ip: request.ip,

@@ -48,8 +48,7 @@ export function createRedisRequestKeyStore({
   /** A record that was refused, so that it is not decrypted at every poll. */
   let refused: string | undefined
   const decryptOnce = async (period: number, record: string): Promise<GenerationSecret> => {
-    const secret =
-      record === refused ? undefined : await decrypt(record, nameOf(period), password)
+    const secret = record === refused ? undefined : await decrypt(record, nameOf(period), password)
     if (secret === undefined) {
       refused = record
       throw new GatewayError(
