@@ -47,11 +47,16 @@ const keyNames = [
 ]
 
 const nodeKeyNames = [
+  'decodeIdentityKey',
+  'encodeIdentityKey',
+  'loadIdentityKey',
   'loadKeyFile',
   'loadKeyPair',
   'loadOrCreateKeyPair',
   'readTrustedFile',
+  'saveIdentityKey',
   'saveKeyPair',
+  'type IdentityKeyOptions',
   'type LoadKeyFileOptions',
   'type LoadKeyPairOptions',
   'type LoadOrCreateKeyPairOptions',
