@@ -28,6 +28,9 @@ const use = { minBits: 2048, extractable: true, parallel: 1, onWarning }
 
 const { kem, key, config } = await testKey()
 const { key: identity, pkcs8Der } = await wire2.generateIdentityKey()
+const identityPem = await keysNode.encodeIdentityKey(pkcs8Der)
+const identityPath = join(folder, 'identity_key.pem')
+await keysNode.saveIdentityKey(identityPath, pkcs8Der)
 const content = {
   notBefore: 0,
   notAfter: 7200,
@@ -161,6 +164,25 @@ testArguments(
           ring.rotate(next)
         },
         args: { next: pair },
+      },
+    ],
+    decodeIdentityKey: [
+      {
+        call: keysNode.decodeIdentityKey,
+        args: { pem: identityPem, options: { onWarning } },
+      },
+      { call: keysNode.decodeIdentityKey, args: { pem: identityPem, options: { password: 'x' } } },
+    ],
+    encodeIdentityKey: [
+      { call: keysNode.encodeIdentityKey, args: { pkcs8Der, options: { password: 'password' } } },
+    ],
+    loadIdentityKey: [
+      { call: keysNode.loadIdentityKey, args: { path: identityPath, options: { onWarning } } },
+    ],
+    saveIdentityKey: [
+      {
+        call: keysNode.saveIdentityKey,
+        args: { path: identityPath, pkcs8Der, options: { password: 'password' } },
       },
     ],
     loadKeyFile: [
