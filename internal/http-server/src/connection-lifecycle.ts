@@ -2,8 +2,8 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { onResponseClosed } from './on-response-closed.js'
-import { PacedBody } from './paced-body.js'
+import { onResponseClosed } from './response/on-response-closed.js'
+import { PacedBody } from './response/paced-body.js'
 
 /**
  * Closes the connections of a server that shuts down: idle ones at once, busy ones after their last

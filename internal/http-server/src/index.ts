@@ -4,7 +4,7 @@ export {
   closeWithin,
   limitPipelining,
 } from './connection-lifecycle.js'
-export { disconnectSignal } from './disconnect-signal.js'
+export { disconnectSignal } from './response/disconnect-signal.js'
 export {
   hostInUrl,
   isForeignName,
@@ -23,8 +23,8 @@ export {
 } from './log/levels.js'
 export { logProcessWarnings } from './log/process-warnings.js'
 export { logRequests, type RequestRecord } from './log/requests.js'
-export { isDisconnected, onResponseClosed } from './on-response-closed.js'
-export { PacedBody } from './paced-body.js'
+export { isDisconnected, onResponseClosed } from './response/on-response-closed.js'
+export { PacedBody } from './response/paced-body.js'
 export { refuseForeignPages, type PageGuardOptions } from './page-guard.js'
 export {
   describeDebugger,

@@ -18,7 +18,7 @@ export interface Caller extends Identity {
   readonly redisWait: WaitBudget
 }
 
-/** What identifies a caller. */
+/** Facts that identify a caller. */
 export interface Credentials {
   /** Value of `Authorization`. */
   readonly authorization: string | undefined

@@ -64,8 +64,8 @@ export interface GatewayConfig {
   /** Time for which repeated envelopes and payload ids are refused. Default 10 minutes. */
   replayWindowMs?: number | undefined
   /**
-   * Whether requests of wire 2 must have the date of now. Without it, requests are remembered for the whole life
-   * of their key. Default `required`.
+   * Date of now in requests of wire 2. Where it is optional, requests are remembered for the whole life of their
+   * key. Default `required`.
    */
   requestDate?: 'required' | 'optional' | undefined
   /** Authorities that requests of wire 2 may name, each a host or `host:port`. Default: every one. */

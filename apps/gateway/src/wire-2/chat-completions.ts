@@ -32,7 +32,7 @@ export async function answerChatCompletion(
   }
 }
 
-/** What is no JSON cannot be a wrong key here: that would have been noticed before. */
+/** Names the fault of a request that is no JSON: here it cannot be a wrong key. */
 function restateMalformed(error: unknown): never {
   const isMalformed = error instanceof HttpError && error.code === 'undecryptable'
   throw isMalformed ? new HttpError(400, 'The request is not a JSON object') : error

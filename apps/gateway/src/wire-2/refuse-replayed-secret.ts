@@ -3,7 +3,7 @@ import type { ReplayCache } from '../completion/replay/refuse.js'
 import { HttpError } from '../http-error.js'
 import type { WaitBudget } from '../redis/wait-budget.js'
 
-/** Enough against chance; nobody gains anything from two requests of their own that collide. */
+/** Enough against chance; two requests of one caller that collide harm only that caller. */
 const DIGEST_BYTES = 16
 
 /**

@@ -21,7 +21,9 @@ export async function handleDirectly(
   context: ExchangeContext,
   parts: readonly Uint8Array[],
 ): Promise<Outcome> {
-  const request = Readable.from(parts.map((part) => Buffer.from(part))) as unknown as IncomingMessage
+  const request = Readable.from(
+    parts.map((part) => Buffer.from(part)),
+  ) as unknown as IncomingMessage
   const socket = new PassThrough()
   const response = new ServerResponse(Object.assign(request, { socket }) as never)
   const observation = new CompletionObservation(

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { onResponseClosed } from '../on-response-closed.js'
+import { onResponseClosed } from '../response/on-response-closed.js'
 
 /** One finished request, without anything that its caller made up. */
 export interface RequestRecord {
