@@ -57,7 +57,9 @@ const CLOSING_BRACE = 0x7d
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
 export function serializePayload(payload: unknown, padding: Padding): Uint8Array<ArrayBuffer> {
-  if (!isObject(payload) || Object.keys(payload).length === 0) {
+  // Bytes, say, would become an object with their indices.
+  const isBytes = ArrayBuffer.isView(payload)
+  if (!isObject(payload) || isBytes || Object.keys(payload).length === 0) {
     throw invalid('the payload must be an object with members')
   }
   const padded = encode(payload, padding)

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { SecurityError, parsePin } from '@nomyo/crypto'
 import { readTrustedFile } from '@nomyo/crypto/keys/node'
 import { parseBaseUrl } from '@nomyo/transport'
+import { invalidOption, path as checkPath } from '../config/checks.js'
 import { serverName, type KnownKey, type KnownServersStore } from '../keys/known-servers.js'
 import { withFileLock } from './file-lock.js'
 
@@ -46,6 +47,7 @@ export interface KnownServersFile extends Required<KnownServersStore> {
  * ```
  */
 export function knownServersFile(path: string): KnownServersFile {
+  checkPath(path, 'path')
   const add = async (server: string, keys: readonly KnownKey[], onlyFirst = false) =>
     changing(path, async () => {
       const lines = await readLines(path)
@@ -66,15 +68,17 @@ export function knownServersFile(path: string): KnownServersFile {
     },
     addFirst: async (server, fingerprint) =>
       fingerprintsOf(await add(server, [{ fingerprint }], true)),
-    addKeys: (server, keys, { onlyFirst = false } = {}) => add(server, keys, onlyFirst),
+    addKeys: (server, keys, options) => add(server, keys, options?.onlyFirst === true),
     forget: (server) => changing(path, () => removeServer(path, server)),
   }
 }
 
-const keysIn = (lines: readonly string[], server: string, path: string): KnownKey[] =>
-  entriesOf(lines, path)
+function keysIn(lines: readonly string[], server: string, path: string): KnownKey[] {
+  if (typeof server !== 'string') throw invalidOption('server', 'must be a string')
+  return entriesOf(lines, path)
     .filter((entry) => entry.server === server)
     .map(({ fingerprint, wire }) => ({ fingerprint, ...(wire === undefined ? {} : { wire }) }))
+}
 
 const fingerprintsOf = (keys: readonly KnownKey[]): string[] => [
   ...new Set(keys.map(({ fingerprint }) => fingerprint)),
@@ -100,7 +104,7 @@ async function append(
 
 async function removeServer(path: string, server: string): Promise<number> {
   const lines = await readLines(path)
-  const entries = entriesOf(lines, path).filter((entry) => entry.server === server)
+  const entries = keysIn(lines, server, path)
   if (entries.length === 0) return 0
   const kept = lines.filter((line) => isComment(line) || line.trim().split(/\s+/)[0] !== server)
   const temporaryPath = `${path}.${crypto.randomUUID()}`
