@@ -11,7 +11,7 @@ import type { ExchangeContext } from '../../src/wire-2/exchange-context.js'
 import { handleExchange } from '../../src/wire-2/handle-exchange.js'
 import { KeyProblem } from '../../src/wire-2/key-problem.js'
 
-/** What became of a request: the refusal outside, or the bytes of an answer. */
+/** Outcome of a request: the refusal outside, or the bytes of an answer. */
 export type Outcome =
   | { readonly outer: number; readonly isKeyProblem: boolean }
   | { readonly answer: Uint8Array; readonly inner: number | undefined }

@@ -73,10 +73,12 @@ describe('of a request in one chunk', () => {
       ...Array.from({ length: 8 }, (_, bit) => 8 * encEnd + bit),
       ...Array.from({ length: 128 }, (_, bit) => 8 * (body.length - 16) + bit),
     ]
-    const results = await Promise.all(
-      bits.map(async (bit) => postSealed(gateway, flipBit(body, bit))),
-    )
-    for (const answer of results) expectKeyProblem(answer)
+    const lane = async (): Promise<void> => {
+      for (let bit = bits.pop(); bit !== undefined; bit = bits.pop()) {
+        expectKeyProblem(await postSealed(gateway, flipBit(body, bit)))
+      }
+    }
+    await Promise.all(Array.from({ length: 8 }, lane))
     expect(await innerStatus(body, parts)).toBe(200)
   })
 
