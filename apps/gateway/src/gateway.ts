@@ -212,7 +212,7 @@ export async function createGateway(
       requestKeys,
       accessControl,
       replayCache: sealedReplayCache,
-      workInProgress: new WorkInProgress(),
+      workInProgress: new WorkInProgress({ redis: sharedState.redis }),
       settings: {
         dateIsOptional: config.requestDate === 'optional',
         publicNames: config.publicNames,

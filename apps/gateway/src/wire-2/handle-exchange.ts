@@ -156,7 +156,8 @@ async function answerOpened(
   observation.payloadId = idempotencyKey
   const tier = (observation.tier = parseTier(fields))
   authorizeTier(caller, tier, settings.policy)
-  return context.workInProgress.during(caller.id, idempotencyKey, () =>
+  const work = { caller: caller.id, key: idempotencyKey, wait: caller.redisWait }
+  return context.workInProgress.during(work, () =>
     answerRequest(
       {
         ...{ settings, tier, caller, admission, signal, observation, trace },
