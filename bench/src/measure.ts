@@ -2,6 +2,7 @@ import { measureAppraisal } from './appraisal.js'
 import { measureBundles } from './bundles.js'
 import { measureCalls } from './call/call.js'
 import { measureCold } from './cold/cold.js'
+import { measureExchange } from './exchange/exchange.js'
 import { measureGateway } from './gateway/gateway.js'
 import type { Stoppable } from './harness/run-context.js'
 import { measureMemory } from './memory/memory.js'
@@ -10,6 +11,7 @@ import { measureSeal } from './seal/seal.js'
 /** The sections, in the order of measurement and display. */
 const MEASUREMENTS = {
   seal: measureSeal,
+  exchange: measureExchange,
   call: measureCalls,
   cold: measureCold,
   memory: measureMemory,

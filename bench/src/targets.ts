@@ -66,6 +66,15 @@ const TARGETS: {
             [`${name} jose / ours`, 'x', jose.sumMs / ours.sumMs, '>=', 3],
           ]
     }),
+  exchange: ({ rows, hasFastRsa }) =>
+    rows.flatMap(({ size, times: { wire1, wire2, aes } }): Wanted[] => {
+      const name = `exchange, ${size}:`
+      const ofWire1 = size === '1 KB' ? (hasFastRsa ? 0.3 : 0.25) : 0.8
+      const targets: Wanted[] = [[`${name} wire 2 / wire 1`, 'x', wire2 / wire1, '<=', ofWire1]]
+      return size === '1 KB'
+        ? targets
+        : [...targets, [`${name} wire 2 / AES`, 'x', wire2 / aes, '<=', 1.5]]
+    }),
   call: ({ rsaMs, rows, ours }) => {
     const near = rows.find(({ size, roundTripMs }) => size === '1 KB' && roundTripMs === 0)
     const overheadMs = near === undefined ? Number.NaN : near.oursMs - near.plainMs

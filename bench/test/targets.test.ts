@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Results } from '../src/measure.js'
 import { missedLines } from '../src/report/print.js'
 import { evaluateTargets } from '../src/targets.js'
-import { GOOD, sealRow } from './support/results.js'
+import { GOOD, exchangeRow, sealRow } from './support/results.js'
 
 const missed = (results: Results): string[] =>
   evaluateTargets(results)
@@ -14,6 +14,13 @@ const withSeal = (...[size, text, sums]: Parameters<typeof sealRow>): Results =>
   seal: GOOD.seal.map((row) =>
     row.size === size && row.text === text ? sealRow(size, text, sums) : row,
   ),
+})
+/** The good run with other times in one row of exchanges. */
+const withExchange = (...[size, times]: Parameters<typeof exchangeRow>): Results => ({
+  exchange: {
+    ...GOOD.exchange,
+    rows: GOOD.exchange.rows.map((row) => (row.size === size ? exchangeRow(size, times) : row)),
+  },
 })
 const withCall = (changes: Partial<typeof GOOD.call>): Results => ({
   call: { ...GOOD.call, ...changes },
@@ -47,6 +54,11 @@ const SEAL_MISSING = GOOD.seal.flatMap(({ size, text }): [string, Results][] => 
 /** A run that misses this target and no other. */
 const MISSING: Readonly<Record<string, Results>> = {
   ...Object.fromEntries(SEAL_MISSING),
+  'exchange, 1 KB: wire 2 / wire 1': withExchange('1 KB', { wire2: 2.6 }),
+  'exchange, 1 MB: wire 2 / wire 1': withExchange('1 MB', { wire2: 8.1, aes: 6 }),
+  'exchange, 1 MB: wire 2 / AES': withExchange('1 MB', { aes: 5.2 }),
+  'exchange, 9 MB: wire 2 / wire 1': withExchange('9 MB', { wire2: 8.1, aes: 6 }),
+  'exchange, 9 MB: wire 2 / AES': withExchange('9 MB', { aes: 5.2 }),
   'warm 1 KB call over plain fetch (2 RSA + 2 ms)': withCall({
     rows: [{ ...near, oursMs: 11.1 }, distant],
   }),
@@ -100,6 +112,12 @@ it('more than the limit is no measurement', () => {
   expect(missed(withRow({ ofLimit: 1.06 }))).toEqual([
     'gateway, 64 at a time: requests / RSA limit',
   ])
+})
+
+it('wire 1 is a weaker measure where RSA is fast', () => {
+  const { exchange } = withExchange('1 KB', { wire2: 2.9 })
+  expect(missed({ exchange: { ...exchange!, hasFastRsa: true } })).toEqual([])
+  expect(missed({ exchange: exchange! })).toEqual(['exchange, 1 KB: wire 2 / wire 1'])
 })
 
 it('what was not asked for is no target', () => {

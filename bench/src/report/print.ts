@@ -1,5 +1,6 @@
 import { isBusy, type Machine } from '../harness/machine.js'
 import type { Result, Results, Section } from '../measure.js'
+import { EXCHANGE_CONTENDERS } from '../exchange/contender.js'
 import { CONTENDERS } from '../seal/contender.js'
 import { IMPOSSIBLE_SHARE, type Target } from '../targets.js'
 import { short, table, type Row } from './table.js'
@@ -79,6 +80,13 @@ const TABLES: { readonly [Name in Section]: (result: Result<Name>) => readonly R
       ...block('open, ms', 'openMs'),
     ]
   },
+  exchange: ({ rows }) => [
+    ['Exchange, ms', ...EXCHANGE_CONTENDERS],
+    ...rows.map(({ size, times }): Row => [
+      size,
+      ...EXCHANGE_CONTENDERS.map((name) => times[name]),
+    ]),
+  ],
   call: ({ rsaMs, rows, ours, plain }) => [
     ['A whole call, p50 in ms', 'ours', 'plain fetch', 'over it'],
     ...rows.map(({ size, roundTripMs, oursMs, plainMs }): Row => [

@@ -1,0 +1,55 @@
+import { interleave } from '../harness/interleave.js'
+import type { RunContext } from '../harness/run-context.js'
+import { mapValues, median, timeMs } from '../harness/statistics.js'
+import { assertSame, chatRequest, type Size } from '../messages.js'
+import type { ExchangeContender, ExchangeContenderName } from './contender.js'
+import { aes } from './contenders/aes.js'
+import { ehbp, hpkeCore, hpkeOfPanva, jose } from './contenders/peers.js'
+import { wire1, wire2 } from './contenders/wires.js'
+
+/** Medians of one size, in milliseconds. */
+export interface ExchangeRow {
+  readonly size: Size
+  readonly rounds: number
+  readonly times: Readonly<Record<ExchangeContenderName, number>>
+}
+
+/** Rounds by size. */
+const ROUNDS = { '1 KB': 60, '1 MB': 21, '9 MB': 5 } as const
+/** Rounds until code is compiled. */
+const WARM_UP_ROUNDS = 30
+
+/** The first version with OpenSSL 3.5, whose RSA is more than twice as fast. */
+const FAST_RSA_SINCE = 24
+
+/** Times whole exchanges without a network: both ends of wire 2, of wire 1, and of other formats. */
+export async function measureExchange({ progress, quick }: RunContext) {
+  const contenders: Record<ExchangeContenderName, ExchangeContender> = {
+    wire2: await wire2(),
+    wire1: await wire1(),
+    aes: aes(),
+    hpke: await hpkeOfPanva(),
+    hpkeCore: await hpkeCore(),
+    ehbp: await ehbp(),
+    jose: await jose(),
+  }
+  const measureRow = async (size: Size, rounds: number): Promise<ExchangeRow['times']> => {
+    const request = chatRequest(size, 'ascii')
+    const tasks = mapValues(contenders, (contender, name) => async () => {
+      let answer: unknown
+      const durationMs = await timeMs(async () => (answer = await contender.exchange(request)))
+      assertSame(answer, request, name)
+      return durationMs
+    })
+    return mapValues(await interleave(tasks, rounds), median)
+  }
+  progress('exchange: warming up')
+  await measureRow('1 KB', quick ? 3 : WARM_UP_ROUNDS)
+  const rows: ExchangeRow[] = []
+  for (const size of Object.keys(ROUNDS) as (keyof typeof ROUNDS)[]) {
+    progress(`exchange: ${size}`)
+    const rounds = quick ? 2 : ROUNDS[size]
+    rows.push({ size, rounds, times: await measureRow(size, rounds) })
+  }
+  return { rows, hasFastRsa: Number.parseInt(process.versions.node) >= FAST_RSA_SINCE }
+}
