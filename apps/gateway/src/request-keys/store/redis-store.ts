@@ -78,9 +78,14 @@ export function createRedisRequestKeyStore({
       return secrets
     },
     add: async (period, secret) => {
-      await put(period, await encrypt(secret, nameOf(period), password))
-      secret.secret.fill(0)
+      const own = await encrypt(secret, nameOf(period), password)
+      await put(period, own)
       const record = await get(period)
+      if (record === own) {
+        known.set(period, own)
+        return secret
+      }
+      secret.secret.fill(0)
       if (record !== null) return decryptOnce(period, record)
       throw new GatewayError('ERR_KEY_STORE', 'Redis does not keep request keys.')
     },
