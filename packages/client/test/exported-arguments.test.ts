@@ -109,9 +109,9 @@ testArguments(
         // Null stands for no key; a store for a path; false for no pace.
         any: ['options.apiKey', 'options.knownServers', 'options.pace'],
       },
-      { call: (pace) => made({ pace } as never), args: { pace: { perSecond: 1, burst: 1 } } },
+      { call: (pace) => made({ pace }), args: { pace: { perSecond: 1, burst: 1 } } },
       {
-        call: (attestation) => made({ attestation } as never),
+        call: (attestation) => made({ attestation }),
         args: { attestation: everyOption.attestation },
       },
       {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkNumber, httpFault, type HttpFault } from './fault.js'
+import { checkNumber, checkOptions, httpFault, type HttpFault } from './fault.js'
 import { streamBytes } from './stream-bytes.js'
 
 /**
@@ -28,7 +28,8 @@ export function hang(): HttpFault {
  * A correct client waits for it if its deadline allows, which covers the body too; otherwise as for
  * {@link hang}.
  */
-export function slowBody({ bytesPerSecond }: { bytesPerSecond: number }): HttpFault {
+export function slowBody(options: { bytesPerSecond: number }): HttpFault {
+  const { bytesPerSecond } = checkOptions(options)
   checkNumber('bytesPerSecond', bytesPerSecond, 0.01)
   const portion = Math.max(1, Math.round(bytesPerSecond / 20))
   return httpFault('slowBody', async ({ response, normalBody }) => {

@@ -13,7 +13,7 @@ const PARTS: readonly EnvelopePart[] = ['ciphertext', 'tag', 'nonce', 'wrappedKe
  */
 export function tampered(part: EnvelopePart = 'ciphertext'): CompletionFault {
   if (!PARTS.includes(part)) {
-    throw invalidFault(`there is no part "${part as string}"; there are ${PARTS.join(', ')}`)
+    throw invalidFault(`the part must be one of ${PARTS.join(', ')}`)
   }
   return completionFault('tampered', async ({ response, normalBody }) => {
     sendSealed(response, flipBit(await normalBody(), part))

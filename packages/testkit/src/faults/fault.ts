@@ -112,6 +112,12 @@ export function checkStatementFault(
   )
 }
 
+/** Returns the options of a fault. @throws TestkitError `ERR_INVALID_FAULT` for another kind of value */
+export function checkOptions<T extends object>(options: T): T {
+  if (Object.prototype.toString.call(options) === '[object Object]') return options
+  throw invalidFault('the options of a fault must be an object')
+}
+
 /** @throws TestkitError `ERR_INVALID_FAULT` for a number out of range */
 export function checkNumber(name: string, value: number, min: number, max = Infinity): void {
   if (Number.isFinite(value) && value >= min && value <= max) return

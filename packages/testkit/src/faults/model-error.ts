@@ -1,5 +1,11 @@
 import { sendJson } from '../gateway/send.js'
-import { checkNumber, completionFault, type CompletionFault } from './fault.js'
+import {
+  checkNumber,
+  checkOptions,
+  completionFault,
+  invalidFault,
+  type CompletionFault,
+} from './fault.js'
 
 /** The error of a model server, in the shape of OpenAI's API. */
 export interface ModelError {
@@ -21,7 +27,8 @@ export interface ModelError {
  * @throws TestkitError `ERR_INVALID_FAULT` for a status that is none of an error
  */
 export function modelError(error: ModelError): CompletionFault {
-  const { status = 400, message, type = null, param = null, code = null } = error
+  const { status = 400, message, type = null, param = null, code = null } = checkOptions(error)
+  if (typeof message !== 'string') throw invalidFault('message must be a string')
   checkNumber('the status', status, 400, 599)
   return completionFault('modelError', async ({ response, payloadId, seal }) => {
     const envelope = await seal({

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { checkNumber, httpFault, type HttpFault } from './fault.js'
+import { checkNumber, checkOptions, httpFault, type HttpFault } from './fault.js'
 import { streamBytes } from './stream-bytes.js'
 
 /** White space, which may follow JSON without a limit. */
@@ -33,7 +33,9 @@ export interface SizedFlood extends Flood {
  * A correct client stops at its own limit, not at its deadline: `APIConnectionError` with
  * `ERR_RESPONSE_TOO_LARGE`. Its memory stays near that limit, also when every chunk carries one byte.
  */
-export function endless({ status = 200, chunkBytes = BLOCK_BYTES }: EndlessFlood = {}): HttpFault {
+export function endless(options: EndlessFlood = {}): HttpFault {
+  const { status = 200, chunkBytes = BLOCK_BYTES } = checkOptions(options)
+  checkStatus(status)
   checkNumber('chunkBytes', chunkBytes, 1)
   return httpFault('endless', async ({ response, normalBody }) => {
     const body = await normalBody()
@@ -51,7 +53,9 @@ export function endless({ status = 200, chunkBytes = BLOCK_BYTES }: EndlessFlood
  * A correct client reads `Content-Length` and stops there: `APIConnectionError` with
  * `ERR_RESPONSE_TOO_LARGE`.
  */
-export function oversized({ status = 200, bytes = 64 * MIB }: SizedFlood = {}): HttpFault {
+export function oversized(options: SizedFlood = {}): HttpFault {
+  const { status = 200, bytes = 64 * MIB } = checkOptions(options)
+  checkStatus(status)
   checkNumber('bytes', bytes, 1)
   return httpFault('oversized', async ({ response, normalBody }) => {
     const body = await normalBody()
@@ -65,7 +69,9 @@ export function oversized({ status = 200, bytes = 64 * MIB }: SizedFlood = {}): 
  *
  * A correct client counts the decompressed bytes: `APIConnectionError` with `ERR_RESPONSE_TOO_LARGE`.
  */
-export function compressedBomb({ status = 200, bytes = 1024 * MIB }: SizedFlood = {}): HttpFault {
+export function compressedBomb(options: SizedFlood = {}): HttpFault {
+  const { status = 200, bytes = 1024 * MIB } = checkOptions(options)
+  checkStatus(status)
   checkNumber('bytes', bytes, 1)
   return httpFault('compressedBomb', async ({ response }) => {
     // A gzip file may have many parts (RFC 1952 section 2.2): one is compressed, all are alike.
@@ -77,6 +83,10 @@ export function compressedBomb({ status = 200, bytes = 1024 * MIB }: SizedFlood 
     })
     await streamBytes(response, repeated(part, parts))
   })
+}
+
+const checkStatus = (status: number): void => {
+  checkNumber('the status', status, 200, 599)
 }
 
 /** Encodes whole chunks of HTTP/1.1 (RFC 9112 section 7.1) for one write to the socket. */

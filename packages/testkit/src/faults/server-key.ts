@@ -1,7 +1,7 @@
 import { generateKeyPair } from 'node:crypto'
 import { promisify } from 'node:util'
 import { sendPem } from '../gateway/send.js'
-import { checkNumber, httpFault, type HttpFault } from './fault.js'
+import { checkNumber, checkOptions, httpFault, type HttpFault } from './fault.js'
 
 /**
  * Serves a well-formed PEM without a key inside.
@@ -20,7 +20,8 @@ export function garbageKey(): HttpFault {
  *
  * A correct client throws `SecurityError` with `ERR_KEY_WEAK`, and encrypts nothing to it.
  */
-export function weakKey({ bits = 1024 }: { bits?: number } = {}): HttpFault {
+export function weakKey(options: { bits?: number } = {}): HttpFault {
+  const { bits = 1024 } = checkOptions(options)
   checkNumber('bits', bits, 512)
   return httpFault('weakKey', async ({ response }) => {
     const { publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: bits })

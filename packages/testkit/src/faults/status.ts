@@ -1,5 +1,5 @@
 import { sendBytes, sendJson } from '../gateway/send.js'
-import { checkNumber, httpFault, type HttpFault } from './fault.js'
+import { checkNumber, checkOptions, httpFault, invalidFault, type HttpFault } from './fault.js'
 
 /** The wait that is requested of callers. */
 export interface RetryAfter {
@@ -50,17 +50,15 @@ export function status(code: number, detail?: unknown): HttpFault {
  * @param code - default 307, which keeps method and body
  */
 export function redirect(to: string, code: 301 | 302 | 303 | 307 | 308 = 307): HttpFault {
+  if (typeof to !== 'string') throw invalidFault('the target must be a string')
+  checkNumber('the status', code, 300, 399)
   return httpFault('redirect', ({ response }) => {
     sendBytes(response, new Uint8Array(), { status: code, headers: { location: to } })
   })
 }
 
-function refusal(
-  name: string,
-  code: number,
-  detail: string,
-  { retryAfterSeconds }: RetryAfter,
-): HttpFault {
+function refusal(name: string, code: number, detail: string, options: RetryAfter): HttpFault {
+  const { retryAfterSeconds } = checkOptions(options)
   if (retryAfterSeconds !== undefined) checkNumber('retryAfterSeconds', retryAfterSeconds, 0)
   const headers =
     retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }

@@ -2,6 +2,7 @@ import { PROBLEM_TYPES } from '@nomyo/crypto/wire-2'
 import { sendBytes, sendJson } from '../gateway/send.js'
 import {
   checkNumber,
+  checkOptions,
   sealedFault,
   statementFault,
   type SealedFault,
@@ -104,7 +105,8 @@ export function unknownRequestKey(): SealedFault {
  * A correct client sends the request once more, with the time of the gateway as `date`; see
  * `sealedHeaders` of the requests.
  */
-export function otherClock({ seconds = 3600 }: { seconds?: number } = {}): SealedFault {
+export function otherClock(options: { seconds?: number } = {}): SealedFault {
+  const { seconds = 3600 } = checkOptions(options)
   checkNumber('seconds', seconds, -1e9, 1e9)
   return sealedFault('otherClock', async ({ response, seal }) => {
     const pieces = await seal({

@@ -43,12 +43,15 @@ const OPTION_NAMES: Readonly<Record<keyof TestGatewayOptions, true>> = {
  * @throws TestkitError `ERR_INVALID_OPTION`, naming the option
  */
 export async function readOptions(options: TestGatewayOptions): Promise<GatewayConfig> {
+  if (Object.prototype.toString.call(options) !== '[object Object]') {
+    throw invalid('options', 'must be an object')
+  }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(OPTION_NAMES, name)) continue
     throw invalid(name, `is not known; the options are ${Object.keys(OPTION_NAMES).join(', ')}`)
   }
   const { apiKey, answer = echo, serverKey, wire = 1 } = options
-  if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
+  if (apiKey !== undefined && (typeof apiKey !== 'string' || !/^[\x21-\x7e]+$/.test(apiKey))) {
     throw invalid('apiKey', 'must be visible ASCII characters, or omitted')
   }
   if (typeof answer !== 'function') throw invalid('answer', 'must be a function')
