@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { payloadIdExtraData } from '@nomyo/attest'
 import { padmeLength } from '@nomyo/crypto/envelope'
@@ -12,11 +13,13 @@ import {
   completionOf,
   fileGateway,
   holdAnswer,
+  httpLines,
   logEntries,
   readConfig,
   send,
   testGateway,
   testModelServer,
+  testSocket,
   useFakeClock,
 } from '../support.js'
 import { metric } from '../measure.js'
@@ -486,6 +489,36 @@ describe('signs of life', () => {
     abort.abort()
     await expect(response.arrayBuffer()).rejects.toThrow()
     expect((await fetch(`${exchange.url}/health`)).status).toBe(200)
+  })
+
+  it('are not taken for an answer that is read slowly', async () => {
+    const parts = { engine: slow(2500), heartbeatsMs: [100, 100], requestTimeoutMs: 1000 }
+    const exchange = await testExchange(parts)
+    const { body, openAnswer } = await sealMessage(exchange.hybrid)
+    const answer = await openInner(await postSealed(exchange, body), openAnswer())
+    expect(answer).toMatchObject({ status: 200, interim: 2 })
+  })
+
+  it('do not excuse a caller that does not read its answer', async () => {
+    const exchange = await testExchange({ requestTimeoutMs: 1000, maxBodyBytes: 32 * 1024 * 1024 })
+    const content = chat('x'.repeat(20_000_000))
+    const { body } = await sealMessage(exchange.hybrid, { content })
+    const socket = await testSocket(exchange.port)
+    const closed = once(socket, 'close')
+    socket.pause()
+    const head = `POST ${GATEWAY_PATH} HTTP/1.1`
+    const lines = [
+      'host: x',
+      `content-type: ${MEDIA_TYPES.request}`,
+      `content-length: ${body.length}`,
+    ]
+    socket.write(httpLines(head, ...lines, ''))
+    socket.write(body)
+    await expect
+      .poll(() => exchange.context.metrics.registry.metrics())
+      .toContain('nomyo_connections_dropped_total{cause="slow_reader"} 1')
+    socket.resume()
+    await closed
   })
 
   it('keep within 16, at most 45 seconds apart, for as long as a model may take by default', () => {

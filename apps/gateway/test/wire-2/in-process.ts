@@ -19,6 +19,7 @@ import { requestLimits } from '../../src/completion/chat-request.js'
 import { LoadShedder } from '../../src/completion/load/load-shedder.js'
 import { LocalReplayCache } from '../../src/completion/replay/local.js'
 import { ReplyKeyCache } from '../../src/completion/reply-key-cache.js'
+import { ConnectionLimits } from '../../src/http/connection-limits.js'
 import { createServer } from '../../src/http/server.js'
 import { EventLoopTurns } from '../../src/json/event-loop-turns.js'
 import { HostMeasurements } from '../../src/metadata/host-metadata.js'
@@ -104,6 +105,7 @@ export async function testExchange(parts: ExchangeParts = {}) {
       replyKeys: new ReplyKeyCache(),
     },
     exchange: context,
+    limits: new ConnectionLimits({ requestTimeoutMs: context.requestTimeoutMs() }),
     accessControl,
     corsOrigins: [],
     unready: () => undefined,
