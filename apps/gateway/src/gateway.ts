@@ -177,6 +177,7 @@ export async function createGateway(
   watchExpiries(metrics.registry, {
     certificateEndsMs: () => servedTls && certificateEnd(servedTls.cert),
     rotationDueMs: () => serverKeys.rotationDueMs,
+    keyStatement: () => requestKeys?.latest,
   })
   const routing: Routing = { engine, policy, requestRules: config.requests ?? {} }
   const limits = new ConnectionLimits(config.load)

@@ -3,6 +3,7 @@ import type { GatewayConfig } from '../config/config.js'
 import { runCheck, type Check } from './check.js'
 import { apiKeysCheck } from './checks/api-keys.js'
 import { capacityCheck } from './checks/capacity.js'
+import { clockCheck } from './checks/clock.js'
 import { exposureCheck } from './checks/exposure.js'
 import { filesCheck } from './checks/files.js'
 import { listeningCheck } from './checks/listening.js'
@@ -15,6 +16,7 @@ import { tlsCheck } from './checks/tls.js'
 import { tpmCheck } from './checks/tpm.js'
 import { tracingCheck } from './checks/tracing.js'
 import { upstreamsCheck } from './checks/upstreams.js'
+import { wire2Check } from './checks/wire-2.js'
 
 /** In the order of the report. */
 const CHECKS: readonly Check[] = [
@@ -24,6 +26,8 @@ const CHECKS: readonly Check[] = [
   capacityCheck,
   listeningCheck,
   serverKeysCheck,
+  wire2Check,
+  clockCheck,
   apiKeysCheck,
   tlsCheck,
   filesCheck,

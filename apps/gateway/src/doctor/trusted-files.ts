@@ -33,6 +33,9 @@ async function keyFiles({ keyDir }: GatewayConfig): Promise<readonly TrustedFile
   return [
     { path: keyDir, mode: '700', secret: false },
     ...folders.map((folder) => ({ path: join(keyDir, folder, 'private_key.pem'), ...SECRET })),
+    ...names
+      .filter((name) => /^identity_key(?:-\d+)?\.pem$/.test(name))
+      .map((name) => ({ path: join(keyDir, name), ...SECRET })),
   ]
 }
 

@@ -9,7 +9,7 @@ import type { KeyStores } from '../server-keys/key-store.js'
 import { keyPassword } from '../server-keys/open-stores.js'
 import type { ServerKeys } from '../server-keys/server-keys.js'
 import { openRequestKem } from '../wire-2/kem/request-kem.js'
-import type { RequestKeys } from './request-keys.js'
+import type { PublishedKeys, RequestKeys } from './request-keys.js'
 import { RotatingRequestKeys } from './rotating-request-keys.js'
 import { Schedule } from './schedule.js'
 import { maxRequestBytes } from './statement.js'
@@ -37,6 +37,8 @@ export interface RequestKeyParts {
 export interface OpenedRequestKeys extends RequestKeys {
   /** Fingerprint of the newest identity key, as `sha256/...`. */
   readonly identity: string
+  /** The latest statement, even if it has expired; undefined where there was none. */
+  readonly latest: PublishedKeys | undefined
 }
 
 /**
@@ -100,6 +102,9 @@ export async function openRequestKeys(
   return {
     get identity() {
       return identities.fingerprint
+    },
+    get latest() {
+      return opened.latest
     },
     opening: () => opened.opening(),
     published: () => opened.published(),

@@ -75,6 +75,11 @@ export class RotatingRequestKeys implements RequestKeys {
       .flatMap(({ keys }) => keys)
   }
 
+  /** The latest statement, even if it has expired. */
+  get latest(): PublishedKeys | undefined {
+    return this.#published
+  }
+
   published(): PublishedKeys | undefined {
     const isValid = this.#published !== undefined && Date.now() / 1000 < this.#published.expiresAt
     return isValid ? this.#published : undefined

@@ -82,6 +82,8 @@ describe('a healthy gateway', () => {
       'capacity',
       'listening',
       'server keys',
+      'wire 2',
+      'clock',
       'API keys',
       'TLS',
       'files',
@@ -177,6 +179,57 @@ describe('memory', () => {
     expect(statusesOf(await diagnose(DEMO), 'memory')).toEqual(['ok'])
     const args = [...DEMO, '--max-bytes-in-flight', '65536MiB']
     expect(statusesOf(await diagnose(args), 'memory')).toEqual(['warning'])
+  })
+})
+
+describe('wire 2', () => {
+  const look = (dir: string, ...args: string[]) => diagnose([...DEMO, '--key-dir', dir, ...args])
+
+  it('has an identity key that only its owner can read', async () => {
+    const keys = await keyDir()
+    expect(textOf(await look(keys), 'wire 2')).toContain('a start creates one')
+    const { identity, stop } = await testGateway({ keyDir: keys })
+    await stop()
+    const fine = await look(keys)
+    expect(statusesOf(fine, 'wire 2')).toEqual(['ok', 'ok'])
+    expect(textOf(fine, 'wire 2')).toContain(identity)
+    await chmod(join(keys, 'identity_key.pem'), 0o644)
+    expect(statusesOf(await look(keys), 'wire 2')).toEqual(['problem', 'ok', 'ok'])
+    const findings = await checkTrustedFiles(readConfig([...DEMO, '--key-dir', keys]))
+    expect(findings.map(({ status }) => status)).toEqual(['problem'])
+    await chmod(join(keys, 'identity_key.pem'), 0o600)
+    await writeFile(join(keys, 'identity_key.pem'), 'no key')
+    const damaged = await look(keys)
+    expect(statusesOf(damaged, 'wire 2')).toEqual(['problem', 'ok'])
+    expect(textOf(damaged, 'wire 2')).toContain('ERR_KEY_INVALID')
+  })
+
+  it('is not pinned where it is in memory', async () => {
+    expect(statusesOf(await diagnose(DEMO), 'wire 2')).toEqual(['warning', 'ok'])
+  })
+
+  it('warns of clients that are refused, and of request keys that are not shared', async () => {
+    const keys = await keyDir()
+    expect(statusesOf(await look(keys, '--min-wire', '2'), 'wire 2')).toEqual([
+      ...['ok', 'ok', 'warning'],
+    ])
+    const redis = ['--redis', 'redis://127.0.0.1:1']
+    const undecided = await look(keys, ...redis)
+    expect(statusesOf(undecided, 'wire 2')).toEqual(['warning'])
+    expect(statusesOf(await look(keys, '--request-keys', 'off'), 'wire 2')).toEqual(['ok'])
+    const alone = await look(keys, ...redis, '--request-keys', 'memory')
+    expect(statusesOf(alone, 'wire 2')).toEqual(['ok', 'warning'])
+  })
+})
+
+describe('the clock', () => {
+  it('must not be behind the time of a key', async () => {
+    const keys = await keyDir()
+    const look = () => diagnose([...DEMO, '--key-dir', keys])
+    expect(statusesOf(await look(), 'clock')).toEqual(['ok'])
+    const later = Date.now() / 1000 + 3600
+    await utimes(join(keys, 'private_key.pem'), later, later)
+    expect(statusesOf(await look(), 'clock')).toEqual(['problem'])
   })
 })
 

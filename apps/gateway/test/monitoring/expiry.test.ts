@@ -2,10 +2,11 @@ import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseKeyStatement } from '@nomyo/crypto/wire-2'
 import { isInstalled, temporaryFolder } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import { metric, metricsUrl } from '../measure.js'
-import { testGateway } from '../support.js'
+import { get, testGateway } from '../support.js'
 
 const END = 'nomyo_certificate_expiry_timestamp_seconds'
 const DUE = 'nomyo_server_key_rotation_due_timestamp_seconds'
@@ -47,6 +48,15 @@ describe('metrics of what expires', () => {
     expect(await metric(gateway, END)).toBe(first.ends)
     await gateway.reload()
     expect(await metric(gateway, END)).toBe(second.ends)
+  })
+
+  it('name the times of the key statement', async () => {
+    const args = ['--engine', 'demo', '--metrics-port', '0']
+    const gateway = await testGateway({ args })
+    const { bytes } = await get(gateway, '/pki/wire2')
+    const { notBefore, notAfter } = await parseKeyStatement(bytes, { now: Date.now() / 1000 })
+    expect(await metric(gateway, 'nomyo_request_keys_used_from_timestamp_seconds')).toBe(notBefore)
+    expect(await metric(gateway, 'nomyo_key_statement_expiry_timestamp_seconds')).toBe(notAfter)
   })
 
   it('name the time for which the next server key is scheduled', async () => {

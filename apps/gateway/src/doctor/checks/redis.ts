@@ -1,6 +1,7 @@
 import { ok, problem, warning, type Finding } from '@nomyo-internal/diagnostics'
 import type { GatewayConfig } from '../../config/config.js'
 import { DEFAULT_REDIS_FAILURE } from '../../redis/failure-mode.js'
+import { requestKeyPlace } from '../../request-keys/open-request-keys.js'
 import { describeTarget, parseRedisUrl, type RedisTarget } from '../../redis/url.js'
 import type { Check } from '../check.js'
 import {
@@ -59,8 +60,9 @@ function checkEviction(info: string): Finding {
 }
 
 /** A failure refuses requests, unless the gateway may degrade in every use. */
-function failure({ redis, sharedKeys }: GatewayConfig, { message, remedy }: RedisProblem): Finding {
-  const modes = Object.values(redis?.failure ?? DEFAULT_REDIS_FAILURE)
-  const isClosed = modes.includes('closed') || sharedKeys === true
+function failure(config: GatewayConfig, { message, remedy }: RedisProblem): Finding {
+  const modes = Object.values(config.redis?.failure ?? DEFAULT_REDIS_FAILURE)
+  const keepsKeys = config.sharedKeys === true || requestKeyPlace(config) === 'redis'
+  const isClosed = modes.includes('closed') || keepsKeys
   return isClosed ? problem(`${message}: requests get a 503`, remedy) : warning(message, remedy)
 }

@@ -66,6 +66,15 @@ export class RedisTrial {
     return measure(() => this.#client.ping())
   }
 
+  /** Returns how far the clock of this machine is ahead of that of Redis, or of one master of a cluster. */
+  async clockOffsetMs(): Promise<number | undefined> {
+    const node = this.#client instanceof Cluster ? this.#client.nodes('master')[0] : this.#client
+    const startedAt = Date.now()
+    const [seconds = 0, microseconds = 0] = (await node?.time()) ?? []
+    if (node === undefined) return undefined
+    return (startedAt + Date.now()) / 2 - (1000 * Number(seconds) + Number(microseconds) / 1000)
+  }
+
   /** Reads `INFO`, of one master of a cluster; empty without the right to. */
   async info(): Promise<string> {
     const node = this.#client instanceof Cluster ? this.#client.nodes('master')[0] : this.#client
