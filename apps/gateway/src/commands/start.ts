@@ -77,6 +77,7 @@ export const startCommand = command({
       logger.fatal(message)
     })
     logger.info(`server key ${gateway.fingerprint}`)
+    if (gateway.identity !== undefined) logger.info(`identity key ${gateway.identity}`)
     context.stdout.write(`listening on ${gateway.url}\n`)
     onceRunning({
       close: () => gateway.close(),
