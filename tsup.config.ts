@@ -110,6 +110,7 @@ const OTHER_BUILDS: Record<string, Options> = {
       main: 'src/main.ts',
       // Each runs in a process or thread of its own.
       'rsa-worker': 'src/gateway/rsa-worker.ts',
+      'kem-worker': 'src/gateway/kem-worker.ts',
       'plain-server': 'src/call/plain-server.ts',
       relay: 'src/call/relay.ts',
       'cold-child': 'src/cold/cold-child.ts',

@@ -93,7 +93,7 @@ const TARGETS: {
   memory: ({ multiples }) => [
     ['peak memory of a 9 MB call / payload', 'x', multiples['call, ours'], '<=', 4],
   ],
-  gateway: ({ rows, cores, oneCorePerSecond }) => {
+  gateway: ({ rows, cores, oneCorePerSecond, wire2, hasFastRsa }) => {
     const most = rows.find(({ concurrency }) => concurrency === 64)
     const of = (name: keyof (typeof rows)[number]): number => most?.[name] ?? Number.NaN
     const share = of('ofLimit') > IMPOSSIBLE_SHARE ? Number.NaN : of('ofLimit')
@@ -104,7 +104,13 @@ const TARGETS: {
       ['gateway, 64 at a time: p95 / ideal queue', 'x', of('p95OfIdeal'), '<=', 1.3],
       [`gateway, ${cores} cores / one core`, 'x', scaling, '>=', SCALING_SHARE * cores],
     ]
-    return oneCorePerSecond === null ? targets.slice(0, 3) : targets
+    const ofWire1 = hasFastRsa ? 4 : 3
+    return [
+      ...(oneCorePerSecond === null ? targets.slice(0, 3) : targets),
+      ['gateway, wire 2, 64 at a time: requests / wire 1', 'x', wire2.ofWire1, '>=', ofWire1],
+      ['gateway, wire 2: requests / decapsulations', 'x', wire2.ofLimit, '>=', 0.6],
+      ['gateway, wire 2: loop delay p99', 'ms', wire2.loopDelayP99Ms, '<', 20],
+    ]
   },
   bundles: (rows) => {
     // Code on demand is for encrypted private keys, which a client in a browser does not have.

@@ -35,6 +35,16 @@ it('waits for the whole answer, wherever it is cut', async () => {
   expect((await connection.send(Buffer.from('?'))).body.toString()).toBe('hello')
 })
 
+it('joins chunks, wherever they are cut', async () => {
+  const chunked =
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n'
+  answer = (socket) => {
+    for (const [delayMs, byte] of Buffer.from(chunked).entries())
+      setTimeout(() => socket.write(Buffer.of(byte)), delayMs)
+  }
+  expect((await connection.send(Buffer.from('?'))).body.toString()).toBe('hello')
+})
+
 it('tells refusals from successes', async () => {
   answer = (socket) => socket.write(ANSWER.replace('200 OK', '503 Busy'))
   expect((await connection.send(Buffer.from('?'))).status).toBe(503)

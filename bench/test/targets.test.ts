@@ -34,6 +34,9 @@ const withRow = (changes: Partial<(typeof GOOD.gateway.rows)[number]>): Results 
     rows: GOOD.gateway.rows.map((row) => (row.concurrency === 64 ? { ...row, ...changes } : row)),
   },
 })
+const withWire2 = (changes: Partial<typeof GOOD.gateway.wire2>): Results => ({
+  gateway: { ...GOOD.gateway, wire2: { ...GOOD.gateway.wire2, ...changes } },
+})
 const withBundle = (name: string, initialBytes: number): Results => ({
   bundles: GOOD.bundles.map((row) => (row.name === name ? { ...row, initialBytes } : row)),
 })
@@ -75,6 +78,9 @@ const MISSING: Readonly<Record<string, Results>> = {
   'gateway, 64 at a time: loop delay p99': withRow({ loopDelayP99Ms: 20 }),
   'gateway, 64 at a time: p95 / ideal queue': withRow({ p95OfIdeal: 1.31 }),
   'gateway, 2 cores / one core': { gateway: { ...GOOD.gateway, oneCorePerSecond: 300 } },
+  'gateway, wire 2, 64 at a time: requests / wire 1': withWire2({ ofWire1: 2.9 }),
+  'gateway, wire 2: requests / decapsulations': withWire2({ ofLimit: 0.59 }),
+  'gateway, wire 2: loop delay p99': withWire2({ loopDelayP99Ms: 20 }),
   '@nomyo/client at first, gzipped': withBundle('@nomyo/client', 20_000),
   '@nomyo/crypto at first, gzipped': withBundle('@nomyo/crypto', 8000),
 }
@@ -114,10 +120,13 @@ it('more than the limit is no measurement', () => {
   ])
 })
 
-it('wire 1 is a weaker measure where RSA is fast', () => {
+it('wire 2 has other targets where RSA is fast', () => {
   const { exchange } = withExchange('1 KB', { wire2: 2.9 })
   expect(missed({ exchange: { ...exchange!, hasFastRsa: true } })).toEqual([])
   expect(missed({ exchange: exchange! })).toEqual(['exchange, 1 KB: wire 2 / wire 1'])
+  expect(missed({ gateway: { ...GOOD.gateway, hasFastRsa: true } })).toEqual([
+    'gateway, wire 2, 64 at a time: requests / wire 1',
+  ])
 })
 
 it('what was not asked for is no target', () => {
@@ -127,7 +136,7 @@ it('what was not asked for is no target', () => {
 
 it('there is no target for scaling where it was not measured', () => {
   const gateway = { ...GOOD.gateway, oneCorePerSecond: null }
-  expect(evaluateTargets({ gateway })).toHaveLength(3)
+  expect(evaluateTargets({ gateway })).toHaveLength(6)
 })
 
 it('a distant call is no measure of the overhead', () => {

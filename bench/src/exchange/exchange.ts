@@ -1,4 +1,5 @@
 import { interleave } from '../harness/interleave.js'
+import { hasFastRsa } from '../harness/rsa.js'
 import type { RunContext } from '../harness/run-context.js'
 import { mapValues, median, timeMs } from '../harness/statistics.js'
 import { assertSame, chatRequest, type Size } from '../messages.js'
@@ -18,9 +19,6 @@ export interface ExchangeRow {
 const ROUNDS = { '1 KB': 60, '1 MB': 21, '9 MB': 5 } as const
 /** Rounds until code is compiled. */
 const WARM_UP_ROUNDS = 30
-
-/** The first version with OpenSSL 3.5, whose RSA is more than twice as fast. */
-const FAST_RSA_SINCE = 24
 
 /** Times whole exchanges without a network: both ends of wire 2, of wire 1, and of other formats. */
 export async function measureExchange({ progress, quick }: RunContext) {
@@ -51,5 +49,5 @@ export async function measureExchange({ progress, quick }: RunContext) {
     const rounds = quick ? 2 : ROUNDS[size]
     rows.push({ size, rounds, times: await measureRow(size, rounds) })
   }
-  return { rows, hasFastRsa: Number.parseInt(process.versions.node) >= FAST_RSA_SINCE }
+  return { rows, hasFastRsa: hasFastRsa() }
 }

@@ -8,14 +8,24 @@ import {
 } from '@nomyo/crypto'
 import { readKey } from '../harness/run-context.js'
 import { chatRequest, checkEcho } from '../messages.js'
+import type { RawAnswer } from './raw-connection.js'
 
-export type PreparedRequests = Awaited<ReturnType<typeof prepareRequests>>
+/** A whole HTTP request as bytes, for use once, and a check of its answer. */
+export interface PreparedRequest {
+  readonly bytes: Uint8Array
+  /** @throws Error for an answer that does not echo the request */
+  readonly check: (answer: RawAnswer) => Promise<void>
+}
+
+export interface PreparedRequests {
+  readonly make: (count: number) => Promise<PreparedRequest[]>
+}
 
 /**
  * Prepares requests for a gateway: sealed in advance, because replays are refused. All callers share one
  * reply key, because generating one takes a second.
  */
-export async function prepareRequests(url: string) {
+export async function prepareRequests(url: string): Promise<PreparedRequests> {
   const serverKey = await importPublicKey(await (await fetch(`${url}/pki/public_key`)).text())
   const replyKeys = await importPrivateKey(readKey().privateKey)
   const publicKey = publicKeyToHeader(replyKeys.publicKey)
@@ -32,18 +42,16 @@ export async function prepareRequests(url: string) {
     ]
     return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body])
   }
+  const check = async ({ body }: RawAnswer): Promise<void> => {
+    const { value } = await openJson(body, replyKeys.privateKey)
+    const { choices } = value as { choices?: { message?: { content?: string } }[] }
+    checkEcho(choices?.[0]?.message?.content, request)
+  }
   return {
-    /** Returns whole HTTP requests as bytes, for use once each. */
-    make: async (count: number) => {
-      const made: Uint8Array[] = []
-      while (made.length < count) made.push(await httpRequest())
+    make: async (count) => {
+      const made: PreparedRequest[] = []
+      while (made.length < count) made.push({ bytes: await httpRequest(), check })
       return made
-    },
-    /** @throws Error for an answer that does not echo the request */
-    check: async (answer: Uint8Array) => {
-      const { value } = await openJson(answer, replyKeys.privateKey)
-      const { choices } = value as { choices?: { message?: { content?: string } }[] }
-      checkEcho(choices?.[0]?.message?.content, request)
     },
   }
 }

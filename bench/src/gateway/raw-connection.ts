@@ -12,8 +12,7 @@ const READ_BYTES = 16 * 1024
 
 /**
  * A connection that writes whole requests and reads their answers, one after the other. It supports only
- * the answers of the gateway (content-length, no chunks), because more work takes time from the gateway
- * on the same cores.
+ * the answers of the gateway, because more work takes time from the gateway on the same cores.
  */
 export class RawConnection {
   readonly #socket: Socket
@@ -67,9 +66,26 @@ export class RawConnection {
     const headEnd = bytes.indexOf('\r\n\r\n')
     if (headEnd === -1) return
     const head = bytes.toString('latin1', 0, headEnd)
-    const body = bytes.subarray(headEnd + 4)
-    if (body.length < Number(/^content-length: (\d+)\r?$/im.exec(head)?.[1])) return
+    const rest = bytes.subarray(headEnd + 4)
+    const length = /^content-length: (\d+)\r?$/im.exec(head)?.[1]
+    const body = length === undefined ? joinChunks(rest) : rest
+    if (body === undefined || body.length < Number(length ?? 0)) return
     this.#received = []
     this.#waiting?.resolve({ status: Number(head.slice(9, 12)), body })
+  }
+}
+
+/** Returns the body of `transfer-encoding: chunked`; undefined where its end is missing. */
+function joinChunks(bytes: Buffer): Buffer | undefined {
+  const chunks: Buffer[] = []
+  for (let at = 0; ;) {
+    const lineEnd = bytes.indexOf('\r\n', at)
+    if (lineEnd === -1) return undefined
+    const length = Number.parseInt(bytes.toString('latin1', at, lineEnd), 16)
+    const start = lineEnd + 2
+    at = start + length + 2
+    if (at > bytes.length) return undefined
+    if (length === 0) return Buffer.concat(chunks)
+    chunks.push(bytes.subarray(start, start + length))
   }
 }

@@ -1,6 +1,6 @@
 import type { BenchGateway } from '../harness/servers.js'
 import { percentile } from '../harness/statistics.js'
-import type { PreparedRequests } from './prepare.js'
+import type { PreparedRequest, PreparedRequests } from './prepare.js'
 import { RawConnection, type RawAnswer } from './raw-connection.js'
 
 /** One of this many answers is opened; opening costs as much as serving. */
@@ -20,13 +20,14 @@ export async function runRound(
   const connections = await Promise.all(
     Array.from({ length: concurrency }, () => RawConnection.open(gateway.url)),
   )
-  const answers: RawAnswer[] = []
+  const answers: { request: PreparedRequest; answer: RawAnswer }[] = []
   const timesMs: number[] = []
   const sendAll = async (connection: RawConnection): Promise<void> => {
     for (let request = left.pop(); request !== undefined; request = left.pop()) {
       const sentAt = performance.now()
-      answers.push(await connection.send(request))
+      const answer = await connection.send(request.bytes)
       timesMs.push(performance.now() - sentAt)
+      answers.push({ request, answer })
     }
   }
   // Read once before, because the value covers the time since the last reading.
@@ -36,9 +37,10 @@ export async function runRound(
   const seconds = (performance.now() - startedAt) / 1000
   const loopDelayP99Ms = await gateway.loopDelayP99Ms()
   for (const connection of connections) connection.close()
-  for (const [index, { status, body }] of answers.entries()) {
+  for (const [index, { request, answer }] of answers.entries()) {
+    const { status, body } = answer
     if (status !== 200) throw new Error(`${status}: ${body.toString()}`)
-    if (index % CHECKED_ONE_OF === 0) await prepared.check(body)
+    if (index % CHECKED_ONE_OF === 0) await request.check(answer)
   }
   return {
     perSecond: requests / seconds,

@@ -121,7 +121,7 @@ const TABLES: { readonly [Name in Section]: (result: Result<Name>) => readonly R
     ['Peak memory over the request object, 9 MB', 'x payload'],
     ...Object.entries(multiples),
   ],
-  gateway: ({ rsaPerSecond, cores, rows, oneCorePerSecond }) => [
+  gateway: ({ rsaPerSecond, cores, rows, oneCorePerSecond, wire2, decapsulationsPerSecond }) => [
     ['Gateway, requests at a time', ...Object.keys(GATEWAY_COLUMNS)],
     ...rows.map((row): Row => [
       String(row.concurrency),
@@ -129,6 +129,25 @@ const TABLES: { readonly [Name in Section]: (result: Result<Name>) => readonly R
     ]),
     ...(oneCorePerSecond === null ? [] : [['64, held to one core', oneCorePerSecond]]),
     [`RSA operations on ${cores} cores`, rsaPerSecond],
+    [
+      'Wire 2, requests at a time',
+      'requests/s',
+      'of decapsulations',
+      'p50 ms',
+      'p95 ms',
+      '/ wire 1',
+      'loop p99 ms',
+    ],
+    [
+      '64',
+      wire2.perSecond,
+      wire2.ofLimit,
+      wire2.p50Ms,
+      wire2.p95Ms,
+      wire2.ofWire1,
+      wire2.loopDelayP99Ms,
+    ],
+    [`decapsulations on ${cores} cores`, decapsulationsPerSecond],
   ],
   appraisal: ({ ms }) => [[`Appraisal of a quote: ${short(ms)} ms`]],
   bundles: (rows) => [

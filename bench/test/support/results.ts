@@ -98,6 +98,16 @@ export const GOOD = {
       p95OfIdeal: 1.2,
     })),
     oneCorePerSecond: 240,
+    hasFastRsa: false,
+    decapsulationsPerSecond: 2200,
+    wire2: {
+      perSecond: 1350,
+      ofWire1: 3.1,
+      ofLimit: 0.61,
+      p50Ms: 45,
+      p95Ms: 60,
+      loopDelayP99Ms: 19,
+    },
   },
   appraisal: { rounds: 1, ms: 1 },
   bundles: [
