@@ -62,7 +62,9 @@ export function labelled(label: string, bytes: Uint8Array): Bytes {
   return concat([start, bytes], start.length + bytes.length)
 }
 
-/** Encodes ASCII text. */
+/** Encodes ASCII text, or Latin-1: for short texts quicker than a `TextEncoder`. */
 export function ascii(text: string): Bytes {
-  return new TextEncoder().encode(text)
+  const bytes = new Uint8Array(text.length)
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at)
+  return bytes
 }

@@ -1,5 +1,3 @@
-import type { Bytes } from '../../bytes/bytes.js'
-
 /** A header or trailer field: a lower-case name, and a value of Latin-1 characters. */
 export type Field = readonly [name: string, value: string]
 
@@ -47,12 +45,9 @@ export function isControlData({ method, scheme, authority, path }: RequestHead):
   )
 }
 
-/** Encodes Latin-1. */
-export function latin1(text: string): Bytes {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0))
-}
-
 /** Decodes Latin-1: `TextDecoder` decodes windows-1252 by that name. */
 export function fromLatin1(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')
+  let text = ''
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return text
 }

@@ -77,7 +77,8 @@ export function createBhttpReader(
   const { maxHeadBytes = DEFAULT_HEAD_BYTES } = limits
   requireInteger(maxHeadBytes, 'maxHeadBytes', 1, 1024 * 1024)
   let events: BhttpEvent[] = []
-  let failure: unknown
+  /** Makes the error of all later calls: few messages need one. */
+  let failure: (() => Error) | undefined
   const buffer = partBuffer()
   const parser = parse(kind, maxHeadBytes, (event) => events.push(event))
   let need = next(new Uint8Array())
@@ -113,12 +114,12 @@ export function createBhttpReader(
 
   /** Returns the events of `work`; an error after an event is thrown by the next call. */
   function collect(work: () => void): BhttpEvent[] {
-    if (failure !== undefined) throw failure as Error
+    if (failure !== undefined) throw failure()
     events = []
     try {
       work()
     } catch (error) {
-      failure = error
+      failure = () => error as Error
       if (events.length === 0) throw error
     }
     return events
@@ -141,7 +142,7 @@ export function createBhttpReader(
           if (need.type === 'content' || !need.mayEnd || buffer.length > 0) throw truncated()
           feed(Uint8Array.of(0))
         }
-        failure = new SecurityError('ERR_PLAINTEXT_INVALID', 'The message is complete.')
+        failure = isOver
       }),
   }
 }
@@ -248,6 +249,9 @@ function addField(fields: Field[], field: Field): void {
 
 const malformed = (): SecurityError =>
   new SecurityError('ERR_PLAINTEXT_INVALID', 'The content is not well-formed.')
+
+const isOver = (): SecurityError =>
+  new SecurityError('ERR_PLAINTEXT_INVALID', 'The message is complete.')
 
 const truncated = (): SecurityError =>
   new SecurityError('ERR_TRUNCATED', 'The message ends before its end.')

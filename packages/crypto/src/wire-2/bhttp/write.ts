@@ -1,6 +1,7 @@
 import type { Bytes } from '../../bytes/bytes.js'
 import { requireArgument, requireBytes, requireInteger, requireOptions } from '../../arguments.js'
 import { join } from '../hpke/hkdf.js'
+import { ascii } from '../labels.js'
 import { paddedLength } from '../padding.js'
 import { varintLength, writeVarint } from '../varint.js'
 import {
@@ -9,7 +10,6 @@ import {
   type ResponseHead,
   isControlData,
   isField,
-  latin1,
 } from './fields.js'
 
 /** A whole request. */
@@ -97,7 +97,7 @@ export function encodeRequestParts(request: WholeRequest): Uint8Array[] {
   return padded(
     [
       varint(FRAMING.knownRequest),
-      ...[method, scheme, authority, path].map((text) => prefixed(latin1(text))),
+      ...[method, scheme, authority, path].map((text) => prefixed(ascii(text))),
       prefixed(fieldLines(fields)),
     ],
     content,
@@ -222,7 +222,7 @@ function padded(
 
 function fieldLines(fields: readonly Field[]): Bytes {
   requireArgument(Array.isArray(fields) && fields.every(isField), 'fields must be valid')
-  return join(...fields.flat().map((text) => prefixed(latin1(text))))
+  return join(...fields.flat().map((text) => prefixed(ascii(text))))
 }
 
 function prefixed(bytes: Uint8Array): Bytes {

@@ -51,7 +51,8 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
   let cipher: ChunkCipher | undefined
   let opened = 0
   let total = 0
-  let failure: unknown
+  /** Makes the error of all later calls: few messages need one. */
+  let failure: (() => Error) | undefined
   let last: Promise<unknown> = Promise.resolve()
 
   const limit = (): number => TAG_BYTES + (opened === 0 ? settings.firstChunk : settings.maxChunk)
@@ -59,7 +60,7 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
     state = 'over'
     cipher?.dispose()
     buffer.take()
-    failure ??= new SecurityError('ERR_KEY_DISPOSED', 'The message is complete.')
+    failure ??= isOver
   }
 
   const decrypt = async (sealed: Bytes, isFinal: boolean): Promise<Bytes> => {
@@ -76,7 +77,7 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
   const throwIfOver = (): void => {
     if (failure === undefined) return
     cipher?.dispose()
-    throw failure as Error
+    throw failure()
   }
 
   /** Takes bytes of a part from `at` on; returns the offset behind them. */
@@ -118,20 +119,20 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
         return buffer.fill(part, at, limit())
       }
       default:
-        throw failure as Error
+        throw (failure ?? isOver)()
     }
   }
 
   /** One call after the other; the first failure is that of all later calls. */
   const inOrder = <T>(work: () => Promise<T>): Promise<T> => {
     const result = last.then(async () => {
-      if (failure !== undefined) throw failure as Error
+      if (failure !== undefined) throw failure()
       try {
         return await work()
       } catch (error) {
-        failure ??= error
+        failure ??= () => error as Error
         dispose()
-        throw failure as Error
+        throw failure()
       }
     })
     last = result.catch(() => undefined)
@@ -154,7 +155,7 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
           }
         } catch (error) {
           if (chunks.length === 0) throw error
-          failure ??= error
+          failure ??= () => error as Error
           dispose()
         }
         return chunks
@@ -173,6 +174,9 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
 /** One error for every wrong byte: it reveals nothing about the cause. */
 export const cannotOpen = (): SecurityError =>
   new SecurityError('ERR_DECRYPTION_FAILED', 'The message could not be opened.')
+
+const isOver = (): SecurityError =>
+  new SecurityError('ERR_KEY_DISPOSED', 'The message is complete.')
 
 const tooLarge = (): SecurityError =>
   new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The message is larger than allowed.')

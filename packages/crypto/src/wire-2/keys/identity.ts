@@ -2,8 +2,7 @@ import { platform } from '#crypto-platform'
 import { requireBytes } from '../../arguments.js'
 import { type Bytes, isEqualInConstantTime, ownBytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
-import { latin1 } from '../bhttp/fields.js'
-import { STATEMENT_LABEL, labelled } from '../labels.js'
+import { STATEMENT_LABEL, labelled, ascii } from '../labels.js'
 import { pkcs8Of, spkiOf } from '../rfc8410.js'
 
 /** The long-lived Ed25519 key of a gateway, whose only purpose is to sign key statements. */
@@ -62,7 +61,7 @@ export async function importIdentityKey(pkcs8Der: Uint8Array): Promise<IdentityK
     const { x = '' } = await subtle.exportKey('jwk', exportable)
     const key = await subtle.importKey('pkcs8', own, 'Ed25519', false, ['sign'])
     const point = atob(x.replaceAll('-', '+').replaceAll('_', '/'))
-    const spkiDer = spkiOf('Ed25519', latin1(point))
+    const spkiDer = spkiOf('Ed25519', ascii(point))
     return {
       spkiDer,
       fingerprint: await fingerprintOf(spkiDer),
