@@ -15,6 +15,7 @@ const NAME_COST = 50
 const QUOTE = 0x22
 const COLON = 0x3a
 const BACKSLASH = 0x5c
+const SPACE = 0x20
 
 /**
  * Reads untrusted bytes as one JSON object: fatal UTF-8, no byte order mark, limited depth
@@ -59,14 +60,19 @@ export const tooComplex = (): SecurityError =>
  * @param json - UTF-8, whose longer characters hold no byte that is a quote or a bracket
  */
 export function isTooComplex(maxDepth: number, json: Uint8Array): boolean {
-  // Most texts have few of these bytes altogether, which a native search finds out in a fraction of the time.
-  let marks = 0
-  for (const mark of [QUOTE, 0x7b, 0x5b]) {
-    for (let at = -1; marks <= maxDepth && (at = platform.indexOfByte(json, mark, at + 1)) >= 0;) {
-      marks++
-    }
+  // Most texts are far from the limits by their length and by bytes that native searches count in a fraction
+  // of the time. A string takes three bytes at least, with what separates it from the next.
+  if (json.length / 3 < MAX_COST) {
+    const opened = countOf(json, 0x7b, maxDepth) + countOf(json, 0x5b, maxDepth)
+    // A name ends with a quote; white space may follow before its colon.
+    const named = countOf(json, COLON, MAX_COST / NAME_COST, (at) => {
+      let before = at - 1
+      while ((json[before] ?? QUOTE) <= SPACE) before--
+      return json[before] === QUOTE
+    })
+    const most = json.length / 3 + opened + named * NAME_COST
+    if (opened <= maxDepth && most <= MAX_COST) return false
   }
-  if (marks <= maxDepth) return false
   const names = new Set<number>()
   // Random, so that no sender can choose names whose hashes are the same.
   const seed = crypto.getRandomValues(new Int32Array(1))[0] ?? 0
@@ -94,6 +100,20 @@ export function isTooComplex(maxDepth: number, json: Uint8Array): boolean {
     if (cost + names.size * NAME_COST > MAX_COST) return true
   }
   return false
+}
+
+/** Returns how often a byte occurs, or a number above `most`. */
+function countOf(
+  json: Uint8Array,
+  byte: number,
+  most: number,
+  counts: (at: number) => boolean = () => true,
+): number {
+  let found = 0
+  for (let at = -1; found <= most && (at = platform.indexOfByte(json, byte, at + 1)) >= 0;) {
+    if (counts(at)) found++
+  }
+  return found
 }
 
 /** The position where the string that opens at `start` closes; the end of the JSON if it never does. */
