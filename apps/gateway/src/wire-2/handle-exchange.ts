@@ -4,19 +4,21 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { authorizeTier, type Caller } from '../access/access-control.js'
 import type { Admission } from '../completion/load/load-shedder.js'
 import { HttpError } from '../http-error.js'
+import type { EventLoopTurns } from '../json/event-loop-turns.js'
 import type { CompletionObservation } from '../observability/completion-record.js'
 import { checkAuthority } from './authority.js'
 import type { BodyParts } from './body-parts.js'
-import { ContentBuffer } from './content-buffer.js'
 import type { ExchangeContext } from './exchange-context.js'
 import { refusalResponse, type ResponseFacts } from './inner-response.js'
 import { KeyProblem } from './key-problem.js'
-import { contentOf, openHead, readHead, type OpenedHead, type ReadHead } from './open-head.js'
+import { openHead, type OpenedHead } from './open-head.js'
 import { refuseReplayedSecret } from './refuse-replayed-secret.js'
 import { checkDate } from './request-date.js'
 import { isJson, parseIdempotencyKey, parseTier, selectFields } from './request-fields.js'
+import { RequestMessage } from './request-message.js'
 import { findRoute } from './routes.js'
 import { SealedAnswer } from './sealed-answer.js'
+import { TurnBudget } from './turn-budget.js'
 
 /** Encrypted request that has a place. */
 export interface EncryptedExchange {
@@ -138,8 +140,11 @@ async function answerOpened(
 ) {
   const { observation, admission, signal, headers, requestId } = exchange
   const settings = context.current()
-  const message = readMessage(opened.firstChunk)
+  const message = readMessage(opened.firstChunk, context.turns)
   const { head } = message
+  if (head === undefined) {
+    throw new HttpError(400, 'The fields of the request must be in its first chunk')
+  }
   const fields = selectFields(head.fields)
   const nowMs = (context.now ?? Date.now)()
   checkDate(fields.date, { nowMs, isRequired: context.settings.dateIsOptional !== true })
@@ -164,7 +169,12 @@ async function answerOpened(
         payloadId: idempotencyKey ?? requestId,
         suite: opened.suite,
         facts: () => factsOf(exchange, context),
-        readContent: () => readContent(message, opened, exchange.size, timeoutMs),
+        readContent: () =>
+          message
+            .readContent(() => opened.chunks.next(timeoutMs), exchange.size)
+            .catch((error: unknown) => {
+              throw malformedOf(error)
+            }),
         keepAlive: () => {
           answer.keepAlive()
         },
@@ -174,10 +184,12 @@ async function answerOpened(
   )
 }
 
-function readMessage(firstChunk: Uint8Array): ReadHead {
-  const message = malformedIfThrown(() => readHead(firstChunk))
-  if (message !== undefined) return message
-  throw new HttpError(400, 'The fields of the request must be in its first chunk')
+function readMessage(firstChunk: Uint8Array, turns: EventLoopTurns): RequestMessage {
+  try {
+    return new RequestMessage(firstChunk, new TurnBudget(turns))
+  } catch (error) {
+    throw malformedOf(error)
+  }
 }
 
 /** Identifies the caller, and counts the request against its limits. */
@@ -192,30 +204,6 @@ async function identify(
   if (known === undefined) admission.identify(caller.id, size)
   await quotaGuard.admit(caller, caller.redisWait)
   return caller
-}
-
-/** Reads the rest of a request, which counts only as a whole. */
-async function readContent(
-  { content, reader }: ReadHead,
-  { chunks }: OpenedHead,
-  size: number,
-  timeoutMs: number,
-): Promise<Uint8Array> {
-  const buffer = new ContentBuffer(size)
-  try {
-    for (const piece of content) buffer.add(piece)
-    for (;;) {
-      const chunk = await chunks.next(timeoutMs)
-      if (chunk === undefined) break
-      for (const piece of contentOf(reader.push(chunk))) buffer.add(piece)
-      chunk.fill(0)
-    }
-    reader.end()
-    return buffer.bytes
-  } catch (error) {
-    buffer.bytes.fill(0)
-    throw malformedOf(error)
-  }
 }
 
 /** Reduces an error to what the caller may know, and counts it. */
@@ -235,14 +223,6 @@ const factsOf = (
   { requestId }: EncryptedExchange,
   { now = Date.now }: ExchangeContext,
 ): ResponseFacts => ({ requestId, nowMs: now() })
-
-function malformedIfThrown<T>(work: () => T): T {
-  try {
-    return work()
-  } catch (error) {
-    throw malformedOf(error)
-  }
-}
 
 /** Turns the errors of chunks and messages into refusals. */
 function malformedOf(error: unknown): unknown {

@@ -1,11 +1,7 @@
 import { SecurityError } from '@nomyo/crypto'
 import {
-  createBhttpReader,
   openRequest,
-  type BhttpEvent,
-  type BhttpReader,
   type ChunkSealer,
-  type RequestHead,
   type RequestHeader,
   type RequestKey,
 } from '@nomyo/crypto/wire-2'
@@ -13,6 +9,7 @@ import { MAX_CHUNK_BYTES } from '../request-keys/statement.js'
 import type { BodyParts } from './body-parts.js'
 import type { ExchangeContext } from './exchange-context.js'
 import { PlaintextChunks } from './plaintext-chunks.js'
+import { TurnBudget } from './turn-budget.js'
 
 /** Request whose first chunk is open. */
 export interface OpenedHead {
@@ -52,7 +49,7 @@ export async function openHead(
     decapsulate: (enc: Uint8Array) => inTurn(() => decapsulate(enc)),
   }))
   const opener = openRequest(inOrder, { maxChunk: MAX_CHUNK_BYTES, maxBytes: maxBodyBytes })
-  const chunks = new PlaintextChunks(opener, parts, turns)
+  const chunks = new PlaintextChunks(opener, parts, new TurnBudget(turns))
   try {
     const firstChunk = await chunks.next(timeoutMs)
     const { header: suite, enc } = opener
@@ -65,26 +62,3 @@ export async function openHead(
     throw error
   }
 }
-
-/** Message whose control data and fields are read, and the content so far. */
-export interface ReadHead {
-  readonly head: RequestHead
-  readonly content: readonly Uint8Array[]
-  readonly reader: BhttpReader
-}
-
-/**
- * Reads the head of a message, which is in its first chunk; undefined where it is not whole.
- *
- * @throws SecurityError
- */
-export function readHead(firstChunk: Uint8Array): ReadHead | undefined {
-  const reader = createBhttpReader('request', { maxHeadBytes: firstChunk.length + 1 })
-  const [head, ...others] = reader.push(firstChunk)
-  if (head?.type !== 'request') return undefined
-  return { head, content: contentOf(others), reader }
-}
-
-/** Selects the content among the parts of a message. */
-export const contentOf = (events: readonly BhttpEvent[]): Uint8Array[] =>
-  events.flatMap((event) => ('bytes' in event ? [event.bytes] : []))

@@ -1,12 +1,10 @@
 import type { RequestOpener } from '@nomyo/crypto/wire-2'
 import { HttpError } from '../http-error.js'
-import type { EventLoopTurns } from '../json/event-loop-turns.js'
 import type { BodyParts } from './body-parts.js'
+import type { TurnBudget } from './turn-budget.js'
 
 /** Bytes that are opened without a look at the clock: at worst some hundred chunks of one byte each. */
 const PIECE_BYTES = 4096
-/** Longest time without a turn for other work. */
-const TURN_MS = 5
 /**
  * Most chunks of a request. A caller that sends single bytes would occupy the processor for longer than its
  * request is worth.
@@ -17,13 +15,12 @@ const MAX_CHUNKS = 65_536
 export class PlaintextChunks {
   readonly #opener: RequestOpener
   readonly #parts: BodyParts
-  readonly #turns: EventLoopTurns
+  readonly #turns: TurnBudget
   readonly #opened: Uint8Array[] = []
   #rest: Uint8Array = new Uint8Array()
   #isOver = false
-  #turnAt = performance.now()
 
-  constructor(opener: RequestOpener, parts: BodyParts, turns: EventLoopTurns) {
+  constructor(opener: RequestOpener, parts: BodyParts, turns: TurnBudget) {
     this.#opener = opener
     this.#parts = parts
     this.#turns = turns
@@ -64,10 +61,7 @@ export class PlaintextChunks {
       if (part === undefined) return undefined
       this.#rest = part
     }
-    if (performance.now() - this.#turnAt > TURN_MS) {
-      await this.#turns.next()
-      this.#turnAt = performance.now()
-    }
+    await this.#turns.spend()
     const piece = this.#rest.subarray(0, PIECE_BYTES)
     this.#rest = this.#rest.subarray(PIECE_BYTES)
     return piece
