@@ -163,9 +163,16 @@ export async function runCommand(
   const stdout = Object.assign(new PassThrough(), { isTTY })
   const [stdin, stderr] = [new PassThrough(), new PassThrough()]
   const code = await runProgram(program, args, { environment, stdin, stdout, stderr })
-  const textOf = (stream: PassThrough): string => String(stream.read() ?? '')
+  // Node 26 gives what was written in parts.
+  const textOf = (stream: PassThrough): string => {
+    let text = ''
+    for (let part = readPart(stream); part !== null; part = readPart(stream)) text += String(part)
+    return text
+  }
   return { code, stdout: textOf(stdout), stderr: textOf(stderr) }
 }
+
+const readPart = (stream: PassThrough): Buffer | null => stream.read() as Buffer | null
 
 /** A line of a command, or the message of a line of the log after its name. */
 function messageOf(line: string): string {

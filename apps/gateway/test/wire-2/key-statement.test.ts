@@ -1,8 +1,13 @@
-import { parseKeyList, parseKeyStatement } from '@nomyo/crypto/wire-2'
-import { describe, expect, it } from 'vitest'
-import { fileGateway, get, refusalOf, serverKeys } from '../support.js'
+import { parseKeyList, parseKeyStatement, type KeyStatement } from '@nomyo/crypto/wire-2'
+import { until } from '@nomyo-internal/testing'
+import '@nomyo-internal/testing/vector-keys'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { fileGateway, get, refusalOf, serverKeys, testGateway } from '../support.js'
 
 const gateway = await fileGateway()
+
+const statementOf = async (from: { readonly url: string }): Promise<KeyStatement> =>
+  parseKeyStatement((await get(from, '/pki/wire2')).bytes, { now: Date.now() / 1000 })
 const KEY_LIST = '/.well-known/ohttp-gateway'
 
 describe('GET /pki/wire2', () => {
@@ -40,6 +45,45 @@ describe('GET /pki/wire2', () => {
     )
     expect(maxAge).toBeGreaterThanOrEqual(1)
     expect(maxAge).toBeLessThanOrEqual(300)
+  })
+})
+
+describe('the statement', () => {
+  it('names every RSA key that decrypts, while they change', async () => {
+    const rotating = await testGateway()
+    const before = (await statementOf(rotating)).sha256
+    await rotating.rotateKey()
+    await until(async () => (await statementOf(rotating)).rsaKeys.length === 2)
+    const { rsaKeys, sha256 } = await statementOf(rotating)
+    expect(rsaKeys).toContain(serverKeys.publicKey.fingerprint)
+    expect(sha256).not.toBe(before)
+  })
+
+  it('is renewed for the first caller after the machine was suspended', async () => {
+    const suspended = await testGateway()
+    const { notAfter } = await statementOf(suspended)
+    // The clock alone: no timer has fired yet.
+    vi.useFakeTimers({ toFake: ['Date'], now: (notAfter + 3600) * 1000 })
+    onTestFinished(() => void vi.useRealTimers())
+    expect((await statementOf(suspended)).notBefore).toBeGreaterThanOrEqual(notAfter)
+  })
+
+  it('is told to caches until the next keys are listed, and a little longer', async () => {
+    const gateway = await testGateway()
+    const { notBefore } = await statementOf(gateway)
+    vi.useFakeTimers({ toFake: ['Date'], now: (notBefore + 3590) * 1000 })
+    onTestFinished(() => void vi.useRealTimers())
+    const ages = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const { headers } = await get(gateway, '/pki/wire2')
+        return Number(/max-age=(\d+)$/.exec(headers.get('cache-control') ?? '')?.[1])
+      }),
+    )
+    for (const age of ages) {
+      expect(age).toBeGreaterThanOrEqual(10)
+      expect(age).toBeLessThan(40)
+    }
+    expect(new Set(ages).size).toBeGreaterThan(1)
   })
 })
 

@@ -79,6 +79,22 @@ describe('POST /pki/wire2/vouch', () => {
     refusalOf(await get(gateway, '/pki/wire2/vouch'), 405)
   })
 
+  it('has few questions wait at a time', async () => {
+    const busy = await testGateway()
+    const { bytes } = await parseKeyStatement((await get(busy, '/pki/wire2')).bytes, {
+      now: Date.now() / 1000,
+    })
+    const { request } = await createVouch(bytes)
+    const body = await sealedFor(request)
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, () => postVouch(body, {}, busy.url)),
+    )
+    const statuses = new Set(answers.map(({ status }) => status))
+    expect([...statuses].sort()).toEqual([200, 503])
+    const refused = answers.find(({ status }) => status === 503)
+    expect(refused?.headers.get('retry-after')).toBe('2')
+  })
+
   it('is limited by address, and no other route with it', async () => {
     const limited = await testGateway()
     const statuses = await Promise.all(

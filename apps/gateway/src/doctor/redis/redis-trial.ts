@@ -72,7 +72,7 @@ export class RedisTrial {
     const startedAt = Date.now()
     const [seconds = 0, microseconds = 0] = (await node?.time()) ?? []
     if (node === undefined) return undefined
-    return (startedAt + Date.now()) / 2 - (1000 * Number(seconds) + Number(microseconds) / 1000)
+    return (startedAt + Date.now()) / 2 - (1000 * seconds + microseconds / 1000)
   }
 
   /** Reads `INFO`, of one master of a cluster; empty without the right to. */
