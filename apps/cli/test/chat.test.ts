@@ -32,9 +32,9 @@ describe('nomyo chat MESSAGE', () => {
     expect(code).toBe(0)
     expect(stderr).toContain('first use')
     const wire = tap.recorded.toGateway + tap.recorded.toClient
-    expect(wire).toContain('POST /v1/chat/secure_completion')
-    // The key is the bearer token, under TLS elsewhere; it is nowhere but in that header.
-    expect(wire.split(API_KEY)).toHaveLength(2)
+    expect(wire).toContain('POST /.well-known/ohttp-gateway')
+    // The key is encrypted with the request.
+    expect(wire).not.toContain(API_KEY)
     for (const canary of [PROMPT, ATTACHED]) {
       expect(findIn(wire, canary)).toBeUndefined()
       expect(stderr).not.toContain(canary)
@@ -105,6 +105,7 @@ describe('nomyo chat MESSAGE', () => {
     const whenAsked = new Promise<void>((resolve) => (asked = resolve))
     const slow = await startServer((request, response) => {
       if (request.method === 'POST') asked()
+      else if (request.url === '/pki/wire2') response.writeHead(404).end()
       else response.end(keyPem('keys/server.public.pem'))
     })
     const { url } = stopAfterTest(slow)

@@ -88,7 +88,7 @@ describe('content of requests and answers', () => {
     expect(files.map(({ path }) => path)).toEqual([join('.nomyo', 'known_servers')])
     expect(found(files.map(({ text }) => text).join())).toEqual([])
 
-    expect(wire.recorded.toGateway).toContain('POST /v1/chat/secure_completion')
+    expect(wire.recorded.toGateway).toContain('POST /.well-known/ohttp-gateway')
     expect(wire.recorded.toGateway).toContain('GET /v1/models')
     expect(found(wire.recorded.toGateway + wire.recorded.toProxy)).toEqual([])
     const lines = wire.recorded.toGateway.split('\r\n').filter((line) => line.includes(API_KEY))

@@ -108,7 +108,7 @@ function replaceKeyGeneration({ pkcs8, spki }: typeof REPLY_KEY): void {
   Object.defineProperty(subtle, 'generateKey', { value: generateKey })
 }
 
-export const isEncrypted = (url: string): boolean => url.endsWith('/v1/chat/secure_completion')
+export const isEncrypted = (url: string): boolean => url.endsWith('/.well-known/ohttp-gateway')
 
 /** Types a message and sends it. */
 export async function say(page: Page, text: string): Promise<void> {

@@ -131,7 +131,7 @@ describe.skipIf(!hasChromium || !isInstalled('swtpm'))('a gateway with a TPM', (
     expect(await statusOf(page, 'ima')).toContain('not checked')
     const paths = requests.map((request) => new URL(request.url()).pathname)
     expect(paths.indexOf('/pki/attestation')).toBeLessThan(
-      paths.indexOf('/v1/chat/secure_completion'),
+      paths.indexOf('/.well-known/ohttp-gateway'),
     )
   })
 

@@ -7,6 +7,7 @@ import {
   retry,
   startDeadline,
   type Deadline,
+  type RetryOptions,
 } from '@nomyo/transport'
 import { KeyAttestation } from './attestation/key-attestation.js'
 import { apiKey as checkApiKey } from './config/checks.js'
@@ -18,10 +19,11 @@ import {
   type RequestOptions,
 } from './config/options.js'
 import { assertUsable } from './disposable.js'
-import { attemptCompletion, type AttemptContext } from './completion/attempt.js'
+import { attemptCompletion, type AttemptContext, type CallProgress } from './completion/attempt.js'
 import { Pace } from './completion/pace.js'
 import { refuseIteration } from './completion/refuse-iteration.js'
 import { ReplyGuard } from './completion/reply-guard.js'
+import { Wires } from './completion/wires.js'
 import { fetchModels, type ModelList } from './gateway-api/models.js'
 import { ApiKeyProbe } from './keys/api-key-probe.js'
 import { ReplyKeyManager } from './keys/reply-key-manager.js'
@@ -36,7 +38,7 @@ export class Session {
   readonly #calls = new Set<Deadline>()
   #disposed = false
 
-  /** @param eager - creates the reply key now rather than when it is first needed */
+  /** @param eager - creates the reply key now rather than when it is first needed, where wire 1 is certain */
   constructor(config: ClientConfig, eager: boolean) {
     const connections =
       config.fetch === undefined
@@ -44,20 +46,23 @@ export class Session {
         : { fetch: config.fetch, close: () => Promise.resolve() }
     const transport = createHttpTransport({ ...connections, baseUrl: config.baseUrl })
     this.#closeConnections = () => connections.close()
-    const { attestation } = config
+    const attestation =
+      config.attestation && new KeyAttestation(transport, config, config.attestation)
+    const serverKey = new ServerKey(transport, config)
     this.context = {
       config,
       transport,
-      attestation:
-        attestation === undefined ? undefined : new KeyAttestation(transport, config, attestation),
-      serverKey: new ServerKey(transport, config),
+      attestation,
+      serverKey,
+      wires: new Wires({ transport, config, attestation, serverKey }),
       apiKeyProbe: new ApiKeyProbe(transport, config.keyDir === undefined),
       replyGuard: new ReplyGuard(),
       pace: config.pace && new Pace(config.pace),
       replyKeys: new ReplyKeyManager({
         mode: config.replyKeys,
         rotationIntervalMs: config.keyRotationInterval,
-        eager,
+        // Wire 2 needs none.
+        eager: eager && config.wire === 1,
         first: firstKeyOf(config),
         next: () => generateKeyPair(),
         onRotationFailed: (error) => {
@@ -71,7 +76,8 @@ export class Session {
   /**
    * Sends one request, with its retries.
    *
-   * @param payloadId - the id of the first attempt; later ones get ids of their own
+   * @param payloadId - the id of the call on wire 2; that of the first attempt on wire 1, where later ones
+   * get ids of their own
    */
   async complete(
     request: SplitRequest,
@@ -85,10 +91,20 @@ export class Session {
       chosenId = undefined
       return id
     }
+    const progress: CallProgress = {
+      id: payloadId ?? crypto.randomUUID(),
+      clockOffsetMs: undefined,
+      hasRenewed: false,
+      isFinal: false,
+    }
     try {
       const { timeout: timeoutMs, headers, ...limits } = readRequestOptions(options, config)
-      const completion = await this.#repeat(limits, (stop) =>
-        attemptCompletion(request, this.context, { stop, timeoutMs, headers, nextPayloadId }),
+      const completion = await this.#repeat(
+        { ...limits, mayRetry: () => !progress.isFinal },
+        (stop) => {
+          const settings = { stop, timeoutMs, headers, nextPayloadId, progress }
+          return attemptCompletion(request, this.context, settings)
+        },
       )
       return request.asksForStream ? refuseIteration(completion) : completion
     } finally {
@@ -135,14 +151,17 @@ export class Session {
 
   /** Makes attempts until one succeeds, is final, or the call is over. */
   #repeat<T>(
-    { signal, maxRetries }: Pick<RequestConfig, 'signal' | 'maxRetries'>,
+    {
+      signal,
+      ...retries
+    }: Pick<RequestConfig, 'signal' | 'maxRetries'> & Pick<RetryOptions, 'mayRetry'>,
     attempt: (stop: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { log } = this.context.config
     return this.run(
       (stop) =>
         retry(() => attempt(stop), {
-          maxRetries,
+          ...retries,
           signal: stop,
           onRetry: (error, delayMs) => {
             const name = error instanceof Error ? error.name : 'error'

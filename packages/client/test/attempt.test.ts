@@ -135,7 +135,9 @@ describe('one attempt', () => {
     const steps: CompletionStep[] = []
     const ask = await newSession({ baseUrl: server.url, onStep: (step) => steps.push(step) })
     await ask()
+    expect(steps[0]).toMatchObject({ name: 'wire', wire: 1, reason: 'not-offered' })
     expect(steps.map(({ name }) => name)).toEqual([
+      'wire',
       'reply-key',
       'server-key',
       'seal',

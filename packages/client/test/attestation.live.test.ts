@@ -76,6 +76,7 @@ describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () 
     const events: AttestationEvent[] = []
     const ask = await newSession({
       baseUrl: machine.url,
+      wire: 1,
       attestation: { policy, interval: 0, onResult: (event) => events.push(event) },
       fetch: (input, init) => {
         seen.push(new URL(input as string).pathname)
@@ -108,6 +109,7 @@ describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () 
     let first: ArrayBuffer | undefined
     const ask = await newSession({
       baseUrl: machine.url,
+      wire: 1,
       attestation: { policy, tier: 'warning', when: 'after-response' },
       fetch: async (input, init) => {
         const response = await fetch(input, init)
@@ -124,7 +126,7 @@ describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () 
   it('detects a restart of the machine between attestation and answer', async () => {
     const machine = await startAttestedGateway()
     const attestation = { policy: pinning(await record(machine.url)), tier: 'warning' } as const
-    const ask = await newSession({ baseUrl: machine.url, attestation })
+    const ask = await newSession({ baseUrl: machine.url, wire: 1, attestation })
     await ask(hello)
     await machine.restartMachine()
     await expect(ask(hello)).rejects.toMatchObject({
@@ -136,7 +138,55 @@ describe.skipIf(!isInstalled('swtpm'))('client, gateway and a software TPM', () 
       _metadata: { attestation: { tier: 'warning' } },
     })
   })
+
+  it('attests the statement of wire 2, its answers, and a machine that restarted before it is asked again', async () => {
+    const machine = await startAttestedGateway()
+    const policy = pinning(await record(machine.url))
+    const events: AttestationEvent[] = []
+    const seen: string[] = []
+    const ask = await newSession({
+      baseUrl: machine.url,
+      wire: 2,
+      attestation: { policy, tier: 'warning', onResult: (event) => events.push(event) },
+      fetch: (input, init) => {
+        seen.push(new URL(input as string).pathname)
+        return fetch(input, init)
+      },
+    })
+    const { _metadata: metadata } = await ask(hello)
+    expect(metadata.attestation).toMatchObject({ tier: 'warning', trust: 'pinned' })
+    expect(events.map(({ subject }) => subject)).toEqual(['server-key', 'answer'])
+    expect(events[1]?.payloadId).toBe(metadata.payload_id)
+
+    await machine.restartMachine()
+    events.length = seen.length = 0
+    await ask(hello)
+    // Its request keys are gone, so nothing that it decrypts precedes the new evidence.
+    expect(events.map(({ subject }) => subject)).toEqual(['server-key', 'answer'])
+    expect(seen).toEqual([EXCHANGE, '/pki/wire2', '/pki/attestation', EXCHANGE])
+  })
+
+  it('sends nothing on wire 2 to a machine in another state', async () => {
+    const machine = await startAttestedGateway()
+    const recorded = await record(machine.url)
+    const policy = pinning(recorded, { referenceValues: recorded.claimed?.pcrs })
+    await machine.extendPcr(7)
+    const seen: string[] = []
+    const ask = await newSession({
+      baseUrl: machine.url,
+      wire: 2,
+      attestation: { policy },
+      fetch: (input, init) => {
+        seen.push(new URL(input as string).pathname)
+        return fetch(input, init)
+      },
+    })
+    await expectCode(ask(hello), 'ERR_ATTESTATION_FAILED')
+    expect(seen).not.toContain(EXCHANGE)
+  })
 })
+
+const EXCHANGE = '/.well-known/ohttp-gateway'
 
 /** Records the state of a machine on first contact. */
 async function record(url: string) {

@@ -15,6 +15,7 @@ describe('requests go', () => {
     vi.spyOn(platform, 'openConnections').mockReturnValue({ ...opened, send })
     await completeOnce({ baseUrl: server.url })
     expect(send.mock.calls.map(([url]) => new URL(url).pathname)).toEqual([
+      '/pki/wire2',
       '/pki/public_key',
       '/v1/chat/secure_completion',
     ])
@@ -25,7 +26,7 @@ describe('requests go', () => {
     vi.spyOn(platform, 'openConnections').mockImplementation(neutral.openConnections)
     const fetched = vi.spyOn(globalThis, 'fetch')
     await completeOnce({ baseUrl: server.url })
-    expect(fetched).toHaveBeenCalledTimes(2)
+    expect(fetched).toHaveBeenCalledTimes(3)
   })
 
   it('over a fetch that is given, and no connections are opened', async () => {
@@ -33,7 +34,7 @@ describe('requests go', () => {
     const open = vi.spyOn(platform, 'openConnections')
     const given = vi.fn(fetch)
     await completeOnce({ baseUrl: server.url, fetch: given })
-    expect(given).toHaveBeenCalledTimes(2)
+    expect(given).toHaveBeenCalledTimes(3)
     expect(open).not.toHaveBeenCalled()
   })
 })

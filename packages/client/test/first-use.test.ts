@@ -113,7 +113,7 @@ describe('the first use of a server key', () => {
     const { known, options } = memory()
     const { publicKey } = await testKey('other')
     const { ask } = await connect({ serverKeyPins: [publicKey.fingerprint], ...options })
-    await expectCode(ask(), 'ERR_KEY_MISMATCH')
+    await expectCode(ask(), 'ERR_WIRE_DOWNGRADE')
     expect(known).toEqual([])
   })
 

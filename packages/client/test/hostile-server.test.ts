@@ -87,7 +87,7 @@ describe('a server key of a hostile server', () => {
     const server = await startTestServer()
     const { publicKey } = await testKey('other')
     const ask = await newSession({ baseUrl: server.url, serverKeyPins: [publicKey.fingerprint] })
-    await expectCode(ask(), 'ERR_KEY_MISMATCH')
+    await expectCode(ask(), 'ERR_WIRE_DOWNGRADE')
     expect(server.completions).toHaveLength(0)
     const pinned = await newSession({
       baseUrl: server.url,

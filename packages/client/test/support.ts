@@ -69,6 +69,10 @@ export async function startTestServer(): Promise<TestServer> {
         return
       }
       const url = new URL(request.url ?? '', 'http://server')
+      if (url.pathname.endsWith('/pki/wire2')) {
+        response.writeHead(404).end()
+        return
+      }
       if (url.pathname.endsWith('/pki/attestation')) {
         await state.answerAttestation(url.searchParams.get('nonce') ?? '', response)
         return

@@ -1,5 +1,6 @@
 export { SecurityError, type SecurityErrorCode } from './errors.js'
 export {
+  decodeJson,
   openEnvelope,
   openJson,
   encodeJson,

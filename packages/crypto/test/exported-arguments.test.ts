@@ -58,6 +58,7 @@ testArguments(
   [root, keysNode, wire2],
   {
     SecurityError: 'an error of this package, which checks nothing',
+    decodeJson: [{ call: root.decodeJson, args: { bytes: new TextEncoder().encode('{}') } }],
     // Errors of JSON.stringify are its own, as documented.
     encodeJson: [
       {

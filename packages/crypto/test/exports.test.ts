@@ -11,6 +11,7 @@ import * as wire2 from '../src/wire-2/index.js'
 const errorNames = ['SecurityError', 'type SecurityErrorCode']
 
 const envelopeNames = [
+  'decodeJson',
   'encodeJson',
   'openEnvelope',
   'openJson',

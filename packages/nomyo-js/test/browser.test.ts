@@ -223,7 +223,7 @@ describe.skipIf(!isInstalled('chromium'))('a page of another origin, in Chromium
     expect(traces).toEqual({ local: 0, session: 0, databases: 0, caches: 0, cookies: '' })
     const origins = new Set(seen.requests.map((url) => new URL(url).origin))
     expect([...origins].sort()).toEqual([gateway.url, relay.origin, site.origin].sort())
-    expect(seen.requests).toContain(`${gateway.url}/v1/chat/secure_completion`)
+    expect(seen.requests).toContain(`${gateway.url}/.well-known/ohttp-gateway`)
     // Those of allowHttp, and nothing else.
     expect(new Set(seen.consoleCalls)).toEqual(new Set(['warning']))
     expect(seen.errors).toEqual([])

@@ -63,8 +63,10 @@ export function errorFromResponse(
   checkArgument(isSealed, 'sealedError', 'a decrypted error')
   const details = parseBody(response.body)
   // Its decrypted form takes its place.
-  if (sealedError !== undefined)
-    delete (details as { sealed_error?: unknown } | undefined)?.sealed_error
+  if (sealedError !== undefined) {
+    const member = facts.authenticated === true ? 'error' : 'sealed_error'
+    delete (details as Record<string, unknown> | undefined)?.[member]
+  }
   const unexpected = `Unexpected status code: ${String(status)} `
   const [type, code, prefix, fallback] = KINDS[status] ?? [
     APIError,

@@ -6,7 +6,9 @@ const MAX_ENTRIES = 30
 const MAX_VALUE_LENGTH = 200
 
 const MEANINGS: Readonly<Record<string, string>> = {
+  '/.well-known/ohttp-gateway': 'Your conversation, encrypted',
   '/v1/chat/secure_completion': 'Your conversation, encrypted',
+  '/pki/wire2': 'Fetch of the request key',
   '/pki/public_key': 'Fetch of the server key',
   '/pki/attestation': 'Fetch of the evidence for that key',
   '/v1/models': 'Fetch of the list of models',

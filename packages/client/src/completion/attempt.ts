@@ -5,7 +5,7 @@ import {
   APIError,
   abortable,
   startDeadline,
-  type Transport,
+  type HttpTransport,
 } from '@nomyo/transport'
 import type { KeyAttestationResult } from '../attestation/key-attestation.js'
 import type { ApiKeyProbe, Credentials } from '../keys/api-key-probe.js'
@@ -15,11 +15,11 @@ import { openError } from './open-error.js'
 import { checkChoices, openResponse, type ResponseContext } from './open-response.js'
 import type { Pace } from './pace.js'
 import type { SplitRequest } from './seal-request.js'
-import { timeStep } from './step-timer.js'
+import { timeChoice, timeStep } from './step-timer.js'
 
 /** The parts of a client that an attempt uses. */
 export interface AttemptContext extends ResponseContext {
-  readonly transport: Transport
+  readonly transport: HttpTransport
   /** False where requests are not spaced. */
   readonly pace: Pace | false
   readonly replyKeys: ReplyKeyManager
@@ -34,20 +34,27 @@ export interface CallSettings {
   readonly timeoutMs: number
   /** Checked headers, sent beside those of the protocol. */
   readonly headers: Readonly<Record<string, string>>
-  /** Returns the id of the next attempt; never the same twice. */
+  /** Returns the id of the next attempt on wire 1; never the same twice. */
   readonly nextPayloadId: () => string
+  readonly progress: CallProgress
+}
+
+/** The state of one call on wire 2, over all of its attempts. */
+export interface CallProgress {
+  /** Names the call, so that the gateway does not work twice for it. */
+  readonly id: string
+  /** The time of the gateway less that of this machine, once it was refused. */
+  clockOffsetMs: number | undefined
+  /** True once new request keys were asked for. */
+  hasRenewed: boolean
+  /** True where no further attempt may be made. */
+  isFinal: boolean
 }
 
 /** Room for the response envelope: a 10 MiB completion and its base64. */
 const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
-/**
- * Makes one attempt at a chat completion: encrypt, send, decrypt, check. Every attempt has its own
- * payload id, AES key and nonce, so that a gateway can refuse repeats.
- *
- * When the gateway answers 400 and has another key than the one used, the request is encrypted to the
- * new key and sent once more.
- */
+/** Makes one attempt at a chat completion: choose the wire, encrypt, send, decrypt, check. */
 export async function attemptCompletion(
   request: SplitRequest,
   context: AttemptContext,
@@ -56,20 +63,38 @@ export async function attemptCompletion(
   const deadline = startDeadline(settings.timeoutMs, [settings.stop])
   const call: Call = { request, context, settings, signal: deadline.signal }
   try {
-    const keys = await prepareKeys(call)
-    try {
-      return await runAttempt(keys, call)
-    } catch (error) {
-      if (!isBadRequest(error) || !(await hasNewKey(keys.serverKey, call))) throw error
-      return await runAttempt(await prepareKeys(call), call)
-    }
+    const { wires, config } = context
+    const choice = await timeChoice(
+      abortable(wires.choose(deadline.signal), deadline.signal),
+      config,
+    )
+    if (choice.wire === 1) return await attemptOnWire1(call)
+    const { attemptSealed, selection } = await wires.load()
+    return await attemptSealed(choice, call, selection)
   } finally {
     deadline.clear()
   }
 }
 
+/**
+ * Makes one attempt on wire 1. Every attempt has its own payload id, AES key and nonce, so that a gateway
+ * can refuse repeats.
+ *
+ * When the gateway answers 400 and has another key than the one used, the request is encrypted to the
+ * new key and sent once more.
+ */
+async function attemptOnWire1(call: Call): Promise<ChatCompletion> {
+  const keys = await prepareKeys(call)
+  try {
+    return await runAttempt(keys, call)
+  } catch (error) {
+    if (!isBadRequest(error) || !(await hasNewKey(keys.serverKey, call))) throw error
+    return await runAttempt(await prepareKeys(call), call)
+  }
+}
+
 /** A call in progress. */
-interface Call {
+export interface Call {
   readonly request: SplitRequest
   readonly context: AttemptContext
   readonly settings: CallSettings
@@ -190,7 +215,8 @@ async function runAttempt(keys: AttemptKeys, call: Call): Promise<ChatCompletion
   }
 }
 
-const credentials = ({ request, context, settings }: Call): Credentials => ({
+/** Returns the API key and the headers of a call. */
+export const credentials = ({ request, context, settings }: Call): Credentials => ({
   apiKey: request.apiKey ?? context.config.apiKey,
   headers: { ...context.config.defaultHeaders, ...settings.headers },
 })
@@ -209,7 +235,7 @@ function headersOf(call: Call, payloadId: string, replyKey: PublicKey): Record<s
 }
 
 /** Checks for a refusal of the service itself that names no time to wait. */
-function isUnexplained({ statusCode, retryAfterMs, sealedError }: APIError): boolean {
+export function isUnexplained({ statusCode, retryAfterMs, sealedError }: APIError): boolean {
   return statusCode === 503 && retryAfterMs === undefined && sealedError === undefined
 }
 

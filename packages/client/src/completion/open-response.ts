@@ -6,16 +6,18 @@ import type { KeyAttestation } from '../attestation/key-attestation.js'
 import { isObject } from '../config/checks.js'
 import type { ClientConfig } from '../config/options.js'
 import type { ServerKey } from '../keys/server-key.js'
-import type { ChatCompletion } from '../types/response.js'
+import type { ChatCompletion, ResponseMetadata } from '../types/response.js'
 import { emitReceipt, type SentRequest } from './receipt.js'
 import type { ReplyGuard } from './reply-guard.js'
 import { timeStep } from './step-timer.js'
+import type { Wires } from './wires.js'
 
 /** The parts of a client that check a response. */
 export interface ResponseContext {
   readonly config: ClientConfig
   readonly replyGuard: ReplyGuard
   readonly serverKey: ServerKey
+  readonly wires: Wires
   /** Undefined where no policy is configured. */
   readonly attestation: KeyAttestation | undefined
 }
@@ -39,11 +41,12 @@ export interface SealedResponse {
 export async function openResponse(
   { body, payloadId, replyKey }: SealedResponse,
   sent: SentRequest | undefined,
-  { config, replyGuard, attestation, serverKey }: ResponseContext,
+  { config, replyGuard, attestation, serverKey, wires }: ResponseContext,
 ): Promise<ChatCompletion> {
   const opened = await timeStep('open', openJson(body, replyKey), config)
   replyGuard.accept(opened.replayId)
   checkPayloadId(opened.value, payloadId)
+  wires.refuseDowngrade(sealedMetadata(opened.value)['wire'])
   const error = readSealedError(opened.value, payloadId)
   if (error !== undefined) {
     throw errorFromResponse({ ...NO_BODY, status: error.status }, payloadId, error)
@@ -53,7 +56,12 @@ export async function openResponse(
   const { result, attested } = attestation ? await appraiseAnswer(answer, attestation) : NO_RESULT
   await serverKey.accept(sent?.serverKey)
   if (sent !== undefined) {
-    await emitReceipt({ payloadId, evidence, opened, result }, { ...sent, attested }, config)
+    const { payload, serverKey: key } = sent
+    await emitReceipt(
+      { payloadId, evidence, opened, result },
+      { payload, serverKey: key.fingerprint, keyEvidence: attested?.keyEvidence },
+      config,
+    )
   }
   return toChatCompletion(opened, payloadId, result)
 }
@@ -93,14 +101,21 @@ export function readSealedError(
   const metadata = sealedMetadata(answer)
   if (metadata['response_status'] !== 'error') return undefined
   if (metadata['payload_id'] !== payloadId) throw mismatch()
-  const error = isObject(answer['error']) ? answer['error'] : {}
+  const error = toSealedError(answer['error'])
+  if (error === undefined) throw malformed()
+  return error
+}
+
+/** Reads the error that was encrypted; undefined for anything else. */
+export function toSealedError(error: unknown): SealedError | undefined {
+  if (!isObject(error)) return undefined
   const text = (name: string): string | null => {
     const value = error[name]
     return typeof value === 'string' ? value.slice(0, MAX_ERROR_CHARACTERS) : null
   }
   const status = Number(error['status'])
   const message = text('message')
-  if (message === null || !/^[45]\d\d$/.test(String(status))) throw malformed()
+  if (message === null || !/^[45]\d\d$/.test(String(status))) return undefined
   return { status, message, type: text('type'), param: text('param'), code: text('code') }
 }
 
@@ -111,9 +126,10 @@ export function readSealedError(
  * @throws SecurityError `ERR_PLAINTEXT_INVALID`
  */
 export function toChatCompletion(
-  opened: OpenedJson,
+  opened: Pick<OpenedJson, 'value' | 'processedAt' | 'algorithm'>,
   payloadId: string,
   attestation?: AttestationResult,
+  facts: Pick<ResponseMetadata, 'wire'> = {},
 ): ChatCompletion {
   // A result is never the server's own.
   const { attestation: _theirs, ...sealed } = sealedMetadata(opened.value)
@@ -125,6 +141,7 @@ export function toChatCompletion(
       processed_at: opened.processedAt,
       is_encrypted: true,
       encryption_algorithm: opened.algorithm,
+      ...facts,
       ...(attestation === undefined ? {} : { attestation }),
     },
   }
@@ -143,7 +160,7 @@ export function checkChoices({ choices }: { readonly choices?: unknown }): void 
 }
 
 /** Returns the metadata as the server encrypted it. */
-function sealedMetadata(answer: Record<string, unknown>): Record<string, unknown> {
+export function sealedMetadata(answer: Record<string, unknown>): Record<string, unknown> {
   const metadata = Object.hasOwn(answer, '_metadata') ? answer['_metadata'] : {}
   if (isObject(metadata)) return metadata
   throw malformed()

@@ -1,10 +1,11 @@
 import type { AttestationResult } from '@nomyo/attest'
+import type { Wire2Input } from '@nomyo/attest/receipt'
 import type { OpenedJson, PublicKey } from '@nomyo/crypto'
 import { version } from '../../package.json'
 import type { KeyAttestationResult } from '../attestation/key-attestation.js'
 import type { ClientConfig } from '../config/options.js'
 
-/** A request as it was sent. */
+/** A request as it was sent on wire 1. */
 export interface SentRequest {
   /** UTF-8 JSON, with or without padding. */
   readonly payload: Uint8Array
@@ -13,10 +14,21 @@ export interface SentRequest {
   readonly attested: KeyAttestationResult | undefined
 }
 
+/** The facts about a request, on whichever wire. */
+export interface RequestFacts {
+  /** UTF-8 JSON, with or without padding. */
+  readonly payload: Uint8Array
+  /** Fingerprint of the key that the request was encrypted to, or of the identity that signed it. */
+  readonly serverKey: string
+  readonly keyEvidence: KeyAttestationResult['keyEvidence'] | undefined
+  /** Undefined for wire 1. */
+  readonly wire?: Wire2Input
+}
+
 /** An answer that passed all checks. */
 export interface CheckedAnswer {
   readonly payloadId: string
-  readonly opened: OpenedJson
+  readonly opened: Pick<OpenedJson, 'value' | 'algorithm'>
   readonly evidence: unknown
   readonly result: AttestationResult | undefined
 }
@@ -24,7 +36,7 @@ export interface CheckedAnswer {
 /** Creates the receipt of an answer, where one is requested, and waits until it is taken. */
 export async function emitReceipt(
   { payloadId, opened, evidence, result }: CheckedAnswer,
-  { payload, serverKey, attested }: SentRequest,
+  { payload, ...sent }: RequestFacts,
   { onReceipt, attestation }: ClientConfig,
 ): Promise<void> {
   if (onReceipt === undefined) return
@@ -35,13 +47,12 @@ export async function emitReceipt(
     payloadId,
     payloadIdMode: 'sha256',
     algorithm: opened.algorithm,
-    serverKey: serverKey.fingerprint,
     request: JSON.parse(new TextDecoder().decode(payload)) as unknown,
     answer: opened.value,
     evidence,
-    keyEvidence: attested?.keyEvidence,
     policy: attestation?.policy.document,
     result,
+    ...sent,
   })
   await onReceipt(receipt)
 }

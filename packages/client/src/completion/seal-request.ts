@@ -70,10 +70,10 @@ export function serializePayload(payload: unknown, padding: Padding): Uint8Array
 }
 
 /** Builds the error of a request that takes more bytes as JSON than can be sent. */
-export const tooLarge = (bytes: number): InvalidRequestError =>
+export const tooLarge = (bytes: number, maxBytes = MAX_PAYLOAD_BYTES): InvalidRequestError =>
   new InvalidRequestError(
     'ERR_REQUEST_TOO_LARGE',
-    `The request takes ${String(bytes)} bytes as JSON; at most ${String(MAX_PAYLOAD_BYTES)} can be sent. ` +
+    `The request takes ${String(bytes)} bytes as JSON; at most ${String(maxBytes)} can be sent. ` +
       'Shorten the conversation, or shrink or split attached files.',
   )
 

@@ -25,3 +25,20 @@ export const headers: Check<Readonly<Record<string, string>>> = (given, option) 
   }
   return Object.freeze(checked)
 }
+
+/** Names of headers that carry credentials of a gateway. */
+const CREDENTIALS = /^(?:authorization|x-api-key|cookie)$/
+
+/**
+ * Checks headers that travel beside an encrypted request of wire 2, where API keys have no place.
+ *
+ * @throws InvalidRequestError `ERR_INVALID_OPTION`
+ */
+export function checkOuterHeaders(headers: Readonly<Record<string, string>>): void {
+  const name = Object.keys(headers).find((candidate) => CREDENTIALS.test(candidate))
+  if (name === undefined) return
+  throw invalidOption(
+    'headers',
+    `must not hold ${name} on wire 2, which encrypts credentials: give the key as apiKey`,
+  )
+}

@@ -91,8 +91,13 @@ export async function recordFirstUse(
   else onEvent({ type: 'first-use', server, fingerprint, known })
 }
 
-/** A store of a caller may return anything: nothing, above all, must not pass for an unknown server. */
-function fingerprints(known: unknown): readonly string[] {
+/**
+ * Checks the fingerprints of a store, which may return anything: nothing, above all, must not pass for an
+ * unknown server.
+ *
+ * @throws InvalidRequestError `ERR_INVALID_OPTION`
+ */
+export function fingerprints(known: unknown): readonly string[] {
   if (Array.isArray(known) && known.every((one) => typeof one === 'string')) return known
   throw invalidOption('knownServers', 'must return arrays of fingerprints')
 }

@@ -147,6 +147,8 @@ export class ReplyKeyManager {
   }
 
   async #rotate(): Promise<void> {
+    // None was needed so far.
+    if (this.#pairs.length === 0) return
     try {
       const next = await this.#options.next()
       this.replace(next)

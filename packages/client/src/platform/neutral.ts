@@ -10,6 +10,7 @@ export const platform: Platform = {
     console.debug(`nomyo: ${message}`)
   },
   openConnections: () => ({ close: () => Promise.resolve() }),
+  outerHeaders: {},
   keyFiles: undefined,
   knownServersFile: undefined,
 }

@@ -14,6 +14,8 @@ export const platform: Platform = {
     process.stderr.write(`nomyo: ${message}\n`)
   },
   openConnections: () => createUndiciFetch(),
+  // RFC 10036: intermediaries forward a message as it arrives. A page would need the server's permission.
+  outerHeaders: { incremental: '?1' },
   keyFiles: {
     loadOrCreate: (folder, password, onWarning) =>
       loadOrCreateKeyPair(folder, { ...withPassword(password), onWarning }),

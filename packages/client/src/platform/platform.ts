@@ -12,6 +12,8 @@ export interface Platform {
   readonly debug: (message: string) => void
   /** Opens the connections for requests when no `fetch` is given. */
   readonly openConnections: () => Connections
+  /** Sent beside every encrypted request of wire 2. */
+  readonly outerHeaders: Readonly<Record<string, string>>
   /** Key files; undefined where there is no file system. */
   readonly keyFiles: KeyFiles | undefined
   /** A known-servers file; undefined where there is no file system. */

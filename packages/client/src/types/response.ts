@@ -80,12 +80,17 @@ export type TpmAttestation =
 
 /** Facts about an answer. */
 export interface ResponseMetadata {
-  /** The `X-Payload-ID` of the request this answers. */
+  /** The id of the request this answers: `X-Payload-ID` on wire 1, `idempotency-key` on wire 2. */
   payload_id: string
-  /** Unix seconds, from outside the encrypted part: not authenticated. */
+  /** Unix seconds. On wire 1 from outside the encrypted part: not authenticated. */
   processed_at: number | null
   is_encrypted: true
   encryption_algorithm: string
+  /**
+   * The wire. On wire 2 `version` is 2, and `statement_sha256` names the key statement that the request
+   * was encrypted by; on wire 1 both say what the gateway offers.
+   */
+  wire?: { version?: number; statement_sha256?: string; [member: string]: unknown }
   response_status?: string
   security_tier?: string
   memory_protection?: Record<string, unknown>

@@ -48,6 +48,8 @@ export function useNomyoFetch(options: SecureChatCompletionOptions = {}): Fixtur
     baseUrl: GATEWAY_URL,
     fetch: network.fetch,
     keyDir: clientKeyDir,
+    // The network leads to servers of one test, which speak no other.
+    wire: 1,
     ...options,
   })
   beforeEach(() => {

@@ -67,3 +67,19 @@ export async function openJson(
     zeroize(plaintext)
   }
 }
+
+/**
+ * Reads bytes as a JSON object, as {@link openJson} reads content. The caller zeroes the bytes.
+ *
+ * @throws SecurityError `ERR_PLAINTEXT_INVALID`, `ERR_ENVELOPE_TOO_LARGE`, `ERR_ARGUMENT_INVALID`
+ * @example
+ * ```ts
+ * import { decodeJson } from '@nomyo/crypto'
+ *
+ * const value = await decodeJson(new TextEncoder().encode('{"n":1}'))
+ * ```
+ */
+export async function decodeJson(bytes: Uint8Array): Promise<Record<string, unknown>> {
+  requireBytes(bytes, 'bytes')
+  return parseJsonObject(bytes, 'ERR_PLAINTEXT_INVALID', MAX_PLAINTEXT_DEPTH)
+}

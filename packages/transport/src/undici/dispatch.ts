@@ -85,7 +85,9 @@ export function dispatchSend(
         },
         onResponseEnd() {
           finish()
-          end()
+          // Undici takes the connection back in the next turn: a request that follows at once would open
+          // another one.
+          setImmediate(setImmediate, end)
         },
         onResponseError(_, error) {
           finish()

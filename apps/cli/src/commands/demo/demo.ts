@@ -29,6 +29,7 @@ const TOOL: Tool = {
 }
 
 const STEP_NAMES: Readonly<Record<CompletionStep['name'], string>> = {
+  wire: 'choose the wire',
   'reply-key': 'wait for the reply key',
   'server-key': 'fetch the server key',
   attest: 'attest the machine',
@@ -84,6 +85,8 @@ async function demo(
     baseUrl: tap.url,
     allowHttp: true,
     maxRetries: 0,
+    // Its messages are JSON, which can be shown.
+    wire: 1,
     onStep: (step) => steps.push(step),
     logger: { warn: () => undefined },
   })

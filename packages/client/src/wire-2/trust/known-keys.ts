@@ -1,4 +1,4 @@
-import type { KnownKey, KnownServersStore } from '../../keys/known-servers.js'
+import { fingerprints, type KnownKey, type KnownServersStore } from '../../keys/known-servers.js'
 
 /** Returns the keys known for a server. A store of fingerprints alone does not know which wire they serve. */
 export async function knownKeys(
@@ -6,7 +6,7 @@ export async function knownKeys(
   server: string,
 ): Promise<readonly KnownKey[]> {
   if (store.keysOf !== undefined) return store.keysOf(server)
-  return (await store.fingerprintsOf(server)).map((fingerprint) => ({ fingerprint }))
+  return fingerprints(await store.fingerprintsOf(server)).map((fingerprint) => ({ fingerprint }))
 }
 
 /** Adds keys of a known server. */
@@ -30,7 +30,7 @@ export async function addFirstKeys(
   if (first === undefined) return []
   if (store.addFirst === undefined) await store.add(server, first.fingerprint)
   else {
-    const known = await store.addFirst(server, first.fingerprint)
+    const known = fingerprints(await store.addFirst(server, first.fingerprint))
     if (known.length > 0) return known.map((fingerprint) => ({ fingerprint }))
   }
   await addKeys(store, server, others)

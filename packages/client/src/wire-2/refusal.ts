@@ -1,0 +1,21 @@
+import { errorFromResponse, type APIError } from '@nomyo/transport'
+import { toSealedError } from '../completion/open-response.js'
+import { parseObject } from '../gateway-api/get.js'
+import type { Answer } from './send-sealed.js'
+
+/** The gateway's refusal, or that of any party on the path: `error.authenticated` tells. */
+export interface Refusal {
+  readonly error: APIError
+  /** The field `date` of the gateway; undefined where it is not authenticated. */
+  readonly date: string | undefined
+}
+
+/** Builds the error of an answer that is no completion. */
+export function refusalOf(answer: Answer, payloadId: string): Refusal {
+  if (!answer.isSealed) return { error: errorFromResponse(answer, payloadId), date: undefined }
+  const sealedError = toSealedError(parseObject(answer.body)?.['error'])
+  return {
+    error: errorFromResponse(answer, payloadId, sealedError, { authenticated: true }),
+    date: answer.header('date'),
+  }
+}

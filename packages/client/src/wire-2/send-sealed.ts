@@ -1,0 +1,59 @@
+import { platform } from '#platform'
+import { SecurityError } from '@nomyo/crypto'
+import { GATEWAY_PATH, MEDIA_TYPES, type SealedRequest } from '@nomyo/crypto/wire-2'
+import type { TransportResponse } from '@nomyo/transport'
+import { credentials, type Call } from '../completion/attempt.js'
+import { outerHeaders } from './headers.js'
+import { MAX_ANSWER_BYTES, maxChunkOf } from './limits.js'
+import { readAnswer, type SealedAnswer } from './read-answer.js'
+import type { Wire2Choice } from './selection.js'
+
+/** The answer that the gateway encrypted, or the refusal of any party on the path. */
+export type Answer = SealedAnswer | (TransportResponse & { readonly isSealed: false })
+
+/**
+ * Sends an encrypted request, and decrypts the answer as it arrives.
+ *
+ * @throws APIConnectionError `ERR_TRUNCATED` for an answer that ends before its end
+ * @throws SecurityError for an answer that is not authentic or too large
+ */
+export async function sendSealed(
+  sealed: SealedRequest,
+  { statement }: Wire2Choice,
+  call: Call,
+): Promise<Answer> {
+  const { context, signal, settings } = call
+  const response = await context.transport.stream({
+    method: 'POST',
+    path: GATEWAY_PATH,
+    headers: {
+      ...outerHeaders(credentials(call).headers),
+      ...platform.outerHeaders,
+      'content-type': MEDIA_TYPES.request,
+      accept: MEDIA_TYPES.answer,
+    },
+    body: sealed.body,
+    maxResponseBytes: MAX_ANSWER_BYTES,
+    signal,
+  })
+  if (response.status !== 200) return { ...(await response.whole()), isSealed: false }
+  if (response.header('content-type') !== MEDIA_TYPES.answer) {
+    response.cancel()
+    throw notSealed()
+  }
+  const opener = sealed.openAnswer({
+    maxChunk: maxChunkOf(statement),
+    maxBytes: MAX_ANSWER_BYTES,
+  })
+  try {
+    return await readAnswer(response, opener, () => {
+      // An engine has worked for it.
+      settings.progress.isFinal = true
+    })
+  } finally {
+    opener.dispose()
+  }
+}
+
+const notSealed = (): SecurityError =>
+  new SecurityError('ERR_ENVELOPE_INVALID', 'The answer is not encrypted and was not used.')
