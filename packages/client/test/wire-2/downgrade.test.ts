@@ -164,6 +164,17 @@ describe('an encrypted answer on wire 1', () => {
     await expectCode(select(server, { knownServers }).choose(), 'ERR_WIRE_DOWNGRADE')
   })
 
+  it('that arrives late is no news to a client that uses wire 2 by now', async () => {
+    const server = await startWire1Server()
+    const { choose, selection } = select(server)
+    await choose()
+    delete server.answers['GET /pki/wire2']
+    hoursLater()
+    await choose()
+    selection.refuseDowngrade(named)
+    expect(await choose()).toMatchObject({ wire: 2 })
+  })
+
   it.each([undefined, null, 'x', [], {}, { min: '1.0' }, { statement_sha256: 1 }])(
     'that says %j says nothing',
     async (wire) => {

@@ -164,7 +164,7 @@ describe('a statement', () => {
     },
   )
 
-  it('that was altered, or signed by nobody it names, is refused and records nothing', async () => {
+  it('that was altered, or signed by none that it names, is refused and records nothing', async () => {
     const server = await startStatementServer()
     const knownServers = memoryStore()
     const genuine = JSON.parse(Buffer.from(await server.document()).toString()) as {

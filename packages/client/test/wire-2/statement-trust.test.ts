@@ -279,6 +279,9 @@ describe('a known server', () => {
       select(server, { serverKeyPins: pins, knownServers }).choose(),
       'ERR_SERVER_KEY_CHANGED',
     )
+    const rsa = [server.rsaKey.publicKey.fingerprint]
+    const options = { serverKeyPins: rsa, knownServers: memoryStore([{ fingerprint }]) }
+    await expectCode(select(server, options).choose(), 'ERR_SERVER_KEY_CHANGED')
     const known = memoryStore([identity])
     await expectCode(
       select(server, { serverKeyPins: [foreign.fingerprint], knownServers: known }).choose(),
@@ -330,6 +333,17 @@ describe('a known server', () => {
     known.length = 0
     await select(server, { knownServers: atomic }).choose()
     expect(known).toEqual([ours.fingerprint, fingerprint])
+    known.length = 0
+    const late = {
+      ...atomic,
+      fingerprintsOf: async () => {
+        const before = await atomic.fingerprintsOf()
+        if (before.length === 0) known.push(foreign.fingerprint)
+        return before
+      },
+    }
+    await expectCode(select(server, { knownServers: late }).choose(), 'ERR_SERVER_KEY_CHANGED')
+    expect(known).toEqual([foreign.fingerprint])
   })
 
   it('is not recorded when its statement cannot be used', async () => {
