@@ -9,6 +9,7 @@ export { AttestationError } from '@nomyo/attest/errors'
 export type { AttestationEvent, AttestationOptions } from './attestation/options.js'
 export type { PaceOptions } from './completion/pace.js'
 export type { CompletionStep } from './completion/step-timer.js'
+export type { WireInfo } from './completion/wire-info.js'
 export type {
   ListModelsOptions,
   RequestOptions,

@@ -7,6 +7,7 @@ import {
   type SecureChatCompletionOptions,
 } from './config/options.js'
 import { splitRequest } from './completion/seal-request.js'
+import type { WireInfo } from './completion/wire-info.js'
 import type { ModelList } from './gateway-api/models.js'
 import { Session } from './session.js'
 import type { RequestWith } from './types/request.js'
@@ -93,6 +94,31 @@ export class SecureChatCompletion {
   async listModels(options: ListModelsOptions = {}): Promise<ModelList | undefined> {
     this.#session.assertUsable()
     return this.#session.listModels(plainObject(options, 'options'))
+  }
+
+  /**
+   * Tells the wire of the next request, and the reason. Makes the checks of a request up to its encryption:
+   * pins, known servers, attestation. Sends no API key.
+   *
+   * @throws SecurityError for keys that cannot be trusted; `ERR_WIRE_DOWNGRADE` for a gateway that is known to
+   * speak wire 2, and seems not to
+   * @throws AttestationError when the machine does not reach the required tier
+   * @throws APIError, APIConnectionError when the gateway does not answer
+   * @example
+   * ```ts
+   * import { SecureChatCompletion } from '@nomyo/client'
+   *
+   * const client = new SecureChatCompletion({ baseUrl: 'https://api.nomyo.ai' })
+   * const { wire, reason, fingerprint } = await client.chooseWire()
+   * console.log(`wire ${String(wire)} (${reason}), ${fingerprint}`)
+   * client.dispose()
+   * ```
+   */
+  async chooseWire(
+    options: Pick<RequestOptions, 'signal' | 'timeout' | 'maxRetries'> = {},
+  ): Promise<WireInfo> {
+    this.#session.assertUsable()
+    return this.#session.chooseWire(plainObject(options, 'options'))
   }
 
   /**

@@ -23,6 +23,7 @@ import { attemptCompletion, type AttemptContext, type CallProgress } from './com
 import { Pace } from './completion/pace.js'
 import { refuseIteration } from './completion/refuse-iteration.js'
 import { ReplyGuard } from './completion/reply-guard.js'
+import { describeWire, type WireInfo } from './completion/wire-info.js'
 import { Wires } from './completion/wires.js'
 import { fetchModels, type ModelList } from './gateway-api/models.js'
 import { ApiKeyProbe } from './keys/api-key-probe.js'
@@ -110,6 +111,20 @@ export class Session {
     } finally {
       if (config.secureMemory) request.payload.fill(0)
     }
+  }
+
+  /** Chooses the wire, and makes the checks of a request up to its encryption, with retries. */
+  async chooseWire(options: Omit<RequestOptions, 'headers'>): Promise<WireInfo> {
+    const { timeout, ...limits } = readRequestOptions(options, this.context.config)
+    return this.#repeat(limits, async (stop) => {
+      const deadline = startDeadline(timeout, [stop])
+      try {
+        const { signal } = deadline
+        return await abortable(describeWire(this.context, signal), signal)
+      } finally {
+        deadline.clear()
+      }
+    })
   }
 
   /** Fetches the list of models, with retries. */

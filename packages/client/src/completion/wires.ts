@@ -1,6 +1,7 @@
 import { APIConnectionError } from '@nomyo/transport'
 import type * as Wire2 from '../wire-2/index.js'
 import type { SelectionParts, WireChoice } from '../wire-2/selection.js'
+import { namesStatement } from './names-statement.js'
 
 /** Everything of wire 2: its code, and the choice of the wire. */
 export interface LoadedWire2 extends Pick<typeof Wire2, 'attemptSealed'> {
@@ -12,6 +13,7 @@ export class Wires {
   readonly #parts: SelectionParts
   #loading: Promise<LoadedWire2> | undefined
   #selection: Wire2.WireSelection | undefined
+  #hasWarned = false
 
   constructor(parts: SelectionParts) {
     this.#parts = parts
@@ -34,9 +36,20 @@ export class Wires {
     return this.#loading
   }
 
-  /** Checks what an answer on wire 1 says about wire 2; see `WireSelection.refuseDowngrade`. */
+  /**
+   * Checks what an answer on wire 1 says about wire 2; see `WireSelection.refuseDowngrade`. Where the wire
+   * was not chosen, but given, a warning has to do.
+   */
   refuseDowngrade(wire: unknown): void {
-    this.#selection?.refuseDowngrade(wire)
+    if (!namesStatement(wire)) return
+    if (this.#selection !== undefined) this.#selection.refuseDowngrade()
+    else if (!this.#hasWarned) {
+      this.#hasWarned = true
+      this.#parts.config.log.warn(
+        'the gateway speaks wire 2, which binds answers to requests and is safe from quantum computers; this client ' +
+          'uses wire 1',
+      )
+    }
   }
 
   async #load(): Promise<LoadedWire2> {

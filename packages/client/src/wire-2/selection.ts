@@ -9,7 +9,6 @@ import { SecurityError } from '@nomyo/crypto'
 import { APIError, type Transport } from '@nomyo/transport'
 import type { KeyAttestation, KeyAttestationResult } from '../attestation/key-attestation.js'
 import { timeStep } from '../completion/step-timer.js'
-import { namesStatement } from '../completion/names-statement.js'
 import type { ClientConfig } from '../config/options.js'
 import { fetchStatementEvidence } from '../gateway-api/evidence.js'
 import { fetchStatement } from '../gateway-api/statement.js'
@@ -126,13 +125,13 @@ export class WireSelection {
   }
 
   /**
-   * Checks the member `wire` of the metadata of an answer that was encrypted on wire 1. From now on this
-   * client refuses wire 1, until it has seen a good statement.
+   * Takes note that an encrypted answer on wire 1 says that the gateway speaks wire 2. Where it seemed not to,
+   * this client refuses wire 1 from now on, until it has seen a good statement.
    *
    * @throws SecurityError `ERR_WIRE_DOWNGRADE` where the gateway seemed to have no wire 2
    */
-  refuseDowngrade(wire: unknown): void {
-    if (!this.#isDenied || !namesStatement(wire)) return
+  refuseDowngrade(): void {
+    if (!this.#isDenied) return
     this.#hasWire2 = true
     throw this.#downgrade('an encrypted answer of it says that it speaks wire 2')
   }

@@ -125,8 +125,6 @@ describe('a gateway without wire 2', () => {
 })
 
 describe('an encrypted answer on wire 1', () => {
-  const named = { min: '1.0', statement_sha256: 'ab'.repeat(32) }
-
   it('that names a statement convicts a gateway that seemed to have none, until it shows a good one', async () => {
     const server = await startWire1Server()
     const { choose, selection } = select(server)
@@ -134,7 +132,7 @@ describe('an encrypted answer on wire 1', () => {
     await expectCode(
       (async () => {
         await Promise.resolve()
-        selection.refuseDowngrade(named)
+        selection.refuseDowngrade()
       })(),
       'ERR_WIRE_DOWNGRADE',
     )
@@ -153,7 +151,7 @@ describe('an encrypted answer on wire 1', () => {
     const { choose, selection } = select(server, { knownServers })
     await choose()
     expect(() => {
-      selection.refuseDowngrade(named)
+      selection.refuseDowngrade()
     }).toThrow()
     await expectCode(choose(), 'ERR_WIRE_DOWNGRADE')
     expect(knownServers.known).toEqual([])
@@ -171,20 +169,9 @@ describe('an encrypted answer on wire 1', () => {
     delete server.answers['GET /pki/wire2']
     hoursLater()
     await choose()
-    selection.refuseDowngrade(named)
+    selection.refuseDowngrade()
     expect(await choose()).toMatchObject({ wire: 2 })
   })
-
-  it.each([undefined, null, 'x', [], {}, { min: '1.0' }, { statement_sha256: 1 }])(
-    'that says %j says nothing',
-    async (wire) => {
-      const server = await startWire1Server()
-      const { choose, selection } = select(server)
-      await choose()
-      selection.refuseDowngrade(wire)
-      expect(await choose()).toMatchObject({ wire: 1 })
-    },
-  )
 })
 
 describe('a question about wire 2 that fails', () => {

@@ -12,6 +12,7 @@ import {
   select,
   startStatementServer,
   status,
+  stripWire2,
   type StatementServer,
 } from './support.js'
 
@@ -344,6 +345,26 @@ describe('a known server', () => {
     }
     await expectCode(select(server, { knownServers: late }).choose(), 'ERR_SERVER_KEY_CHANGED')
     expect(known).toEqual([foreign.fingerprint])
+  })
+
+  it.each([
+    ['nothing', undefined],
+    ['fingerprints', [ours.fingerprint]],
+    ['another form of the wire', [{ fingerprint: ours.fingerprint, wire: '2' }]],
+    ['keys without a fingerprint', [{ wire: 2 }]],
+  ])('is not unknown because its store returns %s', async (_, returned) => {
+    const server = await startStatementServer()
+    const wrong = { keysOf: () => Promise.resolve(returned as never) }
+    const knownServers = { ...memoryStore(), ...wrong }
+    await expectCode(select(server, { knownServers }).choose(), 'ERR_INVALID_OPTION')
+    stripWire2(server)
+    await expectCode(select(server, { knownServers }).choose(), 'ERR_INVALID_OPTION')
+    const added = { addKeys: () => Promise.resolve(returned as never) }
+    delete server.answers['GET /pki/wire2']
+    await expectCode(
+      select(server, { knownServers: { ...memoryStore(), ...added } }).choose(),
+      'ERR_INVALID_OPTION',
+    )
   })
 
   it('is not recorded when its statement cannot be used', async () => {

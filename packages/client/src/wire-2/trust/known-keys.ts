@@ -1,3 +1,4 @@
+import { invalidOption, isObject } from '../../config/checks.js'
 import { fingerprints, type KnownKey, type KnownServersStore } from '../../keys/known-servers.js'
 
 /** Returns the keys known for a server. A store of fingerprints alone does not know which wire they serve. */
@@ -5,8 +6,8 @@ export async function knownKeys(
   store: KnownServersStore,
   server: string,
 ): Promise<readonly KnownKey[]> {
-  if (store.keysOf !== undefined) return store.keysOf(server)
-  return fingerprints(await store.fingerprintsOf(server)).map((fingerprint) => ({ fingerprint }))
+  if (store.keysOf !== undefined) return keysIn(await store.keysOf(server))
+  return withoutWire(await store.fingerprintsOf(server))
 }
 
 /** Adds keys of a known server. */
@@ -25,14 +26,29 @@ export async function addFirstKeys(
   server: string,
   keys: readonly KnownKey[],
 ): Promise<readonly KnownKey[]> {
-  if (store.addKeys !== undefined) return store.addKeys(server, keys, { onlyFirst: true })
+  if (store.addKeys !== undefined) {
+    return keysIn(await store.addKeys(server, keys, { onlyFirst: true }))
+  }
   const [first, ...others] = keys
   if (first === undefined) return []
   if (store.addFirst === undefined) await store.add(server, first.fingerprint)
   else {
-    const known = fingerprints(await store.addFirst(server, first.fingerprint))
-    if (known.length > 0) return known.map((fingerprint) => ({ fingerprint }))
+    const known = withoutWire(await store.addFirst(server, first.fingerprint))
+    if (known.length > 0) return known
   }
   await addKeys(store, server, others)
   return []
+}
+
+const withoutWire = (known: unknown): readonly KnownKey[] =>
+  fingerprints(known).map((fingerprint) => ({ fingerprint }))
+
+/** A store of a caller may return anything, which must not pass for a server that never spoke wire 2. */
+function keysIn(known: unknown): readonly KnownKey[] {
+  const isKey = (key: unknown): key is KnownKey =>
+    isObject(key) &&
+    typeof key['fingerprint'] === 'string' &&
+    (key['wire'] === undefined || key['wire'] === 2)
+  if (Array.isArray(known) && known.every(isKey)) return known
+  throw invalidOption('knownServers', 'must return arrays of { fingerprint, wire }, wire being 2')
 }
