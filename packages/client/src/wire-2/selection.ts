@@ -137,9 +137,11 @@ export class WireSelection {
   }
 
   async #unless(isStale: (held: HeldChoice) => boolean, signal: AbortSignal): Promise<HeldChoice> {
+    const before = this.#held
     const run = this.#current()
     const held = await run.wait(signal)
-    if (!isStale(held)) return held
+    // One that this caller started is as new as can be.
+    if (run !== before || !isStale(held)) return held
     if (this.#held === run) this.#start()
     return this.#current().wait(signal)
   }

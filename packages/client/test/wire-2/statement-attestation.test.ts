@@ -186,6 +186,16 @@ describe('the attestation of a statement', () => {
     expect(queries).toHaveLength(3)
   })
 
+  it('is made once for every request where its interval is zero', async () => {
+    const server = await startStatementServer()
+    const queries = attest(server)
+    const { choose } = selectAttested(server, { interval: 0 })
+    for (const times of [1, 2, 3]) {
+      await choose()
+      expect(queries).toHaveLength(times)
+    }
+  })
+
   it('comes before the record of a first use, and with answers alone after them', async () => {
     const server = await startStatementServer()
     const queries = attest(server)

@@ -2,7 +2,14 @@ import { faults } from '@nomyo/testkit'
 import { expectCode } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import { connect, hello, newClient, newGateway } from '../sealed-exchange/support.js'
-import { completeOnce, newSession, newStepClient, sealedEcho, startTestServer } from '../support.js'
+import {
+  completeOnce,
+  newSession,
+  newStepClient,
+  sealedEcho,
+  startTestServer,
+  testKey,
+} from '../support.js'
 import { memoryStore } from './support.js'
 
 const HASH = 'ab'.repeat(32)
