@@ -16,7 +16,7 @@ import { serverName } from '../keys/known-servers.js'
 import type { ServerKey } from '../keys/server-key.js'
 import { SharedRun } from '../keys/shared-run.js'
 import { knownKeys } from './trust/known-keys.js'
-import { StatementTrust, type TrustReason } from './trust/statement-trust.js'
+import { StatementTrust, type Trust, type TrustReason } from './trust/statement-trust.js'
 
 /** The wire for a request, with everything that is needed to encrypt for it. */
 export type WireChoice = Wire1Choice | Wire2Choice
@@ -55,7 +55,6 @@ export interface SelectionParts {
 interface HeldChoice {
   readonly choice: WireChoice
   readonly staleAtMs: number
-  readonly record: (signal: AbortSignal) => Promise<void>
 }
 
 /** A statement as received, and as read. */
@@ -83,6 +82,8 @@ export class WireSelection {
   readonly #parts: SelectionParts
   readonly #trust: StatementTrust
   #held: SharedRun<HeldChoice> | undefined
+  /** Records first uses of choices whose answers have to be appraised first. */
+  readonly #unrecorded = new WeakMap<WireChoice, Trust['record']>()
   #kem: Promise<Kem> | undefined
   /** This server offered a statement that was trusted, or an answer said that there is one. */
   #hasWire2 = false
@@ -120,8 +121,8 @@ export class WireSelection {
 
   /** Records a first use whose answer had to be appraised first; else {@link WireSelection.choose} did. */
   async accept(choice: WireChoice, signal: AbortSignal): Promise<void> {
-    const held = await this.#held?.wait(signal)
-    if (held?.choice === choice) await held.record(signal)
+    await this.#unrecorded.get(choice)?.(signal)
+    this.#unrecorded.delete(choice)
   }
 
   /**
@@ -192,16 +193,12 @@ export class WireSelection {
       kem,
       attested,
     }
-    const held = {
-      choice,
-      staleAtMs: performance.now() + usableForMs(statement),
-      record: trust.record,
-    }
-    if (config.attestation?.when !== 'after-response') await held.record(signal)
+    if (config.attestation?.when === 'after-response') this.#unrecorded.set(choice, trust.record)
+    else await trust.record(signal)
     this.#hasWire2 = true
     this.#isDenied = false
     config.log.debug(`wire 2 (${choice.reason}), key statement ${statement.sha256}`)
-    return held
+    return { choice, staleAtMs: performance.now() + usableForMs(statement) }
   }
 
   async #fetch(signal: AbortSignal): Promise<Offer | undefined> {
@@ -273,7 +270,6 @@ export class WireSelection {
     return {
       choice: { wire: 1, reason: 'not-offered' },
       staleAtMs: performance.now() + NOT_OFFERED_FOR_MS,
-      record: () => Promise.resolve(),
     }
   }
 

@@ -214,4 +214,17 @@ describe('the attestation of a statement', () => {
     expect(later.known).toHaveLength(2)
     expect(after.events.map(({ type }) => type)).toEqual(['first-use'])
   })
+
+  it('is recorded for an answer that arrives when the next statement cannot be fetched', async () => {
+    const server = await startStatementServer()
+    const knownServers = memoryStore()
+    const options = { knownServers }
+    const { choose, selection } = selectAttested(server, { when: 'after-response' }, options)
+    const choice = await choose()
+    server.answers['GET /pki/wire2'] = status(503)
+    const used = choice.wire === 2 ? choice.statement.sha256 : ''
+    await expectCode(selection.renew(used, signal), 'ERR_UNAVAILABLE')
+    await selection.accept(choice, signal)
+    expect(knownServers.known).toHaveLength(2)
+  })
 })
