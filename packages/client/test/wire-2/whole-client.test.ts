@@ -1,3 +1,4 @@
+import { attestationPolicy } from '@nomyo/attest'
 import { faults } from '@nomyo/testkit'
 import { expectCode } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
@@ -66,6 +67,11 @@ describe('a whole client', () => {
     await expectCode(newClient(gateway, options).chooseWire(), 'ERR_KEY_MISMATCH')
     const changed = { wire: 1, knownServers: memoryStore([{ fingerprint: 'sha256/x' }]) } as const
     await expectCode(newClient(gateway, changed).chooseWire(), 'ERR_SERVER_KEY_CHANGED')
+    const policy = attestationPolicy({ requiredPcrs: 'sha256:0', trust: 'none' })
+    for (const wire of [1, 2] as const) {
+      const attested = newClient(gateway, { wire, attestation: { policy } })
+      await expectCode(attested.chooseWire(), 'ERR_ATTESTATION_FAILED')
+    }
     const client = newClient(gateway)
     await expectCode(client.chooseWire({ other: 1 } as never), 'ERR_INVALID_OPTION')
     client.dispose()
