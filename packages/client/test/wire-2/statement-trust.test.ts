@@ -262,6 +262,29 @@ describe('a known server', () => {
     ])
   })
 
+  it('cannot fill the store, neither at first use nor later', async () => {
+    const server = await startStatementServer()
+    const many = (start: number) =>
+      Array.from({ length: 40 }, (_, index) => {
+        const bytes = Buffer.alloc(32)
+        bytes.writeUInt32BE(start + index)
+        return `sha256/${bytes.toString('base64')}`
+      })
+    const warnings: string[] = []
+    const logger = { warn: (text: string) => void warnings.push(text) }
+    const knownServers = memoryStore()
+    for (const start of [0, 100, 200]) {
+      server.content = { rsaKeys: many(start) }
+      await select(server, { knownServers, logger }).choose()
+    }
+    expect(knownServers.known).toHaveLength(64)
+    expect(warnings.filter((text) => text.includes('recorded'))).toHaveLength(2)
+    server.content = { rsaKeys: [...many(0), ...many(100)] }
+    const other = memoryStore()
+    await select(server, { knownServers: other }).choose()
+    expect(other.known).toHaveLength(64)
+  })
+
   it('marks an identity that was trusted by hand', async () => {
     const server = await startStatementServer()
     const knownServers = join(temporaryFolder(), 'known_servers')

@@ -10,6 +10,9 @@ import {
 import { addFirstKeys, addKeys, knownKeys } from './known-keys.js'
 import { findVouchingKey, type VouchParts } from './vouch.js'
 
+/** A server must not fill the store, where others are recorded as well. */
+const MAX_KEYS = 64
+
 /**
  * The reason for the trust in a statement: its identity is pinned, known, or vouched for by an RSA key that
  * is; the machine attested it; it is the first one of this server, and recorded; or nothing.
@@ -133,7 +136,7 @@ export class StatementTrust {
     ]
     const known = stored.map(({ fingerprint }) => fingerprint)
     if (stored.length === 0) {
-      const before = await addFirstKeys(store, this.#server, keys)
+      const before = await addFirstKeys(store, this.#server, keys.slice(0, MAX_KEYS))
       if (before.length === 0) {
         this.#announce('first-use', identities, known)
         return
@@ -145,7 +148,13 @@ export class StatementTrust {
     const isStored = (key: KnownKey): boolean =>
       stored.some((other) => isSameKey(key, other, store))
     const missing = keys.filter((key) => !isStored(key))
-    if (missing.length > 0) await addKeys(store, this.#server, missing)
+    const added = missing.slice(0, Math.max(0, MAX_KEYS - stored.length))
+    if (added.length > 0) await addKeys(store, this.#server, added)
+    if (added.length < missing.length) {
+      this.#parts.config.log.warn(
+        `${this.#server} has more than ${String(MAX_KEYS)} keys: not all of them are recorded`,
+      )
+    }
     const isKnown = identities.some((one) => known.includes(one))
     this.#announce(isKnown ? 'known' : 'vouched', identities, known)
   }
