@@ -9,7 +9,7 @@ import {
 import { isInstalled } from '@nomyo-internal/testing'
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { DerReader, TAG } from '../src/bytes/der.js'
-import { derNull, derOid, derValue } from '../src/bytes/der-writer.js'
+import { derNull, derOid, derValue, smallInteger } from '../src/bytes/der-values.js'
 import { derSmallInteger } from '../src/keys/encrypted-pkcs8.js'
 import { OID } from '../src/keys/oids.js'
 import { exportPrivateKey, importPrivateKey } from '../src/keys/index.js'
@@ -290,7 +290,7 @@ function parametersOf(pem: string) {
   const derivation = kdf.oid()
   const kdfParameters = kdf.sequence()
   const salt = kdfParameters.read(TAG.octetString)
-  const rounds = kdfParameters.smallInteger()
+  const rounds = smallInteger(kdfParameters)
   const hash = kdfParameters.sequence().oid()
   const encryption = parameters.sequence()
   const cipher = encryption.oid()

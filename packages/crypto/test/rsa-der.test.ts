@@ -7,7 +7,7 @@ import {
   derUnsignedInteger,
   derValue,
   rsaAlgorithm,
-} from '../src/bytes/der-writer.js'
+} from '../src/bytes/der-values.js'
 import { derSmallInteger } from '../src/keys/encrypted-pkcs8.js'
 import { openJson, sealJson } from '../src/envelope/index.js'
 import { SecurityError } from '../src/errors.js'

@@ -3,6 +3,7 @@ import { keyPem } from '@nomyo-internal/testing/vectors'
 import { expect } from 'vitest'
 import type { Bytes } from '../src/bytes/bytes.js'
 import { DerReader, TAG } from '../src/bytes/der.js'
+import { smallInteger } from '../src/bytes/der-values.js'
 import { SecurityError } from '../src/errors.js'
 import { importPrivateKey } from '../src/keys/import.js'
 import type { KeyPair } from '../src/suite.js'
@@ -65,10 +66,10 @@ export async function valueOrRefusal<T>(action: () => Promise<T>): Promise<T | S
 /** The eight numbers of a PKCS#8 RSA key: n, e, d, p, q, dp, dq, qInv. */
 export function numbersOf(pkcs8: Uint8Array): Uint8Array[] {
   const info = new DerReader(pkcs8).sequence()
-  info.smallInteger()
+  smallInteger(info)
   info.sequence()
   const key = new DerReader(info.read(TAG.octetString)).sequence()
-  key.smallInteger()
+  smallInteger(key)
   return Array.from({ length: 8 }, () => key.unsignedInteger())
 }
 

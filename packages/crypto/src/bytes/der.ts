@@ -57,15 +57,6 @@ export class DerReader {
     return content.subarray(1)
   }
 
-  /** Reads the next INTEGER as a number; numbers above 2^31 - 1 are refused. */
-  smallInteger(): number {
-    const content = this.unsignedInteger()
-    if (content.length > 4) throw malformed()
-    const value = content.reduce((sum, byte) => sum * 256 + byte, 0)
-    if (value > 0x7fffffff) throw malformed()
-    return value
-  }
-
   /** Reads the next OBJECT IDENTIFIER as the hex of its content. */
   oid(): string {
     return toHex(this.read(TAG.oid))
@@ -115,6 +106,7 @@ function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-function malformed(): SecurityError {
+/** The one error of this reader. */
+export function malformed(): SecurityError {
   return new SecurityError('ERR_KEY_INVALID', 'The key is not well-formed DER.')
 }

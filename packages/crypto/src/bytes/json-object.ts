@@ -15,7 +15,6 @@ const NAME_COST = 50
 const QUOTE = 0x22
 const COLON = 0x3a
 const BACKSLASH = 0x5c
-const SPACE = 0x20
 
 /**
  * Reads untrusted bytes as one JSON object: fatal UTF-8, no byte order mark, limited depth
@@ -64,12 +63,8 @@ export function isTooComplex(maxDepth: number, json: Uint8Array): boolean {
   // of the time. A string takes three bytes at least, with what separates it from the next.
   if (json.length / 3 < MAX_COST) {
     const opened = countOf(json, 0x7b, maxDepth) + countOf(json, 0x5b, maxDepth)
-    // A name ends with a quote; white space may follow before its colon.
-    const named = countOf(json, COLON, MAX_COST / NAME_COST, (at) => {
-      let before = at - 1
-      while ((json[before] ?? QUOTE) <= SPACE) before--
-      return json[before] === QUOTE
-    })
+    // Before the colon of a name there is a quote, or white space.
+    const named = countOf(json, COLON, MAX_COST / NAME_COST, QUOTE)
     const most = json.length / 3 + opened + named * NAME_COST
     if (opened <= maxDepth && most <= MAX_COST) return false
   }
@@ -102,16 +97,11 @@ export function isTooComplex(maxDepth: number, json: Uint8Array): boolean {
   return false
 }
 
-/** Returns how often a byte occurs, or a number above `most`. */
-function countOf(
-  json: Uint8Array,
-  byte: number,
-  most: number,
-  counts: (at: number) => boolean = () => true,
-): number {
+/** Returns how often a byte occurs behind one up to `before`, or a number above `most`. */
+function countOf(json: Uint8Array, byte: number, most: number, before = 0xff): number {
   let found = 0
   for (let at = -1; found <= most && (at = platform.indexOfByte(json, byte, at + 1)) >= 0;) {
-    if (counts(at)) found++
+    if ((json[at - 1] ?? 0) <= before) found++
   }
   return found
 }

@@ -1,6 +1,6 @@
 import { scryptAsync } from '@noble/hashes/scrypt.js'
 import { DerReader, TAG } from '../bytes/der.js'
-import { derNull, derOid, derUnsignedInteger, derValue } from '../bytes/der-writer.js'
+import { derNull, derOid, derUnsignedInteger, derValue, smallInteger } from '../bytes/der-values.js'
 import { type Bytes, ownBytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import { OID } from './oids.js'
@@ -132,7 +132,7 @@ export function pkcs8Algorithm(der: Uint8Array): string | undefined {
     const document = new DerReader(der)
     const info = document.sequence()
     document.end()
-    info.smallInteger()
+    smallInteger(info)
     const algorithm = info.sequence().oid()
     info.read(TAG.octetString)
     return algorithm
@@ -183,8 +183,8 @@ function parseKdf(kdf: DerReader, onWarning: OnWarning): DeriveKey {
 /** RFC 8018 appendix A.2. */
 function parsePbkdf2(parameters: DerReader, onWarning: OnWarning): DeriveKey {
   const salt = parameters.read(TAG.octetString)
-  const iterations = parameters.smallInteger()
-  const statedBytes = parameters.nextIs(TAG.integer) ? parameters.smallInteger() : undefined
+  const iterations = smallInteger(parameters)
+  const statedBytes = parameters.nextIs(TAG.integer) ? smallInteger(parameters) : undefined
   // DER omits the default.
   const hash = PRF_HASHES[parameters.atEnd ? OID.hmacSha1 : parameters.sequence().oid()]
   parameters.end()
@@ -204,10 +204,10 @@ function parsePbkdf2(parameters: DerReader, onWarning: OnWarning): DeriveKey {
 /** RFC 7914 section 7. */
 function parseScrypt(parameters: DerReader): DeriveKey {
   const salt = parameters.read(TAG.octetString)
-  const cost = parameters.smallInteger()
-  const blockSize = parameters.smallInteger()
-  const parallel = parameters.smallInteger()
-  const statedBytes = parameters.nextIs(TAG.integer) ? parameters.smallInteger() : undefined
+  const cost = smallInteger(parameters)
+  const blockSize = smallInteger(parameters)
+  const parallel = smallInteger(parameters)
+  const statedBytes = parameters.nextIs(TAG.integer) ? smallInteger(parameters) : undefined
   parameters.end()
   if (cost < 2 || (cost & (cost - 1)) !== 0 || blockSize < 1 || parallel < 1) throw unsupported()
   const blocks = blockSize * parallel

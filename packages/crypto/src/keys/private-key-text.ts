@@ -1,5 +1,5 @@
 import { RSA_ENCRYPTION, TAG } from '../bytes/der.js'
-import { derUnsignedInteger, derValue, rsaAlgorithm } from '../bytes/der-writer.js'
+import { derUnsignedInteger, derValue, rsaAlgorithm } from '../bytes/der-values.js'
 import { type Bytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import { decryptPkcs8, pkcs8Algorithm } from './encrypted-pkcs8.js'

@@ -1,5 +1,5 @@
 import { DerReader, RSA_ENCRYPTION, TAG } from '../bytes/der.js'
-import { derUnsignedInteger, derValue } from '../bytes/der-writer.js'
+import { derUnsignedInteger, derValue, smallInteger } from '../bytes/der-values.js'
 import { type Bytes, zeroize } from '../bytes/bytes.js'
 import { SecurityError } from '../errors.js'
 import type { KeyPair, PrivateKeyUse, Suite } from '../suite.js'
@@ -37,7 +37,7 @@ export function spkiOfPkcs8(pkcs8Der: Uint8Array): Bytes {
   const document = new DerReader(pkcs8Der)
   const info = document.sequence()
   document.end()
-  if (info.smallInteger() !== 0) throw invalid('has an unknown PKCS#8 version')
+  if (smallInteger(info) !== 0) throw invalid('has an unknown PKCS#8 version')
   const algorithm = info.read(TAG.sequence)
   if (new DerReader(algorithm).oid() !== RSA_ENCRYPTION) {
     throw new SecurityError('ERR_KEY_TYPE', 'The key is not a plain RSA key (rsaEncryption).')
@@ -45,7 +45,7 @@ export function spkiOfPkcs8(pkcs8Der: Uint8Array): Bytes {
   const inner = new DerReader(info.read(TAG.octetString))
   const key = inner.sequence()
   inner.end()
-  if (key.smallInteger() !== 0) throw invalid('is a multi-prime RSA key')
+  if (smallInteger(key) !== 0) throw invalid('is a multi-prime RSA key')
   const modulus = derUnsignedInteger(key.unsignedInteger())
   const exponent = derUnsignedInteger(key.unsignedInteger())
   // d, p, q, dp, dq, qInv: their form is checked here, their values by a trial decryption at import.

@@ -68,12 +68,10 @@ async function streamOverHttp(
   request: TransportRequest,
 ): Promise<StreamedResponse> {
   const { path, maxResponseBytes, ...asked } = Object(request) as TransportRequest
-  const { method, headers, body, signal } = asked
+  const { headers, signal } = asked
   checkArgument(isAmount(maxResponseBytes), 'maxResponseBytes', 'a number of bytes')
   checkSignal(signal)
-  checkArgument(typeof method === 'string', 'method', 'a text')
   checkObject(headers, 'headers')
-  checkArgument(body === undefined || ArrayBuffer.isView(body), 'body', 'bytes')
 
   /** Passes on the reason of the signal and connection errors; any other error is one of the network. */
   const mapErrors = async <T>(work: () => Promise<T>): Promise<T> => {

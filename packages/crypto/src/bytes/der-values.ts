@@ -1,5 +1,5 @@
 import type { Bytes } from './bytes.js'
-import { RSA_ENCRYPTION, TAG } from './der.js'
+import { RSA_ENCRYPTION, TAG, malformed, type DerReader } from './der.js'
 
 /** Writes one DER value with its contents in order. */
 export function derValue(tag: number, ...contents: readonly Uint8Array[]): Bytes {
@@ -41,4 +41,12 @@ function lengthBytes(length: number): number[] {
 
 function fromHex(hex: string): Bytes {
   return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+}
+
+/** Reads the next INTEGER as a number; numbers above 2^31 - 1 are refused. */
+export function smallInteger(reader: DerReader): number {
+  const content = reader.unsignedInteger()
+  const value = content.length > 4 ? Infinity : content.reduce((sum, byte) => sum * 256 + byte, 0)
+  if (value > 0x7fffffff) throw malformed()
+  return value
 }
