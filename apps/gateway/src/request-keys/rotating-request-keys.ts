@@ -235,7 +235,8 @@ export class RotatingRequestKeys implements RequestKeys {
     if (!store.shared) return true
     const lead = leadMs * ((POLLS_PER_LEAD - 0.5) / POLLS_PER_LEAD)
     const now = performance.now()
-    const isOld = now - discoveredAtMs >= lead || Date.now() - createdAtMs >= lead
+    // The second is for a gateway that starts: its clock may be another one, and storing takes time.
+    const isOld = now - discoveredAtMs >= lead || Date.now() - createdAtMs >= 2 * lead
     return isOld && now - this.#failedAtMs >= lead
   }
 

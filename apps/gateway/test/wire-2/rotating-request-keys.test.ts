@@ -199,6 +199,21 @@ describe('a clock that jumps', () => {
   })
 })
 
+describe('a clock that goes back again and again', () => {
+  it('leaves a bounded number of keys', async () => {
+    const clock = stoppedClock(START)
+    const keys = await testKeys()
+    for (let at = 0; at < 40; at++) {
+      clock.jump(-HOUR)
+      await keys.refresh()
+      const ids = idsOf(keys.opening())
+      expect(new Set(ids).size).toBe(ids.length)
+      expect(ids.length).toBeLessThanOrEqual(13)
+    }
+    await statementOf(keys)
+  })
+})
+
 /** A store that gateways share, without its encryption. */
 function sharedStore(): RequestKeyStore & {
   failure: Error | undefined
@@ -327,6 +342,47 @@ describe('shared request keys', () => {
     store.failure = undefined
     await keys.refresh()
     expect(await listedId(keys)).toBeTypeOf('number')
+  })
+
+  it('are not listed while the store fails, since other gateways may not have them', async () => {
+    const clock = stoppedClock(START)
+    const store = sharedStore()
+    const keys = await testKeys({ store: store.of() })
+    const first = await listedId(keys)
+    clock.advance(56 * MINUTE)
+    await keys.refresh()
+    expect(keys.opening()).toHaveLength(2)
+    store.failure = Object.assign(new Error('down'), { code: 'ERR_KEY_STORE' })
+    clock.advance(5 * MINUTE)
+    await keys.refresh()
+    expect(await listedId(keys)).toBe(first)
+    store.failure = undefined
+    clock.advance(1000)
+    await keys.refresh()
+    expect(await listedId(keys)).toBe(first)
+    clock.advance(6000)
+    await keys.refresh()
+    expect(await listedId(keys)).toBe((first + 1) % 256)
+  })
+
+  it('get no id of a key that another gateway made by a clock that is ahead', async () => {
+    const clock = stoppedClock(START)
+    const store = sharedStore()
+    const current = new Schedule(HOUR).periodAt(START)
+    for (const [period, id] of [
+      [current - 1, 5],
+      [current + 1, 6],
+    ] as const) {
+      const secret = new Uint8Array(32).fill(id)
+      store.secrets.set(period, { id, secret, createdAtMs: START - DAY })
+    }
+    const keys = await testKeys({ store: store.of() })
+    // Others may not have the key of this period, which is new.
+    expect(await listedId(keys)).toBe(5)
+    clock.advance(6000)
+    await keys.refresh()
+    expect(await listedId(keys)).toBe(7)
+    expect(idsOf(keys.opening()).sort()).toEqual([5, 6, 7])
   })
 
   it('that are not there at the start come later', async () => {
