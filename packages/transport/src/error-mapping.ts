@@ -54,6 +54,7 @@ export function errorFromResponse(
   sealedError?: SealedError,
   facts: { readonly authenticated?: boolean } = {},
 ): APIError {
+  const authenticated = (Object(facts) as typeof facts).authenticated === true
   const { status, header } = Object(response) as TransportResponse
   const isResponse = typeof header === 'function' && typeof status === 'number'
   checkArgument(isResponse, 'response', 'one of a Transport')
@@ -64,7 +65,7 @@ export function errorFromResponse(
   const details = parseBody(response.body)
   // Its decrypted form takes its place.
   if (sealedError !== undefined) {
-    const member = facts.authenticated === true ? 'error' : 'sealed_error'
+    const member = authenticated ? 'error' : 'sealed_error'
     delete (details as Record<string, unknown> | undefined)?.[member]
   }
   const unexpected = `Unexpected status code: ${String(status)} `
@@ -84,7 +85,7 @@ export function errorFromResponse(
     payloadId,
     retryAfterMs: parseRetryAfter((name) => response.header(name), Date.now()),
     sealedError,
-    authenticated: (Object(facts) as typeof facts).authenticated === true,
+    authenticated,
   })
 }
 
