@@ -1,5 +1,6 @@
 import { SecurityError } from '@nomyo/crypto'
 import type { KeyStatement } from '@nomyo/crypto/wire-2'
+import { APIConnectionError } from '@nomyo/transport'
 import {
   serverKeyChanged,
   serverName,
@@ -8,7 +9,7 @@ import {
   type ServerKeyEvent,
 } from '../../keys/known-servers.js'
 import { addFirstKeys, addKeys, knownKeys } from './known-keys.js'
-import { findVouchingKey, type VouchParts } from './vouch.js'
+import type { VouchParts } from './vouch.js'
 
 /** A server must not fill the store, where others are recorded as well. */
 const MAX_KEYS = 64
@@ -114,6 +115,7 @@ export class StatementTrust {
     if (identities.some((identity) => accepted.includes(this.#vouched.get(identity) ?? ''))) {
       return true
     }
+    const { findVouchingKey } = await loadVouch()
     const key = await findVouchingKey(accepted, statement, this.#parts, signal)
     if (key === undefined) return false
     for (const identity of identities) this.#vouched.set(identity, key.fingerprint)
@@ -185,6 +187,22 @@ export class StatementTrust {
 const isSameKey = (key: KnownKey, stored: KnownKey, store: KnownServersStore): boolean =>
   key.fingerprint === stored.fingerprint &&
   (key.wire === undefined || key.wire === stored.wire || store.addKeys === undefined)
+
+/**
+ * Loads the part that uses RSA keys, which most clients never need.
+ *
+ * @throws APIConnectionError `ERR_NETWORK`
+ */
+async function loadVouch(): Promise<typeof import('./vouch.js')> {
+  try {
+    return await import('./vouch.js')
+  } catch {
+    throw new APIConnectionError(
+      'ERR_NETWORK',
+      'The code that asks for a vouch could not be loaded.',
+    )
+  }
+}
 
 function reasonOf(
   pins: readonly string[],
