@@ -136,6 +136,12 @@ testArguments(
     'SecureChatCompletion.acreate': [
       { call: sending((...all: [never]) => client.acreate(...all)), args: { request, options } },
     ],
+    'SecureChatCompletion.chooseWire': [
+      {
+        call: sending((value) => client.chooseWire(value)),
+        args: { options: { signal, timeout: 1000, maxRetries: 0 } },
+      },
+    ],
     'SecureChatCompletion.create': [
       {
         call: sending((...all: [never]) => client.create(...all)),

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expectCode, temporaryFolder } from '@nomyo-internal/testing'
+import { SecurityError } from '@nomyo/crypto/errors'
 import { signStatement, type IdentityKey } from '@nomyo/crypto/wire-2'
 import { describe, expect, it } from 'vitest'
 import { testKey } from '../support.js'
@@ -260,6 +261,24 @@ describe('a known server', () => {
       identity,
       { fingerprint: server.rsaKey.publicKey.fingerprint },
     ])
+  })
+
+  it('needs no store that can be written, but for its first use', async () => {
+    const server = await startStatementServer()
+    const { fingerprint } = server.rsaKey.publicKey
+    const fail = (error: Error) => ({ addKeys: () => Promise.reject(error) })
+    const readOnly = fail(new SecurityError('ERR_KEY_FILE', 'read-only'))
+    const warnings: string[] = []
+    const logger = { warn: (text: string) => void warnings.push(text) }
+    const known = { ...memoryStore([{ fingerprint }]), ...readOnly }
+    expect(await select(server, { knownServers: known, logger }).choose()).toMatchObject({
+      reason: 'vouched',
+    })
+    expect(warnings.filter((text) => text.includes('read-only'))).toHaveLength(1)
+    const empty = { ...memoryStore(), ...readOnly }
+    await expectCode(select(server, { knownServers: empty }).choose(), 'ERR_KEY_FILE')
+    const broken = { ...memoryStore([{ fingerprint }]), ...fail(new RangeError('broken')) }
+    await expect(select(server, { knownServers: broken }).choose()).rejects.toThrow(RangeError)
   })
 
   it('cannot fill the store, neither at first use nor later', async () => {

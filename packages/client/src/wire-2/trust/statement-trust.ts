@@ -151,7 +151,7 @@ export class StatementTrust {
       stored.some((other) => isSameKey(key, other, store))
     const missing = keys.filter((key) => !isStored(key))
     const added = missing.slice(0, Math.max(0, MAX_KEYS - stored.length))
-    if (added.length > 0) await addKeys(store, this.#server, added)
+    if (added.length > 0) await this.#learn(store, added)
     if (added.length < missing.length) {
       this.#parts.config.log.warn(
         `${this.#server} has more than ${String(MAX_KEYS)} keys: not all of them are recorded`,
@@ -159,6 +159,16 @@ export class StatementTrust {
     }
     const isKnown = identities.some((one) => known.includes(one))
     this.#announce(isKnown ? 'known' : 'vouched', identities, known)
+  }
+
+  /** The trust in a known server does not depend on more keys of it: a store may be read-only. */
+  async #learn(store: KnownServersStore, added: readonly KnownKey[]): Promise<void> {
+    try {
+      await addKeys(store, this.#server, added)
+    } catch (error) {
+      if (!(error instanceof SecurityError && error.code === 'ERR_KEY_FILE')) throw error
+      this.#parts.config.log.warn(`new keys of ${this.#server} are not recorded: ${error.message}`)
+    }
   }
 
   /** Reports every identity once. */
