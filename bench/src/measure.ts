@@ -3,6 +3,7 @@ import { measureBundles } from './bundles.js'
 import { measureCalls } from './call/call.js'
 import { measureCold } from './cold/cold.js'
 import { measureExchange } from './exchange/exchange.js'
+import { measureFairness } from './fairness.js'
 import { measureGateway } from './gateway/gateway.js'
 import type { Stoppable } from './harness/run-context.js'
 import { measureMemory } from './memory/memory.js'
@@ -16,6 +17,7 @@ const MEASUREMENTS = {
   cold: measureCold,
   memory: measureMemory,
   gateway: measureGateway,
+  fairness: measureFairness,
   appraisal: measureAppraisal,
   bundles: measureBundles,
 }

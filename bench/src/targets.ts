@@ -75,23 +75,41 @@ const TARGETS: {
         ? targets
         : [...targets, [`${name} wire 2 / AES`, 'x', wire2 / aes, '<=', 1.5]]
     }),
-  call: ({ rsaMs, rows, ours }) => {
+  call: ({ rsaMs, rows, ours, wire2, hasFastRsa }) => {
     const near = rows.find(({ size, roundTripMs }) => size === '1 KB' && roundTripMs === 0)
     const overheadMs = near === undefined ? Number.NaN : near.oursMs - near.plainMs
+    const wire2Ms = near === undefined ? Number.NaN : near.wire2Ms - near.plainMs
     return [
       ['warm 1 KB call over plain fetch (2 RSA + 2 ms)', 'ms', overheadMs, '<=', 2 * rsaMs + 2],
       ['HTTP requests of a warm call', 'a call', ours.requests, '=', 1],
       ['new connections of a warm call', 'a call', ours.newConnections, '=', 0],
+      ['wire 2: warm 1 KB call over plain fetch', 'ms', wire2Ms, '<=', hasFastRsa ? 2 : 3],
+      ['wire 2: HTTP requests of a warm call', 'a call', wire2.requests, '=', 1],
+      ['wire 2: new connections of a warm call', 'a call', wire2.newConnections, '=', 0],
     ]
   },
-  cold: ({ madeKey, savedKey, afterKeyMs }) => [
+  cold: ({ madeKey, savedKey, afterKeyMs, wire2, wire2Ms, plain }) => [
     ['first completion less key generation', 'ms', afterKeyMs, '<=', 60],
     ['constructor', 'ms', madeKey.constructorMs, '<', 2],
     ['longest block of the event loop', 'ms', madeKey.longestBlockMs, '<=', 20],
     ['first completion, saved key', 'ms', savedKey.firstCompletionMs, '<', 100],
+    ['wire 2: import', 'ms', wire2.importMs, '<=', 60],
+    [
+      'wire 2: import and first completion over plain fetch',
+      'ms',
+      wire2Ms - plain.firstCompletionMs,
+      '<=',
+      120,
+    ],
   ],
-  memory: ({ multiples }) => [
+  fairness: ({ idleP95Ms, busyP95Ms, healthMs }) => [
+    ['p95 beside requests of 15 MB of another key / idle', 'x', busyP95Ms / idleP95Ms, '<=', 3],
+    ['/health beside requests of 15 MB', 'ms', healthMs, '<=', 100],
+  ],
+  memory: ({ multiples, gateway }) => [
     ['peak memory of a 9 MB call / payload', 'x', multiples['call, ours'], '<=', 4],
+    ['wire 2: peak memory of a 9 MB call / payload', 'x', multiples['call, wire 2'], '<=', 3],
+    ['wire 2: peak memory of the gateway / bytes in flight', 'x', gateway, '<=', 3],
   ],
   gateway: ({ rows, cores, oneCorePerSecond, wire2, hasFastRsa }) => {
     const most = rows.find(({ concurrency }) => concurrency === 64)

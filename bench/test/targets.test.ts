@@ -40,7 +40,7 @@ const withWire2 = (changes: Partial<typeof GOOD.gateway.wire2>): Results => ({
 const withBundle = (name: string, initialBytes: number): Results => ({
   bundles: GOOD.bundles.map((row) => (row.name === name ? { ...row, initialBytes } : row)),
 })
-const { madeKey, savedKey } = GOOD.cold
+const { madeKey, savedKey, wire2 } = GOOD.cold
 const [near, distant] = GOOD.call.rows as [(typeof GOOD.call.rows)[0], (typeof GOOD.call.rows)[0]]
 
 /** Runs that miss the targets of one row of sealing. */
@@ -67,12 +67,31 @@ const MISSING: Readonly<Record<string, Results>> = {
   }),
   'HTTP requests of a warm call': withCall({ ours: { requests: 1.03, newConnections: 0 } }),
   'new connections of a warm call': withCall({ ours: { requests: 1, newConnections: 0.03 } }),
+  'wire 2: warm 1 KB call over plain fetch': withCall({
+    rows: [{ ...near, wire2Ms: 4.1 }, distant],
+  }),
+  'wire 2: HTTP requests of a warm call': withCall({ wire2: { requests: 2, newConnections: 0 } }),
+  'wire 2: new connections of a warm call': withCall({
+    wire2: { requests: 1, newConnections: 0.03 },
+  }),
   'first completion less key generation': withCold({ afterKeyMs: 61 }),
   constructor: withCold({ madeKey: { ...madeKey, constructorMs: 2 } }),
   'longest block of the event loop': withCold({ madeKey: { ...madeKey, longestBlockMs: 21 } }),
   'first completion, saved key': withCold({ savedKey: { ...savedKey, firstCompletionMs: 100 } }),
+  'wire 2: import': withCold({ wire2: { ...wire2, importMs: 61 } }),
+  'wire 2: import and first completion over plain fetch': withCold({ wire2Ms: 161 }),
+  'p95 beside requests of 15 MB of another key / idle': {
+    fairness: { ...GOOD.fairness, busyP95Ms: 6.1 },
+  },
+  '/health beside requests of 15 MB': { fairness: { ...GOOD.fairness, healthMs: 101 } },
   'peak memory of a 9 MB call / payload': {
     memory: { ...GOOD.memory, multiples: { ...GOOD.memory.multiples, 'call, ours': 4.1 } },
+  },
+  'wire 2: peak memory of a 9 MB call / payload': {
+    memory: { ...GOOD.memory, multiples: { ...GOOD.memory.multiples, 'call, wire 2': 3.1 } },
+  },
+  'wire 2: peak memory of the gateway / bytes in flight': {
+    memory: { ...GOOD.memory, gateway: 3.1 },
   },
   'gateway, 64 at a time: requests / RSA limit': withRow({ ofLimit: 0.84 }),
   'gateway, 64 at a time: loop delay p99': withRow({ loopDelayP99Ms: 20 }),
@@ -108,6 +127,7 @@ describe.each(Object.entries(MISSING))('%s', (name, results) => {
 it('what could not be measured is missed', () => {
   expect(missed(withCall({ rows: [distant] }))).toEqual([
     'warm 1 KB call over plain fetch (2 RSA + 2 ms)',
+    'wire 2: warm 1 KB call over plain fetch',
   ])
   expect(missed({ bundles: [] })).toHaveLength(2)
   expect(missed(withCold({ afterKeyMs: Number.NaN }))).toHaveLength(1)

@@ -7,7 +7,7 @@ export interface Caller {
   close(): void
 }
 
-/** Loads `@nomyo/client`. Returns a function that creates a client, with its defaults or a saved key. */
+/** Loads `@nomyo/client`. Returns a function that creates a client, for one of the wires. */
 export async function loadSealedCaller() {
   const { SecureChatCompletion } = await import('@nomyo/client')
   // Plain HTTP is intended here: no warning.

@@ -8,7 +8,8 @@ import { monitorEventLoop } from './event-loop-monitor.js'
 export interface ColdInput {
   readonly way: 'sealed' | 'fetch'
   readonly baseUrl: string
-  /** Folder of a saved key; without one a key is generated. */
+  readonly wire?: 1 | 2
+  /** Folder of a saved key of wire 1; without one a key is generated. */
   readonly keyDir?: string
 }
 

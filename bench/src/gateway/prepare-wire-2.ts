@@ -9,16 +9,18 @@ import {
   sealRequest,
   type SealedRequest,
 } from '@nomyo/crypto/wire-2'
-import { chatRequest, checkEcho, type Size } from '../messages.js'
+import { chatRequest, checkEcho, type ChatRequest } from '../messages.js'
 import type { PreparedRequests } from './prepare.js'
 import type { RawAnswer } from './raw-connection.js'
 
 /** Prepares requests of wire 2; see `prepareRequests`. */
 export async function prepareWire2(
   url: string,
-  { apiKey, size = '1 KB' }: { readonly apiKey?: string; readonly size?: Size } = {},
+  {
+    apiKey,
+    request = chatRequest('1 KB', 'ascii'),
+  }: { readonly apiKey?: string; readonly request?: ChatRequest } = {},
 ): Promise<PreparedRequests> {
-  const request = chatRequest(size, 'ascii')
   const content = new TextEncoder().encode(JSON.stringify(request))
   const kem = await loadHybridKem()
   const list = await fetch(url + GATEWAY_PATH, { headers: { accept: MEDIA_TYPES.keyList } })

@@ -16,20 +16,26 @@ export type BenchGateway = Awaited<ReturnType<typeof startGateway>>
  * Starts the built gateway with the demo engine, in a process of its own.
  *
  * @param before - words of the command line before Node, such as `taskset -c 0`
+ * @param args - options besides the engine
  */
-export async function startGateway({ stopLater }: RunContext, before: readonly string[] = []) {
+export async function startGateway(
+  { stopLater }: RunContext,
+  before: readonly string[] = [],
+  args: readonly string[] = [],
+) {
   const metricsPort = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'nomyo-bench-'))
   stopLater({ stop: () => rmSync(folder, { recursive: true }) })
   const gateway = await startGatewayProcess({
     command: [...before, process.execPath, PROGRAM],
-    args: ['--engine=demo', `--metrics-port=${metricsPort}`],
+    args: ['--engine=demo', `--metrics-port=${metricsPort}`, ...args],
     // Reading a line of log per request takes time from the gateway on the same cores.
     within: `exec "$@" 2>'${join(folder, 'gateway.log')}'`,
   })
   stopLater(gateway)
   return {
     url: gateway.url,
+    pid: gateway.pid,
     /** Returns the 99th percentile of its event-loop delay since the last call, in milliseconds. */
     loopDelayP99Ms: async (): Promise<number> => {
       const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
@@ -44,5 +50,10 @@ export async function startServers(context: RunContext) {
   const plainServer = context.stopLater(startChild('plain-server'))
   const keyDir = makeKeyDir({ 'private_key.pem': 'client', 'public_key.pem': 'client.public.pem' })
   context.stopLater({ stop: () => rmSync(keyDir, { recursive: true }) })
-  return { ours: gateway.url, plain: await plainServer.ask<string>(), keyDir }
+  return {
+    ours: gateway.url,
+    pid: gateway.pid,
+    plain: await plainServer.ask<string>(),
+    keyDir,
+  }
 }

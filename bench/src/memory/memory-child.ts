@@ -13,7 +13,12 @@ export interface MemoryInput {
   /** A request of 9 MB as JSON. */
   readonly requestPath: string
   readonly way:
-    | { readonly name: 'call'; readonly baseUrl: string; readonly keyDir: string }
+    | {
+        readonly name: 'call'
+        readonly baseUrl: string
+        readonly wire: 1 | 2
+        readonly keyDir: string
+      }
     | { readonly name: 'fetch'; readonly baseUrl: string }
     | { readonly name: 'seal'; readonly contender: ContenderName }
 }

@@ -1,5 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { prepareWire2 } from '../gateway/prepare-wire-2.js'
+import { RawConnection } from '../gateway/raw-connection.js'
 import { runChild } from '../harness/child-process.js'
 import { interleave } from '../harness/interleave.js'
 import type { RunContext } from '../harness/run-context.js'
@@ -7,19 +9,23 @@ import { startServers } from '../harness/servers.js'
 import { mapValues, median } from '../harness/statistics.js'
 import { chatRequest } from '../messages.js'
 import type { MemoryInput, MemoryPeak } from './memory-child.js'
+import { watchPeakMemory } from './peak-memory.js'
 
 const ROUNDS = 5
+/** Requests of 9 MB at a time. */
+const IN_FLIGHT = 4
 
 /** Measures fresh processes, one after the other. */
 export async function measureMemory(context: RunContext) {
-  const { ours, plain, keyDir } = await startServers(context)
+  const { ours, plain, keyDir, pid } = await startServers(context)
   // In the folder of the key, which is removed in the end.
   const requestPath = join(keyDir, 'request.json')
   await writeFile(requestPath, JSON.stringify(chatRequest('9 MB', 'ascii', 'nomyo/demo')))
   const run = (way: MemoryInput['way']) => async (): Promise<MemoryPeak> =>
     runChild('memory-child', { way, requestPath } satisfies MemoryInput)
   const tasks = {
-    'call, ours': run({ name: 'call', baseUrl: ours, keyDir }),
+    'call, ours': run({ name: 'call', baseUrl: ours, wire: 1, keyDir }),
+    'call, wire 2': run({ name: 'call', baseUrl: ours, wire: 2, keyDir }),
     'call, plain fetch': run({ name: 'fetch', baseUrl: plain }),
     'seal + open, ours': run({ name: 'seal', contender: 'ours' }),
     'seal + open, naive': run({ name: 'seal', contender: 'naive' }),
@@ -30,12 +36,41 @@ export async function measureMemory(context: RunContext) {
   context.progress('peak memory, 9 MB')
   const rounds = context.quick ? 1 : ROUNDS
   const peaks = await interleave(tasks, rounds)
+  context.progress('peak memory of the gateway')
+  const gateway = await measureGatewayMemory(ours, pid, rounds)
   return {
     rounds,
+    /** Peak of the gateway over its memory before, as a multiple of the requests in flight, over wire 2. */
+    gateway,
     payloadBytes: peaks['call, ours'][0]?.payloadBytes ?? Number.NaN,
     /** Median of the peak over the request object, as a multiple of the payload. */
     multiples: mapValues(peaks, (values) =>
       median(values.map(({ overBytes, payloadBytes }) => overBytes / payloadBytes)),
     ),
   }
+}
+
+async function measureGatewayMemory(url: string, pid: number, rounds: number): Promise<number> {
+  const request = chatRequest('9 MB', 'ascii', 'nomyo/demo')
+  const prepared = await prepareWire2(url, { request })
+  const connections = await Promise.all(
+    Array.from({ length: IN_FLIGHT }, () => RawConnection.open(url)),
+  )
+  const multiples: number[] = []
+  // The first round is for code to be compiled.
+  for (let round = 0; round <= rounds; round++) {
+    const requests = await prepared.make(IN_FLIGHT)
+    const readOverBytes = watchPeakMemory(pid)
+    await Promise.all(
+      connections.map(async (connection, at) => {
+        const { bytes = new Uint8Array() } = requests[at] ?? {}
+        const { status, body } = await connection.send(bytes)
+        if (status !== 200) throw new Error(`${status}: ${body.toString()}`)
+      }),
+    )
+    const inFlight = requests.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    multiples.push(readOverBytes() / inFlight)
+  }
+  for (const connection of connections) connection.close()
+  return median(multiples.slice(1))
 }

@@ -87,29 +87,47 @@ const TABLES: { readonly [Name in Section]: (result: Result<Name>) => readonly R
       ...EXCHANGE_CONTENDERS.map((name) => times[name]),
     ]),
   ],
-  call: ({ rsaMs, rows, ours, plain }) => [
-    ['A whole call, p50 in ms', 'ours', 'plain fetch', 'over it'],
-    ...rows.map(({ size, roundTripMs, oursMs, plainMs }): Row => [
+  call: ({ rsaMs, rows, ours, wire2, plain }) => [
+    [
+      'A whole call, p50 in ms',
+      'wire 1',
+      'wire 2',
+      'plain fetch',
+      'wire 1 over it',
+      'wire 2 over it',
+    ],
+    ...rows.map(({ size, roundTripMs, oursMs, wire2Ms, plainMs }): Row => [
       roundTripMs === 0 ? size : `${size}, ${roundTripMs} ms round trip`,
       oursMs,
+      wire2Ms,
       plainMs,
       oursMs - plainMs,
+      wire2Ms - plainMs,
     ]),
-    ['HTTP requests of a warm call', ours.requests, plain.requests],
-    ['new connections of a warm call', ours.newConnections, plain.newConnections],
-    ['one RSA private operation', '', '', rsaMs],
+    ['HTTP requests of a warm call', ours.requests, wire2.requests, plain.requests],
+    [
+      'new connections of a warm call',
+      ours.newConnections,
+      wire2.newConnections,
+      plain.newConnections,
+    ],
+    ['one RSA private operation', '', '', '', rsaMs],
   ],
-  cold: ({ madeKey, savedKey, plain, afterKeyMs, worstBlockMs }) => {
-    const all = [madeKey, savedKey, plain]
+  fairness: ({ largeRequests, shortRequests, idleP95Ms, busyP95Ms, healthMs }) => [
+    ['Fairness, wire 2, ms', 'p95 idle', 'p95 beside', '/health beside'],
+    [`${shortRequests} of 1 KB beside ${largeRequests} of 15 MB`, idleP95Ms, busyP95Ms, healthMs],
+  ],
+  cold: ({ madeKey, savedKey, wire2, plain, afterKeyMs, worstBlockMs }) => {
+    const all = [madeKey, savedKey, wire2, plain]
     const line = (title: string, of: keyof typeof plain): Row => [
       title,
       ...all.map((times) => times[of]),
     ]
     return [
-      ['Cold start of a process, ms', 'key made', 'key saved', 'plain fetch'],
+      ['Cold start of a process, ms', 'key made', 'key saved', 'wire 2', 'plain fetch'],
       line('import', 'importMs'),
       line('constructor', 'constructorMs'),
-      line('until the key is there', 'keyMs'),
+      ['until the key is there', madeKey.keyMs, savedKey.keyMs, '', ''],
       line('first completion, from the constructor', 'firstCompletionMs'),
       ['the same with import', ...all.map((times) => times.firstCompletionMs + times.importMs)],
       ['first completion less key', afterKeyMs],
@@ -117,9 +135,10 @@ const TABLES: { readonly [Name in Section]: (result: Result<Name>) => readonly R
       ['longest block of any run', worstBlockMs],
     ]
   },
-  memory: ({ multiples }) => [
+  memory: ({ multiples, gateway }) => [
     ['Peak memory over the request object, 9 MB', 'x payload'],
     ...Object.entries(multiples),
+    ['gateway, wire 2, over bytes in flight', gateway],
   ],
   gateway: ({ rsaPerSecond, cores, rows, oneCorePerSecond, wire2, decapsulationsPerSecond }) => [
     ['Gateway, requests at a time', ...Object.keys(GATEWAY_COLUMNS)],

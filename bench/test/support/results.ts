@@ -55,11 +55,13 @@ export const GOOD = {
   },
   call: {
     rsaMs: 4,
+    hasFastRsa: false,
     rows: [
-      { size: '1 KB', roundTripMs: 0, rounds: 1, oursMs: 10.9, plainMs: 1 },
-      { size: '1 KB', roundTripMs: 40, rounds: 1, oursMs: 52, plainMs: 43 },
+      { size: '1 KB', roundTripMs: 0, rounds: 1, oursMs: 10.9, wire2Ms: 3.9, plainMs: 1 },
+      { size: '1 KB', roundTripMs: 40, rounds: 1, oursMs: 52, wire2Ms: 45, plainMs: 43 },
     ],
     ours: { requests: 1, newConnections: 0 },
+    wire2: { requests: 1, newConnections: 0 },
     plain: { requests: 1, newConnections: 0 },
   },
   cold: {
@@ -68,13 +70,17 @@ export const GOOD = {
     afterKeyMs: 50,
     savedKey: { ...COLD, keyMs: 20, firstCompletionMs: 90 },
     worstBlockMs: 30,
+    wire2: { ...COLD, importMs: 59, keyMs: Number.NaN, firstCompletionMs: 95 },
+    wire2Ms: 155,
     plain: { ...COLD, keyMs: 0, firstCompletionMs: 40 },
   },
   memory: {
     rounds: 1,
     payloadBytes: 9_000_000,
+    gateway: 2.9,
     multiples: {
       'call, ours': 3.9,
+      'call, wire 2': 2.9,
       'call, plain fetch': 2,
       'seal + open, ours': 4,
       'seal + open, naive': 5,
@@ -108,6 +114,13 @@ export const GOOD = {
       p95Ms: 60,
       loopDelayP99Ms: 19,
     },
+  },
+  fairness: {
+    largeRequests: 12,
+    shortRequests: 900,
+    idleP95Ms: 2,
+    busyP95Ms: 5.9,
+    healthMs: 99,
   },
   appraisal: { rounds: 1, ms: 1 },
   bundles: [
