@@ -38,7 +38,7 @@ export async function measureFairness(context: RunContext) {
   const folder = mkdtempSync(join(tmpdir(), 'nomyo-bench-'))
   context.stopLater({ stop: () => rmSync(folder, { recursive: true }) })
   const keysFile = join(folder, 'api-keys.json')
-  const [shortKey, largeKey] = [addKey(keysFile, '100000/s'), addKey(keysFile, '2/s')]
+  const [shortKey, largeKey] = [addKey(keysFile, '10000/s'), addKey(keysFile, '2/s')]
   const gateway = await startGateway(context, [], [`--keys-file=${keysFile}`])
   const short = await prepareWire2(gateway.url, { apiKey: shortKey })
   const large = await prepareWire2(gateway.url, { apiKey: largeKey, request: LARGE })

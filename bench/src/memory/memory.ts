@@ -14,6 +14,7 @@ import { watchPeakMemory } from './peak-memory.js'
 const ROUNDS = 5
 /** Requests of 9 MB at a time. */
 const IN_FLIGHT = 4
+const WARM_UP_REQUESTS = 200
 
 /** Measures fresh processes, one after the other. */
 export async function measureMemory(context: RunContext) {
@@ -35,9 +36,9 @@ export async function measureMemory(context: RunContext) {
   }
   context.progress('peak memory, 9 MB')
   const rounds = context.quick ? 1 : ROUNDS
-  const peaks = await interleave(tasks, rounds)
-  context.progress('peak memory of the gateway')
+  // Before the calls, which take memory of the gateway.
   const gateway = await measureGatewayMemory(ours, pid, rounds)
+  const peaks = await interleave(tasks, rounds)
   return {
     rounds,
     /** Peak of the gateway over its memory before, as a multiple of the requests in flight, over wire 2. */
@@ -56,11 +57,17 @@ async function measureGatewayMemory(url: string, pid: number, rounds: number): P
   const connections = await Promise.all(
     Array.from({ length: IN_FLIGHT }, () => RawConnection.open(url)),
   )
-  const multiples: number[] = []
-  // The first round is for code to be compiled.
-  for (let round = 0; round <= rounds; round++) {
+  // Until its code is compiled.
+  const [first] = connections
+  for (const { bytes } of await (await prepareWire2(url)).make(WARM_UP_REQUESTS)) {
+    await first?.send(bytes)
+  }
+  // The gateway keeps memory for later requests: the peak of all rounds counts, over that before the first.
+  const readOverBytes = watchPeakMemory(pid)
+  let inFlight = Number.NaN
+  for (let round = 0; round < rounds; round++) {
     const requests = await prepared.make(IN_FLIGHT)
-    const readOverBytes = watchPeakMemory(pid)
+    inFlight = requests.reduce((sum, { bytes }) => sum + bytes.length, 0)
     await Promise.all(
       connections.map(async (connection, at) => {
         const { bytes = new Uint8Array() } = requests[at] ?? {}
@@ -68,9 +75,7 @@ async function measureGatewayMemory(url: string, pid: number, rounds: number): P
         if (status !== 200) throw new Error(`${status}: ${body.toString()}`)
       }),
     )
-    const inFlight = requests.reduce((sum, { bytes }) => sum + bytes.length, 0)
-    multiples.push(readOverBytes() / inFlight)
   }
   for (const connection of connections) connection.close()
-  return median(multiples.slice(1))
+  return readOverBytes() / inFlight
 }

@@ -1,4 +1,9 @@
-import { encodeRequest, sealRequest, type Field, type SealedRequest } from '@nomyo/crypto/wire-2'
+import {
+  encodeRequestParts,
+  sealRequest,
+  type Field,
+  type SealedRequest,
+} from '@nomyo/crypto/wire-2'
 import { InvalidRequestError, abortable } from '@nomyo/transport'
 import { credentials, type Call } from '../completion/attempt.js'
 import { tooLarge } from '../completion/seal-request.js'
@@ -29,7 +34,8 @@ export async function sealCompletion(
   // White space that hides the length on wire 1 would be padded once more.
   const content = payload.subarray(0, payload.lastIndexOf(CLOSING_BRACE) + 1)
   const { host } = context.config.baseUrl
-  const message = encodeRequest({
+  // In parts: the content is large, and not copied.
+  const message = encodeRequestParts({
     method: METHOD,
     scheme: 'https',
     authority: host,
@@ -52,7 +58,8 @@ export async function sealCompletion(
     }
     return sealed
   } finally {
-    if (context.config.secureMemory) message.fill(0)
+    // The head has the API key; the content is that of other attempts, too.
+    if (context.config.secureMemory) message[0]?.fill(0)
   }
 }
 
