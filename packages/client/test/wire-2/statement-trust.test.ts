@@ -274,7 +274,7 @@ describe('a known server', () => {
     expect(await select(server, { knownServers: known, logger }).choose()).toMatchObject({
       reason: 'vouched',
     })
-    expect(warnings.filter((text) => text.includes('read-only'))).toHaveLength(1)
+    expect(warnings.filter((text) => text.includes('ERR_KEY_FILE'))).toHaveLength(1)
     const empty = { ...memoryStore(), ...readOnly }
     await expectCode(select(server, { knownServers: empty }).choose(), 'ERR_KEY_FILE')
     const broken = { ...memoryStore([{ fingerprint }]), ...fail(new RangeError('broken')) }

@@ -167,7 +167,9 @@ export class StatementTrust {
       await addKeys(store, this.#server, added)
     } catch (error) {
       if (!(error instanceof SecurityError && error.code === 'ERR_KEY_FILE')) throw error
-      this.#parts.config.log.warn(`new keys of ${this.#server} are not recorded: ${error.message}`)
+      this.#parts.config.log.warn(
+        `new keys of ${this.#server} could not be recorded (${error.code})`,
+      )
     }
   }
 
