@@ -167,8 +167,9 @@ describe('a completion on wire 2', () => {
       { url: `${gateway.url}/prefix` },
       {
         fetch: (url, init) => {
-          asked.push(new URL(String(url)).pathname)
-          return fetch(String(url).replace('/prefix', ''), init)
+          const { href, pathname } = new URL(url as string)
+          asked.push(pathname)
+          return fetch(href.replace('/prefix', ''), init)
         },
       },
     )
