@@ -157,11 +157,14 @@ export class RotatingRequestKeys implements RequestKeys {
     const periods = [current - 2, current - 1, current, current + 1].filter(
       (period) => now < schedule.releaseOf(period),
     )
-    for (const [period, secret] of await store.load(periods)) await this.#adopt(period, secret)
+    const { secrets, failures } = await store.load(periods)
+    for (const [period, secret] of secrets) await this.#adopt(period, secret)
     for (const period of isNextDue ? [current, current + 1] : [current]) {
       if (this.#has(period)) continue
       await this.#adopt(period, await store.add(period, this.#createSecret(period)))
     }
+    // Last: keys that cannot be read do not prevent others.
+    if (failures.length > 0) throw failures[0]
   }
 
   #has(period: number): boolean {

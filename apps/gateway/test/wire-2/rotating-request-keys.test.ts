@@ -243,12 +243,11 @@ function sharedStore(): RequestKeyStore & {
         load: async (periods) => {
           await Promise.resolve()
           check()
-          return new Map(
-            periods.flatMap((period) => {
-              const secret = secrets.get(period)
-              return secret === undefined || seen.has(secret) ? [] : [[period, take(secret)]]
-            }),
-          )
+          const found = periods.flatMap((period): [number, GenerationSecret][] => {
+            const secret = secrets.get(period)
+            return secret === undefined || seen.has(secret) ? [] : [[period, take(secret)]]
+          })
+          return { secrets: new Map(found), failures: [] }
         },
         add: async (period, secret) => {
           await Promise.resolve()

@@ -120,16 +120,17 @@ describe.skipIf(!isInstalled('redis-server'))('--request-keys redis', () => {
     expect(await statementOf(await start())).toMatchObject({ sha256: before.sha256 })
   })
 
-  it('refuses the record of another period', async () => {
+  it('refuses the record of another period, and makes keys of this one all the same', async () => {
     await start()
     const [name = ''] = await namesIn(shared)
     const record = (await shared.client.get(name)) ?? ''
     const [, period = ''] = /:(\d+)$/.exec(name) ?? []
-    const moved = name.replace(/\d+$/, String(Number(period) - 1))
-    await shared.client.set(moved, record)
+    const before = name.replace(/\d+$/, String(Number(period) - 1))
+    await shared.client.set(before, record)
     const late = await start()
     expect(late.log()).toContain('ERR_KEY_STORE')
-    await shared.client.del(moved)
+    expect((await statementOf(late)).keys).toHaveLength(1)
+    expect(await shared.client.get(before)).toBe(record)
   })
 
   it('needs Redis and a password', async () => {

@@ -45,15 +45,17 @@ export function createRedisRequestKeyStore({
     run((client) => client.get(nameOf(period)))
   /** Encrypted secrets that were read, to notice others and to restore them. */
   const known = new Map<number, string>()
-  /** A record that was refused, so that it is not decrypted at every poll. */
-  let refused: string | undefined
+  /** Records that were refused, so that they are not decrypted at every poll. */
+  const refused = new Map<number, string>()
   const decryptOnce = async (period: number, record: string): Promise<GenerationSecret> => {
-    const secret = record === refused ? undefined : await decrypt(record, nameOf(period), password)
+    const isRefused = refused.get(period) === record
+    const secret = isRefused ? undefined : await decrypt(record, nameOf(period), password)
     if (secret === undefined) {
-      refused = record
+      refused.set(period, record)
       throw new GatewayError(
         'ERR_KEY_STORE',
-        'A request key in Redis was altered, or encrypted with another password.',
+        `${nameOf(period)} in Redis was altered, or encrypted with another password: delete it if the ` +
+          'password of all gateways has changed.',
       )
     }
     known.set(period, record)
@@ -62,20 +64,28 @@ export function createRedisRequestKeyStore({
   return {
     shared: true,
     load: async (periods) => {
-      for (const period of known.keys()) {
-        if (!periods.includes(period)) known.delete(period)
+      for (const records of [known, refused]) {
+        for (const period of records.keys()) {
+          if (!periods.includes(period)) records.delete(period)
+        }
       }
       const records = await Promise.all(periods.map(get))
       const secrets = new Map<number, GenerationSecret>()
+      const failures: unknown[] = []
       for (const [at, period] of periods.entries()) {
         const record = records[at]
         const own = known.get(period)
         if (record === own) continue
-        if (typeof record === 'string') secrets.set(period, await decryptOnce(period, record))
+        if (typeof record === 'string') {
+          await decryptOnce(period, record).then(
+            (secret) => secrets.set(period, secret),
+            (error: unknown) => failures.push(error),
+          )
+        }
         // Redis was restarted without its data; a gateway that starts now must find these keys.
         else if (own !== undefined) await put(period, own)
       }
-      return secrets
+      return { secrets, failures }
     },
     add: async (period, secret) => {
       const own = await encrypt(secret, nameOf(period), password)

@@ -1,5 +1,11 @@
 import type { GenerationSecret } from '../generation.js'
 
+/** Secrets of a store, and why others of it cannot be read. */
+export interface LoadedSecrets {
+  readonly secrets: ReadonlyMap<number, GenerationSecret>
+  readonly failures: readonly unknown[]
+}
+
 /** Source of the secrets of request keys, by period. */
 export interface RequestKeyStore {
   /** Other gateways use the store too. */
@@ -9,7 +15,7 @@ export interface RequestKeyStore {
    *
    * @throws GatewayError `ERR_KEY_STORE`
    */
-  load(periods: readonly number[]): Promise<ReadonlyMap<number, GenerationSecret>>
+  load(periods: readonly number[]): Promise<LoadedSecrets>
   /**
    * Adds the secret of a period. The first one is kept.
    *
@@ -22,6 +28,6 @@ export interface RequestKeyStore {
 /** Keeps nothing: keys are in the memory of this gateway only. */
 export const memoryStore: RequestKeyStore = {
   shared: false,
-  load: () => Promise.resolve(new Map()),
+  load: () => Promise.resolve({ secrets: new Map(), failures: [] }),
   add: (_period, secret) => Promise.resolve(secret),
 }
