@@ -10,7 +10,7 @@ import { chatCommand } from './commands/chat/chat.js'
 import { delegateCommand } from './commands/delegate-command.js'
 import { demoCommand } from './commands/demo/demo.js'
 import { keysCommand } from './commands/keys/keys.js'
-import { serversCommand } from './commands/servers.js'
+import { serversCommand } from './commands/servers/servers.js'
 import { describeError } from './describe-error.js'
 import { doctorCommand } from './doctor/doctor-command.js'
 

@@ -1,16 +1,22 @@
 import { proxyVariable } from '../src/doctor/network.js'
 import { readFileSync, existsSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import type { NamedFinding } from '@nomyo-internal/diagnostics'
 import {
   isInstalled,
   makeCa,
   makeCertificate,
   shared,
+  startServer,
   stopAfterTest,
   temporaryFolder,
 } from '@nomyo-internal/testing'
+import { importPublicKey } from '@nomyo/crypto'
+import { MEDIA_TYPES } from '@nomyo/crypto/wire-2'
 import { describe, expect, it } from 'vitest'
+import { describePacing } from '../src/doctor/pacing.js'
 import { Home, at, startGateway, tapBefore, type Run } from './support.js'
 
 const API_KEY = 'canary-api-key-71e0c2'
@@ -30,6 +36,29 @@ function findingsOf({ code, stdout, stderr }: Pick<Run, 'stdout' | 'stderr'> & {
   return { code, findings }
 }
 
+/** Passes a request on to the gateway, without some headers of its answer. */
+async function forward(
+  request: IncomingMessage,
+  response: ServerResponse,
+  removed: readonly string[] = [],
+): Promise<void> {
+  const { method = '', url = '' } = request
+  const type = request.headers['content-type']
+  const answer = await fetch(`${gateway().url}${url}`, {
+    method,
+    headers: {
+      ...(type === undefined ? {} : { 'content-type': type }),
+      ...(request.headers.authorization && { authorization: request.headers.authorization }),
+    },
+    ...(method === 'POST' ? { body: new Uint8Array(await buffer(request)) } : {}),
+  })
+  const headers = [...answer.headers].filter(
+    ([name]) => ![...removed, 'transfer-encoding', 'connection'].includes(name),
+  )
+  response.writeHead(answer.status, Object.fromEntries(headers))
+  response.end(new Uint8Array(await answer.arrayBuffer()))
+}
+
 const statuses = (findings: readonly NamedFinding[]): string[] =>
   findings.map(({ check, status }) => `${check} ${status}`)
 
@@ -38,15 +67,74 @@ describe('nomyo doctor', () => {
     const home = new Home({ NOMYO_API_KEY: API_KEY })
     const args = at(gateway().url)
     const first = await diagnose(home, ...args)
-    const checked = ['address ok', 'DNS ok', 'TCP ok', 'server key ok', 'trust warning']
-    expect(statuses(first.findings)).toEqual([...checked, 'machine ok', 'access ok'])
+    const checked = ['address ok', 'DNS ok', 'TCP ok', 'key statement ok', 'trust warning']
+    const others = ['wire ok', 'path ok', 'machine ok', 'access ok']
+    expect(statuses(first.findings)).toEqual([...checked, ...others])
     expect(first.code).toBe(0)
     const chat = await diagnose(home, ...args, '--chat', 'nomyo/echo')
-    expect(statuses(chat.findings).at(-1)).toBe('chat ok')
+    expect(statuses(chat.findings).slice(-2)).toEqual(['chat ok', 'buffering ok'])
     expect(existsSync(join(home.path, '.nomyo'))).toBe(false)
     await home.run(['servers', 'trust', gateway().url, '--allow-http', '--yes'])
     const second = await diagnose(home, ...args)
     expect(statuses(second.findings)).toContain('trust ok')
+  })
+
+  it('says which wire is used, and why', async () => {
+    const home = new Home({ NOMYO_API_KEY: API_KEY })
+    const wire = async (...args: string[]) => {
+      const { findings } = await diagnose(home, ...at(gateway().url), ...args)
+      return findings.find(({ check }) => check === 'wire')
+    }
+    expect(await wire()).toMatchObject({
+      status: 'ok',
+      message: expect.stringMatching(/^2, as the gateway offers it: MLKEM768-X25519/) as string,
+    })
+    expect(await wire('--wire', '1')).toMatchObject({
+      status: 'warning',
+      message: expect.stringContaining('though the gateway offers wire 2') as string,
+    })
+    home.config({ wire: 1 })
+    expect(await wire()).toMatchObject({ status: 'warning' })
+  })
+
+  it.each([
+    ['a path that refuses its messages', 403, {}, 'path problem'],
+    ['a path that answers in its place', 200, { 'content-type': 'text/html' }, 'path problem'],
+    ['a path that changes answers', 200, { 'content-type': MEDIA_TYPES.answer }, 'path problem'],
+  ])('notices %s', async (_, status, headers, finding) => {
+    const { url } = stopAfterTest(
+      await startServer((request, response) => {
+        if (request.method === 'POST') response.writeHead(status, headers).end('canary')
+        else void forward(request, response)
+      }),
+    )
+    const { code, findings } = await diagnose(new Home({ NOMYO_API_KEY: API_KEY }), ...at(url))
+    expect([code, statuses(findings)]).toEqual([1, expect.arrayContaining([finding])])
+  })
+
+  it('notices a path that removes the headers against buffering', async () => {
+    const { url } = stopAfterTest(
+      await startServer((request, response) => void forward(request, response, ['incremental'])),
+    )
+    const { findings } = await diagnose(new Home({ NOMYO_API_KEY: API_KEY }), ...at(url))
+    expect(statuses(findings)).toContain('path warning')
+  })
+
+  it('notices a gateway that is known to speak wire 2, and denies it', async () => {
+    const { url } = stopAfterTest(
+      await startServer((request, response) => {
+        if (request.url === '/pki/wire2') response.writeHead(404).end()
+        else void forward(request, response)
+      }),
+    )
+    const home = new Home({ NOMYO_API_KEY: API_KEY })
+    const key = await fetch(`${gateway().url}/pki/public_key`)
+    const { fingerprint } = await importPublicKey(await key.text())
+    const lines = `${url} ${OTHER_KEY} 2026-11-28 wire=2\n${url} ${fingerprint} 2026-11-28\n`
+    const args = [...at(url), '--known-servers', home.file('known', lines)]
+    const { code, findings } = await diagnose(home, ...args)
+    expect(code).toBe(1)
+    expect(statuses(findings)).toEqual(expect.arrayContaining(['wire problem', 'access warning']))
   })
 
   it('prints lines for people without --json', async () => {
@@ -81,7 +169,8 @@ describe('nomyo doctor', () => {
     const args = [...at(gateway().url), '--known-servers', known]
     const { code, findings } = await diagnose(home, ...args)
     expect(code).toBe(1)
-    expect(statuses(findings).slice(-3)).toEqual(['trust problem', 'machine ok', 'access warning'])
+    expect(statuses(findings)).toContain('trust problem')
+    expect(statuses(findings).at(-1)).toBe('access warning')
     expect(readFileSync(known, 'utf8')).toContain(OTHER_KEY)
   })
 
@@ -124,6 +213,16 @@ describe.skipIf(!isInstalled('openssl'))('nomyo doctor over TLS', () => {
     expect(await check('IP:127.0.0.1', 60, false)).toContain('TLS problem')
     expect(await check('DNS:other.test', 60, true)).toContain('TLS problem')
   })
+})
+
+it.each([
+  ['a quick answer', { firstByteMs: 10, lastByteMs: 15_500 }, 'ok', 'not measured'],
+  ['no answer', undefined, 'ok', 'not measured'],
+  ['a sign of life in time', { firstByteMs: 15_050, lastByteMs: 40_000 }, 'ok', 'does not buffer'],
+  ['nothing before the end', { firstByteMs: 39_900, lastByteMs: 40_000 }, 'warning', 'buffers'],
+])('%s tells of buffering what it can', (_, times, status, text) => {
+  const finding = describePacing(times)
+  expect([finding.status, finding.message]).toEqual([status, expect.stringContaining(text)])
 })
 
 it.each([

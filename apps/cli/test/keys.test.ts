@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadKeyPair } from '@nomyo/crypto/keys/node'
-import { shared } from '@nomyo-internal/testing'
+import { shared, startServer, stopAfterTest } from '@nomyo-internal/testing'
+import { keyPem } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import { Home, startGateway } from './support.js'
 
@@ -97,7 +98,14 @@ describe('nomyo servers', () => {
   it('lists, trusts and forgets', async () => {
     const home = new Home()
     const asked = ['keys', 'fingerprint', '--gateway', `${gateway().url}/`, '--allow-http']
-    const fingerprint = (await home.run(asked)).stdout.trim()
+    const { fingerprint: serverKey, identities } = JSON.parse(
+      (await home.run([...asked, '--json'])).stdout,
+    )
+    const [fingerprint] = identities
+    expect(fingerprint).not.toBe(serverKey)
+    expect((await home.run(asked)).stdout).toBe(
+      `${serverKey}  server key, for wire 1\n${fingerprint}  identity key, for wire 2\n`,
+    )
     const trust = ['servers', 'trust', `${gateway().url}/`, '--allow-http']
     const list = async () => JSON.parse((await home.run(['servers', 'list', '--json'])).stdout)
     expect((await home.run(trust)).code).toBe(2)
@@ -109,13 +117,63 @@ describe('nomyo servers', () => {
     expect(JSON.parse(done.stdout)).toEqual({
       server: gateway().url,
       fingerprint,
+      wire: 2,
       status: 'trusted',
     })
     expect((await home.run([...trust, '--yes'])).stdout).toContain('known')
-    expect(await list()).toMatchObject([{ server: gateway().url, fingerprint }])
+    const server = gateway().url
+    expect(await list()).toMatchObject([
+      { server, fingerprint, wire: 2 },
+      { server, fingerprint: serverKey },
+    ])
     expect((await home.run(['servers', 'forget', gateway().url])).code).toBe(0)
     expect((await home.run(['servers', 'forget', gateway().url])).code).toBe(1)
     expect((await home.run([...trust, '--yes'])).code).toBe(0)
+  })
+
+  it('trusts the server key of wire 1 where that is named', async () => {
+    const home = new Home()
+    const asked = ['keys', 'fingerprint', '--gateway', gateway().url, '--allow-http', '--json']
+    const { fingerprint } = JSON.parse((await home.run(asked)).stdout)
+    const trust = ['servers', 'trust', gateway().url, '--allow-http', '--fingerprint', fingerprint]
+    expect(JSON.parse((await home.run([...trust, '--json'])).stdout)).toMatchObject({ wire: 1 })
+    const { stdout } = await home.run(['servers', 'list'])
+    expect(stdout).toMatch(/ \d{4}-\d\d-\d\d\n$/)
+  })
+
+  it('prints the key statement of known servers, and stops at one that is not known', async () => {
+    const home = new Home()
+    const online = (...args: string[]) =>
+      home.run(['servers', 'list', '--online', '--allow-http', ...args])
+    await home.run(['servers', 'trust', gateway().url, '--allow-http', '--yes'])
+    const known = await online()
+    expect(known.code).toBe(0)
+    expect(known.stdout).toMatch(/ {2}wire 2$/m)
+    expect(known.stdout).toMatch(/^ {2}Wire 2: key statement [0-9a-f]{64}$/m)
+    expect(known.stdout).toMatch(/^ {2}known$/m)
+    const [entry] = JSON.parse((await online('--json')).stdout)
+    expect(entry.now).toMatchObject({ wire: 2, known: true })
+    const other = `${gateway().url} sha256/${'A'.repeat(43)}=`
+    const changed = await online('--known-servers', home.file('other', `${other}\n`))
+    expect([changed.code, changed.stdout]).toEqual([3, expect.stringContaining('NOT known')])
+  })
+
+  it.each([
+    ['offers no wire 2 any more', 404, 3, 'clients refuse it'],
+    ['does not answer', 503, 1, 'ERR_UNAVAILABLE'],
+  ])('reports a known server that %s', async (_, status, code, text) => {
+    const home = new Home()
+    const { url } = stopAfterTest(
+      await startServer((request, response) => {
+        if (request.url === '/pki/wire2') response.writeHead(status).end()
+        else response.end(keyPem('keys/server.public.pem'))
+      }),
+    )
+    const line = `${url} sha256/${'A'.repeat(43)}= 2026-11-28 wire=2\n`
+    const known = ['--known-servers', home.file('known', line)]
+    const listed = await home.run(['servers', 'list', '--online', '--allow-http', ...known])
+    expect(listed.stdout).toContain(text)
+    expect(listed.code).toBe(code)
   })
 
   it('adds a second key only when it is named', async () => {

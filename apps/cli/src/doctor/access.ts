@@ -1,8 +1,8 @@
 import { ok, warning, type Finding } from '@nomyo-internal/diagnostics'
-import type { PublicKey } from '@nomyo/crypto'
 import { openClient } from '../gateway/client.js'
 import { fetchModelNames } from '../gateway/fetch.js'
 import type { GatewaySettings } from '../settings/gateway-settings.js'
+import { readOnlyServers } from './wire.js'
 
 const CHAT_TIMEOUT_MS = 120_000
 
@@ -31,16 +31,13 @@ export async function checkAccess(
 /** Sends one encrypted request, and decrypts its answer. */
 export async function checkChat(
   settings: GatewaySettings,
-  key: PublicKey,
   model: string,
+  fetch?: typeof globalThis.fetch,
 ): Promise<Finding> {
   const client = await openClient(settings, {
     timeoutMs: CHAT_TIMEOUT_MS,
-    // Trusts the key that was checked before, and stores nothing.
-    knownServers: {
-      fingerprintsOf: () => Promise.resolve([key.fingerprint]),
-      add: () => Promise.resolve(),
-    },
+    knownServers: readOnlyServers(settings.knownServers),
+    ...(fetch === undefined ? {} : { fetch }),
   })
   try {
     const { _metadata: metadata } = await client.create({

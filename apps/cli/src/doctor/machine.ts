@@ -1,5 +1,6 @@
 import { ok, problem, type Finding } from '@nomyo-internal/diagnostics'
 import type { PublicKey } from '@nomyo/crypto'
+import type { KeyStatement } from '@nomyo/crypto/wire-2'
 import {
   attestGateway,
   describeOffer,
@@ -10,14 +11,17 @@ import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { describeFailure } from './describe-failure.js'
 
 /** Appraises the machine by the policy; without a policy, reports the evidence that it offers. */
-export async function checkMachine(settings: GatewaySettings, key: PublicKey): Promise<Finding> {
+export async function checkMachine(
+  settings: GatewaySettings,
+  keys: PublicKey | KeyStatement,
+): Promise<Finding> {
   const { gateway, policy } = settings
-  if (policy === undefined) return checkOffer(settings)
+  if (policy === undefined) return checkOffer(settings, keys)
   try {
-    const { result, given } = await attestGateway(settings, policy, 'auto')
+    const { result, given } = await attestGateway(settings, policy, wireOf(keys))
     const message = `tier ${result.tier}, key ${result.trust}`
     const remedy = `nomyo attest verify ${gateway} --policy ${policy} shows every check`
-    if (!endorses(given, key)) return problem('it endorses another key', remedy)
+    if (!endorses(given, keys)) return problem('it endorses other keys', remedy)
     if (result.tier === 'affirming') return ok(message)
     return problem(`${message}; the policy requires more`, remedy)
   } catch (error) {
@@ -27,9 +31,14 @@ export async function checkMachine(settings: GatewaySettings, key: PublicKey): P
   }
 }
 
-async function checkOffer(settings: GatewaySettings): Promise<Finding> {
+const wireOf = (keys: PublicKey | KeyStatement): 1 | 2 => ('sha256' in keys ? 2 : 1)
+
+async function checkOffer(
+  settings: GatewaySettings,
+  keys: PublicKey | KeyStatement,
+): Promise<Finding> {
   try {
-    const { claimed } = await describeOffer(settings, 'auto')
+    const { claimed } = await describeOffer(settings, wireOf(keys))
     if (claimed?.akName === undefined) {
       return ok('not appraised; the gateway offers unreadable evidence')
     }

@@ -1,14 +1,19 @@
 import type { Environment } from '@nomyo-internal/command-line'
 import { ok, warning, type Finding, type NamedFinding } from '@nomyo-internal/diagnostics'
 import type { PublicKey } from '@nomyo/crypto'
+import type { KeyStatement } from '@nomyo/crypto/wire-2'
 import { fetchServerKey } from '../gateway/fetch.js'
+import { fetchKeyStatement } from '../gateway/key-statement.js'
 import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { checkAccess, checkChat } from './access.js'
 import { checkAddress } from './address.js'
 import { checkMachine } from './machine.js'
 import { checkName, checkTcp, checkTls, proxyVariable } from './network.js'
 import { describeFailure } from './describe-failure.js'
+import { describePacing, timedFetch } from './pacing.js'
+import { checkPath } from './path.js'
 import { checkTrust } from './trust.js'
+import { checkIdentity, chooseWire, describeChoice } from './wire.js'
 
 /** Runs one check after the other, and ends where the next ones would fail for the same reason. */
 export async function* runChecks(
@@ -29,18 +34,11 @@ export async function* runChecks(
     yield finding
     if (finding.status === 'problem') return
   }
-  const fetched: { key?: PublicKey } = {}
-  yield await runCheck('server key', async () => {
-    const key = (fetched.key = await fetchServerKey(settings))
-    return ok(`${key.fingerprint}, ${key.bits} bits`)
-  })
-  const { key } = fetched
-  if (key === undefined) return
-  const trust = { check: 'trust', ...(await checkTrust(key, settings)) }
-  yield trust
-  const machine = await runCheck('machine', () => checkMachine(settings, key))
+  const keys = yield* checkKeys(settings)
+  if (keys === undefined) return
+  const machine = await runCheck('machine', () => checkMachine(settings, keys.shown))
   yield machine
-  if (trust.status === 'problem' || machine.status === 'problem') {
+  if (!keys.isTrusted || machine.status === 'problem') {
     const message =
       'not checked: the API key is sent only to a gateway and machine that are trusted'
     yield { check: 'access', ...warning(message) }
@@ -49,7 +47,56 @@ export async function* runChecks(
   const access = await runCheck('access', () => checkAccess(settings, chatModel))
   yield access
   if (chatModel === undefined || access.status === 'problem') return
-  yield await runCheck('chat', () => checkChat(settings, key, chatModel))
+  const timed = timedFetch()
+  try {
+    yield await runCheck('chat', () => checkChat(settings, chatModel, timed.fetch))
+    if ('sha256' in keys.shown) yield { check: 'buffering', ...describePacing(timed.times()) }
+  } finally {
+    timed.close()
+  }
+}
+
+/** Keys that a gateway shows for the wire of requests, and the trust in them. */
+interface ShownKeys {
+  readonly shown: PublicKey | KeyStatement
+  readonly isTrusted: boolean
+}
+
+/** Checks the keys of a gateway, the trust in them, and the wire that follows. */
+async function* checkKeys(
+  settings: GatewaySettings,
+): AsyncGenerator<NamedFinding, ShownKeys | undefined> {
+  const fetched: { statement?: KeyStatement; key?: PublicKey } = {}
+  const offer = await runCheck('key statement', async () => {
+    const statement = await fetchKeyStatement(settings)
+    if (statement === undefined) return ok('the gateway offers no wire 2')
+    fetched.statement = statement
+    return ok(`${statement.sha256}, signed by ${statement.identities.join(' and ')}`)
+  })
+  const { statement } = fetched
+  if (statement !== undefined || offer.status === 'problem') yield offer
+  if (offer.status === 'problem' && settings.wire !== 1) return undefined
+  if (statement !== undefined && settings.wire !== 1) {
+    const { finding, wire } = await checkIdentity(settings)
+    yield { check: 'trust', ...finding }
+    if (wire !== undefined) yield { check: 'wire', ...describeChoice(wire, statement) }
+    yield await runCheck('path', () => checkPath(settings, statement))
+    return { shown: statement, isTrusted: wire !== undefined }
+  }
+  yield await runCheck('server key', async () => {
+    const key = (fetched.key = await fetchServerKey(settings))
+    return ok(`${key.fingerprint}, ${key.bits} bits`)
+  })
+  const { key } = fetched
+  if (key === undefined) return undefined
+  const trust = { check: 'trust', ...(await checkTrust(key, settings)) }
+  yield trust
+  if (trust.status === 'problem') return { shown: key, isTrusted: false }
+  const wire = await runCheck('wire', async () =>
+    describeChoice(await chooseWire(settings), statement),
+  )
+  yield wire
+  return { shown: key, isTrusted: wire.status !== 'problem' }
 }
 
 /** Runs and times a check; an error that it throws becomes its finding. */

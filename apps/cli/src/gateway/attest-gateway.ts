@@ -1,7 +1,6 @@
 import { EXIT, type Wire } from '@nomyo-internal/command-line'
 import {
   appraise,
-  requireTier,
   type AppraisalPolicy,
   type AttestationResult,
   type NonceExpectation,
@@ -11,7 +10,7 @@ import { importPublicKey, type PublicKey } from '@nomyo/crypto'
 import { parseKeyStatement, type KeyStatement } from '@nomyo/crypto/wire-2'
 import { APIError, type Transport } from '@nomyo/transport'
 import { CommandError } from '../describe-error.js'
-import type { GatewayAddress, GatewaySettings } from '../settings/gateway-settings.js'
+import type { GatewayAddress } from '../settings/gateway-settings.js'
 import { readPolicy } from '../settings/policy.js'
 import { withTransport } from './fetch.js'
 
@@ -105,44 +104,12 @@ export async function attestGateway(
   return { result: await appraiseEvidence(given, policy), given }
 }
 
-/** Tells whether the subject of evidence is, or names, the key of wire 1. */
-export const endorses = (given: GatewayEvidence, { fingerprint }: PublicKey): boolean =>
-  given.wire === 1
-    ? given.fingerprint === fingerprint
-    : given.statement.rsaKeys.includes(fingerprint)
-
-/**
- * Stops at a machine that does not satisfy the policy of the settings. Without a policy nothing is
- * requested. Must come before any request with an API key.
- *
- * @param key - trusted server key, which the machine must endorse
- * @param onResult - receives the result, also a bad one
- * @throws AttestationError, CommandError; else as {@link attestGateway}
- */
-export async function requireMachine(
-  settings: GatewaySettings,
-  key: PublicKey,
-  onResult?: (result: AttestationResult) => void,
-): Promise<void> {
-  const { policy } = settings
-  if (policy === undefined) return
-  const { result, given } = await attestGateway(settings, policy, 'auto').catch(
-    (error: unknown) => {
-      if (!isEvidenceMissing(error)) throw error
-      throw new CommandError(
-        'the policy requires evidence, and the gateway offers none',
-        EXIT.security,
-      )
-    },
-  )
-  onResult?.(result)
-  requireTier(result, 'affirming')
-  if (!endorses(given, key)) {
-    throw new CommandError(
-      'the machine endorses another key than that of the gateway',
-      EXIT.security,
-    )
-  }
+/** Tells whether the subject of evidence is this server key, or a statement of the same signer. */
+export function endorses(given: GatewayEvidence, keys: PublicKey | KeyStatement): boolean {
+  if (given.wire === 1) return 'fingerprint' in keys && given.fingerprint === keys.fingerprint
+  // The statement may have been replaced between two requests.
+  const { identities } = given.statement
+  return 'identities' in keys && keys.identities.some((one) => identities.includes(one))
 }
 
 /** Tells whether an error means that a gateway offers no evidence at all. */

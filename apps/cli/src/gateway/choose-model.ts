@@ -1,7 +1,6 @@
 import { UsageError } from '@nomyo-internal/command-line'
 import type { GatewaySettings } from '../settings/gateway-settings.js'
-import { requireMachine } from './attest-gateway.js'
-import { fetchTrustedKey, type ClientHooks } from './client.js'
+import { openClient, type ClientHooks } from './client.js'
 import { fetchModelNames } from './fetch.js'
 
 /**
@@ -17,7 +16,7 @@ export function chooseModel([first]: readonly string[]): string {
 }
 
 /**
- * Fetches the models of a gateway, after its key and its machine are verified: the request carries the
+ * Fetches the models of a gateway, after its keys and its machine are verified: the request carries the
  * API key.
  *
  * @throws SecurityError, AttestationError, CommandError when they must not be trusted
@@ -26,11 +25,12 @@ export async function listTrustedModels(
   settings: GatewaySettings,
   hooks: ClientHooks,
 ): Promise<readonly string[]> {
-  // The encrypted request that follows checks the key again. With a policy it is the one to record a first
-  // use, and to report it; else it finds the key known.
-  const { onServerKey, ...others } = hooks
-  const isReported = onServerKey !== undefined && settings.policy === undefined
-  const key = await fetchTrustedKey(settings, isReported ? { ...others, onServerKey } : others)
-  await requireMachine(settings, key)
+  // The encrypted request that follows checks the keys again, and finds them known.
+  const client = await openClient(settings, hooks)
+  try {
+    await client.chooseWire()
+  } finally {
+    client.dispose()
+  }
   return fetchModelNames(settings)
 }

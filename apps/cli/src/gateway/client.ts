@@ -3,15 +3,12 @@ import { printable } from '@nomyo-internal/diagnostics'
 import { isLoopback } from '@nomyo-internal/http-server'
 import {
   SecureChatCompletion,
-  SecureCompletionClient,
   type AttestationEvent,
   type ChatCompletion,
   type KnownServersStore,
   type SecureChatCompletionOptions,
   type ServerKeyEvent,
 } from '@nomyo/client'
-import { knownServersFile } from '@nomyo/client/known-servers'
-import { importPublicKey, type PublicKey } from '@nomyo/crypto'
 import { CommandError } from '../describe-error.js'
 import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { loadPolicy } from '../settings/policy.js'
@@ -25,6 +22,8 @@ export interface ClientHooks {
   readonly timeoutMs?: number | undefined
   /** Store instead of the file of the settings. */
   readonly knownServers?: KnownServersStore
+  /** Replaces the HTTP client. */
+  readonly fetch?: typeof fetch
 }
 
 /** Parameters of the requests of one command. */
@@ -47,6 +46,7 @@ export async function openClient(
     apiKey: settings.apiKey,
     timeout: hooks.timeoutMs,
     onReceipt: hooks.onReceipt,
+    fetch: hooks.fetch,
     attestation:
       policy === undefined
         ? undefined
@@ -54,38 +54,13 @@ export async function openClient(
   })
 }
 
-/**
- * Fetches the key of the gateway and checks it against pins and known servers, as every request does. With
- * a policy a first use is not recorded: the request that follows does that, once the machine has endorsed
- * the key.
- *
- * @throws SecurityError when it must not be trusted
- */
-export async function fetchTrustedKey(
-  settings: GatewaySettings,
-  hooks: ClientHooks,
-): Promise<PublicKey> {
-  const file = knownServersFile(settings.knownServers)
-  const readOnly = { fingerprintsOf: file.fingerprintsOf, add: () => Promise.resolve() }
-  const store = settings.policy === undefined ? {} : { knownServers: readOnly }
-  const client = new SecureCompletionClient({
-    ...trustOptions(settings, { ...hooks, ...store }),
-    routerUrl: settings.gateway,
-    timeout: 30_000,
-  })
-  try {
-    return await importPublicKey(await client.fetchServerPublicKey())
-  } finally {
-    client.dispose()
-  }
-}
-
 function trustOptions(
-  { allowHttp, pins, knownServers, gateway }: GatewaySettings,
+  { allowHttp, pins, knownServers, gateway, wire }: GatewaySettings,
   { onServerKey, onWarning, knownServers: store }: ClientHooks,
 ): SecureChatCompletionOptions {
   return {
     allowHttp,
+    wire,
     serverKeyPins: pins,
     knownServers: store ?? knownServers,
     onServerKey,

@@ -2,10 +2,13 @@ import type { KeyStatement } from '@nomyo/crypto/wire-2'
 
 /** Describes a key statement of wire 2, one sentence a line. */
 export function describeStatement(statement: KeyStatement): readonly string[] {
-  const { sha256, identities, notBefore, notAfter } = statement
+  const { sha256, identities, namesIdentities, notBefore, notAfter } = statement
   return [
     `Wire 2: key statement ${sha256}`,
     `signed by ${identities.join(' and ')}, valid from ${timeOf(notBefore)} to ${timeOf(notAfter)}`,
+    ...(namesIdentities
+      ? []
+      : ['It names no signer: evidence for it says nothing about who signed it.']),
   ]
 }
 

@@ -1,18 +1,17 @@
 import { EXIT, type CommandContext } from '@nomyo-internal/command-line'
 import { printable, printableLine } from '@nomyo-internal/diagnostics'
-import type { AttestationResult, SecureChatCompletion, ServerKeyEvent } from '@nomyo/client'
+import type {
+  AttestationResult,
+  SecureChatCompletion,
+  ServerKeyEvent,
+  WireInfo,
+} from '@nomyo/client'
 import { describeError } from '../describe-error.js'
-import { requireMachine } from '../gateway/attest-gateway.js'
 import { chooseModel, listTrustedModels } from '../gateway/choose-model.js'
-import {
-  answerText,
-  fetchTrustedKey,
-  openClient,
-  type ChatParameters,
-  type ClientHooks,
-} from '../gateway/client.js'
+import { answerText, openClient, type ChatParameters, type ClientHooks } from '../gateway/client.js'
 import { fetchModelNames } from '../gateway/fetch.js'
 import type { Output } from '../output/output.js'
+import { describeWire } from '../output/wire.js'
 import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { Conversation } from './conversation.js'
 import { LineReader } from './line-reader.js'
@@ -25,49 +24,70 @@ export async function runSession(
   parameters: ChatParameters,
   context: CommandContext,
 ): Promise<number> {
+  const state: GatewayState = {}
   const hooks: ClientHooks = {
     onWarning: output.note,
     timeoutMs: parameters.timeoutMs,
+    onServerKey: ({ type }) => {
+      state.found ??= type
+    },
     onAttestation: ({ result }) => {
-      conversation.attestation = result
+      state.attestation = result
+      if (conversation !== undefined) conversation.attestation = result
     },
   }
-  const conversation = await begin(output, settings, parameters)
+  let conversation: Conversation | undefined
   const client = await openClient(settings, hooks)
   try {
+    conversation = await begin(output, settings, { parameters, client, state })
     return await new Session({ output, settings, parameters, conversation, client, context }).run()
   } finally {
     client.dispose()
   }
 }
 
+/** Results of the checks of a gateway. */
+interface GatewayState {
+  found?: ServerKeyEvent['type']
+  attestation?: AttestationResult
+}
+
+/** Parts of the beginning of a session. */
+interface Beginning {
+  readonly parameters: ChatParameters
+  readonly client: SecureChatCompletion
+  readonly state: GatewayState
+}
+
 /** Verifies the gateway, and shows the result before anything is typed. */
 async function begin(
   output: Output,
   settings: GatewaySettings,
-  { system }: ChatParameters,
+  { parameters: { system }, client, state }: Beginning,
 ): Promise<Conversation> {
   const { line, style, waiting } = output
-  let found: ServerKeyEvent['type'] | undefined
-  const onServerKey = ({ type }: ServerKeyEvent): void => {
-    found ??= type
-  }
-  const key = await waiting('fetching the server key', fetchTrustedKey(settings, { onServerKey }))
   line(`gateway  ${settings.gateway}`)
-  line(`key      ${key.fingerprint}`)
-  line(`         ${style.quiet(describeTrust(settings, found))}`)
-  let attestation: AttestationResult | undefined
-  const machine = requireMachine(settings, key, (result) => {
-    attestation = result
-    line(`machine  tier ${result.tier}, key ${result.trust} (/attest shows more)`)
-  })
+  const showMachine = (): void => {
+    const { attestation } = state
+    if (attestation === undefined) return
+    line(`machine  tier ${attestation.tier}, key ${attestation.trust} (/attest shows more)`)
+  }
+  const wire = await waiting('verifying the gateway', client.chooseWire()).catch(
+    (error: unknown) => {
+      showMachine()
+      throw error
+    },
+  )
+  line(`wire     ${describeWire(wire)}`)
+  line(`key      ${wire.fingerprint}`)
+  line(`         ${style.quiet(describeTrust(settings, wire, state.found))}`)
+  showMachine()
   if (settings.policy === undefined)
     line('machine  not appraised: there is no policy (--policy FILE)')
-  await waiting('attesting the machine', machine)
-  // Key and machine were verified just now.
+  // Keys and machine were verified just now.
   const model = settings.model ?? chooseModel(await fetchModelNames(settings))
   const conversation = new Conversation(model, settings.tier, system)
-  conversation.attestation = attestation
+  conversation.attestation = state.attestation
   line(`model    ${printableLine(model)}`)
   line()
   line(style.quiet('Answers come whole, not word by word. /help lists the commands, /quit ends.'))
@@ -76,8 +96,10 @@ async function begin(
 
 function describeTrust(
   { pins, policy }: GatewaySettings,
+  { reason }: WireInfo,
   found: ServerKeyEvent['type'] | undefined,
 ): string {
+  if (reason === 'vouched') return 'vouched for by the pinned or known server key'
   const pinned = pins === undefined ? '' : 'pinned, '
   const since = policy === undefined ? 'from now on' : 'once the machine has endorsed it'
   return found === 'first-use'

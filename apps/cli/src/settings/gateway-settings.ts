@@ -1,5 +1,11 @@
 import { join } from 'node:path'
-import { defineOptions, gatewayUrl, parsedBy, type Call } from '@nomyo-internal/command-line'
+import {
+  WIRE_OPTION,
+  defineOptions,
+  gatewayUrl,
+  parsedBy,
+  type Call,
+} from '@nomyo-internal/command-line'
 import { parsePin } from '@nomyo/crypto'
 import { parseBaseUrl } from '@nomyo/transport'
 import { readSecretFile } from '../files.js'
@@ -82,6 +88,7 @@ export const GATEWAY_OPTIONS = {
           'must be sha256/ and 44 base64 characters, as nomyo keys fingerprint prints it',
         ),
       },
+      wire: WIRE_OPTION,
     },
     { file: true, group: 'Gateway' },
   ),

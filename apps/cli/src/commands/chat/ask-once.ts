@@ -10,6 +10,7 @@ import {
   type ClientHooks,
 } from '../../gateway/client.js'
 import type { Output } from '../../output/output.js'
+import { describeWire } from '../../output/wire.js'
 import type { GatewaySettings } from '../../settings/gateway-settings.js'
 
 /** One question. */
@@ -47,6 +48,10 @@ export async function askOnce(
         { role: 'user', content: message },
       ]
       const { tier } = settings
+      if (output.isTerminal) {
+        const wire = await output.waiting('verifying the gateway', client.chooseWire())
+        output.note(output.noteStyle.quiet(`wire ${describeWire(wire)}`))
+      }
       const completion = await output.waiting(
         `waiting for ${printableLine(model)}`,
         client.create(

@@ -7,7 +7,9 @@ import {
 } from '@nomyo/client'
 import { EXIT, type Environment } from '@nomyo-internal/command-line'
 import { printableJson } from '@nomyo-internal/diagnostics'
+import { GATEWAY_PATH } from '@nomyo/crypto/wire-2'
 import type { Output } from '../../output/output.js'
+import { describeWire } from '../../output/wire.js'
 import { cliCommand } from '../cli-command.js'
 import { eavesdrop, findIn } from './eavesdropper.js'
 import { startGatewayProcess } from './gateway-process.js'
@@ -29,7 +31,7 @@ const TOOL: Tool = {
 }
 
 const STEP_NAMES: Readonly<Record<CompletionStep['name'], string>> = {
-  wire: 'choose the wire',
+  wire: 'fetch the key statement',
   'reply-key': 'wait for the reply key',
   'server-key': 'fetch the server key',
   attest: 'attest the machine',
@@ -86,7 +88,6 @@ async function demo(
     allowHttp: true,
     maxRetries: 0,
     // Its messages are JSON, which can be shown.
-    wire: 1,
     onStep: (step) => steps.push(step),
     logger: { warn: () => undefined },
   })
@@ -101,7 +102,7 @@ async function demo(
   const scene: Scene = { client, tap, output, section, check }
   try {
     const gateway = await output.progress(
-      'client and gateway are generating their RSA-4096 keys',
+      'the gateway is generating its keys',
       startGatewayProcess(environment),
     )
     try {
@@ -135,23 +136,25 @@ async function showChat({ client, tap, output, section, check }: Scene): Promise
   line(`   prompt   ${PROMPT}`)
   line()
   const completion = await progress(
-    'sending; the first call waits for the reply key',
+    'sending; the first call fetches the key statement',
     client.create({ model: MODEL, messages: [{ role: 'user', content: PROMPT }] }),
   )
   section('2  What an eavesdropper sees')
   for (const text of eavesdrop(tap.recorded)) line(style.quiet(text))
   const recorded = tap.recorded.toGateway + tap.recorded.toClient
-  // The id shows that the tap has recorded this very exchange.
+  const hidden = [PROMPT, MODEL, completion._metadata.payload_id]
   check(
-    recorded.includes(completion._metadata.payload_id) && findIn(recorded, PROMPT) === undefined,
-    `the prompt is nowhere in the ${recorded.length.toLocaleString('en')} recorded bytes`,
+    // Such a request shows that the tap has recorded this very exchange.
+    recorded.includes(`POST ${GATEWAY_PATH}`) &&
+      hidden.every((text) => findIn(recorded, text) === undefined),
+    `prompt, model and id are not in the ${recorded.length.toLocaleString('en')} recorded bytes`,
   )
   section('3  The answer as the client decrypts it')
   const answer = completion.choices[0].message.content
   line(`   answer   ${answer ?? ''}`)
   line(`   engine   ${String(completion.system_fingerprint)}: a stand-in, not a model`)
   line(`   id       ${completion._metadata.payload_id}`)
-  line(`   sealed   ${completion._metadata.encryption_algorithm}`)
+  line(`   wire     ${describeWire(await client.chooseWire())}`)
   check(answer === PROMPT, 'the answer is the echo of the prompt')
 }
 
@@ -174,7 +177,7 @@ async function showToolCall({ client, output, section, check }: Scene): Promise<
 
 async function showTampering({ client, tap, output, section, check }: Scene): Promise<void> {
   const { line } = output
-  section('5  One character of an answer changed on the network path')
+  section('5  One bit of an answer changed on the network path')
   tap.tamperWithNextAnswer()
   const outcome = await client
     .create({ model: MODEL, messages: [{ role: 'user', content: PROMPT }] })
@@ -192,7 +195,7 @@ function showTimings(steps: readonly CompletionStep[], { output, section }: Scen
   for (const { name, durationMs } of steps) {
     line(`   ${STEP_NAMES[name].padEnd(22)} ${durationMs.toFixed(1).padStart(8)} ms`)
   }
-  line(style.quiet('   Both keys exist from then on: later calls wait for neither.'))
+  line(style.quiet('   Later calls know the key statement, and fetch it when it changes.'))
   line()
 }
 

@@ -39,12 +39,17 @@ function lastMessage(recorded: string, start: string): string {
 }
 
 function shorten(mark: string, message: string): string[] {
-  const [head = '', body = ''] = message.split('\r\n\r\n', 2)
+  const end = message.indexOf('\r\n\r\n')
+  const head = end === -1 ? message : message.slice(0, end)
+  const body = end === -1 ? '' : visible(message.slice(end + 4))
   const lines = head.split('\r\n').filter((header) => SHOWN_HEADERS.test(header))
   return [...lines, '', ...bodyLines(body)].map((text) =>
     `   ${mark} ${clip(text, WIDTH)}`.trimEnd(),
   )
 }
+
+/** Replaces bytes that a terminal cannot show. */
+const visible = (bytes: string): string => bytes.replaceAll(/[^\x20-\x7e]/g, '.')
 
 function bodyLines(body: string): string[] {
   const lines: string[] = []

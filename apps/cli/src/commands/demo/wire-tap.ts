@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { MEDIA_TYPES } from '@nomyo/crypto/wire-2'
 import type { Recording } from './eavesdropper.js'
 
 /** A relay between client and gateway that records, where a load balancer, CDN or logging proxy stands. */
@@ -10,13 +11,13 @@ export interface WireTap {
   readonly recorded: Recording
   /** Sets the port of the gateway; earlier connections wait for it. */
   connectTo(port: number): void
-  /** Changes one character of the ciphertext in the next answer. */
+  /** Flips one bit of the ciphertext in the next answer. */
   tamperWithNextAnswer(): void
   close(): Promise<void>
 }
 
-/** Bytes in front of the ciphertext of an envelope. */
-const CIPHERTEXT_MARK = Buffer.from('"ciphertext":"')
+/** Offset in the body of an answer that no framing of HTTP reaches, and that the nonce of the answer does. */
+const TAMPERED_OFFSET = 12
 const LOOPBACK = '127.0.0.1'
 
 /** Starts a recording relay on loopback. */
@@ -28,6 +29,8 @@ export async function startWireTap(): Promise<WireTap> {
   })
   const recorded = { toGateway: '', toClient: '' }
   let tampering = false
+  /** Bytes from the gateway since tampering was requested. */
+  let received = ''
 
   const server = createServer((client) => {
     void gatewayPort.then((port) => {
@@ -46,10 +49,15 @@ export async function startWireTap(): Promise<WireTap> {
       gateway.write(bytes)
     })
     gateway.on('data', (bytes: Buffer) => {
-      const mark = tampering ? bytes.indexOf(CIPHERTEXT_MARK) : -1
-      if (mark !== -1) {
-        tampering = false
-        replaceCharacter(bytes, mark + CIPHERTEXT_MARK.length)
+      if (tampering) {
+        received += bytes.toString('latin1')
+        const position = tamperedPosition(received)
+        const index = position === undefined ? -1 : bytes.length - (received.length - position)
+        const byte = bytes[index]
+        if (byte !== undefined) {
+          tampering = false
+          bytes[index] = byte ^ 1
+        }
       }
       recorded.toClient += bytes.toString('latin1')
       client.write(bytes)
@@ -66,6 +74,7 @@ export async function startWireTap(): Promise<WireTap> {
     connectTo,
     tamperWithNextAnswer() {
       tampering = true
+      received = ''
     },
     async close() {
       for (const socket of sockets) socket.destroy()
@@ -75,7 +84,10 @@ export async function startWireTap(): Promise<WireTap> {
   }
 }
 
-/** Replaces a letter by another of the base64 alphabet, which only authenticated decryption detects. */
-function replaceCharacter(bytes: Buffer, position: number): void {
-  bytes[position] = bytes[position] === 0x41 ? 0x42 : 0x41
+/** Finds the byte of an answer to change, once it has arrived. */
+function tamperedPosition(received: string): number | undefined {
+  const type = received.toLowerCase().indexOf(`content-type: ${MEDIA_TYPES.answer}`)
+  const end = type === -1 ? -1 : received.indexOf('\r\n\r\n', type)
+  const position = end + 4 + TAMPERED_OFFSET
+  return end === -1 || position >= received.length ? undefined : position
 }
