@@ -11,7 +11,11 @@ export function describeGateway(
 ): readonly (readonly [subject: string, text: string])[] {
   return [
     ['gateway', config.gateway],
-    ['server key', `${trust.fingerprint} (${describeStanding(config, trust)})`],
+    ['wire', describeWire(trust)],
+    [
+      trust.wire.version === 2 ? 'identity' : 'server key',
+      `${trust.fingerprint} (${describeStanding(config, trust)})`,
+    ],
     ['attestation', describeAttestation(config, trust)],
   ]
 }
@@ -41,12 +45,21 @@ export function formatBanner(
   return printable(lines.join('\n'))
 }
 
+function describeWire({ wire: { version, reason, statementSha256 } }: Trust): string {
+  if (version === 2) return `2, key statement ${statementSha256 ?? ''}`
+  return reason === 'configured'
+    ? '1, as configured'
+    : '1: the gateway offers no wire 2, which is post-quantum and hides the API key'
+}
+
 function describeStanding({ knownServers = '' }: ProxyConfig, { standing }: Trust): string {
   switch (standing) {
     case 'pinned':
       return 'pinned'
     case 'known':
       return `known, ${knownServers}`
+    case 'vouched':
+      return 'vouched for by a pinned or known server key'
     case 'first-use':
       return `first use, stored in ${knownServers}`
     case 'any':

@@ -94,11 +94,11 @@ export function createServer(
   modelsRoute(server, tokenHook, upstream)
   // 503 while the gateway is not trusted.
   server.get('/health', (_request, reply) => {
-    const { fingerprint, attestation, problem } = upstream.trust
+    const { fingerprint, wire, attestation, problem } = upstream.trust
     return reply
       .code(problem === undefined ? 200 : 503)
       .header('cache-control', 'no-store')
-      .send({ status: problem ?? 'ok', gateway, fingerprint, attestation })
+      .send({ status: problem ?? 'ok', gateway, wire, fingerprint, attestation })
   })
   limitPipelining(server.server)
   return server

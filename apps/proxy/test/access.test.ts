@@ -158,6 +158,11 @@ describe('the token', () => {
     expect(JSON.parse(body)).toEqual({
       status: 'ok',
       gateway: gateway(),
+      wire: {
+        version: 2,
+        reason: expect.stringMatching(/^(?:first-use|known)$/),
+        statementSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      },
       fingerprint: expect.stringMatching(/^sha256\//),
       attestation: null,
     })

@@ -110,6 +110,7 @@ describe('settings', () => {
       apiKey: undefined,
       pin: [],
       knownServers: '/home/me/.nomyo/known_servers',
+      wire: 'auto',
       securityTier: 'none',
       maxConcurrency: 32,
       drainTimeout: 660_000,
@@ -165,6 +166,7 @@ describe('an empty variable', () => {
 describe('the banner', () => {
   const trust = {
     fingerprint: 'sha256/x',
+    wire: { version: 2, reason: 'known', statementSha256: 'ab' },
     standing: 'known',
     attestation: null,
     problem: undefined,
@@ -177,6 +179,19 @@ describe('the banner', () => {
     const environment = formatBanner(readConfig([], given, true), proxy)
     expect(environment).toContain('OPENAI_API_KEY="$NOMYO_PROXY_TOKEN"')
     for (const screen of [kept, environment]) expect(screen).not.toContain(TOKEN)
+  })
+
+  it('says which wire is used, and why', () => {
+    const config = readConfig([], given)
+    expect(formatBanner(config, proxy)).toMatch(
+      /wire {9}2, key statement ab\n {2}identity {5}sha256/,
+    )
+    const on1 = (reason: 'configured' | 'not-offered') => {
+      const wire = { version: 1, reason, statementSha256: null } as const
+      return formatBanner(config, { ...proxy, trust: { ...trust, wire } })
+    }
+    expect(on1('configured')).toMatch(/wire {9}1, as configured\n {2}server key {3}sha256/)
+    expect(on1('not-offered')).toMatch(/wire {9}1: the gateway offers no wire 2/)
   })
 
   it('describes what is known about the machine', () => {

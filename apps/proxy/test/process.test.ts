@@ -13,7 +13,6 @@ import {
   startProxyProcess,
   useGateway,
   useModel,
-  fingerprint,
 } from './support.js'
 
 const model = useModel()
@@ -32,7 +31,8 @@ describe('the process', () => {
     expect((await answer).body).toContain('at last')
     const { code, stdout, stderr } = await proxy.ended
     expect({ code, stdout }).toEqual({ code: 0, stdout: `listening on ${url}\n` })
-    expect(stderr).toContain(`server key: ${fingerprint} (first use`)
+    expect(stderr).toMatch(/wire: 2, key statement [0-9a-f]{64}/)
+    expect(stderr).toMatch(/identity: sha256\/\S+ \(first use/)
     expect(stderr).not.toContain(TOKEN)
   })
 
@@ -123,7 +123,8 @@ describe.skipIf(!isInstalled('python3'))('on a terminal', () => {
     )
     const { screen, answered } = JSON.parse(stdout) as { screen: string; answered: number }
     expect(screen).toContain(`  gateway      ${gateway()}`)
-    expect(screen).toContain(`  server key   ${fingerprint} (first use`)
+    expect(screen).toMatch(/^ {2}wire {9}2, key statement [0-9a-f]{64}\r?$/m)
+    expect(screen).toMatch(/^ {2}identity {5}sha256\/\S+ \(first use/m)
     expect(screen).toContain('  attestation  not required')
     expect(screen).toMatch(/^ {2}export OPENAI_BASE_URL=http:\/\/127\.0\.0\.1:\d+\/v1\r?$/m)
     expect(screen).toMatch(/^ {2}export OPENAI_API_KEY=nomyo_local_[\w-]{43}\r?$/m)

@@ -3,12 +3,16 @@ import { keyPem } from '@nomyo-internal/testing/vectors'
 import { beforeEach, expect, it } from 'vitest'
 import { ask, caller, complete, newProxy, type Answer } from './support.js'
 
-/** A gateway that refuses everything but its key, with these headers. */
+/** A gateway without wire 2 that refuses everything but its key, with these headers. */
 let headers: Record<string, string> = {}
 const gateway = shared(() =>
   startServer((request, response) => {
     if (request.url === '/pki/public_key') {
       response.end(keyPem('keys/server.public.pem'))
+      return
+    }
+    if (request.url === '/pki/wire2') {
+      response.writeHead(404).end()
       return
     }
     request.resume().on('end', () => {

@@ -50,15 +50,35 @@ async function expectRefused(
 describe('the server key', () => {
   it('is stored on first use, and known later', async () => {
     const folder = temporaryFolder()
+    const identities = new Set<string>()
     for (const standing of ['first-use', 'known'] as const) {
       const proxy = await newProxy(gateway(), [], SECRETS, folder)
-      expect(proxy.trust).toMatchObject({ fingerprint, standing })
+      expect(proxy.trust).toMatchObject({ standing, wire: { version: 2, reason: standing } })
+      identities.add(proxy.trust.fingerprint)
       await proxy.stop()
     }
     const file = join(folder, '.nomyo', 'known_servers')
-    expect(readFileSync(file, 'utf8')).toMatch(`${gateway()} ${fingerprint} `)
+    expect(identities.size).toBe(1)
+    for (const known of [...identities, fingerprint]) {
+      expect(readFileSync(file, 'utf8')).toMatch(`${gateway()} ${known} `)
+    }
     expect(statSync(file).mode & 0o777).toBe(0o600)
   })
+
+  it.each([
+    ['1', { version: 1, reason: 'configured', statementSha256: null }],
+    ['2', { version: 2, reason: 'first-use', statementSha256: /^[0-9a-f]{64}$/ }],
+  ])(
+    'is that of the wire that is chosen: --wire %s',
+    async (wire, { statementSha256, ...facts }) => {
+      const proxy = await testProxy(gateway(), ['--wire', wire])
+      expect(proxy.trust.wire).toMatchObject(facts)
+      if (statementSha256 === null) expect(proxy.trust.wire.statementSha256).toBeNull()
+      else expect(proxy.trust.wire.statementSha256).toMatch(statementSha256)
+      const health = JSON.parse((await ask(`${proxy.url}/health`)).body) as object
+      expect(health).toMatchObject({ wire: facts, fingerprint: proxy.trust.fingerprint })
+    },
+  )
 
   it.each([
     [['--pin', otherPin, '--pin', fingerprint], {}, 'pinned'],

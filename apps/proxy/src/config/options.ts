@@ -1,4 +1,5 @@
 import {
+  WIRE_OPTION,
   defineOptions,
   duration,
   gatewayUrl,
@@ -108,6 +109,7 @@ export const OPTIONS = defineOptions(
         'must be a fingerprint as the gateway prints it: sha256/ and 43 letters',
       ),
     },
+    wire: WIRE_OPTION,
     knownServers: {
       value: 'FILE',
       summary: 'file of the keys that were trusted on first use; none for no file',

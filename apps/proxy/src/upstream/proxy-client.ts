@@ -8,8 +8,9 @@ import {
   type RequestOptions,
   type SecureChatCompletionOptions,
   type SecurityTier,
+  type WireInfo,
 } from '@nomyo/client'
-import type { Trust } from './trust.js'
+import { wireFacts, type Trust } from './trust.js'
 
 /** Client of the proxy: requests cannot replace its API key, and their outcome updates the trust. */
 export class ProxyClient extends SecureChatCompletion {
@@ -25,6 +26,11 @@ export class ProxyClient extends SecureChatCompletion {
     super(options)
     this.#trust = trust
     this.#securityTier = securityTier
+  }
+
+  readonly #noteWire = (wire: WireInfo): void => {
+    this.#trust.wire = wireFacts(wire)
+    this.#trust.fingerprint = wire.fingerprint
   }
 
   override async create(
@@ -44,6 +50,8 @@ export class ProxyClient extends SecureChatCompletion {
         options,
       )
       this.#trust.problem = undefined
+      // Known already, unless it changed: the answer does not wait for it.
+      void this.chooseWire({ maxRetries: 0 }).then(this.#noteWire, () => undefined)
       return completion
     } catch (error) {
       if (error instanceof SecurityError || error instanceof AttestationError) {

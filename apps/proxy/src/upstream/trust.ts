@@ -1,7 +1,7 @@
-import type { AttestationEvent } from '@nomyo/client'
+import type { AttestationEvent, WireInfo } from '@nomyo/client'
 
-/** Reason for which the server key is trusted. */
-export type KeyStanding = 'pinned' | 'known' | 'first-use' | 'any'
+/** Reason for which the key of the gateway is trusted. */
+export type KeyStanding = 'pinned' | 'known' | 'vouched' | 'first-use' | 'any'
 
 /** Result of the last appraisal of the machine. */
 export interface AttestationFacts {
@@ -12,9 +12,26 @@ export interface AttestationFacts {
   readonly judgedAt: string
 }
 
+/** Wire of requests. */
+export interface WireFacts {
+  readonly version: 1 | 2
+  readonly reason: WireInfo['reason']
+  /** Hash of the key statement; null on wire 1. */
+  readonly statementSha256: string | null
+}
+
+/** Names the wire for the log, the banner and `/health`. */
+export const wireFacts = ({ wire, reason, statement }: WireInfo): WireFacts => ({
+  version: wire,
+  reason,
+  statementSha256: statement?.sha256 ?? null,
+})
+
 /** Current trust in the gateway. Holds no secret. */
 export interface Trust {
+  /** Of the identity on wire 2, of the server key on wire 1. */
   fingerprint: string
+  wire: WireFacts
   standing: KeyStanding
   attestation: AttestationFacts | null
   /** Code of the error that keeps requests from being sent; undefined after a request that succeeded. */

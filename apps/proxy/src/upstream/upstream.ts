@@ -1,12 +1,12 @@
-import { createHash, createPublicKey } from 'node:crypto'
 import { attestationPolicy } from '@nomyo/attest'
 import { parsePolicyFile } from '@nomyo/attest/policy-file'
 import {
   APIError,
   SecurityError,
-  SecureCompletionClient,
+  SecureChatCompletion,
   type KnownServersStore,
   type SecureChatCompletionOptions,
+  type WireInfo,
 } from '@nomyo/client'
 import { fetchModels } from '@nomyo/client/gateway-api'
 import { readTrustedFile } from '@nomyo/client/known-servers'
@@ -17,7 +17,7 @@ import { FileError } from '../access/secret-files.js'
 import type { ProxyConfig } from '../config/config.js'
 import type { Log } from '../log.js'
 import { ProxyClient } from './proxy-client.js'
-import type { Trust } from './trust.js'
+import { wireFacts, type Trust } from './trust.js'
 
 /** The gateway, as the routes use it. */
 export interface Upstream {
@@ -50,6 +50,7 @@ export async function connectUpstream(
   const connections = createUndiciFetch()
   const trust: Trust = {
     fingerprint: '',
+    wire: { version: 1, reason: 'configured', statementSha256: null },
     standing:
       config.pin.length > 0 ? 'pinned' : config.knownServers === undefined ? 'any' : 'first-use',
     attestation: null,
@@ -57,7 +58,10 @@ export async function connectUpstream(
   }
   const options = { ...(await clientOptions(config, trust)), fetch: connections.fetch }
   try {
-    trust.fingerprint = await checkGateway(options, url)
+    const wire = await checkGateway(options, url)
+    trust.fingerprint = wire.fingerprint
+    trust.wire = wireFacts(wire)
+    if (wire.reason === 'vouched' && trust.standing === 'first-use') trust.standing = 'vouched'
   } catch (error) {
     await connections.close()
     throw error
@@ -96,11 +100,12 @@ export async function connectUpstream(
 
 /** Options of both clients: the one that checks the gateway, and the one that serves. */
 async function clientOptions(
-  { allowHttp, pin, knownServers, policy, attest, tier }: ProxyConfig,
+  { allowHttp, pin, knownServers, policy, attest, tier, wire }: ProxyConfig,
   trust: Trust,
 ): Promise<SecureChatCompletionOptions> {
   return {
     allowHttp,
+    wire,
     ...(pin.length === 0 ? {} : { serverKeyPins: pin }),
     knownServers: knownServers ?? acceptAnyKey,
     onServerKey: ({ type, fingerprint }) => {
@@ -130,22 +135,22 @@ const acceptAnyKey: KnownServersStore = {
   add: () => Promise.resolve(),
 }
 
-/** Takes every step before a first request. The encrypted payload has no prompt, and is not sent. */
+/** Takes every step before a first request, and sends no API key. */
 async function checkGateway(
   options: SecureChatCompletionOptions,
-  routerUrl: string,
-): Promise<string> {
+  baseUrl: string,
+): Promise<WireInfo> {
   const logger = { warn: () => undefined }
-  const client = new SecureCompletionClient({
+  const client = new SecureChatCompletion({
     ...options,
-    routerUrl,
+    baseUrl,
     logger,
     timeout: START_TIMEOUT_MS,
+    // A caller waits: what fails once is reported.
+    maxRetries: 0,
   })
   try {
-    const key = createPublicKey(await client.fetchServerPublicKey())
-    const spki = key.export({ type: 'spki', format: 'der' })
-    return `sha256/${createHash('sha256').update(spki).digest('base64')}`
+    return await client.chooseWire()
   } finally {
     client.dispose()
   }
