@@ -43,6 +43,7 @@ function start(): void {
   })
   const keyPanel = new KeyPanel((pin) => {
     chat.require({ pin })
+    void showWire()
   })
   const machinePanel = new MachinePanel((policy) => {
     chat.require({ policy })
@@ -57,6 +58,15 @@ function start(): void {
     }
     transcript.addAnswer(turn.text, turn.model)
     machinePanel.showEvidence(turn.completion._metadata.tpm_attestation)
+  }
+
+  /** Shows the key early, so that it can be compared. A failure is reported by the first message. */
+  async function showWire(): Promise<void> {
+    try {
+      keyPanel.showWire(await chat.chooseWire())
+    } catch {
+      return
+    }
   }
 
   async function send(text: string): Promise<void> {
@@ -79,6 +89,7 @@ function start(): void {
         },
       )
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+      void showWire()
       status.textContent = `Answered in ${seconds} seconds; decrypted in this page.`
     } catch (error) {
       // Another conversation has started meanwhile.
@@ -112,9 +123,7 @@ function start(): void {
     composer.setBusy(false)
   })
   void settings.loadModels()
-  void firstKey.fetch(transport).then((fingerprint) => {
-    if (fingerprint !== undefined) keyPanel.show(fingerprint)
-  })
+  void showWire()
 }
 
 /** Follows the system until a theme is chosen; the choice lasts as long as the page. */

@@ -89,14 +89,16 @@ const REPLY_KEY = {
 /** Runs in the page, before its scripts: makes `generateKey` import this RSA key. */
 function replaceKeyGeneration({ pkcs8, spki }: typeof REPLY_KEY): void {
   const { subtle } = crypto
+  const generate = subtle.generateKey.bind(subtle) as (...args: unknown[]) => Promise<unknown>
   const bytes = (base64: string): Uint8Array<ArrayBuffer> =>
     Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
   const generateKey = async (
-    { name, hash }: RsaHashedKeyGenParams,
+    given: RsaHashedKeyGenParams | string,
     extractable: boolean,
     usages: readonly KeyUsage[],
-  ): Promise<CryptoKeyPair> => {
-    if (name !== 'RSA-OAEP') throw new TypeError(`no vector of ${name}`)
+  ): Promise<unknown> => {
+    const { name, hash } = given as RsaHashedKeyGenParams
+    if (name !== 'RSA-OAEP') return generate(given, extractable, usages)
     const algorithm = { name, hash }
     const of = (kind: RegExp): KeyUsage[] => usages.filter((usage) => kind.test(usage))
     const [privateKey, publicKey] = await Promise.all([
@@ -108,7 +110,8 @@ function replaceKeyGeneration({ pkcs8, spki }: typeof REPLY_KEY): void {
   Object.defineProperty(subtle, 'generateKey', { value: generateKey })
 }
 
-export const isEncrypted = (url: string): boolean => url.endsWith('/.well-known/ohttp-gateway')
+export const isEncrypted = (url: string): boolean =>
+  url.endsWith('/v1/chat/secure_completion') || url.endsWith('/.well-known/ohttp-gateway')
 
 /** Types a message and sends it. */
 export async function say(page: Page, text: string): Promise<void> {

@@ -16,12 +16,16 @@ type Settings = { readonly [Name in keyof GatewayDefaults]: unknown } & {
   readonly apiKeys?: readonly string[]
   readonly rateLimit?: { readonly perSecond: number; readonly burst: number }
   readonly tpm?: object
+  readonly requestKeys?: object
 }
 
 /** A gateway in this process that serves the page. */
 export type TestGateway = InProcess<{
   readonly url: string
+  /** Of the server key of wire 1. */
   readonly fingerprint: string
+  /** Of the identity key of wire 2. */
+  readonly identity: string
   close(): Promise<void>
 }>
 

@@ -27,6 +27,10 @@ describe.skipIf(!hasChromium)('isolation of the page', () => {
     // Other tests search these for plaintext: they are recorded.
     const encrypted = requests.find((request) => isEncrypted(request.url()))
     expect(encrypted?.headers()['content-type']).toBe('message/ohttp-chunked-req')
+    const body = encrypted?.postDataBuffer() ?? Buffer.alloc(0)
+    // Id of the key, then MLKEM768-X25519, HKDF-SHA256, AES-256-GCM.
+    expect(body.subarray(1, 7).toString('hex')).toBe('647a00010002')
+    expect(body.toString('latin1')).not.toMatch(/hello|some-key/)
     const stored = await page.evaluate(async () => ({
       cookie: document.cookie,
       storage: localStorage.length + sessionStorage.length,

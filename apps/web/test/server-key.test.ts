@@ -13,17 +13,34 @@ describe.skipIf(!hasChromium)('the server key', () => {
 
   it('is shown before anything is sent, as not compared', async () => {
     const { page, encrypted } = await visit(browser(), gateway().url)
-    expect(await page.locator('#fingerprint').textContent()).toBe(gateway().fingerprint)
+    expect(await page.locator('#fingerprint').textContent()).toBe(gateway().identity)
+    expect(await page.locator('#wire').textContent()).toMatch(/^Wire 2: post-quantum/)
     expect(await page.locator('#key-trust').textContent()).toContain('Not compared')
     expect(encrypted()).toBe(0)
   })
 
   it('that matches is used', async () => {
     const { page, encrypted } = await visit(browser(), gateway().url)
-    await compare(page, ` ${gateway().fingerprint} `)
+    await compare(page, ` ${gateway().identity} `)
     expect(await page.locator('#key-trust').textContent()).toContain('✓ Match')
     expect(await ask(page, 'hello')).toBe('hello')
     expect(encrypted()).toBe(1)
+  })
+
+  it('of wire 1 that matches vouches for that of wire 2', async () => {
+    const { page, requests } = await visit(browser(), gateway().url)
+    await compare(page, gateway().fingerprint)
+    await page.locator('#key-trust', { hasText: '✓ Match' }).waitFor()
+    expect(await ask(page, 'hello')).toBe('hello')
+    expect(requests.map((request) => new URL(request.url()).pathname)).toContain('/pki/wire2/vouch')
+  })
+
+  it('is that of wire 1 where the gateway offers no other', async () => {
+    const { url, fingerprint } = await testGateway({ requestKeys: { place: 'off' } })
+    const { page } = await visit(browser(), url)
+    expect(await page.locator('#fingerprint').textContent()).toBe(fingerprint)
+    expect(await page.locator('#wire').textContent()).toMatch(/^Wire 1: the gateway offers no/)
+    expect(await ask(page, 'hello')).toBe('hello')
   })
 
   it('that does not match gets nothing', async () => {
@@ -50,7 +67,8 @@ describe.skipIf(!hasChromium)('the server key', () => {
     await testGateway({ port: first.port, keyDir: otherKeyDir() })
     await say(page, 'hello')
     await page.getByRole('alert').getByText('ERR_SERVER_KEY_CHANGED').waitFor()
-    expect(encrypted()).toBe(0)
+    // One request was encrypted to the first key, which is gone: its refusal reveals the other key.
+    expect(encrypted()).toBe(1)
     const trust = page.locator('#key-trust')
     expect(await trust.textContent()).toContain('Changed')
     const pasted = (await page.locator('#fingerprint').textContent()) ?? ''

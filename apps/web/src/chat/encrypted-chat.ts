@@ -6,6 +6,7 @@ import {
   type ChatCompletionRequest,
   type KnownServersStore,
   type ServerKeyEvent,
+  type WireInfo,
 } from '@nomyo/client'
 
 /** Requirements that the server must meet before anything is encrypted to it. */
@@ -40,6 +41,11 @@ export class EncryptedChat {
     this.#requirements = { ...this.#requirements, ...requirements }
     this.#client.dispose()
     this.#client = this.#createClient()
+  }
+
+  /** Makes the checks of a request, and tells the wire of the next one. Sends no API key. */
+  chooseWire(): Promise<WireInfo> {
+    return this.#client.chooseWire()
   }
 
   create(request: ChatCompletionRequest, signal: AbortSignal): Promise<ChatCompletion> {

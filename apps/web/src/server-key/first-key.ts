@@ -1,32 +1,28 @@
-import type { KnownServersStore } from '@nomyo/client'
-import { fetchPublicKey } from '@nomyo/client/gateway-api'
-import type { Transport } from '@nomyo/transport'
+import type { KnownKey, KnownServersStore } from '@nomyo/client'
 
-/** The first server key of this page; another one is refused until the page is reloaded. */
+/** The first keys of this page; others are refused until the page is reloaded, unless one of these vouches. */
 export class FirstKey implements KnownServersStore {
-  #fingerprint: string | undefined
+  #keys: readonly KnownKey[] = []
 
   fingerprintsOf(): Promise<readonly string[]> {
-    return Promise.resolve(this.#fingerprint === undefined ? [] : [this.#fingerprint])
+    return Promise.resolve(this.#keys.map(({ fingerprint }) => fingerprint))
   }
 
-  add(_server: string, fingerprint: string): Promise<void> {
-    this.#fingerprint ??= fingerprint
-    return Promise.resolve()
+  keysOf(): Promise<readonly KnownKey[]> {
+    return Promise.resolve(this.#keys)
   }
 
-  /**
-   * Fetches the key early, so that it can be compared before anything is encrypted to it.
-   *
-   * @returns its fingerprint; undefined where that fails, which the first message reports
-   */
-  async fetch(transport: Transport): Promise<string | undefined> {
-    try {
-      const { key } = await fetchPublicKey(transport)
-      await this.add(location.origin, key.fingerprint)
-      return key.fingerprint
-    } catch {
-      return undefined
-    }
+  async add(server: string, fingerprint: string): Promise<void> {
+    await this.addKeys(server, [{ fingerprint }])
+  }
+
+  addKeys(
+    _server: string,
+    keys: readonly KnownKey[],
+    { onlyFirst = false }: { readonly onlyFirst?: boolean } = {},
+  ): Promise<readonly KnownKey[]> {
+    const known = this.#keys
+    if (!onlyFirst || known.length === 0) this.#keys = [...known, ...keys]
+    return Promise.resolve(known)
   }
 }

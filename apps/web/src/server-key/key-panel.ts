@@ -1,5 +1,5 @@
 import { parsePin } from '@nomyo/crypto'
-import type { ServerKeyEvent } from '@nomyo/client'
+import type { ServerKeyEvent, WireInfo } from '@nomyo/client'
 import { byId } from '../dom.js'
 
 /** The fingerprint of the server key, and the reason for which it is trusted. */
@@ -7,9 +7,12 @@ export class KeyPanel {
   readonly #shown = byId('fingerprint', HTMLElement)
   readonly #pasted = byId('pin', HTMLInputElement)
   readonly #trust = byId('key-trust', HTMLElement)
+  readonly #wire = byId('wire', HTMLElement)
   #fingerprint: string | undefined
   #pin: string | undefined
   #isChanged = false
+  /** The holder of the pinned server key stands behind the identity on display. */
+  #isVouched = false
 
   /** @param onPin - receives the only fingerprint accepted; undefined for any */
   constructor(onPin: (pin: string | undefined) => void) {
@@ -22,6 +25,7 @@ export class KeyPanel {
         return
       }
       this.#pin = pin
+      this.#isVouched = false
       onPin(pin)
       this.#update()
     })
@@ -33,6 +37,16 @@ export class KeyPanel {
     this.#fingerprint = fingerprint
     this.#shown.textContent = fingerprint
     this.#update()
+  }
+
+  /** Shows the wire of the requests, and its key. */
+  showWire({ wire, reason, fingerprint }: WireInfo): void {
+    this.#isVouched = reason === 'vouched'
+    this.#wire.textContent =
+      wire === 2
+        ? 'Wire 2: post-quantum. The path sees neither text nor API key, and only this page can decrypt an answer.'
+        : 'Wire 1: the gateway offers no wire 2. The API key travels under TLS alone, and the encryption is not post-quantum.'
+    this.show(fingerprint)
   }
 
   /** Shows the result of the client's check of a key. */
@@ -59,7 +73,9 @@ export class KeyPanel {
         '! No key was received yet. Only the one with your fingerprint will be accepted.',
       )
     } else if (this.#fingerprint === this.#pin) {
-      this.#setState('good', '✓ Match: messages are encrypted to this key and no other.')
+      this.#setState('good', '✓ Match: messages are encrypted for this key and no other.')
+    } else if (this.#isVouched) {
+      this.#setState('good', '✓ Match: the server key with your fingerprint vouches for this key.')
     } else {
       this.#setState(
         'bad',

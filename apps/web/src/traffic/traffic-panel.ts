@@ -6,11 +6,12 @@ const MAX_ENTRIES = 30
 const MAX_VALUE_LENGTH = 200
 
 const MEANINGS: Readonly<Record<string, string>> = {
-  '/.well-known/ohttp-gateway': 'Your conversation, encrypted',
   '/v1/chat/secure_completion': 'Your conversation, encrypted',
-  '/pki/wire2': 'Fetch of the request key',
+  '/.well-known/ohttp-gateway': 'Your conversation, encrypted',
+  '/pki/wire2': 'Fetch of the key statement',
+  '/pki/wire2/vouch': 'Question to the holder of the server key',
   '/pki/public_key': 'Fetch of the server key',
-  '/pki/attestation': 'Fetch of the evidence for that key',
+  '/pki/attestation': 'Fetch of the evidence for its keys',
   '/v1/models': 'Fetch of the list of models',
 }
 
