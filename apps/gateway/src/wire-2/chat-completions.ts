@@ -17,15 +17,19 @@ export async function answerChatCompletion(
 ): Promise<Required<WholeResponse>> {
   const { admission, facts } = request
   const plaintext = await request.readContent()
-  admission.account({ plaintext: plaintext.length })
-  request.keepAlive()
   try {
+    admission.account({ plaintext: plaintext.length })
+    request.keepAlive()
     const answer = await answerCompletion(
       { ...request, plaintext, metadata: metadataOf(request, context) },
       context,
     ).catch(restateMalformed)
-    admission.account({ plaintext: plaintext.length, answer: answer.byteLength })
-    return jsonResponse(200, bytesOf(answer), facts())
+    try {
+      admission.account({ plaintext: plaintext.length, answer: answer.byteLength })
+      return jsonResponse(200, bytesOf(answer), facts())
+    } finally {
+      answer.dispose()
+    }
   } finally {
     plaintext.fill(0)
     freeBytes(plaintext)
@@ -51,7 +55,7 @@ function metadataOf(
   }
 }
 
-/** Copies an answer, and overwrites it. */
+/** Copies an answer. */
 function bytesOf(answer: JsonBytes): Uint8Array {
   const content = Buffer.allocUnsafeSlow(answer.byteLength)
   let at = 0
@@ -59,6 +63,5 @@ function bytesOf(answer: JsonBytes): Uint8Array {
     content.set(span, at)
     at += span.length
   }
-  answer.dispose()
   return content
 }

@@ -4,7 +4,7 @@ import { payloadIdExtraData } from '@nomyo/attest'
 import { padmeLength } from '@nomyo/crypto/envelope'
 import { GATEWAY_PATH, MEDIA_TYPES, PROBLEM_TYPES, createRequestKey } from '@nomyo/crypto/wire-2'
 import { temporaryFolder } from '@nomyo-internal/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   HI,
   addApiKey,
@@ -24,6 +24,7 @@ import {
 } from '../support.js'
 import { metric } from '../measure.js'
 import { createDemoEngine } from '../../src/upstreams/demo/demo.js'
+import { JsonBytes } from '../../src/json/json-bytes.js'
 import { LocalReplayCache } from '../../src/completion/replay/local.js'
 import { createSharedState } from '../../src/shared-state.js'
 import { silentLogger } from '../../src/observability/log.js'
@@ -173,6 +174,19 @@ describe('an answer', () => {
     const text = 'z'.repeat(3_000_000)
     const { json } = await ask(open, { content: chat(text) })
     expect(json).toMatchObject({ choices: [{ message: { content: text } }] })
+  })
+
+  it('that finds no memory is overwritten, and refused inside', async () => {
+    const dispose = vi.spyOn(JsonBytes.prototype, 'dispose')
+    onTestFinished(() => {
+      dispose.mockRestore()
+    })
+    const exchange = await testExchange({ load: { maxBytesInFlight: 4_000_000 } })
+    const { body, openAnswer } = await sealMessage(exchange.hybrid, {
+      content: chat('x'.repeat(700_000)),
+    })
+    expect((await openInner(await postSealed(exchange, body), openAnswer())).status).toBe(503)
+    expect(dispose).toHaveBeenCalledTimes(1)
   })
 
   it('has evidence over the idempotency key', async () => {
@@ -650,6 +664,15 @@ describe('a web page', () => {
     expect(answer.headers.get('access-control-allow-origin')).toBe(ORIGIN)
     const refused = await postSealed(target, body, { origin: 'https://other.example' })
     expect(refused.status).toBe(403)
+  })
+
+  it('gets a key list that no cache gives to a page of another origin', async () => {
+    const target = await testGateway({ args: ['--engine', 'demo', '--cors-origin', ORIGIN] })
+    const { headers } = await fetch(target.url + GATEWAY_PATH, {
+      headers: { accept: MEDIA_TYPES.keyList, origin: ORIGIN },
+    })
+    expect(headers.get('access-control-allow-origin')).toBe(ORIGIN)
+    expect(headers.get('vary')?.toLowerCase()).toBe('origin, accept')
   })
 })
 

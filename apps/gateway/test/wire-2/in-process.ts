@@ -20,6 +20,7 @@ import { LoadShedder } from '../../src/completion/load/load-shedder.js'
 import { LocalReplayCache } from '../../src/completion/replay/local.js'
 import { ReplyKeyCache } from '../../src/completion/reply-key-cache.js'
 import { ConnectionLimits } from '../../src/http/connection-limits.js'
+import type { LoadConfig } from '../../src/config/config.js'
 import { createServer } from '../../src/http/server.js'
 import { EventLoopTurns } from '../../src/json/event-loop-turns.js'
 import { HostMeasurements } from '../../src/metadata/host-metadata.js'
@@ -44,6 +45,7 @@ export interface ExchangeParts extends Partial<
   readonly attestor?: Attestor
   readonly currentKeys?: () => ApiKeyIndex | undefined
   readonly requestTimeoutMs?: number
+  readonly load?: LoadConfig
   /** Keys that decrypt; a test may change them. Default: a post-quantum and a classic one. */
   readonly keys?: RequestKey[]
 }
@@ -69,7 +71,7 @@ export async function exchangeContext(parts: ExchangeParts = {}): Promise<{
     maxBodyBytes,
     metrics,
     observers: [metrics.completions],
-    loadShedder: new LoadShedder({}, metrics, maxBodyBytes),
+    loadShedder: new LoadShedder(parts.load ?? {}, metrics, maxBodyBytes),
     quotaGuard: new QuotaGuard({}),
     jsonLimits: requestLimits,
     turns: new EventLoopTurns(),

@@ -20,8 +20,8 @@ export function keyStatementRoutes(server: FastifyInstance, requestKeys: Request
     return send(request, reply, published, 'application/json', published.document)
   })
   server.get(GATEWAY_PATH, async (request, reply) => {
-    // Requests for the list are told from others by this header alone.
-    void reply.header('vary', 'accept')
+    // Requests for the list are told from others by this header alone; the one of an origin may be named already.
+    void reply.header('vary', [reply.getHeader('vary') ?? [], 'accept'].flat().join(', '))
     if (!accepts(request.headers.accept, MEDIA_TYPES.keyList)) {
       throw new HttpError(406, `The key list is ${MEDIA_TYPES.keyList}: send it as Accept`)
     }
