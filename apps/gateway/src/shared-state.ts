@@ -29,6 +29,9 @@ const DEFAULT_REPLAY_WINDOW_MS = 10 * 60_000
 /** A date may be off by five minutes either way; a minute more, since the clocks of gateways differ. */
 const DATED_WINDOW_MS = (2 * MAX_SKEW_S + 60) * 1000
 
+/** Claims that a gateway remembers beside Redis, with some 10 MiB. */
+const KNOWN_IDS = 50_000
+
 /** Creates the state in this process, or in Redis if one is configured; Redis may be down at first. */
 export async function createSharedState(
   config: GatewayConfig,
@@ -60,13 +63,16 @@ export async function createSharedState(
     consequences: consequencesOf(failure),
     ...(observer === undefined ? {} : { observer }),
   })
-  const cacheFor = (ms: number): ReplayCache => {
-    const fallback =
-      failure.replay === 'degrade' ? new LocalReplayCache({ windowMs: ms }) : undefined
-    return new RedisReplayCache({ redis, windowMs: ms, fallback })
-  }
-  const replayCache = cacheFor(windowMs)
-  const sealedReplayCache = cacheFor(sealedWindowMs)
+  const fallbackFor = (ms: number): ReplayCache | undefined =>
+    failure.replay === 'degrade' ? new LocalReplayCache({ windowMs: ms }) : undefined
+  const replayCache = new RedisReplayCache({ redis, windowMs, fallback: fallbackFor(windowMs) })
+  const fallback = fallbackFor(sealedWindowMs)
+  const sealedReplayCache = new RedisReplayCache({
+    redis,
+    windowMs: sealedWindowMs,
+    fallback,
+    known: fallback ?? new LocalReplayCache({ windowMs: sealedWindowMs, maxIds: KNOWN_IDS }),
+  })
   return {
     replayCache,
     sealedReplayCache,

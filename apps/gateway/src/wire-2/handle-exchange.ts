@@ -12,7 +12,7 @@ import type { ExchangeContext } from './exchange-context.js'
 import { refusalResponse, type ResponseFacts } from './inner-response.js'
 import { KeyProblem } from './key-problem.js'
 import { openHead, type OpenedHead } from './open-head.js'
-import { refuseReplayedSecret } from './refuse-replayed-secret.js'
+import { refuseKnownSecret, refuseReplayedSecret } from './refuse-replayed-secret.js'
 import { checkDate } from './request-date.js'
 import { isJson, parseIdempotencyKey, parseTier, selectFields } from './request-fields.js'
 import { RequestMessage } from './request-message.js'
@@ -148,11 +148,14 @@ async function answerOpened(
   const fields = selectFields(head.fields)
   const nowMs = (context.now ?? Date.now)()
   checkDate(fields.date, { nowMs, isRequired: context.settings.dateIsOptional !== true })
+  refuseKnownSecret(context.replayCache, opened.enc)
 
   const caller = await identify(fields.authorization, exchange, context)
   const trace = context.tracer.start({ headers, startedAtMs: observation.startedAtMs })
   observation.subscribe(trace)
   await refuseReplayedSecret(context.replayCache, opened.enc, caller.redisWait)
+  // No copy counts against the quota of the caller.
+  await context.quotaGuard.admit(caller, caller.redisWait)
 
   checkAuthority(head.authority, context.settings.publicNames)
   const answerRequest = findRoute(head)
@@ -192,17 +195,16 @@ function readMessage(firstChunk: Uint8Array, turns: EventLoopTurns): RequestMess
   }
 }
 
-/** Identifies the caller, and counts the request against its limits. */
+/** Identifies the caller, and counts the request against its rate limit. */
 async function identify(
   authorization: string | undefined,
   { caller: known, ip, admission, size, observation }: EncryptedExchange,
-  { accessControl, quotaGuard }: ExchangeContext,
+  { accessControl }: ExchangeContext,
 ): Promise<Caller> {
   const caller = known ?? (await accessControl.admit({ authorization, ip }))
   observation.keyName = caller.keyName
   observation.admitted = true
   if (known === undefined) admission.identify(caller.id, size)
-  await quotaGuard.admit(caller, caller.redisWait)
   return caller
 }
 

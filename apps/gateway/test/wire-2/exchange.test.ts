@@ -24,6 +24,7 @@ import {
 } from '../support.js'
 import { metric } from '../measure.js'
 import { createDemoEngine } from '../../src/upstreams/demo/demo.js'
+import { QuotaGuard } from '../../src/access/quota/quota-guard.js'
 import { JsonBytes } from '../../src/json/json-bytes.js'
 import { LocalReplayCache } from '../../src/completion/replay/local.js'
 import { createSharedState } from '../../src/shared-state.js'
@@ -377,6 +378,35 @@ describe('a replay', () => {
       await postSealed(exchange, (await sealMessage(exchange.hybrid)).body)
     }
     expect(replayCache.size).toBe(0)
+  })
+
+  it('counts neither against the rate limit nor against the quota of the caller', async () => {
+    const target = await testGateway({
+      args: [
+        ...['--engine', 'demo', '--api-key', ALICE, '--quota-requests', '3/day'],
+        ...['--rate-limit', '2/s', '--rate-burst', '2'],
+      ],
+    })
+    const config = await keyConfigOf(target)
+    const { body, openAnswer } = await sealMessage(config, { fields: asAlice })
+    expect((await openInner(await postSealed(target, body), openAnswer())).status).toBe(200)
+    const copies = await Promise.all(Array.from({ length: 10 }, () => postSealed(target, body)))
+    expect(new Set(copies.map(({ status }) => status))).toEqual(new Set([200]))
+    expect((await ask(target, { fields: asAlice })).status).toBe(200)
+  })
+
+  it('that only another gateway has seen does not count against the quota', async () => {
+    const quotaGuard = new QuotaGuard({ quotas: { requests: { limit: 1, per: 'day' } } })
+    const admit = vi.spyOn(quotaGuard, 'admit')
+    const replayCache = {
+      claim: () => Promise.resolve(false),
+      isKnown: () => false,
+      close: () => Promise.resolve(),
+    }
+    const exchange = await testExchange({ replayCache, quotaGuard })
+    const { body, openAnswer } = await sealMessage(exchange.hybrid)
+    expect((await openInner(await postSealed(exchange, body), openAnswer())).status).toBe(409)
+    expect(admit).not.toHaveBeenCalled()
   })
 
   it('sent at the same time: one of ten copies is answered', async () => {

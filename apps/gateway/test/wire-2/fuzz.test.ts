@@ -15,7 +15,11 @@ const LANES = 8
 const PER_REQUEST = 32
 
 /** Remembers nothing: every mutation of one request is handled on its own. */
-const noMemory: ReplayCache = { claim: () => Promise.resolve(true), close: () => Promise.resolve() }
+const noMemory: ReplayCache = {
+  claim: () => Promise.resolve(true),
+  isKnown: () => false,
+  close: () => Promise.resolve(),
+}
 
 /**
  * Measures the longest piece of work on the event loop: the lesser of its time and of the processor time

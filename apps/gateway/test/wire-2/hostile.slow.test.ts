@@ -7,7 +7,11 @@ import { handleDirectly, statusInside } from './direct.js'
 import { classicKem, exchangeContext } from './in-process.js'
 
 const MAX_CHUNKS = 65_536
-const noMemory: ReplayCache = { claim: () => Promise.resolve(true), close: () => Promise.resolve() }
+const noMemory: ReplayCache = {
+  claim: () => Promise.resolve(true),
+  isKnown: () => false,
+  close: () => Promise.resolve(),
+}
 
 it('every prefix of a request, and every bit of its key, secret, length and tag, decides', async () => {
   const { context, hybrid } = await exchangeContext({ replayCache: noMemory })

@@ -39,7 +39,10 @@ export const classicKem: Kem = await loadClassicKem()
 
 /** Parts that a test replaces. */
 export interface ExchangeParts extends Partial<
-  Pick<ExchangeContext, 'now' | 'heartbeatsMs' | 'settings' | 'replayCache' | 'maxBodyBytes'>
+  Pick<
+    ExchangeContext,
+    'now' | 'heartbeatsMs' | 'settings' | 'replayCache' | 'quotaGuard' | 'maxBodyBytes'
+  >
 > {
   readonly engine?: Engine
   readonly attestor?: Attestor
@@ -72,7 +75,7 @@ export async function exchangeContext(parts: ExchangeParts = {}): Promise<{
     metrics,
     observers: [metrics.completions],
     loadShedder: new LoadShedder(parts.load ?? {}, metrics, maxBodyBytes),
-    quotaGuard: new QuotaGuard({}),
+    quotaGuard: parts.quotaGuard ?? new QuotaGuard({}),
     jsonLimits: requestLimits,
     turns: new EventLoopTurns(),
     tracer: noTracer,

@@ -36,7 +36,7 @@ export class LocalReplayCache implements ReplayCache {
   claim(ids: readonly string[]): Promise<boolean> {
     const now = performance.now()
     this.#expire(now)
-    if (ids.some((id) => (this.#expiries.get(id) ?? 0) > now)) return Promise.resolve(false)
+    if (ids.some((id) => this.isKnown(id))) return Promise.resolve(false)
     if (this.#expiries.size + ids.length > this.#maxIds) return Promise.reject(this.#full(now))
     for (const id of ids) {
       // An expired id that is still there would keep its place among the oldest.
@@ -44,6 +44,10 @@ export class LocalReplayCache implements ReplayCache {
       this.#expiries.set(id, now + this.#windowMs)
     }
     return Promise.resolve(true)
+  }
+
+  isKnown(id: string): boolean {
+    return (this.#expiries.get(id) ?? 0) > performance.now()
   }
 
   close(): Promise<void> {

@@ -10,6 +10,8 @@ export interface RedisReplayCacheOptions {
   readonly windowMs: number
   /** Claimed first, and decides alone while Redis is unavailable. Without it, every claim then fails. */
   readonly fallback: ReplayCache | undefined
+  /** Remembers claims of this gateway, for {@link ReplayCache.isKnown}. Default: the fallback. */
+  readonly known?: ReplayCache | undefined
 }
 
 /** Of the keys of claims. */
@@ -21,16 +23,20 @@ export class RedisReplayCache implements ReplayCache {
   readonly #redis: RedisConnection
   readonly #windowMs: number
   readonly #fallback: ReplayCache | undefined
+  readonly #known: ReplayCache | undefined
 
-  constructor({ redis, windowMs, fallback }: RedisReplayCacheOptions) {
+  constructor({ redis, windowMs, fallback, known = fallback }: RedisReplayCacheOptions) {
     this.#redis = redis
     this.#windowMs = windowMs
     this.#fallback = fallback
+    this.#known = known
   }
 
   async claim(ids: readonly string[], wait?: WaitBudget): Promise<boolean> {
     // Also while Redis works, so that its claims are known when it fails.
     if ((await this.#fallback?.claim(ids)) === false) return false
+    // A full one remembers no more.
+    if (this.#known !== this.#fallback) await this.#known?.claim(ids).catch(() => undefined)
     try {
       // One key a command, since those of a cluster are at different nodes. One after the other: of
       // two copies at two gateways, only that which has the first id goes on to the next.
@@ -52,8 +58,13 @@ export class RedisReplayCache implements ReplayCache {
     return this.#redis.run('replay', 'claim', command, wait)
   }
 
-  close(): Promise<void> {
-    return this.#fallback?.close() ?? Promise.resolve()
+  isKnown(id: string): boolean {
+    return this.#known?.isKnown(id) === true
+  }
+
+  async close(): Promise<void> {
+    await this.#fallback?.close()
+    await this.#known?.close()
   }
 }
 

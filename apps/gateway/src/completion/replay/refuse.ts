@@ -13,6 +13,8 @@ export interface ReplayCache {
    * @throws HttpError 503 when the cache cannot decide
    */
   claim(ids: readonly string[], wait?: WaitBudget): Promise<boolean>
+  /** Checks for an id that is claimed, as far as this process knows: {@link ReplayCache.claim} decides. */
+  isKnown(id: string): boolean
   close(): Promise<void>
 }
 
