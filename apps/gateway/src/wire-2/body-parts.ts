@@ -7,14 +7,15 @@ export class BodyParts {
   readonly #startedAt = performance.now()
   readonly #arrived: Buffer[] = []
   #isComplete = false
-  #failure: HttpError | undefined
+  /** Creates the error of every later call. */
+  #failure: (() => HttpError) | undefined
   #notify: (() => void) | undefined
   #received = 0
 
   constructor(request: IncomingMessage) {
     this.#request = request
     // No event follows for a caller that disconnected before.
-    if (request.destroyed) this.#failure = malformed()
+    if (request.destroyed) this.#failure = malformed
     request.pause()
     request
       .on('data', this.#onData)
@@ -37,7 +38,7 @@ export class BodyParts {
   async next(timeoutMs: number): Promise<Buffer | undefined> {
     while (this.#arrived.length === 0) {
       if (this.#isComplete) return undefined
-      if (this.#failure !== undefined) throw this.#failure
+      if (this.#failure !== undefined) throw this.#failure()
       await this.#event(timeoutMs - (performance.now() - this.#startedAt))
     }
     return this.#arrived.shift()
@@ -47,7 +48,7 @@ export class BodyParts {
   drop(): void {
     this.#request.off('data', this.#onData)
     this.#arrived.length = 0
-    this.#failure ??= malformed()
+    this.#failure ??= malformed
     this.#request.resume()
   }
 
@@ -67,7 +68,7 @@ export class BodyParts {
     })
     this.#notify = undefined
     this.#request.pause()
-    if (timedOut) this.#failure ??= new HttpError(408, 'The request took too long to arrive')
+    if (timedOut) this.#failure ??= late
   }
 
   readonly #onData = (part: Buffer): void => {
@@ -83,9 +84,11 @@ export class BodyParts {
   }
 
   readonly #onGone = (): void => {
-    if (!this.#isComplete) this.#failure ??= malformed()
+    if (!this.#isComplete) this.#failure ??= malformed
     this.#notify?.()
   }
 }
+
+const late = (): HttpError => new HttpError(408, 'The request took too long to arrive')
 
 const malformed = (): HttpError => new HttpError(400, 'The request is malformed')

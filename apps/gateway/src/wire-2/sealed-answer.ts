@@ -77,10 +77,12 @@ export class SealedAnswer {
 
   #write(bytes: Uint8Array): void {
     if (this.body.destroyed) return
-    if (!this.#hasBegun) this.body.push(this.#sealer.head)
-    this.#hasBegun = true
     // In parts, so that it is copied, and encrypted by TLS, in turns.
-    for (let at = 0; at < bytes.length; at += PART_BYTES) {
+    let first = bytes.subarray(0, PART_BYTES)
+    if (!this.#hasBegun) first = Buffer.concat([this.#sealer.head, first])
+    this.#hasBegun = true
+    this.body.push(first)
+    for (let at = PART_BYTES; at < bytes.length; at += PART_BYTES) {
       this.body.push(bytes.subarray(at, at + PART_BYTES))
     }
   }
