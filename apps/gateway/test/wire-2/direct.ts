@@ -17,13 +17,14 @@ export type Outcome =
   | { readonly answer: Uint8Array; readonly inner: number | undefined }
 
 /** Handles the body of a request without HTTP, as it arrives in these parts. */
-export async function handleDirectly(
+export const handleDirectly = (
   context: ExchangeContext,
   parts: readonly Uint8Array[],
-): Promise<Outcome> {
-  const request = Readable.from(
-    parts.map((part) => Buffer.from(part)),
-  ) as unknown as IncomingMessage
+): Promise<Outcome> => handleStream(context, Readable.from(parts.map((part) => Buffer.from(part))))
+
+/** Handles the body of a request without HTTP. */
+export async function handleStream(context: ExchangeContext, body: Readable): Promise<Outcome> {
+  const request = body as unknown as IncomingMessage
   const socket = new PassThrough()
   const response = new ServerResponse(Object.assign(request, { socket }) as never)
   const observation = new CompletionObservation(

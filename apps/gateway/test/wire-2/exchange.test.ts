@@ -40,6 +40,7 @@ import {
   openInner,
   postSealed,
   sealMessage,
+  type RequestOptions,
 } from './client.js'
 import { classicKem, testExchange } from './in-process.js'
 
@@ -52,6 +53,10 @@ const gateway = await fileGateway({
   args: ['--engine', 'demo', '--api-key', ALICE, '--api-key', BOB, '--metrics-port', '0'],
 })
 const open = await fileGateway()
+const tiered = await fileGateway({
+  args: ['--engine', 'demo', '--api-key', ALICE],
+  config: { policy: { tiers: { standard: {}, high: {} } } },
+})
 
 describe('a request of wire 2', () => {
   it('is answered inside the encryption', async () => {
@@ -255,34 +260,32 @@ describe('a refusal inside', () => {
     expect((await ask(gateway, { ...control, fields: asAlice })).status).toBe(404)
   })
 
-  it('comes before the rest of the request is read', async () => {
-    const parts = await sealInChunks(
-      hybridKem,
-      await keyConfigOf(gateway),
-      messageOf({ content: chat('x'.repeat(100_000)) }),
-      [400],
-    )
+  it.each<[string, RequestOptions, number]>([
+    ['without a date', { fields: { ...asAlice, date: undefined } }, 400],
+    ['without an API key', {}, 401],
+    ['for another route', { path: '/v1/models', fields: asAlice }, 404],
+    ['of another type', { fields: { ...asAlice, 'content-type': 'text/plain' } }, 415],
+    [
+      'for a tier that is not served',
+      { fields: { ...asAlice, 'x-security-tier': 'maximum' } },
+      403,
+    ],
+  ])('comes before the rest of a request %s is read', async (_name, options, status) => {
+    const config = await keyConfigOf(tiered)
+    const content = chat('x'.repeat(100_000))
+    const parts = await sealInChunks(hybridKem, config, messageOf({ ...options, content }), [450])
+    const first = joinBody({ ...parts, chunks: parts.chunks.slice(0, 1) }, { isFinal: false })
     let finish = (): void => undefined
     const body = new ReadableStream({
       start: (controller) => {
-        controller.enqueue(
-          joinBody({ ...parts, chunks: parts.chunks.slice(0, 1) }, { isFinal: false }),
-        )
-        finish = () => controller.error(new Error('over'))
+        controller.enqueue(first)
+        finish = () => {
+          controller.error(new Error('over'))
+        }
       },
     })
-    const response = await fetch(gateway.url + GATEWAY_PATH, {
-      method: 'POST',
-      headers: { 'content-type': MEDIA_TYPES.request },
-      body,
-      duplex: 'half',
-    } as RequestInit)
-    const bytes = new Uint8Array(await response.arrayBuffer())
-    const answer = await openInner(
-      { status: response.status, headers: response.headers, bytes },
-      parts.openAnswer(),
-    )
-    expect(answer.status).toBe(401)
+    const answer = await postSealed(tiered, body as never)
+    expect((await openInner(answer, parts.openAnswer())).status).toBe(status)
     finish()
   })
 
@@ -609,29 +612,52 @@ describe('request keys that change', () => {
 })
 
 describe('places', () => {
-  it('of callers that are known are not taken by strangers', async () => {
+  it('of callers that are known are not taken by strangers of any address', async () => {
     const target = await testGateway({
       args: ['--engine', 'demo', '--api-key', ALICE, '--max-requests', '4'],
     })
     const config = await keyConfigOf(target)
-    const strangers: ReadableStreamDefaultController[] = []
-    const statuses = Array.from({ length: 6 }, async () => {
-      const start = (controller: ReadableStreamDefaultController) => {
-        controller.enqueue(new Uint8Array(3))
-        strangers.push(controller)
-      }
-      const answer = postSealed(target, new ReadableStream({ start }) as never)
-      return answer.then(({ status }) => status).catch(() => undefined)
-    })
-    await expect.poll(() => strangers.length).toBe(6)
-    await setTimeout(200)
-    // Known by its headers.
+    const head = httpLines(
+      `POST ${GATEWAY_PATH} HTTP/1.1`,
+      ...['host: x', `content-type: ${MEDIA_TYPES.request}`, 'content-length: 2000', '', 'abc'],
+    )
+    for (let at = 1; at <= 4; at++) {
+      await testSocket(target.port, { from: `127.0.2.${at}`, text: head })
+    }
+    const { body } = await sealMessage(config, { fields: asAlice })
+    // One address alone has half of the places of unknown callers; these have all.
+    await expect.poll(async () => (await postSealed(target, body)).status).toBe(503)
     await completionOf(await send(target, chat('x'), asAlice))
-    for (const controller of strangers) controller.close()
-    // One address alone has half of the places of unknown callers.
-    expect((await Promise.all(statuses)).sort()).toEqual([400, 400, 503, 503, 503, 503])
-    const { body, openAnswer } = await sealMessage(config, { fields: asAlice })
-    expect((await openInner(await postSealed(target, body), openAnswer())).status).toBe(200)
+  })
+
+  it('of unknown callers are free again once they are known, or gone', async () => {
+    const target = await testGateway({
+      args: ['--engine', 'demo', '--api-key', ALICE, '--max-requests', '1'],
+    })
+    for (let count = 0; count < 3; count++) {
+      expect((await ask(target, { fields: asAlice })).status).toBe(200)
+      expect((await ask(target)).status).toBe(401)
+    }
+  })
+
+  it('are those of the API key, once it is known', async () => {
+    const upstream = await testModelServer()
+    const target = await testGateway({
+      args: [
+        ...['--upstream', upstream.url, '--max-requests-per-caller', '1'],
+        ...['--api-key', ALICE, '--api-key', BOB],
+      ],
+    })
+    const held = holdAnswer(upstream)
+    const first = ask(target, { fields: asAlice })
+    await held.arrived
+    upstream.answer = (response) => void response.end(HI)
+    expect((await ask(target, { fields: asAlice })).status).toBe(503)
+    expect((await send(target, chat('x'), asAlice)).status).toBe(503)
+    expect((await ask(target, { fields: asBob })).status).toBe(200)
+    held.release()
+    expect((await first).status).toBe(200)
+    expect((await ask(target, { fields: asAlice })).status).toBe(200)
   })
 
   it('and rates are those of the API key, and of the address where there is none', async () => {

@@ -352,6 +352,15 @@ describe('outside', () => {
     ).toBe(413)
   })
 
+  it('a body of zeros behind its message counts as well', async () => {
+    const message = Buffer.concat([messageOf({ fields }), Buffer.alloc(1_200_000)])
+    const lengths = [400, ...Array.from({ length: 19 }, () => 60_000)]
+    const parts = await sealInChunks(hybridKem, config, message, lengths)
+    const stream = new Blob([joinBody(parts) as BlobPart]).stream()
+    const answer = await postSealed(gateway, stream as never)
+    expect((await openInner(answer, parts.openAnswer())).status).toBe(413)
+  })
+
   it('a body without a length is answered', async () => {
     const parts = await sealed([400])
     const stream = new Blob([joinBody(parts) as BlobPart]).stream()
@@ -461,11 +470,14 @@ it('requests share a connection, whatever became of those before', async () => {
       body,
     ])
   const badBody = flipBit(joinBody(bad), 8 * 20)
+  // Refused by its first byte, with more to come than is read at once.
+  const unread = new Uint8Array(300_000).fill(0xee)
   const text = await rawExchange(
     gateway.port,
-    Buffer.concat([requestOf(badBody), requestOf(joinBody(good), true)]),
+    Buffer.concat([requestOf(badBody), requestOf(unread), requestOf(joinBody(good), true)]),
   )
   expect([...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status)).toEqual([
+    '400',
     '400',
     '200',
   ])
