@@ -11,7 +11,7 @@ it('the first chunk has 20 seconds to arrive, whatever the time for a request', 
   const stalled = new Readable({ read: () => undefined })
   let outcome: unknown
   const handled = handleStream(context, stalled).then((result) => (outcome = result))
-  stalled.push(Buffer.alloc(100))
+  stalled.push(Buffer.alloc(5))
   await new Promise(setImmediate)
   clock.advance(19_900)
   await new Promise(setImmediate)
