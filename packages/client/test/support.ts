@@ -77,10 +77,6 @@ export async function startTestServer(): Promise<TestServer> {
         await state.answerAttestation(url.searchParams.get('nonce') ?? '', response)
         return
       }
-      if (url.pathname.endsWith('/pki/wire2')) {
-        response.writeHead(404).end()
-        return
-      }
       state.completions.push(seen)
       await state.answer(seen, response)
     })
