@@ -46,7 +46,7 @@ export class Wires {
     else if (!this.#hasWarned) {
       this.#hasWarned = true
       this.#parts.config.log.warn(
-        'the gateway speaks wire 2, which binds answers to requests and is safe from quantum computers; this client ' +
+        'the gateway speaks wire 2, which binds answers to requests and has a post-quantum key exchange; this client ' +
           'uses wire 1',
       )
     }

@@ -260,7 +260,9 @@ export class WireSelection {
         await serverKey.get(signal)
       } catch (error) {
         if (error instanceof SecurityError && error.code === 'ERR_KEY_MISMATCH') {
-          throw this.#downgrade('none of the pins is that of its key for wire 1')
+          throw this.#downgrade(
+            'none of the pins is that of its RSA key: one may be of its identity, or wrong',
+          )
         }
         throw error
       }
