@@ -2,6 +2,7 @@ import { importPrivateKey } from '@nomyo/crypto'
 import { startGatewayProcess } from '@nomyo-internal/testing/gateway-process'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { startFaultServer, unusedUrl } from './local-servers.js'
+import { startMangler } from './mangler.js'
 
 /** The servers that a runtime finds on loopback. */
 export interface Loopback {
@@ -13,6 +14,8 @@ export interface Loopback {
   readonly otherPin: string
   /** Base URL of the server whose every path is a fault; see `local-servers.ts`. */
   readonly faults: string
+  /** Base URL of a server that changes answers of the gateway under `/{fault}`; see `mangler.ts`. */
+  readonly mangler: string
   /** Base URL without a server. */
   readonly nowhere: string
 }
@@ -32,6 +35,7 @@ export async function startLoopback(
     }),
     startFaultServer(),
   ])
+  const mangler = await startMangler(gateway.url)
   return {
     loopback: {
       gateway: gateway.url,
@@ -39,10 +43,12 @@ export async function startLoopback(
       pin: server?.publicKey.fingerprint ?? '',
       otherPin: other?.publicKey.fingerprint ?? '',
       faults: faults.url,
+      mangler: mangler.url,
       nowhere: await unusedUrl(),
     },
     stop: async () => {
       faults.close()
+      mangler.close()
       await gateway.stop()
     },
   }

@@ -1,4 +1,4 @@
-import type { SecureCompletionClientOptions } from '@nomyo/client'
+import type { SecureChatCompletionOptions, SecureCompletionClientOptions } from '@nomyo/client'
 import { shared } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import { libraries } from '../src/adapters/libraries.js'
@@ -32,9 +32,10 @@ describe('the suites', () => {
       'wire 2',
       'transport',
       'client',
+      'client, wire 2',
       'files',
     ])
-    expect(suites.map(({ cases }) => cases.length)).toEqual([244, 96, 61, 26, 19, 2])
+    expect(suites.map(({ cases }) => cases.length)).toEqual([244, 96, 61, 26, 19, 12, 2])
     for (const { cases } of suites) {
       expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length)
     }
@@ -66,6 +67,11 @@ const { attest, client, crypto, receipt, transport, wire2 } = libraries
 class TrustsAnyKey extends client.SecureCompletionClient {
   constructor({ serverKeyPins: _, ...options }: SecureCompletionClientOptions = {}) {
     super(options)
+  }
+}
+class SpeaksWire1 extends client.SecureChatCompletion {
+  constructor({ serverKeyPins: _, ...options }: SecureChatCompletionOptions = {}) {
+    super({ ...options, wire: 1 })
   }
 }
 const POLICY = { nonce: { extraData: new Uint8Array(32) }, requiredPcrs: 'sha256:0', trust: [] }
@@ -178,6 +184,12 @@ const wrong: Record<string, { given: object; suite: string; names: RegExp; faili
     suite: 'client',
     names: /pinned|permission/,
     failing: 1,
+  },
+  'speaks wire 1 to any gateway': {
+    given: { client: { ...client, SecureChatCompletion: SpeaksWire1 } },
+    suite: 'client, wire 2',
+    names: /^(?:sends nothing|notices)/,
+    failing: 2,
   },
 }
 

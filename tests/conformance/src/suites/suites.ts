@@ -1,6 +1,7 @@
 import { attestSuite, type AttestLibraries, type AttestVectors } from './attest.js'
 import type { Suite } from './case.js'
 import { clientSuite, type ClientLibraries } from './client.js'
+import { clientWire2Suite } from './client-wire-2.js'
 import { cryptoSuite, type CryptoLibrary, type CryptoVectors } from './crypto.js'
 import { filesSuite, type FileSystem } from './files.js'
 import type { Loopback } from '../loopback.js'
@@ -41,6 +42,7 @@ export function allSuites(
     wire2Suite(libraries, vectors.wire2, loopback),
     transportSuite(libraries.transport, loopback),
     clientSuite(libraries, loopback),
+    clientWire2Suite(libraries, loopback),
     filesSuite({ crypto, client, loopback, pem: vectors.crypto.pairs[0] }, files),
   ]
 }
