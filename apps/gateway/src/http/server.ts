@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import {
   closeConnectionsOnShutdown,
   closeSlowReaders,
+  isDisconnected,
   limitPipelining,
   logRequests,
   refuseExpectations,
@@ -155,6 +156,7 @@ export function createServer({
   acceptEnvelopesOnly(server)
   server.setErrorHandler((error, request, reply) => {
     const refusal = refusalOf(error)
+    if (isCutBody(error) && isDisconnected(reply.raw)) return reply.code(refusal.statusCode).send()
     context.metrics.countRefusal(refusal.code)
     observationOf(request)?.refuse(refusal.code)
     // A refusal is intended, and its cause is logged where it is found; any other error is a fault.
@@ -270,6 +272,10 @@ function acceptEnvelopesOnly(server: FastifyInstance): void {
     done(plain ? undefined : new HttpError(415, 'Content-Encoding is not supported'))
   })
 }
+
+/** Checks for the end of a body whose caller disconnects before its first byte: no fault of this gateway. */
+const isCutBody = (error: unknown): boolean =>
+  (error as Partial<FastifyError>).code === 'ERR_STREAM_PREMATURE_CLOSE'
 
 /** Reduces an error to what the caller may know. */
 function refusalOf(error: unknown): HttpError {

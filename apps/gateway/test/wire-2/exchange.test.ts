@@ -26,6 +26,7 @@ import { metric } from '../measure.js'
 import { createDemoEngine } from '../../src/upstreams/demo/demo.js'
 import { QuotaGuard } from '../../src/access/quota/quota-guard.js'
 import { JsonBytes } from '../../src/json/json-bytes.js'
+import { HttpError } from '../../src/http-error.js'
 import { LocalReplayCache } from '../../src/completion/replay/local.js'
 import { createSharedState } from '../../src/shared-state.js'
 import { silentLogger } from '../../src/observability/log.js'
@@ -452,6 +453,36 @@ describe('a replay', () => {
 
 /** No API key is valid. */
 const noKeyFits = () => ({ find: () => Promise.resolve(undefined) }) as never
+
+describe('a caller that disconnects while a model works', () => {
+  it('aborts it, and is no fault', async () => {
+    const controller = new AbortController()
+    const demo = createDemoEngine()
+    let isAborted = false
+    const complete: Engine['complete'] = (_request, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          isAborted = true
+          reject(new HttpError(504, 'aborted'))
+        })
+        controller.abort()
+      })
+    const exchange = await testExchange({ engine: { ...demo, complete } })
+    const { body } = await sealMessage(exchange.hybrid)
+    await expect(
+      fetch(exchange.url + GATEWAY_PATH, {
+        method: 'POST',
+        headers: { 'content-type': MEDIA_TYPES.request },
+        body: body as BodyInit,
+        signal: controller.signal,
+      }),
+    ).rejects.toThrow()
+    const metrics = () => exchange.context.metrics.registry.metrics()
+    await expect.poll(() => isAborted).toBe(true)
+    await expect.poll(metrics).toContain('nomyo_bytes_in_flight 0')
+    expect(await metrics()).not.toContain('cause="fault"')
+  })
+})
 
 describe('an idempotency key', () => {
   it('is refused while its first request is answered, in the scope of its API key', async () => {
