@@ -134,7 +134,24 @@ const TARGETS: {
     // Code on demand is for encrypted private keys, which a client in a browser does not have.
     const kilobytes = (name: string): number =>
       (rows.find((row) => row.name === name)?.initialBytes ?? Number.NaN) / 1000
+    const withWire2 = rows.find((row) => row.name === '@nomyo/client with wire 2')
+    const fallback = (withWire2?.onDemandBytes ?? Number.NaN) / 1000
     return [
+      [
+        'wire 2: the client with it, gzipped',
+        'kB',
+        kilobytes('@nomyo/client with wire 2'),
+        '<=',
+        27,
+      ],
+      ['wire 2: ML-KEM in JavaScript, gzipped', 'kB', fallback, '<=', 6],
+      [
+        'wire 2: a client of @nomyo/crypto/wire-2, gzipped',
+        'kB',
+        kilobytes('@nomyo/crypto/wire-2, a client of it'),
+        '<=',
+        10,
+      ],
       ['@nomyo/client at first, gzipped', 'kB', kilobytes('@nomyo/client'), '<', 20],
       ['@nomyo/crypto at first, gzipped', 'kB', kilobytes('@nomyo/crypto'), '<', 8],
     ]

@@ -126,5 +126,7 @@ export const GOOD = {
   bundles: [
     { name: '@nomyo/client', initialBytes: 19_000, onDemandBytes: 0 },
     { name: '@nomyo/crypto', initialBytes: 7900, onDemandBytes: 6000 },
+    { name: '@nomyo/client with wire 2', initialBytes: 26_900, onDemandBytes: 5900 },
+    { name: '@nomyo/crypto/wire-2, a client of it', initialBytes: 9900, onDemandBytes: 0 },
   ],
 } satisfies Results

@@ -28,7 +28,7 @@ export async function wire1(): Promise<ExchangeContender> {
   }
 }
 
-/** What a gateway states in its key statement. */
+/** The limits in the key statement of a gateway. */
 const LIMITS = { maxChunk: 65_536, maxBytes: 32 * 1024 * 1024 }
 /** Bytes that a socket hands over at a time. */
 const PART_BYTES = 65_536
