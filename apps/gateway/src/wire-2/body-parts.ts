@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { OverloadedError } from '../completion/load/load-shedder.js'
 import { HttpError } from '../http-error.js'
 
 /** Body of a request, part by part. The connection waits while no part is asked for. */
@@ -33,13 +34,15 @@ export class BodyParts {
    * Returns the next part, or undefined after the last one.
    *
    * @param timeoutMs - since the headers of the request
-   * @throws HttpError 400 when the caller disconnects; 408
+   * @param evicted - ends the wait for it
+   * @throws HttpError 400 when the caller disconnects; 408; 503 when it is evicted
    */
-  async next(timeoutMs: number): Promise<Buffer | undefined> {
+  async next(timeoutMs: number, evicted?: AbortSignal): Promise<Buffer | undefined> {
     while (this.#arrived.length === 0) {
       if (this.#isComplete) return undefined
       if (this.#failure !== undefined) throw this.#failure()
-      await this.#event(timeoutMs - (performance.now() - this.#startedAt))
+      if (evicted?.aborted === true) throw new OverloadedError()
+      await this.#event(evicted, timeoutMs - (performance.now() - this.#startedAt))
     }
     return this.#arrived.shift()
   }
@@ -52,7 +55,7 @@ export class BodyParts {
     this.#request.resume()
   }
 
-  async #event(timeoutMs: number): Promise<void> {
+  async #event(evicted: AbortSignal | undefined, timeoutMs: number): Promise<void> {
     const timedOut = await new Promise<boolean>((resolve) => {
       const timer = setTimeout(
         () => {
@@ -64,8 +67,10 @@ export class BodyParts {
         clearTimeout(timer)
         resolve(false)
       }
+      evicted?.addEventListener('abort', this.#notify)
       this.#request.resume()
     })
+    if (this.#notify !== undefined) evicted?.removeEventListener('abort', this.#notify)
     this.#notify = undefined
     this.#request.pause()
     if (timedOut) this.#failure ??= late

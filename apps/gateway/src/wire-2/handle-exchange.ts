@@ -26,6 +26,8 @@ export interface EncryptedExchange {
   /** Size of the encrypted request, or its limit where it is unknown. */
   readonly size: number
   readonly admission: Admission
+  /** Aborts when the place of a request without a known caller is given to a newer one. */
+  readonly evicted?: AbortSignal | undefined
   /** Caller, where its address identifies it. */
   readonly caller: Caller | undefined
   /** Owner of the request until its caller is known. */
@@ -74,6 +76,7 @@ export async function handleExchange(
               signal,
             ),
           timeoutMs: Math.min(HEAD_TIMEOUT_MS, timeoutMs),
+          evicted: exchange.evicted,
         },
         context,
       ),

@@ -31,6 +31,8 @@ export interface OpenHeadOptions {
   readonly inTurn: <T>(decapsulate: () => Promise<T>) => Promise<T>
   /** Time for the first chunk to arrive, in milliseconds. */
   readonly timeoutMs: number
+  /** Aborts when the place of the request is given to a newer one. */
+  readonly evicted?: AbortSignal | undefined
 }
 
 /**
@@ -41,7 +43,7 @@ export interface OpenHeadOptions {
  */
 export async function openHead(
   parts: BodyParts,
-  { keys, inTurn, timeoutMs }: OpenHeadOptions,
+  { keys, inTurn, timeoutMs, evicted }: OpenHeadOptions,
   { maxBodyBytes, turns }: Pick<ExchangeContext, 'maxBodyBytes' | 'turns'>,
 ): Promise<OpenedHead> {
   const inOrder = keys.map(({ id, kem, publicKey, decapsulate, dispose }) => ({
@@ -51,7 +53,7 @@ export async function openHead(
   const opener = openRequest(inOrder, { maxChunk: MAX_CHUNK_BYTES, maxBytes: maxBodyBytes })
   const chunks = new PlaintextChunks(opener, parts, new TurnBudget(turns))
   try {
-    const firstChunk = await chunks.next(timeoutMs)
+    const firstChunk = await chunks.next(timeoutMs, evicted)
     const { header: suite, enc } = opener
     if (firstChunk === undefined || suite === undefined || enc === undefined) {
       throw new SecurityError('ERR_TRUNCATED', 'The message ends before its end.')

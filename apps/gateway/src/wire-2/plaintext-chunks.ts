@@ -30,12 +30,13 @@ export class PlaintextChunks {
    * Returns the plaintext of the next chunk, or undefined after the final one.
    *
    * @param timeoutMs - since the headers of the request
-   * @throws SecurityError of the opener; HttpError 400 when the caller disconnects, 408, 413
+   * @param evicted - ends the wait for it
+   * @throws SecurityError of the opener; HttpError 400 when the caller disconnects, 408, 413, 503
    */
-  async next(timeoutMs: number): Promise<Uint8Array | undefined> {
+  async next(timeoutMs: number, evicted?: AbortSignal): Promise<Uint8Array | undefined> {
     while (this.#opened.length === 0) {
       if (this.#isOver) return undefined
-      const piece = await this.#nextPiece(timeoutMs)
+      const piece = await this.#nextPiece(timeoutMs, evicted)
       if (piece === undefined) {
         this.#isOver = true
         return this.#opener.end()
@@ -55,9 +56,12 @@ export class PlaintextChunks {
     this.#parts.drop()
   }
 
-  async #nextPiece(timeoutMs: number): Promise<Uint8Array | undefined> {
+  async #nextPiece(
+    timeoutMs: number,
+    evicted: AbortSignal | undefined,
+  ): Promise<Uint8Array | undefined> {
     if (this.#rest.length === 0) {
-      const part = await this.#parts.next(timeoutMs)
+      const part = await this.#parts.next(timeoutMs, evicted)
       if (part === undefined) return undefined
       this.#rest = part
     }

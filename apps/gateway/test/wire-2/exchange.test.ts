@@ -643,7 +643,7 @@ describe('request keys that change', () => {
 })
 
 describe('places', () => {
-  it('of callers that are known are not taken by strangers of any address', async () => {
+  it('are not taken by strangers of any address: the one that waits longest makes room', async () => {
     const target = await testGateway({
       args: ['--engine', 'demo', '--api-key', ALICE, '--max-requests', '4'],
     })
@@ -652,13 +652,23 @@ describe('places', () => {
       `POST ${GATEWAY_PATH} HTTP/1.1`,
       ...['host: x', `content-type: ${MEDIA_TYPES.request}`, 'content-length: 2000', '', 'abc'],
     )
+    const ended: number[] = []
     for (let at = 1; at <= 4; at++) {
-      await testSocket(target.port, { from: `127.0.2.${at}`, text: head })
+      const socket = await testSocket(target.port, { from: `127.0.2.${at}`, text: head })
+      socket.once('data', (part) => {
+        expect(String(part)).toMatch(/^HTTP\/1\.1 503 /)
+        ended.push(at)
+      })
+      await setTimeout(50)
     }
-    const { body } = await sealMessage(config, { fields: asAlice })
-    // One address alone has half of the places of unknown callers; these have all.
-    await expect.poll(async () => (await postSealed(target, body)).status).toBe(503)
     await completionOf(await send(target, chat('x'), asAlice))
+    expect(ended).toEqual([])
+    for (let count = 1; count <= 3; count++) {
+      const { body, openAnswer } = await sealMessage(config, { fields: asAlice })
+      expect((await openInner(await postSealed(target, body), openAnswer())).status).toBe(200)
+      // Its place is free again afterwards.
+      await expect.poll(() => ended).toEqual([1])
+    }
   })
 
   it('of unknown callers are free again once they are known, or gone', async () => {

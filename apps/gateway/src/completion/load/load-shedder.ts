@@ -11,6 +11,7 @@ import {
   type Shortage,
 } from './fair-budget.js'
 import { FairQueue } from './fair-queue.js'
+import { UnidentifiedPlaces } from './unidentified-places.js'
 
 /** Rejection for lack of capacity. Expected under load, so the log does not report it as an error. */
 export class OverloadedError extends HttpError {
@@ -67,6 +68,12 @@ export interface Admission {
   }): void
 }
 
+/** Admission of a request whose caller is unknown. */
+export interface UnidentifiedAdmission extends Admission {
+  /** Aborts when its place is given to a newer request. */
+  readonly evicted: AbortSignal
+}
+
 /**
  * Accepts as many encrypted requests as can be served soon. Decrypting one occupies a thread for some
  * milliseconds: more at a time than there are cores would slow down all of them, and a long queue would
@@ -77,8 +84,8 @@ export class LoadShedder {
   readonly #queue: FairQueue
   readonly #encryptions: FairQueue
   readonly #requests: FairBudget
-  /** Requests whose caller is unknown: those who send no end of them take no place of a known caller. */
-  readonly #unidentified: FairBudget
+  /** Requests whose caller is unknown take no place of a known one. */
+  readonly #unidentified: UnidentifiedPlaces
   readonly #bytes: FairBudget
   readonly #metrics: Metrics
   readonly #maxBodyBytes: number
@@ -93,7 +100,9 @@ export class LoadShedder {
       createError: () => this.#rejection('queue'),
     })
     this.#requests = new FairBudget(placesOf(load))
-    this.#unidentified = new FairBudget(unidentifiedPlacesOf(load))
+    this.#unidentified = new UnidentifiedPlaces(placesOf(load).total, () => {
+      metrics.countRejection('requests')
+    })
     this.#bytes = new FairBudget(this.#memoryOf(load))
     this.#encryptions = new FairQueue({
       concurrency: LARGE_ENCRYPTIONS,
@@ -117,7 +126,7 @@ export class LoadShedder {
     this.#load = load
     this.#queue.setMaxWaiting(load.maxQueue ?? DEFAULT_MAX_QUEUE)
     this.#requests.setLimits(placesOf(load))
-    this.#unidentified.setLimits(unidentifiedPlacesOf(load))
+    this.#unidentified.setTotal(placesOf(load).total)
     this.#bytes.setLimits(this.#memoryOf(load))
   }
 
@@ -130,27 +139,36 @@ export class LoadShedder {
    * @throws OverloadedError
    */
   enter(caller: string, response: ServerResponse, bodyBytes: number): Admission {
-    return this.#admit(this.#requests, caller, response, bodyBytes * REQUEST_FACTOR)
+    this.#requireQueue(caller)
+    const place = this.#reserve(this.#requests, caller)
+    return this.#admit(place, caller, response, bodyBytes * REQUEST_FACTOR)
   }
 
   /**
-   * Reserves a place and memory for a request whose API key is encrypted with it, until its caller is known.
+   * Takes a place and memory for a request whose API key is encrypted with it, until its caller is known.
    *
    * @param address - owner of the request until then
    * @throws OverloadedError
    */
-  enterUnidentified(address: string, response: ServerResponse): Admission {
-    return this.#admit(this.#unidentified, address, response, UNIDENTIFIED_BYTES)
+  enterUnidentified(address: string, response: ServerResponse): UnidentifiedAdmission {
+    this.#requireQueue(address)
+    const place = this.#unidentified.enter(address)
+    const admission = this.#admit(place, address, response, UNIDENTIFIED_BYTES)
+    // Not by a spread, which would read the owner of now.
+    return Object.assign(admission, { evicted: place.evicted })
+  }
+
+  #requireQueue(owner: string): void {
+    if (this.#queue.isFullFor(owner)) throw this.#rejection('queue')
   }
 
   #admit(
-    places: FairBudget,
+    entered: { release(): void },
     owner: string,
     response: ServerResponse,
     memoryBytes: number,
   ): Admission {
-    if (this.#queue.isFullFor(owner)) throw this.#rejection('queue')
-    let place = this.#reserve(places, owner)
+    let place = entered
     const memory = this.#bytes.reserve(owner, accounted(memoryBytes))
     if (typeof memory === 'string') {
       place.release()
@@ -235,11 +253,6 @@ export class LoadShedder {
 const placesOf = ({ maxRequests, maxRequestsPerCaller }: LoadConfig): FairBudgetOptions => ({
   total: maxRequests ?? DEFAULT_MAX_REQUESTS,
   perOwner: maxRequestsPerCaller,
-})
-
-/** As many as of known callers, without a limit for each: callers behind one proxy share an address. */
-const unidentifiedPlacesOf = ({ maxRequests }: LoadConfig): FairBudgetOptions => ({
-  total: maxRequests ?? DEFAULT_MAX_REQUESTS,
 })
 
 /** Returns the limit for the memory of requests where none is set. */

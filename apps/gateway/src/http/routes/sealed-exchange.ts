@@ -2,7 +2,7 @@ import { disconnectSignal } from '@nomyo-internal/http-server'
 import { GATEWAY_PATH, MEDIA_TYPES } from '@nomyo/crypto/wire-2'
 import type { FastifyInstance } from 'fastify'
 import { addressId, type Caller } from '../../access/access-control.js'
-import type { Admission } from '../../completion/load/load-shedder.js'
+import type { Admission, UnidentifiedAdmission } from '../../completion/load/load-shedder.js'
 import { sizeOfBody } from '../../completion/read-body.js'
 import { HttpError } from '../../http-error.js'
 import { CompletionObservation } from '../../observability/completion-record.js'
@@ -54,12 +54,13 @@ export function sealedExchangeRoute(server: FastifyInstance, context: ExchangeCo
       },
       async (request, reply) => {
         const observation = request.getDecorator<CompletionObservation>('observation')
-        const admission = request.getDecorator<Admission>('admission')
+        const admission = request.getDecorator<Admission | UnidentifiedAdmission>('admission')
         const parts = new BodyParts(request.raw)
         const exchange = {
           parts,
           size: sizeOfBody(request.raw, context.maxBodyBytes),
           admission,
+          evicted: 'evicted' in admission ? admission.evicted : undefined,
           caller: request.getDecorator<Caller | null>('caller') ?? undefined,
           addressId: addressId(request.ip),
           ip: request.ip,
