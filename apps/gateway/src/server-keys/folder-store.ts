@@ -80,6 +80,8 @@ async function describe(folder: string, number: number): Promise<StoredKey> {
   return { number, createdAtMs }
 }
 
+const TAKEN = ['ENOTEMPTY', 'EEXIST', ...(process.platform === 'win32' ? ['EPERM'] : [])]
+
 async function addSubfolder(
   folder: string,
   number: number,
@@ -90,10 +92,10 @@ async function addSubfolder(
   const pair = await generateKeyPair({ extractable: true })
   try {
     await saveKeyPair(temporaryPath, pair, secret)
-    // Fails if the folder exists and contains a key.
+    // Fails if the folder exists and contains a key: with EPERM on Windows.
     await rename(temporaryPath, path)
   } catch (error) {
-    if (['ENOTEMPTY', 'EEXIST'].includes(errnoCode(error))) return
+    if (TAKEN.includes(errnoCode(error))) return
     if (error instanceof SecurityError) throw error
     throw new SecurityError('ERR_KEY_FILE', `${path} cannot be created (${errnoCode(error)}).`)
   } finally {

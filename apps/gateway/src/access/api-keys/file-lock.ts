@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { errnoCode } from '@nomyo-internal/diagnostics'
 import { GatewayError } from '../../errors.js'
 
+/** Windows names a file whose removal is not complete `EPERM`. */
+const TAKEN = process.platform === 'win32' ? ['EEXIST', 'EPERM', 'EBUSY'] : ['EEXIST']
 const RETRY_INTERVAL_MS = 50
 const TIMEOUT_MS = 15_000
 /** Changes take milliseconds. A process in another container may seem dead, so the lock must be older. */
@@ -52,7 +54,7 @@ async function tryCreate(path: string): Promise<boolean> {
   const failure = (error: unknown): GatewayError =>
     new GatewayError('ERR_API_KEYS_FILE', `${path} cannot be written (${errnoCode(error)}).`)
   const file = await open(path, 'wx', 0o600).catch((error: unknown) => {
-    if (errnoCode(error) === 'EEXIST') return undefined
+    if (TAKEN.includes(errnoCode(error))) return undefined
     throw failure(error)
   })
   if (file === undefined) return false
