@@ -98,10 +98,10 @@ describe('nomyo doctor', () => {
   })
 
   it.each([
-    ['a path that refuses its messages', 403, {}, 'path problem'],
-    ['a path that answers in its place', 200, { 'content-type': 'text/html' }, 'path problem'],
-    ['a path that changes answers', 200, { 'content-type': MEDIA_TYPES.answer }, 'path problem'],
-  ])('notices %s', async (_, status, headers, finding) => {
+    ['a path that refuses its messages', 403, {}, 'status 403'],
+    ['a path that answers in its place', 200, { 'content-type': 'text/html' }, 'type text/html'],
+    ['a path that changes answers', 200, { 'content-type': MEDIA_TYPES.answer }, 'ERR_TRUNCATED'],
+  ])('notices %s', async (_, status, headers, text) => {
     const { url } = stopAfterTest(
       await startServer((request, response) => {
         if (request.method === 'POST') response.writeHead(status, headers).end('canary')
@@ -109,7 +109,33 @@ describe('nomyo doctor', () => {
       }),
     )
     const { code, findings } = await diagnose(new Home({ NOMYO_API_KEY: API_KEY }), ...at(url))
-    expect([code, statuses(findings)]).toEqual([1, expect.arrayContaining([finding])])
+    const path = findings.find(({ check }) => check === 'path')
+    expect([code, path?.status]).toEqual([1, 'problem'])
+    expect(path?.message).toContain(text)
+  })
+
+  it('stops reading a path that answers without end', async () => {
+    let sent = 0
+    const { url } = stopAfterTest(
+      await startServer((request, response) => {
+        if (request.method !== 'POST') {
+          void forward(request, response)
+          return
+        }
+        response.writeHead(200, { 'content-type': MEDIA_TYPES.answer })
+        // Chunks of the most that a reader takes, of which none opens.
+        const more = (): void => {
+          sent += 65_536
+          response.write(Buffer.alloc(65_536, 0x40), (error) => {
+            if ((error ?? undefined) === undefined && sent < 64 * 1024 * 1024) more()
+          })
+        }
+        more()
+      }),
+    )
+    const { code, findings } = await diagnose(new Home({ NOMYO_API_KEY: API_KEY }), ...at(url))
+    expect([code, statuses(findings)]).toEqual([1, expect.arrayContaining(['path problem'])])
+    expect(sent).toBeLessThan(64 * 1024 * 1024)
   })
 
   it('notices a path that removes the headers against buffering', async () => {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { importPublicKey } from '@nomyo/crypto'
 import { loadKeyPair } from '@nomyo/crypto/keys/node'
 import { shared, startServer, stopAfterTest } from '@nomyo-internal/testing'
 import { keyPem } from '@nomyo-internal/testing/vectors'
@@ -169,8 +170,10 @@ describe('nomyo servers', () => {
         else response.end(keyPem('keys/server.public.pem'))
       }),
     )
-    const line = `${url} sha256/${'A'.repeat(43)}= 2026-11-28 wire=2\n`
-    const known = ['--known-servers', home.file('known', line)]
+    const { fingerprint } = await importPublicKey(keyPem('keys/server.public.pem'))
+    const other = `${url} sha256/${'A'.repeat(43)}= 2026-11-28 wire=2\n`
+    const lines = `${other}${url} ${fingerprint} 2026-11-28\n`
+    const known = ['--known-servers', home.file('known', lines)]
     const listed = await home.run(['servers', 'list', '--online', '--allow-http', ...known])
     expect(listed.stdout).toContain(text)
     expect(listed.code).toBe(code)

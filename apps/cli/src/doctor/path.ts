@@ -6,6 +6,7 @@ import {
   encodeRequest,
   loadHybridKem,
   sealRequest,
+  type ChunkOpener,
   type KeyStatement,
 } from '@nomyo/crypto/wire-2'
 import { createUndiciFetch } from '@nomyo/transport/undici'
@@ -58,15 +59,33 @@ export async function checkPath(
       await response.body?.cancel()
       return problem(`a message of wire 2 got status ${String(status)}, type ${type}`, LET_PASS)
     }
-    const answer = openAnswer({ maxBytes: MAX_ANSWER_BYTES })
-    await answer.push(new Uint8Array(await response.arrayBuffer()))
-    await answer.end()
+    await readAnswer(response, openAnswer({ maxBytes: MAX_ANSWER_BYTES }))
     return describeHeaders(headers)
   } catch (error) {
     if (!(error instanceof SecurityError)) throw error
     return problem(`an answer of wire 2 arrived changed, or cut off (${error.code})`, LET_PASS)
   } finally {
     void connections.close()
+  }
+}
+
+/**
+ * Decrypts an answer to its end, and no further than its limit.
+ *
+ * @throws SecurityError where it is none, or not whole
+ */
+async function readAnswer(response: Response, answer: ChunkOpener): Promise<void> {
+  const reader = response.body?.getReader()
+  try {
+    for (;;) {
+      const part = await reader?.read()
+      if (part?.value === undefined) break
+      await answer.push(part.value)
+    }
+    await answer.end()
+  } finally {
+    answer.dispose()
+    await reader?.cancel().catch(() => undefined)
   }
 }
 

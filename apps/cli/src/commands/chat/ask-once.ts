@@ -49,7 +49,10 @@ export async function askOnce(
       ]
       const { tier } = settings
       if (output.isTerminal) {
-        const wire = await output.waiting('verifying the gateway', client.chooseWire())
+        const wire = await output.waiting(
+          'verifying the gateway',
+          client.chooseWire({ signal: stop.signal }),
+        )
         output.note(output.noteStyle.quiet(`wire ${describeWire(wire)}`))
       }
       const completion = await output.waiting(
