@@ -125,6 +125,7 @@ describe('an answer', () => {
       memory_protection: expect.not.objectContaining({ upstream: expect.anything() }),
       cuda_device: expect.not.objectContaining({ upstream: expect.anything() }),
       tpm_attestation: { is_available: false },
+      wire: { min: '1.0', statement_sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string },
     })
   })
 
