@@ -446,7 +446,7 @@ describe('an address that cannot be had', () => {
 })
 
 /** Every file of a folder with its bytes, mode and time. */
-async function snapshot(folder: string): Promise<unknown> {
+async function snapshot(folder: string): Promise<readonly { readonly name: string }[]> {
   const names = (await readdir(folder)).sort()
   return Promise.all(
     names.map(async (name) => {
