@@ -3,7 +3,9 @@ import { UnidentifiedPlaces } from '../../src/completion/load/unidentified-place
 
 function create(total: number) {
   let evictions = 0
-  const places = new UnidentifiedPlaces(total, () => void evictions++)
+  const places = new UnidentifiedPlaces(total, () => {
+    evictions++
+  })
   return { places, evictions: () => evictions }
 }
 
