@@ -44,3 +44,10 @@ it('a lower total evicts until there is room', () => {
   places.enter('d')
   expect(evictions()).toBe(3)
 })
+
+it('without any place a new request does not wait for one for ever', () => {
+  const { places, evictions } = create(0)
+  expect(places.enter('a').evicted.aborted).toBe(false)
+  places.enter('b')
+  expect(evictions()).toBe(1)
+})

@@ -31,7 +31,7 @@ export class UnidentifiedPlaces {
 
   /** Takes a place. */
   enter(address: string): UnidentifiedPlace {
-    while (this.#count >= this.#total) this.#evict()
+    while (this.#count > 0 && this.#count >= this.#total) this.#evict()
     const place = new AbortController()
     const places = this.#taken.get(address) ?? new Set()
     this.#taken.set(address, places.add(place))
