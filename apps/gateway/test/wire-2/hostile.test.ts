@@ -337,6 +337,8 @@ describe('outside', () => {
   it('only POST and GET exist', async () => {
     expect(await post({ 'content-type': MEDIA_TYPES.request }, 'x', 'PUT')).toBe(405)
     expect(await post({ 'content-type': MEDIA_TYPES.request }, 'x', 'DELETE')).toBe(405)
+    const { headers } = await fetch(gateway.url + GATEWAY_PATH, { method: 'PUT' })
+    expect(headers.get('allow')).toBe('GET, POST')
   })
 
   it('a body that is too large is refused by its length, or inside where it came without one', async () => {
