@@ -51,12 +51,15 @@ export class RequestMessage {
         chunk !== undefined;
         chunk = await next()
       ) {
-        for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
-          const events = this.#reader.push(chunk.subarray(at, at + PIECE_BYTES))
-          for (const piece of contentOf(events)) buffer.add(piece)
-          await this.#turns.spend()
+        try {
+          for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
+            const events = this.#reader.push(chunk.subarray(at, at + PIECE_BYTES))
+            for (const piece of contentOf(events)) buffer.add(piece)
+            await this.#turns.spend()
+          }
+        } finally {
+          chunk.fill(0)
         }
-        chunk.fill(0)
       }
       this.#reader.end()
       return buffer.bytes
