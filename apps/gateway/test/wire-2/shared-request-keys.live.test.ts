@@ -157,12 +157,15 @@ describe.skipIf(!isInstalled('redis-server'))('--redis without --request-keys', 
 describe.skipIf(!isInstalled('redis-server'))('shared identity keys', () => {
   it('are encrypted in Redis, rotated there, and both sign', async () => {
     const [one, two] = [await start(), await start()]
+    // Read before it changes.
+    const { identity: first } = one
+    expect(two.identity).toBe(first)
     const record = (await shared.client.hget('nomyo:identity-keys', '1')) ?? ''
     expect(record).toMatch(/^\d+\n-----BEGIN ENCRYPTED PRIVATE KEY-----\n/)
     const ended = await runCommand(['rotate', '--identity', ...shared.flags], {
       NOMYO_KEY_PASSWORD: PASSWORD,
     })
-    const wanted = [one.identity, ended.stdout.trimEnd()]
+    const wanted = [first, ended.stdout.trimEnd()]
     for (const gateway of [one, two]) {
       await expect.poll(async () => (await statementOf(gateway)).identities, SOON).toEqual(wanted)
     }
