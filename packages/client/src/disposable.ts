@@ -1,4 +1,4 @@
-import { SecurityError } from '@nomyo/crypto'
+import { SecurityError } from '@nomyo/crypto/errors'
 
 /**
  * Lets `using` call `dispose`, in runtimes that have the symbol for it. Works on objects, not classes: a

@@ -18,7 +18,7 @@ export type {
 export type { KnownKey, KnownServersStore, ServerKeyEvent } from './keys/known-servers.js'
 export type { ModelList } from './gateway-api/models.js'
 export type { Logger } from './config/log.js'
-export type { ReplyKeyMode } from './keys/reply-key-manager.js'
+export type { ReplyKeyMode } from './wire-1/reply-key-manager.js'
 export type {
   AssistantMessageParam,
   AudioPart,

@@ -16,9 +16,10 @@ import type { ChatCompletion } from './types/response.js'
 /**
  * End-to-end encrypted chat completions with the API of OpenAI.
  *
- * Requests are encrypted in this process to a key that the gateway alone holds; answers are encrypted to
- * a key generated in this process, which never leaves its memory. Create one client and keep it: its key
- * takes 0.3 to 3 seconds, in parallel with everything else, from construction on.
+ * Requests are encrypted in this process to a key that the gateway alone holds, and answers to this
+ * process alone. Create one client and keep it: it remembers the wire and the keys of the gateway. On wire
+ * 1 it also needs a key of its own, which takes 0.3 to 3 seconds: from construction on with `wire: 1`,
+ * otherwise once the gateway has said that it offers no other.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 import { platform } from '#platform'
-import { generateKeyPair, sealEnvelope, type KeyPair } from '@nomyo/crypto'
+import type { KeyPair } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
 import {
   apiKey as checkApiKey,
@@ -13,8 +13,6 @@ import {
   readOptions,
   withDefault,
 } from './config/checks.js'
-import { attestKey } from './completion/attempt.js'
-import { openResponse } from './completion/open-response.js'
 import type { SentRequest } from './completion/receipt.js'
 import { checkSecurityTier, serializePayload, splitRequest } from './completion/seal-request.js'
 import {
@@ -23,11 +21,12 @@ import {
   type SecureChatCompletionOptions,
 } from './config/options.js'
 import { makeDisposable } from './disposable.js'
-import type { ReplyKeyLease } from './keys/reply-key-manager.js'
 import type { KeyFiles } from './platform/platform.js'
 import { Session } from './session.js'
 import type { RequestWith, SecurityTier } from './types/request.js'
 import type { ChatCompletion } from './types/response.js'
+import type { ReplyKeyLease } from './wire-1/reply-key-manager.js'
+import type { Wire1 } from './wire-1/wire-1.js'
 
 /** Options of {@link SecureCompletionClient}: keys are managed by calls, not by rotation. */
 export interface SecureCompletionClientOptions extends Omit<
@@ -110,8 +109,10 @@ export class SecureCompletionClient {
     if (file.password !== undefined && !saveToFile) {
       throw invalidOption('password', 'protects the saved file; give saveToFile too')
     }
-    await this.#useReplyKey(() =>
-      saveToFile ? keyFiles('saveToFile').create(file.keyDir, file.password) : generateKeyPair(),
+    await this.#useReplyKey((wire1) =>
+      saveToFile
+        ? keyFiles('saveToFile').create(file.keyDir, file.password)
+        : wire1.generateKeyPair(),
     )
   }
 
@@ -174,8 +175,7 @@ export class SecureCompletionClient {
     const { config } = this.#session.context
     const padded = serializePayload(payload, config.padding)
     try {
-      const { serverKey } = await this.#attestedKey()
-      return await this.#session.run(() => sealEnvelope(padded, serverKey))
+      return await this.#withWire1((wire1, stop) => wire1.seal(padded, stop))
     } finally {
       if (config.secureMemory) padded.fill(0)
     }
@@ -204,12 +204,8 @@ export class SecureCompletionClient {
     const isRecorded = context.config.onReceipt !== undefined
     const sent = isRecorded ? await this.#sentRequest(payload) : undefined
     try {
-      return await this.#withReplyKey(({ pair }) =>
-        openResponse(
-          { body: encryptedResponse, payloadId, replyKey: pair.privateKey },
-          sent,
-          context,
-        ),
+      return await this.#withReplyKey(({ pair }, wire1) =>
+        wire1.open(encryptedResponse, payloadId, pair.privateKey, sent),
       )
     } finally {
       if (context.config.secureMemory) sent?.payload.fill(0)
@@ -258,34 +254,37 @@ export class SecureCompletionClient {
     this.#session.dispose()
   }
 
-  #useReplyKey(make: () => Promise<KeyPair>): Promise<void> {
+  #useReplyKey(make: (wire1: Wire1) => Promise<KeyPair>): Promise<void> {
     return this.#session.run(async () => {
-      this.#session.context.replyKeys.replace(await make())
+      const wire1 = await this.#session.context.wires.loadWire1()
+      wire1.context.replyKeys.replace(await make(wire1))
     })
   }
 
-  #withReplyKey<T>(use: (lease: ReplyKeyLease) => Promise<T>): Promise<T> {
+  #withReplyKey<T>(use: (lease: ReplyKeyLease, wire1: Wire1) => Promise<T>): Promise<T> {
     return this.#session.run(async () => {
-      const lease = await this.#session.context.replyKeys.lease()
+      const wire1 = await this.#session.context.wires.loadWire1()
+      const lease = await wire1.context.replyKeys.lease()
       try {
-        return await use(lease)
+        return await use(lease, wire1)
       } finally {
         lease.release()
       }
     })
   }
 
+  #withWire1<T>(use: (wire1: Wire1, stop: AbortSignal) => Promise<T>): Promise<T> {
+    const { config, wires } = this.#session.context
+    return this.#session.run(
+      async (stop) => use(await wires.loadWire1(), stop),
+      undefined,
+      config.timeout,
+    )
+  }
+
   /** The server key, attested where the configuration requires that before sending. */
   #attestedKey(): Promise<Omit<SentRequest, 'payload'>> {
-    const { context } = this.#session
-    return this.#session.run(
-      async (stop) => {
-        const serverKey = await context.serverKey.get(stop)
-        return { serverKey, attested: await attestKey(serverKey, context, stop) }
-      },
-      undefined,
-      context.config.timeout,
-    )
+    return this.#withWire1((wire1, stop) => wire1.attestedKey(stop))
   }
 
   async #sentRequest(payload: object | undefined): Promise<SentRequest> {

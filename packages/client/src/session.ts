@@ -1,5 +1,4 @@
 import { platform } from '#platform'
-import { SecurityError, generateKeyPair, type KeyPair } from '@nomyo/crypto'
 import {
   APIConnectionError,
   abortable,
@@ -19,22 +18,18 @@ import {
   type RequestOptions,
 } from './config/options.js'
 import { assertUsable } from './disposable.js'
-import { attemptCompletion, type AttemptContext, type CallProgress } from './completion/attempt.js'
+import { attemptCompletion, type ClientContext, type CallProgress } from './completion/attempt.js'
 import { Pace } from './completion/pace.js'
 import { refuseIteration } from './completion/refuse-iteration.js'
-import { ReplyGuard } from './completion/reply-guard.js'
 import { describeWire, type WireInfo } from './completion/wire-info.js'
 import { Wires } from './completion/wires.js'
 import { fetchModels, type ModelList } from './gateway-api/models.js'
-import { ApiKeyProbe } from './keys/api-key-probe.js'
-import { ReplyKeyManager } from './keys/reply-key-manager.js'
 import type { SplitRequest } from './completion/seal-request.js'
-import { ServerKey } from './keys/server-key.js'
 import type { ChatCompletion } from './types/response.js'
 
-/** The state of a client: keys, connections, a memory of answers, and the calls in flight. */
+/** The state of a client: its wires, connections, and the calls in flight. */
 export class Session {
-  readonly context: AttemptContext
+  readonly context: ClientContext
   readonly #closeConnections: () => Promise<void>
   readonly #calls = new Set<Deadline>()
   #disposed = false
@@ -49,29 +44,8 @@ export class Session {
     this.#closeConnections = () => connections.close()
     const attestation =
       config.attestation && new KeyAttestation(transport, config, config.attestation)
-    const serverKey = new ServerKey(transport, config)
-    this.context = {
-      config,
-      transport,
-      attestation,
-      serverKey,
-      wires: new Wires({ transport, config, attestation, serverKey }),
-      apiKeyProbe: new ApiKeyProbe(transport, config.keyDir === undefined),
-      replyGuard: new ReplyGuard(),
-      pace: config.pace && new Pace(config.pace),
-      replyKeys: new ReplyKeyManager({
-        mode: config.replyKeys,
-        rotationIntervalMs: config.keyRotationInterval,
-        // Wire 2 needs none.
-        eager: eager && config.wire === 1,
-        first: firstKeyOf(config),
-        next: () => generateKeyPair(),
-        onRotationFailed: (error) => {
-          const code = error instanceof SecurityError ? ` (${error.code})` : ''
-          config.log.warn(`reply key rotation failed${code}; the previous key stays in use`)
-        },
-      }),
-    }
+    const parts = { config, transport, attestation, pace: config.pace && new Pace(config.pace) }
+    this.context = { ...parts, wires: new Wires(parts, eager) }
   }
 
   /**
@@ -199,16 +173,7 @@ export class Session {
     for (const call of this.#calls) {
       call.abort(new APIConnectionError('ERR_ABORTED', 'The client was disposed of.'))
     }
-    this.context.replyKeys.dispose()
+    this.context.wires.dispose()
     this.#closeConnections().catch(() => undefined)
   }
-}
-
-function firstKeyOf({ keyDir, keyPassword, log }: ClientConfig): () => Promise<KeyPair> {
-  const { keyFiles } = platform
-  if (keyDir === undefined || keyFiles === undefined) return () => generateKeyPair()
-  return () =>
-    keyFiles.loadOrCreate(keyDir, keyPassword, (message) => {
-      log.warn(message)
-    })
 }

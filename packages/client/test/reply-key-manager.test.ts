@@ -1,6 +1,6 @@
 import type { KeyPair } from '@nomyo/crypto'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { ReplyKeyManager, type ReplyKeyManagerOptions } from '../src/keys/reply-key-manager.js'
+import { ReplyKeyManager, type ReplyKeyManagerOptions } from '../src/wire-1/reply-key-manager.js'
 import { testKey } from './support.js'
 import { expectCode, withCode } from '@nomyo-internal/testing'
 

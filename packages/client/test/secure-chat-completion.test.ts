@@ -100,7 +100,8 @@ describe('SecureChatCompletion', () => {
       const logger = { warn: () => undefined }
       const config = readConfig({ baseUrl: server.url, allowHttp: true, logger, secureMemory })
       const session = new Session(config, false)
-      session.context.replyKeys.replace(await testKey('client'))
+      const { replyKeys } = (await session.context.wires.loadWire1()).context
+      replyKeys.replace(await testKey('client'))
       const split = splitRequest(hello, 'padme')
       await session.complete(split, {})
       expect(split.payload.every((byte) => byte === 0)).toBe(secureMemory)
@@ -158,7 +159,7 @@ describe('SecureChatCompletion', () => {
         keyDir: ${JSON.stringify(clientKeyDir)},
       })
       const stop = new AbortController()
-      setTimeout(() => stop.abort(), 300)
+      setTimeout(() => stop.abort(), 2000)
       await client.create(${JSON.stringify(hello)}, { signal: stop.signal }).catch(({ code }) => process.stdout.write(code))`
     const args = ['--no-warnings', '--input-type=module', '--eval', program]
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 })

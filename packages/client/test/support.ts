@@ -136,7 +136,8 @@ export async function newSession(
     ...options,
   })
   const session = new Session(config, false)
-  session.context.replyKeys.replace(await testKey('client'))
+  const { replyKeys } = (await session.context.wires.loadWire1()).context
+  replyKeys.replace(await testKey('client'))
   onTestFinished(() => {
     session.dispose()
   })

@@ -1,7 +1,7 @@
 import { openJson } from '@nomyo/crypto'
 import { responseVectors } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
-import { checkPayloadId, toChatCompletion } from '../src/completion/open-response.js'
+import { checkPayloadId, toChatCompletion } from '../src/completion/read-completion.js'
 import { testKey } from './support.js'
 import { withCode } from '@nomyo-internal/testing'
 

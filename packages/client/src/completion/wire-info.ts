@@ -1,7 +1,6 @@
 import type { KemImplementation, KemName, KeyStatement } from '@nomyo/crypto/wire-2'
 import type { WireChoice } from '../wire-2/selection.js'
-import { attestKey } from './attempt.js'
-import type { ResponseContext } from './open-response.js'
+import type { ClientContext } from './attempt.js'
 import { timeChoice } from './step-timer.js'
 
 /** The wire that a client uses, and the key that it trusts for it. */
@@ -22,10 +21,7 @@ export interface WireInfo {
 }
 
 /** Makes the checks of a request up to its encryption. */
-export async function describeWire(
-  context: ResponseContext,
-  signal: AbortSignal,
-): Promise<WireInfo> {
+export async function describeWire(context: ClientContext, signal: AbortSignal): Promise<WireInfo> {
   const choice = await timeChoice(context.wires.choose(signal), context.config)
   const { wire, reason } = choice
   if (choice.wire === 2) {
@@ -33,7 +29,6 @@ export async function describeWire(
     const { name, implementation } = choice.kem
     return { wire, reason, fingerprint: identity, statement, kem: { name, implementation } }
   }
-  const key = await context.serverKey.get(signal)
-  await attestKey(key, context, signal)
-  return { wire, reason, fingerprint: key.fingerprint }
+  const { serverKey } = await (await context.wires.loadWire1()).attestedKey(signal)
+  return { wire, reason, fingerprint: serverKey.fingerprint }
 }

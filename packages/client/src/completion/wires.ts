@@ -1,22 +1,31 @@
 import { APIConnectionError } from '@nomyo/transport'
-import type * as Wire2 from '../wire-2/index.js'
-import type { SelectionParts, WireChoice } from '../wire-2/selection.js'
+import type * as Wire1Module from '../wire-1/wire-1.js'
+import type * as Wire2Module from '../wire-2/index.js'
+import type { WireChoice } from '../wire-2/selection.js'
+import type { ClientContext } from './attempt.js'
 import { namesStatement } from './names-statement.js'
 
 /** Everything of wire 2: its code, and the choice of the wire. */
-export interface LoadedWire2 extends Pick<typeof Wire2, 'attemptSealed'> {
-  readonly selection: Wire2.WireSelection
+export interface LoadedWire2 extends Pick<typeof Wire2Module, 'attemptSealed'> {
+  readonly selection: Wire2Module.WireSelection
 }
 
-/** The wires of a client. The code of wire 2 is loaded when it may be used. */
+/** The wires of a client. The code of each is loaded when it may be used. */
 export class Wires {
-  readonly #parts: SelectionParts
-  #loading: Promise<LoadedWire2> | undefined
-  #selection: Wire2.WireSelection | undefined
+  readonly #context: ClientContext
+  readonly #isEager: boolean
+  #loadingWire1: Promise<Wire1Module.Wire1> | undefined
+  #wire1: Wire1Module.Wire1 | undefined
+  #loadingWire2: Promise<LoadedWire2> | undefined
+  #selection: Wire2Module.WireSelection | undefined
   #hasWarned = false
+  #isDisposed = false
 
-  constructor(parts: SelectionParts) {
-    this.#parts = parts
+  /** @param isEager - creates the reply key of wire 1 now, where no other wire may be used */
+  constructor(parts: Omit<ClientContext, 'wires'>, isEager: boolean) {
+    this.#context = { ...parts, wires: this }
+    this.#isEager = isEager && parts.config.wire === 1
+    if (this.#isEager) this.loadWire1().catch(() => undefined)
   }
 
   /**
@@ -26,14 +35,32 @@ export class Wires {
    * cannot be loaded
    */
   async choose(signal: AbortSignal): Promise<WireChoice> {
-    if (this.#parts.config.wire === 1) return { wire: 1, reason: 'configured' }
-    return (await this.load()).selection.choose(signal)
+    if (this.#context.config.wire === 1) return { wire: 1, reason: 'configured' }
+    return (await this.loadWire2()).selection.choose(signal)
   }
 
   /** @throws APIConnectionError `ERR_NETWORK` */
-  load(): Promise<LoadedWire2> {
-    this.#loading ??= this.#load()
-    return this.#loading
+  loadWire1(): Promise<Wire1Module.Wire1> {
+    this.#loadingWire1 ??= this.#load(1, async () => {
+      const { Wire1 } = await import('../wire-1/wire-1.js')
+      this.#wire1 = new Wire1(this.#context, this.#isEager)
+      if (this.#isDisposed) this.#wire1.dispose()
+      return this.#wire1
+    })
+    return this.#loadingWire1
+  }
+
+  /** @throws APIConnectionError `ERR_NETWORK` */
+  loadWire2(): Promise<LoadedWire2> {
+    this.#loadingWire2 ??= this.#load(2, async () => {
+      const { attemptSealed, WireSelection } = await import('../wire-2/index.js')
+      const serverKey = {
+        get: async (signal: AbortSignal) => (await this.loadWire1()).context.serverKey.get(signal),
+      }
+      this.#selection = new WireSelection({ ...this.#context, serverKey })
+      return { attemptSealed, selection: this.#selection }
+    })
+    return this.#loadingWire2
   }
 
   /**
@@ -45,22 +72,30 @@ export class Wires {
     if (this.#selection !== undefined) this.#selection.refuseDowngrade()
     else if (!this.#hasWarned) {
       this.#hasWarned = true
-      this.#parts.config.log.warn(
+      this.#context.config.log.warn(
         'the gateway speaks wire 2, which binds answers to requests and has a post-quantum key exchange; this client ' +
           'uses wire 1',
       )
     }
   }
 
-  async #load(): Promise<LoadedWire2> {
+  /** Disposes of the keys of wire 1. Safe to call twice. */
+  dispose(): void {
+    this.#isDisposed = true
+    this.#wire1?.dispose()
+  }
+
+  async #load<T>(wire: 1 | 2, load: () => Promise<T>): Promise<T> {
     try {
-      const { attemptSealed, WireSelection } = await import('../wire-2/index.js')
-      this.#selection = new WireSelection(this.#parts)
-      return { attemptSealed, selection: this.#selection }
+      return await load()
     } catch {
       // The next attempt tries again: a page may have been offline.
-      this.#loading = undefined
-      throw new APIConnectionError('ERR_NETWORK', 'The code of wire 2 could not be loaded.')
+      if (wire === 1) this.#loadingWire1 = undefined
+      else this.#loadingWire2 = undefined
+      throw new APIConnectionError(
+        'ERR_NETWORK',
+        `The code of wire ${String(wire)} could not be loaded.`,
+      )
     }
   }
 }

@@ -6,7 +6,7 @@ import { attestation, type AttestationOptions } from '../attestation/options.js'
 import type { PaceOptions } from '../completion/pace.js'
 import type { CompletionStep } from '../completion/step-timer.js'
 import type { KnownServersStore, ServerKeyEvent } from '../keys/known-servers.js'
-import type { ReplyKeyMode } from '../keys/reply-key-manager.js'
+import type { ReplyKeyMode } from '../wire-1/reply-key-manager.js'
 import {
   apiKey,
   boolean,

@@ -1,4 +1,4 @@
-import { checkChoices, malformed } from '../completion/open-response.js'
+import { checkChoices, malformed } from '../completion/read-completion.js'
 import { isObject } from '../config/checks.js'
 import type { ChatCompletion } from '../types/response.js'
 import { textPieces } from './text-pieces.js'

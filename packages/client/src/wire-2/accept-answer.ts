@@ -1,6 +1,6 @@
 import { decodeJson } from '@nomyo/crypto'
 import type { Call } from '../completion/attempt.js'
-import { checkPayloadId, sealedMetadata, toChatCompletion } from '../completion/open-response.js'
+import { checkPayloadId, sealedMetadata, toChatCompletion } from '../completion/read-completion.js'
 import { emitReceipt } from '../completion/receipt.js'
 import { appraiseAnswer } from '../attestation/answer.js'
 import type { ChatCompletion } from '../types/response.js'

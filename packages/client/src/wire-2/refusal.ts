@@ -1,5 +1,5 @@
 import { errorFromResponse, type APIError } from '@nomyo/transport'
-import { toSealedError } from '../completion/open-response.js'
+import { toSealedError } from '../completion/read-completion.js'
 import { parseObject } from '../gateway-api/get.js'
 import type { Answer } from './send-sealed.js'
 

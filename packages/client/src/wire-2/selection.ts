@@ -13,7 +13,7 @@ import type { ClientConfig } from '../config/options.js'
 import { fetchStatementEvidence } from '../gateway-api/evidence.js'
 import { fetchStatement } from '../gateway-api/statement.js'
 import { serverName } from '../keys/known-servers.js'
-import type { ServerKey } from '../keys/server-key.js'
+import type { ServerKey } from '../wire-1/server-key.js'
 import { SharedRun } from '../keys/shared-run.js'
 import { knownKeys } from './trust/known-keys.js'
 import { StatementTrust, type Trust, type TrustReason } from './trust/statement-trust.js'
@@ -48,7 +48,7 @@ export interface SelectionParts {
   readonly transport: Transport
   readonly config: ClientConfig
   readonly attestation: KeyAttestation | undefined
-  readonly serverKey: ServerKey
+  readonly serverKey: Pick<ServerKey, 'get'>
 }
 
 /** A choice, and the end of its use. */

@@ -17,7 +17,7 @@ import { onTestFinished } from 'vitest'
 import { KeyAttestation } from '../../src/attestation/key-attestation.js'
 import { readConfig, type SecureChatCompletionOptions } from '../../src/config/options.js'
 import type { KnownKey, ServerKeyEvent } from '../../src/keys/known-servers.js'
-import { ServerKey } from '../../src/keys/server-key.js'
+import { ServerKey } from '../../src/wire-1/server-key.js'
 import { WireSelection, type WireChoice } from '../../src/wire-2/selection.js'
 import { testKey } from '../support.js'
 

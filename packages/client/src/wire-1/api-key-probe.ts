@@ -5,13 +5,8 @@ import {
   startDeadline,
   type Transport,
 } from '@nomyo/transport'
+import type { Credentials } from '../completion/attempt.js'
 import { fetchModels } from '../gateway-api/models.js'
-
-/** The API key of a request, and its other headers. */
-export interface Credentials {
-  readonly apiKey: string | undefined
-  readonly headers: Readonly<Record<string, string>>
-}
 
 /**
  * Asks the gateway once whether it takes an API key, while the first reply key is being generated: a

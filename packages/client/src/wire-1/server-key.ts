@@ -2,8 +2,8 @@ import { verifyPin, type PublicKey } from '@nomyo/crypto'
 import type { Transport } from '@nomyo/transport'
 import type { ClientConfig } from '../config/options.js'
 import { fetchPublicKey, type FetchedPublicKey } from '../gateway-api/public-key.js'
-import { lookUpServer, recordFirstUse, serverName } from './known-servers.js'
-import { SharedRun } from './shared-run.js'
+import { lookUpServer, recordFirstUse, serverName } from '../keys/known-servers.js'
+import { SharedRun } from '../keys/shared-run.js'
 
 /** After this the key is revalidated; a gateway accepts its previous key for longer. */
 const FRESH_FOR_MS = 60 * 60 * 1000
