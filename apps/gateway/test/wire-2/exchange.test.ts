@@ -25,8 +25,10 @@ import {
 import { metric } from '../measure.js'
 import { createDemoEngine } from '../../src/upstreams/demo/demo.js'
 import { QuotaGuard } from '../../src/access/quota/quota-guard.js'
+import { EventLoopTurns } from '../../src/json/event-loop-turns.js'
 import { JsonBytes } from '../../src/json/json-bytes.js'
 import { HttpError } from '../../src/http-error.js'
+import { readChatRequest, requestLimits } from '../../src/completion/chat-request.js'
 import { LocalReplayCache } from '../../src/completion/replay/local.js'
 import { createSharedState } from '../../src/shared-state.js'
 import { silentLogger } from '../../src/observability/log.js'
@@ -578,9 +580,19 @@ describe('signs of life', () => {
   })
 
   it('do not excuse a caller that does not read its answer', async () => {
-    const exchange = await testExchange({ requestTimeoutMs: 1000, maxBodyBytes: 32 * 1024 * 1024 })
-    const content = chat('x'.repeat(20_000_000))
-    const { body } = await sealMessage(exchange.hybrid, { content })
+    const demo = createDemoEngine()
+    // A large request might arrive too late.
+    const large = await readChatRequest(Buffer.from(JSON.stringify(chat('x'.repeat(20_000_000)))), {
+      limits: requestLimits(),
+      turns: new EventLoopTurns(),
+    })
+    const complete: Engine['complete'] = (_request, ...options) => demo.complete(large, ...options)
+    const exchange = await testExchange({
+      engine: { ...demo, complete },
+      requestTimeoutMs: 1000,
+      maxBodyBytes: 32 * 1024 * 1024,
+    })
+    const { body } = await sealMessage(exchange.hybrid)
     const socket = await testSocket(exchange.port)
     const closed = once(socket, 'close')
     socket.pause()
