@@ -303,6 +303,11 @@ describe('the format', () => {
     expect(isRefused(first + text)).toBe(true)
   })
 
+  it.each([0, 1, 5])('names the line that is refused, after %d others', (others) => {
+    const log = `${first}${line.repeat(others)}${line.replace('ima-ng', 'ima')}`
+    expect(() => parseImaLog(log)).toThrow(expect.objectContaining({ line: others + 2 }) as Error)
+  })
+
   it('has at most 16 Mi characters', () => {
     const { line: short } = violation
     const fitting = Math.floor((16 * 1024 * 1024) / short.length)

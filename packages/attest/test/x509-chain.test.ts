@@ -161,6 +161,16 @@ describe('the chain', () => {
     expect(await appraisedLeaf({}, { roots, intermediates })).toEqual(ENDORSED)
   })
 
+  it('compares names without regard to case and repeated blanks, and by nothing less', async () => {
+    const ca = authority('Test CA 1', root)
+    const named = async (name: string) =>
+      appraised(akLeaf({ ...ca, name: commonName(name) }), { intermediates: [ca.certificate] })
+    expect(await named('test  CA 1 ')).toEqual(ENDORSED)
+    for (const other of ['Test CA 2', 'Test-CA-1', 'TestCA1', 'Test CA 1.', 'Tést CA 1']) {
+      expect(await named(other), other).toEqual(UNTRUSTED)
+    }
+  })
+
   it('distinguishes CAs of one key by their names', async () => {
     const leaf = akLeaf({ ...issuer, name: commonName('other') })
     expect(await appraised(leaf)).toEqual(UNTRUSTED)
