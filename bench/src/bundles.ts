@@ -60,15 +60,15 @@ async function wire2Modules(code: string) {
     absWorkingDir: '/',
     metafile: true,
   })
-  const modules = (suffix: string, reaches: Reach): Set<string> =>
+  const modules = (isWanted: (path: string) => boolean): Set<string> =>
     new Set(
       Object.entries(metafile.outputs).flatMap(([path, { entryPoint = '' }]) =>
-        entryPoint !== '<stdin>' && reaches(metafile, path, suffix) ? [`/${entryPoint}`] : [],
+        entryPoint !== '<stdin>' && isWanted(path) ? [`/${entryPoint}`] : [],
       ),
     )
   return {
-    client: modules('/crypto/dist/wire-2.js', holds),
-    fallback: modules('/post-quantum/ml-kem.js', leadsTo),
+    client: modules((path) => metafile.outputs[path]?.exports.includes('WireSelection') === true),
+    fallback: modules((path) => leadsTo(metafile, path, '/post-quantum/ml-kem.js')),
   }
 }
 

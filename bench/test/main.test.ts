@@ -30,7 +30,7 @@ it('prints results alone, draws, and ends by its targets', async () => {
   expect(machine.node).toBe(process.versions.node)
   expect(Object.keys(results)).toEqual(['bundles'])
   expect(results.bundles?.every(({ initialBytes }) => initialBytes > 1000)).toBe(true)
-  expect(targets).toHaveLength(2)
+  expect(targets).toHaveLength(5)
   const missed = targets.filter(({ isMet }) => !isMet)
   expect(code).toBe(missed.length === 0 ? 0 : 1)
   for (const { what } of missed) expect(stderr).toContain(what)

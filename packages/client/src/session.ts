@@ -18,7 +18,8 @@ import {
   type RequestOptions,
 } from './config/options.js'
 import { assertUsable } from './disposable.js'
-import { attemptCompletion, type ClientContext, type CallProgress } from './completion/attempt.js'
+import { attemptCompletion, type SessionContext } from './completion/attempt.js'
+import type { CallProgress } from './completion/call.js'
 import { Pace } from './completion/pace.js'
 import { refuseIteration } from './completion/refuse-iteration.js'
 import { describeWire, type WireInfo } from './completion/wire-info.js'
@@ -29,7 +30,7 @@ import type { ChatCompletion } from './types/response.js'
 
 /** The state of a client: its wires, connections, and the calls in flight. */
 export class Session {
-  readonly context: ClientContext
+  readonly context: SessionContext
   readonly #closeConnections: () => Promise<void>
   readonly #calls = new Set<Deadline>()
   #disposed = false

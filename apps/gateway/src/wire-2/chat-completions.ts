@@ -5,7 +5,7 @@ import { freeBytes } from '../json/free-bytes.js'
 import type { JsonBytes } from '../json/json-bytes.js'
 import type { ExchangeContext } from './exchange-context.js'
 import { jsonResponse } from './inner-response.js'
-import type { AuthorizedRequest } from './routes.js'
+import type { AuthorizedRequest } from './authorized-request.js'
 
 const KEM_NAMES: Readonly<Record<number, string>> = { 0x20: 'X25519', 0x647a: 'MLKEM768-X25519' }
 const AEAD_NAMES: Readonly<Record<number, string>> = { 1: 'AES-128-GCM', 2: 'AES-256-GCM' }

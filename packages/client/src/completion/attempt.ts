@@ -1,52 +1,19 @@
-import { abortable, startDeadline, type APIError, type HttpTransport } from '@nomyo/transport'
-import type { KeyAttestation } from '../attestation/key-attestation.js'
-import type { ClientConfig } from '../config/options.js'
+import { abortable, startDeadline } from '@nomyo/transport'
 import type { ChatCompletion } from '../types/response.js'
-import type { Pace } from './pace.js'
+import type { Call, CallSettings, ClientContext } from './call.js'
 import type { SplitRequest } from './seal-request.js'
 import { timeChoice } from './step-timer.js'
 import type { Wires } from './wires.js'
 
-/** The parts of a client that both wires use. */
-export interface ClientContext {
-  readonly config: ClientConfig
-  readonly transport: HttpTransport
-  /** Undefined where no policy is configured. */
-  readonly attestation: KeyAttestation | undefined
-  /** False where requests are not spaced. */
-  readonly pace: Pace | false
+/** The parts of a client, with its wires. */
+export interface SessionContext extends ClientContext {
   readonly wires: Wires
-}
-
-/** Settings of one call. */
-export interface CallSettings {
-  /** Ends the call before its deadline does. */
-  readonly stop: AbortSignal
-  /** Milliseconds for one attempt. */
-  readonly timeoutMs: number
-  /** Checked headers, sent beside those of the protocol. */
-  readonly headers: Readonly<Record<string, string>>
-  /** Returns the id of the next attempt on wire 1; never the same twice. */
-  readonly nextPayloadId: () => string
-  readonly progress: CallProgress
-}
-
-/** The state of one call on wire 2, over all of its attempts. */
-export interface CallProgress {
-  /** Names the call, so that the gateway does not work twice for it. */
-  readonly id: string
-  /** The time of the gateway less that of this machine, once it was refused. */
-  clockOffsetMs: number | undefined
-  /** True once new request keys were asked for. */
-  hasRenewed: boolean
-  /** True where no further attempt may be made. */
-  isFinal: boolean
 }
 
 /** Makes one attempt at a chat completion: choose the wire, encrypt, send, decrypt, check. */
 export async function attemptCompletion(
   request: SplitRequest,
-  context: ClientContext,
+  context: SessionContext,
   settings: CallSettings,
 ): Promise<ChatCompletion> {
   const deadline = startDeadline(settings.timeoutMs, [settings.stop])
@@ -63,29 +30,4 @@ export async function attemptCompletion(
   } finally {
     deadline.clear()
   }
-}
-
-/** A call in progress. */
-export interface Call {
-  readonly request: SplitRequest
-  readonly context: ClientContext
-  readonly settings: CallSettings
-  readonly signal: AbortSignal
-}
-
-/** The API key of a request, and its other headers. */
-export interface Credentials {
-  readonly apiKey: string | undefined
-  readonly headers: Readonly<Record<string, string>>
-}
-
-/** Returns the API key and the headers of a call. */
-export const credentials = ({ request, context, settings }: Call): Credentials => ({
-  apiKey: request.apiKey ?? context.config.apiKey,
-  headers: { ...context.config.defaultHeaders, ...settings.headers },
-})
-
-/** Checks for a refusal of the service itself that names no time to wait. */
-export function isUnexplained({ statusCode, retryAfterMs, sealedError }: APIError): boolean {
-  return statusCode === 503 && retryAfterMs === undefined && sealedError === undefined
 }

@@ -1,6 +1,6 @@
 import type { KemImplementation, KemName, KeyStatement } from '@nomyo/crypto/wire-2'
 import type { WireChoice } from '../wire-2/selection.js'
-import type { ClientContext } from './attempt.js'
+import type { SessionContext } from './attempt.js'
 import { timeChoice } from './step-timer.js'
 
 /** The wire that a client uses, and the key that it trusts for it. */
@@ -21,7 +21,10 @@ export interface WireInfo {
 }
 
 /** Makes the checks of a request up to its encryption. */
-export async function describeWire(context: ClientContext, signal: AbortSignal): Promise<WireInfo> {
+export async function describeWire(
+  context: SessionContext,
+  signal: AbortSignal,
+): Promise<WireInfo> {
   const choice = await timeChoice(context.wires.choose(signal), context.config)
   const { wire, reason } = choice
   if (choice.wire === 2) {

@@ -2,7 +2,7 @@ import { APIConnectionError } from '@nomyo/transport'
 import type * as Wire1Module from '../wire-1/wire-1.js'
 import type * as Wire2Module from '../wire-2/index.js'
 import type { WireChoice } from '../wire-2/selection.js'
-import type { ClientContext } from './attempt.js'
+import type { ClientContext } from './call.js'
 import { namesStatement } from './names-statement.js'
 
 /** Everything of wire 2: its code, and the choice of the wire. */

@@ -5,7 +5,7 @@ import {
   startDeadline,
   type Transport,
 } from '@nomyo/transport'
-import type { Credentials } from '../completion/attempt.js'
+import type { Credentials } from '../completion/call.js'
 import { fetchModels } from '../gateway-api/models.js'
 
 /**

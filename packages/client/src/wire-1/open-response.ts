@@ -1,7 +1,7 @@
 import { openJson, type PrivateKey } from '@nomyo/crypto'
 import { errorFromResponse, type SealedError } from '@nomyo/transport'
 import { appraiseAnswer, type AppraisedAnswer } from '../attestation/answer.js'
-import type { ClientContext } from '../completion/attempt.js'
+import type { ClientContext } from '../completion/call.js'
 import {
   checkPayloadId,
   malformed,

@@ -6,7 +6,7 @@ import {
   type KeyPair,
   type PrivateKey,
 } from '@nomyo/crypto'
-import type { Call, ClientContext } from '../completion/attempt.js'
+import type { Call, ClientContext } from '../completion/call.js'
 import type { SentRequest } from '../completion/receipt.js'
 import type { ClientConfig } from '../config/options.js'
 import type { ChatCompletion } from '../types/response.js'

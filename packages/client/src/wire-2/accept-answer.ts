@@ -1,5 +1,5 @@
 import { decodeJson } from '@nomyo/crypto'
-import type { Call } from '../completion/attempt.js'
+import type { Call } from '../completion/call.js'
 import { checkPayloadId, sealedMetadata, toChatCompletion } from '../completion/read-completion.js'
 import { emitReceipt } from '../completion/receipt.js'
 import { appraiseAnswer } from '../attestation/answer.js'

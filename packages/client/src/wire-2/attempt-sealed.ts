@@ -1,7 +1,7 @@
 import { SecurityError } from '@nomyo/crypto'
 import { PROBLEM_TYPES } from '@nomyo/crypto/wire-2'
 import { APIConnectionError, APIError } from '@nomyo/transport'
-import { isUnexplained, type Call } from '../completion/attempt.js'
+import { isUnexplained, type Call } from '../completion/call.js'
 import { checkChoices } from '../completion/read-completion.js'
 import { timeStep } from '../completion/step-timer.js'
 import type { ChatCompletion } from '../types/response.js'

@@ -5,7 +5,7 @@ import {
   type SealedRequest,
 } from '@nomyo/crypto/wire-2'
 import { InvalidRequestError, abortable } from '@nomyo/transport'
-import { credentials, type Call } from '../completion/attempt.js'
+import { credentials, type Call } from '../completion/call.js'
 import { tooLarge } from '../completion/seal-request.js'
 import { maxChunkOf } from './limits.js'
 import { sealedHeaders } from './headers.js'
