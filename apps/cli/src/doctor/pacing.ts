@@ -44,7 +44,7 @@ export function timedFetch(): {
   }
 }
 
-/** Judges whether the path holds answers back: only a slow answer tells. */
+/** Reports whether the path holds answers back, which only a slow answer shows. */
 export function describePacing(times: AnswerTimes | undefined): Finding {
   if (times === undefined || times.lastByteMs < SIGN_OF_LIFE_MS) {
     return ok('buffering was not measured: the answer came before the first sign of life')

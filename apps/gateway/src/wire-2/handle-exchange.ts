@@ -47,8 +47,8 @@ const HEAD_TIMEOUT_MS = 20_000
 const TIMEOUT_MARGIN_MS = 2000
 
 /**
- * Opens a request of wire 2, and answers it. Until a chunk is decrypted, refusals are errors, which anyone on
- * the network path reads; from then on everything is part of the answer, which only the sender reads.
+ * Opens a request of wire 2, and answers it. Until a chunk is decrypted, refusals are errors, which every
+ * party on the network path reads; from then on everything is part of the answer, which only the sender reads.
  *
  * @returns the answer, which comes while it is read
  * @throws KeyProblem; HttpError 400 when the caller disconnects, 408, 503

@@ -56,7 +56,7 @@ it(
     let next = 0
 
     /** Handles one mutation; returns the answer, if there is one, and the status inside. */
-    const judge = async (index: number, parts: BodyParts) => {
+    const verdictOf = async (index: number, parts: BodyParts) => {
       const random = new Random(SEED * 1_000_003 + index)
       const [kind, mutate] = kinds[random.below(kinds.length)]!
       const body = mutate(parts, random)
@@ -80,7 +80,7 @@ it(
         const parts = await sealInChunks(kem, config, messageOf({ content }), [300, 40, 40])
         let isOpened = false
         for (let index = first; index < Math.min(first + PER_REQUEST, INPUTS); index++) {
-          const answered = await judge(index, parts)
+          const answered = await verdictOf(index, parts)
           // The client can open one answer only.
           if (answered === undefined || isOpened) continue
           isOpened = true

@@ -195,7 +195,7 @@ describe('request keys that the gateway no longer has', () => {
     expect(gateway.requests.map(({ wire }) => wire)).not.toContain(1)
   })
 
-  it('are not believed inside the encryption', async () => {
+  it('are not trusted inside the encryption', async () => {
     const gateway = await newGateway()
     const { paths, client } = recording(gateway.url)
     gateway.always(

@@ -145,7 +145,7 @@ describe('an encrypted answer on wire 1', () => {
     await expectCode(choose(), 'ERR_WIRE_DOWNGRADE')
   })
 
-  it('records nothing by itself: anyone who knows the reply key could have written it', async () => {
+  it('records nothing by itself: a party that knows the reply key could have written it', async () => {
     const server = await startWire1Server()
     const knownServers = memoryStore()
     const { choose, selection } = select(server, { knownServers })

@@ -128,7 +128,7 @@ describe('with the real gateway, a client', () => {
     expect(readFileSync(knownServers, 'utf8')).toContain(String(rotated.identity))
   })
 
-  it('finds out at the first answer that wire 2 was denied on the way', async () => {
+  it('finds out at the first answer that wire 2 was denied on the network path', async () => {
     const { gateway } = await startReal()
     const url = await startStripper(gateway.url)
     const client = newClient({ url })

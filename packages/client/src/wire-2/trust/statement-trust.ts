@@ -60,10 +60,10 @@ export class StatementTrust {
   async check(statement: KeyStatement, signal: AbortSignal): Promise<Trust> {
     const store = this.#parts.config.knownServers
     const stored = store === undefined ? [] : await knownKeys(store, this.#server)
-    return this.#judge(statement, stored, signal)
+    return this.#verify(statement, stored, signal)
   }
 
-  async #judge(
+  async #verify(
     statement: KeyStatement,
     stored: readonly KnownKey[],
     signal: AbortSignal,
@@ -144,7 +144,7 @@ export class StatementTrust {
         return
       }
       // Another program was first.
-      await (await this.#judge(statement, before, signal)).record(signal)
+      await (await this.#verify(statement, before, signal)).record(signal)
       return
     }
     const isStored = (key: KnownKey): boolean =>
