@@ -25,7 +25,7 @@ import {
   type Option,
   type Values,
 } from './checks.js'
-import { headers } from './headers.js'
+import { checkOuterHeaders, headers } from './headers.js'
 import { createLog, type Log, type Logger } from './log.js'
 
 /** Options of a client. All may be omitted or undefined. */
@@ -236,6 +236,10 @@ export function readConfig(options: SecureChatCompletionOptions): ClientConfig {
   }
   if (values.wire === 1 && values.attestation?.minWire === 2) {
     throw invalidOption('wire', 'is 1, which attestation.minWire: 2 refuses')
+  }
+  // Where wire 2 is certain, before its first question takes them along.
+  if (values.wire === 2 || values.attestation?.minWire === 2) {
+    checkOuterHeaders(values.defaultHeaders)
   }
   const log = createLog(values.logger, values.debug)
   checkProtocol(values, log)

@@ -241,3 +241,17 @@ it('options that contradict each other are refused', async () => {
     'ERR_INVALID_OPTION',
   )
 })
+
+it.each([{ wire: 2 }, { attestation: { policy, minWire: 2 } }] as const)(
+  'credentials in a default header are refused before any question where wire 2 is certain: %j',
+  async (options) => {
+    const server = await startStatementServer()
+    for (const name of ['x-api-key', 'Cookie']) {
+      const given = { baseUrl: server.url, allowHttp: true, defaultHeaders: { [name]: 'secret' } }
+      await expectCode(
+        Promise.resolve().then(() => readConfig({ ...given, ...options })),
+        'ERR_INVALID_OPTION',
+      )
+    }
+  },
+)
