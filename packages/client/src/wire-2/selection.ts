@@ -6,7 +6,7 @@ import {
   type KeyStatement,
 } from '@nomyo/crypto/wire-2'
 import { SecurityError } from '@nomyo/crypto'
-import { APIError, type Transport } from '@nomyo/transport'
+import { APIConnectionError, APIError, type Transport } from '@nomyo/transport'
 import type { KeyAttestation, KeyAttestationResult } from '../attestation/key-attestation.js'
 import { timeStep } from '../completion/step-timer.js'
 import type { ClientConfig } from '../config/options.js'
@@ -294,14 +294,19 @@ export class WireSelection {
     )
   }
 
-  /** Loads the KEM once; a failure does not last. */
+  /**
+   * Loads the KEM once; a failure does not last.
+   *
+   * @throws APIConnectionError `ERR_NETWORK`
+   */
   async #loadKem(): Promise<Kem> {
     this.#kem ??= loadHybridKem()
     try {
       return await this.#kem
-    } catch (error) {
+    } catch {
       this.#kem = undefined
-      throw error
+      // Of the module loader: a page may have been offline.
+      throw new APIConnectionError('ERR_NETWORK', 'The code of the KEM could not be loaded.')
     }
   }
 }
