@@ -1,25 +1,15 @@
 import { keyBindingExtraData, statementExtraData, type TpmAttestation } from '@nomyo/attest'
 import type { KeyRing } from '@nomyo/crypto'
-import { fastifyRateLimit } from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import type { Attestor } from '../../attestation/attestor.js'
 import { HttpError, errorBody } from '../../http-error.js'
 import type { Metrics } from '../../observability/metrics/metrics.js'
 import type { RequestKeys } from '../../request-keys/request-keys.js'
+import { costlyRoutes } from '../costly-routes.js'
 import { current } from './key-statement.js'
 
 const PATH = '/pki/attestation'
 const NONCE_BYTES = 32
-/** Per address, or per /64 of IPv6. Clients ask when they start, and rarely later. */
-const REQUESTS_PER_MINUTE = 60
-/** Number of addresses counted; the least recently active one is dropped first. */
-const MAX_ADDRESSES = 5000
-/**
- * Quotes in progress here. Any caller may ask, and a TPM works sequentially: this bounds the number of
- * quotes ahead of the quote of an answer.
- */
-const MAX_WAITING = 4
-const RETRY_AFTER_S = 2
 
 /** Keys that the gateway attests, and their attestor. */
 export interface AttestationContext {
@@ -48,43 +38,27 @@ export function attestationRoute(
     )
     return
   }
-  let waiting = 0
-  void server.register(async (scope) => {
-    await scope.register(fastifyRateLimit, {
-      max: REQUESTS_PER_MINUTE,
-      timeWindow: 60_000,
-      cache: MAX_ADDRESSES,
-      errorResponseBuilder: () => new HttpError(429, 'Too many requests for attestation'),
-    })
-    const quote = (extraData: Uint8Array): Promise<TpmAttestation> =>
-      metrics.countQuote(() => attestor.attest(extraData))
-    scope.get<{ Querystring: { nonce?: unknown; wire?: unknown } }>(
-      PATH,
-      async (request, reply) => {
-        const nonce = parseNonce(request.query.nonce)
-        const statementKeys = statementKeysOf(request.query.wire, requestKeys)
-        if (waiting >= MAX_WAITING) {
-          throw new HttpError(503, 'Too many are waiting for the TPM', RETRY_AFTER_S)
-        }
-        waiting++
-        try {
-          // Read once: the quote and the keys stay consistent when keys rotate meanwhile.
-          if (statementKeys !== undefined) {
-            const { statement, document } = await current(statementKeys)
-            const evidence = await quote(await statementExtraData({ nonce, statement }))
-            void reply.header('cache-control', 'no-store')
-            return { ...publishedMembers(document), tpm_attestation: evidence }
-          }
-          const { publicKey } = serverKeys.current
-          const extraData = await keyBindingExtraData({ nonce, spki: publicKey.spkiDer })
-          const evidence = await quote(extraData)
+  const quote = (extraData: Uint8Array): Promise<TpmAttestation> =>
+    metrics.countQuote(() => attestor.attest(extraData))
+  costlyRoutes(server, 'the TPM', (scope, bounded) => {
+    scope.get<{ Querystring: { nonce?: unknown; wire?: unknown } }>(PATH, (request, reply) => {
+      const nonce = parseNonce(request.query.nonce)
+      const statementKeys = statementKeysOf(request.query.wire, requestKeys)
+      return bounded(async () => {
+        // Read once: the quote and the keys stay consistent when keys rotate meanwhile.
+        if (statementKeys !== undefined) {
+          const { statement, document } = await current(statementKeys)
+          const evidence = await quote(await statementExtraData({ nonce, statement }))
           void reply.header('cache-control', 'no-store')
-          return { public_key: publicKey.pem, tpm_attestation: evidence }
-        } finally {
-          waiting--
+          return { ...publishedMembers(document), tpm_attestation: evidence }
         }
-      },
-    )
+        const { publicKey } = serverKeys.current
+        const extraData = await keyBindingExtraData({ nonce, spki: publicKey.spkiDer })
+        const evidence = await quote(extraData)
+        void reply.header('cache-control', 'no-store')
+        return { public_key: publicKey.pem, tpm_attestation: evidence }
+      })
+    })
   })
 }
 
