@@ -54,7 +54,7 @@ import { createDemoEngine } from './upstreams/demo/demo.js'
 import type { Engine } from './upstreams/engine.js'
 import { planUpstreams } from './upstreams/pool/plan-upstreams.js'
 import { UpstreamPool } from './upstreams/pool/pool.js'
-import { WorkInProgress } from './wire-2/work-in-progress.js'
+import { WorkInProgress } from './wire-2/request/work-in-progress.js'
 
 /** A gateway that listens. */
 export interface Gateway {

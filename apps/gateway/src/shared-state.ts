@@ -11,7 +11,7 @@ import { DEFAULT_REDIS_FAILURE, type RedisFailure } from './redis/failure-mode.j
 import type { Consequences, RedisObserver } from './redis/outages.js'
 import { countersIn } from './redis/redis-counter.js'
 import { requestKeyLifeMs } from './request-keys/open-request-keys.js'
-import { MAX_SKEW_S } from './wire-2/request-date.js'
+import { MAX_SKEW_S } from './wire-2/request/request-date.js'
 
 /** State shared between requests, and between gateways with one Redis. */
 export interface SharedState {

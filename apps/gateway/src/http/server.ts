@@ -41,7 +41,7 @@ import { sealedExchangeRoute } from './routes/sealed-exchange.js'
 import { vouchRoute } from './routes/vouch.js'
 import type { TlsFiles } from './tls.js'
 import type { ExchangeContext } from '../wire-2/exchange-context.js'
-import { KeyProblem } from '../wire-2/key-problem.js'
+import { KeyProblem } from '../wire-2/answer/key-problem.js'
 
 /** Services and limits of the HTTP server. */
 export interface ServerOptions {

@@ -2,7 +2,7 @@ import type { AccessControl } from '../access/access-control.js'
 import type { ServiceContext } from '../completion/answer-completion.js'
 import type { ReplayCache } from '../completion/replay/refuse.js'
 import type { RequestKeys } from '../request-keys/request-keys.js'
-import type { WorkInProgress } from './work-in-progress.js'
+import type { WorkInProgress } from './request/work-in-progress.js'
 
 /** Settings of wire 2. */
 export interface ExchangeSettings {

@@ -6,10 +6,10 @@ import { createBhttpReader } from '@nomyo/crypto/wire-2'
 import { HttpError } from '../../src/http-error.js'
 import { createGatewayLog } from '../../src/observability/gateway-log.js'
 import { CompletionObservation } from '../../src/observability/completion-record.js'
-import { BodyParts } from '../../src/wire-2/body-parts.js'
+import { BodyParts } from '../../src/wire-2/request/body-parts.js'
 import type { ExchangeContext } from '../../src/wire-2/exchange-context.js'
 import { handleExchange } from '../../src/wire-2/handle-exchange.js'
-import { KeyProblem } from '../../src/wire-2/key-problem.js'
+import { KeyProblem } from '../../src/wire-2/answer/key-problem.js'
 
 /** Outcome of a request: the refusal outside, or the bytes of an answer. */
 export type Outcome =

@@ -33,7 +33,7 @@ import { LocalReplayCache } from '../../src/completion/replay/local.js'
 import { createSharedState } from '../../src/shared-state.js'
 import { silentLogger } from '../../src/observability/log.js'
 import type { Engine } from '../../src/upstreams/engine.js'
-import { HEARTBEATS_MS } from '../../src/wire-2/sealed-answer.js'
+import { HEARTBEATS_MS } from '../../src/wire-2/answer/sealed-answer.js'
 import { HEADER_BYTES, joinBody, sealInChunks } from './bodies.js'
 import {
   ask,

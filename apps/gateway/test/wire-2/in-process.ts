@@ -31,7 +31,7 @@ import type { PublishedKeys } from '../../src/request-keys/request-keys.js'
 import { createDemoEngine } from '../../src/upstreams/demo/demo.js'
 import type { Engine } from '../../src/upstreams/engine.js'
 import type { ExchangeContext } from '../../src/wire-2/exchange-context.js'
-import { WorkInProgress } from '../../src/wire-2/work-in-progress.js'
+import { WorkInProgress } from '../../src/wire-2/request/work-in-progress.js'
 import { serverKeys } from '../support.js'
 import { hybridKem } from './client.js'
 

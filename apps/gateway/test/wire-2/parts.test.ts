@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
-import { SealedAnswer } from '../../src/wire-2/sealed-answer.js'
+import { SealedAnswer } from '../../src/wire-2/answer/sealed-answer.js'
 import { useFakeClock } from '../support.js'
 import { handleStream } from './direct.js'
 import { exchangeContext } from './in-process.js'

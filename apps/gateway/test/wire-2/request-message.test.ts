@@ -1,8 +1,8 @@
 import { encodeRequest } from '@nomyo/crypto/wire-2'
 import { expect, it } from 'vitest'
 import { EventLoopTurns } from '../../src/json/event-loop-turns.js'
-import { RequestMessage } from '../../src/wire-2/request-message.js'
-import { TurnBudget } from '../../src/wire-2/turn-budget.js'
+import { RequestMessage } from '../../src/wire-2/request/request-message.js'
+import { TurnBudget } from '../../src/wire-2/request/turn-budget.js'
 
 const message = encodeRequest({
   ...{ method: 'POST', scheme: 'https', authority: '', path: '/v1/chat/completions' },

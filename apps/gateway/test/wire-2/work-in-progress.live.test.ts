@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { silentLogger } from '../../src/observability/log.js'
 import { RedisConnection } from '../../src/redis/connection.js'
-import { WorkInProgress } from '../../src/wire-2/work-in-progress.js'
+import { WorkInProgress } from '../../src/wire-2/request/work-in-progress.js'
 import { testRedis } from '../redis.js'
 
 const inProgress = expect.objectContaining({ statusCode: 409, code: 'in_progress' }) as Error

@@ -6,7 +6,7 @@ import type { Admission, UnidentifiedAdmission } from '../../completion/load/loa
 import { sizeOfBody } from '../../completion/read-body.js'
 import { HttpError } from '../../http-error.js'
 import { CompletionObservation } from '../../observability/completion-record.js'
-import { BodyParts } from '../../wire-2/body-parts.js'
+import { BodyParts } from '../../wire-2/request/body-parts.js'
 import type { ExchangeContext } from '../../wire-2/exchange-context.js'
 import { handleExchange } from '../../wire-2/handle-exchange.js'
 

@@ -1,4 +1,4 @@
-import { HttpError } from '../http-error.js'
+import { HttpError } from '../../http-error.js'
 
 /** Most pieces of content: a message of indeterminate length may come in single bytes. */
 const MAX_PIECES = 65_536

@@ -1,5 +1,5 @@
 import { PROBLEM_TYPES } from '@nomyo/crypto/wire-2'
-import { HttpError } from '../http-error.js'
+import { HttpError } from '../../http-error.js'
 
 /**
  * Refusal of a request of which nothing could be decrypted: one for every cause, so that the gateway is no

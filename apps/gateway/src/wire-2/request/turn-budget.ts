@@ -1,4 +1,4 @@
-import type { EventLoopTurns } from '../json/event-loop-turns.js'
+import type { EventLoopTurns } from '../../json/event-loop-turns.js'
 
 /** Longest work without a turn for others. */
 const TURN_MS = 5

@@ -1,10 +1,10 @@
 import type { WholeResponse } from '@nomyo/crypto/wire-2'
-import { answerCompletion } from '../completion/answer-completion.js'
-import { HttpError } from '../http-error.js'
-import { freeBytes } from '../json/free-bytes.js'
-import type { JsonBytes } from '../json/json-bytes.js'
-import type { ExchangeContext } from './exchange-context.js'
-import { jsonResponse } from './inner-response.js'
+import { answerCompletion } from '../../completion/answer-completion.js'
+import { HttpError } from '../../http-error.js'
+import { freeBytes } from '../../json/free-bytes.js'
+import type { JsonBytes } from '../../json/json-bytes.js'
+import type { ExchangeContext } from '../exchange-context.js'
+import { jsonResponse } from '../answer/inner-response.js'
 import type { AuthorizedRequest } from './authorized-request.js'
 
 const KEM_NAMES: Readonly<Record<number, string>> = { 0x20: 'X25519', 0x647a: 'MLKEM768-X25519' }

@@ -5,9 +5,9 @@ import {
   type RequestHeader,
   type RequestKey,
 } from '@nomyo/crypto/wire-2'
-import { MAX_CHUNK_BYTES } from '../request-keys/statement.js'
+import { MAX_CHUNK_BYTES } from '../../request-keys/statement.js'
 import type { BodyParts } from './body-parts.js'
-import type { ExchangeContext } from './exchange-context.js'
+import type { ExchangeContext } from '../exchange-context.js'
 import { PlaintextChunks } from './plaintext-chunks.js'
 import { TurnBudget } from './turn-budget.js'
 

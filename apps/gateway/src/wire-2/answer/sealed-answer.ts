@@ -1,6 +1,6 @@
 import { createWholeResponse, type ChunkSealer, type WholeResponse } from '@nomyo/crypto/wire-2'
 import { PacedBody } from '@nomyo-internal/http-server'
-import { freeBytes } from '../json/free-bytes.js'
+import { freeBytes } from '../../json/free-bytes.js'
 
 /** Size of the parts that are handed on at once. */
 const PART_BYTES = 256 * 1024

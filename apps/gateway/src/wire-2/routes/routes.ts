@@ -1,9 +1,9 @@
 import type { WholeResponse } from '@nomyo/crypto/wire-2'
-import { HttpError } from '../http-error.js'
-import type { ROUTES } from '../request-keys/statement.js'
+import { HttpError } from '../../http-error.js'
+import type { ROUTES } from '../../request-keys/statement.js'
 import type { AuthorizedRequest } from './authorized-request.js'
 import { answerChatCompletion } from './chat-completions.js'
-import type { ExchangeContext } from './exchange-context.js'
+import type { ExchangeContext } from '../exchange-context.js'
 
 /** Answers the requests of a route. */
 type AnswerRequest = (

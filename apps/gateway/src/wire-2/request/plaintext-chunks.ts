@@ -1,5 +1,5 @@
 import type { RequestOpener } from '@nomyo/crypto/wire-2'
-import { HttpError } from '../http-error.js'
+import { HttpError } from '../../http-error.js'
 import type { BodyParts } from './body-parts.js'
 import type { TurnBudget } from './turn-budget.js'
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { OverloadedError } from '../completion/load/load-shedder.js'
-import { HttpError } from '../http-error.js'
+import { OverloadedError } from '../../completion/load/load-shedder.js'
+import { HttpError } from '../../http-error.js'
 
 /** Body of a request, part by part. The connection waits while no part is asked for. */
 export class BodyParts {

@@ -1,7 +1,7 @@
 import { PROBLEM_TYPES, type Field, type WholeResponse } from '@nomyo/crypto/wire-2'
-import { ConfidentialRefusal } from '../confidential-refusal.js'
-import { HttpError } from '../http-error.js'
-import { DateRefusal } from './request-date.js'
+import { ConfidentialRefusal } from '../../confidential-refusal.js'
+import { HttpError } from '../../http-error.js'
+import { DateRefusal } from '../request/request-date.js'
 
 /** Facts of every response inside the encryption. */
 export interface ResponseFacts {

@@ -1,4 +1,4 @@
-import { HttpError } from '../http-error.js'
+import { HttpError } from '../../http-error.js'
 
 /** Most seconds between the clocks of a caller and of this gateway. */
 export const MAX_SKEW_S = 300

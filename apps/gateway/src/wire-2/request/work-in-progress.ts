@@ -1,8 +1,8 @@
 import { hash, randomUUID } from 'node:crypto'
-import { REPLAY_PREFIX } from '../completion/replay/redis.js'
-import { HttpError } from '../http-error.js'
-import type { RedisConnection } from '../redis/connection.js'
-import type { WaitBudget } from '../redis/wait-budget.js'
+import { REPLAY_PREFIX } from '../../completion/replay/redis.js'
+import { HttpError } from '../../http-error.js'
+import type { RedisConnection } from '../../redis/connection.js'
+import type { WaitBudget } from '../../redis/wait-budget.js'
 
 /** Settings of {@link WorkInProgress}. */
 export interface WorkInProgressOptions {

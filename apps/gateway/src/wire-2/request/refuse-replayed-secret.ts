@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import type { ReplayCache } from '../completion/replay/refuse.js'
-import { HttpError } from '../http-error.js'
-import type { WaitBudget } from '../redis/wait-budget.js'
+import type { ReplayCache } from '../../completion/replay/refuse.js'
+import { HttpError } from '../../http-error.js'
+import type { WaitBudget } from '../../redis/wait-budget.js'
 
 /** Enough against chance; two requests of one caller that collide harm only that caller. */
 const DIGEST_BYTES = 16

@@ -1,6 +1,6 @@
 import type { Field } from '@nomyo/crypto/wire-2'
-import type { SecurityTier } from '../access/policy/tier-policy.js'
-import { invalidHeader, isPayloadId, parseSecurityTier } from '../completion/request-fields.js'
+import type { SecurityTier } from '../../access/policy/tier-policy.js'
+import { invalidHeader, isPayloadId, parseSecurityTier } from '../../completion/request-fields.js'
 
 /** Fields of an opened request that the gateway reads. All others are ignored and forwarded nowhere. */
 const READ = [

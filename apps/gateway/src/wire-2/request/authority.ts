@@ -1,4 +1,4 @@
-import { HttpError } from '../http-error.js'
+import { HttpError } from '../../http-error.js'
 
 /**
  * Refuses requests for another server, where the names of this one are known. A name without a port stands for
