@@ -1,6 +1,7 @@
 import { abortable, startDeadline } from '@nomyo/transport'
 import type { ChatCompletion } from '../types/response.js'
 import type { Call, CallSettings, ClientContext } from './call.js'
+import { prepareReceipts } from './receipt.js'
 import type { SplitRequest } from './seal-request.js'
 import { timeChoice } from './step-timer.js'
 import type { Wires } from './wires.js'
@@ -20,10 +21,8 @@ export async function attemptCompletion(
   const call: Call = { request, context, settings, signal: deadline.signal }
   try {
     const { wires, config } = context
-    const choice = await timeChoice(
-      abortable(wires.choose(deadline.signal), deadline.signal),
-      config,
-    )
+    const choosing = abortable(wires.choose(deadline.signal), deadline.signal)
+    const [choice] = await Promise.all([timeChoice(choosing, config), prepareReceipts(config)])
     if (choice.wire === 1) return await (await wires.loadWire1()).attempt(call)
     const { attemptSealed, selection } = await wires.loadWire2()
     return await attemptSealed(choice, call, selection)

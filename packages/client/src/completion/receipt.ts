@@ -3,6 +3,7 @@ import type { Wire2Input } from '@nomyo/attest/receipt'
 import type { OpenedJson, PublicKey } from '@nomyo/crypto'
 import { version } from '../../package.json'
 import type { KeyAttestationResult } from '../attestation/key-attestation.js'
+import { APIConnectionError } from '@nomyo/transport'
 import type { ClientConfig } from '../config/options.js'
 
 /** A request as it was sent on wire 1. */
@@ -40,7 +41,7 @@ export async function emitReceipt(
   { onReceipt, attestation }: ClientConfig,
 ): Promise<void> {
   if (onReceipt === undefined) return
-  const { createReceipt } = await import('./create-receipt.js')
+  const { createReceipt } = await loadReceipts()
   const receipt = await createReceipt({
     createdAt: new Date(),
     writtenBy: `@nomyo/client/${version}`,
@@ -55,4 +56,22 @@ export async function emitReceipt(
     ...sent,
   })
   await onReceipt(receipt)
+}
+
+/**
+ * Loads the code of receipts, where they are requested: before a request is sent, since its answer would be
+ * lost without it.
+ *
+ * @throws APIConnectionError `ERR_NETWORK`
+ */
+export async function prepareReceipts({ onReceipt }: ClientConfig): Promise<void> {
+  if (onReceipt !== undefined) await loadReceipts()
+}
+
+async function loadReceipts(): Promise<typeof import('./create-receipt.js')> {
+  try {
+    return await import('./create-receipt.js')
+  } catch {
+    throw new APIConnectionError('ERR_NETWORK', 'The code of receipts could not be loaded.')
+  }
 }
