@@ -29,7 +29,7 @@ export interface ActivationRecord {
  * `endorsed`, with a pinned Name `pinned`. The secret does not prove the type of the key; the Name is a
  * hash of it, and the appraisal checks it (`ak.attributes`).
  *
- * Keep the record where only the caller can write: anyone who can store an `activatedSecret` beside the
+ * Keep the record where only the caller can write: a party that can store an `activatedSecret` beside the
  * `secret` is trusted. It stays valid as long as the AK exists, so it is made once per AK, not once per
  * quote; certificates in `ekAnchor` are verified anew each time.
  *

@@ -86,7 +86,7 @@ export async function verifyReceipt(
     output.line(printableJson({ ...appraisal, wire: wire ?? { version: 1 }, texts, asOf }))
   } else show(output, receipt, appraisal, { texts, policyPath, asOf, statement })
   if (texts.request === false || texts.answer === false) return EXIT.security
-  // Without evidence for the key, anyone could hold the key that the request was encrypted to.
+  // Without evidence for the key, any party could hold the key that the request was encrypted to.
   const { answer, key } = appraisal
   const codes = [exitCodeOf(answer), key === undefined ? EXIT.warning : exitCodeOf(key)]
   return [EXIT.security, EXIT.warning].find((code) => codes.includes(code)) ?? EXIT.ok

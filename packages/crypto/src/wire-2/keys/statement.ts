@@ -190,7 +190,7 @@ export async function parseKeyStatement(
     if (identity !== undefined && named?.includes(identity) !== false) identities.add(identity)
   }
   if (identities.size === 0) throw invalid()
-  // After the signatures: times that anyone wrote say nothing about the clock.
+  // After the signatures: unsigned times show nothing about the clock.
   if (!(now >= content.notBefore - CLOCK_SKEW_SECONDS && now <= content.notAfter)) {
     throw new SecurityError(
       'ERR_STATEMENT_EXPIRED',
