@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { build as esbuild } from 'esbuild'
@@ -59,8 +59,10 @@ describe.each(Object.keys(bundlers))('bundled by %s', (name) => {
   })
 
   it('has no module of Node inside', async () => {
-    const code = await readFile(join(outDir, 'page.js'), 'utf8')
-    expect(code).toContain('/pki/public_key')
+    const files = await readdir(outDir, { recursive: true })
+    const scripts = files.filter((file) => file.endsWith('.js')).map((file) => join(outDir, file))
+    const code = (await Promise.all(scripts.map((path) => readFile(path, 'utf8')))).join('\n')
+    for (const path of ['/pki/public_key', '/pki/wire2']) expect(code).toContain(path)
     expect(code).not.toMatch(/node:|undici/)
   })
 
