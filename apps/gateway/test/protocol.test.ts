@@ -40,6 +40,29 @@ describe('the server key', () => {
   })
 })
 
+describe('an SDK of OpenAI whose base URL is the gateway', () => {
+  it.each(['chat/completions', 'responses', 'embeddings'])(
+    'learns of /v1/%s that requests must be encrypted',
+    async (path) => {
+      const response = await fetch(`${gateway.url}/v1/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"model":"m","messages":[]}',
+      })
+      expect(response.status).toBe(404)
+      expect(await response.json()).toMatchObject({
+        detail: 'Not Found',
+        error: { type: 'invalid_request_error', param: null, code: 'encryption_required' },
+      })
+    },
+  )
+
+  it('learns nothing of paths outside the API', async () => {
+    const response = await fetch(`${gateway.url}/nothing`, { method: 'POST' })
+    expect([response.status, await response.json()]).toEqual([404, { detail: 'Not Found' }])
+  })
+})
+
 describe('a recorded request of the reference client', () => {
   const vectors = requestVectors()
   const isChat = ({ value }: { value: unknown }): boolean => isObject(value) && 'messages' in value

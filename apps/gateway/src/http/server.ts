@@ -172,6 +172,10 @@ export function createServer({
       const type = 'application/problem+json; charset=utf-8'
       return reply.code(refusal.statusCode).type(type).send(JSON.stringify(refusal.problem))
     }
+    if (refusal.statusCode === 404 && request.is404 && request.url.startsWith('/v1/')) {
+      const body = { ...errorBody(refusal.message), error: ENCRYPTED_ONLY }
+      return reply.code(refusal.statusCode).send(body)
+    }
     const sealedError = refusal instanceof SealedRefusal ? refusal.sealedError : undefined
     return reply.code(refusal.statusCode).send(errorBody(refusal.message, { code, sealedError }))
   })
@@ -244,6 +248,15 @@ function refuseMissingHostAndExpect(server: FastifyInstance): void {
   })
   refuseExpectations(server, ({ detail }) => errorBody(detail))
 }
+
+/** Error for an SDK of OpenAI whose base URL is this gateway: in OpenAI's shape, with the way out. */
+const ENCRYPTED_ONLY = {
+  message:
+    'This gateway answers encrypted requests only: use nomyo-proxy as the base URL, or give the SDK the fetch of createNomyoFetch',
+  type: 'invalid_request_error',
+  param: null,
+  code: 'encryption_required',
+} as const
 
 /** Creates the refusal of a web page. */
 const pageRefusal = (reason: 'host' | 'origin'): HttpError =>

@@ -33,7 +33,7 @@ function isRefusal(body: string): boolean {
   try {
     const value = JSON.parse(body) as { detail?: unknown }
     return (
-      ['detail', 'detail,sealed_error'].includes(Object.keys(value).join()) &&
+      ['detail', 'detail,error', 'detail,sealed_error'].includes(Object.keys(value).join()) &&
       typeof value.detail === 'string'
     )
   } catch {
