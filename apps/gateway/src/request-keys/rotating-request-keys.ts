@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { RequestKey } from '@nomyo/crypto/wire-2'
 import type { FastifyBaseLogger } from 'fastify'
+import { FailureReport } from '../observability/failure-report.js'
 import type { Logger } from '../observability/log.js'
 import {
   KEY_IDS,
@@ -54,12 +55,14 @@ export class RotatingRequestKeys implements RequestKeys {
   /** Serializes renewals. */
   #busy: Promise<void> = Promise.resolve()
   #next: Promise<void> | undefined
-  #lastFailure = ''
+  readonly #failures: FailureReport
   /** Latest failure of the store, by a clock that never jumps. */
   #failedAtMs = -Infinity
 
   private constructor(options: RequestKeyOptions) {
     this.#options = options
+    const event = 'request keys cannot be renewed'
+    this.#failures = new FailureReport(options.logger, event, 'ERR_INTERNAL')
   }
 
   /** Creates the first keys, or adopts those of the store. Where it fails, there are no keys at first. */
@@ -92,9 +95,9 @@ export class RotatingRequestKeys implements RequestKeys {
       this.#next = undefined
       try {
         await this.#renew()
-        this.#lastFailure = ''
+        this.#failures.clear()
       } catch (error) {
-        this.#report(error)
+        this.#failures.report(error, 'request keys cannot be renewed', this.#log)
       }
     })
     this.#next = renewal
@@ -241,16 +244,6 @@ export class RotatingRequestKeys implements RequestKeys {
     // The second is for a gateway that starts: its clock may be another one, and storing takes time.
     const isOld = now - discoveredAtMs >= lead || Date.now() - createdAtMs >= 2 * lead
     return isOld && now - this.#failedAtMs >= lead
-  }
-
-  /** Reports a failure once, not at every poll. */
-  #report(error: unknown): void {
-    const { code = 'ERR_INTERNAL', message = '' } = error as { code?: string; message?: string }
-    const failure = `${code} ${message}`
-    if (failure === this.#lastFailure) return
-    this.#lastFailure = failure
-    this.#options.logger.warn(`request keys cannot be renewed: ${message} (${code})`)
-    this.#log?.error({ code, detail: message }, 'request keys cannot be renewed')
   }
 }
 

@@ -1,6 +1,7 @@
 import { SecurityError } from '@nomyo/crypto'
 import type { IdentityKey } from '@nomyo/crypto/wire-2'
 import type { FastifyBaseLogger } from 'fastify'
+import { FailureReport } from '../observability/failure-report.js'
 import type { Logger } from '../observability/log.js'
 import type { IdentityKeyStore, StoredKey } from './key-store.js'
 
@@ -19,13 +20,14 @@ export class IdentityKeys {
   readonly #store: IdentityKeyStore
   readonly #overlapMs: number
   readonly #logger: Logger
+  readonly #failures: FailureReport
   #held: readonly HeldKey[] = []
-  #lastFailure = ''
 
   private constructor(store: IdentityKeyStore, overlapMs: number, logger: Logger) {
     this.#store = store
     this.#overlapMs = overlapMs
     this.#logger = logger
+    this.#failures = new FailureReport(logger, 'identity keys cannot be renewed', 'ERR_KEY_FILE')
   }
 
   /**
@@ -66,9 +68,9 @@ export class IdentityKeys {
     try {
       await this.#read()
       await this.#removeOld()
-      this.#lastFailure = ''
+      this.#failures.clear()
     } catch (error) {
-      this.#report(error, log)
+      this.#failures.report(error, `the identity key stays ${this.fingerprint}`, log)
     }
   }
 
@@ -98,15 +100,5 @@ export class IdentityKeys {
   /** Checks for the end of the overlap that began with a successor. */
   #isOver(successor: StoredKey | undefined): boolean {
     return successor !== undefined && Date.now() - successor.createdAtMs >= this.#overlapMs
-  }
-
-  /** Reports a failure once, not at every poll. */
-  #report(error: unknown, log: FastifyBaseLogger | undefined): void {
-    const { code = 'ERR_KEY_FILE', message = '' } = error as { code?: string; message?: string }
-    const failure = `${code} ${message}`
-    if (failure === this.#lastFailure) return
-    this.#lastFailure = failure
-    this.#logger.warn(`the identity key stays ${this.fingerprint}: ${message} (${code})`)
-    log?.error({ code, detail: message }, 'identity keys cannot be renewed')
   }
 }

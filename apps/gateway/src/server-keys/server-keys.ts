@@ -1,5 +1,6 @@
 import { KeyRing, SecurityError } from '@nomyo/crypto'
 import type { FastifyBaseLogger } from 'fastify'
+import { FailureReport } from '../observability/failure-report.js'
 import type { Logger } from '../observability/log.js'
 import type { ServerKeyStore, StoredKey } from './key-store.js'
 
@@ -48,7 +49,7 @@ export class ServerKeys {
   /** Serializes polls and rotations. */
   #busy: Promise<unknown> = Promise.resolve()
   #retryAtMs = 0
-  #lastFailure = ''
+  readonly #failures: FailureReport
 
   private constructor(
     ring: KeyRing,
@@ -62,6 +63,7 @@ export class ServerKeys {
     this.#store = store
     this.#schedule = schedule
     this.#logger = logger
+    this.#failures = new FailureReport(logger, 'server keys cannot be renewed', 'ERR_KEY_FILE')
     this.#leadMs = store.shared ? effectiveLead(schedule) : 0
     this.#currentSinceMs = current.createdAtMs + this.#leadMs
   }
@@ -143,10 +145,11 @@ export class ServerKeys {
   #exclusively(work: () => Promise<void>): Promise<void> {
     const done = this.#busy.then(work).then(
       () => {
-        this.#lastFailure = ''
+        this.#failures.clear()
       },
       (error: unknown) => {
-        this.#report(error)
+        const consequence = `the server key stays ${this.fingerprint}`
+        this.#failures.report(error, consequence, this.#log)
       },
     )
     this.#busy = done
@@ -221,16 +224,6 @@ export class ServerKeys {
       this.#retryAtMs = Date.now() + RETRY_AFTER_MS
       throw error
     }
-  }
-
-  /** Reports a failure once, not at every poll. */
-  #report(error: unknown): void {
-    const { code = 'ERR_KEY_FILE', message = '' } = error as { code?: string; message?: string }
-    const failure = `${code} ${message}`
-    if (failure === this.#lastFailure) return
-    this.#lastFailure = failure
-    this.#logger.warn(`the server key stays ${this.fingerprint}: ${message} (${code})`)
-    this.#log?.error({ code, detail: message }, 'server keys cannot be renewed')
   }
 }
 

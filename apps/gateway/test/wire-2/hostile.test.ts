@@ -392,17 +392,7 @@ describe('a request that arrives slowly', () => {
       onTestFinished(() => void socket.destroy())
       const received: Buffer[] = []
       socket.on('data', (part: Buffer) => received.push(part)).on('error', () => undefined)
-      socket.write(
-        httpLines(
-          `POST ${GATEWAY_PATH} HTTP/1.1`,
-          ...[
-            'host: x',
-            `content-type: ${MEDIA_TYPES.request}`,
-            `content-length: ${body.length}`,
-            '',
-          ],
-        ),
-      )
+      socket.write(headOf(body))
       socket.write(body.slice(0, first))
       let at = first
       const timer = setInterval(() => socket.write(body.slice(at, ++at)), 100)
@@ -422,6 +412,16 @@ describe('a request that arrives slowly', () => {
   })
 })
 
+/** Head of a request over HTTP/1.1 with this body. */
+const headOf = (body: Uint8Array) =>
+  httpLines(
+    `POST ${GATEWAY_PATH} HTTP/1.1`,
+    'host: x',
+    `content-type: ${MEDIA_TYPES.request}`,
+    `content-length: ${body.length}`,
+    '',
+  )
+
 /** Joins the chunks of a body of HTTP/1.1. */
 function unchunked(body: Buffer): Uint8Array {
   const parts: Buffer[] = []
@@ -439,17 +439,7 @@ it('a caller that disconnects leaves nothing behind', async () => {
   for (const length of [0, 5, 600, 1600, body.length - 3]) {
     const socket = connect({ port: gateway.port, host: '127.0.0.1' }).on('error', () => undefined)
     await once(socket, 'connect')
-    socket.write(
-      httpLines(
-        `POST ${GATEWAY_PATH} HTTP/1.1`,
-        ...[
-          'host: x',
-          `content-type: ${MEDIA_TYPES.request}`,
-          `content-length: ${body.length}`,
-          '',
-        ],
-      ),
-    )
+    socket.write(headOf(body))
     socket.write(body.slice(0, length))
     await setTimeout(20)
     socket.destroy()

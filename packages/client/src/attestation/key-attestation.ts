@@ -1,4 +1,4 @@
-import type { AttestationResult } from '@nomyo/attest'
+import type { AttestationResult, NonceExpectation } from '@nomyo/attest'
 import { requireTier } from '@nomyo/attest/errors'
 import type { PublicKey } from '@nomyo/crypto'
 import { APIError, type Transport } from '@nomyo/transport'
@@ -72,7 +72,7 @@ export class KeyAttestation {
       current.run.isOver ||
       performance.now() - current.sinceMs >= this.config.interval
     ) {
-      const run = new SharedRun((signal) => this.#appraise(key, signal))
+      const run = new SharedRun((signal) => this.#attest(key, signal))
       current = this.#current = { fingerprint, sinceMs: performance.now(), run }
     }
     return current.run.wait(signal)
@@ -87,13 +87,9 @@ export class KeyAttestation {
     statement: { readonly bytes: Uint8Array; readonly sha256: string },
     { evidence, nonce }: { readonly evidence: unknown; readonly nonce: Uint8Array },
   ): Promise<KeyAttestationResult> {
-    const { policy, tier, onResult } = this.config
     const { bytes, sha256 } = statement
     const sinceMs = performance.now()
-    const expected = { nonce, statement: bytes }
-    const result = await policy.appraise(evidence, { nonce: expected, now: new Date() })
-    onResult({ subject: 'server-key', result })
-    requireTier(result, tier)
+    const result = await this.#appraise(evidence, { nonce, statement: bytes })
     if (this.#statement.sha256 !== sha256) this.#machines.clear()
     this.#statement = { sha256, sinceMs }
     return this.#remember({ result, statementEvidence: { nonce, evidence } })
@@ -118,14 +114,20 @@ export class KeyAttestation {
     if (this.#current !== undefined) this.#current.sinceMs = -Infinity
   }
 
-  async #appraise(key: PublicKey, signal: AbortSignal): Promise<KeyAttestationResult> {
-    const { policy, tier, onResult } = this.config
+  async #attest(key: PublicKey, signal: AbortSignal): Promise<KeyAttestationResult> {
     const spki = key.spkiDer
     const { evidence, nonce } = await this.#fetch(signal)
-    const result = await policy.appraise(evidence, { nonce: { nonce, spki }, now: new Date() })
+    const result = await this.#appraise(evidence, { nonce, spki })
+    return this.#remember({ result, keyEvidence: { spki, nonce, evidence } })
+  }
+
+  /** Appraises evidence for a key or a statement, and requires the tier. */
+  async #appraise(evidence: unknown, nonce: NonceExpectation): Promise<AttestationResult> {
+    const { policy, tier, onResult } = this.config
+    const result = await policy.appraise(evidence, { nonce, now: new Date() })
     onResult({ subject: 'server-key', result })
     requireTier(result, tier)
-    return this.#remember({ result, keyEvidence: { spki, nonce, evidence } })
+    return result
   }
 
   #remember(attested: KeyAttestationResult): KeyAttestationResult {

@@ -2,7 +2,7 @@ import { SecurityError, openEnvelope, type KeyRing } from '@nomyo/crypto'
 import { answerVouch } from '@nomyo/crypto/wire-2'
 import { disconnectSignal } from '@nomyo-internal/http-server'
 import type { FastifyInstance } from 'fastify'
-import { clientNetwork } from '../../access/rate/client-network.js'
+import { addressId } from '../../access/access-control.js'
 import { cannotBeOpened } from '../../completion/chat-request.js'
 import type { LoadShedder } from '../../completion/load/load-shedder.js'
 import { readBody, sizeOfBody } from '../../completion/read-body.js'
@@ -34,7 +34,7 @@ export function vouchRoute(
       return bounded(async () => {
         const { statement } = await current(requestKeys)
         const question = await loadShedder.decrypt(
-          `address ${clientNetwork(request.ip)}`,
+          addressId(request.ip),
           () => open(body, serverKeys),
           disconnectSignal(reply.raw),
         )
