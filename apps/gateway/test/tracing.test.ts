@@ -17,6 +17,7 @@ import {
   testModelServer,
   type TestGateway,
 } from './support.js'
+import { ask } from './wire-2/client.js'
 
 const KEY = 'test-key-of-16-characters'
 const CANARY = 'canary-7f3a'
@@ -51,6 +52,33 @@ const named = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan => {
 }
 
 describe('traces', () => {
+  it('name the route of wire 2, with a step each and the model server', async () => {
+    const upstream = await testModelServer()
+    upstream.answer = (response) => response.end(ANSWER)
+    const { receiver } = await traced(
+      ['--upstream', upstream.url, '--api-key', KEY],
+      async (gateway) => {
+        const answer = await ask(gateway, {
+          fields: { authorization: `Bearer ${KEY}` },
+          content: chat(CANARY, { model: 'llama' }),
+        })
+        expect(answer.status).toBe(200)
+      },
+    )
+    const { spans } = receiver
+    const server = named(spans, 'POST /.well-known/ohttp-gateway')
+    expect(server.attributes).toMatchObject({
+      'http.route': '/.well-known/ohttp-gateway',
+      'http.response.status_code': 200,
+    })
+    const client = named(spans, 'chat llama')
+    const decrypt = named(spans, 'decrypt')
+    for (const child of [client, decrypt]) {
+      expect(child).toMatchObject({ traceId: server.traceId, parentId: server.spanId })
+    }
+    expect(decrypt.endNs).toBeLessThanOrEqual(client.startNs)
+  })
+
   it('have a server span, a step each, and the model server by the conventions for GenAI', async () => {
     const upstream = await testModelServer()
     upstream.answer = (response) => response.end(ANSWER)

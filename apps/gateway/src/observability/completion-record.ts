@@ -131,6 +131,11 @@ export class CompletionObservation {
     this.#observers = [...observers]
   }
 
+  /** Returns the time in milliseconds since 1970, by the clock that measures the steps. */
+  nowMs(): number {
+    return this.startedAtMs + this.#elapsed()
+  }
+
   /** Adds a receiver of this record. */
   subscribe(observer: CompletionObserver): void {
     this.#observers.push(observer)

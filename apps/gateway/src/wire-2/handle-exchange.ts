@@ -1,4 +1,5 @@
 import { SecurityError } from '@nomyo/crypto'
+import { GATEWAY_PATH } from '@nomyo/crypto/wire-2'
 import type { FastifyBaseLogger } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import { authorizeTier, type Caller } from '../access/access-control.js'
@@ -154,7 +155,7 @@ async function answerOpened(
   refuseKnownSecret(context.replayCache, opened.enc)
 
   const caller = await identify(fields.authorization, exchange, context)
-  const trace = context.tracer.start({ headers, startedAtMs: observation.startedAtMs })
+  const trace = context.tracer.start({ headers, route: GATEWAY_PATH, clock: observation })
   observation.subscribe(trace)
   await refuseReplayedSecret(context.replayCache, opened.enc, caller.redisWait)
   // No copy counts against the quota of the caller.

@@ -11,6 +11,7 @@ import { freeBytes } from '../../json/free-bytes.js'
 import { JsonBytes } from '../../json/json-bytes.js'
 import { CompletionObservation } from '../../observability/completion-record.js'
 
+const PATH = '/v1/chat/secure_completion'
 /** Name of the protocol that a 426 must state (RFC 9110, 15.5.22). */
 const WIRE_2 = 'nomyo-wire2/1'
 
@@ -28,7 +29,7 @@ export function secureCompletionRoute(
   server.decorateRequest('caller', null)
   server.decorateRequest('admission', null)
   server.post(
-    '/v1/chat/secure_completion',
+    PATH,
     {
       // Before the body is read: a request that is refused occupies no buffer.
       onRequest: async (request, reply) => {
@@ -62,8 +63,11 @@ export function secureCompletionRoute(
     async (request, reply) => {
       const observation = request.getDecorator<CompletionObservation>('observation')
       // Admitted requests only: no stranger can fill the store of traces.
-      const { startedAtMs } = observation
-      const trace = context.tracer.start({ headers: request.headers, startedAtMs })
+      const trace = context.tracer.start({
+        headers: request.headers,
+        route: PATH,
+        clock: observation,
+      })
       observation.subscribe(trace)
       const admission = request.getDecorator<Admission>('admission')
       const answerRequest = async (): Promise<Uint8Array> => {

@@ -18,7 +18,6 @@ export interface TracerOptions {
   readonly urlOf: (upstream: string) => string | undefined
 }
 
-const ROUTE = '/v1/chat/secure_completion'
 /** Steps that become spans below that of the request; the model server has a span of its own kind. */
 const INTERNAL_STEPS: readonly Step[] = ['queue', 'decrypt', 'quote', 'encrypt']
 /** The caller chooses the name of the model. */
@@ -58,19 +57,19 @@ export async function createOtelTracer(
   const tracer = provider.getTracer('@nomyo/gateway')
   const propagator = new core.W3CTraceContextPropagator()
   return {
-    start: ({ headers, startedAtMs }: TracedRequest) => {
+    start: ({ headers, route, clock }: TracedRequest) => {
       const parent = propagator.extract(api.ROOT_CONTEXT, headers, api.defaultTextMapGetter)
       const server = tracer.startSpan(
-        `POST ${ROUTE}`,
+        `POST ${route}`,
         {
           kind: api.SpanKind.SERVER,
-          startTime: hrTime(startedAtMs),
-          attributes: { 'http.request.method': 'POST', 'http.route': ROUTE },
+          startTime: hrTime(clock.startedAtMs),
+          attributes: { 'http.request.method': 'POST', 'http.route': route },
         },
         parent,
       )
       const context = api.trace.setSpan(parent, server)
-      return new OtelTrace({ sdk, tracer, propagator, models, urlOf, server, context })
+      return new OtelTrace({ sdk, tracer, propagator, models, urlOf, server, context, clock })
     },
     close: () =>
       withTimeout(provider.shutdown(), SHUTDOWN_TIMEOUT_MS, () => new Error('timeout')).catch(
@@ -86,6 +85,7 @@ interface TraceParts {
   readonly models: boolean
   readonly urlOf: TracerOptions['urlOf']
   readonly server: Span
+  readonly clock: TracedRequest['clock']
   /** Contains the span of the request. */
   readonly context: Context
 }
@@ -100,9 +100,13 @@ class OtelTrace implements CompletionTrace {
   }
 
   upstreamHeaders(): Readonly<Record<string, string>> {
-    const { sdk, tracer, propagator, context } = this.#parts
+    const { sdk, tracer, propagator, context, clock } = this.#parts
     const { api } = sdk
-    this.#upstream ??= tracer.startSpan('chat', { kind: api.SpanKind.CLIENT }, context)
+    this.#upstream ??= tracer.startSpan(
+      'chat',
+      { kind: api.SpanKind.CLIENT, startTime: hrTime(clock.nowMs()) },
+      context,
+    )
     const headers: Record<string, string> = {}
     propagator.inject(api.trace.setSpan(context, this.#upstream), headers, api.defaultTextMapSetter)
     return headers

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { CompletionObserver } from '../completion-record.js'
+import type { CompletionObservation, CompletionObserver } from '../completion-record.js'
 
 /** Trace of one encrypted request. Ends with its record. */
 export interface CompletionTrace extends CompletionObserver {
@@ -11,8 +11,10 @@ export interface CompletionTrace extends CompletionObserver {
 export interface TracedRequest {
   /** Headers, of which `traceparent` and `tracestate` continue the trace of the caller. */
   readonly headers: IncomingHttpHeaders
-  /** Time of arrival, in milliseconds since 1970. */
-  readonly startedAtMs: number
+  /** Path of the route. */
+  readonly route: string
+  /** Clock of the request: every span of it is measured by one. */
+  readonly clock: Pick<CompletionObservation, 'startedAtMs' | 'nowMs'>
 }
 
 /** Creates the traces of encrypted requests. */
