@@ -52,6 +52,7 @@ import { ServerKeys } from './server-keys/server-keys.js'
 import { createSharedState, type SharedState } from './shared-state.js'
 import { createDemoEngine } from './upstreams/demo/demo.js'
 import type { Engine } from './upstreams/engine.js'
+import { ListedModels } from './upstreams/listed-models.js'
 import { planUpstreams } from './upstreams/pool/plan-upstreams.js'
 import { UpstreamPool } from './upstreams/pool/pool.js'
 import { WorkInProgress } from './wire-2/request/work-in-progress.js'
@@ -195,6 +196,7 @@ export async function createGateway(
     turns: new EventLoopTurns(),
     tracer,
     hostMeasurements: new HostMeasurements(),
+    listedModels: new ListedModels(),
   }
   const server = createServer({
     context: {

@@ -20,6 +20,7 @@ import { QuotaGuard } from '../src/access/quota/quota-guard.js'
 import { ReplyKeyCache } from '../src/completion/reply-key-cache.js'
 import { createServer } from '../src/http/server.js'
 import type { EngineContext } from '../src/upstreams/engine.js'
+import { ListedModels } from '../src/upstreams/listed-models.js'
 import { serverKeys } from './support.js'
 
 /** The parts under test; all others let every request pass. */
@@ -53,6 +54,7 @@ export async function listenInProcess({
       turns: new EventLoopTurns(),
       tracer: noTracer,
       hostMeasurements: new HostMeasurements(),
+      listedModels: new ListedModels(),
     },
     accessControl: new AccessControl(currentKeys, new RateLimiter({ limit: undefined })),
     corsOrigins: [],

@@ -55,6 +55,7 @@ const record = (facts: Partial<CompletionRecord>): CompletionRecord => ({
     requestId: 'id',
     payloadId: undefined,
     wire: 1 as const,
+    endpoint: 'POST /v1/chat/completions' as const,
     startedAtMs: 0,
     totalMs: 1,
     status: 200,

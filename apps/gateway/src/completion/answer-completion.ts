@@ -20,6 +20,7 @@ import type {
 import type { Metrics } from '../observability/metrics/metrics.js'
 import type { CompletionTrace, Tracer } from '../observability/tracing/tracer.js'
 import type { Engine } from '../upstreams/engine.js'
+import type { ListedModels } from '../upstreams/listed-models.js'
 import { UpstreamRefusal } from '../upstreams/server/upstream-refusal.js'
 import { readChatRequest } from './chat-request.js'
 import type { Admission, LoadShedder } from './load/load-shedder.js'
@@ -49,6 +50,7 @@ export interface ServiceContext {
   readonly turns: EventLoopTurns
   readonly tracer: Tracer
   readonly hostMeasurements: HostMeasurements
+  readonly listedModels: ListedModels
 }
 
 /** Admitted request, and the means to follow it. */

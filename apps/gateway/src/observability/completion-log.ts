@@ -13,6 +13,7 @@ export function completionFields(
   const fields = {
     payloadId: record.payloadId,
     wire: record.wire,
+    endpoint: record.endpoint,
     outcome: record.outcome,
     key: record.keyName,
     tier: record.tier,

@@ -1,5 +1,6 @@
 import type { SecurityTier } from '../access/policy/tier-policy.js'
 import type { RefusalCode } from '../http-error.js'
+import type { RouteName } from '../request-keys/statement.js'
 
 /** Version of the protocol between clients and gateway. */
 export type Wire = 1 | 2
@@ -38,6 +39,8 @@ export interface CompletionRecord {
   readonly payloadId: string | undefined
   /** Version of the wire that the request came by. */
   readonly wire: Wire
+  /** Route inside the encryption; undefined before it is known, and for a route that does not exist. */
+  readonly endpoint: RouteName | undefined
   /** Time of arrival, in milliseconds since 1970. */
   readonly startedAtMs: number
   /** From the arrival of the headers to the end of the response. */
@@ -95,6 +98,7 @@ export class CompletionObservation {
   /** Of wire 2, known once the request is open. */
   payloadId: string | undefined
   readonly wire: Wire
+  endpoint: RouteName | undefined
   readonly startedAtMs = Date.now()
   admitted = false
   keyName: string | undefined
@@ -128,6 +132,8 @@ export class CompletionObservation {
     this.requestId = requestId
     this.payloadId = payloadId
     this.wire = wire
+    // Wire 1 has no other.
+    this.endpoint = wire === 1 ? 'POST /v1/chat/completions' : undefined
     this.#observers = [...observers]
   }
 
@@ -197,6 +203,7 @@ export class CompletionObservation {
       requestId: this.requestId,
       payloadId: this.payloadId,
       wire: this.wire,
+      endpoint: this.endpoint,
       startedAtMs: this.startedAtMs,
       totalMs,
       steps: { ...this.#steps },

@@ -27,8 +27,15 @@ export interface StatementKeys {
 /** Plaintext of a chunk after the first: larger ones are encrypted faster. */
 export const MAX_CHUNK_BYTES = 65_536
 
-/** Method and path of the requests that are answered. */
-export const ROUTES = ['POST /v1/chat/completions'] as const
+/** Method and path of the requests that are answered; `{id}` stands for the name of a model. */
+export const ROUTES = [
+  'POST /v1/chat/completions',
+  'GET /v1/models',
+  'GET /v1/models/{id}',
+] as const
+
+/** One of {@link ROUTES}. */
+export type RouteName = (typeof ROUTES)[number]
 
 /** A statement names no smaller limit, so that the first chunk always fits. */
 const LEAST_REQUEST_BYTES = 32 * 1024

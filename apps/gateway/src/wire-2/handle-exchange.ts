@@ -162,7 +162,8 @@ async function answerOpened(
   await context.quotaGuard.admit(caller, caller.redisWait)
 
   checkAuthority(head.authority, context.settings.publicNames)
-  const answerRequest = findRoute(head)
+  const route = findRoute(head)
+  observation.endpoint = route.name
   if (!isJson(fields)) throw new HttpError(415, 'Content-Type must be application/json')
   const idempotencyKey = parseIdempotencyKey(fields)
   observation.payloadId = idempotencyKey
@@ -170,8 +171,9 @@ async function answerOpened(
   authorizeTier(caller, tier, settings.policy)
   const work = { caller: caller.id, key: idempotencyKey, wait: caller.redisWait }
   return context.workInProgress.during(work, () =>
-    answerRequest(
+    route.answer(
       {
+        path: head.path,
         ...{ settings, tier, caller, admission, signal, observation, trace },
         payloadId: idempotencyKey ?? requestId,
         suite: opened.suite,

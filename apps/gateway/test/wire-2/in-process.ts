@@ -30,6 +30,7 @@ import { noTracer } from '../../src/observability/tracing/tracer.js'
 import type { PublishedKeys } from '../../src/request-keys/request-keys.js'
 import { createDemoEngine } from '../../src/upstreams/demo/demo.js'
 import type { Engine } from '../../src/upstreams/engine.js'
+import { ListedModels } from '../../src/upstreams/listed-models.js'
 import type { ExchangeContext } from '../../src/wire-2/exchange-context.js'
 import { WorkInProgress } from '../../src/wire-2/request/work-in-progress.js'
 import { serverKeys } from '../support.js'
@@ -80,6 +81,7 @@ export async function exchangeContext(parts: ExchangeParts = {}): Promise<{
     turns: new EventLoopTurns(),
     tracer: noTracer,
     hostMeasurements: new HostMeasurements(),
+    listedModels: new ListedModels(),
     requestKeys: {
       opening: () => keys,
       published: () => ({ sha256: '0'.repeat(64) }) as PublishedKeys,

@@ -2,6 +2,7 @@ import { parseKeyList, parseKeyStatement, type KeyStatement } from '@nomyo/crypt
 import { until } from '@nomyo-internal/testing'
 import '@nomyo-internal/testing/vector-keys'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { ROUTES } from '../../src/request-keys/statement.js'
 import { fileGateway, get, refusalOf, serverKeys, testGateway } from '../support.js'
 
 const gateway = await fileGateway()
@@ -21,7 +22,7 @@ describe('GET /pki/wire2', () => {
       rsaKeys: [serverKeys.publicKey.fingerprint],
       maxRequest: 16 * 1024 * 1024,
       maxChunk: 65_536,
-      routes: ['POST /v1/chat/completions'],
+      routes: ROUTES,
     })
     expect(statement.notAfter - statement.notBefore).toBe(2 * 3600)
     expect(statement.keys.map(({ kemId }) => kemId)).toEqual([0x647a])

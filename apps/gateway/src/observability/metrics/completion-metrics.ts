@@ -8,6 +8,8 @@ const BUCKETS_S = [
 ]
 /** Value of `key` where no API key is required. */
 const NO_KEY = 'none'
+/** Value of `endpoint` for a route that does not exist, or is not known yet. */
+const NO_ENDPOINT = 'none'
 /** Value of `model` for names that no model server lists. */
 const OTHER_MODEL = 'other'
 /** Lists change; more names than these share one series. */
@@ -24,6 +26,7 @@ export class CompletionMetrics implements CompletionObserver {
   readonly #steps: Histogram<'step'>
   readonly #total: Histogram<'tier' | 'wire'>
   readonly #requests: Counter<'key'>
+  readonly #endpointRequests: Counter<'endpoint'>
   readonly #tokens: Counter<'key' | 'kind'>
   readonly #modelRequests: Counter<'model'>
   readonly #modelTokens: Counter<'model' | 'kind'>
@@ -50,6 +53,12 @@ export class CompletionMetrics implements CompletionObserver {
       name: 'nomyo_key_requests_total',
       help: 'Encrypted requests that passed authentication and rate limit, by name of the API key.',
       labelNames: ['key'],
+      registers,
+    })
+    this.#endpointRequests = new Counter({
+      name: 'nomyo_endpoint_requests_total',
+      help: 'Encrypted requests that passed authentication and rate limit, by method and path inside the encryption; none where no such route exists.',
+      labelNames: ['endpoint'],
       registers,
     })
     this.#tokens = new Counter({
@@ -87,6 +96,7 @@ export class CompletionMetrics implements CompletionObserver {
     if (!admitted) return
     const key = keyName ?? NO_KEY
     this.#requests.inc({ key })
+    this.#endpointRequests.inc({ endpoint: record.endpoint ?? NO_ENDPOINT })
     this.#tokens.inc({ key, kind: 'prompt' }, usage?.promptTokens ?? 0)
     this.#tokens.inc({ key, kind: 'completion' }, usage?.completionTokens ?? 0)
     this.#countModel(record)

@@ -4,6 +4,8 @@ import type { ResponseFacts } from '../answer/inner-response.js'
 
 /** Request of wire 2 whose caller may use its route. */
 export interface AuthorizedRequest extends AdmittedRequest {
+  /** Path of the request, as it is written. */
+  readonly path: string
   /** Key and suite that the client chose. */
   readonly suite: RequestHeader
   /** Returns the facts of a response that is created now. */
