@@ -9,6 +9,9 @@ const { server, url } = await listenInProcess({
     complete: async () => {
       throw fault
     },
+    forward: async () => {
+      throw fault
+    },
     models: () => Promise.resolve([]),
     close: () => Promise.resolve(),
   },

@@ -180,6 +180,7 @@ describe('the memory of requests', () => {
         new Promise((_resolve, reject) => {
           finish = () => reject(new Error('finished'))
         }),
+      forward: () => Promise.reject(new Error('unused')),
       models: () => Promise.resolve([]),
       close: () => Promise.resolve(),
     }

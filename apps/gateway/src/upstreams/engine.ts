@@ -4,12 +4,11 @@ import type { ChatRequest } from '../completion/chat-request.js'
 import type { EventLoopTurns } from '../json/event-loop-turns.js'
 import type { JsonObject } from '../json/json-object.js'
 import type { CompletionObservation } from '../observability/completion-record.js'
+import type { RouteAnswer, RouteRequest } from './route.js'
 
-/** Circumstances of a request. */
-export interface EngineContext {
+/** Circumstances of a request of any route. */
+export interface ForwardContext {
   readonly tier: SecurityTier
-  /** Members to set in the request that is forwarded. */
-  readonly changes: Readonly<Record<string, unknown>>
   /** Salt of the prompt cache of the caller, for servers that know `cache_salt`. */
   readonly cacheSalt: string | undefined
   readonly turns: EventLoopTurns
@@ -23,6 +22,14 @@ export interface EngineContext {
    * @throws HttpError 503 when there is no memory left for it
    */
   reserveAnswer(bytes: number): void
+  /** Longest silence within an answer that comes in parts, in milliseconds. Default: that of any answer. */
+  readonly streamIdleMs?: number | undefined
+}
+
+/** Circumstances of a request for a completion. */
+export interface EngineContext extends ForwardContext {
+  /** Members to set in the request that is forwarded. */
+  readonly changes: Readonly<Record<string, unknown>>
 }
 
 /** Answer to a request. */
@@ -53,6 +60,14 @@ export interface Engine {
    * @throws HttpError whose text contains nothing of the request or the answer
    */
   complete(request: ChatRequest, signal: AbortSignal, context: EngineContext): Promise<Completion>
+  /**
+   * Forwards a request of any route. Resolves once a whole answer is read, or the first part of one that
+   * comes in parts: until then, another model server may answer.
+   *
+   * @param signal - aborts when the caller disconnects
+   * @throws HttpError whose text contains nothing of the request or the answer
+   */
+  forward(request: RouteRequest, signal: AbortSignal, context: ForwardContext): Promise<RouteAnswer>
   /**
    * Returns the names of the available models.
    *

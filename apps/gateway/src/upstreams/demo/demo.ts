@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
+import { errorObject } from '../../confidential-refusal.js'
 import type { ParsedChatRequest } from '../../completion/chat-request.js'
 import { JsonObject, isRecord } from '../../json/json-object.js'
 import { demoError } from './demo-errors.js'
 import type { Engine } from '../engine.js'
+import { UpstreamRefusal } from '../server/upstream-refusal.js'
+import { streamCompletion } from './demo-stream.js'
 
 /** Model that answers with exactly the content of the last message. */
 const ECHO_MODEL = 'nomyo/echo'
 /** Any other name works too; its answers begin with a label. */
 const DEMO_MODEL = 'nomyo/demo'
+const PAUSE_MS = 15
 const LARGE_BYTES = 256 * 1024
 /** Mark of every answer of this engine. */
 const LABEL = 'nomyo-demo-engine'
@@ -27,11 +32,33 @@ export function createDemoEngine(): Engine {
       if (request.byteLength > LARGE_BYTES) await turns.next()
       return { answer: JsonObject.from(answer(parsed, Math.ceil(request.byteLength / 4))) }
     },
+    forward: async (request, signal, { turns }) => {
+      const error = demoError(request.model)
+      if (error !== undefined) throw error
+      if (request.path !== '/chat/completions' || !request.streamed) throw noSuchRoute()
+      const body = request.body({ cacheSalt: undefined }).toBody()
+      const bytes = body instanceof Uint8Array ? body : await buffer(body)
+      if (bytes.length > LARGE_BYTES) await turns.next()
+      const parsed = JSON.parse(new TextDecoder().decode(bytes)) as ParsedChatRequest
+      const options = parsed['stream_options']
+      const events = streamCompletion(answer(parsed, Math.ceil(bytes.length / 4)), {
+        includeUsage: isRecord(options) && options['include_usage'] === true,
+        pauseMs: parsed.model === ECHO_MODEL ? 0 : PAUSE_MS,
+        signal,
+      })
+      const contentType = 'text/event-stream; charset=utf-8'
+      return { contentType, body: { kind: 'events', events }, close: () => undefined }
+    },
     models: () => Promise.resolve([DEMO_MODEL, ECHO_MODEL]),
     lists: (model) => [DEMO_MODEL, ECHO_MODEL].includes(model),
     close: () => Promise.resolve(),
   }
 }
+
+const noSuchRoute = (): UpstreamRefusal =>
+  new UpstreamRefusal(
+    errorObject(404, { message: '[demo engine, not a model] The engine has no such route.' }),
+  )
 
 function answer(request: ParsedChatRequest, promptTokens: number): Record<string, unknown> {
   const tool = toolToCall(request)

@@ -4,7 +4,8 @@ import { errorObject } from '../../confidential-refusal.js'
 import { HttpError } from '../../http-error.js'
 import { AttemptLog } from './attempt-log.js'
 import type { ChatRequest } from '../../completion/chat-request.js'
-import type { Completion, Engine, EngineContext, UpstreamState } from '../engine.js'
+import type { Completion, Engine, EngineContext, ForwardContext, UpstreamState } from '../engine.js'
+import type { RouteAnswer, RouteRequest } from '../route.js'
 import { monotonicNow, type HealthCheckConfig } from './health.js'
 import { mergeModelNames } from '../server/model-names.js'
 import { UpstreamError, type FailureKind } from '../server/upstream-error.js'
@@ -88,11 +89,29 @@ export class UpstreamPool implements Engine {
     this.#startPolls()
   }
 
-  async complete(
-    request: ChatRequest,
+  complete(request: ChatRequest, signal: AbortSignal, context: EngineContext): Promise<Completion> {
+    return this.#attempt(request, signal, context, (upstream) =>
+      upstream.complete(request, signal, context),
+    )
+  }
+
+  forward(
+    request: RouteRequest,
     signal: AbortSignal,
-    context: EngineContext,
-  ): Promise<Completion> {
+    context: ForwardContext,
+  ): Promise<RouteAnswer> {
+    return this.#attempt(request, signal, context, (upstream) =>
+      upstream.forward(request, signal, context),
+    )
+  }
+
+  /** Asks one model server, and at most one other. */
+  async #attempt<Answer>(
+    request: Pick<RouteRequest, 'model'>,
+    signal: AbortSignal,
+    context: ForwardContext,
+    ask: (upstream: Upstream) => Promise<Answer>,
+  ): Promise<Answer> {
     const candidates = this.#candidates(request.model, context.tier)
     const failures: Failure[] = []
     const startedAt = this.#now()
@@ -102,12 +121,12 @@ export class UpstreamPool implements Engine {
       context.observation.upstream = upstream.name
       const attemptAt = this.#now()
       try {
-        const completion = await upstream.complete(request, signal, context)
+        const answer = await ask(upstream)
         this.#onAttempt(upstream.name, 'answered')
         this.#reportHealth(upstream)
         // The request is fine, so that the server which failed it is not.
         for (const failure of failures) this.#condemn(failure)
-        return completion
+        return answer
       } catch (error) {
         if (!(error instanceof UpstreamError)) throw error
         if (signal.aborted) throw error.refusal
@@ -178,7 +197,7 @@ export class UpstreamPool implements Engine {
     this.#attempts.close()
   }
 
-  #candidates(model: string, tier: EngineContext['tier']): readonly Upstream[] {
+  #candidates(model: string, tier: ForwardContext['tier']): readonly Upstream[] {
     const serving = this.#upstreams.filter((upstream) => upstream.serves(model))
     if (serving.length === 0) throw noSuchModel(model)
     const candidates = serving.filter((upstream) => upstream.acceptsTier(tier))

@@ -3,7 +3,8 @@ import { matchesModel } from '../../access/policy/model-pattern.js'
 import type { SecurityTier } from '../../access/policy/tier-policy.js'
 import { readCaFile } from '../server/ca-file.js'
 import type { ChatRequest } from '../../completion/chat-request.js'
-import type { Completion, EngineContext, UpstreamState } from '../engine.js'
+import type { Completion, EngineContext, ForwardContext, UpstreamState } from '../engine.js'
+import type { RouteAnswer, RouteRequest } from '../route.js'
 import { Health, monotonicNow, type HealthCheckConfig, type Visit } from './health.js'
 import { ModelMemory, type ModelKnowledge } from './model-memory.js'
 import {
@@ -150,6 +151,38 @@ export class Upstream implements UpstreamState {
     }
   }
 
+  /**
+   * Forwards a request, and records its answer once it has begun; failures as {@link Upstream.complete}
+   * does. The request occupies the server until the answer is closed.
+   *
+   * @throws UpstreamError
+   */
+  async forward(
+    request: RouteRequest,
+    signal: AbortSignal,
+    context: ForwardContext,
+  ): Promise<RouteAnswer> {
+    const visit = this.health.enter()
+    try {
+      const cacheSalt = (await this.#knowsCacheSalt(context)) ? context.cacheSalt : undefined
+      const answer = await this.#server.forward(request, signal, { ...context, cacheSalt })
+      this.health.recordAnswer(visit.startedAt)
+      this.#models.recordAnswer(request.model)
+      let isClosed = false
+      const close = (): void => {
+        answer.close()
+        if (!isClosed) visit.leave()
+        isClosed = true
+      }
+      return { ...answer, upstream: this.name, close }
+    } catch (error) {
+      if (error instanceof UpstreamError && !signal.aborted)
+        this.#recordFailure(error, request, visit)
+      visit.leave()
+      throw error
+    }
+  }
+
   /** Checks that the server is present, and remembers its models. Never rejects. */
   async poll(): Promise<UpstreamPoll> {
     const { isPresent, reason, models } = await this.#server.poll()
@@ -164,7 +197,7 @@ export class Upstream implements UpstreamState {
   }
 
   /** Decides about the salt; before the first request, by the list of models. */
-  async #knowsCacheSalt({ cacheSalt }: EngineContext): Promise<boolean> {
+  async #knowsCacheSalt({ cacheSalt }: ForwardContext): Promise<boolean> {
     if (cacheSalt === undefined) return false
     if (this.#config.cacheSalt !== undefined) return this.#config.cacheSalt
     // Without it, the first requests after a start would share a cache.
@@ -174,7 +207,7 @@ export class Upstream implements UpstreamState {
 
   #recordFailure(
     { kind, cause, retryAfterMs }: UpstreamError,
-    { model }: ChatRequest,
+    { model }: Pick<ChatRequest, 'model'>,
     { startedAt }: Visit,
   ): void {
     if (kind === 'model') this.#models.recordMissing(model)

@@ -5,9 +5,11 @@ import { readCompletion } from './answer.js'
 import type { ChatRequest } from '../../completion/chat-request.js'
 import { HttpError } from '../../http-error.js'
 import type { JsonObject } from '../../json/json-object.js'
-import type { EngineContext } from '../engine.js'
+import type { EngineContext, ForwardContext } from '../engine.js'
+import type { RequestBody, RouteAnswer, RouteRequest } from '../route.js'
 import { readForeignError } from './foreign-error.js'
 import { parseModelList, type ModelList } from './model-names.js'
+import { openEvents } from './sse/open-events.js'
 import {
   MAX_ERROR_BYTES,
   connectionError,
@@ -36,7 +38,7 @@ export interface UpstreamTimeouts {
   readonly connectMs?: number | undefined
   /** For the headers of an answer, which arrive when it is complete. Default 600 000. */
   readonly headersMs?: number | undefined
-  /** For the whole answer. Default 600 000. */
+  /** For the whole answer. Default 600 000; 3 600 000 for an answer that comes in parts. */
   readonly totalMs?: number | undefined
 }
 
@@ -52,12 +54,16 @@ export interface PollResult {
 
 /** Long answers are not streamed: the headers arrive when the answer is complete. */
 const TIMEOUT_MS = 600_000
+/** Streams end by their idle limit; this one bounds those that drip. */
+const STREAM_TIMEOUT_MS = 3_600_000
 const CONNECT_TIMEOUT_MS = 10_000
 /** Fits the envelope of an answer after base64. */
 const MAX_ANSWER_BYTES = 11 * 1024 * 1024
 const ERROR_TIMEOUT_MS = 5000
 const MAX_MODELS_BYTES = 1024 * 1024
 const POLL_TIMEOUT_MS = 5000
+
+const JSON_TYPE = 'application/json'
 
 /** Resolves the path of a health check against the base URL of its server. */
 export const healthUrl = (url: string, path = 'models'): string =>
@@ -74,6 +80,7 @@ export class OpenAICompatibleServer {
   readonly #healthUrl: string
   readonly #apiKey: string | undefined
   readonly #totalMs: number
+  readonly #streamMs: number
   readonly #completions: Agent
   /** Separate, so that checks neither wait for completions nor read as much. */
   readonly #checks: Agent
@@ -88,6 +95,7 @@ export class OpenAICompatibleServer {
     this.#healthUrl = healthUrl(url, healthPath)
     this.#apiKey = apiKey
     this.#totalMs = timeouts.totalMs ?? TIMEOUT_MS
+    this.#streamMs = timeouts.totalMs ?? STREAM_TIMEOUT_MS
     this.#completions = new Agent({
       connect: { ...trust, timeout: timeouts.connectMs ?? CONNECT_TIMEOUT_MS },
       headersTimeout: timeouts.headersMs ?? TIMEOUT_MS,
@@ -120,31 +128,60 @@ export class OpenAICompatibleServer {
       // A salt that a caller chooses would reach the cache of others.
       cache_salt: context.cacheSalt,
     })
-    const timeout = new AbortController()
-    const timer = setTimeout(() => {
-      timeout.abort()
-    }, this.#totalMs)
+    const attempt = startAttempt(signal, this.#totalMs)
     try {
-      const response = await httpRequest(`${this.#url}/chat/completions`, {
-        method: 'POST',
-        dispatcher: this.#completions,
-        signal: AbortSignal.any([signal, timeout.signal]),
-        headers: {
-          ...context.headers,
-          ...this.#headers,
-          'content-type': 'application/json',
-          'content-length': String(body.byteLength),
-        },
-        body: body.toBody(),
+      const response = await this.#request('/chat/completions', attempt.signal, {
+        body: { contentType: JSON_TYPE, byteLength: body.byteLength, toBody: () => body.toBody() },
+        accept: JSON_TYPE,
+        context,
       })
       return await this.#readAnswer(response, context)
     } catch (error) {
-      if (timeout.signal.aborted && !signal.aborted) throw timeoutError('ERR_TIMEOUT')
-      throw error instanceof UpstreamError || error instanceof HttpError
-        ? error
-        : connectionError(error)
+      throw attempt.errorOf(error)
     } finally {
-      clearTimeout(timer)
+      attempt.end()
+    }
+  }
+
+  /**
+   * Forwards a request. Resolves with the first event of an answer that comes in events.
+   *
+   * @param signal - cancels the request
+   * @throws UpstreamError
+   * @throws HttpError when there is no memory for the answer
+   */
+  async forward(
+    request: RouteRequest,
+    signal: AbortSignal,
+    context: ForwardContext,
+  ): Promise<RouteAnswer> {
+    const attempt = startAttempt(signal, request.streamed ? this.#streamMs : this.#totalMs)
+    try {
+      const response = await this.#request(request.path, attempt.signal, {
+        body: request.body({ cacheSalt: context.cacheSalt }),
+        accept: request.accept,
+        context,
+        idleMs: request.streamed ? context.streamIdleMs : undefined,
+      })
+      if (response.statusCode !== 200) await this.#refuse(response)
+      const opened = await openEvents(response, {
+        withoutKey: this.#withoutKey,
+        reserve: (bytes) => {
+          context.reserveAnswer(bytes)
+        },
+        errorOf: attempt.errorOf,
+      })
+      return {
+        contentType: String(response.headers['content-type'] ?? ''),
+        body: { kind: 'events', events: opened.events },
+        close: () => {
+          opened.close()
+          attempt.end()
+        },
+      }
+    } catch (error) {
+      attempt.end()
+      throw attempt.errorOf(error)
     }
   }
 
@@ -168,25 +205,49 @@ export class OpenAICompatibleServer {
     await Promise.all([this.#completions.close(), this.#checks.destroy()])
   }
 
+  #request(
+    path: string,
+    signal: AbortSignal,
+    { body, accept, context, idleMs }: UpstreamRequest,
+  ): Promise<Dispatcher.ResponseData<unknown>> {
+    return httpRequest(`${this.#url}${path}`, {
+      method: 'POST',
+      dispatcher: this.#completions,
+      signal,
+      headers: {
+        ...context.headers,
+        ...this.#headers,
+        accept,
+        'content-type': body.contentType,
+        'content-length': String(body.byteLength),
+      },
+      body: body.toBody(),
+      ...(idleMs === undefined ? {} : { bodyTimeout: idleMs }),
+    })
+  }
+
   get #headers(): Readonly<Record<string, string>> {
     return {
-      accept: 'application/json',
+      accept: JSON_TYPE,
       ...(this.#apiKey === undefined ? {} : { authorization: `Bearer ${this.#apiKey}` }),
     }
   }
 
   async #readAnswer(
-    { statusCode, headers, body }: Dispatcher.ResponseData<unknown>,
+    response: Dispatcher.ResponseData<unknown>,
     context: EngineContext,
   ): Promise<JsonObject> {
-    if (statusCode === 200) {
-      const bytes = await readAll(body, (total) => {
-        context.reserveAnswer(total)
-      })
-      const contentType = String(headers['content-type'] ?? '')
-      const { turns } = context
-      return readCompletion(bytes, { contentType, turns, withoutKey: this.#withoutKey })
-    }
+    const { statusCode, headers, body } = response
+    if (statusCode !== 200) return this.#refuse(response)
+    const bytes = await readAll(body, (total) => {
+      context.reserveAnswer(total)
+    })
+    const contentType = String(headers['content-type'] ?? '')
+    const { turns } = context
+    return readCompletion(bytes, { contentType, turns, withoutKey: this.#withoutKey })
+  }
+
+  async #refuse({ statusCode, headers, body }: Dispatcher.ResponseData<unknown>): Promise<never> {
     const timer = setTimeout(() => body.destroy(), ERROR_TIMEOUT_MS)
     const text = await readStart(body, MAX_ERROR_BYTES)
     clearTimeout(timer)
@@ -214,6 +275,42 @@ export class OpenAICompatibleServer {
     } catch (error) {
       return { reason: errnoCode(error), text: '' }
     }
+  }
+}
+
+/** Parts of a request to the server. */
+interface UpstreamRequest {
+  readonly body: RequestBody
+  readonly accept: string
+  readonly context: Pick<ForwardContext, 'headers'>
+  /** Longest silence within the answer, in milliseconds. */
+  readonly idleMs?: number | undefined
+}
+
+/** Time of a request, and the reading of its errors. */
+interface Attempt {
+  /** Aborts when the caller disconnects, or the time is up. */
+  readonly signal: AbortSignal
+  readonly errorOf: (error: unknown) => Error
+  end(): void
+}
+
+function startAttempt(signal: AbortSignal, totalMs: number): Attempt {
+  const timeout = new AbortController()
+  const timer = setTimeout(() => {
+    timeout.abort()
+  }, totalMs)
+  return {
+    signal: AbortSignal.any([signal, timeout.signal]),
+    errorOf: (error) => {
+      if (timeout.signal.aborted && !signal.aborted) return timeoutError('ERR_TIMEOUT')
+      return error instanceof UpstreamError || error instanceof HttpError
+        ? error
+        : connectionError(error)
+    },
+    end: () => {
+      clearTimeout(timer)
+    },
   }
 }
 

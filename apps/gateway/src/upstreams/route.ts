@@ -1,0 +1,51 @@
+import type { Readable } from 'node:stream'
+import type { JsonObject } from '../json/json-object.js'
+import type { SseEvent } from './server/sse/read-events.js'
+
+/** Body of a request to a model server. */
+export interface RequestBody {
+  readonly contentType: string
+  readonly byteLength: number
+  toBody(): Uint8Array | Readable
+}
+
+/** Differences between the attempts at a request. */
+export interface BodyChanges {
+  /** Salt of the prompt cache of the caller, for servers that know `cache_salt`. */
+  readonly cacheSalt: string | undefined
+}
+
+/** Request of one of the routes, for any model server. */
+export interface RouteRequest {
+  /** Path below the base URL: a literal, such as `/chat/completions`. */
+  readonly path: string
+  readonly model: string
+  /** Value of `Accept`. */
+  readonly accept: string
+  /** Asks for an answer that comes in parts: it may take as long as it likes, if its parts keep coming. */
+  readonly streamed: boolean
+  /** Creates the body for one attempt. */
+  readonly body: (changes: BodyChanges) => RequestBody
+}
+
+/** Content of an answer, as a whole or as it comes. */
+export type RouteAnswerBody =
+  | { readonly kind: 'json'; readonly object: JsonObject }
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  /** Throws UpstreamError; of the kind `dropped` where the connection is lost. */
+  | { readonly kind: 'events'; readonly events: AsyncIterable<SseEvent> }
+  /** Throws UpstreamError, too. */
+  | { readonly kind: 'stream'; readonly parts: AsyncIterable<Uint8Array> }
+
+/** Answer of status 200 of a model server. */
+export interface RouteAnswer {
+  readonly contentType: string
+  /** Configured name of the model server. */
+  readonly upstream?: string | undefined
+  readonly body: RouteAnswerBody
+  /**
+   * Ends the answer, and the work of the model server for it where it is not whole. Must be called, also for
+   * a body that was read to its end; can be called repeatedly.
+   */
+  close(): void
+}

@@ -1,0 +1,112 @@
+import { createParser } from 'eventsource-parser'
+import { unusableAnswerError, UpstreamError } from '../upstream-error.js'
+import { HttpError } from '../../../http-error.js'
+import { errorInEvent } from './error-event.js'
+
+/** Event of a model server. Its id and the time to reconnect are left out: streams are not resumed. */
+export interface SseEvent {
+  /** Name, where it has one. */
+  readonly event?: string | undefined
+  readonly data: string
+}
+
+/** Limits and surroundings of a stream. */
+export interface EventStreamOptions {
+  /** Largest event, in characters. Default 1 MiB. */
+  readonly maxEventLength?: number | undefined
+  /** Largest stream, in bytes. Default 64 MiB. */
+  readonly maxBytes?: number | undefined
+  /** Removes the key of the gateway from a text. */
+  readonly withoutKey: (text: string) => string
+  /**
+   * Accounts for the memory of an event that arrives.
+   *
+   * @throws HttpError 503 when there is no memory left for it
+   */
+  readonly reserve?: ((bytes: number) => void) | undefined
+}
+
+const OK = 200
+const MAX_EVENT_LENGTH = 1024 * 1024
+const MAX_BYTES = 64 * 1024 * 1024
+const MAX_NAME_LENGTH = 256
+/** Text that is parsed at once: its lines may end in carriage returns, of which each costs a search of the rest. */
+const SLICE_LENGTH = 4096
+/** Below this, the memory of the request covers an event. */
+const SMALL_BYTES = 64 * 1024
+
+/**
+ * Reads the events of a stream (HTML Standard, section 9.2) as they arrive. Reads no further while the
+ * caller takes no event, so that the model server waits with it.
+ *
+ * @throws UpstreamError for a stream that is malformed or too large, and for an error that it reports
+ * @throws HttpError when there is no memory for an event
+ * @throws errors of the parts as they are
+ */
+export async function* readEvents(
+  parts: AsyncIterable<Uint8Array>,
+  {
+    maxEventLength = MAX_EVENT_LENGTH,
+    maxBytes = MAX_BYTES,
+    withoutKey,
+    reserve,
+  }: EventStreamOptions,
+): AsyncGenerator<SseEvent, void, undefined> {
+  const events: SseEvent[] = []
+  let isTooLarge = false
+  const parser = createParser({
+    maxBufferSize: maxEventLength,
+    onEvent: ({ event, data }) => {
+      events.push({ event, data })
+    },
+    onError: ({ type }) => {
+      // Unknown fields are ignored, as the standard has it.
+      isTooLarge ||= type === 'max-buffer-size-exceeded'
+    },
+  })
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let total = 0
+  let pending = 0
+  let last = ''
+  function* eventsIn(text: string): Generator<SseEvent, void, undefined> {
+    for (let at = 0; at < text.length; at += SLICE_LENGTH) {
+      parser.feed(text.slice(at, at + SLICE_LENGTH))
+      if (isTooLarge) throw oversized('an event above the limit')
+      for (const { event, data } of events.splice(0)) {
+        if ((event?.length ?? 0) > MAX_NAME_LENGTH || data.length > maxEventLength) {
+          throw oversized('an event above the limit')
+        }
+        const error = errorInEvent({ event, data }, withoutKey)
+        if (error !== undefined) throw error
+        yield { event, data: withoutKey(data) }
+        pending = 0
+      }
+    }
+  }
+  for await (const part of parts) {
+    total += part.length
+    if (total > maxBytes) throw oversized('a stream above the limit')
+    pending += part.length
+    if (pending > SMALL_BYTES) reserve?.(pending)
+    const text = decode(decoder, part)
+    yield* eventsIn(text)
+    last = text.at(-1) ?? last
+  }
+  // The parser waits for a line feed behind a carriage return, which ends a line alone, too.
+  if (last === '\r') yield* eventsIn('\n')
+}
+
+function decode(decoder: TextDecoder, part: Uint8Array): string {
+  try {
+    return decoder.decode(part, { stream: true })
+  } catch {
+    throw unusableAnswerError(OK, 'an event stream that is no UTF-8')
+  }
+}
+
+const oversized = (note: string): UpstreamError =>
+  new UpstreamError(
+    'oversized',
+    new HttpError(502, 'The inference backend gave an unusable answer'),
+    { reason: OK, note },
+  )
