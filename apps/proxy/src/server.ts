@@ -17,7 +17,8 @@ import type { ProxyConfig } from './config/config.js'
 import type { Log } from './log.js'
 import { Refusal, refusalFrom } from './openai-error.js'
 import { chatCompletionsRoute } from './routes/chat-completions.js'
-import { modelsRoute } from './routes/models.js'
+import { modelsRoutes } from './routes/models.js'
+import { reportRoute } from './routes/report.js'
 import type { Upstream } from './upstream/upstream.js'
 
 /** Parts of a server. */
@@ -41,9 +42,10 @@ const MAX_CONNECTIONS = 1024
 
 /** Creates an HTTP server with the routes, whose errors all have OpenAI's shape. */
 export function createServer(
-  { gateway, allowOrigin, maxConcurrency }: ProxyConfig,
+  config: ProxyConfig,
   { upstream, token, isOwnHost, log }: ServerParts,
 ): FastifyInstance {
+  const { gateway, allowOrigin, maxConcurrency } = config
   const server = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
@@ -91,7 +93,8 @@ export function createServer(
   })
   const tokenHook = requireToken(token)
   chatCompletionsRoute(server, tokenHook, upstream, maxConcurrency)
-  modelsRoute(server, tokenHook, upstream)
+  modelsRoutes(server, tokenHook, upstream)
+  reportRoute(server, requireToken(token, { asPassword: true }), upstream, config)
   // 503 while the gateway is not trusted.
   server.get('/health', (_request, reply) => {
     const { fingerprint, wire, attestation, problem } = upstream.trust

@@ -1,9 +1,11 @@
 import { isInstalled, startSwtpm, stopAfterTest } from '@nomyo-internal/testing'
 import { Tpm, createQuoter } from '@nomyo/tpm'
 import { describe, expect, it } from 'vitest'
+import type { Report } from '../src/report/report.js'
 import {
   ask,
   argsFor,
+  caller,
   complete,
   newGateway,
   policyArgs,
@@ -45,6 +47,22 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
       _metadata: { attestation: { tier: 'warning', trust: 'pinned' } },
     })
     expect(await health()).toMatchObject({ attestation: { subject: 'answer' } })
+    const { status, body } = await ask(`${proxy.url}/nomyo/report`, { headers: caller() })
+    expect(status).toBe(200)
+    const report = JSON.parse(body) as Report
+    expect(report.evidence).toMatchObject({
+      required: { tier: 'warning', when: 'before-send' },
+      key: { tier: 'warning', trust: 'pinned', verified: { akName } },
+      answer: { tier: 'warning', trust: 'pinned', payloadId: expect.any(String) },
+    })
+    const passed = report.checks.filter(({ status: outcome }) => outcome === 'pass')
+    const ids = passed.map(({ id }) => id)
+    expect(ids).toEqual(
+      expect.arrayContaining(['machine.nonce', 'answer.nonce', 'machine.ak.trust']),
+    )
+    const limits = report.notVerified.map(({ code }) => code)
+    expect(limits).toEqual(expect.arrayContaining(['HARDWARE', 'REFERENCE_VALUES', 'PROGRAMS']))
+    expect(limits).not.toContain('MACHINE')
   })
 
   it('is refused at start where the policy pins another key, and no request is sent', async () => {
@@ -71,6 +89,12 @@ describe.skipIf(!isInstalled('swtpm'))('a gateway with a TPM', () => {
     expect(JSON.parse(health.body)).toMatchObject({
       status: 'ERR_ATTESTATION_FAILED',
       attestation: { tier: 'contraindicated' },
+    })
+    const refused = await ask(`${proxy.url}/nomyo/report`, { headers: caller() })
+    expect(refused.status).toBe(503)
+    expect(JSON.parse(refused.body)).toMatchObject({
+      status: 'ERR_ATTESTATION_FAILED',
+      evidence: { key: null, answer: { tier: 'contraindicated' } },
     })
   })
 })

@@ -169,6 +169,7 @@ describe('the banner', () => {
     wire: { version: 2, reason: 'known', statementSha256: 'ab' },
     standing: 'known',
     attestation: null,
+    appraisals: {},
     problem: undefined,
   } as const
   const proxy = { trust, baseUrl: 'http://127.0.0.1:1/v1', token: TOKEN, hasApiKey: true }

@@ -84,6 +84,11 @@ describe('the official SDK through the proxy', () => {
     const names = []
     for await (const { id } of openai().models.list()) names.push(id)
     expect(names).toEqual(['m'])
+    expect(await openai().models.retrieve('m')).toMatchObject({ id: 'm', object: 'model' })
+    const missing = { status: 404, code: 'model_not_found' }
+    for (const name of ['n', 'a/b', '%6d']) {
+      await expect(openai().models.retrieve(name)).rejects.toMatchObject(missing)
+    }
   })
 
   it('gets its own error classes: a wrong token, a refused request, a failing model server', async () => {

@@ -63,7 +63,6 @@ describe('an unusable body', () => {
 describe('a request outside the routes', () => {
   it.each([
     ['POST', '/v1/embeddings'],
-    ['GET', '/v1/models/nomyo'],
     ['GET', '/'],
     ['GET', '/v1/chat/completions/'],
     ['DELETE', '/v1/files/1'],

@@ -12,6 +12,8 @@ import {
 } from '@nomyo/client'
 import { wireFacts, type Trust } from './trust.js'
 
+const CHECK_TIMEOUT_MS = 30_000
+
 /** Client of the proxy: requests cannot replace its API key, and their outcome updates the trust. */
 export class ProxyClient extends SecureChatCompletion {
   readonly #trust: Trust
@@ -54,10 +56,26 @@ export class ProxyClient extends SecureChatCompletion {
       void this.chooseWire({ maxRetries: 0 }).then(this.#noteWire, () => undefined)
       return completion
     } catch (error) {
-      if (error instanceof SecurityError || error instanceof AttestationError) {
-        this.#trust.problem = error.code
-      }
+      this.#noteProblem(error)
       throw error
+    }
+  }
+
+  /** Makes the checks of a request up to its encryption; see {@link SecureChatCompletion.chooseWire}. */
+  async check(signal: AbortSignal): Promise<WireInfo> {
+    try {
+      const wire = await this.chooseWire({ signal, maxRetries: 0, timeout: CHECK_TIMEOUT_MS })
+      this.#noteWire(wire)
+      return wire
+    } catch (error) {
+      this.#noteProblem(error)
+      throw error
+    }
+  }
+
+  #noteProblem(error: unknown): void {
+    if (error instanceof SecurityError || error instanceof AttestationError) {
+      this.#trust.problem = error.code
     }
   }
 }

@@ -1,3 +1,4 @@
+import type { AttestationResult } from '@nomyo/attest'
 import type { AttestationEvent, WireInfo } from '@nomyo/client'
 
 /** Reason for which the key of the gateway is trusted. */
@@ -27,6 +28,15 @@ export const wireFacts = ({ wire, reason, statement }: WireInfo): WireFacts => (
   statementSha256: statement?.sha256 ?? null,
 })
 
+/** An appraisal of the machine, with all of its checks. */
+export interface Appraisal {
+  /** ISO 8601. */
+  readonly judgedAt: string
+  readonly result: AttestationResult
+  /** Request of the answer; absent for the key. */
+  readonly payloadId?: string
+}
+
 /** Current trust in the gateway. Holds no secret. */
 export interface Trust {
   /** Of the identity on wire 2, of the server key on wire 1. */
@@ -34,6 +44,22 @@ export interface Trust {
   wire: WireFacts
   standing: KeyStanding
   attestation: AttestationFacts | null
+  /** Last appraisal of each subject. */
+  readonly appraisals: Partial<Record<AttestationEvent['subject'], Appraisal>>
   /** Code of the error that keeps requests from being sent; undefined after a request that succeeded. */
   problem: string | undefined
+}
+
+/** Keeps an appraisal. */
+export function noteAppraisal(
+  trust: Trust,
+  { subject, result, payloadId }: AttestationEvent,
+): void {
+  const judgedAt = new Date().toISOString()
+  trust.attestation = { tier: result.tier, trust: result.trust, subject, judgedAt }
+  trust.appraisals[subject] = {
+    judgedAt,
+    result,
+    ...(payloadId === undefined ? {} : { payloadId }),
+  }
 }

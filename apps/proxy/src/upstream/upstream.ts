@@ -17,13 +17,20 @@ import { FileError } from '../access/secret-files.js'
 import type { ProxyConfig } from '../config/config.js'
 import type { Log } from '../log.js'
 import { ProxyClient } from './proxy-client.js'
-import { wireFacts, type Trust } from './trust.js'
+import { noteAppraisal, wireFacts, type Trust } from './trust.js'
 
 /** The gateway, as the routes use it. */
 export interface Upstream {
   readonly trust: Trust
   /** Encrypts OpenAI's requests; see `createNomyoFetch`. */
   readonly fetch: NomyoFetch
+  /**
+   * Makes the checks of a request up to its encryption, as far as they are due.
+   *
+   * @throws SecurityError, AttestationError when the gateway is not trusted
+   * @throws APIError, APIConnectionError when it does not answer
+   */
+  check(signal: AbortSignal): Promise<WireInfo>
   /** Fetches the gateway's own list of models. */
   models(signal: AbortSignal): Promise<Uint8Array>
   close(): Promise<void>
@@ -54,6 +61,7 @@ export async function connectUpstream(
     standing:
       config.pin.length > 0 ? 'pinned' : config.knownServers === undefined ? 'any' : 'first-use',
     attestation: null,
+    appraisals: {},
     problem: undefined,
   }
   const options = { ...(await clientOptions(config, trust)), fetch: connections.fetch }
@@ -84,6 +92,7 @@ export async function connectUpstream(
   return {
     trust,
     fetch: createNomyoFetch({ client }),
+    check: (signal) => client.check(signal),
     models: async (signal) => {
       const list = await fetchModels(transport, { apiKey, signal })
       if (list !== undefined) return list.body
@@ -120,9 +129,8 @@ async function clientOptions(
             policy: attestationPolicy(parsePolicyFile(await readPolicy(policy))),
             when: attest,
             tier,
-            onResult: ({ subject, result }) => {
-              const judgedAt = new Date().toISOString()
-              trust.attestation = { tier: result.tier, trust: result.trust, subject, judgedAt }
+            onResult: (event) => {
+              noteAppraisal(trust, event)
             },
           },
         }),
