@@ -46,8 +46,8 @@ export default defineConfig(({ mode }) => {
     test: { name: 'gateway-alone', include: slow ? [ALONE] : [], sequence: { groupOrder: 1 } },
   }
 
-  // The build that browsers get, checked by the same tests, except those that load built files or
-  // need no platform.
+  // The build that browsers get, checked by the same tests, except those that load built files, need no
+  // platform or ask mostly for what both platforms share.
   const neutralCrypto: TestProjectConfiguration = {
     extends: true,
     root: 'packages/crypto',
@@ -57,7 +57,7 @@ export default defineConfig(({ mode }) => {
       include: tests.include,
       exclude: [
         ...tests.exclude,
-        'test/{chromium,exports,errors,file-store,generate,key-files,example-*,platform-node}{,.slow}.test.ts',
+        'test/{chromium,exported-arguments,exports,errors,file-store,generate,key-files,example-*,platform-node,rsa-der}{,.slow}.test.ts',
       ],
     },
   }

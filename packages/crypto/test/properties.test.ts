@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { openEnvelope, openJson, sealEnvelope, sealJson } from '../src/envelope/index.js'
 import { SecurityError } from '../src/errors.js'
+import { ALPHABETS, changeCharacters } from './changed-characters.js'
 import { anyText, memberName, mutation } from './envelope-mutations.js'
 import {
   fromBase64,
@@ -79,35 +80,11 @@ describe('opening inverts sealing', () => {
 })
 
 describe('an envelope that was touched', () => {
-  /** Every position of the envelope, each with another character that is drawn from `alphabet`. */
-  async function everySingleChange(alphabet: string): Promise<(string | undefined)[]> {
-    const { publicKey, privateKey } = await testPair('server')
-    const envelope = textOf(await sealEnvelope(utf8('{"model":"m"}'), publicKey))
-    const choices = fc.sample(fc.nat(), { numRuns: envelope.length, seed: 20260101 })
-    return Promise.all(
-      Array.from(envelope, async (original, position) => {
-        const others = alphabet.replace(original, '')
-        const replacement = others.charAt((choices[position] ?? 0) % others.length)
-        const changed =
-          envelope.slice(0, position) + replacement + envelope.slice(position + original.length)
-        const outcome = await valueOrRefusal(() => openEnvelope(utf8(changed), privateKey))
-        if (outcome instanceof SecurityError) return undefined
-        return `${original} -> ${replacement} at ${position}`
-      }),
-    )
-  }
-
-  const PRINTABLE = String.fromCharCode(...Array.from({ length: 95 }, (_, index) => 32 + index))
-  const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/='
-
-  it.each([
-    ['printable ASCII', PRINTABLE],
-    // These get past the framing, to the tag and the key.
-    ['base64', BASE64],
-  ])('is refused for a change of any one character to %s', async (_, alphabet) => {
-    const outcomes = await everySingleChange(alphabet)
-    expect(outcomes.length).toBeGreaterThan(900)
-    expect(outcomes.filter((accepted) => accepted !== undefined)).toEqual([])
+  // Some of them: the slow tests change every one.
+  it.each(ALPHABETS)('is refused for a change of one character to %s', async (_, alphabet) => {
+    const { changed, accepted } = await changeCharacters(alphabet, 11)
+    expect(changed).toBeGreaterThan(80)
+    expect(accepted).toEqual([])
   })
 
   it('is refused wherever it is cut off', async () => {
