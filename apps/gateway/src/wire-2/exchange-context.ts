@@ -1,5 +1,5 @@
 import type { AccessControl } from '../access/access-control.js'
-import type { ServiceContext } from '../completion/answer-completion.js'
+import type { ServiceContext } from '../completion/service-context.js'
 import type { ReplayCache } from '../completion/replay/refuse.js'
 import type { RequestKeys } from '../request-keys/request-keys.js'
 import type { WorkInProgress } from './request/work-in-progress.js'

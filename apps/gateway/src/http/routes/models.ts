@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { AccessControl } from '../../access/access-control.js'
-import type { ServiceContext } from '../../completion/answer-completion.js'
+import type { ServiceContext } from '../../completion/service-context.js'
 
 /** Adds `GET /v1/models`: the models that the caller may use. A request counts like a completion. */
 export function modelsRoute(

@@ -1,5 +1,5 @@
 import type { RequestHeader } from '@nomyo/crypto/wire-2'
-import type { AdmittedRequest } from '../../completion/answer-completion.js'
+import type { AdmittedRequest } from '../../completion/service-context.js'
 import type { ResponseFacts } from '../answer/inner-response.js'
 
 /** Request of wire 2 whose caller may use its route. */
