@@ -13,7 +13,7 @@ import type { CompletionObservation } from '../observability/completion-record.j
 import type { CompletionTrace } from '../observability/tracing/tracer.js'
 import { answerCompletion } from './answer-completion.js'
 import type { AdmittedRequest, ServiceContext } from './service-context.js'
-import { cannotBeOpened } from './chat-request.js'
+import { cannotBeOpened } from './request/json-request.js'
 import type { Admission } from './load/load-shedder.js'
 import { refuseReplay, type ReplayCache } from './replay/refuse.js'
 import type { ReplyKeyCache } from './reply-key-cache.js'

@@ -1,12 +1,13 @@
 import { ConfidentialRefusal, errorObject } from '../../confidential-refusal.js'
 import type { Identity } from '../api-keys/authenticate.js'
+import { CHAT_ROUTE, type RouteMembers } from './route-members.js'
 import { NOT_FOR_TIER, allows, forbidden, type TierRule } from './tier-policy.js'
 
 /** Limits for the members of decrypted requests. */
 export interface RequestRules {
   /** Largest `n` and `best_of`: answers that one request may ask for. Default 128, as OpenAI has it. */
   readonly maxChoices?: number | undefined
-  /** Largest `max_tokens` and `max_completion_tokens`, also set where a request has neither. Default: no limit. */
+  /** Largest `max_tokens`, `max_completion_tokens` and `max_output_tokens`, also set where a request has none. Default: no limit. */
   readonly maxTokens?: number | undefined
   /**
    * Images, sound and videos that the model server would fetch from an address of the caller's choice.
@@ -22,7 +23,7 @@ export interface RequestRules {
 /** The part of a decrypted request that the rules read. */
 export interface RequestMembers {
   readonly names: readonly string[]
-  /** True where messages refer to media by an address other than `data:`. */
+  /** True where it refers to media by an address other than `data:`. */
   readonly hasRemoteMedia: boolean
   member(name: string): unknown
 }
@@ -63,48 +64,6 @@ const ROUTING = new Set([
   'route',
   'transforms',
 ])
-/** Members of OpenAI's chat completions, and the one of nomyo-js 0.1. */
-const KNOWN = new Set([
-  'audio',
-  'frequency_penalty',
-  'function_call',
-  'functions',
-  'logit_bias',
-  'logprobs',
-  'max_completion_tokens',
-  'max_tokens',
-  'messages',
-  'metadata',
-  'modalities',
-  'model',
-  'moderation',
-  'n',
-  'parallel_tool_calls',
-  'prediction',
-  'presence_penalty',
-  'prompt_cache_key',
-  'prompt_cache_options',
-  'prompt_cache_retention',
-  'reasoning_effort',
-  'response_format',
-  'safety_identifier',
-  'security_tier',
-  'seed',
-  'service_tier',
-  'stop',
-  'store',
-  'stream',
-  'stream_options',
-  'temperature',
-  'tool_choice',
-  'tools',
-  'top_logprobs',
-  'top_p',
-  'user',
-  'verbosity',
-  'web_search_options',
-])
-
 /**
  * Returns the test of a model by API key and tier, or undefined where neither restricts models.
  *
@@ -123,6 +82,7 @@ export function modelRestriction(
  * or routes around it.
  *
  * @param allowsModel - from {@link modelRestriction}
+ * @param route - the members of its route. Default: those of chat completions
  * @returns members to set in the request that is forwarded
  * @throws ConfidentialRefusal 400 for a member beyond its limit or with an address, 403 for one that could
  * choose a model that is not allowed
@@ -131,26 +91,27 @@ export function applyRequestRules(
   request: RequestMembers,
   rules: RequestRules,
   allowsModel: ((model: string) => boolean) | undefined,
+  route: RouteMembers = CHAT_ROUTE,
 ): Readonly<Record<string, number>> {
   const { names } = request
   const address = names.find((name) => ADDRESSES.has(name))
   if (address !== undefined) throw notForwarded(address)
   if (rules.unknownMembers === 'refuse') {
     const known = new Set(rules.members)
-    const unknown = names.find((name) => !KNOWN.has(name) && !known.has(name))
+    const unknown = names.find((name) => !route.known.has(name) && !known.has(name))
     if (unknown !== undefined) throw notForwarded(unknown)
   }
   if (allowsModel !== undefined) restrictRouting(request, allowsModel)
   const remoteMedia = rules.remoteMedia ?? (allowsModel === undefined ? 'forward' : 'refuse')
   if (remoteMedia === 'refuse' && request.hasRemoteMedia) {
-    throw refused('messages', 'Media must be in the request itself, as data: URLs')
+    throw refused(route.media, 'Media must be in the request itself, as data: URLs')
   }
   for (const name of ['n', 'best_of']) {
     if (exceeds(request.member(name), rules.maxChoices ?? DEFAULT_MAX_CHOICES)) {
       throw refused(name, 'The request asks for more choices than this gateway permits')
     }
   }
-  return limitTokens(request, rules.maxTokens)
+  return limitTokens(request, rules.maxTokens, route)
 }
 
 function restrictRouting(request: RequestMembers, allowsModel: (model: string) => boolean): void {
@@ -167,10 +128,11 @@ function restrictRouting(request: RequestMembers, allowsModel: (model: string) =
 function limitTokens(
   request: RequestMembers,
   limit: number | undefined,
+  { tokenLimits }: RouteMembers,
 ): Readonly<Record<string, number>> {
   if (limit === undefined) return {}
   let hasLimit = false
-  for (const name of ['max_tokens', 'max_completion_tokens']) {
+  for (const name of tokenLimits) {
     const value = request.member(name) ?? undefined
     if (exceeds(value, limit)) {
       throw refused(name, 'The request asks for more tokens than this gateway permits')
@@ -178,7 +140,8 @@ function limitTokens(
     hasLimit ||= value !== undefined
   }
   // Without a limit of its own, a request would get the one of the model.
-  return hasLimit ? {} : { max_tokens: limit }
+  const [name] = tokenLimits
+  return hasLimit || name === undefined ? {} : { [name]: limit }
 }
 
 /** Compares a limit that is absent or null as none; anything but a number exceeds every limit. */

@@ -1,0 +1,53 @@
+import type { JsonListener } from '../../json/json-scanner.js'
+import { MemberNames } from '../../json/member-names.js'
+
+const OPENING_BRACE = 0x7b
+const QUOTE = 0x22
+/** The longest name and value that decide anything, with every character escaped. */
+const MAX_DECIDING_BYTES = 96
+
+/** Finds items of the `input` of `/v1/responses` that refer to what the model server has stored. */
+export class InputItems implements JsonListener {
+  readonly depth = 3
+  readonly #names: MemberNames
+  #isInInput = false
+  #isItem = false
+  /** Offset of a type that is read now. */
+  #typeAt: number | undefined
+  #isReference = false
+  #hasType = false
+  #hasRole = false
+  #hasId = false
+  hasReferences = false
+
+  constructor(bytes: Uint8Array) {
+    this.#names = new MemberNames(bytes, MAX_DECIDING_BYTES)
+  }
+
+  begin(level: number, first: number, at: number, nameStart: number, nameEnd: number): void {
+    const isNamed = (name: string): boolean => this.#names.is(name, nameStart, nameEnd)
+    if (level === 1) this.#isInInput = isNamed('input')
+    if (!this.#isInInput) return
+    if (level === 2) {
+      this.#isItem = first === OPENING_BRACE
+      this.#isReference = this.#hasType = this.#hasRole = this.#hasId = false
+    } else if (level === 3 && this.#isItem) {
+      if (isNamed('id')) this.#hasId = true
+      if (isNamed('role')) this.#hasRole = true
+      if (first !== QUOTE || !isNamed('type')) return
+      this.#hasType = true
+      this.#typeAt = at
+    }
+  }
+
+  end(level: number, at: number): void {
+    if (level === 3 && this.#typeAt !== undefined) {
+      this.#isReference ||= this.#names.is('item_reference', this.#typeAt, at)
+      this.#typeAt = undefined
+    }
+    if (level !== 2 || !this.#isInInput || !this.#isItem) return
+    // The type of a reference may be omitted.
+    const isBare = this.#hasId && !this.#hasType && !this.#hasRole
+    if (this.#isReference || isBare) this.hasReferences = true
+  }
+}
