@@ -43,6 +43,7 @@ export {
   parseDuration,
   parsedBy,
   portNumber,
+  relayUrl,
   visibleAscii,
   webOrigin,
   wholeNumber,

@@ -9,7 +9,7 @@ import {
   type RetryOptions,
 } from '@nomyo/transport'
 import { KeyAttestation } from './attestation/key-attestation.js'
-import { apiKey as checkApiKey } from './config/checks.js'
+import { apiKey as checkApiKey, invalidOption } from './config/checks.js'
 import {
   readRequestOptions,
   type ClientConfig,
@@ -45,7 +45,14 @@ export class Session {
     this.#closeConnections = () => connections.close()
     const attestation =
       config.attestation && new KeyAttestation(transport, config, config.attestation)
-    const parts = { config, transport, attestation, pace: config.pace && new Pace(config.pace) }
+    const { relayUrl } = config
+    const parts = {
+      config,
+      transport,
+      relay: relayUrl && createHttpTransport({ ...connections, baseUrl: new URL(relayUrl.origin) }),
+      attestation,
+      pace: config.pace && new Pace(config.pace),
+    }
     this.context = { ...parts, wires: new Wires(parts, eager) }
   }
 
@@ -102,12 +109,17 @@ export class Session {
     })
   }
 
-  /** Fetches the list of models, with retries. */
+  /**
+   * Fetches the list of models, with retries.
+   *
+   * @throws InvalidRequestError `ERR_INVALID_OPTION` with a relay
+   */
   async listModels({
     apiKey: given,
     ...options
   }: ListModelsOptions): Promise<ModelList | undefined> {
-    const { config, transport } = this.context
+    const { config, transport, relay } = this.context
+    if (relay) throw invalidOption('relayUrl', 'carries no list of models')
     const { timeout, headers: own, ...limits } = readRequestOptions(options, config)
     const apiKey = checkApiKey(given, 'apiKey') ?? config.apiKey
     const headers = { ...config.defaultHeaders, ...own }

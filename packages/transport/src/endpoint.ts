@@ -5,6 +5,7 @@ import { InvalidRequestError } from './errors.js'
  * Checks and normalizes a base URL: `http:` or `https:`, a path prefix kept, trailing slashes dropped.
  * The caller decides on allowing `http:`.
  *
+ * @param name - names the option in errors. Default `baseUrl`
  * @throws InvalidRequestError `ERR_INVALID_OPTION`
  *
  * @example
@@ -14,7 +15,10 @@ import { InvalidRequestError } from './errors.js'
  * console.log(parseBaseUrl('https://gateway.example/nomyo/').href) // https://gateway.example/nomyo
  * ```
  */
-export function parseBaseUrl(text: string): URL {
+export function parseBaseUrl(text: string, name = 'baseUrl'): URL {
+  const invalid = (how: string): InvalidRequestError =>
+    new InvalidRequestError('ERR_INVALID_OPTION', `${name} ${how}.`)
+  checkArgument(typeof name === 'string', 'name', 'a text')
   const url = isText(text) && URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined) throw invalid(`is not a URL; expected something like https://api.nomyo.ai`)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') {
@@ -38,6 +42,3 @@ export function endpointUrl(baseUrl: URL, path: string): string {
 
 /** Checks for a text; a URL object stands for its own. */
 const isText = (value: unknown): boolean => typeof value === 'string' || value instanceof URL
-
-const invalid = (how: string): InvalidRequestError =>
-  new InvalidRequestError('ERR_INVALID_OPTION', `baseUrl ${how}.`)

@@ -10,7 +10,7 @@ import {
   type KeyStatement,
 } from '@nomyo/crypto/wire-2'
 import { createUndiciFetch } from '@nomyo/transport/undici'
-import type { GatewayAddress } from '../settings/gateway-settings.js'
+import type { GatewaySettings } from '../settings/gateway-settings.js'
 
 const TIMEOUT_MS = 30_000
 /** A refusal takes far less. */
@@ -24,7 +24,7 @@ const PACING = { incremental: '?1', 'cache-control': 'no-transform' } as const
  * the path passes messages of wire 2 as they are.
  */
 export async function checkPath(
-  { gateway }: GatewayAddress,
+  { gateway, relay }: Pick<GatewaySettings, 'gateway' | 'relay'>,
   statement: KeyStatement,
 ): Promise<Finding> {
   const kem = await loadHybridKem()
@@ -46,7 +46,7 @@ export async function checkPath(
   const { body, openAnswer } = await sealRequest(kem, config, message)
   const connections = createUndiciFetch()
   try {
-    const response = await connections.fetch(`${gateway}${GATEWAY_PATH}`, {
+    const response = await connections.fetch(exchangeUrl(gateway, relay), {
       method: 'POST',
       headers: { 'content-type': MEDIA_TYPES.request, accept: MEDIA_TYPES.answer },
       body,
@@ -67,6 +67,13 @@ export async function checkPath(
   } finally {
     void connections.close()
   }
+}
+
+/** Address of encrypted requests: the relay, whose URL may have a path of its own, or the gateway. */
+function exchangeUrl(gateway: string, relay: string | undefined): string {
+  if (relay === undefined) return `${gateway}${GATEWAY_PATH}`
+  const url = new URL(relay)
+  return url.pathname === '/' ? url.origin + GATEWAY_PATH : url.href
 }
 
 /**

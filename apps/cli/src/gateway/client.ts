@@ -43,6 +43,7 @@ export async function openClient(
   return new SecureChatCompletion({
     ...trustOptions(settings, hooks),
     baseUrl: settings.gateway,
+    relayUrl: settings.relay,
     apiKey: settings.apiKey,
     timeout: hooks.timeoutMs,
     onReceipt: hooks.onReceipt,

@@ -36,14 +36,19 @@ export const fetchServerKey = (address: GatewayAddress): Promise<PublicKey> =>
 /**
  * Fetches the names of the models.
  *
- * @throws CommandError for an answer that is no list of models; UsageError, APIError, APIConnectionError
+ * @throws CommandError for an answer that is no list of models; UsageError with a relay; UsageError, APIError, APIConnectionError
  */
 export async function fetchModelNames(settings: GatewaySettings): Promise<readonly string[]> {
-  const { apiKey } = settings
+  const { apiKey, relay } = settings
+  if (relay !== undefined) throw new UsageError(MODELS_NOT_RELAYED)
   const models = await withTransport(settings, (transport) => fetchModels(transport, { apiKey }))
   if (models !== undefined) return models.names
   throw new CommandError('the gateway did not answer with a list of models', EXIT.security)
 }
+
+const MODELS_NOT_RELAYED =
+  'with --relay, the list of models is not fetched, since it would show the address of this machine to ' +
+  'the gateway: give the model with --model'
 
 /** Refuses `http://` without `allowHttp`. @throws UsageError */
 export function assertHttpAllowed({ gateway, allowHttp }: GatewayAddress): void {

@@ -4,6 +4,7 @@ import {
   defineOptions,
   gatewayUrl,
   parsedBy,
+  relayUrl,
   type Call,
 } from '@nomyo-internal/command-line'
 import { parsePin } from '@nomyo/crypto'
@@ -66,6 +67,14 @@ export const GATEWAY_OPTIONS = {
         default: 'https://api.nomyo.ai',
         variable: 'NOMYO_BASE_URL',
         parse: parseGatewayUrl,
+      },
+      relay: {
+        value: 'URL',
+        summary:
+          'Oblivious HTTP relay for encrypted requests, which hides the address of this machine',
+        defaultSummary: 'none',
+        variable: 'NOMYO_RELAY_URL',
+        parse: relayUrl(parseBaseUrl),
       },
       ...ALLOW_HTTP_OPTION,
       apiKeyFile: {

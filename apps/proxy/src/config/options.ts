@@ -6,6 +6,7 @@ import {
   matching,
   parsedBy,
   portNumber,
+  relayUrl,
   visibleAscii,
   webOrigin,
   wholeNumber,
@@ -38,6 +39,14 @@ export const OPTIONS = defineOptions(
       default: 'https://api.nomyo.ai',
       variable: 'NOMYO_BASE_URL',
       parse: gatewayUrl(parseBaseUrl),
+    },
+    relay: {
+      value: 'URL',
+      summary:
+        'Oblivious HTTP relay for encrypted requests, which hides the address of this machine',
+      defaultSummary: 'none',
+      variable: 'NOMYO_RELAY_URL',
+      parse: relayUrl(parseBaseUrl),
     },
     apiKeyFile: {
       value: 'FILE',

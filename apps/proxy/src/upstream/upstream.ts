@@ -2,6 +2,7 @@ import { attestationPolicy } from '@nomyo/attest'
 import { parsePolicyFile } from '@nomyo/attest/policy-file'
 import {
   APIError,
+  InvalidRequestError,
   SecurityError,
   SecureChatCompletion,
   type KnownServersStore,
@@ -94,6 +95,12 @@ export async function connectUpstream(
     fetch: createNomyoFetch({ client }),
     check: (signal) => client.check(signal),
     models: async (signal) => {
+      if (config.relay !== undefined) {
+        throw new InvalidRequestError(
+          'ERR_ROUTE',
+          'The list of models would go to the gateway directly, past the relay.',
+        )
+      }
       const list = await fetchModels(transport, { apiKey, signal })
       if (list !== undefined) return list.body
       throw new APIError('ERR_UNEXPECTED_STATUS', 'The gateway answered with no list of models.', {
@@ -109,11 +116,12 @@ export async function connectUpstream(
 
 /** Options of both clients: the one that checks the gateway, and the one that serves. */
 async function clientOptions(
-  { allowHttp, pin, knownServers, policy, attest, tier, wire }: ProxyConfig,
+  { allowHttp, relay, pin, knownServers, policy, attest, tier, wire }: ProxyConfig,
   trust: Trust,
 ): Promise<SecureChatCompletionOptions> {
   return {
     allowHttp,
+    relayUrl: relay,
     wire,
     ...(pin.length === 0 ? {} : { serverKeyPins: pin }),
     knownServers: knownServers ?? acceptAnyKey,

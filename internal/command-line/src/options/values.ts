@@ -54,6 +54,17 @@ export function gatewayUrl(parse: (text: string) => URL): ValueParser<string> {
   }
 }
 
+/**
+ * Makes a parser of the URL of a relay.
+ *
+ * @param parse - reads a URL; throws for other texts
+ */
+export const relayUrl = (parse: (text: string) => URL): ValueParser<string> =>
+  parsedBy(
+    (text) => parse(text).href,
+    'must be a URL such as https://relay.example, without user, query or fragment',
+  )
+
 /** Wire of requests to a gateway; `auto` is 2 where the gateway offers it. */
 export type Wire = 'auto' | 1 | 2
 

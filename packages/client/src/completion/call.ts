@@ -8,6 +8,8 @@ import type { SplitRequest } from './seal-request.js'
 export interface ClientContext {
   readonly config: ClientConfig
   readonly transport: HttpTransport
+  /** Takes encrypted requests of wire 2 to the gateway. Undefined where they go there directly. */
+  readonly relay: HttpTransport | undefined
   /** Undefined where no policy is configured. */
   readonly attestation: KeyAttestation | undefined
   /** False where requests are not spaced. */

@@ -35,6 +35,13 @@ export interface SecureChatCompletionOptions {
    * `NOMYO_BASE_URL` where it is set, else `https://api.nomyo.ai`.
    */
   baseUrl?: string | undefined
+  /**
+   * Address of an Oblivious HTTP relay, which passes encrypted requests on to the gateway: the gateway sees the
+   * address of the relay, the relay sees no path, API key or content. Without a path,
+   * `/.well-known/ohttp-gateway` is appended; with one, it is used as given. Requires wire 2. Keys and evidence
+   * (`/pki/`) are fetched from the gateway directly. Default: no relay.
+   */
+  relayUrl?: string | undefined
   /** Allows `http://`, for local development only: warns. Default false. */
   allowHttp?: boolean | undefined
   /** Sent as a bearer token. Default: the environment variable `NOMYO_API_KEY`. */
@@ -109,9 +116,13 @@ const DAY_MS = 24 * 60 * 60 * 1000
 /** Timers hold 31 bits; a longer one would fire at once. */
 const LONGEST_MS = 2 ** 31 - 1
 
+const address: Check<URL> = (value, name) => {
+  if (typeof value === 'string') return parseBaseUrl(value, name)
+  throw invalidOption(name, 'must be a string')
+}
+
 const baseUrl: Check<URL> = (value, name) => {
-  if (typeof value !== 'string') throw invalidOption(name, 'must be a string')
-  const url = parseBaseUrl(value)
+  const url = address(value, name)
   if (!/\/v1(?:\/chat\/\w+)?$/.test(url.pathname)) return url
   throw invalidOption(name, 'must end before /v1: the client adds the path itself')
 }
@@ -177,6 +188,7 @@ const fetchOption: Check<typeof fetch> = (value, name) => {
 function optionTable() {
   return {
     baseUrl: withDefault(baseUrl, new URL(DEFAULT_BASE_URL)),
+    relayUrl: optional(address),
     allowHttp: withDefault(boolean, false),
     apiKey: optional(apiKey),
     secureMemory: withDefault(boolean, true),
@@ -237,25 +249,38 @@ export function readConfig(options: SecureChatCompletionOptions): ClientConfig {
   if (values.wire === 1 && values.attestation?.minWire === 2) {
     throw invalidOption('wire', 'is 1, which attestation.minWire: 2 refuses')
   }
+  const wire = wireOf(values)
   // Where wire 2 is certain, before its first question takes them along.
-  if (values.wire === 2 || values.attestation?.minWire === 2) {
+  if (wire === 2 || values.attestation?.minWire === 2) {
     checkOuterHeaders(values.defaultHeaders)
   }
   const log = createLog(values.logger, values.debug)
   checkProtocol(values, log)
   const isHosted = values.baseUrl.origin === DEFAULT_BASE_URL
-  return Object.freeze({ ...values, pace: values.pace ?? (isHosted && HOSTED_PACE), log })
+  return Object.freeze({ ...values, wire, pace: values.pace ?? (isHosted && HOSTED_PACE), log })
+}
+
+/**
+ * Returns the wire to use. Relays carry wire 2 only: with one, a gateway without wire 2 must not see the address
+ * of this client instead.
+ */
+function wireOf({ wire, relayUrl, baseUrl: { origin } }: OptionValues): 'auto' | 1 | 2 {
+  if (relayUrl === undefined) return wire
+  if (relayUrl.origin === origin) throw invalidOption('relayUrl', 'names the gateway')
+  if (wire !== 1) return 2
+  throw invalidOption('wire', 'is 1 with relayUrl')
 }
 
 /** The danger of plain HTTP. */
 const HTTP_RISK = 'an attacker on the network path can replace the server key and read everything'
 
-function checkProtocol({ baseUrl, allowHttp }: OptionValues, log: Log): void {
-  if (baseUrl.protocol === 'https:') return
-  if (!allowHttp) {
+function checkProtocol(values: OptionValues, log: Log): void {
+  const name = (['baseUrl', 'relayUrl'] as const).find((url) => values[url]?.protocol === 'http:')
+  if (name === undefined) return
+  if (!values.allowHttp) {
     throw new SecurityError(
       'ERR_INSECURE_URL',
-      `baseUrl is http://: ${HTTP_RISK}. Use https://, or set allowHttp: true for local development.`,
+      `${name} is http://: ${HTTP_RISK}. Use https://, or set allowHttp: true for local development.`,
     )
   }
   log.warn(`allowHttp is set: ${HTTP_RISK}. Never do this in production.`)

@@ -54,7 +54,7 @@ async function exchange(
   try {
     const answer = await timeStep('send', sendSealed(sealed, choice, call), config)
     if (answer.status !== 200 || !answer.isSealed) {
-      const refusal = refusalOf(answer, settings.progress.id)
+      const refusal = refusalOf(answer, settings.progress.id, config)
       if (pace && isUnexplained(refusal.error)) pace.hold(config.log)
       return refusal
     }

@@ -1,5 +1,6 @@
 import { errorFromResponse, type APIError } from '@nomyo/transport'
 import { toSealedError } from '../completion/read-completion.js'
+import type { ClientConfig } from '../config/options.js'
 import { parseObject } from '../gateway-api/get.js'
 import type { Answer } from './send-sealed.js'
 
@@ -11,8 +12,16 @@ export interface Refusal {
 }
 
 /** Builds the error of an answer that is no completion. */
-export function refusalOf(answer: Answer, payloadId: string): Refusal {
-  if (!answer.isSealed) return { error: errorFromResponse(answer, payloadId), date: undefined }
+export function refusalOf(
+  answer: Answer,
+  payloadId: string,
+  { relayUrl }: Pick<ClientConfig, 'relayUrl'>,
+): Refusal {
+  if (!answer.isSealed) {
+    const error = errorFromResponse(answer, payloadId)
+    if (relayUrl) error.message += ` (through the relay ${relayUrl.origin})`
+    return { error, date: undefined }
+  }
   const sealedError = toSealedError(parseObject(answer.body)?.['error'])
   return {
     error: errorFromResponse(answer, payloadId, sealedError, { authenticated: true }),

@@ -23,11 +23,14 @@ export async function sendSealed(
   call: Call,
 ): Promise<Answer> {
   const { context, signal, settings } = call
-  const response = await context.transport.stream({
+  const { relay, transport, config } = context
+  const headers = outerHeaders(credentials(call).headers)
+  const response = await (relay ?? transport).stream({
     method: 'POST',
-    path: GATEWAY_PATH,
+    path: config.relayUrl?.pathname.replace(/^\/$/, GATEWAY_PATH) ?? GATEWAY_PATH,
     headers: {
-      ...outerHeaders(credentials(call).headers),
+      // They are for the gateway, and could tell a relay who asks.
+      ...(!relay && headers),
       ...platform.outerHeaders,
       'content-type': MEDIA_TYPES.request,
       accept: MEDIA_TYPES.answer,

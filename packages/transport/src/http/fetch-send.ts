@@ -38,6 +38,6 @@ export function fetchSend(given: typeof fetch | undefined): HttpSend {
 function redirected(origin: string): APIConnectionError {
   return new APIConnectionError(
     'ERR_REDIRECT',
-    `${origin} answered with a redirect, which is never followed. Use the final address as baseUrl.`,
+    `${origin} answered with a redirect, which is never followed. Use the final address.`,
   )
 }

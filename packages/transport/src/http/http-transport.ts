@@ -144,7 +144,7 @@ function networkError(error: unknown, baseUrl: URL): APIConnectionError {
   return new APIConnectionError(
     'ERR_NETWORK',
     `The connection to ${baseUrl.origin} failed${reason === undefined ? '' : ` (${reason})`}. ` +
-      'Check that the address is right and the gateway is running.',
+      'Check that the address is right and the server is running.',
   )
 }
 
