@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
+import { getPriority } from 'node:os'
 import { temporaryFolder } from '@nomyo-internal/testing'
 import { createRequestKey, loadHybridKem, type Kem } from '@nomyo/crypto/wire-2'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -20,9 +21,11 @@ function startWorker(options: { source?: string; timeoutMs?: number } = {}) {
 const disturbed = (code: string): string => `
 const { mkdirSync } = require('node:fs')
 const once = (path) => { try { mkdirSync(path); return true } catch { return false } }
-require('node:worker_threads').parentPort.on('message', ({ operation: { type, bytes } }) => {
-  if (type !== 'decapsulate') return
-  ${code}
+require('node:worker_threads').parentPort.on('message', (messages) => {
+  for (const { operation: { type, bytes } } of messages) {
+    if (type !== 'decapsulate') continue
+    ${code}
+  }
 })
 ${SOURCE}`
 
@@ -38,6 +41,27 @@ describe('a thread that decapsulates', () => {
     )
     const secrets = await Promise.all(pairs.map(({ enc }) => key.decapsulate(enc)))
     expect(secrets).toEqual(pairs.map(({ sharedSecret }) => sharedSecret))
+  })
+
+  it('receives what is asked in one turn of the event loop in one message', async () => {
+    const flag = `${temporaryFolder()}/all-at-once`
+    const source = disturbed(`if (messages.length === 20) once(${JSON.stringify(flag)})`)
+    const { offLoop } = startWorker({ source })
+    const key = await createRequestKey(offLoop, { id: 1, seed })
+    const { enc, sharedSecret } = await kem.encapsulate(key.publicKey)
+    const secrets = await Promise.all(Array.from({ length: 20 }, () => key.decapsulate(enc)))
+    expect(existsSync(flag)).toBe(true)
+    expect(secrets).toEqual(Array.from({ length: 20 }, () => sharedSecret))
+  })
+
+  it.runIf(process.platform === 'linux')('leaves the event loop precedence', async () => {
+    const threads = () => readdirSync('/proc/self/task')
+    const before = threads()
+    const { offLoop } = startWorker()
+    await offLoop.importKey(seed)
+    const added = threads().filter((thread) => !before.includes(thread))
+    const priorities = added.map((thread) => getPriority(Number(thread)))
+    expect(Math.max(...priorities)).toBe(Math.min(19, getPriority() + 5))
   })
 
   it('refuses what is no encapsulation or no key, with the codes of the KEM', async () => {

@@ -13,7 +13,13 @@ type Operation =
   | { readonly type: 'import' | 'decapsulate'; readonly key: number; readonly bytes: Uint8Array }
   | { readonly type: 'dispose'; readonly key: number }
 
-/** Result of an operation: bytes, or none where it failed. */
+/** Operation as the thread receives it, in batches. */
+interface Message {
+  readonly id: number
+  readonly operation: Operation
+}
+
+/** Result of an operation, as the thread sends it, in batches: bytes, or none where it failed. */
 interface Reply {
   readonly id: number
   readonly bytes?: Bytes
@@ -47,12 +53,22 @@ const MAX_PENDING = 1024
 /** Several times what the keys and ML-KEM take. */
 const MAX_HEAP_MB = 64
 
+/** Added to the nice value of the thread, as to those of libuv: answers are sent while it computes. */
+const NICE_INCREMENT = 5
+
 /**
  * Code of the thread: no file of its own, since the program is one file. Keys are promises, so that what follows
- * an import in the queue waits for it.
+ * an import in the queue waits for it. The priority of a thread can be set on Linux only, and by its own id.
  */
 export const SOURCE = `
+const { readlinkSync } = require('node:fs')
+const { constants, getPriority, setPriority } = require('node:os')
 const { parentPort, workerData } = require('node:worker_threads')
+try {
+  const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1))
+  const nice = getPriority(thread) + workerData.niceIncrement
+  setPriority(thread, Math.min(nice, constants.priority.PRIORITY_LOW))
+} catch {}
 process.removeAllListeners('warning')
 process.on('warning', () => undefined)
 const kem = import(workerData.module).then(({ loadHybridKem }) => loadHybridKem())
@@ -71,13 +87,18 @@ const operations = {
     return new Uint8Array()
   },
 }
-parentPort.on('message', async ({ id, operation }) => {
+const replyTo = async ({ id, operation }) => {
   try {
-    const bytes = await operations[operation.type](operation)
-    parentPort.postMessage({ id, bytes })
-    if (operation.type === 'decapsulate') bytes.fill(0)
+    return { id, bytes: await operations[operation.type](operation) }
   } catch {
-    parentPort.postMessage({ id })
+    return { id }
+  }
+}
+parentPort.on('message', async (messages) => {
+  const replies = await Promise.all(messages.map(replyTo))
+  parentPort.postMessage(replies)
+  for (const [at, { bytes }] of replies.entries()) {
+    if (messages[at].operation.type === 'decapsulate') bytes?.fill(0)
   }
 })
 `
@@ -88,6 +109,8 @@ export class DecapsulationWorker {
   /** Seeds of the keys in use, for the next thread. */
   readonly #seeds = new Map<number, Uint8Array>()
   readonly #pending = new Map<number, Pending>()
+  /** Operations for the thread, until the end of this turn of the event loop: each message costs some time. */
+  #outbox: Message[] = []
   #worker: Worker | undefined
   #nextKey = 0
   #nextId = 0
@@ -169,7 +192,7 @@ export class DecapsulationWorker {
         this.#worker ??= this.#start()
         this.#post(id, operation)
       }
-      this.#keepAlive()
+      if (this.#timer === undefined) this.#keepAlive()
     })
   }
 
@@ -181,15 +204,24 @@ export class DecapsulationWorker {
       this.#worker?.unref()
       return
     }
+    if (this.#timer !== undefined) {
+      this.#timer.refresh()
+      return
+    }
     this.#worker?.ref()
-    this.#timer ??= setTimeout(() => {
+    this.#timer = setTimeout(() => {
       this.#timer = undefined
       void this.#worker?.terminate()
     }, this.#options.timeoutMs).unref()
   }
 
   #post(id: number, operation: Operation): void {
-    this.#worker?.postMessage({ id, operation })
+    if (this.#outbox.push({ id, operation }) > 1) return
+    setImmediate(() => {
+      const messages = this.#outbox
+      this.#outbox = []
+      this.#worker?.postMessage(messages)
+    })
   }
 
   #start(): Worker {
@@ -199,21 +231,21 @@ export class DecapsulationWorker {
     const worker = new Worker(this.#options.source, {
       eval: true,
       name: 'decapsulation',
-      workerData: { module },
+      workerData: { module, niceIncrement: NICE_INCREMENT },
       env: {},
       execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
     })
     worker.unref()
-    worker.on('message', ({ id, bytes }: Reply) => {
+    worker.on('message', (replies: readonly Reply[]) => {
       this.#restartDelayMs = RESTART_DELAY_MS
-      clearTimeout(this.#timer)
-      this.#timer = undefined
-      const pending = this.#pending.get(id)
-      this.#pending.delete(id)
+      for (const { id, bytes } of replies) {
+        const pending = this.#pending.get(id)
+        this.#pending.delete(id)
+        if (bytes === undefined) pending?.reject(cannotDecapsulate())
+        else pending?.resolve(bytes)
+      }
       this.#keepAlive()
-      if (bytes === undefined) pending?.reject(cannotDecapsulate())
-      else pending?.resolve(bytes)
     })
     // Its cause is in the code of the exit; the message of an error may quote anything.
     worker.on('error', () => undefined)
