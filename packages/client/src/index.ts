@@ -15,6 +15,7 @@ export type {
   RequestOptions,
   SecureChatCompletionOptions,
 } from './config/options.js'
+export type { SecureFetchInit } from './fetch/read-init.js'
 export type { KnownKey, KnownServersStore, ServerKeyEvent } from './keys/known-servers.js'
 export type { ModelList } from './gateway-api/models.js'
 export type { Logger } from './config/log.js'

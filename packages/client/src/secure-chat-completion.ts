@@ -1,4 +1,6 @@
 import { makeDisposable } from './disposable.js'
+import type { SecureFetchInit } from './fetch/read-init.js'
+import { loadCode } from './load-code.js'
 import { plainObject } from './config/checks.js'
 import {
   readConfig,
@@ -83,6 +85,44 @@ export class SecureChatCompletion {
     options: RequestOptions = {},
   ): Promise<ChatCompletion> {
     return this.create<Members>(request, options)
+  }
+
+  /**
+   * Sends one request to a route of the gateway, encrypted whole on wire 2: method, path, headers and content.
+   * The keys, retries and checks are those of {@link SecureChatCompletion.create}; the routes are those that the
+   * key statement of the gateway lists.
+   *
+   * It resolves when the head of a success is authentic. Parts of the body are handed out when they are, and
+   * read from the network as they are used. A body that ends before its end fails after its last part.
+   *
+   * Of the headers, `authorization` (as a bearer token, in place of the client's key), `x-security-tier`,
+   * `content-type`, `accept`, `openai-beta` and `accept-language` are sent; others are ignored.
+   *
+   * A chat completion that is not streamed is checked as that of `create`. On wire 1, and where every answer
+   * needs a receipt, a streamed one arrives whole, and is marked by a header `x-nomyo-stream: synthetic`.
+   *
+   * @param path - below the base URL, such as `/v1/embeddings`; without a query
+   * @throws InvalidRequestError `ERR_ROUTE` for a route that the gateway, or its wire, does not offer; as well as
+   * the errors of {@link SecureChatCompletion.create}. The body fails with an APIConnectionError
+   * `ERR_TRUNCATED`, `ERR_TIMEOUT` or `ERR_ABORTED`, or a SecurityError
+   * @example
+   * ```ts
+   * import { SecureChatCompletion } from '@nomyo/client'
+   *
+   * const client = new SecureChatCompletion()
+   * const response = await client.fetch('/v1/embeddings', {
+   *   method: 'POST',
+   *   headers: { 'content-type': 'application/json' },
+   *   body: JSON.stringify({ model: 'nomic-embed-text', input: 'Hello!' }),
+   * })
+   * console.log(await response.json())
+   * client.dispose()
+   * ```
+   */
+  async fetch(path: string, init: SecureFetchInit = {}): Promise<Response> {
+    this.#session.assertUsable()
+    const { fetchSealed } = await loadCode(() => import('./fetch/fetch-sealed.js'), 'fetch')
+    return fetchSealed(this.#session, path, init)
   }
 
   /**

@@ -31,14 +31,19 @@ import type { Wire1 } from './wire-1/wire-1.js'
 /** Options of {@link SecureCompletionClient}: keys are managed by calls, not by rotation. */
 export interface SecureCompletionClientOptions extends Omit<
   SecureChatCompletionOptions,
-  'baseUrl' | 'keyRotationInterval' | 'replyKeys'
+  'baseUrl' | 'keyRotationInterval' | 'replyKeys' | 'streamIdleTimeout'
 > {
   /** Address of the gateway. Default as `baseUrl` of {@link SecureChatCompletion}. */
   routerUrl?: string | undefined
 }
 
 /** Options of {@link SecureChatCompletion} alone. */
-const FOREIGN_OPTIONS = ['baseUrl', 'keyRotationInterval', 'replyKeys'] as const
+const FOREIGN_OPTIONS = [
+  'baseUrl',
+  'keyRotationInterval',
+  'replyKeys',
+  'streamIdleTimeout',
+] as const
 
 /** Settings of {@link SecureCompletionClient.generateKeys}. */
 export interface GenerateKeysOptions {

@@ -19,12 +19,13 @@ import {
 } from './config/options.js'
 import { assertUsable } from './disposable.js'
 import { attemptCompletion, type SessionContext } from './completion/attempt.js'
-import type { CallProgress } from './completion/call.js'
+import { newProgress } from './completion/call.js'
 import { Pace } from './completion/pace.js'
 import { refuseIteration } from './completion/refuse-iteration.js'
-import { describeWire, type WireInfo } from './completion/wire-info.js'
+import type { WireInfo } from './completion/wire-info.js'
 import { Wires } from './completion/wires.js'
-import { fetchModels, type ModelList } from './gateway-api/models.js'
+import type { ModelList } from './gateway-api/models.js'
+import { loadCode } from './load-code.js'
 import type { SplitRequest } from './completion/seal-request.js'
 import type { ChatCompletion } from './types/response.js'
 
@@ -74,15 +75,10 @@ export class Session {
       chosenId = undefined
       return id
     }
-    const progress: CallProgress = {
-      id: payloadId ?? crypto.randomUUID(),
-      clockOffsetMs: undefined,
-      hasRenewed: false,
-      isFinal: false,
-    }
+    const progress = newProgress(payloadId)
     try {
       const { timeout: timeoutMs, headers, ...limits } = readRequestOptions(options, config)
-      const completion = await this.#repeat(
+      const completion = await this.repeat(
         { ...limits, mayRetry: () => !progress.isFinal },
         (stop) => {
           const settings = { stop, timeoutMs, headers, nextPayloadId, progress }
@@ -98,7 +94,11 @@ export class Session {
   /** Chooses the wire, and makes the checks of a request up to its encryption, with retries. */
   async chooseWire(options: Omit<RequestOptions, 'headers'>): Promise<WireInfo> {
     const { timeout, ...limits } = readRequestOptions(options, this.context.config)
-    return this.#repeat(limits, async (stop) => {
+    return this.repeat(limits, async (stop) => {
+      const { describeWire } = await loadCode(
+        () => import('./completion/wire-info.js'),
+        'the choice of a wire',
+      )
       const deadline = startDeadline(timeout, [stop])
       try {
         const { signal } = deadline
@@ -123,41 +123,55 @@ export class Session {
     const { timeout, headers: own, ...limits } = readRequestOptions(options, config)
     const apiKey = checkApiKey(given, 'apiKey') ?? config.apiKey
     const headers = { ...config.defaultHeaders, ...own }
-    return this.#repeat(limits, (signal) =>
-      fetchModels(transport, { apiKey, headers, timeout, signal }),
-    )
+    return this.repeat(limits, async (signal) => {
+      const { fetchModels } = await loadCode(
+        () => import('./gateway-api/models.js'),
+        'the list of models',
+      )
+      return fetchModels(transport, { apiKey, headers, timeout, signal })
+    })
   }
 
   /**
    * Runs the work of one call. It ends when its signal aborts or the client is disposed of, whatever the
    * work does then.
    *
+   * @param lasts - returns what of the result goes on, and ends with the call
    * @throws SecurityError `ERR_KEY_DISPOSED` after {@link dispose}
    */
   async run<T>(
     work: (stop: AbortSignal) => Promise<T>,
     signal?: AbortSignal,
     timeoutMs?: number,
+    lasts?: (result: T) => Promise<unknown> | undefined,
   ): Promise<T> {
     this.assertUsable()
     const call = startDeadline(timeoutMs, [signal])
     this.#calls.add(call)
+    let rest: Promise<unknown> | undefined
     try {
       call.signal.throwIfAborted()
-      return await abortable(work(call.signal), call.signal)
+      const result = await abortable(work(call.signal), call.signal)
+      rest = lasts?.(result)
+      return result
     } finally {
-      call.clear()
-      this.#calls.delete(call)
+      const end = (): void => {
+        call.clear()
+        this.#calls.delete(call)
+      }
+      if (rest === undefined) end()
+      else rest.then(end, end)
     }
   }
 
   /** Makes attempts until one succeeds, is final, or the call is over. */
-  #repeat<T>(
+  repeat<T>(
     {
       signal,
       ...retries
     }: Pick<RequestConfig, 'signal' | 'maxRetries'> & Pick<RetryOptions, 'mayRetry'>,
     attempt: (stop: AbortSignal) => Promise<T>,
+    lasts?: (result: T) => Promise<unknown> | undefined,
   ): Promise<T> {
     const { log } = this.context.config
     return this.run(
@@ -171,6 +185,8 @@ export class Session {
           },
         }),
       signal,
+      undefined,
+      lasts,
     )
   }
 

@@ -22,7 +22,6 @@ describe('one attempt', () => {
     expect(opened.value).toEqual({
       ...hello,
       temperature: 0.7,
-      stream: true,
       something_new: [1, { two: 2 }],
     })
     expect(seen?.headers).toMatchObject({

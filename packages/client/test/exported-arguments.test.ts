@@ -81,6 +81,7 @@ const everyOption = {
   attestation: { policy, require: 'warning' },
   onReceipt: callback,
   padding: 'none',
+  streamIdleTimeout: 1000,
   defaultHeaders: { 'x-a': 'b' },
   logger: { warn: callback },
   debug: false,
@@ -148,6 +149,24 @@ testArguments(
         args: { request, options },
         // Members of a request are of the model server; these two are checked.
         any: ['request.messages'],
+      },
+    ],
+    'SecureChatCompletion.fetch': [
+      {
+        call: sending((path, init) => client.fetch(path, init)),
+        args: {
+          path: '/v1/chat/completions',
+          init: {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify(request),
+            signal,
+            timeout: 1000,
+            maxRetries: 0,
+          },
+        },
+        // As for the platform's `fetch`: anything is a text, and null is no signal.
+        any: ['init.body', 'init.signal'],
       },
     ],
     'SecureChatCompletion.listModels': [

@@ -7,6 +7,14 @@ export interface Deadline {
   readonly signal: AbortSignal
   /** Ends the deadline now, with this error. */
   abort(error: APIConnectionError): void
+  /**
+   * Starts the time anew: from now on the signal aborts with `ERR_TIMEOUT` after `timeoutMs`, or never, if
+   * undefined.
+   *
+   * @param what - begins the message of the error
+   * @throws InvalidRequestError `ERR_INVALID_OPTION` for a time that is none
+   */
+  restart(timeoutMs: number | undefined, what?: string): void
   /** Stops the timer; call it when the work is done. */
   clear(): void
 }
@@ -35,24 +43,30 @@ export function startDeadline(
   timeoutMs: number | undefined,
   signals: readonly (AbortSignal | undefined)[] = [],
 ): Deadline {
-  // Timers hold 31 bits; a longer one would fire at once.
-  const isTime = timeoutMs === undefined || (isAmount(timeoutMs) && timeoutMs < 2 ** 31)
-  checkArgument(isTime, 'timeoutMs', 'a number of milliseconds below 2^31')
   checkArgument(Array.isArray(signals), 'signals', 'an array')
   const controller = new AbortController()
   const abort = (error: APIConnectionError): void => {
     controller.abort(error)
   }
-  const timer =
-    timeoutMs === undefined
-      ? undefined
-      : setTimeout(() => {
-          abort(timedOut(timeoutMs))
-        }, timeoutMs)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const restart = (ms: number | undefined, what = 'No complete answer'): void => {
+    // Timers hold 31 bits; a longer one would fire at once.
+    const isTime = ms === undefined || (isAmount(ms) && ms < 2 ** 31)
+    checkArgument(isTime, 'timeoutMs', 'a number of milliseconds below 2^31')
+    clearTimeout(timer)
+    timer =
+      ms === undefined
+        ? undefined
+        : setTimeout(() => {
+            abort(timedOut(what, ms))
+          }, ms)
+  }
+  restart(timeoutMs)
   const unsubscribe = signals.map((signal) => follow(signal, abort))
   return {
     signal: controller.signal,
     abort,
+    restart,
     clear() {
       clearTimeout(timer)
       for (const stop of unsubscribe) stop()
@@ -68,10 +82,10 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
   })
 }
 
-function timedOut(timeoutMs: number): APIConnectionError {
+function timedOut(what: string, timeoutMs: number): APIConnectionError {
   return new APIConnectionError(
     'ERR_TIMEOUT',
-    `No complete answer within ${String(timeoutMs)} ms. Raise \`timeout\` if the model needs longer.`,
+    `${what} within ${String(timeoutMs)} ms. Raise the limit if the model needs longer.`,
   )
 }
 

@@ -38,6 +38,23 @@ describe('a deadline', () => {
     expect(deadline.signal.aborted).toBe(false)
   })
 
+  it('whose time starts anew ends after that time, or never', () => {
+    const deadline = startDeadline(60)
+    vi.advanceTimersByTime(59)
+    deadline.restart(100, 'Nothing')
+    vi.advanceTimersByTime(99)
+    expect(deadline.signal.aborted).toBe(false)
+    deadline.restart(undefined)
+    vi.advanceTimersByTime(2 ** 31)
+    expect(deadline.signal.aborted).toBe(false)
+    deadline.restart(5)
+    vi.advanceTimersByTime(5)
+    expect(deadline.signal.reason).toMatchObject({ code: 'ERR_TIMEOUT' })
+    expect(() => {
+      deadline.restart(2 ** 31)
+    }).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }))
+  })
+
   it('follows every signal it was given', () => {
     for (const which of [0, 1]) {
       const callers = [new AbortController(), new AbortController()]

@@ -24,8 +24,8 @@ export async function attemptCompletion(
     const choosing = abortable(wires.choose(deadline.signal), deadline.signal)
     const [choice] = await Promise.all([timeChoice(choosing, config), prepareReceipts(config)])
     if (choice.wire === 1) return await (await wires.loadWire1()).attempt(call)
-    const { attemptSealed, selection } = await wires.loadWire2()
-    return await attemptSealed(choice, call, selection)
+    const { completeSealed, selection } = await wires.loadWire2()
+    return await completeSealed(choice, call, selection)
   } finally {
     deadline.clear()
   }

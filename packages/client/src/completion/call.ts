@@ -2,7 +2,7 @@ import type { APIError, HttpTransport } from '@nomyo/transport'
 import type { KeyAttestation } from '../attestation/key-attestation.js'
 import type { ClientConfig } from '../config/options.js'
 import type { Pace } from './pace.js'
-import type { SplitRequest } from './seal-request.js'
+import type { Identified, SplitRequest } from './seal-request.js'
 
 /** The parts of a client that both wires use. */
 export interface ClientContext {
@@ -49,8 +49,8 @@ export interface CallProgress {
 }
 
 /** A call in progress. */
-export interface Call {
-  readonly request: SplitRequest
+export interface Call<Asked extends Identified = SplitRequest> {
+  readonly request: Asked
   readonly context: ClientContext
   readonly settings: CallSettings
   readonly signal: AbortSignal
@@ -63,9 +63,17 @@ export interface Credentials {
 }
 
 /** Returns the API key and the headers of a call. */
-export const credentials = ({ request, context, settings }: Call): Credentials => ({
+export const credentials = ({ request, context, settings }: Call<Identified>): Credentials => ({
   apiKey: request.apiKey ?? context.config.apiKey,
   headers: { ...context.config.defaultHeaders, ...settings.headers },
+})
+
+/** Begins a call. */
+export const newProgress = (id: string = crypto.randomUUID()): CallProgress => ({
+  id,
+  clockOffsetMs: undefined,
+  hasRenewed: false,
+  isFinal: false,
 })
 
 /** Checks for a refusal of the service itself that names no time to wait. */

@@ -8,19 +8,23 @@ const MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
 
 const SECURITY_TIERS: readonly SecurityTier[] = ['standard', 'high', 'maximum']
 
-/** A request split into the part that is encrypted and the part that routes it. */
-export interface SplitRequest {
-  /** Padded UTF-8 JSON to encrypt; its owner zeroes it when the request is over. */
-  readonly payload: Uint8Array<ArrayBuffer>
+/** The members of every request that say for whom it is. */
+export interface Identified {
   readonly apiKey: string | undefined
   readonly securityTier: SecurityTier | undefined
+}
+
+/** A request split into the part that is encrypted and the part that routes it. */
+export interface SplitRequest extends Identified {
+  /** Padded UTF-8 JSON to encrypt; its owner zeroes it when the request is over. */
+  readonly payload: Uint8Array<ArrayBuffer>
   /** True where the request asks for a stream, which the answer is not. */
   readonly asksForStream: boolean
 }
 
 /**
  * Checks a request and separates `api_key`, `security_tier` and `base_url` from it, before anything is
- * sent. Every other member is encrypted as given.
+ * sent. So it does with a request for a stream: the answer is whole. Every other member is encrypted as given.
  *
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
@@ -30,8 +34,10 @@ export function splitRequest(request: ChatCompletionRequest, padding: Padding): 
     api_key: apiKey,
     security_tier: securityTier,
     base_url: _,
-    ...payload
+    ...members
   } = request as RequestWith<{ base_url?: string }>
+  const asksForStream = members.stream === true
+  const payload = asksForStream ? withoutStream(members) : members
   if (typeof payload.model !== 'string' || payload.model === '') {
     throw invalid('model must be a non-empty string')
   }
@@ -41,10 +47,18 @@ export function splitRequest(request: ChatCompletionRequest, padding: Padding): 
   return {
     apiKey: checkApiKey(apiKey, 'api_key'),
     securityTier: checkSecurityTier(securityTier),
-    asksForStream: payload.stream === true,
+    asksForStream,
     // Last, so that no refused request leaves its bytes behind.
     payload: serializePayload(payload, padding),
   }
+}
+
+/** Omits what a gateway of wire 2 would follow. */
+function withoutStream<T extends Pick<ChatCompletionRequest, 'stream' | 'stream_options'>>(
+  members: T,
+): Omit<T, 'stream' | 'stream_options'> {
+  const { stream: _, stream_options: _options, ...others } = members
+  return others
 }
 
 const OPENING_BRACE = 0x7b

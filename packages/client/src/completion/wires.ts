@@ -1,12 +1,12 @@
-import { APIConnectionError } from '@nomyo/transport'
 import type * as Wire1Module from '../wire-1/wire-1.js'
 import type * as Wire2Module from '../wire-2/index.js'
 import type { WireChoice } from '../wire-2/selection.js'
 import type { ClientContext } from './call.js'
+import { loadCode } from '../load-code.js'
 import { namesStatement } from './names-statement.js'
 
 /** Everything of wire 2: its code, and the choice of the wire. */
-export interface LoadedWire2 extends Pick<typeof Wire2Module, 'attemptSealed'> {
+export interface LoadedWire2 extends Pick<typeof Wire2Module, 'attemptSealed' | 'completeSealed'> {
   readonly selection: Wire2Module.WireSelection
 }
 
@@ -53,12 +53,12 @@ export class Wires {
   /** @throws APIConnectionError `ERR_NETWORK` */
   loadWire2(): Promise<LoadedWire2> {
     this.#loadingWire2 ??= this.#load(2, async () => {
-      const { attemptSealed, WireSelection } = await import('../wire-2/index.js')
+      const { attemptSealed, completeSealed, WireSelection } = await import('../wire-2/index.js')
       const serverKey = {
         get: async (signal: AbortSignal) => (await this.loadWire1()).context.serverKey.get(signal),
       }
       this.#selection = new WireSelection({ ...this.#context, serverKey })
-      return { attemptSealed, selection: this.#selection }
+      return { attemptSealed, completeSealed, selection: this.#selection }
     })
     return this.#loadingWire2
   }
@@ -87,15 +87,12 @@ export class Wires {
 
   async #load<T>(wire: 1 | 2, load: () => Promise<T>): Promise<T> {
     try {
-      return await load()
-    } catch {
+      return await loadCode(load, `wire ${String(wire)}`)
+    } catch (error) {
       // The next attempt tries again: a page may have been offline.
       if (wire === 1) this.#loadingWire1 = undefined
       else this.#loadingWire2 = undefined
-      throw new APIConnectionError(
-        'ERR_NETWORK',
-        `The code of wire ${String(wire)} could not be loaded.`,
-      )
+      throw error
     }
   }
 }

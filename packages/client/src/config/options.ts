@@ -50,8 +50,16 @@ export interface SecureChatCompletionOptions {
   secureMemory?: boolean | undefined
   /** Extra attempts after transient faults. Default 2. */
   maxRetries?: number | undefined
-  /** Milliseconds each attempt may take, from waiting for keys to the last byte. Default 600,000. */
+  /**
+   * Milliseconds each attempt may take, from waiting for keys to the last byte; for streams, and what `fetch`
+   * returns, to the head of the answer. Default 600,000.
+   */
   timeout?: number | undefined
+  /**
+   * Milliseconds without an authentic part after which a stream fails; gateways send one every 15 seconds.
+   * The time in which the reader of the stream does not read does not count. Default 60,000.
+   */
+  streamIdleTimeout?: number | undefined
   /**
    * Folder of this client's own key pair (`private_key.pem`, `public_key.pem`), created if missing. Node
    * only. Default: keys stay in memory.
@@ -194,6 +202,7 @@ function optionTable() {
     secureMemory: withDefault(boolean, true),
     maxRetries: withDefault(maxRetries, 2),
     timeout: withDefault(timeout, 600_000),
+    streamIdleTimeout: withDefault(timeout, 60_000),
     keyDir: optional(folder),
     keyRotationInterval: withDefault(integer(0, LONGEST_MS), DAY_MS),
     keyPassword: optional(password),

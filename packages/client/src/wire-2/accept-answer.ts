@@ -1,20 +1,19 @@
 import { decodeJson } from '@nomyo/crypto'
 import type { Call } from '../completion/call.js'
-import { checkPayloadId, sealedMetadata, toChatCompletion } from '../completion/read-completion.js'
+import {
+  checkChoices,
+  checkPayloadId,
+  sealedMetadata,
+  toChatCompletion,
+} from '../completion/read-completion.js'
 import { emitReceipt } from '../completion/receipt.js'
 import { appraiseAnswer } from '../attestation/answer.js'
 import type { ChatCompletion } from '../types/response.js'
+import type { UsedExchange } from './attempt-sealed.js'
 import type { SealedAnswer } from './read-answer.js'
-import type { Wire2Choice, WireSelection } from './selection.js'
+import type { WireSelection } from './selection.js'
 
 const ALGORITHM = 'OHTTP MLKEM768-X25519 HKDF-SHA256 AES-256-GCM'
-
-/** The exchange that an answer ends. */
-interface Exchange {
-  readonly choice: Wire2Choice
-  /** The encapsulated secret of the request. */
-  readonly enc: Uint8Array
-}
 
 /**
  * Checks a decrypted answer: a completion, from a machine that the policy accepts. Then emits its receipt.
@@ -25,7 +24,7 @@ interface Exchange {
  */
 export async function acceptAnswer(
   answer: SealedAnswer,
-  { choice, enc }: Exchange,
+  { choice, enc }: UsedExchange,
   { request, context, settings, signal }: Call,
   selection: WireSelection,
 ): Promise<ChatCompletion> {
@@ -51,9 +50,11 @@ export async function acceptAnswer(
     },
     config,
   )
-  return toChatCompletion(opened, payloadId, result, {
+  const completion = toChatCompletion(opened, payloadId, result, {
     wire: { version: 2, statement_sha256: statement.sha256 },
   })
+  checkChoices(completion)
+  return completion
 }
 
 async function decode(body: Uint8Array): Promise<Record<string, unknown>> {

@@ -2,33 +2,49 @@ import { SecurityError } from '@nomyo/crypto'
 import { PROBLEM_TYPES } from '@nomyo/crypto/wire-2'
 import { APIConnectionError, APIError } from '@nomyo/transport'
 import { isUnexplained, type Call } from '../completion/call.js'
-import { checkChoices } from '../completion/read-completion.js'
 import { timeStep } from '../completion/step-timer.js'
-import type { ChatCompletion } from '../types/response.js'
-import { acceptAnswer } from './accept-answer.js'
+import { readWhole, type OpenAnswer } from './read-answer.js'
 import { refusalOf, type Refusal } from './refusal.js'
-import { sealCompletion } from './seal-completion.js'
+import type { RouteRequest } from './route-request.js'
+import { sealRoute } from './seal-route.js'
 import type { Wire2Choice, WireSelection } from './selection.js'
-import { sendSealed } from './send-sealed.js'
+import { sendSealed, type AnswerLimits } from './send-sealed.js'
+
+/** An exchange that a success answers. */
+export interface UsedExchange {
+  readonly choice: Wire2Choice
+  /** The encapsulated secret of the request. */
+  readonly enc: Uint8Array
+}
+
+/** The use of the answer of a route. */
+export interface AnswerUse<Received, Accepted> extends AnswerLimits {
+  readonly isSuccess: (status: number) => boolean
+  /** Reads as much of the answer as is needed; part of the step `send`. */
+  readonly receive: (answer: OpenAnswer) => Promise<Received>
+  /** Checks what was received; the step `open`. */
+  readonly accept: (received: Received, used: UsedExchange) => Promise<Accepted>
+}
 
 /**
- * Makes one attempt at a chat completion on wire 2. Every exchange is encrypted under fresh secrets, to
- * which its answer is bound.
+ * Makes one attempt at a request on wire 2. Every exchange is encrypted under fresh secrets, to which its
+ * answer is bound.
  *
  * Once in a call each, the exchange is repeated at once: with a new statement, where the gateway no longer
  * has the keys of the one used; and with the time of the gateway, where the clock of this machine is off.
  */
-export async function attemptSealed(
+export async function attemptSealed<Received, Accepted>(
   choice: Wire2Choice,
-  call: Call,
+  call: Call<RouteRequest>,
   selection: WireSelection,
-): Promise<ChatCompletion> {
+  use: AnswerUse<Received, Accepted>,
+): Promise<Accepted> {
   const { progress } = call.settings
   try {
     let used = choice
     for (;;) {
-      const outcome = await exchange(used, call, selection)
-      if ('completion' in outcome) return outcome.completion
+      const outcome = await exchange(used, call, use)
+      if ('accepted' in outcome) return outcome.accepted
       const next = await afterRefusal(outcome, used, call, selection)
       if (next === undefined) throw outcome.error
       used = next
@@ -42,26 +58,31 @@ export async function attemptSealed(
   }
 }
 
-async function exchange(
+async function exchange<Received, Accepted>(
   choice: Wire2Choice,
-  call: Call,
-  selection: WireSelection,
-): Promise<{ completion: ChatCompletion } | Refusal> {
+  call: Call<RouteRequest>,
+  use: AnswerUse<Received, Accepted>,
+): Promise<{ accepted: Accepted } | Refusal> {
   const { context, settings, signal } = call
   const { config, pace } = context
   if (pace) await timeStep('pace', pace.wait(signal), config)
-  const sealed = await timeStep('seal', sealCompletion(choice, call), config)
+  const sealed = await timeStep('seal', sealRoute(choice, call), config)
   try {
-    const answer = await timeStep('send', sendSealed(sealed, choice, call), config)
-    if (answer.status !== 200 || !answer.isSealed) {
-      const refusal = refusalOf(answer, settings.progress.id, config)
-      if (pace && isUnexplained(refusal.error)) pace.hold(config.log)
-      return refusal
+    const receiving = async (): Promise<{ received: Received } | Refusal> => {
+      const answer = await sendSealed(sealed, choice, call, use)
+      if (answer.isSealed && use.isSuccess(answer.status)) {
+        return { received: await use.receive(answer) }
+      }
+      const refusal = answer.isSealed ? await readWhole(answer) : answer
+      return refusalOf(refusal, settings.progress.id, config)
     }
-    const accepting = acceptAnswer(answer, { choice, enc: sealed.enc }, call, selection)
-    const completion = await timeStep('open', accepting, config)
-    checkChoices(completion)
-    return { completion }
+    const outcome = await timeStep('send', receiving(), config)
+    if ('error' in outcome) {
+      if (pace && isUnexplained(outcome.error)) pace.hold(config.log)
+      return outcome
+    }
+    const accepting = use.accept(outcome.received, { choice, enc: sealed.enc })
+    return { accepted: await timeStep('open', accepting, config) }
   } finally {
     sealed.dispose()
   }
@@ -71,7 +92,7 @@ async function exchange(
 async function afterRefusal(
   { error, date }: Refusal,
   used: Wire2Choice,
-  call: Call,
+  call: Call<RouteRequest>,
   selection: WireSelection,
 ): Promise<Wire2Choice | undefined> {
   const { progress } = call.settings
@@ -102,7 +123,7 @@ async function afterRefusal(
 /** Returns undefined where the statement is the same or cannot be fetched: the refusal counts then. */
 async function renewed(
   used: Wire2Choice,
-  { signal }: Call,
+  { signal }: Call<RouteRequest>,
   selection: WireSelection,
 ): Promise<Wire2Choice | undefined> {
   try {

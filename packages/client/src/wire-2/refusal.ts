@@ -1,8 +1,8 @@
-import { errorFromResponse, type APIError } from '@nomyo/transport'
+import { errorFromResponse, type APIError, type TransportResponse } from '@nomyo/transport'
 import { toSealedError } from '../completion/read-completion.js'
 import type { ClientConfig } from '../config/options.js'
 import { parseObject } from '../gateway-api/get.js'
-import type { Answer } from './send-sealed.js'
+import type { SealedAnswer } from './read-answer.js'
 
 /** The gateway's refusal, or that of any party on the path: `error.authenticated` tells. */
 export interface Refusal {
@@ -11,9 +11,9 @@ export interface Refusal {
   readonly date: string | undefined
 }
 
-/** Builds the error of an answer that is no completion. */
+/** Builds the error of an answer that is no success. */
 export function refusalOf(
-  answer: Answer,
+  answer: SealedAnswer | (TransportResponse & { readonly isSealed: false }),
   payloadId: string,
   { relayUrl }: Pick<ClientConfig, 'relayUrl'>,
 ): Refusal {

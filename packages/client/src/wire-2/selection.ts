@@ -6,12 +6,13 @@ import {
   type KeyStatement,
 } from '@nomyo/crypto/wire-2'
 import { SecurityError } from '@nomyo/crypto'
-import { APIConnectionError, APIError, type Transport } from '@nomyo/transport'
+import { APIError, type Transport } from '@nomyo/transport'
 import type { KeyAttestation, KeyAttestationResult } from '../attestation/key-attestation.js'
 import { timeStep } from '../completion/step-timer.js'
 import type { ClientConfig } from '../config/options.js'
 import { fetchStatementEvidence } from '../gateway-api/evidence.js'
 import { fetchStatement } from '../gateway-api/statement.js'
+import { loadCode } from '../load-code.js'
 import { serverName } from '../keys/known-servers.js'
 import type { ServerKey } from '../wire-1/server-key.js'
 import { SharedRun } from '../keys/shared-run.js'
@@ -300,13 +301,12 @@ export class WireSelection {
    * @throws APIConnectionError `ERR_NETWORK`
    */
   async #loadKem(): Promise<Kem> {
-    this.#kem ??= loadHybridKem()
+    this.#kem ??= loadCode(loadHybridKem, 'the KEM')
     try {
       return await this.#kem
-    } catch {
+    } catch (error) {
       this.#kem = undefined
-      // Of the module loader: a page may have been offline.
-      throw new APIConnectionError('ERR_NETWORK', 'The code of the KEM could not be loaded.')
+      throw error
     }
   }
 }

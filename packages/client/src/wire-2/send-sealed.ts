@@ -3,16 +3,25 @@ import { SecurityError } from '@nomyo/crypto'
 import { GATEWAY_PATH, MEDIA_TYPES, type SealedRequest } from '@nomyo/crypto/wire-2'
 import type { TransportResponse } from '@nomyo/transport'
 import { credentials, type Call } from '../completion/call.js'
+import type { Identified } from '../completion/seal-request.js'
 import { outerHeaders } from './headers.js'
-import { MAX_ANSWER_BYTES, maxChunkOf } from './limits.js'
-import { readAnswer, type SealedAnswer } from './read-answer.js'
+import { maxChunkOf } from './limits.js'
+import { openAnswer, type OpenAnswer } from './read-answer.js'
 import type { Wire2Choice } from './selection.js'
 
 /** The answer that the gateway encrypted, or the refusal of any party on the path. */
-export type Answer = SealedAnswer | (TransportResponse & { readonly isSealed: false })
+export type Answer = OpenAnswer | (TransportResponse & { readonly isSealed: false })
+
+/** Limits of an answer. */
+export interface AnswerLimits {
+  /** Most encrypted bytes. */
+  readonly maxBytes: number
+  /** Called after every authentic chunk. */
+  readonly onChunk?: () => void
+}
 
 /**
- * Sends an encrypted request, and decrypts the answer as it arrives.
+ * Sends an encrypted request, and decrypts the answer as it arrives: returns when its head is authentic.
  *
  * @throws APIConnectionError `ERR_TRUNCATED` for an answer that ends before its end
  * @throws SecurityError for an answer that is not authentic or too large
@@ -20,9 +29,10 @@ export type Answer = SealedAnswer | (TransportResponse & { readonly isSealed: fa
 export async function sendSealed(
   sealed: SealedRequest,
   { statement }: Wire2Choice,
-  call: Call,
+  call: Call<Identified>,
+  { maxBytes, onChunk }: AnswerLimits,
 ): Promise<Answer> {
-  const { context, signal, settings } = call
+  const { context, signal } = call
   const { relay, transport, config } = context
   const headers = outerHeaders(credentials(call).headers)
   const response = await (relay ?? transport).stream({
@@ -36,7 +46,7 @@ export async function sendSealed(
       accept: MEDIA_TYPES.answer,
     },
     body: sealed.body,
-    maxResponseBytes: MAX_ANSWER_BYTES,
+    maxResponseBytes: maxBytes,
     signal,
   })
   if (response.status !== 200) return { ...(await response.whole()), isSealed: false }
@@ -44,18 +54,8 @@ export async function sendSealed(
     response.cancel()
     throw notSealed()
   }
-  const opener = sealed.openAnswer({
-    maxChunk: maxChunkOf(statement),
-    maxBytes: MAX_ANSWER_BYTES,
-  })
-  try {
-    return await readAnswer(response, opener, () => {
-      // An engine has worked for it.
-      settings.progress.isFinal = true
-    })
-  } finally {
-    opener.dispose()
-  }
+  const opener = sealed.openAnswer({ maxChunk: maxChunkOf(statement), maxBytes })
+  return openAnswer(response, opener, onChunk)
 }
 
 const notSealed = (): SecurityError =>

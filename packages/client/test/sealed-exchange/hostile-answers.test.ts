@@ -15,7 +15,7 @@ import {
 import { APIConnectionError, type StreamedResponse } from '@nomyo/transport'
 import { seededRandom } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
-import { readAnswer, type SealedAnswer } from '../../src/wire-2/read-answer.js'
+import { openAnswer, readWhole, type SealedAnswer } from '../../src/wire-2/read-answer.js'
 import { failureOf } from './support.js'
 
 const MAX_CHUNK = 16_384
@@ -82,7 +82,10 @@ async function readWith(
   broken?: Error,
 ): Promise<Read> {
   let contents = 0
-  const answer = await readAnswer(arriving(parts, broken), opener(), () => contents++)
+  const answer = await readWhole(
+    await openAnswer(arriving(parts, broken), opener()),
+    () => contents++,
+  )
   return { answer, contents }
 }
 
@@ -275,7 +278,7 @@ describe('an answer is refused', () => {
         }
       },
     }
-    const reading = readAnswer(response, second.opener(), () => undefined)
+    const reading = openAnswer(response, second.opener()).then((answer) => readWhole(answer))
     expectRefused(await failureOf(reading), ['ERR_ENVELOPE_TOO_LARGE'])
     expect(taken).toBeLessThan(MAX_BYTES + 20_000)
     const tooLarge = new APIConnectionError('ERR_RESPONSE_TOO_LARGE', 'more')

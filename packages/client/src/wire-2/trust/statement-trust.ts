@@ -1,6 +1,6 @@
 import { SecurityError } from '@nomyo/crypto'
 import type { KeyStatement } from '@nomyo/crypto/wire-2'
-import { APIConnectionError } from '@nomyo/transport'
+import { loadCode } from '../../load-code.js'
 import {
   serverKeyChanged,
   serverName,
@@ -205,16 +205,8 @@ const isSameKey = (key: KnownKey, stored: KnownKey, store: KnownServersStore): b
  *
  * @throws APIConnectionError `ERR_NETWORK`
  */
-async function loadVouch(): Promise<typeof import('./vouch.js')> {
-  try {
-    return await import('./vouch.js')
-  } catch {
-    throw new APIConnectionError(
-      'ERR_NETWORK',
-      'The code that asks for a vouch could not be loaded.',
-    )
-  }
-}
+const loadVouch = (): Promise<typeof import('./vouch.js')> =>
+  loadCode(() => import('./vouch.js'), 'the question for a vouch')
 
 function reasonOf(
   pins: readonly string[],

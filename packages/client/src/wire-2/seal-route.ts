@@ -2,6 +2,7 @@ import {
   encodeRequestParts,
   sealRequest,
   type Field,
+  type KeyStatement,
   type SealedRequest,
 } from '@nomyo/crypto/wire-2'
 import { InvalidRequestError, abortable } from '@nomyo/transport'
@@ -9,13 +10,11 @@ import { credentials, type Call } from '../completion/call.js'
 import { tooLarge } from '../completion/seal-request.js'
 import { maxChunkOf } from './limits.js'
 import { sealedHeaders } from './headers.js'
+import type { RouteRequest } from './route-request.js'
 import type { Wire2Choice } from './selection.js'
 
-const METHOD = 'POST'
-const PATH = '/v1/chat/completions'
 /** The first chunk holds the whole head, beside the lengths and the begin of the content. */
 const MAX_HEAD_BYTES = 15 * 1024
-const CLOSING_BRACE = 0x7d
 
 /**
  * Encrypts a request with its method, path and fields. Its length is hidden by zeros behind it.
@@ -23,23 +22,21 @@ const CLOSING_BRACE = 0x7d
  * @throws InvalidRequestError `ERR_ROUTE`, `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`,
  * `ERR_INVALID_OPTION`: nothing is sent
  */
-export async function sealCompletion(
+export async function sealRoute(
   { statement, config: keyConfig, kem }: Wire2Choice,
-  call: Call,
+  call: Call<RouteRequest>,
 ): Promise<SealedRequest> {
   const { request, context, signal } = call
-  if (!statement.routes.includes(`${METHOD} ${PATH}`)) throw noRoute()
-  const { payload } = request
+  const { method, path, content } = request
+  requireRoute(`${method} ${path}`, statement)
   const fields = fieldsOf(call)
-  // White space that hides the length on wire 1 would be padded once more.
-  const content = payload.subarray(0, payload.lastIndexOf(CLOSING_BRACE) + 1)
   const { host } = context.config.baseUrl
   // In parts: the content is large, and not copied.
   const message = encodeRequestParts({
-    method: METHOD,
+    method,
     scheme: 'https',
     authority: host,
-    path: PATH,
+    path,
     fields,
     content,
   })
@@ -63,8 +60,18 @@ export async function sealCompletion(
   }
 }
 
+/** Compares with the routes of a statement, in which `{id}` stands for the name of a model. */
+function requireRoute(route: string, { routes }: KeyStatement): void {
+  const template = route.replace(/(?<=^GET \/v1\/models\/)[^/]+$/, '{id}')
+  if (routes.includes(template)) return
+  throw new InvalidRequestError(
+    'ERR_ROUTE',
+    `Nothing was sent: on wire 2 this gateway offers ${routes.join(', ')}; not ${route}.`,
+  )
+}
+
 /** The fields in their order, each at most once. */
-function fieldsOf(call: Call): Field[] {
+function fieldsOf(call: Call<RouteRequest>): Field[] {
   const { request, settings } = call
   const { apiKey, headers } = credentials(call)
   const { id, clockOffsetMs = 0 } = settings.progress
@@ -73,24 +80,18 @@ function fieldsOf(call: Call): Field[] {
     ['authorization', apiKey === undefined ? undefined : `Bearer ${apiKey}`],
     ['x-security-tier', request.securityTier],
     ['idempotency-key', id],
-    ['content-type', 'application/json'],
-    ['accept', 'application/json'],
+    ['content-type', request.contentType],
+    ['accept', request.accept],
     ...sealedHeaders(headers),
   ]
   const given = fields.filter((field): field is Field => field[1] !== undefined)
   const length = given.reduce((sum, [name, value]) => sum + name.length + value.length + 8, 0)
-  if (length > MAX_HEAD_BYTES) throw headTooLarge()
+  if (length + request.path.length > MAX_HEAD_BYTES) throw headTooLarge()
   return given
 }
-
-const noRoute = (): InvalidRequestError =>
-  new InvalidRequestError(
-    'ERR_ROUTE',
-    'Nothing was sent: this gateway offers no chat completions on wire 2.',
-  )
 
 const headTooLarge = (): InvalidRequestError =>
   new InvalidRequestError(
     'ERR_INVALID_REQUEST',
-    `Nothing was sent: API key and headers take more than ${String(MAX_HEAD_BYTES)} bytes.`,
+    `Nothing was sent: path, API key and headers take more than ${String(MAX_HEAD_BYTES)} bytes.`,
   )

@@ -1,0 +1,92 @@
+import { InvalidRequestError } from '@nomyo/transport'
+import { splitRequest } from '../completion/seal-request.js'
+import { isObject } from '../config/checks.js'
+import { completionResponse } from '../openai-fetch/completion-response.js'
+import type { Session } from '../session.js'
+import type { ChatCompletionRequest } from '../types/request.js'
+import { checkStream } from './check-stream.js'
+import { streamOf } from './content-queue.js'
+import { exchangeRoute, type RouteAnswer } from './exchange-route.js'
+import { readInit, type FetchedRoute, type SecureFetchInit } from './read-init.js'
+
+const CHAT = '/v1/chat/completions'
+/** Fields of an answer that its reader gets. */
+const FIELDS = ['content-type', 'date', 'retry-after', 'x-request-id']
+/** A `Response` with one of these must have no body. */
+const NO_BODY = [204, 205]
+
+/**
+ * Sends one request of a route and returns the response when its head is authentic.
+ *
+ * @throws the errors of `SecureChatCompletion.fetch`
+ */
+export async function fetchSealed(
+  session: Session,
+  path: string,
+  init: SecureFetchInit,
+): Promise<Response> {
+  const fetched = await readInit(path, init)
+  const { request, members, options } = fetched
+  const { secureMemory, attestation, onReceipt } = session.context.config
+  const isChat = request.method === 'POST' && path === CHAT && members !== undefined
+  try {
+    // Receipts are of whole answers.
+    if (isChat && (members['stream'] !== true || onReceipt !== undefined)) {
+      return await complete(session, fetched, members)
+    }
+    if (!isChat && attestation?.when === 'after-response') throw noEvidence(path)
+    const check = isChat && attestation ? checkStream(session.context) : () => Promise.resolve()
+    const answer = await exchangeRoute(session, request, options, check)
+    if (answer !== undefined) return responseOf(answer)
+    if (isChat) return await complete(session, fetched, members)
+    throw onlyChat(path)
+  } finally {
+    if (secureMemory) request.content.fill(0)
+  }
+}
+
+/** Requests a whole completion, which is split into a stream where the request asks for one. */
+async function complete(
+  session: Session,
+  { request: { apiKey, securityTier }, options }: FetchedRoute,
+  { stream, stream_options: streamOptions, ...members }: Record<string, unknown>,
+): Promise<Response> {
+  const { config } = session.context
+  const request = {
+    ...members,
+    ...(apiKey === undefined ? {} : { api_key: apiKey }),
+    ...(securityTier === undefined ? {} : { security_tier: securityTier }),
+  } as unknown as ChatCompletionRequest
+  const { headers: _, ...limits } = options
+  const completion = await session.complete(splitRequest(request, config.padding), limits)
+  return completionResponse(completion, {
+    stream: stream === true,
+    includeUsage: isObject(streamOptions) && streamOptions['include_usage'] === true,
+    signal: options.signal,
+    endMs: performance.now() + (options.timeout ?? config.timeout),
+  })
+}
+
+function responseOf({ status, header, id, content }: RouteAnswer): Response {
+  const headers = new Headers({ 'cache-control': 'no-store', 'x-request-id': id })
+  for (const name of FIELDS) {
+    const value = header(name)
+    if (value !== undefined) headers.set(name, value)
+  }
+  const hasBody = !NO_BODY.includes(status)
+  if (!hasBody) content.cancel()
+  return new Response(hasBody ? streamOf(content) : null, { status, headers })
+}
+
+const onlyChat = (path: string): InvalidRequestError =>
+  new InvalidRequestError(
+    'ERR_ROUTE',
+    `Nothing was sent: this gateway speaks wire 1, which encrypts POST ${CHAT} alone; not ${path}.`,
+  )
+
+const noEvidence = (path: string): InvalidRequestError =>
+  new InvalidRequestError(
+    'ERR_ROUTE',
+    `Nothing was sent: answers of ${path} hold no evidence, which attestation.when: 'after-response' requires. ` +
+      "Use 'before-send'.",
+  )

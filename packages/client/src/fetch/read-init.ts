@@ -1,0 +1,118 @@
+import { InvalidRequestError } from '@nomyo/transport'
+import { apiKey as checkApiKey, isObject } from '../config/checks.js'
+import type { RequestOptions } from '../config/options.js'
+import { checkSecurityTier } from '../completion/seal-request.js'
+import type { RouteRequest } from '../wire-2/route-request.js'
+import { readContent } from './read-content.js'
+
+/** Settings of one `fetch`: those of the platform's that apply here, and the limits of one request. */
+export interface SecureFetchInit
+  extends Pick<RequestInit, 'headers' | 'body'>, Pick<RequestOptions, 'timeout' | 'maxRetries'> {
+  /** Default `GET`. */
+  method?: string | undefined
+  /** Aborts the request, and the body of its response. */
+  signal?: AbortSignal | null | undefined
+}
+
+/** A call of `fetch`, checked. */
+export interface FetchedRoute {
+  readonly request: RouteRequest
+  /** The content as JSON; undefined for any other. */
+  readonly members: Record<string, unknown> | undefined
+  readonly options: RequestOptions
+}
+
+const JSON_TYPE = /^application\/json *(?:;|$)/i
+/** No query, and nothing that would have to be decoded to be compared. */
+const PATH = /^\/[\w.~!$&'()*+,;=:@%/-]{1,4096}$/
+/** Headers for the model server, beside those of every request. */
+const SEALED = ['openai-beta', 'accept-language']
+
+/**
+ * Reads the arguments of one `fetch`. `api_key`, `security_tier` and `base_url` leave JSON.
+ *
+ * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_INVALID_OPTION`, `ERR_REQUEST_TOO_LARGE`
+ */
+export async function readInit(path: string, init: SecureFetchInit): Promise<FetchedRoute> {
+  if (typeof path !== 'string' || !PATH.test(path)) {
+    throw invalid('the path must begin with a slash and have no query')
+  }
+  if (typeof init !== 'object' || (init as SecureFetchInit | null) === null) {
+    throw invalid('the second argument must be an object')
+  }
+  const { method = 'GET', body = null, signal, timeout, maxRetries } = init
+  if (typeof method !== 'string') throw invalid('method must be a text')
+  const headers = readHeaders(init.headers)
+  const isGet = method.toUpperCase() === 'GET'
+  if (isGet && body !== null) throw invalid('GET has no body')
+  const { content, type } = await readContent(body, signal ?? undefined)
+  const contentType = isGet ? undefined : (headers.get('content-type') ?? type)
+  const isJson = contentType !== undefined && JSON_TYPE.test(contentType)
+  const json = isJson ? split(content) : undefined
+  const bearer = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]
+  return {
+    members: json?.members,
+    request: {
+      method: method.toUpperCase(),
+      path,
+      accept: headers.get('accept') ?? '*/*',
+      contentType,
+      content: json?.content ?? content,
+      apiKey: checkApiKey(json?.apiKey ?? bearer, 'apiKey'),
+      securityTier: checkSecurityTier(json?.securityTier ?? headers.get('x-security-tier')),
+    },
+    options: {
+      headers: Object.fromEntries(
+        SEALED.flatMap((name) => {
+          const value = headers.get(name)
+          return value === null ? [] : [[name, value]]
+        }),
+      ),
+      ...(signal === undefined || signal === null ? {} : { signal }),
+      ...(timeout === undefined ? {} : { timeout }),
+      ...(maxRetries === undefined ? {} : { maxRetries }),
+    },
+  }
+}
+
+interface SplitContent {
+  readonly members: Record<string, unknown>
+  readonly content: Uint8Array
+  readonly apiKey: unknown
+  readonly securityTier: unknown
+}
+
+/** Separates the routing members from JSON, which is sent as it came where it has none. */
+function split(content: Uint8Array): SplitContent {
+  const all = parse(content)
+  const { api_key: apiKey, security_tier: securityTier, base_url: _, ...members } = all
+  if (Object.keys(members).length === Object.keys(all).length) {
+    return { members, content, apiKey, securityTier }
+  }
+  const rest = new TextEncoder().encode(JSON.stringify(members))
+  content.fill(0)
+  return { members, content: rest, apiKey, securityTier }
+}
+
+function parse(content: Uint8Array): Record<string, unknown> {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(content)
+    const value: unknown = JSON.parse(text)
+    if (isObject(value)) return value
+  } catch {
+    // Not JSON: the same as JSON of another kind. The engine's message would quote it.
+  }
+  throw invalid('the body must be a JSON object')
+}
+
+function readHeaders(headers: HeadersInit | undefined): Headers {
+  try {
+    return new Headers(headers)
+  } catch {
+    // The engine's message quotes the value, which may be a key.
+    throw invalid('a header is not valid')
+  }
+}
+
+const invalid = (why: string): InvalidRequestError =>
+  new InvalidRequestError('ERR_INVALID_REQUEST', `Nothing was sent: ${why}.`)
