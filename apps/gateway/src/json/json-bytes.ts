@@ -43,6 +43,17 @@ export class JsonBytes implements Iterable<Uint8Array> {
     }
   }
 
+  /** Copies all of it into one array. */
+  copy(): Uint8Array {
+    const copy = Buffer.allocUnsafeSlow(this.byteLength)
+    let at = 0
+    for (const span of this.spans) {
+      copy.set(span, at)
+      at += span.length
+    }
+    return copy
+  }
+
   /** Returns the body of an HTTP request: all at once if it is small, else part after part. */
   toBody(): Uint8Array | Readable {
     const [only = new Uint8Array()] = this.byteLength <= PART_BYTES ? this : []

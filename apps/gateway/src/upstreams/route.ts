@@ -24,9 +24,16 @@ export interface RouteRequest {
   readonly accept: string
   /** Asks for an answer that comes in parts: it may take as long as it likes, if its parts keep coming. */
   readonly streamed: boolean
+  /** Kinds of answers that are one. Default: events where the request is streamed, else JSON. */
+  readonly answers?: readonly AnswerKind[] | undefined
+  /** Members of which a JSON answer has one. Default: `choices`. */
+  readonly answerMembers?: readonly string[] | undefined
   /** Creates the body for one attempt. */
   readonly body: (changes: BodyChanges) => RequestBody
 }
+
+/** Kind of an answer, by its media type. */
+export type AnswerKind = 'json' | 'text' | 'events' | 'audio'
 
 /** Content of an answer, as a whole or as it comes. */
 export type RouteAnswerBody =

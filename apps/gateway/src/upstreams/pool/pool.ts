@@ -36,6 +36,7 @@ export interface PoolUpdate {
   commit(): void
 }
 
+const CHAT_PATH = '/chat/completions'
 const INTERVAL_MS = 10_000
 const RETRY_AFTER_BUSY_S = 1
 /** A request that every server fails must not try the whole fleet. */
@@ -90,7 +91,8 @@ export class UpstreamPool implements Engine {
   }
 
   complete(request: ChatRequest, signal: AbortSignal, context: EngineContext): Promise<Completion> {
-    return this.#attempt(request, signal, context, (upstream) =>
+    const asked = { model: request.model, path: CHAT_PATH }
+    return this.#attempt(asked, signal, context, (upstream) =>
       upstream.complete(request, signal, context),
     )
   }
@@ -107,7 +109,7 @@ export class UpstreamPool implements Engine {
 
   /** Asks one model server, and at most one other. */
   async #attempt<Answer>(
-    request: Pick<RouteRequest, 'model'>,
+    request: Pick<RouteRequest, 'model' | 'path'>,
     signal: AbortSignal,
     context: ForwardContext,
     ask: (upstream: Upstream) => Promise<Answer>,
@@ -116,7 +118,7 @@ export class UpstreamPool implements Engine {
     const failures: Failure[] = []
     const startedAt = this.#now()
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const upstream = this.#choose(candidates, failures, request.model)
+      const upstream = this.#choose(candidates, failures, request)
       if (upstream === undefined) break
       context.observation.upstream = upstream.name
       const attemptAt = this.#now()
@@ -212,13 +214,15 @@ export class UpstreamPool implements Engine {
   #choose(
     candidates: readonly Upstream[],
     failures: readonly Failure[],
-    model: string,
+    { model, path }: Pick<RouteRequest, 'model' | 'path'>,
   ): Upstream | undefined {
     const untried = candidates.filter(
       (candidate) => !failures.some(({ upstream }) => upstream === candidate),
     )
-    // One that does not have the model is no substitute for one that is full.
-    const having = untried.filter((upstream) => upstream.knowledgeOf(model) !== 'missing')
+    // One that has neither model nor route is no substitute for one that is full.
+    const having = untried.filter(
+      (upstream) => upstream.knowledgeOf(model) !== 'missing' && !upstream.lacksRoute(path),
+    )
     const free = (having.length > 0 ? having : untried).filter((upstream) => !upstream.full)
     const preference = (upstream: Upstream): readonly number[] => [
       upstream.health.standing,
@@ -305,13 +309,14 @@ const isBefore = (one: readonly number[], other: readonly number[]): boolean => 
   return at !== -1 && Number(one[at]) < Number(other[at])
 }
 
-/** Chooses the failure that the caller receives: any other one tells more than that one server lacks the model. */
+/** Chooses the failure that the caller receives: any other one tells more than that one server lacks the model or the route. */
 function refusalOf(failures: readonly Failure[], candidates: readonly Upstream[]): HttpError {
-  const telling = failures.filter(({ error }) => error.kind !== 'model').at(-1) ?? failures.at(-1)
+  const isMissing = ({ error: { kind } }: Failure): boolean => kind === 'model' || kind === 'route'
+  const telling = failures.filter((failure) => !isMissing(failure)).at(-1) ?? failures.at(-1)
   const isFullElsewhere = candidates.some(
     (candidate) => candidate.full && !failures.some(({ upstream }) => upstream === candidate),
   )
-  if (telling === undefined || (telling.error.kind === 'model' && isFullElsewhere)) return busy()
+  if (telling === undefined || (isMissing(telling) && isFullElsewhere)) return busy()
   return telling.error.refusal
 }
 

@@ -7,6 +7,7 @@ import type { Completion, EngineContext, ForwardContext, UpstreamState } from '.
 import type { RouteAnswer, RouteRequest } from '../route.js'
 import { Health, monotonicNow, type HealthCheckConfig, type Visit } from './health.js'
 import { ModelMemory, type ModelKnowledge } from './model-memory.js'
+import { RouteMemory } from './route-memory.js'
 import {
   OpenAICompatibleServer,
   type OpenAICompatibleOptions,
@@ -66,6 +67,7 @@ export class Upstream implements UpstreamState {
   readonly #config: UpstreamConfig
   readonly #server: OpenAICompatibleServer
   readonly #models: ModelMemory
+  readonly #routes: RouteMemory
   #firstPoll: Promise<unknown> | undefined
 
   /** @param now - monotonic clock, in milliseconds */
@@ -78,6 +80,7 @@ export class Upstream implements UpstreamState {
     this.#server = new OpenAICompatibleServer(config, ca)
     this.health = new Health(healthConfig, now)
     this.#models = new ModelMemory(now)
+    this.#routes = new RouteMemory(now)
   }
 
   get healthy(): boolean {
@@ -106,6 +109,11 @@ export class Upstream implements UpstreamState {
   knowledgeOf(model: string): ModelKnowledge {
     const knowledge = this.#models.of(model)
     return knowledge === 'unknown' && this.#config.models !== undefined ? 'listed' : knowledge
+  }
+
+  /** Checks whether the server has refused the route as unknown a short time ago. */
+  lacksRoute(path: string): boolean {
+    return this.#routes.isMissing(path)
   }
 
   /** Checks whether the server, or its settings, list this very model. */
@@ -168,6 +176,7 @@ export class Upstream implements UpstreamState {
       const answer = await this.#server.forward(request, signal, { ...context, cacheSalt })
       this.health.recordAnswer(visit.startedAt)
       this.#models.recordAnswer(request.model)
+      this.#routes.recordAnswer(request.path)
       let isClosed = false
       const close = (): void => {
         answer.close()
@@ -176,8 +185,10 @@ export class Upstream implements UpstreamState {
       }
       return { ...answer, upstream: this.name, close }
     } catch (error) {
-      if (error instanceof UpstreamError && !signal.aborted)
+      if (error instanceof UpstreamError && !signal.aborted) {
         this.#recordFailure(error, request, visit)
+        if (error.kind === 'route') this.#routes.recordMissing(request.path)
+      }
       visit.leave()
       throw error
     }

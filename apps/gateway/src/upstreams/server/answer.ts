@@ -2,7 +2,12 @@ import type { EventLoopTurns } from '../../json/event-loop-turns.js'
 import { JsonError } from '../../json/json-error.js'
 import { readJsonObject, type JsonObject } from '../../json/json-object.js'
 import { readForeignError } from './foreign-error.js'
-import { MAX_ERROR_BYTES, refusedError, unusableAnswerError } from './upstream-error.js'
+import {
+  MAX_ERROR_BYTES,
+  refusedError,
+  unusableAnswerError,
+  type UpstreamError,
+} from './upstream-error.js'
 
 const OK = 200
 /** Deeper answers could not be read by clients. */
@@ -34,9 +39,29 @@ export async function readCompletion(
     return answer
   }
   if (!hasError(answer)) throw unusableAnswerError(OK, 'no choices')
+  throw errorInSuccess(bytes, withoutKey)
+}
+
+function errorInSuccess(bytes: Buffer, withoutKey: (text: string) => string): UpstreamError {
   const text = withoutKey(bytes.toString('utf8', 0, MAX_ERROR_BYTES))
   const facts = { reason: OK, note: 'an error in a success' }
-  throw refusedError(readForeignError(undefined, text), facts)
+  return refusedError(readForeignError(undefined, text), facts)
+}
+
+/**
+ * Reads an answer of a route: an object with one of these members, whatever the status says.
+ *
+ * @throws UpstreamError
+ */
+export async function readRouteAnswer(
+  bytes: Buffer,
+  members: readonly string[],
+  { turns, withoutKey }: Pick<AnswerContext, 'turns' | 'withoutKey'>,
+): Promise<JsonObject> {
+  const answer = await readObject(bytes, turns, false)
+  if (members.some((name) => (answer.typeOf(name) ?? 'null') !== 'null')) return answer
+  if (!hasError(answer)) throw unusableAnswerError(OK, 'no content')
+  throw errorInSuccess(bytes, withoutKey)
 }
 
 async function readObject(

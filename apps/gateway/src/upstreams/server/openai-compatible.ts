@@ -9,7 +9,8 @@ import type { EngineContext, ForwardContext } from '../engine.js'
 import type { RequestBody, RouteAnswer, RouteRequest } from '../route.js'
 import { readForeignError } from './foreign-error.js'
 import { parseModelList, type ModelList } from './model-names.js'
-import { openEvents } from './sse/open-events.js'
+import { openAnswer } from './open-answer.js'
+import { readAll } from './read-all.js'
 import {
   MAX_ERROR_BYTES,
   connectionError,
@@ -63,6 +64,12 @@ const ERROR_TIMEOUT_MS = 5000
 const MAX_MODELS_BYTES = 1024 * 1024
 const POLL_TIMEOUT_MS = 5000
 
+/** Fits the encrypted answer that clients read as a whole by default, with its padding. */
+const MAX_WHOLE_BYTES = 15 * 1024 * 1024
+/** What clients read of a stream by default. */
+const MAX_STREAM_BYTES = 64 * 1024 * 1024
+
+const CHAT_PATH = '/chat/completions'
 const JSON_TYPE = 'application/json'
 
 /** Resolves the path of a health check against the base URL of its server. */
@@ -82,6 +89,8 @@ export class OpenAICompatibleServer {
   readonly #totalMs: number
   readonly #streamMs: number
   readonly #completions: Agent
+  /** Separate, because these answers are larger. */
+  readonly #routes: Agent
   /** Separate, so that checks neither wait for completions nor read as much. */
   readonly #checks: Agent
 
@@ -96,12 +105,13 @@ export class OpenAICompatibleServer {
     this.#apiKey = apiKey
     this.#totalMs = timeouts.totalMs ?? TIMEOUT_MS
     this.#streamMs = timeouts.totalMs ?? STREAM_TIMEOUT_MS
-    this.#completions = new Agent({
+    const settings = {
       connect: { ...trust, timeout: timeouts.connectMs ?? CONNECT_TIMEOUT_MS },
       headersTimeout: timeouts.headersMs ?? TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
-      maxResponseSize: MAX_ANSWER_BYTES,
-    })
+    }
+    this.#completions = new Agent({ ...settings, maxResponseSize: MAX_ANSWER_BYTES })
+    this.#routes = new Agent({ ...settings, maxResponseSize: MAX_STREAM_BYTES })
     this.#checks = new Agent({ connect: trust, maxResponseSize: MAX_MODELS_BYTES })
   }
 
@@ -130,10 +140,11 @@ export class OpenAICompatibleServer {
     })
     const attempt = startAttempt(signal, this.#totalMs)
     try {
-      const response = await this.#request('/chat/completions', attempt.signal, {
+      const response = await this.#request(CHAT_PATH, attempt.signal, {
         body: { contentType: JSON_TYPE, byteLength: body.byteLength, toBody: () => body.toBody() },
         accept: JSON_TYPE,
         context,
+        dispatcher: this.#completions,
       })
       return await this.#readAnswer(response, context)
     } catch (error) {
@@ -144,7 +155,7 @@ export class OpenAICompatibleServer {
   }
 
   /**
-   * Forwards a request. Resolves with the first event of an answer that comes in events.
+   * Forwards a request. Resolves with a whole answer, or the first part of one that comes in parts.
    *
    * @param signal - cancels the request
    * @throws UpstreamError
@@ -161,19 +172,20 @@ export class OpenAICompatibleServer {
         body: request.body({ cacheSalt: context.cacheSalt }),
         accept: request.accept,
         context,
+        dispatcher: this.#routes,
         idleMs: request.streamed ? context.streamIdleMs : undefined,
       })
-      if (response.statusCode !== 200) await this.#refuse(response)
-      const opened = await openEvents(response, {
-        withoutKey: this.#withoutKey,
+      const mayLackRoute = request.path !== CHAT_PATH
+      if (response.statusCode !== 200) await this.#refuse(response, mayLackRoute)
+      const opened = await openAnswer(response, request, {
+        ...{ withoutKey: this.#withoutKey, turns: context.turns, maxBytes: MAX_WHOLE_BYTES },
         reserve: (bytes) => {
           context.reserveAnswer(bytes)
         },
         errorOf: attempt.errorOf,
       })
       return {
-        contentType: String(response.headers['content-type'] ?? ''),
-        body: { kind: 'events', events: opened.events },
+        ...opened,
         close: () => {
           opened.close()
           attempt.end()
@@ -202,17 +214,17 @@ export class OpenAICompatibleServer {
 
   /** Closes all connections, after the requests in progress. */
   async close(): Promise<void> {
-    await Promise.all([this.#completions.close(), this.#checks.destroy()])
+    await Promise.all([this.#completions.close(), this.#routes.close(), this.#checks.destroy()])
   }
 
   #request(
     path: string,
     signal: AbortSignal,
-    { body, accept, context, idleMs }: UpstreamRequest,
+    { body, accept, context, dispatcher, idleMs }: UpstreamRequest,
   ): Promise<Dispatcher.ResponseData<unknown>> {
     return httpRequest(`${this.#url}${path}`, {
       method: 'POST',
-      dispatcher: this.#completions,
+      dispatcher,
       signal,
       headers: {
         ...context.headers,
@@ -247,7 +259,10 @@ export class OpenAICompatibleServer {
     return readCompletion(bytes, { contentType, turns, withoutKey: this.#withoutKey })
   }
 
-  async #refuse({ statusCode, headers, body }: Dispatcher.ResponseData<unknown>): Promise<never> {
+  async #refuse(
+    { statusCode, headers, body }: Dispatcher.ResponseData<unknown>,
+    mayLackRoute = false,
+  ): Promise<never> {
     const timer = setTimeout(() => body.destroy(), ERROR_TIMEOUT_MS)
     const text = await readStart(body, MAX_ERROR_BYTES)
     clearTimeout(timer)
@@ -256,7 +271,7 @@ export class OpenAICompatibleServer {
     // Clients know no statuses above 599.
     const status = statusCode <= 599 ? statusCode : undefined
     const inner = readForeignError(status, this.#withoutKey(text))
-    throw refusedError(inner, { reason: statusCode, retryAfterMs })
+    throw refusedError(inner, { reason: statusCode, retryAfterMs }, mayLackRoute)
   }
 
   /** Removes the key of the gateway from a text, which some servers quote. */
@@ -283,6 +298,7 @@ interface UpstreamRequest {
   readonly body: RequestBody
   readonly accept: string
   readonly context: Pick<ForwardContext, 'headers'>
+  readonly dispatcher: Dispatcher
   /** Longest silence within the answer, in milliseconds. */
   readonly idleMs?: number | undefined
 }
@@ -312,21 +328,6 @@ function startAttempt(signal: AbortSignal, totalMs: number): Attempt {
       clearTimeout(timer)
     },
   }
-}
-
-/** @param onBytes - receives the number of bytes so far; an error of it ends the connection */
-async function readAll(
-  body: AsyncIterable<unknown>,
-  onBytes: (total: number) => void,
-): Promise<Buffer> {
-  const parts: Buffer[] = []
-  let length = 0
-  for await (const part of body as AsyncIterable<Buffer>) {
-    length += part.length
-    onBytes(length)
-    parts.push(part)
-  }
-  return Buffer.concat(parts, length)
 }
 
 /** Reads the beginning of a body, and ends its connection if there is more. Returns what arrived. */

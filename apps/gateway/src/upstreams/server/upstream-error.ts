@@ -1,7 +1,7 @@
 import { errnoCode } from '@nomyo-internal/diagnostics'
 import type { ErrorObject } from '../../confidential-refusal.js'
 import { HttpError } from '../../http-error.js'
-import { UpstreamRefusal, isRequestFault } from './upstream-refusal.js'
+import { UpstreamRefusal, isRequestFault, missingRoute } from './upstream-refusal.js'
 
 /** An error that is longer is cut. */
 export const MAX_ERROR_BYTES = 64 * 1024
@@ -23,6 +23,8 @@ export type FailureKind =
   | 'credentials'
   /** 404: no such model, or no such path. */
   | 'model'
+  /** 404, 405 or 501 that names no model, of a route that not every server has. */
+  | 'route'
   /** The request is invalid there: 400, 413, 422 and others of 4xx. */
   | 'refused'
   /** An answer that is no completion. */
@@ -46,6 +48,7 @@ const CONSEQUENCES: Readonly<Record<FailureKind, Consequences>> = {
   busy: { cause: 'unclear', tryAnother: true },
   credentials: { cause: 'unclear', tryAnother: true },
   model: { cause: 'request', tryAnother: true },
+  route: { cause: 'request', tryAnother: true },
   refused: { cause: 'request', tryAnother: false },
   unusable: { cause: 'unclear', tryAnother: true },
   // Another server would write as much.
@@ -88,8 +91,19 @@ export class UpstreamError extends Error implements Consequences, FailureFacts {
   }
 }
 
-/** Translates the error of a model server, by its status. */
-export function refusedError(inner: ErrorObject, facts: FailureFacts): UpstreamError {
+/**
+ * Translates the error of a model server, by its status.
+ *
+ * @param mayLackRoute - the route is one that not every server has. Default false
+ */
+export function refusedError(
+  inner: ErrorObject,
+  facts: FailureFacts,
+  mayLackRoute = false,
+): UpstreamError {
+  if (mayLackRoute && lacksRoute(inner)) {
+    return new UpstreamError('route', missingRoute(inner), facts)
+  }
   const kind = kindOf(inner.status)
   if (kind === 'credentials') {
     // The key of the gateway, and perhaps its account, are named in the text.
@@ -101,6 +115,12 @@ export function refusedError(inner: ErrorObject, facts: FailureFacts): UpstreamE
       ? undefined
       : Math.min(Math.ceil(retryAfterMs / 1000), MAX_RETRY_AFTER_S)
   return new UpstreamError(kind, new UpstreamRefusal(inner, seconds), facts)
+}
+
+/** Recognises that a server lacks a route: where a model is missing, its error says so. */
+function lacksRoute({ status, code, param, message }: ErrorObject): boolean {
+  if (status === 405 || status === 501) return true
+  return status === 404 && ![code, param, message].some((text) => /model/i.test(text ?? ''))
 }
 
 function kindOf(status: number): FailureKind {
@@ -122,7 +142,7 @@ export function connectionError(error: unknown): UpstreamError {
     case 'UND_ERR_BODY_TIMEOUT':
       return timeoutError(reason)
     case 'UND_ERR_RES_EXCEEDED_MAX_SIZE':
-      return new UpstreamError('oversized', unusable(), { reason })
+      return oversizedError(reason)
     default: {
       const detail = 'Inference backend is unavailable'
       const refusal = new HttpError(503, detail, undefined, 'upstream_unavailable')
@@ -141,6 +161,10 @@ export const timeoutError = (reason: string): UpstreamError =>
 /** @param note - fixed text for the log */
 export const unusableAnswerError = (status: number, note: string): UpstreamError =>
   new UpstreamError('unusable', unusable(), { reason: status, note })
+
+/** @param reason - error code of the connection, or status of the answer */
+export const oversizedError = (reason: string | number): UpstreamError =>
+  new UpstreamError('oversized', unusable(), { reason })
 
 const unusable = (): HttpError =>
   new HttpError(502, 'The inference backend gave an unusable answer')

@@ -5,16 +5,26 @@ import { ConfidentialRefusal, type ErrorObject } from '../../confidential-refusa
 export class UpstreamRefusal extends ConfidentialRefusal {
   override readonly name = 'UpstreamRefusal'
 
-  constructor(inner: ErrorObject, retryAfterSeconds?: number) {
-    const [status, detail, code] = outerOf(inner.status)
+  constructor(inner: ErrorObject, retryAfterSeconds?: number, outer = outerOf(inner.status)) {
+    const [status, detail, code] = outer
     // Of other refusals, no wait is known to help.
     const isBusy = status === 429 || status === 503
     super(status, detail, inner, isBusy ? retryAfterSeconds : undefined, code)
   }
 }
 
+type Outer = readonly [status: number, detail: string, code: RefusalCode]
+
+/** Creates the refusal of a request for whose route there is no model server. */
+export const missingRoute = (inner: ErrorObject): UpstreamRefusal =>
+  new UpstreamRefusal(inner, undefined, [
+    404,
+    'The inference backend has no such route',
+    'not_found',
+  ])
+
 /** Reduces the status of a model server to what may be sent in plaintext. */
-function outerOf(status: number): readonly [status: number, detail: string, code: RefusalCode] {
+function outerOf(status: number): Outer {
   switch (status) {
     case 404:
       return [400, 'The inference backend does not have this model', 'upstream_refused']
