@@ -99,6 +99,19 @@ describe.each(
     await expectRefusal(() => key.decapsulate(enc), 'ERR_KEY_DISPOSED')
   })
 
+  it('encapsulates to several keys by turns, also from one buffer', async () => {
+    const keys = await Promise.all(
+      [1, 2, 1].map((byte) => kem.importKey(new Uint8Array(32).fill(byte))),
+    )
+    const buffer = new Uint8Array(kem.publicKeyBytes)
+    for (const { publicKey, decapsulate } of [...keys, ...keys]) {
+      buffer.set(publicKey)
+      const { enc, sharedSecret } = await kem.encapsulate(buffer)
+      buffer.fill(0)
+      expect(toHex(await decapsulate(enc))).toBe(toHex(sharedSecret))
+    }
+  })
+
   it('leaves seed and public key of the caller unchanged', async () => {
     const seed = new Uint8Array(32).fill(7)
     const { publicKey } = await kem.importKey(seed)

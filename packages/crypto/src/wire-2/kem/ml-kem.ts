@@ -1,4 +1,4 @@
-import { type Bytes, ownBytes } from '../../bytes/bytes.js'
+import type { Bytes } from '../../bytes/bytes.js'
 import type { Encapsulation } from './kem.js'
 import { webKem } from './web-kem.js'
 
@@ -25,21 +25,6 @@ export function platformMlKem(): MlKem {
 
 /** ML-KEM-768 in JavaScript, loaded on demand: without a claim to constant time. */
 export async function loadJavaScriptMlKem(): Promise<MlKem> {
-  const { ml_kem768: mlKem } = await import('@noble/post-quantum/ml-kem.js')
-  return {
-    implementation: 'javascript',
-    encapsulate: (publicKey) => {
-      const { cipherText, sharedSecret } = mlKem.encapsulate(publicKey)
-      return Promise.resolve({ enc: ownBytes(cipherText), sharedSecret: ownBytes(sharedSecret) })
-    },
-    importKey: (seed) => {
-      const { publicKey, secretKey } = mlKem.keygen(seed)
-      return Promise.resolve({
-        publicKey: ownBytes(publicKey),
-        decapsulate: (ciphertext) =>
-          Promise.resolve(ownBytes(mlKem.decapsulate(ciphertext, secretKey))),
-        release: () => secretKey.fill(0),
-      })
-    },
-  }
+  const { javaScriptMlKem } = await import('./javascript-ml-kem.js')
+  return javaScriptMlKem()
 }
