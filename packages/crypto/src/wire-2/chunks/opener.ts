@@ -49,13 +49,13 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
   /** Length of the chunk that is arriving. */
   let expected = 0
   let cipher: ChunkCipher | undefined
-  let opened = 0
+  let count = 0
   let total = 0
   /** Makes the error of all later calls: few messages need one. */
   let failure: (() => Error) | undefined
   let last: Promise<unknown> = Promise.resolve()
 
-  const limit = (): number => TAG_BYTES + (opened === 0 ? settings.firstChunk : settings.maxChunk)
+  const limit = (): number => TAG_BYTES + (count === 0 ? settings.firstChunk : settings.maxChunk)
   const dispose = (): void => {
     state = 'over'
     cipher?.dispose()
@@ -63,14 +63,19 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
     failure ??= isOver
   }
 
-  const decrypt = async (sealed: Bytes, isFinal: boolean): Promise<Bytes> => {
-    if (opened >= MAX_CHUNKS) throw cannotOpen()
-    const plaintext = await cipher?.decrypt(sealed, isFinal)
+  const opened = (plaintext: Bytes | undefined): Bytes => {
     if (plaintext === undefined) throw cannotOpen()
     if (failure !== undefined) zeroize(plaintext)
     throwIfOver()
-    opened++
+    count++
     return plaintext
+  }
+
+  /** A platform that decrypts at once is not waited for: messages have many chunks. */
+  const decrypt = (sealed: Bytes, isFinal: boolean): Bytes | Promise<Bytes> => {
+    if (count >= MAX_CHUNKS) throw cannotOpen()
+    const plaintext = cipher?.decrypt(sealed, isFinal)
+    return plaintext instanceof Promise ? plaintext.then(opened) : opened(plaintext)
   }
 
   /** Throws where the opener was disposed of while an operation was under way. */
@@ -81,18 +86,14 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
   }
 
   /** Takes bytes of a part from `at` on; returns the offset behind them. */
-  const step = async (part: Uint8Array, at: number, release: (chunk: Bytes) => void) => {
+  const step = (
+    part: Uint8Array,
+    at: number,
+    release: (chunk: Bytes) => void,
+  ): number | Promise<number> => {
     switch (state) {
-      case 'head': {
-        const needed = settings.headBytes(buffer.bytes())
-        const end = buffer.fill(part, at, needed)
-        if (buffer.length < needed || settings.headBytes(buffer.bytes()) > needed) return end
-        const head = buffer.take()
-        cipher = chunkCipher(await settings.keysOf(head))
-        throwIfOver()
-        state = 'length'
-        return end
-      }
+      case 'head':
+        return readHead(part, at)
       case 'length': {
         const end = buffer.fill(part, at, buffer.length + 1)
         const read = readVarint(buffer.bytes(), 0)
@@ -109,10 +110,14 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
       case 'chunk': {
         const end = buffer.fill(part, at, expected)
         if (buffer.length < expected) return end
-        release(await decrypt(buffer.bytes(), false))
-        buffer.reset()
-        state = 'length'
-        return end
+        const take = (chunk: Bytes): number => {
+          release(chunk)
+          buffer.reset()
+          state = 'length'
+          return end
+        }
+        const chunk = decrypt(buffer.bytes(), false)
+        return chunk instanceof Promise ? chunk.then(take) : take(chunk)
       }
       case 'final': {
         if (buffer.length + part.length - at > limit()) throw cannotOpen()
@@ -121,6 +126,17 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
       default:
         throw (failure ?? isOver)()
     }
+  }
+
+  const readHead = async (part: Uint8Array, at: number): Promise<number> => {
+    const needed = settings.headBytes(buffer.bytes())
+    const end = buffer.fill(part, at, needed)
+    if (buffer.length < needed || settings.headBytes(buffer.bytes()) > needed) return end
+    const head = buffer.take()
+    cipher = chunkCipher(await settings.keysOf(head))
+    throwIfOver()
+    state = 'length'
+    return end
   }
 
   /** One call after the other; the first failure is that of all later calls. */
@@ -141,7 +157,7 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
 
   return {
     get opened() {
-      return opened
+      return count
     },
     push: (part) =>
       inOrder(async () => {
@@ -151,7 +167,8 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
         try {
           if (total > settings.maxBytes) throw tooLarge()
           for (let at = 0; at < part.length;) {
-            at = await step(part, at, (chunk) => chunks.push(chunk))
+            const end = step(part, at, (chunk) => chunks.push(chunk))
+            at = typeof end === 'number' ? end : await end
           }
         } catch (error) {
           if (chunks.length === 0) throw error

@@ -68,7 +68,8 @@ export function chunkSealer(
       to = writeVarint(announced, target, to)
       const end = to + length + TAG_BYTES
       const pieces = piecesOf(buffers, from, from + length)
-      await cipher.encrypt(pieces, announced === 0, target.subarray(to, end))
+      const encrypted = cipher.encrypt(pieces, announced === 0, target.subarray(to, end))
+      if (encrypted !== undefined) await encrypted
       if (Math.floor(end / TURN_BYTES) > Math.floor(to / TURN_BYTES)) await platform.turn()
       from += length
       to = end

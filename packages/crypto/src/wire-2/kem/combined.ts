@@ -24,9 +24,10 @@ function combinedHybridKem(mlKem: MlKem): Kem {
     mlKem.implementation,
     async (publicKey) => {
       const ofX25519 = publicKey.subarray(ML_KEM.publicKeyBytes)
-      const [lattice, ephemeral] = await Promise.all([
-        mlKem.encapsulate(publicKey.subarray(0, ML_KEM.publicKeyBytes)),
+      // The runtime generates the key on another thread, while ML-KEM in JavaScript takes this one.
+      const [ephemeral, lattice] = await Promise.all([
         generateX25519(),
+        mlKem.encapsulate(publicKey.subarray(0, ML_KEM.publicKeyBytes)),
       ])
       const agreed = await ephemeral.agree(ofX25519)
       return {
