@@ -11,12 +11,15 @@ import {
   refuseUnknownRoutes,
 } from '@nomyo-internal/http-server'
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import { fromRefusal } from './anthropic/error.js'
 import { guardAgainstPages } from './access/browser-guard.js'
 import { requireToken } from './access/require-token.js'
 import type { ProxyConfig } from './config/config.js'
 import type { Log } from './log.js'
 import { Refusal, refusalFrom } from './openai-error.js'
 import { chatCompletionsRoute } from './routes/chat-completions.js'
+import { limitConcurrency } from './routes/limit-concurrency.js'
+import { isAnthropic, messagesRoutes } from './routes/messages.js'
 import { modelsRoutes } from './routes/models.js'
 import { reportRoute } from './routes/report.js'
 import type { Upstream } from './upstream/upstream.js'
@@ -92,7 +95,9 @@ export function createServer(
     return send(reply, refusal)
   })
   const tokenHook = requireToken(token)
-  chatCompletionsRoute(server, tokenHook, upstream, maxConcurrency)
+  const sealed = [tokenHook, limitConcurrency(maxConcurrency)]
+  chatCompletionsRoute(server, sealed, upstream)
+  messagesRoutes(server, sealed, tokenHook, upstream)
   modelsRoutes(server, tokenHook, upstream)
   reportRoute(server, requireToken(token, { asPassword: true }), upstream, config)
   // 503 while the gateway is not trusted.
@@ -118,7 +123,9 @@ async function discardBody(request: IncomingMessage): Promise<void> {
 }
 
 function send(reply: FastifyReply, refusal: Refusal): FastifyReply {
-  return reply.code(refusal.statusCode).headers(refusal.headers).send(refusal.body)
+  const { headers, routeOptions } = reply.request
+  const body = isAnthropic(routeOptions.url, headers) ? fromRefusal(refusal) : refusal.body
+  return reply.code(refusal.statusCode).headers(refusal.headers).send(body)
 }
 
 /** Converts an error to what the caller may know of it. */

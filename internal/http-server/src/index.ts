@@ -25,6 +25,7 @@ export { logProcessWarnings } from './log/process-warnings.js'
 export { logRequests, type RequestRecord } from './log/requests.js'
 export { isDisconnected, onResponseClosed } from './response/on-response-closed.js'
 export { PacedBody } from './response/paced-body.js'
+export { StreamedBody, type StreamedBodyOptions } from './response/streamed-body.js'
 export { refuseForeignPages, type PageGuardOptions } from './page-guard.js'
 export {
   describeDebugger,

@@ -121,9 +121,11 @@ function reasonOf(finish: unknown, hasCalls: boolean, isRefused: boolean): StopR
 
 /** Converts the tokens used. Those that a cache had are counted apart. */
 export function usageOf(value: unknown): Members {
-  const { prompt_tokens, completion_tokens, prompt_tokens_details: details } = isMembers(value)
-    ? value
-    : {}
+  const {
+    prompt_tokens,
+    completion_tokens,
+    prompt_tokens_details: details,
+  } = isMembers(value) ? value : {}
   const cached = isMembers(details) ? count(details['cached_tokens']) : 0
   return {
     input_tokens: Math.max(0, count(prompt_tokens) - cached),

@@ -106,15 +106,25 @@ function userOf(value: unknown): string | undefined {
 function toolMembers({ tools: given, tool_choice: choice }: Members): Members {
   const tools = list(given, 'tools').map((value, position) => {
     const path = `tools[${String(position)}]`
-    const { type = 'custom', name: toolName, description, input_schema, strict } = members(value, path)
+    const {
+      type = 'custom',
+      name: toolName,
+      description,
+      input_schema,
+      strict,
+    } = members(value, path)
     if (type !== 'custom' && type !== null) {
-      throw refuse(`${path}.type`, 'names a tool that Anthropic defines; only custom tools can be called')
+      throw refuse(
+        `${path}.type`,
+        'names a tool that Anthropic defines; only custom tools can be called',
+      )
     }
     return {
       type: 'function',
       function: defined({
         name: name(toolName, `${path}.name`),
-        description: description === undefined ? undefined : text(description, `${path}.description`),
+        description:
+          description === undefined ? undefined : text(description, `${path}.description`),
         parameters: members(input_schema, `${path}.input_schema`),
         strict: strict === true ? true : undefined,
       }),

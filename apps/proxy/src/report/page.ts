@@ -5,11 +5,12 @@ import type { Report } from './report.js'
 
 const STYLE = `
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
-body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere }
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #8884 }
-td.id, code { font-family: ui-monospace, monospace; font-size: .9em }
+td:last-child, li, p { overflow-wrap: anywhere }
+code { font-family: ui-monospace, monospace; font-size: .9em }
 .verdict { padding: .6rem 1rem; border-left: .4rem solid; font-weight: 600 }
 .pass { color: light-dark(#0a6b2e, #6fdc94) } .fail { color: light-dark(#b00020, #ff8a80) }
 .warn { color: light-dark(#7a4d00, #ffcc66) } .skip { color: light-dark(#555, #aaa) }
@@ -35,7 +36,7 @@ const STATUS_WORDS: Readonly<Record<CheckStatus, string>> = {
   pass: 'passed',
   fail: 'FAILED',
   warn: 'warning',
-  skip: 'not made',
+  skip: 'no result',
 }
 
 /** Writes a report as a page. Texts of the gateway are escaped. */

@@ -1,39 +1,50 @@
 import { disconnectSignal } from '@nomyo-internal/http-server'
-import type { FastifyInstance, onRequestHookHandler } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import { isMembers, type Members } from '../anthropic/members.js'
+import { modelInfo, modelPage } from '../anthropic/models.js'
 import { Refusal } from '../openai-error.js'
 import type { Upstream } from '../upstream/upstream.js'
 
-/** One model, as the gateway lists it. */
-type Model = Readonly<Record<string, unknown>>
-
-/** `GET /v1/models` and `GET /v1/models/{id}`: the gateway's list for the API key, or one of its models. */
+/**
+ * `GET /v1/models` and `GET /v1/models/{id}`: the gateway's list for the API key, or one of its models; in
+ * Anthropic's shape for callers that name a version of its API.
+ */
 export function modelsRoutes(
   server: FastifyInstance,
   requireToken: onRequestHookHandler,
   upstream: Upstream,
 ): void {
-  const list = async (signal: AbortSignal): Promise<Uint8Array> => upstream.models(signal)
-  server.get('/v1/models', { onRequest: requireToken }, async (_request, reply) => {
-    const body = await list(disconnectSignal(reply.raw))
-    return reply.headers(HEADERS).send(Buffer.from(body))
+  const send = (
+    { headers }: FastifyRequest,
+    reply: FastifyReply,
+    openai: string | Uint8Array,
+    anthropic: () => Members,
+  ): FastifyReply => {
+    const isForAnthropic = headers['anthropic-version'] !== undefined
+    return reply
+      .headers({ 'cache-control': 'no-store', vary: 'anthropic-version' })
+      .type('application/json; charset=utf-8')
+      .send(isForAnthropic ? JSON.stringify(anthropic()) : openai)
+  }
+  server.get('/v1/models', { onRequest: requireToken }, async (request, reply) => {
+    const body = Buffer.from(await upstream.models(disconnectSignal(reply.raw)))
+    return send(request, reply, body, () => modelPage(modelsIn(body)))
   })
   // Names have slashes, which some programs encode.
   server.get('/v1/models/*', { onRequest: requireToken }, async (request, reply) => {
     const { '*': name } = request.params as { '*': string }
-    const body = await list(disconnectSignal(reply.raw))
-    const { data } = JSON.parse(new TextDecoder().decode(body)) as {
-      data: readonly (Model | null)[]
-    }
-    const model = data.find((candidate) => candidate?.['id'] === name)
-    if (model === undefined || model === null) throw noSuchModel()
-    return reply.headers(HEADERS).send(JSON.stringify(model))
+    const body = await upstream.models(disconnectSignal(reply.raw))
+    const model = modelsIn(body).find(({ id }) => id === name)
+    if (model === undefined) throw noSuchModel()
+    return send(request, reply, JSON.stringify(model), () => modelInfo(model))
   })
 }
 
-const HEADERS = {
-  'cache-control': 'no-store',
-  'content-type': 'application/json; charset=utf-8',
-} as const
+/** Returns the models of a list whose form was checked. */
+function modelsIn(body: Uint8Array): readonly Members[] {
+  const { data } = JSON.parse(new TextDecoder().decode(body)) as { data: readonly unknown[] }
+  return data.filter(isMembers)
+}
 
 const noSuchModel = (): Refusal =>
   new Refusal(404, 'model_not_found', 'The gateway has no such model for this API key.')

@@ -1,0 +1,104 @@
+import { StreamedBody, disconnectSignal } from '@nomyo-internal/http-server'
+import type { FastifyInstance, FastifyReply, onRequestHookHandler } from 'fastify'
+import { fromOpenAIError } from '../anthropic/error.js'
+import { messageStream } from '../anthropic/event-stream.js'
+import { isMembers, json, refuse, type Members } from '../anthropic/members.js'
+import { messageOf, unusable } from '../anthropic/message.js'
+import { readMessagesRequest, type ChatRequest } from '../anthropic/request.js'
+import { Refusal } from '../openai-error.js'
+import type { Upstream } from '../upstream/upstream.js'
+import { STALL_TIMEOUT_MS } from './stall-timeout.js'
+
+const PATH = '/v1/messages'
+
+/** Checks for a caller that expects the shapes of Anthropic's API. */
+export const isAnthropic = (
+  url: string | undefined,
+  headers: Readonly<Record<string, unknown>>,
+): boolean => url?.startsWith(PATH) === true || headers['anthropic-version'] !== undefined
+
+/** `POST /v1/messages`: Anthropic's Messages API, converted to chat completions and back on this machine. */
+export function messagesRoutes(
+  server: FastifyInstance,
+  onRequest: readonly onRequestHookHandler[],
+  requireToken: onRequestHookHandler,
+  upstream: Upstream,
+): void {
+  server.post(PATH, { onRequest: [...onRequest] }, async (request, reply) => {
+    const asked = readMessagesRequest(parse(request.body))
+    const tier = request.headers['x-security-tier']
+    const response = await upstream.fetch('http://localhost/v1/chat/completions', {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(typeof tier === 'string' ? { 'x-security-tier': tier } : {}),
+      },
+      body: json(asked.request, 'the request'),
+      signal: disconnectSignal(reply.raw),
+    })
+    const requestId = response.headers.get('x-request-id')
+    if (requestId !== null) void reply.header('request-id', requestId)
+    void reply.header('cache-control', 'no-store')
+    for (const name of PASSED_HEADERS) {
+      const value = response.headers.get(name)
+      if (value !== null) void reply.header(name, value)
+    }
+    return answer(reply, response, asked, requestId)
+  })
+  // Before the body is read.
+  const refuseCount: onRequestHookHandler = (_request, _reply, done) => {
+    done(noTokenCount())
+  }
+  server.post(`${PATH}/count_tokens`, { onRequest: [requireToken, refuseCount] }, () => undefined)
+}
+
+/** Headers that tell a caller about retries and the kind of a stream. */
+const PASSED_HEADERS = [
+  'retry-after',
+  'retry-after-ms',
+  'x-nomyo-error',
+  'x-nomyo-stream',
+  'x-request-id',
+  'x-should-retry',
+] as const
+
+async function answer(
+  reply: FastifyReply,
+  response: Response,
+  asked: ChatRequest,
+  requestId: string | null,
+): Promise<FastifyReply> {
+  const { status, body } = response
+  if (asked.stream && status === 200 && body !== null) {
+    return reply
+      .type('text/event-stream; charset=utf-8')
+      .send(new StreamedBody(messageStream(body, asked), { stallMs: STALL_TIMEOUT_MS }))
+  }
+  void reply.type('application/json; charset=utf-8')
+  const content: unknown = await response.json().catch(() => undefined)
+  if (status !== 200) {
+    return reply.code(status).send(JSON.stringify(fromOpenAIError(status, content, requestId)))
+  }
+  if (!isMembers(content)) throw unusable('is no JSON object')
+  return reply.send(JSON.stringify(messageOf(content, asked)))
+}
+
+/** @throws Refusal for anything but a JSON object */
+function parse(body: unknown): Members {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(body as Uint8Array)
+    const value: unknown = JSON.parse(text)
+    if (isMembers(value)) return value
+  } catch {
+    // The engine's message would quote it.
+  }
+  throw refuse('the body', 'must be a JSON object')
+}
+
+const noTokenCount = (): Refusal =>
+  new Refusal(
+    404,
+    'ERR_ROUTE',
+    'Nothing was sent: tokens cannot be counted before a request; no model server offers it on the encrypted ' +
+      'routes. The usage of an answer has the tokens of its request.',
+  )
