@@ -1,10 +1,11 @@
+import { wire2Platform } from '#wire-2-platform'
 import { sha3_256, shake256 } from '@noble/hashes/sha3.js'
 import { type Bytes, concat, ownBytes, zeroize } from '../../bytes/bytes.js'
 import { ascii } from '../labels.js'
 import { HYBRID, ML_KEM, hybridKem } from './hybrid.js'
 import { type Kem, X25519_BYTES, kemPrivateKey } from './kem.js'
 import { type MlKem, loadJavaScriptMlKem, platformMlKem } from './ml-kem.js'
-import { generateX25519, importX25519 } from './curve.js'
+import { importX25519 } from './curve.js'
 
 /** Ends the input of the combiner (draft-ietf-hpke-pq, draft-connolly-cfrg-xwing-kem). */
 const COMBINER_LABEL = '\\.//^\\'
@@ -24,9 +25,9 @@ function combinedHybridKem(mlKem: MlKem): Kem {
     mlKem.implementation,
     async (publicKey) => {
       const ofX25519 = publicKey.subarray(ML_KEM.publicKeyBytes)
-      // The runtime generates the key on another thread, while ML-KEM in JavaScript takes this one.
+      // Browsers generate the key on another thread, while ML-KEM in JavaScript takes this one.
       const [ephemeral, lattice] = await Promise.all([
-        generateX25519(),
+        wire2Platform.generateX25519(),
         mlKem.encapsulate(publicKey.subarray(0, ML_KEM.publicKeyBytes)),
       ])
       const agreed = await ephemeral.agree(ofX25519)

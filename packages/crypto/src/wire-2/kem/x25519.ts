@@ -1,8 +1,9 @@
+import { wire2Platform } from '#wire-2-platform'
 import { requireBytes } from '../../arguments.js'
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { join, labeledExpand, labeledExtract, u16 } from '../hpke/hkdf.js'
 import { KEM_X25519, ascii } from '../labels.js'
-import { generateX25519, importX25519 } from './curve.js'
+import { importX25519 } from './curve.js'
 import { type Kem, SECRET_BYTES, X25519_BYTES, invalidKemKey, kemPrivateKey } from './kem.js'
 
 /** DHKEM(X25519, HKDF-SHA256) (RFC 9180 section 4.1). Loaded on demand. */
@@ -16,7 +17,7 @@ export const x25519Kem: Kem = {
     requireBytes(publicKey, 'a key')
     if (publicKey.length !== X25519_BYTES) throw invalidKemKey()
     const recipient = new Uint8Array(publicKey)
-    const ephemeral = await generateX25519()
+    const ephemeral = await wire2Platform.generateX25519()
     try {
       const agreed = await ephemeral.agree(recipient)
       return {
