@@ -6,6 +6,7 @@ import {
   modelRestriction,
   type RequestMembers,
 } from '../access/policy/request-rules.js'
+import type { RouteMembers } from '../access/policy/route-members.js'
 import type { SecurityTier } from '../access/policy/tier-policy.js'
 import { cannotAttest } from '../attestation/attestor.js'
 import type { ForwardContext } from '../upstreams/engine.js'
@@ -31,6 +32,7 @@ export interface AllowedRequest {
  * that is required is awaited: no model is called for an answer that could not be sent.
  *
  * @param namedTier - tier that the request itself names, where that counts
+ * @param route - the members of its route. Default: those of chat completions
  * @throws HttpError, ConfidentialRefusal
  */
 export async function allowRequest(
@@ -38,6 +40,7 @@ export async function allowRequest(
   request: AdmittedRequest,
   context: ServiceContext,
   namedTier?: SecurityTier,
+  route?: RouteMembers,
 ): Promise<AllowedRequest> {
   const { caller, observation, settings } = request
   const { policy, requestRules } = settings
@@ -46,7 +49,7 @@ export async function allowRequest(
   const tier = (observation.tier = namedTier ?? request.tier)
   authorize(caller, model, tier)
   const rule = policy?.authorize(model, tier)
-  const changes = applyRequestRules(decrypted, requestRules, modelRestriction(caller, rule))
+  const changes = applyRequestRules(decrypted, requestRules, modelRestriction(caller, rule), route)
 
   // The TPM works while the model does, so evidence costs no time, although it then cannot show what is
   // measured until the model has finished.

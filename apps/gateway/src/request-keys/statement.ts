@@ -30,6 +30,11 @@ export const MAX_CHUNK_BYTES = 65_536
 /** Method and path of the requests that are answered; `{id}` stands for the name of a model. */
 export const ROUTES = [
   'POST /v1/chat/completions',
+  'POST /v1/completions',
+  'POST /v1/embeddings',
+  'POST /v1/responses',
+  'POST /v1/rerank',
+  'POST /v1/images/generations',
   'GET /v1/models',
   'GET /v1/models/{id}',
 ] as const

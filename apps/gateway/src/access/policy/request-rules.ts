@@ -25,6 +25,8 @@ export interface RequestMembers {
   readonly names: readonly string[]
   /** True where it refers to media by an address other than `data:`. */
   readonly hasRemoteMedia: boolean
+  /** Name of a member in which further models are named, below the members that list them. Default: none. */
+  readonly furtherModels?: string | undefined
   member(name: string): unknown
 }
 
@@ -116,7 +118,8 @@ export function applyRequestRules(
 
 function restrictRouting(request: RequestMembers, allowsModel: (model: string) => boolean): void {
   const routing = request.names.find((name) => ROUTING.has(name))
-  if (routing !== undefined) throw routed(routing)
+  const further = routing ?? request.furtherModels
+  if (further !== undefined) throw routed(further)
   for (const name of FURTHER_MODELS) {
     const further = request.member(name) ?? []
     const isAllowed = (model: unknown): boolean => typeof model === 'string' && allowsModel(model)

@@ -1,5 +1,6 @@
 import { HttpError } from '../../http-error.js'
 import type { CompletionObserver, CompletionRecord } from '../../observability/completion-record.js'
+import type { RouteName } from '../../request-keys/statement.js'
 import type { WaitBudget } from '../../redis/wait-budget.js'
 import type { Identity } from '../api-keys/authenticate.js'
 import {
@@ -141,7 +142,8 @@ export class QuotaGuard implements CompletionObserver {
  * Returns the tokens that a request counts: those that the model server reports; an estimate by size
  * where it reports none, or the caller has disconnected meanwhile; none where no model worked.
  */
-function tokensOf({ usage = {}, outcome, steps, bytesIn, bytesOut }: CompletionRecord): number {
+function tokensOf(record: CompletionRecord): number {
+  const { usage = {}, outcome, steps } = record
   const { promptTokens, completionTokens, totalTokens } = usage
   const parts = [promptTokens, completionTokens].filter((part) => part !== undefined)
   const sum = parts.length > 0 ? parts.reduce((one, other) => one + other, 0) : undefined
@@ -149,5 +151,17 @@ function tokensOf({ usage = {}, outcome, steps, bytesIn, bytesOut }: CompletionR
   if (reported !== undefined) return Math.min(reported, MAX_TOKENS)
   const answered = outcome === 'ok' || outcome === 'disconnected'
   if (!answered || steps.upstream === undefined) return 0
-  return Math.ceil((bytesIn + bytesOut) / ENVELOPE_BYTES_PER_TOKEN)
+  return Math.ceil(textBytes(record) / ENVELOPE_BYTES_PER_TOKEN)
+}
+
+/** Routes whose requests, or answers, are mostly no text: sound, pictures, and numbers. */
+const NO_TEXT: Readonly<Partial<Record<RouteName, { in?: true; out?: true }>>> = {
+  'POST /v1/embeddings': { out: true },
+  'POST /v1/images/generations': { out: true },
+}
+
+/** Returns the encrypted size of what is text in a request and its answer. */
+function textBytes({ endpoint, bytesIn, bytesOut }: CompletionRecord): number {
+  const without = endpoint && NO_TEXT[endpoint]
+  return (without?.in ? 0 : bytesIn) + (without?.out ? 0 : bytesOut)
 }

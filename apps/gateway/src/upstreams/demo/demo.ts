@@ -1,21 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
-import { errorObject } from '../../confidential-refusal.js'
 import type { ParsedChatRequest } from '../../completion/chat-request.js'
 import { JsonObject, isRecord } from '../../json/json-object.js'
 import { demoError } from './demo-errors.js'
 import type { Engine } from '../engine.js'
-import { UpstreamRefusal } from '../server/upstream-refusal.js'
 import { streamCompletion } from './demo-stream.js'
+import { ECHO_MODEL, LABEL, answerTo, roughTokens } from './label.js'
+import { answerRoute } from './routes/answer-route.js'
 
-/** Model that answers with exactly the content of the last message. */
-const ECHO_MODEL = 'nomyo/echo'
 /** Any other name works too; its answers begin with a label. */
 const DEMO_MODEL = 'nomyo/demo'
 const PAUSE_MS = 15
 const LARGE_BYTES = 256 * 1024
-/** Mark of every answer of this engine. */
-const LABEL = 'nomyo-demo-engine'
 
 /**
  * Creates a stand-in for a model server that needs neither network nor model, for demos and tests.
@@ -35,11 +31,11 @@ export function createDemoEngine(): Engine {
     forward: async (request, signal, { turns }) => {
       const error = demoError(request.model)
       if (error !== undefined) throw error
-      if (request.path !== '/chat/completions' || !request.streamed) throw noSuchRoute()
       const body = request.body({ cacheSalt: undefined }).toBody()
       const bytes = body instanceof Uint8Array ? body : await buffer(body)
       if (bytes.length > LARGE_BYTES) await turns.next()
       const parsed = JSON.parse(new TextDecoder().decode(bytes)) as ParsedChatRequest
+      if (request.path !== '/chat/completions') return answerRoute(request.path, parsed)
       const options = parsed['stream_options']
       const events = streamCompletion(answer(parsed, Math.ceil(bytes.length / 4)), {
         includeUsage: isRecord(options) && options['include_usage'] === true,
@@ -54,11 +50,6 @@ export function createDemoEngine(): Engine {
     close: () => Promise.resolve(),
   }
 }
-
-const noSuchRoute = (): UpstreamRefusal =>
-  new UpstreamRefusal(
-    errorObject(404, { message: '[demo engine, not a model] The engine has no such route.' }),
-  )
 
 function answer(request: ParsedChatRequest, promptTokens: number): Record<string, unknown> {
   const tool = toolToCall(request)
@@ -90,12 +81,7 @@ function answer(request: ParsedChatRequest, promptTokens: number): Record<string
 }
 
 function textAnswer(request: ParsedChatRequest): string {
-  const text = textOf(request.messages.at(-1)?.['content'])
-  if (request.model === ECHO_MODEL) return text
-  return (
-    `[demo engine, not a model] Your message of ${String(text.length)} characters arrived encrypted, and ` +
-    `only the gateway decrypted it. Start it with --upstream to reach a real model.`
-  )
+  return answerTo(request.model, textOf(request.messages.at(-1)?.['content']))
 }
 
 /** Returns the text of a message: its content, or its joined text parts. */
@@ -170,6 +156,3 @@ function sampleObject(schema: Record<string, unknown>, depth: number): Record<st
     .map((name) => [name, sampleValue(properties[name], depth + 1)])
   return Object.fromEntries(members) as Record<string, unknown>
 }
-
-/** Estimates four characters per token. */
-const roughTokens = (value: unknown): number => Math.ceil(JSON.stringify(value).length / 4)

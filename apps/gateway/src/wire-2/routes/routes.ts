@@ -4,6 +4,8 @@ import type { RouteName } from '../../request-keys/statement.js'
 import type { ExchangeContext } from '../exchange-context.js'
 import type { AuthorizedRequest } from './authorized-request.js'
 import { answerChatCompletion } from './chat-completions.js'
+import { forwardJson } from './forward-json.js'
+import { COMPLETIONS, EMBEDDINGS, IMAGES, RERANK, RESPONSES } from './json-routes.js'
 import { answerModel, answerModels, MODEL_PREFIX } from './models.js'
 
 /** A route and its answers. */
@@ -19,6 +21,11 @@ export interface Route {
 /** The requests that are answered, by method and path as they are written: nothing is decoded. */
 const ANSWERS: Readonly<Record<RouteName, Route['answer']>> = {
   'POST /v1/chat/completions': answerChatCompletion,
+  'POST /v1/completions': forwardJson(COMPLETIONS),
+  'POST /v1/embeddings': forwardJson(EMBEDDINGS),
+  'POST /v1/responses': forwardJson(RESPONSES),
+  'POST /v1/rerank': forwardJson(RERANK),
+  'POST /v1/images/generations': forwardJson(IMAGES),
   'GET /v1/models': answerModels,
   'GET /v1/models/{id}': answerModel,
 }

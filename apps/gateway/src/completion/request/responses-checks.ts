@@ -6,11 +6,15 @@ const QUOTE = 0x22
 /** The longest name and value that decide anything, with every character escaped. */
 const MAX_DECIDING_BYTES = 96
 
-/** Finds items of the `input` of `/v1/responses` that refer to what the model server has stored. */
-export class InputItems implements JsonListener {
+/**
+ * Finds, in a request for `/v1/responses`, items of `input` that refer to what the model server has stored, and
+ * `tools` that name a model of their own.
+ */
+export class ResponsesChecks implements JsonListener {
   readonly depth = 3
   readonly #names: MemberNames
   #isInInput = false
+  #isInTools = false
   #isItem = false
   /** Offset of a type that is read now. */
   #typeAt: number | undefined
@@ -19,6 +23,7 @@ export class InputItems implements JsonListener {
   #hasRole = false
   #hasId = false
   hasReferences = false
+  toolsNameModels = false
 
   constructor(bytes: Uint8Array) {
     this.#names = new MemberNames(bytes, MAX_DECIDING_BYTES)
@@ -26,7 +31,11 @@ export class InputItems implements JsonListener {
 
   begin(level: number, first: number, at: number, nameStart: number, nameEnd: number): void {
     const isNamed = (name: string): boolean => this.#names.is(name, nameStart, nameEnd)
-    if (level === 1) this.#isInInput = isNamed('input')
+    if (level === 1) {
+      this.#isInInput = isNamed('input')
+      this.#isInTools = isNamed('tools')
+    }
+    if (this.#isInTools && level === 3 && isNamed('model')) this.toolsNameModels = true
     if (!this.#isInInput) return
     if (level === 2) {
       this.#isItem = first === OPENING_BRACE
