@@ -41,6 +41,7 @@ import {
   loadPart,
   logLevelPart,
   routingPart,
+  streamsPart,
   type Routing,
 } from './reload/parts.js'
 import { Reloader, type ReloadReport } from './reload/reloader.js'
@@ -184,6 +185,7 @@ export async function createGateway(
   const limits = new ConnectionLimits(config.load)
   const loadShedder = new LoadShedder(config.load ?? {}, metrics, config.maxBodyBytes)
   const accessControl = new AccessControl(() => apiKeyStore.keys, rateLimiter)
+  const streams = { current: config.streams ?? {} }
   const services: ServiceContext = {
     current: () => ({ ...routing }),
     attestor,
@@ -196,6 +198,7 @@ export async function createGateway(
     turns: new EventLoopTurns(),
     tracer,
     hostMeasurements: new HostMeasurements(),
+    streams: () => streams.current,
     listedModels: new ListedModels(),
   }
   const server = createServer({
@@ -264,6 +267,7 @@ export async function createGateway(
       routingPart(config, routing, logger),
       callerLimitsPart(config, { rateLimiter, quotaGuard }),
       loadPart(config, loadShedder),
+      streamsPart(config, streams),
       connectionsPart(config, server.server, limits),
       logLevelPart(config, [log, server.log]),
     ],

@@ -197,6 +197,7 @@ describe('settings', () => {
     maxBodyBytes: 16 * 1024 * 1024,
     replayWindowMs: 600_000,
     rateCoolDownMs: 60_000,
+    streams: { intervalMs: 50, paddingBytes: 512, idleTimeoutMs: 300_000 },
     logLevel: 'info',
   }
   const given = {

@@ -100,6 +100,7 @@ const config = {
   replayWindowMs: 600_000,
   rateLimit: { perSecond: 2, burst: 4 },
   rateCoolDownMs: 60_000,
+  streams: { intervalMs: 50, paddingBytes: 512, idleTimeoutMs: 300_000 },
   logLevel: 'warn',
   policy: {
     version: '2026-11',

@@ -54,6 +54,7 @@ export async function listenInProcess({
       turns: new EventLoopTurns(),
       tracer: noTracer,
       hostMeasurements: new HostMeasurements(),
+      streams: () => ({}),
       listedModels: new ListedModels(),
     },
     accessControl: new AccessControl(currentKeys, new RateLimiter({ limit: undefined })),

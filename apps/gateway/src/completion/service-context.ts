@@ -3,6 +3,7 @@ import type { QuotaGuard } from '../access/quota/quota-guard.js'
 import type { RequestRules } from '../access/policy/request-rules.js'
 import type { SecurityTier, TierPolicy } from '../access/policy/tier-policy.js'
 import type { Attestor } from '../attestation/attestor.js'
+import type { StreamConfig } from '../config/config.js'
 import type { EventLoopTurns } from '../json/event-loop-turns.js'
 import type { JsonLimits } from '../json/json-scanner.js'
 import type { HostMeasurements } from '../metadata/host-metadata.js'
@@ -40,6 +41,8 @@ export interface ServiceContext {
   readonly turns: EventLoopTurns
   readonly tracer: Tracer
   readonly hostMeasurements: HostMeasurements
+  /** Returns the pace and form of streams. */
+  readonly streams: () => StreamConfig
   readonly listedModels: ListedModels
 }
 

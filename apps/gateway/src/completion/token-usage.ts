@@ -5,18 +5,21 @@ import type { TokenUsage } from '../observability/completion-record.js'
 const MAX_TOKENS = 1_000_000_000
 
 /** Reads the `usage` of a completion; counts that are missing or impossible are left out. */
-export function tokenUsage(answer: JsonObject): TokenUsage | undefined {
-  const usage = answer.isSmall('usage') ? answer.member('usage') : undefined
+export const tokenUsage = (answer: JsonObject): TokenUsage | undefined =>
+  usageOf(answer.isSmall('usage') ? answer.member('usage') : undefined)
+
+/** Reads token counts by the names of chat completions, or of the Responses API. */
+export function usageOf(usage: unknown): TokenUsage | undefined {
   if (typeof usage !== 'object' || usage === null) return undefined
   const counts = new Map<string, unknown>(Object.entries(usage))
-  const count = (name: string): number | undefined => {
-    const value = counts.get(name)
+  const count = (...names: string[]): number | undefined => {
+    const value = names.map((name) => counts.get(name)).find((given) => given !== undefined)
     const isCount = Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_TOKENS
     return isCount ? Number(value) : undefined
   }
   return {
-    promptTokens: count('prompt_tokens'),
-    completionTokens: count('completion_tokens'),
+    promptTokens: count('prompt_tokens', 'input_tokens'),
+    completionTokens: count('completion_tokens', 'output_tokens'),
     totalTokens: count('total_tokens'),
   }
 }

@@ -70,6 +70,7 @@ export interface GatewayConfig {
   requestDate?: 'required' | 'optional' | undefined
   /** Authorities that requests of wire 2 may name, each a host or `host:port`. Default: every one. */
   publicNames?: readonly string[] | undefined
+  streams?: StreamConfig | undefined
   /** Limit per API key, or per address where no keys are required. Default: no limit. */
   rateLimit?: (RateLimit & { readonly coolDownMs?: number | undefined }) | undefined
   /** Quotas of API keys without quotas of their own, per calendar day or month in UTC. Default: none. */
@@ -206,6 +207,16 @@ export interface LoadConfig {
    * seconds of it are for the headers. Default 120 000.
    */
   requestTimeoutMs?: number | undefined
+}
+
+/** Pace and form of streamed answers. */
+export interface StreamConfig {
+  /** Time for which events are gathered into one encrypted chunk, in milliseconds. Default 50. */
+  intervalMs?: number | undefined
+  /** Multiple of bytes to which encrypted chunks are filled, 0 for none. Default 512. */
+  paddingBytes?: number | undefined
+  /** Longest silence of a model server within a stream, in milliseconds. Default 300 000. */
+  idleTimeoutMs?: number | undefined
 }
 
 /** TPM, quoted registers, and behaviour without evidence. */

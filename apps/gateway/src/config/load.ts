@@ -99,6 +99,11 @@ export function gatewayConfig(settings: GatewaySettings): GatewayConfig {
     replayWindowMs: values.replayWindow,
     requestDate: values.date === 'optional' ? values.date : undefined,
     publicNames: values.publicName.length === 0 ? undefined : values.publicName,
+    streams: {
+      intervalMs: values.streamInterval,
+      paddingBytes: values.streamPadding,
+      idleTimeoutMs: values.streamIdleTimeout,
+    },
     rateLimit: rateLimit(settings),
     quotas: quotas(settings),
     rateCoolDownMs: values.rateCooldown,

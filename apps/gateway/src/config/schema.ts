@@ -261,6 +261,26 @@ export const OPTIONS = defineOptions(
         parse: parsedBy(parseWire, 'must be 1.0 or 2'),
       },
     }),
+    ...inGroup('Streams', {
+      streamInterval: {
+        value: 'MS',
+        summary: 'time for which events are gathered into one encrypted chunk, 0 for none',
+        default: '50',
+        parse: wholeNumber(0, 500),
+      },
+      streamPadding: {
+        value: 'BYTES',
+        summary: 'multiple to which encrypted chunks of events are filled, 0 for none',
+        default: '512',
+        parse: wholeNumber(0, 16_384),
+      },
+      streamIdleTimeout: {
+        value: 'TIME',
+        summary: 'longest silence of a model server within a stream',
+        default: '5m',
+        parse: duration('1s', '1h', '30s or 5m'),
+      },
+    }),
     ...inGroup('Attestation', {
       tpm: {
         value: 'ADDRESS',

@@ -10,7 +10,7 @@ import { TierPolicy } from '../access/policy/tier-policy.js'
 import type { LoadShedder } from '../completion/load/load-shedder.js'
 import { refuseEmptySettings } from '../config/refuse-empty.js'
 import { checkTrustedFiles } from '../doctor/trusted-files.js'
-import type { GatewayConfig, LoadConfig } from '../config/config.js'
+import type { GatewayConfig, LoadConfig, StreamConfig } from '../config/config.js'
 import type { ConnectionLimits } from '../http/connection-limits.js'
 import { readTlsFiles, type TlsFiles } from '../http/tls.js'
 import type { Engine } from '../upstreams/engine.js'
@@ -239,6 +239,21 @@ export const logLevelPart = (
       of: ({ logLevel }) => logLevel,
       set: ({ logLevel }) => {
         for (const log of logs) log.level = logLevel
+      },
+    },
+  ])
+
+/** Pace and form of the streams from now on. */
+export const streamsPart = (
+  running: GatewayConfig,
+  streams: { current: StreamConfig },
+): ReloadablePart =>
+  settingsPart(running, [
+    {
+      name: 'streams',
+      of: (config) => config.streams,
+      set: (config) => {
+        streams.current = config.streams ?? {}
       },
     },
   ])

@@ -12,6 +12,7 @@ const RELOADABLE: ReadonlySet<string> = new Set<keyof GatewayConfig>([
   'rateLimit',
   'rateCoolDownMs',
   'quotas',
+  'streams',
   'load',
   'logLevel',
   'sources',

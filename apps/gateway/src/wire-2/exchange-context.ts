@@ -26,4 +26,6 @@ export interface ExchangeContext extends ServiceContext {
   readonly now?: (() => number) | undefined
   /** Pauses between signs of life, in milliseconds. Default: those of {@link SealedAnswer}. */
   readonly heartbeatsMs?: readonly number[] | undefined
+  /** Silence within a stream after which a sign of life is sent, in milliseconds. Default 15 000. */
+  readonly streamHeartbeatMs?: number | undefined
 }

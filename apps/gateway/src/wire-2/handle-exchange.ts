@@ -10,7 +10,7 @@ import type { CompletionObservation } from '../observability/completion-record.j
 import { checkAuthority } from './request/authority.js'
 import type { BodyParts } from './request/body-parts.js'
 import type { ExchangeContext } from './exchange-context.js'
-import { refusalResponse, type ResponseFacts } from './answer/inner-response.js'
+import { jsonResponse, refusalResponse, type ResponseFacts } from './answer/inner-response.js'
 import { KeyProblem } from './answer/key-problem.js'
 import { openHead, type OpenedHead } from './request/open-head.js'
 import { refuseKnownSecret, refuseReplayedSecret } from './request/refuse-replayed-secret.js'
@@ -19,6 +19,12 @@ import { isJson, parseIdempotencyKey, parseTier, selectFields } from './request/
 import { RequestMessage } from './request/request-message.js'
 import { findRoute } from './routes/routes.js'
 import { SealedAnswer } from './answer/sealed-answer.js'
+import {
+  refusalOf as refusalOfStream,
+  sendStream,
+  type StreamSource,
+} from './answer/stream/send-stream.js'
+import { STREAM_DEFAULTS, type StreamSettings } from './answer/stream/streamed-answer.js'
 import { TurnBudget } from './request/turn-budget.js'
 
 /** Encrypted request that has a place. */
@@ -115,6 +121,7 @@ async function finish(
         const response = await answerOpened(exchange, open, context).catch((error: unknown) =>
           refusalResponse(refusalOf(error, exchange, context), factsOf(exchange, context)),
         )
+        if (response === undefined) return
         observation.innerStatus = response.status
         observation.bytesOut = await observation.time('encrypt', () =>
           context.loadShedder.encrypt(admission.owner, response.content.length, () =>
@@ -184,13 +191,67 @@ async function answerOpened(
             .catch((error: unknown) => {
               throw malformedOf(error)
             }),
-        keepAlive: () => {
-          answer.keepAlive()
+        keepAlive: (isStreamed) => {
+          answer.keepAlive(isStreamed)
         },
+        stream: (contentType, source) =>
+          answerInParts({ contentType, source }, { exchange, answer, context }),
       },
       context,
     ),
   )
+}
+
+/** Answers with a stream, and records how it ended. */
+async function answerInParts(
+  { contentType, source }: { readonly contentType: string; readonly source: StreamSource },
+  {
+    exchange,
+    answer,
+    context,
+  }: {
+    readonly exchange: EncryptedExchange
+    readonly answer: SealedAnswer
+    readonly context: ExchangeContext
+  },
+): Promise<void> {
+  const { observation, signal, log } = exchange
+  const { status, fields } = jsonResponse(200, NO_CONTENT, factsOf(exchange, context), {
+    type: contentType,
+    fields: [['cache-control', 'no-store']],
+  })
+  observation.innerStatus = status
+  const head = { status, fields }
+  const stream = answer.stream(head, streamSettings(context), {
+    isEvents: 'events' in source,
+    onSlowReader: () => {
+      context.metrics.connections.countDropped('slow_reader')
+    },
+  })
+  const { end, error } = await sendStream(stream, source, signal)
+  observation.bytesOut = stream.bytesOut
+  if (end === 'disconnected') answer.abort()
+  if (error === undefined) return
+  const refusal = refusalOfStream(error)
+  context.metrics.countRefusal(refusal.code)
+  observation.refuse(refusal.code)
+  if (refusal.code === 'fault') log.error({ err: error }, 'a stream failed')
+}
+
+const NO_CONTENT = new Uint8Array()
+
+function streamSettings({
+  streams,
+  requestTimeoutMs,
+  streamHeartbeatMs = STREAM_DEFAULTS.heartbeatMs,
+}: ExchangeContext): StreamSettings {
+  const { intervalMs, paddingBytes } = streams()
+  return {
+    intervalMs: intervalMs ?? STREAM_DEFAULTS.intervalMs,
+    paddingBytes: paddingBytes ?? STREAM_DEFAULTS.paddingBytes,
+    heartbeatMs: streamHeartbeatMs,
+    readTimeoutMs: requestTimeoutMs(),
+  }
 }
 
 function readMessage(firstChunk: Uint8Array, turns: EventLoopTurns): RequestMessage {

@@ -20,7 +20,7 @@ import { LoadShedder } from '../../src/completion/load/load-shedder.js'
 import { LocalReplayCache } from '../../src/completion/replay/local.js'
 import { ReplyKeyCache } from '../../src/completion/reply-key-cache.js'
 import { ConnectionLimits } from '../../src/http/connection-limits.js'
-import type { LoadConfig } from '../../src/config/config.js'
+import type { LoadConfig, StreamConfig } from '../../src/config/config.js'
 import { createServer } from '../../src/http/server.js'
 import { EventLoopTurns } from '../../src/json/event-loop-turns.js'
 import { HostMeasurements } from '../../src/metadata/host-metadata.js'
@@ -42,7 +42,13 @@ export const classicKem: Kem = await loadClassicKem()
 export interface ExchangeParts extends Partial<
   Pick<
     ExchangeContext,
-    'now' | 'heartbeatsMs' | 'settings' | 'replayCache' | 'quotaGuard' | 'maxBodyBytes'
+    | 'now'
+    | 'heartbeatsMs'
+    | 'streamHeartbeatMs'
+    | 'settings'
+    | 'replayCache'
+    | 'quotaGuard'
+    | 'maxBodyBytes'
   >
 > {
   readonly engine?: Engine
@@ -50,6 +56,7 @@ export interface ExchangeParts extends Partial<
   readonly currentKeys?: () => ApiKeyIndex | undefined
   readonly requestTimeoutMs?: number
   readonly load?: LoadConfig
+  readonly streams?: StreamConfig
   /** Keys that decrypt; a test may change them. Default: a post-quantum and a classic one. */
   readonly keys?: RequestKey[]
 }
@@ -81,6 +88,7 @@ export async function exchangeContext(parts: ExchangeParts = {}): Promise<{
     turns: new EventLoopTurns(),
     tracer: noTracer,
     hostMeasurements: new HostMeasurements(),
+    streams: () => parts.streams ?? {},
     listedModels: new ListedModels(),
     requestKeys: {
       opening: () => keys,
@@ -96,6 +104,7 @@ export async function exchangeContext(parts: ExchangeParts = {}): Promise<{
     requestTimeoutMs: () => parts.requestTimeoutMs ?? 120_000,
     now: parts.now,
     heartbeatsMs: parts.heartbeatsMs,
+    streamHeartbeatMs: parts.streamHeartbeatMs,
   }
   return { context, keys, hybrid: hybrid!, classic: classic! }
 }

@@ -6,11 +6,36 @@ import { Readable } from 'node:stream'
  */
 export class PacedBody extends Readable {
   readonly #listeners: (() => void)[] = []
+  readonly #waiting: (() => void)[] = []
   #isComplete = false
+  #isFull = false
 
   // Parts are pushed when they exist.
   override _read(): void {
-    return
+    this.#makeRoom()
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#makeRoom()
+    callback(error)
+  }
+
+  override push(part: unknown, encoding?: BufferEncoding): boolean {
+    this.#isFull = !super.push(part, encoding)
+    return !this.#isFull
+  }
+
+  /** True while the caller has not read enough of the parts that were pushed. */
+  get isFull(): boolean {
+    return this.#isFull && !this.destroyed
+  }
+
+  /** Resolves once the caller has read enough, or the body is destroyed. */
+  room(): Promise<void> {
+    if (!this.isFull) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+    })
   }
 
   /** Ends the body behind the parts that were pushed. */
@@ -24,5 +49,10 @@ export class PacedBody extends Readable {
   onComplete(listener: () => void): void {
     if (this.#isComplete) listener()
     else this.#listeners.push(listener)
+  }
+
+  #makeRoom(): void {
+    this.#isFull = false
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 }

@@ -1,6 +1,7 @@
 import type { RequestHeader } from '@nomyo/crypto/wire-2'
 import type { AdmittedRequest } from '../../completion/service-context.js'
 import type { ResponseFacts } from '../answer/inner-response.js'
+import type { StreamSource } from '../answer/stream/send-stream.js'
 
 /** Request of wire 2 whose caller may use its route. */
 export interface AuthorizedRequest extends AdmittedRequest {
@@ -16,6 +17,15 @@ export interface AuthorizedRequest extends AdmittedRequest {
    * @throws HttpError 400, 408, 413
    */
   readonly readContent: () => Promise<Uint8Array>
-  /** Sends signs of life until the response. */
-  readonly keepAlive: () => void
+  /**
+   * Sends signs of life until the response.
+   *
+   * @param isStreamed - the response will be a stream; a refusal in its place is no fault
+   */
+  readonly keepAlive: (isStreamed?: boolean) => void
+  /**
+   * Answers with a stream, to its end. Never rejects: what fails from now on is told in the stream. What the
+   * stream needs must exist until this resolves. The route returns no response then.
+   */
+  readonly stream: (contentType: string, source: StreamSource) => Promise<void>
 }

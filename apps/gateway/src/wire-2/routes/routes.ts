@@ -12,10 +12,11 @@ import { answerModel, answerModels, MODEL_PREFIX } from './models.js'
 export interface Route {
   /** Method and path, as statements list them. */
   readonly name: RouteName
+  /** Returns the response; undefined where it was streamed. */
   readonly answer: (
     request: AuthorizedRequest,
     context: ExchangeContext,
-  ) => Promise<Required<WholeResponse>>
+  ) => Promise<Required<WholeResponse> | undefined>
 }
 
 /** The requests that are answered, by method and path as they are written: nothing is decoded. */
