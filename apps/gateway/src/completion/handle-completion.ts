@@ -104,6 +104,7 @@ async function openRequest(
   const endWait = observation.begin('queue')
   const opened = await context.loadShedder
     .decrypt(
+      1,
       caller.id,
       () => {
         endWait()

@@ -355,13 +355,13 @@ export const OPTIONS = defineOptions(
       },
       maxOpens: {
         value: 'COUNT',
-        summary: 'requests decrypted at the same time',
-        defaultSummary: 'three more than cores',
+        summary: 'requests of a wire decrypted at the same time',
+        defaultSummary: 'three more than cores; 16 of wire 2',
         parse: wholeNumber(1, MAX_COUNT),
       },
       maxQueue: {
         value: 'COUNT',
-        summary: 'requests that wait for decryption',
+        summary: 'requests of a wire that wait for decryption',
         default: '64',
         parse: wholeNumber(0, MAX_COUNT),
       },

@@ -75,6 +75,7 @@ export async function handleExchange(
           keys: context.requestKeys.opening(),
           inTurn: (decapsulate) =>
             context.loadShedder.decrypt(
+              2,
               exchange.addressId,
               () => {
                 endWait()

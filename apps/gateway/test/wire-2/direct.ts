@@ -32,7 +32,7 @@ export async function handleStream(context: ExchangeContext, body: Readable): Pr
     [],
   )
   const caller = await context.accessControl.admit({ authorization: undefined, ip: '127.0.0.1' })
-  const admission = context.loadShedder.enter(caller.id, response, context.maxBodyBytes)
+  const admission = context.loadShedder.enter(2, caller.id, response, context.maxBodyBytes)
   try {
     const answer = await handleExchange(
       {

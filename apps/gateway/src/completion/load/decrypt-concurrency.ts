@@ -10,3 +10,9 @@ const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? DEFAULT_THREADS) || 
  * does not wait for the event loop to supply the next request.
  */
 export const DECRYPT_CONCURRENCY = Math.max(1, Math.min(availableParallelism() + 1, threads)) + 2
+
+/**
+ * Number of encapsulated secrets that are decapsulated at the same time. Each takes a fraction of a
+ * millisecond: with many under way, threads and event loop hand them over in batches.
+ */
+export const DECAPSULATE_CONCURRENCY = 16

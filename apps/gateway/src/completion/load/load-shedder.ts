@@ -2,8 +2,9 @@ import type { ServerResponse } from 'node:http'
 import { onResponseClosed } from '@nomyo-internal/http-server'
 import type { LoadConfig } from '../../config/config.js'
 import { HttpError } from '../../http-error.js'
+import type { Wire } from '../../observability/completion-record.js'
 import type { Metrics, OverloadCause } from '../../observability/metrics/metrics.js'
-import { DECRYPT_CONCURRENCY } from './decrypt-concurrency.js'
+import { DECAPSULATE_CONCURRENCY, DECRYPT_CONCURRENCY } from './decrypt-concurrency.js'
 import {
   FairBudget,
   type FairBudgetOptions,
@@ -81,7 +82,7 @@ export interface UnidentifiedAdmission extends Admission {
  * turns in the queue, however many requests one of them sends, and share places and memory.
  */
 export class LoadShedder {
-  readonly #queue: FairQueue
+  readonly #lanes: Readonly<Record<Wire, FairQueue>>
   readonly #encryptions: FairQueue
   readonly #requests: FairBudget
   /** Requests whose caller is unknown take no place of a known one. */
@@ -94,11 +95,13 @@ export class LoadShedder {
   constructor(load: LoadConfig, metrics: Metrics, maxBodyBytes: number) {
     this.#maxBodyBytes = maxBodyBytes
     this.#load = load
-    this.#queue = new FairQueue({
-      concurrency: load.maxOpens ?? DECRYPT_CONCURRENCY,
-      maxWaiting: load.maxQueue ?? DEFAULT_MAX_QUEUE,
-      createError: () => this.#rejection('queue'),
-    })
+    const lane = (concurrency: number): FairQueue =>
+      new FairQueue({
+        concurrency: load.maxOpens ?? concurrency,
+        maxWaiting: load.maxQueue ?? DEFAULT_MAX_QUEUE,
+        createError: () => this.#rejection('queue'),
+      })
+    this.#lanes = { 1: lane(DECRYPT_CONCURRENCY), 2: lane(DECAPSULATE_CONCURRENCY) }
     this.#requests = new FairBudget(placesOf(load))
     this.#unidentified = new UnidentifiedPlaces(placesOf(load).total, () => {
       metrics.countRejection('requests')
@@ -111,7 +114,7 @@ export class LoadShedder {
     })
     this.#metrics = metrics
     metrics.watchLoad({
-      waiting: () => this.#queue.waiting,
+      waiting: () => this.#lanes[1].waiting + this.#lanes[2].waiting,
       bytes: () => this.#bytes.used,
     })
   }
@@ -124,7 +127,9 @@ export class LoadShedder {
   /** Replaces the limits for requests from now on, except the number of concurrent decryptions. */
   setLimits(load: LoadConfig): void {
     this.#load = load
-    this.#queue.setMaxWaiting(load.maxQueue ?? DEFAULT_MAX_QUEUE)
+    for (const lane of Object.values(this.#lanes)) {
+      lane.setMaxWaiting(load.maxQueue ?? DEFAULT_MAX_QUEUE)
+    }
     this.#requests.setLimits(placesOf(load))
     this.#unidentified.setTotal(placesOf(load).total)
     this.#bytes.setLimits(this.#memoryOf(load))
@@ -138,8 +143,8 @@ export class LoadShedder {
    * @param bodyBytes - size of the body, or the largest possible one if it is unknown
    * @throws OverloadedError
    */
-  enter(caller: string, response: ServerResponse, bodyBytes: number): Admission {
-    this.#requireQueue(caller)
+  enter(wire: Wire, caller: string, response: ServerResponse, bodyBytes: number): Admission {
+    this.#requireLane(wire, caller)
     const place = this.#reserve(this.#requests, caller)
     return this.#admit(place, caller, response, bodyBytes * REQUEST_FACTOR)
   }
@@ -151,15 +156,15 @@ export class LoadShedder {
    * @throws OverloadedError
    */
   enterUnidentified(address: string, response: ServerResponse): UnidentifiedAdmission {
-    this.#requireQueue(address)
+    this.#requireLane(2, address)
     const place = this.#unidentified.enter(address)
     const admission = this.#admit(place, address, response, UNIDENTIFIED_BYTES)
     // Not by a spread, which would read the owner of now.
     return Object.assign(admission, { evicted: place.evicted })
   }
 
-  #requireQueue(owner: string): void {
-    if (this.#queue.isFullFor(owner)) throw this.#rejection('queue')
+  #requireLane(wire: Wire, owner: string): void {
+    if (this.#lanes[wire].isFullFor(owner)) throw this.#rejection('queue')
   }
 
   #admit(
@@ -220,13 +225,14 @@ export class LoadShedder {
   }
 
   /**
-   * Decrypts when it is the caller's turn, unless the caller has disconnected.
+   * Decrypts when it is the caller's turn, unless the caller has disconnected. Requests of one wire do not
+   * wait for those of the other, whose computations differ tenfold.
    *
    * @param signal - aborts when the caller disconnects
    * @throws OverloadedError
    */
-  decrypt<T>(caller: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    return this.#queue.run(caller, async () => {
+  decrypt<T>(wire: Wire, caller: string, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#lanes[wire].run(caller, async () => {
       if (signal.aborted) throw this.#rejection('gone')
       return work()
     })

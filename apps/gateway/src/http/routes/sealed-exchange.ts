@@ -43,7 +43,7 @@ export function sealedExchangeRoute(server: FastifyInstance, context: ExchangeCo
           } else {
             const caller = await accessControl.admit({ authorization: undefined, ip: request.ip })
             const size = sizeOfBody(request.raw, maxBodyBytes)
-            request.setDecorator('admission', loadShedder.enter(caller.id, reply.raw, size))
+            request.setDecorator('admission', loadShedder.enter(2, caller.id, reply.raw, size))
             request.setDecorator<Caller>('caller', caller)
           }
           if (!isSealedRequest(request.headers['content-type'])) {

@@ -54,7 +54,7 @@ export function secureCompletionRoute(
         observation.keyName = caller.keyName
         observation.admitted = true
         const size = sizeOfBody(request.raw, context.maxBodyBytes)
-        request.setDecorator('admission', context.loadShedder.enter(caller.id, reply.raw, size))
+        request.setDecorator('admission', context.loadShedder.enter(1, caller.id, reply.raw, size))
         // A request that found no place costs nothing.
         await context.quotaGuard.admit(caller, caller.redisWait)
         request.setDecorator<Caller>('caller', caller)

@@ -34,6 +34,7 @@ export function vouchRoute(
       return bounded(async () => {
         const { statement } = await current(requestKeys)
         const question = await loadShedder.decrypt(
+          1,
           addressId(request.ip),
           () => open(body, serverKeys),
           disconnectSignal(reply.raw),
