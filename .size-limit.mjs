@@ -30,6 +30,7 @@ const LIMITS = {
   client: {
     '.': '13.5 kB',
     './openai-fetch': '15.5 kB',
+    './ai-sdk': '16.0 kB',
     './gateway-api': '9.5 kB',
     './known-servers': '4.6 kB',
   },
@@ -39,7 +40,8 @@ const LIMITS = {
 }
 
 /**
- * Bundles what a page loads at once; modules of Node and undici are not part of a page.
+ * Bundles what a page loads at once. Modules of Node and undici are not part of a page, and the AI SDK is there
+ * before its provider is.
  *
  * @param {import('esbuild').BuildOptions} config
  * @returns {import('esbuild').BuildOptions}
@@ -51,7 +53,7 @@ function esbuildConfig(config) {
     format: 'esm',
     target: 'es2022',
     legalComments: 'none',
-    external: ['node:*', ...builtinModules, 'undici'],
+    external: ['node:*', ...builtinModules, 'undici', '@ai-sdk/openai-compatible'],
     plugins: [
       {
         name: 'on-demand',

@@ -119,7 +119,11 @@ export const layerRules: Readonly<Record<string, LayerRule>> = {
   },
   '@nomyo/client': {
     arrows: ['@nomyo/crypto', '@nomyo/transport', '@nomyo/attest'],
-    thirdParty: [],
+    thirdParty: ['@ai-sdk/openai-compatible'],
+    outside: {
+      './known-servers': ['node:fs', 'node:fs/promises', 'node:path', 'node:timers/promises'],
+      './ai-sdk': ['@ai-sdk/openai-compatible'],
+    },
     forbidden: [hiddenCode],
   },
   // Runs beside tests, in Node: any module of Node.

@@ -15,8 +15,9 @@ declare module 'vitest' {
   }
 }
 
-/** Read for their types or with the types; the newest `openai` needs a newer Node than the workspace. */
+/** Optional peers, and packages read for or with their types; the newest `openai` needs a newer Node than the workspace. */
 const FOR_TYPES = [
+  '@ai-sdk/openai-compatible@2.0.87',
   'openai@6.49.0',
   'openai-latest@npm:openai@7.59.0',
   'typescript-oldest@npm:typescript@5.7.3',

@@ -4,11 +4,11 @@ import { plainObject } from '../config/checks.js'
 import type { SecureChatCompletionOptions } from '../config/options.js'
 import { makeDisposable } from '../disposable.js'
 import { SecureChatCompletion } from '../secure-chat-completion.js'
-import { completionResponse } from './completion-response.js'
 import { errorResponse, notCalledResponse, unsupportedRouteResponse } from './error-response.js'
-import { isChatCompletions, readFetchCall, type FetchCall, type FetchInput } from './fetch-call.js'
-import { isModels, modelsResponse } from './models-response.js'
-import { readRequest } from './read-request.js'
+import { readFetchCall, type FetchCall, type FetchInput } from './fetch-call.js'
+import { modelsResponse } from './models-response.js'
+import { readHeaders } from './read-headers.js'
+import { isModels, routeOf } from './routes.js'
 
 /** The options of a client to create for this `fetch`, or an existing client. */
 export type NomyoFetchOptions =
@@ -27,10 +27,14 @@ export interface NomyoFetch {
  * Creates a `fetch` for the official `openai` SDK, and for other programs that request OpenAI's chat
  * completions through a custom `fetch`.
  *
- * It serves `POST .../chat/completions`, and `GET .../models` with the gateway's list. The host of the URL
- * is ignored and never contacted: the request is encrypted and sent to the gateway of the client; that for
- * the models is not encrypted, and carries the API key alone. Every other call gets 404 and is not sent. With `stream: true` the answer still arrives whole, and is returned as a stream after
- * decryption.
+ * It serves the routes of OpenAI's API that gateways offer: chat completions, completions, embeddings,
+ * responses, rerank, images, audio and models. The host of the URL is ignored and never contacted: the
+ * request is encrypted as it is and sent to the gateway of the client, and the answer is handed on as it
+ * is decrypted, streams part by part. Every other call gets 404 and is not sent.
+ *
+ * On wire 1 there are chat completions and models alone: completions arrive whole, also with `stream:
+ * true`, and are returned as a stream after decryption (`x-nomyo-stream: synthetic`). The request for the
+ * models is not encrypted there, and carries the API key alone.
  *
  * The key sent is `apiKey` (or `NOMYO_API_KEY` of the environment), else the SDK's own. A given client
  * sends its own key and never the SDK's. A client created here tries once (`maxRetries` 0) by default:
@@ -104,7 +108,7 @@ function resolveClient(all: NomyoFetchOptions): ResolvedClient {
 
 /** Checks for the method used: the class may come from another copy of this package. */
 function isClient(value: unknown): boolean {
-  return typeof (value as SecureChatCompletion | null)?.create === 'function'
+  return typeof (value as Partial<SecureChatCompletion> | null)?.fetch === 'function'
 }
 
 async function serve(
@@ -127,18 +131,31 @@ async function respond(
 ): Promise<Response> {
   const { signal } = call
   try {
-    if (isModels(call)) return await modelsResponse(client, call, usesSdkKey)
-    if (!isChatCompletions(call)) return unsupportedRouteResponse()
-    const { request, ...form } = await readRequest(call, usesSdkKey)
-    const completion = await client.create(request, signal === undefined ? {} : { signal })
-    // A client of another copy may lack it.
-    const endMs = performance.now() + ((client.timeout as number | undefined) ?? Infinity)
-    return completionResponse(completion, { ...form, signal, endMs })
+    const path = routeOf(call)
+    if (path === undefined) return unsupportedRouteResponse()
+    return await answer(client, usesSdkKey, call, path)
   } catch (error) {
     // The caller's own reason, as with fetch: SDKs distinguish an abort from a fault by it.
     signal?.throwIfAborted()
     // Without an answer there is no Response, as with fetch: the SDK decides on a retry.
     if (error instanceof APIConnectionError) throw error
     return errorResponse(error)
+  }
+}
+
+async function answer(
+  client: SecureChatCompletion,
+  usesSdkKey: boolean,
+  call: FetchCall,
+  path: string,
+): Promise<Response> {
+  const { method, body, signal } = call
+  const { headers, apiKey } = readHeaders(call, path, usesSdkKey)
+  try {
+    return await client.fetch(path, { method, headers, body, signal })
+  } catch (error) {
+    const isRefused = error instanceof InvalidRequestError && error.code === 'ERR_ROUTE'
+    if (!isRefused || !isModels(path)) throw error
+    return modelsResponse(client, path, { apiKey, signal })
   }
 }

@@ -1,6 +1,7 @@
 import { AttestationError } from '@nomyo/attest/errors'
 import { SecurityError } from '@nomyo/crypto/errors'
 import { APIError } from '@nomyo/transport/errors'
+import { SERVED } from './routes.js'
 
 /**
  * The status for keys or an answer that cannot be trusted. SDKs retry after 408, 409, 429, every 5xx and
@@ -16,20 +17,25 @@ const QUOTA = 'insufficient_quota'
 /** The longest wait for a retry, as for the client's own retries. */
 const LONGEST_RETRY_AFTER_MS = 60_000
 
+/** The status of a request that this client refuses, by its code; 400 otherwise. */
+const LOCAL_STATUS: Readonly<Record<string, number>> = {
+  ERR_REQUEST_TOO_LARGE: 413,
+  ERR_ROUTE: 404,
+}
+
 /** Builds the response of OpenAI's API for a failure. It holds no more than the error itself. */
 export function errorResponse(error: unknown): Response {
   return error instanceof APIError ? apiErrorResponse(error) : notTrustedResponse(error)
 }
 
 /** Builds the response to every call but those that are served. */
-export function unsupportedRouteResponse(): Response {
-  return response(404, {
+export const unsupportedRouteResponse = (): Response =>
+  response(404, {
     message:
-      'Nothing was sent: this fetch serves POST .../chat/completions and GET .../models alone. ' +
+      `Nothing was sent: this fetch serves ${SERVED} alone. ` +
       'Use another client for the rest of the API; its requests are not end-to-end encrypted.',
-    code: 'ERR_NOT_FOUND',
+    code: 'ERR_ROUTE',
   })
-}
 
 /** Builds the response to a call of `createNomyoFetch` as if it were a `fetch`, in the shapes of both APIs. */
 export function notCalledResponse(): Response {
@@ -49,7 +55,7 @@ export const noModelListResponse = (): Response =>
 
 function apiErrorResponse(error: APIError): Response {
   // Without a status this client refused it, before anything was sent.
-  const { statusCode = error.code === 'ERR_REQUEST_TOO_LARGE' ? 413 : 400, sealedError } = error
+  const { statusCode = LOCAL_STATUS[error.code] ?? 400, sealedError } = error
   // With a status that is no error (such as 201) this text would pass for an answer.
   const isError = statusCode >= 400 && statusCode <= 599
   const mayRetry = isError && (error.retryAfterMs ?? 0) <= LONGEST_RETRY_AFTER_MS

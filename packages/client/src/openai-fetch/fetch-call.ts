@@ -32,8 +32,3 @@ function pathnameOf(url: string): string {
   const base = 'https://unused.invalid'
   return URL.canParse(url, base) ? new URL(url, base).pathname : ''
 }
-
-/** Checks for the call that is encrypted. */
-export function isChatCompletions({ method, pathname }: FetchCall): boolean {
-  return method === 'POST' && pathname.endsWith('/chat/completions')
-}

@@ -1,37 +1,28 @@
 import type { SecureChatCompletion } from '../secure-chat-completion.js'
 import { isObject } from '../config/checks.js'
-import {
-  modelNotFoundResponse,
-  noModelListResponse,
-  unsupportedRouteResponse,
-} from './error-response.js'
-import type { FetchCall } from './fetch-call.js'
-import { keyIn, readHeaders } from './read-request.js'
+import { modelNotFoundResponse, noModelListResponse } from './error-response.js'
+import { modelOf } from './routes.js'
 
-/** The path of the list, and that of one model in it. */
-const MODELS = /\/models(?:\/([^/]+))?$/
+/** Options of a request for the list of models. */
+interface ListOptions {
+  readonly apiKey: string | undefined
+  readonly signal: AbortSignal | undefined
+}
 
-/** Checks for a request of the models. */
-export const isModels = ({ method, pathname }: FetchCall): boolean =>
-  method === 'GET' && MODELS.test(pathname)
-
-/** Builds the response of OpenAI's API for the list of models, or for one of them. */
+/**
+ * Builds the response of OpenAI's API for the list of models, or for one of them, where the gateway does
+ * not offer them encrypted.
+ */
 export async function modelsResponse(
   client: SecureChatCompletion,
-  { headers, pathname, signal }: FetchCall,
-  usesSdkKey: boolean,
+  path: string,
+  options: ListOptions,
 ): Promise<Response> {
-  // A client of another copy of this package may be older.
-  if (typeof (client as Partial<SecureChatCompletion>).listModels !== 'function') {
-    return unsupportedRouteResponse()
-  }
-  const apiKey = usesSdkKey ? keyIn(readHeaders(headers)) : undefined
-  const list = await client.listModels({ apiKey, signal })
+  const list = await client.listModels(options)
   if (list === undefined) return noModelListResponse()
-  const id = MODELS.exec(pathname)?.[1]
-  if (id === undefined) return json(list.body)
+  const name = modelOf(path)
+  if (name === undefined) return json(list.body)
   const { data } = JSON.parse(new TextDecoder().decode(list.body)) as { data: unknown[] }
-  const name = decoded(id)
   const model = data.find((candidate) => isObject(candidate) && candidate['id'] === name)
   return model === undefined ? modelNotFoundResponse() : json(JSON.stringify(model))
 }
@@ -40,12 +31,3 @@ const json = (body: BodyInit): Response =>
   new Response(body, {
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
   })
-
-/** SDKs encode the slash in the name of a model. */
-function decoded(id: string): string {
-  try {
-    return decodeURIComponent(id)
-  } catch {
-    return id
-  }
-}

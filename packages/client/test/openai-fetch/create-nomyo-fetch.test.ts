@@ -184,7 +184,7 @@ describe('everything else', () => {
     for (const [method, path, body] of calls) {
       const response = await nomyoFetch(`${SDK_URL}/${path}`, { method, body: body ?? null })
       expect(response.status, path).toBe(404)
-      expect(await errorOf(response), path).toMatchObject({ code: 'ERR_NOT_FOUND', param: null })
+      expect(await errorOf(response), path).toMatchObject({ code: 'ERR_ROUTE', param: null })
     }
     expect((await nomyoFetch('https://')).status).toBe(404)
     expect((await nomyoFetch(new Request(`${SDK_URL}/files`))).status).toBe(404)

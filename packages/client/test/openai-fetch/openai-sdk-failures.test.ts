@@ -191,7 +191,7 @@ describe('the rest of the API', () => {
     for (const call of calls) {
       const error = await failureOf(call())
       expect(error, String(call)).toBeInstanceOf(OpenAI.NotFoundError)
-      expect(error).toMatchObject({ code: 'ERR_NOT_FOUND' })
+      expect(error).toMatchObject({ code: 'ERR_ROUTE' })
     }
     expect(network.urls).toEqual([])
     expect(server.keyFetches).toEqual([])

@@ -24,11 +24,29 @@ export async function install(id: string): Promise<{ version: string; folder: st
     )
   }
   const hash = Buffer.from(integrity.replace('sha512-', ''), 'base64').toString('hex')
-  const home = join(cacheFolder(), `${id}-${version}-${hash.slice(0, 16)}`)
-  const folder = join(home, 'node_modules', id)
-  if (existsSync(folder)) return { version, folder }
+  const name = `${id}-${version}-${hash.slice(0, 16)}`
+  const folder = join('node_modules', id)
+  return { version, folder: join(await installLocked(name, folder, manifest, lock), folder) }
+}
 
-  console.log(`downloading ${id} ${version} …`)
+/**
+ * Finds a folder in the cache with everything that a lock file names, or fills it.
+ *
+ * @param name - of the folder; another lock file needs another one
+ * @param expected - a path in it that exists once it is whole
+ * @returns the folder
+ * @throws Unavailable without network
+ */
+export async function installLocked(
+  name: string,
+  expected: string,
+  manifest: unknown,
+  lock: unknown,
+): Promise<string> {
+  const home = join(cacheFolder(), name)
+  if (existsSync(join(home, expected))) return home
+
+  console.log(`downloading ${name} …`)
   await mkdir(cacheFolder(), { recursive: true })
   const scratch = await mkdtemp(`${home}-`)
   try {
@@ -37,12 +55,12 @@ export async function install(id: string): Promise<{ version: string; folder: st
     await npmCi(scratch)
     // In one step, so that what is in the cache is whole; another process may have been quicker.
     await rename(scratch, home).catch((error: unknown) => {
-      if (!existsSync(folder)) throw error
+      if (!existsSync(join(home, expected))) throw error
     })
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
-  return { version, folder }
+  return home
 }
 
 /** The part of both files that is about one runtime: the others need not be downloaded for it. */

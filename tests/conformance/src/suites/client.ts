@@ -265,7 +265,7 @@ function openaiFetch(
     },
     {
       name: 'openai-fetch sends nothing else anywhere',
-      run: async () => equal((await ask('/embeddings', { input: 'x' })).status, 404),
+      run: async () => equal((await ask('/files', { purpose: 'x' })).status, 404),
     },
   ]
 }

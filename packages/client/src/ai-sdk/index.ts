@@ -1,0 +1,1 @@
+export { createNomyo, type NomyoProvider } from './create-nomyo.js'
