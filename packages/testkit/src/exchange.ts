@@ -32,7 +32,7 @@ export interface SealedResponse {
   readonly type?: string
   /** Further fields, by lower-case name; `date` replaces the time of the gateway. */
   readonly fields?: Readonly<Record<string, string>>
-  /** Encoded as JSON. */
+  /** Encoded as JSON, except where the type is of text. */
   readonly content: unknown
 }
 
@@ -47,8 +47,10 @@ export interface SealedExchange extends HttpExchange {
   /** The request as received, encrypted. */
   readonly body: Uint8Array
   readonly payloadId: string
-  /** Returns the completion that is encrypted without a fault. */
+  /** Returns the completion of the response without a fault. */
   readonly completion: () => Promise<Record<string, unknown>>
+  /** Returns the response without a fault: the completion, as a stream where the request asks for one. */
+  readonly normalResponse: () => Promise<SealedResponse>
   /** Encrypts a response, in the pieces of a body: its head, then chunks. Works once. */
   readonly seal: (response: SealedResponse, options?: SealOptions) => Promise<Uint8Array[]>
 }

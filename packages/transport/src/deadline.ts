@@ -85,7 +85,7 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
 function timedOut(what: string, timeoutMs: number): APIConnectionError {
   return new APIConnectionError(
     'ERR_TIMEOUT',
-    `${what} within ${String(timeoutMs)} ms. Raise the limit if the model needs longer.`,
+    `${what} within ${String(timeoutMs)} ms. Raise the timeout if the model needs longer.`,
   )
 }
 

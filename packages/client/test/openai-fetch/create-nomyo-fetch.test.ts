@@ -140,17 +140,14 @@ describe('the calls served', () => {
         controller.enqueue(new Uint8Array(1024 * 1024).fill(0x20))
       },
     })
-    const tooLong = ' '.repeat(16 * 1024 * 1024 + 1)
-    for (const body of [endless, tooLong]) {
-      const response = await post(body)
-      expect(response.status).toBe(413)
-      expect(await errorOf(response)).toMatchObject({ code: 'ERR_REQUEST_TOO_LARGE' })
-    }
+    const response = await post(endless)
+    expect(response.status).toBe(413)
+    expect(await errorOf(response)).toMatchObject({ code: 'ERR_REQUEST_TOO_LARGE' })
     // Can be read, and not be sent.
     const less = await post(JSON.stringify({ ...hello, user: ' '.repeat(10 * 1024 * 1024) }))
     expect(less.status).toBe(413)
     expect(await errorOf(less)).toMatchObject({ code: 'ERR_REQUEST_TOO_LARGE' })
-    expect(pulled).toBeLessThan(32)
+    expect(pulled).toBeLessThan(80)
   })
 
   it('stops reading when it is aborted', async () => {
@@ -299,27 +296,29 @@ describe('createNomyoFetch', () => {
   })
 
   it('leaves a given client its key and its life', async () => {
-    const create = vi.fn(() =>
-      Promise.resolve({ ...completionOf(says('hi')), _metadata: { payload_id: 'p-1' } }),
-    )
+    const given = new Response('{}')
+    const sent = vi.fn(() => Promise.resolve(given))
     const dispose = vi.fn()
-    const client = { create, dispose } as unknown as SecureChatCompletion
+    const client = { fetch: sent, dispose } as unknown as SecureChatCompletion
     const onClient = createNomyoFetch({ client })
-    expect((await onClient(URL_SERVED, asked)).headers.get('x-request-id')).toBe('p-1')
-    expect(create).toHaveBeenCalledWith(hello, {})
+    expect(await onClient(URL_SERVED, asked)).toBe(given)
+    const headers = new Headers({ 'content-type': 'application/json' })
+    const signal = undefined
+    const call = { method: 'POST', headers, body: asked.body, signal }
+    expect(sent).toHaveBeenCalledWith('/v1/chat/completions', call)
     onClient.dispose()
     expect(dispose).not.toHaveBeenCalled()
   })
 
   it('can be disposed of by the language', () => {
-    const client = { create: () => Promise.reject(new Error('unused')) }
+    const client = { fetch: () => Promise.reject(new Error('unused')) }
     const given = createNomyoFetch({ client: client as unknown as SecureChatCompletion })
     expect(typeof given[Symbol.dispose]).toBe('function')
     given[Symbol.dispose]()
   })
 
   it('refuses options that contradict each other or are unknown', () => {
-    const client = { create: () => undefined }
+    const client = { fetch: () => undefined }
     const mistakes = [
       { client, apiKey: 'k' },
       { client: null },

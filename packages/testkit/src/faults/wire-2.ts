@@ -53,8 +53,8 @@ export function expiredStatement(): StatementFault {
  * A correct client uses nothing of it: `APIConnectionError` with `ERR_TRUNCATED`.
  */
 export function withoutEnd(): SealedFault {
-  return sealedFault('withoutEnd', async ({ response, completion, seal }) => {
-    const pieces = await seal({ status: 200, content: await completion() }, { final: false })
+  return sealedFault('withoutEnd', async ({ response, normalResponse, seal }) => {
+    const pieces = await seal(await normalResponse(), { final: false })
     sendBytes(response, Buffer.concat(pieces))
   })
 }

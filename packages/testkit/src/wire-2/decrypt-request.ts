@@ -121,7 +121,9 @@ async function seal(
   const message = encodeResponse({
     status,
     fields: Object.entries({ 'content-type': type, date: new Date().toUTCString(), ...fields }),
-    content: new TextEncoder().encode(JSON.stringify(content)),
+    content: new TextEncoder().encode(
+      type.startsWith('text/') ? String(content) : JSON.stringify(content),
+    ),
   })
   const pieces: Uint8Array[] = [sealer.head]
   for (let start = 0; start < message.length; start += ANSWER_CHUNK) {

@@ -2,13 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { SecurityError, openEnvelope } from '@nomyo/crypto'
 import { MEDIA_TYPES, PROBLEM_TYPES, answerVouch } from '@nomyo/crypto/wire-2'
 import { Refusal } from '../errors.js'
-import type { SealedExchange, StatementExchange } from '../exchange.js'
+import type { SealedExchange, SealedResponse, StatementExchange } from '../exchange.js'
 import type { Fault, HttpFault, StatementFault } from '../faults/fault.js'
 import { complete } from '../gateway/complete.js'
 import { once, type GatewayHost } from '../gateway/host.js'
 import { readBody } from '../gateway/read-body.js'
 import { sendBytes, sendJson } from '../gateway/send.js'
 import { decryptWire2Request, type Wire2Request } from './decrypt-request.js'
+import { eventStream } from './event-stream.js'
 import { Wire2Keys } from './keys.js'
 
 const ALGORITHM = 'OHTTP MLKEM768-X25519 HKDF-SHA256 AES-256-GCM'
@@ -126,14 +127,20 @@ export class Wire2Gateway {
       sealedHeaders,
     })
     const completion = once(async () => this.#withWire(await complete(answer, chat)))
+    const normalResponse = async (): Promise<SealedResponse> => {
+      const content = await completion()
+      if (chat.request['stream'] !== true) return { status: 200, content }
+      const type = 'text/event-stream'
+      return { status: 200, type, content: eventStream(content, chat.request) }
+    }
     const exchange: SealedExchange = {
       response,
       body,
       payloadId,
       completion,
+      normalResponse,
       seal: (sealed, options) => decrypted.seal(sealed, options),
-      normalBody: async () =>
-        Buffer.concat(await decrypted.seal({ status: 200, content: await completion() })),
+      normalBody: async () => Buffer.concat(await decrypted.seal(await normalResponse())),
     }
     if (fault === undefined) await sendAnswer(response, [await exchange.normalBody()])
     else await answerWithFault(fault, exchange)
