@@ -71,10 +71,14 @@ async function ask(gateway: TestGateway, given: Ask = {}) {
   events.push(...reader.push(await answer.end()), ...reader.end())
   const [head] = events.flatMap((event) => (event.type === 'response' ? [event] : []))
   const content = events.flatMap((event) => (event.type === 'content' ? [event.bytes] : []))
+  const text = Buffer.concat(content).toString()
   return {
     status: head?.status,
     fields: Object.fromEntries(head?.fields ?? []),
-    json: JSON.parse(Buffer.concat(content).toString()) as Record<string, unknown>,
+    text,
+    get json() {
+      return JSON.parse(text) as Record<string, unknown>
+    },
   }
 }
 
@@ -129,6 +133,24 @@ describe('a gateway with wire 2', () => {
     )
     const { json } = await ask(await gateway2(), { content })
     expect(json).toMatchObject({ choices: [{ message: { content: text } }] })
+  })
+
+  it('streams an answer, with its tool calls, where the request asks for it', async () => {
+    const tool_calls = [{ id: 'c', type: 'function', function: { name: 'f', arguments: '{}' } }]
+    const choice = { index: 0, message: { content: 'Hi', tool_calls }, finish_reason: 'stop' }
+    const gateway = await gateway2({ answer: () => ({ id: 'i', choices: [choice], usage: {} }) })
+    const request = { ...hello, stream: true, stream_options: { include_usage: true } }
+    const content = new TextEncoder().encode(JSON.stringify(request))
+    const { fields, text } = await ask(gateway, { content })
+    expect(fields['content-type']).toBe('text/event-stream')
+    const events = text.split('\n\n').map((event) => event.replace('data: ', ''))
+    expect(events.splice(3)).toEqual(['[DONE]', ''])
+    const delta = { content: 'Hi', tool_calls: [{ ...tool_calls[0], index: 0 }] }
+    expect(events.map((event) => JSON.parse(event) as unknown)).toMatchObject([
+      { id: 'i', choices: [{ index: 0, delta, finish_reason: null }], _metadata: {} },
+      { id: 'i', choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] },
+      { id: 'i', choices: [], usage: {} },
+    ])
   })
 
   it('names its statement in answers over wire 1', async () => {

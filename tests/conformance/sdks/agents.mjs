@@ -62,7 +62,7 @@ await main((fetch) => {
       const result = await runner.run(agent('lost'), 'Hi', { stream: true })
       const read = async () => {
         let parts = 0
-        for await (const _ of result) parts++
+        for await (const part of result) parts += part ? 1 : 0
         await result.completed
         ok(parts >= 0)
       }

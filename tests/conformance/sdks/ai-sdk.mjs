@@ -42,7 +42,7 @@ await main(async (fetch, options) => {
     return seen
   }
   const streamed = async (model, options = {}) =>
-    read(streamText({ model, prompt, onError: () => {}, maxRetries: 0, ...options }))
+    read(streamText({ model, prompt, onError: () => undefined, maxRetries: 0, ...options }))
   const works = async (model) => {
     const { text, usage } = await generateText({ model, prompt })
     equal(text, TEXT)
@@ -124,16 +124,16 @@ await main(async (fetch, options) => {
     'a stream that ends early': () => failsWith('unfinished'),
     'a stream that fails': () => failsWith('failing'),
     'an aborted stream': async () => {
-      const controller = new AbortController()
+      const controller = new globalThis.AbortController()
       const { signal: abortSignal } = controller
       const { textStream } = streamText({
         model: nomyo('endless'),
         prompt,
         abortSignal,
-        onError: () => {},
+        onError: () => undefined,
       })
       let parts = 0
-      for await (const _ of textStream) if (++parts === 1) controller.abort()
+      for await (const part of textStream) if (part && ++parts === 1) controller.abort()
       ok(parts < 10)
     },
   })

@@ -42,7 +42,9 @@ export async function failureOf(promise) {
 export function nameOf(error) {
   const { status, statusCode, name } = error
   const names = [error.constructor.name === 'Error' ? name : error.constructor.name]
-  return [...names, status ?? statusCode, codeOf(error)].filter((fact) => fact != null).join(' ')
+  return [...names, status ?? statusCode, codeOf(error)]
+    .filter((fact) => (fact ?? undefined) !== undefined)
+    .join(' ')
 }
 
 const codeOf = (error) =>

@@ -1,12 +1,13 @@
 import { InvalidRequestError } from '@nomyo/transport'
 import { splitRequest } from '../completion/seal-request.js'
 import { isObject } from '../config/checks.js'
-import { completionResponse } from '../openai-fetch/completion-response.js'
+import { completionResponse, type AnswerForm } from '../openai-fetch/completion-response.js'
 import type { Session } from '../session.js'
 import type { ChatCompletionRequest } from '../types/request.js'
 import { checkStream } from './check-stream.js'
 import { streamOf } from './content-queue.js'
 import { exchangeRoute, type RouteAnswer } from './exchange-route.js'
+import { streamWhole } from './stream-whole.js'
 import { readInit, type FetchedRoute, type SecureFetchInit } from './read-init.js'
 
 const CHAT = '/v1/chat/completions'
@@ -37,7 +38,10 @@ export async function fetchSealed(
     if (!isChat && attestation?.when === 'after-response') throw noEvidence(path)
     const check = isChat && attestation ? checkStream(session.context) : () => Promise.resolve()
     const answer = await exchangeRoute(session, request, options, check)
-    if (answer !== undefined) return responseOf(answer)
+    if (answer !== undefined) {
+      const response = responseOf(answer)
+      return isChat ? await streamWhole(response, formOf(session, fetched, members)) : response
+    }
     if (isChat) return await complete(session, fetched, members)
     throw onlyChat(path)
   } finally {
@@ -48,23 +52,34 @@ export async function fetchSealed(
 /** Requests a whole completion, which is split into a stream where the request asks for one. */
 async function complete(
   session: Session,
-  { request: { apiKey, securityTier }, options }: FetchedRoute,
-  { stream, stream_options: streamOptions, ...members }: Record<string, unknown>,
+  fetched: FetchedRoute,
+  members: Record<string, unknown>,
 ): Promise<Response> {
   const { config } = session.context
+  const { apiKey, securityTier } = fetched.request
+  const { stream: _stream, stream_options: _options, ...others } = members
   const request = {
-    ...members,
+    ...others,
     ...(apiKey === undefined ? {} : { api_key: apiKey }),
     ...(securityTier === undefined ? {} : { security_tier: securityTier }),
   } as unknown as ChatCompletionRequest
-  const { headers: _, ...limits } = options
+  const { headers: _headers, ...limits } = fetched.options
   const completion = await session.complete(splitRequest(request, config.padding), limits)
-  return completionResponse(completion, {
+  return completionResponse(completion, formOf(session, fetched, members))
+}
+
+/** Returns the form of the answer that a request asks for. */
+function formOf(
+  { context }: Session,
+  { options: { signal, timeout } }: FetchedRoute,
+  { stream, stream_options: options }: Record<string, unknown>,
+): AnswerForm {
+  return {
     stream: stream === true,
-    includeUsage: isObject(streamOptions) && streamOptions['include_usage'] === true,
-    signal: options.signal,
-    endMs: performance.now() + (options.timeout ?? config.timeout),
-  })
+    includeUsage: isObject(options) && options['include_usage'] === true,
+    signal,
+    endMs: performance.now() + (timeout ?? context.config.timeout),
+  }
 }
 
 function responseOf({ status, header, id, content }: RouteAnswer): Response {

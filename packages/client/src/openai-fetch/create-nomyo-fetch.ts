@@ -32,8 +32,8 @@ export interface NomyoFetch {
  * request is encrypted as it is and sent to the gateway of the client, and the answer is handed on as it
  * is decrypted, streams part by part. Every other call gets 404 and is not sent.
  *
- * On wire 1 there are chat completions and models alone: completions arrive whole, also with `stream:
- * true`, and are returned as a stream after decryption (`x-nomyo-stream: synthetic`). The request for the
+ * On wire 1 there are chat completions and models alone. Completions arrive whole, also where a stream is
+ * asked for, and are returned as one after decryption (`x-nomyo-stream: synthetic`). The request for the
  * models is not encrypted there, and carries the API key alone.
  *
  * The key sent is `apiKey` (or `NOMYO_API_KEY` of the environment), else the SDK's own. A given client

@@ -3,7 +3,8 @@ import OpenAI, { APIError } from 'openai'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createNomyoFetch } from '../../src/openai-fetch/index.js'
 import { newGateway } from '../sealed-exchange/support.js'
-import { SDK_URL } from './support.js'
+import { connect as connectSealed } from '../fetch/support.js'
+import { SDK_URL, completionOf, says } from './support.js'
 
 const request = { model: 'nomyo/echo', messages: [{ role: 'user' as const, content: 'Hello!' }] }
 
@@ -50,6 +51,34 @@ describe('the openai SDK over wire 2', () => {
     }
     expect(text).toBe('Hello!')
   })
+
+  it('gets an answer that arrives whole as a stream, which is marked', async () => {
+    const { client } = await connectSealed(({ whole }) => whole(200, completionOf(says('Hello!'))))
+    const nomyoFetch = createNomyoFetch({ client })
+    const openai = new OpenAI({ apiKey: 'k', baseURL: SDK_URL, maxRetries: 0, fetch: nomyoFetch })
+    const { data, response } = await openai.chat.completions
+      .create({ ...request, stream: true })
+      .withResponse()
+    let text = ''
+    for await (const chunk of data) text += chunk.choices[0]?.delta.content ?? ''
+    expect(text).toBe('Hello!')
+    expect(response.headers.get('x-nomyo-stream')).toBe('synthetic')
+  })
+
+  it.each([[null], [{ choices: [{}] }], [{}], ['text']])(
+    'gets no stream of an answer that is no completion: %j',
+    async (body) => {
+      const { client } = await connectSealed(({ whole }) => whole(200, body))
+      const openai = new OpenAI({
+        apiKey: 'k',
+        baseURL: SDK_URL,
+        maxRetries: 0,
+        fetch: createNomyoFetch({ client }),
+      })
+      const error = await errorOf(openai.chat.completions.create({ ...request, stream: true }))
+      expect(error).toMatchObject({ status: 406, code: 'ERR_PLAINTEXT_INVALID' })
+    },
+  )
 
   it.each([
     [faults.sealedStatus(401), 401],
