@@ -4,6 +4,7 @@ import { closeWithin, isForeignName, isLoopback, listenHost } from '@nomyo-inter
 import type { FastifyBaseLogger } from 'fastify'
 import { AccessControl } from './access/access-control.js'
 import { ApiKeyStore } from './access/api-keys/api-key-store.js'
+import { KnownRelays } from './access/known-relays.js'
 import { reportPolicy } from './access/policy/report-policy.js'
 import { TierPolicy } from './access/policy/tier-policy.js'
 import { noAttestor, type Attestor } from './attestation/attestor.js'
@@ -201,6 +202,7 @@ export async function createGateway(
     streams: () => streams.current,
     listedModels: new ListedModels(),
   }
+  const knownRelays = new KnownRelays(config.knownRelays)
   const server = createServer({
     context: {
       ...services,
@@ -233,6 +235,7 @@ export async function createGateway(
     limits,
     tls,
     trustedProxies: config.trustedProxies,
+    knownRelays,
     log,
     logModels: config.logModels,
   })

@@ -23,6 +23,8 @@ export interface Credentials {
   /** Value of `Authorization`. */
   readonly authorization: string | undefined
   readonly ip: string | undefined
+  /** The address is that of a relay, which limits its clients itself. Default false. */
+  readonly isRelayed?: boolean | undefined
 }
 
 /** Returns the id of a caller that only its address identifies. */
@@ -49,12 +51,14 @@ export class AccessControl {
    *
    * @throws HttpError 401 without a valid key; 429 or 503 above the limit
    */
-  async admit({ authorization, ip }: Credentials): Promise<Caller> {
+  async admit({ authorization, ip, isRelayed = false }: Credentials): Promise<Caller> {
     const identity = await authenticate(authorization, this.#currentKeys())
     const { keyName, rateLimit } = identity
     const id = keyName === undefined ? addressId(ip) : `key ${keyName}`
     const redisWait = new WaitBudget()
-    await this.#rateLimiter.admit(id, rateLimit, redisWait)
+    if (keyName !== undefined || !isRelayed) {
+      await this.#rateLimiter.admit(id, rateLimit, redisWait)
+    }
     return { ...identity, id, redisWait }
   }
 }

@@ -36,6 +36,11 @@ export const program: Program = {
         summary: 'create the next server key, which running gateways adopt',
         load: async () => (await import('./server-keys.js')).rotateCommand,
       },
+      relay: {
+        summary:
+          'pass encrypted requests on to one gateway, which then sees no address of a client',
+        load: async () => (await import('./relay.js')).relayCommand,
+      },
       fingerprint: {
         summary: 'print the fingerprint of the server key, which clients can pin',
         load: async () => (await import('./server-keys.js')).fingerprintCommand,

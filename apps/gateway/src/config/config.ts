@@ -98,6 +98,11 @@ export interface GatewayConfig {
   web?: boolean | undefined
   /** Addresses or networks of proxies whose `X-Forwarded-For` is trusted. Default: none. */
   trustedProxies?: readonly string[] | undefined
+  /**
+   * Addresses or networks of relays, each of which stands for many clients: no limit per address applies to them.
+   * Default: none.
+   */
+  knownRelays?: readonly string[] | undefined
   /** Limits for concurrent work. */
   load?: LoadConfig | undefined
   /** Separate listener for Prometheus metrics. Default: none. */

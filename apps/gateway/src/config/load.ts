@@ -81,6 +81,7 @@ export function gatewayConfig(settings: GatewaySettings): GatewayConfig {
     tpm: tpmConfig(settings),
     tls,
     trustedProxies: values.trustProxy.flat(),
+    knownRelays: values.knownRelay.length === 0 ? undefined : values.knownRelay.flat(),
     load: {
       maxOpens: values.maxOpens,
       maxQueue: values.maxQueue,

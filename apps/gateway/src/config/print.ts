@@ -13,6 +13,7 @@ export function printConfig(settings: GatewaySettings, config: GatewayConfig): s
     ...shown,
     // In a file, no value has a comma.
     trustProxy: trustedProxies.length > 0 ? trustedProxies : undefined,
+    knownRelay: config.knownRelays,
     // Its default depends on others.
     rateLimit: rateLimit === undefined ? 'off' : `${rateLimit.perSecond}/s`,
     // A file may not set these without the setting that they belong to.

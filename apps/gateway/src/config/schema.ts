@@ -66,6 +66,13 @@ export const OPTIONS = defineOptions(
         repeatable: true,
         parse: parseProxies,
       },
+      knownRelay: {
+        value: 'ADDRESSES',
+        summary: 'relays whose clients share an address: no limit per address applies to it',
+        defaultSummary: 'none',
+        repeatable: true,
+        parse: parseRelays,
+      },
       corsOrigin: {
         value: 'ORIGIN',
         summary: 'web pages that may call, such as https://app.example, or * for all',
@@ -520,6 +527,13 @@ function parseProxies(text: string): readonly string[] {
   const proxies = text.split(',').map((address) => address.trim())
   if (proxies.every(isProxyAddress)) return proxies
   throw new OptionProblem('must be addresses or networks such as 192.0.2.1, 10.0.0.0/8 or loopback')
+}
+
+function parseRelays(text: string): readonly string[] {
+  const relays = text.split(',').map((address) => address.trim())
+  if (relays.every((relay) => isProxyAddress(relay) && !NETWORK_NAMES.includes(relay)))
+    return relays
+  throw new OptionProblem('must be addresses or networks such as 192.0.2.1 or 10.0.0.0/8')
 }
 
 /** Checks for an address, a network (`10.0.0.0/8`), or the name of one. */

@@ -38,11 +38,22 @@ export class ConnectionLimits {
    * Limits the connections of an address (IPv6: a /64) and closes further ones silently, so that one
    * client cannot use up all connections.
    *
+   * @param isExempt - addresses without a limit. Default: none
    * @param onDropped - called for each connection that is closed
    */
-  limitAddresses(server: Server, onDropped: () => void): void {
+  limitAddresses(
+    server: Server,
+    {
+      isExempt = () => false,
+      onDropped,
+    }: {
+      readonly isExempt?: (address: string | undefined) => boolean
+      readonly onDropped: () => void
+    },
+  ): void {
     const counts = new Map<string, number>()
     server.on('connection', (socket: Socket) => {
+      if (isExempt(socket.remoteAddress)) return
       const network = clientNetwork(socket.remoteAddress)
       const count = counts.get(network) ?? 0
       if (count >= this.#maxPerAddress) {

@@ -19,6 +19,7 @@ import {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
+import { KnownRelays } from '../access/known-relays.js'
 import type { AccessControl } from '../access/access-control.js'
 import type { CompletionContext } from '../completion/handle-completion.js'
 import { isPayloadId } from '../completion/request-fields.js'
@@ -63,6 +64,8 @@ export interface ServerOptions {
   readonly tls?: TlsFiles | undefined
   /** Addresses whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies?: readonly string[] | undefined
+  /** Default: none. */
+  readonly knownRelays?: KnownRelays | undefined
   readonly log: FastifyBaseLogger
   /** Logs the names of models. Default true. */
   readonly logModels?: boolean | undefined
@@ -88,6 +91,7 @@ export function createServer({
   limits = new ConnectionLimits(),
   tls,
   trustedProxies = [],
+  knownRelays = new KnownRelays(),
   log,
   logModels = true,
 }: ServerOptions): FastifyInstance {
@@ -127,8 +131,11 @@ export function createServer({
   limits.apply(server.server)
   // All callers behind a proxy share its address.
   if (trustedProxies.length === 0) {
-    limits.limitAddresses(server.server, () => {
-      connections.countDropped('address_limit')
+    limits.limitAddresses(server.server, {
+      isExempt: (address) => knownRelays.has(address),
+      onDropped: () => {
+        connections.countDropped('address_limit')
+      },
     })
   } else {
     normalizeForwardedFor(server.server)
@@ -190,7 +197,7 @@ export function createServer({
     const { serverKeys, loadShedder } = context
     vouchRoute(server, { serverKeys, requestKeys, loadShedder })
   }
-  if (exchange !== undefined) sealedExchangeRoute(server, exchange)
+  if (exchange !== undefined) sealedExchangeRoute(server, exchange, knownRelays)
   attestationRoute(server, { ...context, requestKeys })
   secureCompletionRoute(server, accessControl, context, { isRefused: minWire === '2' })
   modelsRoute(server, accessControl, context)

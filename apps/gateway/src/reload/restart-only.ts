@@ -27,6 +27,7 @@ const OPTION_NAMES: Readonly<Partial<Record<string, string>>> = {
   requestKeys: 'requestKeys, requestKeyRotation or requestKeyClassic',
   maxBodyBytes: 'maxBody',
   metrics: 'metricsPort or metricsHost',
+  knownRelays: 'knownRelay',
   logModels: 'logModel',
   publicNames: 'publicName',
   replayWindowMs: 'replayWindow',

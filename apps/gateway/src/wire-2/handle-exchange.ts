@@ -38,7 +38,7 @@ export interface EncryptedExchange {
   /** Caller, where its address identifies it. */
   readonly caller: Caller | undefined
   /** Owner of the request until its caller is known. */
-  readonly addressId: string
+  readonly source: string
   readonly ip: string
   readonly requestId: string
   readonly headers: IncomingHttpHeaders
@@ -76,7 +76,7 @@ export async function handleExchange(
           inTurn: (decapsulate) =>
             context.loadShedder.decrypt(
               2,
-              exchange.addressId,
+              exchange.source,
               () => {
                 endWait()
                 return observation.time('decrypt', decapsulate)

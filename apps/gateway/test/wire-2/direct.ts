@@ -40,7 +40,7 @@ export async function handleStream(context: ExchangeContext, body: Readable): Pr
         size: context.maxBodyBytes,
         admission,
         caller,
-        addressId: caller.id,
+        source: caller.id,
         ip: '127.0.0.1',
         requestId: 'direct',
         headers: {},

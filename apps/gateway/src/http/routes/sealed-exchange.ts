@@ -1,6 +1,7 @@
 import { disconnectSignal } from '@nomyo-internal/http-server'
 import { GATEWAY_PATH, MEDIA_TYPES } from '@nomyo/crypto/wire-2'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { KnownRelays } from '../../access/known-relays.js'
 import { addressId, type Caller } from '../../access/access-control.js'
 import type { Admission, UnidentifiedAdmission } from '../../completion/load/load-shedder.js'
 import { sizeOfBody } from '../../completion/read-body.js'
@@ -19,7 +20,14 @@ const ANSWER_HEADERS = {
 }
 
 /** Adds `POST /.well-known/ohttp-gateway`, which answers requests of wire 2. */
-export function sealedExchangeRoute(server: FastifyInstance, context: ExchangeContext): void {
+export function sealedExchangeRoute(
+  server: FastifyInstance,
+  context: ExchangeContext,
+  knownRelays: KnownRelays,
+): void {
+  /** Owner of a request before its caller is known. Clients of a relay share nothing but its address. */
+  const sourceOf = ({ ip, id }: FastifyRequest): string =>
+    knownRelays.has(ip) ? `relayed ${id}` : addressId(ip)
   void server.register((scope, _options, registered) => {
     scope.removeAllContentTypeParsers()
     // The route checks the type and reads the body itself, in its order.
@@ -38,12 +46,15 @@ export function sealedExchangeRoute(server: FastifyInstance, context: ExchangeCo
           request.setDecorator('observation', observation)
           const { accessControl, loadShedder, maxBodyBytes } = context
           if (accessControl.requiresKey) {
-            const admission = loadShedder.enterUnidentified(addressId(request.ip), reply.raw)
+            const admission = loadShedder.enterUnidentified(sourceOf(request), reply.raw)
             request.setDecorator('admission', admission)
           } else {
-            const caller = await accessControl.admit({ authorization: undefined, ip: request.ip })
+            const isRelayed = knownRelays.has(request.ip)
+            const { ip } = request
+            const caller = await accessControl.admit({ authorization: undefined, ip, isRelayed })
+            const owner = isRelayed ? sourceOf(request) : caller.id
             const size = sizeOfBody(request.raw, maxBodyBytes)
-            request.setDecorator('admission', loadShedder.enter(2, caller.id, reply.raw, size))
+            request.setDecorator('admission', loadShedder.enter(2, owner, reply.raw, size))
             request.setDecorator<Caller>('caller', caller)
           }
           if (!isSealedRequest(request.headers['content-type'])) {
@@ -62,7 +73,7 @@ export function sealedExchangeRoute(server: FastifyInstance, context: ExchangeCo
           admission,
           evicted: 'evicted' in admission ? admission.evicted : undefined,
           caller: request.getDecorator<Caller | null>('caller') ?? undefined,
-          addressId: addressId(request.ip),
+          source: sourceOf(request),
           ip: request.ip,
           requestId: request.id,
           headers: request.headers,
