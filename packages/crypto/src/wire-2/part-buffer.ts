@@ -12,8 +12,10 @@ export interface PartBuffer {
   readonly reset: () => void
 }
 
+const NOTHING: Bytes = new Uint8Array()
+
 export function partBuffer(): PartBuffer {
-  let bytes = new Uint8Array()
+  let bytes = NOTHING
   let length = 0
   return {
     get length() {
@@ -34,7 +36,7 @@ export function partBuffer(): PartBuffer {
     },
     take: () => {
       const taken = bytes.subarray(0, length)
-      bytes = new Uint8Array()
+      bytes = NOTHING
       length = 0
       return taken
     },

@@ -179,6 +179,15 @@ describe('reading inverts writing', () => {
     )
   })
 
+  it('for a field as long as a head may be, whole and in parts', () => {
+    const value = Array.from({ length: 1_000_000 }, (_, at) => (at % 3 === 0 ? 'é' : 'x')).join('')
+    const message = encodeResponse({ status: 200, fields: [['x-long', value]] })
+    for (const cuts of [[], [5, 500_000]]) {
+      const { heads } = read('response', message, cuts, { maxHeadBytes: 1024 * 1024 })
+      expect(heads).toEqual([{ type: 'response', status: 200, fields: [['x-long', value]] }])
+    }
+  })
+
   it('for any number, in the shortest form', () => {
     fc.assert(
       fc.property(fc.maxSafeNat(), (number) => {

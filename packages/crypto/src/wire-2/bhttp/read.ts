@@ -105,6 +105,11 @@ export function createBhttpReader(
       }
       case 'bytes': {
         const { length } = need
+        // The parser keeps none of them.
+        if (buffer.length === 0 && at + length <= part.length) {
+          need = next(part.subarray(at, at + length))
+          return at + length
+        }
         const end = buffer.fill(part, at, length)
         if (buffer.length === length) need = next(buffer.take())
         return end

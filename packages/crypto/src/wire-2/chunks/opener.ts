@@ -1,5 +1,5 @@
 import { requireBytes } from '../../arguments.js'
-import { type Bytes, zeroize } from '../../bytes/bytes.js'
+import { type Bytes, ownBytes, zeroize } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { TAG_BYTES } from '../../platform/platform.js'
 import type { AeadKeys } from '../hpke/key-schedule.js'
@@ -95,8 +95,9 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
       case 'head':
         return readHead(part, at)
       case 'length': {
-        const end = buffer.fill(part, at, buffer.length + 1)
-        const read = readVarint(buffer.bytes(), 0)
+        const whole = buffer.length === 0 ? readVarint(part, at) : undefined
+        const end = whole?.end ?? buffer.fill(part, at, buffer.length + 1)
+        const read = whole ?? readVarint(buffer.bytes(), 0)
         if (read === undefined) return end
         buffer.reset()
         if (read.value === 0) state = 'final'
@@ -108,15 +109,16 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
         return end
       }
       case 'chunk': {
-        const end = buffer.fill(part, at, expected)
-        if (buffer.length < expected) return end
+        const isWhole = buffer.length === 0 && at + expected <= part.length
+        const end = isWhole ? at + expected : buffer.fill(part, at, expected)
+        if (!isWhole && buffer.length < expected) return end
         const take = (chunk: Bytes): number => {
           release(chunk)
           buffer.reset()
           state = 'length'
           return end
         }
-        const chunk = decrypt(buffer.bytes(), false)
+        const chunk = decrypt(isWhole ? ownBytes(part.subarray(at, end)) : buffer.bytes(), false)
         return chunk instanceof Promise ? chunk.then(take) : take(chunk)
       }
       case 'final': {
