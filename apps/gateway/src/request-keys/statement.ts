@@ -35,6 +35,9 @@ export const ROUTES = [
   'POST /v1/responses',
   'POST /v1/rerank',
   'POST /v1/images/generations',
+  'POST /v1/audio/speech',
+  'POST /v1/audio/transcriptions',
+  'POST /v1/audio/translations',
   'GET /v1/models',
   'GET /v1/models/{id}',
 ] as const

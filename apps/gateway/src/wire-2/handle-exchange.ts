@@ -15,7 +15,12 @@ import { KeyProblem } from './answer/key-problem.js'
 import { openHead, type OpenedHead } from './request/open-head.js'
 import { refuseKnownSecret, refuseReplayedSecret } from './request/refuse-replayed-secret.js'
 import { checkDate } from './request/request-date.js'
-import { isJson, parseIdempotencyKey, parseTier, selectFields } from './request/request-fields.js'
+import {
+  checkType,
+  parseIdempotencyKey,
+  parseTier,
+  selectFields,
+} from './request/request-fields.js'
 import { RequestMessage } from './request/request-message.js'
 import { findRoute } from './routes/routes.js'
 import { SealedAnswer } from './answer/sealed-answer.js'
@@ -172,7 +177,7 @@ async function answerOpened(
   checkAuthority(head.authority, context.settings.publicNames)
   const route = findRoute(head)
   observation.endpoint = route.name
-  if (!isJson(fields)) throw new HttpError(415, 'Content-Type must be application/json')
+  checkType(route.accepts, fields)
   const idempotencyKey = parseIdempotencyKey(fields)
   observation.payloadId = idempotencyKey
   const tier = (observation.tier = parseTier(fields))
@@ -182,6 +187,7 @@ async function answerOpened(
     route.answer(
       {
         path: head.path,
+        contentType: fields['content-type'],
         ...{ settings, tier, caller, admission, signal, observation, trace },
         payloadId: idempotencyKey ?? requestId,
         suite: opened.suite,

@@ -3,6 +3,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { ROUTES } from '../../src/request-keys/statement.js'
 import { fileGateway, logEntries, testGateway, testModelServer } from '../support.js'
 import { metric } from '../measure.js'
+import { stream } from '../streams/stream-client.js'
 import { ask, type InnerResponse, type RequestOptions } from './client.js'
 
 const ALICE = 'the-api-key-of-alice'
@@ -51,6 +52,20 @@ const requests: Record<string, object> = {
   responses: { model: 'm', input: 'Hi' },
   rerank: { model: 'm', query: 'q', documents: ['a', 'b'] },
   'images/generations': { model: 'm', prompt: 'a cat' },
+}
+
+const usage = { input_tokens: 4, output_tokens: 5, total_tokens: 9 }
+const events: Record<string, readonly object[]> = {
+  completions: [
+    { object: 'text_completion', choices: [{ index: 0, text: 'H', finish_reason: null }] },
+    { object: 'text_completion', choices: [{ index: 0, text: 'i', finish_reason: 'stop' }] },
+    { usageOnly: true, choices: [], usage },
+  ],
+  responses: [
+    { type: 'response.created', response: { status: 'in_progress' } },
+    { type: 'response.output_text.delta', delta: 'Hi' },
+    { type: 'response.completed', response: { status: 'completed', usage } },
+  ],
 }
 
 const table = Object.keys(requests).map(
@@ -167,9 +182,50 @@ describe.each(table)('POST /v1/%s', (path, request, answer) => {
     expect(status).toBe(200)
     expect(text).toContain('nomyo-demo-engine')
   })
+})
 
-  it('streams nothing where it cannot', async () => {
-    expect((await post(path, { ...request, stream: true })).status).toBe(400)
+describe.each(table.filter(([path]) => !(path in events)))('POST /v1/%s', (path, request) => {
+  it('streams nothing', async () => {
+    const { status, json } = await post(path, { ...request, stream: true })
+    expect({ status, json }).toMatchObject({ status: 400, json: { error: { param: 'stream' } } })
+    expect(upstream.seen).toEqual([])
+  })
+})
+
+describe.each(table.filter(([path]) => path in events))('POST /v1/%s', (path, request) => {
+  it('streams the events of the model server, with its tokens', async () => {
+    upstream.answer = (response) => {
+      response.setHeader('content-type', 'text/event-stream')
+      for (const event of events[path] ?? []) response.write(`data: ${JSON.stringify(event)}\n\n`)
+      response.end(path === 'completions' ? 'data: [DONE]\n\n' : '')
+    }
+    const options = { path: `/v1/${path}`, content: { ...request, stream: true }, fields: asAlice }
+    const received = await stream(gateway, options)
+    expect(await received.ended).toBe(true)
+    expect(received.status).toBe(200)
+    expect(received.fields.get('content-type')).toMatch(/^text\/event-stream/)
+    const [first, ...others] = received.data.filter((data) => data !== '[DONE]')
+    expect(JSON.parse(first!)).toMatchObject({ _metadata: { model: 'm', wire: { version: 2 } } })
+    expect(others.map((data) => JSON.parse(data) as unknown)).toEqual(
+      (events[path] ?? []).slice(1).filter((event) => !('usageOnly' in event)),
+    )
+    expect(seen().json).toMatchObject({ stream: true })
+    await expect
+      .poll(() => logEntries<Record<string, unknown>>(gateway.log()).at(-1))
+      .toMatchObject({ endpoint: `POST /v1/${path}`, totalTokens: 9, outcome: 'ok' })
+  })
+
+  it('is streamed by the demo engine, which says so', async () => {
+    const content = { ...request, model: 'nomyo/demo', stream: true }
+    const received = await stream(demo, { path: `/v1/${path}`, content })
+    expect(await received.ended).toBe(true)
+    expect(received.text).toContain('nomyo-demo-engine')
+    expect(received.data.length).toBeGreaterThan(5)
+  })
+
+  it('has no answer of another form where it is streamed', async () => {
+    const { status } = await post(path, { ...request, stream: true })
+    expect(status).toBe(502)
   })
 })
 
@@ -323,6 +379,8 @@ it('every route of the statement exists', async () => {
       ...{ method, path: path.replace('{id}', 'nomyo%2Fecho') },
       content: new TextEncoder().encode(method === 'GET' ? '' : '{}'),
     })
-    expect({ route, status }).toEqual({ route, status: method === 'GET' ? 200 : 400 })
+    const takesForms = path.includes('audio/trans')
+    const expected = method === 'GET' ? 200 : takesForms ? 415 : 400
+    expect({ route, status }).toEqual({ route, status: expected })
   }
 })

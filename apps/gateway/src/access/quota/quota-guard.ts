@@ -158,6 +158,9 @@ function tokensOf(record: CompletionRecord): number {
 const NO_TEXT: Readonly<Partial<Record<RouteName, { in?: true; out?: true }>>> = {
   'POST /v1/embeddings': { out: true },
   'POST /v1/images/generations': { out: true },
+  'POST /v1/audio/speech': { out: true },
+  'POST /v1/audio/transcriptions': { in: true },
+  'POST /v1/audio/translations': { in: true },
 }
 
 /** Returns the encrypted size of what is text in a request and its answer. */

@@ -40,3 +40,12 @@ function hasScheme(bytes: Uint8Array, at: number): boolean {
   const start = String.fromCharCode(...bytes.subarray(at + 1, at + 1 + MAX_SCHEME_BYTES))
   return /^\s*(?:[a-z][a-z0-9+.-]*:|[^"]{0,30}\\[^/])/i.test(start) && !isDataUrl(bytes, at)
 }
+
+/** Checks a text for the address of a medium, by the name of its member. */
+export function isRemoteMedia(name: string, text: string): boolean {
+  if (![...MEDIA_ADDRESSES, ...SERVERS, ...MEDIA, SPEAKERS].includes(name)) return false
+  return !text.toLowerCase().startsWith(DATA_URL)
+}
+
+/** Samples of voices, which are sound in `data:` URLs. */
+const SPEAKERS = 'known_speaker_references'

@@ -6,7 +6,7 @@ import type { ChatRequest } from '../chat-request.js'
 import type { OpenedCompletion, ServiceContext } from '../service-context.js'
 
 /** Pauses of a model that writes a long tool call, or waits for its turn, are shorter. */
-const IDLE_MS = 300_000
+export const STREAM_IDLE_MS = 300_000
 
 /** Stream of a chat completion that has begun. */
 export interface ChatStream {
@@ -59,7 +59,7 @@ export async function startChatStream(
         },
       },
       signal,
-      { ...forwardContext, streamIdleMs: context.streams().idleTimeoutMs ?? IDLE_MS },
+      { ...forwardContext, streamIdleMs: context.streams().idleTimeoutMs ?? STREAM_IDLE_MS },
     )
     .catch((error: unknown) => {
       if (error instanceof UpstreamRefusal) observation.upstreamStatus = error.inner.status

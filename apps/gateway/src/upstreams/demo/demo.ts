@@ -31,16 +31,20 @@ export function createDemoEngine(): Engine {
     forward: async (request, signal, { turns }) => {
       const error = demoError(request.model)
       if (error !== undefined) throw error
-      const body = request.body({ cacheSalt: undefined }).toBody()
+      const sent = request.body({ cacheSalt: undefined })
+      const body = sent.toBody()
       const bytes = body instanceof Uint8Array ? body : await buffer(body)
       if (bytes.length > LARGE_BYTES) await turns.next()
+      const pauseMs = request.model === ECHO_MODEL ? 0 : PAUSE_MS
+      if (request.path !== '/chat/completions') {
+        const { contentType } = sent
+        return answerRoute(request, { bytes, contentType }, { pauseMs, signal })
+      }
       const parsed = JSON.parse(new TextDecoder().decode(bytes)) as ParsedChatRequest
-      if (request.path !== '/chat/completions') return answerRoute(request.path, parsed)
       const options = parsed['stream_options']
       const events = streamCompletion(answer(parsed, Math.ceil(bytes.length / 4)), {
         includeUsage: isRecord(options) && options['include_usage'] === true,
-        pauseMs: parsed.model === ECHO_MODEL ? 0 : PAUSE_MS,
-        signal,
+        ...{ pauseMs, signal },
       })
       const contentType = 'text/event-stream; charset=utf-8'
       return { contentType, body: { kind: 'events', events }, close: () => undefined }

@@ -1,4 +1,5 @@
 import type { Field } from '@nomyo/crypto/wire-2'
+import { HttpError } from '../../http-error.js'
 import type { SecurityTier } from '../../access/policy/tier-policy.js'
 import { invalidHeader, isPayloadId, parseSecurityTier } from '../../completion/request-fields.js'
 
@@ -38,6 +39,19 @@ export function parseIdempotencyKey(fields: RequestFields): string | undefined {
 export const parseTier = (fields: RequestFields): SecurityTier =>
   parseSecurityTier(fields['x-security-tier'])
 
-/** Checks for JSON, or no type at all. */
-export const isJson = (fields: RequestFields): boolean =>
-  /^application\/json *(?:;|$)/i.test(fields['content-type'] ?? 'application/json')
+/** Media types that routes accept. JSON is what has no type, too. */
+const TYPES = { json: 'application/json', form: 'multipart/form-data' } as const
+
+/** Kind of content that a route accepts. */
+export type ContentKind = keyof typeof TYPES
+
+/**
+ * Checks the type of the content.
+ *
+ * @throws HttpError 415
+ */
+export function checkType(kind: ContentKind, fields: RequestFields): void {
+  const given = fields['content-type'] ?? TYPES.json
+  if (given.split(';')[0]?.trimEnd().toLowerCase() === TYPES[kind]) return
+  throw new HttpError(415, `Content-Type must be ${TYPES[kind]}`)
+}

@@ -7,6 +7,8 @@ import type { StreamSource } from '../answer/stream/send-stream.js'
 export interface AuthorizedRequest extends AdmittedRequest {
   /** Path of the request, as it is written. */
   readonly path: string
+  /** Type of the content, where it is named. */
+  readonly contentType: string | undefined
   /** Key and suite that the client chose. */
   readonly suite: RequestHeader
   /** Returns the facts of a response that is created now. */

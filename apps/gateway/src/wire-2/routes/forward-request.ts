@@ -7,12 +7,14 @@ import {
   type AllowedRequest,
   type DecryptedRequest,
 } from '../../completion/authorize-request.js'
+import { STREAM_IDLE_MS } from '../../completion/stream/start-chat-stream.js'
+import { StreamMeter } from '../../completion/stream/stream-meter.js'
 import { responseModel, tokenUsage } from '../../completion/token-usage.js'
-import { HttpError } from '../../http-error.js'
-import type { JsonObject } from '../../json/json-object.js'
-import type { RouteAnswer, RouteRequest } from '../../upstreams/route.js'
+import { JsonObject } from '../../json/json-object.js'
+import type { RouteAnswer, RouteAnswerBody, RouteRequest } from '../../upstreams/route.js'
 import { UpstreamRefusal } from '../../upstreams/server/upstream-refusal.js'
 import { jsonResponse } from '../answer/inner-response.js'
+import type { ErrorShape } from '../answer/stream/encode-event.js'
 import { wireMetadata } from '../answer/wire-metadata.js'
 import type { ExchangeContext } from '../exchange-context.js'
 import type { AuthorizedRequest } from './authorized-request.js'
@@ -23,6 +25,10 @@ export interface ForwardedRequest {
   /** Members of its route. */
   readonly members: RouteMembers
   readonly plaintextBytes: number
+  /** Shape of errors in streams. Default: that of chat completions. */
+  readonly errors?: ErrorShape | undefined
+  /** The caller asks for an event with the tokens used, where there is one for them alone. Default true. */
+  readonly includesUsage?: boolean
   /**
    * Creates the request for a model server.
    *
@@ -31,75 +37,119 @@ export interface ForwardedRequest {
   readonly toRoute: (changes: Readonly<Record<string, unknown>>) => RouteRequest
 }
 
+/** Memory of a stream: buffers of both connections, and the parts that are gathered. */
+const STREAM_BYTES = 64 * 1024
+
 /**
  * Checks a request against key, tier and rules, forwards it, and answers with what the model server says.
  *
+ * @returns a whole response; undefined after one that was sent as it came
  * @throws HttpError, ConfidentialRefusal
  */
 export async function forwardRequest(
   forwarded: ForwardedRequest,
   request: AuthorizedRequest,
   context: ExchangeContext,
-): Promise<Required<WholeResponse>> {
-  const { decrypted, members, plaintextBytes } = forwarded
-  const { settings, signal, observation } = request
+): Promise<Required<WholeResponse> | undefined> {
+  const { decrypted, members } = forwarded
+  const { observation } = request
   const allowed = await allowRequest(decrypted, request, context, undefined, members)
-  const { tier } = allowed
-  const route = forwarded.toRoute(allowed.changes)
-  const circumstances = forwardContextOf(request, decrypted, {
-    ...{ tier, plaintextBytes, turns: context.turns },
-  })
-  const answer = await observation
-    .time('upstream', () => settings.engine.forward(route, signal, circumstances))
+  const end = observation.begin('upstream')
+  try {
+    const answer = await askEngine(forwarded, allowed, request, context)
+    try {
+      const { body } = answer
+      if (body.kind === 'events' || body.kind === 'stream') {
+        await sendParts({ ...answer, body }, forwarded, allowed, request, context)
+        return undefined
+      }
+      end()
+      if (body.kind === 'json') {
+        return await respondJson(body.object, forwarded, allowed, request, context)
+      }
+      return jsonResponse(200, body.bytes, request.facts(), { type: answer.contentType })
+    } finally {
+      answer.close()
+    }
+  } finally {
+    end()
+  }
+}
+
+async function askEngine(
+  { decrypted, plaintextBytes, toRoute }: ForwardedRequest,
+  { tier, changes }: AllowedRequest,
+  request: AuthorizedRequest,
+  context: ExchangeContext,
+): Promise<RouteAnswer> {
+  const { settings, signal, observation } = request
+  const { turns } = context
+  const route = toRoute(changes)
+  if (route.streamed) request.keepAlive(true)
+  const answer = await settings.engine
+    .forward(route, signal, {
+      ...forwardContextOf(request, decrypted, { tier, turns, plaintextBytes }),
+      streamIdleMs: context.streams().idleTimeoutMs ?? STREAM_IDLE_MS,
+    })
     .catch((error: unknown) => {
       if (error instanceof UpstreamRefusal) observation.upstreamStatus = error.inner.status
       throw error
     })
   observation.upstreamStatus = 200
-  try {
-    return await respond(answer, { allowed, plaintextBytes }, request, context)
-  } finally {
-    answer.close()
-  }
+  return answer
 }
 
-async function respond(
-  { contentType, body }: RouteAnswer,
-  facts: { readonly allowed: AllowedRequest; readonly plaintextBytes: number },
+/** Body of an answer that comes in parts. */
+type Parts = Extract<RouteAnswerBody, { kind: 'events' | 'stream' }>
+
+async function sendParts(
+  { contentType, body }: RouteAnswer & { readonly body: Parts },
+  { errors = 'chat', includesUsage = true, plaintextBytes }: ForwardedRequest,
+  allowed: AllowedRequest,
   request: AuthorizedRequest,
   context: ExchangeContext,
-): Promise<Required<WholeResponse>> {
-  switch (body.kind) {
-    case 'json':
-      return respondJson(body.object, facts, request, context)
-    case 'bytes':
-      // The memory of an answer was accounted for as it arrived.
-      return jsonResponse(200, body.bytes, request.facts(), { type: contentType })
-    case 'events':
-    case 'stream':
-      throw new HttpError(502, 'The inference backend gave an unusable answer')
+): Promise<void> {
+  const { observation, admission } = request
+  admission.account({ plaintext: plaintextBytes, envelope: STREAM_BYTES })
+  if (body.kind === 'stream') return request.stream(contentType, { parts: body.parts })
+  const metadata = await metadataOf(JsonObject.from({}), allowed, request, context)
+  const meter = new StreamMeter({ includesUsage, metadata })
+  const { events } = body
+  try {
+    await request.stream('text/event-stream; charset=utf-8', { events, meter, errors })
+  } finally {
+    observation.usage = meter.usage
+    observation.responseModel = meter.model
   }
 }
 
 async function respondJson(
   object: JsonObject,
-  {
-    allowed,
-    plaintextBytes,
-  }: { readonly allowed: AllowedRequest; readonly plaintextBytes: number },
+  { plaintextBytes }: ForwardedRequest,
+  allowed: AllowedRequest,
   request: AuthorizedRequest,
   context: ExchangeContext,
 ): Promise<Required<WholeResponse>> {
   const { observation, admission, facts } = request
   observation.responseModel = responseModel(object)
   observation.usage = tokenUsage(object)
-  const host = await context.hostMeasurements.describe(object)
-  const own = wireMetadata(request, context)
-  const answer = object.rewrite({ _metadata: await describeAnswer(allowed, request, host, own) })
+  const _metadata = await metadataOf(object, allowed, request, context)
+  const answer = object.rewrite({ _metadata })
   try {
     admission.account({ plaintext: plaintextBytes, answer: answer.byteLength })
     return jsonResponse(200, answer.copy(), facts())
   } finally {
     answer.dispose()
   }
+}
+
+/** @param answer - of the model server, which may describe its host */
+async function metadataOf(
+  answer: JsonObject,
+  allowed: AllowedRequest,
+  request: AuthorizedRequest,
+  context: ExchangeContext,
+): Promise<Readonly<Record<string, unknown>>> {
+  const host = await context.hostMeasurements.describe(answer)
+  return describeAnswer(allowed, request, host, wireMetadata(request, context))
 }

@@ -14,6 +14,7 @@ import {
   type RouteJson,
 } from '../../completion/request/route-json.js'
 import type { AnswerKind } from '../../upstreams/route.js'
+import type { ErrorShape } from '../answer/stream/encode-event.js'
 
 /** Route whose requests are JSON, and forwarded. */
 export interface JsonRoute {
@@ -32,6 +33,10 @@ export interface JsonRoute {
   readonly neverStreams?: true
   /** Members to set in every request that is forwarded. */
   readonly sets?: Readonly<Record<string, unknown>>
+  /** Members of `stream_options` that count tokens, whatever the caller asks for. Default: none. */
+  readonly streamOptions?: Readonly<Record<string, unknown>>
+  /** Shape of errors in streams. Default: that of chat completions. */
+  readonly errors?: ErrorShape
   /** Reads a request. Default: {@link readRouteJson}. */
   readonly read?: typeof readRouteJson
 }
@@ -41,7 +46,7 @@ export const COMPLETIONS: JsonRoute = {
   members: COMPLETIONS_ROUTE,
   addressesIn: [],
   answerMembers: ['choices'],
-  neverStreams: true,
+  streamOptions: { include_usage: true },
 }
 
 export const EMBEDDINGS: JsonRoute = {
@@ -59,7 +64,7 @@ export const RESPONSES: JsonRoute = {
   addressesIn: ['input', 'tools', 'prompt'],
   answerMembers: ['output'],
   sets: { store: false },
-  neverStreams: true,
+  errors: 'responses',
   read: readResponsesRequest,
 }
 

@@ -1,13 +1,17 @@
 import { errorObject } from '../../../confidential-refusal.js'
 import { JsonObject } from '../../../json/json-object.js'
-import type { RouteAnswer } from '../../route.js'
+import type { RouteAnswer, RouteRequest } from '../../route.js'
 import { missingRoute } from '../../server/upstream-refusal.js'
+import type { SseEvent } from '../../server/sse/read-events.js'
 import { NOTE } from '../label.js'
 import { completeText } from './completions.js'
 import { embed } from './embeddings.js'
 import { drawImages } from './images.js'
 import { rerank } from './rerank.js'
 import { respond } from './responses.js'
+import { speak } from './speech.js'
+import { streamResponse, streamText, type Pace } from './streams.js'
+import { transcribe } from './transcriptions.js'
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -19,17 +23,44 @@ const ANSWERS: ReadonlyMap<string, (request: Members, now: number) => Members> =
   ['/responses', respond],
 ])
 
+const STREAMS: ReadonlyMap<string, (answer: Members, pace: Pace) => AsyncIterable<SseEvent>> =
+  new Map([
+    ['/completions', streamText],
+    ['/responses', streamResponse],
+  ])
+
+/** Body of a request, as a model server would receive it. */
+export interface DemoBody {
+  readonly bytes: Uint8Array
+  readonly contentType: string
+}
+
 /**
  * Answers a request of a route other than chat completions.
  *
  * @throws UpstreamRefusal
  */
-export function answerRoute(path: string, request: Members): RouteAnswer {
+export async function answerRoute(
+  { path, streamed }: RouteRequest,
+  { bytes, contentType }: DemoBody,
+  pace: Pace,
+): Promise<RouteAnswer> {
+  if (path === '/audio/transcriptions' || path === '/audio/translations') {
+    return transcribe(bytes, contentType)
+  }
+  if (path === '/audio/speech') return speak()
   const answer = ANSWERS.get(path)
   if (answer === undefined) {
     throw missingRoute(errorObject(404, { message: `${NOTE} The engine has no such route.` }))
   }
-  const object = JsonObject.from(answer(request, Math.floor(Date.now() / 1000)))
-  const body = { kind: 'json', object } as const
-  return { contentType: 'application/json', body, close: () => undefined }
+  const request = JSON.parse(new TextDecoder().decode(bytes)) as Members
+  const value = answer(request, Math.floor(Date.now() / 1000))
+  const close = (): void => undefined
+  const events = streamed ? STREAMS.get(path)?.(value, pace) : undefined
+  return events === undefined
+    ? {
+        ...{ contentType: 'application/json', close },
+        body: { kind: 'json', object: JsonObject.from(value) },
+      }
+    : { contentType: 'text/event-stream', body: { kind: 'events', events }, close }
 }
