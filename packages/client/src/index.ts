@@ -1,7 +1,6 @@
 export { SecureChatCompletion } from './secure-chat-completion.js'
 export {
   SecureCompletionClient,
-  type GenerateKeysOptions,
   type SecureCompletionClientOptions,
 } from './secure-completion-client.js'
 export type { AttestationPolicy, AttestationResult } from '@nomyo/attest'
@@ -19,6 +18,9 @@ export type { SecureFetchInit } from './fetch/read-init.js'
 export type { KnownKey, KnownServersStore, ServerKeyEvent } from './keys/known-servers.js'
 export type { ModelList } from './gateway-api/models.js'
 export type { Logger } from './config/log.js'
+export type { ChatCompletions, ClientResources } from './resources/api.js'
+export type { EventStream } from './resources/event-stream.js'
+export type { GenerateKeysOptions } from './wire-1/own-keys.js'
 export type { ReplyKeyMode } from './wire-1/reply-key-manager.js'
 export type {
   AssistantMessageParam,
@@ -35,6 +37,25 @@ export type {
   ToolMessage,
   UserMessage,
 } from './types/messages.js'
+export type {
+  SoundFile,
+  SpeechRequest,
+  Transcription,
+  TranscriptionRequest,
+} from './types/audio.js'
+export type { ChatCompletionChunk, ChunkChoice, ChunkDelta } from './types/chunk.js'
+export type { Embedding, EmbeddingRequest, EmbeddingResponse } from './types/embeddings.js'
+export type { ImageRequest, ImagesResponse } from './types/images.js'
+export type { Model, Models } from './types/models.js'
+export type { ParseRequest, ParsedCompletion } from './types/parse.js'
+export type {
+  ModelResponse,
+  ResponseEvent,
+  ResponseItem,
+  ResponsePart,
+  ResponseRequest,
+} from './types/responses.js'
+export type { StandardResult, StandardSchema } from './types/standard-schema.js'
 export type {
   ChatCompletionRequest,
   RequestWith,

@@ -12,3 +12,7 @@ export async function loadCode<T>(load: () => Promise<T>, purpose: string): Prom
     throw new APIConnectionError('ERR_NETWORK', `The code of ${purpose} could not be loaded.`)
   }
 }
+
+/** Loads the questions for evidence: most clients have no policy. */
+export const loadEvidence = (): Promise<typeof import('./gateway-api/evidence.js')> =>
+  loadCode(() => import('./gateway-api/evidence.js'), 'attestation')

@@ -11,6 +11,7 @@ import {
 import { splitRequest } from './completion/seal-request.js'
 import type { WireInfo } from './completion/wire-info.js'
 import type { ModelList } from './gateway-api/models.js'
+import { createResources, type ClientResources } from './resources/api.js'
 import { Session } from './session.js'
 import type { RequestWith } from './types/request.js'
 import type { ChatCompletion } from './types/response.js'
@@ -39,6 +40,18 @@ import type { ChatCompletion } from './types/response.js'
 export class SecureChatCompletion {
   /** The same as {@link SecureChatCompletion.dispose}, for `using`, where the runtime knows it. */
   declare [Symbol.dispose]: () => void
+  /** Chat completions in the shape of the SDK of OpenAI, also streamed. */
+  declare readonly chat: ClientResources['chat']
+  /** The models of the gateway. */
+  declare readonly models: ClientResources['models']
+  /** Embeddings. */
+  declare readonly embeddings: ClientResources['embeddings']
+  /** The Responses API, without state on the server; also streamed. */
+  declare readonly responses: ClientResources['responses']
+  /** Speech, transcriptions and translations. */
+  declare readonly audio: ClientResources['audio']
+  /** Images. */
+  declare readonly images: ClientResources['images']
   readonly #session: Session
 
   /**
@@ -48,6 +61,7 @@ export class SecureChatCompletion {
    */
   constructor(options: SecureChatCompletionOptions = {}) {
     this.#session = new Session(readConfig(options), true)
+    Object.assign(this, createResources(this.#session))
     makeDisposable(this)
   }
 

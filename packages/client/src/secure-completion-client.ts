@@ -1,18 +1,6 @@
-import { platform } from '#platform'
 import type { KeyPair } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
-import {
-  apiKey as checkApiKey,
-  boolean,
-  bytes,
-  invalidOption,
-  optional,
-  password as checkPassword,
-  path,
-  plainObject,
-  readOptions,
-  withDefault,
-} from './config/checks.js'
+import { apiKey as checkApiKey, bytes, invalidOption, plainObject } from './config/checks.js'
 import type { SentRequest } from './completion/receipt.js'
 import { checkSecurityTier, serializePayload, splitRequest } from './completion/seal-request.js'
 import {
@@ -21,11 +9,12 @@ import {
   type SecureChatCompletionOptions,
 } from './config/options.js'
 import { makeDisposable } from './disposable.js'
-import type { KeyFiles } from './platform/platform.js'
+import { loadCode } from './load-code.js'
 import { Session } from './session.js'
 import type { RequestWith, SecurityTier } from './types/request.js'
 import type { ChatCompletion } from './types/response.js'
 import type { ReplyKeyLease } from './wire-1/reply-key-manager.js'
+import type { GenerateKeysOptions } from './wire-1/own-keys.js'
 import type { Wire1 } from './wire-1/wire-1.js'
 
 /** Options of {@link SecureCompletionClient}: keys are managed by calls, not by rotation. */
@@ -44,16 +33,6 @@ const FOREIGN_OPTIONS = [
   'replyKeys',
   'streamIdleTimeout',
 ] as const
-
-/** Settings of {@link SecureCompletionClient.generateKeys}. */
-export interface GenerateKeysOptions {
-  /** Saves the pair, too. Node only. Default false. */
-  saveToFile?: boolean | undefined
-  /** Folder for the files; it must not hold keys yet. Default `client_keys`. */
-  keyDir?: string | undefined
-  /** Encrypts the private key file. */
-  password?: string | undefined
-}
 
 /**
  * The steps of an encrypted chat completion one by one: keys, encryption, decryption, and all of it at
@@ -106,19 +85,8 @@ export class SecureCompletionClient {
    */
   async generateKeys(options: GenerateKeysOptions = {}): Promise<void> {
     this.#session.assertUsable()
-    const { saveToFile, ...file } = readOptions(options, {
-      saveToFile: withDefault(boolean, false),
-      keyDir: withDefault(path, 'client_keys'),
-      password: optional(checkPassword),
-    })
-    if (file.password !== undefined && !saveToFile) {
-      throw invalidOption('password', 'protects the saved file; give saveToFile too')
-    }
-    await this.#useReplyKey((wire1) =>
-      saveToFile
-        ? keyFiles('saveToFile').create(file.keyDir, file.password)
-        : wire1.generateKeyPair(),
-    )
+    const { generatorOf } = await loadOwnKeys()
+    await this.#useReplyKey(generatorOf(options))
   }
 
   /**
@@ -130,24 +98,9 @@ export class SecureCompletionClient {
    */
   async loadKeys(privateKeyPath: string, publicKeyPath?: string, password?: string): Promise<void> {
     this.#session.assertUsable()
-    const given = readOptions(
-      { privateKeyPath, publicKeyPath, password },
-      {
-        privateKeyPath: { check: path },
-        publicKeyPath: optional(path),
-        password: optional(checkPassword),
-      },
-    )
-    await this.#useReplyKey(() =>
-      keyFiles('loadKeys').load(
-        given.privateKeyPath,
-        given.publicKeyPath,
-        given.password,
-        (message) => {
-          this.#session.context.config.log.warn(message)
-        },
-      ),
-    )
+    const { loaderOf } = await loadOwnKeys()
+    const { log } = this.#session.context.config
+    await this.#useReplyKey(loaderOf({ privateKeyPath, publicKeyPath, password }, log))
   }
 
   /** Returns the public key for answers as PEM: the value of `X-Public-Key`, percent-encoded. */
@@ -303,10 +256,5 @@ export class SecureCompletionClient {
   }
 }
 
-function keyFiles(option: string): KeyFiles {
-  if (platform.keyFiles !== undefined) return platform.keyFiles
-  throw new InvalidRequestError(
-    'ERR_INVALID_OPTION',
-    `${option} needs a file system; keys stay in memory here.`,
-  )
-}
+const loadOwnKeys = (): Promise<typeof import('./wire-1/own-keys.js')> =>
+  loadCode(() => import('./wire-1/own-keys.js'), 'own keys')

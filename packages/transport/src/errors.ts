@@ -52,6 +52,7 @@ export type APIErrorCode =
   | 'ERR_SERVER'
   | 'ERR_UNAVAILABLE'
   | 'ERR_UNEXPECTED_STATUS'
+  | 'ERR_ANSWER_FORMAT'
 
 /** The reason of an {@link APIConnectionError}. */
 export type ConnectionErrorCode =

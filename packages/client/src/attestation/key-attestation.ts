@@ -3,8 +3,9 @@ import { requireTier } from '@nomyo/attest/errors'
 import type { PublicKey } from '@nomyo/crypto'
 import { APIError, type Transport } from '@nomyo/transport'
 import type { ClientConfig } from '../config/options.js'
-import { fetchKeyEvidence, type KeyEvidence } from '../gateway-api/evidence.js'
+import type { KeyEvidence } from '../gateway-api/evidence.js'
 import { SharedRun } from '../keys/shared-run.js'
+import { loadEvidence } from '../load-code.js'
 import type { AttestationConfig } from './options.js'
 
 /** Evidence that a machine holds a key, or stands behind a key statement, and the result of its appraisal. */
@@ -140,6 +141,7 @@ export class KeyAttestation {
   async #fetch(signal: AbortSignal): Promise<Pick<KeyEvidence, 'evidence' | 'nonce'>> {
     const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES))
     const { timeout, defaultHeaders: headers } = this.#client
+    const { fetchKeyEvidence } = await loadEvidence()
     try {
       return await fetchKeyEvidence(this.#transport, { nonce, timeout, headers, signal })
     } catch (error) {

@@ -1,4 +1,5 @@
 import { abortable, startDeadline } from '@nomyo/transport'
+import { loadAppraisal } from '../attestation/load-appraisal.js'
 import type { ChatCompletion } from '../types/response.js'
 import type { Call, CallSettings, ClientContext } from './call.js'
 import { prepareReceipts } from './receipt.js'
@@ -20,9 +21,13 @@ export async function attemptCompletion(
   const deadline = startDeadline(settings.timeoutMs, [settings.stop])
   const call: Call = { request, context, settings, signal: deadline.signal }
   try {
-    const { wires, config } = context
+    const { wires, config, attestation } = context
     const choosing = abortable(wires.choose(deadline.signal), deadline.signal)
-    const [choice] = await Promise.all([timeChoice(choosing, config), prepareReceipts(config)])
+    const [choice] = await Promise.all([
+      timeChoice(choosing, config),
+      prepareReceipts(config),
+      attestation && loadAppraisal(),
+    ])
     if (choice.wire === 1) return await (await wires.loadWire1()).attempt(call)
     const { completeSealed, selection } = await wires.loadWire2()
     return await completeSealed(choice, call, selection)

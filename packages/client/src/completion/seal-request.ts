@@ -29,7 +29,7 @@ export interface SplitRequest extends Identified {
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_REQUEST_TOO_LARGE`
  */
 export function splitRequest(request: ChatCompletionRequest, padding: Padding): SplitRequest {
-  if (!isObject(request)) throw invalid('the request must be an object with model and messages')
+  checkChatRequest(request)
   const {
     api_key: apiKey,
     security_tier: securityTier,
@@ -38,18 +38,26 @@ export function splitRequest(request: ChatCompletionRequest, padding: Padding): 
   } = request as RequestWith<{ base_url?: string }>
   const asksForStream = members.stream === true
   const payload = asksForStream ? withoutStream(members) : members
-  if (typeof payload.model !== 'string' || payload.model === '') {
-    throw invalid('model must be a non-empty string')
-  }
-  if (!Array.isArray(payload.messages) || payload.messages.length === 0) {
-    throw invalid('messages must be a non-empty array')
-  }
   return {
     apiKey: checkApiKey(apiKey, 'api_key'),
     securityTier: checkSecurityTier(securityTier),
     asksForStream,
     // Last, so that no refused request leaves its bytes behind.
     payload: serializePayload(payload, padding),
+  }
+}
+
+/**
+ * Checks the members that every request for a completion has.
+ *
+ * @throws InvalidRequestError `ERR_INVALID_REQUEST`
+ */
+export function checkChatRequest(request: unknown): void {
+  if (!isObject(request)) throw invalid('the request must be an object with model and messages')
+  const { model, messages } = request
+  if (typeof model !== 'string' || model === '') throw invalid('model must be a non-empty string')
+  if (!Array.isArray(messages) || messages.length === 0) {
+    throw invalid('messages must be a non-empty array')
   }
 }
 

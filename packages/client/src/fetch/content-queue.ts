@@ -76,10 +76,17 @@ export class ContentQueue {
     }
   }
 
-  /** Puts back parts that were read. */
-  putBack(parts: readonly Uint8Array[]): void {
-    this.#parts.unshift(...parts)
-    for (const { length } of parts) this.#waiting += length
+  /** Shows parts, which stay in the queue, until one is enough or no more come. */
+  async peek(isEnough: (part: Uint8Array) => boolean): Promise<void> {
+    const seen: Uint8Array[] = []
+    for (;;) {
+      const part = await this.next()
+      if (part === undefined) break
+      seen.push(part)
+      if (isEnough(part)) break
+    }
+    this.#parts.unshift(...seen)
+    for (const { length } of seen) this.#waiting += length
   }
 
   /** Ends the answer; the connection is closed. */

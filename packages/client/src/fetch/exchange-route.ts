@@ -37,7 +37,7 @@ export async function exchangeRoute(
   session: Session,
   request: RouteRequest,
   options: RequestOptions,
-  check: CheckAnswer,
+  check: CheckAnswer | undefined,
 ): Promise<RouteAnswer | undefined> {
   const { context } = session
   const { config, wires } = context
@@ -74,7 +74,7 @@ export async function exchangeRoute(
           // An engine has worked for it.
           progress.isFinal = true
           try {
-            await check(answer, used, selection, signal)
+            await check?.(answer, used, selection, signal)
           } catch (error) {
             answer.content.cancel()
             throw error

@@ -4,7 +4,7 @@ import { isObject } from '../config/checks.js'
 import { completionResponse, type AnswerForm } from '../openai-fetch/completion-response.js'
 import type { Session } from '../session.js'
 import type { ChatCompletionRequest } from '../types/request.js'
-import { checkStream } from './check-stream.js'
+import { checkEvidence } from './check-evidence.js'
 import { streamOf } from './content-queue.js'
 import { exchangeRoute, type RouteAnswer } from './exchange-route.js'
 import { streamWhole } from './stream-whole.js'
@@ -26,17 +26,23 @@ export async function fetchSealed(
   path: string,
   init: SecureFetchInit,
 ): Promise<Response> {
-  const fetched = await readInit(path, init)
+  return sendFetched(session, await readInit(path, init))
+}
+
+/** Sends one request that was read; the errors are those of {@link fetchSealed}. */
+export async function sendFetched(session: Session, fetched: FetchedRoute): Promise<Response> {
   const { request, members, options } = fetched
-  const { secureMemory, attestation, onReceipt } = session.context.config
+  const { path } = request
+  const { attestation, config } = session.context
   const isChat = request.method === 'POST' && path === CHAT && members !== undefined
   try {
     // Receipts are of whole answers.
-    if (isChat && (members['stream'] !== true || onReceipt !== undefined)) {
+    if (isChat && (members['stream'] !== true || config.onReceipt !== undefined)) {
       return await complete(session, fetched, members)
     }
-    if (!isChat && attestation?.when === 'after-response') throw noEvidence(path)
-    const check = isChat && attestation ? checkStream(session.context) : () => Promise.resolve()
+    // The gateway answers a GET itself, with nothing of a model.
+    const check =
+      attestation && request.method !== 'GET' ? checkEvidence(attestation, isChat) : undefined
     const answer = await exchangeRoute(session, request, options, check)
     if (answer !== undefined) {
       const response = responseOf(answer)
@@ -45,7 +51,7 @@ export async function fetchSealed(
     if (isChat) return await complete(session, fetched, members)
     throw onlyChat(path)
   } finally {
-    if (secureMemory) request.content.fill(0)
+    if (config.secureMemory) request.content.fill(0)
   }
 }
 
@@ -97,11 +103,4 @@ const onlyChat = (path: string): InvalidRequestError =>
   new InvalidRequestError(
     'ERR_ROUTE',
     `Nothing was sent: this gateway speaks wire 1, which encrypts POST ${CHAT} alone; not ${path}.`,
-  )
-
-const noEvidence = (path: string): InvalidRequestError =>
-  new InvalidRequestError(
-    'ERR_ROUTE',
-    `Nothing was sent: answers of ${path} hold no evidence, which attestation.when: 'after-response' requires. ` +
-      "Use 'before-send'.",
   )

@@ -1,6 +1,7 @@
 import { openJson, type PrivateKey } from '@nomyo/crypto'
 import { errorFromResponse, type SealedError } from '@nomyo/transport'
-import { appraiseAnswer, type AppraisedAnswer } from '../attestation/answer.js'
+import type { AppraisedAnswer } from '../attestation/answer.js'
+import { loadAppraisal } from '../attestation/load-appraisal.js'
 import type { ClientContext } from '../completion/call.js'
 import {
   checkPayloadId,
@@ -53,7 +54,9 @@ export async function openResponse(
   }
   const evidence = sealedMetadata(opened.value)['tpm_attestation']
   const answer = { payloadId, evidence, allowedBy: sent?.attested }
-  const { result, attested } = attestation ? await appraiseAnswer(answer, attestation) : NO_RESULT
+  const { result, attested } = attestation
+    ? await (await loadAppraisal()).appraiseAnswer(answer, attestation)
+    : NO_RESULT
   await serverKey.accept(sent?.serverKey)
   if (sent !== undefined) {
     const { payload, serverKey: key } = sent

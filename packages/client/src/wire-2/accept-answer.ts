@@ -7,7 +7,7 @@ import {
   toChatCompletion,
 } from '../completion/read-completion.js'
 import { emitReceipt } from '../completion/receipt.js'
-import { appraiseAnswer } from '../attestation/answer.js'
+import { loadAppraisal } from '../attestation/load-appraisal.js'
 import type { ChatCompletion } from '../types/response.js'
 import type { UsedExchange } from './attempt-sealed.js'
 import type { SealedAnswer } from './read-answer.js'
@@ -35,7 +35,9 @@ export async function acceptAnswer(
   const evidence = sealedMetadata(value)['tpm_attestation']
   const appraised =
     attestation &&
-    (await appraiseAnswer({ payloadId, evidence, allowedBy: choice.attested }, attestation))
+    (await (
+      await loadAppraisal()
+    ).appraiseAnswer({ payloadId, evidence, allowedBy: choice.attested }, attestation))
   await selection.accept(choice, signal)
   const { statement, document } = choice
   const opened = { value, algorithm: ALGORITHM, processedAt: secondsOf(answer.header('date')) }

@@ -10,9 +10,8 @@ import { APIError, type Transport } from '@nomyo/transport'
 import type { KeyAttestation, KeyAttestationResult } from '../attestation/key-attestation.js'
 import { timeStep } from '../completion/step-timer.js'
 import type { ClientConfig } from '../config/options.js'
-import { fetchStatementEvidence } from '../gateway-api/evidence.js'
 import { fetchStatement } from '../gateway-api/statement.js'
-import { loadCode } from '../load-code.js'
+import { loadCode, loadEvidence } from '../load-code.js'
 import { serverName } from '../keys/known-servers.js'
 import type { ServerKey } from '../wire-1/server-key.js'
 import { SharedRun } from '../keys/shared-run.js'
@@ -237,6 +236,7 @@ export class WireSelection {
   ): Promise<Offer & { evidence: unknown; nonce: Uint8Array }> {
     const { transport, config } = this.#parts
     const { timeout, defaultHeaders: headers } = config
+    const { fetchStatementEvidence } = await loadEvidence()
     const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES))
     try {
       const answer = await fetchStatementEvidence(transport, { nonce, timeout, headers, signal })

@@ -1,18 +1,27 @@
 // Compiled, never run: `pnpm types` compiles it with every `openai` and compiler that it names.
 import type OpenAI from 'openai'
+import { z } from 'zod'
 import type {
   AssistantMessage,
   ChatCompletion,
+  ChatCompletionChunk,
   ChatMessage,
   ContentPart,
   CustomTool,
+  EmbeddingResponse,
+  EventStream,
   FinishReason,
+  ImagesResponse,
+  Model,
+  ModelResponse,
+  ResponseEvent,
   ResponseFormat,
   SecureChatCompletion,
   SecureCompletionClient,
   Tool,
   ToolCall,
   ToolChoice,
+  Transcription,
   Usage,
 } from '@nomyo/client'
 import { createNomyoFetch } from '@nomyo/client/openai-fetch'
@@ -117,3 +126,70 @@ type SdkFetch = NonNullable<NonNullable<ConstructorParameters<typeof OpenAI>[0]>
 export const sdkFetch: SdkFetch = createNomyoFetch()
 // @ts-expect-error -- not called
 export const notCalled: SdkFetch = createNomyoFetch
+
+declare const theirRequests: {
+  readonly embeddings: OpenAI.EmbeddingCreateParams
+  readonly images: OpenAI.ImageGenerateParamsNonStreaming
+  readonly speech: OpenAI.Audio.SpeechCreateParams
+  readonly response: OpenAI.Responses.ResponseCreateParamsNonStreaming
+  readonly responseEvents: OpenAI.Responses.ResponseCreateParamsStreaming
+  readonly any: OpenAI.Responses.ResponseCreateParams
+}
+
+/** The resources take the requests of `openai`, and tell a stream from a whole answer. */
+export const wholeCompletion: Promise<ChatCompletion> = client.chat.completions.create(theirs.plain)
+export const chunks: Promise<EventStream<ChatCompletionChunk>> = client.chat.completions.create(
+  theirs.streaming,
+)
+export const either: Promise<ChatCompletion | EventStream<ChatCompletionChunk>> =
+  client.chat.completions.create(theirs.params)
+export const embeddings: Promise<EmbeddingResponse> = client.embeddings.create(
+  theirRequests.embeddings,
+)
+export const images: Promise<ImagesResponse> = client.images.generate(theirRequests.images)
+export const speech: Promise<Response> = client.audio.speech.create(theirRequests.speech)
+export const response: Promise<ModelResponse> = client.responses.create(theirRequests.response)
+export const events: Promise<EventStream<ResponseEvent>> = client.responses.create(
+  theirRequests.responseEvents,
+)
+export const eitherResponse: Promise<ModelResponse | EventStream<ResponseEvent>> =
+  client.responses.create(theirRequests.any)
+
+/** Answers of the resources are those of `openai`. */
+export const chunkOut: OpenAI.ChatCompletionChunk = {} as ChatCompletionChunk
+export const chunkIn: ChatCompletionChunk = {} as OpenAI.ChatCompletionChunk & ChatCompletionChunk
+export const embeddingsOut: OpenAI.CreateEmbeddingResponse = {} as EmbeddingResponse
+export const imagesOut: OpenAI.ImagesResponse = {} as ImagesResponse
+export const modelOut: OpenAI.Model = {} as Model
+export const responseOut: OpenAI.Responses.Response = {} as ModelResponse
+export const eventOut: OpenAI.Responses.ResponseStreamEvent = {} as ResponseEvent
+export const transcriptionOut: OpenAI.Audio.Transcription = {} as Transcription
+
+/** A transcription is a text where its format is none of JSON. */
+declare const file: Blob
+export const subtitles: Promise<string> = client.audio.transcriptions.create({
+  file,
+  model,
+  response_format: 'srt',
+})
+export const transcription: Promise<Transcription> = client.audio.transcriptions.create({
+  file,
+  model,
+})
+
+/** What a schema validates has its type. */
+const Weather = z.object({ city: z.string() })
+export const parsed = client.chat.completions
+  .parse({ model, messages: hello, response_format: Weather })
+  .then(({ choices }): string | undefined => choices[0]?.message.parsed?.city)
+
+export const resourceMistakes = [
+  // @ts-expect-error -- misspelt
+  client.chat.completions.create({ model, messages: hello, stream: true, temprature: 1 }),
+  // @ts-expect-error -- misspelt
+  client.embeddings.create({ model, inputs: 'Hello!' }),
+  // @ts-expect-error -- no schema
+  client.chat.completions.parse({ model, messages: hello, response_format: 'json' }),
+  // @ts-expect-error -- a path is no file
+  client.audio.transcriptions.create({ file: 'a.wav', model }),
+]

@@ -1,0 +1,78 @@
+import { SecurityError } from '@nomyo/crypto/errors'
+import { errorFromResponse, type APIError, type Deadline } from '@nomyo/transport'
+import { toSealedError } from '../completion/read-completion.js'
+import { isObject } from '../config/checks.js'
+import { EventParser, type ServerSentEvent } from '../sse/event-parser.js'
+
+/** The parts of a stream in progress. */
+export interface StreamedAnswer {
+  readonly response: Response
+  /** Ends the stream without an error. */
+  readonly controller: AbortController
+  /** Joins the signals of the call; cleared at the end. */
+  readonly call: Deadline
+}
+
+/**
+ * Returns the JSON of the events of a stream, as they come. The stream is complete when its authenticated end
+ * came, which `[DONE]` is no proof of.
+ *
+ * @throws APIError for an error of the model server
+ * @throws APIConnectionError `ERR_TRUNCATED`, `ERR_TIMEOUT`, `ERR_ABORTED`
+ * @throws SecurityError for a stream that is not authentic, malformed or too large
+ */
+export async function* readEvents<Item>({
+  response,
+  controller,
+  call,
+}: StreamedAnswer): AsyncGenerator<Item, void> {
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+  const parser = new EventParser()
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      for (const event of parser.push(value)) {
+        if (event.data !== '[DONE]') yield itemOf(event, response) as Item
+      }
+    }
+  } catch (error) {
+    if (!controller.signal.aborted) throw error
+  } finally {
+    call.clear()
+    // Also where the reader of the items has left.
+    reader.cancel().catch(() => undefined)
+  }
+}
+
+function itemOf({ event, data }: ServerSentEvent, response: Response): Record<string, unknown> {
+  const item = parse(data)
+  if (event === 'error' || isObject(item['error'])) throw errorOf(item, response)
+  return item
+}
+
+function parse(data: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(data)
+    if (isObject(value)) return value
+  } catch {
+    // No JSON: the same as JSON of another kind.
+  }
+  throw new SecurityError('ERR_PLAINTEXT_INVALID', 'An event of the stream is malformed.')
+}
+
+/** Builds the error of an event, as that of a refusal. */
+function errorOf(item: Record<string, unknown>, { headers }: Response): APIError {
+  const error = isObject(item['error']) ? item['error'] : item
+  const sealed = toSealedError({ status: 502, ...error })
+  return errorFromResponse(
+    {
+      status: sealed?.status ?? 502,
+      header: () => undefined,
+      body: new TextEncoder().encode(JSON.stringify({ error })),
+    },
+    headers.get('x-request-id') ?? undefined,
+    sealed,
+    { authenticated: true },
+  )
+}

@@ -1,0 +1,31 @@
+/** A request for speech. */
+export interface SpeechRequest {
+  model: string
+  input: string
+  voice: string | { id: string }
+  instructions?: string
+  response_format?: 'mp3' | 'opus' | 'aac' | 'flac' | 'wav' | 'pcm'
+  speed?: number
+  stream_format?: 'sse' | 'audio'
+}
+
+/** A sound file: a `File`, or a `Blob`, whose name is `audio` then. */
+export type SoundFile = Blob
+
+/** A request for the text of a sound, in its own language or in English. */
+export interface TranscriptionRequest {
+  file: SoundFile
+  model: string
+  language?: string
+  prompt?: string
+  response_format?: 'json' | 'text' | 'srt' | 'verbose_json' | 'vtt' | 'diarized_json'
+  stream?: false | null
+  temperature?: number
+  timestamp_granularities?: ('word' | 'segment')[]
+}
+
+/** A transcription, as OpenAI defines it. Its shape is not checked. */
+export interface Transcription {
+  text: string
+  [member: string]: unknown
+}
