@@ -14,6 +14,19 @@ interface Answer {
   readonly final: Buffer
 }
 
+/** Chunks at the beginning of a stream that are left as they are. */
+const UNCHANGED = 4
+
+/** Changes the chunks of a stream from one place on. */
+const inStream =
+  (change: (chunks: readonly Buffer[], earlier: readonly Buffer[]) => readonly Buffer[]) =>
+  ({ nonce, chunks, final }: Answer, earlier: Buffer): readonly Buffer[] => [
+    nonce,
+    ...chunks.slice(0, UNCHANGED),
+    ...change(chunks.slice(UNCHANGED), piecesOf(earlier).chunks.slice(UNCHANGED)),
+    final,
+  ]
+
 /** Changes of answers on the network path, by the first part of the path. */
 const FAULTS: Readonly<Record<string, (answer: Answer, earlier: Buffer) => readonly Buffer[]>> = {
   pass: ({ nonce, chunks, final }) => [nonce, ...chunks, final],
@@ -34,7 +47,18 @@ const FAULTS: Readonly<Record<string, (answer: Answer, earlier: Buffer) => reado
     first.subarray(widthOf(first)),
   ],
   replay: (_, earlier) => [earlier],
+  'stream-cut': ({ nonce, chunks }) => [nonce, ...chunks.slice(0, UNCHANGED)],
+  'stream-swap': inStream(([first = NONE, second = NONE, ...others]) => [second, first, ...others]),
+  'stream-double': inStream(([first = NONE, ...others]) => [first, first, ...others]),
+  'stream-drop': inStream((chunks) => chunks.slice(1)),
+  'stream-again': ({ nonce, chunks, final }) => [nonce, ...chunks, ...chunks.slice(0, 1), final],
+  'stream-foreign': inStream((chunks, [foreign = NONE]) => [foreign, ...chunks.slice(1)]),
+  'stream-end': inStream(() => []),
+  'stream-longer': ({ nonce, chunks, final }) => [nonce, ...chunks, final, Buffer.of(0)],
 }
+
+/** Stands for a chunk that an answer does not have. */
+const NONE = Buffer.of(0)
 
 /**
  * Starts a server that forwards to a gateway under `/{fault}`, and changes answers of wire 2. `/old` denies

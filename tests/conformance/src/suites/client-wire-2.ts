@@ -17,6 +17,7 @@ export function clientWire2Suite(
     cases: [
       ...chats(libraries, loopback),
       ...changedAnswers(libraries, loopback),
+      ...changedStreams(libraries, loopback),
       ...downgrades(libraries, loopback),
     ],
   }
@@ -159,6 +160,85 @@ function changedAnswers(libraries: ClientLibraries & Wire2Libraries, loopback: L
       },
     },
   ]
+}
+
+/** As many words as chunks take that a gateway sends without a pause. */
+const WORDS = Array.from({ length: 400 }, (_, at) => `${at.toString(36)} `)
+
+/** Changes of streams, by the fault of the server in between, and whether all of the content precedes them. */
+const STREAM_FAULTS: readonly (readonly [fault: string, what: string, isWhole?: boolean])[] = [
+  ['cut', 'that ends before its end'],
+  ['swap', 'with two chunks swapped'],
+  ['double', 'with a chunk twice'],
+  ['drop', 'without a chunk'],
+  ['again', 'with its first chunk once more at the end', true],
+  ['foreign', 'with a chunk of another stream'],
+  ['end', 'whose final chunk comes too early'],
+  ['longer', 'with a byte behind its end', true],
+]
+
+function changedStreams(libraries: ClientLibraries & Wire2Libraries, loopback: Loopback): Case[] {
+  const { client } = libraries
+  /** Streams an echo of the words by way of a server, and returns what arrives, and the error behind it. */
+  const stream = (fault: string): Promise<{ words: string; isDone: boolean; error: unknown }> =>
+    withClient(
+      libraries,
+      loopback,
+      { wire: 2, baseUrl: `${loopback.mangler}/${fault}` },
+      async (made) => {
+        const response = await made.fetch('/v1/chat/completions', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ ...echo(WORDS.join('')), stream: true }),
+        })
+        equal(response.headers.get('x-nomyo-stream'), null)
+        const { text, error } = await readToEnd(response)
+        const events = text.split('\n\n').slice(0, -1)
+        const words = events
+          .filter((event) => event.startsWith('data: {'))
+          .map((event) => (JSON.parse(event.slice(6)) as ChatChunk).choices[0]?.delta.content ?? '')
+        return { words: words.join(''), isDone: events.includes('data: [DONE]'), error }
+      },
+    )
+  return [
+    {
+      name: 'takes a stream that came by way of a server',
+      run: async () => {
+        const { words, isDone, error } = await stream('pass')
+        sameJson([words, isDone, error], [WORDS.join(''), true, undefined])
+      },
+    },
+    ...STREAM_FAULTS.map(([fault, what, isWhole = false]) => ({
+      name: `hands out a stream ${what} up to there, and then fails`,
+      run: async () => {
+        const { words, isDone, error } = await stream(`stream-${fault}`)
+        const { APIConnectionError, SecurityError } = client
+        if (fault === 'cut') equal(codeOf(error, APIConnectionError), 'ERR_TRUNCATED')
+        else equal(codeOf(error, SecurityError), 'ERR_DECRYPTION_FAILED')
+        equal(isDone, isWhole)
+        equal(words === WORDS.join(''), isWhole)
+        equal(words.length > 0 && WORDS.join('').startsWith(words), true)
+      },
+    })),
+  ]
+}
+
+interface ChatChunk {
+  readonly choices: readonly { readonly delta: { readonly content?: string } }[]
+}
+
+async function readToEnd(response: Response): Promise<{ text: string; error: unknown }> {
+  const reader = response.body!.getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      text += decoder.decode(next.value, { stream: true })
+    }
+    return { text, error: undefined }
+  } catch (error) {
+    return { text, error }
+  }
 }
 
 function downgrades(libraries: ClientLibraries & Wire2Libraries, loopback: Loopback): Case[] {

@@ -89,10 +89,13 @@ async function openAll(
   opener: Library.ChunkOpener,
   message: Uint8Array,
   partBytes = 1000,
+  take: (chunk: Uint8Array) => void = () => undefined,
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   for (let at = 0; at < message.length; at += partBytes) {
-    chunks.push(...(await opener.push(message.subarray(at, at + partBytes))))
+    const opened = await opener.push(message.subarray(at, at + partBytes))
+    opened.forEach(take)
+    chunks.push(...opened)
   }
   return join(...chunks, await opener.end())
 }
@@ -286,24 +289,51 @@ function exchangeCases(libraries: Wire2Libraries): Case[] {
     for (const part of parts) chunks.push(await seal(utf8(part)))
     return { head, chunks, final: await seal(utf8(' end'), { final: true }), openAnswer }
   }
-  const ways: Readonly<Record<string, (exchange: Exchange) => Uint8Array>> = {
-    'cut before its final chunk': ({ head, chunks }) => join(head, ...chunks),
-    'cut within its final chunk': ({ head, chunks, final }) =>
-      join(head, ...chunks, final.subarray(0, -1)),
-    'with two chunks swapped': ({ head, chunks: [a, b, c], final }) =>
-      join(head, b!, a!, c!, final),
-    'without one of its chunks': ({ head, chunks: [a, , c], final }) => join(head, a!, c!, final),
-    'with a chunk twice': ({ head, chunks: [a, b, c], final }) => join(head, a!, b!, b!, c!, final),
-    'with bytes behind its end': ({ head, chunks, final }) =>
-      join(head, ...chunks, final, Uint8Array.of(0)),
-    'with a chunk of the middle as the final one': ({ head, chunks: [a, b] }) =>
-      join(head, a!, Uint8Array.of(0), b!.subarray(1)),
-    'with the final chunk as one of the middle': ({ head, chunks, final }) =>
-      join(head, ...chunks, Uint8Array.of(final.length - 1), final.subarray(1)),
-    'with an empty chunk': ({ head, chunks, final }) =>
-      join(head, Uint8Array.of(16), new Uint8Array(16), ...chunks, final),
-    'with another nonce': ({ head, chunks, final }) =>
-      join(Uint8Array.from(head).fill(0), ...chunks, final),
+  /** Changes of an answer, and the plaintext that precedes each. */
+  const ways: Readonly<Record<string, readonly [(made: Exchange) => Uint8Array, given: string]>> = {
+    'cut before its final chunk': [({ head, chunks }) => join(head, ...chunks), 'firstsecondthird'],
+    'cut within its final chunk': [
+      ({ head, chunks, final }) => join(head, ...chunks, final.subarray(0, -1)),
+      'firstsecondthird',
+    ],
+    'with two chunks swapped': [
+      ({ head, chunks: [a, b, c], final }) => join(head, b!, a!, c!, final),
+      '',
+    ],
+    'without one of its chunks': [
+      ({ head, chunks: [a, , c], final }) => join(head, a!, c!, final),
+      'first',
+    ],
+    'with a chunk twice': [
+      ({ head, chunks: [a, b, c], final }) => join(head, a!, b!, b!, c!, final),
+      'firstsecond',
+    ],
+    'with an earlier chunk again': [
+      ({ head, chunks: [a, b, c], final }) => join(head, a!, b!, c!, a!, final),
+      'firstsecondthird',
+    ],
+    'with bytes behind its end': [
+      ({ head, chunks, final }) => join(head, ...chunks, final, Uint8Array.of(0)),
+      'firstsecondthird',
+    ],
+    'with a chunk of the middle as the final one': [
+      ({ head, chunks: [a, b] }) => join(head, a!, Uint8Array.of(0), b!.subarray(1)),
+      'first',
+    ],
+    'with the final chunk as one of the middle': [
+      ({ head, chunks, final }) =>
+        join(head, ...chunks, Uint8Array.of(final.length - 1), final.subarray(1)),
+      'firstsecondthird',
+    ],
+    'with an empty chunk': [
+      ({ head, chunks, final }) =>
+        join(head, Uint8Array.of(16), new Uint8Array(16), ...chunks, final),
+      '',
+    ],
+    'with another nonce': [
+      ({ head, chunks, final }) => join(Uint8Array.from(head).fill(0), ...chunks, final),
+      '',
+    ],
   }
   return [
     ...[0x647a, 0x20].map((id) => ({
@@ -349,12 +379,19 @@ function exchangeCases(libraries: Wire2Libraries): Case[] {
         }
       },
     },
-    ...Object.entries(ways).map(([name, change]) => ({
-      name: `refuses an answer ${name}`,
+    ...Object.entries(ways).map(([name, [change, given]]) => ({
+      name: `refuses an answer ${name}, and gives what precedes that`,
       run: async () => {
-        const made = await exchange(await withKey(0x20))
-        const code = await refusal(libraries, openAll(made.openAnswer(), change(made)))
-        equal(code, name.startsWith('cut before') ? 'ERR_TRUNCATED' : 'ERR_DECRYPTION_FAILED')
+        for (const partBytes of [1, 1000]) {
+          const made = await exchange(await withKey(0x20))
+          let text = ''
+          const opening = openAll(made.openAnswer(), change(made), partBytes, (chunk) => {
+            text += textOf(chunk)
+          })
+          const code = await refusal(libraries, opening)
+          equal(code, name.startsWith('cut before') ? 'ERR_TRUNCATED' : 'ERR_DECRYPTION_FAILED')
+          equal(text, given)
+        }
       },
     })),
     {
