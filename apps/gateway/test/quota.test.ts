@@ -66,6 +66,7 @@ const record = (facts: Partial<CompletionRecord>): CompletionRecord => ({
     upstreamStatus: 200,
     responseModel: 'm',
     usage: undefined,
+    stream: undefined,
     bytesIn: 1000,
     bytesOut: 4000,
   },

@@ -9,7 +9,7 @@ export function completionFields(
   record: CompletionRecord,
   { logModels }: { readonly logModels: boolean },
 ): object {
-  const { steps, usage } = record
+  const { steps, usage, stream } = record
   const fields = {
     payloadId: record.payloadId,
     wire: record.wire,
@@ -27,6 +27,9 @@ export function completionFields(
     promptTokens: usage?.promptTokens,
     completionTokens: usage?.completionTokens,
     totalTokens: usage?.totalTokens,
+    stream: stream?.end,
+    streamParts: stream?.parts,
+    firstPartMs: milliseconds(stream?.firstPartMs),
     bytesIn: record.bytesIn,
     bytesOut: record.bytesOut,
   }

@@ -24,6 +24,27 @@ export interface TokenUsage {
   readonly totalTokens?: number | undefined
 }
 
+/** End of a streamed answer; a label of metrics. */
+export type StreamEnd =
+  /** The model server has completed it. */
+  | 'complete'
+  /** An error at its end told the caller that it failed. */
+  | 'failed'
+  /** The connection to the model server was lost: it has no end. */
+  | 'truncated'
+  /** The caller has disconnected, or did not read. */
+  | 'disconnected'
+
+/** Facts about a streamed answer. */
+export interface StreamFacts {
+  readonly kind: 'events' | 'bytes'
+  readonly end: StreamEnd
+  /** Number of events, or of other parts, that were passed on. */
+  readonly parts: number
+  /** Time of the first of them from the start of the request, in milliseconds; undefined without one. */
+  readonly firstPartMs: number | undefined
+}
+
 /** Result of an encrypted request. `disconnected`: the caller left before the answer was written. */
 export type Outcome = 'ok' | 'disconnected' | RefusalCode
 
@@ -64,6 +85,8 @@ export interface CompletionRecord {
   /** As the model server spells it: any text. */
   readonly responseModel: string | undefined
   readonly usage: TokenUsage | undefined
+  /** Undefined for a whole answer. */
+  readonly stream: StreamFacts | undefined
   /** Size of the encrypted request. */
   readonly bytesIn: number
   /** Size of the encrypted answer. */
@@ -108,6 +131,7 @@ export class CompletionObservation {
   upstreamStatus: number | undefined
   responseModel: string | undefined
   usage: TokenUsage | undefined
+  stream: StreamFacts | undefined
   /** Status inside the encryption. */
   innerStatus: number | undefined
   bytesIn = 0
@@ -217,6 +241,7 @@ export class CompletionObservation {
       upstreamStatus: this.upstreamStatus,
       responseModel: this.responseModel,
       usage: this.usage,
+      stream: this.stream,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
     }

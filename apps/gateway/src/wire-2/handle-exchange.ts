@@ -229,6 +229,7 @@ async function answerInParts(
   })
   observation.innerStatus = status
   const head = { status, fields }
+  const firstPartMs = observation.nowMs() - observation.startedAtMs
   const stream = answer.stream(head, streamSettings(context), {
     isEvents: 'events' in source,
     onSlowReader: () => {
@@ -237,6 +238,13 @@ async function answerInParts(
   })
   const { end, error } = await sendStream(stream, source, signal)
   observation.bytesOut = stream.bytesOut
+  const parts = stream.count
+  observation.stream = {
+    kind: 'events' in source ? 'events' : 'bytes',
+    end,
+    parts,
+    firstPartMs: parts === 0 ? undefined : firstPartMs,
+  }
   if (end === 'disconnected') answer.abort()
   if (error === undefined) return
   const refusal = refusalOfStream(error)

@@ -140,15 +140,20 @@ export class QuotaGuard implements CompletionObserver {
 
 /**
  * Returns the tokens that a request counts: those that the model server reports; an estimate by size
- * where it reports none, or the caller has disconnected meanwhile; none where no model worked.
+ * where it reports none, or the caller has disconnected meanwhile, and by the number of events of a stream;
+ * none where no model worked.
  */
 function tokensOf(record: CompletionRecord): number {
-  const { usage = {}, outcome, steps } = record
+  const { usage = {}, outcome, steps, stream } = record
   const { promptTokens, completionTokens, totalTokens } = usage
   const parts = [promptTokens, completionTokens].filter((part) => part !== undefined)
   const sum = parts.length > 0 ? parts.reduce((one, other) => one + other, 0) : undefined
   const reported = totalTokens ?? sum
   if (reported !== undefined) return Math.min(reported, MAX_TOKENS)
+  // Filling multiplies the size of a stream; each of its events has a token or more.
+  if (stream?.kind === 'events') {
+    return Math.ceil(record.bytesIn / ENVELOPE_BYTES_PER_TOKEN) + stream.parts
+  }
   const answered = outcome === 'ok' || outcome === 'disconnected'
   if (!answered || steps.upstream === undefined) return 0
   return Math.ceil(textBytes(record) / ENVELOPE_BYTES_PER_TOKEN)

@@ -30,6 +30,9 @@ export class CompletionMetrics implements CompletionObserver {
   readonly #tokens: Counter<'key' | 'kind'>
   readonly #modelRequests: Counter<'model'>
   readonly #modelTokens: Counter<'model' | 'kind'>
+  readonly #streams: Counter<'end'>
+  readonly #streamParts: Counter
+  readonly #firstPart: Histogram
   readonly #models = new Set<string>()
   #isListed: ((model: string) => boolean) | undefined
 
@@ -79,6 +82,30 @@ export class CompletionMetrics implements CompletionObserver {
       labelNames: ['model', 'kind'],
       registers,
     })
+    this.#streams = new Counter({
+      name: 'nomyo_streams_total',
+      help: 'Streamed answers by their end: complete, failed, truncated or disconnected.',
+      labelNames: ['end'],
+      registers,
+    })
+    this.#streamParts = new Counter({
+      name: 'nomyo_stream_events_total',
+      help: 'Events, and parts of audio, that streamed answers passed on.',
+      registers,
+    })
+    this.#firstPart = new Histogram({
+      name: 'nomyo_stream_first_event_seconds',
+      help: 'Time from the headers of an encrypted request to the first event of its streamed answer.',
+      buckets: BUCKETS_S,
+      registers,
+    })
+  }
+
+  #countStream({ stream }: CompletionRecord): void {
+    if (stream === undefined) return
+    this.#streams.inc({ end: stream.end })
+    this.#streamParts.inc(stream.parts)
+    if (stream.firstPartMs !== undefined) this.#firstPart.observe(stream.firstPartMs / 1000)
   }
 
   /** Counts requests by model from now on. */
@@ -100,6 +127,7 @@ export class CompletionMetrics implements CompletionObserver {
     this.#tokens.inc({ key, kind: 'prompt' }, usage?.promptTokens ?? 0)
     this.#tokens.inc({ key, kind: 'completion' }, usage?.completionTokens ?? 0)
     this.#countModel(record)
+    this.#countStream(record)
   }
 
   #countModel({ model: name, steps, usage }: CompletionRecord): void {

@@ -125,7 +125,7 @@ class OtelTrace implements CompletionTrace {
     this.#endUpstream(record, timeAt)
     server.setAttributes(requestAttributes(record))
     // The fault of a caller is no error of the server.
-    if ((record.status ?? 0) >= 500) this.#fail(server)
+    if ((record.status ?? 0) >= 500 || isBroken(record)) this.#fail(server)
     server.end(timeAt(record.totalMs))
   }
 
@@ -134,7 +134,7 @@ class OtelTrace implements CompletionTrace {
     if (span === undefined) return
     const { startMs, durationMs } = record.steps.upstream ?? { startMs: 0, durationMs: 0 }
     span.setAttributes(this.#upstreamAttributes(record))
-    const answered = record.upstreamStatus === 200
+    const answered = record.upstreamStatus === 200 && !isBroken(record)
     // The caller chooses the name of a model that no server has: only known ones become names of spans.
     if (answered && this.#parts.models) span.updateName(`chat ${modelName(record.model) ?? ''}`)
     if (!answered) this.#fail(span)
@@ -161,7 +161,9 @@ class OtelTrace implements CompletionTrace {
       'server.port': port,
       'nomyo.upstream': upstream,
       'http.response.status_code': upstreamStatus,
-      'error.type': upstreamStatus === 200 ? undefined : outcome,
+      'nomyo.stream.end': record.stream?.end,
+      'nomyo.stream.events': record.stream?.parts,
+      'error.type': upstreamStatus === 200 && !isBroken(record) ? undefined : outcome,
     })
   }
 
@@ -169,6 +171,10 @@ class OtelTrace implements CompletionTrace {
     span.setStatus({ code: this.#parts.sdk.api.SpanStatusCode.ERROR })
   }
 }
+
+/** Checks for a stream that its model server did not complete. */
+const isBroken = ({ stream }: CompletionRecord): boolean =>
+  stream?.end === 'failed' || stream?.end === 'truncated'
 
 const requestAttributes = ({ status, outcome, keyName, tier, requestId }: CompletionRecord) =>
   defined({

@@ -8,6 +8,7 @@ import type { Completion, Engine, EngineContext, ForwardContext, UpstreamState }
 import type { RouteAnswer, RouteRequest } from '../route.js'
 import { monotonicNow, type HealthCheckConfig } from './health.js'
 import { mergeModelNames } from '../server/model-names.js'
+import { watchAnswer } from './watch-answer.js'
 import { UpstreamError, type FailureKind } from '../server/upstream-error.js'
 import { UpstreamRefusal } from '../server/upstream-refusal.js'
 import { Upstream, loadUpstream, type UpstreamConfig } from './upstream.js'
@@ -102,9 +103,21 @@ export class UpstreamPool implements Engine {
     signal: AbortSignal,
     context: ForwardContext,
   ): Promise<RouteAnswer> {
-    return this.#attempt(request, signal, context, (upstream) =>
-      upstream.forward(request, signal, context),
-    )
+    return this.#attempt(request, signal, context, async (upstream) => {
+      const startedAt = this.#now()
+      const answer = await upstream.forward(request, signal, context)
+      return watchAnswer(answer, (error) => {
+        // A caller that disconnects says nothing about the server.
+        if (signal.aborted) return
+        const { kind, reason, note } = error
+        upstream.health.recordDoubt(error.retryAfterMs)
+        this.#attempts.record({
+          ...{ upstream: upstream.name, kind, reason, note: note ?? 'within an answer' },
+          ms: this.#now() - startedAt,
+        })
+        this.#reportHealth(upstream)
+      })
+    })
   }
 
   /** Asks one model server, and at most one other. */

@@ -5,7 +5,7 @@ import { readEvents, type EventStreamOptions, type SseEvent } from './read-event
 const OK = 200
 /** An answer that is complete ends soon after its last event: its connection is used again. */
 const TAIL_BYTES = 64 * 1024
-const TAIL_MS = 1000
+const TAIL_MS = 200
 
 /** Surroundings of an answer in events. */
 export interface OpenEventsOptions extends EventStreamOptions {

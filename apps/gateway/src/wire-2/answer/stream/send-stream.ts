@@ -1,4 +1,5 @@
 import { HttpError } from '../../../http-error.js'
+import type { StreamEnd } from '../../../observability/completion-record.js'
 import type { StreamMeter } from '../../../completion/stream/stream-meter.js'
 import type { SseEvent } from '../../../upstreams/server/sse/read-events.js'
 import { UpstreamError, unusableAnswerError } from '../../../upstreams/server/upstream-error.js'
@@ -13,17 +14,6 @@ export type StreamSource =
       readonly errors: ErrorShape
     }
   | { readonly parts: AsyncIterable<Uint8Array> }
-
-/** End of a stream; a label of metrics. */
-export type StreamEnd =
-  /** The model server has completed it. */
-  | 'complete'
-  /** An error event told the caller that it failed. */
-  | 'failed'
-  /** The connection to the model server was lost: it has no end. */
-  | 'truncated'
-  /** The caller has disconnected, or did not read. */
-  | 'disconnected'
 
 /** End of a stream, and the error that caused it. */
 export interface StreamResult {

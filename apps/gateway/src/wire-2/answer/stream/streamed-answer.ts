@@ -49,6 +49,8 @@ export class StreamedAnswer {
   #isEnding = false
   /** Bytes of the encrypted response so far. */
   bytesOut = 0
+  /** Number of parts so far. */
+  count = 0
 
   /** @param isEvents - comments may be added to the content */
   constructor(parts: StreamedAnswerParts, settings: StreamSettings, isEvents: boolean) {
@@ -68,6 +70,7 @@ export class StreamedAnswer {
 
   /** Takes a part of the content: one event, or several. Resolves when the caller has room for more. */
   async add(part: Uint8Array): Promise<void> {
+    this.count++
     this.#gathered.push(part)
     this.#gatheredBytes += part.length
     const { intervalMs } = this.#settings
