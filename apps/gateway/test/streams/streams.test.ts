@@ -115,7 +115,7 @@ describe('a stream', () => {
       streamed({ api_key: undefined, stream_options: { include_obfuscation: false } }),
     )
     expect(await received.ended).toBe(true)
-    const [{ body, headers }] = completions() as [{ body: string; headers: object }]
+    const { body, headers } = completions()[0]!
     expect(JSON.parse(body)).toEqual({
       model: 'nomyo/echo',
       messages: [{ role: 'user', content: 'Hello!' }],
@@ -343,7 +343,7 @@ describe('the caller of a stream', () => {
     const used = async () =>
       Math.round(
         1_000_000 *
-          ((await metric(metered, 'nomyo_quota_used_ratio{key="alice",unit="tokens"}')) ?? 0),
+          (await metric(metered, 'nomyo_quota_used_ratio{key="alice",unit="tokens"}')),
       )
     const options = { ...streamed(), fields: { authorization: `Bearer ${key}` } }
     answerWith(HELLO + chunkOf({}, 'stop') + usageEvent + DONE)

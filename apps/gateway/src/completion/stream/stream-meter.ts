@@ -72,7 +72,7 @@ export class StreamMeter {
   read(event: SseEvent): MeteredEvent {
     if (event.data.trim() === DONE) {
       this.#isDone = true
-      return { event, isLast: true }
+      return { event: { data: DONE }, isLast: true }
     }
     const value = parse(event.data)
     const usage = value['usage'] ?? (isRecord(value['response']) && value['response']['usage'])
