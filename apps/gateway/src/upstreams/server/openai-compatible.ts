@@ -66,7 +66,7 @@ const POLL_TIMEOUT_MS = 5000
 
 /** Fits the encrypted answer that clients read as a whole by default, with its padding. */
 const MAX_WHOLE_BYTES = 15 * 1024 * 1024
-/** What clients read of a stream by default. */
+/** Fits what clients read of a stream by default. */
 const MAX_STREAM_BYTES = 64 * 1024 * 1024
 
 const CHAT_PATH = '/chat/completions'
