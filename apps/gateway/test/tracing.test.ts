@@ -79,6 +79,21 @@ describe('traces', () => {
     expect(decrypt.endNs).toBeLessThanOrEqual(client.startNs)
   })
 
+  it('name the operation of other endpoints, and not their texts', async () => {
+    const { receiver } = await traced(['--engine', 'demo'], async (gateway) => {
+      const content = { model: 'nomyo/echo', input: CANARY }
+      expect((await ask(gateway, { path: '/v1/embeddings', content })).status).toBe(200)
+    })
+    const client = named(receiver.spans, 'embeddings nomyo/echo')
+    expect(client.attributes['gen_ai.operation.name']).toBe('embeddings')
+    const server = named(receiver.spans, 'POST /.well-known/ohttp-gateway')
+    expect(server.attributes['nomyo.endpoint']).toBe('POST /v1/embeddings')
+    const all = JSON.stringify(receiver.spans, (_, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    )
+    expect(all).not.toContain(CANARY)
+  })
+
   it('have a server span, a step each, and the model server by the conventions for GenAI', async () => {
     const upstream = await testModelServer()
     upstream.answer = (response) => response.end(ANSWER)
@@ -100,6 +115,7 @@ describe('traces', () => {
       'nomyo.key': '--api-key 1',
       'nomyo.tier': 'high',
       'nomyo.request_id': expect.any(String),
+      'nomyo.endpoint': 'POST /v1/chat/completions',
     })
     const client = named(spans, 'chat llama')
     expect(client).toMatchObject({ kind: 3, status: 0 })

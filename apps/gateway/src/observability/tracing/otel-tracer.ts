@@ -3,6 +3,7 @@ import { withTimeout } from '@nomyo-internal/diagnostics'
 import type { TracingConfig } from '../../config/config.js'
 import { GatewayError } from '../../errors.js'
 import type { CompletionRecord, Step } from '../completion-record.js'
+import { operationOf } from './operation.js'
 import type { Logger } from '../log.js'
 import { reportFailures, type CountSpans } from './exporter.js'
 import { loadSdk, type Sdk } from './sdk.js'
@@ -136,21 +137,24 @@ class OtelTrace implements CompletionTrace {
     span.setAttributes(this.#upstreamAttributes(record))
     const answered = record.upstreamStatus === 200 && !isBroken(record)
     // The caller chooses the name of a model that no server has: only known ones become names of spans.
-    if (answered && this.#parts.models) span.updateName(`chat ${modelName(record.model) ?? ''}`)
+    const operation = operationOf(record.endpoint)
+    span.updateName(
+      answered && this.#parts.models ? `${operation} ${modelName(record.model) ?? ''}` : operation,
+    )
     if (!answered) this.#fail(span)
     span.end(timeAt(startMs + durationMs))
   }
 
   /** By the semantic conventions of OpenTelemetry for generative AI. */
   #upstreamAttributes(record: CompletionRecord): Attributes {
-    const { usage, upstream, upstreamStatus, outcome } = record
+    const { usage, upstream, upstreamStatus, outcome, endpoint } = record
     const { model, responseModel } = this.#parts.models ? record : {}
     const text = upstream === undefined ? undefined : this.#parts.urlOf(upstream)
     const url = text === undefined ? undefined : new URL(text)
     const port =
       url && (url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port))
     return defined({
-      'gen_ai.operation.name': 'chat',
+      'gen_ai.operation.name': operationOf(endpoint),
       // The API that the server speaks: most have no name in the conventions.
       'gen_ai.provider.name': 'openai',
       'gen_ai.request.model': modelName(model),
@@ -176,13 +180,21 @@ class OtelTrace implements CompletionTrace {
 const isBroken = ({ stream }: CompletionRecord): boolean =>
   stream?.end === 'failed' || stream?.end === 'truncated'
 
-const requestAttributes = ({ status, outcome, keyName, tier, requestId }: CompletionRecord) =>
+const requestAttributes = ({
+  status,
+  outcome,
+  keyName,
+  tier,
+  requestId,
+  endpoint,
+}: CompletionRecord) =>
   defined({
     'http.response.status_code': status ?? undefined,
     'error.type': outcome === 'ok' ? undefined : outcome,
     'nomyo.key': keyName,
     'nomyo.tier': tier,
     'nomyo.request_id': requestId,
+    'nomyo.endpoint': endpoint,
   })
 
 /** Bounds the name of a model, and removes what could forge lines. */
