@@ -12,16 +12,16 @@ const NONE: Readonly<Record<string, unknown>> = {}
 
 /**
  * Returns the check of an answer by a policy: the evidence of the machine that answers is appraised before any
- * content is handed out. JSON has it, and the first event of a streamed chat completion. Other answers have
+ * content is handed out. JSON has it, and the first event of a stream of events. Sound and text have
  * none: where the machine attested the key statement before the request was sent, that is enough.
  *
  * @throws AttestationError `ERR_ATTESTATION_FAILED`
  * @throws SecurityError `ERR_PLAINTEXT_INVALID`, `ERR_REPLY_MISMATCH`
  */
-export function checkEvidence(attestation: KeyAttestation, isChat: boolean): CheckAnswer {
+export function checkEvidence(attestation: KeyAttestation): CheckAnswer {
   return async (answer, { choice }, selection, signal) => {
     const { id } = answer
-    const holder = await evidenceHolder(answer, isChat)
+    const holder = await evidenceHolder(answer)
     if (holder === undefined && choice.attested !== undefined) return
     const value = holder ?? NONE
     checkPayloadId(value, id)
@@ -32,15 +32,13 @@ export function checkEvidence(attestation: KeyAttestation, isChat: boolean): Che
 }
 
 /** Returns the JSON in which evidence is; undefined where an answer of this type has none. */
-async function evidenceHolder(
-  { content, header }: RouteAnswer,
-  isChat: boolean,
-): Promise<Record<string, unknown> | undefined> {
+async function evidenceHolder({
+  content,
+  header,
+}: RouteAnswer): Promise<Record<string, unknown> | undefined> {
   const type = header('content-type') ?? ''
   if (type.startsWith('application/json')) return parse(await allText(content))
-  return isChat && type.startsWith('text/event-stream')
-    ? parse(await firstEvent(content))
-    : undefined
+  return type.startsWith('text/event-stream') ? parse(await firstEvent(content)) : undefined
 }
 
 async function allText(content: ContentQueue): Promise<string> {

@@ -8,7 +8,7 @@ import { checkEvidence } from './check-evidence.js'
 import { streamOf } from './content-queue.js'
 import { exchangeRoute, type RouteAnswer } from './exchange-route.js'
 import { streamWhole } from './stream-whole.js'
-import { readInit, type FetchedRoute, type SecureFetchInit } from './read-init.js'
+import { SEALED_HEADERS, readInit, type FetchedRoute, type SecureFetchInit } from './read-init.js'
 
 const CHAT = '/v1/chat/completions'
 /** Fields of an answer that its reader gets. */
@@ -41,8 +41,7 @@ export async function sendFetched(session: Session, fetched: FetchedRoute): Prom
       return await complete(session, fetched, members)
     }
     // The gateway answers a GET itself, with nothing of a model.
-    const check =
-      attestation && request.method !== 'GET' ? checkEvidence(attestation, isChat) : undefined
+    const check = attestation && request.method !== 'GET' ? checkEvidence(attestation) : undefined
     const answer = await exchangeRoute(session, request, options, check)
     if (answer !== undefined) {
       const response = responseOf(answer)
@@ -69,8 +68,15 @@ async function complete(
     ...(apiKey === undefined ? {} : { api_key: apiKey }),
     ...(securityTier === undefined ? {} : { security_tier: securityTier }),
   } as unknown as ChatCompletionRequest
-  const { headers: _headers, ...limits } = fetched.options
-  const completion = await session.complete(splitRequest(request, config.padding), limits)
+  const { options } = fetched
+  // On wire 1 they would travel outside of the encryption.
+  const headers = Object.fromEntries(
+    Object.entries(options.headers ?? {}).filter(([name]) => !SEALED_HEADERS.includes(name)),
+  )
+  const completion = await session.complete(splitRequest(request, config.padding), {
+    ...options,
+    headers,
+  })
   return completionResponse(completion, formOf(session, fetched, members))
 }
 

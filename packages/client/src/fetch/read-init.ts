@@ -26,7 +26,7 @@ const JSON_TYPE = /^application\/json *(?:;|$)/i
 /** No query, and nothing that would have to be decoded to be compared. */
 const PATH = /^\/[\w.~!$&'()*+,;=:@%/-]{1,4096}$/
 /** Headers for the model server, beside those of every request. */
-const SEALED = ['openai-beta', 'accept-language']
+export const SEALED_HEADERS: readonly string[] = ['openai-beta', 'accept-language']
 
 /**
  * Reads the arguments of one `fetch`. `api_key`, `security_tier` and `base_url` leave JSON.
@@ -63,7 +63,7 @@ export async function readInit(path: string, init: SecureFetchInit): Promise<Fet
     },
     options: {
       headers: Object.fromEntries(
-        SEALED.flatMap((name) => {
+        SEALED_HEADERS.flatMap((name) => {
           const value = headers.get(name)
           return value === null ? [] : [[name, value]]
         }),

@@ -33,10 +33,7 @@ function parse(headers: HeadersInit | undefined): Headers {
     return new Headers(headers)
   } catch {
     // The engine's message quotes the value, which may be a key.
-    throw new InvalidRequestError(
-      'ERR_INVALID_REQUEST',
-      'Nothing was sent: a header is not valid.',
-    )
+    throw new InvalidRequestError('ERR_INVALID_REQUEST', 'Nothing was sent: a header is not valid.')
   }
 }
 
