@@ -112,6 +112,7 @@ const OTHER_BUILDS: Record<string, Options> = {
       'rsa-worker': 'src/gateway/rsa-worker.ts',
       'kem-worker': 'src/gateway/kem-worker.ts',
       'plain-server': 'src/call/plain-server.ts',
+      'model-server': 'src/stream/model-server.ts',
       relay: 'src/call/relay.ts',
       'cold-child': 'src/cold/cold-child.ts',
       'memory-child': 'src/memory/memory-child.ts',

@@ -8,6 +8,7 @@ import { measureGateway } from './gateway/gateway.js'
 import type { Stoppable } from './harness/run-context.js'
 import { measureMemory } from './memory/memory.js'
 import { measureSeal } from './seal/seal.js'
+import { measureStreams } from './stream/stream.js'
 
 /** The sections, in the order of measurement and display. */
 const MEASUREMENTS = {
@@ -18,6 +19,7 @@ const MEASUREMENTS = {
   memory: measureMemory,
   gateway: measureGateway,
   fairness: measureFairness,
+  stream: measureStreams,
   appraisal: measureAppraisal,
   bundles: measureBundles,
 }

@@ -106,6 +106,12 @@ const TARGETS: {
     ['p95 beside requests of 15 MB of another key / idle', 'x', busyP95Ms / idleP95Ms, '<=', 3],
     ['/health beside requests of 15 MB', 'ms', healthMs, '<=', 100],
   ],
+  stream: ({ events, direct, wire2, single }) => [
+    ['stream: first event over direct', 'ms', wire2.firstMs - direct.firstMs, '<=', 5],
+    [`stream: ${events} events / direct`, 'x', wire2.totalMs / direct.totalMs, '<=', 1.03],
+    ['stream: CPU of the client, per event', 'ms', single.clientCpuMs, '<=', 0.2],
+    ['stream: CPU of the gateway, per event', 'ms', single.gatewayCpuMs, '<=', 0.2],
+  ],
   memory: ({ multiples, gateway }) => [
     ['peak memory of a 9 MB call / payload', 'x', multiples['call, ours'], '<=', 4],
     ['wire 2: peak memory of a 9 MB call / payload', 'x', multiples['call, wire 2'], '<=', 3],

@@ -37,6 +37,10 @@ const withRow = (changes: Partial<(typeof GOOD.gateway.rows)[number]>): Results 
 const withWire2 = (changes: Partial<typeof GOOD.gateway.wire2>): Results => ({
   gateway: { ...GOOD.gateway, wire2: { ...GOOD.gateway.wire2, ...changes } },
 })
+const withStream = <Name extends 'wire2' | 'single'>(
+  name: Name,
+  changes: Partial<(typeof GOOD.stream)[Name]>,
+): Results => ({ stream: { ...GOOD.stream, [name]: { ...GOOD.stream[name], ...changes } } })
 const withBundle = (name: string, initialBytes: number): Results => ({
   bundles: GOOD.bundles.map((row) => (row.name === name ? { ...row, initialBytes } : row)),
 })
@@ -84,6 +88,10 @@ const MISSING: Readonly<Record<string, Results>> = {
     fairness: { ...GOOD.fairness, busyP95Ms: 6.1 },
   },
   '/health beside requests of 15 MB': { fairness: { ...GOOD.fairness, healthMs: 101 } },
+  'stream: first event over direct': withStream('wire2', { firstMs: 7.1 }),
+  'stream: 500 events / direct': withStream('wire2', { totalMs: 2070 }),
+  'stream: CPU of the client, per event': withStream('single', { clientCpuMs: 0.21 }),
+  'stream: CPU of the gateway, per event': withStream('single', { gatewayCpuMs: 0.21 }),
   'peak memory of a 9 MB call / payload': {
     memory: { ...GOOD.memory, multiples: { ...GOOD.memory.multiples, 'call, ours': 4.1 } },
   },

@@ -13,10 +13,10 @@ const PROGRAM = join(GATEWAY_MAIN, '../../bin/nomyo-gateway.cjs')
 export type BenchGateway = Awaited<ReturnType<typeof startGateway>>
 
 /**
- * Starts the built gateway with the demo engine, in a process of its own.
+ * Starts the built gateway in a process of its own.
  *
  * @param before - words of the command line before Node, such as `taskset -c 0`
- * @param args - options besides the engine
+ * @param args - further options; without an engine among them it is the demo engine
  */
 export async function startGateway(
   { stopLater }: RunContext,
@@ -24,23 +24,27 @@ export async function startGateway(
   args: readonly string[] = [],
 ) {
   const metricsPort = await freePort()
+  const engine = args.some((arg) => arg.startsWith('--engine=')) ? [] : ['--engine=demo']
   const folder = mkdtempSync(join(tmpdir(), 'nomyo-bench-'))
   stopLater({ stop: () => rmSync(folder, { recursive: true }) })
   const gateway = await startGatewayProcess({
     command: [...before, process.execPath, PROGRAM],
-    args: ['--engine=demo', `--metrics-port=${metricsPort}`, ...args],
+    args: [...engine, `--metrics-port=${metricsPort}`, ...args],
     // Reading a line of log per request takes time from the gateway on the same cores.
     within: `exec "$@" 2>'${join(folder, 'gateway.log')}'`,
   })
   stopLater(gateway)
+  const metric = async (name: string): Promise<number> => {
+    const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
+    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1])
+  }
   return {
     url: gateway.url,
     pid: gateway.pid,
     /** Returns the 99th percentile of its event-loop delay since the last call, in milliseconds. */
-    loopDelayP99Ms: async (): Promise<number> => {
-      const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
-      return 1000 * Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(metrics)?.[1])
-    },
+    loopDelayP99Ms: async () => 1000 * (await metric('nodejs_eventloop_lag_p99_seconds')),
+    /** Returns the processor time that it has taken, in milliseconds. */
+    cpuMs: async () => 1000 * (await metric('process_cpu_seconds_total')),
   }
 }
 

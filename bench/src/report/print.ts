@@ -117,6 +117,21 @@ const TABLES: { readonly [Name in Section]: (result: Result<Name>) => readonly R
     ['Fairness, wire 2, ms', 'p95 idle', 'p95 beside', '/health beside'],
     [`${shortRequests} of 1 KB beside ${largeRequests} of 15 MB`, idleP95Ms, busyP95Ms, healthMs],
   ],
+  stream: ({ events, direct, wire2, single }) => {
+    const line = (title: string, of: keyof typeof direct): Row => [
+      title,
+      direct[of],
+      wire2[of],
+      single[of],
+    ]
+    return [
+      ['Streams, ms', 'direct', 'wire 2', 'wire 2, an event a chunk'],
+      line('first event', 'firstMs'),
+      line(`${events} events`, 'totalMs'),
+      line('CPU of the client, per event', 'clientCpuMs'),
+      ['CPU of the gateway, per event', '', wire2.gatewayCpuMs, single.gatewayCpuMs],
+    ]
+  },
   cold: ({ madeKey, savedKey, wire2, plain, afterKeyMs, worstBlockMs }) => {
     const all = [madeKey, savedKey, wire2, plain]
     const line = (title: string, of: keyof typeof plain): Row => [

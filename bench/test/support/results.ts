@@ -122,6 +122,12 @@ export const GOOD = {
     busyP95Ms: 5.9,
     healthMs: 99,
   },
+  stream: {
+    events: 500,
+    direct: { firstMs: 2, totalMs: 2000, clientCpuMs: 0.05 },
+    wire2: { firstMs: 6.9, totalMs: 2050, clientCpuMs: 0.1, gatewayCpuMs: 0.1 },
+    single: { firstMs: 6.9, totalMs: 2050, clientCpuMs: 0.19, gatewayCpuMs: 0.19 },
+  },
   appraisal: { rounds: 1, ms: 1 },
   bundles: [
     { name: '@nomyo/client', initialBytes: 19_000, onDemandBytes: 0 },
