@@ -1,7 +1,5 @@
-import type { KeyPair } from '@nomyo/crypto'
 import { InvalidRequestError } from '@nomyo/transport'
-import { apiKey as checkApiKey, bytes, invalidOption, plainObject } from './config/checks.js'
-import type { SentRequest } from './completion/receipt.js'
+import { apiKey as checkApiKey, invalidOption, plainObject } from './config/checks.js'
 import { checkSecurityTier, serializePayload, splitRequest } from './completion/seal-request.js'
 import {
   readConfig,
@@ -13,9 +11,8 @@ import { loadCode } from './load-code.js'
 import { Session } from './session.js'
 import type { RequestWith, SecurityTier } from './types/request.js'
 import type { ChatCompletion } from './types/response.js'
-import type { ReplyKeyLease } from './wire-1/reply-key-manager.js'
 import type { GenerateKeysOptions } from './wire-1/own-keys.js'
-import type { Wire1 } from './wire-1/wire-1.js'
+import type { Steps } from './wire-1/steps.js'
 
 /** Options of {@link SecureCompletionClient}: keys are managed by calls, not by rotation. */
 export interface SecureCompletionClientOptions extends Omit<
@@ -84,9 +81,7 @@ export class SecureCompletionClient {
    * @throws SecurityError `ERR_KEY_FILE` when the folder holds keys already: none is overwritten
    */
   async generateKeys(options: GenerateKeysOptions = {}): Promise<void> {
-    this.#session.assertUsable()
-    const { generatorOf } = await loadOwnKeys()
-    await this.#useReplyKey(generatorOf(options))
+    await (await this.#steps()).generateKeys(options)
   }
 
   /**
@@ -97,15 +92,12 @@ export class SecureCompletionClient {
    * or two halves that do not belong together
    */
   async loadKeys(privateKeyPath: string, publicKeyPath?: string, password?: string): Promise<void> {
-    this.#session.assertUsable()
-    const { loaderOf } = await loadOwnKeys()
-    const { log } = this.#session.context.config
-    await this.#useReplyKey(loaderOf({ privateKeyPath, publicKeyPath, password }, log))
+    await (await this.#steps()).loadKeys({ privateKeyPath, publicKeyPath, password })
   }
 
   /** Returns the public key for answers as PEM: the value of `X-Public-Key`, percent-encoded. */
   async publicKey(): Promise<string> {
-    return this.#withReplyKey(({ pair }) => Promise.resolve(pair.publicKey.pem))
+    return (await this.#steps()).publicKey()
   }
 
   /**
@@ -117,7 +109,7 @@ export class SecureCompletionClient {
    * @throws APIError, APIConnectionError when it cannot be fetched
    */
   async fetchServerPublicKey(): Promise<string> {
-    return (await this.#attestedKey()).serverKey.pem
+    return (await this.#steps()).serverPublicKey()
   }
 
   /**
@@ -133,7 +125,7 @@ export class SecureCompletionClient {
     const { config } = this.#session.context
     const padded = serializePayload(payload, config.padding)
     try {
-      return await this.#withWire1((wire1, stop) => wire1.seal(padded, stop))
+      return await (await this.#steps()).encrypt(padded)
     } finally {
       if (config.secureMemory) padded.fill(0)
     }
@@ -155,19 +147,7 @@ export class SecureCompletionClient {
     payloadId: string,
     payload?: object,
   ): Promise<ChatCompletion> {
-    this.#session.assertUsable()
-    bytes(encryptedResponse, 'encryptedResponse')
-    if (typeof payloadId !== 'string') throw invalidOption('payloadId', 'must be a string')
-    const { context } = this.#session
-    const isRecorded = context.config.onReceipt !== undefined
-    const sent = isRecorded ? await this.#sentRequest(payload) : undefined
-    try {
-      return await this.#withReplyKey(({ pair }, wire1) =>
-        wire1.open(encryptedResponse, payloadId, pair.privateKey, sent),
-      )
-    } finally {
-      if (context.config.secureMemory) sent?.payload.fill(0)
-    }
+    return (await this.#steps()).decrypt(encryptedResponse, payloadId, payload)
   }
 
   /**
@@ -212,49 +192,9 @@ export class SecureCompletionClient {
     this.#session.dispose()
   }
 
-  #useReplyKey(make: (wire1: Wire1) => Promise<KeyPair>): Promise<void> {
-    return this.#session.run(async () => {
-      const wire1 = await this.#session.context.wires.loadWire1()
-      wire1.context.replyKeys.replace(await make(wire1))
-    })
-  }
-
-  #withReplyKey<T>(use: (lease: ReplyKeyLease, wire1: Wire1) => Promise<T>): Promise<T> {
-    return this.#session.run(async () => {
-      const wire1 = await this.#session.context.wires.loadWire1()
-      const lease = await wire1.context.replyKeys.lease()
-      try {
-        return await use(lease, wire1)
-      } finally {
-        lease.release()
-      }
-    })
-  }
-
-  #withWire1<T>(use: (wire1: Wire1, stop: AbortSignal) => Promise<T>): Promise<T> {
-    const { config, wires } = this.#session.context
-    return this.#session.run(
-      async (stop) => use(await wires.loadWire1(), stop),
-      undefined,
-      config.timeout,
-    )
-  }
-
-  /** The server key, attested where the configuration requires that before sending. */
-  #attestedKey(): Promise<Omit<SentRequest, 'payload'>> {
-    return this.#withWire1((wire1, stop) => wire1.attestedKey(stop))
-  }
-
-  async #sentRequest(payload: object | undefined): Promise<SentRequest> {
-    if (payload === undefined) {
-      throw new InvalidRequestError(
-        'ERR_INVALID_REQUEST',
-        'onReceipt needs the payload of the request as the third argument.',
-      )
-    }
-    return { ...(await this.#attestedKey()), payload: serializePayload(payload, 'none') }
+  async #steps(): Promise<Steps> {
+    this.#session.assertUsable()
+    const { Steps } = await loadCode(() => import('./wire-1/steps.js'), 'single steps')
+    return new Steps(this.#session)
   }
 }
-
-const loadOwnKeys = (): Promise<typeof import('./wire-1/own-keys.js')> =>
-  loadCode(() => import('./wire-1/own-keys.js'), 'own keys')
