@@ -1,4 +1,4 @@
-import { APIConnectionError, APIError } from '@nomyo/client'
+import { APIConnectionError, APIError, InvalidRequestError } from '@nomyo/client'
 
 /** A refusal for the caller, with what OpenAI's API reports of an error. */
 export class Refusal extends Error {
@@ -40,7 +40,10 @@ export function refusalFrom(error: unknown): Refusal | undefined {
     return new Refusal(error.code === 'ERR_TIMEOUT' ? 504 : 502, error.code, error.message)
   }
   if (!(error instanceof APIError)) return undefined
-  const { statusCode = 502, retryAfterMs } = error
+  // Without a status, this machine refused the request.
+  const ownStatus = error.code === 'ERR_REQUEST_TOO_LARGE' ? 413 : 400
+  const { statusCode = error instanceof InvalidRequestError ? ownStatus : 502, retryAfterMs } =
+    error
   return new Refusal(
     // A status of success would present this text as an answer.
     statusCode >= 400 && statusCode <= 599 ? statusCode : 502,

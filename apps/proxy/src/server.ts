@@ -17,7 +17,7 @@ import { requireToken } from './access/require-token.js'
 import type { ProxyConfig } from './config/config.js'
 import type { Log } from './log.js'
 import { Refusal, refusalFrom } from './openai-error.js'
-import { chatCompletionsRoute } from './routes/chat-completions.js'
+import { forwardedRoutes } from './routes/forwarded.js'
 import { limitConcurrency } from './routes/limit-concurrency.js'
 import { isAnthropic, messagesRoutes } from './routes/messages.js'
 import { modelsRoutes } from './routes/models.js'
@@ -67,8 +67,8 @@ export function createServer(
   server.server.maxConnections = MAX_CONNECTIONS
   closeConnectionsOnShutdown(server)
   closeSlowReaders(server, { timeoutMs: () => RESPONSE_TIMEOUT_MS })
-  logRequests(server, ({ method, route, status, durationMs }, _request, { raw }) => {
-    const payloadId = raw.getHeader('x-request-id')
+  logRequests(server, ({ method, route, status, durationMs }, _request, reply) => {
+    const payloadId = reply.getHeader('x-request-id')
     const id = typeof payloadId === 'string' ? { payloadId } : {}
     log.info({ method, route, status, durationMs, ...id }, 'request')
   })
@@ -96,7 +96,7 @@ export function createServer(
   })
   const tokenHook = requireToken(token)
   const sealed = [tokenHook, limitConcurrency(maxConcurrency)]
-  chatCompletionsRoute(server, sealed, upstream)
+  forwardedRoutes(server, sealed, upstream)
   messagesRoutes(server, sealed, tokenHook, upstream)
   modelsRoutes(server, tokenHook, upstream)
   reportRoute(server, requireToken(token, { asPassword: true }), upstream, config)

@@ -4,7 +4,7 @@ import { complete, hello, newProxy, useGateway, useModel } from './support.js'
 
 const model = useModel()
 const gateway = useGateway(model.engine)
-const proxy = shared(() => newProxy(gateway()))
+const proxy = shared(() => newProxy(gateway(), ['--wire', '1']))
 
 const message = { role: 'assistant', content: 'a' }
 const long = 'x'.repeat(1_000_000)

@@ -103,8 +103,8 @@ describe('the official SDK through the proxy', () => {
     model.complete = (response) =>
       response.writeHead(404).end('{"error":{"message":"no such model"}}')
     await expect(create(openai())).rejects.toMatchObject({ status: 404 })
-    const embeddings = openai().embeddings.create({ model: 'm', input: 'x' })
-    await expect(embeddings).rejects.toMatchObject({ status: 404, code: 'ERR_NOT_FOUND' })
+    const moderation = openai().moderations.create({ model: 'm', input: 'x' })
+    await expect(moderation).rejects.toMatchObject({ status: 404, code: 'ERR_NOT_FOUND' })
     model.complete = (response) => response.writeHead(500).end('{}')
     await expect(create(openai())).rejects.toMatchObject({ status: 500 })
   })

@@ -25,7 +25,7 @@ plain = json.load(ask("/chat/completions", chat(text)))
 streamed, done = "", False
 for line in ask("/chat/completions", chat(text, stream=True)):
     line = line.decode().rstrip("\\n")
-    if line == "":
+    if line == "" or line.startswith(":"):
         continue
     assert line.startswith("data: "), line
     if line == "data: [DONE]":

@@ -62,7 +62,7 @@ describe('an unusable body', () => {
 
 describe('a request outside the routes', () => {
   it.each([
-    ['POST', '/v1/embeddings'],
+    ['POST', '/v1/moderations'],
     ['GET', '/'],
     ['GET', '/v1/chat/completions/'],
     ['DELETE', '/v1/files/1'],
@@ -134,7 +134,11 @@ describe('a caller that keeps its side open', () => {
 
 describe('the body of a refused request', () => {
   it.each([
-    ['POST /v1/embeddings', '', 404],
+    ['POST /v1/moderations', '', 404],
+    ['POST /v1/embeddings', '', 401],
+    ['POST /v1/audio/transcriptions', '', 401],
+    ['POST /v1/messages', '', 401],
+    ['POST /v1/messages/count_tokens', '', 401],
     ['PUT /v1/chat/completions', '', 405],
     ['POST /v1/models', '', 405],
     ['POST /v1/chat/completions', '', 401],

@@ -85,20 +85,28 @@ describe('completions in flight', () => {
   })
 })
 
-it('a caller that does not read its answer loses the connection, and its place', async () => {
+it('a caller that does not read its answers loses the connection, and its places', async () => {
   const demo = stopAfterTest(await newGateway())
-  const proxy = await testProxy(demo.url, ['--max-concurrency', '1'])
+  const proxy = await testProxy(demo.url, ['--max-concurrency', '2'])
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   onTestFinished(() => void vi.useRealTimers())
   const socket = connect(Number(new URL(proxy.url).port), '127.0.0.1')
   onTestFinished(() => void socket.destroy())
   const content = 'x'.repeat(9.9 * 2 ** 20)
-  socket.write(rawCompletion(hello({ messages: [{ role: 'user', content }] })))
+  // The buffers of the system may take one answer, but not two.
+  socket.write(rawCompletion(hello({ messages: [{ role: 'user', content }] })).repeat(2))
   await once(socket, 'data')
   socket.pause()
-  expect(refusalCode(await complete(proxy), 429)).toBe('ERR_TOO_MANY_REQUESTS')
-  vi.advanceTimersByTime(120_000)
-  await expect.poll(() => proxy.log()).toMatch(/ status=null /)
+  await expect
+    .poll(
+      () => {
+        vi.advanceTimersByTime(120_000)
+        return proxy.log()
+      },
+      { interval: 1000 },
+    )
+    .toMatch(/ status=null /)
   vi.useRealTimers()
-  expect((await complete(proxy)).status).toBe(200)
+  const both = await Promise.all([complete(proxy), complete(proxy)])
+  expect(both.map(({ status }) => status)).toEqual([200, 200])
 })

@@ -151,13 +151,13 @@ export const OPTIONS = defineOptions(
     },
     maxConcurrency: {
       value: 'COUNT',
-      summary: 'completions at the same time',
+      summary: 'encrypted requests at the same time',
       default: '32',
       parse: wholeNumber(1, 1000),
     },
     drainTimeout: {
       value: 'TIME',
-      summary: 'time for completions in flight to finish after a signal; a second signal ends it',
+      summary: 'time for requests in flight to finish after a signal; a second signal ends it',
       default: '11m',
       parse: duration('1s', '2h', '30s or 11m'),
     },

@@ -7,6 +7,7 @@ import { messageOf, unusable } from '../anthropic/message.js'
 import { readMessagesRequest, type ChatRequest } from '../anthropic/request.js'
 import { Refusal } from '../openai-error.js'
 import type { Upstream } from '../upstream/upstream.js'
+import { passHeaders } from './pass-on.js'
 import { STALL_TIMEOUT_MS } from './stall-timeout.js'
 
 const PATH = '/v1/messages'
@@ -38,11 +39,7 @@ export function messagesRoutes(
     })
     const requestId = response.headers.get('x-request-id')
     if (requestId !== null) void reply.header('request-id', requestId)
-    void reply.header('cache-control', 'no-store')
-    for (const name of PASSED_HEADERS) {
-      const value = response.headers.get(name)
-      if (value !== null) void reply.header(name, value)
-    }
+    passHeaders(response, reply)
     return answer(reply, response, asked, requestId)
   })
   // Before the body is read.
@@ -51,16 +48,6 @@ export function messagesRoutes(
   }
   server.post(`${PATH}/count_tokens`, { onRequest: [requireToken, refuseCount] }, () => undefined)
 }
-
-/** Headers that tell a caller about retries and the kind of a stream. */
-const PASSED_HEADERS = [
-  'retry-after',
-  'retry-after-ms',
-  'x-nomyo-error',
-  'x-nomyo-stream',
-  'x-request-id',
-  'x-should-retry',
-] as const
 
 async function answer(
   reply: FastifyReply,
@@ -77,7 +64,7 @@ async function answer(
   void reply.type('application/json; charset=utf-8')
   const content: unknown = await response.json().catch(() => undefined)
   if (status !== 200) {
-    return reply.code(status).send(JSON.stringify(fromOpenAIError(status, content, requestId)))
+    return reply.send(JSON.stringify(fromOpenAIError(status, content, requestId)))
   }
   if (!isMembers(content)) throw unusable('is no JSON object')
   return reply.send(JSON.stringify(messageOf(content, asked)))

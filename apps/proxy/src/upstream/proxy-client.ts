@@ -1,15 +1,16 @@
 import { AttestationError } from '@nomyo/attest'
 import {
-  InvalidRequestError,
   SecureChatCompletion,
   SecurityError,
   type ChatCompletion,
   type ChatCompletionRequest,
   type RequestOptions,
   type SecureChatCompletionOptions,
+  type SecureFetchInit,
   type SecurityTier,
   type WireInfo,
 } from '@nomyo/client'
+import { ownKey } from '../routes/refuse-own-key.js'
 import { wireFacts, type Trust } from './trust.js'
 
 const CHECK_TIMEOUT_MS = 30_000
@@ -39,24 +40,32 @@ export class ProxyClient extends SecureChatCompletion {
     request: ChatCompletionRequest,
     options?: RequestOptions,
   ): Promise<ChatCompletion> {
-    if (request.api_key !== undefined) {
-      throw new InvalidRequestError(
-        'ERR_INVALID_REQUEST',
-        'Nothing was sent: requests cannot set api_key; the proxy has the key for the gateway.',
-      )
-    }
+    if (request.api_key !== undefined) throw ownKey()
     const tier = request.security_tier ?? this.#securityTier
     try {
       const completion = await super.create(
         { ...request, ...(tier === undefined ? {} : { security_tier: tier }) },
         options,
       )
-      this.#trust.problem = undefined
-      // Known already, unless it changed: the answer does not wait for it.
-      void this.chooseWire({ maxRetries: 0 }).then(this.#noteWire, () => undefined)
+      this.#noteSuccess()
       return completion
     } catch (error) {
-      this.#noteProblem(error)
+      this.noteFailure(error)
+      throw error
+    }
+  }
+
+  override async fetch(path: string, init: SecureFetchInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers)
+    if (headers.has('authorization')) throw ownKey()
+    const tier = this.#securityTier
+    if (tier !== undefined && !headers.has('x-security-tier')) headers.set('x-security-tier', tier)
+    try {
+      const response = await super.fetch(path, { ...init, headers })
+      this.#noteSuccess()
+      return response
+    } catch (error) {
+      this.noteFailure(error)
       throw error
     }
   }
@@ -68,12 +77,19 @@ export class ProxyClient extends SecureChatCompletion {
       this.#noteWire(wire)
       return wire
     } catch (error) {
-      this.#noteProblem(error)
+      this.noteFailure(error)
       throw error
     }
   }
 
-  #noteProblem(error: unknown): void {
+  #noteSuccess(): void {
+    this.#trust.problem = undefined
+    // Known already, unless it changed: the answer does not wait for it.
+    void this.chooseWire({ maxRetries: 0 }).then(this.#noteWire, () => undefined)
+  }
+
+  /** Notes that the gateway, or what it answered, cannot be trusted. */
+  noteFailure(error: unknown): void {
     if (error instanceof SecurityError || error instanceof AttestationError) {
       this.#trust.problem = error.code
     }

@@ -32,7 +32,9 @@ export interface Upstream {
    * @throws APIError, APIConnectionError when it does not answer
    */
   check(signal: AbortSignal): Promise<WireInfo>
-  /** Fetches the gateway's own list of models. */
+  /** Notes the failure of an answer that had begun. */
+  noteFailure(error: unknown): void
+  /** Fetches the gateway's own list of models: encrypted where the gateway offers that. */
   models(signal: AbortSignal): Promise<Uint8Array>
   close(): Promise<void>
 }
@@ -94,12 +96,17 @@ export async function connectUpstream(
     trust,
     fetch: createNomyoFetch({ client }),
     check: (signal) => client.check(signal),
+    noteFailure: (error) => {
+      client.noteFailure(error)
+    },
     models: async (signal) => {
-      if (config.relay !== undefined) {
-        throw new InvalidRequestError(
-          'ERR_ROUTE',
-          'The list of models would go to the gateway directly, past the relay.',
-        )
+      try {
+        const response = await client.fetch('/v1/models', { signal })
+        return new Uint8Array(await response.arrayBuffer())
+      } catch (error) {
+        // A gateway without this route answers over TLS alone, and directly: past a relay.
+        const isOffered = !(error instanceof InvalidRequestError) || error.code !== 'ERR_ROUTE'
+        if (isOffered || config.relay !== undefined) throw error
       }
       const list = await fetchModels(transport, { apiKey, signal })
       if (list !== undefined) return list.body

@@ -1,0 +1,198 @@
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
+import { SCRIPTED_TEXT, shared, startScriptedModel } from '@nomyo-internal/testing'
+import OpenAI from 'openai'
+import { describe, expect, it } from 'vitest'
+import {
+  TOKEN,
+  ask,
+  caller,
+  complete,
+  hello,
+  newGateway,
+  newProxy,
+  refusalCode,
+  testProxy,
+} from './support.js'
+
+const model = shared(startScriptedModel)
+const gateway = shared(() =>
+  newGateway({ engine: { kind: 'openai', baseUrl: model().url, apiKey: undefined } }),
+)
+const proxy = shared(() => newProxy(gateway().url))
+const TEXT = SCRIPTED_TEXT.join('')
+const messages = [{ role: 'user' as const, content: 'Hello!' }]
+
+const openai = (): OpenAI =>
+  new OpenAI({ apiKey: TOKEN, baseURL: `${proxy().url}/v1`, maxRetries: 0 })
+
+/** Requests an answer, and returns its head as soon as it arrives. */
+async function begin(path: string, body: object, headers = caller()): Promise<IncomingMessage> {
+  const outgoing = request(proxy().url + path, { method: 'POST', headers, agent: false })
+  outgoing.end(JSON.stringify(body))
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+  return response
+}
+
+/** Reads until the answer ends or its connection does; tells which. */
+async function readAll(response: IncomingMessage): Promise<{ text: string; isWhole: boolean }> {
+  let text = ''
+  response.setEncoding('utf8').on('data', (part: string) => (text += part))
+  await new Promise<void>((resolve) => {
+    response.once('close', resolve).once('error', () => undefined)
+  })
+  return { text, isWhole: response.complete }
+}
+
+describe('the routes of OpenAI, through the proxy', () => {
+  it('are as the SDK knows them', async () => {
+    const { completions, embeddings, images, responses, post } = openai()
+    const completion = await completions.create({ model: 'm', prompt: 'Hi' })
+    expect(completion.choices[0]?.text).toBe(TEXT)
+    const { data } = await embeddings.create({ model: 'm', input: ['a', 'b'] })
+    expect(data.map(({ embedding }) => embedding)).toEqual([
+      [0.25, -0.5, 1],
+      [0.25, -0.5, 1],
+    ])
+    expect((await responses.create({ model: 'm', input: 'Hi' })).output_text).toBe(TEXT)
+    const image = await images.generate({ model: 'm', prompt: 'a house' })
+    expect(image.data?.[0]?.b64_json).toBe('iVBORw0KGgo=')
+    const ranking = await Reflect.apply(post, openai(), [
+      '/rerank',
+      { body: { model: 'm', query: 'q', documents: ['a', 'b'] } },
+    ])
+    expect(ranking).toMatchObject({ results: [{ index: 1 }] })
+  })
+
+  it('refuse other types before they read a body', async () => {
+    for (const [path, type] of [
+      ['/v1/embeddings', 'text/plain'],
+      ['/v1/embeddings', 'multipart/form-data; boundary=x'],
+      ['/v1/audio/transcriptions', 'application/json'],
+    ] as const) {
+      const answer = await ask(proxy().url + path, {
+        method: 'POST',
+        headers: caller({ 'content-type': type }),
+        body: '{}',
+      })
+      expect(refusalCode(answer, 415)).toBe('ERR_BAD_REQUEST')
+    }
+  })
+
+  it('refuse forms that are too large: by their length, or while they are read', async () => {
+    const headers = caller({ 'content-type': 'multipart/form-data; boundary=x' })
+    const body = Buffer.alloc(27 * 2 ** 20)
+    const url = `${proxy().url}/v1/audio/transcriptions`
+    const declared = await ask(url, { method: 'POST', headers, body })
+    expect(refusalCode(declared, 413)).toBe('ERR_REQUEST_TOO_LARGE')
+    const chunked = await ask(url, {
+      method: 'POST',
+      headers: { ...headers, 'transfer-encoding': 'chunked' },
+      body,
+    })
+    expect(refusalCode(chunked, 413)).toBe('ERR_REQUEST_TOO_LARGE')
+  })
+
+  it.each([
+    '{"model":"m","input":"x","api_key":"another-key-0123456789"}',
+    String.raw`{"model":"m","input":"x","api\u005fkey":"another-key-0123456789"}`,
+  ])('refuse a key for the gateway: %s', async (body) => {
+    const before = model().seen.length
+    const answer = await ask(`${proxy().url}/v1/embeddings`, {
+      method: 'POST',
+      headers: caller(),
+      body,
+    })
+    expect(refusalCode(answer, 400)).toBe('ERR_INVALID_REQUEST')
+    expect(model().seen).toHaveLength(before)
+  })
+
+  it('send the tier of the proxy, or that of the request', async () => {
+    const strict = await testProxy(gateway().url, ['--security-tier', 'maximum'])
+    const tiers: unknown[] = []
+    for (const headers of [{}, { 'x-security-tier': 'standard' }]) {
+      const { body } = await complete(strict, hello({ model: 'm' }), headers)
+      tiers.push(JSON.parse(body)._metadata.security_tier)
+    }
+    expect(tiers).toEqual(['maximum', 'standard'])
+  })
+
+  it('are refused where a gateway speaks wire 1 alone: nothing is sent', async () => {
+    const old = await testProxy(gateway().url, ['--wire', '1'])
+    const before = model().seen.length
+    const answer = await ask(`${old.url}/v1/embeddings`, {
+      method: 'POST',
+      headers: caller(),
+      body: '{"model":"m","input":"x"}',
+    })
+    expect(refusalCode(answer, 404)).toBe('ERR_ROUTE')
+    expect(model().seen).toHaveLength(before)
+    expect((await ask(`${old.url}/v1/models`, { headers: caller() })).status).toBe(200)
+  })
+})
+
+describe('a stream', () => {
+  it('arrives as the model writes it', async () => {
+    const stream = await openai().chat.completions.create({ model: 'm', messages, stream: true })
+    const pieces: string[] = []
+    for await (const { choices } of stream) {
+      const content = choices[0]?.delta.content ?? ''
+      if (content !== '') pieces.push(content)
+    }
+    expect(pieces.join('')).toBe(TEXT)
+  })
+
+  it('begins before it ends, and its end disconnects the model', async () => {
+    const response = await begin('/v1/chat/completions', {
+      model: 'endless',
+      messages,
+      stream: true,
+    })
+    expect(response.headers).toMatchObject({
+      'content-type': expect.stringMatching(/^text\/event-stream/),
+      'cache-control': 'no-store',
+      'x-request-id': expect.any(String),
+    })
+    expect(response.headers['x-nomyo-stream']).toBeUndefined()
+    const [first] = (await once(response, 'data')) as [Buffer]
+    expect(first.toString()).toContain('chat.completion.chunk')
+    const { socket } = model().seen.at(-1)!
+    expect(socket.destroyed).toBe(false)
+    response.destroy()
+    await expect.poll(() => socket.destroyed).toBe(true)
+    await expect.poll(() => proxy().log()).toMatch(/route=\/v1\/chat\/completions status=null/)
+  })
+
+  it('holds its place until it ends', async () => {
+    const one = await testProxy(gateway().url, ['--max-concurrency', '1'])
+    const controller = new AbortController()
+    const sdk = new OpenAI({ apiKey: TOKEN, baseURL: `${one.url}/v1`, maxRetries: 0 })
+    const asked = { model: 'endless', messages, stream: true } as const
+    const stream = await sdk.chat.completions.create(asked, { signal: controller.signal })
+    await stream[Symbol.asyncIterator]().next()
+    expect(refusalCode(await complete(one), 429)).toBe('ERR_TOO_MANY_REQUESTS')
+    controller.abort()
+    await expect.poll(async () => (await complete(one, hello({ model: 'm' }))).status).toBe(200)
+  })
+
+  it('that the model loses is an error event and a broken connection, never an end', async () => {
+    const response = await begin('/v1/chat/completions', { model: 'lost', messages, stream: true })
+    const { text, isWhole } = await readAll(response)
+    expect(isWhole).toBe(false)
+    expect(text).toContain('"code":"ERR_TRUNCATED"')
+    expect(text).not.toContain('data: [DONE]\n')
+    const stream = await openai().chat.completions.create({ model: 'lost', messages, stream: true })
+    const read = async (): Promise<void> => {
+      for await (const { choices } of stream) expect(choices).toBeDefined()
+    }
+    await expect(read()).rejects.toMatchObject({ code: 'ERR_TRUNCATED' })
+  })
+
+  it.each(['failing', 'unfinished'])('that the model ends early (%s) is an error', async (name) => {
+    const stream = await openai().chat.completions.create({ model: name, messages, stream: true })
+    const read = async (): Promise<void> => {
+      for await (const { choices } of stream) expect(choices).toBeDefined()
+    }
+    await expect(read()).rejects.toBeInstanceOf(OpenAI.APIError)
+  })
+})
