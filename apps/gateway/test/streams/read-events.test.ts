@@ -144,8 +144,11 @@ describe('the events of a model server', () => {
     const reserve = (bytes: number): void => void reserved.push(bytes)
     await read(['data: 1\n\n', 'data: 2\n\n'], { reserve })
     expect(reserved).toEqual([])
-    await read(['data: ', ...Array.from({ length: 100 }, () => kib), '\n\n'], { reserve })
+    await read(['data: ', ...Array.from({ length: 100 }, () => kib), '\n\n', 'data: 1\n\n'], {
+      reserve,
+    })
     expect(Math.max(...reserved)).toBeGreaterThan(100 * 1024)
+    expect(reserved.at(-1)).toBe(64 * 1024)
   })
 
   it('are read no faster than they are taken', async () => {

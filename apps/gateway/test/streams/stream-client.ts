@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { GATEWAY_PATH, MEDIA_TYPES, createBhttpReader } from '@nomyo/crypto/wire-2'
+import { GATEWAY_PATH, MEDIA_TYPES, createBhttpReader, type KeyConfig } from '@nomyo/crypto/wire-2'
 import { createParser } from 'eventsource-parser'
 import { expect } from 'vitest'
 import { keyConfigOf, sealMessage, type RequestOptions } from '../wire-2/client.js'
@@ -33,10 +33,10 @@ export interface ReceivedStream {
 
 /** Sends a request and reads its answer as it comes. */
 export async function stream(
-  gateway: { readonly url: string },
+  gateway: { readonly url: string; readonly hybrid?: KeyConfig },
   options: RequestOptions = {},
 ): Promise<ReceivedStream> {
-  const sealed = await sealMessage(await keyConfigOf(gateway), options)
+  const sealed = await sealMessage(gateway.hybrid ?? (await keyConfigOf(gateway)), options)
   const caller = new AbortController()
   const response = await fetch(gateway.url + GATEWAY_PATH, {
     method: 'POST',

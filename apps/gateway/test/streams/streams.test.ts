@@ -342,8 +342,7 @@ describe('the caller of a stream', () => {
     })
     const used = async () =>
       Math.round(
-        1_000_000 *
-          (await metric(metered, 'nomyo_quota_used_ratio{key="alice",unit="tokens"}')),
+        1_000_000 * (await metric(metered, 'nomyo_quota_used_ratio{key="alice",unit="tokens"}')),
       )
     const options = { ...streamed(), fields: { authorization: `Bearer ${key}` } }
     answerWith(HELLO + chunkOf({}, 'stop') + usageEvent + DONE)

@@ -43,7 +43,9 @@ export async function openAnswer(
   const contentType = String(headers['content-type'] ?? '').trim()
   const kind = kindOf(contentType, answers)
   if (kind === 'events') {
-    const opened = await openEvents(response, options)
+    // The limit is that of whole answers.
+    const { maxBytes: _, ...others } = options
+    const opened = await openEvents(response, others)
     return {
       contentType,
       body: { kind, events: opened.events },

@@ -67,6 +67,7 @@ export async function* readEvents(
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let total = 0
   let pending = 0
+  let reserved = SMALL_BYTES
   let last = ''
   function* eventsIn(text: string): Generator<SseEvent, void, undefined> {
     for (let at = 0; at < text.length; at += SLICE_LENGTH) {
@@ -87,7 +88,8 @@ export async function* readEvents(
     total += part.length
     if (total > maxBytes) throw oversized('a stream above the limit')
     pending += part.length
-    if (pending > SMALL_BYTES) reserve?.(pending)
+    const needed = Math.max(pending, SMALL_BYTES)
+    if (needed !== reserved) reserve?.((reserved = needed))
     const text = decode(decoder, part)
     yield* eventsIn(text)
     last = text.at(-1) ?? last
