@@ -85,7 +85,7 @@ export interface SecureChatCompletionOptions {
   /** Verifies the machine by TPM evidence, before anything is sent to it. Default: no verification. */
   attestation?: AttestationOptions | undefined
   /**
-   * Receives the receipt of every answer before the caller gets the answer, and is awaited: an error it
+   * Receives the receipt of every chat completion before the caller gets the answer, and is awaited: an error it
    * throws reaches the caller. `@nomyo/attest/receipt` verifies a receipt later. It holds no text, but
    * salted digests: with them a guess at request or answer can be confirmed, unless the salts are removed.
    */
