@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
-"""One chat completion over wire 2, written from the published documents. Needs `cryptography` (Debian:
+"""One chat completion over wire 2, whole or streamed, written from the published documents. Needs `cryptography` (Debian:
 python3-cryptography) and nothing else. Where that package has no ML-KEM, only gateways with
 --request-key-classic can be asked, without post-quantum protection: --classic."""
-import argparse, base64, hashlib, hmac, json, os, struct, sys, time, urllib.error, urllib.request, uuid
+import argparse, base64, hashlib, hmac, http.client, itertools, json, os, struct, sys, time, urllib.error, urllib.request, uuid
 from email.utils import formatdate
 from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, InvalidTag
 
 PATH = "/.well-known/ohttp-gateway"
 HYBRID, X25519, HKDF_SHA256, AES_256_GCM = 0x647A, 0x0020, 1, 2
 KEY_BYTES = {HYBRID: 1184 + 32, X25519: 32}
 CHUNK = 16384
+MOST = CHUNK + 16
 
 # Integers of RFC 9000 (section 16)
 
@@ -82,26 +83,28 @@ def seal_chunks(key, base, chunks):
         sealed += (b"\0" if final else varint(len(data))) + data
     return sealed
 
-def open_chunks(key, base, sealed):
-    """Returns the plaintext of all chunks; a message without its final chunk was cut off."""
-    opened, at, sequence = [], 0, 0
-    while at < len(sealed):
-        length, at = take_varint(sealed, at)
-        data, final = (sealed[at:at + length], b"") if length else (sealed[at:], b"final")
-        opened.append(AESGCM(key).decrypt(nonce_at(base, sequence), data, final))
-        if final:
-            return opened
-        at, sequence = at + length, sequence + 1
-    raise ValueError("the answer was cut off")
+def open_chunks(key, base, file):
+    """Yields the plaintext of each chunk as it arrives; a message without its final chunk was cut off."""
+    for sequence in itertools.count():
+        first = file.read(1)
+        if not first:
+            raise ValueError("the answer was cut off")
+        length, _ = take_varint(first + file.read((1 << (first[0] >> 6)) - 1), 0)
+        data = file.read(min(length, MOST) if length else MOST)
+        if length > MOST or len(data) < length:
+            raise ValueError("the answer was cut off, or has a chunk that is too large")
+        yield AESGCM(key).decrypt(nonce_at(base, sequence), data, b"" if length else b"final")
+        if not length:
+            return
 
 def seal_request(key_id, kem, shared_secret, enc, chunks):
-    """Returns the body, and a function that opens its answer."""
+    """Returns the body, and a function that opens its answer, a file, chunk by chunk."""
     header = struct.pack(">BHHH", key_id, kem, HKDF_SHA256, AES_256_GCM)
     key, base, export = key_schedule(kem, shared_secret, b"message/bhttp chunked request\0" + header)
-    def open_answer(body):
-        nonce, secret = body[:32], export(b"message/bhttp chunked response", 32)
+    def open_answer(file):
+        nonce, secret = file.read(32), export(b"message/bhttp chunked response", 32)
         prk = extract(enc + nonce, secret)
-        return open_chunks(expand(prk, b"key", 32), expand(prk, b"nonce", 12), body[32:])
+        return open_chunks(expand(prk, b"key", 32), expand(prk, b"nonce", 12), file)
     return header + enc + seal_chunks(key, base, chunks), open_answer
 
 # Binary HTTP (RFC 9292)
@@ -118,32 +121,54 @@ def encode_request(authority, path, fields, content):
     step = 1 << (length.bit_length() - 1 - (length.bit_length() - 1).bit_length())
     return message.ljust(-(-length // step) * step, b"\0")
 
-def read_response(data):
-    """Returns status, fields and content; interim responses are skipped."""
-    def text(at):
-        length, at = take_varint(data, at)
-        if at + length > len(data):
+class Plaintext:
+    """What has arrived of a message; asks for the next chunk when more is needed."""
+    def __init__(self, chunks):
+        self.chunks, self.data = iter(chunks), b""
+    def take(self, size):
+        while len(self.data) < size:
+            chunk = next(self.chunks, None)
+            if chunk is None:
+                raise ValueError("the answer is malformed")
+            self.data += chunk
+        taken, self.data = self.data[:size], self.data[size:]
+        return taken
+    def integer(self):
+        first = self.take(1)
+        return take_varint(first + self.take((1 << (first[0] >> 6)) - 1), 0)[0]
+    def text(self):
+        return self.take(self.integer())
+    def end(self):
+        """Reads to the final chunk: only then nothing is missing."""
+        if any(self.data) or any(map(any, self.chunks)):
             raise ValueError("the answer is malformed")
-        return data[at:at + length], at + length
-    framing, at = take_varint(data, 0)
-    status = 100
+
+def read_response(chunks):
+    """Returns status, fields, and the parts of the content as they arrive; interim responses are skipped."""
+    message = Plaintext(chunks)
+    is_stream, status = message.integer() == 3, 100
     while status < 200:
-        status, at = take_varint(data, at)
-        end, fields = len(data), []
-        if framing == 1:
-            length, at = take_varint(data, at)
-            end = at + length
-        while at < end and (framing == 1 or data[at] != 0):
-            name, at = text(at)
-            value, at = text(at)
-            fields.append((name.decode(), value.decode("latin-1")))
-        at = end if framing == 1 else at + 1
-    content, at = text(at)
-    part = content
-    while framing == 3 and part:
-        part, at = text(at)
-        content += part
-    return status, fields, content
+        status, fields = message.integer(), []
+        section = message if is_stream else Plaintext([message.text() + b"\0"])
+        while name := section.text():
+            fields.append((name.decode(), section.text().decode("latin-1")))
+    def parts():
+        while part := message.text():
+            yield part
+            if not is_stream:
+                break
+        message.end()
+    return status, fields, parts()
+
+def read_events(parts):
+    """Yields the data of server-sent events; comments, which hide lengths, have none."""
+    text = b""
+    for part in parts:
+        *events, text = (text + part).split(b"\n\n")
+        for event in events:
+            data = [line[6:] for line in event.split(b"\n") if line.startswith(b"data: ")]
+            if data:
+                yield b"\n".join(data)
 
 # The key statement
 
@@ -203,25 +228,36 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def fetch(url, body=None, headers={}):
     opener = urllib.request.build_opener(NoRedirect)
-    with opener.open(urllib.request.Request(url, body, headers), timeout=120) as response:
-        return response.headers, response.read(16 * 1024 * 1024)
+    return opener.open(urllib.request.Request(url, body, headers), timeout=120)
+
+def print_stream(parts):
+    for data in read_events(parts):
+        event = {} if data == b"[DONE]" else json.loads(data)
+        if "error" in event:
+            sys.exit(f"failed: {event['error'].get('message')}")
+        for choice in event.get("choices", []):
+            print(choice["delta"].get("content") or "", end="", flush=True)
+    print()
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("gateway", help="base URL")
     parser.add_argument("prompt")
     parser.add_argument("--model", default="nomyo/demo")
+    parser.add_argument("--stream", action="store_true", help="print the answer as it comes")
     parser.add_argument("--key-file", help="file with the API key")
     parser.add_argument("--pin", action="append", help="fingerprint of the identity key: sha256/...")
     parser.add_argument("--classic", action="store_true", help="X25519 alone: not post-quantum")
     options = parser.parse_args()
     base, kem = options.gateway.rstrip("/"), X25519 if options.classic else HYBRID
-    _, document = fetch(base + "/pki/wire2")
+    with fetch(base + "/pki/wire2") as response:
+        document = response.read(64 * 1024)
     statement, signers = read_statement(document, options.pin, time.time())
     if not options.pin:
         print(f"not verified: {signers[0]}; give it as --pin from now on", file=sys.stderr)
 
-    content = {"model": options.model, "messages": [{"role": "user", "content": options.prompt}]}
+    content = {"model": options.model, "messages": [{"role": "user", "content": options.prompt}],
+               "stream": options.stream}
     fields = [("date", formatdate(usegmt=True)), ("idempotency-key", str(uuid.uuid4())),
               ("content-type", "application/json"), ("accept", "application/json")]
     if options.key_file:
@@ -231,16 +267,21 @@ def main():
     chunks = [message[at:at + CHUNK] for at in range(0, len(message), CHUNK)]
     body, open_answer = seal_request(key_id, kem, *encapsulate(kem, public_key), chunks)
     try:
-        headers, sealed = fetch(base + PATH, body, {"content-type": "message/ohttp-chunked-req"})
+        with fetch(base + PATH, body, {"content-type": "message/ohttp-chunked-req"}) as answer:
+            if answer.headers["content-type"] != "message/ohttp-chunked-res":
+                sys.exit("not an encrypted answer")
+            status, _, parts = read_response(open_answer(answer))
+            if status == 200 and options.stream:
+                return print_stream(parts)
+            content = json.loads(b"".join(parts))
     except urllib.error.HTTPError as error:
         sys.exit(f"refused, not authenticated: {error.code} {error.read(4096).decode(errors='replace')}")
-    if headers["content-type"] != "message/ohttp-chunked-res":
-        sys.exit("not an encrypted answer")
-    status, _, content = read_response(b"".join(open_answer(sealed)))
-    answer = json.loads(content)
+    except (InvalidTag, ValueError, http.client.HTTPException, OSError) as error:
+        # What was printed of a stream is authentic, but not all of it.
+        sys.exit(f"not a whole answer: {error or type(error).__name__}")
     if status != 200:
-        sys.exit(f"refused: {status} {answer.get('detail', answer)}")
-    print(answer["choices"][0]["message"]["content"])
+        sys.exit(f"refused: {status} {content.get('detail', content)}")
+    print(content["choices"][0]["message"]["content"])
 
 if __name__ == "__main__":
     main()

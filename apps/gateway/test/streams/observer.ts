@@ -24,7 +24,9 @@ export async function observe(
   const seen: SeenChunk[] = []
   let rest = new Uint8Array()
   let isBehindNonce = false
-  for await (const part of response.body!) {
+  const reader = response.body!.getReader()
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    const part = read.value
     const atMs = performance.now()
     rest = Buffer.concat([rest, part])
     if (!isBehindNonce && rest.length >= NONCE_BYTES) {

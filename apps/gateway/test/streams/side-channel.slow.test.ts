@@ -7,11 +7,11 @@ import { DONE, chunkOf } from './stream-client.js'
 import { observe, type SeenChunk } from './observer.js'
 
 /** Tokens of an answer whose lengths an observer tries to learn. */
-const TOKENS = 50
+const TOKENS = 40
 /** Streams at the same time, of which half teach the observer. More make the measure finer. */
 const STREAMS = Number(process.env['NOMYO_SIDE_CHANNEL_STREAMS'] ?? 16)
-/** Longer than the interval in which events are gathered: each token has a chunk of its own, the easiest case. */
-const PACE_MS = 70
+/** Longer than the interval in which events are gathered: most tokens have a chunk of their own, the easiest case. */
+const PACE_MS = 60
 
 /** One token: its length class, and what the observer sees of it. */
 interface Sample {
@@ -118,6 +118,12 @@ describe('an observer of encrypted streams guesses the length of tokens', () => 
     expect(accuracy(streams, byTime)).toBeLessThan(chance(streams))
   }, 30_000)
 
+  it('no better from sizes where every token has a chunk of its own', async () => {
+    const streams = await samplesOf(lengths, ['--stream-interval=0'])
+    report('filling alone', streams)
+    expect(accuracy(streams, bySize)).toBeLessThan(chance(streams))
+  }, 30_000)
+
   it('nearly always from sizes without filling and gathering', async () => {
     const streams = await samplesOf(lengths, ['--stream-padding=0', '--stream-interval=0'])
     report('without', streams)
@@ -126,7 +132,7 @@ describe('an observer of encrypted streams guesses the length of tokens', () => 
   }, 30_000)
 
   it('nearly always where lengths differ by more than a bucket', async () => {
-    const streams = await samplesOf({ short: 1, long: 600 }, [])
+    const streams = await samplesOf({ short: 1, long: 600 }, ['--stream-interval=0'])
     report('more than a bucket', streams)
     expect(accuracy(streams, bySize)).toBeGreaterThan(0.9)
   }, 30_000)

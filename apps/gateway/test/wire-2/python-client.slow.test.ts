@@ -6,7 +6,8 @@ import { promisify } from 'node:util'
 import { temporaryFolder } from '@nomyo-internal/testing'
 import { parseKeyStatement } from '@nomyo/crypto/wire-2'
 import { describe, expect, it } from 'vitest'
-import { fileGateway } from '../support.js'
+import { chunkOf } from '../streams/stream-client.js'
+import { fileGateway, testGateway, testModelServer } from '../support.js'
 
 /** The client of the documentation, which shares no code with this project. */
 const folder = fileURLToPath(new URL('../../../../docs/wire-2/', import.meta.url))
@@ -40,7 +41,7 @@ const ask = (prompt: string, ...args: readonly string[]) =>
 const failureOf = (work: Promise<unknown>) =>
   work.then(
     () => undefined,
-    (error: unknown) => error as { code: number; stderr: string },
+    (error: unknown) => error as { code: number; stdout: string; stderr: string },
   )
 
 async function pinOf(): Promise<string> {
@@ -69,6 +70,48 @@ describe.skipIf(!hasCryptography)('the client in Python', () => {
     )
     expect(stdout).toBe(`${prompt}\n`)
     expect(stderr).toBe('')
+  })
+
+  it.each(kems)('prints a stream as it comes, over %s', async (_, args) => {
+    const prompt = 'Größe, 你好, '.repeat(40).trim()
+    const { stdout, stderr } = await ask(
+      prompt,
+      ...['--stream', '--key-file', keyFile, '--pin', await pinOf()],
+      ...args,
+    )
+    expect(stdout).toBe(`${prompt}\n`)
+    expect(stderr).toBe('')
+  })
+
+  it('says that a stream was cut off, after what it has printed', async () => {
+    const upstream = await testModelServer((response, { method }) => {
+      if (method === 'GET') return void response.end('{"data":[{"id":"nomyo/echo"}]}')
+      response.setHeader('content-type', 'text/event-stream')
+      response.write(chunkOf({ content: 'part' }))
+      setTimeout(() => response.destroy(), 200)
+    })
+    const cut = await testGateway({ args: ['--upstream', upstream.url, '--request-key-classic'] })
+    const failure = await failureOf(
+      python(join(folder, 'client.py'), cut.url, 'x', ...['--stream', '--classic', '--model', 'm']),
+    )
+    expect(failure).toMatchObject({ code: 1, stdout: 'part' })
+    expect(failure?.stderr).toContain('not a whole answer')
+  })
+
+  it('shows the error of a stream', async () => {
+    const upstream = await testModelServer((response, { method }) => {
+      if (method === 'GET') return void response.end('{"data":[{"id":"nomyo/echo"}]}')
+      response.setHeader('content-type', 'text/event-stream')
+      response.end(`${chunkOf({ content: 'part' })}data: {"error":{"message":"out of memory"}}\n\n`)
+    })
+    const failing = await testGateway({
+      args: ['--upstream', upstream.url, '--request-key-classic'],
+    })
+    const failure = await failureOf(
+      python(join(folder, 'client.py'), failing.url, 'x', ...['--stream', '--classic']),
+    )
+    expect(failure).toMatchObject({ code: 1, stdout: 'part' })
+    expect(failure?.stderr).toContain('failed:')
   })
 
   it('is refused inside the encryption without an API key', async () => {
