@@ -1,5 +1,4 @@
 import { Busboy, type BusboyInstance } from '@fastify/busboy'
-import { withTimeout } from '@nomyo-internal/diagnostics'
 import { HttpError } from '../../../http-error.js'
 import type { EventLoopTurns } from '../../../json/event-loop-turns.js'
 import { invalidMember } from '../json-request.js'
@@ -28,16 +27,18 @@ const LIMITS = {
   fields: 64,
   files: 1,
   parts: 66,
-  fieldSize: 2 * 1024 * 1024,
+  fieldSize: 1024 * 1024,
   headerPairs: 16,
   headerSize: 4096,
 }
+/** Size of all fields: they become texts, beside the bytes that are accounted for. */
+const MAX_FIELD_BYTES = 4 * 1024 * 1024
 /** By RFC 2046; a longer one would slow down the search for it. */
 const MAX_BOUNDARY_LENGTH = 70
 const FIELD_NAME = /^[\w.-]{1,64}(?:\[\])?$/
 const PLAIN = ['7bit', '8bit', 'binary']
-/** All bytes are in memory: what takes longer than this never ends. */
-const TIMEOUT_MS = 10_000
+/** All bytes are in memory: a parser that needs more turns of the event loop is stuck, as it is in some forms. */
+const MAX_TURNS = 64
 
 /**
  * Reads a form (`multipart/form-data`) with one file, whose bytes are not copied.
@@ -53,17 +54,27 @@ export async function readForm(
   const collector = new FormCollector(contentType)
   try {
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-      await withTimeout(
-        collector.write(bytes.subarray(at, at + PIECE_BYTES)),
-        TIMEOUT_MS,
-        malformed,
-      )
+      await unlessStuck(collector.write(bytes.subarray(at, at + PIECE_BYTES)), turns)
       await turns.next()
     }
-    return await withTimeout(collector.end(), TIMEOUT_MS, malformed)
+    return await unlessStuck(collector.end(), turns)
   } finally {
     collector.dispose()
   }
+}
+
+/** Waits for the parser. */
+async function unlessStuck<T>(work: Promise<T>, turns: EventLoopTurns): Promise<T> {
+  let isOver = false
+  const end = (): void => {
+    isOver = true
+  }
+  work.then(end, end)
+  for (let count = 0; count < MAX_TURNS; count++) {
+    await turns.next()
+    if (isOver as boolean) return work
+  }
+  throw malformed()
 }
 
 /** Takes the parts of a form from its parser. */
@@ -72,6 +83,7 @@ class FormCollector {
   readonly #fields: [string, string][] = []
   readonly #spans: Uint8Array[] = []
   readonly #failed: Promise<never>
+  #fieldLength = 0
   #file: Omit<FormFile, 'spans'> | undefined
 
   constructor(contentType: string) {
@@ -93,8 +105,9 @@ class FormCollector {
       .on('field', (name: string | undefined, value, _nameTruncated, isTruncated, encoding) => {
         if (name === undefined || !FIELD_NAME.test(name) || !PLAIN.includes(encoding)) {
           reject(malformed())
-        } else if (isTruncated) reject(tooMany())
-        else this.#fields.push([name, value])
+        } else if (isTruncated || (this.#fieldLength += value.length) > MAX_FIELD_BYTES) {
+          reject(tooMany())
+        } else this.#fields.push([name, value])
       })
       .on(
         'file',
@@ -117,7 +130,7 @@ class FormCollector {
         else resolve()
       })
     })
-    return Promise.race([written, this.#failed])
+    return Promise.race([this.#failed, written])
   }
 
   /** Returns the form, which must be whole. */
@@ -126,7 +139,7 @@ class FormCollector {
       this.#parser.once('finish', resolve)
     })
     this.#parser.end()
-    await Promise.race([finished, this.#failed])
+    await Promise.race([this.#failed, finished])
     if (this.#file === undefined || this.#spans.length === 0) {
       throw invalidMember(FILE, 'A file is missing, or empty')
     }
