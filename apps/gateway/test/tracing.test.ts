@@ -17,6 +17,7 @@ import {
   testModelServer,
   type TestGateway,
 } from './support.js'
+import { DONE, chunkOf, stream } from './streams/stream-client.js'
 import { ask } from './wire-2/client.js'
 
 const KEY = 'test-key-of-16-characters'
@@ -77,6 +78,25 @@ describe('traces', () => {
       expect(child).toMatchObject({ traceId: server.traceId, parentId: server.spanId })
     }
     expect(decrypt.endNs).toBeLessThanOrEqual(client.startNs)
+  })
+
+  it.each([
+    ['complete', chunkOf({ content: CANARY }, 'stop') + DONE, 0],
+    ['failed', chunkOf({ content: CANARY }), 2],
+  ])('show how a stream ended: %s', async (end, events, status) => {
+    const upstream = await testModelServer()
+    upstream.answer = (response) => {
+      response.setHeader('content-type', 'text/event-stream').end(events)
+    }
+    const { receiver } = await traced(['--upstream', upstream.url], async (gateway) => {
+      const content = chat(CANARY, { model: 'llama', stream: true })
+      expect(await (await stream(gateway, { content })).ended).toBe(true)
+    })
+    const { spans } = receiver
+    const client = spans.find(({ kind }) => kind === 3)
+    expect(client).toMatchObject({ status, attributes: { 'nomyo.stream.end': end } })
+    expect(named(spans, 'POST /.well-known/ohttp-gateway').status).toBe(status)
+    expect(client?.attributes['error.type']).toBe(end === 'failed' ? 'upstream_failed' : undefined)
   })
 
   it('name the operation of other endpoints, and not their texts', async () => {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import {
   startModelServer,
   stopAfterTest,
@@ -8,7 +9,8 @@ import {
 } from '@nomyo-internal/testing'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { metric } from '../measure.js'
-import { addApiKey, chat, fileGateway, logEntries, testGateway } from '../support.js'
+import { addApiKey, chat, fileGateway, logEntries, readConfig, testGateway } from '../support.js'
+import { createGateway } from '../../src/gateway.js'
 import { ask } from '../wire-2/client.js'
 import { DONE, USAGE, chunkOf, stream, textOf, usageEvent } from './stream-client.js'
 
@@ -262,6 +264,9 @@ describe('a failure of a model server', () => {
       stream: 'truncated',
       outcome: 'upstream_unavailable',
     })
+    expect(logEntries(gateway.log())).toContainEqual(
+      expect.objectContaining({ kind: 'dropped', note: 'within an answer' }),
+    )
   })
 
   it.each<[string, (response: ServerResponse) => void, number, object]>([
@@ -362,6 +367,35 @@ describe('the caller of a stream', () => {
 })
 
 describe('a gateway with a stream', () => {
+  it('finishes it where it began, although a reload removes its model server', async () => {
+    const [first, second] = [model.url, 'http://127.0.0.1:1/v1']
+    // A test that fails must not wait for its stream.
+    const config = {
+      ...readConfig(['--upstream', first, '--port', '0']),
+      drainTimeoutMs: 5000,
+    }
+    const next = {
+      ...readConfig(['--upstream', second, '--port', '0', '--stream-interval', '0']),
+      drainTimeoutMs: 5000,
+    }
+    const reloading = await createGateway(config, {
+      logStream: new PassThrough().resume(),
+      readConfig: () => next,
+    })
+    stopAfterTest({ stop: () => reloading.close() })
+    answerWith(HELLO)
+    const received = await stream(reloading, streamed())
+    await received.events(1)
+    const { status, changed } = await reloading.reload()
+    expect([status, ...changed]).toEqual([
+      ...['reloaded', 'upstreams (changed upstream)', 'streams'],
+    ])
+    expect((await ask(reloading, streamed())).status).toBe(503)
+    ;(await nextResponse()).end(chunkOf({ content: ' you' }, 'stop') + DONE)
+    expect(await received.ended).toBe(true)
+    expect(textOf(received)).toBe('Hi you')
+  })
+
   it('finishes it before it stops', async () => {
     const stopping = stopAfterTest(await testGateway({ args: ['--upstream', model.url] }))
     answerWith(HELLO)
