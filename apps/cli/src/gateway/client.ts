@@ -1,15 +1,11 @@
-import { EXIT } from '@nomyo-internal/command-line'
-import { printable } from '@nomyo-internal/diagnostics'
 import { isLoopback } from '@nomyo-internal/http-server'
 import {
   SecureChatCompletion,
   type AttestationEvent,
-  type ChatCompletion,
   type KnownServersStore,
   type SecureChatCompletionOptions,
   type ServerKeyEvent,
 } from '@nomyo/client'
-import { CommandError } from '../describe-error.js'
 import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { loadPolicy } from '../settings/policy.js'
 
@@ -72,20 +68,6 @@ function trustOptions(
       },
     },
   }
-}
-
-/** Gives the text of an answer, and notes a cut, tool calls and a refusal. */
-export function answerText(completion: ChatCompletion, note: (text: string) => void): string {
-  const [choice] = completion.choices as Partial<ChatCompletion['choices']>
-  if (choice === undefined) throw new CommandError('the answer has no choices', EXIT.failed)
-  const { message, finish_reason: reason } = choice
-  if (reason === 'length') note('nomyo: the answer was cut off at its maximum length')
-  const calls = message.tool_calls?.length ?? 0
-  if (calls > 0) note('nomyo: the model called tools; --json shows which')
-  if (typeof message.refusal === 'string') {
-    note(`nomyo: the model refused: ${printable(message.refusal)}`)
-  }
-  return typeof message.content === 'string' ? message.content : ''
 }
 
 /** Tells whether a gateway is on this machine, without a network path to attack. */

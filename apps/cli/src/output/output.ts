@@ -4,6 +4,8 @@ import type { CommandContext } from '@nomyo-internal/command-line'
 export interface Output {
   /** Writes one line of results, or an empty one. */
   readonly line: (text?: string) => void
+  /** Writes a part of a line of results. */
+  readonly write: (text: string) => void
   /** Writes one line for people to standard error, never a result. */
   readonly note: (text?: string) => void
   /** Styles of lines; coloured on a terminal only. */
@@ -42,6 +44,9 @@ export function createOutput({ stdout, stderr, environment }: CommandContext): O
   }
   return {
     line,
+    write: (text) => {
+      stdout.write(text)
+    },
     note: (text = '') => {
       stderr.write(`${text}\n`)
     },

@@ -8,9 +8,11 @@ import type {
 } from '@nomyo/client'
 import { describeError } from '../describe-error.js'
 import { chooseModel, listTrustedModels } from '../gateway/choose-model.js'
-import { answerText, openClient, type ChatParameters, type ClientHooks } from '../gateway/client.js'
+import { openClient, type ChatParameters, type ClientHooks } from '../gateway/client.js'
 import { fetchModelNames } from '../gateway/fetch.js'
+import { streamAnswer } from '../gateway/stream-answer.js'
 import type { Output } from '../output/output.js'
+import { TextWriter } from '../output/text-writer.js'
 import { describeWire } from '../output/wire.js'
 import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { Conversation } from './conversation.js'
@@ -90,7 +92,8 @@ async function begin(
   conversation.attestation = state.attestation
   line(`model    ${printableLine(model)}`)
   line()
-  line(style.quiet('Answers come whole, not word by word. /help lists the commands, /quit ends.'))
+  const pace = wire.wire === 1 ? 'On wire 1, answers come whole. ' : ''
+  line(style.quiet(`${pace}/help lists the commands, Ctrl-C stops an answer, /quit ends.`))
   return conversation
 }
 
@@ -168,27 +171,37 @@ class Session {
     return false
   }
 
+  /** Prints an answer while it arrives. The text of one that was stopped stays in the conversation. */
   async #answer(asked: string): Promise<void> {
     const { output, parameters, conversation, client } = this.#parts
-    const { line, note, waiting } = output
     const { model, tier } = conversation
-    this.#call = new AbortController()
+    const call = (this.#call = new AbortController())
+    const writer = new TextWriter(output.write)
+    let answered = ''
     try {
-      const completion = await waiting(
-        'waiting for the answer, Ctrl-C cancels',
-        client.create(
-          {
-            model,
-            messages: conversation.messagesWith(asked),
-            ...parameters.sampling,
-            ...(tier && { security_tier: tier }),
-          },
-          { signal: this.#call.signal },
-        ),
-      )
-      const answered = answerText(completion, note)
+      const request = {
+        model,
+        messages: conversation.messagesWith(asked),
+        ...parameters.sampling,
+        ...(tier && { security_tier: tier }),
+      }
+      const notes = await streamAnswer(client, request, call.signal, {
+        waiting: (work) => output.waiting('waiting for the answer, Ctrl-C cancels', work),
+        onText: (text) => {
+          if (answered === '') output.line()
+          answered += text
+          writer.add(printable(text))
+        },
+      })
       conversation.add(asked, answered)
-      line(`\n${printable(answered).trimEnd()}\n`)
+      output.line('\n')
+      for (const text of notes) output.note(text)
+    } catch (error) {
+      if (answered === '') throw error
+      output.line('\n')
+      if (!call.signal.aborted) throw error
+      conversation.add(asked, answered)
+      output.note(output.noteStyle.quiet('Stopped. The text so far stays in the conversation.'))
     } finally {
       this.#call = undefined
     }

@@ -59,7 +59,7 @@ function help({ line, style }: Output): undefined {
   for (const [name, { operand = '', summary }] of Object.entries(COMMANDS)) {
     line(`  ${`/${name} ${operand}`.padEnd(16)} ${summary}`)
   }
-  line(style.quiet('  Anything else is sent. Ctrl-C cancels an answer, twice it ends the session.'))
+  line(style.quiet('  Anything else is sent. Ctrl-C stops an answer, twice it ends the session.'))
 }
 
 function system({ output, conversation }: SlashContext, text: string): undefined {

@@ -1,15 +1,17 @@
 import { EXIT } from '@nomyo-internal/command-line'
 import { printable, printableJson, printableLine } from '@nomyo-internal/diagnostics'
-import type { ChatMessage, ServerKeyEvent } from '@nomyo/client'
+import type {
+  ChatCompletionRequest,
+  ChatMessage,
+  SecureChatCompletion,
+  ServerKeyEvent,
+} from '@nomyo/client'
 import { reserveFile } from '../../files.js'
 import { chooseModel, listTrustedModels } from '../../gateway/choose-model.js'
-import {
-  answerText,
-  openClient,
-  type ChatParameters,
-  type ClientHooks,
-} from '../../gateway/client.js'
+import { openClient, type ChatParameters, type ClientHooks } from '../../gateway/client.js'
+import { streamAnswer, type AnswerListeners } from '../../gateway/stream-answer.js'
 import type { Output } from '../../output/output.js'
+import { TextWriter } from '../../output/text-writer.js'
 import { describeWire } from '../../output/wire.js'
 import type { GatewaySettings } from '../../settings/gateway-settings.js'
 
@@ -55,18 +57,13 @@ export async function askOnce(
         )
         output.note(output.noteStyle.quiet(`wire ${describeWire(wire)}`))
       }
-      const completion = await output.waiting(
-        `waiting for ${printableLine(model)}`,
-        client.create(
-          { model, messages, ...sampling, ...(tier && { security_tier: tier }) },
-          { signal: stop.signal },
-        ),
-      )
-      if (json) output.line(printableJson(completion))
-      else {
-        const text = answerText(completion, output.note)
-        output.line((output.isTerminal ? printable(text) : text).replace(/\n$/, ''))
-      }
+      const request = { model, messages, ...sampling, ...(tier && { security_tier: tier }) }
+      const waiting = <T>(work: Promise<T>): Promise<T> =>
+        output.waiting(`waiting for ${printableLine(model)}`, work)
+      if (json) {
+        const asked = client.create(request, { signal: stop.signal })
+        output.line(printableJson(await waiting(asked)))
+      } else await printAnswer(output, client, request, { signal: stop.signal, waiting })
       return EXIT.ok
     } finally {
       client.dispose()
@@ -74,6 +71,28 @@ export async function askOnce(
   } finally {
     process.removeListener('SIGINT', interrupt)
     receiptFile?.release()
+  }
+}
+
+/** Prints an answer while it arrives. One that breaks off ends its line, and the error follows. */
+async function printAnswer(
+  output: Output,
+  client: SecureChatCompletion,
+  request: ChatCompletionRequest,
+  { signal, waiting }: { readonly signal: AbortSignal } & Pick<AnswerListeners, 'waiting'>,
+): Promise<void> {
+  const { isTerminal, note, write } = output
+  const writer = new TextWriter(write)
+  const onText = (text: string): void => {
+    writer.add(isTerminal ? printable(text) : text)
+  }
+  try {
+    const notes = await streamAnswer(client, request, signal, { waiting, onText })
+    output.line(writer.end().replace(/\n$/, ''))
+    for (const text of notes) note(text)
+  } catch (error) {
+    if (writer.hasWritten) output.line()
+    throw error
   }
 }
 
