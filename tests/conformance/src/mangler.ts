@@ -61,8 +61,8 @@ const FAULTS: Readonly<Record<string, (answer: Answer, earlier: Buffer) => reado
 const NONE = Buffer.of(0)
 
 /**
- * Starts a server that forwards to a gateway under `/{fault}`, and changes answers of wire 2. `/old` denies
- * that the gateway has wire 2; `/{fault}/posts` counts the requests with bodies that came under this fault.
+ * Starts a server that forwards to a gateway under `/{fault}`, and changes answers of wire 2. A `/{fault}` that
+ * begins with `old` denies that the gateway has wire 2; `/{fault}/posts` counts the requests with bodies that came under this fault.
  */
 export async function startMangler(gateway: string): Promise<LocalServer> {
   const posts = new Map<string, number>()
@@ -83,7 +83,7 @@ export async function startMangler(gateway: string): Promise<LocalServer> {
       return
     }
     if (request.method === 'POST') posts.set(fault, (posts.get(fault) ?? 0) + 1)
-    if (fault === 'old' && path.startsWith('/pki/wire2')) {
+    if (fault.startsWith('old') && path.startsWith('/pki/wire2')) {
       response.writeHead(404).end()
       return
     }
