@@ -1,9 +1,10 @@
 import type { SecureChatCompletion } from '@nomyo/client'
+import type { StreamModel } from './model-server.js'
 
 /** A client of streamed completions. */
 export interface StreamCaller {
   /** Requests a stream of this many events, reads it to its end, and times it. */
-  readonly stream: (events: number) => Promise<StreamTimes>
+  readonly stream: (events: number, model?: StreamModel) => Promise<StreamTimes>
   readonly close: () => void
 }
 
@@ -36,14 +37,14 @@ export const plainStreams = (baseUrl: string): StreamCaller =>
 
 function streamCaller(ask: Fetch, close: () => void): StreamCaller {
   return {
-    stream: async (events) => {
+    stream: async (events, model = 'steady') => {
       const cpu = process.cpuUsage()
       const startedAt = performance.now()
       const response = await ask(PATH, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({
-          model: 'bench',
+          model,
           messages: [{ role: 'user', content: 'Count.' }],
           stream: true,
           max_tokens: events,

@@ -4,7 +4,7 @@ import type { RunContext } from '../harness/run-context.js'
 import { startGateway, type BenchGateway } from '../harness/servers.js'
 import { mapValues, median } from '../harness/statistics.js'
 import { loadSealedStreams, plainStreams, type StreamCaller, type StreamTimes } from './callers.js'
-import type { ModelServerInput } from './model-server.js'
+import type { ModelServerInput, StreamModel } from './model-server.js'
 
 /** One value for each way to the model server: directly, with gathered events, and with each event in a chunk. */
 type Each<T> = Readonly<Record<'direct' | 'wire2' | 'single', T>>
@@ -16,7 +16,9 @@ const ROUNDS = 3
 /** Short streams, of which only the time of the first event counts. */
 const FIRST_ROUNDS = 100
 const SHORT_EVENTS = 2
+/** Until V8 has compiled the hot code of all processes. */
 const WARM_UP_ROUNDS = 150
+const WARM_UP_STREAMS = 40
 
 /** Streams completions of a model server by way of a gateway over wire 2, beside the same asked directly. */
 export async function measureStreams(context: RunContext) {
@@ -35,9 +37,10 @@ export async function measureStreams(context: RunContext) {
     wire2: sealed(gateways.wire2.url),
     single: sealed(gateways.single.url),
   }
-  const stream = (events: number) => mapValues(callers, (caller) => () => caller.stream(events))
+  const stream = (events: number, streamedModel?: StreamModel) =>
+    mapValues(callers, (caller) => () => caller.stream(events, streamedModel))
   await interleave(stream(SHORT_EVENTS), quick ? 3 : WARM_UP_ROUNDS)
-  await interleave(stream(EVENTS), 1)
+  await interleave(stream(EVENTS, 'fast'), quick ? 1 : WARM_UP_STREAMS)
 
   progress('streams: first event')
   const first = await interleave(stream(SHORT_EVENTS), quick ? 3 : FIRST_ROUNDS)
