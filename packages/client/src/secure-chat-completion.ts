@@ -134,9 +134,10 @@ export class SecureChatCompletion {
    * ```
    */
   async fetch(path: string, init: SecureFetchInit = {}): Promise<Response> {
-    this.#session.assertUsable()
-    const { fetchSealed } = await loadCode(() => import('./fetch/fetch-sealed.js'), 'fetch')
-    return fetchSealed(this.#session, path, init)
+    return this.#session.run(async () => {
+      const { fetchSealed } = await loadCode(() => import('./fetch/fetch-sealed.js'), 'fetch')
+      return fetchSealed(this.#session, path, init)
+    })
   }
 
   /**

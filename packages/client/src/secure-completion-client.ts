@@ -192,9 +192,10 @@ export class SecureCompletionClient {
     this.#session.dispose()
   }
 
-  async #steps(): Promise<Steps> {
-    this.#session.assertUsable()
-    const { Steps } = await loadCode(() => import('./wire-1/steps.js'), 'single steps')
-    return new Steps(this.#session)
+  #steps(): Promise<Steps> {
+    return this.#session.run(async () => {
+      const { Steps } = await loadCode(() => import('./wire-1/steps.js'), 'single steps')
+      return new Steps(this.#session)
+    })
   }
 }

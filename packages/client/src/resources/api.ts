@@ -101,11 +101,11 @@ export interface ClientResources {
 export function createResources(session: Session): ClientResources {
   const lazy =
     (name: keyof typeof Resources) =>
-    async (request: never, options: RequestOptions = {}): Promise<unknown> => {
-      session.assertUsable()
-      const resources = await loadCode(() => import('./resources.js'), 'this resource')
-      return resources[name](session, request, options)
-    }
+    (request: never, options: RequestOptions = {}): Promise<unknown> =>
+      session.run(async () => {
+        const resources = await loadCode(() => import('./resources.js'), 'this resource')
+        return resources[name](session, request, options)
+      })
   const create = (name: keyof typeof Resources): object => ({ create: lazy(name) })
   return {
     chat: {

@@ -1,7 +1,16 @@
 import { MEDIA_TYPES } from '@nomyo/crypto/wire-2'
 import { expectCode } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
-import { connect, drain, hello, post, turn, type Exchange, type Serve } from './support.js'
+import {
+  connect,
+  drain,
+  hello,
+  newClient,
+  post,
+  turn,
+  type Exchange,
+  type Serve,
+} from './support.js'
 
 const CHAT = '/v1/chat/completions'
 const streamed = post({ ...hello, stream: true })
@@ -206,6 +215,27 @@ describe('a stream that its caller ends', () => {
     await reader.read()
     await reader.cancel()
     await expect.poll(() => server.requests[0]?.response.destroyed).toBe(true)
+  })
+
+  it('with its client, in whatever state it is, fails with ERR_ABORTED', async () => {
+    const { client, server } = await connect(() => undefined)
+    const calls = [
+      client.fetch(CHAT, streamed),
+      client.chat.completions.create({ ...hello, stream: true }),
+      client.models.list(),
+    ]
+    client.dispose()
+    for (const call of calls) await expectCode(call, 'ERR_ABORTED')
+    await expectCode(client.fetch(CHAT, streamed), 'ERR_KEY_DISPOSED')
+    const other = newClient(server)
+    const body = new ReadableStream({
+      pull: () => {
+        other.dispose()
+      },
+    })
+    const init = { method: 'POST', body, duplex: 'half' } as RequestInit
+    await expectCode(other.fetch('/v1/embeddings', init), 'ERR_ABORTED')
+    expect(server.requests).toEqual([])
   })
 
   it('before its head is closed as any request', async () => {
