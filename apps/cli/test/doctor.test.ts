@@ -9,6 +9,7 @@ import {
   makeCa,
   makeCertificate,
   shared,
+  startModelServer,
   startServer,
   stopAfterTest,
   temporaryFolder,
@@ -41,10 +42,11 @@ async function forward(
   request: IncomingMessage,
   response: ServerResponse,
   removed: readonly string[] = [],
+  target = gateway().url,
 ): Promise<void> {
   const { method = '', url = '' } = request
   const type = request.headers['content-type']
-  const answer = await fetch(`${gateway().url}${url}`, {
+  const answer = await fetch(`${target}${url}`, {
     method,
     headers: {
       ...(type === undefined ? {} : { 'content-type': type }),
@@ -146,6 +148,69 @@ describe('nomyo doctor', () => {
     expect(statuses(findings)).toContain('path warning')
   })
 
+  it('sends everything but the questions for keys through a relay', async () => {
+    const seen: string[] = []
+    const { url } = stopAfterTest(
+      await startServer((request, response) => {
+        seen.push(`${String(request.method)} ${String(request.url)}`)
+        void forward(request, response)
+      }),
+    )
+    const home = new Home({ NOMYO_API_KEY: API_KEY })
+    const args = [...at(gateway().url), '--relay', url]
+    const { findings } = await diagnose(home, ...args, '--chat', 'nomyo/echo')
+    expect(statuses(findings)).toEqual(
+      expect.arrayContaining(['path ok', 'access ok', 'chat ok', 'buffering ok']),
+    )
+    // The path, the models, the answer.
+    expect(seen).toEqual(Array(3).fill('POST /.well-known/ohttp-gateway'))
+    const said = await home.run(['chat', ...args, 'Hello?'])
+    expect([said.code, seen.length]).toEqual([0, 5])
+    const nowhere = ['--relay', 'http://127.0.0.1:1']
+    const unreachable = await home.run(['chat', ...at(gateway().url), ...nowhere, 'Hello?'])
+    expect(unreachable.code).toBe(4)
+  })
+
+  it('measures whether the path holds the parts of a stream back', async () => {
+    const event = (content: string, finish: string | null = null) =>
+      `data: ${JSON.stringify({
+        ...{ id: '1', object: 'chat.completion.chunk', created: 1, model: 'm' },
+        choices: [{ index: 0, delta: { content }, finish_reason: finish }],
+      })}\n\n`
+    const model = stopAfterTest(
+      await startModelServer((response, { method }) => {
+        if (method === 'GET') {
+          response.end('{"data":[{"id":"m"}]}')
+          return
+        }
+        response.setHeader('content-type', 'text/event-stream')
+        let count = 0
+        const timer = setInterval(() => {
+          if (count++ < 10) response.write(event('one '))
+          else {
+            clearInterval(timer)
+            response.end(`${event('', 'stop')}data: [DONE]\n\n`)
+          }
+        }, 60)
+      }),
+    )
+    const slow = stopAfterTest(
+      await startGateway({
+        apiKeys: [API_KEY],
+        engine: { kind: 'openai', baseUrl: model.url, apiKey: undefined },
+      }),
+    )
+    const home = new Home({ NOMYO_API_KEY: API_KEY })
+    const direct = await diagnose(home, ...at(slow.url), '--chat', 'm')
+    expect(statuses(direct.findings)).toContain('buffering ok')
+    expect(direct.findings.at(-1)?.message).toContain('does not buffer')
+    const { url } = stopAfterTest(
+      await startServer((request, response) => void forward(request, response, [], slow.url)),
+    )
+    const held = await diagnose(home, ...at(url), '--chat', 'm')
+    expect(statuses(held.findings)).toContain('buffering warning')
+  })
+
   it('notices a gateway that is known to speak wire 2, and denies it', async () => {
     const { url } = stopAfterTest(
       await startServer((request, response) => {
@@ -241,13 +306,25 @@ describe.skipIf(!isInstalled('openssl'))('nomyo doctor over TLS', () => {
   })
 })
 
-it.each([
-  ['a quick answer', { firstByteMs: 10, lastByteMs: 15_500 }, 'ok', 'not measured'],
-  ['no answer', undefined, 'ok', 'not measured'],
-  ['a sign of life in time', { firstByteMs: 15_050, lastByteMs: 40_000 }, 'ok', 'does not buffer'],
-  ['nothing before the end', { firstByteMs: 39_900, lastByteMs: 40_000 }, 'warning', 'buffers'],
-])('%s tells of buffering what it can', (_, times, status, text) => {
-  const finding = describePacing(times)
+it.each<[string, number[] | undefined, number[], string, string]>([
+  ['a quick answer', [10, 15_500], [], 'ok', 'not measured'],
+  ['few parts', [10, 900], [10, 11, 12, 13, 14], 'ok', 'not measured'],
+  ['no answer', undefined, [], 'ok', 'not measured'],
+  ['a sign of life in time', [15_050, 40_000], [], 'ok', 'does not buffer'],
+  ['nothing before the end', [39_900, 40_000], [], 'warning', 'buffers'],
+  ['a stream', [90, 400], [90, 150, 200, 250, 300, 400], 'ok', 'does not buffer'],
+  ['a stream, two parts late', [90, 300], [90, 150, 200, 201, 250, 251, 300], 'ok', 'not buffer'],
+  ['a stream at once', [400, 402], [400, 400, 400, 401, 402, 402], 'warning', 'seems to buffer'],
+  [
+    'a stream in blocks',
+    [200, 600],
+    [200, 200, 200, 400, 400, 400, 600, 600, 600],
+    'warning',
+    'seems to buffer',
+  ],
+])('%s tells of buffering what it can', (_, bytes, chunksMs, status, text) => {
+  const [firstByteMs = 0, lastByteMs = 0] = bytes ?? []
+  const finding = describePacing(bytes && { firstByteMs, lastByteMs, chunksMs })
   expect([finding.status, finding.message]).toEqual([status, expect.stringContaining(text)])
 })
 

@@ -49,8 +49,10 @@ export async function* runChecks(
   if (chatModel === undefined || access.status === 'problem') return
   const timed = timedFetch()
   try {
-    yield await runCheck('chat', () => checkChat(settings, chatModel, timed.fetch))
-    if ('sha256' in keys.shown) yield { check: 'buffering', ...describePacing(timed.times()) }
+    const isStreamed = 'sha256' in keys.shown
+    const how = { fetch: timed.fetch, isStreamed }
+    yield await runCheck('chat', () => checkChat(settings, chatModel, how))
+    if (isStreamed) yield { check: 'buffering', ...describePacing(timed.times()) }
   } finally {
     timed.close()
   }

@@ -4,6 +4,7 @@ import type { PublicKey } from '@nomyo/crypto'
 import { createHttpTransport, type Transport } from '@nomyo/transport'
 import { createUndiciFetch } from '@nomyo/transport/undici'
 import { CommandError, HTTP_REFUSED } from '../describe-error.js'
+import { openClient, type ClientHooks } from './client.js'
 import type { GatewayAddress, GatewaySettings } from '../settings/gateway-settings.js'
 
 /**
@@ -34,21 +35,32 @@ export const fetchServerKey = (address: GatewayAddress): Promise<PublicKey> =>
   withTransport(address, async (transport) => (await fetchPublicKey(transport)).key)
 
 /**
- * Fetches the names of the models.
+ * Fetches the names of the models; through the relay, where there is one, since the request has the API key.
  *
- * @throws CommandError for an answer that is no list of models; UsageError with a relay; UsageError, APIError, APIConnectionError
+ * @throws CommandError for an answer that is no list of models; UsageError, APIError, APIConnectionError
  */
-export async function fetchModelNames(settings: GatewaySettings): Promise<readonly string[]> {
+export async function fetchModelNames(
+  settings: GatewaySettings,
+  hooks: ClientHooks = {},
+): Promise<readonly string[]> {
   const { apiKey, relay } = settings
-  if (relay !== undefined) throw new UsageError(MODELS_NOT_RELAYED)
+  if (relay !== undefined) return relayedModelNames(settings, hooks)
   const models = await withTransport(settings, (transport) => fetchModels(transport, { apiKey }))
   if (models !== undefined) return models.names
   throw new CommandError('the gateway did not answer with a list of models', EXIT.security)
 }
 
-const MODELS_NOT_RELAYED =
-  'with --relay, the list of models is not fetched, since it would show the address of this machine to ' +
-  'the gateway: give the model with --model'
+async function relayedModelNames(
+  settings: GatewaySettings,
+  hooks: ClientHooks,
+): Promise<readonly string[]> {
+  const client = await openClient(settings, hooks)
+  try {
+    return (await client.models.list()).data.map(({ id }) => id)
+  } finally {
+    client.dispose()
+  }
+}
 
 /** Refuses `http://` without `allowHttp`. @throws UsageError */
 export function assertHttpAllowed({ gateway, allowHttp }: GatewayAddress): void {
