@@ -30,8 +30,6 @@ const OK = 200
 const MAX_EVENT_LENGTH = 1024 * 1024
 const MAX_BYTES = 64 * 1024 * 1024
 const MAX_NAME_LENGTH = 256
-/** Text that is parsed at once: its lines may end in carriage returns, of which each costs a search of the rest. */
-const SLICE_LENGTH = 4096
 /** Below this, the memory of the request covers an event. */
 const SMALL_BYTES = 64 * 1024
 
@@ -68,34 +66,39 @@ export async function* readEvents(
   let total = 0
   let pending = 0
   let reserved = SMALL_BYTES
-  let last = ''
-  function* eventsIn(text: string): Generator<SseEvent, void, undefined> {
-    for (let at = 0; at < text.length; at += SLICE_LENGTH) {
-      parser.feed(text.slice(at, at + SLICE_LENGTH))
-      if (isTooLarge) throw oversized('an event above the limit')
-      for (const { event, data } of events.splice(0)) {
-        if ((event?.length ?? 0) > MAX_NAME_LENGTH || data.length > maxEventLength) {
-          throw oversized('an event above the limit')
-        }
-        const error = errorInEvent({ event, data }, withoutKey)
-        if (error !== undefined) throw error
-        yield { event, data: withoutKey(data) }
-        pending = 0
-      }
-    }
-  }
+  const toLines = lineEndings()
   for await (const part of parts) {
     total += part.length
     if (total > maxBytes) throw oversized('a stream above the limit')
     pending += part.length
     const needed = Math.max(pending, SMALL_BYTES)
     if (needed !== reserved) reserve?.((reserved = needed))
-    const text = decode(decoder, part)
-    yield* eventsIn(text)
-    last = text.at(-1) ?? last
+    parser.feed(toLines(decode(decoder, part)))
+    if (isTooLarge) throw oversized('an event above the limit')
+    for (const { event, data } of events.splice(0)) {
+      if ((event?.length ?? 0) > MAX_NAME_LENGTH || data.length > maxEventLength) {
+        throw oversized('an event above the limit')
+      }
+      const error = errorInEvent({ event, data }, withoutKey)
+      if (error !== undefined) throw error
+      yield { event, data: withoutKey(data) }
+      pending = 0
+    }
   }
-  // The parser waits for a line feed behind a carriage return, which ends a line alone, too.
-  if (last === '\r') yield* eventsIn('\n')
+}
+
+/**
+ * Creates a function that ends all lines of a text in the same way, part after part: the parser waits behind a
+ * carriage return, which may be the end of an event.
+ */
+function lineEndings(): (part: string) => string {
+  let endedInReturn = false
+  return (part) => {
+    if (part === '') return part
+    const rest = endedInReturn && part.startsWith('\n') ? part.slice(1) : part
+    endedInReturn = part.endsWith('\r')
+    return rest.includes('\r') ? rest.replace(/\r\n?/g, '\n') : rest
+  }
 }
 
 function decode(decoder: TextDecoder, part: Uint8Array): string {
