@@ -4,6 +4,7 @@ import { plainObject } from '../config/checks.js'
 import type { SecureChatCompletionOptions } from '../config/options.js'
 import { makeDisposable } from '../disposable.js'
 import { SecureChatCompletion } from '../secure-chat-completion.js'
+import { abortableResponse } from './abortable-response.js'
 import { errorResponse, notCalledResponse, unsupportedRouteResponse } from './error-response.js'
 import { readFetchCall, type FetchCall, type FetchInput } from './fetch-call.js'
 import { modelsResponse } from './models-response.js'
@@ -152,7 +153,7 @@ async function answer(
   const { method, body, signal } = call
   const { headers, apiKey } = readHeaders(call, path, usesSdkKey)
   try {
-    return await client.fetch(path, { method, headers, body, signal })
+    return abortableResponse(await client.fetch(path, { method, headers, body, signal }), signal)
   } catch (error) {
     const isRefused = error instanceof InvalidRequestError && error.code === 'ERR_ROUTE'
     if (!isRefused || !isModels(path)) throw error

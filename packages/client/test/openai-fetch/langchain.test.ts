@@ -1,10 +1,20 @@
 import { HumanMessage, ToolMessage, type AIMessageChunk } from '@langchain/core/messages'
 import { tool } from '@langchain/core/tools'
-import { ChatOpenAI } from '@langchain/openai'
-import { describe, expect, it } from 'vitest'
+import { SCRIPTED_TEXT, shared, startScriptedModel } from '@nomyo-internal/testing'
+import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { refuse } from '../support.js'
-import { SDK_URL, UNICODE, busyOnce, completionOf, says, useGateways } from './support.js'
+import {
+  SDK_URL,
+  UNICODE,
+  busyOnce,
+  completionOf,
+  says,
+  useGateway,
+  useGateways,
+  useNomyoFetch,
+} from './support.js'
 
 const { nomyoFetch, serverWith, answerWith } = useGateways({ maxRetries: 1 })
 
@@ -95,5 +105,69 @@ describe('ChatOpenAI', () => {
     server.answer = () => undefined
     const signal = AbortSignal.timeout(50)
     await expect(model.invoke('hi', { signal })).rejects.toHaveProperty('name', 'AbortError')
+  })
+})
+
+describe('over wire 2', () => {
+  const TEXT = SCRIPTED_TEXT.join('')
+  const model = shared(startScriptedModel)
+  const gatewayUrl = useGateway(() => ({
+    engine: { kind: 'openai', baseUrl: model().url, apiKey: undefined },
+  }))
+  const { network, nomyoFetch: encrypting } = useNomyoFetch({ wire: 2 })
+  const fields = {
+    model: 'm',
+    apiKey: 'the-key-of-the-sdk',
+    maxRetries: 0,
+    configuration: { baseURL: SDK_URL, fetch: encrypting },
+  }
+  beforeEach(() => {
+    network.target = gatewayUrl()
+  })
+
+  it.each([false, true])(
+    'ChatOpenAI streams, with useResponsesApi: %s',
+    async (useResponsesApi) => {
+      const chat = new ChatOpenAI({ ...fields, useResponsesApi })
+      let whole: AIMessageChunk | undefined
+      let parts = 0
+      for await (const chunk of await chat.stream('hi')) {
+        parts++
+        whole = whole?.concat(chunk) ?? chunk
+      }
+      expect(whole?.text).toBe(TEXT)
+      expect(parts).toBeGreaterThan(SCRIPTED_TEXT.length)
+      expect(whole).toHaveProperty('usage_metadata.total_tokens', 7)
+
+      const withTools = chat.bindTools([weather])
+      let called: AIMessageChunk | undefined
+      for await (const chunk of await withTools.stream('hi'))
+        called = called?.concat(chunk) ?? chunk
+      expect(called?.tool_calls).toMatchObject([{ name: 'weather', args: { city: 'Rome' } }])
+      const question = new HumanMessage('hi')
+      const result: unknown = await weather.invoke(called!.tool_calls![0] as never)
+      const answer = await withTools.invoke([question, called!, result as ToolMessage])
+      expect(answer.text).toBe(TEXT)
+    },
+  )
+
+  it.each([
+    ['no-model', { status: 404, code: 'model_not_found' }],
+    ['lost', { code: 'ERR_TRUNCATED' }],
+    ['failing', { code: 'oom' }],
+  ])('ChatOpenAI fails with a clear error: %s', async (name, error) => {
+    const chat = new ChatOpenAI({ ...fields, model: name })
+    const read = async (): Promise<void> => {
+      for await (const chunk of await chat.stream('hi')) expect(chunk).toBeDefined()
+    }
+    await expect(read()).rejects.toMatchObject(error)
+  })
+
+  it('OpenAIEmbeddings embeds', async () => {
+    const embeddings = new OpenAIEmbeddings(fields)
+    expect(await embeddings.embedDocuments(['a', 'b'])).toEqual([
+      [0.25, -0.5, 1],
+      [0.25, -0.5, 1],
+    ])
   })
 })
