@@ -25,7 +25,7 @@ export interface StatementKeys {
 }
 
 /** Plaintext of a chunk after the first: larger ones are encrypted faster. */
-export const MAX_CHUNK_BYTES = 65_536
+export const MAX_CHUNK_BYTES = 131_072
 
 /** Method and path of the requests that are answered; `{id}` stands for the name of a model. */
 export const ROUTES = [

@@ -50,11 +50,11 @@ it('the worst requests of wire 2 leave the event loop to others', async () => {
   const nested = messageOf({ fields: ANONYMOUS, content: Buffer.alloc(9 * MIB, '[') })
   const pieces = inPieces(65_000)
   const requests: [string, Uint8Array, number[], number][] = [
-    ['as large as they may be', large, lengthsOf(large, 16_384, 65_536), 200],
+    ['as large as they may be', large, lengthsOf(large, 16_384, 131_072), 200],
     ['in small chunks', large, lengthsOf(large, 16_384, 16_384), 200],
     ['in chunks of one byte', small, lengthsOf(small, 400, 1), 200],
-    ['in pieces of one byte', pieces, lengthsOf(pieces, 16_384, 65_536), 400],
-    ['that are no JSON', nested, lengthsOf(nested, 400, 65_536), 400],
+    ['in pieces of one byte', pieces, lengthsOf(pieces, 16_384, 131_072), 400],
+    ['that are no JSON', nested, lengthsOf(nested, 400, 131_072), 400],
   ]
   // A start loads modules.
   await postSealed(gateway, joinBody(await sealInChunks(hybridKem, config, messageOf(), [])))

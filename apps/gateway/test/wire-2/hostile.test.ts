@@ -126,9 +126,9 @@ describe('of a request in several chunks', () => {
   it('all are one request, also where they are as large as they may be', async () => {
     const requests = [
       [LENGTHS, 1],
-      [[16_384, 65_536], 100_000],
+      [[16_384, 131_072], 200_000],
       [[16_384, 1, 1], 70_000],
-      [[400, 1, 65_536], 70_000],
+      [[400, 1, 131_072], 140_000],
     ] as const
     for (const [lengths, size] of requests) {
       const parts = await sealed(lengths, filling(size))
@@ -182,8 +182,8 @@ describe('of a request in several chunks', () => {
       ({ chunks: [a], ...rest }) =>
         Buffer.concat([
           joinBody({ ...rest, chunks: [a!] }, { isFinal: false }),
-          varint(65_536 + 17),
-          Buffer.alloc(70_000),
+          varint(131_072 + 17),
+          Buffer.alloc(140_000),
         ]),
     ],
     ['bytes follow', (parts) => Buffer.concat([joinBody(parts), Buffer.alloc(1)])],

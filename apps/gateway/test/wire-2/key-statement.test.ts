@@ -21,7 +21,7 @@ describe('GET /pki/wire2', () => {
       minWire: '1.0',
       rsaKeys: [serverKeys.publicKey.fingerprint],
       maxRequest: 16 * 1024 * 1024,
-      maxChunk: 65_536,
+      maxChunk: 131_072,
       routes: ROUTES,
     })
     expect(statement.notAfter - statement.notBefore).toBe(2 * 3600)

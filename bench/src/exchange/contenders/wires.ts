@@ -29,7 +29,7 @@ export async function wire1(): Promise<ExchangeContender> {
 }
 
 /** The limits in the key statement of a gateway. */
-const LIMITS = { maxChunk: 65_536, maxBytes: 32 * 1024 * 1024 }
+const LIMITS = { maxChunk: 131_072, maxBytes: 32 * 1024 * 1024 }
 /** Bytes that a socket hands over at a time. */
 const PART_BYTES = 65_536
 const FIELDS = [

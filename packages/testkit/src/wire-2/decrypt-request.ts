@@ -14,7 +14,7 @@ import { Refusal } from '../errors.js'
 import type { SealOptions, SealedResponse } from '../exchange.js'
 import { readChatRequest, readPayloadId, readSecurityTier } from '../gateway/decrypt-request.js'
 
-const MAX_CHUNK = 65_536
+const MAX_CHUNK = 131_072
 const ANSWER_CHUNK = 16_384
 const ROUTE = 'POST /v1/chat/completions'
 

@@ -13,7 +13,7 @@ import {
   type StatementContent,
 } from '@nomyo/crypto/wire-2'
 
-const MAX_CHUNK = 65_536
+const MAX_CHUNK = 131_072
 const MAX_REQUEST = 16 * 1024 * 1024
 const LIFE_SECONDS = 2 * 3600
 const KEY_IDS = 256
