@@ -25,7 +25,7 @@ function newClient(proxy: Proxy, gateway: TestGateway, address?: string): Secure
 describe.each(PROXIES.filter(canRun))('behind %s as in the example, wire 2', (name) => {
   async function start() {
     let isClosed = false
-    let write = (_text: string, _isLast?: boolean): void => undefined
+    let write: (text: string, isLast?: boolean) => void = () => undefined
     const model = await testModelServer((response, { method, body }) => {
       if (method === 'GET') return void response.end('{"data":[{"id":"m"}]}')
       if (!body.includes('"stream":true')) return void response.end(HI)
