@@ -37,6 +37,10 @@ const refusing = await fileGateway({
     policy: { tiers: { standard: { models: ['m'] } } },
   },
 })
+const salting = await fileGateway({
+  args: ['--api-key', ALICE, '--upstream', url],
+  config: { engine: { kind: 'upstreams', upstreams: [{ name: 'u', url, cacheSalt: true }] } },
+})
 const demo = await fileGateway()
 
 beforeEach(() => {
@@ -117,6 +121,14 @@ describe('a form', () => {
     expect(seen[0]!.form!.getAll('timestamp_granularities[]')).toEqual(['word', 'segment'])
   })
 
+  it('loses what belongs to the gateway, and gets the salt of its API key', async () => {
+    const fields = { model: 'm', security_tier: 'high', cache_salt: 'of-another', language: 'de' }
+    expect((await send(formOf(fields), { to: salting })).status).toBe(200)
+    const { form } = seen[0]!
+    expect([...form!.keys()]).toEqual(['model', 'language', 'cache_salt', 'file'])
+    expect(form!.get('cache_salt')).toMatch(/^[\w-]{43}$/)
+  })
+
   it('gets text as the model server writes it', async () => {
     answer = (response) => {
       response.setHeader('content-type', 'text/vtt; charset=utf-8')
@@ -177,6 +189,8 @@ describe('a form', () => {
     ['of the address of a voice', { model: 'm', 'known_speaker_references[]': 'http://x' }, 400],
     ['of a voice', { model: 'm', 'known_speaker_references[]': 'data:audio/wav;base64,AA' }, 200],
     ['of another model as fallback', { model: 'm', fallbacks: 'm' }, 403],
+    ['of a list of models', { model: 'm', 'fallbacks[]': 'm' }, 403],
+    ['of a list of servers', { model: 'm', 'base_url[]': 'http://x' }, 400],
   ])('%s falls under the rules', async (_name, fields, status) => {
     expect((await send(formOf(fields), { to: refusing })).status).toBe(status)
   })
@@ -200,7 +214,10 @@ describe('a form', () => {
     ['empty', wire('')],
     ['of another boundary', wire(`${whole}--b--\n`, 'c')],
     ['without a boundary', { ...wire(`${whole}--b--\n`), type: 'multipart/form-data' }],
-    ['of a long boundary', wire(`${whole}--b--\n`, 'b'.repeat(71))],
+    [
+      'of a long boundary',
+      wire(`${whole}--b--\n`.replaceAll('--b', `--${'b'.repeat(71)}`), 'b'.repeat(71)),
+    ],
     [
       'in base64',
       wire(

@@ -119,6 +119,14 @@ describe.each(table)('POST /v1/%s', (path, request, answer) => {
     })
   })
 
+  it('loses what belongs to the gateway, and gets the salt of its API key', async () => {
+    const more = { security_tier: 'high', cache_salt: 'of-another' }
+    await post(path, { ...request, ...more }, { to: await salting })
+    const { security_tier, cache_salt } = seen().json
+    expect(security_tier).toBeUndefined()
+    expect(cache_salt).toMatch(/^[\w-]{43}$/)
+  })
+
   it('needs a model', async () => {
     const { status, json } = await post(path, { ...request, model: undefined })
     expect(status).toBe(400)
@@ -322,6 +330,13 @@ describe('rules', () => {
     expect((await post('embeddings', { ...known, messages: [] }, { to })).status).toBe(400)
     expect((await post('responses', { ...known, truncation: 'auto' }, { to })).status).toBe(200)
   })
+})
+
+const salting = fileGateway({
+  args: ['--upstream', upstream.url, '--api-key', ALICE],
+  config: {
+    engine: { kind: 'upstreams', upstreams: [{ name: 'u', url: upstream.url, cacheSalt: true }] },
+  },
 })
 
 const refusing = fileGateway({

@@ -188,11 +188,8 @@ export const TRANSCRIPTIONS_ROUTE: RouteMembers = {
     'chunking_strategy',
     'file',
     'include',
-    'include[]',
     'known_speaker_names',
-    'known_speaker_names[]',
     'known_speaker_references',
-    'known_speaker_references[]',
     'language',
     'model',
     'prompt',
@@ -200,7 +197,6 @@ export const TRANSCRIPTIONS_ROUTE: RouteMembers = {
     'stream',
     'temperature',
     'timestamp_granularities',
-    'timestamp_granularities[]',
   ]),
 }
 

@@ -26,9 +26,9 @@ export class FormRequest implements DecryptedRequest {
     this.hasRemoteMedia = form.fields.some(([name, value]) => isRemoteMedia(baseOf(name), value))
   }
 
-  /** Names of the fields, with and without the brackets of a list. */
+  /** Names of the fields, without the brackets of a list. */
   get names(): readonly string[] {
-    return [...new Set(this.#form.fields.flatMap(([name]) => [name, baseOf(name)]))]
+    return [...new Set(this.#form.fields.map(([name]) => baseOf(name)))]
   }
 
   /** Returns the value of a field, or all of them where it is repeated or a list. */
