@@ -119,7 +119,7 @@ export class Session {
     ...options
   }: ListModelsOptions): Promise<ModelList | undefined> {
     const { config, transport, relay } = this.context
-    if (relay) throw invalidOption('relayUrl', 'carries no list of models')
+    if (relay) throw invalidOption('relayUrl', 'is not used by listModels(): call models.list()')
     const { timeout, headers: own, ...limits } = readRequestOptions(options, config)
     const apiKey = checkApiKey(given, 'apiKey') ?? config.apiKey
     const headers = { ...config.defaultHeaders, ...own }

@@ -58,7 +58,10 @@ describe('a request of any route', () => {
     form.append('model', 'whisper')
     await client.fetch(path, { method: 'POST', body: form })
     await client.fetch(path, { method: 'POST', body: new Blob(['b'], { type: 'audio/wav' }) })
-    await client.fetch(path, { method: 'POST', body: Uint8Array.of(1, 2) })
+    const bytes = Uint8Array.of(1, 2)
+    await client.fetch(path, { method: 'POST', body: bytes })
+    // Those of the caller are not zeroed.
+    expect(bytes).toEqual(Uint8Array.of(1, 2))
     const stream = new Response('streamed').body
     await client.fetch(path, { method: 'POST', body: stream, duplex: 'half' } as RequestInit)
     const [first, ...others] = server.requests

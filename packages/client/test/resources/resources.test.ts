@@ -81,6 +81,19 @@ describe('a resource', () => {
     await expectCode(client.models.retrieve(''), 'ERR_INVALID_REQUEST')
   })
 
+  it('never leaves the relay: models that it cannot ask for are not asked for', async () => {
+    const server = await startSealedServer(({ whole }) => whole(200, { data: [] }), {
+      routes: ['POST /v1/chat/completions'],
+    })
+    const client = newClient(server, { relayUrl: server.url })
+    await expectCode(client.models.list(), 'ERR_ROUTE')
+    await expectCode(client.models.retrieve('m'), 'ERR_ROUTE')
+    expect(server.seen).toEqual(['GET /pki/wire2'])
+    const other = await connect(({ whole }) => whole(200, { object: 'list', data: [] }))
+    const relayed = newClient(other.server, { relayUrl: other.server.url })
+    expect(await relayed.models.list()).toEqual({ object: 'list', data: [] })
+  })
+
   it('throws the refusal of the gateway, and an error for an answer that is no JSON', async () => {
     const { client } = await connect(async ({ whole, begin, route }) => {
       if (route.endsWith('embeddings')) await whole(403, { detail: 'not this model' })

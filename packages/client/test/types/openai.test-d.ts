@@ -1,6 +1,5 @@
 // Compiled, never run: `pnpm types` compiles it with every `openai` and compiler that it names.
 import type OpenAI from 'openai'
-import { z } from 'zod'
 import type {
   AssistantMessage,
   ChatCompletion,
@@ -18,6 +17,7 @@ import type {
   ResponseFormat,
   SecureChatCompletion,
   SecureCompletionClient,
+  StandardSchema,
   Tool,
   ToolCall,
   ToolChoice,
@@ -178,7 +178,7 @@ export const transcription: Promise<Transcription> = client.audio.transcriptions
 })
 
 /** What a schema validates has its type. */
-const Weather = z.object({ city: z.string() })
+declare const Weather: StandardSchema<{ city: string }>
 export const parsed = client.chat.completions
   .parse({ model, messages: hello, response_format: Weather })
   .then(({ choices }): string | undefined => choices[0]?.message.parsed?.city)
