@@ -6,6 +6,9 @@ import { connect, hello, newClient, startSealedServer } from '../fetch/support.j
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 
+/** The same server by another name, as the relay before it. */
+const relayTo = ({ url }: { readonly url: string }): string => url.replace('127.0.0.1', 'localhost')
+
 describe('a resource', () => {
   it('of JSON sends its request encrypted, and returns the answer', async () => {
     const { client, server } = await connect(({ whole, route }) => whole(200, { route }))
@@ -85,12 +88,12 @@ describe('a resource', () => {
     const server = await startSealedServer(({ whole }) => whole(200, { data: [] }), {
       routes: ['POST /v1/chat/completions'],
     })
-    const client = newClient(server, { relayUrl: server.url })
+    const client = newClient(server, { relayUrl: relayTo(server) })
     await expectCode(client.models.list(), 'ERR_ROUTE')
     await expectCode(client.models.retrieve('m'), 'ERR_ROUTE')
     expect(server.seen).toEqual(['GET /pki/wire2'])
     const other = await connect(({ whole }) => whole(200, { object: 'list', data: [] }))
-    const relayed = newClient(other.server, { relayUrl: other.server.url })
+    const relayed = newClient(other.server, { relayUrl: relayTo(other.server) })
     expect(await relayed.models.list()).toEqual({ object: 'list', data: [] })
   })
 
