@@ -64,6 +64,14 @@ await main(async (fetch, options) => {
     equal(text, TEXT)
     deepEqual(tools, ['sunny in Rome'])
   }
+  const withoutStore = { providerOptions: { openai: { store: false } } }
+  const twoTurns = async (options = {}) => {
+    const messages = [{ role: 'user', content: prompt }]
+    const { response } = await generateText({ model: openai('m'), messages, ...options })
+    messages.push(...response.messages, { role: 'user', content: prompt })
+    const { text } = await generateText({ model: openai('m'), messages, maxRetries: 0, ...options })
+    equal(text, TEXT)
+  }
   const failsWith = async (name) => {
     const error = await streamed(nomyo(name)).then(
       (seen) => seen.error,
@@ -94,12 +102,14 @@ await main(async (fetch, options) => {
     },
     'createOpenAI: responses': () => works(openai('m')),
     'createOpenAI: responses, streamed': async () => void (await streams(openai('m'))),
+    'createOpenAI: responses, the second turn': async () => nameOf(await failureOf(twoTurns())),
+    'createOpenAI: responses, the second turn, store: false': () => twoTurns(withoutStore),
     'createOpenAI: responses, streamed for a tool': async () => {
       const error = await failureOf(callsTools(openai('m'))).catch(() => undefined)
       return error === undefined ? undefined : nameOf(error)
     },
     'createOpenAI: responses, streamed for a tool, store: false': () =>
-      callsTools(openai('m'), { providerOptions: { openai: { store: false } } }),
+      callsTools(openai('m'), withoutStore),
     'createOpenAI: chat, streamed': async () => void (await streams(openai.chat('m'))),
     'createOpenAI: embeddings': async () => {
       const { embedding } = await embed({ model: embeddingModel(openai), value: 'a' })

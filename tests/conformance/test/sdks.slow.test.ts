@@ -98,6 +98,8 @@ const ofAiSdk = (errorClass: string) => ({
   'a stream that is lost': 'APICallError 200 ERR_TRUNCATED',
   'a stream that ends early': `${errorClass} upstream_failed`,
   'a stream that fails': `${errorClass} oom`,
+  // It refers to items of the first answer, which no server keeps: `store: false` is needed.
+  'createOpenAI: responses, the second turn': 'APICallError 400 invalid_value',
 })
 const UNKNOWN = 'NotFoundError 404 model_not_found'
 const LOST = 'APIConnectionError ERR_TRUNCATED'
@@ -109,10 +111,9 @@ it.skipIf(node === undefined).each([
     sdk: 'AI SDK 5',
     name: 'ai-sdk',
     versions: generation(5, 2, 1),
-    cases: 21,
+    cases: 23,
     errors: {
       ...ofAiSdk('Object'),
-      // It refers to items of the first answer, which no server keeps: `store: false` is needed.
       'createOpenAI: responses, streamed for a tool': 'APICallError 400 invalid_value',
     },
   },
@@ -120,10 +121,10 @@ it.skipIf(node === undefined).each([
     sdk: 'AI SDK 6',
     name: 'ai-sdk',
     versions: generation(6, 3, 2),
-    cases: 21,
+    cases: 23,
     errors: ofAiSdk('Object'),
   },
-  { sdk: 'AI SDK 7', name: 'ai-sdk', cases: 21, errors: ofAiSdk('StreamProviderError') },
+  { sdk: 'AI SDK 7', name: 'ai-sdk', cases: 23, errors: ofAiSdk('StreamProviderError') },
   {
     sdk: 'OpenAI Agents',
     name: 'agents',
