@@ -2,7 +2,7 @@ import { createHttpTransport, parseBaseUrl } from '@nomyo/transport'
 import { Composer } from './chat/composer.js'
 import { Conversation, type Turn } from './chat/conversation.js'
 import { EncryptedChat } from './chat/encrypted-chat.js'
-import { Transcript } from './chat/transcript.js'
+import { Transcript, type ShownAnswer } from './chat/transcript.js'
 import { describeError, isStopped, type ErrorDescription } from './describe-error.js'
 import { byId, element } from './dom.js'
 import { MachinePanel } from './machine/machine-panel.js'
@@ -50,14 +50,31 @@ function start(): void {
   })
   let conversation = new Conversation()
   let running: AbortController | undefined
+  /** The answer that is arriving. */
+  let shown: ShownAnswer | undefined
 
   const show = (turn: Turn): void => {
     if (turn.kind === 'tool') {
       transcript.addToolCall(turn.call, turn.result)
       return
     }
-    transcript.addAnswer(turn.text, turn.model)
+    shown ??= transcript.addAnswer(turn.model)
+    if (turn.kind === 'arriving') {
+      status.textContent = 'Answering. Escape stops.'
+      shown.setText(turn.text)
+      return
+    }
+    shown.end(turn.text)
+    shown = undefined
     machinePanel.showEvidence(turn.completion._metadata.tpm_attestation)
+  }
+
+  /** Ends an answer that is arriving; false where none of its text has. */
+  const breakOff = (note: string): boolean => {
+    const hadText = shown !== undefined
+    shown?.breakOff(note)
+    shown = undefined
+    return hadText
   }
 
   /** Shows the key early, so that it can be compared. A failure is reported by the first message. */
@@ -76,13 +93,14 @@ function start(): void {
     const addNote = transcript.addQuestion(text)
     errors.replaceChildren()
     answerWasAppraised = false
+    shown = undefined
     status.textContent = 'Encrypting and sending. Escape stops.'
     composer.setBusy(true)
     const options = { model, security_tier: tier, ...(apiKey === '' ? {} : { api_key: apiKey }) }
     try {
       await conversation.send(
         text,
-        (request) => chat.create({ ...options, ...request }, own.signal),
+        (request, onText) => chat.ask({ ...options, ...request }, own.signal, onText),
         withTools ? [currentTime, calculator] : [],
         (turn) => {
           if (!own.signal.aborted) show(turn)
@@ -95,9 +113,14 @@ function start(): void {
       // Another conversation has started meanwhile.
       if (running !== own) return
       const stopped = isStopped(error)
-      composer.restore(text)
-      addNote(stopped ? 'Stopped.' : 'Not answered.')
-      status.textContent = stopped ? 'Stopped. Your message is back in its field.' : ''
+      const hadText = breakOff(stopped ? 'Stopped.' : 'The answer broke off here.')
+      if (stopped && hadText) {
+        status.textContent = 'Stopped. The text so far stays in the conversation.'
+      } else {
+        composer.restore(text)
+        addNote(stopped ? 'Stopped.' : 'Not answered.')
+        status.textContent = stopped ? 'Stopped. Your message is back in its field.' : ''
+      }
       if (!stopped) errors.replaceChildren(...errorView(describeError(error, answerWasAppraised)))
     } finally {
       if (running === own) {

@@ -44,11 +44,7 @@ export function describeError(error: unknown, answerWasAppraised: boolean): Erro
     return { ...describeStatus(error), code: /^[\w.-]+$/.test(code) ? code : error.code }
   }
   if (error instanceof APIConnectionError) {
-    const description =
-      error.code === 'ERR_TIMEOUT'
-        ? text('The answer did not arrive in time.', 'Send again, or choose a faster model.')
-        : text('The gateway cannot be reached.', 'Check that it is running, then send again.')
-    return { ...description, code: error.code }
+    return { ...describeConnection(error), code: error.code }
   }
   if (error instanceof PolicyError) {
     return {
@@ -62,6 +58,26 @@ export function describeError(error: unknown, answerWasAppraised: boolean): Erro
     problem: 'The page failed with an internal fault.',
     advice: 'Reload it. If that does not help, report what you did.',
     code: error instanceof Error ? error.name : 'unknown',
+  }
+}
+
+function describeConnection({ code }: APIConnectionError): Text {
+  switch (code) {
+    case 'ERR_TIMEOUT':
+      return {
+        problem: 'The answer did not arrive in time.',
+        advice: 'Send again, or choose a faster model.',
+      }
+    case 'ERR_TRUNCATED':
+      return {
+        problem: 'The answer broke off before its end.',
+        advice: 'The text so far is authentic, but not complete. Send again.',
+      }
+    default:
+      return {
+        problem: 'The gateway cannot be reached.',
+        advice: 'Check that it is running, then send again.',
+      }
   }
 }
 

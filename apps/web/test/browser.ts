@@ -138,10 +138,11 @@ export async function refused(page: Page, code: string): Promise<void> {
   await page.getByRole('alert').getByText(code).waitFor()
 }
 
-/** Waits for the newest of this many answers, and returns its text. */
+/** Waits until the newest of this many answers is complete, and returns its text. */
 export async function answer(page: Page, count = 1): Promise<string> {
   const answers = page.locator('.message.model')
   await expect.poll(() => answers.count()).toBe(count)
+  await page.getByRole('button', { name: 'Send' }).waitFor()
   return (await answers.last().locator('.text').allTextContents()).join('\n')
 }
 

@@ -4,6 +4,7 @@ import {
   startChatModel,
   startGateway,
   stopAfterTest,
+  streamWhole,
   temporaryFolder,
   type GatewayDefaults,
   type InProcess,
@@ -51,11 +52,15 @@ export const engineOf = ({ url }: ModelServer): Partial<Settings> => ({
   engine: { kind: 'openai', baseUrl: url, apiKey: undefined },
 })
 
-/** Starts a model server, and a gateway with it, for the current test. */
+/** Starts a model server that streams where it is asked to, and a gateway with it, for the current test. */
 export async function testModel(
   complete: ModelServer['answer'],
 ): Promise<{ readonly model: ModelServer; readonly url: string }> {
-  const model = stopAfterTest(await startChatModel(complete))
+  const answer: ModelServer['answer'] = (response, request) => {
+    if (/"stream": ?true/.test(request.body)) streamWhole(response)
+    complete(response, request)
+  }
+  const model = stopAfterTest(await startChatModel(answer))
   const { url } = await testGateway(engineOf(model))
   return { model, url }
 }

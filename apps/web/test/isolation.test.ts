@@ -99,12 +99,14 @@ describe.skipIf(!hasChromium)('isolation of the page', () => {
       const { page, violations } = chat()
       await page.getByRole('button', { name: 'New conversation' }).click()
       await say(page, text)
+      await answer(page)
       const shown = page.locator('.message.model')
-      await shown.waitFor()
       const elements = await shown.evaluate((message) =>
         [...message.querySelectorAll('*')].map(({ localName }) => localName),
       )
-      expect(elements.filter((name) => !['h3', 'p', 'pre', 'code'].includes(name))).toEqual([])
+      expect(elements.filter((name) => !['h3', 'div', 'p', 'pre', 'code'].includes(name))).toEqual(
+        [],
+      )
       for (const part of text
         .split('\n')
         .filter((line) => line.includes('<') && !line.startsWith('`'))) {

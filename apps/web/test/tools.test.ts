@@ -1,4 +1,4 @@
-import { completionOf, shared, startChatModel } from '@nomyo-internal/testing'
+import { completionOf, shared, startChatModel, streamWhole } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import {
   answer,
@@ -32,6 +32,7 @@ describe.skipIf(!hasChromium)('tools', () => {
     let call = { name: '', arguments: '' }
     const caller = shared(async () => {
       const model = await startChatModel((response, { body }) => {
+        streamWhole(response)
         const last = (JSON.parse(body) as { messages: Record<string, unknown>[] }).messages.at(-1)
         response.end(
           last?.['role'] === 'tool'

@@ -34,6 +34,7 @@ export {
   type RedisSentinel,
   type RedisServer,
 } from './programs/redis.js'
+export { streamWhole } from './stream-whole.js'
 export { SCRIPTED_AUDIO, SCRIPTED_TEXT, startScriptedModel } from './scripted-model.js'
 export { seededRandom, type Random } from './seeded-random.js'
 export { makeSwtpm, startSwtpm, type Swtpm, type SwtpmOptions } from './programs/swtpm.js'

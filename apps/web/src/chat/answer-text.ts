@@ -12,6 +12,18 @@ export function answerText(text: string): readonly HTMLElement[] {
   )
 }
 
+/** Shows a text in an element; of a text that has grown, only the end is changed. */
+export function updateText(shown: HTMLElement, text: string): void {
+  const parts = answerText(text)
+  for (const [at, part] of parts.entries()) {
+    const before = shown.children[at]
+    if (before === undefined) shown.append(part)
+    else if (before.tagName !== part.tagName) before.replaceWith(part)
+    else if (before.textContent !== part.textContent) before.replaceChildren(...part.childNodes)
+  }
+  while (shown.children.length > parts.length) shown.lastElementChild?.remove()
+}
+
 /** A part of an answer, never empty. */
 export interface AnswerPart {
   readonly kind: 'text' | 'code'

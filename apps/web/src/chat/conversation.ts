@@ -1,14 +1,18 @@
 import type { ChatCompletion, ChatCompletionRequest, ChatMessage, ToolCall } from '@nomyo/client'
+import { isStopped } from '../describe-error.js'
+import type { AnswerSoFar } from './answer-parts.js'
 import { readAnswer } from './read-answer.js'
 import { runTool, type PageTool } from '../tools/tool.js'
 
-/** Requests a completion of the given messages and tools. */
+/** Requests a completion of the given messages and tools, and reports its text while it arrives. */
 export type Ask = (
   request: Pick<ChatCompletionRequest, 'messages' | 'tools' | 'tool_choice'>,
+  onText: (soFar: AnswerSoFar) => void,
 ) => Promise<ChatCompletion>
 
-/** One step of an answer. */
+/** One step of an answer. The text of one that is arriving replaces the one before. */
 export type Turn =
+  | { readonly kind: 'arriving'; readonly text: string; readonly model: string }
   | {
       readonly kind: 'answer'
       readonly text: string
@@ -25,7 +29,8 @@ export class Conversation {
   readonly #messages: ChatMessage[] = []
 
   /**
-   * Sends a message, and reports every step of its answer.
+   * Sends a message, and reports every step of its answer. The text of an answer that was stopped stays in
+   * the conversation.
    *
    * @throws errors of `ask`
    */
@@ -37,9 +42,20 @@ export class Conversation {
   ): Promise<void> {
     const messages: ChatMessage[] = [{ role: 'user', content: text }]
     for (let round = 0; ; round++) {
-      const completion = await ask({
+      const request = {
         messages: [...this.#messages, ...messages],
         ...(tools.length === 0 ? {} : offer(tools, round)),
+      }
+      let arrived = ''
+      const asked = ask(request, ({ text: soFar, model }) => {
+        arrived = soFar
+        onTurn({ kind: 'arriving', text: soFar, model })
+      })
+      const completion = await asked.catch((error: unknown) => {
+        if (isStopped(error) && arrived !== '') {
+          this.#messages.push(...messages, { role: 'assistant', content: arrived })
+        }
+        throw error
       })
       const { content, refusal, calls, model } = readAnswer(completion)
       const answer = content ?? refusal ?? ''

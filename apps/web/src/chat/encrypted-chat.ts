@@ -8,6 +8,7 @@ import {
   type ServerKeyEvent,
   type WireInfo,
 } from '@nomyo/client'
+import { AnswerParts, type AnswerSoFar } from './answer-parts.js'
 
 /** Requirements that the server must meet before anything is encrypted to it. */
 export interface Requirements {
@@ -48,8 +49,28 @@ export class EncryptedChat {
     return this.#client.chooseWire()
   }
 
-  create(request: ChatCompletionRequest, signal: AbortSignal): Promise<ChatCompletion> {
-    return this.#client.create(request, { signal })
+  /**
+   * Requests an answer, and reports its text while it arrives; on wire 1, where it arrives whole, never.
+   * Resolves when the end of the answer is authentic.
+   */
+  async ask(
+    request: ChatCompletionRequest,
+    signal: AbortSignal,
+    onText: (soFar: AnswerSoFar) => void,
+  ): Promise<ChatCompletion> {
+    const client = this.#client
+    const { wire } = await client.chooseWire({ signal })
+    if (wire === 1) return client.create(request, { signal })
+    const chunks = await client.chat.completions.create({ ...request, stream: true }, { signal })
+    const parts = new AnswerParts()
+    let shown = ''
+    for await (const chunk of chunks) {
+      parts.add(chunk)
+      const { soFar } = parts
+      if (soFar.text !== shown) onText(soFar)
+      shown = soFar.text
+    }
+    return parts.completion()
   }
 
   #createClient(): SecureChatCompletion {

@@ -1,6 +1,19 @@
 import type { ToolCall } from '@nomyo/client'
-import { answerText } from './answer-text.js'
+import { updateText } from './answer-text.js'
 import { element } from '../dom.js'
+
+/** An answer on display. */
+export interface ShownAnswer {
+  /** Replaces its text while it arrives. */
+  readonly setText: (text: string) => void
+  /** Shows it complete. */
+  readonly end: (text: string) => void
+  /** Leaves what has arrived, with a note. */
+  readonly breakOff: (note: string) => void
+}
+
+/** Distance from the end at which a reader still follows it. */
+const NEAR_END_PX = 40
 
 /** The conversation on display. */
 export class Transcript {
@@ -23,10 +36,32 @@ export class Transcript {
     }
   }
 
-  addAnswer(text: string, model: string): void {
-    const parts =
-      text === '' ? [element('p', { class: 'note' }, 'The answer has no text.')] : answerText(text)
-    this.#add('model', model, ...parts)
+  /** Adds an answer, which may be arriving. */
+  addAnswer(model: string): ShownAnswer {
+    // Screen readers announce it once it is complete.
+    this.#log.setAttribute('aria-busy', 'true')
+    const content = element('div')
+    const shown = this.#add('model', model, content)
+    const setText = (text: string): void => {
+      this.#keepAtEnd(() => {
+        updateText(content, text)
+      })
+    }
+    const addNote = (note: string): void => {
+      this.#keepAtEnd(() => {
+        shown.append(element('p', { class: 'note' }, note))
+      })
+      this.#log.setAttribute('aria-busy', 'false')
+    }
+    return {
+      setText,
+      end: (text) => {
+        setText(text)
+        if (text === '') addNote('The answer has no text.')
+        this.#log.setAttribute('aria-busy', 'false')
+      },
+      breakOff: addNote,
+    }
   }
 
   /** Adds a tool call of the model, and its result. */
@@ -43,6 +78,15 @@ export class Transcript {
 
   clear(): void {
     this.#log.replaceChildren(...this.#empty)
+    this.#log.setAttribute('aria-busy', 'false')
+  }
+
+  /** Follows what is added, unless the reader has scrolled back. */
+  #keepAtEnd(change: () => void): void {
+    const { scrollHeight, scrollTop, clientHeight } = this.#log
+    const isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX
+    change()
+    if (isAtEnd) this.#log.scrollTop = this.#log.scrollHeight
   }
 
   #add(kind: string, author: string, ...parts: readonly Node[]): HTMLElement {
