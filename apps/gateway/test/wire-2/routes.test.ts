@@ -31,9 +31,12 @@ const post = (
   return ask(to, { path: `/v1/${path}`, content, fields: asAlice, ...others })
 }
 
+/** The requests that the model server received, but for polls. */
+const posts = () => upstream.seen.filter(({ method }) => method === 'POST')
+
 /** The request that the model server received last. */
 const seen = () => {
-  const last = upstream.seen.at(-1)
+  const last = posts().at(-1)
   expect(last).toBeDefined()
   return { ...last!, json: JSON.parse(last!.body) as Record<string, unknown> }
 }
@@ -131,7 +134,7 @@ describe.each(table)('POST /v1/%s', (path, request, answer) => {
     const { status, json } = await post(path, { ...request, model: undefined })
     expect(status).toBe(400)
     expect(json).toMatchObject({ error: { param: 'model' } })
-    expect(upstream.seen).toEqual([])
+    expect(posts()).toEqual([])
   })
 
   it.each([
@@ -147,7 +150,7 @@ describe.each(table)('POST /v1/%s', (path, request, answer) => {
     ['a key of its own', { ...request, api_key: 'k' }, 400],
   ])('refuses what is %s', async (_name, content, status) => {
     expect((await post(path, content)).status).toBe(status)
-    expect(upstream.seen).toEqual([])
+    expect(posts()).toEqual([])
   })
 
   it.each(['text/plain', 'multipart/form-data; boundary=x'])('refuses %s', async (type) => {
@@ -196,7 +199,7 @@ describe.each(table.filter(([path]) => !(path in events)))('POST /v1/%s', (path,
   it('streams nothing', async () => {
     const { status, json } = await post(path, { ...request, stream: true })
     expect({ status, json }).toMatchObject({ status: 400, json: { error: { param: 'stream' } } })
-    expect(upstream.seen).toEqual([])
+    expect(posts()).toEqual([])
   })
 })
 
@@ -258,7 +261,7 @@ describe('POST /v1/responses', () => {
     const { status, json } = await post('responses', { model: 'm', input: 'Hi', ...members })
     expect(status).toBe(400)
     expect(json).toMatchObject({ error: { param } })
-    expect(upstream.seen).toEqual([])
+    expect(posts()).toEqual([])
   })
 
   it('refuses references whose type is escaped', async () => {
@@ -302,7 +305,7 @@ describe('rules', () => {
     expect((await post('responses', high, { to })).status).toBe(400)
     const images = { model: 'm', prompt: 'x', n: 129 }
     expect((await post('images/generations', images, { to })).status).toBe(400)
-    expect(upstream.seen).toEqual([])
+    expect(posts()).toEqual([])
   })
 
   const picture = 'https://192.0.2.1/x.png'
@@ -321,6 +324,18 @@ describe('rules', () => {
   ])('refuse media of an address: %s %j', async (path, members, status) => {
     const to = await refusing
     expect((await post(path, { model: 'm', ...members }, { to })).status).toBe(status)
+  })
+
+  it.each([
+    ['"\\u0068ttps://x/y.png"', 400],
+    ['"ht\\u0074ps://x/y.png"', 400],
+    ['"DATA:image/png;base64,AA"', 200],
+    ['"\\/9j\\/4AAQ"', 200],
+    ['"Ym9keQ=="', 200],
+    ['1', 200],
+  ])('see through escapes: %s', async (image, status) => {
+    const content = new TextEncoder().encode(`{"model":"m","input":[{"\\u0069mage":${image}}]}`)
+    expect((await post('embeddings', content, { to: await refusing })).status).toBe(status)
   })
 
   it('refuse members that no route of the API has', async () => {

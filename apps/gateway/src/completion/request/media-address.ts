@@ -2,6 +2,7 @@
 export const MEDIA_ADDRESSES = ['url', 'image_url', 'video_url', 'audio_url', 'file_url']
 
 const DATA_URL = 'data:'
+const CASE_BIT = 0x20
 
 /**
  * Checks for media within the request itself.
@@ -9,13 +10,17 @@ const DATA_URL = 'data:'
  * @param at - offset of the quote before the text
  */
 export function isDataUrl(bytes: Uint8Array, at: number): boolean {
-  const scheme = bytes.subarray(at + 1, at + 1 + DATA_URL.length)
-  return String.fromCharCode(...scheme).toLowerCase() === DATA_URL
+  for (let index = 0; index < DATA_URL.length; index++) {
+    const byte = bytes[at + 1 + index] ?? 0
+    // Letters of both cases differ in one bit, which a colon has set.
+    if ((byte | CASE_BIT) !== DATA_URL.charCodeAt(index)) return false
+  }
+  return true
 }
 
 /** Members whose text is a medium, or its address. */
 const MEDIA = [
-  ...['image', 'images', 'audio', 'video', 'file', 'document'],
+  ...['image', 'images', 'audio', 'video', 'file'],
   ...['ref_audio', 'reference_audio', 'input_reference'],
 ]
 /** Members with the address of a server that a model server calls with data of the request. */
@@ -34,11 +39,20 @@ export const ADDRESS_MEMBERS: readonly (readonly [
 
 /** Longer texts before a colon are no scheme. */
 const MAX_SCHEME_BYTES = 32
+const QUOTE = 0x22
+const SLASH = 0x2f
+const COLON = 0x3a
+const BACKSLASH = 0x5c
 
-/** Checks for `https:` and the like, but not `data:`; base64 has no colon, and escapes hide one. */
+/** Checks for `https:` and the like, but not `data:`; base64 has no colon, and an escape may hide one. */
 function hasScheme(bytes: Uint8Array, at: number): boolean {
-  const start = String.fromCharCode(...bytes.subarray(at + 1, at + 1 + MAX_SCHEME_BYTES))
-  return /^\s*(?:[a-z][a-z0-9+.-]*:|[^"]{0,30}\\[^/])/i.test(start) && !isDataUrl(bytes, at)
+  for (let next = at + 1; next <= at + MAX_SCHEME_BYTES; next++) {
+    const byte = bytes[next]
+    if (byte === undefined || byte === QUOTE) return false
+    if (byte === COLON) return !isDataUrl(bytes, at)
+    if (byte === BACKSLASH && bytes[next + 1] !== SLASH) return true
+  }
+  return false
 }
 
 /** Checks a text for the address of a medium, by the name of its member. */
