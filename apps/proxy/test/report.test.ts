@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { shared, stopAfterTest } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import type { ProxyConfig } from '../src/config/config.js'
+import type { ReportFacts } from '../src/report/facts.js'
 import { PAGE_HEADERS, reportPage } from '../src/report/page.js'
-import { createReport, type Report, type ReportFacts } from '../src/report/report.js'
+import { createReport, type Report } from '../src/report/report.js'
 import type { Trust } from '../src/upstream/trust.js'
 import {
   API_KEY,

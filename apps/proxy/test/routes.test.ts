@@ -1,6 +1,13 @@
 import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
-import { SCRIPTED_TEXT, shared, startScriptedModel } from '@nomyo-internal/testing'
+import {
+  SCRIPTED_AUDIO,
+  SCRIPTED_TEXT,
+  shared,
+  startModelServer,
+  startScriptedModel,
+  stopAfterTest,
+} from '@nomyo-internal/testing'
 import OpenAI from 'openai'
 import { describe, expect, it } from 'vitest'
 import {
@@ -62,6 +69,39 @@ describe('the routes of OpenAI, through the proxy', () => {
       { body: { model: 'm', query: 'q', documents: ['a', 'b'] } },
     ])
     expect(ranking).toMatchObject({ results: [{ index: 1 }] })
+  })
+
+  it('carry sound, both ways', async () => {
+    const { audio } = openai()
+    const speech = await audio.speech.create({ model: 'm', voice: 'alloy', input: 'Hi' })
+    expect(speech.headers.get('content-type')).toBe('audio/mpeg')
+    expect(new Uint8Array(await speech.arrayBuffer())).toEqual(SCRIPTED_AUDIO)
+    const file = new File([SCRIPTED_AUDIO], 'speech.mp3', { type: 'audio/mpeg' })
+    const heard = await audio.transcriptions.create({ file, model: 'm', language: 'de' })
+    expect(heard.text).toBe(TEXT)
+    const form = model().seen.at(-1)
+    expect(form?.headers['content-type']).toMatch(/^multipart\/form-data/)
+    expect(form?.body).toContain('name="language"')
+    // The name of a file may tell who speaks.
+    expect(form?.body).not.toContain('speech.mp3')
+    const translated = await audio.translations.create({ file, model: 'm' })
+    expect(translated.text).toBe(TEXT)
+  })
+
+  it('stream where they can', async () => {
+    const pieces: string[] = []
+    const events = await openai().responses.create({ model: 'm', input: 'Hi', stream: true })
+    for await (const event of events) {
+      if (event.type === 'response.output_text.delta') pieces.push(event.delta)
+    }
+    const completions = await openai().completions.create({
+      model: 'm',
+      prompt: 'Hi',
+      stream: true,
+    })
+    let completed = ''
+    for await (const { choices } of completions) completed += choices[0]?.text ?? ''
+    expect([pieces.join(''), completed]).toEqual([TEXT, TEXT])
   })
 
   it('refuse other types before they read a body', async () => {
@@ -194,5 +234,50 @@ describe('a stream', () => {
       for await (const { choices } of stream) expect(choices).toBeDefined()
     }
     await expect(read()).rejects.toBeInstanceOf(OpenAI.APIError)
+  })
+
+  it('waits for a caller that does not read, and so does the model', async () => {
+    let written = 0
+    const content = 'x'.repeat(10_000)
+    const event = `data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"${content}"},"finish_reason":null}]}\n\n`
+    const fast = stopAfterTest(
+      await startModelServer((response) => {
+        response.setHeader('content-type', 'text/event-stream')
+        const write = (): void => {
+          while (!response.destroyed && written < 50_000_000) {
+            written += event.length
+            if (!response.write(event)) {
+              response.once('drain', write)
+              return
+            }
+          }
+        }
+        write()
+      }),
+    )
+    const before = stopAfterTest(
+      await newGateway({ engine: { kind: 'openai', baseUrl: fast.url, apiKey: undefined } }),
+    )
+    const { url } = await testProxy(before.url)
+    const outgoing = request(`${url}/v1/chat/completions`, { method: 'POST', headers: caller() })
+    outgoing.end(JSON.stringify({ model: 'm', messages, stream: true }))
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
+    response.pause()
+    // All buffers on the way are full, and nothing moves.
+    let last = -1
+    await expect
+      .poll(
+        () => {
+          const isStill = written === last
+          last = written
+          return isStill
+        },
+        { interval: 300 },
+      )
+      .toBe(true)
+    expect(written).toBeLessThan(40_000_000)
+    response.resume()
+    await expect.poll(() => written).toBeGreaterThan(last)
+    response.destroy()
   })
 })

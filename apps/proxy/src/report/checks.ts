@@ -1,7 +1,7 @@
 import type { Check } from '@nomyo/attest'
 import type { WireInfo } from '@nomyo/client'
 import type { Appraisal, Trust } from '../upstream/trust.js'
-import type { ReportFacts } from './report.js'
+import type { ReportFacts } from './facts.js'
 
 /** Outcome of one check. `skip` never counts as passed. */
 export interface ReportedCheck extends Pick<

@@ -1,6 +1,6 @@
 import { isLoopback } from '@nomyo-internal/http-server'
 import type { AttestationResult } from '@nomyo/attest'
-import type { ReportFacts } from './report.js'
+import type { ReportFacts } from './facts.js'
 
 /** Something that the checks say nothing about. */
 export interface Limit {

@@ -3,6 +3,7 @@ import type { WireInfo } from '@nomyo/client'
 import type { ProxyConfig } from '../config/config.js'
 import type { Appraisal, Trust } from '../upstream/trust.js'
 import { checksOf, type ReportedCheck } from './checks.js'
+import type { ReportFacts } from './facts.js'
 import { limitsOf, type Limit } from './limits.js'
 
 /** Account of the verified and the unverified facts about the gateway. Holds no secret and no text of a request. */
@@ -62,21 +63,6 @@ export interface ReportedStatement {
 export interface ReportedAppraisal extends Omit<AttestationResult, 'checks'> {
   readonly judgedAt: string
   readonly payloadId: string | null
-}
-
-/** Facts that a report is made of. */
-export interface ReportFacts {
-  readonly config: ProxyConfig
-  readonly trust: Trust
-  /** Result of the checks before a request; an error where one failed. */
-  readonly outcome: WireInfo | ReportedFailure
-  readonly now: Date
-}
-
-/** Failure of the checks before a request. */
-export interface ReportedFailure {
-  readonly code: string
-  readonly message: string
 }
 
 /** Creates a report. */

@@ -4,8 +4,9 @@ import { AttestationError } from '@nomyo/attest'
 import { APIConnectionError, APIError, SecurityError, type WireInfo } from '@nomyo/client'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { ProxyConfig } from '../config/config.js'
+import type { ReportedFailure } from '../report/facts.js'
 import { PAGE_HEADERS, reportPage } from '../report/page.js'
-import { createReport, type ReportedFailure } from '../report/report.js'
+import { createReport } from '../report/report.js'
 import type { Upstream } from '../upstream/upstream.js'
 
 /**
