@@ -84,12 +84,13 @@ export default defineConfig(({ mode }) => {
 function cryptoPlatform(platform: string): Record<string, string> {
   return {
     '#crypto-platform': source('packages/crypto', platform),
-    '#wire-2-platform': join(
-      import.meta.dirname,
-      'packages/crypto/src/wire-2/platform',
-      `${platform}.ts`,
-    ),
+    '#wire-2-platform': wire2Source(`${platform}.ts`),
+    '#x25519-platform': wire2Source(`x25519/${platform}.ts`),
   }
+}
+
+function wire2Source(file: string): string {
+  return join(import.meta.dirname, 'packages/crypto/src/wire-2/platform', file)
 }
 
 function source(folder: string, platform: string): string {

@@ -1,7 +1,8 @@
 import { javaScriptHybridKem, platformHybridKem } from '../../src/wire-2/kem/combined.js'
 import { nativeHybridKem } from '../../src/wire-2/kem/hybrid.js'
 import type { Kem } from '../../src/wire-2/kem/kem.js'
-import { type MlKem, loadJavaScriptMlKem, platformMlKem } from '../../src/wire-2/kem/ml-kem.js'
+import { javaScriptMlKem } from '../../src/wire-2/kem/javascript-ml-kem.js'
+import { type MlKem, platformMlKem } from '../../src/wire-2/kem/ml-kem.js'
 import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import type { ChunkOpener } from '../../src/wire-2/chunks/opener.js'
 import {
@@ -36,7 +37,7 @@ export async function mlKems(): Promise<MlKem[]> {
     () => true,
     () => false,
   )
-  const kems = [await loadJavaScriptMlKem()]
+  const kems = [javaScriptMlKem()]
   return isHere ? [...kems, platform] : kems
 }
 

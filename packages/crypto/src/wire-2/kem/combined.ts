@@ -1,10 +1,10 @@
-import { wire2Platform } from '#wire-2-platform'
+import { x25519Platform } from '#x25519-platform'
 import { sha3_256, shake256 } from '@noble/hashes/sha3.js'
 import { type Bytes, concat, ownBytes, zeroize } from '../../bytes/bytes.js'
 import { ascii } from '../labels.js'
 import { HYBRID, ML_KEM, hybridKem } from './hybrid.js'
 import { type Kem, X25519_BYTES, kemPrivateKey } from './kem.js'
-import { type MlKem, loadJavaScriptMlKem, platformMlKem } from './ml-kem.js'
+import { type MlKem, platformMlKem } from './ml-kem.js'
 import { importX25519 } from './curve.js'
 
 /** Ends the input of the combiner (draft-ietf-hpke-pq, draft-connolly-cfrg-xwing-kem). */
@@ -17,7 +17,8 @@ export function platformHybridKem(): Kem {
 
 /** The hybrid KEM from ML-KEM-768 in JavaScript and X25519 of the runtime. */
 export async function javaScriptHybridKem(): Promise<Kem> {
-  return combinedHybridKem(await loadJavaScriptMlKem())
+  const { javaScriptMlKem } = await import('./javascript-ml-kem.js')
+  return combinedHybridKem(javaScriptMlKem())
 }
 
 function combinedHybridKem(mlKem: MlKem): Kem {
@@ -27,7 +28,7 @@ function combinedHybridKem(mlKem: MlKem): Kem {
       const ofX25519 = publicKey.subarray(ML_KEM.publicKeyBytes)
       // Browsers generate the key on another thread, while ML-KEM in JavaScript takes this one.
       const [ephemeral, lattice] = await Promise.all([
-        wire2Platform.generateX25519(),
+        x25519Platform.generateKey(),
         mlKem.encapsulate(publicKey.subarray(0, ML_KEM.publicKeyBytes)),
       ])
       const agreed = await ephemeral.agree(ofX25519)

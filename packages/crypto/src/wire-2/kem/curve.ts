@@ -1,6 +1,6 @@
-import { wire2Platform } from '#wire-2-platform'
+import { x25519Platform } from '#x25519-platform'
 import { zeroize } from '../../bytes/bytes.js'
-import type { X25519PrivateKey } from '../platform/platform.js'
+import type { X25519PrivateKey } from '../platform/x25519/platform.js'
 import { pkcs8Of } from '../rfc8410.js'
 import { X25519_BYTES } from './kem.js'
 
@@ -8,7 +8,7 @@ import { X25519_BYTES } from './kem.js'
 export async function importX25519(privateKey: Uint8Array): Promise<X25519PrivateKey> {
   const pkcs8 = pkcs8Of('X25519', privateKey)
   try {
-    const agree = await wire2Platform.importX25519(pkcs8)
+    const agree = await x25519Platform.importPkcs8(pkcs8)
     const generator = new Uint8Array(X25519_BYTES)
     generator[0] = 9
     return { publicKey: await agree(generator), agree }

@@ -22,9 +22,3 @@ export interface MlKemPrivateKey {
 export function platformMlKem(): MlKem {
   return { implementation: 'platform', ...webKem('ML-KEM-768') }
 }
-
-/** ML-KEM-768 in JavaScript, loaded on demand: without a claim to constant time. */
-export async function loadJavaScriptMlKem(): Promise<MlKem> {
-  const { javaScriptMlKem } = await import('./javascript-ml-kem.js')
-  return javaScriptMlKem()
-}

@@ -1,4 +1,4 @@
-import { wire2Platform } from '#wire-2-platform'
+import { x25519Platform } from '#x25519-platform'
 import { requireBytes } from '../../arguments.js'
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { join, labeledExpand, labeledExtract, u16 } from '../hpke/hkdf.js'
@@ -17,7 +17,7 @@ export const x25519Kem: Kem = {
     requireBytes(publicKey, 'a key')
     if (publicKey.length !== X25519_BYTES) throw invalidKemKey()
     const recipient = new Uint8Array(publicKey)
-    const ephemeral = await wire2Platform.generateX25519()
+    const ephemeral = await x25519Platform.generateKey()
     try {
       const agreed = await ephemeral.agree(recipient)
       return {

@@ -1,6 +1,6 @@
 import { type Bytes, concat } from '../../bytes/bytes.js'
 import { TAG_BYTES } from '../../platform/platform.js'
-import type { Wire2Platform, X25519Agreement } from './platform.js'
+import type { Wire2Platform } from './platform.js'
 
 /** WebCrypto, for browsers, workers and edge runtimes. */
 export const wire2Platform: Wire2Platform = {
@@ -11,18 +11,6 @@ export const wire2Platform: Wire2Platform = {
     const imported = await crypto.subtle.importKey('raw', padded, hmac, false, ['sign'])
     return new Uint8Array(await crypto.subtle.sign('HMAC', imported, message))
   },
-  generateX25519: async () => {
-    const { subtle } = crypto
-    const { publicKey, privateKey } = (await subtle.generateKey('X25519', false, [
-      'deriveBits',
-    ])) as CryptoKeyPair
-    return {
-      publicKey: new Uint8Array(await subtle.exportKey('raw', publicKey)),
-      agree: agreementOf(privateKey),
-    }
-  },
-  importX25519: async (pkcs8) =>
-    agreementOf(await crypto.subtle.importKey('pkcs8', pkcs8, 'X25519', false, ['deriveBits'])),
   aesGcm: (key) => {
     const { subtle } = crypto
     const aesKey = subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt', 'decrypt'])
@@ -47,12 +35,4 @@ export const wire2Platform: Wire2Platform = {
       },
     }
   },
-}
-
-function agreementOf(key: CryptoKey): X25519Agreement {
-  return async (peer) => {
-    const imported = await crypto.subtle.importKey('raw', peer, 'X25519', false, [])
-    const params = { name: 'X25519', public: imported }
-    return new Uint8Array(await crypto.subtle.deriveBits(params, key, 256))
-  }
 }

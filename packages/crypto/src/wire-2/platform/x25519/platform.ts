@@ -1,0 +1,16 @@
+import type { Bytes } from '../../../bytes/bytes.js'
+
+/** X25519 (RFC 7748). Selected by the `#x25519-platform` import, and loaded only with code that needs it. */
+export interface X25519Platform {
+  readonly generateKey: () => X25519PrivateKey | Promise<X25519PrivateKey>
+  readonly importPkcs8: (pkcs8: Bytes) => X25519Agreement | Promise<X25519Agreement>
+}
+
+/** Computes the shared secret with the public key of a peer (section 6.1). Refuses a secret of only zeros. */
+export type X25519Agreement = (peer: Bytes) => Promise<Bytes>
+
+/** A private key, which stays in the runtime. */
+export interface X25519PrivateKey {
+  readonly publicKey: Bytes
+  readonly agree: X25519Agreement
+}
