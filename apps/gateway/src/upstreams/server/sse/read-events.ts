@@ -51,7 +51,7 @@ export async function* readEvents(
   }: EventStreamOptions,
 ): AsyncGenerator<SseEvent, void, undefined> {
   const events: SseEvent[] = []
-  let isTooLarge = false
+  const faults = new Set<string>()
   const parser = createParser({
     maxBufferSize: maxEventLength,
     onEvent: ({ event, data }) => {
@@ -59,7 +59,7 @@ export async function* readEvents(
     },
     onError: ({ type }) => {
       // Unknown fields are ignored, as the standard has it.
-      isTooLarge ||= type === 'max-buffer-size-exceeded'
+      if (type === 'max-buffer-size-exceeded') faults.add(type)
     },
   })
   const decoder = new TextDecoder('utf-8', { fatal: true })
@@ -74,7 +74,7 @@ export async function* readEvents(
     const needed = Math.max(pending, SMALL_BYTES)
     if (needed !== reserved) reserve?.((reserved = needed))
     parser.feed(toLines(decode(decoder, part)))
-    if (isTooLarge) throw oversized('an event above the limit')
+    if (faults.size > 0) throw oversized('an event above the limit')
     for (const { event, data } of events.splice(0)) {
       if ((event?.length ?? 0) > MAX_NAME_LENGTH || data.length > maxEventLength) {
         throw oversized('an event above the limit')
