@@ -233,7 +233,7 @@ async function answerInParts(
   const stream = answer.stream(head, streamSettings(context), {
     isEvents: 'events' in source,
     onSlowReader: () => {
-      context.metrics.connections.countDropped('slow_reader')
+      void 0
     },
   })
   const { end, error } = await sendStream(stream, source, signal)
@@ -248,7 +248,6 @@ async function answerInParts(
   if (end === 'disconnected') answer.abort()
   if (error === undefined) return
   const refusal = refusalOfStream(error)
-  context.metrics.countRefusal(refusal.code)
   observation.refuse(refusal.code)
   if (refusal.code === 'fault') log.error({ err: error }, 'a stream failed')
 }

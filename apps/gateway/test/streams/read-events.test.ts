@@ -73,6 +73,11 @@ describe('the events of a model server', () => {
     ['an event named error', 'event: error\ndata: {"type":"error","message":"m"}\n\n', 500],
     ['an event named error without JSON', 'event: error\ndata: m\n\n', 500],
     ['a detail', 'data: {"detail":"m"}\n\n', 500],
+    [
+      'an error within a chunk',
+      'data: {"choices":[{"delta":{},"finish_reason":"error"}],"error":{"code":502,"message":"m"}}\n\n',
+      502,
+    ],
     ['an error of vLLM', 'data: {"object":"error","message":"m","code":404}\n\n', 404],
   ])('end with an error at %s', async (_name, text, status) => {
     const error = await failureOf([text])
@@ -82,6 +87,8 @@ describe('the events of a model server', () => {
 
   it.each([
     'data: {"error":null}\n\n',
+    'data: {"error":""}\n\n',
+    'data: {"choices":[],"error":null,"detail":"x"}\n\n',
     'data: {"choices":[{"delta":{"content":"\\"error\\""}}]}\n\n',
     'data: {"type":"response.failed","response":{"error":{"message":"m"}}}\n\n',
   ])('pass where only their content speaks of errors: %s', async (text) => {

@@ -9,7 +9,15 @@ import {
 } from '@nomyo-internal/testing'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { metric } from '../measure.js'
-import { addApiKey, chat, fileGateway, logEntries, readConfig, testGateway } from '../support.js'
+import {
+  addApiKey,
+  chat,
+  fileGateway,
+  logEntries,
+  readConfig,
+  temporaryFile,
+  testGateway,
+} from '../support.js'
 import { createGateway } from '../../src/gateway.js'
 import { ask } from '../wire-2/client.js'
 import { DONE, USAGE, chunkOf, stream, textOf, usageEvent } from './stream-client.js'
@@ -126,6 +134,29 @@ describe('a stream', () => {
     })
     expect(headers).toMatchObject({ accept: 'text/event-stream' })
     expect(received.text).not.toContain('prompt_tokens')
+  })
+
+  it('has the members of tier, salt and rules that a whole answer has', async () => {
+    const keysFile = join(temporaryFolder(), 'keys.yaml')
+    const key = await addApiKey(keysFile, '--name', 'alice')
+    const file = temporaryFile(
+      JSON.stringify({
+        upstreams: [{ name: 'a', url: model.url, cacheSalt: true }],
+        requests: { maxTokens: 7 },
+      }),
+      'gateway.json',
+    )
+    const ruled = await testGateway({ args: ['--config', file, '--keys-file', keysFile] })
+    answerWith(HELLO + DONE)
+    const received = await stream(ruled, {
+      ...streamed({ security_tier: 'high', cache_salt: 'mine' }),
+      fields: { authorization: `Bearer ${key}` },
+    })
+    expect(await received.ended).toBe(true)
+    const { cache_salt, ...members } = JSON.parse(completions()[0]!.body)
+    expect(cache_salt).toMatch(/^[\w-]{20,}={0,2}$/)
+    expect(members).toMatchObject({ max_tokens: 7, stream: true })
+    expect(members).not.toHaveProperty('security_tier')
   })
 
   it('has the tokens used where the caller asks for them', async () => {
@@ -289,7 +320,30 @@ describe('a failure of a model server', () => {
       { error: { code: 'context_length_exceeded' } },
     ],
     ['no connection', (response) => void response.destroy(), 503, {}],
-    ['a whole answer', (response) => void response.end('{"choices":[{}]}'), 502, {}],
+    [
+      'an error in a whole answer',
+      (response) => {
+        response.setHeader('content-type', 'application/json')
+        response.end('{"error":{"message":"full","code":"rate_limit_exceeded"}}')
+      },
+      429,
+      { error: { status: 429, message: 'full' } },
+    ],
+    [
+      'a page',
+      (response) => {
+        response.setHeader('content-type', 'text/html')
+        response.end('<p>')
+      },
+      502,
+      {},
+    ],
+    [
+      'a whole answer',
+      (response) => void response.end('{"choices":[{"index":0}]}'),
+      200,
+      { choices: [{ index: 0 }], _metadata: { response_status: 'success' } },
+    ],
   ])('before the first event is an answer of its own: %s', async (_name, fail, status, body) => {
     model.answer = (response, { method }) => {
       if (method === 'POST') fail(response)

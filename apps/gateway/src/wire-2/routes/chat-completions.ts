@@ -1,14 +1,15 @@
 import type { WholeResponse } from '@nomyo/crypto/wire-2'
+import { CHAT_ROUTE } from '../../access/policy/route-members.js'
 import { completeChat } from '../../completion/answer-completion.js'
 import { readChatRequest, type ChatRequest } from '../../completion/chat-request.js'
 import type { OpenedCompletion } from '../../completion/service-context.js'
-import { startChatStream } from '../../completion/stream/start-chat-stream.js'
-import { StreamMeter } from '../../completion/stream/stream-meter.js'
-import { HttpError } from '../../http-error.js'
+import { isRecord } from '../../json/json-object.js'
+import type { RouteRequest } from '../../upstreams/route.js'
 import type { ExchangeContext } from '../exchange-context.js'
 import { jsonResponse } from '../answer/inner-response.js'
 import { wireMetadata } from '../answer/wire-metadata.js'
 import type { AuthorizedRequest } from './authorized-request.js'
+import { forwardRequest } from './forward-request.js'
 import { withContent } from './with-content.js'
 
 /** Answers `POST /v1/chat/completions`, as a whole or as a stream. */
@@ -17,25 +18,33 @@ export function answerChatCompletion(
   context: ExchangeContext,
 ): Promise<Required<WholeResponse> | undefined> {
   return withContent(request, async (plaintext) => {
-    const opened = { ...request, plaintext, metadata: wireMetadata(request, context) }
     const { turns } = context
-    const chatRequest = await readChatRequest(plaintext, { limits: context.jsonLimits(), turns })
-    if (chatRequest.member('stream') !== true) return answerWhole(chatRequest, opened, context)
-    await streamChat(chatRequest, opened, context)
-    return undefined
+    const decrypted = await readChatRequest(plaintext, { limits: context.jsonLimits(), turns })
+    if (decrypted.member('stream') !== true) {
+      const metadata = wireMetadata(request, context)
+      return answerWhole(decrypted, { ...request, plaintext, metadata }, context)
+    }
+    const given = decrypted.member('stream_options')
+    const options = isRecord(given) ? given : {}
+    return forwardRequest(
+      {
+        ...{ decrypted, members: CHAT_ROUTE, plaintextBytes: plaintext.length },
+        includesUsage: options['include_usage'] === true,
+        toRoute: (changes) => streamRequest(decrypted, { ...changes, stream_options: options }),
+      },
+      request,
+      context,
+    )
   })
 }
 
-/** Chat request of wire 2 that is read. */
-type OpenedChat = AuthorizedRequest & OpenedCompletion
-
 async function answerWhole(
-  chatRequest: ChatRequest,
-  request: OpenedChat,
+  decrypted: ChatRequest,
+  request: AuthorizedRequest & OpenedCompletion,
   context: ExchangeContext,
 ): Promise<Required<WholeResponse>> {
   const { admission, plaintext, facts } = request
-  const answer = await completeChat(chatRequest, request, context)
+  const answer = await completeChat(decrypted, request, context)
   try {
     admission.account({ plaintext: plaintext.length, answer: answer.byteLength })
     return jsonResponse(200, answer.copy(), facts())
@@ -44,29 +53,27 @@ async function answerWhole(
   }
 }
 
-/** Memory of a stream: buffers of both connections, and the events that are gathered. */
-const STREAM_BYTES = 64 * 1024
-
-async function streamChat(
-  chatRequest: ChatRequest,
-  request: OpenedChat,
-  context: ExchangeContext,
-): Promise<void> {
-  const { observation, plaintext } = request
-  request.keepAlive(true)
-  await observation.time('upstream', async () => {
-    const started = await startChatStream(chatRequest, request, context)
-    const { answer, metadata, includesUsage } = started
-    const meter = new StreamMeter({ includesUsage, metadata })
-    try {
-      if (answer.body.kind !== 'events') throw new HttpError(502, 'The inference backend failed')
-      request.admission.account({ plaintext: plaintext.length, envelope: STREAM_BYTES })
-      const { events } = answer.body
-      await request.stream('text/event-stream; charset=utf-8', { events, meter, errors: 'chat' })
-    } finally {
-      answer.close()
-      observation.usage = meter.usage
-      observation.responseModel = meter.model
-    }
-  })
-}
+const streamRequest = (
+  decrypted: ChatRequest,
+  { stream_options, ...changes }: Readonly<Record<string, unknown>> & { stream_options: object },
+): RouteRequest => ({
+  ...{ path: '/chat/completions', model: decrypted.model, streamed: true },
+  accept: 'text/event-stream',
+  // A server that does not stream answers as a whole, and so does one with an error.
+  answers: ['events', 'json'],
+  body: ({ cacheSalt }) => {
+    const body = decrypted.rewrite({
+      ...changes,
+      stream: true,
+      // The tokens are counted, whatever the caller asks for.
+      stream_options: { ...stream_options, include_usage: true },
+      // Members of the protocol between client and gateway.
+      api_key: undefined,
+      security_tier: undefined,
+      // A salt that a caller chooses would reach the cache of others.
+      cache_salt: cacheSalt,
+    })
+    const { byteLength } = body
+    return { contentType: 'application/json', byteLength, toBody: () => body.toBody() }
+  },
+})

@@ -7,7 +7,6 @@ import {
   type AllowedRequest,
   type DecryptedRequest,
 } from '../../completion/authorize-request.js'
-import { STREAM_IDLE_MS } from '../../completion/stream/start-chat-stream.js'
 import { StreamMeter } from '../../completion/stream/stream-meter.js'
 import { responseModel, tokenUsage } from '../../completion/token-usage.js'
 import { JsonObject } from '../../json/json-object.js'
@@ -37,6 +36,8 @@ export interface ForwardedRequest {
   readonly toRoute: (changes: Readonly<Record<string, unknown>>) => RouteRequest
 }
 
+/** Pauses of a model that writes a long tool call, or waits for its turn, are shorter. */
+const STREAM_IDLE_MS = 300_000
 /** Memory of a stream: buffers of both connections, and the parts that are gathered. */
 const STREAM_BYTES = 64 * 1024
 

@@ -24,17 +24,21 @@ export function errorInEvent(
 function hasError(data: string): boolean {
   if (!data.includes('"error"') && !data.includes('"detail"')) return false
   const value = parse(data)
-  if (!isRecord(value) || Array.isArray(value['choices'])) return false
+  if (!isRecord(value)) return false
+  // Some servers report the error within a chunk.
+  if (Array.isArray(value['choices'])) return isReport(value['error'])
   // An event of the Responses API that describes how a response failed is its last one, and passes.
   if (typeof value['type'] === 'string' && value['type'].includes('.')) return false
   return (
     value['type'] === 'error' ||
     value['object'] === 'error' ||
-    [value['error'], value['detail']].some(
-      (member) => typeof member === 'string' || (typeof member === 'object' && member !== null),
-    )
+    isReport(value['error']) ||
+    isReport(value['detail'])
   )
 }
+
+const isReport = (member: unknown): boolean =>
+  typeof member === 'string' ? member !== '' : typeof member === 'object' && member !== null
 
 function parse(text: string): unknown {
   try {
