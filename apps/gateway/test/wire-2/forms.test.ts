@@ -19,7 +19,7 @@ const WHOLE =
   part('name="include[]"', 'logprobs') +
   '--bound--\r\n'
 
-/** What another reader of forms finds in a body. */
+/** Reads a body as another reader of forms does. */
 const entriesOf = async (bytes: Uint8Array, type: string): Promise<unknown[]> => {
   const response = new Response(bytes as BodyInit, { headers: { 'content-type': type } })
   const entries = [...(await response.formData())] as [string, string | File][]

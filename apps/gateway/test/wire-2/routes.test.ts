@@ -115,11 +115,9 @@ describe.each(table)('POST /v1/%s', (path, request, answer) => {
     await expect.poll(() => metric(gateway, name)).toBe(requestsBefore + 1)
     const after = await metric(gateway, 'nomyo_key_tokens_total{key="--api-key 1",kind="prompt"}')
     expect(after).toBe(before + 3)
-    expect(logEntries<Record<string, unknown>>(gateway.log()).at(-1)).toMatchObject({
-      endpoint: `POST /v1/${path}`,
-      model: 'm',
-      totalTokens: 3,
-    })
+    await expect
+      .poll(() => logEntries<Record<string, unknown>>(gateway.log()).at(-1))
+      .toMatchObject({ endpoint: `POST /v1/${path}`, model: 'm', totalTokens: 3 })
   })
 
   it('loses what belongs to the gateway, and gets the salt of its API key', async () => {
