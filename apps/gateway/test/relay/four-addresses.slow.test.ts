@@ -26,7 +26,7 @@ const KEY = 'canary-of-the-api-key'
 const PROMPT = 'canary-of-the-prompt'
 const ANSWER = 'canary-of-the-answer'
 
-/** What an observer sees at the door of a party: who connects, and all bytes of both directions. */
+/** View of an observer at the door of a party: addresses that connect, and all bytes of both directions. */
 interface View {
   readonly port: number
   readonly from: Set<string>
@@ -127,7 +127,7 @@ it('lets the relay see the client and no content, and the gateway the content an
   const exchanges = lines.filter(({ wire }) => wire === 2)
   expect(exchanges).toHaveLength(1)
   expect(exchanges[0]).toMatchObject({ address: RELAY, status: 200 })
-  // What a relay does not hide: the account.
+  // A relay does not hide the account.
   expect(exchanges[0]?.['key']).toBeTypeOf('string')
   const direct = lines.filter(({ address }) => address === CLIENT).map(({ route }) => route)
   expect(direct).toEqual(['/pki/wire2'])
