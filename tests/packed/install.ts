@@ -18,6 +18,8 @@ declare module 'vitest' {
 /** Optional peers, and packages read for or with their types; the newest `openai` needs a newer Node than the workspace. */
 const FOR_TYPES = [
   '@ai-sdk/openai-compatible@2.0.87',
+  // The types of the AI SDK need it.
+  '@types/json-schema@7.0.15',
   'openai@6.49.0',
   'openai-latest@npm:openai@7.59.0',
   'typescript-oldest@npm:typescript@5.7.3',
