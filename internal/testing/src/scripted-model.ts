@@ -85,7 +85,7 @@ const ROUTES: Readonly<Record<string, Answer>> = {
 const MODEL = { id: 'm', object: 'model', created: CREATED, owned_by: 'test' }
 const HEAD = { id: 'chatcmpl-1', created: CREATED, model: 'm' }
 
-/** What the request asks for. */
+/** Facts that the request asks for. */
 function wanted(body: Members): 'text' | 'tool' | 'json' {
   const messages = (body['messages'] ?? body['input'] ?? []) as Members[]
   const isAnswered =

@@ -177,7 +177,7 @@ export const transcription: Promise<Transcription> = client.audio.transcriptions
   model,
 })
 
-/** What a schema validates has its type. */
+/** A validated value has the type of its schema. */
 declare const Weather: StandardSchema<{ city: string }>
 export const parsed = client.chat.completions
   .parse({ model, messages: hello, response_format: Weather })
