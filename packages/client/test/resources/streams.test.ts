@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { expectCode } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import { connect, hello, newClient, turn, type Serve } from '../fetch/support.js'
@@ -177,6 +178,32 @@ describe('chat.completions.create with stream: true', () => {
   it('is a synthetic stream on wire 1', async () => {
     const client = newClient(await newGateway({ wire: 1 }))
     expect(await textOf(await client.chat.completions.create(request))).not.toBe('')
+  })
+
+  it('leaves nothing at the signal of its caller, however it ends', async () => {
+    let count = 0
+    const { client } = await connect(async ({ begin, whole, response }) => {
+      if (count++ % 3 === 0) {
+        await whole(400, {})
+        return
+      }
+      const stream = await begin()
+      await stream.send(chunk('a'))
+      if (count % 3 === 0) response.end()
+      else await stream.end()
+    })
+    const { signal } = new AbortController()
+    const ends: string[] = []
+    for (let call = 0; call < 6; call++) {
+      const reading = client.chat.completions.create(request, { signal }).then(textOf)
+      ends.push(await reading.catch((error: unknown) => (error as { code: string }).code))
+      await client.fetch('/v1/models', { signal }).then(
+        (response) => response.body?.cancel(),
+        () => undefined,
+      )
+    }
+    expect(new Set(ends)).toEqual(new Set(['ERR_BAD_REQUEST', 'a', 'ERR_TRUNCATED']))
+    await expect.poll(() => getEventListeners(signal, 'abort')).toEqual([])
   })
 
   it('without it is create()', async () => {
