@@ -9,7 +9,7 @@ export {
   startModelServer,
   type ModelRequest,
   type ModelServer,
-} from './model-server.js'
+} from './model/model-server.js'
 export {
   freePort,
   listenOnLoopback,
@@ -34,8 +34,8 @@ export {
   type RedisSentinel,
   type RedisServer,
 } from './programs/redis.js'
-export { streamWhole } from './stream-whole.js'
-export { SCRIPTED_AUDIO, SCRIPTED_TEXT, startScriptedModel } from './scripted-model.js'
+export { streamWhole } from './model/stream-whole.js'
+export { SCRIPTED_AUDIO, SCRIPTED_TEXT, startScriptedModel } from './model/scripted-model.js'
 export { seededRandom, type Random } from './seeded-random.js'
 export { makeSwtpm, startSwtpm, type Swtpm, type SwtpmOptions } from './programs/swtpm.js'
 export { until } from './assertions/until.js'

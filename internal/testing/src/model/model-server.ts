@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { startServer } from './network.js'
+import { startServer } from '../network.js'
 
 /** One request as the model server received it. */
 export interface ModelRequest {
