@@ -87,6 +87,22 @@ describe('an answer of a model server', () => {
     expect((await embed()).status).toBe(502)
   })
 
+  it('for which there is no memory is refused, also while it arrives', async () => {
+    const args = ['--upstream', upstream.url]
+    const to = await testGateway({ args, config: { load: { maxBytesInFlight: 3_000_000 } } })
+    const answer = (bytes: number): void => {
+      answerWith((response) => {
+        sendJson(response, { data: 'x'.repeat(bytes) })
+      })
+    }
+    answer(300_000)
+    expect((await embed(to)).status).toBe(200)
+    answer(1_000_000)
+    expect((await embed(to)).status).toBe(503)
+    answer(300_000)
+    expect((await embed(to)).status).toBe(200)
+  })
+
   it('has a type that is sent on only in a simple form', async () => {
     answerWith((response) => {
       response.writeHead(200, { 'content-type': 'audio/x"y; a="b c"' }).end('sound')
