@@ -233,7 +233,7 @@ async function answerInParts(
   const stream = answer.stream(head, streamSettings(context), {
     isEvents: 'events' in source,
     onSlowReader: () => {
-      void 0
+      context.metrics.connections.countDropped('slow_reader')
     },
   })
   const { end, error } = await sendStream(stream, source, signal)
@@ -248,6 +248,7 @@ async function answerInParts(
   if (end === 'disconnected') answer.abort()
   if (error === undefined) return
   const refusal = refusalOfStream(error)
+  context.metrics.countRefusal(refusal.code)
   observation.refuse(refusal.code)
   if (refusal.code === 'fault') log.error({ err: error }, 'a stream failed')
 }

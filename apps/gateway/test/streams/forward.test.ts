@@ -96,7 +96,16 @@ describe('a streamed answer', () => {
     server.onCompletion = (response) => {
       sse(response).write('data: {"a":1}\n\n', () => setTimeout(() => response.destroy(), 20))
     }
-    await expect(dataOf(await forward(poolOf(server)))).rejects.toMatchObject({ kind: 'dropped' })
+    const other = await modelServer('b')
+    other.onCompletion = (response) => {
+      sse(response).end('data: {"a":1}\n\n')
+    }
+    const pool = poolOf(server, other)
+    await expect(dataOf(await forward(pool))).rejects.toMatchObject({ kind: 'dropped' })
+    // The other server is preferred for a moment.
+    const next = [await forward(pool), await forward(pool)]
+    for (const answer of next) answer.close()
+    expect(next.map(({ upstream }) => upstream)).toEqual(['b', 'b'])
   })
 
   it('ends when its server is silent for too long', async () => {

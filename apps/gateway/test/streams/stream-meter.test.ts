@@ -92,8 +92,9 @@ describe('a stream', () => {
 
   it('has a bound for the choices that it follows', () => {
     const choices = Array.from({ length: 10_000 }, (_choice, index) => ({ index }))
-    const { meter } = read([{ choices }, choice(0, 'stop')])
-    expect(meter.isComplete).toBe(false)
+    const ended = choices.map((one) => ({ ...one, finish_reason: 'stop' }))
+    expect(read([{ choices }, { choices: ended.slice(0, 4095) }]).meter.isComplete).toBe(false)
+    expect(read([{ choices }, { choices: ended.slice(0, 4096) }]).meter.isComplete).toBe(true)
   })
 })
 

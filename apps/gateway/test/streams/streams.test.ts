@@ -17,6 +17,7 @@ import {
   readConfig,
   temporaryFile,
   testGateway,
+  testKeyDir,
 } from '../support.js'
 import { createGateway } from '../../src/gateway.js'
 import { ask } from '../wire-2/client.js'
@@ -249,12 +250,20 @@ describe('a failure of a model server', () => {
     ['an array', 'data: []\n\n', { status: 502 }],
   ])('reaches the caller as the last event: %s', async (_name, text, error) => {
     answerWith(HELLO)
+    const refusals = () =>
+      Promise.all(
+        ['upstream_failed', 'upstream_busy', 'upstream_refused'].map((cause) =>
+          metric(gateway, `nomyo_refusals_total{cause="${cause}"}`),
+        ),
+      ).then((counts) => counts.reduce((sum, count) => sum + count))
+    const before = await refusals()
     const received = await stream(gateway, streamed())
     await received.events(1)
     ;(await nextResponse()).write(text)
     expect(await received.ended).toBe(true)
     expect(received.data).toHaveLength(2)
     expect(errorIn(received.data)).toMatchObject(error)
+    expect(await refusals()).toBe(before + 1)
     expect(await lastLine(received.fields.get('x-request-id'))).toMatchObject({
       stream: 'failed',
       outcome: expect.stringMatching(/^upstream_/),
@@ -423,13 +432,14 @@ describe('the caller of a stream', () => {
 describe('a gateway with a stream', () => {
   it('finishes it where it began, although a reload removes its model server', async () => {
     const [first, second] = [model.url, 'http://127.0.0.1:1/v1']
+    const args = ['--port', '0', '--key-dir', testKeyDir({ 'private_key.pem': 'server' })]
     // A test that fails must not wait for its stream.
     const config = {
-      ...readConfig(['--upstream', first, '--port', '0']),
+      ...readConfig(['--upstream', first, ...args]),
       drainTimeoutMs: 5000,
     }
     const next = {
-      ...readConfig(['--upstream', second, '--port', '0', '--stream-interval', '0']),
+      ...readConfig(['--upstream', second, '--stream-interval', '0', ...args]),
       drainTimeoutMs: 5000,
     }
     const reloading = await createGateway(config, {
