@@ -12,7 +12,7 @@ export interface SseEvent {
 
 /** Limits and surroundings of a stream. */
 export interface EventStreamOptions {
-  /** Largest event, in characters. Default 1 MiB. */
+  /** Largest event, in characters. Default 16 MiB. */
   readonly maxEventLength?: number | undefined
   /** Largest stream, in bytes. Default 64 MiB. */
   readonly maxBytes?: number | undefined
@@ -27,7 +27,8 @@ export interface EventStreamOptions {
 }
 
 const OK = 200
-const MAX_EVENT_LENGTH = 1024 * 1024
+/** Images arrive in one event, and the last event of a response repeats them. */
+const MAX_EVENT_LENGTH = 16 * 1024 * 1024
 const MAX_BYTES = 64 * 1024 * 1024
 const MAX_NAME_LENGTH = 256
 /** Below this, the memory of the request covers an event. */
