@@ -10,6 +10,8 @@ export interface ReadJsonOptions {
   readonly turns: EventLoopTurns
   /** Receives the values of the outer levels too. */
   readonly listener?: JsonListener | undefined
+  /** Bytes that are read in one turn: less for a listener with much work. Default 256 KiB. */
+  readonly pieceBytes?: number | undefined
 }
 
 /** Checks for the value of a JSON object. */
@@ -42,11 +44,11 @@ interface Member {
  */
 export async function readJsonObject(
   bytes: Uint8Array,
-  { limits, turns, listener }: ReadJsonOptions,
+  { limits, turns, listener, pieceBytes = PIECE_BYTES }: ReadJsonOptions,
 ): Promise<JsonObject> {
   const recorder = new MemberRecorder(bytes, listener)
   const scanner = new JsonScanner(bytes, limits, recorder)
-  while (!scanner.advance(PIECE_BYTES)) await turns.next()
+  while (!scanner.advance(pieceBytes)) await turns.next()
   return new JsonObject(bytes, recorder.members)
 }
 

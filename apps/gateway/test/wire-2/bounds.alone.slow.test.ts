@@ -33,6 +33,28 @@ function inPieces(count: number): Uint8Array {
   ])
 }
 
+const BOUNDARY = 'b'.repeat(70)
+
+/** A form whose file is almost only boundaries. */
+function form(): Uint8Array {
+  const head = (name: string): string =>
+    `--${BOUNDARY}\r\ncontent-disposition: form-data; name=${name}\r\n\r\n`
+  const content = Buffer.concat([
+    Buffer.from(`${head('"model"')}m\r\n${head('"file"; filename="a"')}`),
+    Buffer.alloc(9 * MIB, `\r\n--${'b'.repeat(69)}c`),
+    Buffer.from(`\r\n--${BOUNDARY}--\r\n`),
+  ])
+  const fields = { ...ANONYMOUS, 'content-type': `multipart/form-data; boundary=${BOUNDARY}` }
+  return messageOf({ path: '/v1/audio/transcriptions', fields, content })
+}
+
+/** A request with as many items as are accepted, of which each could refer to something. */
+function items(path: string, item: string, count: number): Uint8Array {
+  const list = Array.from({ length: count }, () => item).join()
+  const content = Buffer.from(`{"model":"m","input":[${list}]}`)
+  return messageOf({ path, fields: ANONYMOUS, content })
+}
+
 it('the worst requests of wire 2 leave the event loop to others', async () => {
   const answer = completionOf({ content: 'y'.repeat(9 * MIB) })
   const upstream = await testModelServer((response) => void response.end(answer))
@@ -56,6 +78,15 @@ it('the worst requests of wire 2 leave the event loop to others', async () => {
     ['in pieces of one byte', pieces, lengthsOf(pieces, 16_384, 131_072), 400],
     ['that are no JSON', nested, lengthsOf(nested, 400, 131_072), 400],
   ]
+  const more: [string, Uint8Array][] = [
+    ['with a form', form()],
+    ['with items', items('/v1/responses', '{"\\u0074ype":"\\u0069tem"}', 80_000)],
+    ['with pictures', items('/v1/embeddings', '{"\\u0069mage":"data:x"}', 80_000)],
+  ]
+  for (const [name, message] of more) {
+    // The model server answers with a completion.
+    requests.push([name, message, lengthsOf(message, 16_384, 131_072), 502])
+  }
   // A start loads modules.
   await postSealed(gateway, joinBody(await sealInChunks(hybridKem, config, messageOf(), [])))
   writeFileSync(probe, '')

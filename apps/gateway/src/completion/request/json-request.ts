@@ -91,7 +91,11 @@ export class JsonRequest implements JsonRequestFacts {
  */
 export async function readMembers(
   plaintext: Uint8Array,
-  options: JsonRequestOptions & { readonly listener: JsonListener },
+  options: JsonRequestOptions & {
+    readonly listener: JsonListener
+    /** Bytes that are read in one turn. Default 256 KiB. */
+    readonly pieceBytes?: number
+  },
 ): Promise<{ object: JsonObject; model: string }> {
   try {
     const object = await readJsonObject(plaintext, options)

@@ -10,6 +10,9 @@ import {
 } from './json-request.js'
 import { ResponsesChecks } from './responses-checks.js'
 
+/** Less than by default: these listeners compare many names, of which each may be escaped. */
+const PIECE_BYTES = 64 * 1024
+
 /** Decrypted request of a route other than chat completions. */
 export class RouteJson extends JsonRequest {
   /** Name of a member that names models beside `model`. */
@@ -39,7 +42,11 @@ export async function readRouteJson(
   options: JsonRequestOptions,
 ): Promise<RouteJson> {
   const listener = new AddressChecks(plaintext, addressesIn)
-  const { object, model } = await readMembers(plaintext, { ...options, listener })
+  const { object, model } = await readMembers(plaintext, {
+    ...options,
+    listener,
+    pieceBytes: PIECE_BYTES,
+  })
   const { hasRemoteMedia } = listener
   return new RouteJson(object, { model, hasRemoteMedia, furtherModels: undefined })
 }
@@ -61,7 +68,11 @@ export async function readResponsesRequest(
   const addresses = new AddressChecks(plaintext, addressesIn)
   const checks = new ResponsesChecks(plaintext)
   const listener = both(addresses, checks)
-  const { object, model } = await readMembers(plaintext, { ...options, listener })
+  const { object, model } = await readMembers(plaintext, {
+    ...options,
+    listener,
+    pieceBytes: PIECE_BYTES,
+  })
   const request = new RouteJson(object, {
     model,
     hasRemoteMedia: addresses.hasRemoteMedia,
