@@ -123,8 +123,8 @@ async function discardBody(request: IncomingMessage): Promise<void> {
 }
 
 function send(reply: FastifyReply, refusal: Refusal): FastifyReply {
-  const { headers, routeOptions } = reply.request
-  const body = isAnthropic(routeOptions.url, headers) ? fromRefusal(refusal) : refusal.body
+  const { headers, routeOptions, url } = reply.request
+  const body = isAnthropic(routeOptions.url ?? url, headers) ? fromRefusal(refusal) : refusal.body
   return reply.code(refusal.statusCode).headers(refusal.headers).send(body)
 }
 

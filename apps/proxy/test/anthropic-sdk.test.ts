@@ -471,6 +471,9 @@ describe('a message that is no message', () => {
       expect(answer.status).toBe(status)
       expect(JSON.parse(answer.body)).toMatchObject({ type: 'error', error: { type } })
     }
+    const unread = await ask(`${proxy().url}/v1/messages`, { headers: { 'x-api-key': TOKEN } })
+    expect(unread.status).toBe(405)
+    expect(JSON.parse(unread.body)).toMatchObject({ type: 'error' })
     const large = await post(`{"a":"${'x'.repeat(11 * 2 ** 20)}"}`)
     expect(large.status).toBe(413)
     expect(JSON.parse(large.body)).toMatchObject({ error: { type: 'request_too_large' } })

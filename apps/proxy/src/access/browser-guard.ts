@@ -30,7 +30,10 @@ export function guardAgainstPages(
     }
     void reply
       .header('access-control-allow-origin', origin)
-      .header('access-control-expose-headers', 'request-id, retry-after, retry-after-ms, x-nomyo-stream, x-request-id, x-should-retry')
+      .header(
+        'access-control-expose-headers',
+        'request-id, retry-after, retry-after-ms, x-nomyo-stream, x-request-id, x-should-retry',
+      )
       .header('vary', 'origin')
     const { 'access-control-request-method': method, 'access-control-request-headers': headers } =
       request.headers
