@@ -1,12 +1,14 @@
-import { startModelServer } from '@nomyo-internal/testing'
+import { join } from 'node:path'
+import { startModelServer, temporaryFolder } from '@nomyo-internal/testing'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { ROUTES } from '../../src/request-keys/statement.js'
-import { fileGateway, logEntries, testGateway, testModelServer } from '../support.js'
+import { addApiKey, fileGateway, logEntries, testGateway, testModelServer } from '../support.js'
 import { metric } from '../measure.js'
 import { stream } from '../streams/stream-client.js'
 import { ask, type InnerResponse, type RequestOptions } from './client.js'
 
 const ALICE = 'the-api-key-of-alice'
+const NOTHING = new Uint8Array()
 const asAlice = { authorization: `Bearer ${ALICE}` }
 
 const upstream = await startModelServer()
@@ -373,6 +375,29 @@ describe('a restriction of models', () => {
 const restricted = fileGateway({
   args: ['--upstream', upstream.url, '--api-key', ALICE],
   config: { policy: { tiers: { standard: { models: ['allowed'] } } } },
+})
+
+describe('an API key', () => {
+  it('for some models and tiers is for them at every endpoint', async () => {
+    const file = join(temporaryFolder(), 'keys.json')
+    const models = ['--models', 'allowed', '--tiers', 'standard']
+    const key = await addApiKey(file, '--name', 'carol', ...models)
+    const to = await testGateway({ args: ['--upstream', upstream.url, '--keys-file', file] })
+    const fields = { authorization: `Bearer ${key}` }
+    const statusOf = async (model: string, tier = 'standard') => {
+      const content = { model, input: 'x' }
+      const given = { ...fields, 'x-security-tier': tier }
+      return (await post('embeddings', content, { to, fields: given })).status
+    }
+    expect(await statusOf('allowed')).toBe(200)
+    expect(await statusOf('other')).toBe(403)
+    expect(await statusOf('allowed', 'high')).toBe(403)
+    upstream.answer = (response) => {
+      response.end('{"data":[{"id":"allowed"},{"id":"other"}]}')
+    }
+    const list = await ask(to, { method: 'GET', path: '/v1/models', fields, content: NOTHING })
+    expect(list.json['data']).toMatchObject([{ id: 'allowed' }])
+  })
 })
 
 describe('model servers', () => {
