@@ -6,6 +6,7 @@ export type {
   LoadConfig,
   LogLevel,
   SourceFile,
+  StreamConfig,
   TlsConfig,
   TpmConfig,
 } from './config/config.js'

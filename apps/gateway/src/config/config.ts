@@ -70,6 +70,7 @@ export interface GatewayConfig {
   requestDate?: 'required' | 'optional' | undefined
   /** Authorities that requests of wire 2 may name, each a host or `host:port`. Default: every one. */
   publicNames?: readonly string[] | undefined
+  /** Pace and form of streamed answers. */
   streams?: StreamConfig | undefined
   /** Limit per API key, or per address where no keys are required. Default: no limit. */
   rateLimit?: (RateLimit & { readonly coolDownMs?: number | undefined }) | undefined
