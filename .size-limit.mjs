@@ -148,7 +148,7 @@ export default [
     path: ['crypto', 'transport', 'attest', 'client'].map(
       (folder) => `packages/${folder}/dist/**/*.js`,
     ),
-    limit: '230 kB',
+    limit: '255 kB',
     disablePlugins: ['@size-limit/esbuild'],
     brotli: false,
   },

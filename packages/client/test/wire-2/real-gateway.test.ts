@@ -99,7 +99,10 @@ async function startLosingPath(target: string) {
   const lose = (): void => {
     for (const { near, far } of pairs) {
       near.destroy()
-      far.unpipe().on('data', (part: Buffer) => (received += part.length)).resume()
+      far
+        .unpipe()
+        .on('data', (part: Buffer) => (received += part.length))
+        .resume()
     }
   }
   return { url: `http://127.0.0.1:${String(port)}`, lose, isIdle: () => received > 0 }
