@@ -124,6 +124,12 @@ describe('a window', () => {
   })
 })
 
+const STREAM = { kind: 'events', end: 'complete', parts: 40, firstPartMs: 1 } as const
+const CUT = { ...STREAM, end: 'disconnected' } as const
+const ALL = { usage: { totalTokens: 12 } }
+const NONE = { usage: { promptTokens: 0, completionTokens: 0, totalTokens: 0 } }
+const PROMPT = { usage: { promptTokens: 9, totalTokens: 9 } }
+
 describe('the quota guard', () => {
   it('refuses until the window ends, to the millisecond', async () => {
     const { guard, set } = guardAt('2026-11-28T10:00:00Z', { requests: { limit: 2, per: 'day' } })
@@ -205,6 +211,10 @@ describe('the quota guard', () => {
     ['the text of speech', { endpoint: 'POST /v1/audio/speech' }, 200],
     ['the text of numbers', { endpoint: 'POST /v1/embeddings' }, 200],
     ['the text of a ranking', { endpoint: 'POST /v1/rerank' }, 1000],
+    ['what the model server reports at the end of a stream', { ...ALL, stream: STREAM }, 12],
+    ['events behind a report of the beginning', { ...NONE, stream: CUT }, 240],
+    ['events behind a report of the prompt', { ...PROMPT, stream: CUT }, 49],
+    ['a report of more than the events', { ...ALL, usage: { totalTokens: 900 }, stream: CUT }, 900],
     ['an estimate when the caller disconnects', { outcome: 'disconnected', bytesOut: 0 }, 200],
     ['nothing before the model was asked', { outcome: 'disconnected', steps: {} }, 0],
     ['nothing when the model server refuses', { outcome: 'upstream_refused' }, 0],

@@ -60,6 +60,25 @@ describe('members that route', () => {
   })
 })
 
+describe('members in another spelling', () => {
+  it.each([
+    'Model',
+    'MODELS',
+    'Api_Base',
+    'N',
+    'Max_Tokens',
+    'ſtream',
+    'cache_ſalt',
+    'Kv_transfer_params',
+  ])('refuses %s, which a model server may take for the one of its API', (name) => {
+    expect(apply({ [name]: 'x' })).toBe(400)
+  })
+
+  it('forwards others', () => {
+    expect(apply({ Temperature_K: 1, 'X-Own': 2, größe: 3 })).toEqual({})
+  })
+})
+
 describe('limits', () => {
   it.each([
     [{ n: 128 }, {}, {}],

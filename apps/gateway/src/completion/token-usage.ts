@@ -8,7 +8,7 @@ const MAX_TOKENS = 1_000_000_000
 export const tokenUsage = (answer: JsonObject): TokenUsage | undefined =>
   usageOf(answer.isSmall('usage') ? answer.member('usage') : undefined)
 
-/** Reads token counts by the names of chat completions, or of the Responses API. */
+/** Reads token counts by the names of chat completions, or of the Responses API; undefined where there is none. */
 export function usageOf(usage: unknown): TokenUsage | undefined {
   if (typeof usage !== 'object' || usage === null) return undefined
   const counts = new Map<string, unknown>(Object.entries(usage))
@@ -17,11 +17,12 @@ export function usageOf(usage: unknown): TokenUsage | undefined {
     const isCount = Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_TOKENS
     return isCount ? Number(value) : undefined
   }
-  return {
+  const found = {
     promptTokens: count('prompt_tokens', 'input_tokens'),
     completionTokens: count('completion_tokens', 'output_tokens'),
     totalTokens: count('total_tokens'),
   }
+  return Object.values(found).some((tokens) => tokens !== undefined) ? found : undefined
 }
 
 /** Reads the `model` of a completion, which a model server may spell in another way than the request. */

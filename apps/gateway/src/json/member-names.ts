@@ -1,8 +1,20 @@
 import { nameOf } from './json-object.js'
 
 const BACKSLASH = 0x5c
+const FIRST_NON_ASCII = 0x80
+/** Letters of both cases differ in this bit. */
+const CASE_BIT = 0x20
 
-/** Compares the names of members as a scanner locates them, without building texts unless they are escaped. */
+/**
+ * Returns the spelling by which a model server may read the name of a member: those written in Go take `Model`
+ * for `model`, and letters that Unicode folds to one of ASCII for that one.
+ */
+export const folded = (name: string): string => name.toUpperCase().toLowerCase()
+
+/**
+ * Compares the names of members as a scanner locates them, in letters of any case, without building texts unless
+ * they are escaped.
+ */
 export class MemberNames {
   readonly #bytes: Uint8Array
   readonly #maxBytes: number
@@ -18,6 +30,7 @@ export class MemberNames {
   /**
    * Checks a name.
    *
+   * @param name - in lower case
    * @param start - offset of the quote before it
    * @param end - offset behind the quote after it
    */
@@ -25,19 +38,19 @@ export class MemberNames {
     const bytes = this.#bytes
     if (end - start > this.#maxBytes) return false
     let at = start + 1
-    while (at < end - 1 && bytes[at] !== BACKSLASH) {
-      if (bytes[at] !== name.charCodeAt(at - start - 1)) return false
-      at++
+    for (; at < end - 1; at++) {
+      const byte = bytes[at] ?? 0
+      if (byte === BACKSLASH || byte >= FIRST_NON_ASCII) return this.#nameOf(start, end) === name
+      if ((byte | CASE_BIT) !== (name.charCodeAt(at - start - 1) | CASE_BIT)) return false
     }
-    if (at < end - 1) return this.#nameOf(start, end) === name
     return end - start === name.length + 2
   }
 
-  /** Reads an escaped name, once for all that it is compared with. */
+  /** Reads a name with escapes or other letters, once for all that it is compared with. */
   #nameOf(start: number, end: number): string {
     if (this.#nameAt !== start) {
       this.#nameAt = start
-      this.#name = nameOf(this.#bytes, start, end)
+      this.#name = folded(nameOf(this.#bytes, start, end))
     }
     return this.#name
   }

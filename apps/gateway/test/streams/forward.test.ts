@@ -118,6 +118,17 @@ describe('a streamed answer', () => {
     })
   })
 
+  it.each<[string, string, number]>([
+    ['is at fault itself', '{"error":{"message":"too long","type":"invalid_request_error"}}', 0],
+    ['may be at fault', '{"error":{"message":"out of memory","code":500}}', 1],
+  ])('whose request %s counts %#', async (_name, error, standing) => {
+    const server = await modelServer('a')
+    server.onCompletion = (response) => sse(response).end(`data: {"a":1}\n\ndata: ${error}\n\n`)
+    const pool = poolOf(server)
+    await expect(dataOf(await forward(pool))).rejects.toThrow()
+    expect(pool.upstreams()[0]).toMatchObject({ health: { standing } })
+  })
+
   it('stops its server when it is closed before its end', async () => {
     const server = await modelServer('a')
     let response!: ServerResponse

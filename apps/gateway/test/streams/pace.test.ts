@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 import { GATEWAY_PATH, MEDIA_TYPES } from '@nomyo/crypto/wire-2'
 import { describe, expect, it } from 'vitest'
 import { chat, testModelServer } from '../support.js'
+import { noAttestor, type Attestor } from '../../src/attestation/attestor.js'
 import { HttpError } from '../../src/http-error.js'
 import { createDemoEngine } from '../../src/upstreams/demo/demo.js'
 import type { Engine } from '../../src/upstreams/engine.js'
@@ -58,6 +59,20 @@ describe('signs of life', () => {
     const signs = received.chunks.filter(({ text }) => /^: *\n\n$/.test(text))
     expect(signs.length).toBeGreaterThan(1)
     expect(engine.closed).toBe(1)
+  })
+
+  it('have the form of a stream, although its evidence takes until the first of them', async () => {
+    const attestor: Attestor = {
+      ...noAttestor,
+      kind: 'tpm',
+      required: true,
+      attest: () => setTimeout(60, { is_available: false }),
+    }
+    const exchange = await testExchange({ engine: engineOf(three), attestor, heartbeatsMs: [10] })
+    const received = await stream(exchange, { content })
+    expect(await received.ended).toBe(true)
+    expect(received).toMatchObject({ status: 200, interim: 1 })
+    expect(textOf(received)).toBe('Hi you')
   })
 
   it('may come before a refusal, whose length is hidden like that of others', async () => {

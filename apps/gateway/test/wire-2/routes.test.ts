@@ -364,7 +364,16 @@ describe('a restriction of models', () => {
     ['embeddings', { model: 'allowed', input: 'x' }, 200],
     ['embeddings', { model: 'other', input: 'x' }, 403],
     ['rerank', { model: 'allowed', fallbacks: ['other'], query: 'q', documents: [] }, 403],
+    ['embeddings', { model: 'allowed', Model: 'other', input: 'x' }, 400],
     ['responses', { model: 'allowed', input: 'x', tools: [{ model: 'other' }] }, 403],
+    ['responses', { model: 'allowed', input: 'x', tools: [{ Model: 'other' }] }, 403],
+    [
+      'responses',
+      { model: 'allowed', input: 'x', tools: [{ '\u017ferver_URL': 'http://a' }] },
+      400,
+    ],
+    ['responses', { model: 'allowed', input: 'x', Previous_Response_ID: 'a' }, 400],
+    ['responses', { model: 'allowed', input: [{ ID: 'a', Type: 'item_reference' }] }, 400],
     ['responses', { model: 'allowed', input: 'x', tools: [{ type: 'function', name: 'f' }] }, 200],
   ])('covers %s %j', async (path, content, status) => {
     const to = await restricted

@@ -1,4 +1,5 @@
 import { ConfidentialRefusal, errorObject } from '../../confidential-refusal.js'
+import { folded } from '../../json/member-names.js'
 import type { Identity } from '../api-keys/authenticate.js'
 import { CHAT_ROUTE, type RouteMembers } from './route-members.js'
 import { NOT_FOR_TIER, allows, forbidden, type TierRule } from './tier-policy.js'
@@ -66,6 +67,14 @@ const ROUTING = new Set([
   'route',
   'transforms',
 ])
+/** Members that decide something on every route, or that the gateway sets or removes. */
+const DECIDING = new Set([
+  ...ADDRESSES,
+  ...FURTHER_MODELS,
+  ...ROUTING,
+  ...['best_of', 'cache_salt', 'model', 'n', 'security_tier', 'stream', 'stream_options'],
+])
+
 /**
  * Returns the test of a model by API key and tier, or undefined where neither restricts models.
  *
@@ -86,7 +95,7 @@ export function modelRestriction(
  * @param allowsModel - from {@link modelRestriction}
  * @param route - the members of its route. Default: those of chat completions
  * @returns members to set in the request that is forwarded
- * @throws ConfidentialRefusal 400 for a member beyond its limit or with an address, 403 for one that could
+ * @throws ConfidentialRefusal 400 for a member beyond its limit, with an address, or in another spelling, 403 for one that could
  * choose a model that is not allowed
  */
 export function applyRequestRules(
@@ -96,6 +105,10 @@ export function applyRequestRules(
   route: RouteMembers = CHAT_ROUTE,
 ): Readonly<Record<string, number>> {
   const { names } = request
+  const disguised = names.find((name) => isDisguised(name, route))
+  if (disguised !== undefined) {
+    throw refused(disguised, 'The request has a member that is not spelled as its API has it')
+  }
   const address = names.find((name) => ADDRESSES.has(name))
   if (address !== undefined) throw notForwarded(address)
   if (rules.unknownMembers === 'refuse') {
@@ -114,6 +127,12 @@ export function applyRequestRules(
     }
   }
   return limitTokens(request, rules.maxTokens, route)
+}
+
+/** Checks for a name that a model server may take for another one, such as `Model`. */
+function isDisguised(name: string, { known }: RouteMembers): boolean {
+  const read = folded(name)
+  return read !== name && (known.has(read) || DECIDING.has(read))
 }
 
 function restrictRouting(request: RequestMembers, allowsModel: (model: string) => boolean): void {

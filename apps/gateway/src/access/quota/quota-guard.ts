@@ -140,23 +140,31 @@ export class QuotaGuard implements CompletionObserver {
 
 /**
  * Returns the tokens that a request counts: those that the model server reports; an estimate by size
- * where it reports none, or the caller has disconnected meanwhile, and by the number of events of a stream;
- * none where no model worked.
+ * where it reports none, or the caller has disconnected meanwhile; none where no model worked. A report before
+ * the end of a stream may be one of its beginning: its events count in any case.
  */
 function tokensOf(record: CompletionRecord): number {
-  const { usage = {}, outcome, steps, stream } = record
-  const { promptTokens, completionTokens, totalTokens } = usage
-  const parts = [promptTokens, completionTokens].filter((part) => part !== undefined)
-  const sum = parts.length > 0 ? parts.reduce((one, other) => one + other, 0) : undefined
-  const reported = totalTokens ?? sum
-  if (reported !== undefined) return Math.min(reported, MAX_TOKENS)
+  const { outcome, steps, stream } = record
+  const reported = reportedTokens(record)
+  const isCut = stream?.kind === 'events' && stream.end !== 'complete'
+  if (reported !== undefined && !isCut) return reported
   // Filling multiplies the size of a stream; each of its events has a token or more.
   if (stream?.kind === 'events') {
-    return Math.ceil(record.bytesIn / ENVELOPE_BYTES_PER_TOKEN) + stream.parts
+    const promptTokens = record.usage?.promptTokens ?? 0
+    const ofPrompt = promptTokens > 0 ? promptTokens : record.bytesIn / ENVELOPE_BYTES_PER_TOKEN
+    return Math.max(reported ?? 0, Math.ceil(ofPrompt) + stream.parts)
   }
   const answered = outcome === 'ok' || outcome === 'disconnected'
   if (!answered || steps.upstream === undefined) return 0
   return Math.ceil(textBytes(record) / ENVELOPE_BYTES_PER_TOKEN)
+}
+
+function reportedTokens({ usage = {} }: CompletionRecord): number | undefined {
+  const { promptTokens, completionTokens, totalTokens } = usage
+  const parts = [promptTokens, completionTokens].filter((part) => part !== undefined)
+  const sum = parts.length > 0 ? parts.reduce((one, other) => one + other, 0) : undefined
+  const reported = totalTokens ?? sum
+  return reported === undefined ? undefined : Math.min(reported, MAX_TOKENS)
 }
 
 /** Routes whose requests, or answers, are mostly no text: sound, pictures, and numbers. */

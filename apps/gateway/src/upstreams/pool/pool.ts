@@ -107,8 +107,8 @@ export class UpstreamPool implements Engine {
       const startedAt = this.#now()
       const answer = await upstream.forward(request, signal, context)
       return watchAnswer(answer, (error) => {
-        // A caller that disconnects says nothing about the server.
-        if (signal.aborted) return
+        // A caller that disconnects says nothing about the server, nor does a request that is at fault.
+        if (signal.aborted || error.cause === 'request') return
         const { kind, reason, note } = error
         upstream.health.recordDoubt(error.retryAfterMs)
         this.#attempts.record({

@@ -29,6 +29,7 @@ export function answerChatCompletion(
     return forwardRequest(
       {
         ...{ decrypted, members: CHAT_ROUTE, plaintextBytes: plaintext.length },
+        streamed: true,
         includesUsage: options['include_usage'] === true,
         toRoute: (changes) => streamRequest(decrypted, { ...changes, stream_options: options }),
       },

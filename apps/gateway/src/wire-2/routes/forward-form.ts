@@ -41,7 +41,7 @@ export const forwardForm =
       const streamed = typeof stream === 'string' && stream.toLowerCase() === 'true'
       return forwardRequest(
         {
-          ...{ decrypted, members, plaintextBytes: plaintext.length },
+          ...{ decrypted, members, plaintextBytes: plaintext.length, streamed },
           toRoute: (changes) => ({
             ...{ path, model: decrypted.model, streamed },
             answers: streamed ? ['events'] : ['json', 'text'],

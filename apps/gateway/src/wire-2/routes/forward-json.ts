@@ -25,6 +25,7 @@ export const forwardJson =
       return forwardRequest(
         {
           ...{ decrypted: read.request, members, errors, plaintextBytes: plaintext.length },
+          streamed: read.streamed,
           includesUsage: options === undefined || options['include_usage'] === true,
           toRoute: (changes) => routeRequest(route, read, { ...route.sets, ...changes }),
         },

@@ -24,6 +24,8 @@ export interface ForwardedRequest {
   /** Members of its route. */
   readonly members: RouteMembers
   readonly plaintextBytes: number
+  /** The answer comes in parts. */
+  readonly streamed: boolean
   /** Shape of errors in streams. Default: that of chat completions. */
   readonly errors?: ErrorShape | undefined
   /** The caller asks for an event with the tokens used, where there is one for them alone. Default true. */
@@ -54,6 +56,8 @@ export async function forwardRequest(
 ): Promise<Required<WholeResponse> | undefined> {
   const { decrypted, members } = forwarded
   const { observation } = request
+  // Signs of life have the form of the answer, and evidence may take until the first one.
+  if (forwarded.streamed) request.keepAlive(true)
   const allowed = await allowRequest(decrypted, request, context, undefined, members)
   const end = observation.begin('upstream')
   try {
@@ -85,10 +89,8 @@ async function askEngine(
 ): Promise<RouteAnswer> {
   const { settings, signal, observation } = request
   const { turns } = context
-  const route = toRoute(changes)
-  if (route.streamed) request.keepAlive(true)
   const answer = await settings.engine
-    .forward(route, signal, {
+    .forward(toRoute(changes), signal, {
       ...forwardContextOf(request, decrypted, { tier, turns, plaintextBytes }),
       streamIdleMs: context.streams().idleTimeoutMs ?? STREAM_IDLE_MS,
     })
