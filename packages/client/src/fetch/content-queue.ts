@@ -1,5 +1,6 @@
 import { SecurityError } from '@nomyo/crypto/errors'
 import { APIConnectionError, type Deadline } from '@nomyo/transport'
+import { ContentBuffer } from '../wire-2/content-buffer.js'
 import type { OpenAnswer } from '../wire-2/read-answer.js'
 
 /** Authentic content that waits for its reader; the network waits from here on. */
@@ -11,6 +12,8 @@ export interface AnsweredCall {
   readonly deadline: Deadline
   /** Aborts when the caller no longer wants the answer. */
   readonly stop: AbortSignal
+  /** The caller's own: `stop` hears it only while the answer arrives. */
+  readonly signal: AbortSignal | undefined
   readonly id: string
   /** Milliseconds of silence, unless the reader causes it. */
   readonly idleMs: number
@@ -55,10 +58,10 @@ export class ContentQueue {
    */
   async next(): Promise<Uint8Array | undefined> {
     for (;;) {
-      const { stop } = this.#call
-      if (stop.aborted) {
+      const { stop, signal } = this.#call
+      if (stop.aborted || signal?.aborted === true) {
         this.#drop()
-        throw stop.reason
+        throw stop.aborted ? stop.reason : aborted(signal?.reason)
       }
       const part = this.#parts.shift()
       if (part !== undefined) {
@@ -78,15 +81,17 @@ export class ContentQueue {
 
   /** Shows parts, which stay in the queue, until one is enough or no more come. */
   async peek(isEnough: (part: Uint8Array) => boolean): Promise<void> {
-    const seen: Uint8Array[] = []
+    // In one buffer: parts may be many, and of a byte each.
+    const seen = new ContentBuffer()
     for (;;) {
       const part = await this.next()
       if (part === undefined) break
-      seen.push(part)
+      seen.append(part)
       if (isEnough(part)) break
     }
-    this.#parts.unshift(...seen)
-    for (const { length } of seen) this.#waiting += length
+    const joined = seen.take()
+    if (joined.length > 0) this.#parts.unshift(joined)
+    this.#waiting += joined.length
   }
 
   /** Ends the answer; the connection is closed. */
@@ -139,6 +144,11 @@ export class ContentQueue {
     this.#wakeNetwork()
   }
 }
+
+const aborted = (reason: unknown): unknown =>
+  reason instanceof APIConnectionError
+    ? reason
+    : new APIConnectionError('ERR_ABORTED', 'The request was aborted by the caller.')
 
 /** Creates the body of a response. */
 export function streamOf(queue: ContentQueue): ReadableStream<Uint8Array> {

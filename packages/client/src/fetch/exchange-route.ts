@@ -67,7 +67,14 @@ export async function exchangeRoute(
           const isWhole = header('content-type')?.startsWith('application/json') === true
           const maxBytes = isWhole ? MAX_WHOLE_BYTES : MAX_STREAM_BYTES
           const idleMs = config.streamIdleTimeout
-          content = new ContentQueue(answer, { deadline, stop, id, idleMs, maxBytes })
+          content = new ContentQueue(answer, {
+            deadline,
+            stop,
+            signal: limits.signal,
+            id,
+            idleMs,
+            maxBytes,
+          })
           return Promise.resolve({ status, header, id, content })
         },
         accept: async (answer, used) => {

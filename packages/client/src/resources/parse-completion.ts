@@ -33,16 +33,21 @@ export async function parseCompletion<Output>(
 /** Schemas that cannot be described as JSON Schema still get JSON. */
 function formatOf({ jsonSchema }: StandardSchema['~standard']): ResponseFormat {
   if (typeof jsonSchema?.input !== 'function') return { type: 'json_object' }
-  const schema = jsonSchema.input({ target: 'draft-2020-12' })
-  return { type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } }
+  try {
+    const schema = jsonSchema.input({ target: 'draft-2020-12' })
+    return { type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } }
+  } catch {
+    // Libraries throw for what JSON Schema cannot describe, such as a date.
+    return { type: 'json_object' }
+  }
 }
 
-async function parsed(choice: Choice, { validate }: StandardSchema['~standard']): Promise<unknown> {
+async function parsed(choice: Choice, standard: StandardSchema['~standard']): Promise<unknown> {
   const { message } = choice
   if (typeof message.content !== 'string' || message.content === '') {
     return { ...choice, message: { ...message, parsed: null } }
   }
-  const result = await validate(json(message.content))
+  const result = await standard.validate(json(message.content))
   if (result.issues === undefined) {
     return { ...choice, message: { ...message, parsed: result.value } }
   }

@@ -21,27 +21,46 @@ export interface StreamedAnswer {
  * @throws APIConnectionError `ERR_TRUNCATED`, `ERR_TIMEOUT`, `ERR_ABORTED`
  * @throws SecurityError for a stream that is not authentic, malformed or too large
  */
-export async function* readEvents<Item>({
-  response,
-  controller,
-  call,
-}: StreamedAnswer): AsyncGenerator<Item, void> {
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+export function readEvents<Item>(
+  body: ReadableStream<Uint8Array>,
+  answer: StreamedAnswer,
+): AsyncIterator<Item> {
+  const reader = body.getReader()
+  const end = (): void => {
+    answer.call.clear()
+    reader.cancel().catch(() => undefined)
+  }
+  const items = itemsOf<Item>(reader, answer, end)
+  return {
+    next: () => items.next(),
+    return: () => {
+      // A generator that has not begun, or waits for its next part, would not end the answer now.
+      end()
+      return items.return()
+    },
+  }
+}
+
+async function* itemsOf<Item>(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  { response, controller, call }: StreamedAnswer,
+  end: () => void,
+): AsyncGenerator<Item, void> {
   const parser = new EventParser()
   try {
     for (;;) {
       const { done, value } = await reader.read()
       if (done) return
       for (const event of parser.push(value)) {
+        // One part may hold many events.
+        call.signal.throwIfAborted()
         if (event.data !== '[DONE]') yield itemOf(event, response) as Item
       }
     }
   } catch (error) {
     if (!controller.signal.aborted) throw error
   } finally {
-    call.clear()
-    // Also where the reader of the items has left.
-    reader.cancel().catch(() => undefined)
+    end()
   }
 }
 

@@ -50,10 +50,14 @@ export async function sendForJson<Answer>(
   } catch {
     // No JSON: the same as JSON of another kind.
   }
-  throw new SecurityError('ERR_PLAINTEXT_INVALID', 'The answer is malformed and was not used.')
+  throw malformed()
 }
 
-/** Sends a request and returns the events of its answer. */
+/**
+ * Sends a request and returns the events of its answer.
+ *
+ * @throws SecurityError `ERR_PLAINTEXT_INVALID` for an answer that is no stream of events
+ */
 export async function sendForEvents<Item>(
   session: Session,
   call: RouteCall,
@@ -65,11 +69,21 @@ export async function sendForEvents<Item>(
   try {
     const asked = { ...others, signal: joined.signal }
     const response = await sendRoute(session, { ...call, accept: 'text/event-stream' }, asked)
-    return new EventStream(readEvents<Item>({ response, controller, call: joined }), controller)
+    const answer = { response, controller, call: joined }
+    return new EventStream(readEvents<Item>(eventsIn(response), answer), controller)
   } catch (error) {
     joined.clear()
     throw error
   }
+}
+
+/** Returns the body of a stream of events: read as one, JSON would seem empty. */
+function eventsIn({ headers, body }: Response): ReadableStream<Uint8Array> {
+  if (headers.get('content-type')?.startsWith('text/event-stream') === true && body !== null) {
+    return body as ReadableStream<Uint8Array>
+  }
+  body?.cancel().catch(() => undefined)
+  throw malformed()
 }
 
 /** Reads a body as text; fails with the error of the body itself, in every runtime. */
@@ -117,3 +131,6 @@ function encode(body: unknown, members: object): Uint8Array {
     'Nothing was sent: the request must be an object that JSON can hold.',
   )
 }
+
+const malformed = (): SecurityError =>
+  new SecurityError('ERR_PLAINTEXT_INVALID', 'The answer is malformed and was not used.')

@@ -63,7 +63,8 @@ export class EventParser {
     if (name === 'event') this.#event = value
     if (name === 'data') {
       this.#data.push(value)
-      this.#length += value.length
+      // With its line break: also lines of nothing take memory.
+      this.#length += value.length + 1
       if (this.#length > MAX_EVENT_LENGTH) throw tooLong()
     }
     return undefined

@@ -3,7 +3,9 @@ import { attestationPolicy, pinnedAk, statementExtraData } from '@nomyo/attest'
 import { expectCode } from '@nomyo-internal/testing'
 import { PCR_VALUES, forgeKey, forgeQuote, forgedName } from '@nomyo-internal/testing/vectors/forge'
 import { parseKeyStatement } from '@nomyo/crypto/wire-2'
+import { startDeadline } from '@nomyo/transport'
 import { describe, expect, it } from 'vitest'
+import { ContentQueue } from '../../src/fetch/content-queue.js'
 import { newClient, drain, hello, post, startSealedServer, type Exchange } from './support.js'
 
 const KEY = forgeKey()
@@ -88,3 +90,35 @@ describe.each(['before-send', 'after-response'] as const)('with a policy, %s', (
     else await expectCode(speaking, 'ERR_ATTESTATION_FAILED')
   })
 })
+
+it('JSON in chunks of a byte is held in one buffer until its evidence is appraised', async () => {
+  const { closed, content, length } = manyParts(300_000)
+  await content.peek(() => false)
+  await closed
+  expect(await content.next()).toHaveLength(length)
+  expect(await content.next()).toBeUndefined()
+})
+
+/** Content that arrives byte by byte. */
+function manyParts(length: number) {
+  const deadline = startDeadline(undefined)
+  const content = new ContentQueue(
+    {
+      isSealed: true,
+      status: 200,
+      header: () => undefined,
+      read: async (take) => {
+        for (let n = 0; n < length; n++) await take(Uint8Array.of(0x20))
+      },
+    },
+    {
+      deadline,
+      stop: deadline.signal,
+      signal: undefined,
+      id: 'id',
+      idleMs: 60_000,
+      maxBytes: 2 ** 24,
+    },
+  )
+  return { content, closed: content.closed, length }
+}

@@ -169,6 +169,29 @@ describe('chat.completions.parse', () => {
     expect(text(server.requests[0]!.content)).toContain('{"type":"json_object"}')
   })
 
+  it('takes a schema that JSON Schema cannot describe, and one whose validation is a method', async () => {
+    const { client, server } = await connect(answering('{"at":"2026-01-02"}'))
+    const Dated = z.object({ at: z.string().pipe(z.transform((at) => new Date(at))) })
+    const Undescribed = z.object({ at: z.coerce.date().or(z.date()) })
+    for (const response_format of [Dated, Undescribed]) {
+      const { choices } = await client.chat.completions.parse({ ...hello, response_format })
+      expect(choices[0]?.message.parsed?.at).toEqual(new Date('2026-01-02'))
+    }
+    expect(text(server.requests[1]!.content)).toContain('{"type":"json_object"}')
+
+    const standard = {
+      version: 1 as const,
+      vendor: 'test',
+      fixed: 'fixed',
+      validate() {
+        return { value: this.fixed }
+      },
+    }
+    const asked = { ...hello, response_format: { '~standard': standard } }
+    const { choices } = await client.chat.completions.parse(asked)
+    expect(choices[0]?.message.parsed).toBe('fixed')
+  })
+
   it('refuses an answer that does not fit, with the paths and no words of it', async () => {
     for (const [content, paths] of [
       ['{"city":"SECRET","celsius":"SECRET"}', ['celsius']],
