@@ -38,7 +38,7 @@ function bodyOf(text: string, size = Infinity, failure?: Error): ReadableStream<
 
 async function eventsOf(body: ReadableStream<Uint8Array>, request = asked): Promise<Event[]> {
   let text = ''
-  for await (const part of messageStream(body, request)) text += part
+  for await (const part of messageStream(body, request, () => undefined)) text += part
   return [...text.matchAll(/event: (\w+)\ndata: (.*)\n\n/g)].map(([, type, data]) => {
     const event = JSON.parse(data ?? '') as Event
     expect(event.type).toBe(type)
@@ -82,7 +82,7 @@ describe('a stream of chat completions as one of messages', () => {
         }
       },
     })
-    const parts = messageStream(body, asked)
+    const parts = messageStream(body, asked, () => undefined)
     for (const content of ['a', 'b', 'c']) {
       enqueue(frames([chunk({ content })]))
       const { value } = await parts.next()
@@ -199,7 +199,7 @@ describe('a stream that fails', () => {
         isCancelled = true
       },
     })
-    const parts = messageStream(body, asked)
+    const parts = messageStream(body, asked, () => undefined)
     await parts.next()
     await parts.return(undefined)
     expect(isCancelled).toBe(true)

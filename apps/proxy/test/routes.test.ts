@@ -136,6 +136,7 @@ describe('the routes of OpenAI, through the proxy', () => {
   it.each([
     '{"model":"m","input":"x","api_key":"another-key-0123456789"}',
     String.raw`{"model":"m","input":"x","api\u005fkey":"another-key-0123456789"}`,
+    '\uFEFF{"model":"m","input":"x","api_key":"another-key-0123456789"}',
   ])('refuse a key for the gateway: %s', async (body) => {
     const before = model().seen.length
     const answer = await ask(`${proxy().url}/v1/embeddings`, {

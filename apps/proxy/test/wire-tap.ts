@@ -5,6 +5,8 @@ import { listenOnLoopback } from '@nomyo-internal/testing'
 export interface WireTap {
   readonly url: string
   readonly recorded: { toGateway: string; toProxy: string }
+  /** Changes a bit of every answer from now on. */
+  change(): void
   stop(): void
 }
 
@@ -12,6 +14,7 @@ export interface WireTap {
 export async function startWireTap(gateway: string): Promise<WireTap> {
   const recorded = { toGateway: '', toProxy: '' }
   const sockets = new Set<Socket>()
+  let changes = false
   const server = createServer((near) => {
     const far = connect(Number(new URL(gateway).port), '127.0.0.1')
     for (const [from, to, name] of [
@@ -23,6 +26,9 @@ export async function startWireTap(gateway: string): Promise<WireTap> {
       from.on('close', () => to.destroy())
       from.on('data', (bytes: Buffer) => {
         recorded[name] += bytes.toString('latin1')
+        // Far from the framing of HTTP at both ends.
+        const middle = bytes.length >> 1
+        if (changes && from === far) bytes[middle] = (bytes[middle] ?? 0) ^ 1
         to.write(bytes)
       })
     }
@@ -30,6 +36,9 @@ export async function startWireTap(gateway: string): Promise<WireTap> {
   return {
     url: `http://127.0.0.1:${await listenOnLoopback(server)}`,
     recorded,
+    change: () => {
+      changes = true
+    },
     stop: () => {
       for (const socket of sockets) socket.destroy()
       server.close()

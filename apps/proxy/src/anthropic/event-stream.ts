@@ -12,10 +12,13 @@ const MAX_EVENT_LENGTH = 16 * 1024 * 1024
 /**
  * Converts a stream of chat completions to one of Anthropic's API, event by event. A failure after its start
  * becomes an error event, which ends it: there is no message_stop without an end of the model's.
+ *
+ * @param onFailure - hears the error of a body that is cut or not authentic
  */
 export async function* messageStream(
   body: ReadableStream<Uint8Array>,
   asked: ChatRequest,
+  onFailure: (error: unknown) => void,
 ): AsyncGenerator<string> {
   const events = new MessageEvents(asked)
   try {
@@ -29,6 +32,7 @@ export async function* messageStream(
     }
     yield [...events.end()].map(frame).join('')
   } catch (error) {
+    onFailure(error)
     yield frame(errorOf(error))
   }
 }

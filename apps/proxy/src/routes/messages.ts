@@ -40,7 +40,7 @@ export function messagesRoutes(
     const requestId = response.headers.get('x-request-id')
     if (requestId !== null) void reply.header('request-id', requestId)
     passHeaders(response, reply)
-    return answer(reply, response, asked, requestId)
+    return answer(reply, response, asked, upstream)
   })
   // Before the body is read.
   const refuseCount: onRequestHookHandler = (_request, _reply, done) => {
@@ -53,17 +53,21 @@ async function answer(
   reply: FastifyReply,
   response: Response,
   asked: ChatRequest,
-  requestId: string | null,
+  upstream: Upstream,
 ): Promise<FastifyReply> {
-  const { status, body } = response
+  const { status, body, headers } = response
+  const onFailure = (error: unknown): void => {
+    upstream.noteFailure(error)
+  }
   if (asked.stream && status === 200 && body !== null) {
     return reply
       .type('text/event-stream; charset=utf-8')
-      .send(new StreamedBody(messageStream(body, asked), { stallMs: STALL_TIMEOUT_MS }))
+      .send(new StreamedBody(messageStream(body, asked, onFailure), { stallMs: STALL_TIMEOUT_MS }))
   }
   void reply.type('application/json; charset=utf-8')
-  const content: unknown = await response.json().catch(() => undefined)
+  const content: unknown = await response.json().catch(onFailure)
   if (status !== 200) {
+    const requestId = headers.get('x-request-id')
     return reply.send(JSON.stringify(fromOpenAIError(status, content, requestId)))
   }
   if (!isMembers(content)) throw unusable('is no JSON object')

@@ -11,7 +11,8 @@ export function refuseOwnKey(body: Uint8Array | null): void {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   // Names can be written with escapes; any other body need not be parsed twice.
   if (!bytes.includes('"api_key"') && !bytes.includes(String.raw`\u`)) return
-  if (hasOwnKey(bytes.toString())) throw ownKey()
+  // As the client decodes it: a byte order mark is no part of JSON.
+  if (hasOwnKey(new TextDecoder().decode(bytes))) throw ownKey()
 }
 
 /** Creates the refusal of a request with a key for the gateway. */

@@ -80,7 +80,7 @@ export async function sendForEvents<Item>(
 /** Returns the body of a stream of events: read as one, JSON would seem empty. */
 function eventsIn({ headers, body }: Response): ReadableStream<Uint8Array> {
   if (headers.get('content-type')?.startsWith('text/event-stream') === true && body !== null) {
-    return body as ReadableStream<Uint8Array>
+    return body
   }
   body?.cancel().catch(() => undefined)
   throw malformed()
