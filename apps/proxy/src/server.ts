@@ -19,7 +19,7 @@ import type { Log } from './log.js'
 import { Refusal, refusalFrom } from './openai-error.js'
 import { forwardedRoutes } from './routes/forwarded.js'
 import { limitConcurrency } from './routes/limit-concurrency.js'
-import { isAnthropic, messagesRoutes } from './routes/messages.js'
+import { COUNT_TOKENS_PATH, isAnthropic, messagesRoutes } from './routes/messages.js'
 import { modelsRoutes } from './routes/models.js'
 import { reportRoute } from './routes/report.js'
 import type { Upstream } from './upstream/upstream.js'
@@ -79,7 +79,7 @@ export function createServer(
   guardAgainstPages(server, isOwnHost, allowOrigin)
   refuseUnknownRoutes(server, (allowed, paths) =>
     allowed === undefined
-      ? new Refusal(404, 'ERR_NOT_FOUND', `Nothing was sent: the paths are ${paths.join(', ')}.`)
+      ? unknownPath(paths.filter((path) => path !== COUNT_TOKENS_PATH))
       : new Refusal(405, 'ERR_METHOD_NOT_ALLOWED', `This path takes ${allowed}.`),
   )
   // Passed on unparsed: the client parses it, and describes what is wrong.
@@ -149,3 +149,10 @@ function refusalOf(error: unknown): Refusal {
   }
   return new Refusal(500, 'ERR_INTERNAL', 'The proxy failed with an internal fault.')
 }
+
+const unknownPath = (served: readonly string[]): Refusal =>
+  new Refusal(
+    404,
+    'ERR_NOT_FOUND',
+    `Nothing was sent: the proxy does not serve this path. It serves ${served.join(', ')}.`,
+  )

@@ -72,6 +72,12 @@ describe('a request outside the routes', () => {
     expect(refusalCode(answer, 404)).toBe('ERR_NOT_FOUND')
   })
 
+  it('learns the paths that are served, without those that are always refused', async () => {
+    const { body } = await ask(`${proxy().url}/v1/files`, { headers: KIND })
+    expect(body).toContain('/v1/embeddings')
+    expect(body).not.toContain('count_tokens')
+  })
+
   it.each([
     ['GET', '/v1/chat/completions', 'POST'],
     ['PUT', '/v1/chat/completions?x', 'POST'],

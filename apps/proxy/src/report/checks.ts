@@ -32,7 +32,8 @@ function lastAnswer({ problem }: Trust): ReportedCheck {
         id: 'gateway',
         status: 'pass',
         code: 'GATEWAY_TRUSTED',
-        detail: 'The checks before a request pass; no answer since the last good one was refused.',
+        detail:
+          'The checks before a request pass, and no answer has been refused since the last good one.',
       }
     : {
         id: 'gateway',
@@ -87,7 +88,7 @@ function statementChecks({ statement }: WireInfo): readonly ReportedCheck[] {
       id: 'statement.signature',
       status: 'pass',
       code: 'STATEMENT_SIGNED',
-      detail: 'The key statement is signed by the identity, and its time is now.',
+      detail: 'The key statement is signed by the identity, and is valid now.',
     },
     namesIdentities
       ? {

@@ -87,7 +87,7 @@ const limits = {
   firstKey: {
     code: 'FIRST_KEY',
     detail:
-      'Whose the first key was: an attacker on the network path at that moment could have given his own. A pin or a policy is better.',
+      'The owner of the first key: an attacker on the network path could have presented another one at that moment. A pin or a policy is better.',
   },
   remoteCallers: {
     code: 'REMOTE_CALLERS',

@@ -12,6 +12,9 @@ import { STALL_TIMEOUT_MS } from './stall-timeout.js'
 
 const PATH = '/v1/messages'
 
+/** Path that callers of Anthropic's API may ask, and that is always refused. */
+export const COUNT_TOKENS_PATH = `${PATH}/count_tokens`
+
 /** Checks for a caller that expects the shapes of Anthropic's API. */
 export const isAnthropic = (
   url: string | undefined,
@@ -46,7 +49,7 @@ export function messagesRoutes(
   const refuseCount: onRequestHookHandler = (_request, _reply, done) => {
     done(noTokenCount())
   }
-  server.post(`${PATH}/count_tokens`, { onRequest: [requireToken, refuseCount] }, () => undefined)
+  server.post(COUNT_TOKENS_PATH, { onRequest: [requireToken, refuseCount] }, () => undefined)
 }
 
 async function answer(
