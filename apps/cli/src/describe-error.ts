@@ -80,10 +80,10 @@ function describeApiError(error: APIError): ErrorDescription {
   if (code === 'ERR_INVALID_OPTION') return { text: message, exitCode: EXIT.usage }
   const remedy =
     statusCode === 401
-      ? ' Put the API key into NOMYO_API_KEY, or name a file that holds it with --api-key-file.'
+      ? '. Put the API key into NOMYO_API_KEY, or name a file that holds it with --api-key-file.'
       : retryAfterMs === undefined
         ? ''
-        : ` Try again in ${Math.ceil(retryAfterMs / 1000)} s.`
+        : `. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`
   return {
     text: `${message} (${printableLine(sealedError?.code ?? code)})${remedy}`,
     exitCode: EXIT.failed,

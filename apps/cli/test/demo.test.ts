@@ -17,6 +17,8 @@ describe('nomyo demo', () => {
     expect(stdout).toContain('nomyo-demo-engine')
     expect(stdout).toContain('check_interaction({')
     expect(stdout).toContain('ERR_DECRYPTION_FAILED')
+    // The timings are those of the first call alone.
+    expect(stdout.match(/^ {3}\w.* \d+\.\d ms$/gmu)).toHaveLength(4)
     // The prompt is shown where it is asked and where it is answered, and not among the recorded bytes.
     expect(stdout.split('clarithromycin')).toHaveLength(3)
   })

@@ -75,7 +75,7 @@ async function model(context: SlashContext, name: string): Promise<boolean> {
   const { output, conversation } = context
   if (name !== '') {
     conversation.model = name
-    output.line(`The model is ${printableLine(name)} from now on.`)
+    output.line(`Answers now come from the model ${printableLine(name)}.`)
     return false
   }
   for (const one of await context.listModels()) {

@@ -36,9 +36,9 @@ const STEP_NAMES: Readonly<Record<CompletionStep['name'], string>> = {
   'server-key': 'fetch the server key',
   attest: 'attest the machine',
   pace: 'wait for the pace',
-  seal: 'seal the request',
+  seal: 'encrypt the request',
   send: 'send, wait, receive',
-  open: 'open the answer',
+  open: 'decrypt the answer',
 }
 
 /** `nomyo demo`: shows one encrypted chat completion from end to end. */
@@ -87,7 +87,6 @@ async function demo(
     baseUrl: tap.url,
     allowHttp: true,
     maxRetries: 0,
-    // Its messages are JSON, which can be shown.
     onStep: (step) => steps.push(step),
     logger: { warn: () => undefined },
   })
@@ -107,8 +106,7 @@ async function demo(
     )
     try {
       tap.connectTo(gateway.port)
-      await showChat(scene)
-      const timings = steps.slice()
+      const timings = await showChat(scene, steps)
       await showToolCall(scene)
       await showTampering(scene)
       showTimings(timings, scene)
@@ -129,7 +127,11 @@ async function demo(
   return failed === 0 ? EXIT.ok : EXIT.failed
 }
 
-async function showChat({ client, tap, output, section, check }: Scene): Promise<void> {
+/** Returns the steps of the call, without those of what is shown afterwards. */
+async function showChat(
+  { client, tap, output, section, check }: Scene,
+  steps: readonly CompletionStep[],
+): Promise<CompletionStep[]> {
   const { line, style, progress } = output
   section('1  The request')
   line(`   model    ${MODEL}`)
@@ -139,6 +141,7 @@ async function showChat({ client, tap, output, section, check }: Scene): Promise
     'sending; the first call fetches the key statement',
     client.create({ model: MODEL, messages: [{ role: 'user', content: PROMPT }] }),
   )
+  const timings = steps.slice()
   section('2  What an eavesdropper sees')
   for (const text of eavesdrop(tap.recorded)) line(style.quiet(text))
   const recorded = tap.recorded.toGateway + tap.recorded.toClient
@@ -156,6 +159,7 @@ async function showChat({ client, tap, output, section, check }: Scene): Promise
   line(`   id       ${completion._metadata.payload_id}`)
   line(`   wire     ${describeWire(await client.chooseWire())}`)
   check(answer === PROMPT, 'the answer is the echo of the prompt')
+  return timings
 }
 
 async function showToolCall({ client, output, section, check }: Scene): Promise<void> {
@@ -167,7 +171,7 @@ async function showToolCall({ client, output, section, check }: Scene): Promise<
     tool_choice: 'auto',
   })
   const call = completion.choices[0].message.tool_calls?.[0]
-  section('4  A tool call, sealed the same way')
+  section('4  A tool call, encrypted in the same way')
   line(`   tool     ${call?.function.name ?? 'none'}(${call?.function.arguments ?? ''})`)
   check(
     call?.function.name === TOOL.function.name && hasArguments(call.function.arguments),
