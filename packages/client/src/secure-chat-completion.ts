@@ -107,7 +107,7 @@ export class SecureChatCompletion {
    * key statement of the gateway lists.
    *
    * It resolves when the head of a success is authentic. Parts of the body are handed out when they are, and
-   * read from the network as they are used. A body that ends before its end fails after its last part.
+   * read from the network as they are used. A body that is cut off fails after its last part.
    *
    * Of the headers, `authorization` (as a bearer token, in place of the client's key), `x-security-tier`,
    * `content-type`, `accept`, `openai-beta` and `accept-language` are sent; others are ignored.

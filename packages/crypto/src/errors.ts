@@ -21,7 +21,7 @@
  * - `ERR_WIRE_DOWNGRADE`: a server that is known to speak wire 2, or must, seems to offer only wire 1
  * - `ERR_REPLY_MISMATCH`: a genuine answer to another request
  * - `ERR_REPLY_REPLAYED`: an answer that was received before
- * - `ERR_TRUNCATED`: an encrypted message that ends before its end
+ * - `ERR_TRUNCATED`: an encrypted message that was cut off before its end
  * - `ERR_STATEMENT_INVALID`: a key statement that is malformed, or that no identity key signed
  * - `ERR_STATEMENT_EXPIRED`: a key statement that is not valid at this time; or the clock is wrong
  */

@@ -277,7 +277,7 @@ function wireOf({ wire, relayUrl, baseUrl: { origin } }: OptionValues): 'auto' |
   if (relayUrl === undefined) return wire
   if (relayUrl.origin === origin) throw invalidOption('relayUrl', 'names the gateway')
   if (wire !== 1) return 2
-  throw invalidOption('wire', 'is 1 with relayUrl')
+  throw invalidOption('wire', 'must not be 1 with relayUrl: relays carry wire 2')
 }
 
 /** The danger of plain HTTP. */

@@ -129,7 +129,7 @@ function failureOf(error: unknown, hasBegun: boolean): unknown {
 }
 
 const truncated = (): APIConnectionError =>
-  new APIConnectionError('ERR_TRUNCATED', 'The answer ends before its end.')
+  new APIConnectionError('ERR_TRUNCATED', 'The answer was cut off.')
 
 /** Creates the error for an answer above a limit. */
 export const tooLarge = (): SecurityError =>

@@ -23,7 +23,7 @@ export interface AnswerLimits {
 /**
  * Sends an encrypted request, and decrypts the answer as it arrives: returns when its head is authentic.
  *
- * @throws APIConnectionError `ERR_TRUNCATED` for an answer that ends before its end
+ * @throws APIConnectionError `ERR_TRUNCATED` for an answer that was cut off before its end
  * @throws SecurityError for an answer that is not authentic or too large
  */
 export async function sendSealed(

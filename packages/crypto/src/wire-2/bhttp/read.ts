@@ -266,4 +266,4 @@ const isOver = (): SecurityError =>
   new SecurityError('ERR_PLAINTEXT_INVALID', 'The message is complete.')
 
 const truncated = (): SecurityError =>
-  new SecurityError('ERR_TRUNCATED', 'The message ends before its end.')
+  new SecurityError('ERR_TRUNCATED', 'The message was cut off.')

@@ -201,4 +201,4 @@ const tooLarge = (): SecurityError =>
   new SecurityError('ERR_ENVELOPE_TOO_LARGE', 'The message is larger than allowed.')
 
 const truncated = (): SecurityError =>
-  new SecurityError('ERR_TRUNCATED', 'The message ends before its end.')
+  new SecurityError('ERR_TRUNCATED', 'The message was cut off.')
