@@ -8,7 +8,7 @@ export const program: Program = {
   version,
   describeError,
   command: {
-    summary: 'decrypts chat requests, asks a model server, encrypts the answers',
+    summary: 'decrypts requests, asks a model server, encrypts the answers',
     load: async () => (await import('./start.js')).startCommand,
     subcommands: {
       doctor: {

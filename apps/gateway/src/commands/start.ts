@@ -17,7 +17,7 @@ import { describeError } from './describe-error.js'
 
 /** `nomyo-gateway` without a command: starts a gateway. */
 export const startCommand = command({
-  summary: 'decrypts chat requests, asks a model server, encrypts the answers',
+  summary: 'decrypts requests, asks a model server, encrypts the answers',
   options: OPTIONS,
   exitMeanings: {
     ok: 'stopped by a signal, or a command that succeeded',
