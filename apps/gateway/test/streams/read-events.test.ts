@@ -136,6 +136,15 @@ describe('the events of a model server', () => {
     expect(counted.parts).toBeLessThan(400)
   })
 
+  it.each(['a:\n', 'a\n', 'retry: x\n'])('are bounded altogether: endless %j', async (line) => {
+    const counted = { parts: 0 }
+    expect(await failureOf(endless('', line.repeat(1024), counted))).toMatchObject({
+      kind: 'unusable',
+    })
+    expect(counted.parts).toBe(5)
+    expect(await read([line.repeat(4096), 'data: 1\n\n'])).toHaveLength(1)
+  })
+
   it('refuse a long name', async () => {
     expect(await failureOf([`event: ${'x'.repeat(300)}\ndata: 1\n\n`])).toMatchObject({
       kind: 'oversized',

@@ -31,6 +31,10 @@ const OK = 200
 const MAX_EVENT_LENGTH = 16 * 1024 * 1024
 const MAX_BYTES = 64 * 1024 * 1024
 const MAX_NAME_LENGTH = 256
+/** Servers have a few, if any; each costs the parser more time than a line that it knows. */
+const MAX_UNKNOWN_LINES = 4096
+/** Characters that are parsed before the limits are checked. */
+const PIECE_LENGTH = 8 * 1024
 /** Below this, the memory of the request covers an event. */
 const SMALL_BYTES = 64 * 1024
 
@@ -52,7 +56,8 @@ export async function* readEvents(
   }: EventStreamOptions,
 ): AsyncGenerator<SseEvent, void, undefined> {
   const events: SseEvent[] = []
-  const faults = new Set<string>()
+  let isOversized = false
+  let unknownLines = 0
   const parser = createParser({
     maxBufferSize: maxEventLength,
     onEvent: ({ event, data }) => {
@@ -60,7 +65,8 @@ export async function* readEvents(
     },
     onError: ({ type }) => {
       // Unknown fields are ignored, as the standard has it.
-      if (type === 'max-buffer-size-exceeded') faults.add(type)
+      if (type === 'max-buffer-size-exceeded') isOversized = true
+      else unknownLines++
     },
   })
   const decoder = new TextDecoder('utf-8', { fatal: true })
@@ -74,8 +80,15 @@ export async function* readEvents(
     pending += part.length
     const needed = Math.max(pending, SMALL_BYTES)
     if (needed !== reserved) reserve?.((reserved = needed))
-    parser.feed(toLines(decode(decoder, part)))
-    if (faults.size > 0) throw oversized('an event above the limit')
+    const lines = toLines(decode(decoder, part))
+    for (let at = 0; at < lines.length; at += PIECE_LENGTH) {
+      parser.feed(lines.slice(at, at + PIECE_LENGTH))
+      // Set by the parser.
+      if (isOversized as boolean) throw oversized('an event above the limit')
+      if (unknownLines > MAX_UNKNOWN_LINES) {
+        throw unusableAnswerError(OK, 'an event stream with too many unknown fields')
+      }
+    }
     for (const { event, data } of events.splice(0)) {
       if ((event?.length ?? 0) > MAX_NAME_LENGTH || data.length > maxEventLength) {
         throw oversized('an event above the limit')
