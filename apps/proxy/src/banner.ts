@@ -39,6 +39,8 @@ export function formatBanner(
     ...(hasApiKey
       ? []
       : ['No API key for the gateway is set: set NOMYO_API_KEY if the gateway requires one.', '']),
+    "Programs for Anthropic's API: the same token, and the address without /v1.",
+    `Verification report: ${new URL('/nomyo/report', baseUrl).href}`,
     'Between programs and this address, text travels in plaintext. Ctrl-C stops the proxy.',
     '',
   ]

@@ -182,6 +182,10 @@ describe('the banner', () => {
     for (const screen of [kept, environment]) expect(screen).not.toContain(TOKEN)
   })
 
+  it('names the report, at the address of the proxy', () => {
+    expect(formatBanner(readConfig([], given), proxy)).toContain('http://127.0.0.1:1/nomyo/report')
+  })
+
   it('says which wire is used, and why', () => {
     const config = readConfig([], given)
     expect(formatBanner(config, proxy)).toMatch(
