@@ -68,6 +68,8 @@ async function readAll(
   for (;;) {
     const { done, value } = await reader.read()
     if (done) break
+    // A stream may hold anything, of which fetch of the platform takes bytes alone.
+    if (!((value as unknown) instanceof Uint8Array)) throw unreadable()
     size += value.length
     if (size > MAX_CONTENT_BYTES) throw tooLarge(size, MAX_CONTENT_BYTES)
     parts.push(value)
@@ -84,5 +86,5 @@ async function readAll(
 const unreadable = (): InvalidRequestError =>
   new InvalidRequestError(
     'ERR_INVALID_REQUEST',
-    'Nothing was sent: the body could not be read. It may have been read before.',
+    'Nothing was sent: the body could not be read. It may have been read before, or hold other things than bytes.',
   )

@@ -111,6 +111,8 @@ function formOf(request: TranscriptionRequest): FormData {
   for (const [name, value] of Object.entries<Value>(members as Record<string, Value>)) {
     if (value === undefined || value === null) continue
     for (const one of [value].flat()) {
+      if (typeof one === 'object')
+        throw invalid(`${name} must be a text, a number or a list of them`)
       form.append(Array.isArray(value) ? `${name}[]` : name, String(one))
     }
   }
@@ -135,7 +137,9 @@ export async function retrieveModel(
   id: string,
   options: RequestOptions,
 ): Promise<Model> {
-  if (typeof id !== 'string' || id === '') throw invalid('id must be the name of a model')
+  if (typeof id !== 'string' || id === '' || LONE_SURROGATE.test(id)) {
+    throw invalid('id must be the name of a model')
+  }
   try {
     return await sendForJson<Model>(
       session,
@@ -163,6 +167,9 @@ async function listUnderTls(
   const { data } = JSON.parse(new TextDecoder().decode(list?.body ?? EMPTY_LIST)) as Models
   return { object: 'list', data }
 }
+
+/** Has no form in UTF-8. */
+const LONE_SURROGATE = /\p{Cs}/u
 
 const EMPTY_LIST = new TextEncoder().encode('{"data":[]}')
 

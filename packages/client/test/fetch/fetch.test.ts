@@ -73,6 +73,21 @@ describe('a request of any route', () => {
     expect(contents).toEqual(['b', '\u0001\u0002', 'streamed'])
   })
 
+  it('is refused where its body holds anything but bytes, which would be sent as zeros', async () => {
+    const { client, server } = await connect(({ whole }) => whole(200, {}))
+    for (const part of ['a text', 7, Uint16Array.of(1), [1, 2]]) {
+      const body = new ReadableStream({
+        start: (controller) => {
+          controller.enqueue(part)
+          controller.close()
+        },
+      })
+      const init = { method: 'POST', body, duplex: 'half' } as RequestInit
+      await expectCode(client.fetch('/v1/audio/translations', init), 'ERR_INVALID_REQUEST')
+    }
+    expect(server.seen).toEqual([])
+  })
+
   it('may be a GET, also of one model', async () => {
     const { client, server } = await connect(({ whole }) => whole(200, { id: 'a/b' }))
     const response = await client.fetch('/v1/models/a%2Fb')

@@ -126,6 +126,11 @@ describe('a resource', () => {
       await expectCode(client.embeddings.create(wrong), 'ERR_INVALID_REQUEST')
       await expectCode(client.responses.create(wrong), 'ERR_INVALID_REQUEST')
     }
+    for (const id of ['', 7, '\ud800']) {
+      await expectCode(client.models.retrieve(id as never), 'ERR_INVALID_REQUEST')
+    }
+    const chunked = { file: new Blob(['a']), model: 'm', chunking_strategy: { type: 'server_vad' } }
+    await expectCode(client.audio.transcriptions.create(chunked as never), 'ERR_INVALID_REQUEST')
     const cyclic: Record<string, unknown> = { model: 'm' }
     cyclic['input'] = cyclic
     await expectCode(client.embeddings.create(cyclic as never), 'ERR_INVALID_REQUEST')
