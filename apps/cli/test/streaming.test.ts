@@ -104,6 +104,19 @@ describe('one question', () => {
     expect(requests.at(-1)).toMatchObject({ stream: true })
   })
 
+  it('shows no control characters on a terminal', async () => {
+    respond = (response) => {
+      const parts = ['\u001b', ']0;owned', '\u0007', 'safe', '\u202e', ' end']
+      response.end(parts.map((content) => chunk({ content })).join('') + END)
+    }
+    const terminal = new Home().terminal([...chat(), 'x'])
+    expect(await terminal.ended()).toBe(0)
+    expect(terminal.shown).toContain(']0;ownedsafe end')
+    for (const unsafe of ['\u001b]', '\u0007', '\u202e']) {
+      expect(terminal.shown).not.toContain(unsafe)
+    }
+  })
+
   it('is not streamed with --json', async () => {
     respond = (response) =>
       response

@@ -20,6 +20,8 @@ export interface SplitRequest extends Identified {
   readonly payload: Uint8Array<ArrayBuffer>
   /** True where the request asks for a stream, which the answer is not. */
   readonly asksForStream: boolean
+  /** Headers for the model server, which are encrypted: on wire 1 none is sent. */
+  readonly sealedHeaders?: Readonly<Record<string, string>> | undefined
 }
 
 /**

@@ -69,14 +69,13 @@ async function complete(
     ...(securityTier === undefined ? {} : { security_tier: securityTier }),
   } as unknown as ChatCompletionRequest
   const { options } = fetched
-  // On wire 1 they would travel outside of the encryption.
-  const headers = Object.fromEntries(
-    Object.entries(options.headers ?? {}).filter(([name]) => !SEALED_HEADERS.includes(name)),
-  )
-  const completion = await session.complete(splitRequest(request, config.padding), {
-    ...options,
-    headers,
-  })
+  const given = Object.entries(options.headers ?? {})
+  const isSealed = ([name]: readonly [string, string]): boolean => SEALED_HEADERS.includes(name)
+  // Not as options: on wire 1 they would travel outside of the encryption.
+  const sealedHeaders = Object.fromEntries(given.filter(isSealed))
+  const headers = Object.fromEntries(given.filter((header) => !isSealed(header)))
+  const split = { ...splitRequest(request, config.padding), sealedHeaders }
+  const completion = await session.complete(split, { ...options, headers })
   return completionResponse(completion, formOf(session, fetched, members))
 }
 

@@ -1,3 +1,4 @@
+import { SecurityError } from '@nomyo/crypto/errors'
 import { APIError, InvalidRequestError } from '@nomyo/transport'
 import { checkChatRequest, splitRequest } from '../completion/seal-request.js'
 import { isObject } from '../config/checks.js'
@@ -126,7 +127,7 @@ export async function listModels(
   options: RequestOptions,
 ): Promise<Models> {
   try {
-    return await sendForJson<Models>(session, { path: '/v1/models' }, options)
+    return checked(await sendForJson<Models>(session, { path: '/v1/models' }, options))
   } catch (error) {
     return await listUnderTls(session, options, error)
   }
@@ -152,6 +153,14 @@ export async function retrieveModel(
     if (model !== undefined) return model
     throw new APIError('ERR_NOT_FOUND', 'The gateway has no such model.', { statusCode: 404 })
   }
+}
+
+/** Lists are read member by member, by programs that show them. */
+function checked(list: Models): Models {
+  const models: unknown = list.data
+  const isModel = (model: unknown): boolean => isObject(model) && typeof model['id'] === 'string'
+  if (Array.isArray(models) && models.every(isModel)) return list
+  throw new SecurityError('ERR_PLAINTEXT_INVALID', 'The answer is no list of models.')
 }
 
 /** Gateways without this route inside the encryption list their models outside of it. */

@@ -10,12 +10,19 @@ export interface RouteRequest extends Identified {
   readonly contentType: string | undefined
   /** Its owner zeroes it when the request is over. */
   readonly content: Uint8Array
+  /** Beside those of the call. */
+  readonly sealedHeaders?: Readonly<Record<string, string>> | undefined
 }
 
 const CLOSING_BRACE = 0x7d
 
 /** Returns the request of a whole chat completion. */
-export function completionRoute({ payload, apiKey, securityTier }: SplitRequest): RouteRequest {
+export function completionRoute({
+  payload,
+  apiKey,
+  securityTier,
+  sealedHeaders,
+}: SplitRequest): RouteRequest {
   return {
     method: 'POST',
     path: '/v1/chat/completions',
@@ -25,5 +32,6 @@ export function completionRoute({ payload, apiKey, securityTier }: SplitRequest)
     content: payload.subarray(0, payload.lastIndexOf(CLOSING_BRACE) + 1),
     apiKey,
     securityTier,
+    sealedHeaders,
   }
 }

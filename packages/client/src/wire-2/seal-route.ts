@@ -82,7 +82,7 @@ function fieldsOf(call: Call<RouteRequest>): Field[] {
     ['idempotency-key', id],
     ['content-type', request.contentType],
     ['accept', request.accept],
-    ...sealedHeaders(headers),
+    ...sealedHeaders({ ...headers, ...request.sealedHeaders }),
   ]
   const given = fields.filter((field): field is Field => field[1] !== undefined)
   const length = given.reduce((sum, [name, value]) => sum + name.length + value.length + 8, 0)

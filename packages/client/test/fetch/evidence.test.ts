@@ -91,6 +91,31 @@ describe.each(['before-send', 'after-response'] as const)('with a policy, %s', (
   })
 })
 
+it('a stream without evidence is closed, and one that breaks off before it is not requested again', async () => {
+  const server = await startSealedServer(async ({ begin, response }) => {
+    const stream = await begin()
+    if (server.requests.length === 1) await stream.send('data: {"choices":[]}\n\n')
+    else response.end()
+  })
+  const client = newClient(server, {
+    attestation: { policy, when: 'after-response' },
+    maxRetries: 2,
+  })
+  await expectCode(client.fetch(CHAT, streamed), 'ERR_ATTESTATION_FAILED')
+  await expect.poll(() => server.requests[0]?.response.destroyed).toBe(true)
+  await expectCode(client.fetch(CHAT, streamed), 'ERR_TRUNCATED')
+  expect(server.requests).toHaveLength(2)
+})
+
+it('an answer that names another request is refused', async () => {
+  const { client } = await connectAttested({
+    when: 'after-response',
+    metadata: (exchange) => ({ ...metadata(exchange), payload_id: 'other' }),
+  })
+  await expectCode(client.fetch(CHAT, streamed), 'ERR_REPLY_MISMATCH')
+  await expectCode(client.fetch(EMBEDDINGS, embed), 'ERR_REPLY_MISMATCH')
+})
+
 it('JSON in chunks of a byte is held in one buffer until its evidence is appraised', async () => {
   const { closed, content, length } = manyParts(300_000)
   await content.peek(() => false)

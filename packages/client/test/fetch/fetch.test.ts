@@ -185,16 +185,23 @@ describe('a streamed chat completion', () => {
     const response = await client.fetch(CHAT, post(hello))
     expect(await response.json()).toMatchObject({ _metadata: { wire: { version: 2 } } })
     const { server, client: other } = await connect(({ whole }) => whole(200, { choices: 1 }))
-    await expectCode(other.fetch(CHAT, post(hello)), 'ERR_PLAINTEXT_INVALID')
-    expect(server.requests[0]?.fields['accept']).toBe('application/json')
+    const headers = { 'content-type': 'application/json', 'openai-beta': 'beta' }
+    await expectCode(other.fetch(CHAT, post(hello, { headers })), 'ERR_PLAINTEXT_INVALID')
+    expect(server.requests[0]?.fields).toMatchObject({
+      accept: 'application/json',
+      'openai-beta': 'beta',
+    })
   })
 
   it('on wire 1 arrives whole, and is marked; no other route is sent', async () => {
     const gateway = await newGateway({ wire: 1 })
     const client = newClient(gateway)
-    const response = await client.fetch(CHAT, post(streamed))
+    const headers = { 'content-type': 'application/json', 'openai-beta': 'beta' }
+    const response = await client.fetch(CHAT, post(streamed, { headers }))
     expect(response.headers.get('x-nomyo-stream')).toBe('synthetic')
     expect((await drain(response)).text).toMatch(/data: \[DONE\]\n\n$/)
+    // It would travel outside of the encryption.
+    expect(gateway.requests[0]?.headers).not.toHaveProperty('openai-beta')
     await expectCode(client.fetch('/v1/embeddings', post({ model: 'm' })), 'ERR_ROUTE')
     expect(gateway.requests).toHaveLength(1)
   })

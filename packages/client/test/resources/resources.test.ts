@@ -11,7 +11,7 @@ const relayTo = ({ url }: { readonly url: string }): string => url.replace('127.
 
 describe('a resource', () => {
   it('of JSON sends its request encrypted, and returns the answer', async () => {
-    const { client, server } = await connect(({ whole, route }) => whole(200, { route }))
+    const { client, server } = await connect(({ whole, route }) => whole(200, { route, data: [] }))
     const options = { headers: { 'openai-beta': 'x' } }
     const answers = [
       await client.embeddings.create({ model: 'm', input: 'Hi' }, options),
@@ -96,6 +96,14 @@ describe('a resource', () => {
     const relayed = newClient(other.server, { relayUrl: relayTo(other.server) })
     expect(await relayed.models.list()).toEqual({ object: 'list', data: [] })
   })
+
+  it.each([{}, { data: 'text' }, { data: [null] }, { data: [{ id: 7 }] }])(
+    'of models refuses %j, which is no list of them',
+    async (answer) => {
+      const { client } = await connect(({ whole }) => whole(200, answer))
+      await expectCode(client.models.list(), 'ERR_PLAINTEXT_INVALID')
+    },
+  )
 
   it('throws the refusal of the gateway, and an error for an answer that is no JSON', async () => {
     const { client } = await connect(async ({ whole, begin, route }) => {
