@@ -25,6 +25,8 @@ export interface FetchedRoute {
 const JSON_TYPE = /^application\/json *(?:;|$)/i
 /** No query, and nothing that would have to be decoded to be compared. */
 const PATH = /^\/[\w.~!$&'()*+,;=:@%/-]{1,4096}$/
+/** `Headers` take them; encrypted fields have none. */
+const CONTROL = /(?!\t)\p{Cc}/u
 /** Headers for the model server, beside those of every request. */
 export const SEALED_HEADERS: readonly string[] = ['openai-beta', 'accept-language']
 
@@ -105,7 +107,15 @@ function parse(content: Uint8Array): Record<string, unknown> {
   throw invalid('the body must be a JSON object')
 }
 
-function readHeaders(headers: HeadersInit | undefined): Headers {
+function readHeaders(given: HeadersInit | undefined): Headers {
+  const headers = parseHeaders(given)
+  for (const name of ['accept', 'content-type', ...SEALED_HEADERS]) {
+    if (CONTROL.test(headers.get(name) ?? '')) throw invalid(`${name} has a control character`)
+  }
+  return headers
+}
+
+function parseHeaders(headers: HeadersInit | undefined): Headers {
   try {
     return new Headers(headers)
   } catch {

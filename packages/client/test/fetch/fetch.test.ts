@@ -88,6 +88,18 @@ describe('a request of any route', () => {
     expect(server.seen).toEqual([])
   })
 
+  it('is refused where a header has a control character', async () => {
+    const { client, server } = await connect(({ whole }) => whole(200, {}))
+    const json = { 'content-type': 'application/json' }
+    for (const name of ['accept', 'content-type', 'openai-beta', 'accept-language']) {
+      for (const path of [CHAT, '/v1/embeddings']) {
+        const init = post(hello, { headers: { ...json, [name]: 'a\u0001' } })
+        await expectCode(client.fetch(path, init), 'ERR_INVALID_REQUEST')
+      }
+    }
+    expect(server.seen).toEqual([])
+  })
+
   it('may be a GET, also of one model', async () => {
     const { client, server } = await connect(({ whole }) => whole(200, { id: 'a/b' }))
     const response = await client.fetch('/v1/models/a%2Fb')

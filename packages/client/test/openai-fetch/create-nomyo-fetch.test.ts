@@ -127,6 +127,8 @@ describe('the calls served', () => {
       expect(error['code'], name).toMatch(/^ERR_INVALID_(REQUEST|OPTION)$/)
       expect(JSON.stringify(error), name).not.toContain('canary')
     }
+    const control = await post(json, { headers: { accept: 'canary\u0001' } })
+    expect(control.status).toBe(400)
     const invalidHeader = await post(json, { headers: { 'x-any': 'canary\n1' } })
     expect(JSON.stringify(await errorOf(invalidHeader))).not.toContain('canary')
     expect(network.urls).toEqual([])
