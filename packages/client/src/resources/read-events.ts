@@ -66,7 +66,8 @@ async function* itemsOf<Item>(
 
 function itemOf({ event, data }: ServerSentEvent, response: Response): Record<string, unknown> {
   const item = parse(data)
-  if (event === 'error' || isObject(item['error'])) throw errorOf(item, response)
+  const { error } = item
+  if (event === 'error' || isObject(error) || isText(error)) throw errorOf(item, response)
   return item
 }
 
@@ -80,9 +81,13 @@ function parse(data: string): Record<string, unknown> {
   throw new SecurityError('ERR_PLAINTEXT_INVALID', 'An event of the stream is malformed.')
 }
 
+/** Some model servers have no more than a text. */
+const isText = (error: unknown): error is string => typeof error === 'string' && error !== ''
+
 /** Builds the error of an event, as that of a refusal. */
 function errorOf(item: Record<string, unknown>, { headers }: Response): APIError {
-  const error = isObject(item['error']) ? item['error'] : item
+  const { error: given } = item
+  const error = isObject(given) ? given : isText(given) ? { message: given } : item
   const sealed = toSealedError({ status: 502, ...error })
   return errorFromResponse(
     {

@@ -150,6 +150,20 @@ describe('chat.completions.create with stream: true', () => {
     expect(seen).toEqual(['a'])
   })
 
+  it('ends with an error that is a text alone', async () => {
+    const { client } = await connect(async ({ begin }) => {
+      const stream = await begin()
+      await stream.send(chunk('a') + 'data: {"error":"out of memory"}\n\n')
+      await stream.end()
+    })
+    const stream = await client.chat.completions.create(request)
+    await expect(textOf(stream)).rejects.toMatchObject({
+      name: 'ServerError',
+      authenticated: true,
+      message: expect.stringContaining('out of memory'),
+    })
+  })
+
   it('that breaks off fails after the chunks that came, [DONE] or not', async () => {
     const { client } = await connect(async ({ begin, response }) => {
       const stream = await begin()
