@@ -129,14 +129,19 @@ describe('a streamed answer', () => {
     expect(pool.upstreams()[0]).toMatchObject({ health: { standing } })
   })
 
-  it('stops its server when it is closed before its end', async () => {
+  it.each([
+    ['text/event-stream', undefined],
+    ['audio/wav', ['audio'] as const],
+  ])('stops its server when it is closed before its end: %s', async (type, answers) => {
     const server = await modelServer('a')
     let response!: ServerResponse
     server.onCompletion = (given) => {
-      response = sse(given)
+      response = given.setHeader('content-type', type)
       response.write('data: {"a":1}\n\n')
     }
-    const answer = await forward(poolOf(server))
+    const caller = new AbortController()
+    const request = { ...streamRequest, answers }
+    const answer = await poolOf(server).forward(request, caller.signal, engineContext())
     answer.close()
     await once(response, 'close')
   })
