@@ -126,6 +126,7 @@ describe('a window', () => {
 
 const STREAM = { kind: 'events', end: 'complete', parts: 40, firstPartMs: 1 } as const
 const CUT = { ...STREAM, end: 'disconnected' } as const
+const AUDIO = 'POST /v1/audio/transcriptions'
 const ALL = { usage: { totalTokens: 12 } }
 const NONE = { usage: { promptTokens: 0, completionTokens: 0, totalTokens: 0 } }
 const PROMPT = { usage: { promptTokens: 9, totalTokens: 9 } }
@@ -215,6 +216,7 @@ describe('the quota guard', () => {
     ['events behind a report of the beginning', { ...NONE, stream: CUT }, 240],
     ['events behind a report of the prompt', { ...PROMPT, stream: CUT }, 49],
     ['a report of more than the events', { ...ALL, usage: { totalTokens: 900 }, stream: CUT }, 900],
+    ['the events of a transcript', { endpoint: AUDIO, stream: STREAM }, 40],
     ['an estimate when the caller disconnects', { outcome: 'disconnected', bytesOut: 0 }, 200],
     ['nothing before the model was asked', { outcome: 'disconnected', steps: {} }, 0],
     ['nothing when the model server refuses', { outcome: 'upstream_refused' }, 0],

@@ -123,7 +123,7 @@ describe('a stream', () => {
     answerWith(HELLO + chunkOf({}, 'stop') + usageEvent + DONE)
     const received = await stream(
       gateway,
-      streamed({ api_key: undefined, stream_options: { include_obfuscation: false } }),
+      streamed({ stream_options: { include_obfuscation: false, include_usage: false } }),
     )
     expect(await received.ended).toBe(true)
     const { body, headers } = completions()[0]!

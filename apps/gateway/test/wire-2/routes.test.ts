@@ -240,6 +240,20 @@ describe.each(table.filter(([path]) => path in events))('POST /v1/%s', (path, re
   })
 })
 
+describe('POST /v1/completions', () => {
+  it('is streamed with its tokens for the gateway, whatever the caller asks for', async () => {
+    upstream.answer = (response) => {
+      response.setHeader('content-type', 'text/event-stream')
+      response.end('data: [DONE]\n\n')
+    }
+    const stream_options = { include_usage: false, include_obfuscation: true }
+    const content = { model: 'm', prompt: 'x', stream: true, stream_options }
+    const received = await stream(gateway, { path: '/v1/completions', content, fields: asAlice })
+    expect(await received.ended).toBe(true)
+    expect(seen().json['stream_options']).toEqual({ ...stream_options, include_usage: true })
+  })
+})
+
 describe('POST /v1/responses', () => {
   it('stores nothing, whatever the caller asks for', async () => {
     await post('responses', { model: 'm', input: 'Hi', store: true, background: false })
@@ -321,6 +335,8 @@ describe('rules', () => {
     ['rerank', { query: 'q', documents: [{ image: 'FILE:///etc/passwd' }] }, 400],
     ['images/generations', { prompt: 'x', image: [picture] }, 400],
     ['images/generations', { prompt: picture }, 200],
+    ['audio/speech', { input: 'x', ref_audio: picture }, 400],
+    ['audio/speech', { input: 'x', voice: { url: picture } }, 400],
   ])('refuse media of an address: %s %j', async (path, members, status) => {
     const to = await refusing
     expect((await post(path, { model: 'm', ...members }, { to })).status).toBe(status)

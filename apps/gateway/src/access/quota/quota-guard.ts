@@ -151,7 +151,8 @@ function tokensOf(record: CompletionRecord): number {
   // Filling multiplies the size of a stream; each of its events has a token or more.
   if (stream?.kind === 'events') {
     const promptTokens = record.usage?.promptTokens ?? 0
-    const ofPrompt = promptTokens > 0 ? promptTokens : record.bytesIn / ENVELOPE_BYTES_PER_TOKEN
+    const sent = textBytes({ ...record, bytesOut: 0 }) / ENVELOPE_BYTES_PER_TOKEN
+    const ofPrompt = promptTokens > 0 ? promptTokens : sent
     return Math.max(reported ?? 0, Math.ceil(ofPrompt) + stream.parts)
   }
   const answered = outcome === 'ok' || outcome === 'disconnected'
@@ -177,7 +178,11 @@ const NO_TEXT: Readonly<Partial<Record<RouteName, { in?: true; out?: true }>>> =
 }
 
 /** Returns the encrypted size of what is text in a request and its answer. */
-function textBytes({ endpoint, bytesIn, bytesOut }: CompletionRecord): number {
+function textBytes({
+  endpoint,
+  bytesIn,
+  bytesOut,
+}: Pick<CompletionRecord, 'endpoint' | 'bytesIn' | 'bytesOut'>): number {
   const without = endpoint && NO_TEXT[endpoint]
   return (without?.in ? 0 : bytesIn) + (without?.out ? 0 : bytesOut)
 }
