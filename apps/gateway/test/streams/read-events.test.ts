@@ -138,9 +138,8 @@ describe('the events of a model server', () => {
 
   it.each(['a:\n', 'a\n', 'retry: x\n'])('are bounded altogether: endless %j', async (line) => {
     const counted = { parts: 0 }
-    expect(await failureOf(endless('', line.repeat(1024), counted))).toMatchObject({
-      kind: 'unusable',
-    })
+    const parts = endless('', line.repeat(1024), counted)
+    expect(await failureOf(parts, { maxBytes: 64 * 1024 })).toMatchObject({ kind: 'unusable' })
     expect(counted.parts).toBe(5)
     expect(await read([line.repeat(4096), 'data: 1\n\n'])).toHaveLength(1)
   })
