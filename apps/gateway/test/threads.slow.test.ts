@@ -10,6 +10,8 @@ import { post, serverKeys, testGatewayProcess } from './support.js'
 
 /** Niceness of this process, which others inherit. */
 const PRIORITY = getPriority()
+/** The thread that decapsulates, where Node does not: it lowers its own priority. */
+const DECAPSULATING = Number(process.versions.node.split('.')[0]) < 24 ? 1 : 0
 const BIN = fileURLToPath(new URL('../bin/nomyo-gateway.cjs', import.meta.url))
 
 /** Starts what is installed as `nomyo-gateway`, behind some words of the command line. */
@@ -38,7 +40,7 @@ describe.skipIf(process.platform !== 'linux')('threads of the installed command'
     const gateway = await startInstalled(before)
     const found = nicenessOf(gateway.pid)
     expect(found.eventLoop).toBe(eventLoop)
-    expect(found.others.filter((nice) => nice === nicer)).toHaveLength(3)
+    expect(found.others.filter((nice) => nice === nicer)).toHaveLength(3 + DECAPSULATING)
     expect(found.others.filter((nice) => nice !== nicer && nice !== eventLoop)).toEqual([])
   })
 
@@ -47,7 +49,8 @@ describe.skipIf(process.platform !== 'linux')('threads of the installed command'
     const denied = join(folder, 'denied.cjs')
     await writeFile(denied, `require('node:os').setPriority = () => { throw new Error('EACCES') }`)
     const gateway = await startInstalled('', { NODE_OPTIONS: `--require=${denied}` })
-    expect(nicenessOf(gateway.pid).others.every((nice) => nice === PRIORITY)).toBe(true)
+    const { others } = nicenessOf(gateway.pid)
+    expect(others.filter((nice) => nice !== PRIORITY)).toHaveLength(DECAPSULATING)
     const message = { role: 'user', content: 'Hello!' }
     const body = await sealJson({ model: 'nomyo/echo', messages: [message] }, serverKeys.publicKey)
     expect((await post(gateway, body)).status).toBe(200)

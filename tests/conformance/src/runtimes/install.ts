@@ -100,6 +100,8 @@ async function npmCi(cwd: string): Promise<void> {
     ...['ci', '--ignore-scripts', '--no-audit', '--no-fund'],
     ...['--loglevel=error', '--update-notifier=false', '--fetch-retries=2'],
     ...['--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'],
+    // Some SDKs state a newer Node than they need, and pnpm hands on that this is strict.
+    '--engine-strict=false',
   ]
   try {
     await promisify(execFile)('npm', parameters, { cwd, timeout: 300_000 })
