@@ -164,7 +164,8 @@ async function failUnderLoad(url: string, fail: () => void): Promise<void> {
   await expect.poll(() => load.answered, SOON).toBeGreaterThan(100)
   const failedAtMs = performance.now()
   fail()
-  await expect.poll(() => load.counts.get(503) ?? 0, SOON).toBeGreaterThan(10)
+  // Few where only some keys are the master's, and each request for them waits.
+  await expect.poll(() => load.counts.get(503) ?? 0, SOON).toBeGreaterThan(2)
   const before = load.answered
   await expect.poll(() => load.answered, SOON).toBeGreaterThan(before + 100)
   await load.stop()
