@@ -2,7 +2,7 @@ import { SecurityError } from '@nomyo/crypto/errors'
 import { appraiseAnswer } from '../attestation/answer.js'
 import type { KeyAttestation } from '../attestation/key-attestation.js'
 import { checkPayloadId, sealedMetadata } from '../completion/read-completion.js'
-import { isObject } from '../config/checks.js'
+import { parseObject } from '../config/parse-object.js'
 import { EventParser } from '../sse/event-parser.js'
 import type { ContentQueue } from './content-queue.js'
 import type { CheckAnswer, RouteAnswer } from './exchange-route.js'
@@ -37,8 +37,8 @@ async function evidenceHolder({
   header,
 }: RouteAnswer): Promise<Record<string, unknown> | undefined> {
   const type = header('content-type') ?? ''
-  if (type.startsWith('application/json')) return parse(await allText(content))
-  return type.startsWith('text/event-stream') ? parse(await firstEvent(content)) : undefined
+  if (type.startsWith('application/json')) return objectIn(await allText(content))
+  return type.startsWith('text/event-stream') ? objectIn(await firstEvent(content)) : undefined
 }
 
 async function allText(content: ContentQueue): Promise<string> {
@@ -62,12 +62,8 @@ async function firstEvent(content: ContentQueue): Promise<string> {
   return data
 }
 
-function parse(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (isObject(value)) return value
-  } catch {
-    // No JSON: the same as JSON of another kind.
-  }
+function objectIn(text: string): Record<string, unknown> {
+  const value = parseObject(text)
+  if (value !== undefined) return value
   throw new SecurityError('ERR_PLAINTEXT_INVALID', 'The answer is malformed and was not used.')
 }

@@ -1,5 +1,5 @@
 import { checkChoices, malformed } from '../completion/read-completion.js'
-import { isObject } from '../config/checks.js'
+import { parseObject } from '../config/parse-object.js'
 import { completionResponse, type AnswerForm } from '../openai-fetch/completion-response.js'
 import type { ChatCompletion } from '../types/response.js'
 
@@ -12,18 +12,9 @@ import type { ChatCompletion } from '../types/response.js'
 export async function streamWhole(response: Response, form: AnswerForm): Promise<Response> {
   const { headers } = response
   if (headers.get('content-type')?.startsWith('application/json') !== true) return response
-  const completion = parse(await response.text())
+  const completion = parseObject(await response.text())
+  if (completion === undefined) throw malformed()
   checkChoices(completion)
   const _metadata = { payload_id: headers.get('x-request-id') ?? '' }
   return completionResponse({ ...completion, _metadata } as unknown as ChatCompletion, form)
-}
-
-function parse(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (isObject(value)) return value
-  } catch {
-    // Not JSON: the same as JSON of another kind.
-  }
-  throw malformed()
 }

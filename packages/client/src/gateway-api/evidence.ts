@@ -7,7 +7,8 @@ import {
   type Check,
   type Values,
 } from '../config/checks.js'
-import { get, requestOptions, parseObject, type GatewayRequestOptions } from './get.js'
+import { parseObject } from '../config/parse-object.js'
+import { get, requestOptions, type GatewayRequestOptions } from './get.js'
 
 /** Evidence with every PCR of every bank takes under 20 KB. */
 const MAX_EVIDENCE_BYTES = 64 * 1024

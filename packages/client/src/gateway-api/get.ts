@@ -1,7 +1,6 @@
 import {
   integer,
   invalidOption,
-  isObject,
   optional,
   signal,
   withDefault,
@@ -61,15 +60,5 @@ export async function get(
     })
   } finally {
     deadline.clear()
-  }
-}
-
-/** Parses a body as a JSON object; undefined for anything else. */
-export function parseObject(body: Uint8Array): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(body))
-    return isObject(value) ? value : undefined
-  } catch {
-    return undefined
   }
 }

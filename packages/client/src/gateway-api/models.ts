@@ -1,6 +1,7 @@
 import { errorFromResponse, type Transport } from '@nomyo/transport'
 import { apiKey as checkApiKey, isObject, optional, readOptions } from '../config/checks.js'
-import { get, parseObject, requestOptions, type GatewayRequestOptions } from './get.js'
+import { parseObject } from '../config/parse-object.js'
+import { get, requestOptions, type GatewayRequestOptions } from './get.js'
 
 const MAX_LIST_BYTES = 1024 * 1024
 

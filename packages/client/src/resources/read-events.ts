@@ -2,6 +2,7 @@ import { SecurityError } from '@nomyo/crypto/errors'
 import { errorFromResponse, type APIError, type Deadline } from '@nomyo/transport'
 import { toSealedError } from '../completion/read-completion.js'
 import { isObject } from '../config/checks.js'
+import { parseObject } from '../config/parse-object.js'
 import { EventParser, type ServerSentEvent } from '../sse/event-parser.js'
 
 /** The parts of a stream in progress. */
@@ -65,20 +66,13 @@ async function* itemsOf<Item>(
 }
 
 function itemOf({ event, data }: ServerSentEvent, response: Response): Record<string, unknown> {
-  const item = parse(data)
+  const item = parseObject(data)
+  if (item === undefined) {
+    throw new SecurityError('ERR_PLAINTEXT_INVALID', 'An event of the stream is malformed.')
+  }
   const { error } = item
   if (event === 'error' || isObject(error) || isText(error)) throw errorOf(item, response)
   return item
-}
-
-function parse(data: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(data)
-    if (isObject(value)) return value
-  } catch {
-    // No JSON: the same as JSON of another kind.
-  }
-  throw new SecurityError('ERR_PLAINTEXT_INVALID', 'An event of the stream is malformed.')
 }
 
 /** Some model servers have no more than a text. */

@@ -3,6 +3,7 @@ import { InvalidRequestError, startDeadline } from '@nomyo/transport'
 import { checkSecurityTier } from '../completion/seal-request.js'
 import { apiKey as checkApiKey, isObject, plainObject } from '../config/checks.js'
 import type { RequestOptions } from '../config/options.js'
+import { parseObject } from '../config/parse-object.js'
 import { sendFetched } from '../fetch/fetch-sealed.js'
 import { readInit, type FetchedRoute } from '../fetch/read-init.js'
 import type { Session } from '../session.js'
@@ -43,14 +44,9 @@ export async function sendForJson<Answer>(
   call: RouteCall,
   options: RequestOptions,
 ): Promise<Answer> {
-  const text = await textOf(await sendRoute(session, call, options))
-  try {
-    const value: unknown = JSON.parse(text)
-    if (isObject(value)) return value as Answer
-  } catch {
-    // No JSON: the same as JSON of another kind.
-  }
-  throw malformed()
+  const answer = parseObject(await textOf(await sendRoute(session, call, options)))
+  if (answer === undefined) throw malformed()
+  return answer as Answer
 }
 
 /**

@@ -1,5 +1,5 @@
 import { APIError, errorFromResponse, type TransportResponse } from '@nomyo/transport'
-import { parseObject } from '../gateway-api/get.js'
+import { parseObject } from '../config/parse-object.js'
 import { openResponse, type ResponseContext, type SealedResponse } from './open-response.js'
 
 /**

@@ -1,7 +1,7 @@
 import { errorFromResponse, type APIError, type TransportResponse } from '@nomyo/transport'
 import { toSealedError } from '../completion/read-completion.js'
 import type { ClientConfig } from '../config/options.js'
-import { parseObject } from '../gateway-api/get.js'
+import { parseObject } from '../config/parse-object.js'
 import type { SealedAnswer } from './read-answer.js'
 
 /** The gateway's refusal, or that of any party on the path: `error.authenticated` tells. */

@@ -42,6 +42,6 @@ export class AddressChecks implements JsonListener {
   }
 
   end(): void {
-    // Each value is judged where it begins.
+    // Each value is checked where it begins.
   }
 }

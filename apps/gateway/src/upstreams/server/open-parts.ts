@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { unusableAnswerError } from './upstream-error.js'
+import { withFirst } from './with-first.js'
 
 /** Answer in parts whose first one has arrived. */
 export interface OpenedParts {
@@ -30,19 +31,6 @@ export async function openParts(
     return { parts: withFirst(first.value, parts, errorOf), close }
   } catch (error) {
     close()
-    throw errorOf(error)
-  }
-}
-
-async function* withFirst(
-  first: Uint8Array,
-  others: AsyncIterable<Uint8Array>,
-  errorOf: (error: unknown) => Error,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    yield first
-    yield* others
-  } catch (error) {
     throw errorOf(error)
   }
 }

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { unusableAnswerError } from '../upstream-error.js'
+import { withFirst } from '../with-first.js'
 import { readEvents, type EventStreamOptions, type SseEvent } from './read-events.js'
 
 const OK = 200
@@ -52,19 +53,6 @@ export async function openEvents(
     return { events: withFirst(first.value, events, errorOf), close }
   } catch (error) {
     close()
-    throw errorOf(error)
-  }
-}
-
-async function* withFirst(
-  first: SseEvent,
-  others: AsyncIterable<SseEvent>,
-  errorOf: (error: unknown) => Error,
-): AsyncGenerator<SseEvent, void, undefined> {
-  try {
-    yield first
-    yield* others
-  } catch (error) {
     throw errorOf(error)
   }
 }
