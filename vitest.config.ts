@@ -69,6 +69,8 @@ export default defineConfig(({ mode }) => {
         join(import.meta.dirname, 'internal/testing/src/programs/report-missing-programs.ts'),
       ],
       testTimeout: 60_000,
+      // A busy machine can fail a test of processes or real time. The summary lists each second attempt.
+      retry: 1,
       // A process that is generating a key ends when the key is done.
       hookTimeout: 60_000,
       // Longer than a busy machine takes: the default of a second is not.

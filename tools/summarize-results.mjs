@@ -1,7 +1,8 @@
 // Adds up test reports and checks, and prints the sum as the last line:
 // node tools/summarize-results.mjs <task>=<exit code>…
 // `test` and `test:slow` have a report in every member that has a script of this name; every other task
-// is a check and counts as one test.
+// is a check and counts as one test. Tests that failed, and tests that passed only at their second attempt,
+// are listed before that line.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { argv, cwd } from 'node:process'
@@ -15,7 +16,15 @@ import { readMembers } from './workspace.mjs'
  * @property {number} numFailedTests
  * @property {number} numPendingTests
  * @property {number} numTodoTests
- * @property {{ status: string, assertionResults: { status: string }[] }[]} testResults
+ * @property {FileResult[]} testResults
+ */
+
+/**
+ * @typedef {object} FileResult
+ * @property {string} status
+ * @property {string} [name] the path of the file
+ * @property {string} [message] the reason why it did not load
+ * @property {{ status: string, fullName?: string, failureMessages?: string[] }[]} assertionResults
  */
 
 /**
@@ -41,16 +50,43 @@ export function sumOfRun(exitCode, reports) {
       sum.failed++
       continue
     }
-    const unloadable = report.testResults.filter(
-      ({ status, assertionResults }) =>
-        status === 'failed' && assertionResults.every((test) => test.status !== 'failed'),
-    )
+    const unloadable = report.testResults.filter(didNotLoad)
     sum.passed += report.numPassedTests
     sum.failed += report.numFailedTests + unloadable.length
     sum.skipped += report.numPendingTests + report.numTodoTests
   }
   if (sum.failed === 0 && (exitCode !== 0 || sum.passed === 0)) sum.failed++
   return sum
+}
+
+/**
+ * Tells whether a file failed without a failed test.
+ *
+ * @param {FileResult} file
+ * @returns {boolean}
+ */
+function didNotLoad({ status, assertionResults }) {
+  return status === 'failed' && assertionResults.every((test) => test.status !== 'failed')
+}
+
+/**
+ * Lists the tests of a run that deserve a look, a line each with the first line of the last error. A test that
+ * passed at its second attempt still has the error of the first.
+ *
+ * @param {Report} report
+ * @returns {string[]}
+ */
+export function remarkableTests(report) {
+  return report.testResults.flatMap((file) => {
+    const { name = '', message = '', assertionResults } = file
+    const tests = assertionResults.flatMap((test) => {
+      const error = test.failureMessages?.at(-1)?.split('\n', 1)[0]
+      if (error === undefined) return []
+      const outcome = test.status === 'failed' ? 'failed' : 'passed at its second attempt'
+      return [`${outcome}: ${name}: ${test.fullName}: ${error}`]
+    })
+    return didNotLoad(file) ? [`failed: ${name}: ${message.split('\n', 1)[0]}`, ...tests] : tests
+  })
 }
 
 /**
@@ -81,10 +117,11 @@ function sumOf(parameter, root) {
   if (/^test\b/.test(task)) {
     const members = readMembers(root).filter(({ manifest }) => manifest.scripts?.[task])
     const file = `.reports/${task.replace('test:', '')}.json`
-    return sumOfRun(
-      exitCode,
-      members.map(({ folder }) => readReport(join(folder, file))),
-    )
+    const reports = members.map(({ folder }) => readReport(join(folder, file)))
+    for (const report of reports) {
+      for (const line of report ? remarkableTests(report) : []) console.log(line)
+    }
+    return sumOfRun(exitCode, reports)
   }
   return { passed: exitCode === 0 ? 1 : 0, failed: exitCode === 0 ? 0 : 1, skipped: 0 }
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { startProgram, temporaryFolder, writeFiles, type Ended } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
-import { sumOfRun, type Report } from '../summarize-results.mjs'
+import { remarkableTests, sumOfRun, type Report } from '../summarize-results.mjs'
 
 const report = (changes: Partial<Report> = {}): Report => ({
   numPassedTests: 3,
@@ -29,6 +29,35 @@ describe('sumOfRun', () => {
     ['a run without a report', 0, [], [0, 1, 0]],
   ])('counts %s', (_, exitCode, reports, [passed, failed, skipped]) => {
     expect(sumOfRun(exitCode, reports)).toEqual({ passed, failed, skipped })
+  })
+})
+
+describe('remarkableTests', () => {
+  const test = (status: string, ...failureMessages: string[]) => ({
+    status,
+    fullName: 'a test',
+    failureMessages,
+  })
+  const file = (status: string, ...assertionResults: ReturnType<typeof test>[]) =>
+    report({
+      testResults: [{ status, name: 'a.test.ts', message: 'no x\nat y', assertionResults }],
+    })
+
+  it.each([
+    ['no test that passed at once', file('passed', test('passed')), []],
+    [
+      'a test that failed, with its last error',
+      file('failed', test('passed'), test('failed', 'Error: 1\n    at x', 'Error: 2\n    at x')),
+      ['failed: a.test.ts: a test: Error: 2'],
+    ],
+    [
+      'a test that passed at its second attempt',
+      file('passed', test('passed', 'Error: 1\n    at x')),
+      ['passed at its second attempt: a.test.ts: a test: Error: 1'],
+    ],
+    ['a file that did not load', file('failed'), ['failed: a.test.ts: no x']],
+  ])('lists %s', (_, of, lines) => {
+    expect(remarkableTests(of)).toEqual(lines)
   })
 })
 
