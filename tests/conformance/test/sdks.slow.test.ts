@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { symlinkSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,10 +9,11 @@ import {
   startScriptedModel,
   temporaryFolder,
 } from '@nomyo-internal/testing'
+import { Unavailable, installPinned } from '@nomyo-internal/testing/install-locked'
 import { build } from 'esbuild'
 import { expect, it } from 'vitest'
 import { packageFolder } from '../src/package-folder.js'
-import { Unavailable, install, installLocked } from '../src/runtimes/install.js'
+import { install } from '../src/runtimes/install.js'
 
 const sdks = join(packageFolder, 'sdks')
 const model = shared(startScriptedModel)
@@ -26,13 +26,9 @@ const gateway = shared(() =>
 
 /** A Node that is new enough for all of them, and the folder of their modules. */
 async function prepare() {
-  const [manifest = '', lock = ''] = await Promise.all(
-    ['package.json', 'package-lock.json'].map((name) => readFile(join(sdks, name), 'utf8')),
-  )
+  const manifest = await readFile(join(sdks, 'package.json'), 'utf8')
   const { dependencies } = JSON.parse(manifest) as { dependencies: object }
-  const name = `sdks-${createHash('sha256').update(lock).digest('hex').slice(0, 16)}`
-  const whole = 'node_modules/openai'
-  const home = await installLocked(name, whole, JSON.parse(manifest), JSON.parse(lock))
+  const home = await installPinned(sdks, 'sdks', 'node_modules/openai')
   return {
     node: join((await install('node24')).folder, 'bin/node'),
     modules: join(home, 'node_modules'),

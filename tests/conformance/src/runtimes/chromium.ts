@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import process from 'node:process'
+import { Unavailable } from '@nomyo-internal/testing/install-locked'
 import { chromium as playwright } from 'playwright-core'
 import type { Outcome } from '../suites/case.js'
 import { bundle } from './bundle.js'
-import { Unavailable } from './install.js'
 import { TIME_LIMIT_MS, type Runtime, type Surroundings } from './runtime.js'
 
 /** The browser of this machine; optional, as for every test that needs a browser. */
