@@ -220,6 +220,15 @@ export default defineConfig(
     languageOptions: { globals: { process: 'readonly' } },
   },
   {
+    // Programs of readers, whose dependencies are not installed here: `tests/examples` compiles them.
+    files: ['examples/**'],
+    extends: [tseslint.configs.disableTypeChecked],
+    rules: {
+      'no-undef': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+    },
+  },
+  {
     // Tools load the default export of their configuration.
     files: configFiles,
     rules: { 'no-restricted-syntax': 'off' },

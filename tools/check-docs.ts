@@ -61,10 +61,10 @@ export async function checkDocs(
 
 function documentsIn(root: string): string[] {
   const folders = [root, ...readMembers(root).map(({ folder }) => folder)]
-  const docs = join(root, 'docs')
+  const whole = ['docs', 'examples'].map((name) => join(root, name)).filter(existsSync)
   return [
     ...folders.flatMap((folder) => markdownIn(folder, false)),
-    ...(existsSync(docs) ? markdownIn(docs, true) : []),
+    ...whole.flatMap((folder) => markdownIn(folder, true)),
   ]
 }
 
@@ -80,7 +80,7 @@ function sourcesIn(root: string): string[] {
 
 function markdownIn(folder: string, recursive: boolean): string[] {
   return readdirSync(folder, { recursive, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md') && !name.endsWith('CHANGELOG.md'))
+    .filter((name) => name.endsWith('.md') && !/CHANGELOG\.md$|node_modules/.test(name))
     .map((name) => join(folder, name))
 }
 

@@ -172,3 +172,41 @@ describe('dependencies', () => {
     ).toEqual([])
   })
 })
+
+describe('examples', () => {
+  interface Dependencies {
+    dependencies?: Record<string, string>
+    devDependencies?: Record<string, string>
+  }
+  const needs = (path: string): Record<string, string> => {
+    const { dependencies, devDependencies } = JSON.parse(read(path)) as Dependencies
+    return { ...dependencies, ...devDependencies }
+  }
+  const manifests = files.filter((path) => /^examples\/[\w-]+\/package\.json$/.test(path))
+
+  it('depend on the versions that their test installs, and on the packages of this version', () => {
+    const ours = published.map(({ manifest }) => [manifest.name, manifest.version])
+    const pinned = needs('tests/examples/dependencies/package.json')
+    const known: Record<string, string> = { ...pinned, ...Object.fromEntries(ours) }
+    const needed = manifests.flatMap((path) =>
+      Object.entries(needs(path)).map(([name, version]) => ({ path, name, version })),
+    )
+    expect(needed.length).toBeGreaterThan(0)
+    expect(needed.filter(({ name, version }) => known[name] !== version)).toEqual([])
+    const names = needed.map(({ name }) => name)
+    expect(Object.keys(pinned).filter((name) => !names.includes(name))).toEqual([])
+  })
+
+  it('have a README, a row in the table, and a test that starts them', () => {
+    const table = read('examples/README.md')
+    const tests = files.filter((path) => path.startsWith('tests/examples/test/')).map(read)
+    const folders = new Set(files.flatMap((path) => /^examples\/([\w-]+)\//.exec(path)?.[1] ?? []))
+    const missing = [...folders].filter(
+      (name) =>
+        !files.includes(`examples/${name}/README.md`) ||
+        !table.includes(`](${name}/README.md)`) ||
+        !tests.some((text) => text.includes(`'${name}'`)),
+    )
+    expect(missing).toEqual([])
+  })
+})
