@@ -43,7 +43,7 @@ function packageBuild(): Options[] {
     sourcemap: true,
     // One copy of every class when several subpaths are loaded side by side.
     splitting: true,
-    plugins: [minifier],
+    plugins: [minifier, relativeSources],
     // Source maps point to `src`, which is published beside them: no text twice.
     esbuildOptions: (options) => {
       options.sourcesContent = false
@@ -217,6 +217,18 @@ const minifier: Plugin = {
     const sourceMap = { content: first.map as string }
     const { code = '', map } = await minify({ [path]: first.code ?? '' }, { ...options, sourceMap })
     return { code, map: typeof map === 'string' ? map : null }
+  },
+}
+
+/**
+ * Replaces the path of a chunk in its source map, which stands for code without a source, by its own name:
+ * a build contains nothing of the machine that made it.
+ */
+const relativeSources: Plugin = {
+  name: 'relative-sources',
+  renderChunk(_, { path, map }) {
+    if (typeof map !== 'object' || map === null) return
+    map.sources = map.sources.map((source) => (source === path ? basename(path) : source))
   },
 }
 

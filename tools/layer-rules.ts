@@ -148,7 +148,7 @@ export const appRules: Readonly<Record<string, LayerRule>> = {
   // The client does everything secret: the proxy encrypts nothing, and reaches a gateway only by HTTP.
   '@nomyo/proxy': {
     arrows: ['@nomyo/client', '@nomyo/attest', '@nomyo/transport'],
-    thirdParty: ['commander', 'eventsource-parser', 'fastify', 'pino'],
+    thirdParty: ['commander', 'eventsource-parser', 'fastify', 'light-my-request', 'pino'],
     forbidden: [],
   },
 }

@@ -11,6 +11,7 @@ import { join } from 'node:path'
  * @property {boolean | string[]} [sideEffects]
  * @property {string[]} [files]
  * @property {Record<string, string | { types: string, default: string }>} [exports]
+ * @property {Record<string, Record<string, { types: string, default: string }>>} [imports]
  * @property {string | Record<string, string>} [bin]
  * @property {Record<string, string>} [engines]
  * @property {Record<string, string>} [publishConfig]
