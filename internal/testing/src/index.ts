@@ -34,9 +34,17 @@ export {
   type RedisSentinel,
   type RedisServer,
 } from './programs/redis.js'
+export { installedNodeLlamaCpp } from './programs/node-llama-cpp.js'
 export { streamWhole } from './model/stream-whole.js'
 export { SCRIPTED_AUDIO, SCRIPTED_TEXT, startScriptedModel } from './model/scripted-model.js'
 export { seededRandom, type Random } from './seeded-random.js'
 export { makeSwtpm, startSwtpm, type Swtpm, type SwtpmOptions } from './programs/swtpm.js'
+export {
+  TINY_REPLIES,
+  TINY_TEXT,
+  writeTinyModel,
+  type TinyModelOptions,
+  type TinyReply,
+} from './model/tiny/tiny-model.js'
 export { until } from './assertions/until.js'
 export { testArguments, type ArgumentTable, type RightCall } from './assertions/wrong-arguments.js'
