@@ -77,7 +77,7 @@ export default defineConfig(({ mode }) => {
       // Longer than a busy machine takes: the default of a second is not.
       expect: { poll: { timeout: 30_000 } },
       // Tests mostly wait for processes and timers. Quick tests run in several packages at once.
-      maxWorkers: Math.max(slow ? 3 : 2, availableParallelism() - 1),
+      maxWorkers: Math.max(slow ? 4 : 2, availableParallelism() - 1),
       passWithNoTests: true,
       reporters: ['default', ['json', { outputFile: join(cwd(), '.reports', `${mode}.json`) }]],
     },

@@ -12,52 +12,20 @@ import {
   startRedisCluster,
   startSentinel,
   stopAfterTest,
-  until,
-  type RedisServer,
 } from '@nomyo-internal/testing'
 import { RedisReplayCache } from '../src/completion/replay/redis.js'
 import { silentLogger } from '../src/observability/log.js'
 import { RedisConnection } from '../src/redis/connection.js'
 import { metric } from './measure.js'
-import { startLoad } from './redis-load.js'
-import { encryptedKey, KEYS, PASSWORD, SOON } from './redis.js'
+import { encryptedKey, fresh, gatewayOn, KEYS, pair, PASSWORD, replicated, SOON } from './redis.js'
 import { chat, post, seal, statusOf, testGateway, type TestGateway } from './support.js'
-
-/** A master and a replica that has everything of it. */
-async function pair(): Promise<readonly [RedisServer, RedisServer]> {
-  const master = stopAfterTest(await startRedis())
-  const replica = stopAfterTest(await startRedis({ replicaOf: master.port }))
-  await until(
-    async () => (await replica.command('INFO', 'replication')).includes('master_link_status:up'),
-    () => 'replication',
-  )
-  return [master, replica]
-}
-
-/** Waits until replicas have what their masters have. */
-const replicated = (masters: readonly RedisServer[], replicas: readonly RedisServer[]) =>
-  until(
-    async () => {
-      const sizes = async (servers: readonly RedisServer[]): Promise<number> => {
-        const each = await Promise.all(servers.map((server) => server.command('DBSIZE')))
-        return each.reduce((sum, size) => sum + Number(size), 0)
-      }
-      return (await sizes(masters)) === (await sizes(replicas))
-    },
-    () => 'replication',
-  )
-
-const gatewayOn = (url: string, ...args: string[]): Promise<TestGateway> =>
-  testGateway({ args: ['--engine', 'demo', '--redis', url, ...args] })
-
-const fresh = async (gateway: TestGateway): Promise<number> => statusOf(post(gateway, await seal()))
 
 describe.skipIf(!isInstalled('redis-server'))('a failover', () => {
   it('behind one address, with a kept connection to the old master, needs no restart', async () => {
     const [master, replica] = await pair()
     const forwarder = await startForwarder(master.port)
     onTestFinished(() => forwarder.stop())
-    const gateway = await gatewayOn(`redis://127.0.0.1:${forwarder.port}`)
+    const gateway = await gatewayOn({ url: `redis://127.0.0.1:${forwarder.port}` })
     const answered = await seal()
     expect(await statusOf(post(gateway, answered))).toBe(200)
     await replicated([master], [replica])
@@ -73,7 +41,7 @@ describe.skipIf(!isInstalled('redis-server'))('a failover', () => {
   it('with Sentinel needs no restart, whether the master hangs, ends or is demoted', async () => {
     const [master, replica] = await pair()
     const sentinel = stopAfterTest(await startSentinel(master))
-    const gateway = await gatewayOn(sentinel.url)
+    const gateway = await gatewayOn(sentinel)
     const answered = await seal()
     expect(await statusOf(post(gateway, answered))).toBe(200)
     await replicated([master], [replica])
@@ -96,8 +64,8 @@ describe.skipIf(!isInstalled('redis-server'))('a Redis Cluster', () => {
   it('refuses replays at every gateway, also when one names a single node', async () => {
     const cluster = stopAfterTest(await startRedisCluster())
     const limit = ['--rate-limit', '1000/s']
-    const one = await gatewayOn(cluster.url, ...limit)
-    const two = await gatewayOn(cluster.nodes[0]!.url, ...limit)
+    const one = await gatewayOn(cluster, ...limit)
+    const two = await gatewayOn(cluster.nodes[0]!, ...limit)
     const bodies = await Promise.all(Array.from({ length: 60 }, () => seal()))
     for (const body of bodies) expect(await statusOf(post(one, body))).toBe(200)
     for (const body of bodies) expect(await statusOf(post(two, body))).toBe(409)
@@ -112,7 +80,7 @@ describe.skipIf(!isInstalled('redis-server'))('a Redis Cluster', () => {
     for (const node of cluster.nodes) {
       await node.command('ACL', 'SETUSER', 'few', 'on', '>few', '~nomyo:*', '+@all', '-info')
     }
-    const three = await gatewayOn(cluster.nodes[0]!.url.replace('//', '//few:few@'))
+    const three = await gatewayOn({ url: cluster.nodes[0]!.url.replace('//', '//few:few@') })
     await expect.poll(() => fresh(three), SOON).toBe(200)
     await expect
       .poll(async () => (await fresh(three)) === 200 && three.log(), SOON)
@@ -151,62 +119,10 @@ describe.skipIf(!isInstalled('redis-server'))('gateways with a cluster', () => {
   })
 })
 
-/** Before it ends, a master may have answered what no replica has received. */
-const LOST_WITHIN_MS = 1000
-
-/**
- * Runs callers at two gateways during a failure of Redis. Every request is answered or refused, and no
- * replay is answered, except of what a master answered just before it was lost.
- */
-async function failUnderLoad(url: string, fail: () => void): Promise<void> {
-  const gateways = [await gatewayOn(url), await gatewayOn(url)]
-  const load = startLoad(gateways)
-  await expect.poll(() => load.answered, SOON).toBeGreaterThan(100)
-  const failedAtMs = performance.now()
-  fail()
-  // Few where only some keys are the master's, and each request for them waits.
-  await expect.poll(() => load.counts.get(503) ?? 0, SOON).toBeGreaterThan(2)
-  const before = load.answered
-  await expect.poll(() => load.answered, SOON).toBeGreaterThan(before + 100)
-  await load.stop()
-  expect([...load.counts.keys()].sort()).toEqual([200, 503])
-  const twice = await load.answeredTwice()
-  const lost = twice.filter(({ answeredAtMs }) => {
-    const ageMs = failedAtMs - answeredAtMs
-    return ageMs > -100 && ageMs < LOST_WITHIN_MS
-  })
-  console.log(
-    `failover: ${load.counts.get(200)} answered, ${load.counts.get(503)} refused, ` +
-      `${lost.length} claims of the last second lost`,
-  )
-  expect(twice).toHaveLength(lost.length)
-  for (const { statuses } of lost)
-    expect(statuses.filter((status) => status === 200)).toHaveLength(2)
-}
-
-describe.skipIf(!isInstalled('redis-server'))('under load, no request is lost', () => {
-  it.each(['SIGKILL', 'SIGSTOP'] as const)(
-    'when a master with Sentinel gets %s',
-    async (signal) => {
-      const [master] = await pair()
-      const sentinel = stopAfterTest(await startSentinel(master))
-      await failUnderLoad(sentinel.url, () => master.signal(signal))
-      master.signal('SIGCONT')
-    },
-  )
-
-  it.each(['SIGKILL', 'SIGSTOP'] as const)('when a master of a cluster gets %s', async (signal) => {
-    const cluster = stopAfterTest(await startRedisCluster())
-    await replicated(cluster.nodes.slice(0, 3), cluster.nodes.slice(3))
-    await failUnderLoad(cluster.url, () => cluster.nodes[0]!.signal(signal))
-    cluster.nodes[0]!.signal('SIGCONT')
-  })
-})
-
 describe.skipIf(!isInstalled('redis-server'))('a Redis that hangs', () => {
   it('is reported once, and waited for by the requests in flight only', async () => {
     const redis = stopAfterTest(await startRedis())
-    const gateway = await gatewayOn(redis.url, '--rate-limit', '10000/s', '--metrics-port', '0')
+    const gateway = await gatewayOn(redis, '--rate-limit', '10000/s', '--metrics-port', '0')
     redis.signal('SIGSTOP')
     for (let at = 0; at < 100; at++) expect(await fresh(gateway)).toBe(503)
     expect(await metric(gateway, 'nomyo_redis_commands_pending')).toBe(0)

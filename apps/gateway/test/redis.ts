@@ -1,5 +1,5 @@
 import { importPublicKey } from '@nomyo/crypto'
-import { startRedis, stopAfterTest, type RedisServer } from '@nomyo-internal/testing'
+import { startRedis, stopAfterTest, until, type RedisServer } from '@nomyo-internal/testing'
 import { keyPem } from '@nomyo-internal/testing/vectors'
 import { Redis } from 'ioredis'
 import { onTestFinished } from 'vitest'
@@ -12,7 +12,10 @@ export const SOON = { timeout: 30_000, interval: 250 }
 export const testRedis = async (): Promise<RedisServer> => stopAfterTest(await startRedis())
 
 /** Starts a gateway with this Redis for the time of one test. */
-export const gatewayOn = (redis: RedisServer, ...args: string[]): Promise<TestGateway> =>
+export const gatewayOn = (
+  redis: Pick<RedisServer, 'url'>,
+  ...args: string[]
+): Promise<TestGateway> =>
   testGateway({ args: ['--engine', 'demo', '--redis', redis.url, ...args] })
 
 /** Sends a request of its own, and returns the status of the answer. */
@@ -57,3 +60,27 @@ export async function testKeyRedis(): Promise<KeyRedis> {
       }),
   }
 }
+
+/** A master and a replica that has everything of it. */
+export async function pair(): Promise<readonly [RedisServer, RedisServer]> {
+  const master = stopAfterTest(await startRedis())
+  const replica = stopAfterTest(await startRedis({ replicaOf: master.port }))
+  await until(
+    async () => (await replica.command('INFO', 'replication')).includes('master_link_status:up'),
+    () => 'replication',
+  )
+  return [master, replica]
+}
+
+/** Waits until replicas have what their masters have. */
+export const replicated = (masters: readonly RedisServer[], replicas: readonly RedisServer[]) =>
+  until(
+    async () => {
+      const sizes = async (servers: readonly RedisServer[]): Promise<number> => {
+        const each = await Promise.all(servers.map((server) => server.command('DBSIZE')))
+        return each.reduce((sum, size) => sum + Number(size), 0)
+      }
+      return (await sizes(masters)) === (await sizes(replicas))
+    },
+    () => 'replication',
+  )
