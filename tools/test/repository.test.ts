@@ -43,6 +43,12 @@ describe('prose', () => {
 })
 
 describe('structure', () => {
+  it('has no file with a private key', () => {
+    const armor = /^-----BEGIN [A-Z ]*PRIVATE KEY-----$/m
+    const isText = (path: string): boolean => !/\.(?:bin|gz|png|tgz|wasm)$/.test(path)
+    expect(files.filter((path) => isText(path) && armor.test(read(path)))).toEqual([])
+  })
+
   it('has at most eight loose files in a src folder', () => {
     const folders = sources
       .filter((path) => /\/src\/[^/]+$/.test(path))

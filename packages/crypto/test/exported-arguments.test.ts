@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { chdir, cwd } from 'node:process'
 import { testArguments } from '@nomyo-internal/testing'
 import { afterAll } from 'vitest'
 import { SecurityError } from '../src/errors.js'
@@ -11,7 +12,11 @@ import { testPair, utf8 } from './support.js'
 import { testKey } from './wire-2/support.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'nomyo-arguments-'))
+// A text is a right path, and is written to.
+const before = cwd()
+chdir(folder)
 afterAll(() => {
+  chdir(before)
   rmSync(folder, { recursive: true, force: true })
 })
 
