@@ -7,6 +7,7 @@ import {
   type Completion,
   type ToolCall,
 } from './support.js'
+import { embed } from '../src/upstreams/demo/routes/embeddings.js'
 
 const gateway = await fileGateway()
 
@@ -277,5 +278,40 @@ describe('a hostile schema', () => {
   ])('may be %s', async (_what, parameters) => {
     expect(JSON.parse(await callWith(parameters))).toBeTypeOf('object')
     await expectAlive(gateway)
+  })
+})
+
+describe('embeddings', () => {
+  const vectors = (input: unknown, members = {}): number[][] => {
+    const { data } = embed({ model: 'm', dimensions: 64, ...members, input })
+    return (data as { embedding: number[] }[]).map(({ embedding }) => embedding)
+  }
+  const product = (a: number[] = [], b: number[] = []) =>
+    a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0)
+
+  it('of texts that share words are near each other, and have length 1', () => {
+    const [question, near, far] = vectors(['What do cats eat?', 'Cats eat mice.', 'Rust on iron'])
+    expect(product(question, near)).toBeGreaterThan(0.5)
+    expect(product(question, far)).toBeLessThan(0.2)
+    expect(product(near, near)).toBeCloseTo(1)
+  })
+
+  it('of texts that differ in case and punctuation are the same', () => {
+    const [one, other] = vectors(['Cats, and mice', 'cats AND mice!'])
+    expect(one).toEqual(other)
+  })
+
+  it.each([
+    ['nothing', ''],
+    ['no word', '\u{1f600}'],
+    ['tokens', [[1, 2]]],
+  ])('exist for %s', (_what, input) => {
+    const [vector] = vectors(input)
+    expect(product(vector, vector)).toBeCloseTo(1)
+  })
+
+  it('read the beginnings of texts that are too long together', () => {
+    const [one, other] = vectors([`a ${'b '.repeat(300_000)} c`, `a ${'b '.repeat(300_000)} d`])
+    expect(one).toEqual(other)
   })
 })
