@@ -18,6 +18,8 @@ const OWN_SETTINGS: Record<string, UserWorkspaceConfig> = {
   crypto: { resolve: { alias: cryptoPlatform('node') } },
   client: { resolve: { alias: { '#platform': source('packages/client', 'node') } } },
   examples: { test: { globalSetup: ['install.ts'] } },
+  // Imports JSON in a way that Node 20 refuses.
+  tools: { test: { server: { deps: { inline: [/@actions\//] } } } },
   packed: { test: { globalSetup: ['install.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
 }
 
