@@ -6,6 +6,8 @@ export type GatewayErrorCode =
   | 'ERR_CONFIG'
   | 'ERR_KEY_STORE'
   | 'ERR_METRICS_ADDRESS'
+  | 'ERR_MODEL'
+  | 'ERR_MODEL_LIBRARY'
   | 'ERR_REDIS_URL'
   | 'ERR_RELOAD'
   | 'ERR_TLS_FILES'

@@ -43,8 +43,8 @@ export interface Completion {
 /** State of a model server. */
 export interface UpstreamState {
   readonly name: string
-  /** Base URL. */
-  readonly url: string
+  /** Base URL; undefined for a model in this process. */
+  readonly url: string | undefined
   readonly healthy: boolean
   readonly inFlight: number
 }

@@ -50,12 +50,13 @@ export class FairQueue {
   /**
    * Runs work when it is its owner's turn.
    *
-   * @throws the error of `createError` when no place is left or the place was given to another owner
+   * @param signal - gives up the place when it aborts before the turn comes. Default: none
+   * @throws the error of `createError` when no place is left, or the place was given to another owner or given up
    */
-  async run<T>(owner: string, work: () => Promise<T>): Promise<T> {
+  async run<T>(owner: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     if (this.isFullFor(owner)) throw this.#options.createError()
     if (this.#active < this.#options.concurrency) this.#active++
-    else await this.#turn(owner)
+    else await this.#turn(owner, signal)
     try {
       return await work()
     } finally {
@@ -63,19 +64,36 @@ export class FairQueue {
     }
   }
 
-  #turn(owner: string): Promise<void> {
+  #turn(owner: string, signal: AbortSignal | undefined): Promise<void> {
     if (this.#waitingCount >= this.#maxWaiting) this.#makeRoom()
     return new Promise((start, reject) => {
       const jobs = this.#waiting.get(owner) ?? []
-      jobs.push({
-        start,
+      const giveUp = (): void => {
+        this.#remove(owner, job)
+        job.reject()
+      }
+      const job: Job = {
+        start: () => {
+          signal?.removeEventListener('abort', giveUp)
+          start()
+        },
         reject: () => {
+          signal?.removeEventListener('abort', giveUp)
           reject(this.#options.createError())
         },
-      })
+      }
+      jobs.push(job)
       this.#waiting.set(owner, jobs)
       this.#waitingCount++
+      signal?.addEventListener('abort', giveUp, { once: true })
     })
+  }
+
+  #remove(owner: string, job: Job): void {
+    const jobs = this.#waiting.get(owner) ?? []
+    jobs.splice(jobs.indexOf(job), 1)
+    if (jobs.length === 0) this.#waiting.delete(owner)
+    this.#waitingCount--
   }
 
   #next(): void {

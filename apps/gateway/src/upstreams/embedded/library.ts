@@ -1,0 +1,213 @@
+import { createRequire } from 'node:module'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { GatewayError } from '../../errors.js'
+
+/** The part of `node-llama-cpp` that the embedded engine uses. */
+export interface LlamaLibrary {
+  getLlama(options: {
+    readonly build: 'never'
+    readonly progressLogs: false
+    readonly logLevel: 'warn'
+    readonly logger: (level: string, message: string) => void
+  }): Promise<Llama>
+  readonly LlamaChat: new (options: {
+    readonly contextSequence: Sequence
+    readonly chatWrapper: ChatWrapper
+  }) => LlamaChat
+  readonly LlamaCompletion: new (options: { readonly contextSequence: Sequence }) => LlamaCompletion
+  resolveChatWrapper(model: LlamaModel): ChatWrapper
+}
+
+export interface Llama {
+  loadModel(options: {
+    readonly modelPath: string
+    readonly loadSignal?: AbortSignal | undefined
+  }): Promise<LlamaModel>
+  createGrammarForJsonSchema(schema: object): Promise<Grammar>
+  getGrammarFor(type: 'json'): Promise<Grammar>
+  dispose(): Promise<void>
+}
+
+/** Restricts the text of an answer. */
+export type Grammar = object
+
+/** Number of a piece of text in the vocabulary of a model. */
+export type Token = number
+
+export interface LlamaModel {
+  readonly tokenizer: object
+  readonly tokens: { readonly bos: Token | null; readonly shouldPrependBosToken: boolean }
+  tokenize(text: string): Token[]
+  createContext(options: {
+    readonly contextSize: number | { readonly max: number }
+    readonly sequences: number
+    readonly threads?: number | undefined
+  }): Promise<Context>
+  createEmbeddingContext(options: {
+    readonly contextSize: { readonly max: number }
+    readonly threads?: number | undefined
+  }): Promise<EmbeddingContext>
+  dispose(): Promise<void>
+}
+
+export interface EmbeddingContext {
+  getEmbeddingFor(tokens: readonly Token[]): Promise<{ readonly vector: readonly number[] }>
+  dispose(): Promise<void>
+}
+
+export interface Context {
+  /** Tokens of one sequence. */
+  readonly contextSize: number
+  readonly batchSize: number
+  getSequence(): Sequence
+  dispose(): Promise<void>
+}
+
+/** State of one conversation in the memory of a context. */
+export interface Sequence {
+  /** Number of tokens that are evaluated. */
+  readonly nextTokenIndex: number
+  readonly tokenMeter: { readonly usedOutputTokens: number }
+  clearHistory(): Promise<void>
+  adaptStateToTokens(tokens: readonly Token[], allowShift: false): Promise<void>
+  evaluateWithoutGeneratingNewTokens(tokens: readonly Token[]): Promise<void>
+}
+
+/** Text with special tokens apart, so that text of a caller never becomes one. */
+export interface LlamaText {
+  tokenize(tokenizer: object): Token[]
+  toString(): string
+}
+
+/** Form of the conversations of a model. */
+export interface ChatWrapper {
+  generateContextState(options: {
+    readonly chatHistory: readonly ChatItem[]
+    readonly availableFunctions?: ChatFunctions | undefined
+    readonly documentFunctionParams?: boolean
+  }): { readonly contextText: LlamaText; readonly stopGenerationTriggers: readonly LlamaText[] }
+}
+
+/** Item of a conversation. */
+export type ChatItem =
+  | { readonly type: 'system' | 'user'; readonly text: string }
+  | { readonly type: 'model'; readonly response: readonly (string | ChatCall)[] }
+
+/** Call of a function by the model, with its result. */
+export interface ChatCall {
+  readonly type: 'functionCall'
+  readonly name: string
+  readonly params: unknown
+  readonly result: unknown
+  readonly startsNewChunk: boolean
+}
+
+/** Functions that a model may call, by name. */
+export type ChatFunctions = Readonly<
+  Record<string, { readonly description?: string; readonly params?: object }>
+>
+
+/** How the tokens of an answer are chosen, and when it ends. */
+export interface SamplingOptions {
+  readonly temperature: number
+  readonly topP: number
+  readonly topK: number
+  readonly minP: number
+  readonly seed: number
+  readonly repeatPenalty:
+    | false
+    | {
+        readonly penalty: number
+        readonly frequencyPenalty: number
+        readonly presencePenalty: number
+        readonly penalizeNewLine: true
+      }
+  readonly customStopTriggers: readonly string[]
+}
+
+/** Reason for the end of an answer. */
+export type StopReason =
+  | 'abort'
+  | 'customStopTrigger'
+  | 'eogToken'
+  | 'functionCalls'
+  | 'maxTokens'
+  | 'stopGenerationTrigger'
+
+interface GenerationOptions extends SamplingOptions {
+  readonly signal: AbortSignal
+  readonly maxTokens: number
+  readonly grammar?: Grammar | undefined
+}
+
+export interface LlamaChat {
+  generateResponse(
+    history: readonly ChatItem[],
+    options: GenerationOptions & {
+      readonly functions?: ChatFunctions | undefined
+      readonly documentFunctionParams?: boolean
+      readonly maxParallelFunctionCalls?: number | undefined
+      readonly budgets?: { readonly thoughtTokens: number } | undefined
+      readonly contextShift: { readonly size: () => number }
+      readonly onResponseChunk: (chunk: ResponseChunk) => void
+      readonly onFunctionCall?: (call: FunctionCall) => void
+    },
+  ): Promise<{ readonly metadata: { readonly stopReason: StopReason } }>
+  dispose(options: { readonly disposeSequence: false }): void
+}
+
+export interface ResponseChunk {
+  readonly type: 'segment' | undefined
+  readonly text: string
+}
+
+export interface FunctionCall {
+  readonly functionName: string
+  readonly params: unknown
+}
+
+export interface LlamaCompletion {
+  generateCompletionWithMeta(
+    tokens: readonly Token[],
+    options: GenerationOptions & {
+      readonly disableContextShift: true
+      readonly contextShiftSize: 1
+      readonly onTextChunk: (text: string) => void
+    },
+  ): Promise<{ readonly metadata: { readonly stopReason: StopReason } }>
+  dispose(options: { readonly disposeSequence: false }): void
+}
+
+/** Not a literal, so that neither compiler nor bundler looks for what is not installed. */
+const LIBRARY: string = 'node-llama-cpp'
+
+/**
+ * Loads `node-llama-cpp`, which is installed beside the gateway where it is wanted.
+ *
+ * @param folder - one with a `node_modules` that has it. Default: where the gateway is installed
+ * @throws GatewayError `ERR_MODEL_LIBRARY`
+ */
+export async function loadLibrary(folder?: string): Promise<LlamaLibrary> {
+  const location = folder === undefined ? LIBRARY : locate(folder)
+  try {
+    return (await import(location)) as LlamaLibrary
+  } catch {
+    throw missingLibrary()
+  }
+}
+
+function locate(folder: string): string {
+  try {
+    const path = createRequire(join(resolve(folder), 'package.json')).resolve(LIBRARY)
+    return pathToFileURL(path).href
+  } catch {
+    throw missingLibrary()
+  }
+}
+
+const missingLibrary = (): GatewayError =>
+  new GatewayError(
+    'ERR_MODEL_LIBRARY',
+    'node-llama-cpp, which runs the model, is not installed: npm install -g node-llama-cpp@3.22.1',
+  )
