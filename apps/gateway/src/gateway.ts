@@ -129,7 +129,7 @@ const DEFAULT_LEAD_MS = 6000
  * await gateway.close()
  * ```
  * @throws SecurityError when a server key cannot be read
- * @throws GatewayError for empty settings, weak API keys, the file of API keys, certificates, the URL of Redis, and the store of server keys
+ * @throws GatewayError for empty settings, a model that cannot be loaded, weak API keys, the file of API keys, certificates, the URL of Redis, and the store of server keys
  * @throws TpmError when evidence is required and the TPM gives no quote
  * @throws system errors for the address
  */
@@ -160,12 +160,17 @@ export async function createGateway(
   const attestor = createAttestor(config, logger)
   const policy = config.policy === undefined ? undefined : new TierPolicy(config.policy)
   if (policy !== undefined) reportPolicy(policy, config, logger)
-  const engine = createEngine(config, policy, { metrics, logger })
-  const tracer = await createTracer(config, metrics, engine, logger)
+  const engine = await createEngine(config, policy, { metrics, logger })
+  const orCloseEngine = <T>(work: Promise<T>): Promise<T> =>
+    work.catch(async (error: unknown) => {
+      await engine.close()
+      throw error
+    })
+  const tracer = await orCloseEngine(createTracer(config, metrics, engine, logger))
   const redisMetrics = config.redis && new RedisMetrics(metrics.registry)
-  const sharedState = await createSharedState(config, logger, redisMetrics)
+  const sharedState = await orCloseEngine(createSharedState(config, logger, redisMetrics))
   if (sharedState.redis !== undefined) redisMetrics?.watch(sharedState.redis)
-  const { serverKeys, requestKeys } = await openKeys(config, sharedState, logger)
+  const { serverKeys, requestKeys } = await orCloseEngine(openKeys(config, sharedState, logger))
   metrics.watchQuotas(() => sharedState.quotaGuard.states())
   const { replayCache, sealedReplayCache, rateLimiter, quotaGuard } = sharedState
   let phase: 'starting' | 'open' | 'draining' = 'starting'
@@ -336,12 +341,17 @@ function wire2OfferOf(
   return published && { min, statement_sha256: published.sha256 }
 }
 
-function createEngine(
+async function createEngine(
   { engine }: GatewayConfig,
   policy: TierPolicy | undefined,
   { metrics, logger }: { readonly metrics: Metrics; readonly logger: Logger },
-): Engine {
+): Promise<Engine> {
   if (engine.kind === 'demo') return createDemoEngine()
+  if (engine.kind === 'model') {
+    // Loaded only where a model runs in this process.
+    const { openEmbeddedEngine } = await import('./upstreams/embedded/open-embedded-engine.js')
+    return openEmbeddedEngine(engine, metrics.registry, logger)
+  }
   const upstreamMetrics = new UpstreamMetrics(metrics.registry, () => pool.upstreams())
   const pool = new UpstreamPool(planUpstreams(engine, policy, logger), {
     onAttempt: (upstream, result) => {

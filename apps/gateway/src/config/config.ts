@@ -5,6 +5,7 @@ import type { RequestRules } from '../access/policy/request-rules.js'
 import type { PolicyConfig } from '../access/policy/tier-policy.js'
 import type { RedisFailure } from '../redis/failure-mode.js'
 import type { HealthCheckConfig } from '../upstreams/pool/health.js'
+import type { EmbeddedModelConfig } from '../upstreams/embedded/config.js'
 import type { UpstreamConfig } from '../upstreams/pool/upstream.js'
 
 /** Least severity that is logged. */
@@ -22,6 +23,7 @@ export interface GatewayConfig {
   /** Source of the answers. */
   engine:
     | { kind: 'demo' }
+    | ({ kind: 'model' } & EmbeddedModelConfig)
     | {
         kind: 'openai'
         baseUrl: string

@@ -91,7 +91,10 @@ export function readConfigFile(
   }
   // A trial of a file without its model servers, which are checked all the same.
   const isTrial = textOf('engine') === 'demo'
-  if (isTrial) members.delete('upstream')
+  if (isTrial) {
+    members.delete('upstream')
+    members.delete('model')
+  }
   return {
     path,
     members: Object.fromEntries(

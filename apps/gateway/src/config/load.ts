@@ -202,7 +202,44 @@ function minWire(settings: GatewaySettings): '1.0' | '2' {
   throw settings.mistake('minWire', '2 needs wire 2: give --request-keys memory or redis')
 }
 
+/** Options of a model in this process, beside its own. */
+const MODEL_OPTIONS = [
+  'modelName',
+  'modelContext',
+  'modelParallel',
+  'modelQueue',
+  'modelThreads',
+  'modelLibrary',
+] as const
+
+/** Reads the model that runs in this process; undefined where there is none. */
+function embeddedModel(settings: GatewaySettings): GatewayConfig['engine'] | undefined {
+  const { values, file } = settings
+  const { model, engine } = values
+  if (model === undefined) {
+    const lost = MODEL_OPTIONS.find((name) => settings.given(name))
+    if (lost === undefined || engine === 'demo') return undefined
+    throw settings.mistake(lost, 'needs --model FILE')
+  }
+  if (engine !== undefined) throw settings.mistake('engine', 'and --model exclude each other')
+  if (values.upstream.length > 0 || file?.upstreams !== undefined) {
+    throw settings.mistake('model', 'runs in this process and excludes model servers')
+  }
+  return {
+    kind: 'model',
+    model,
+    names: values.modelName.length === 0 ? undefined : values.modelName,
+    libraryFolder: values.modelLibrary,
+    contextTokens: values.modelContext,
+    parallel: values.modelParallel,
+    maxWaiting: values.modelQueue,
+    threads: values.modelThreads,
+  }
+}
+
 function engineConfig(settings: GatewaySettings): GatewayConfig['engine'] {
+  const embedded = embeddedModel(settings)
+  if (embedded !== undefined) return embedded
   const { engine, upstream: urls, upstreamKey: apiKey, upstreamCa: caFile } = settings.values
   const { healthPath } = settings.values
   const named = urls.length > 0 ? undefined : settings.file?.upstreams
@@ -239,7 +276,8 @@ function engineConfig(settings: GatewaySettings): GatewayConfig['engine'] {
   if (baseUrl === undefined) {
     throw engine === undefined
       ? new UsageError(
-          'give --upstream URL for a model server, or --engine demo to try without one',
+          'give --upstream URL for a model server, --model FILE for a model in this process, or --engine demo ' +
+            'to try without one',
         )
       : settings.mistake('engine', 'openai needs --upstream URL')
   }

@@ -142,6 +142,51 @@ export const OPTIONS = defineOptions(
         parse: wholeNumber(1, 100),
       },
     }),
+    ...inGroup('Model in this process', {
+      model: {
+        value: 'FILE',
+        summary: 'GGUF model to run in this process in place of a model server',
+        defaultSummary: 'none',
+        isPath: true,
+      },
+      modelName: {
+        value: 'NAME',
+        summary: 'name that requests give the model; the first one is listed',
+        defaultSummary: 'that of the file',
+        repeatable: true,
+        parse: matching(/^[\x21-\x7e]{1,256}$/, 'must be of visible ASCII characters'),
+      },
+      modelContext: {
+        value: 'TOKENS',
+        summary: 'longest conversation, its answer included',
+        defaultSummary: 'that of the model, at most 8192',
+        parse: wholeNumber(256, 1_048_576),
+      },
+      modelParallel: {
+        value: 'COUNT',
+        summary: 'answers that are written at the same time, each with a context of its own',
+        defaultSummary: '2',
+        parse: wholeNumber(1, 64),
+      },
+      modelQueue: {
+        value: 'COUNT',
+        summary: 'requests that wait for the model; further ones are refused with 503',
+        defaultSummary: '32',
+        parse: wholeNumber(0, 10_000),
+      },
+      modelThreads: {
+        value: 'COUNT',
+        summary: 'threads of the model',
+        defaultSummary: 'one for each fast core',
+        parse: wholeNumber(1, 1024),
+      },
+      modelLibrary: {
+        value: 'DIR',
+        summary: 'folder in whose node_modules node-llama-cpp is installed',
+        defaultSummary: 'where the gateway is installed',
+        isPath: true,
+      },
+    }),
     ...inGroup('Callers', {
       apiKey: {
         value: 'KEY',

@@ -92,9 +92,10 @@ export function routingPart(
       if (policy === undefined && served !== undefined) throw protectionLost('tiers')
       const isSame = isDeepStrictEqual(policy, served)
       const next = isSame || policy === undefined ? routing.policy : new TierPolicy(policy)
-      const update = prepareEngine(routing.engine, config, next)
+      const isSameEngine = isDeepStrictEqual(config.engine, servedBy)
+      const update = prepareEngine(routing.engine, config, next, isSameEngine)
       // Such as the interval of health checks.
-      const isOther = update?.changed.length === 0 && !isDeepStrictEqual(config.engine, servedBy)
+      const isOther = update?.changed.length === 0 && !isSameEngine
       const requests = isDeepStrictEqual(rules, routing.requestRules) ? [] : ['requests']
       const tiers = isSame || next === undefined ? [] : [`tiers (policy ${next.version})`]
       return {
@@ -119,14 +120,15 @@ export function routingPart(
   }
 }
 
-/** Prepares the model servers; undefined where the kind of engine would change. */
+/** Prepares the model servers; undefined where another engine would be needed. */
 function prepareEngine(
   engine: Engine,
   config: GatewayConfig,
   policy: TierPolicy | undefined,
+  isSame: boolean,
 ): { changed: readonly string[]; notices: readonly string[]; commit: () => void } | undefined {
-  if (config.engine.kind === 'demo' || !(engine instanceof UpstreamPool)) {
-    const isSame = config.engine.kind === 'demo' && !(engine instanceof UpstreamPool)
+  const { kind } = config.engine
+  if (kind === 'demo' || kind === 'model' || !(engine instanceof UpstreamPool)) {
     return isSame ? { changed: [], notices: [], commit: none } : undefined
   }
   // Shown once the change is made.

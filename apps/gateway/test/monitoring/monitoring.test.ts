@@ -3,6 +3,7 @@ import { Registry } from 'prom-client'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { watchModel } from '../../src/observability/metrics/model-metrics.js'
 import { startGateway } from '../support.js'
 import { usedMetrics } from './promql.js'
 
@@ -22,6 +23,7 @@ beforeAll(async () => {
     args: [...down, '--redis-failure', 'degrade', '--metrics-port', '0'],
   })
   await gateway.stop()
+  watchModel(new Registry(), () => 0)
   for (const [metric] of register.mock.calls) {
     const { name, labelNames } = metric as unknown as { name: string; labelNames: string[] }
     for (const suffix of ['', '_bucket', '_sum', '_count']) metrics.set(name + suffix, labelNames)

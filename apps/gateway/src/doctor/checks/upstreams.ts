@@ -17,6 +17,7 @@ export const upstreamsCheck: Check = {
   name: 'upstreams',
   run: async ({ engine, policy }) => {
     if (engine.kind === 'demo') return [ok('none: the demo engine has no model server')]
+    if (engine.kind === 'model') return [ok('none: the model runs in this process')]
     const results = await Promise.all(upstreamsOf(engine).map(check))
     const models = results.map((result) => result.models)
     // A server that does not list its models may have those that seem to be missing.

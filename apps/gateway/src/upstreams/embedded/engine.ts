@@ -92,7 +92,7 @@ export class EmbeddedEngine implements Engine {
     return this.#attempt(signal, context, async (stop) => {
       this.#checkModel(request.model)
       if (request.byteLength > LARGE_BYTES) await context.turns.next()
-      const parsed = { ...request.parse(), ...context.changes } as ParsedChatRequest
+      const parsed = { ...request.parse(), ...context.changes }
       const generation = await this.#chat(parsed, context.turns)
       const shape = chatAnswer(request.model)
       return { answer: await this.#whole(generation, shape, stop, context), upstream: NAME }

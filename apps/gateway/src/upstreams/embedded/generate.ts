@@ -45,7 +45,7 @@ export async function prepareChat(
   loaded: LoadedModel,
   turns: EventLoopTurns,
 ): Promise<Generation> {
-  const { context, library, model } = loaded
+  const { library, model } = loaded
   const { history, sampling, tools, skipsThoughts } = task
   const grammar = await createGrammar(task.format, loaded)
   await checkTools(task, loaded)

@@ -179,8 +179,7 @@ export interface LlamaCompletion {
   dispose(options: { readonly disposeSequence: false }): void
 }
 
-/** Not a literal, so that neither compiler nor bundler looks for what is not installed. */
-const LIBRARY: string = 'node-llama-cpp'
+const LIBRARY = 'node-llama-cpp'
 
 /**
  * Loads `node-llama-cpp`, which is installed beside the gateway where it is wanted.

@@ -1,4 +1,5 @@
 import { GatewayError } from '../../errors.js'
+import { DEFAULT_PARALLEL, type EmbeddedModelConfig } from './config.js'
 import type { Logger } from '../../observability/log.js'
 import {
   loadLibrary,
@@ -8,20 +9,6 @@ import {
   type LlamaLibrary,
   type LlamaModel,
 } from './library.js'
-
-/** File of a model, and the size of its conversations. */
-export interface ModelConfig {
-  /** GGUF file. */
-  readonly file: string
-  /** Folder whose `node_modules` has the library. Default: where the gateway is installed. */
-  readonly libraryFolder?: string | undefined
-  /** Tokens of one conversation. Default: those that the model was trained for, at most 8192. */
-  readonly contextTokens?: number | undefined
-  /** Conversations that are answered at the same time. Default 2. */
-  readonly parallel?: number | undefined
-  /** Threads that evaluate. Default: one for each core that is good at it. */
-  readonly threads?: number | undefined
-}
 
 /** Model in memory, with the context for its conversations. */
 export interface LoadedModel {
@@ -37,15 +24,14 @@ export interface LoadedModel {
 
 /** Tokens of a conversation by default: more takes memory that a small machine does not have. */
 const CONTEXT_TOKENS = 8192
-export const DEFAULT_PARALLEL = 2
 
 /**
  * Loads a model into this process.
  *
  * @throws GatewayError `ERR_MODEL_LIBRARY`, `ERR_MODEL`
  */
-export async function loadModel(config: ModelConfig, logger: Logger): Promise<LoadedModel> {
-  const { file, libraryFolder, contextTokens, parallel = DEFAULT_PARALLEL, threads } = config
+export async function loadModel(config: EmbeddedModelConfig, logger: Logger): Promise<LoadedModel> {
+  const { model: file, libraryFolder, contextTokens, parallel = DEFAULT_PARALLEL, threads } = config
   const library = await loadLibrary(libraryFolder)
   const llama = await library.getLlama({
     build: 'never',

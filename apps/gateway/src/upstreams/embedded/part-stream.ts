@@ -5,27 +5,22 @@
 export async function* streamOf<Part>(
   work: (onPart: (part: Part) => void) => Promise<void>,
 ): AsyncGenerator<Part, void, undefined> {
-  const parts: Part[] = []
-  let wake = (): void => undefined
-  let isOver = false
+  const state = { parts: [] as Part[], isOver: false, wake: (): void => undefined }
   const done = work((part) => {
-    parts.push(part)
-    wake()
+    state.parts.push(part)
+    state.wake()
   }).finally(() => {
-    isOver = true
-    wake()
+    state.isOver = true
+    state.wake()
   })
   // Its failure is thrown where the stream is read.
   done.catch(() => undefined)
   for (;;) {
-    const part = parts.shift()
-    if (part !== undefined) {
-      yield part
-      continue
-    }
-    if (isOver) break
+    yield* state.parts.splice(0)
+    if (state.isOver && state.parts.length === 0) break
+    if (state.parts.length > 0) continue
     await new Promise<void>((resolve) => {
-      wake = resolve
+      state.wake = resolve
     })
   }
   await done

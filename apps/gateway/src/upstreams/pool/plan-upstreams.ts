@@ -9,7 +9,7 @@ import type { Logger } from '../../observability/log.js'
 import type { PoolConfig } from './pool.js'
 import type { UpstreamConfig } from './upstream.js'
 
-type UpstreamsConfig = Exclude<GatewayConfig['engine'], { kind: 'demo' }>
+type UpstreamsConfig = Exclude<GatewayConfig['engine'], { kind: 'demo' | 'model' }>
 
 /**
  * Plans the pool of the configured model servers. Each serves the tiers that it is marked for; without

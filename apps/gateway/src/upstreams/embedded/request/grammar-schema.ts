@@ -104,7 +104,7 @@ class Translation {
     if (type === 'array') return this.#array(schema, inner)
     if (type === 'string') return this.#string(schema)
     if (type === undefined) return anyValue()
-    if (SIMPLE_TYPES.includes(String(type))) return { type }
+    if (SIMPLE_TYPES.some((simple) => simple === type)) return { type }
     throw this.#refused('has a type that JSON Schema does not have')
   }
 
