@@ -67,7 +67,7 @@ describe('decoding', () => {
       const encoded = bytes.toString('base64')
       expect(Buffer.from((await decode(encoded))!).equals(bytes)).toBe(true)
       for (const position of [0, 65_532, 65_535, 65_536, encoded.length - 5]) {
-        for (const character of ['=', '-', '\n', '"', 'Ａ']) {
+        for (const character of ['=', '-', '_', '\n', '"', 'Ａ', '\x80']) {
           const text = encoded.slice(0, position) + character + encoded.slice(position + 1)
           expect((await decode(text)) !== undefined).toBe(isCanonical(text))
         }

@@ -32,6 +32,6 @@ export function concat(parts: readonly Uint8Array[], size: number): Bytes {
 export function isEqualInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   let difference = 0
-  for (const [at, byte] of a.entries()) difference |= byte ^ (b[at] ?? 0)
+  for (let at = 0; at < a.length; at++) difference |= (a[at] ?? 0) ^ (b[at] ?? 0)
   return difference === 0
 }

@@ -53,7 +53,10 @@ function encodeBase64Into(source: Uint8Array, target: Uint8Array, offset: number
   return out
 }
 
-/** Node's decoder is lenient: only text that encodes to the same spelling again was canonical. */
+/**
+ * Node's decoder is lenient: it skips what is not base64, so that fewer bytes are written, and reads `-` and `_`
+ * as `+` and `/`. The last part, which may end with padding, must encode to the same spelling again.
+ */
 async function decodeBase64Into(ascii: Uint8Array, target: Uint8Array): Promise<boolean> {
   const from = view(ascii)
   const to = view(target)
@@ -61,17 +64,20 @@ async function decodeBase64Into(ascii: Uint8Array, target: Uint8Array): Promise<
   for (let at = 0; at < from.length; at += PART_CHARACTERS) {
     const text = from.toString('latin1', at, at + PART_CHARACTERS)
     const written = to.write(text, out, 'base64')
-    // Only the last part may end with padding.
-    const isWhole = written === PART_BYTES || at + PART_CHARACTERS >= from.length
-    if (!isWhole || to.toString('base64', out, out + written) !== text) return false
+    const isCanonical =
+      at + PART_CHARACTERS < from.length
+        ? written === PART_BYTES && !text.includes('-') && !text.includes('_')
+        : to.toString('base64', out, out + written) === text
+    if (!isCanonical) return false
     out += written
-    if (isEndOfTurn(out)) await setImmediate()
+    if (isEndOfTurn(out, target.length)) await setImmediate()
   }
   return true
 }
 
-/** Megabytes take milliseconds: other work gets its turn in between. */
-const isEndOfTurn = (bytesDone: number): boolean => bytesDone % TURN_BYTES === 0
+/** Megabytes take milliseconds: other work gets its turn in between, where half a turn or more is left. */
+const isEndOfTurn = (bytesDone: number, bytes: number): boolean =>
+  bytesDone % TURN_BYTES === 0 && bytes - bytesDone >= TURN_BYTES / 2
 
 async function encryptAesGcm(
   plaintext: Bytes,
@@ -82,7 +88,7 @@ async function encryptAesGcm(
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
   for (let at = 0; at < plaintext.length; at += PART_BYTES) {
     emit(cipher.update(plaintext.subarray(at, at + PART_BYTES)))
-    if (isEndOfTurn(at + PART_BYTES)) await setImmediate()
+    if (isEndOfTurn(at + PART_BYTES, plaintext.length)) await setImmediate()
   }
   cipher.final()
   return plain(cipher.getAuthTag())
@@ -101,7 +107,7 @@ async function decryptAesGcm(
     const part = decipher.update(bytes.subarray(at, at + PART_BYTES))
     bytes.set(part, at)
     part.fill(0)
-    if (isEndOfTurn(at + PART_BYTES)) await setImmediate()
+    if (isEndOfTurn(at + PART_BYTES, bytes.length)) await setImmediate()
   }
   try {
     decipher.final()

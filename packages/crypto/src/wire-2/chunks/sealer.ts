@@ -70,7 +70,8 @@ export function chunkSealer(
       const pieces = piecesOf(buffers, from, from + length)
       const encrypted = cipher.encrypt(pieces, announced === 0, target.subarray(to, end))
       if (encrypted !== undefined) await encrypted
-      if (Math.floor(end / TURN_BYTES) > Math.floor(to / TURN_BYTES)) await platform.turn()
+      const isEndOfTurn = Math.floor(end / TURN_BYTES) > Math.floor(to / TURN_BYTES)
+      if (isEndOfTurn && end < target.length) await platform.turn()
       from += length
       to = end
     }

@@ -49,9 +49,9 @@ function combinedHybridKem(mlKem: MlKem): Kem {
           HYBRID.encBytes,
           async (enc) => {
             const ephemeral = enc.subarray(ML_KEM.ciphertextBytes)
-            const [ofLattice, agreed] = await Promise.all([
-              lattice.decapsulate(enc.subarray(0, ML_KEM.ciphertextBytes)),
+            const [agreed, ofLattice] = await Promise.all([
               curve.agree(ephemeral),
+              lattice.decapsulate(enc.subarray(0, ML_KEM.ciphertextBytes)),
             ])
             return combine(ofLattice, agreed, ephemeral, curve.publicKey)
           },

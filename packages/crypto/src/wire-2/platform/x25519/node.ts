@@ -1,5 +1,11 @@
 import { Buffer } from 'node:buffer'
-import { KeyObject, createPrivateKey, diffieHellman, generateKeyPairSync } from 'node:crypto'
+import {
+  type KeyObject,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+} from 'node:crypto'
 import type { X25519Agreement, X25519Platform } from './platform.js'
 
 /** `node:crypto`, for Node, Bun and Deno: the hop of WebCrypto to a thread takes as long as an agreement. */
@@ -20,10 +26,11 @@ export const x25519Platform: X25519Platform = {
 
 const agreementOf =
   (privateKey: KeyObject): X25519Agreement =>
-  async (peer) => {
-    // WebCrypto imports raw keys fastest, and without a thread.
-    const imported = await crypto.subtle.importKey('raw', peer, 'X25519', true, [])
-    const secret = diffieHellman({ privateKey, publicKey: KeyObject.from(imported) })
+  (peer) => {
+    const x = Buffer.from(peer.buffer, peer.byteOffset, peer.length).toString('base64url')
+    // JWK takes a third of the time of WebCrypto's raw keys, and a tenth of that of DER.
+    const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x }, format: 'jwk' })
+    const secret = diffieHellman({ privateKey, publicKey })
     // Without a copy, so that the caller can zero it.
     return new Uint8Array(secret.buffer, secret.byteOffset, secret.length)
   }

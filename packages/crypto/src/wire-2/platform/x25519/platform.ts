@@ -7,7 +7,7 @@ export interface X25519Platform {
 }
 
 /** Computes the shared secret with the public key of a peer (section 6.1). Refuses a secret of only zeros. */
-export type X25519Agreement = (peer: Bytes) => Promise<Bytes>
+export type X25519Agreement = (peer: Bytes) => Bytes | Promise<Bytes>
 
 /** A private key, which stays in the runtime. */
 export interface X25519PrivateKey {
