@@ -15,7 +15,7 @@ const appSources = ['apps/*/src/**/*.ts']
 /** Private packages that apps share and bundle: the rules of apps apply, except to the helpers of tests. */
 const internalSources = ['internal/*/src/**/*.ts']
 const tests = ['**/test/**/*.ts', ...privatePackages]
-const configFiles = ['**/*.config.ts', '**/*.config.js']
+const configFiles = ['**/*.config.ts', '**/*.config.js', '**/vitepress.config.mjs']
 
 /** Code that may use Node: files, sockets, the environment, and the package that talks to a TPM device. */
 const nodeOnlySources = [

@@ -1,4 +1,5 @@
 import { join, relative } from 'node:path'
+import { Converter } from 'typedoc'
 import { publicSubpaths, readPublished } from './tools/workspace.mjs'
 
 const root = import.meta.dirname
@@ -12,6 +13,22 @@ const sources = readPublished(root).flatMap(({ folder, manifest }) =>
       return [manifest.name + subpath.slice(1), relative(root, join(folder, source))]
     }),
 )
+const names = new Map(sources.map(([name, source]) => [join(root, source), name]))
+
+/**
+ * Names the modules as programs import them, instead of by their files.
+ *
+ * @param {import('typedoc').Application} app
+ */
+export const importNames = ({ converter }) => {
+  converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
+    for (const module of project.children ?? []) {
+      const file = project.getSymbolIdFromReflection(module)?.fileName ?? ''
+      module.name = names.get(file) ?? module.name
+    }
+  })
+}
+
 const platform = ['./packages/client/src/platform/node.ts']
 
 /** @type {Partial<import('typedoc').TypeDocOptions>} */
@@ -26,7 +43,9 @@ export default {
     },
   },
   out: 'docs-api',
+  plugin: [importNames],
   readme: 'none',
+  navigationLinks: { Guides: '../../index.html' },
   disableSources: true,
   excludeExternals: true,
   excludePrivate: true,

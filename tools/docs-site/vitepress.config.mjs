@@ -1,0 +1,55 @@
+// The configuration of VitePress, copied beside the pages by build.ts together with what it knows of them.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * @typedef {object} Site
+ * @property {string} repository
+ * @property {string} base
+ * @property {{ text: string, items: { text: string, link: string }[] }[]} sidebar
+ * @property {string[]} versions of the reference, newest first
+ */
+
+/** @type {Site} */
+const site = JSON.parse(readFileSync(join(import.meta.dirname, 'site.json'), 'utf8'))
+
+/**
+ * Makes the anchors that GitHub makes, so that a link works in both places.
+ *
+ * @param {string} heading
+ */
+const slugify = (heading) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\-_ ]/gu, '')
+    .replaceAll(' ', '-')
+
+export default {
+  title: 'NOMYO for TypeScript',
+  description: 'End-to-end encryption for the API of OpenAI',
+  lang: 'en',
+  base: site.base,
+  cleanUrls: false,
+  head: [['meta', { name: 'referrer', content: 'no-referrer' }]],
+  // Addresses of programs on the reader's machine.
+  ignoreDeadLinks: 'localhostLinks',
+  markdown: { anchor: { slugify } },
+  themeConfig: {
+    search: { provider: 'local' },
+    outline: [2, 3],
+    sidebar: site.sidebar.map((group) => ({ ...group, collapsed: false })),
+    nav: [
+      { text: 'Getting started', link: '/getting-started' },
+      { text: 'Run a gateway', link: '/operators' },
+      {
+        text: 'API reference',
+        items: site.versions.map((version) => ({
+          text: version,
+          link: `/reference/${version}/index.html`,
+          target: '_self',
+        })),
+      },
+    ],
+    socialLinks: [{ icon: 'github', link: site.repository }],
+  },
+}
