@@ -33,9 +33,14 @@ describe('a session of nomyo chat', () => {
     await terminal.sees('sha256/', 'first use', 'not appraised', 'nomyo/demo', '> ')
     await terminal.asks('a secret question', '[demo engine, not a model]')
     await terminal.asks('/help', '/save FILE')
+    await terminal.asks('/', '/save FILE')
     await terminal.asks('/model', '* nomyo/demo', '  nomyo/echo')
+    await terminal.asks('/model nomyo/ecko', 'There is no model nomyo/ecko', 'nomyo/echo?')
+    await terminal.asks('/model elsewhere', 'There is no model elsewhere', '/model lists all')
+    await terminal.asks('/model', '* nomyo/demo')
     await terminal.asks('/model nomyo/echo', 'nomyo/echo')
     await terminal.asks('say this', '\r\nsay this\r\n')
+    await terminal.asks(' /etc/hosts', '\r\n /etc/hosts\r\n')
     await terminal.asks('/system Be brief.', 'Be brief.')
     await terminal.asks('/tier hihg', 'There is no tier')
     await terminal.asks('/tier high', 'high')
@@ -67,6 +72,35 @@ describe('a session of nomyo chat', () => {
     await terminal.asks(`/save ${home.at('other.txt')}`, 'nothing to save')
     expect(existsSync(home.at('other.txt'))).toBe(false)
     terminal.types('/quit\r')
+    expect(await terminal.ended()).toBe(0)
+  })
+
+  it.each(['exit', ' quit ', '/exit', '/quit'])(
+    'ends with "%s", and sends nothing',
+    async (word) => {
+      let sent = 0
+      const url = await startBefore(gateway().url, ({ method }) => {
+        if (method === 'POST') sent++
+        return method === 'POST'
+      })
+      const terminal = new Home().terminal(['chat', ...at(url)])
+      await terminal.sees('> ')
+      terminal.types(`${word}\r`)
+      expect(await terminal.ended()).toBe(0)
+      expect(sent).toBe(0)
+    },
+  )
+
+  it('changes to any model where the gateway names none', async () => {
+    const url = await startBefore(gateway().url, (request, response) => {
+      if (request.url !== '/v1/models') return false
+      response.end('{"data":[]}')
+      return true
+    })
+    const terminal = new Home().terminal(['chat', ...at(url), '--model', 'a'])
+    await terminal.sees('> ')
+    await terminal.asks('/model b', 'model b.', 'names no models')
+    terminal.types('\u0004')
     expect(await terminal.ended()).toBe(0)
   })
 

@@ -38,6 +38,10 @@ const ODD_FILE = { path: 'odd', members: { x: { value: '' } } }
 const root: Command = command({
   summary: 'a tool',
   options: {},
+  examples: [
+    'tool serve --port 8080 --pin sha256/first --pin sha256/second --key-file keys/private.pem',
+    'tool keys list',
+  ],
   subcommands: {
     serve: {
       summary: 'serve it',
@@ -171,6 +175,14 @@ describe('a help text', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain('Usage\n  tool')
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  })
+
+  it('wraps examples between words, as a shell reads them', async () => {
+    expect((await run(['--help'])).stdout).toContain(`Examples
+  tool serve --port 8080 --pin sha256/first --pin sha256/second --key-file \\
+    keys/private.pem
+  tool keys list
+`)
   })
 
   it.each([[[]], [['keys']]])('%j without a command is a usage error', async (args) => {

@@ -21,7 +21,12 @@ export const doctorCommand = cliCommand({
   summary: 'check every step between this machine and an answer',
   options: {
     ...defineOptions({
-      chat: { value: 'MODEL', summary: 'also send one encrypted request to this model' },
+      chat: {
+        value: 'MODEL',
+        summary:
+          'also send one encrypted request to this model, and measure whether the path holds the ' +
+          'stream of its answer back',
+      },
       json: { summary: 'print {ok, findings} as JSON, for programs' },
       // As the config file names them.
       model: { ...REQUEST_OPTIONS.model, flag: false, member: 'model' },

@@ -104,7 +104,9 @@ function describeHeaders(headers: Headers): Finding {
   const removed = Object.entries(PACING).flatMap(([name, value]) =>
     (headers.get(name) ?? '').includes(value) ? [] : [name],
   )
-  if (removed.length === 0) return ok('messages of wire 2 pass unchanged')
+  if (removed.length === 0) {
+    return ok('messages of wire 2 pass unchanged; --chat measures whether streams are held back')
+  }
   return warning(
     `messages of wire 2 pass, but the path changes ${removed.join(' and ')}: it may hold answers back`,
     'have proxies pass these headers, and turn off their buffering for this path',

@@ -17,7 +17,7 @@ import { describeWire } from '../output/wire.js'
 import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { Conversation } from './conversation.js'
 import { LineReader } from './line-reader.js'
-import { SLASH_NAMES, runSlashCommand, type SlashContext } from './slash-commands.js'
+import { SLASH_NAMES, isCommand, runSlashCommand, type SlashContext } from './slash-commands.js'
 
 /** Holds a conversation on a terminal. Nothing of it reaches a file unless it is saved. */
 export async function runSession(
@@ -93,7 +93,7 @@ async function begin(
   line(`model    ${printableLine(model)}`)
   line()
   const pace = wire.wire === 1 ? 'On wire 1, answers come whole. ' : ''
-  line(style.quiet(`${pace}/help lists the commands, Ctrl-C stops an answer, /quit ends.`))
+  line(style.quiet(`${pace}/help lists the commands, Ctrl-C stops an answer, exit ends.`))
   return conversation
 }
 
@@ -162,7 +162,7 @@ class Session {
   /** Handles one message; gives true when the session ends. Errors are shown, and do not end it. */
   async #handle(message: string): Promise<boolean> {
     try {
-      if (message.startsWith('/')) return await runSlashCommand(this.#slash, message)
+      if (isCommand(message)) return await runSlashCommand(this.#slash, message)
       await this.#answer(message)
     } catch (error) {
       const { note, noteStyle } = this.#parts.output

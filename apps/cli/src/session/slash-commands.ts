@@ -33,25 +33,41 @@ const COMMANDS: Readonly<Record<string, SlashCommand>> = {
     summary: 'sets the system message; shows it',
     run: system,
   },
-  model: { operand: '[NAME]', summary: 'changes the model; lists all models', run: model },
+  model: {
+    operand: '[NAME]',
+    summary: 'changes the model, if there is one of this name; lists all models',
+    run: model,
+  },
   tier: { operand: '[TIER]', summary: `changes the security tier: ${TIERS.join(', ')}`, run: tier },
   attest: { summary: 'shows the last attestation of the machine', run: attest },
   save: { operand: 'FILE', summary: 'writes the conversation to a file (0600)', run: save },
   reset: { summary: 'forgets the conversation', run: reset },
-  quit: { summary: 'ends the session; so does Ctrl-D', run: () => true },
+  exit: { summary: 'ends the session; so do exit, quit and Ctrl-D', run: () => true },
 }
+
+/** Other names, among them the slash alone. */
+const ALIASES: Readonly<Record<string, string>> = { '': 'help', '?': 'help', quit: 'exit' }
+
+/** Messages that end a session, as they end a shell. */
+const ENDING = ['exit', 'quit']
 
 /** Names as they are typed, for completion. */
 export const SLASH_NAMES: readonly string[] = Object.keys(COMMANDS).map((name) => `/${name}`)
 
-/** Runs a line that begins with a slash; gives true when the session ends. */
+/** Tells a command of the session from a message to the model. */
+export function isCommand(message: string): boolean {
+  return message.startsWith('/') || ENDING.includes(message.trim())
+}
+
+/** Runs a command of the session; gives true when the session ends. */
 export async function runSlashCommand(context: SlashContext, line: string): Promise<boolean> {
-  const [, name = '', operand = ''] = /^\/(\S*)\s*(.*)$/s.exec(line.trim()) ?? []
+  const [, word = '', operand = ''] = /^\/?(\S*)\s*(.*)$/s.exec(line.trim()) ?? []
+  const name = Object.hasOwn(ALIASES, word) ? (ALIASES[word] ?? word) : word
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   if (command !== undefined) return (await command.run(context, operand)) === true
   const meant = suggestion(`/${name}`, SLASH_NAMES)
   const hint = meant === undefined ? '/help lists the commands.' : `Did you mean ${meant}?`
-  context.output.line(`There is no /${name}. ${hint}`)
+  context.output.line(`There is no /${printableLine(name)}. ${hint}`)
   return false
 }
 
@@ -59,7 +75,10 @@ function help({ line, style }: Output): undefined {
   for (const [name, { operand = '', summary }] of Object.entries(COMMANDS)) {
     line(`  ${`/${name} ${operand}`.padEnd(16)} ${summary}`)
   }
-  line(style.quiet('  Anything else is sent. Ctrl-C stops an answer, twice it ends the session.'))
+  line(
+    style.quiet('  Tab completes a command. Anything else is sent; text that begins with a slash,'),
+  )
+  line(style.quiet('  after a space. Ctrl-C stops an answer, twice it ends the session.'))
 }
 
 function system({ output, conversation }: SlashContext, text: string): undefined {
@@ -73,14 +92,20 @@ function system({ output, conversation }: SlashContext, text: string): undefined
 
 async function model(context: SlashContext, name: string): Promise<boolean> {
   const { output, conversation } = context
-  if (name !== '') {
+  const names = await output.waiting('asking for the models', context.listModels())
+  if (name === '') {
+    for (const one of names) {
+      output.line(`${one === conversation.model ? '*' : ' '} ${printableLine(one)}`)
+    }
+  } else if (names.includes(name) || names.length === 0) {
     conversation.model = name
     output.line(`Answers now come from the model ${printableLine(name)}.`)
-    return false
+  } else {
+    const meant = suggestion(name, names)
+    const hint = meant === undefined ? '/model lists all.' : `Did you mean ${printableLine(meant)}?`
+    output.line(`There is no model ${printableLine(name)}. ${hint}`)
   }
-  for (const one of await context.listModels()) {
-    output.line(`${one === conversation.model ? '*' : ' '} ${printableLine(one)}`)
-  }
+  if (names.length === 0) output.line('The gateway names no models.')
   return false
 }
 

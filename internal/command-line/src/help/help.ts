@@ -22,10 +22,7 @@ export function printHelp(name: string, path: readonly string[], command: Comman
   const sections = [
     wrap(`${title}: ${command.summary}.`),
     ['Usage', ...usage.map((line) => `  ${line}`)].join('\n'),
-    list(
-      'Examples',
-      examples.map((example) => `  ${example}`),
-    ),
+    list('Examples', examples.flatMap(wrapCommand)),
     list(
       'Commands',
       rows(Object.entries(subcommands).map(([word, { summary }]) => [word, summary])),
@@ -109,6 +106,15 @@ function rows(pairs: readonly (readonly [string, string])[]): string[] {
       `  ${term}${first === undefined ? '' : ' '.repeat(indent - 2 - term.length) + first}`,
       ...lines.map((line) => ' '.repeat(indent) + line),
     ].map((line) => line.trimEnd())
+  })
+}
+
+/** Wraps a command so that a shell reads it as one line. */
+function wrapCommand(command: string): string[] {
+  const lines = wrap(command, WIDTH - '    '.length - ' \\'.length).split('\n')
+  return lines.map((line, at) => {
+    const end = at < lines.length - 1 ? ' \\' : ''
+    return `${at === 0 ? '  ' : '    '}${line.trim()}${end}`
   })
 }
 
