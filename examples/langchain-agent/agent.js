@@ -33,11 +33,22 @@ const agent = createAgent({
   systemPrompt: 'Answer in one sentence.',
 })
 
-const question = process.argv[2] ?? 'How warm is it in Rome?'
-const { messages } = await agent.invoke({ messages: [{ role: 'user', content: question }] })
-
-for (const { type, text, tool_calls: calls = [] } of messages) {
-  for (const { name, args } of calls) console.log(`${type} calls ${name} ${JSON.stringify(args)}`)
-  if (text) console.log(`${type}: ${text}`)
+try {
+  await main(process.argv[2] ?? 'How warm is it in Rome?')
+} catch (error) {
+  // The error of the client is inside the one of the SDK of OpenAI.
+  const { code, message } = error.cause ?? error
+  console.error(`${code}: ${message}`)
+  process.exitCode = 1
+} finally {
+  nomyoFetch.dispose()
 }
-nomyoFetch.dispose()
+
+async function main(question) {
+  const { messages } = await agent.invoke({ messages: [{ role: 'user', content: question }] })
+
+  for (const { type, text, tool_calls: calls = [] } of messages) {
+    for (const { name, args } of calls) console.log(`${type} calls ${name} ${JSON.stringify(args)}`)
+    if (text) console.log(`${type}: ${text}`)
+  }
+}

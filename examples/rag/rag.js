@@ -8,7 +8,6 @@ const {
   EMBEDDING_MODEL = 'Qwen/Qwen3-Embedding-0.6B',
   NOMYO_BASE_URL = 'http://localhost:12435',
 } = process.env
-const question = process.argv[2] ?? 'How deep do I plant tulips?'
 
 // It reads the API key of the gateway from NOMYO_API_KEY.
 const nomyo = new SecureChatCompletion({
@@ -17,32 +16,37 @@ const nomyo = new SecureChatCompletion({
   allowHttp: new URL(NOMYO_BASE_URL).hostname === 'localhost',
 })
 
-const text = await readFile(new URL('garden.md', import.meta.url), 'utf8')
-const passages = text
-  .split(/\n{2,}/)
-  .map((passage) => passage.trim())
-  .filter((passage) => passage !== '')
+try {
+  await main(process.argv[2] ?? 'How deep do I plant tulips?')
+} catch (error) {
+  console.error(`${error.code}: ${error.message}`)
+  process.exitCode = 1
+} finally {
+  nomyo.dispose()
+}
 
-const [asked, ...vectors] = await embed([question, ...passages])
-const nearest = passages
-  .map((passage, at) => ({ passage, similarity: cosine(asked, vectors[at]) }))
-  .sort((a, b) => b.similarity - a.similarity)
-  .slice(0, 2)
-for (const { passage, similarity } of nearest)
-  console.log(`${similarity.toFixed(2)}  ${passage.slice(0, 60)}`)
+async function main(question) {
+  const text = await readFile(new URL('garden.md', import.meta.url), 'utf8')
+  const passages = text.trim().split(/\n{2,}/)
 
-const { choices } = await nomyo.chat.completions.create({
-  model: MODEL,
-  messages: [
-    { role: 'system', content: 'Answer from the given passages alone, in one sentence.' },
-    {
-      role: 'user',
-      content: `${nearest.map(({ passage }) => passage).join('\n\n')}\n\nQuestion: ${question}`,
-    },
-  ],
-})
-console.log(`\n${choices[0].message.content}`)
-nomyo.dispose()
+  const [asked, ...vectors] = await embed([question, ...passages])
+  const nearest = passages
+    .map((passage, at) => ({ passage, similarity: cosine(asked, vectors[at]) }))
+    .sort((a, b) => b.similarity - a.similarity)
+    .slice(0, 2)
+  for (const { passage, similarity } of nearest)
+    console.log(`${similarity.toFixed(2)}  ${passage.slice(0, 60)}`)
+
+  const found = nearest.map(({ passage }) => passage).join('\n\n')
+  const { choices } = await nomyo.chat.completions.create({
+    model: MODEL,
+    messages: [
+      { role: 'system', content: 'Answer from the given passages alone, in one sentence.' },
+      { role: 'user', content: `${found}\n\nQuestion: ${question}` },
+    ],
+  })
+  console.log(`\n${choices[0].message.content}`)
+}
 
 /** Requests one vector a text, in their order. */
 async function embed(input) {

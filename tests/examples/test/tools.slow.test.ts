@@ -37,6 +37,20 @@ describe.runIf(isInstalled)('langchain-agent', () => {
   })
 })
 
+describe.runIf(isInstalled)('a program without a gateway', () => {
+  it('ends with one line', async () => {
+    const nowhere = { NOMYO_BASE_URL: 'http://localhost:1' }
+    const ended = await Promise.all(
+      ['langchain-agent', 'rag'].map((name) => run(name, 'start', nowhere)),
+    )
+    for (const { code, stderr } of ended) {
+      // The other lines are the warning of Node about plain HTTP.
+      const lines = stderr.split('\n').filter((line) => !/^(?:\(|$)/.test(line))
+      expect({ code, lines }).toEqual({ code: 1, lines: [expect.stringMatching(/^ERR_NETWORK: /)] })
+    }
+  })
+})
+
 describe.runIf(isInstalled)('rag', () => {
   it('answers from the passage that is nearest to the question', async () => {
     const { code, stdout } = await run('rag', 'start', environment())
