@@ -9,7 +9,7 @@ import {
 } from 'vitest/config'
 
 const SLOW_TESTS = '**/*.slow.test.ts'
-/** Slow tests that measure times: no other test runs beside them. */
+/** Tests that measure times: no other test runs beside them. */
 const ALONE = 'test/**/*.alone.slow.test.ts'
 
 /** Settings of single projects; every folder of the workspace with a `test` folder is a project. */
@@ -29,7 +29,7 @@ const OWN_SETTINGS: Record<string, UserWorkspaceConfig> = {
  */
 const SHARED_MODULES = ['attest', 'cli', 'gateway', 'proxy', 'tpm', 'transport']
 
-/** `--mode slow` runs the slow tests and only these. */
+/** `--mode slow` runs the slow tests and only these; `--mode alone` those that measure times. */
 export default defineConfig(({ mode }) => {
   const slow = mode === 'slow'
   const tests = slow
@@ -46,7 +46,7 @@ export default defineConfig(({ mode }) => {
   const gatewayAlone: TestProjectConfiguration = {
     extends: true,
     root: 'apps/gateway',
-    test: { name: 'gateway-alone', include: slow ? [ALONE] : [], sequence: { groupOrder: 1 } },
+    test: { name: 'gateway-alone', include: mode === 'alone' ? [ALONE] : [] },
   }
 
   // The build that browsers get, checked by the same tests, except those that load built files, need no
