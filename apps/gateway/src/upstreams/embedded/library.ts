@@ -108,7 +108,7 @@ export type ChatFunctions = Readonly<
   Record<string, { readonly description?: string; readonly params?: object }>
 >
 
-/** How the tokens of an answer are chosen, and when it ends. */
+/** Choice of the tokens of an answer, and its end. */
 export interface SamplingOptions {
   readonly temperature: number
   readonly topP: number

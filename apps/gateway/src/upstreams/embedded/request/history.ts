@@ -11,13 +11,19 @@ type Message = Readonly<Record<string, unknown>>
  * @throws UpstreamRefusal
  */
 export function readHistory(messages: readonly Message[]): readonly ChatItem[] {
-  const results = resultsOf(messages)
   const items: ChatItem[] = []
   let turn: (string | ChatCall)[] | undefined
+  let results: Results = new Map()
   messages.forEach((message, at) => {
     const { role, content } = message
-    if (role === 'tool') return
     const param = `messages.${String(at)}`
+    if (role === 'tool') {
+      if (results.delete(message['tool_call_id'])) return
+      throw unsupported(
+        `${param}.tool_call_id`,
+        'A result must be of a call in the turn before it.',
+      )
+    }
     const text = textOf(content, `${param}.content`)
     if (role !== 'assistant') {
       turn = undefined
@@ -26,12 +32,16 @@ export function readHistory(messages: readonly Message[]): readonly ChatItem[] {
     }
     if (turn === undefined) items.push({ type: 'model', response: (turn = []) })
     if (text !== '') turn.push(text)
+    results = resultsAfter(messages, at)
     turn.push(...callsOf(message['tool_calls'], results, `${param}.tool_calls`))
   })
   // The turn of the model begins, or goes on after its calls.
   if (items.at(-1)?.type !== 'model') items.push({ type: 'model', response: [] })
   return items
 }
+
+/** Results of tools by the calls that they belong to. */
+type Results = Map<unknown, string>
 
 function itemType(role: unknown, param: string): 'system' | 'user' {
   if (role === 'system' || role === 'developer') return 'system'
@@ -53,20 +63,17 @@ function textOf(content: unknown, param: string): string {
     .join('')
 }
 
-/** Collects the results of tools by the calls that they belong to. */
-function resultsOf(messages: readonly Message[]): ReadonlyMap<unknown, string> {
-  const results = new Map<unknown, string>()
-  messages.forEach(({ role, tool_call_id: id, content }, at) => {
-    if (role === 'tool') results.set(id, textOf(content, `messages.${String(at)}.content`))
-  })
+/** Collects the results that follow a turn of the model. */
+function resultsAfter(messages: readonly Message[], turn: number): Results {
+  const results: Results = new Map()
+  for (let at = turn + 1; messages[at]?.['role'] === 'tool'; at++) {
+    const { tool_call_id: id, content } = messages[at] ?? {}
+    results.set(id, textOf(content, `messages.${String(at)}.content`))
+  }
   return results
 }
 
-function callsOf(
-  calls: unknown,
-  results: ReadonlyMap<unknown, string>,
-  param: string,
-): readonly ChatCall[] {
+function callsOf(calls: unknown, results: Results, param: string): readonly ChatCall[] {
   if (calls === undefined || calls === null) return []
   if (!Array.isArray(calls)) throw unsupported(param, 'tool_calls must be a list.')
   return calls.map((call: unknown, at): ChatCall => {

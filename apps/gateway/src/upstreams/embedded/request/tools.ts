@@ -25,7 +25,7 @@ const MAX_CALLS = 16
  */
 export function readTools(request: Members): ToolUse | undefined {
   const { tools, tool_choice: choice } = request
-  const functions = new Map(Object.entries(functionsOf(tools ?? [])))
+  const functions = functionsOf(tools ?? [])
   const name = chosenName(choice)
   if (name !== undefined && !functions.has(name)) {
     throw unsupported('tool_choice', 'tool_choice must name one of the tools.', 'invalid_value')
@@ -44,17 +44,17 @@ export function readTools(request: Members): ToolUse | undefined {
   }
 }
 
-function functionsOf(tools: unknown): ChatFunctions {
+function functionsOf(tools: unknown): ReadonlyMap<string, ChatFunctions[string]> {
   if (!Array.isArray(tools) || tools.length > MAX_TOOLS) {
     throw unsupported('tools', `tools must be a list of at most ${String(MAX_TOOLS)} functions.`)
   }
-  const functions: Record<string, ChatFunctions[string]> = {}
+  const functions = new Map<string, ChatFunctions[string]>()
   tools.forEach((tool: unknown, at) => {
     const param = `tools.${String(at)}`
     const given = isRecord(tool) && tool['type'] === 'function' ? tool['function'] : undefined
     if (!isRecord(given)) throw unsupported(param, 'The embedded model calls functions only.')
     const { name, description, parameters } = given
-    if (typeof name !== 'string' || !NAME.test(name) || Object.hasOwn(functions, name)) {
+    if (typeof name !== 'string' || !NAME.test(name) || functions.has(name)) {
       throw unsupported(
         `${param}.function.name`,
         'The name of a function must be unique, of letters, digits, _ and -, and at most 64 long.',
@@ -62,12 +62,12 @@ function functionsOf(tools: unknown): ChatFunctions {
       )
     }
     const schema = { param: `${param}.function.parameters`, strict: given['strict'] === true }
-    functions[name] = {
+    functions.set(name, {
       ...(typeof description === 'string' ? { description } : {}),
       ...(parameters === undefined || parameters === null
         ? {}
         : { params: parametersOf(parameters, schema) }),
-    }
+    })
   })
   return functions
 }

@@ -1,0 +1,258 @@
+import { describe, expect, it } from 'vitest'
+import { modelNames } from '../../src/upstreams/embedded/config.js'
+import { readChatTask } from '../../src/upstreams/embedded/request/chat-task.js'
+import { toGrammarSchema } from '../../src/upstreams/embedded/request/grammar-schema.js'
+import { readHistory } from '../../src/upstreams/embedded/request/history.js'
+import { UpstreamRefusal } from '../../src/upstreams/server/upstream-refusal.js'
+
+/** Returns the error for the caller that a call throws. */
+function refusalOf(call: () => unknown): Readonly<Record<string, unknown>> {
+  try {
+    call()
+  } catch (error) {
+    if (error instanceof UpstreamRefusal) return { ...error.inner }
+    throw error
+  }
+  throw new Error('not refused')
+}
+
+it.each([
+  [
+    'hf:Qwen/Qwen3-0.6B-GGUF:Q8_0',
+    ['Qwen/Qwen3-0.6B', 'Qwen/Qwen3-0.6B-GGUF', 'Qwen/Qwen3-0.6B-GGUF:Q8_0'],
+  ],
+  ['hf:a/b', ['a/b', 'a/b', 'a/b']],
+  ['/models/Qwen3-0.6B-Q8_0.gguf', ['Qwen3-0.6B-Q8_0']],
+  ['C:\\models\\tiny.GGUF', ['tiny']],
+  ['https://models.example/a/tiny.gguf?download=true', ['tiny']],
+  ['.gguf', ['model']],
+])('names the model of %s', (model, names) => {
+  expect(modelNames(model)).toEqual(names)
+})
+
+describe('messages', () => {
+  const call = (id: string, name: string, text = '{}'): object => ({
+    ...{ id, type: 'function', function: { name, arguments: text } },
+  })
+
+  it('become a conversation, with the results of calls in the turn of the model', () => {
+    expect(
+      readHistory([
+        { role: 'developer', content: 'Be brief.' },
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'a' },
+            { type: 'text', text: 'b' },
+          ],
+        },
+        {
+          role: 'assistant',
+          content: null,
+          tool_calls: [call('1', 'f', '{"x":1}'), call('2', 'g', '')],
+        },
+        { role: 'tool', tool_call_id: '2', content: 'plain' },
+        { role: 'tool', tool_call_id: '1', content: '{"y":2}' },
+        { role: 'assistant', content: 'Done.' },
+        { role: 'user', content: 'c' },
+      ]),
+    ).toEqual([
+      { type: 'system', text: 'Be brief.' },
+      { type: 'user', text: 'ab' },
+      {
+        type: 'model',
+        response: [
+          {
+            type: 'functionCall',
+            name: 'f',
+            params: { x: 1 },
+            result: { y: 2 },
+            startsNewChunk: true,
+          },
+          { type: 'functionCall', name: 'g', params: {}, result: 'plain', startsNewChunk: false },
+          'Done.',
+        ],
+      },
+      { type: 'user', text: 'c' },
+      { type: 'model', response: [] },
+    ])
+  })
+
+  it('tell calls of the same id in different turns apart', () => {
+    const turns = ['one', 'two'].flatMap((content) => [
+      { role: 'assistant', tool_calls: [call('same', 'f')] },
+      { role: 'tool', tool_call_id: 'same', content },
+    ])
+    const [, turn] = readHistory([{ role: 'user', content: 'a' }, ...turns])
+    expect(turn).toMatchObject({ response: [{ result: 'one' }, { result: 'two' }] })
+  })
+
+  it.each([
+    ['messages.0.role', [{ role: 'function', name: 'f', content: 'x' }]],
+    ['messages.0.content', [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }]],
+    ['messages.0.content', [{ role: 'user', content: 5 }]],
+    [
+      'messages.1.tool_calls.0',
+      [
+        { role: 'user', content: 'a' },
+        { role: 'assistant', tool_calls: [call('1', 'f')] },
+      ],
+    ],
+    ['messages.0.tool_calls.0', [{ role: 'assistant', tool_calls: [{ id: '1' }] }]],
+    [
+      'messages.0.tool_calls.0',
+      [
+        { role: 'assistant', tool_calls: [call('1', 'f', '[1]')] },
+        { role: 'tool', tool_call_id: '1', content: '' },
+      ],
+    ],
+    ['messages.0.tool_calls', [{ role: 'assistant', tool_calls: 'x' }]],
+    ['messages.0.tool_call_id', [{ role: 'tool', tool_call_id: '1', content: 'x' }]],
+  ])('are refused at %s', (param, messages) => {
+    expect(refusalOf(() => readHistory(messages))).toMatchObject({ status: 400, param })
+  })
+})
+
+describe('a JSON Schema', () => {
+  const options = { param: 'schema', strict: true }
+  const any = {
+    oneOf: [
+      { type: ['string', 'number', 'boolean', 'null'] },
+      { type: 'object', additionalProperties: true },
+      { type: 'array' },
+    ],
+  }
+
+  it.each([
+    [true, any],
+    [{}, any],
+    [{ type: 'string', title: 'x', default: 'y' }, { type: 'string' }],
+    [
+      { type: 'string', format: 'date' },
+      { type: 'string', format: 'date' },
+    ],
+    [
+      { type: 'string', format: 'email', maxLength: 5 },
+      { type: 'string', maxLength: 5 },
+    ],
+    [
+      { type: ['string', 'null'], maxLength: 5 },
+      { oneOf: [{ type: 'string', maxLength: 5 }, { type: 'null' }] },
+    ],
+    [{ allOf: [{ type: 'integer' }] }, { type: 'integer' }],
+    [{ type: 'object' }, { type: 'object', properties: {}, additionalProperties: true }],
+    [{ properties: { a: { const: 1 } } }, { type: 'object', properties: { a: { enum: [1] } } }],
+    [
+      { type: 'object', additionalProperties: { type: 'null' }, maxProperties: 2 },
+      { type: 'object', properties: {}, additionalProperties: { type: 'null' }, maxProperties: 2 },
+    ],
+    [
+      { items: { type: 'boolean' }, minItems: 1 },
+      { type: 'array', items: { type: 'boolean' }, minItems: 1 },
+    ],
+    [
+      { definitions: { a: { type: 'null' } }, $ref: '#/definitions/a' },
+      { $ref: '#/$defs/a', $defs: { a: { type: 'null' } } },
+    ],
+    [
+      { type: 'array', items: { $ref: '#' } },
+      {
+        type: 'array',
+        items: { $ref: '#/$defs/__root' },
+        $defs: { __root: { type: 'array', items: { $ref: '#/$defs/__root' } } },
+      },
+    ],
+  ])('%j becomes one for grammars', (schema, translated) => {
+    expect(toGrammarSchema(schema, options)).toEqual(translated)
+  })
+
+  const deep = (levels: number): object => (levels === 0 ? {} : { items: deep(levels - 1) })
+  it.each<[unknown]>([
+    ['text'],
+    [false],
+    [{ type: 'other' }],
+    [{ type: [] }],
+    [{ type: 'string', pattern: '.' }],
+    [{ type: 'integer', minimum: 1 }],
+    [{ allOf: [{}, {}] }],
+    [{ enum: [] }],
+    [{ enum: [{}] }],
+    [{ enum: Array.from({ length: 5000 }, (_, at) => at) }],
+    [{ $ref: '#/$defs/missing' }],
+    [{ $ref: 'https://example.com/schema' }],
+    [{ $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } } }],
+    [{ type: 'array', minItems: 5000 }],
+    [{ type: 'array', minItems: 3, maxItems: 2 }],
+    [{ type: 'string', maxLength: -1 }],
+    [{ type: 'object', properties: [] }],
+    [{ type: 'object', additionalProperties: false, required: ['a'] }],
+    [deep(40)],
+    [{ anyOf: Array.from({ length: 3000 }, () => ({})) }],
+  ])('that grammars cannot follow is refused: %#', (schema) => {
+    expect(refusalOf(() => toGrammarSchema(schema, options))).toMatchObject({
+      ...{ status: 400, param: 'schema', code: 'invalid_value' },
+    })
+  })
+
+  it('that is not strict loses what a grammar cannot follow', () => {
+    const schema = { type: 'string', pattern: 'x', maxLength: 1e9 }
+    expect(toGrammarSchema(schema, { ...options, strict: false })).toEqual({ type: 'string' })
+  })
+})
+
+describe('a request', () => {
+  const read = (members: object) =>
+    readChatTask({ model: 'tiny', messages: [{ role: 'user', content: 'a' }], ...members })
+
+  it('has values for small models by default, and another seed every time', () => {
+    const { sampling, maxTokens, format, tools } = read({})
+    expect({ sampling, maxTokens, format, tools }).toEqual({
+      sampling: {
+        ...{ temperature: 0.8, topP: 0.95, topK: 40, minP: 0.05, repeatPenalty: false },
+        ...{ seed: expect.any(Number) as number, customStopTriggers: [] },
+      },
+      ...{ maxTokens: undefined, format: 'text', tools: undefined },
+    })
+    expect(read({}).sampling.seed).not.toBe(sampling.seed)
+  })
+
+  it('has those that it names, and null where it names none', () => {
+    const members = {
+      temperature: 0,
+      top_p: 0.5,
+      top_k: 1,
+      min_p: 0,
+      seed: -1,
+      frequency_penalty: -2,
+    }
+    expect(read({ ...members, stop: 'x', max_tokens: null, n: 1, user: 'u' }).sampling).toEqual({
+      ...{ temperature: 0, topP: 0.5, topK: 1, minP: 0, seed: 2 ** 32 - 1 },
+      repeatPenalty: {
+        penalty: 1,
+        frequencyPenalty: -2,
+        presencePenalty: 0,
+        penalizeNewLine: true,
+      },
+      customStopTriggers: ['x'],
+    })
+  })
+
+  it('does not think where it says so', () => {
+    expect(read({ reasoning_effort: 'none' }).skipsThoughts).toBe(true)
+    expect(read({ reasoning_effort: 'low' }).skipsThoughts).toBe(false)
+  })
+
+  it('calls one tool at a time where it says so', () => {
+    const tools = [{ type: 'function', function: { name: 'f' } }]
+    expect(read({ tools, parallel_tool_calls: false }).tools).toEqual({
+      ...{ functions: { f: {} }, isForced: false, maxCalls: 1 },
+    })
+    expect(read({ tools, tool_choice: 'none' }).tools).toBeUndefined()
+  })
+
+  it.each([['__proto__'], ['constructor']])('may have a tool with the name %s', (name) => {
+    const tools = [{ type: 'function', function: { name } }]
+    const read1 = read({ tools, tool_choice: { function: { name } } })
+    expect(Object.keys(read1.tools?.functions ?? {})).toEqual([name])
+  })
+})
