@@ -147,12 +147,24 @@ describe.runIf(isInstalled)('librechat', () => {
   it('leads to the proxy, with the variables that its head names', async () => {
     const { folder } = await copyFor('librechat', 'librechat.yaml')
     const text = await readFile(join(folder, 'librechat.yaml'), 'utf8')
-    const [, url = ''] = /NOMYO_PROXY_URL=(\S+)/.exec(text) ?? []
-    expect(text).toContain('baseURL: ${NOMYO_PROXY_URL}\n')
-    expect(text).toContain('apiKey: ${NOMYO_PROXY_TOKEN}\n')
-    expect(await chat(url, TOKEN)).toEqual(ECHOED)
+    const [, NOMYO_PROXY_URL = ''] = /^# +NOMYO_PROXY_URL=(\S+)$/m.exec(text) ?? []
+    const env = { NOMYO_PROXY_URL, NOMYO_PROXY_TOKEN: TOKEN }
+    await writeFile(join(folder, 'read.js'), READ_AS_LIBRECHAT)
+    const { stdout } = await startProgram(process.execPath, ['read.js'], { cwd: folder, env }).ended
+    const { url, key } = JSON.parse(stdout) as { url: string; key: string }
+    expect(await chat(url, key)).toEqual(ECHOED)
   })
 })
+
+/** Prints the address and the key of the first endpoint, with the variables that LibreChat fills in. */
+const READ_AS_LIBRECHAT = `
+import { readFileSync } from 'node:fs'
+import { load } from 'js-yaml'
+import { configSchema, extractEnvVariable } from 'librechat-data-provider'
+const { endpoints } = configSchema.parse(load(readFileSync('librechat.yaml', 'utf8')))
+const [{ baseURL, apiKey }] = endpoints.custom
+console.log(JSON.stringify({ url: extractEnvVariable(baseURL), key: extractEnvVariable(apiKey) }))
+`
 
 describe('open-webui', () => {
   it('leads to the proxy, as lines that docker and the shell read alike', async () => {
