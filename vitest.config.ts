@@ -17,7 +17,7 @@ const OWN_SETTINGS: Record<string, UserWorkspaceConfig> = {
   // Tests run on the sources; outside of tests these imports lead to the built files.
   crypto: { resolve: { alias: cryptoPlatform('node') } },
   client: { resolve: { alias: { '#platform': source('packages/client', 'node') } } },
-  examples: { test: { globalSetup: ['install.ts'] } },
+  examples: { test: { globalSetup: ['install.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
   // Imports JSON in a way that Node 20 refuses.
   tools: { test: { server: { deps: { inline: [/@actions\//] } } } },
   packed: { test: { globalSetup: ['install.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },

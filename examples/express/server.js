@@ -48,7 +48,7 @@ function statusOf(error) {
   return error.status ?? 500 // of express.json()
 }
 
-const server = app.listen(Number(PORT ?? 3000), () =>
+const server = app.listen(Number(PORT ?? 3000), 'localhost', () =>
   console.log(`listening on http://localhost:${server.address().port}`),
 )
 process.once('SIGTERM', () => {

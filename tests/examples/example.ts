@@ -8,12 +8,12 @@ import { inject } from 'vitest'
 export interface Example {
   readonly folder: string
   /**
-   * Starts a script of its package.json, as `npm run` does. A script is one command, so that signals
-   * reach it.
+   * Starts a script of its package.json, which is one command, as `npm run` does.
    *
    * @param env - its environment, beside the path
+   * @param words - added to it, as those after `npm run … --`
    */
-  run(script: string, env?: Readonly<Record<string, string>>): Program
+  run(script: string, env?: Readonly<Record<string, string>>, words?: readonly string[]): Program
 }
 
 /** Examples cannot be run without a network. */
@@ -34,12 +34,13 @@ export async function copyExample(name: string): Promise<Example> {
   const path = [...folders, process.env['PATH']].join(delimiter)
   return {
     folder,
-    run: (script, env = {}) => {
+    run: (script, env = {}, words = []) => {
       const command = scripts[script]
       if (command === undefined) throw new Error(`${name} has no script ${script}`)
-      return startProgram('sh', ['-c', `exec ${command}`], {
+      return startProgram('sh', ['-c', `exec ${command} "$@"`, 'sh', ...words], {
         cwd: folder,
         env: { PATH: path, ...env },
+        asGroup: true,
       })
     },
   }

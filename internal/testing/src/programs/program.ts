@@ -35,6 +35,8 @@ export interface ProgramOptions {
   /** Added to {@link plainEnvironment}. */
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
+  /** Signals reach it and every process that it starts. */
+  readonly asGroup?: boolean
   /** A shell script that starts the program as its arguments, for limits and redirections. */
   readonly within?: string
 }
@@ -43,11 +45,15 @@ export interface ProgramOptions {
 export function startProgram(
   command: string,
   args: readonly string[],
-  { env = {}, cwd, within }: ProgramOptions = {},
+  { env = {}, cwd, within, asGroup = false }: ProgramOptions = {},
 ): Program {
   const [program, ...words] =
     within === undefined ? [command, ...args] : ['sh', '-c', within, 'sh', command, ...args]
-  const child = spawn(program, words, { env: { ...plainEnvironment(), ...env }, cwd })
+  const child = spawn(program, words, {
+    env: { ...plainEnvironment(), ...env },
+    cwd,
+    detached: asGroup,
+  })
   child.stdin.on('error', () => undefined).end()
   const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {
@@ -58,6 +64,11 @@ export function startProgram(
     signal: signal as NodeJS.Signals | null,
     ...output,
   }))
+  const kill = (signal: NodeJS.Signals): void => {
+    if (!asGroup || child.pid === undefined) child.kill(signal)
+    // Once it has ended, its number may be that of another process.
+    else if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, signal)
+  }
   return {
     child,
     pid: child.pid ?? 0,
@@ -65,7 +76,7 @@ export function startProgram(
     stdout: () => output.stdout,
     stderr: () => output.stderr,
     output: () => output.stdout + output.stderr,
-    kill: (signal) => void child.kill(signal),
+    kill,
     prints: async (pattern) => {
       const end = new AbortController()
       void ended.then(() => end.abort())
@@ -80,8 +91,8 @@ export function startProgram(
       }
     },
     stop: async () => {
-      child.kill('SIGTERM')
-      const lastResort = setTimeout(() => child.kill('SIGKILL'), 30_000)
+      kill('SIGTERM')
+      const lastResort = setTimeout(() => kill('SIGKILL'), 30_000)
       try {
         return await ended
       } finally {
