@@ -1,6 +1,6 @@
 // The build of every member of the workspace; each runs `tsup --config ../../tsup.config.ts` in its folder.
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { cwd } from 'node:process'
 import { minify } from 'terser'
@@ -21,6 +21,7 @@ interface Target {
 }
 
 type Plugin = NonNullable<Options['plugins']>[number]
+type EsbuildPlugin = NonNullable<Options['esbuildPlugins']>[number]
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest
 
@@ -232,6 +233,35 @@ const relativeSources: Plugin = {
   },
 }
 
+/** Puts the licences of third parties beside the code of theirs that a build contains, as most of them require. */
+const licences: EsbuildPlugin = {
+  name: 'licences',
+  setup: (build) => {
+    build.onEnd(({ metafile }) => {
+      const inputs = Object.values(metafile?.outputs ?? {}).flatMap((output) =>
+        Object.entries(output.inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0),
+      )
+      const folders = inputs.flatMap(
+        ([path]) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? [],
+      )
+      const texts = [...new Set(folders)].sort().map(licenceOf)
+      if (texts.length === 0) return
+      mkdirSync('dist', { recursive: true })
+      writeFileSync('dist/third-party-notices.txt', texts.join('\n\n'))
+    })
+  },
+}
+
+function licenceOf(folder: string): string {
+  const { name, version } = JSON.parse(
+    readFileSync(join(folder, 'package.json'), 'utf8'),
+  ) as Manifest
+  const file = readdirSync(folder).find((entry) => /^(?:licen[cs]e|copying)/i.test(entry))
+  if (file === undefined)
+    throw new Error(`${name}: a bundled package needs a file with its licence`)
+  return `${name} ${version}\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`
+}
+
 /** `import { … } from "…";` as esbuild writes it. */
 const IMPORT = /^import \{([^}]*)\} from ("[^"]+");$/gm
 
@@ -290,5 +320,5 @@ export default defineConfig(() => {
   rmSync('dist', { recursive: true, force: true })
   const builds =
     other !== undefined ? [other] : existsSync('src/main.ts') ? appBuild() : packageBuild()
-  return builds.map((build) => ({ ...build, silent: true }))
+  return builds.map((build) => ({ ...build, silent: true, esbuildPlugins: [licences] }))
 })

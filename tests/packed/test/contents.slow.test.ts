@@ -57,6 +57,18 @@ describe.each(members.map(({ manifest }) => manifest.name))('the tarball of %s',
     expect(missing).toEqual([])
   })
 
+  it('has the licences of the third parties whose code it contains, and no others', () => {
+    const path = 'dist/third-party-notices.txt'
+    const text = files.includes(path) ? read(path) : ''
+    const names = [...text.matchAll(/^(\S+) \d+\.\d+\.\d+$/gm)].map(([, one]) => one)
+    const isWhole = name === 'nomyo-js' || name === '@nomyo/web'
+    const noble = ['@noble/curves', '@noble/hashes', '@noble/post-quantum']
+    expect(names).toEqual(isWhole ? expect.arrayContaining(noble) : [])
+    expect(text.match(/Permission is hereby granted|Licensed under/g) ?? []).toHaveLength(
+      names.length,
+    )
+  })
+
   it('has nothing of the machine that built it, and no reference to the workspace', () => {
     expect(files.filter((path) => read(path).includes(ROOT))).toEqual([])
     expect(read('package.json')).not.toMatch(/"(?:workspace|catalog|file|link):/)
