@@ -6,13 +6,14 @@ interface Settings {
   readonly MODEL: string
 }
 
-const MAX_CHARACTERS = 16_000
+const MAX_BYTES = 64 * 1024
 
 export default {
   async fetch(request: Request, settings: Settings): Promise<Response> {
     if (request.method !== 'POST') return new Response(null, { status: 405 })
+    const length = Number(request.headers.get('content-length') ?? NaN)
+    if (!(length <= MAX_BYTES)) return new Response(null, { status: 413 })
     const message = await request.text()
-    if (message.length > MAX_CHARACTERS) return new Response(null, { status: 413 })
     // A worker keeps nothing from one request to the next: the client fetches the keys of the gateway.
     const client = new SecureChatCompletion({
       baseUrl: settings.NOMYO_BASE_URL,

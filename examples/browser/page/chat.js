@@ -10,6 +10,7 @@ const nomyo = new SecureChatCompletion({
 })
 
 const form = document.querySelector('form')
+const button = document.querySelector('button')
 const output = document.querySelector('output')
 const alert = document.querySelector('[role=alert]')
 
@@ -18,7 +19,7 @@ form.addEventListener('submit', async (event) => {
   const content = new FormData(form).get('message')
   output.textContent = ''
   alert.textContent = ''
-  form.querySelector('button').disabled = true
+  button.disabled = true
   try {
     const stream = await nomyo.chat.completions.create({
       model,
@@ -30,6 +31,8 @@ form.addEventListener('submit', async (event) => {
     // An answer that failed on its way is not whole.
     alert.textContent = `${error.name} ${error.code ?? ''}`
   } finally {
-    form.querySelector('button').disabled = false
+    button.disabled = false
   }
 })
+
+button.disabled = false

@@ -1,11 +1,13 @@
 'use client'
 
-import { useState, type FormEvent } from 'react'
+import { useEffect, useState, type FormEvent } from 'react'
 
 /** A form that shows the answer while it arrives. */
 export default function Page() {
   const [answer, setAnswer] = useState('')
-  const [state, setState] = useState<'ready' | 'busy' | 'failed'>('ready')
+  const [state, setState] = useState<'loading' | 'ready' | 'busy' | 'failed'>('loading')
+  // Until React handles the form, the browser would send the message in an address.
+  useEffect(() => setState('ready'), [])
 
   async function ask(event: FormEvent<HTMLFormElement>) {
     event.preventDefault()
@@ -36,7 +38,7 @@ export default function Page() {
         <label>
           Message <input name="message" required />
         </label>
-        <button disabled={state === 'busy'}>Send</button>
+        <button disabled={state === 'loading' || state === 'busy'}>Send</button>
       </form>
       <output>{answer}</output>
       {state === 'failed' && <p role="alert">The answer is not whole: try again.</p>}

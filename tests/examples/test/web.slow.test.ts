@@ -113,6 +113,20 @@ describe.runIf(areInstalled)('vercel-ai', () => {
     expect(text.join('')).toBe(JSON.stringify(output))
   })
 
+  it('continues a conversation that has the call of a tool', async () => {
+    const [type, output] = ['tool-weather', { city: 'Rome', celsius: 21 }]
+    const call = {
+      type,
+      toolCallId: '1',
+      state: 'output-available',
+      input: { city: 'Rome' },
+      output,
+    }
+    const answer = { id: '2', role: 'assistant', parts: [call, { type: 'text', text: '21 °C' }] }
+    const response = await ask([message, answer, { ...message, id: '3' }])
+    expect(await response.text()).toContain('"type":"text-delta"')
+  })
+
   it.each([
     ['no list', 'text'],
     ['messages of another shape', [{ role: 'user', content: TEXT }]],
@@ -145,7 +159,7 @@ describe.runIf(areInstalled)('worker', () => {
 
   it('refuses other methods, and too much', async () => {
     expect((await fetch(server().url)).status).toBe(405)
-    const body = 'a'.repeat(20_000)
+    const body = 'a'.repeat(70_000)
     expect((await fetch(server().url, { method: 'POST', body })).status).toBe(413)
   })
 
@@ -172,7 +186,7 @@ describe.runIf(areInstalled && isInstalled('chromium'))('pages in Chromium', () 
       const isIcon = message.location().url.endsWith('/favicon.ico')
       if (message.type() === 'error' && !isIcon) faults.push(message.text())
     })
-    await page.goto(url, { waitUntil: 'networkidle' })
+    await page.goto(url)
     await page.getByLabel('Message').fill(TEXT)
     await page.getByRole('button').click()
     const output = page.locator('output', { hasText: TEXT })
@@ -196,6 +210,8 @@ describe.runIf(areInstalled && isInstalled('chromium'))('pages in Chromium', () 
     expect(code, stdout + stderr).toBe(0)
     const server = stopAfterTest(await startServer(example, env))
     expect(await chat(server.url)).toEqual({ text: TEXT, faults: [] })
-    expect((await post(`${server.url}/api/chat`, { message: 1 })).status).toBe(400)
+    const route = `${server.url}/api/chat`
+    expect((await post(route, { message: 1 })).status).toBe(400)
+    expect((await post(route, { message: 'a'.repeat(70_000) })).status).toBe(413)
   })
 })

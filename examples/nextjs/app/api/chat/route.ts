@@ -1,13 +1,17 @@
 import { APIConnectionError, APIError, SecurityError } from 'nomyo-js'
 import { nomyo } from '../../../lib/nomyo'
 
-const MAX_CHARACTERS = 16_000
+const MAX_BYTES = 64 * 1024
 
 export async function POST(request: Request): Promise<Response> {
+  // Next.js itself accepts bodies of any size.
+  if (!(Number(request.headers.get('content-length') ?? NaN) <= MAX_BYTES)) {
+    return Response.json({ error: `at most ${MAX_BYTES} bytes` }, { status: 413 })
+  }
   const body: unknown = await request.json().catch(() => undefined)
   const message = typeof body === 'object' && body !== null && 'message' in body && body.message
-  if (typeof message !== 'string' || message.length > MAX_CHARACTERS) {
-    return Response.json({ error: 'message must be a string, and not too long' }, { status: 400 })
+  if (typeof message !== 'string') {
+    return Response.json({ error: 'message must be a string' }, { status: 400 })
   }
   try {
     const stream = await nomyo.chat.completions.create(
