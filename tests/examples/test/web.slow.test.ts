@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { request, type IncomingMessage } from 'node:http'
+import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
@@ -9,6 +9,7 @@ import {
   CHROMIUM_PATH,
   freePort,
   isInstalled,
+  listenOnLoopback,
   shared,
   stopAfterTest,
   until,
@@ -46,6 +47,13 @@ const post = (url: string, body: unknown): Promise<Response> =>
     body: JSON.stringify(body),
   })
 
+/** Sends a request whose sender can leave at any time. */
+function visit(url: string) {
+  const headers = { 'content-type': 'application/json' }
+  const visitor = request(url, { method: 'POST', headers, agent: false })
+  return visitor.on('error', () => undefined).end(JSON.stringify({ message: TEXT }))
+}
+
 /** Requests that the gateway has answered, as its log has them. */
 const answered = (): Record<string, unknown>[] =>
   gateway()
@@ -76,15 +84,27 @@ describe.runIf(areInstalled)('express', () => {
     const slow = stopAfterTest(
       await startServer(await copyExample('express'), { MODEL: 'nomyo/demo' }),
     )
-    const headers = { 'content-type': 'application/json' }
-    const visitor = request(`${slow.url}/chat`, { method: 'POST', headers, agent: false })
-    visitor.on('error', () => undefined).end(JSON.stringify({ message: TEXT }))
+    const visitor = visit(`${slow.url}/chat`)
     const [response] = (await once(visitor, 'response')) as [IncomingMessage]
     await once(response, 'data')
     visitor.destroy()
     const ended = await until(() => answered().find(({ model }) => model === 'nomyo/demo'))
     expect(ended['stream']).toBe('disconnected')
     expect((await slow.stop()).code).toBe(0)
+  })
+
+  it('ends it before the gateway has answered, too', async () => {
+    const silent = createServer()
+    const baseUrl = `http://localhost:${await listenOnLoopback(silent)}`
+    stopAfterTest({ stop: () => silent.closeAllConnections() })
+    stopAfterTest({ stop: () => silent.close() })
+    const asked = once(silent, 'request')
+    const env = { NOMYO_BASE_URL: baseUrl }
+    const server = stopAfterTest(await startServer(await copyExample('express'), env))
+    const visitor = visit(`${server.url}/chat`)
+    const [, response] = (await asked) as [IncomingMessage, ServerResponse]
+    visitor.destroy()
+    await once(response, 'close')
   })
 
   it('answers with a status of its own where the gateway refuses', async () => {
@@ -153,8 +173,11 @@ describe.runIf(areInstalled)('worker', () => {
   })
 
   it('streams an answer', async () => {
+    const before = answered().length
     const response = await fetch(server().url, { method: 'POST', body: TEXT })
     expect([response.status, await response.text()]).toEqual([200, TEXT])
+    const [own] = await until(() => answered().length > before && answered().slice(before))
+    expect(own).toMatchObject({ wire: 2, outcome: 'ok' })
   })
 
   it('refuses other methods, and too much', async () => {
