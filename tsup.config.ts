@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { cwd } from 'node:process'
+import { cwd, env } from 'node:process'
 import { minify } from 'terser'
 import { defineConfig, type Options } from 'tsup'
 import ts from 'typescript'
@@ -22,6 +22,9 @@ interface Target {
 
 type Plugin = NonNullable<Options['plugins']>[number]
 type EsbuildPlugin = NonNullable<Options['esbuildPlugins']>[number]
+
+/** `NOMYO_BUILD=quick` omits types and minification, as the demo needs neither; types that exist are kept up to date. */
+const isQuick = env['NOMYO_BUILD'] === 'quick' && !existsSync('dist/index.d.ts')
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as Manifest
 
@@ -44,7 +47,7 @@ function packageBuild(): Options[] {
     sourcemap: true,
     // One copy of every class when several subpaths are loaded side by side.
     splitting: true,
-    plugins: [minifier, relativeSources],
+    plugins: isQuick ? [] : [minifier, relativeSources],
     // Source maps point to `src`, which is published beside them: no text twice.
     esbuildOptions: (options) => {
       options.sourcesContent = false
@@ -166,6 +169,7 @@ function entriesFor(targets: readonly Target[]): Record<string, string> {
  * checked: that is for `pnpm types`.
  */
 function emitDeclarations(entries: readonly string[]): Promise<void> {
+  if (isQuick) return Promise.resolve()
   const read = ts.readConfigFile('tsconfig.json', (path) => ts.sys.readFile(path))
   const { options } = ts.parseJsonConfigFileContent(read.config, ts.sys, cwd(), {
     noEmit: false,

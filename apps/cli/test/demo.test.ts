@@ -1,34 +1,63 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { temporaryFolder } from '@nomyo-internal/testing'
-import { describe, expect, it } from 'vitest'
+import { isInstalled, temporaryFolder } from '@nomyo-internal/testing'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Home, VECTOR_KEYS } from './support.js'
 
+/** The texts of the demo that matter, in the order in which they are shown. */
+const SHOWN = [
+  // In the clear.
+  'POST /v1/chat/completions',
+  'clarithromycin',
+  // Wire 1.
+  'POST /v1/chat/secure_completion',
+  'authorization: Bearer',
+  // Wire 2, whole and streamed.
+  'message/ohttp-chunked-req',
+  'wire     2',
+  '9 parts',
+  'check_interaction({',
+  // Evidence, and attacks.
+  'signer   sha256/',
+  'ERR_ATTESTATION_FAILED',
+  'ERR_DECRYPTION_FAILED',
+  'ERR_WIRE_DOWNGRADE',
+]
+
 describe('nomyo demo', () => {
-  it('shows a completion from end to end, in 80 columns, without colours in a pipe', async () => {
+  it('shows a question in the clear, encrypted and attacked, in 80 columns, without colours in a pipe', async () => {
     const { code, stdout } = await new Home().run(['demo'])
-    expect(code).toBe(0)
+    expect(code, stdout).toBe(0)
     expect(stdout).not.toContain('\u001b')
     const lines = stdout.split('\n')
     expect(lines.filter((line) => line.length > 80)).toEqual([])
-    expect(lines.filter((line) => line.startsWith('   ok  '))).toHaveLength(4)
-    expect(stdout).toContain('message/ohttp-chunked-req')
-    expect(stdout).toContain('wire     2')
-    expect(stdout).toContain('nomyo-demo-engine')
-    expect(stdout).toContain('check_interaction({')
-    expect(stdout).toContain('ERR_DECRYPTION_FAILED')
-    // The timings are those of the first call alone.
+    const checks = lines.filter((line) => line.startsWith('   ok  '))
+    expect(checks).toHaveLength(isInstalled('swtpm') ? 10 : 9)
+    let end = 0
+    for (const text of SHOWN) {
+      expect(stdout.slice(end), text).toContain(text)
+      end = stdout.indexOf(text, end) + text.length
+    }
+    // Of the recorded bytes, only those without encryption have the prompt; those of wire 2 have no API key.
+    const recorded = lines.filter((line) => /^ {3}[<>]/u.test(line))
+    const [wire1, wire2] = ['secure_completion', 'ohttp-gateway'].map((path) =>
+      recorded.findIndex((line) => line.includes(path)),
+    )
+    expect(recorded.slice(0, wire1).join('')).toContain('clarithromycin')
+    expect(recorded.slice(wire1).join('')).not.toContain('clarithromycin')
+    expect(recorded.slice(wire2).join('')).not.toContain('authorization')
+    // The timings are those of the first call on wire 2 alone.
     expect(stdout.match(/^ {3}\w.* \d+\.\d ms$/gmu)).toHaveLength(4)
-    // The prompt is shown where it is asked and where it is answered, and not among the recorded bytes.
-    expect(stdout.split('clarithromycin')).toHaveLength(3)
   })
 
-  it('ignores settings for another gateway in the environment', async () => {
+  it('ignores settings for another gateway, and does without a software TPM', async () => {
+    vi.stubEnv('PATH', '')
+    onTestFinished(() => void vi.unstubAllEnvs())
     const home = new Home({ NOMYO_PORT: 'nonsense', NOMYO_API_KEY: 'x' })
     const { code, stdout, stderr } = await home.run(['demo', '--json'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const { ok, checks, steps } = JSON.parse(stdout)
-    expect([ok, checks.length]).toEqual([true, 4])
+    expect([ok, checks.length]).toEqual([true, 9])
     expect(steps[0]).toHaveProperty('durationMs')
   })
 

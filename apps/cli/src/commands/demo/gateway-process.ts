@@ -8,23 +8,15 @@ import type { Environment } from '@nomyo-internal/command-line'
 const START_TIMEOUT_MS = 60_000
 
 /**
- * Starts the gateway with its demo engine on a free port and waits until it listens.
+ * Starts the gateway with these options on a free port and waits until it listens.
  *
  * @throws Error with the standard error of the gateway when it does not
  */
-export async function startGatewayProcess(environment: Environment) {
+export async function startGatewayProcess(environment: Environment, options: readonly string[]) {
   const entry = fileURLToPath(new URL('./main.js', import.meta.resolve('@nomyo/gateway')))
   const flags = [
-    '--engine',
-    'demo',
-    '--host',
-    '127.0.0.1',
-    '--port',
-    '0',
-    '--log-level',
-    'error',
-    '--log-format',
-    'text',
+    ...options,
+    ...['--host', '127.0.0.1', '--port', '0', '--log-level', 'error', '--log-format', 'text'],
   ]
   const child = spawn(process.execPath, [entry, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],

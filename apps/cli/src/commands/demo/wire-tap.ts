@@ -11,14 +11,20 @@ export interface WireTap {
   readonly recorded: Recording
   /** Sets the port of the gateway; earlier connections wait for it. */
   connectTo(port: number): void
+  /** Begins a new recording. */
+  forget(): void
   /** Flips one bit of the ciphertext in the next answer. */
   tamperWithNextAnswer(): void
+  /** From now on answers requests for the key statement of wire 2 as a gateway without wire 2 does. */
+  denyWire2(): void
   close(): Promise<void>
 }
 
 /** Offset in the body of an answer that no framing of HTTP reaches, and that the nonce of the answer does. */
 const TAMPERED_OFFSET = 12
 const LOOPBACK = '127.0.0.1'
+const NOT_FOUND =
+  'HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}'
 
 /** Starts a recording relay on loopback. */
 export async function startWireTap(): Promise<WireTap> {
@@ -29,6 +35,7 @@ export async function startWireTap(): Promise<WireTap> {
   })
   const recorded = { toGateway: '', toClient: '' }
   let tampering = false
+  let denying = false
   /** Bytes from the gateway since tampering was requested. */
   let received = ''
 
@@ -45,8 +52,12 @@ export async function startWireTap(): Promise<WireTap> {
       socket.on('error', () => undefined)
     }
     client.on('data', (bytes: Buffer) => {
-      recorded.toGateway += bytes.toString('latin1')
-      gateway.write(bytes)
+      const text = bytes.toString('latin1')
+      recorded.toGateway += text
+      if (denying && text.startsWith('GET /pki/wire2 ')) {
+        recorded.toClient += NOT_FOUND
+        client.write(NOT_FOUND)
+      } else gateway.write(bytes)
     })
     gateway.on('data', (bytes: Buffer) => {
       if (tampering) {
@@ -72,9 +83,15 @@ export async function startWireTap(): Promise<WireTap> {
     url: `http://${LOOPBACK}:${(server.address() as AddressInfo).port}`,
     recorded,
     connectTo,
+    forget() {
+      recorded.toGateway = recorded.toClient = ''
+    },
     tamperWithNextAnswer() {
       tampering = true
       received = ''
+    },
+    denyWire2() {
+      denying = true
     },
     async close() {
       for (const socket of sockets) socket.destroy()
