@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import { errnoCode } from '@nomyo-internal/diagnostics'
+import { GatewayError } from '../../../errors.js'
+
+/** First bytes of every GGUF file. */
+export const GGUF_MARK = Buffer.from('GGUF')
+
+/** Names of files that are one part of a model. */
+const PART = /-\d{5}-of-\d{5}\.gguf$/i
+
+/**
+ * Checks that a file is one that begins as a GGUF model does.
+ *
+ * @returns its size in bytes
+ * @throws GatewayError `ERR_MODEL_FILE`
+ */
+export async function checkModelFile(path: string): Promise<number> {
+  const file = await open(path).catch((error: unknown) => {
+    throw fileError(`the model ${path} cannot be read (${errnoCode(error)}).`)
+  })
+  try {
+    const stats = await file.stat()
+    if (!stats.isFile()) throw fileError(`the model ${path} is no file.`)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(GGUF_MARK.length), { position: 0 })
+    if (!buffer.subarray(0, bytesRead).equals(GGUF_MARK)) {
+      throw fileError(
+        `${path} is no GGUF model: it does not begin with the letters GGUF, as pages of web servers and pointers of Git LFS do not.`,
+      )
+    }
+    return stats.size
+  } finally {
+    await file.close()
+  }
+}
+
+/**
+ * Compares the SHA-256 of a model with the expected one.
+ *
+ * @param expected - 64 hexadecimal digits
+ * @throws GatewayError `ERR_MODEL_FILE` when they differ, and for a model of several files
+ */
+export async function checkModelHash(
+  path: string,
+  expected: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (PART.test(path)) {
+    throw fileError(`${path} is one part of a model, and --model-sha256 is for models of one file.`)
+  }
+  const hash = createHash('sha256')
+  try {
+    await pipeline(createReadStream(path), hash, { signal })
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw fileError(`the model ${path} cannot be read (${errnoCode(error)}).`)
+  }
+  const actual = hash.digest('hex')
+  if (actual !== expected.toLowerCase()) {
+    throw fileError(`the SHA-256 of ${path} is ${actual}, not that of --model-sha256.`)
+  }
+}
+
+const fileError = (message: string): GatewayError => new GatewayError('ERR_MODEL_FILE', message)

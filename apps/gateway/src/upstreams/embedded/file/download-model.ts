@@ -1,0 +1,275 @@
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { errnoCode } from '@nomyo-internal/diagnostics'
+import { GatewayError } from '../../../errors.js'
+import type { Logger } from '../../../observability/log.js'
+import { GGUF_MARK } from './check-file.js'
+import { describeLocation, isFetchable, type ModelLocation } from './model-location.js'
+
+/** The part of `node-llama-cpp` that fetches files. */
+export interface ModelFetcher {
+  resolveModelFile(
+    uri: string,
+    options: {
+      readonly directory: string
+      readonly fileName?: string | undefined
+      readonly download: 'auto' | false
+      readonly cli: false
+      readonly endpoints: { readonly huggingFace: string }
+      readonly signal?: AbortSignal
+      readonly onProgress?: (progress: DownloadProgress) => void
+    },
+  ): Promise<string>
+}
+
+interface DownloadProgress {
+  readonly totalSize: number
+  readonly downloadedSize: number
+}
+
+/** Place of a model that is not on this machine. */
+export type RemoteLocation = Exclude<ModelLocation, { readonly kind: 'file' }>
+
+/** Circumstances of a download. */
+export interface DownloadContext {
+  /** Folder of fetched models, created if missing. */
+  readonly folder: string
+  readonly logger: Logger
+  /** Cancels the download. */
+  readonly signal: AbortSignal
+  /** Address of Hugging Face or of a mirror. Default: that of `HF_ENDPOINT`, or `https://huggingface.co`. */
+  readonly huggingFace?: string | undefined
+  /** Time without any byte after which the download fails, in milliseconds. Default: a minute. */
+  readonly stallMs?: number | undefined
+}
+
+const CONNECT_TIMEOUT_MS = 20_000
+const STALL_MS = 60_000
+const REPORT_INTERVAL_MS = 5000
+/** Folders of downloads in progress; those that a crash left are removed after a day. */
+const PARTIAL = '.partial-'
+const STALE_AFTER_MS = 24 * 60 * 60 * 1000
+const MB = 1_000_000
+
+/**
+ * Returns the file of a model, fetched into a folder unless it is there. Several processes may do so at the
+ * same time: a file appears in the folder once it is whole.
+ *
+ * @throws GatewayError `ERR_MODEL_DOWNLOAD`
+ * @throws the reason of the signal
+ */
+export async function downloadModel(
+  location: RemoteLocation,
+  library: ModelFetcher,
+  context: DownloadContext,
+): Promise<string> {
+  const { folder, logger, signal } = context
+  const shown = describeLocation(location)
+  const huggingFace = context.huggingFace ?? process.env['HF_ENDPOINT'] ?? 'https://huggingface.co'
+  if (!URL.canParse(huggingFace) || !isFetchable(new URL(huggingFace))) {
+    throw downloadError('HF_ENDPOINT must be an https:// URL, or one of this machine.')
+  }
+  const options = {
+    fileName: location.kind === 'url' ? fileNameOf(location.url) : undefined,
+    cli: false,
+    endpoints: { huggingFace },
+  } as const
+  const uri = location.kind === 'hf' ? location.uri : location.url
+  const present = await library
+    .resolveModelFile(uri, { ...options, directory: folder, download: false })
+    .catch(() => undefined)
+  if (present !== undefined) {
+    logger.info(`model ${shown}: found ${present}`)
+    return present
+  }
+  const server = new URL(location.kind === 'hf' ? huggingFace : location.url)
+  logger.info(`model ${shown} is not in ${folder}: connecting to ${server.host}`)
+  await checkServer(location, server, signal)
+  const partial = await createPartialFolder(folder)
+  try {
+    const watch = new DownloadWatch(shown, partial, context)
+    const path = await watch.run((stop, onProgress) =>
+      library.resolveModelFile(uri, {
+        ...{ ...options, directory: partial, download: 'auto' },
+        ...{ signal: stop, onProgress },
+      }),
+    )
+    // All files of a model, the first one last.
+    const names = (await readdir(partial)).filter((name) => name !== basename(path))
+    for (const name of [...names, basename(path)]) {
+      await rename(join(partial, name), join(folder, name))
+    }
+    const target = join(folder, basename(path))
+    logger.info(`model ${shown}: fetched to ${target}`)
+    return target
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof GatewayError) throw error
+    throw downloadError(
+      `the model ${shown} cannot be fetched (${reasonOf(error)})${location.kind === 'hf' ? ': it may not exist, or need an access token in HF_TOKEN' : ''}.`,
+    )
+  } finally {
+    await rm(partial, { recursive: true, force: true })
+  }
+}
+
+/** Reports the progress of a download, and stops it when it stalls or the disk is too small. */
+class DownloadWatch {
+  readonly #shown: string
+  readonly #folder: string
+  readonly #context: DownloadContext
+  readonly #stop = new AbortController()
+  readonly #begin = performance.now()
+  #stall: ReturnType<typeof setTimeout> | undefined
+  #reported = 0
+  #bytes = -1
+
+  constructor(shown: string, folder: string, context: DownloadContext) {
+    this.#shown = shown
+    this.#folder = folder
+    this.#context = context
+  }
+
+  async run(
+    download: (
+      signal: AbortSignal,
+      onProgress: (progress: DownloadProgress) => void,
+    ) => Promise<string>,
+  ): Promise<string> {
+    const signal = AbortSignal.any([this.#context.signal, this.#stop.signal])
+    const stopped = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => {
+        reject(signal.reason as Error)
+      })
+    })
+    this.#expectBytes()
+    try {
+      // The library may take its time to stop.
+      return await Promise.race([
+        stopped,
+        download(signal, (progress) => {
+          this.#onProgress(progress)
+        }),
+      ])
+    } finally {
+      clearTimeout(this.#stall)
+    }
+  }
+
+  #onProgress({ totalSize, downloadedSize }: DownloadProgress): void {
+    if (downloadedSize === this.#bytes) return
+    if (this.#bytes === -1) {
+      this.#context.logger.info(`model ${this.#shown}: fetching ${megabytes(totalSize)} MB`)
+      void this.#checkDisk(totalSize - downloadedSize)
+    }
+    this.#bytes = downloadedSize
+    this.#expectBytes()
+    const now = performance.now()
+    if (now - Math.max(this.#reported, this.#begin) < REPORT_INTERVAL_MS) return
+    this.#reported = now
+    const percent = Math.floor((downloadedSize / totalSize) * 100)
+    const perSecond = downloadedSize / ((now - this.#begin) / 1000)
+    this.#context.logger.info(
+      `model ${this.#shown}: ${String(percent)} % of ${megabytes(totalSize)} MB, ${megabytes(perSecond)} MB/s`,
+    )
+  }
+
+  #expectBytes(): void {
+    clearTimeout(this.#stall)
+    const { stallMs = STALL_MS } = this.#context
+    this.#stall = setTimeout(() => {
+      this.#fail(`nothing came for ${String(stallMs / 1000)} seconds`)
+    }, stallMs)
+  }
+
+  async #checkDisk(needed: number): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#folder)
+    const free = bavail * bsize
+    if (free < needed) {
+      this.#fail(`${megabytes(needed)} MB are needed in its folder, ${megabytes(free)} MB are free`)
+    }
+  }
+
+  #fail(reason: string): void {
+    this.#stop.abort(downloadError(`the model ${this.#shown} cannot be fetched: ${reason}.`))
+  }
+}
+
+/**
+ * Checks that a server can be reached, and that a file there is a model: the library would repeat its attempts
+ * without an end.
+ */
+async function checkServer(
+  location: RemoteLocation,
+  server: URL,
+  cancelled: AbortSignal,
+): Promise<void> {
+  const signal = AbortSignal.any([cancelled, AbortSignal.timeout(CONNECT_TIMEOUT_MS)])
+  const isFile = location.kind === 'url'
+  let response: Response
+  try {
+    response = await fetch(server, {
+      ...(isFile ? { headers: { range: 'bytes=0-3' } } : { method: 'HEAD' }),
+      signal,
+    })
+  } catch (error) {
+    cancelled.throwIfAborted()
+    throw downloadError(
+      `${server.host} cannot be reached (${reasonOf(error)}): check the network, or fetch ${describeLocation(location)} elsewhere and give --model the path of the file.`,
+    )
+  }
+  try {
+    if (!isFile) return
+    const where = describeLocation(location)
+    if (!response.ok) throw downloadError(`${where} answers ${String(response.status)}.`)
+    const first = await response.body?.getReader().read()
+    const bytes = Buffer.from(first?.value ?? [])
+    if (!bytes.subarray(0, GGUF_MARK.length).equals(GGUF_MARK)) {
+      throw downloadError(`${where} is no GGUF model: it does not begin with the letters GGUF.`)
+    }
+  } catch (error) {
+    cancelled.throwIfAborted()
+    throw error instanceof GatewayError
+      ? error
+      : downloadError(`${server.host} does not send the model (${reasonOf(error)}).`)
+  } finally {
+    await response.body?.cancel().catch(() => undefined)
+  }
+}
+
+async function createPartialFolder(folder: string): Promise<string> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    for (const name of await readdir(folder)) {
+      if (!name.startsWith(PARTIAL)) continue
+      const { mtimeMs } = await stat(join(folder, name))
+      if (Date.now() - mtimeMs < STALE_AFTER_MS) continue
+      await rm(join(folder, name), { recursive: true, force: true })
+    }
+    return await mkdtemp(join(folder, PARTIAL))
+  } catch (error) {
+    throw downloadError(
+      `${folder} cannot be written (${errnoCode(error)}): --model-cache names another folder for models.`,
+    )
+  }
+}
+
+/** Name of a file of a web server: those of other addresses have another one. */
+function fileNameOf(url: string): string {
+  const { origin, pathname } = new URL(url)
+  const hash = createHash('sha256')
+    .update(origin + pathname)
+    .digest('hex')
+    .slice(0, 16)
+  return `${hash}_${basename(pathname).replaceAll(/[^\w.-]/g, '_')}`
+}
+
+/** Reason of a failure as a code: `fetch` has it in the cause. */
+const reasonOf = (error: unknown): string =>
+  error instanceof Error && error.cause instanceof Error ? errnoCode(error.cause) : errnoCode(error)
+
+const megabytes = (bytes: number): string => (bytes / MB).toFixed(bytes < 10 * MB ? 1 : 0)
+
+const downloadError = (message: string): GatewayError =>
+  new GatewayError('ERR_MODEL_DOWNLOAD', message)

@@ -1,0 +1,41 @@
+import { rm } from 'node:fs/promises'
+import type { Logger } from '../../../observability/log.js'
+import { checkModelFile, checkModelHash } from './check-file.js'
+import { downloadModel, type ModelFetcher } from './download-model.js'
+import { defaultModelCache, type ModelLocation } from './model-location.js'
+
+/** Place of a model, and what it must be. */
+export interface ModelSource {
+  readonly location: ModelLocation
+  /** Folder of fetched models. Default: `nomyo/models` in the folder of caches of the user. */
+  readonly cacheFolder?: string | undefined
+  /** SHA-256 of the file as 64 hexadecimal digits. Default: not checked. */
+  readonly sha256?: string | undefined
+}
+
+/**
+ * Returns the path of a model on this machine, fetched if need be and checked.
+ *
+ * @param signal - cancels a download
+ * @throws GatewayError `ERR_MODEL_FILE`, `ERR_MODEL_DOWNLOAD`
+ */
+export async function resolveModel(
+  { location, cacheFolder: folder = defaultModelCache(), sha256 }: ModelSource,
+  library: ModelFetcher,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<string> {
+  const path =
+    location.kind === 'file'
+      ? location.path
+      : await downloadModel(location, library, { folder, logger, signal })
+  try {
+    await checkModelFile(path)
+    if (sha256 !== undefined) await checkModelHash(path, sha256, signal)
+  } catch (error) {
+    // The next start would find the same file.
+    if (location.kind !== 'file' && !signal.aborted) await rm(path, { force: true })
+    throw error
+  }
+  return path
+}
