@@ -97,6 +97,8 @@ export interface GatewayOptions {
    * @throws any error for faulty settings, and nothing changes
    */
   readonly readConfig?: (() => GatewayConfig) | undefined
+  /** Cancels the fetching and loading of a model: the start rejects with its reason. Default: none. */
+  readonly signal?: AbortSignal | undefined
 }
 
 const CLOSED: ReloadReport = {
@@ -140,6 +142,7 @@ export async function createGateway(
     log: givenLog,
     logger: givenLogger,
     readConfig = () => config,
+    signal = new AbortController().signal,
   }: GatewayOptions = {},
 ): Promise<Gateway> {
   const { logLevel: level, logFormat: format = 'json' } = config
@@ -160,7 +163,7 @@ export async function createGateway(
   const attestor = createAttestor(config, logger)
   const policy = config.policy === undefined ? undefined : new TierPolicy(config.policy)
   if (policy !== undefined) reportPolicy(policy, config, logger)
-  const engine = await createEngine(config, policy, { metrics, logger })
+  const engine = await createEngine(config, policy, { metrics, logger, signal })
   const orCloseEngine = <T>(work: Promise<T>): Promise<T> =>
     work.catch(async (error: unknown) => {
       await engine.close()
@@ -344,13 +347,17 @@ function wire2OfferOf(
 async function createEngine(
   { engine }: GatewayConfig,
   policy: TierPolicy | undefined,
-  { metrics, logger }: { readonly metrics: Metrics; readonly logger: Logger },
+  {
+    metrics,
+    logger,
+    signal,
+  }: { readonly metrics: Metrics; readonly logger: Logger; readonly signal: AbortSignal },
 ): Promise<Engine> {
   if (engine.kind === 'demo') return createDemoEngine()
   if (engine.kind === 'model') {
     // Loaded only where a model runs in this process.
     const { openEmbeddedEngine } = await import('./upstreams/embedded/open-embedded-engine.js')
-    return openEmbeddedEngine(engine, metrics.registry, logger)
+    return openEmbeddedEngine(engine, { registry: metrics.registry, logger, signal })
   }
   const upstreamMetrics = new UpstreamMetrics(metrics.registry, () => pool.upstreams())
   const pool = new UpstreamPool(planUpstreams(engine, policy, logger), {

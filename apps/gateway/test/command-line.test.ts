@@ -42,7 +42,7 @@ describe('--help', () => {
   it.each(['--help', '-h'])('%s lists every flag and ends well', async (flag) => {
     const ended = await runCommand([flag])
     expect(ended).toMatchObject({ code: 0, stderr: '' })
-    const listed = [...ended.stdout.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name)
+    const listed = [...ended.stdout.matchAll(/^ {2}--([a-z\d-]+)/gm)].map(([, name]) => name)
     expect(listed).toEqual(FLAGS)
   })
 })

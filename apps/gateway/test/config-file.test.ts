@@ -140,7 +140,7 @@ describe('a config file', () => {
 
   it('has a member for every flag', async () => {
     const { stdout } = await runCommand(['--help'])
-    const flags = [...stdout.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name!)
+    const flags = [...stdout.matchAll(/^ {2}--([a-z\d-]+)/gm)].map(([, name]) => name!)
     const beside = ['config', 'print-config', 'version', 'help']
     for (const flag of flags.filter((name) => !beside.includes(name))) {
       const member = flag.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase())

@@ -68,7 +68,7 @@ describe('unit and Containerfile', () => {
   it('use flags and variables that exist', () => {
     const commands = unit.split('\n').filter((line) => /^Exec\w+=\S*nomyo-gateway /.test(line))
     expect(commands).toHaveLength(2)
-    const flags = [...commands.join('\n').matchAll(/ --([a-z-]+)/g)].map(([, name]) => name ?? '')
+    const flags = [...commands.join('\n').matchAll(/ --([a-z\d-]+)/g)].map(([, name]) => name ?? '')
     const [, entry = ''] = /^CMD (\[.*\])$/m.exec(containerfile) ?? []
     const given = (JSON.parse(entry) as string[]).filter((text) => text.startsWith('--'))
     const names = Object.keys(OPTIONS).map(flagName)

@@ -60,18 +60,26 @@ export const startCommand = command({
       },
       actions: ['SIGHUP', 'SIGUSR2'],
     })
+    const cancelled = new AbortController()
+    for (const signal of ['SIGTERM', 'SIGINT']) {
+      process.once(signal, () => {
+        cancelled.abort()
+      })
+    }
     const debuggerNotice = describeDebugger()
     if (debuggerNotice !== undefined) logger.warn(debuggerNotice)
     for (const variable of settings.serviceLinks) logger.warn(describeServiceLink(variable))
     const gateway = await createGateway(config, {
       log: logger,
       readConfig: () => rereadConfig(settings),
+      signal: cancelled.signal,
     }).catch((error: unknown) => {
+      if (error === cancelled.signal.reason) return
       // Shown at any level: without it, the exit would have no reason.
       logger.level = 'fatal'
       logger.fatal(describeError(error).text)
     })
-    if (gateway === undefined) return EXIT.failed
+    if (gateway === undefined) return cancelled.signal.aborted ? EXIT.ok : EXIT.failed
     logProcessWarnings(logger)
     installCrashHandler((message) => {
       logger.fatal(message)

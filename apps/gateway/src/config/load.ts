@@ -204,6 +204,8 @@ function minWire(settings: GatewaySettings): '1.0' | '2' {
 
 /** Options of a model in this process, beside its own. */
 const MODEL_OPTIONS = [
+  'modelSha256',
+  'modelCache',
   'modelName',
   'modelContext',
   'modelParallel',
@@ -228,6 +230,8 @@ function embeddedModel(settings: GatewaySettings): GatewayConfig['engine'] | und
   return {
     kind: 'model',
     model,
+    sha256: values.modelSha256,
+    cacheFolder: values.modelCache,
     names: values.modelName.length === 0 ? undefined : values.modelName,
     libraryFolder: values.modelLibrary,
     contextTokens: values.modelContext,

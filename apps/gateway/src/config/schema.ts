@@ -21,6 +21,10 @@ import { API_KEY_DESCRIPTION, API_KEY_FORM } from '../access/api-keys/api-key.js
 import { parseRate } from '../access/rate/rate-limit.js'
 import { parseRedisFailure } from '../redis/failure-mode.js'
 import { parseRedisUrl } from '../redis/url.js'
+import {
+  MODEL_LOCATION_FORM,
+  parseModelLocation,
+} from '../upstreams/embedded/file/model-location.js'
 import type { TpmConfig } from './config.js'
 
 const MAX_COUNT = 999_999
@@ -145,8 +149,22 @@ export const OPTIONS = defineOptions(
     ...inGroup('Model in this process', {
       model: {
         value: 'FILE',
-        summary: 'GGUF model to run in this process in place of a model server',
+        summary:
+          'GGUF model to run in this process: a file, hf:USER/REPOSITORY:QUANTIZATION or an https:// URL',
         defaultSummary: 'none',
+        isPath: true,
+        parse: parsedBy((text) => parseModelLocation(text) && text, MODEL_LOCATION_FORM),
+      },
+      modelSha256: {
+        value: 'HASH',
+        summary: 'SHA-256 that the file of the model must have',
+        defaultSummary: 'not checked',
+        parse: matching(/^[\da-f]{64}$/i, 'must be 64 hexadecimal digits'),
+      },
+      modelCache: {
+        value: 'DIR',
+        summary: 'folder of fetched models, created if missing',
+        defaultSummary: '~/.cache/nomyo/models',
         isPath: true,
       },
       modelName: {

@@ -8,6 +8,7 @@ import { exposureCheck } from './checks/exposure.js'
 import { filesCheck } from './checks/files.js'
 import { listeningCheck } from './checks/listening.js'
 import { memoryCheck } from './checks/memory.js'
+import { modelCheck } from './checks/model.js'
 import { redisCheck } from './checks/redis.js'
 import { runtimeCheck } from './checks/runtime.js'
 import { serverKeysCheck } from './checks/server-keys.js'
@@ -32,6 +33,7 @@ const CHECKS: readonly Check[] = [
   tlsCheck,
   filesCheck,
   upstreamsCheck,
+  modelCheck,
   redisCheck,
   tpmCheck,
   shutdownCheck,

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Finding } from '@nomyo-internal/diagnostics'
 import type { GatewayConfig } from '../config/config.js'
+import { parseModelLocation } from '../upstreams/embedded/file/model-location.js'
 import { checkAccess, type Access } from './file-access.js'
 
 /** A file or folder that keys, trust or settings come from, and the access rights that it should have. */
@@ -47,11 +48,14 @@ const ownFiles = ({ keysFile, tls }: GatewayConfig): readonly TrustedFile[] => [
 function otherFiles({ keys, tls, engine, sources = [] }: GatewayConfig): readonly TrustedFile[] {
   const upstreams =
     engine.kind === 'upstreams' ? engine.upstreams : engine.kind === 'openai' ? [engine] : []
+  const model = engine.kind === 'model' ? parseModelLocation(engine.model) : undefined
   const cas = upstreams.map(({ caFile }) => caFile)
   return [
     ...present([keys?.passwordFile]).map((path) => ({ path, ...SECRET })),
     ...sources.map(({ path, isSecret }) => ({ path, ...(isSecret ? SECRET : PUBLIC) })),
-    ...present([tls?.certFile, ...cas]).map((path) => ({ path, ...PUBLIC })),
+    ...present([tls?.certFile, ...cas, model?.kind === 'file' ? model.path : undefined]).map(
+      (path) => ({ path, ...PUBLIC }),
+    ),
   ]
 }
 

@@ -25,13 +25,23 @@ describe('the place of a model', () => {
     ['./model.gguf', 'file', 'model'],
     ['C:/models/Phi.Q4.GGUF', 'file', 'Phi.Q4'],
     ['/var/blobs/sha256-0f', 'file', 'sha256-0f'],
-    ['hf:Qwen/Qwen3-0.6B-GGUF:Q8_0', 'hf', 'Qwen/Qwen3-0.6B'],
-    ['hf:ggml-org/gemma-3-1b-it-GGUF', 'hf', 'ggml-org/gemma-3-1b-it'],
+    [
+      'hf:Qwen/Qwen3-0.6B-GGUF:Q8_0',
+      'hf',
+      ...['Qwen/Qwen3-0.6B', 'Qwen/Qwen3-0.6B-GGUF', 'Qwen/Qwen3-0.6B-GGUF:Q8_0'],
+    ],
+    [
+      'hf:ggml-org/gemma-3-1b-it-GGUF',
+      'hf',
+      ...['ggml-org/gemma-3-1b-it', 'ggml-org/gemma-3-1b-it-GGUF'],
+    ],
+    ['https://models.example/tiny%20one.gguf', 'url', 'tiny one'],
+    ['https://models.example/100%.gguf', 'url', '100%'],
     ['hf:a/b-GGUF/folder/model-Q4_K_M.gguf#v2', 'hf', 'model-Q4_K_M'],
     ['https://models.example/a/tiny.gguf?token=secret', 'url', 'tiny'],
     ['http://127.0.0.1:8080/tiny.gguf', 'url', 'tiny'],
-  ])('%j is a %s named %j', (text, kind, name) => {
-    expect(parseModelLocation(text)).toMatchObject({ kind, name })
+  ])('%j is a %s named %j', (text, kind, ...names) => {
+    expect(parseModelLocation(text)).toMatchObject({ kind, names })
   })
 
   it.each([
@@ -123,14 +133,14 @@ describe('a download that cannot begin', () => {
     try {
       await expectCode(get(`${server.url}/tiny.gguf`, folder), 'ERR_MODEL_DOWNLOAD')
     } finally {
-      await server.stop()
+      server.stop()
     }
     expect(readdirSync(folder)).toEqual([])
   })
 
   it('fails without a server', async () => {
     const server = await startServer(() => undefined)
-    await server.stop()
+    server.stop()
     await expectCode(get(`${server.url}/tiny.gguf`), 'ERR_MODEL_DOWNLOAD')
     await expectCode(get('hf:a/b:Q8_0', temporaryFolder(), `${server.url}/`), 'ERR_MODEL_DOWNLOAD')
   })

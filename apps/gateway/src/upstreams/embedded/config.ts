@@ -1,8 +1,12 @@
 /** Model that runs in this process, and the size of its work. */
 export interface EmbeddedModelConfig {
-  /** GGUF file, or its place: `hf:user/repository:quantization`, or an `https:` address. */
+  /** GGUF file, `hf:USER/REPOSITORY:QUANTIZATION` of Hugging Face, or an `https:` address of one. */
   readonly model: string
-  /** Names that requests may give it, of which the first one is listed. Default: {@link modelNames}. */
+  /** SHA-256 of the file as 64 hexadecimal digits. Default: not checked. */
+  readonly sha256?: string | undefined
+  /** Folder of fetched models. Default: `nomyo/models` in the folder of caches of the user. */
+  readonly cacheFolder?: string | undefined
+  /** Names that requests may give it, of which the first one is listed. Default: derived from its place. */
   readonly names?: readonly string[] | undefined
   /** Folder whose `node_modules` has the library. Default: where the gateway is installed. */
   readonly libraryFolder?: string | undefined
@@ -18,21 +22,3 @@ export interface EmbeddedModelConfig {
 
 export const DEFAULT_PARALLEL = 2
 export const DEFAULT_WAITING = 32
-
-/**
- * Derives the names of a model from its place: of `hf:Qwen/Qwen3-0.6B-GGUF:Q8_0`, the name of the model
- * itself, that of the repository, and that with the quantization; of a file or an address, the name of the file.
- */
-export function modelNames(model: string): readonly [string, ...string[]] {
-  const [, repository, quantization = ''] =
-    /^(?:hf|huggingface):([^:/]+\/[^:/]+)(:[^:/]+)?$/.exec(model) ?? []
-  if (repository === undefined) return [fileName(model)]
-  const name = repository.replace(/-GGUF$/i, '')
-  return [name, repository, `${repository}${quantization}`]
-}
-
-const fileName = (model: string): string => {
-  const [path = ''] = model.split(/[?#]/)
-  const name = path.split(/[/\\]/).at(-1) ?? ''
-  return name.replace(/\.gguf$/i, '') || 'model'
-}

@@ -1,10 +1,14 @@
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { errnoCode } from '@nomyo-internal/diagnostics'
 import { GatewayError } from '../../errors.js'
+import type { MemoryEstimator } from './file/check-memory.js'
+import type { ModelFetcher } from './file/download-model.js'
+import { missingLibrary } from './missing-library.js'
 
 /** The part of `node-llama-cpp` that the embedded engine uses. */
-export interface LlamaLibrary {
+export interface LlamaLibrary extends ModelFetcher, MemoryEstimator {
   getLlama(options: {
     readonly build: 'never'
     readonly progressLogs: false
@@ -20,6 +24,8 @@ export interface LlamaLibrary {
 }
 
 export interface Llama {
+  /** Kind of the GPU in use, or false. */
+  readonly gpu: string | false
   loadModel(options: {
     readonly modelPath: string
     readonly loadSignal?: AbortSignal | undefined
@@ -191,8 +197,12 @@ export async function loadLibrary(folder?: string): Promise<LlamaLibrary> {
   const location = folder === undefined ? LIBRARY : locate(folder)
   try {
     return (await import(location)) as LlamaLibrary
-  } catch {
-    throw missingLibrary()
+  } catch (error) {
+    if (errnoCode(error) === 'ERR_MODULE_NOT_FOUND') throw missingLibrary()
+    throw new GatewayError(
+      'ERR_MODEL_LIBRARY',
+      `node-llama-cpp cannot be loaded (${errnoCode(error)}).`,
+    )
   }
 }
 
@@ -204,9 +214,3 @@ function locate(folder: string): string {
     throw missingLibrary()
   }
 }
-
-const missingLibrary = (): GatewayError =>
-  new GatewayError(
-    'ERR_MODEL_LIBRARY',
-    'node-llama-cpp, which runs the model, is not installed: npm install -g node-llama-cpp@3.22.1',
-  )

@@ -1,5 +1,7 @@
 import { GatewayError } from '../../errors.js'
 import { DEFAULT_PARALLEL, type EmbeddedModelConfig } from './config.js'
+import { CONTEXT_TOKENS, checkModelMemory, estimateMemory } from './file/check-memory.js'
+import { resolveModel, type ModelSource } from './file/resolve-model.js'
 import type { Logger } from '../../observability/log.js'
 import {
   loadLibrary,
@@ -9,6 +11,7 @@ import {
   type LlamaLibrary,
   type LlamaModel,
 } from './library.js'
+import { missingLibrary } from './missing-library.js'
 
 /** Model in memory, with the context for its conversations. */
 export interface LoadedModel {
@@ -22,26 +25,29 @@ export interface LoadedModel {
   dispose(): Promise<void>
 }
 
-/** Tokens of a conversation by default: more takes memory that a small machine does not have. */
-const CONTEXT_TOKENS = 8192
-
 /**
  * Loads a model into this process.
  *
- * @throws GatewayError `ERR_MODEL_LIBRARY`, `ERR_MODEL`
+ * @param source - the place of the model
+ * @throws GatewayError `ERR_MODEL_LIBRARY`, `ERR_MODEL_DOWNLOAD`, `ERR_MODEL_FILE`, `ERR_MODEL_MEMORY`, `ERR_MODEL`
+ * @throws the reason of the signal
  */
-export async function loadModel(config: EmbeddedModelConfig, logger: Logger): Promise<LoadedModel> {
-  const { model: file, libraryFolder, contextTokens, parallel = DEFAULT_PARALLEL, threads } = config
+export async function loadModel(
+  source: ModelSource,
+  config: EmbeddedModelConfig,
+  { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<LoadedModel> {
+  const { libraryFolder, contextTokens, parallel = DEFAULT_PARALLEL, threads } = config
   const library = await loadLibrary(libraryFolder)
-  const llama = await library.getLlama({
-    build: 'never',
-    progressLogs: false,
-    logLevel: 'warn',
-    // Messages of the library describe the model and the machine, and are not for logs of requests.
-    logger: () => undefined,
-  })
+  const path = await resolveModel(source, library, { logger, signal })
+  const llama = await openLlama(library)
   try {
-    const model = await llama.loadModel({ modelPath: file })
+    // Where a GPU shares the work, the library divides the memory.
+    if (llama.gpu === false) {
+      const use = { path, contextTokens, parallel }
+      checkModelMemory(await estimateMemory(use, library, llama))
+    }
+    const model = await llama.loadModel({ modelPath: path, loadSignal: signal })
     const context = await model.createContext({
       contextSize: contextTokens ?? { max: CONTEXT_TOKENS },
       sequences: parallel,
@@ -57,16 +63,39 @@ export async function loadModel(config: EmbeddedModelConfig, logger: Logger): Pr
     }
   } catch (error) {
     await llama.dispose()
+    signal.throwIfAborted()
     throw error instanceof GatewayError ? error : cannotLoad(error)
+  }
+}
+
+/**
+ * Opens the library on this machine.
+ *
+ * @throws GatewayError `ERR_MODEL_LIBRARY` without a build for it
+ */
+export async function openLlama(library: LlamaLibrary): Promise<Llama> {
+  try {
+    return await library.getLlama({
+      build: 'never',
+      progressLogs: false,
+      logLevel: 'warn',
+      // Messages of the library describe the model and the machine, and are not for logs of requests.
+      logger: () => undefined,
+    })
+  } catch {
+    throw missingLibrary('its build for this machine')
   }
 }
 
 function cannotLoad(error: unknown): GatewayError {
   const name = error instanceof Error ? error.constructor.name : 'unknown'
-  return new GatewayError(
-    'ERR_MODEL',
-    name === 'InsufficientMemoryError'
-      ? 'there is not enough memory for the model and its context: give a smaller --model-context, or a smaller model.'
-      : 'the file of --model is no GGUF model that the library can run.',
-  )
+  return name === 'InsufficientMemoryError'
+    ? new GatewayError(
+        'ERR_MODEL_MEMORY',
+        'there is not enough memory for the model and its context: give a smaller --model-context, or a smaller model.',
+      )
+    : new GatewayError(
+        'ERR_MODEL',
+        'the file of --model is no GGUF model that the library can run.',
+      )
 }

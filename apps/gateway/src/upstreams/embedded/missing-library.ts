@@ -39,17 +39,13 @@ export function installCommand({ platform, arch, file }: InstallTarget): string 
   return `npm install --global --omit=optional --ignore-scripts ${library} @node-llama-cpp/${build}@${LIBRARY_VERSION}`
 }
 
-/** Creates the error for a library that is not installed, or without a build for this machine. */
-export function missingLibrary(
-  target: InstallTarget = {
-    platform: process.platform,
-    arch: process.arch,
-    file: import.meta.filename,
-  },
-): GatewayError {
+/** Creates the error for a library that is not installed, or a part of it. */
+export function missingLibrary(part = LIBRARY): GatewayError {
+  const { platform, arch } = process
+  const command = installCommand({ platform, arch, file: import.meta.filename })
   return new GatewayError(
     'ERR_MODEL_LIBRARY',
-    `${LIBRARY}, which runs the model of --model, is not installed beside the gateway. This command installs it: ${installCommand(target)}`,
+    `--model needs ${LIBRARY}, and ${part} is not installed beside the gateway, or in the folder of --model-library. This command installs it: ${command}`,
   )
 }
 

@@ -24,12 +24,14 @@ interface ModelInsights {
 /** Use of a model that takes memory. */
 export interface ModelUse {
   readonly path: string
-  /** Tokens of a conversation at most. */
-  readonly contextTokens: number
+  /** Tokens of a conversation. Default: those that the model was trained for, at most 8192. */
+  readonly contextTokens?: number | undefined
   /** Conversations at the same time. */
   readonly parallel: number
 }
 
+/** Tokens of a conversation by default: more takes memory that a small machine does not have. */
+export const CONTEXT_TOKENS = 8192
 const MIB = 1024 * 1024
 
 /**
@@ -47,7 +49,8 @@ export async function estimateMemory(
     logWarnings: false,
   })
   const insights = await library.GgufInsights.from(info, llama)
-  const contextSize = Math.min(contextTokens, insights.trainContextSize ?? contextTokens)
+  const trained = Math.min(CONTEXT_TOKENS, insights.trainContextSize ?? CONTEXT_TOKENS)
+  const contextSize = contextTokens ?? trained
   const model = await insights.estimateModelResourceRequirementsV2({ gpuLayers: 0 })
   const context = await insights.estimateContextResourceRequirementsV2({
     ...{ contextSize, modelGpuLayers: 0, sequences: parallel },

@@ -16,7 +16,7 @@ export interface ModelFetcher {
       readonly fileName?: string | undefined
       readonly download: 'auto' | false
       readonly cli: false
-      readonly endpoints: { readonly huggingFace: string }
+      readonly endpoints?: { readonly huggingFace: string }
       readonly signal?: AbortSignal
       readonly onProgress?: (progress: DownloadProgress) => void
     },
@@ -44,6 +44,7 @@ export interface DownloadContext {
   readonly stallMs?: number | undefined
 }
 
+const HUGGING_FACE = 'https://huggingface.co'
 const CONNECT_TIMEOUT_MS = 20_000
 const STALL_MS = 60_000
 const REPORT_INTERVAL_MS = 5000
@@ -66,22 +67,14 @@ export async function downloadModel(
 ): Promise<string> {
   const { folder, logger, signal } = context
   const shown = describeLocation(location)
-  const huggingFace = context.huggingFace ?? process.env['HF_ENDPOINT'] ?? 'https://huggingface.co'
+  const fetched = await findFetched(location, library, folder)
+  if (fetched !== undefined) {
+    logger.info(`model ${shown}: found ${fetched}`)
+    return fetched
+  }
+  const huggingFace = context.huggingFace ?? process.env['HF_ENDPOINT'] ?? HUGGING_FACE
   if (!URL.canParse(huggingFace) || !isFetchable(new URL(huggingFace))) {
     throw downloadError('HF_ENDPOINT must be an https:// URL, or one of this machine.')
-  }
-  const options = {
-    fileName: location.kind === 'url' ? fileNameOf(location.url) : undefined,
-    cli: false,
-    endpoints: { huggingFace },
-  } as const
-  const uri = location.kind === 'hf' ? location.uri : location.url
-  const present = await library
-    .resolveModelFile(uri, { ...options, directory: folder, download: false })
-    .catch(() => undefined)
-  if (present !== undefined) {
-    logger.info(`model ${shown}: found ${present}`)
-    return present
   }
   const server = new URL(location.kind === 'hf' ? huggingFace : location.url)
   logger.info(`model ${shown} is not in ${folder}: connecting to ${server.host}`)
@@ -90,10 +83,12 @@ export async function downloadModel(
   try {
     const watch = new DownloadWatch(shown, partial, context)
     const path = await watch.run((stop, onProgress) =>
-      library.resolveModelFile(uri, {
-        ...{ ...options, directory: partial, download: 'auto' },
-        ...{ signal: stop, onProgress },
-      }),
+      library.resolveModelFile(
+        ...request(location, partial, {
+          ...{ download: 'auto', endpoints: { huggingFace } },
+          ...{ signal: stop, onProgress },
+        }),
+      ),
     )
     // All files of a model, the first one last.
     const names = (await readdir(partial)).filter((name) => name !== basename(path))
@@ -113,6 +108,30 @@ export async function downloadModel(
     await rm(partial, { recursive: true, force: true })
   }
 }
+
+/** Returns the file of a model that was fetched into a folder earlier; undefined where there is none. */
+export async function findFetched(
+  location: RemoteLocation,
+  library: ModelFetcher,
+  folder: string,
+): Promise<string | undefined> {
+  try {
+    return await library.resolveModelFile(...request(location, folder, { download: false }))
+  } catch {
+    return undefined
+  }
+}
+
+type FetchOptions = Parameters<ModelFetcher['resolveModelFile']>[1]
+
+const request = (
+  location: RemoteLocation,
+  directory: string,
+  options: Omit<FetchOptions, 'cli' | 'directory' | 'fileName'>,
+): [string, FetchOptions] =>
+  location.kind === 'hf'
+    ? [location.uri, { ...options, directory, cli: false }]
+    : [location.url, { ...options, directory, cli: false, fileName: fileNameOf(location.url) }]
 
 /** Reports the progress of a download, and stops it when it stalls or the disk is too small. */
 class DownloadWatch {

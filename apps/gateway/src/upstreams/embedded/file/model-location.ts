@@ -4,8 +4,8 @@ import { isLoopback } from '@nomyo-internal/http-server'
 
 /** Place of a model. */
 export type ModelLocation = {
-  /** Name for callers, derived from the place. */
-  readonly name: string
+  /** Names for callers, derived from the place. */
+  readonly names: readonly [string, ...string[]]
 } & (
   | { readonly kind: 'file'; readonly path: string }
   /** Repository of Hugging Face, as `hf:USER/REPOSITORY:QUANTIZATION` or `hf:USER/REPOSITORY/FILE`. */
@@ -19,34 +19,32 @@ export const MODEL_LOCATION_FORM =
 
 const NAME = String.raw`\w[\w.-]*`
 const HUGGING_FACE = new RegExp(
-  `^hf:(${NAME}/${NAME})(?::${NAME}|(?:/${NAME})*/(${NAME}\\.gguf)(?:#${NAME})?)?$`,
+  `^hf:(${NAME}/${NAME})(?:(:${NAME})|(?:/${NAME})*/(${NAME}\\.gguf)(?:#${NAME})?)?$`,
   'i',
 )
 /** Letters that begin a URL; a single one is a drive of Windows. */
 const SCHEME = /^[a-z][\w+.-]+:/i
 
 /**
- * Reads the place of a model.
+ * Reads the place of a model. The names of `hf:Qwen/Qwen3-0.6B-GGUF:Q8_0` are that of the model itself, that of the
+ * repository, and that with the quantization; of a file, that of the file.
  *
  * @returns undefined for a text of another form
  */
 export function parseModelLocation(text: string): ModelLocation | undefined {
-  const [isHuggingFace, repository = '', file] = HUGGING_FACE.exec(text) ?? []
-  if (isHuggingFace !== undefined) {
-    return {
-      kind: 'hf',
-      uri: text,
-      name: file === undefined ? withoutGguf(repository) : stem(file),
-    }
+  const [uri, repository = '', quantization = '', file] = HUGGING_FACE.exec(text) ?? []
+  if (uri !== undefined) {
+    const model = repository.replace(/-gguf$/i, '')
+    const [, ...others] = new Set([model, repository, repository + quantization])
+    return { kind: 'hf', uri, names: file === undefined ? [model, ...others] : [stem(file)] }
   }
   if (SCHEME.test(text)) {
     const url = URL.canParse(text) ? new URL(text) : undefined
     if (url === undefined || !isFetchable(url) || !/\.gguf$/i.test(url.pathname)) return undefined
-    return { kind: 'url', url: url.href, name: stem(url.pathname) }
+    return { kind: 'url', url: url.href, names: [stem(decodePath(url.pathname))] }
   }
-  return text.trim() === '' || text.includes('\0')
-    ? undefined
-    : { kind: 'file', path: text, name: stem(text) }
+  if (text.trim() === '' || text.includes('\0')) return undefined
+  return { kind: 'file', path: text, names: [stem(text)] }
 }
 
 /**
@@ -73,5 +71,13 @@ export function defaultModelCache(
   return join(cache === '' ? join(homedir(), '.cache') : cache, 'nomyo', 'models')
 }
 
-const withoutGguf = (repository: string): string => repository.replace(/-gguf$/i, '')
-const stem = (path: string): string => basename(path).replace(/\.gguf$/i, '')
+const stem = (path: string): string => basename(path).replace(/\.gguf$/i, '') || 'model'
+
+function decodePath(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    // A percent sign of its own.
+    return path
+  }
+}

@@ -22,8 +22,7 @@ export interface ModelSource {
 export async function resolveModel(
   { location, cacheFolder: folder = defaultModelCache(), sha256 }: ModelSource,
   library: ModelFetcher,
-  logger: Logger,
-  signal: AbortSignal,
+  { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
 ): Promise<string> {
   const path =
     location.kind === 'file'
