@@ -78,9 +78,10 @@ export async function downloadModel(
   }
   const server = new URL(location.kind === 'hf' ? huggingFace : location.url)
   logger.info(`model ${shown} is not in ${folder}: connecting to ${server.host}`)
-  await checkServer(location, server, signal)
+  const size = await checkServer(location, server, signal)
   const partial = await createPartialFolder(folder)
   try {
+    await checkSpace(shown, folder, size)
     const watch = new DownloadWatch(shown, partial, context)
     const path = await watch.run((stop, onProgress) =>
       library.resolveModelFile(
@@ -180,7 +181,9 @@ class DownloadWatch {
     if (downloadedSize === this.#bytes) return
     if (this.#bytes === -1) {
       this.#context.logger.info(`model ${this.#shown}: fetching ${megabytes(totalSize)} MB`)
-      void this.#checkDisk(totalSize - downloadedSize)
+      checkSpace(this.#shown, this.#folder, totalSize).catch((error: unknown) => {
+        this.#stop.abort(error)
+      })
     }
     this.#bytes = downloadedSize
     this.#expectBytes()
@@ -198,32 +201,32 @@ class DownloadWatch {
     clearTimeout(this.#stall)
     const { stallMs = STALL_MS } = this.#context
     this.#stall = setTimeout(() => {
-      this.#fail(`nothing came for ${String(stallMs / 1000)} seconds`)
+      const reason = `nothing came for ${String(stallMs / 1000)} seconds`
+      this.#stop.abort(cannotFetch(this.#shown, reason))
     }, stallMs)
   }
+}
 
-  async #checkDisk(needed: number): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#folder)
-    const free = bavail * bsize
-    if (free < needed) {
-      this.#fail(`${megabytes(needed)} MB are needed in its folder, ${megabytes(free)} MB are free`)
-    }
-  }
-
-  #fail(reason: string): void {
-    this.#stop.abort(downloadError(`the model ${this.#shown} cannot be fetched: ${reason}.`))
-  }
+/** Checks that a disk has the space for a file of this size; the library takes any size for granted. */
+async function checkSpace(shown: string, folder: string, needed: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder)
+  const free = bavail * bsize
+  if (free >= needed) return
+  const reason = `${megabytes(needed)} MB are needed in its folder, ${megabytes(free)} MB are free`
+  throw cannotFetch(shown, reason)
 }
 
 /**
  * Checks that a server can be reached, and that a file there is a model: the library would repeat its attempts
  * without an end.
+ *
+ * @returns the size of the file as far as it is known, else 0
  */
 async function checkServer(
   location: RemoteLocation,
   server: URL,
   cancelled: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const signal = AbortSignal.any([cancelled, AbortSignal.timeout(CONNECT_TIMEOUT_MS)])
   const isFile = location.kind === 'url'
   let response: Response
@@ -239,7 +242,7 @@ async function checkServer(
     )
   }
   try {
-    if (!isFile) return
+    if (!isFile) return 0
     const where = describeLocation(location)
     if (!response.ok) throw downloadError(`${where} answers ${String(response.status)}.`)
     const first = await response.body?.getReader().read()
@@ -247,6 +250,7 @@ async function checkServer(
     if (!bytes.subarray(0, GGUF_MARK.length).equals(GGUF_MARK)) {
       throw downloadError(`${where} is no GGUF model: it does not begin with the letters GGUF.`)
     }
+    return sizeOf(response.headers)
   } catch (error) {
     cancelled.throwIfAborted()
     throw error instanceof GatewayError
@@ -288,7 +292,16 @@ function fileNameOf(url: string): string {
 const reasonOf = (error: unknown): string =>
   error instanceof Error && error.cause instanceof Error ? errnoCode(error.cause) : errnoCode(error)
 
+/** Size of a whole file, from the answer that has it or a part of it. */
+function sizeOf(headers: Headers): number {
+  const [, total] = /\/(\d+)$/.exec(headers.get('content-range') ?? '') ?? []
+  return Number(total ?? headers.get('content-length') ?? 0)
+}
+
 const megabytes = (bytes: number): string => (bytes / MB).toFixed(bytes < 10 * MB ? 1 : 0)
+
+const cannotFetch = (shown: string, reason: string): GatewayError =>
+  downloadError(`the model ${shown} cannot be fetched: ${reason}.`)
 
 const downloadError = (message: string): GatewayError =>
   new GatewayError('ERR_MODEL_DOWNLOAD', message)
