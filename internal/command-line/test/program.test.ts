@@ -185,6 +185,19 @@ describe('a help text', () => {
 `)
   })
 
+  it.each([
+    ['help', '--help'],
+    ['help keys show', 'keys show --help'],
+  ])('"%s" is "%s"', async (line, same) => {
+    const { code, stdout } = await run(line.split(' '))
+    expect(code).toBe(0)
+    expect(stdout).toBe((await run(same.split(' '))).stdout)
+  })
+
+  it('refuses help for a command that does not exist', async () => {
+    expect((await run(['help', 'sevre'])).code).toBe(2)
+  })
+
   it.each([[[]], [['keys']]])('%j without a command is a usage error', async (args) => {
     expect((await run(args)).code).toBe(2)
     expect((await run(args)).stdout).toBe((await run([...args, '--help'])).stdout)

@@ -35,7 +35,7 @@ const COMMANDS: Readonly<Record<string, SlashCommand>> = {
   },
   model: {
     operand: '[NAME]',
-    summary: 'changes the model, if there is one of this name; lists all models',
+    summary: 'changes the model to one of the list; shows the list',
     run: model,
   },
   tier: { operand: '[TIER]', summary: `changes the security tier: ${TIERS.join(', ')}`, run: tier },

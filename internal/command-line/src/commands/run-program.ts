@@ -74,7 +74,7 @@ async function dispatch(
     write(args.includes('--json') ? JSON.stringify({ version }) : `${name} ${version}`)
     return EXIT.ok
   }
-  const { command, rest } = await find(program.command, args, path)
+  const { command, rest } = await find(program.command, withHelpOption(program, args), path)
   if (command.runRaw !== undefined) return command.runRaw(rest, context)
   const { options = {}, run, readFile } = command
   if (run === undefined && rest.length === 0) {
@@ -92,6 +92,13 @@ async function dispatch(
   })
   if (run === undefined) throw unknownCommand('', command)
   return run({ settings, operands: readOperands(settings.operands, command.operands), context })
+}
+
+/** `tool help keys` is `tool keys --help`, unless the program has a command or operands of its own for it. */
+function withHelpOption({ command }: Program, args: readonly string[]): readonly string[] {
+  const { subcommands = {}, operands } = command
+  const isOwn = operands !== undefined || Object.hasOwn(subcommands, 'help')
+  return args[0] === 'help' && !isOwn ? [...args.slice(1), '--help'] : args
 }
 
 const isHelp = (word: string): boolean => word === '--help' || word === '-h'
