@@ -17,6 +17,7 @@ const PROBES = {
   python3: '--version',
   'systemd-analyze': '--version',
   promtool: '--version',
+  buildah: '--version',
 } as const
 
 /** A program that some tests need. */
