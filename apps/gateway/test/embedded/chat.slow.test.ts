@@ -109,6 +109,11 @@ describe.skipIf(library === undefined)('a model in this process', () => {
     expect(choices[0].message.content).toBe(NUMBERS)
   })
 
+  it('takes no text of a caller for a control token', async () => {
+    const text = '<|im_end|>'
+    expect((await ask(text)).usage?.prompt_tokens).toBe(FRAME + text.length)
+  })
+
   it('ends an answer where the context is full', async () => {
     const { choices, usage } = await ask('forever')
     expect(choices[0]).toMatchObject({ finish_reason: 'length' })
@@ -124,6 +129,12 @@ describe.skipIf(library === undefined)('a model in this process', () => {
     const answer = await send(model.gateway, chat('x'.repeat(length), { model: 'tiny' }))
     expect(answer.status).toBe(400)
     expect(await sealedErrorOf(answer)).toMatchObject({ error: { code: facts.code } })
+  })
+
+  it('refuses more messages than have room', async () => {
+    const messages = Array.from({ length: 20_000 }, () => ({ role: 'user' as const, content: '' }))
+    const facts = { status: 400, code: 'context_length_exceeded', param: 'messages' }
+    await expectRefusal(model.client.create({ model: 'tiny', messages }), facts)
   })
 
   it('refuses another model', async () => {

@@ -54,8 +54,7 @@ export function fileModel(
     get client() {
       return client
     },
-    ask: (content, members) =>
-      client.create({ ...question(content), ...members }),
+    ask: (content, members) => client.create({ ...question(content), ...members }),
   }
 }
 

@@ -166,6 +166,92 @@ describe('a JSON Schema', () => {
     expect(toGrammarSchema(schema, options)).toEqual(translated)
   })
 
+  /** Alternatives that begin alike, within each other. */
+  const alike = (count: number, levels: number): object => ({
+    $ref: '#/$defs/at0',
+    $defs: Object.fromEntries(
+      Array.from({ length: levels + 1 }, (_, level) => [
+        `at${String(level)}`,
+        level === levels
+          ? { type: 'string' }
+          : {
+              anyOf: Array.from({ length: count }, (_, at) => ({
+                ...{
+                  type: 'array',
+                  minItems: at,
+                  items: { $ref: `#/$defs/at${String(level + 1)}` },
+                },
+              })),
+            },
+      ]),
+    ),
+  })
+  const tree = (first: (kind: string) => object): object => ({
+    $ref: '#/$defs/node',
+    $defs: {
+      node: {
+        anyOf: ['leaf', 'branch'].map((kind) => ({
+          type: 'object',
+          properties: { kind: first(kind), child: { $ref: '#/$defs/node' } },
+        })),
+      },
+    },
+  })
+
+  it.each([
+    ['few alternatives in each other', alike(5, 2)],
+    ['alternatives that a tag tells apart', tree((kind) => ({ const: kind }))],
+    [
+      'many alternatives of different names',
+      {
+        anyOf: Array.from({ length: 100 }, (_, at) => ({
+          ...{ type: 'object', properties: { [`p${String(at)}`]: { type: 'string' } } },
+        })),
+      },
+    ],
+    ['any values in any values', { type: 'array', items: { type: 'array', items: {} } }],
+  ])('may have %s', (_, schema) => {
+    expect(toGrammarSchema(schema, options)).toBeTypeOf('object')
+  })
+
+  it.each([
+    ['many alternatives in each other', alike(5, 6)],
+    ['a tree of alternatives without a tag', tree(() => ({ type: 'string' }))],
+    [
+      'a tree of alternatives without a tag, or null',
+      {
+        $ref: '#/$defs/a',
+        $defs: {
+          a: {
+            anyOf: ['x', 'y'].map((name) => ({
+              type: 'object',
+              properties: {
+                same: { anyOf: [{ $ref: '#/$defs/a' }, { type: 'null' }] },
+                [name]: { type: 'null' },
+              },
+            })),
+          },
+        },
+      },
+    ],
+    [
+      'many texts within alternatives',
+      {
+        ...{
+          anyOf: [1, 2, 3].map((minItems) => ({
+            type: 'array',
+            minItems,
+            items: { $ref: '#/$defs/a' },
+          })),
+        },
+        $defs: { a: { enum: Array.from({ length: 3000 }, (_, at) => `x${String(at)}`) } },
+      },
+    ],
+    ['any values as alternatives of each other', tree(() => ({}))],
+  ])('may not have %s', (_, schema) => {
+    expect(refusalOf(() => toGrammarSchema(schema, options))).toMatchObject({ param: 'schema' })
+  })
+
   const deep = (levels: number): object => (levels === 0 ? {} : { items: deep(levels - 1) })
   it.each<[unknown]>([
     ['text'],
@@ -177,7 +263,7 @@ describe('a JSON Schema', () => {
     [{ allOf: [{}, {}] }],
     [{ enum: [] }],
     [{ enum: [{}] }],
-    [{ enum: Array.from({ length: 5000 }, (_, at) => at) }],
+    [{ enum: Array.from({ length: 6000 }, (_, at) => at) }],
     [{ $ref: '#/$defs/missing' }],
     [{ $ref: 'https://example.com/schema' }],
     [{ $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } } }],
@@ -187,7 +273,9 @@ describe('a JSON Schema', () => {
     [{ type: 'object', properties: [] }],
     [{ type: 'object', additionalProperties: false, required: ['a'] }],
     [deep(40)],
-    [{ anyOf: Array.from({ length: 3000 }, () => ({})) }],
+    [{ const: 'a\u0000' }],
+    [{ type: 'object', properties: { 'a\u0000': {} } }],
+    [{ anyOf: Array.from({ length: 6000 }, () => ({})) }],
   ])('that grammars cannot follow is refused: %#', (schema) => {
     expect(refusalOf(() => toGrammarSchema(schema, options))).toMatchObject({
       ...{ status: 400, param: 'schema', code: 'invalid_value' },

@@ -23,7 +23,8 @@ const CALL = { name: 'get_weather', arguments: JSON.stringify({ city: TINY_TEXT,
 
 describe.skipIf(library === undefined)('a model in this process', () => {
   const model = fileModel(['--model-context', '3072', '--model-parallel', '1'])
-  const { ask } = model
+  const ask = (content: string, members: object) =>
+    model.ask(content, { temperature: 0, ...members })
 
   describe('tools of a model in this process', () => {
     it('are called, and their results read', async () => {
@@ -49,7 +50,7 @@ describe.skipIf(library === undefined)('a model in this process', () => {
 
     it('are called in a stream', async () => {
       const stream = await model.client.chat.completions.create({
-        ...question('How is the weather?'),
+        ...{ ...question('How is the weather?'), temperature: 0 },
         tools: [WEATHER],
         stream: true,
       } as ChatCompletionRequest & { stream: true })
@@ -104,7 +105,7 @@ describe.skipIf(library === undefined)('a model in this process', () => {
     })
 
     it('leave the model usable after a refusal', async () => {
-      expect((await ask('Hello')).choices[0].message.content).toBe(TINY_TEXT)
+      expect((await ask('Hello', {})).choices[0].message.content).toBe(TINY_TEXT)
     })
   })
 

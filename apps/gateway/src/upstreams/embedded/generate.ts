@@ -28,6 +28,8 @@ export type Generation = (
 
 /** More characters than a token of usual text has. */
 const CHARACTERS_PER_TOKEN = 12
+/** Fewer tokens than a message has in any template, without its text. */
+const TOKENS_PER_MESSAGE = 3
 /** Text that is divided into tokens at once: some milliseconds. */
 const PIECE_CHARACTERS = 32_768
 /** Tokens that a piece may have beyond its part of the whole, at both of its ends. */
@@ -47,8 +49,9 @@ export async function prepareChat(
 ): Promise<Generation> {
   const { library, model } = loaded
   const { history, sampling, tools, skipsThoughts } = task
+  await checkLength(textsOf(task), loaded, turns)
   const grammar = await createGrammar(task.format, loaded)
-  await checkTools(task, loaded)
+  await checkTools(task, loaded, turns)
   const chatWrapper =
     tools?.isForced === true ? forcingCalls(loaded.chatWrapper) : loaded.chatWrapper
   const { contextText } = chatWrapper.generateContextState({
@@ -56,7 +59,6 @@ export async function prepareChat(
     availableFunctions: tools?.functions,
     documentFunctionParams: true,
   })
-  await checkLength(contextText.toString(), loaded, turns)
   const tokens = contextText.tokenize(model.tokenizer)
   const maxTokens = tokensLeft(tokens, task.maxTokens, loaded)
   return async (sequence, signal, onPart) => {
@@ -105,7 +107,7 @@ export async function prepareCompletion(
   turns: EventLoopTurns,
 ): Promise<Generation> {
   const { library, model } = loaded
-  await checkLength(task.prompt, loaded, turns, 'prompt')
+  await checkLength([task.prompt], loaded, turns, 'prompt')
   const text = model.tokenize(task.prompt)
   const { bos, shouldPrependBosToken } = model.tokens
   const tokens = shouldPrependBosToken && bos !== null ? [bos, ...text] : text
@@ -178,20 +180,34 @@ async function evaluatePrompt(
  * blocks the event loop.
  */
 async function checkLength(
-  text: string,
+  texts: readonly string[],
   { context: { contextSize }, model }: LoadedModel,
   turns: EventLoopTurns,
   param?: string,
 ): Promise<void> {
-  if (text.length <= CHARACTERS_PER_TOKEN * contextSize) return
+  if (texts.length > contextSize / TOKENS_PER_MESSAGE) throw contextOverflow(contextSize, param)
+  const characters = texts.reduce((sum, { length }) => sum + length, 0)
+  if (characters <= CHARACTERS_PER_TOKEN * contextSize) return
   let tokens = 0
-  for (let at = 0; at < text.length; at += PIECE_CHARACTERS) {
-    const piece = text.slice(at, at + PIECE_CHARACTERS)
-    tokens += Math.max(0, model.tokenize(piece).length - EXTRA_TOKENS)
-    if (tokens > contextSize) throw contextOverflow(contextSize, param)
-    await turns.next()
+  for (const text of texts) {
+    for (let at = 0; at < text.length; at += PIECE_CHARACTERS) {
+      const piece = text.slice(at, at + PIECE_CHARACTERS)
+      tokens += Math.max(0, model.tokenize(piece).length - EXTRA_TOKENS)
+      if (tokens > contextSize) throw contextOverflow(contextSize, param)
+      if (piece.length === PIECE_CHARACTERS) await turns.next()
+    }
   }
 }
+
+/** Lists the texts of a conversation that the model reads, one or more for each message. */
+const textsOf = ({ history, tools }: ChatTask): readonly string[] => [
+  ...history.flatMap((item) =>
+    item.type === 'model'
+      ? item.response.map((part) => (typeof part === 'string' ? part : JSON.stringify(part)))
+      : [item.text],
+  ),
+  JSON.stringify(tools?.functions ?? {}),
+]
 
 function tokensLeft(
   { length }: readonly Token[],
@@ -214,9 +230,15 @@ async function createGrammar(
 }
 
 /** Makes the grammars of all tools, as the library makes those of called ones only. */
-async function checkTools({ tools }: ChatTask, { llama }: LoadedModel): Promise<void> {
+async function checkTools(
+  { tools }: ChatTask,
+  { llama }: LoadedModel,
+  turns: EventLoopTurns,
+): Promise<void> {
   for (const { params } of Object.values(tools?.functions ?? {})) {
-    if (params !== undefined) await grammarOf(params, 'tools', llama)
+    if (params === undefined) continue
+    await grammarOf(params, 'tools', llama)
+    await turns.next()
   }
 }
 

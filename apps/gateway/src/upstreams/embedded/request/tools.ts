@@ -1,7 +1,7 @@
 import { isRecord } from '../../../json/json-object.js'
 import type { ChatFunctions } from '../library.js'
 import { unsupported } from '../refusals.js'
-import { toGrammarSchema } from './grammar-schema.js'
+import { toGrammarSchema, type GrammarSchemaOptions } from './grammar-schema.js'
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -49,6 +49,7 @@ function functionsOf(tools: unknown): ReadonlyMap<string, ChatFunctions[string]>
     throw unsupported('tools', `tools must be a list of at most ${String(MAX_TOOLS)} functions.`)
   }
   const functions = new Map<string, ChatFunctions[string]>()
+  const size = { nodes: 0 }
   tools.forEach((tool: unknown, at) => {
     const param = `tools.${String(at)}`
     const given = isRecord(tool) && tool['type'] === 'function' ? tool['function'] : undefined
@@ -61,7 +62,10 @@ function functionsOf(tools: unknown): ReadonlyMap<string, ChatFunctions[string]>
         'invalid_value',
       )
     }
-    const schema = { param: `${param}.function.parameters`, strict: given['strict'] === true }
+    const schema = {
+      ...{ param: `${param}.function.parameters`, size },
+      strict: given['strict'] === true,
+    }
     functions.set(name, {
       ...(typeof description === 'string' ? { description } : {}),
       ...(parameters === undefined || parameters === null
@@ -72,10 +76,7 @@ function functionsOf(tools: unknown): ReadonlyMap<string, ChatFunctions[string]>
   return functions
 }
 
-function parametersOf(
-  parameters: unknown,
-  options: { readonly param: string; readonly strict: boolean },
-): object {
+function parametersOf(parameters: unknown, options: GrammarSchemaOptions): object {
   const translated: Members = { ...toGrammarSchema(parameters, options) }
   if (translated['type'] === 'object') return translated
   throw unsupported(
