@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isInstalled, temporaryFolder } from '@nomyo-internal/testing'
+import { isInstalled, temporaryFolder, until } from '@nomyo-internal/testing'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Home, VECTOR_KEYS } from './support.js'
 
@@ -67,6 +67,28 @@ describe('nomyo demo', () => {
     writeFileSync(preload, code)
     return new Home({ NODE_OPTIONS: `${VECTOR_KEYS} --require ${preload}` }).run(['demo'])
   }
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('ends its processes at %s', async (signal) => {
+    const folder = temporaryFolder()
+    const pidFile = join(folder, 'pid')
+    // A gateway that never says that it listens.
+    const preload = join(temporaryFolder(), 'preload.cjs')
+    writeFileSync(
+      preload,
+      `if (process.argv.includes('--engine')) {
+        require('node:fs').writeFileSync(${JSON.stringify(pidFile)}, String(process.pid))
+        process.stdout.write = () => true
+      }`,
+    )
+    const options = { NODE_OPTIONS: `${VECTOR_KEYS} --require ${preload}`, TMPDIR: folder }
+    const demo = new Home().start(['demo'], options)
+    const read = () => (existsSync(pidFile) && Number(readFileSync(pidFile, 'utf8'))) || undefined
+    const pid = await until(read)
+    demo.kill(signal)
+    expect(await demo.ended).toMatchObject({ code: 130, stderr: '' })
+    expect(() => process.kill(pid, 0)).toThrow()
+    expect(readdirSync(folder)).toEqual(['pid'])
+  })
 
   it('fails when the gateway does not start', async () => {
     const { code, stderr } = await runWith('process.exit(7)')

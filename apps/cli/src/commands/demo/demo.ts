@@ -4,6 +4,7 @@ import { printableJson } from '@nomyo-internal/diagnostics'
 import type { Output } from '../../output/output.js'
 import { cliCommand } from '../cli-command.js'
 import { startGatewayProcess } from './gateway-process.js'
+import { awaitInterruption } from './interruption.js'
 import { createKnownServers } from './known-servers.js'
 import { API_KEY, MODEL, PROMPT, type ClientOptions, type Scene } from './scene.js'
 import { showDowngrade, showTampering } from './scenes/attacks.js'
@@ -81,6 +82,7 @@ async function demo(
   const steps: CompletionStep[] = []
   const checks: { readonly holds: boolean; readonly what: string }[] = []
   const knownServers = createKnownServers()
+  const stopping = new AbortController()
   let sections = 0
   const scene: Scene = {
     output,
@@ -89,19 +91,22 @@ async function demo(
     steps,
     newClient,
     section: (title) => {
+      stopping.signal.throwIfAborted()
       line()
       line(style.title(`${String(++sections)}  ${title}`))
     },
     check: (holds, what) => {
+      stopping.signal.throwIfAborted()
       checks.push({ holds, what })
       line(`   ${holds ? style.good('ok') : style.bad('FAILED')}  ${what}`)
     },
   }
-  // Meanwhile it generates its RSA key.
-  const wire1 = newClient({ wire: 1 })
-  const gateway = startGateway(environment)
+  const gateway = startGateway(environment, stopping.signal)
+  // Awaited later.
   gateway.catch(() => undefined)
-  try {
+  const play = async (): Promise<undefined> => {
+    // It generates its RSA key meanwhile.
+    const wire1 = newClient({ wire: 1 })
     await showPlainHttp(scene)
     line()
     const { port, hasTpm } = await output.progress('the gateway is generating its keys', gateway)
@@ -114,12 +119,20 @@ async function demo(
     await showTampering(scene)
     await showDowngrade(scene, knownServers)
     showTimings(timings, scene)
+  }
+  const interruption = awaitInterruption()
+  let interrupted: NodeJS.Signals | undefined
+  try {
+    interrupted = await Promise.race([play(), interruption.received])
   } finally {
+    interruption.ignore()
+    stopping.abort()
     for (const client of clients) client.dispose()
     await tap.close()
     const started = await gateway.catch(() => undefined)
     await started?.stop()
   }
+  if (interrupted !== undefined) return EXIT.interrupted
   const failed = checks.filter(({ holds }) => !holds).length
   printJson?.(printableJson({ ok: failed === 0, checks, steps }))
   line(
@@ -131,11 +144,11 @@ async function demo(
 }
 
 /** Starts the gateway, with a software TPM where one is installed. */
-async function startGateway(environment: Environment) {
+async function startGateway(environment: Environment, signal: AbortSignal) {
   const tpm = await startSoftwareTpm()
   try {
     const options = tpm === undefined ? [] : ['--tpm', tpm.address, '--tpm-ak', 'ephemeral']
-    const gateway = await startGatewayProcess(environment, ['--engine', 'demo', ...options])
+    const gateway = await startGatewayProcess(environment, ['--engine', 'demo', ...options], signal)
     return {
       port: gateway.port,
       hasTpm: tpm !== undefined,

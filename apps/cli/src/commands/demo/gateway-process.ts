@@ -10,9 +10,14 @@ const START_TIMEOUT_MS = 60_000
 /**
  * Starts the gateway with these options on a free port and waits until it listens.
  *
+ * @param signal - ends the start
  * @throws Error with the standard error of the gateway when it does not
  */
-export async function startGatewayProcess(environment: Environment, options: readonly string[]) {
+export async function startGatewayProcess(
+  environment: Environment,
+  options: readonly string[],
+  signal: AbortSignal,
+) {
   const entry = fileURLToPath(new URL('./main.js', import.meta.resolve('@nomyo/gateway')))
   const flags = [
     ...options,
@@ -34,8 +39,8 @@ export async function startGatewayProcess(environment: Environment, options: rea
     child.kill('SIGTERM')
     await ended
   }
-  const signal = AbortSignal.timeout(START_TIMEOUT_MS)
-  for await (const line of createInterface({ input: child.stdout, signal })) {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(START_TIMEOUT_MS)])
+  for await (const line of createInterface({ input: child.stdout, signal: limit })) {
     const port = /^listening on http:\/\/.*:(\d+)$/.exec(line)?.[1]
     if (port !== undefined) return { port: Number(port), stop }
   }

@@ -22,7 +22,7 @@ export async function showPlainHttp({ output, section, check }: Scene): Promise<
     check(
       [toGateway, toClient].every((recorded) => findIn(recorded, PROMPT) === 'plain') &&
         findIn(toGateway, API_KEY) === 'plain',
-      'prompt, answer and API key can be read, word for word',
+      'an eavesdropper reads prompt, answer and API key, word for word',
     )
   } finally {
     server.close()
