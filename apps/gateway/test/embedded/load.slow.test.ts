@@ -114,8 +114,8 @@ describe.skipIf(library === undefined)('a gateway with a model', () => {
   })
 
   it.each([
-    ['no file', [...modelArguments(`${path}.missing`)], 'ERR_MODEL'],
-    ['no model', [...modelArguments(import.meta.filename)], 'ERR_MODEL'],
+    ['no file', [...modelArguments(`${path}.missing`)], 'ERR_MODEL_FILE'],
+    ['no model', [...modelArguments(import.meta.filename)], 'ERR_MODEL_FILE'],
     ['no library', ['--model', path, '--model-library', '/'], 'ERR_MODEL_LIBRARY'],
   ])('does not start with %s', async (_, args, code) => {
     await expect(testGateway({ args })).rejects.toMatchObject({ code })

@@ -24,6 +24,9 @@ describe('the place of a model', () => {
   it.each([
     ['./model.gguf', 'file', 'model'],
     ['C:/models/Phi.Q4.GGUF', 'file', 'Phi.Q4'],
+    ['C:\\models\\tiny.GGUF', 'file', 'tiny'],
+    ['.gguf', 'file', 'model'],
+    ['hf:a/b', 'hf', 'a/b'],
     ['/var/blobs/sha256-0f', 'file', 'sha256-0f'],
     [
       'hf:Qwen/Qwen3-0.6B-GGUF:Q8_0',

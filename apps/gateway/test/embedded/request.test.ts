@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { modelNames } from '../../src/upstreams/embedded/config.js'
 import { readChatTask } from '../../src/upstreams/embedded/request/chat-task.js'
 import { toGrammarSchema } from '../../src/upstreams/embedded/request/grammar-schema.js'
 import { readHistory } from '../../src/upstreams/embedded/request/history.js'
@@ -15,20 +14,6 @@ function refusalOf(call: () => unknown): Readonly<Record<string, unknown>> {
   }
   throw new Error('not refused')
 }
-
-it.each([
-  [
-    'hf:Qwen/Qwen3-0.6B-GGUF:Q8_0',
-    ['Qwen/Qwen3-0.6B', 'Qwen/Qwen3-0.6B-GGUF', 'Qwen/Qwen3-0.6B-GGUF:Q8_0'],
-  ],
-  ['hf:a/b', ['a/b', 'a/b', 'a/b']],
-  ['/models/Qwen3-0.6B-Q8_0.gguf', ['Qwen3-0.6B-Q8_0']],
-  ['C:\\models\\tiny.GGUF', ['tiny']],
-  ['https://models.example/a/tiny.gguf?download=true', ['tiny']],
-  ['.gguf', ['model']],
-])('names the model of %s', (model, names) => {
-  expect(modelNames(model)).toEqual(names)
-})
 
 describe('messages', () => {
   const call = (id: string, name: string, text = '{}'): object => ({

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { isLoopback } from '@nomyo-internal/http-server'
 
 /** Place of a model. */
@@ -71,7 +71,9 @@ export function defaultModelCache(
   return join(cache === '' ? join(homedir(), '.cache') : cache, 'nomyo', 'models')
 }
 
-const stem = (path: string): string => basename(path).replace(/\.gguf$/i, '') || 'model'
+/** Name of a file without its folders, of any system, and without its extension. */
+const stem = (path: string): string =>
+  (path.split(/[/\\]/).at(-1) ?? '').replace(/\.gguf$/i, '') || 'model'
 
 function decodePath(path: string): string {
   try {
