@@ -1,7 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { loadClassicKem, loadHybridKem } from '../../src/wire-2/index.js'
 import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
+import { x25519Platform } from '../../src/wire-2/platform/x25519/node.js'
 import { expectRefusal, toHex } from '../support.js'
 import { hybridKems } from './support.js'
 
@@ -127,4 +129,13 @@ it('refuses an ML-KEM key whose numbers are not reduced', async () => {
     publicKey.fill(0xff, 0, 384)
     await expectRefusal(() => kem.encapsulate(publicKey), 'ERR_KEY_INVALID')
   }
+})
+
+it('exports no generated key on Node, whose version 20 may wait for ever then', async () => {
+  const { publicKey } = generateKeyPairSync('x25519')
+  const exported = vi.spyOn(Object.getPrototypeOf(publicKey) as typeof publicKey, 'export')
+  const [one, other] = [await x25519Platform.generateKey(), await x25519Platform.generateKey()]
+  expect(exported).not.toHaveBeenCalled()
+  exported.mockRestore()
+  expect(toHex(await one.agree(other.publicKey))).toBe(toHex(await other.agree(one.publicKey)))
 })

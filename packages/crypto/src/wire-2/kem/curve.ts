@@ -1,17 +1,14 @@
 import { x25519Platform } from '#x25519-platform'
 import { zeroize } from '../../bytes/bytes.js'
-import type { X25519PrivateKey } from '../platform/x25519/platform.js'
+import { type X25519PrivateKey, basePoint } from '../platform/x25519/platform.js'
 import { pkcs8Of } from '../rfc8410.js'
-import { X25519_BYTES } from './kem.js'
 
 /** Imports a private key and computes its public key. */
 export async function importX25519(privateKey: Uint8Array): Promise<X25519PrivateKey> {
   const pkcs8 = pkcs8Of('X25519', privateKey)
   try {
     const agree = await x25519Platform.importPkcs8(pkcs8)
-    const generator = new Uint8Array(X25519_BYTES)
-    generator[0] = 9
-    return { publicKey: await agree(generator), agree }
+    return { publicKey: await agree(basePoint()), agree }
   } finally {
     zeroize(pkcs8)
   }

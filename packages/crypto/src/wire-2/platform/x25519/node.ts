@@ -6,17 +6,15 @@ import {
   diffieHellman,
   generateKeyPairSync,
 } from 'node:crypto'
-import type { X25519Agreement, X25519Platform } from './platform.js'
+import { type X25519Agreement, type X25519Platform, basePoint } from './platform.js'
 
 /** `node:crypto`, for Node, Bun and Deno: the hop of WebCrypto to a thread takes as long as an agreement. */
 export const x25519Platform: X25519Platform = {
-  generateKey: () => {
-    const { publicKey, privateKey } = generateKeyPairSync('x25519')
-    const { x = '' } = publicKey.export({ format: 'jwk' })
-    return {
-      publicKey: new Uint8Array(Buffer.from(x, 'base64url')),
-      agree: agreementOf(privateKey),
-    }
+  generateKey: async () => {
+    const agree = agreementOf(generateKeyPairSync('x25519').privateKey)
+    // No export of the new public key: to JWK, Node 20 allocates while it holds the lock of the key pair,
+    // and a garbage collection then waits for that lock for ever.
+    return { publicKey: await agree(basePoint()), agree }
   },
   importPkcs8: (pkcs8) => {
     const key = Buffer.from(pkcs8.buffer, pkcs8.byteOffset, pkcs8.length)

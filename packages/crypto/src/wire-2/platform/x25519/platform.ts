@@ -14,3 +14,10 @@ export interface X25519PrivateKey {
   readonly publicKey: Bytes
   readonly agree: X25519Agreement
 }
+
+/** Creates the public key whose agreement with a private key is the public key of that (section 6.1). */
+export function basePoint(): Bytes {
+  const point = new Uint8Array(32)
+  point[0] = 9
+  return point
+}
