@@ -8,7 +8,7 @@ import { join } from 'node:path'
  * @property {string} name
  * @property {string} [version]
  * @property {boolean} [private]
- * @property {object} [repository]
+ * @property {{ url: string }} [repository]
  * @property {boolean | string[]} [sideEffects]
  * @property {string[]} [files]
  * @property {Record<string, string | { types: string, default: string }>} [exports]

@@ -95,6 +95,13 @@ function writePages(folder: string, { base, repository }: SiteOptions, versions:
   writeFileSync(join(configuration, 'site.json'), JSON.stringify(site))
 }
 
+/** The address of the files in the repository that the packages name, or of a host that does not exist. */
+function repositoryFiles(): string {
+  const { repository } = readManifest(join(root, 'packages/nomyo-js'))
+  const url = repository?.url ?? 'https://repository.example'
+  return `${url.replace(/^git\+|\.git$/g, '')}/blob/main/`
+}
+
 function run(...words: string[]): void {
   execFileSync(execPath, words, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
 }
@@ -104,7 +111,7 @@ if (argv[1] === import.meta.filename) {
     options: {
       out: { type: 'string', default: 'docs-site' },
       base: { type: 'string', default: '/' },
-      repository: { type: 'string', default: 'https://github.com/OWNER/nomyo/blob/main/' },
+      repository: { type: 'string', default: repositoryFiles() },
       previous: { type: 'string' },
     },
   })

@@ -39,7 +39,7 @@ writeTinyModel(path)
 const tiny = readFileSync(path)
 const sha256 = createHash('sha256').update(tiny).digest('hex')
 
-/** How a server sends a file. */
+/** The ways in which a server sends a file. */
 type Behaviour = 'whole' | 'half' | 'too large'
 
 /** A mirror of Hugging Face with one model. */
@@ -117,7 +117,7 @@ describe.skipIf(folderOfLibrary === undefined)('a download', () => {
 
   it('fails for a model that does not exist', async () => {
     const folder = temporaryFolder()
-    await expectCode(get('hf:nobody/nothing:Q8_0', { folder }), 'ERR_MODEL_DOWNLOAD')
+    await expectCode(get('hf:missing/nothing:Q8_0', { folder }), 'ERR_MODEL_DOWNLOAD')
     expect(readdirSync(folder)).toEqual([])
   })
 

@@ -11,7 +11,7 @@ import { describeOutcome, question, type Scene } from '../scene.js'
 /** The Name of a key that no TPM has: an algorithm, SHA-256, and its digest. */
 const ANOTHER_KEY = Uint8Array.of(0x00, 0x0b, ...new Uint8Array(32))
 
-/** What the gateway proves about its keys and its machine, and a client that requires more. */
+/** The evidence of the gateway about its keys and its machine, and a client that requires more. */
 export async function showEvidence(scene: Scene, hasTpm: boolean): Promise<void> {
   const { client, output, section } = scene
   section('Evidence: whose key, on which machine')
