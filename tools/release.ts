@@ -11,13 +11,15 @@ import { readPublished } from './workspace.mjs'
 const PLACEHOLDER = 'OWNER'
 
 /** Explains the placeholders, or searches for them. */
-const ABOUT_PLACEHOLDERS = /^(?:docs\/releasing\.md$|tools\/)/
+const ABOUT_PLACEHOLDERS =
+  /^(?:docs\/releasing\.md|tools\/release\.ts|tools\/test\/release\.test\.ts)$/
 
 /** Files that name the version of a package for their readers, or for npm and Helm. */
 const NAMING_VERSIONS =
   /^(?:README\.md|(?:docs|examples|deploy|packages\/[\w-]+\/README\.md|apps\/[\w-]+\/README\.md)(?:\/.*)?)$/
-/** `nomyo-js@1.2.3`, `"@nomyo/client": "1.2.3"`. */
-const NAMED_VERSION = /((?:\bnomyo-js|@nomyo\/[\w-]+)(?:@|": "))\d+\.\d+\.\d+/g
+/** `nomyo-js@1.2.3`, `"@nomyo/client": "1.2.3"`, the image `nomyo-gateway:1.2.3`, and a label of Kubernetes. */
+const NAMED_VERSION =
+  /((?:\bnomyo-js|@nomyo\/[\w-]+)(?:@|": ")|\/nomyo-(?:gateway|proxy):|app\.kubernetes\.io\/version: ")\d+\.\d+\.\d+/g
 /** Of a chart for Helm, and of the image that it starts. */
 const CHART_VERSION = /^((?:appV|v)ersion: )\d+\.\d+\.\d+/gm
 

@@ -110,16 +110,24 @@ describe('a release', () => {
 
   it('has its version wherever examples, charts and READMEs name one, and nowhere else', () => {
     reset()
-    write('docs/a.md', '"@nomyo/a": "1.0.0", nomyo-js@1.0.0, "other": "1.0.0"\nversion: 1.0.0\n')
+    const names = (version: string): string =>
+      `"@nomyo/a": "${version}", nomyo-js@${version}, x/nomyo-proxy:${version}, ` +
+      `app.kubernetes.io/version: "${version}", "other": "1.0.0"\nversion: 1.0.0\n`
+    write('docs/a.md', names('1.0.0'))
     write('docs/Chart.yaml', 'apiVersion: v2\nversion: 1.0.0\nappVersion: 1.0.0\n')
     expect([...withVersion(root, '1.2.3')]).toEqual([
       ['docs/Chart.yaml', 'apiVersion: v2\nversion: 1.2.3\nappVersion: 1.2.3\n'],
-      ['docs/a.md', '"@nomyo/a": "1.2.3", nomyo-js@1.2.3, "other": "1.0.0"\nversion: 1.0.0\n'],
+      ['docs/a.md', names('1.2.3')],
     ])
     for (const name of ['a.md', 'Chart.yaml']) rmSync(join(root, 'docs', name))
     // One that a bump of the version leaves behind would stop the release.
     expect([...withVersion(ROOT, '0.0.9').keys()]).toEqual(
-      expect.arrayContaining(['packages/nomyo-js/README.md']),
+      expect.arrayContaining([
+        'deploy/helm/nomyo-gateway/Chart.yaml',
+        'deploy/kubernetes/gateway.yaml',
+        'examples/express/package.json',
+        'packages/nomyo-js/README.md',
+      ]),
     )
   })
 
