@@ -2,8 +2,17 @@ import { readFile, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import process from 'node:process'
-import { SecureChatCompletion } from '@nomyo/client'
-import { freePort, isInstalled, shared, temporaryFolder, until } from '@nomyo-internal/testing'
+import { SecureChatCompletion, type ChatMessage } from '@nomyo/client'
+import {
+  freePort,
+  isInstalled,
+  shared,
+  stopAfterTest,
+  temporaryFolder,
+  until,
+  type Program,
+} from '@nomyo-internal/testing'
+import { startGatewayProcess } from '@nomyo-internal/testing/gateway-process'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { packAll } from '../../../tools/pack.js'
 import { readMembers } from '../../../tools/workspace.mjs'
@@ -55,59 +64,77 @@ describe('the Containerfile', () => {
 /** Images need a user who may change the owners of files. */
 const canBuild = isInstalled('buildah') && process.getuid?.() === 0
 
-describe.runIf(canBuild)('images', () => {
+describe.runIf(canBuild)('an image', () => {
   const images = shared(openImages)
-  const token = 'a-token-of-the-test'
+  const tarballs = shared(async () => {
+    const folder = temporaryFolder()
+    const names = ['attest', 'client', 'crypto', 'gateway', 'proxy', 'tpm', 'transport', 'web']
+    await packAll(
+      root,
+      folder,
+      names.map((name) => `@nomyo/${name}`),
+    )
+    return { folder, stop: () => undefined }
+  })
+  const key = 'a-key-of-the-test'
 
-  it('run a gateway and a proxy that answer, as a user without rights', async () => {
-    const tarballs = temporaryFolder()
-    await packAll(root, tarballs, undefined)
-    const configs = [
-      await images().build('gateway', tarballs),
-      await images().build('proxy', tarballs),
-    ]
-    for (const { User, Volumes } of configs)
-      expect([User, Object.keys(Volumes)]).toEqual(['65532:65532', ['/state']])
+  /** The user of a process, and of a file that it sees. */
+  const usersOf = async (program: Program, path: string): Promise<unknown[]> => {
+    const [, pid = ''] = /"pid":(\d+)/.exec(program.output()) ?? []
+    const [own, file] = await Promise.all([
+      stat(`/proc/${pid}`),
+      stat(join(`/proc/${pid}/root`, path)),
+    ])
+    return [own.uid, file.uid, pid]
+  }
 
-    const [port, proxyPort] = [await freePort(), await freePort()]
+  it('runs a gateway that answers, as a user without rights', async () => {
+    const config = await images().build('gateway', tarballs().folder)
+    expect([config.User, Object.keys(config.Volumes)]).toEqual(['65532:65532', ['/state']])
+    const port = await freePort()
     const env = { NOMYO_PORT: String(port), NOMYO_HOST: '127.0.0.1', NOMYO_KEY_DIR: '/state/keys' }
-    const gateway = await images().run('gateway')
-    const running = gateway.start(['--engine', 'demo', '--api-key', token], env)
-    const url = await running.prints(/^listening on (\S+)$/m)
-    const [, pid = ''] = /"pid":(\d+)/.exec(running.stderr()) ?? []
-    onTestFinished(() => void running.child.kill('SIGKILL'))
-    const client = new SecureChatCompletion({ baseUrl: url, allowHttp: true, apiKey: token })
-    const answer = await client.create({
-      model: 'nomyo/echo',
-      messages: [{ role: 'user', content: 'Grüße' }],
-    })
-    expect(answer.choices[0].message.content).toBe('Grüße')
-    expect((await stat(`/proc/${pid}`)).uid).toBe(IMAGE_USER)
-    expect((await stat(`/proc/${pid}/root/state/keys/private_key.pem`)).uid).toBe(IMAGE_USER)
-    expect(await gateway.health(env)).toBe(0)
-    expect(await gateway.health({ ...env, NOMYO_PORT: String(proxyPort) })).toBe(1)
+    const container = await images().run('gateway')
+    const gateway = container.start(['--engine', 'demo', '--api-key', key], env)
+    onTestFinished(() => void gateway.child.kill('SIGKILL'))
+    const baseUrl = await gateway.prints(/^listening on (\S+)$/m)
+    const client = new SecureChatCompletion({ baseUrl, allowHttp: true, apiKey: key })
+    const messages: ChatMessage[] = [{ role: 'user', content: 'Grüße' }]
+    const { choices } = await client.create({ model: 'nomyo/echo', messages })
+    expect(choices[0].message.content).toBe('Grüße')
+    const [user, owner, pid] = await usersOf(gateway, 'state/keys/private_key.pem')
+    expect([user, owner]).toEqual([IMAGE_USER, IMAGE_USER])
+    expect(await container.health(env)).toBe(0)
+    expect(await container.health({ ...env, NOMYO_PORT: String(await freePort()) })).toBe(1)
+    process.kill(Number(pid), 'SIGTERM')
+    expect((await gateway.ended).code).toBe(0)
+  })
 
-    const proxy = await images().run('proxy')
-    const proxyEnv = {
-      NOMYO_BASE_URL: url,
-      NOMYO_API_KEY: token,
+  it('runs a proxy that encrypts to a gateway, as a user without rights', async () => {
+    const config = await images().build('proxy', tarballs().folder)
+    expect([config.User, Object.keys(config.Volumes)]).toEqual(['65532:65532', ['/state']])
+    const gateway = await startGatewayProcess({ args: ['--engine', 'demo', '--api-key', key] })
+    stopAfterTest(gateway)
+    const port = await freePort()
+    const env = {
+      NOMYO_BASE_URL: gateway.url,
+      NOMYO_API_KEY: key,
       NOMYO_PROXY_ALLOW_HTTP: 'true',
-      NOMYO_PROXY_PORT: String(proxyPort),
-      NOMYO_PROXY_TOKEN: token,
+      NOMYO_PROXY_PORT: String(port),
+      NOMYO_PROXY_TOKEN: key,
     }
-    const serving = proxy.start([], proxyEnv)
-    onTestFinished(() => void serving.child.kill('SIGKILL'))
-    await until(async () => (await proxy.health(proxyEnv)) === 0)
-    const response = await fetch(`http://127.0.0.1:${proxyPort}/v1/chat/completions`, {
+    const container = await images().run('proxy')
+    const proxy = container.start([], env)
+    onTestFinished(() => void proxy.child.kill('SIGKILL'))
+    await until(async () => (await container.health(env)) === 0, proxy.output)
+    const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
       body: JSON.stringify({ model: 'nomyo/echo', messages: [{ role: 'user', content: 'Hallo' }] }),
     })
     expect(await response.json()).toMatchObject({ choices: [{ message: { content: 'Hallo' } }] })
-    const [, proxyPid = ''] = /"pid":(\d+)/.exec(serving.output()) ?? []
-    expect((await stat(`/proc/${proxyPid}/root/state/known_servers`)).uid).toBe(IMAGE_USER)
-
+    const [user, owner, pid] = await usersOf(proxy, 'state/known_servers')
+    expect([user, owner]).toEqual([IMAGE_USER, IMAGE_USER])
     process.kill(Number(pid), 'SIGTERM')
-    expect((await running.ended).code).toBe(0)
+    expect((await proxy.ended).code).toBe(0)
   })
 })
