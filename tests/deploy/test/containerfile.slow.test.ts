@@ -56,6 +56,16 @@ describe('the Containerfile', () => {
     expect(text).toContain('--ulimit core=0')
   })
 
+  it('is described with the library of models that the gateway asks for', async () => {
+    const source = 'apps/gateway/src/upstreams/embedded/missing-library.ts'
+    const [asked, guide] = await Promise.all(
+      [source, 'docs/gateway/deploy.md'].map((file) => readFile(join(root, file), 'utf8')),
+    )
+    const [, version] = /LIBRARY_VERSION = '([\d.]+)'/.exec(asked ?? '') ?? []
+    const named = [...(guide ?? '').matchAll(/node-llama-cpp(?:\/linux-x64)?@([\d.]+)/g)]
+    expect(named.map(([, found]) => found)).toEqual([version, version])
+  })
+
   it('builds the gateway where no target is named', () => {
     expect([...text.matchAll(/^FROM \S+ AS (\S+)$/gm)].at(-1)?.[1]).toBe('gateway')
   })

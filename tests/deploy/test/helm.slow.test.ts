@@ -34,6 +34,8 @@ const EVERYTHING = {
   podAnnotations: { a: 'b' },
   podLabels: { a: 'b' },
   env: [{ name: 'NODE_EXTRA_CA_CERTS', value: '/etc/nomyo/secrets/ca.pem' }],
+  volumes: [{ name: 'models', persistentVolumeClaim: { claimName: 'models' } }],
+  volumeMounts: [{ name: 'models', mountPath: '/models', readOnly: true }],
   nodeSelector: { a: 'b' },
   tolerations: [{ key: 'a', operator: 'Exists' }],
   affinity: { nodeAffinity: {} },
