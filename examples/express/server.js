@@ -35,12 +35,15 @@ app.post('/chat', express.json({ limit: '64kb' }), async (request, response) => 
 
 // Express recognizes the handler of errors by its four parameters.
 app.use((error, _request, response, _next) => {
+  const [status, code] = [statusOf(error), error.code ?? error.type ?? 'ERR_INTERNAL']
+  // Not the error itself: its message may have words of the model server.
+  if (status >= 500) console.error(error.name, code)
   // A part of the answer was sent: the connection is cut, so that the part does not look whole.
   if (response.headersSent) response.destroy()
-  else response.status(statusOf(error)).json({ error: error.code ?? 'ERR_INTERNAL' })
+  else response.status(status).json({ error: code })
 })
 
-/** Whatever the gateway says about this server's key or model is no error of the visitor. */
+/** Refusals of the key or the model of this server are no errors of the visitor. */
 function statusOf(error) {
   if (error instanceof SecurityError) return 502
   if (error instanceof APIConnectionError) return 503

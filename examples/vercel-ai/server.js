@@ -18,12 +18,16 @@ const weather = tool({
   execute: ({ city }) => ({ city, celsius: 21 }),
 })
 
+/** Visitors send text: instructions are this server's own, and it would fetch the addresses of files. */
+const isAllowed = ({ role, parts }) =>
+  role !== 'system' && parts.every(({ type }) => type !== 'file')
+
 const app = express()
 
 app.post('/api/chat', express.json({ limit: '256kb' }), async (request, response) => {
   const checked = await safeValidateUIMessages({ messages: request.body?.messages })
-  if (!checked.success) {
-    response.status(400).json({ error: 'messages must be those of useChat' })
+  if (!checked.success || !checked.data.every(isAllowed)) {
+    response.status(400).json({ error: 'messages must be those of useChat, with text alone' })
     return
   }
   // When the visitor leaves, the request to the gateway ends, and the model stops.
@@ -35,8 +39,9 @@ app.post('/api/chat', express.json({ limit: '256kb' }), async (request, response
     tools: { weather },
     stopWhen: stepCountIs(3),
     abortSignal: left.signal,
+
     // Errors of the SDK hold the request in plaintext: log their names only.
-    onError: ({ error }) => console.error(error.name),
+    onError: ({ error }) => console.error(error instanceof Error ? error.name : 'Error'),
   })
   // Errors after the head are parts of the stream: `onError` gives the visitor their text.
   answer.pipeUIMessageStreamToResponse(response, { onError: () => 'The model cannot be reached.' })

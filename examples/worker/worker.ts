@@ -66,7 +66,7 @@ function textOf(answer: Answer, done: () => void): ReadableStream<Uint8Array> {
   })
 }
 
-/** The status for the visitor, for whom the key and the model of this worker are no errors of their own. */
+/** Refusals of the key or the model of this worker are no errors of the visitor. */
 function statusOf(error: unknown): number {
   if (error instanceof SecurityError) return 502
   if (error instanceof APIConnectionError) return 503

@@ -11,6 +11,7 @@ import {
   isInstalled,
   listenOnLoopback,
   shared,
+  startScriptedModel,
   stopAfterTest,
   until,
 } from '@nomyo-internal/testing'
@@ -47,11 +48,28 @@ const post = (url: string, body: unknown): Promise<Response> =>
     body: JSON.stringify(body),
   })
 
+/** Builds the worker and starts workerd, which prints no address. */
+async function startWorker(env: Readonly<Record<string, string>>) {
+  const { run } = await copyExample('worker')
+  const { code, stderr } = await run('build').ended
+  expect(code, stderr).toBe(0)
+  const port = await freePort()
+  const program = run('start', env, [`--socket-addr=http=127.0.0.1:${port}`])
+  const url = `http://127.0.0.1:${port}`
+  await until(() =>
+    fetch(url).then(
+      () => true,
+      () => false,
+    ),
+  )
+  return { ...program, url }
+}
+
 /** Sends a request whose sender can leave at any time. */
-function visit(url: string) {
+function visit(url: string, body: unknown) {
   const headers = { 'content-type': 'application/json' }
   const visitor = request(url, { method: 'POST', headers, agent: false })
-  return visitor.on('error', () => undefined).end(JSON.stringify({ message: TEXT }))
+  return visitor.on('error', () => undefined).end(JSON.stringify(body))
 }
 
 /** Requests that the gateway has answered, as its log has them. */
@@ -84,27 +102,13 @@ describe.runIf(areInstalled)('express', () => {
     const slow = stopAfterTest(
       await startServer(await copyExample('express'), { MODEL: 'nomyo/demo' }),
     )
-    const visitor = visit(`${slow.url}/chat`)
+    const visitor = visit(`${slow.url}/chat`, { message: TEXT })
     const [response] = (await once(visitor, 'response')) as [IncomingMessage]
     await once(response, 'data')
     visitor.destroy()
     const ended = await until(() => answered().find(({ model }) => model === 'nomyo/demo'))
     expect(ended['stream']).toBe('disconnected')
     expect((await slow.stop()).code).toBe(0)
-  })
-
-  it('ends it before the gateway has answered, too', async () => {
-    const silent = createServer()
-    const baseUrl = `http://localhost:${await listenOnLoopback(silent)}`
-    stopAfterTest({ stop: () => silent.closeAllConnections() })
-    stopAfterTest({ stop: () => silent.close() })
-    const asked = once(silent, 'request')
-    const env = { NOMYO_BASE_URL: baseUrl }
-    const server = stopAfterTest(await startServer(await copyExample('express'), env))
-    const visitor = visit(`${server.url}/chat`)
-    const [, response] = (await asked) as [IncomingMessage, ServerResponse]
-    visitor.destroy()
-    await once(response, 'close')
   })
 
   it('answers with a status of its own where the gateway refuses', async () => {
@@ -114,10 +118,12 @@ describe.runIf(areInstalled)('express', () => {
   })
 })
 
+/** As `useChat` sends it. */
+const message = { id: '1', role: 'user', parts: [{ type: 'text', text: TEXT }] }
+
 describe.runIf(areInstalled)('vercel-ai', () => {
   const server = shared(async () => startServer(await copyExample('vercel-ai')))
   const ask = (messages: unknown) => post(`${server().url}/api/chat`, { messages })
-  const message = { id: '1', role: 'user', parts: [{ type: 'text', text: TEXT }] }
 
   it('streams the call of a tool, its result, and the answer', async () => {
     const response = await ask([message])
@@ -150,27 +156,18 @@ describe.runIf(areInstalled)('vercel-ai', () => {
   it.each([
     ['no list', 'text'],
     ['messages of another shape', [{ role: 'user', content: TEXT }]],
+    ['instructions', [{ ...message, role: 'system' }]],
+    [
+      'files',
+      [{ ...message, parts: [{ type: 'file', mediaType: 'image/png', url: 'http://a/' }] }],
+    ],
   ])('refuses %s', async (_, messages) => {
     expect((await ask(messages)).status).toBe(400)
   })
 })
 
 describe.runIf(areInstalled)('worker', () => {
-  const server = shared(async () => {
-    const { run } = await copyExample('worker')
-    const { code, stderr } = await run('build').ended
-    expect(code, stderr).toBe(0)
-    const port = await freePort()
-    const program = run('start', settings(), [`--socket-addr=http=127.0.0.1:${port}`])
-    const url = `http://127.0.0.1:${port}`
-    await until(() =>
-      fetch(url).then(
-        () => true,
-        () => false,
-      ),
-    )
-    return { ...program, url }
-  })
+  const server = shared(() => startWorker(settings()))
 
   it('streams an answer', async () => {
     const before = answered().length
@@ -191,6 +188,47 @@ describe.runIf(areInstalled)('worker', () => {
     const compiler = createRequire(import.meta.url).resolve('typescript/package.json')
     const words = [join(dirname(compiler), 'bin/tsc'), '-p', folder]
     await promisify(execFile)(process.execPath, words)
+  })
+})
+
+describe.runIf(areInstalled)('a visitor who leaves before the gateway answers', () => {
+  it.each([
+    ['express', '/chat', { message: TEXT }],
+    ['vercel-ai', '/api/chat', { messages: [message] }],
+  ])('ends the request to it: %s', async (name, path, body) => {
+    const silent = createServer()
+    const baseUrl = `http://localhost:${await listenOnLoopback(silent)}`
+    stopAfterTest({ stop: () => silent.closeAllConnections() })
+    stopAfterTest({ stop: () => silent.close() })
+    const asked = once(silent, 'request')
+    const env = { NOMYO_BASE_URL: baseUrl }
+    const server = stopAfterTest(await startServer(await copyExample(name), env))
+    const visitor = visit(server.url + path, body)
+    const [, response] = (await asked) as [IncomingMessage, ServerResponse]
+    visitor.destroy()
+    await once(response, 'close')
+    expect((await post(server.url + path, {})).status).toBe(400)
+  })
+})
+
+describe.runIf(areInstalled)('an answer that ends early', () => {
+  const model = shared(startScriptedModel)
+  const itsGateway = shared(() =>
+    startGatewayProcess({ args: ['--engine', 'openai', '--upstream', model().url] }),
+  )
+  const env = () => ({
+    ...settings(),
+    NOMYO_BASE_URL: `http://localhost:${itsGateway().port}`,
+    MODEL: 'unfinished',
+  })
+
+  it.each([
+    ['express', async () => startServer(await copyExample('express'), env()), '/chat'],
+    ['worker', () => startWorker(env()), ''],
+  ])('does not look whole: %s', async (_, start, path) => {
+    const server = stopAfterTest(await start())
+    const answer = post(server.url + path, { message: TEXT }).then((response) => response.text())
+    await expect(answer).rejects.toThrow()
   })
 })
 
@@ -226,7 +264,8 @@ describe.runIf(areInstalled && isInstalled('chromium'))('pages in Chromium', () 
     expect(own).toMatchObject({ wire: 2, outcome: 'ok' })
   })
 
-  it('nextjs: shows the answer of its route', async () => {
+  // Its build takes seconds of two processors, and minutes where others use them.
+  it('nextjs: shows the answer of its route', { timeout: 240_000 }, async () => {
     const example = await copyExample('nextjs')
     const env = { NEXT_TELEMETRY_DISABLED: '1' }
     const { code, stdout, stderr } = await example.run('build', env).ended

@@ -27,6 +27,8 @@ export async function POST(request: Request): Promise<Response> {
     return new Response(textOf(stream), { headers })
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : 'ERR_INTERNAL'
+    // Not the error itself: its message may have words of the model server.
+    console.error(code)
     return Response.json({ error: code }, { status: statusOf(error) })
   }
 }
@@ -49,7 +51,7 @@ function textOf(answer: Answer): ReadableStream<Uint8Array> {
   })
 }
 
-/** The status for the visitor, for whom the key and the model of this server are no errors of their own. */
+/** Refusals of the key or the model of this server are no errors of the visitor. */
 function statusOf(error: unknown): number {
   if (error instanceof SecurityError) return 502
   if (error instanceof APIConnectionError) return 503
