@@ -88,7 +88,11 @@ async function follow(guide: string, project: string, flags: readonly string[]):
   const pack = lines.find((line) => line.includes('--pack-destination'))!
   await mkdir(project)
   await writeFile(join(project, 'package.json'), '{ "private": true }')
-  const packed = await run('sh', ['-ec', pack.replace('$PWD', project)], ROOT)
+  const packed = await run(
+    'sh',
+    ['-ec', pack.replace('$PWD', project).replace(/^npx --yes pnpm@\S+/, 'pnpm')],
+    ROOT,
+  )
   expect(packed).toMatchObject({ exitCode: 0 })
   const quietly = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', ...flags]
   const install = `npm install ${quietly.join(' ')} ./packed/*.tgz`
