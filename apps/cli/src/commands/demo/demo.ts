@@ -137,7 +137,7 @@ async function demo(
   printJson?.(printableJson({ ok: failed === 0, checks, steps }))
   line(
     failed === 0
-      ? `${style.good(`   All ${String(checks.length)} checks held.`)} Next: README.md, "Use it".`
+      ? `${style.good(`   All ${String(checks.length)} checks held.`)} Next: "Install" in README.md.`
       : style.bad(`   ${String(failed)} of the checks above failed.`),
   )
   return failed === 0 ? EXIT.ok : EXIT.failed
