@@ -61,8 +61,10 @@ export class EmbeddedEngine implements Engine {
   readonly #options: EmbeddedEngineOptions
   readonly #slots: ConversationSlots
   readonly #embeddings: Embeddings
-  readonly #closing = new AbortController()
-  readonly #inProgress = new Set<Promise<unknown>>()
+  /** Ends of the requests in progress. */
+  readonly #stops = new Set<AbortController>()
+  /** Work that uses the model. */
+  readonly #work = new Set<Promise<unknown>>()
   #log: FastifyBaseLogger | undefined
   /** The last request did not fail for a reason of the engine. */
   #isHealthy = true
@@ -88,15 +90,24 @@ export class EmbeddedEngine implements Engine {
     return this.#slots.waiting
   }
 
-  complete(request: ChatRequest, signal: AbortSignal, context: EngineContext): Promise<Completion> {
-    return this.#attempt(signal, context, async (stop) => {
-      this.#checkModel(request.model)
-      if (request.byteLength > LARGE_BYTES) await context.turns.next()
-      const parsed = { ...request.parse(), ...context.changes }
-      const generation = await this.#chat(parsed, context.turns)
-      const shape = chatAnswer(request.model)
-      return { answer: await this.#whole(generation, shape, stop, context), upstream: NAME }
-    })
+  async complete(
+    request: ChatRequest,
+    signal: AbortSignal,
+    context: EngineContext,
+  ): Promise<Completion> {
+    const end = this.#begin()
+    try {
+      return await this.#attempt(AbortSignal.any([signal, end.signal]), context, async (stop) => {
+        this.#checkModel(request.model)
+        if (request.byteLength > LARGE_BYTES) await context.turns.next()
+        const parsed = { ...request.parse(), ...context.changes }
+        const generation = await this.#chat(parsed, context.turns)
+        const shape = chatAnswer(request.model)
+        return { answer: await this.#whole(generation, shape, stop, context), upstream: NAME }
+      })
+    } finally {
+      end()
+    }
   }
 
   async forward(
@@ -104,26 +115,26 @@ export class EmbeddedEngine implements Engine {
     signal: AbortSignal,
     context: ForwardContext,
   ): Promise<RouteAnswer> {
-    const ended = new AbortController()
-    const both = AbortSignal.any([signal, ended.signal])
-    const answer = await this.#attempt(both, context, async (stop) => {
-      if (!PATHS.has(request.path)) throw noSuchRoute()
-      this.#checkModel(request.model)
-      const body = await readBody(request, context.turns)
-      if (request.path === EMBEDDINGS) return jsonAnswer(await this.#embed(body, stop, context))
-      const [generation, shape] = await this.#generation(request, body, context.turns)
-      if (!request.streamed) {
-        return jsonAnswer(await this.#whole(generation, shape, stop, context))
-      }
-      return eventAnswer(await this.#events(generation, shape, stop, context))
-    })
-    return {
-      ...answer,
-      upstream: NAME,
-      close: () => {
-        ended.abort()
+    const end = this.#begin()
+    const answer = await this.#attempt(
+      AbortSignal.any([signal, end.signal]),
+      context,
+      async (stop) => {
+        if (!PATHS.has(request.path)) throw noSuchRoute()
+        this.#checkModel(request.model)
+        const body = await readBody(request, context.turns)
+        if (request.path === EMBEDDINGS) return jsonAnswer(await this.#embed(body, stop, context))
+        const [generation, shape] = await this.#generation(request, body, context.turns)
+        if (!request.streamed) {
+          return jsonAnswer(await this.#whole(generation, shape, stop, context))
+        }
+        return eventAnswer(await this.#events(generation, shape, stop, context))
       },
-    }
+    ).catch((error: unknown) => {
+      end()
+      throw error
+    })
+    return { ...answer, upstream: NAME, close: end }
   }
 
   models(): Promise<readonly string[]> {
@@ -135,9 +146,8 @@ export class EmbeddedEngine implements Engine {
   }
 
   upstreams(): readonly UpstreamState[] {
-    return [
-      { name: NAME, url: undefined, healthy: this.#isHealthy, inFlight: this.#inProgress.size },
-    ]
+    const inFlight = this.#slots.busy + this.#slots.waiting
+    return [{ name: NAME, url: undefined, healthy: this.#isHealthy, inFlight }]
   }
 
   close(): Promise<void> {
@@ -145,11 +155,23 @@ export class EmbeddedEngine implements Engine {
   }
 
   async #close(): Promise<void> {
-    this.#closing.abort()
+    for (const stop of this.#stops) stop.abort()
     this.#slots.close()
     // The library must not free what it still evaluates.
-    while (this.#inProgress.size > 0) await Promise.allSettled(this.#inProgress)
+    while (this.#work.size > 0) await Promise.allSettled(this.#work)
     await this.#loaded.dispose()
+  }
+
+  /** Begins a request; the result ends it, and its signal aborts then. */
+  #begin(): (() => void) & { readonly signal: AbortSignal } {
+    const stop = new AbortController()
+    if (this.#closed !== undefined) stop.abort()
+    this.#stops.add(stop)
+    const end = (): void => {
+      this.#stops.delete(stop)
+      stop.abort()
+    }
+    return Object.assign(end, { signal: stop.signal })
   }
 
   #checkModel(model: string): void {
@@ -169,8 +191,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   async #embed(body: Members, signal: AbortSignal, { turns }: ForwardContext): Promise<JsonObject> {
-    const answer = this.#embeddings.answer(body, { signal, turns })
-    return JsonObject.from(await this.#track(answer))
+    return JsonObject.from(await this.#embeddings.answer(body, { signal, turns }))
   }
 
   #chat(request: ParsedChatRequest, turns: EventLoopTurns): Promise<Generation> {
@@ -235,25 +256,24 @@ export class EmbeddedEngine implements Engine {
   }
 
   async #track<T>(work: Promise<T>): Promise<T> {
-    this.#inProgress.add(work)
+    this.#work.add(work)
     try {
       return await work
     } finally {
-      this.#inProgress.delete(work)
+      this.#work.delete(work)
     }
   }
 
   /** Counts a request, and translates its failure. */
   async #attempt<Answer>(
-    signal: AbortSignal,
+    stop: AbortSignal,
     context: ForwardContext,
     work: (stop: AbortSignal) => Promise<Answer>,
   ): Promise<Answer> {
     context.observation.upstream = NAME
-    const stop = AbortSignal.any([signal, this.#closing.signal])
     try {
       stop.throwIfAborted()
-      const answer = await work(stop)
+      const answer = await this.#track(work(stop))
       this.#isHealthy = true
       this.#options.onAttempt?.(NAME, 'answered')
       return answer
