@@ -50,6 +50,11 @@ const MAX_RESTART_DELAY_MS = 10_000
 const RETRY_AFTER_S = 1
 /** Operations in progress. The queue before them admits fewer. */
 const MAX_PENDING = 1024
+/**
+ * Most operations of a message, whose replies come together. Each message costs some time; with all operations in
+ * one, however, thread and event loop would take turns instead of working at the same time.
+ */
+const BATCH = 8
 /** Several times what the keys and ML-KEM take. */
 const MAX_HEAP_MB = 64
 
@@ -109,7 +114,7 @@ export class DecapsulationWorker {
   /** Seeds of the keys in use, for the next thread. */
   readonly #seeds = new Map<number, Uint8Array>()
   readonly #pending = new Map<number, Pending>()
-  /** Operations for the thread, until the end of this turn of the event loop: each message costs some time. */
+  /** Operations for the thread, until the end of this turn of the event loop. */
   #outbox: Message[] = []
   #worker: Worker | undefined
   #nextKey = 0
@@ -220,7 +225,9 @@ export class DecapsulationWorker {
     setImmediate(() => {
       const messages = this.#outbox
       this.#outbox = []
-      this.#worker?.postMessage(messages)
+      for (let at = 0; at < messages.length; at += BATCH) {
+        this.#worker?.postMessage(messages.slice(at, at + BATCH))
+      }
     })
   }
 
