@@ -59,7 +59,11 @@ export default {
       name: 'stay-inside',
       comment: 'A relative import of a file of another member bypasses both manifests.',
       severity: 'error',
-      from: { path: '^((?:packages|internal|apps|tests)/[^/]+|bench)/', pathNot: '^tests/packed/' },
+      // These pack the workspace, with the code of tools.
+      from: {
+        path: '^((?:packages|internal|apps|tests)/[^/]+|bench)/',
+        pathNot: '^tests/(?:packed|examples|deploy)/',
+      },
       to: { dependencyTypes: ['local'], pathNot: ['^$1/', '/dist/'] },
     },
     {
