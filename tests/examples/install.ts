@@ -24,8 +24,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   try {
     const pinned = join(import.meta.dirname, 'dependencies')
     const dependencies = await installPinned(pinned, 'examples', 'node_modules/express')
-    const home = await mkdtemp(join(dependencies, 'run-'))
-    await installPacked(home)
+    const home = await installPacked(dependencies)
     project.provide('home', home)
     return () => rm(home, { recursive: true })
   } catch (error) {
@@ -37,11 +36,19 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   }
 }
 
-async function installPacked(home: string): Promise<void> {
-  const packed = await packAll(join(import.meta.dirname, '../..'), home, PACKAGES)
-  await writeFile(join(home, 'package.json'), '{ "private": true }')
-  const quietly = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline']
-  const words = ['install', ...quietly, ...packed.map(({ tarball }) => tarball)]
-  const { code, stderr } = await startProgram('npm', words, { cwd: home }).ended
-  if (code !== 0) throw new Unavailable(`npm could not install the packages: ${stderr}`)
+async function installPacked(dependencies: string): Promise<string> {
+  const home = await mkdtemp(join(dependencies, 'run-'))
+  try {
+    const packed = await packAll(join(import.meta.dirname, '../..'), home, PACKAGES)
+    await writeFile(join(home, 'package.json'), '{ "private": true }')
+    const quietly = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline']
+    const words = ['install', ...quietly, ...packed.map(({ tarball }) => tarball)]
+    const { code, stderr } = await startProgram('npm', words, { cwd: home }).ended
+    if (code !== 0)
+      throw new Unavailable(`npm could not install the packages: ${stderr.slice(0, 200)}`)
+    return home
+  } catch (error) {
+    await rm(home, { recursive: true })
+    throw error
+  }
 }

@@ -78,6 +78,7 @@ async function npmCi(cwd: string): Promise<void> {
     await promisify(execFile)('npm', parameters, { cwd, timeout: 300_000 })
   } catch (error) {
     const { stderr = '' } = error as Error & { stderr?: string }
-    throw new Unavailable(`npm could not download it: ${stderr.trim().slice(0, 200)}`)
+    const reason = stderr.replace(/\s+/g, ' ').trim().slice(0, 200)
+    throw new Unavailable(`npm could not download it: ${reason}`)
   }
 }
