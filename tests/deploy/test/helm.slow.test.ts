@@ -41,6 +41,7 @@ const EVERYTHING = {
   affinity: { nodeAffinity: {} },
   priorityClassName: 'high',
 }
+const WITHOUT_METRICS = { metrics: { enabled: false } }
 const VARIANTS = { BASE, WITHOUT_REDIS, WITH_AUTOSCALING, EVERYTHING }
 
 describe.runIf(validators)('the chart', () => {
@@ -98,14 +99,45 @@ describe.runIf(validators)('the chart', () => {
     ['a member of the config file that the chart sets', { config: { ...BASE.config, port: 80 } }],
     ['several gateways with keys of their own', { ...WITHOUT_REDIS, replicaCount: 2 }],
     ['autoscaling of them', { ...WITHOUT_REDIS, autoscaling: { enabled: true } }],
-    ['autoscaling without metrics', { ...WITH_AUTOSCALING, metrics: { enabled: false } }],
+    [
+      'autoscaling without metrics',
+      { ...BASE, ...WITHOUT_METRICS, autoscaling: { enabled: true } },
+    ],
+    [
+      'a monitor without metrics',
+      { ...BASE, ...WITHOUT_METRICS, serviceMonitor: { enabled: true } },
+    ],
+    ['a minimum above the maximum', { ...BASE, autoscaling: { minReplicas: 7 } }],
+    ['a key of callers as text', { config: { ...BASE.config, apiKey: ['a-key-that-is-long'] } }],
+    ['one key of callers as text', { config: { ...BASE.config, apiKey: 'a-key-that-is-long' } }],
+    ['a key of all model servers as text', { config: { ...BASE.config, upstreamKey: 'key' } }],
+    [
+      'a key of a model server as text',
+      { config: { upstreams: [{ url: 'http://a', apiKey: 'k' }] } },
+    ],
     ['an ingress without TLS', { ...BASE, ingress: { enabled: true, host: 'gateway.example' } }],
+    [
+      'an ingress whose TLS is removed',
+      { ...BASE, ingress: { enabled: true, host: 'gateway.example', tlsSecretName: null } },
+    ],
     ['a value that it does not have', { ...BASE, replicas: 2 }],
     ['a nested value that it does not have', { ...BASE, image: { version: '1' } }],
     ['no name of a secret', { ...BASE, secretName: '' }],
   ])('refuses %s', async (_, values) => {
     const { error, objects } = await helm().install(values)
     expect([typeof error, objects]).toEqual(['string', []])
+  })
+
+  it('accepts keys in files, and the longest name of a release', async () => {
+    const file = { file: '/etc/nomyo/secrets/key' }
+    const upstreams = [{ url: 'http://a', apiKey: file }, { url: 'http://b' }]
+    const name = 'a'.repeat(53)
+    const values = { config: { upstreams, apiKey: [file] } }
+    const { error, objects } = await helm().install(values, name)
+    expect(error).toBeUndefined()
+    const names = objects.map(({ metadata }) => metadata.name)
+    expect(names.filter((text) => text.length > 63)).toEqual([])
+    expect(await findInvalid(validators ?? '', objects)).toEqual([])
   })
 
   it('gives every selector the pods of the gateway', () => {

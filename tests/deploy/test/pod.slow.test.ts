@@ -76,7 +76,11 @@ describe.runIf(validators !== undefined && isInstalled('redis-server'))('pods of
     await writeFile(join(secrets, 'redis-url'), redis().url)
 
     const pods = [await startPod(folder), await startPod(folder)]
-    const keys = pods.map(async ({ url }) => (await fetch(`${url}/pki/wire2`)).text())
+    const keys = pods.map(async ({ url }) => {
+      const statement = await fetch(`${url}/pki/wire2`)
+      expect(statement.status).toBe(200)
+      return statement.text()
+    })
     const [first, second] = await Promise.all(keys)
     expect(first).toBe(second)
     for (const { url, metrics } of pods) {

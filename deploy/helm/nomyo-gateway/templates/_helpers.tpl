@@ -77,6 +77,16 @@ metricsPort: {{ .Values.metrics.port }}
 {{- if and .Values.serviceMonitor.enabled (not .Values.metrics.enabled) -}}
 {{- fail "serviceMonitor.enabled needs metrics.enabled" -}}
 {{- end -}}
+{{- $config := .Values.config -}}
+{{- $secrets := concat (list $config.upstreamKey) (ternary $config.apiKey (list $config.apiKey) (kindIs "slice" $config.apiKey)) -}}
+{{- range $config.upstreams -}}
+{{- $secrets = append $secrets .apiKey -}}
+{{- end -}}
+{{- range $secrets -}}
+{{- if kindIs "string" . -}}
+{{- fail "config: a key as text would be in a ConfigMap; put it into the Secret, and name it as { file: /etc/nomyo/secrets/NAME }" -}}
+{{- end -}}
+{{- end -}}
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) -}}
 {{- fail "autoscaling.minReplicas is greater than autoscaling.maxReplicas" -}}
 {{- end -}}
