@@ -56,7 +56,6 @@ export async function startServers(context: RunContext) {
   context.stopLater({ stop: () => rmSync(keyDir, { recursive: true }) })
   return {
     ours: gateway.url,
-    pid: gateway.pid,
     plain: await plainServer.ask<string>(),
     keyDir,
   }
