@@ -169,14 +169,14 @@ describe('the command that installs the library', () => {
 
   it('names no build where none exists', () => {
     expect(installCommand({ platform: 'aix', arch: 'ppc64', file: global })).toBe(
-      `npm install --global node-llama-cpp@${LIBRARY_VERSION}`,
+      `npm install --global --omit=optional --ignore-scripts node-llama-cpp@${LIBRARY_VERSION}`,
     )
   })
 
   it('leaves the other packages of a project alone', () => {
     const file = '/home/me/app/node_modules/@nomyo/gateway/dist/main.js'
     expect(installCommand({ platform: 'linux', arch: 'x64', file })).toBe(
-      `npm install node-llama-cpp@${LIBRARY_VERSION}`,
+      `npm install --prefix ./llama --omit=optional --ignore-scripts node-llama-cpp@${LIBRARY_VERSION} @node-llama-cpp/linux-x64@${LIBRARY_VERSION}`,
     )
   })
 })

@@ -1,12 +1,13 @@
+import { basename } from 'node:path'
 import { SecureChatCompletion, type CompletionStep } from '@nomyo/client'
-import { EXIT, type Environment } from '@nomyo-internal/command-line'
+import { EXIT, wholeNumber, type Environment } from '@nomyo-internal/command-line'
 import { printableJson } from '@nomyo-internal/diagnostics'
 import type { Output } from '../../output/output.js'
 import { cliCommand } from '../cli-command.js'
-import { startGatewayProcess } from './gateway-process.js'
+import { startGatewayProcess, type GatewayStart } from './gateway-process.js'
 import { awaitInterruption } from './interruption.js'
 import { createKnownServers } from './known-servers.js'
-import { API_KEY, MODEL, PROMPT, type ClientOptions, type Scene } from './scene.js'
+import { API_KEY, PROMPT, type ClientOptions, type DemoModel, type Scene } from './scene.js'
 import { showDowngrade, showTampering } from './scenes/attacks.js'
 import { showEvidence } from './scenes/evidence.js'
 import { showPlainHttp } from './scenes/plain-http.js'
@@ -29,37 +30,106 @@ const STEP_NAMES: Readonly<Record<CompletionStep['name'], string>> = {
 /** `nomyo demo`: shows one question in the clear, encrypted, and attacked. */
 export const demoCommand = cliCommand({
   summary: 'show one chat completion in the clear, encrypted and attacked, offline',
-  options: { json: { summary: 'print the checks and the timings only, as JSON' } },
+  options: {
+    json: { summary: 'print the checks and the timings only, as JSON' },
+    model: {
+      value: 'FILE',
+      summary: 'GGUF model that answers, or its place as --model of nomyo-gateway takes it',
+      defaultSummary: 'a stand-in that repeats the prompt',
+      isPath: true,
+    },
+    modelLibrary: {
+      value: 'DIR',
+      summary: 'folder in whose node_modules node-llama-cpp is installed',
+      defaultSummary: 'where the gateway is installed',
+      isPath: true,
+    },
+    modelThreads: {
+      value: 'COUNT',
+      summary: 'threads of the model; fewer on a machine with other work',
+      defaultSummary: 'one for each fast core',
+      parse: wholeNumber(1, 1024),
+    },
+  },
   notes: ['The exit code is 0 only if every check held.'],
-  run: ({ settings, output, context: { environment } }) =>
-    settings.values.json
-      ? demo(
-          {
-            ...output,
-            line: () => undefined,
-            write: () => undefined,
-            progress: output.waiting,
-          },
-          environment,
-          output.line,
-        )
-      : demo(output, environment),
+  run: ({ settings, output, context: { environment } }) => {
+    const { json, model, modelLibrary, modelThreads } = settings.values
+    if (model === undefined) {
+      const lost = (['modelLibrary', 'modelThreads'] as const).find((name) => settings.given(name))
+      if (lost !== undefined) throw settings.mistake(lost, 'needs --model FILE')
+    }
+    const engine = engineOf(model, {
+      '--model-library': modelLibrary,
+      '--model-threads': modelThreads,
+    })
+    if (!json) return demo(output, { environment, engine })
+    const silent = { line: () => undefined, write: () => undefined, progress: output.waiting }
+    return demo({ ...output, ...silent }, { environment, engine, printJson: output.line })
+  },
 })
 
-/** @param printJson - receives the result for programs */
-async function demo(
-  output: Output,
-  environment: Environment,
-  printJson?: (text: string) => void,
-): Promise<number> {
+/** Source of the answers. */
+interface DemoEngine extends DemoModel {
+  /** Options of the gateway. */
+  readonly options: readonly string[]
+}
+
+/** @param others - options of the gateway, with their values */
+function engineOf(
+  model: string | undefined,
+  others: Readonly<Record<string, string | number | undefined>>,
+): DemoEngine {
+  if (model === undefined) {
+    return { name: 'nomyo/echo', isStandIn: true, options: ['--engine', 'demo'] }
+  }
+  const [, repository] = /^hf:([^:]+?)(?:-gguf)?(?::|$)/i.exec(model) ?? []
+  const [file = ''] = model.split(/[?#]/)
+  const name = (repository ?? basename(file, '.gguf')).replaceAll(/[^\x21-\x7e]/g, '_') || 'model'
+  const given = Object.entries(others).flatMap(([flag, value]) =>
+    value === undefined ? [] : [flag, String(value)],
+  )
+  return { name, isStandIn: false, options: ['--model', model, '--model-name', name, ...given] }
+}
+
+/** Notes of the gateway, kept until they have a place in the output. */
+class Notes {
+  readonly #early: string[] = []
+  #show: ((note: string) => void) | undefined
+
+  add(note: string): void {
+    if (this.#show === undefined) this.#early.push(note)
+    else this.#show(note)
+  }
+
+  show(show: (note: string) => void): void {
+    this.#show = show
+    for (const note of this.#early.splice(0)) show(note)
+  }
+}
+
+/** What a demo is played with. */
+interface Stage {
+  readonly environment: Environment
+  readonly engine: DemoEngine
+  /** Receives the result for programs. */
+  readonly printJson?: (text: string) => void
+}
+
+async function demo(output: Output, { environment, engine, printJson }: Stage): Promise<number> {
   const { line, style } = output
   line(style.title('NOMYO: one chat completion, in the clear and encrypted, on this machine'))
   line()
-  line('   The gateway is a process of its own. Its demo engine stands in for a model:')
-  line('   it needs none, and says so in every answer. Between client and gateway')
-  line('   stands a wire tap, where a load balancer, a CDN or a logging proxy would.')
+  if (engine.isStandIn) {
+    line('   The gateway is a process of its own. Its demo engine stands in for a model:')
+    line('   it needs none, and says so in every answer. Between client and gateway')
+    line('   stands a wire tap, where a load balancer, a CDN or a logging proxy would.')
+  } else {
+    line('   The gateway is a process of its own, and the model runs in it: nothing leaves')
+    line('   it in the clear. Between client and gateway stands a wire tap, where a load')
+    line('   balancer, a CDN or a logging proxy would.')
+  }
   line()
-  line(`   model    ${MODEL}`)
+  line(`   model    ${engine.name}`)
   line(`   prompt   ${PROMPT}`)
   const tap = await startWireTap()
   const clients: SecureChatCompletion[] = []
@@ -86,6 +156,7 @@ async function demo(
   let sections = 0
   const scene: Scene = {
     output,
+    model: engine,
     tap,
     client: newClient({ knownServers }, (step) => steps.push(step)),
     steps,
@@ -101,7 +172,13 @@ async function demo(
       line(`   ${holds ? style.good('ok') : style.bad('FAILED')}  ${what}`)
     },
   }
-  const gateway = startGateway(environment, stopping.signal)
+  const notes = new Notes()
+  const gateway = startGateway(environment, {
+    ...{ engine, signal: stopping.signal },
+    onModelNote: (note) => {
+      notes.add(note)
+    },
+  })
   // Awaited later.
   gateway.catch(() => undefined)
   const play = async (): Promise<undefined> => {
@@ -109,7 +186,13 @@ async function demo(
     const wire1 = newClient({ wire: 1 })
     await showPlainHttp(scene)
     line()
-    const { port, hasTpm } = await output.progress('the gateway is generating its keys', gateway)
+    // The steps of a model are shown as they come, in place of a clock.
+    notes.show((note) => {
+      line(style.quiet(`   ${note}`))
+    })
+    const { port, hasTpm } = engine.isStandIn
+      ? await output.progress('the gateway is generating its keys', gateway)
+      : await gateway
     tap.connectTo(port)
     await showWire1(scene, wire1)
     const timings = await showWire2(scene)
@@ -144,11 +227,15 @@ async function demo(
 }
 
 /** Starts the gateway, with a software TPM where one is installed. */
-async function startGateway(environment: Environment, signal: AbortSignal) {
+async function startGateway(
+  environment: Environment,
+  { engine, ...start }: Omit<GatewayStart, 'options'> & { readonly engine: DemoEngine },
+) {
   const tpm = await startSoftwareTpm()
   try {
-    const options = tpm === undefined ? [] : ['--tpm', tpm.address, '--tpm-ak', 'ephemeral']
-    const gateway = await startGatewayProcess(environment, ['--engine', 'demo', ...options], signal)
+    const flags = tpm === undefined ? [] : ['--tpm', tpm.address, '--tpm-ak', 'ephemeral']
+    const options = [...engine.options, ...flags]
+    const gateway = await startGatewayProcess(environment, { ...start, options })
     return {
       port: gateway.port,
       hasTpm: tpm !== undefined,

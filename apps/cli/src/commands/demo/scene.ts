@@ -2,16 +2,22 @@ import type { CompletionStep, SecureChatCompletion } from '@nomyo/client'
 import type { Output } from '../../output/output.js'
 import type { WireTap } from './wire-tap.js'
 
-/** The model of the demo engine that repeats the prompt. */
-export const MODEL = 'nomyo/echo'
+/** Model behind the gateway. */
+export interface DemoModel {
+  readonly name: string
+  /** The demo engine: it repeats the prompt, and is no model. */
+  readonly isStandIn: boolean
+}
+
 export const PROMPT = 'Patient 4711: does clarithromycin go with 40 mg atorvastatin?'
 /** Sent with every request. The gateway of the demo requires none. */
 export const API_KEY = 'demo-key-of-ward-7'
 
-/** The one question of the demo. */
-export const question = () => ({
-  model: MODEL,
+/** The one question of the demo; of a model, a short answer is enough. */
+export const question = ({ name, isStandIn }: DemoModel) => ({
+  model: name,
   messages: [{ role: 'user' as const, content: PROMPT }],
+  ...(isStandIn ? {} : { max_completion_tokens: 120, reasoning_effort: 'none' as const }),
 })
 
 /** Options of a client that differ between scenes. */
@@ -23,6 +29,7 @@ export type ClientOptions = Pick<
 /** Parts of a running demo. */
 export interface Scene {
   readonly output: Output
+  readonly model: DemoModel
   /** Between all clients and the gateway. */
   readonly tap: WireTap
   /** Speaks the wire that the gateway offers, and remembers it. */

@@ -4,6 +4,8 @@ import { GatewayError } from '../../errors.js'
 export const LIBRARY_VERSION = '3.22.1'
 
 const LIBRARY = 'node-llama-cpp'
+/** Folder in which a command installs it. */
+const OWN_FOLDER = './llama'
 /** Ends of the names of builds for CPUs, and on Macs for their GPU, by platform and processor. */
 const BUILDS: Readonly<Record<string, string>> = {
   'linux-x64': 'linux-x64',
@@ -27,25 +29,26 @@ export interface InstallTarget {
 }
 
 /**
- * Returns the command that installs the library beside the gateway, without builds for GPUs where that
- * concerns no other package.
+ * Returns the command that installs the library without builds for GPUs: beside a gateway that npm installed for all
+ * projects, else in a folder of its own, where it changes no other packages.
  */
 export function installCommand({ platform, arch, file }: InstallTarget): string {
-  const library = `${LIBRARY}@${LIBRARY_VERSION}`
-  // Beside the dependencies of a project, --omit=optional would remove those of others.
-  if (!isGlobal(file)) return `npm install ${library}`
   const build = BUILDS[`${platform}-${arch}`]
-  if (build === undefined) return `npm install --global ${library}`
-  return `npm install --global --omit=optional --ignore-scripts ${library} @node-llama-cpp/${build}@${LIBRARY_VERSION}`
+  const packages = [LIBRARY, ...(build === undefined ? [] : [`@node-llama-cpp/${build}`])]
+  const place = isGlobal(file) ? '--global' : `--prefix ${OWN_FOLDER}`
+  const command = ['npm install', place, '--omit=optional', '--ignore-scripts']
+  return [...command, ...packages.map((name) => `${name}@${LIBRARY_VERSION}`)].join(' ')
 }
 
 /** Creates the error for a library that is not installed, or a part of it. */
 export function missingLibrary(part = LIBRARY): GatewayError {
   const { platform, arch } = process
-  const command = installCommand({ platform, arch, file: import.meta.filename })
+  const file = import.meta.filename
+  const command = installCommand({ platform, arch, file })
+  const next = isGlobal(file) ? '' : `, and --model-library ${OWN_FOLDER} finds it`
   return new GatewayError(
     'ERR_MODEL_LIBRARY',
-    `--model needs ${LIBRARY}, and ${part} is not installed beside the gateway, or in the folder of --model-library. This command installs it: ${command}`,
+    `--model needs ${LIBRARY}, and ${part} is not installed beside the gateway, or in the folder of --model-library. This command installs it: ${command}${next}`,
   )
 }
 

@@ -23,7 +23,7 @@ export async function showEvidence(scene: Scene, hasTpm: boolean): Promise<void>
   await showRefusal(scene)
 }
 
-async function showQuote({ newClient, output, check }: Scene): Promise<void> {
+async function showQuote({ newClient, model, output, check }: Scene): Promise<void> {
   const results: AttestationResult[] = []
   const client = newClient({
     attestation: {
@@ -32,7 +32,7 @@ async function showQuote({ newClient, output, check }: Scene): Promise<void> {
       onResult: ({ result }) => results.push(result),
     },
   })
-  await client.create(question())
+  await client.create(question(model))
   const statuses = results.flatMap(({ checks }) => checks.map(({ status }) => status))
   const passed = statuses.filter((status) => status === 'pass').length
   output.line('   machine  a quote by a software TPM (swtpm): it shows the steps, but only a')
@@ -43,10 +43,10 @@ async function showQuote({ newClient, output, check }: Scene): Promise<void> {
   )
 }
 
-async function showRefusal({ newClient, tap, output, check }: Scene): Promise<void> {
+async function showRefusal({ newClient, model, tap, output, check }: Scene): Promise<void> {
   const client = newClient({ attestation: { policy: policy([pinnedAk(ANOTHER_KEY)]) } })
   tap.forget()
-  const outcome = await client.create(question()).catch((error: unknown) => error)
+  const outcome = await client.create(question(model)).catch((error: unknown) => error)
   output.line(`   refusal  ${describeOutcome(outcome)}`)
   check(
     outcome instanceof AttestationError && !tap.recorded.toGateway.includes(`POST ${GATEWAY_PATH}`),

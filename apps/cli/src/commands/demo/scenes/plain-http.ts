@@ -4,7 +4,7 @@ import { API_KEY, PROMPT, question, type Scene } from '../scene.js'
 import { startWireTap } from '../wire-tap.js'
 
 /** The question without encryption, as it is behind a load balancer that ends TLS. */
-export async function showPlainHttp({ output, section, check }: Scene): Promise<void> {
+export async function showPlainHttp({ model, output, section, check }: Scene): Promise<void> {
   const { line, style } = output
   section('Without it: what is read where TLS ends')
   const server = await startPlainModelServer()
@@ -14,7 +14,7 @@ export async function showPlainHttp({ output, section, check }: Scene): Promise<
     const response = await fetch(`${tap.url}/v1/chat/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${API_KEY}` },
-      body: JSON.stringify(question()),
+      body: JSON.stringify(question(model)),
     })
     await response.arrayBuffer()
     for (const text of eavesdrop(tap.recorded)) line(style.quiet(text))

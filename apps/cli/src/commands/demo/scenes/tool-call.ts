@@ -15,9 +15,22 @@ const TOOL: Tool = {
 }
 
 /** A tool that the model side asks for. */
-export async function showToolCall({ client, output, section, check }: Scene): Promise<void> {
+export async function showToolCall({
+  client,
+  model,
+  output,
+  section,
+  check,
+}: Scene): Promise<void> {
   section('A tool call, encrypted in the same way')
-  const completion = await client.create({ ...question(), tools: [TOOL], tool_choice: 'auto' })
+  const completion = await client.create({
+    ...question(model),
+    tools: [TOOL],
+    // A small model may prefer to talk.
+    tool_choice: model.isStandIn
+      ? 'auto'
+      : { type: 'function', function: { name: TOOL.function.name } },
+  })
   const call = completion.choices[0].message.tool_calls?.[0]
   output.line(`   tool     ${call?.function.name ?? 'none'}(${call?.function.arguments ?? ''})`)
   check(
