@@ -107,7 +107,7 @@ class Notes {
   }
 }
 
-/** What a demo is played with. */
+/** Circumstances of one demo. */
 interface Stage {
   readonly environment: Environment
   readonly engine: DemoEngine
