@@ -1,17 +1,22 @@
 import { TINY_TEXT } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import { chat, complete, sealedErrorOf, send } from '../support.js'
-import { expectRefusal, fileModel, library, question } from './model.js'
+import { API_KEY, expectRefusal, fileModel, library, question } from './model.js'
 
 const NUMBERS =
   'one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen ' +
   'sixteen seventeen eighteen nineteen twenty'
+const OTHER_KEY = 'a-key-of-the-other-caller'
 /** Tokens of the template around one question: bytes, and control tokens. */
 const FRAME = '_user\n_\n_assistant\n'.length
 
 describe.skipIf(library === undefined)('a model in this process', () => {
-  const model = fileModel(['--model-context', '1024', '--model-parallel', '2'])
+  const model = fileModel([
+    ...['--model-context', '1024', '--model-parallel', '1'],
+    ...['--api-key', API_KEY, '--api-key', OTHER_KEY],
+  ])
   const { ask } = model
+  const headers = { authorization: `Bearer ${API_KEY}` }
 
   it.each([
     ['Hello', TINY_TEXT, 1, 6],
@@ -35,7 +40,7 @@ describe.skipIf(library === undefined)('a model in this process', () => {
   })
 
   it('answers on wire 1', async () => {
-    const answer = await complete(model.gateway, chat('Hello', { model: 'tiny' }))
+    const answer = await complete(model.gateway, chat('Hello', { model: 'tiny' }), headers)
     expect(answer.choices[0].message.content).toBe(TINY_TEXT)
     expect(answer.usage).toMatchObject({ prompt_tokens: FRAME + 1, completion_tokens: 6 })
   })
@@ -64,6 +69,18 @@ describe.skipIf(library === undefined)('a model in this process', () => {
     expect(again.usage).toMatchObject({
       prompt_tokens_details: { cached_tokens: Number(first.usage?.prompt_tokens) - 1 },
     })
+  })
+
+  it('shows no caller the conversation of another one, by the time that it takes', async () => {
+    const cached = async (options: object): Promise<unknown> => {
+      const request = { ...question('A secret of the first caller'), max_tokens: 1 }
+      const { usage } = await model.client.create({ ...request, ...options })
+      return usage?.prompt_tokens_details
+    }
+    expect(await cached({})).not.toEqual({ cached_tokens: FRAME + 27 })
+    expect(await cached({})).toEqual({ cached_tokens: FRAME + 27 })
+    expect(await cached({ api_key: OTHER_KEY })).toEqual({ cached_tokens: 0 })
+    expect(await cached({})).toEqual({ cached_tokens: 0 })
   })
 
   it.each([
@@ -126,7 +143,7 @@ describe.skipIf(library === undefined)('a model in this process', () => {
   ])('refuses a conversation that is %s too long', async (_, length) => {
     const facts = { status: 400, code: 'context_length_exceeded', param: 'messages' }
     await expectRefusal(ask('x'.repeat(length)), facts)
-    const answer = await send(model.gateway, chat('x'.repeat(length), { model: 'tiny' }))
+    const answer = await send(model.gateway, chat('x'.repeat(length), { model: 'tiny' }), headers)
     expect(answer.status).toBe(400)
     expect(await sealedErrorOf(answer)).toMatchObject({ error: { code: facts.code } })
   })

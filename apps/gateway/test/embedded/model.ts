@@ -17,6 +17,9 @@ import { startGateway, type TestGateway } from '../support.js'
 /** Folder with the library; undefined where it cannot be had. */
 export const library = await installedNodeLlamaCpp()
 
+/** API key that the client uses where the gateway has it. */
+export const API_KEY = 'a-key-of-the-first-caller'
+
 /** Words that start a gateway with a tiny model on one thread: more of them wait for each other on a busy machine. */
 export const modelArguments = (path: string, ...more: readonly string[]): readonly string[] => [
   ...['--model', path, '--model-library', library ?? '', '--model-threads', '1', ...more],
@@ -41,7 +44,10 @@ export function fileModel(
     const path = join(temporaryFolder(), 'tiny.gguf')
     writeTinyModel(path, options)
     gateway = await startGateway({ args: modelArguments(path, ...args) })
-    client = new SecureChatCompletion({ baseUrl: gateway.url, allowHttp: true, maxRetries: 0 })
+    client = new SecureChatCompletion({
+      ...{ baseUrl: gateway.url, allowHttp: true, maxRetries: 0 },
+      ...(args.includes(API_KEY) ? { apiKey: API_KEY } : {}),
+    })
   })
   afterAll(async () => {
     client.dispose()
