@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { TINY_TEXT, temporaryFolder, until, writeTinyModel } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
-import { startGateway, testGateway } from '../support.js'
+import { testGateway } from '../support.js'
 import { fileModel, library, modelArguments, question } from './model.js'
 
 /** Room for answers without end that last longer than a test. */
@@ -10,7 +10,7 @@ const SECRET = 'a-word-that-no-log-may-have'
 
 describe.skipIf(library === undefined)('a busy model in this process', () => {
   const args = [...LONG, '--model-parallel', '2', '--model-queue', '1']
-  const model = fileModel([...args, '--metrics-port', '0'])
+  const model = fileModel([...args, '--metrics-port', '0', '--drain-timeout', '1s'])
   const { ask } = model
 
   const metric = async (name: string): Promise<number> => {
@@ -79,6 +79,12 @@ describe.skipIf(library === undefined)('a busy model in this process', () => {
     await until(async () => (await metric(IN_FLIGHT)) === 0)
   })
 
+  it('keeps the model through a reload of the same settings', async () => {
+    const report = await model.gateway.reload()
+    expect(report).toMatchObject({ status: 'reloaded', changed: [], needsRestart: [] })
+    expect((await ask('Hello')).choices[0].message.content).toBe(TINY_TEXT)
+  })
+
   it('logs and counts nothing of a conversation', async () => {
     await ask(SECRET)
     await ask(SECRET, { tools: [{ type: SECRET }] }).catch(() => undefined)
@@ -89,29 +95,24 @@ describe.skipIf(library === undefined)('a busy model in this process', () => {
     expect(log).toContain('"upstream":"embedded"')
     expect(await metric('nomyo_upstream_attempts_total{upstream="embedded"}')).toBeGreaterThan(3)
   })
+
+  it('stops in the middle of an answer', async () => {
+    const stream = await model.client.chat.completions.create({
+      ...question('forever'),
+      stream: true,
+    })
+    const read = (async () => {
+      for await (const chunk of stream) if (chunk.choices.length === 0) return 'ended'
+      return 'ended'
+    })().catch(() => 'cut')
+    await model.gateway.stop()
+    expect(await read).toBe('cut')
+  })
 })
 
 describe.skipIf(library === undefined)('a gateway with a model', () => {
   const path = join(temporaryFolder(), 'tiny.gguf')
   writeTinyModel(path)
-
-  it('stops in the middle of an answer, and frees the model', async () => {
-    const gateway = await startGateway({
-      args: [...modelArguments(path), ...LONG, '--drain-timeout', '1s'],
-    })
-    const { SecureChatCompletion } = await import('@nomyo/client')
-    using client = new SecureChatCompletion({
-      baseUrl: gateway.url,
-      allowHttp: true,
-      maxRetries: 0,
-    })
-    const stream = await client.chat.completions.create({ ...question('forever'), stream: true })
-    const read = (async () => {
-      for await (const chunk of stream) if (chunk.choices.length === 0) break
-    })().catch(() => 'cut')
-    await gateway.stop()
-    expect(await read).toBe('cut')
-  })
 
   it.each([
     ['no file', [...modelArguments(`${path}.missing`)], 'ERR_MODEL_FILE'],
