@@ -71,7 +71,7 @@ export async function openPage(
     if (/Content.Security.Policy|TrustedHTML/i.test(message.text())) violations.push(message.text())
   })
   await page.goto(url)
-  await page.locator('#fingerprint', { hasText: 'sha256/' }).waitFor()
+  await page.locator('#fingerprint', { hasText: 'sha256/' }).waitFor({ state: 'attached' })
   return {
     page,
     requests,
@@ -144,6 +144,12 @@ export async function answer(page: Page, count = 1): Promise<string> {
   await expect.poll(() => answers.count()).toBe(count)
   await page.getByRole('button', { name: 'Send' }).waitFor()
   return (await answers.last().locator('.text').allTextContents()).join('\n')
+}
+
+/** Returns the text of the trust badge. */
+export async function badge(page: Page): Promise<string> {
+  const text = (await page.locator('#trust').textContent()) ?? ''
+  return text.replace(/\s+/g, ' ').trim()
 }
 
 /** Loads a policy file into the page. */

@@ -19,7 +19,7 @@ describe.skipIf(!hasChromium)('a conversation', () => {
 
   it('is answered, also with a generated key, and restarts', async () => {
     const { page, violations } = await visit(browser(), gateway().url, { generateKey: true })
-    expect(await ask(page, 'first  line\n  second line')).toBe('first  line\n  second line')
+    expect(await ask(page, 'first  line\n  second line')).toBe('first  line\nsecond line')
     await choose(page, 'nomyo/demo')
     await say(page, 'and more')
     expect(await answer(page, 2)).toContain('8 characters')
@@ -68,6 +68,54 @@ describe.skipIf(!hasChromium)('a conversation', () => {
     await page.getByRole('button', { name: 'New conversation' }).click()
     await say(page, 'c')
     expect(await answer(page)).toBe('c')
+  })
+
+  it('is copied, edited and repeated from its messages', async () => {
+    const { model, url } = await testModel((response, { body }) => {
+      const { messages } = JSON.parse(body) as { messages: { role: string; content: string }[] }
+      const asked = messages.filter(({ role }) => role === 'user')
+      const text = asked.map(({ content }) => content).join('|')
+      response.end(completionOf({ content: `${text}\n\`\`\`\ncode\n\`\`\`` }))
+    })
+    const { page } = await visit(browser(), url)
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    const copied = (): Promise<string> => page.evaluate(() => navigator.clipboard.readText())
+    const message = page.getByLabel('Message', { exact: true })
+    const button = (name: string) => page.getByRole('button', { name, exact: true })
+    // Without the fetches of its list of models.
+    const bodies = (): string[] => model.seen.flatMap(({ body }) => (body === '' ? [] : [body]))
+    const sent = (): unknown =>
+      (JSON.parse(bodies().at(-1) ?? '') as { messages: unknown }).messages
+    expect(await ask(page, 'a', 'm')).toBe('a')
+    await button('Copy').last().click()
+    await button('Copied').waitFor()
+    expect(await copied()).toBe('a\n```\ncode\n```')
+    await button('Copy code').click()
+    await expect.poll(copied).toBe('code')
+
+    await say(page, 'b')
+    expect(await answer(page, 2)).toBe('a|b')
+    // Only the last exchange can be repeated: from its question, or from its answer.
+    expect(await button('Retry').count()).toBe(1)
+    const before = sent()
+    await button('Retry').click()
+    await expect.poll(() => bodies().length).toBe(3)
+    expect(await answer(page, 2)).toBe('a|b')
+    expect(sent()).toEqual(before)
+
+    await message.fill('a draft')
+    await button('Edit').first().click()
+    expect(await message.inputValue()).toBe('a')
+    await page.keyboard.press('Escape')
+    expect(await message.inputValue()).toBe('a draft')
+    await button('Edit').first().click()
+    await message.fill('another')
+    await message.press('Enter')
+    await expect.poll(() => bodies().length).toBe(4)
+    expect(await answer(page)).toBe('another')
+    expect(sent()).toMatchObject([{ role: 'user', content: 'another' }])
+    expect(await page.locator('.message').count()).toBe(2)
+    expect(await message.inputValue()).toBe('a draft')
   })
 
   it('is stopped by button and by Escape, and continues', async () => {

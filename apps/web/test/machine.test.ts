@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import {
   answer,
   ask,
+  badge,
   hasChromium,
   loadPolicy,
   refused,
@@ -53,6 +54,7 @@ describe.skipIf(!hasChromium)('a gateway without a TPM', () => {
     const completeReading = await holdReading(page)
     await loadPolicy(page, 'no JSON')
     await page.locator('#policy-state', { hasText: 'Reading policy.json' }).waitFor()
+    expect(await badge(page)).toContain('no usable policy')
     await refused(page, 'ERR_POLICY_INVALID')
     expect(encrypted()).toBe(0)
     await completeReading(0)
@@ -126,6 +128,7 @@ describe.skipIf(!hasChromium || !isInstalled('swtpm'))('a gateway with a TPM', (
       ['server-key', 'affirming'],
       ['answer', 'affirming'],
     ])
+    expect(await badge(page)).toBe('! Report: key not verified, machine meets policy')
     expect(await results.first().locator('li').count()).toBe(29)
     expect(await statusOf(page, 'binding')).toContain('passed')
     expect(await statusOf(page, 'ima')).toContain('not checked')
@@ -144,6 +147,7 @@ describe.skipIf(!hasChromium || !isInstalled('swtpm'))('a gateway with a TPM', (
     await refused(page, 'ERR_ATTESTATION_FAILED')
     expect(encrypted()).toBe(0)
     expect(await page.getByRole('alert').textContent()).toContain('Nothing was sent')
+    expect(await badge(page)).toBe('✕ Report: machine violates policy')
     expect(await statusOf(page, check)).toMatch(/failed|warning/)
     // Worst first.
     const [first, second] = await page.locator('.result li .status').allTextContents()

@@ -1,6 +1,15 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
-import { ask, choose, hasChromium, refused, say, useBrowserAndGateway, visit } from './browser.js'
+import {
+  ask,
+  badge,
+  choose,
+  hasChromium,
+  refused,
+  say,
+  useBrowserAndGateway,
+  visit,
+} from './browser.js'
 import { newGateway, otherKeyDir, testGateway } from './gateway.js'
 
 const compare = async (page: Page, fingerprint: string): Promise<void> => {
@@ -16,6 +25,7 @@ describe.skipIf(!hasChromium)('the server key', () => {
     expect(await page.locator('#fingerprint').textContent()).toBe(gateway().identity)
     expect(await page.locator('#wire').textContent()).toMatch(/^Wire 2: post-quantum/)
     expect(await page.locator('#key-trust').textContent()).toContain('Not compared')
+    expect(await badge(page)).toBe('! Report: key not verified, machine not appraised')
     expect(encrypted()).toBe(0)
   })
 
@@ -23,6 +33,8 @@ describe.skipIf(!hasChromium)('the server key', () => {
     const { page, encrypted } = await visit(browser(), gateway().url)
     await compare(page, ` ${gateway().identity} `)
     expect(await page.locator('#key-trust').textContent()).toContain('✓ Match')
+    // Still unsure: no policy appraises the machine.
+    expect(await badge(page)).toBe('! Report: key verified, machine not appraised')
     expect(await ask(page, 'hello')).toBe('hello')
     expect(encrypted()).toBe(1)
   })
@@ -49,6 +61,7 @@ describe.skipIf(!hasChromium)('the server key', () => {
     await page.getByLabel('Fingerprint from the operator').fill(other)
     await page.keyboard.press('Enter')
     expect(await page.locator('#key-trust').textContent()).toContain('✕ Mismatch')
+    expect(await badge(page)).toBe('✕ Report: key mismatch')
     await refused(page, 'ERR_KEY_MISMATCH')
     expect(encrypted()).toBe(0)
   })

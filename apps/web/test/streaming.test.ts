@@ -34,6 +34,10 @@ describe.skipIf(!hasChromium)('an answer that arrives', () => {
     await text.getByText('one', { exact: true }).waitFor()
     expect(await log.getAttribute('aria-busy')).toBe('true')
     expect(await page.locator('#status').textContent()).toContain('Answering')
+    const elapsed = (): Promise<string | null> => page.getByRole('timer').textContent()
+    const first = await elapsed()
+    expect(first).toMatch(/^\d+\.\d s$/)
+    await expect.poll(elapsed).not.toBe(first)
     response.write(chunk({ content: ' <b>two</b>\n```js\n' }) + chunk({ content: 'let a' }))
     await page.locator('.message.model code').getByText('let a').waitFor()
     expect(await text.textContent()).toBe('one <b>two</b>')
@@ -43,6 +47,7 @@ describe.skipIf(!hasChromium)('an answer that arrives', () => {
     await page.getByRole('button', { name: 'Stop' }).click()
     await page.getByText('The text so far stays').waitFor()
     await closed
+    expect(await elapsed()).toBe('')
     expect(await page.locator('.message.model').textContent()).toContain('Stopped.')
     expect(await page.getByLabel('Message', { exact: true }).inputValue()).toBe('')
     expect(await log.getAttribute('aria-busy')).toBe('false')

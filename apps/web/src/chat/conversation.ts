@@ -24,9 +24,19 @@ export type Turn =
 /** Rounds of tool calls before the model has to answer. */
 const MAX_TOOL_ROUNDS = 4
 
-/** The messages so far, in memory. A message without an answer is not among them. */
+/** The exchanges so far, in memory. A message without an answer is not among them. */
 export class Conversation {
-  readonly #messages: ChatMessage[] = []
+  readonly #exchanges: (readonly ChatMessage[])[] = []
+
+  /** Number of exchanges. */
+  get length(): number {
+    return this.#exchanges.length
+  }
+
+  /** Forgets all exchanges from this number on. */
+  truncate(length: number): void {
+    this.#exchanges.splice(length)
+  }
 
   /**
    * Sends a message, and reports every step of its answer. The text of an answer that was stopped stays in
@@ -43,7 +53,7 @@ export class Conversation {
     const messages: ChatMessage[] = [{ role: 'user', content: text }]
     for (let round = 0; ; round++) {
       const request = {
-        messages: [...this.#messages, ...messages],
+        messages: [...this.#exchanges.flat(), ...messages],
         ...(tools.length === 0 ? {} : offer(tools, round)),
       }
       let arrived = ''
@@ -53,7 +63,7 @@ export class Conversation {
       })
       const completion = await asked.catch((error: unknown) => {
         if (isStopped(error) && arrived !== '') {
-          this.#messages.push(...messages, { role: 'assistant', content: arrived })
+          this.#exchanges.push([...messages, { role: 'assistant', content: arrived }])
         }
         throw error
       })
@@ -73,7 +83,7 @@ export class Conversation {
         onTurn({ kind: 'tool', call, result })
       }
     }
-    this.#messages.push(...messages)
+    this.#exchanges.push(messages)
   }
 }
 

@@ -1,6 +1,20 @@
 import type { ToolCall } from '@nomyo/client'
-import { updateText } from './answer-text.js'
 import { element } from '../dom.js'
+import { copyButton, copyCode } from './copy-button.js'
+import { showMarkdown } from './markdown/show-markdown.js'
+import { Painter } from './painter.js'
+
+/** A question on display, and what follows it. */
+export interface ShownExchange {
+  /** Adds an answer, which may be arriving. */
+  readonly addAnswer: (model: string) => ShownAnswer
+  /** Adds a tool call of the model, and its result. */
+  readonly addToolCall: (call: ToolCall, result: string) => void
+  /** Adds a note to the question. */
+  readonly addNote: (note: string) => void
+  /** Removes it, and everything after it. */
+  readonly remove: () => void
+}
 
 /** An answer on display. */
 export interface ShownAnswer {
@@ -10,6 +24,12 @@ export interface ShownAnswer {
   readonly end: (text: string) => void
   /** Leaves what has arrived, with a note. */
   readonly breakOff: (note: string) => void
+}
+
+/** Callbacks of the buttons of an exchange. */
+export interface ExchangeActions {
+  readonly edit: () => void
+  readonly retry: () => void
 }
 
 /** Distance from the end at which a reader still follows it. */
@@ -24,32 +44,70 @@ export class Transcript {
   constructor(log: HTMLElement) {
     this.#log = log
     this.#empty = [...log.childNodes]
+    log.addEventListener('click', copyCode)
   }
 
-  /** Adds a question; returns a function that adds a note to it. */
-  addQuestion(text: string): (note: string) => void {
+  /** Adds a question. */
+  addExchange(text: string, { edit, retry }: ExchangeActions): ShownExchange {
     this.#empty.forEach((node) => node.parentNode?.removeChild(node))
-    const content = element('p', { class: 'text' }, text)
-    const shown = this.#add('you', 'You', content)
-    return (note) => {
-      shown.append(element('p', { class: 'note' }, note))
+    const buttons = [
+      copyButton(() => text),
+      actionButton('edit', 'Edit', edit),
+      actionButton('retry', 'Retry', retry),
+    ]
+    const question = this.#add('you', 'You', element('p', { class: 'text' }, text), bar(buttons))
+    return {
+      addAnswer: (model) => this.#addAnswer(model, retry),
+      addToolCall: (call, result) => {
+        this.#addToolCall(call, result)
+      },
+      addNote: (note) => {
+        this.#keepAtEnd(() => {
+          question.lastElementChild?.before(element('p', { class: 'note' }, note))
+        })
+      },
+      remove: () => {
+        while (question.nextSibling !== null) question.nextSibling.remove()
+        question.remove()
+      },
     }
   }
 
-  /** Adds an answer, which may be arriving. */
-  addAnswer(model: string): ShownAnswer {
+  /** Hides the buttons that change the conversation while it is in use. */
+  setBusy(busy: boolean): void {
+    this.#log.classList.toggle('busy', busy)
+  }
+
+  focus(): void {
+    this.#log.focus()
+  }
+
+  clear(): void {
+    this.#log.replaceChildren(...this.#empty)
+    this.#log.setAttribute('aria-busy', 'false')
+  }
+
+  #addAnswer(model: string, retry: () => void): ShownAnswer {
     // Screen readers announce it once it is complete.
     this.#log.setAttribute('aria-busy', 'true')
-    const content = element('div')
+    const content = element('div', { class: 'markdown' })
     const shown = this.#add('model', model, content)
-    const setText = (text: string): void => {
+    let current = ''
+    const painter = new Painter<string>((text) => {
       this.#keepAtEnd(() => {
-        updateText(content, text)
+        showMarkdown(content, text)
       })
+    })
+    const setText = (text: string): void => {
+      current = text
+      painter.show(text)
     }
-    const addNote = (note: string): void => {
+    const close = (note?: string): void => {
+      painter.flush()
       this.#keepAtEnd(() => {
-        shown.append(element('p', { class: 'note' }, note))
+        if (note !== undefined) shown.append(element('p', { class: 'note' }, note))
+        const buttons = current === '' ? [] : [copyButton(() => current)]
+        shown.append(bar([...buttons, actionButton('retry', 'Retry', retry)]))
       })
       this.#log.setAttribute('aria-busy', 'false')
     }
@@ -57,15 +115,13 @@ export class Transcript {
       setText,
       end: (text) => {
         setText(text)
-        if (text === '') addNote('The answer has no text.')
-        this.#log.setAttribute('aria-busy', 'false')
+        close(text === '' ? 'The answer has no text.' : undefined)
       },
-      breakOff: addNote,
+      breakOff: close,
     }
   }
 
-  /** Adds a tool call of the model, and its result. */
-  addToolCall(call: ToolCall, result: string): void {
+  #addToolCall(call: ToolCall, result: string): void {
     this.#add(
       'tool',
       `Tool, in this page: ${call.function.name}`,
@@ -74,11 +130,6 @@ export class Transcript {
       element('p', { class: 'label' }, 'Result'),
       element('pre', { tabindex: '0' }, element('code', {}, result)),
     )
-  }
-
-  clear(): void {
-    this.#log.replaceChildren(...this.#empty)
-    this.#log.setAttribute('aria-busy', 'false')
   }
 
   /** Follows what is added, unless the reader has scrolled back. */
@@ -100,4 +151,14 @@ export class Transcript {
     this.#log.scrollTop = this.#log.scrollHeight
     return shown
   }
+}
+
+/** Groups the buttons of a message, which are not read aloud with it. */
+const bar = (buttons: readonly HTMLButtonElement[]): HTMLElement =>
+  element('div', { class: 'bar', 'aria-live': 'off' }, ...buttons)
+
+function actionButton(kind: string, name: string, act: () => void): HTMLButtonElement {
+  const button = element('button', { type: 'button', class: `quiet ${kind}` }, name)
+  button.addEventListener('click', act)
+  return button
 }

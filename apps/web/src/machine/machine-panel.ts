@@ -2,7 +2,14 @@ import { PolicyError, attestationPolicy } from '@nomyo/attest'
 import { parsePolicyFile } from '@nomyo/attest/policy-file'
 import type { AttestationEvent, AttestationPolicy, TpmAttestation } from '@nomyo/client'
 import { byId, element } from '../dom.js'
+import type { Verdict } from '../report/verdict.js'
 import { resultView } from './result-view.js'
+
+/** Callbacks of the panel. */
+export interface MachinePanelActions {
+  readonly onPolicy: (policy: AttestationPolicy | undefined) => void
+  readonly onVerdict: (verdict: Verdict) => void
+}
 
 /** Policies take a few kilobytes. */
 const MAX_POLICY_BYTES = 1024 * 1024
@@ -13,14 +20,14 @@ export class MachinePanel {
   readonly #remove = byId('remove-policy', HTMLButtonElement)
   readonly #state = byId('policy-state', HTMLElement)
   readonly #results = byId('results', HTMLElement)
-  readonly #onPolicy: (policy: AttestationPolicy | undefined) => void
+  readonly #actions: MachinePanelActions
   #views: Partial<Record<AttestationEvent['subject'], HTMLElement>> = {}
   #hasPolicy = false
   /** Counts the choices of a policy: only the last one takes effect. */
   #choices = 0
 
-  constructor(onPolicy: (policy: AttestationPolicy | undefined) => void) {
-    this.#onPolicy = onPolicy
+  constructor(actions: MachinePanelActions) {
+    this.#actions = actions
     this.#file.addEventListener('change', () => void this.#load())
     this.#remove.addEventListener('click', () => {
       this.#file.value = ''
@@ -36,6 +43,11 @@ export class MachinePanel {
     if (event.subject !== 'answer') this.#views = {}
     this.#views[event.subject] = resultView(event)
     this.#results.replaceChildren(...Object.values(this.#views))
+    this.#actions.onVerdict(
+      event.result.tier === 'affirming'
+        ? { kind: 'good', summary: 'machine meets policy' }
+        : { kind: 'bad', summary: 'machine violates policy' },
+    )
   }
 
   /** Shows the evidence of an answer, where no policy appraises it. */
@@ -60,7 +72,14 @@ export class MachinePanel {
     this.#state.className = `verdict ${policy === undefined ? 'unsure' : policy === refuseAll ? 'bad' : ''}`
     this.#views = {}
     this.#results.replaceChildren()
-    this.#onPolicy(policy)
+    this.#actions.onPolicy(policy)
+    this.#actions.onVerdict(
+      policy === undefined
+        ? { kind: 'unsure', summary: 'machine not appraised' }
+        : policy === refuseAll
+          ? { kind: 'bad', summary: 'no usable policy' }
+          : { kind: 'unsure', summary: 'machine not appraised yet' },
+    )
   }
 }
 

@@ -1,6 +1,14 @@
 import { parsePin } from '@nomyo/crypto'
 import type { ServerKeyEvent, WireInfo } from '@nomyo/client'
 import { byId } from '../dom.js'
+import type { Verdict } from '../report/verdict.js'
+
+/** Callbacks of the panel. */
+export interface KeyPanelActions {
+  /** Receives the only fingerprint accepted; undefined for any. */
+  readonly onPin: (pin: string | undefined) => void
+  readonly onVerdict: (verdict: Verdict) => void
+}
 
 /** The fingerprint of the server key, and the reason for which it is trusted. */
 export class KeyPanel {
@@ -14,14 +22,20 @@ export class KeyPanel {
   /** The holder of the pinned server key stands behind the identity on display. */
   #isVouched = false
 
-  /** @param onPin - receives the only fingerprint accepted; undefined for any */
-  constructor(onPin: (pin: string | undefined) => void) {
+  readonly #onVerdict: KeyPanelActions['onVerdict']
+
+  constructor({ onPin, onVerdict }: KeyPanelActions) {
+    this.#onVerdict = onVerdict
     byId('compare', HTMLFormElement).addEventListener('submit', (event) => {
       event.preventDefault()
       const text = this.#pasted.value.trim()
       const pin = text === '' ? undefined : tryParsePin(text)
       if (pin === undefined && text !== '') {
-        this.#setState('bad', '✕ This is no fingerprint: one is sha256/ and 43 or 44 characters.')
+        this.#setState(
+          'bad',
+          'no fingerprint to compare',
+          '✕ This is no fingerprint: one is sha256/ and 43 or 44 characters.',
+        )
         return
       }
       this.#pin = pin
@@ -60,33 +74,46 @@ export class KeyPanel {
     if (this.#isChanged) {
       this.#setState(
         'bad',
+        'key changed',
         '✕ Changed: this is not the first key of this page. Nothing is encrypted to it.',
       )
     } else if (this.#pin === undefined) {
       this.#setState(
         'unsure',
+        'key not verified',
         '! Not compared: trusted on first use, which is as secure as the connection was.',
       )
     } else if (this.#fingerprint === undefined) {
       this.#setState(
         'unsure',
+        'key not received',
         '! No key was received yet. Only the one with your fingerprint will be accepted.',
       )
     } else if (this.#fingerprint === this.#pin) {
-      this.#setState('good', '✓ Match: messages are encrypted for this key and no other.')
+      this.#setState(
+        'good',
+        'key verified',
+        '✓ Match: messages are encrypted for this key and no other.',
+      )
     } else if (this.#isVouched) {
-      this.#setState('good', '✓ Match: the server key with your fingerprint vouches for this key.')
+      this.#setState(
+        'good',
+        'key verified',
+        '✓ Match: the server key with your fingerprint vouches for this key.',
+      )
     } else {
       this.#setState(
         'bad',
+        'key mismatch',
         '✕ Mismatch: this key has another fingerprint than yours. Nothing will be sent.',
       )
     }
   }
 
-  #setState(kind: 'good' | 'bad' | 'unsure', text: string): void {
+  #setState(kind: Verdict['kind'], summary: string, text: string): void {
     this.#trust.className = `verdict ${kind}`
     this.#trust.textContent = text
+    this.#onVerdict({ kind, summary })
   }
 }
 
