@@ -70,7 +70,6 @@ export async function openImages(): Promise<Images> {
     await copyProgram(process.execPath, root, '/usr/local/bin/node')
     await copyProgram('/bin/sh', root, '/bin/sh')
     await copyProgram('/usr/bin/env', root, '/usr/bin/env')
-    await cp(npm.folder, join(root, 'npm'), { recursive: true })
     await symlink('/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'))
     const certificates = npm.cafile === undefined ? '' : await readFile(npm.cafile)
     await writeFile(join(root, 'etc/ca.crt'), certificates)
@@ -89,7 +88,8 @@ export async function openImages(): Promise<Images> {
       await run(
         ...['build', '--isolation', 'chroot', '--format', 'docker', '--network', 'host'],
         ...Object.entries(bases).flatMap(([name, image]) => ['--build-arg', `${name}=${image}`]),
-        ...['--volume', `${npm.cache}:/root/.npm`, '--build-context', `pack=${tarballs}`],
+        ...['--volume', `${npm.folder}:/npm:ro`, '--volume', `${npm.cache}:/root/.npm`],
+        ...['--build-context', `pack=${tarballs}`],
         ...['--target', target, '--tag', `localhost/${target}`],
         ...['--file', join(deployFolder, 'Containerfile'), empty],
       )

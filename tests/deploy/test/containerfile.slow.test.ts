@@ -6,7 +6,9 @@ import { SecureChatCompletion, type ChatMessage } from '@nomyo/client'
 import {
   freePort,
   isInstalled,
+  makeCa,
   shared,
+  startProgram,
   stopAfterTest,
   temporaryFolder,
   until,
@@ -14,7 +16,6 @@ import {
 } from '@nomyo-internal/testing'
 import { startGatewayProcess } from '@nomyo-internal/testing/gateway-process'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { packAll } from '../../../tools/pack.js'
 import { readMembers } from '../../../tools/workspace.mjs'
 import { IMAGE_USER, openImages } from '../src/images.js'
 import { deployFolder, validators } from '../src/validators.js'
@@ -78,12 +79,11 @@ describe.runIf(canBuild)('an image', () => {
   const images = shared(openImages)
   const tarballs = shared(async () => {
     const folder = temporaryFolder()
-    const names = ['attest', 'client', 'crypto', 'gateway', 'proxy', 'tpm', 'transport', 'web']
-    await packAll(
-      root,
-      folder,
-      names.map((name) => `@nomyo/${name}`),
-    )
+    // As the Containerfile does it.
+    const members = ['@nomyo/gateway...', '@nomyo/proxy...'].flatMap((m) => ['--filter-prod', m])
+    const words = ['--recursive', ...members, 'pack', '--pack-destination', folder]
+    const { code, stderr } = await startProgram('pnpm', words, { cwd: root }).ended
+    expect([code, stderr]).toEqual([0, ''])
     return { folder, stop: () => undefined }
   })
   const key = 'a-key-of-the-test'
@@ -115,6 +115,15 @@ describe.runIf(canBuild)('an image', () => {
     expect([user, owner]).toEqual([IMAGE_USER, IMAGE_USER])
     expect(await container.health(env)).toBe(0)
     expect(await container.health({ ...env, NOMYO_PORT: String(await freePort()) })).toBe(1)
+    // With TLS, of a certificate that is not trusted.
+    const folder = temporaryFolder()
+    const { cert, key: tlsKey } = makeCa(folder, 'gateway')
+    const tls = ['--engine', 'demo', '--tls-cert', cert, '--tls-key', tlsKey]
+    const secure = await startGatewayProcess({ args: tls })
+    stopAfterTest(secure)
+    const secureEnv = { ...env, NOMYO_PORT: String(secure.port) }
+    expect(await container.health({ ...secureEnv, NOMYO_TLS_CERT: cert })).toBe(0)
+    expect(await container.health(secureEnv)).toBe(1)
     process.kill(Number(pid), 'SIGTERM')
     expect((await gateway.ended).code).toBe(0)
   })
