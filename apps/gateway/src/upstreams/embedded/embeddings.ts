@@ -1,7 +1,8 @@
+import { FairQueue } from '../../completion/load/fair-queue.js'
 import type { EventLoopTurns } from '../../json/event-loop-turns.js'
 import type { EmbeddingContext, Token } from './library.js'
 import type { LoadedModel } from './load-model.js'
-import { contextOverflow, unsupported } from './refusals.js'
+import { contextOverflow, queueIsFull, unsupported } from './refusals.js'
 import { EMBEDDING_MEMBERS, refuseOthers } from './request/members.js'
 
 type Members = Readonly<Record<string, unknown>>
@@ -11,24 +12,38 @@ const MAX_INPUTS = 256
 const MAX_TOKENS = 2048
 const MAX_CHARACTERS = 32 * MAX_TOKENS
 
-/** Embeddings of texts, one after another, in a context that is made for the first of them. */
+/** Circumstances of a request for embeddings. */
+interface EmbeddingRequest {
+  /** The caller, as far as callers are told apart. */
+  readonly owner: string
+  readonly signal: AbortSignal
+  readonly turns: EventLoopTurns
+}
+
+/** Embeddings of one text after another, callers in turn, in a context that is made for the first of them. */
 export class Embeddings {
   readonly #loaded: LoadedModel
+  readonly #queue: FairQueue
   #context: Promise<EmbeddingContext> | undefined
 
-  constructor(loaded: LoadedModel) {
+  /** @param maxWaiting - requests that wait for their turn at most */
+  constructor(loaded: LoadedModel, maxWaiting: number) {
     this.#loaded = loaded
+    this.#queue = new FairQueue({ concurrency: 1, maxWaiting, createError: queueIsFull })
+  }
+
+  /** Requests that wait for their turn. */
+  get waiting(): number {
+    return this.#queue.waiting
   }
 
   /**
    * Answers a request of OpenAI's embeddings.
    *
    * @throws UpstreamRefusal
+   * @throws HttpError 503 when the queue is full
    */
-  async answer(
-    request: Members,
-    { signal, turns }: { readonly signal: AbortSignal; readonly turns: EventLoopTurns },
-  ): Promise<Members> {
+  async answer(request: Members, { owner, signal, turns }: EmbeddingRequest): Promise<Members> {
     refuseOthers(request, EMBEDDING_MEMBERS)
     const isBase64 = readEncoding(request['encoding_format'])
     const inputs: (readonly Token[])[] = []
@@ -40,7 +55,7 @@ export class Embeddings {
     const data: object[] = []
     for (const [index, tokens] of inputs.entries()) {
       signal.throwIfAborted()
-      const { vector } = await context.getEmbeddingFor(tokens)
+      const { vector } = await this.#queue.run(owner, () => context.getEmbeddingFor(tokens), signal)
       const embedding = isBase64 ? base64Of(vector) : vector
       data.push({ object: 'embedding', index, embedding })
     }

@@ -73,8 +73,8 @@ export class EmbeddedEngine implements Engine {
   constructor(loaded: LoadedModel, options: EmbeddedEngineOptions) {
     this.#loaded = loaded
     this.#options = options
-    this.#embeddings = new Embeddings(loaded)
     const { parallel, maxWaiting } = options
+    this.#embeddings = new Embeddings(loaded, maxWaiting)
     this.#slots = new ConversationSlots({
       sequences: Array.from({ length: parallel }, () => loaded.context.getSequence()),
       maxWaiting,
@@ -85,9 +85,9 @@ export class EmbeddedEngine implements Engine {
     this.#log = log
   }
 
-  /** Requests that wait for a slot. */
+  /** Requests that wait for their turn. */
   get waiting(): number {
-    return this.#slots.waiting
+    return this.#slots.waiting + this.#embeddings.waiting
   }
 
   async complete(
@@ -190,8 +190,12 @@ export class EmbeddedEngine implements Engine {
     return [await prepareCompletion(task, this.#loaded, turns), completionAnswer(model)]
   }
 
-  async #embed(body: Members, signal: AbortSignal, { turns }: ForwardContext): Promise<JsonObject> {
-    return JsonObject.from(await this.#embeddings.answer(body, { signal, turns }))
+  async #embed(
+    body: Members,
+    signal: AbortSignal,
+    { cacheSalt = '', turns }: ForwardContext,
+  ): Promise<JsonObject> {
+    return JsonObject.from(await this.#embeddings.answer(body, { owner: cacheSalt, signal, turns }))
   }
 
   #chat(request: ParsedChatRequest, turns: EventLoopTurns): Promise<Generation> {
