@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, readdirSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, utimesSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SecureChatCompletion, type ChatCompletionRequest } from '@nomyo/client'
 import {
@@ -96,14 +96,17 @@ describe.skipIf(folderOfLibrary === undefined)('a download', () => {
     })
   }
 
-  it('happens once', async () => {
+  it('happens once, and removes what a crash left long ago', async () => {
     const folder = temporaryFolder()
+    const [old, other] = ['.partial-old', '.partial-other'].map((name) => join(folder, name))
+    for (const path of [old!, other!]) mkdirSync(path)
+    utimesSync(old!, 0, 0)
     const file = await get(PLACE, { folder })
     expect(readFileSync(file)).toEqual(tiny)
     const before = mirror().requests.length
     expect(await get(PLACE, { folder })).toBe(file)
     expect(mirror().requests).toHaveLength(before)
-    expect(readdirSync(folder)).toHaveLength(1)
+    expect(readdirSync(folder)).toEqual(['.partial-other', basename(file)])
   })
 
   it('tells its steps', () => {

@@ -10,7 +10,7 @@ import {
 } from '@nomyo-internal/testing'
 import { describe, expect, it } from 'vitest'
 import { silentLogger } from '../../src/observability/log.js'
-import { checkModelFile, checkModelHash } from '../../src/upstreams/embedded/file/check-file.js'
+import { checkModelFile, hashModel } from '../../src/upstreams/embedded/file/check-file.js'
 import { checkModelMemory } from '../../src/upstreams/embedded/file/check-memory.js'
 import { downloadModel } from '../../src/upstreams/embedded/file/download-model.js'
 import {
@@ -94,17 +94,15 @@ describe('the file of a model', () => {
     await expectCode(checkModelFile(join(folder, name)), 'ERR_MODEL_FILE')
   })
 
-  it('has the hash that is expected of it', async () => {
-    await checkModelHash(path, sha256)
-    await checkModelHash(path, sha256.toUpperCase())
+  it('has the hash of its bytes', async () => {
+    expect(await hashModel(path)).toBe(sha256)
   })
 
   it.each([
-    ['another hash', 'tiny.gguf'],
     ['one of several files', 'big-00001-of-00002.gguf'],
     ['a missing file', 'missing.gguf'],
-  ])('is refused for %s', async (_, name) => {
-    await expectCode(checkModelHash(join(folder, name), '0'.repeat(64)), 'ERR_MODEL_FILE')
+  ])('has no hash as %s', async (_, name) => {
+    await expectCode(hashModel(join(folder, name)), 'ERR_MODEL_FILE')
   })
 
   it('needs no more memory than there is', () => {
@@ -116,7 +114,13 @@ describe('the file of a model', () => {
 })
 
 describe('a download that cannot begin', () => {
-  const library = { resolveModelFile: () => Promise.reject(new Error('not in the folder')) }
+  /** A library with no file in its folder, which must not be asked to fetch one. */
+  const library = {
+    resolveModelFile: (_uri: string, { download }: { readonly download: 'auto' | false }) =>
+      download === false
+        ? Promise.reject(new Error('not in the folder'))
+        : Promise.resolve('asked'),
+  }
   const get = (url: string, folder = temporaryFolder(), huggingFace?: string) => {
     const location = parseModelLocation(url)
     if (location === undefined || location.kind === 'file') throw new Error(url)
@@ -146,6 +150,21 @@ describe('a download that cannot begin', () => {
     server.stop()
     await expectCode(get(`${server.url}/tiny.gguf`), 'ERR_MODEL_DOWNLOAD')
     await expectCode(get('hf:a/b:Q8_0', temporaryFolder(), `${server.url}/`), 'ERR_MODEL_DOWNLOAD')
+  })
+
+  it('fails without a place for the file', async () => {
+    const file = join(temporaryFolder(), 'file')
+    writeFileSync(file, '')
+    const server = await startServer((_request, response) => {
+      // In pieces, which no network guarantees to keep together.
+      response.write('G')
+      setImmediate(() => response.end('GUF and more'))
+    })
+    try {
+      await expectCode(get(`${server.url}/tiny.gguf`, join(file, 'x')), 'ERR_MODEL_DOWNLOAD')
+    } finally {
+      server.stop()
+    }
   })
 
   it('fails for a mirror of Hugging Face without TLS', async () => {

@@ -37,16 +37,12 @@ export async function checkModelFile(path: string): Promise<number> {
 }
 
 /**
- * Compares the SHA-256 of a model with the expected one.
+ * Computes the SHA-256 of a model as hexadecimal digits.
  *
- * @param expected - 64 hexadecimal digits
- * @throws GatewayError `ERR_MODEL_FILE` when they differ, and for a model of several files
+ * @throws GatewayError `ERR_MODEL_FILE` for a file that cannot be read, and for one part of a model
+ * @throws the reason of the signal
  */
-export async function checkModelHash(
-  path: string,
-  expected: string,
-  signal?: AbortSignal,
-): Promise<void> {
+export async function hashModel(path: string, signal?: AbortSignal): Promise<string> {
   if (PART.test(path)) {
     throw fileError(`${path} is one part of a model, and --model-sha256 is for models of one file.`)
   }
@@ -57,10 +53,11 @@ export async function checkModelHash(
     signal?.throwIfAborted()
     throw fileError(`the model ${path} cannot be read (${errnoCode(error)}).`)
   }
-  const actual = hash.digest('hex')
-  if (actual !== expected.toLowerCase()) {
-    throw fileError(`the SHA-256 of ${path} is ${actual}, not that of --model-sha256.`)
-  }
+  return hash.digest('hex')
 }
+
+/** Creates the error for a file that is not the expected one. */
+export const wrongHash = (path: string, actual: string): GatewayError =>
+  fileError(`the SHA-256 of ${path} is ${actual}, not that of --model-sha256.`)
 
 const fileError = (message: string): GatewayError => new GatewayError('ERR_MODEL_FILE', message)

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { errnoCode } from '@nomyo-internal/diagnostics'
 import { GatewayError } from '../../../errors.js'
 import type { Logger } from '../../../observability/log.js'
-import { GGUF_MARK } from './check-file.js'
+import { GGUF_MARK, checkModelFile } from './check-file.js'
 import { describeLocation, isFetchable, type ModelLocation } from './model-location.js'
 
 /** The part of `node-llama-cpp` that fetches files. */
@@ -57,7 +57,7 @@ const MB = 1_000_000
  * Returns the file of a model, fetched into a folder unless it is there. Several processes may do so at the
  * same time: a file appears in the folder once it is whole.
  *
- * @throws GatewayError `ERR_MODEL_DOWNLOAD`
+ * @throws GatewayError `ERR_MODEL_DOWNLOAD`, and `ERR_MODEL_FILE` for a file that is no model
  * @throws the reason of the signal
  */
 export async function downloadModel(
@@ -91,6 +91,7 @@ export async function downloadModel(
         }),
       ),
     )
+    await checkModelFile(path)
     // All files of a model, the first one last.
     const names = (await readdir(partial)).filter((name) => name !== basename(path))
     for (const name of [...names, basename(path)]) {
@@ -245,9 +246,7 @@ async function checkServer(
     if (!isFile) return 0
     const where = describeLocation(location)
     if (!response.ok) throw downloadError(`${where} answers ${String(response.status)}.`)
-    const first = await response.body?.getReader().read()
-    const bytes = Buffer.from(first?.value ?? [])
-    if (!bytes.subarray(0, GGUF_MARK.length).equals(GGUF_MARK)) {
+    if (!(await readMark(response.body)).equals(GGUF_MARK)) {
       throw downloadError(`${where} is no GGUF model: it does not begin with the letters GGUF.`)
     }
     return sizeOf(response.headers)
@@ -257,8 +256,22 @@ async function checkServer(
       ? error
       : downloadError(`${server.host} does not send the model (${reasonOf(error)}).`)
   } finally {
-    await response.body?.cancel().catch(() => undefined)
+    // Of an answer that was not read, or not to its end.
+    if (response.body?.locked === false) await response.body.cancel().catch(() => undefined)
   }
+}
+
+/** Reads as many bytes as the mark of a model has, and ends the answer. */
+async function readMark(body: Response['body']): Promise<Buffer> {
+  const reader = body?.getReader()
+  let bytes = Buffer.alloc(0)
+  while (bytes.length < GGUF_MARK.length) {
+    const part = await reader?.read()
+    if (part?.value === undefined) break
+    bytes = Buffer.concat([bytes, part.value])
+  }
+  await reader?.cancel()
+  return bytes.subarray(0, GGUF_MARK.length)
 }
 
 async function createPartialFolder(folder: string): Promise<string> {

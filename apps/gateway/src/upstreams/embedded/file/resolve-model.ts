@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import type { Logger } from '../../../observability/log.js'
-import { checkModelFile, checkModelHash } from './check-file.js'
+import { checkModelFile, hashModel, wrongHash } from './check-file.js'
 import { downloadModel, type ModelFetcher } from './download-model.js'
 import { defaultModelCache, type ModelLocation } from './model-location.js'
 
@@ -28,13 +28,11 @@ export async function resolveModel(
     location.kind === 'file'
       ? location.path
       : await downloadModel(location, library, { folder, logger, signal })
-  try {
-    await checkModelFile(path)
-    if (sha256 !== undefined) await checkModelHash(path, sha256, signal)
-  } catch (error) {
-    // The next start would find the same file.
-    if (location.kind !== 'file' && !signal.aborted) await rm(path, { force: true })
-    throw error
-  }
-  return path
+  await checkModelFile(path)
+  if (sha256 === undefined) return path
+  const actual = await hashModel(path, signal)
+  if (actual === sha256.toLowerCase()) return path
+  // The next start would find the same file.
+  if (location.kind !== 'file') await rm(path, { force: true })
+  throw wrongHash(path, actual)
 }
