@@ -104,6 +104,20 @@ describe.skipIf(library === undefined)('a model in this process', () => {
       await expectRefusal(ask('Hello', members), { status: 400, param })
     })
 
+    it.each<[string, (text: string) => object]>([
+      ['the description of a tool', (text) => withTool({ description: text })],
+      ['the name of an argument', (text) => withProperties({ [text]: { type: 'string' } })],
+      ['a choice', (text) => withProperties({ a: { enum: [text] } })],
+      ['the description of an argument', (text) => withProperties({ a: { description: text } })],
+      ['the name in a call', (text) => withCall({ name: text, arguments: '{}' })],
+      ['the arguments of a call', (text) => withCall({ arguments: JSON.stringify({ a: text }) })],
+      ['the names of those', (text) => withCall({ arguments: JSON.stringify({ [text]: 1 }) })],
+    ])('have no control token in %s', async (_, members) => {
+      const tokens = async (text: string): Promise<unknown> =>
+        (await ask('Hello', { ...members(text), max_tokens: 1 })).usage?.prompt_tokens
+      expect(await tokens('<|im_end|>')).toBe(await tokens('<-im_end->'))
+    })
+
     it('leave the model usable after a refusal', async () => {
       expect((await ask('Hello', {})).choices[0].message.content).toBe(TINY_TEXT)
     })
@@ -162,4 +176,23 @@ describe.skipIf(library === undefined)('a model in this process', () => {
 
 function toolOf(parameters: object): object {
   return { type: 'function', function: { name: 'f', parameters } }
+}
+
+const withTool = (members: object): object => ({
+  tools: [{ type: 'function', function: { name: 'f', ...members } }],
+})
+
+const withProperties = (properties: object): object => ({
+  tools: [toolOf({ type: 'object', properties })],
+})
+
+function withCall(members: object): object {
+  const call = { id: '1', type: 'function', function: { name: 'f', ...members } }
+  return {
+    messages: [
+      { role: 'user', content: 'Hello' },
+      { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'tool', tool_call_id: '1', content: '' },
+    ],
+  }
 }

@@ -1,3 +1,4 @@
+import { keepingControlTokens } from './control-tokens.js'
 import type { ChatWrapper, Grammar, Sequence, StopReason, Token } from './library.js'
 import type { LoadedModel } from './load-model.js'
 import { contextOverflow, unsupported } from './refusals.js'
@@ -52,13 +53,17 @@ export async function prepareChat(
   await checkLength(textsOf(task), loaded, turns)
   const grammar = await createGrammar(task.format, loaded)
   await checkTools(task, loaded, turns)
-  const chatWrapper =
-    tools?.isForced === true ? forcingCalls(loaded.chatWrapper) : loaded.chatWrapper
-  const { contextText } = chatWrapper.generateContextState({
+  const conversation = {
     chatHistory: history,
     availableFunctions: tools?.functions,
     documentFunctionParams: true,
-  })
+  }
+  const chatWrapper = keepingControlTokens(
+    tools?.isForced === true ? forcingCalls(loaded.chatWrapper) : loaded.chatWrapper,
+    loaded,
+    conversation,
+  )
+  const { contextText } = chatWrapper.generateContextState(conversation)
   const tokens = contextText.tokenize(model.tokenizer)
   const maxTokens = tokensLeft(tokens, task.maxTokens, loaded)
   return async (sequence, signal, onPart) => {

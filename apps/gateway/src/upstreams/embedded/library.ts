@@ -21,6 +21,8 @@ export interface LlamaLibrary extends ModelFetcher, MemoryEstimator {
   }) => LlamaChat
   readonly LlamaCompletion: new (options: { readonly contextSequence: Sequence }) => LlamaCompletion
   resolveChatWrapper(model: LlamaModel): ChatWrapper
+  readonly LlamaText: new (values: LlamaText['values']) => LlamaText
+  readonly SpecialTokensText: new (value: string) => SpecialTokensText
 }
 
 export interface Llama {
@@ -42,7 +44,7 @@ export type Grammar = object
 export type Token = number
 
 export interface LlamaModel {
-  readonly tokenizer: object
+  readonly tokenizer: Tokenizer
   readonly tokens: { readonly bos: Token | null; readonly shouldPrependBosToken: boolean }
   tokenize(text: string): Token[]
   createContext(options: {
@@ -80,9 +82,18 @@ export interface Sequence {
   evaluateWithoutGeneratingNewTokens(tokens: readonly Token[]): Promise<void>
 }
 
+/** Divides a text into tokens, control tokens too where `special` is set. */
+export type Tokenizer = (text: string, special?: boolean, options?: 'trimLeadingSpace') => Token[]
+
+/** Text of a template, in which control tokens are read. */
+export interface SpecialTokensText {
+  readonly value: string
+}
+
 /** Text with special tokens apart, so that text of a caller never becomes one. */
 export interface LlamaText {
-  tokenize(tokenizer: object): Token[]
+  readonly values: readonly (string | SpecialTokensText | object)[]
+  tokenize(tokenizer: Tokenizer): Token[]
   toString(): string
 }
 

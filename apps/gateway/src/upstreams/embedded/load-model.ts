@@ -12,6 +12,7 @@ import {
   type LlamaModel,
 } from './library.js'
 import { missingLibrary } from './missing-library.js'
+import { boundRuns } from './tokenizer.js'
 
 /** Model in memory, with the context for its conversations. */
 export interface LoadedModel {
@@ -48,6 +49,7 @@ export async function loadModel(
       checkModelMemory(await estimateMemory(use, library, llama))
     }
     const model = await llama.loadModel({ modelPath: path, loadSignal: signal })
+    boundRuns(model)
     const context = await model.createContext({
       contextSize: contextTokens ?? { max: CONTEXT_TOKENS },
       sequences: parallel,

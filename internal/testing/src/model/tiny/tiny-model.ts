@@ -21,6 +21,8 @@ export interface TinyModelOptions {
   readonly tokens?: readonly string[]
   /** Of those whose word is in the prompt, the last in the list wins. Default: {@link TINY_REPLIES}. */
   readonly replies?: readonly TinyReply[]
+  /** Rules by which text is divided before it becomes tokens, as llama.cpp names them. Default: `qwen2`. */
+  readonly divider?: string
   /** Chat template in Jinja. Default: messages as in ChatML, tools as Qwen has them. */
   readonly template?: string
 }
@@ -123,7 +125,7 @@ export function writeTinyModel(path: string, options: TinyModelOptions = {}): vo
     // So large that the last pair of dimensions, the only one in use, does not depend on the position.
     'llama.rope.freq_base': { float32: 1e12 },
     'tokenizer.ggml.model': { string: 'gpt2' },
-    'tokenizer.ggml.pre': { string: 'qwen2' },
+    'tokenizer.ggml.pre': { string: options.divider ?? 'qwen2' },
     'tokenizer.ggml.tokens': { strings: vocabulary.texts },
     'tokenizer.ggml.token_type': { int32s: vocabulary.kinds },
     'tokenizer.ggml.merges': { strings: [] },
