@@ -114,6 +114,14 @@ const subpaths = Object.entries(LIMITS).flatMap(([folder, limits]) => {
 export default [
   ...subpaths,
   {
+    // A third of it parses Markdown; the gateway serves it to its own machine, as a rule.
+    name: '@nomyo/web',
+    path: 'apps/web/dist/app.js',
+    limit: '125 kB',
+    gzip: true,
+    modifyEsbuildConfig: wholeConfig,
+  },
+  {
     name: '@nomyo/client with wire 1',
     path: 'packages/client/dist/index.js',
     limit: '22.0 kB',

@@ -121,7 +121,7 @@ function describeStatus(error: APIError): Text {
         ? 'Start a new conversation, or send less.'
         : status === 429 || status >= 500
           ? wait
-          : 'Change the request, or choose another model or tier under “Settings”.'
+          : 'Change the request, choose another model below, or another tier under “Settings”.'
     return { problem: error.message, advice }
   }
   if (error instanceof RateLimitError) {
@@ -136,7 +136,7 @@ function describeStatus(error: APIError): Text {
     ? { problem: 'The gateway could not get an answer from its model.', advice: wait }
     : {
         problem: 'The gateway refused the request.',
-        advice: 'Check model and security tier under “Settings”.',
+        advice: 'Check the model below, and the security tier under “Settings”.',
       }
 }
 
@@ -147,11 +147,11 @@ const STATUSES: Readonly<Record<number, Text>> = {
   },
   403: {
     problem: 'Your key or the security tier does not allow this model.',
-    advice: 'Choose another model or tier under “Settings”.',
+    advice: 'Choose another model below, or another tier under “Settings”.',
   },
   404: {
     problem: 'The gateway does not have this model.',
-    advice: 'Choose another model under “Settings”.',
+    advice: 'Choose another model below.',
   },
   413: {
     problem: 'The conversation has become too large for the gateway.',

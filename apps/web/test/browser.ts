@@ -146,6 +146,13 @@ export async function answer(page: Page, count = 1): Promise<string> {
   return (await answers.last().locator('.text').allTextContents()).join('\n')
 }
 
+/** Returns id or text of the element that has the focus; nothing where none has. */
+export const focused = (page: Page): Promise<string> =>
+  page.evaluate(() => {
+    const { activeElement: active } = document
+    return active === null || active === document.body ? '' : active.id || active.textContent
+  })
+
 /** Returns the text of the trust badge. */
 export async function badge(page: Page): Promise<string> {
   const text = (await page.locator('#trust').textContent()) ?? ''

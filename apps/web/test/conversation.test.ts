@@ -141,8 +141,11 @@ describe.skipIf(!hasChromium)('a conversation', () => {
       expect(await page.locator('#error').textContent()).toBe('')
     }
     hold = false
-    await say(page, 'again')
+    await page.getByRole('button', { name: 'Retry' }).click()
     expect(await answer(page)).toBe('done')
+    // The message that was back in its field has been sent.
+    expect(await message.inputValue()).toBe('')
+    expect(await page.locator('.message.you').count()).toBe(2)
   })
 
   it('with a wrong API key is refused with advice, and the key is masked', async () => {

@@ -29,6 +29,7 @@ describe('the Markdown of an answer', () => {
     '[x](data:text/html,y)',
     '![x](data:image/png;base64,AAAA)',
     '[x](blob:https://a.example/y)',
+    '[x](ftp://a.example/y)',
     '[x](/v1/models)',
     '[x](//a.example/y)',
     '<javascript:alert(1)>',

@@ -26,8 +26,13 @@ describe.skipIf(!hasChromium)('an answer that arrives', () => {
     const arriving = nextResponse()
     const { page, violations } = await visit(browser(), gateway().url)
     await choose(page, 'm')
+    const place = () => page.locator('#send, #stop').filter({ visible: true }).boundingBox()
+    const send = await place()
     await say(page, 'count')
     const response = await arriving
+    // In one place, also for the keyboard.
+    expect(await place()).toEqual(send)
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('stop')
     const log = page.locator('#transcript')
     const text = page.locator('.message.model .text')
     response.write(chunk({ role: 'assistant' }) + chunk({ content: 'one' }))
