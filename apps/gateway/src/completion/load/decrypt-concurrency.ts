@@ -15,4 +15,4 @@ export const DECRYPT_CONCURRENCY = Math.max(1, Math.min(availableParallelism() +
  * Number of encapsulated secrets that are decapsulated at the same time. Each takes a fraction of a
  * millisecond: with several batches under way, the thread has one while the event loop serves the previous one.
  */
-export const DECAPSULATE_CONCURRENCY = 32
+export const DECAPSULATE_CONCURRENCY = 16

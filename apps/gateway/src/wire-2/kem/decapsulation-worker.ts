@@ -54,7 +54,7 @@ const MAX_PENDING = 1024
  * Most operations of a message, whose replies come together. Each message costs some time; with all operations in
  * one, however, thread and event loop would take turns instead of working at the same time.
  */
-const BATCH = 8
+const BATCH = 4
 /** Several times what the keys and ML-KEM take. */
 const MAX_HEAP_MB = 64
 
