@@ -1,4 +1,15 @@
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  readlink,
+  realpath,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
@@ -7,6 +18,9 @@ import { deployFolder } from './validators.js'
 
 /** A user that is not in any image. */
 export const IMAGE_USER = 65_532
+
+/** A registry that does not answer fails a build within its time. */
+const NPM_SETTINGS = 'prefer-offline=true\nfetch-retries=1\nfetch-timeout=15000\n'
 
 /** The part of an image that describes the program that it starts. */
 export interface ImageConfig {
@@ -40,8 +54,17 @@ export interface Images {
 export async function openImages(): Promise<Images> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'nomyo-images-')))
   const store = ['--root', join(folder, 'root'), '--runroot', join(folder, 'run')]
-  const buildah = (...words: readonly string[]): Program =>
-    startProgram('buildah', [...store, '--storage-driver', 'vfs', ...words])
+  // Roots of containers are mounted below it.
+  const env = { TMPDIR: folder }
+  const running = new Set<Program>()
+  const buildah = (...words: readonly string[]): Program => {
+    const program = startProgram('buildah', [...store, '--storage-driver', 'vfs', ...words], {
+      env,
+    })
+    running.add(program)
+    void program.ended.then(() => running.delete(program))
+    return program
+  }
   const run = async (...words: readonly string[]): Promise<string> => {
     const { code, stdout, stderr } = await buildah(...words).ended
     if (code !== 0) throw new Error(`buildah ${words.join(' ')}: ${stderr}${stdout}`)
@@ -75,10 +98,7 @@ export async function openImages(): Promise<Images> {
     await writeFile(join(root, 'etc/ca.crt'), certificates)
     const cafile = npm.cafile === undefined ? '' : 'cafile=/etc/ca.crt\n'
     await mkdir(join(root, 'root'))
-    await writeFile(
-      join(root, 'root/.npmrc'),
-      `registry=${npm.registry}\nprefer-offline=true\n${cafile}`,
-    )
+    await writeFile(join(root, 'root/.npmrc'), `registry=${npm.registry}\n${NPM_SETTINGS}${cafile}`)
   })
 
   return {
@@ -113,7 +133,33 @@ export async function openImages(): Promise<Images> {
           (await within(Healthcheck?.Test.slice(1) ?? [], env).ended).code,
       }
     },
-    stop: () => rm(folder, { recursive: true, force: true }),
+    stop: async () => {
+      const ending = [...running].map((program) => {
+        program.kill('SIGKILL')
+        return program.ended
+      })
+      await endProcessesBelow(folder)
+      await Promise.all(ending)
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/**
+ * Ends processes whose root is below a folder: those in containers of builds and tests that failed or ran
+ * out of time, which outlive the program that started them.
+ */
+async function endProcessesBelow(folder: string): Promise<void> {
+  const isBelow = async (pid: string): Promise<boolean> =>
+    (await readlink(`/proc/${pid}/root`).catch(() => '')).startsWith(`${folder}/`)
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  for (const pid of pids) {
+    if (!(await isBelow(pid))) continue
+    try {
+      process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // It ended by itself.
+    }
   }
 }
 

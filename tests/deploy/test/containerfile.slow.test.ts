@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -155,5 +156,16 @@ describe.runIf(canBuild)('an image', () => {
     expect([user, owner]).toEqual([IMAGE_USER, IMAGE_USER])
     process.kill(Number(pid), 'SIGTERM')
     expect((await proxy.ended).code).toBe(0)
+  })
+
+  it('ends with the store of images, if a test does not end it', async () => {
+    const container = await images().run('gateway')
+    const gateway = container.start(['--engine', 'demo', '--port', '0'])
+    await gateway.prints(/^(listening on)/m)
+    const [, pid = ''] = /"pid":(\d+)/.exec(gateway.output()) ?? []
+    expect(existsSync(`/proc/${pid}`)).toBe(true)
+    await images().stop()
+    // Ended, and soon forgotten by the system.
+    await until(() => !existsSync(`/proc/${pid}`))
   })
 })
