@@ -75,6 +75,8 @@ export default {
         dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
         // Optional peers, which are also installed here for the tests.
         dependencyTypesNot: ['npm-peer'],
+        // In the bundle of the page on purpose.
+        pathNot: '/node_modules/markdown-it/',
       },
     },
     {
