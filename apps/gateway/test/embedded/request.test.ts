@@ -249,6 +249,8 @@ describe('a JSON Schema', () => {
     [{ enum: [] }],
     [{ enum: [{}] }],
     [{ enum: Array.from({ length: 6000 }, (_, at) => at) }],
+    [{ enum: ['x'.repeat(600_000)] }],
+    [{ type: 'object', properties: { ['x'.repeat(600_000)]: {} } }],
     [{ $ref: '#/$defs/missing' }],
     [{ $ref: 'https://example.com/schema' }],
     [{ $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } } }],

@@ -7,6 +7,8 @@ type Schema = Readonly<Record<string, unknown>>
 /** Limits of a schema: its grammar is made and followed by code that trusts it. */
 const MAX_DEPTH = 32
 const MAX_NODES = 5000
+/** Length of a text in a grammar that takes as long as a node. */
+const CHARACTERS_PER_NODE = 100
 const MAX_DEFINITIONS = 200
 const MAX_REPETITIONS = 1000
 
@@ -191,10 +193,16 @@ class Translation {
     return { enum: values }
   }
 
-  /** Refuses what ends the text of a grammar, which the library would then write to the log. */
+  /**
+   * Refuses texts that are too long, since a grammar is made at one go, and what ends the text of a grammar,
+   * which the library would then write to the log.
+   */
   #checkTexts(values: readonly unknown[]): void {
-    if (values.some((value) => typeof value === 'string' && value.includes('\0'))) {
-      throw this.refused('has a text with U+0000')
+    for (const value of values) {
+      if (typeof value !== 'string') continue
+      this.#size.nodes += Math.floor(value.length / CHARACTERS_PER_NODE)
+      if (this.#size.nodes > MAX_NODES) throw this.refused('is too large')
+      if (value.includes('\0')) throw this.refused('has a text with U+0000')
     }
   }
 
