@@ -49,17 +49,16 @@ export default defineConfig(({ mode }) => {
     test: { name: 'gateway-alone', include: mode === 'alone' ? [ALONE] : [] },
   }
 
-  // The build that browsers get, checked by the same tests, except those that load built files, need no
-  // platform or ask mostly for what both platforms share.
+  // The build that browsers get, checked by the same tests, quick and slow, except those that load built
+  // files, need no platform or ask mostly for what both platforms share.
   const neutralCrypto: TestProjectConfiguration = {
     extends: true,
     root: 'packages/crypto',
     resolve: { alias: cryptoPlatform('neutral') },
     test: {
       name: 'crypto-neutral',
-      include: tests.include,
+      include: slow ? ['test/**/*.test.ts'] : [],
       exclude: [
-        ...tests.exclude,
         'test/{chromium,exported-arguments,exports,errors,file-store,generate,key-files,example-*,platform-node,rsa-der}{,.slow}.test.ts',
       ],
     },

@@ -25,8 +25,7 @@ export const proxyCommand = command({
   options: OPTIONS,
   examples: [
     'NOMYO_API_KEY=... nomyo-proxy',
-    'nomyo-proxy --gateway https://gateway.example \\',
-    '  --api-key-file ~/.nomyo/api_key --policy policy.json',
+    'nomyo-proxy --gateway https://gateway.example --api-key-file ~/.nomyo/api_key --policy policy.json',
   ],
   notes: [
     'Every option can also be set in the environment: NOMYO_BASE_URL for --gateway, NOMYO_PROXY_PORT for ' +
