@@ -3,7 +3,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import sizeLimits from '../../.size-limit.mjs'
-import { publicSubpaths, readMembers, readPublished, runtimeDependencies } from '../workspace.mjs'
+import {
+  publicSubpaths,
+  readManifest,
+  readMembers,
+  readPublished,
+  runtimeDependencies,
+} from '../workspace.mjs'
 
 const root = join(import.meta.dirname, '../..')
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
@@ -68,6 +74,11 @@ describe('structure', () => {
     expect(named.length).toBeGreaterThan(30)
     const all = `/${files.join('\n/')}`
     expect(named.filter((path) => !all.includes(`/${path}`))).toEqual([])
+  })
+
+  it('has scripts that the shell of pnpm understands, which has no functions and no tests', () => {
+    const { scripts = {} } = readManifest(root)
+    expect(Object.values(scripts).filter((script) => /[()$]/.test(script))).toEqual([])
   })
 
   it('has at most fifteen scripts', () => {
