@@ -35,7 +35,9 @@ describe.skipIf(!isInstalled('redis-server'))('--request-keys redis', () => {
     const documents = await Promise.all(gateways.map((gateway) => get(gateway, '/pki/wire2')))
     const [first, ...others] = documents.map(({ bytes }) => bytes)
     for (const document of others) expect(document).toEqual(first)
-    expect(await namesIn(shared)).toHaveLength(1)
+    // In the last minutes of an hour, the keys of the next one are there, too.
+    const isLate = Date.now() % 3_600_000 > 3_300_000
+    expect((await namesIn(shared)).length).toBeLessThanOrEqual(isLate ? 2 : 1)
   })
 
   it('has each gateway decrypt requests for the keys of another', async () => {
