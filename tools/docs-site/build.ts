@@ -92,6 +92,8 @@ function writePages(folder: string, { base, repository }: SiteOptions, versions:
   const configuration = join(folder, '.vitepress')
   mkdirSync(configuration)
   cpSync(join(import.meta.dirname, 'vitepress.config.mjs'), join(configuration, 'config.mjs'))
+  // At the place from which the configuration imports it.
+  cpSync(join(root, 'tools/docs/slug.mjs'), join(folder, 'docs/slug.mjs'))
   writeFileSync(join(configuration, 'site.json'), JSON.stringify(site))
 }
 

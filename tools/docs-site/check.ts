@@ -18,6 +18,12 @@ interface Read {
   readonly anchors: readonly string[]
 }
 
+/** Starts a Chromium that asks for nothing but the pages. */
+export function launchBrowser(): Promise<Browser> {
+  const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
+  return chromium.launch({ executablePath: CHROMIUM_PATH, args })
+}
+
 /**
  * Reads every page that links of the site lead to.
  *
@@ -37,6 +43,11 @@ export async function checkSite(folder: string, browser: Browser): Promise<strin
         return route.abort()
       })
       page.on('pageerror', (error) => findings.push(`${page.url()}: ${error.message}`))
+      page.on('console', (message) => {
+        // Refused requests of other hosts are reported above.
+        const isOwn = message.location().url.startsWith(HOST)
+        if (message.type() === 'error' && isOwn) findings.push(`${page.url()}: ${message.text()}`)
+      })
       await crawl(page, folder, pages, (finding) =>
         findings.push(`${finding}, ${width} px, ${colorScheme}`),
       )
@@ -90,8 +101,7 @@ if (process.argv[1] === import.meta.filename) {
   try {
     await buildSite({ out, base: '/', repository: 'https://example.com/' })
     if (isInstalled('chromium')) {
-      const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
-      const browser = await chromium.launch({ executablePath: CHROMIUM_PATH, args })
+      const browser = await launchBrowser()
       const findings = await checkSite(out, browser).finally(() => browser.close())
       for (const finding of findings) console.error(finding)
       if (findings.length > 0) process.exitCode = 1

@@ -1,6 +1,7 @@
 // The configuration of VitePress, copied beside the pages by build.ts together with what it knows of them.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { slugOf } from '../docs/slug.mjs'
 
 /**
  * @typedef {object} Site
@@ -14,15 +15,14 @@ import { join } from 'node:path'
 const site = JSON.parse(readFileSync(join(import.meta.dirname, 'site.json'), 'utf8'))
 
 /**
- * Makes the anchors that GitHub makes, so that a link works in both places.
+ * Keeps braces of the pages as text, which Vue would evaluate.
  *
- * @param {string} heading
+ * @param {{ renderer: { render(...parts: unknown[]): string } }} markdown
  */
-const slugify = (heading) =>
-  heading
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}\-_ ]/gu, '')
-    .replaceAll(' ', '-')
+const keepBraces = ({ renderer }) => {
+  const render = renderer.render.bind(renderer)
+  renderer.render = (...parts) => render(...parts).replaceAll('{{', '&#123;&#123;')
+}
 
 export default {
   title: 'NOMYO for TypeScript',
@@ -33,7 +33,8 @@ export default {
   head: [['meta', { name: 'referrer', content: 'no-referrer' }]],
   // Addresses of programs on the reader's machine.
   ignoreDeadLinks: 'localhostLinks',
-  markdown: { anchor: { slugify } },
+  // A link works here and on GitHub.
+  markdown: { anchor: { slugify: slugOf }, config: keepBraces },
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { readMarkdown, type Markdown } from './markdown.js'
+import { slugOf } from './slug.mjs'
 
 const LINKS = [/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)/g, /\b(?:href|src|srcset)="([^"]+)"/g]
 
@@ -24,8 +25,7 @@ export function anchorsOf({ prose }: Markdown): string[] {
   return prose.flatMap((line) => {
     const heading = /^#{1,6} +(.*?) *#*$/.exec(line)?.[1]
     if (heading === undefined) return []
-    const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase()
-    const slug = text.replace(/[^\p{L}\p{N}\-_ ]/gu, '').replaceAll(' ', '-')
+    const slug = slugOf(heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1'))
     const count = seen.get(slug) ?? 0
     seen.set(slug, count + 1)
     return [count === 0 ? slug : `${slug}-${count}`]

@@ -1,7 +1,6 @@
-import { CHROMIUM_PATH, isInstalled, temporaryFolder, writeFiles } from '@nomyo-internal/testing'
-import { chromium } from 'playwright-core'
+import { isInstalled, temporaryFolder, writeFiles } from '@nomyo-internal/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { checkSite } from '../docs-site/check.js'
+import { checkSite, launchBrowser } from '../docs-site/check.js'
 import { pagesByGroup, rewriteLinks, targetOf } from '../docs-site/pages.js'
 
 describe('the place of a page', () => {
@@ -59,8 +58,7 @@ it.skipIf(!isInstalled('chromium'))('a site is read as people read it', async ()
     'more.html':
       '<a href="/index.html#a">a</a><pre style="width: 500px">wide</pre><img src="https://cdn.example/x.png">',
   })
-  const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
-  const browser = await chromium.launch({ executablePath: CHROMIUM_PATH, args })
+  const browser = await launchBrowser()
   onTestFinished(() => browser.close())
   const findings = (await checkSite(folder, browser)).map((finding) => finding.split(': ')[0])
   expect(findings.sort()).toEqual([

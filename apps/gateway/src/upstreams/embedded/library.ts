@@ -56,20 +56,16 @@ export interface LlamaModel {
     readonly contextSize: { readonly max: number }
     readonly threads?: number | undefined
   }): Promise<EmbeddingContext>
-  dispose(): Promise<void>
 }
 
 export interface EmbeddingContext {
   getEmbeddingFor(tokens: readonly Token[]): Promise<{ readonly vector: readonly number[] }>
-  dispose(): Promise<void>
 }
 
 export interface Context {
   /** Tokens of one sequence. */
   readonly contextSize: number
-  readonly batchSize: number
   getSequence(): Sequence
-  dispose(): Promise<void>
 }
 
 /** State of one conversation in the memory of a context. */
@@ -94,7 +90,6 @@ export interface SpecialTokensText {
 export interface LlamaText {
   readonly values: readonly (string | SpecialTokensText | object)[]
   tokenize(tokenizer: Tokenizer): Token[]
-  toString(): string
 }
 
 /** Form of the conversations of a model. */
