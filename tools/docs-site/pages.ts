@@ -20,7 +20,13 @@ export interface Group {
 export const GROUPS: readonly Group[] = [
   {
     text: 'Start',
-    sources: ['README.md', 'docs/getting-started.md', 'docs/security.md', 'docs/migrating.md'],
+    sources: [
+      'README.md',
+      'docs/getting-started.md',
+      'docs/security.md',
+      'docs/glossary.md',
+      'docs/migrating.md',
+    ],
   },
   { text: 'Drop-in', sources: ['docs/drop-in/openai-sdk.md', 'docs/drop-in/'] },
   { text: 'Examples', sources: ['examples/README.md', 'examples/'] },
