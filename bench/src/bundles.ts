@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild'
 import type { RunContext } from './harness/run-context.js'
@@ -23,12 +21,9 @@ const ENTRIES = {
 /** Bundles packages as a web page does: one file, minified and gzipped, without the code loaded on demand. */
 export async function measureBundles({ progress }: RunContext) {
   progress('bundle sizes')
-  const client = createRequire(import.meta.url).resolve('@nomyo/client/package.json')
   const rows = []
   for (const [name, code] of Object.entries(ENTRIES)) {
-    // A dependency of the client.
-    const folder = name === 'openai' ? dirname(client) : import.meta.dirname
-    rows.push({ name, ...(await sizesOf(code, folder)) })
+    rows.push({ name, ...(await sizesOf(code, import.meta.dirname)) })
   }
   rows.push(await sizesWithWire2())
   return rows

@@ -1,12 +1,14 @@
 import { measureAppraisal } from './appraisal.js'
 import { measureBundles } from './bundles.js'
 import { measureCalls } from './call/call.js'
+import { measureSdk } from './call/sdk.js'
 import { measureCold } from './cold/cold.js'
 import { measureExchange } from './exchange/exchange.js'
 import { measureFairness } from './fairness.js'
 import { measureGateway } from './gateway/gateway.js'
 import type { Stoppable } from './harness/run-context.js'
 import { measureMemory } from './memory/memory.js'
+import { measurePrograms } from './programs.js'
 import { measureSeal } from './seal/seal.js'
 import { measureStreams } from './stream/stream.js'
 
@@ -15,7 +17,9 @@ const MEASUREMENTS = {
   seal: measureSeal,
   exchange: measureExchange,
   call: measureCalls,
+  sdk: measureSdk,
   cold: measureCold,
+  programs: measurePrograms,
   memory: measureMemory,
   gateway: measureGateway,
   fairness: measureFairness,

@@ -54,7 +54,9 @@ type Wanted = readonly [
 
 /** The targets of each section. */
 const TARGETS: {
-  readonly [Name in Exclude<Section, 'appraisal'>]: (result: Result<Name>) => readonly Wanted[]
+  readonly [Name in Exclude<Section, 'appraisal' | 'sdk'>]: (
+    result: Result<Name>,
+  ) => readonly Wanted[]
 } = {
   seal: (rows) =>
     rows.flatMap(({ size, text, times: { ours, naive, webcrypto, jose } }): Wanted[] => {
@@ -101,6 +103,11 @@ const TARGETS: {
       '<=',
       120,
     ],
+  ],
+  programs: ({ helpMs }) => [
+    ['nomyo --help', 'ms', helpMs.nomyo, '<', 150],
+    ['nomyo-proxy --help', 'ms', helpMs['nomyo-proxy'], '<', 150],
+    ['nomyo-gateway --help', 'ms', helpMs['nomyo-gateway'], '<', 150],
   ],
   fairness: ({ idleP95Ms, busyP95Ms, healthMs }) => [
     ['p95 beside requests of 15 MB of another key / idle', 'x', busyP95Ms / idleP95Ms, '<=', 3],

@@ -22,6 +22,15 @@ it('gives help', async () => {
   expect(stdout).toContain('--check')
 })
 
+it('calls the SDK of OpenAI with and without encryption, and starts every program', async () => {
+  const { code, stdout } = await bench('--only', 'sdk,programs', '--quick', '--json')
+  const { results, targets } = JSON.parse(stdout) as Report
+  expect([code, Object.keys(results)]).toEqual([0, ['sdk', 'programs']])
+  const times = results.sdk?.rows.flatMap((row) => Object.values(row.times)) ?? []
+  expect([times.length, times.every((ms) => ms > 0)]).toEqual([8, true])
+  expect(targets.every(({ what, measured }) => what.endsWith('--help') && measured > 0)).toBe(true)
+})
+
 it('prints results alone, draws, and ends by its targets', async () => {
   const plot = join(temporaryFolder(), 'chart.svg')
   const args = ['--only', 'bundles', '--json', '--check', '--plot', plot]

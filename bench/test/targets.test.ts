@@ -28,6 +28,9 @@ const withCall = (changes: Partial<typeof GOOD.call>): Results => ({
 const withCold = (changes: Partial<typeof GOOD.cold>): Results => ({
   cold: { ...GOOD.cold, ...changes },
 })
+const withHelp = (changes: Partial<typeof GOOD.programs.helpMs>): Results => ({
+  programs: { rounds: 1, helpMs: { ...GOOD.programs.helpMs, ...changes } },
+})
 const withRow = (changes: Partial<(typeof GOOD.gateway.rows)[number]>): Results => ({
   gateway: {
     ...GOOD.gateway,
@@ -84,6 +87,9 @@ const MISSING: Readonly<Record<string, Results>> = {
   'first completion, saved key': withCold({ savedKey: { ...savedKey, firstCompletionMs: 100 } }),
   'wire 2: import': withCold({ wire2: { ...wire2, importMs: 61 } }),
   'wire 2: import and first completion over plain fetch': withCold({ wire2Ms: 161 }),
+  'nomyo --help': withHelp({ nomyo: 150 }),
+  'nomyo-proxy --help': withHelp({ 'nomyo-proxy': 150 }),
+  'nomyo-gateway --help': withHelp({ 'nomyo-gateway': 150 }),
   'p95 beside requests of 15 MB of another key / idle': {
     fairness: { ...GOOD.fairness, busyP95Ms: 6.1 },
   },

@@ -113,6 +113,20 @@ const TABLES: { readonly [Name in Section]: (result: Result<Name>) => readonly R
     ],
     ['one RSA private operation', '', '', '', rsaMs],
   ],
+  sdk: ({ rows }) => [
+    ['OpenAI SDK, p50 in ms', 'fetch', 'SDK', 'client, wire 2', 'SDK, wire 2'],
+    ...rows.map(({ size, times }): Row => [
+      size,
+      times.plain,
+      times.plainSdk,
+      times.wire2,
+      times.wire2Sdk,
+    ]),
+  ],
+  programs: ({ helpMs }) => [
+    ['Programs, ms', ...Object.keys(helpMs)],
+    ['--help (node: nothing)', ...Object.values(helpMs)],
+  ],
   fairness: ({ largeRequests, shortRequests, idleP95Ms, busyP95Ms, healthMs }) => [
     ['Fairness, wire 2, ms', 'p95 idle', 'p95 beside', '/health beside'],
     [`${shortRequests} of 1 KB beside ${largeRequests} of 15 MB`, idleP95Ms, busyP95Ms, healthMs],

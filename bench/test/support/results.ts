@@ -74,6 +74,13 @@ export const GOOD = {
     wire2Ms: 155,
     plain: { ...COLD, keyMs: 0, firstCompletionMs: 40 },
   },
+  sdk: {
+    rows: [{ size: '1 KB', rounds: 1, times: { plain: 1, plainSdk: 2, wire2: 3, wire2Sdk: 4 } }],
+  },
+  programs: {
+    rounds: 1,
+    helpMs: { nomyo: 149, 'nomyo-proxy': 149, 'nomyo-gateway': 149, node: 30 },
+  },
   memory: {
     rounds: 1,
     payloadBytes: 9_000_000,
