@@ -411,16 +411,16 @@ async function openKeys(
 
 function warnAboutExposure(config: GatewayConfig, logger: Logger): void {
   if (config.engine.kind === 'demo') {
-    logger.warn('demo engine: this process makes up the answers, no model is used')
+    logger.warn('demo engine: answers are invented, no model is used')
   }
   if (config.apiKeys === undefined && config.keysFile === undefined) {
     logger.warn(
-      `no --api-key and no --keys-file: every client that reaches ${config.host} may use this gateway`,
+      `no --api-key and no --keys-file: every client that reaches ${config.host} can use this gateway`,
     )
   }
   if (config.corsOrigins?.includes('*') === true) {
     logger.warn(
-      '--cors-origin *: every web page may use this gateway from the browser that opens it',
+      '--cors-origin *: every web page can use this gateway from the browser that opens it',
     )
   }
 }

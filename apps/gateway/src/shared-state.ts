@@ -101,7 +101,7 @@ const consequencesOf = (failure: RedisFailure): Consequences => ({
   replay:
     failure.replay === 'closed'
       ? REFUSED
-      : 'each gateway refuses the replays that it has seen itself, and no others',
-  rate: failure.rate === 'closed' ? REFUSED : 'each gateway permits the whole rate',
+      : 'each gateway refuses only replays of requests that it has received itself',
+  rate: failure.rate === 'closed' ? REFUSED : 'each gateway grants the whole rate',
   quota: failure.rate === 'closed' ? REFUSED : 'each gateway counts by itself',
 })

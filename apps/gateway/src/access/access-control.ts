@@ -71,7 +71,7 @@ export class AccessControl {
  */
 export function authorize({ models, tiers }: Identity, model: string, tier: string): void {
   if (models?.includes(model) === false) {
-    const message = `This API key is not for the model ${model}.`
+    const message = `This API key does not permit the model ${model}.`
     throw forbidden(NOT_FOR_KEY, { message, code: 'model_not_allowed', param: 'model' })
   }
   if (tiers?.includes(tier) === false) throw tierNotForKey(tier)
@@ -93,11 +93,11 @@ export function authorizeTier(
   throw forbidden(NOT_FOR_TIER, { message, code: 'tier_not_allowed', param: null })
 }
 
-const NOT_FOR_KEY = 'This API key is not for this model or security tier'
+const NOT_FOR_KEY = 'This API key does not permit this model or security tier'
 
 const tierNotForKey = (tier: string): Error =>
   forbidden(NOT_FOR_KEY, {
-    message: `This API key is not for the security tier ${tier}.`,
+    message: `This API key does not permit the security tier ${tier}.`,
     code: 'tier_not_allowed',
     param: null,
   })

@@ -37,7 +37,7 @@ import { RedisError } from '../redis/error-code.js'
 const FILE_OPTION = defineOptions({
   keysFile: {
     value: 'FILE',
-    summary: 'file of API keys, which a gateway with --keys-file reads again on SIGHUP',
+    summary: 'file of API keys; a gateway with --keys-file reloads it on SIGHUP',
     variable: 'NOMYO_KEYS_FILE',
     isPath: true,
   },
@@ -57,13 +57,13 @@ const ADD_OPTIONS = defineOptions({
   },
   models: {
     value: 'NAMES',
-    summary: 'models that the key may be used for, separated by commas',
+    summary: 'models that the key permits, separated by commas',
     defaultSummary: 'all',
     parse: names,
   },
   tiers: {
     value: 'TIERS',
-    summary: `security tiers that the key may be used for, of ${SECURITY_TIERS.join(', ')}`,
+    summary: `security tiers that the key permits: ${SECURITY_TIERS.join(', ')}`,
     defaultSummary: 'all',
     parse: parsedBy(
       (text) => {
@@ -75,23 +75,23 @@ const ADD_OPTIONS = defineOptions({
   },
   rate: {
     value: 'N/s',
-    summary: 'rate limit of this key in place of --rate-limit',
+    summary: 'rate limit of this key, instead of --rate-limit',
     parse: parsedBy(parseRate, 'must be such as 2/s, up to 10000/s'),
   },
   burst: {
     value: 'N',
-    summary: 'requests in one second out of ten',
+    summary: 'requests allowed in one second of every ten',
     defaultSummary: 'twice the rate',
     parse: wholeNumber(1, 100_000),
   },
   quotaRequests: {
     value: 'N/day',
-    summary: 'requests of this key per day or month (UTC), or off, in place of --quota-requests',
+    summary: 'requests of this key per day or month (UTC), or off, instead of --quota-requests',
     parse: parsedBy(parseQuota, QUOTA_FORM),
   },
   quotaTokens: {
     value: 'N/month',
-    summary: 'tokens of this key per day or month (UTC), or off, in place of --quota-tokens',
+    summary: 'tokens of this key per day or month (UTC), or off, instead of --quota-tokens',
     parse: parsedBy(parseQuota, QUOTA_FORM),
   },
 })
@@ -138,7 +138,7 @@ export const listCommand = command({
     ...FILE_OPTION,
     redis: {
       ...OPTIONS.redis,
-      summary: 'Redis of the gateways, to show the used part of quotas',
+      summary: 'Redis of the gateways, to show how much of each quota is used',
       defaultSummary: 'limits only',
     },
   },
@@ -180,7 +180,7 @@ async function usageOf(
 export const revokeCommand = command({
   summary: 'remove an API key from a file',
   options: FILE_OPTION,
-  operands: { usage: 'NAME', min: 1, max: 1, missing: 'give the NAME of the key' },
+  operands: { usage: 'NAME', min: 1, max: 1, missing: 'name the key to revoke: NAME' },
   run: async ({ settings, operands: [name] }) => {
     const keysFile = fileOf(settings)
     await withFileLock(keysFile, async () => {

@@ -8,7 +8,7 @@ export const program: Program = {
   version,
   describeError,
   command: {
-    summary: 'decrypts requests, asks a model server, encrypts the answers',
+    summary: 'decrypts requests, forwards them to a model server, encrypts the answers',
     load: async () => (await import('./start.js')).startCommand,
     subcommands: {
       doctor: {
@@ -38,7 +38,7 @@ export const program: Program = {
       },
       relay: {
         summary:
-          'pass encrypted requests on to one gateway, which then sees no address of a client',
+          'pass encrypted requests on to one gateway, and hide the addresses of clients from it',
         load: async () => (await import('./relay.js')).relayCommand,
       },
       fingerprint: {

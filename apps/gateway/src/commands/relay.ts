@@ -14,19 +14,19 @@ import { describeError } from './describe-error.js'
 
 /** `nomyo-gateway relay`: starts a relay. */
 export const relayCommand = command({
-  summary: 'pass encrypted requests on to one gateway, which then sees no address of a client',
+  summary: 'pass encrypted requests on to one gateway, and hide the addresses of clients from it',
   options: RELAY_OPTIONS,
   exitMeanings: { ok: 'stopped by a signal', failed: 'failure', usage: 'wrong command line' },
   examples: [
     'nomyo-gateway relay --for https://gateway.example --tls-cert cert.pem --tls-key key.pem',
   ],
   notes: [
-    'An Oblivious HTTP relay (RFC 9458). It holds no key and reads no message: it sees addresses, times and ' +
-      'sizes, and no path, model, API key or text. The gateway sees the address of the relay alone, and which API ' +
-      'key asks. Both of them together see everything that each sees, so let another party run it than the gateway.',
-    'Give the relay to clients as relayUrl, and its address to the gateway as --known-relay, which lifts the ' +
-      'limits per address there: those of this relay take their place. It writes no addresses to its log. SIGHUP ' +
-      'reads the certificate again.',
+    'An Oblivious HTTP relay (RFC 9458). It has no key and cannot read messages: it sees addresses, times and ' +
+      'sizes, and no path, model, API key or text. The gateway sees the address of the relay, and the API keys. ' +
+      'Together they see all of it, so different parties should run them.',
+    'Clients name the relay as relayUrl. The gateway names its address with --known-relay, which exempts it from ' +
+      'limits per address there: the relay limits its clients itself. Its log contains no addresses. SIGHUP ' +
+      'reloads the certificate.',
     'Every option can also be set in the environment: NOMYO_RELAY_FOR for --for, NOMYO_RELAY_PORT for --port.',
   ],
   run: async ({ settings, context }) => {
@@ -48,7 +48,9 @@ export const relayCommand = command({
       actions: ['SIGHUP'],
     })
     if (config.gateway.startsWith('http:')) {
-      log.warn('the gateway is http://: the network path to it sees times and sizes of requests')
+      log.warn(
+        'the gateway has an http:// URL: the network on the way to it can see times and sizes of requests',
+      )
     }
     const relay = await createRelay(config, log).catch((error: unknown) => {
       log.level = 'fatal'
@@ -63,9 +65,9 @@ export const relayCommand = command({
     const reloadCertificate = async (): Promise<void> => {
       try {
         await relay.reloadCertificate()
-        log.info('the certificate was read again')
+        log.info('certificate reloaded')
       } catch (error) {
-        log.error(`the certificate stays as it was: ${describeError(error).text}`)
+        log.error(`certificate not reloaded: ${describeError(error).text}`)
       }
     }
     onceRunning({
@@ -82,7 +84,7 @@ function relayConfig(settings: Settings<typeof RELAY_OPTIONS>): RelayConfig {
   const { for: gateway, rateLimit, tlsCert: certFile, tlsKey: keyFile, ...values } = settings.values
   if (gateway === undefined) throw new UsageError('give the gateway: --for https://gateway.example')
   if (values.corsOrigin.includes('*') && values.corsOrigin.length > 1) {
-    throw settings.mistake('corsOrigin', 'allows every origin with *; omit the others')
+    throw settings.mistake('corsOrigin', 'allows every origin with *: remove the others')
   }
   if (values.idleTimeout > values.totalTimeout) {
     throw settings.mistake('idleTimeout', 'must not be longer than --total-timeout')

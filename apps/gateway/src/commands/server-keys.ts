@@ -15,7 +15,9 @@ import { withStores } from '../server-keys/open-stores.js'
 const ROTATE_OPTIONS = {
   ...KEY_OPTIONS,
   ...defineOptions({
-    identity: { summary: 'create the next identity key, which signs for wire 2, instead' },
+    identity: {
+      summary: 'create the next identity key, which signs for wire 2, instead of a server key',
+    },
   }),
 }
 
@@ -67,9 +69,7 @@ function withKeys<T>(
 ): Promise<T> {
   const location = keyLocation(settings)
   if (location.keyDir === undefined && location.sharedKeys !== true) {
-    throw new UsageError(
-      'give the folder of the keys, --key-dir DIR, or the Redis, --shared-keys --redis URL',
-    )
+    throw new UsageError('set --key-dir DIR, or --shared-keys and --redis URL')
   }
   return withStores(location, loggerOf(context.stderr), use)
 }

@@ -17,7 +17,7 @@ import { describeError } from './describe-error.js'
 
 /** `nomyo-gateway` without a command: starts a gateway. */
 export const startCommand = command({
-  summary: 'decrypts requests, asks a model server, encrypts the answers',
+  summary: 'decrypts requests, forwards them to a model server, encrypts the answers',
   options: OPTIONS,
   exitMeanings: {
     ok: 'stopped by a signal, or a command that succeeded',
@@ -35,8 +35,8 @@ export const startCommand = command({
   notes: [
     'Every option can also be set in the environment: NOMYO_PORT for --port and so on. ' +
       'NOMYO_API_KEY, NOMYO_UPSTREAM, NOMYO_CORS_ORIGIN and NOMYO_TRUST_PROXY take several values, ' +
-      'separated by commas. Set keys that way, or in a file: other users of the machine can read ' +
-      'command lines. The file of --config has members such as keyDir for --key-dir; options and ' +
+      'separated by commas. Set keys in the environment or in a file: other users of the machine can ' +
+      'read command lines. The file of --config has members such as keyDir for --key-dir; options and ' +
       'variables override it.',
   ],
   run: async ({ settings, context }) => {

@@ -58,8 +58,8 @@ export function readConfigFile(
     const source = { kind: 'file', file: path, line: lineAt(broken.pos[0]), member: '' } as const
     const problem =
       broken.code === 'DUPLICATE_KEY'
-        ? 'has a member that exists already'
-        : `is no YAML or JSON from here on (${broken.code})`
+        ? 'repeats a member'
+        : `is not valid YAML or JSON from here on (${broken.code})`
     throw new UsageError({ source, problem })
   }
   const lineOf = (member: Path): number => lineAt(offsetOf(document, member))
@@ -87,7 +87,7 @@ export function readConfigFile(
   if (issue !== undefined) throw mistake(...describeIssue(issue))
   const { upstreams, tiers, policyVersion, requests } = parsed.data ?? {}
   if (upstreams !== undefined && members.has('upstream')) {
-    throw mistake(['upstreams'], 'excludes upstream: give one of them')
+    throw mistake(['upstreams'], 'and upstream cannot be combined')
   }
   // A trial of a file without its model servers, which are checked all the same.
   const isTrial = textOf('engine') === 'demo'
@@ -136,7 +136,7 @@ function memberOf(
   const { secret = false, repeatable = false } = OPTION_OF_MEMBER.get(name) ?? {}
   const itemAt = (given: unknown, path: Path): unknown => {
     // Commas separate the values of a variable, so that no value has one.
-    if (repeatable && String(given).includes(',')) throw mistake(path, 'must have no comma')
+    if (repeatable && String(given).includes(',')) throw mistake(path, 'must not contain a comma')
     if (!secret) return given
     const found = secretSchema(locations).safeParse(given)
     if (found.success) return found.data
@@ -168,7 +168,7 @@ function valueOf(document: Document): unknown {
   } catch {
     throw new UsageError({
       option: 'config',
-      problem: 'must name a file whose aliases do not multiply',
+      problem: 'must name a file with fewer YAML aliases',
     })
   }
 }
@@ -205,10 +205,10 @@ function secretSchema(locations: SecretLocations) {
 }
 
 function problemOf(secret: string | undefined): string {
-  if (secret === undefined) return 'does not exist at its location'
+  if (secret === undefined) return 'is missing: the variable or file that it names does not exist'
   if (secret === '') return 'is empty: give it a value'
   if (secret === SECRET_MASK) {
-    return 'was left out by --print-config: give its text, { env: NAME } or { file: PATH }'
+    return 'was hidden by --print-config: set its text, { env: NAME } or { file: PATH }'
   }
   return 'must be visible ASCII characters, without blanks'
 }
@@ -236,7 +236,7 @@ const rule = z
   .optional()
 const tiers = z
   .strictObject({ standard: rule, high: rule, maximum: rule })
-  .refine((given) => Object.keys(given).length > 0, { error: 'must have a tier' })
+  .refine((given) => Object.keys(given).length > 0, { error: 'must name at least one tier' })
 const requests = z.strictObject({
   maxChoices: z.int().min(1).max(1000).optional(),
   maxTokens: z.int().min(1).optional(),
@@ -273,7 +273,7 @@ function structuredSchema(locations: SecretLocations) {
     })
     .refine(({ url, caFile }) => caFile === undefined || /^https:/i.test(url), {
       path: ['caFile'],
-      error: 'is for a url of https://',
+      error: 'needs a url with https://',
     })
   return z
     .strictObject({

@@ -52,7 +52,7 @@ export function readGatewaySettings(
     readFile: (textOf) => readConfigFile(textOf, environment),
   })
   if (settings.operands.length === 0) return settings
-  throw new UsageError('only options are taken, no other arguments')
+  throw new UsageError('takes options only, no other arguments')
 }
 
 /**
@@ -127,13 +127,13 @@ export function keyLocation(settings: KeySettings): ServerKeyLocation {
   const keys = keyPassword(settings)
   if (sharedKeys) {
     if (keyDir !== undefined) {
-      throw settings.mistake('sharedKeys', 'stores the keys in Redis: omit --key-dir')
+      throw settings.mistake('sharedKeys', 'stores the keys in Redis: remove --key-dir')
     }
     if (redis === undefined) throw settings.mistake('sharedKeys', 'needs --redis URL')
     if (Object.keys(keys).length === 0) {
       throw settings.mistake(
         'sharedKeys',
-        'needs a password that encrypts the keys: give --key-password-file FILE',
+        'needs a password that encrypts the keys: set --key-password-file FILE',
       )
     }
   }
@@ -148,7 +148,7 @@ export function keyLocation(settings: KeySettings): ServerKeyLocation {
 function keyPassword(settings: KeySettings): KeyConfig {
   const { keyPassword: password, keyPasswordFile: passwordFile } = settings.values
   if (passwordFile !== undefined && password !== undefined) {
-    throw settings.mistake('keyPasswordFile', 'and NOMYO_KEY_PASSWORD exclude each other')
+    throw settings.mistake('keyPasswordFile', 'and NOMYO_KEY_PASSWORD cannot be combined')
   }
   if (passwordFile !== undefined) return { passwordFile }
   return password === undefined ? {} : { password }
@@ -184,7 +184,7 @@ function requestKeyConfig(settings: GatewaySettings): RequestKeyConfig {
     if (Object.keys(keyPassword(settings)).length === 0) {
       throw settings.mistake(
         'requestKeys',
-        'redis needs a password that encrypts the keys: give --key-password-file FILE',
+        'redis needs a password that encrypts the keys: set --key-password-file FILE',
       )
     }
   }
@@ -199,7 +199,7 @@ function minWire(settings: GatewaySettings): '1.0' | '2' {
   if (version === '1.0') return version
   const place = requestKeys ?? (redis === undefined ? 'memory' : 'off')
   if (place !== 'off') return '2'
-  throw settings.mistake('minWire', '2 needs wire 2: give --request-keys memory or redis')
+  throw settings.mistake('minWire', '2 needs wire 2: set --request-keys memory or redis')
 }
 
 /** Options of a model in this process, beside its own. */
@@ -223,9 +223,12 @@ function embeddedModel(settings: GatewaySettings): GatewayConfig['engine'] | und
     if (lost === undefined || engine === 'demo') return undefined
     throw settings.mistake(lost, 'needs --model FILE')
   }
-  if (engine !== undefined) throw settings.mistake('engine', 'and --model exclude each other')
+  if (engine !== undefined) throw settings.mistake('engine', 'and --model cannot be combined')
   if (values.upstream.length > 0 || file?.upstreams !== undefined) {
-    throw settings.mistake('model', 'runs in this process and excludes model servers')
+    throw settings.mistake(
+      'model',
+      'runs in this process and cannot be combined with model servers',
+    )
   }
   return {
     kind: 'model',
@@ -249,7 +252,7 @@ function engineConfig(settings: GatewaySettings): GatewayConfig['engine'] {
   const named = urls.length > 0 ? undefined : settings.file?.upstreams
   if (engine === 'demo') {
     if (urls.length === 0 && named === undefined) return { kind: 'demo' }
-    throw settings.mistake('engine', 'demo uses no server; omit --upstream')
+    throw settings.mistake('engine', 'demo uses no model server: remove --upstream')
   }
   const health = {
     intervalMs: 1000 * settings.values.healthInterval,
@@ -259,19 +262,19 @@ function engineConfig(settings: GatewaySettings): GatewayConfig['engine'] {
     if (apiKey !== undefined) {
       throw settings.mistake(
         'upstreamKey',
-        'is for --upstream; upstreams of a file have apiKey each',
+        'applies to --upstream only: in the config file, set apiKey of each upstream',
       )
     }
     if (caFile !== undefined) {
       throw settings.mistake(
         'upstreamCa',
-        'is for --upstream; upstreams of a file have caFile each',
+        'applies to --upstream only: in the config file, set caFile of each upstream',
       )
     }
     if (healthPath !== undefined) {
       throw settings.mistake(
         'healthPath',
-        'is for --upstream; upstreams of a file have healthPath each',
+        'applies to --upstream only: in the config file, set healthPath of each upstream',
       )
     }
     return { kind: 'upstreams', upstreams: named, health }
@@ -280,13 +283,13 @@ function engineConfig(settings: GatewaySettings): GatewayConfig['engine'] {
   if (baseUrl === undefined) {
     throw engine === undefined
       ? new UsageError(
-          'give --upstream URL for a model server, --model FILE for a model in this process, or --engine demo ' +
-            'to try without one',
+          'set --upstream URL for a model server, --model FILE for a model in this process, or --engine demo ' +
+            'for a trial without a model',
         )
       : settings.mistake('engine', 'openai needs --upstream URL')
   }
   if (caFile !== undefined && !urls.some((url) => url.startsWith('https:'))) {
-    throw settings.mistake('upstreamCa', 'is for an --upstream of https://')
+    throw settings.mistake('upstreamCa', 'needs an --upstream with https://')
   }
   if (urls.length === 1) return { kind: 'openai', baseUrl, apiKey, caFile, healthPath }
   const upstreams = urls.map((url, at) => ({
@@ -318,15 +321,15 @@ function web(settings: GatewaySettings, tls: TlsConfig | undefined): boolean {
   if (!enabled || isLoopback(host) || tls !== undefined) return enabled
   throw settings.mistake(
     'web',
-    'needs --host 127.0.0.1, or --tls-cert and --tls-key: browsers provide the cryptography of the ' +
-      'page on https and on localhost only',
+    'needs --host 127.0.0.1, or --tls-cert and --tls-key: browsers provide cryptography to pages of ' +
+      'https and localhost only',
   )
 }
 
 function corsOrigins(settings: GatewaySettings): readonly string[] {
   const { corsOrigin } = settings.values
   if (!corsOrigin.includes('*') || corsOrigin.length === 1) return corsOrigin
-  throw settings.mistake('corsOrigin', 'allows every origin with *; omit the others')
+  throw settings.mistake('corsOrigin', 'allows every origin with *: remove the others')
 }
 
 function tpmConfig(settings: GatewaySettings): TpmConfig | undefined {
@@ -335,7 +338,7 @@ function tpmConfig(settings: GatewaySettings): TpmConfig | undefined {
   // An operator who sets these expects attestation.
   for (const name of ['pcrs', 'tpmAk', 'tpmRequired'] as const) {
     if (name === 'tpmRequired' ? required : settings.given(name)) {
-      throw settings.mistake(name, 'needs a TPM: give --tpm ADDRESS')
+      throw settings.mistake(name, 'needs a TPM: set --tpm ADDRESS')
     }
   }
   return undefined
@@ -373,7 +376,7 @@ function quotas(settings: GatewaySettings): Quotas | undefined {
   // Addresses are cheap: a quota of each would limit nothing.
   if (apiKey.length === 0 && keysFile === undefined) {
     const name = requests === 'off' ? 'quotaTokens' : 'quotaRequests'
-    throw settings.mistake(name, 'needs API keys: give --keys-file or --api-key')
+    throw settings.mistake(name, 'needs API keys: set --keys-file or --api-key')
   }
   return { requests, tokens }
 }

@@ -53,41 +53,41 @@ export const OPTIONS = defineOptions(
       host: { value: 'HOST', summary: 'address to listen on', default: '127.0.0.1' },
       port: {
         value: 'PORT',
-        summary: 'port to listen on, 0 for any free one',
+        summary: 'port to listen on; 0 for any free port',
         default: '12435',
         parse: portNumber,
       },
       tlsCert: {
         value: 'FILE',
-        summary: 'certificate chain as PEM: HTTPS instead of HTTP',
+        summary: 'certificate chain (PEM): serve HTTPS instead of HTTP',
         isPath: true,
       },
-      tlsKey: { value: 'FILE', summary: 'private key of the certificate as PEM', isPath: true },
+      tlsKey: { value: 'FILE', summary: 'private key of the certificate (PEM)', isPath: true },
       trustProxy: {
         value: 'ADDRESSES',
         summary:
-          'proxies whose X-Forwarded-For is trusted: addresses, networks such as 10.0.0.0/8, loopback',
+          'proxies whose X-Forwarded-For is trusted: addresses, networks such as 10.0.0.0/8, or loopback',
         repeatable: true,
         parse: parseProxies,
       },
       knownRelay: {
         value: 'ADDRESSES',
-        summary: 'relays whose clients share an address: no limit per address applies to it',
+        summary: 'addresses of relays, which carry many clients: exempt from limits per address',
         defaultSummary: 'none',
         repeatable: true,
         parse: parseRelays,
       },
       corsOrigin: {
         value: 'ORIGIN',
-        summary: 'web pages that may call, such as https://app.example, or * for all',
-        defaultSummary: 'no page of another origin',
+        summary: 'origin of web pages that may call, such as https://app.example; * for all',
+        defaultSummary: 'its own origin only',
         repeatable: true,
         parse: (text) => (text.trim() === '*' ? '*' : webOrigin(text.trim())),
       },
       publicName: {
         value: 'NAME',
-        summary: 'host, or host:port, that requests of wire 2 may name',
-        defaultSummary: 'every name',
+        summary: 'host, or host:port, that requests of wire 2 must be addressed to',
+        defaultSummary: 'any',
         repeatable: true,
         parse: matching(
           /^(?:\[[\da-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/i,
@@ -99,9 +99,9 @@ export const OPTIONS = defineOptions(
     ...inGroup('Model servers', {
       engine: {
         value: 'ENGINE',
-        summary: 'openai (ask --upstream) or demo (offline stand-in, no model)',
+        summary: 'openai (forward to --upstream) or demo (offline stand-in, no model)',
         choices: ['openai', 'demo'],
-        defaultSummary: 'openai with an --upstream',
+        defaultSummary: 'openai with --upstream',
       },
       upstream: {
         value: 'URL',
@@ -120,14 +120,14 @@ export const OPTIONS = defineOptions(
       },
       upstreamCa: {
         value: 'FILE',
-        summary: 'CA certificates as PEM trusted for every --upstream',
-        defaultSummary: 'those that Node knows',
+        summary: 'CA certificates (PEM) that are trusted for every --upstream',
+        defaultSummary: 'CAs built into Node',
         isPath: true,
       },
       healthPath: {
         value: 'PATH',
         summary: 'path of the health check of every --upstream, such as /health',
-        defaultSummary: 'models, below its URL',
+        defaultSummary: 'models, below the URL',
         parse: parsedBy(
           (text) => (isHealthPath(text) ? text : undefined),
           'must be a path such as /health, or models below the URL',
@@ -135,13 +135,13 @@ export const OPTIONS = defineOptions(
       },
       healthInterval: {
         value: 'SECONDS',
-        summary: 'interval between polls of each upstream',
+        summary: 'interval between health checks of each upstream',
         default: '10',
         parse: wholeNumber(1, 3600),
       },
       unhealthyAfter: {
         value: 'COUNT',
-        summary: 'consecutive failures until an upstream is taken out of rotation',
+        summary: 'consecutive failures that take an upstream out of rotation',
         default: '3',
         parse: wholeNumber(1, 100),
       },
@@ -150,58 +150,58 @@ export const OPTIONS = defineOptions(
       model: {
         value: 'FILE',
         summary:
-          'GGUF model to run in this process: a file, hf:USER/REPOSITORY:QUANTIZATION or an https:// URL',
+          'GGUF model to run in this process: a path, hf:USER/REPOSITORY:QUANTIZATION or an https:// URL',
         defaultSummary: 'none',
         isPath: true,
         parse: parsedBy((text) => parseModelLocation(text) && text, MODEL_LOCATION_FORM),
       },
       modelSha256: {
         value: 'HASH',
-        summary: 'SHA-256 that the file of the model must have',
+        summary: 'expected SHA-256 of the model file',
         defaultSummary: 'not checked',
         parse: matching(/^[\da-f]{64}$/i, 'must be 64 hexadecimal digits'),
       },
       modelCache: {
         value: 'DIR',
-        summary: 'folder of fetched models, created if missing',
+        summary: 'folder for downloaded models, created if missing',
         defaultSummary: '~/.cache/nomyo/models',
         isPath: true,
       },
       modelName: {
         value: 'NAME',
-        summary: 'name that requests give the model; the first one is listed',
-        defaultSummary: 'that of the file',
+        summary: 'name of the model in requests; GET /v1/models lists the first one',
+        defaultSummary: 'name of the file',
         repeatable: true,
         parse: matching(/^[\x21-\x7e]{1,256}$/, 'must be of visible ASCII characters'),
       },
       modelContext: {
         value: 'TOKENS',
-        summary: 'longest conversation, its answer included',
-        defaultSummary: 'that of the model, at most 8192',
+        summary: 'longest conversation, including the answer',
+        defaultSummary: 'context of the model, at most 8192',
         parse: wholeNumber(256, 1_048_576),
       },
       modelParallel: {
         value: 'COUNT',
-        summary: 'answers that are written at the same time, each with a context of its own',
+        summary: 'answers generated at the same time, each with its own context',
         defaultSummary: '2',
         parse: wholeNumber(1, 64),
       },
       modelQueue: {
         value: 'COUNT',
-        summary: 'requests that wait for the model; further ones are refused with 503',
+        summary: 'requests that wait for the model; more are refused with 503',
         defaultSummary: '32',
         parse: wholeNumber(0, 10_000),
       },
       modelThreads: {
         value: 'COUNT',
-        summary: 'threads of the model',
-        defaultSummary: 'one for each fast core',
+        summary: 'threads that compute the model',
+        defaultSummary: 'one per fast core',
         parse: wholeNumber(1, 1024),
       },
       modelLibrary: {
         value: 'DIR',
-        summary: 'folder in whose node_modules node-llama-cpp is installed',
-        defaultSummary: 'where the gateway is installed',
+        summary: 'folder whose node_modules contains node-llama-cpp',
+        defaultSummary: 'folder of the gateway',
         isPath: true,
       },
     }),
@@ -219,13 +219,13 @@ export const OPTIONS = defineOptions(
       },
       keysFile: {
         value: 'FILE',
-        summary: 'API keys, as `nomyo-gateway keys add` creates them',
+        summary: 'file of API keys, which `nomyo-gateway keys add` creates',
         isPath: true,
       },
       rateLimit: {
         value: 'N/s',
-        summary: 'requests per API key (per address, without keys), or off',
-        defaultSummary: '2/s; off on loopback without keys and proxies',
+        summary: 'requests per API key (per address without API keys), or off',
+        defaultSummary: '2/s; off on loopback without API keys and proxies',
         parse: parsedBy(
           (text) => (text === 'off' ? text : parseRate(text)),
           'must be such as 2/s, up to 10000/s, or off',
@@ -233,14 +233,13 @@ export const OPTIONS = defineOptions(
       },
       rateBurst: {
         value: 'N',
-        summary: 'requests in one second out of ten',
+        summary: 'requests allowed in one second of every ten',
         defaultSummary: 'twice the rate',
         parse: wholeNumber(1, 100_000),
       },
       rateCooldown: {
         value: 'TIME',
-        summary:
-          'time for which a caller is refused that ignores refusals for a minute, 0s for none',
+        summary: 'how long a caller is refused who ignores refusals for a minute; 0s for never',
         default: '60s',
         parse: duration('0s', '24h', '60s or 30m'),
       },
@@ -260,18 +259,15 @@ export const OPTIONS = defineOptions(
     ...inGroup('Server keys', {
       keyDir: {
         value: 'DIR',
-        summary: 'folder of private_key.pem and public_key.pem, created if missing',
-        defaultSummary: 'the key lasts until the gateway stops',
+        summary: 'folder of the server keys (private_key.pem, public_key.pem), created if missing',
+        defaultSummary: 'a new key at each start',
         isPath: true,
       },
       keyPassword: {
         value: 'PASSWORD',
-        summary: 'password of the key files, in place of --key-password-file',
+        summary: 'password of the key files, instead of --key-password-file',
         secret: true,
-        parse: parsedBy(
-          (text) => (text.trim() === '' ? undefined : text),
-          'must have a character that is no blank',
-        ),
+        parse: parsedBy((text) => (text.trim() === '' ? undefined : text), 'must not be blank'),
         flag: false,
         member: false,
       },
@@ -281,23 +277,23 @@ export const OPTIONS = defineOptions(
         isPath: true,
       },
       sharedKeys: {
-        summary: 'store server keys in --redis, encrypted with the password, for several gateways',
+        summary: 'share server keys through --redis, encrypted with the key password',
       },
       keyRotation: {
         value: 'TIME',
-        summary: 'age at which the next key is created, such as 30d',
+        summary: 'age at which the next server key is created, such as 30d',
         defaultSummary: 'no automatic rotation',
         parse: parsedBy(parseDuration, 'must be a time such as 30d, 24h or 15m'),
       },
       keyOverlap: {
         value: 'TIME',
-        summary: 'time for which the previous key still decrypts',
+        summary: 'time for which the previous server key still decrypts',
         default: '24h',
         parse: parsedBy(parseDuration, 'must be a time such as 30d, 24h or 15m'),
       },
       keyLead: {
         value: 'TIME',
-        summary: 'time for which a new key only decrypts before it is published',
+        summary: 'time for which a new server key decrypts before it is published',
         default: '6s',
         parse: duration('1s', '10m', '6s'),
       },
@@ -305,18 +301,19 @@ export const OPTIONS = defineOptions(
     ...inGroup('Wire 2', {
       requestKeys: {
         value: 'PLACE',
-        summary: 'place of request keys: memory, redis (encrypted with the password), or off',
+        summary:
+          'where request keys are: memory, redis (shared, encrypted with the key password), or off (no wire 2)',
         choices: ['memory', 'redis', 'off'],
         defaultSummary: 'memory; off with --redis',
       },
       requestKeyRotation: {
         value: 'TIME',
-        summary: 'time after which the next request keys are listed',
+        summary: 'time after which new request keys are published',
         default: '1h',
         parse: duration('10m', '24h', '1h'),
       },
       requestKeyClassic: {
-        summary: 'also list an X25519 key, for clients of other projects (not post-quantum)',
+        summary: 'also publish an X25519 key, for clients of other projects (not post-quantum)',
       },
       identityOverlap: {
         value: 'TIME',
@@ -326,7 +323,7 @@ export const OPTIONS = defineOptions(
       },
       minWire: {
         value: 'VERSION',
-        summary: 'oldest wire that is served: 1.0, or 2, which refuses wire 1 with 426',
+        summary: 'oldest wire to serve: 1.0, or 2, which refuses wire 1 with 426',
         default: '1.0',
         parse: parsedBy(parseWire, 'must be 1.0 or 2'),
       },
@@ -334,13 +331,14 @@ export const OPTIONS = defineOptions(
     ...inGroup('Streams', {
       streamInterval: {
         value: 'MS',
-        summary: 'time for which events are gathered into one encrypted chunk, 0 for none',
+        summary:
+          'milliseconds in which events are gathered into one encrypted chunk; 0 sends each at once',
         default: '50',
         parse: wholeNumber(0, 500),
       },
       streamPadding: {
         value: 'BYTES',
-        summary: 'multiple to which encrypted chunks of events are filled, 0 for none',
+        summary: 'multiple to which chunks of events are padded; 0 for no padding',
         default: '512',
         parse: wholeNumber(0, 16_384),
       },
@@ -364,7 +362,7 @@ export const OPTIONS = defineOptions(
       },
       pcrs: {
         value: 'LIST',
-        summary: 'registers that the TPM quotes',
+        summary: 'registers (PCRs) that the TPM quotes',
         default: 'sha256:0,7,10',
         parse: parsedBy((text) => {
           parsePcrSelection(text)
@@ -373,20 +371,21 @@ export const OPTIONS = defineOptions(
       },
       tpmAk: {
         value: 'KEY',
-        summary: 'persistent, a handle such as 0x81010002, or ephemeral',
+        summary: 'attestation key: persistent, a handle such as 0x81010002, or ephemeral',
         default: 'persistent',
         parse: parsedBy(
           parseAttestationKey,
           'must be persistent, a handle from 0x81000000 to 0x817fffff, or ephemeral',
         ),
       },
-      tpmRequired: { summary: 'refuse to start and to answer without a quote' },
+      tpmRequired: { summary: 'refuse to start, and to answer, without a quote' },
     }),
     ...inGroup('Replicas', {
       redis: {
         value: 'URL',
-        summary: 'shared state: redis://, redis+cluster://, redis+sentinel://; rediss… with TLS',
-        defaultSummary: 'each gateway has its own state',
+        summary:
+          'state shared by several gateways: redis://, redis+cluster://, redis+sentinel://; rediss… for TLS',
+        defaultSummary: 'state of this gateway alone',
         secret: true,
         parse: parsedBy(
           (text) => parseRedisUrl(text) && text,
@@ -395,7 +394,8 @@ export const OPTIONS = defineOptions(
       },
       redisFailure: {
         value: 'MODE',
-        summary: 'behaviour without Redis: closed, degrade, or one for each',
+        summary:
+          'while Redis fails: closed (refuse), degrade (continue without), or one for each use',
         defaultSummary: 'replay=closed,rate=degrade',
         parse: parsedBy(
           parseRedisFailure,
@@ -406,13 +406,14 @@ export const OPTIONS = defineOptions(
     ...inGroup('Limits', {
       replayWindow: {
         value: 'TIME',
-        summary: 'time for which a repeated request is refused',
+        summary: 'time for which a repeated request of wire 1 is refused',
         default: '10m',
         parse: duration('1s', '30d', '90s, 10m or 24h'),
       },
       date: {
         value: 'WHEN',
-        summary: 'date of now in requests of wire 2: required, or optional (longer replay memory)',
+        summary:
+          'date in requests of wire 2: required, or optional (replays are remembered longer)',
         choices: ['required', 'optional'],
         default: 'required',
       },
@@ -425,37 +426,38 @@ export const OPTIONS = defineOptions(
       },
       maxOpens: {
         value: 'COUNT',
-        summary: 'requests of a wire decrypted at the same time',
-        defaultSummary: 'three more than cores; 16 of wire 2',
+        summary: 'requests decrypted at the same time, for each wire',
+        defaultSummary: 'cores + 3; 16 of wire 2',
         parse: wholeNumber(1, MAX_COUNT),
       },
       maxQueue: {
         value: 'COUNT',
-        summary: 'requests of a wire that wait for decryption',
+        summary: 'requests that wait for decryption, for each wire',
         default: '64',
         parse: wholeNumber(0, MAX_COUNT),
       },
       maxRequests: {
         value: 'COUNT',
-        summary: 'encrypted requests in flight; of one caller, as many as are free',
+        summary: 'encrypted requests in flight; one caller takes at most as many as stay free',
         default: '512',
         parse: wholeNumber(1, MAX_COUNT),
       },
       maxRequestsPerCaller: {
         value: 'COUNT',
         summary: 'encrypted requests in flight of one caller',
-        defaultSummary: 'as many as are free',
+        defaultSummary: 'as many as stay free',
         parse: wholeNumber(1, MAX_COUNT),
       },
       maxBytesInFlight: {
         value: 'SIZE',
-        summary: 'memory for requests and answers in flight; of one caller, as much as is free',
+        summary:
+          'memory for requests and answers in flight; one caller takes at most as much as stays free',
         defaultSummary: '256MiB, or 7 times --max-body',
         parse: byteSize('256KiB', '65536MiB'),
       },
       maxJsonValues: {
         value: 'COUNT',
-        summary: 'JSON values of a request, at all levels',
+        summary: 'JSON values in a request, at all levels',
         default: '250000',
         parse: wholeNumber(100, 100_000_000),
       },
@@ -467,25 +469,24 @@ export const OPTIONS = defineOptions(
       },
       maxConnectionsPerAddress: {
         value: 'COUNT',
-        summary: 'connections of one address (IPv6: a /64), without --trust-proxy',
+        summary: 'connections of one address (IPv6: a /64), unless --trust-proxy is set',
         defaultSummary: 'half of all',
         parse: wholeNumber(1, MAX_COUNT),
       },
       requestTimeout: {
         value: 'TIME',
-        summary:
-          'time for a request to arrive (20s of it for headers), and for its answer to be read',
+        summary: 'time for a request to arrive (its headers: 20s), and for its answer to be read',
         defaultSummary: '2m',
         parse: duration('1s', '1h', '30s or 2m'),
       },
       acceptLegacyTag: {
-        summary: 'also serve nomyo-js 0.1, whose envelopes have the tag behind the ciphertext',
+        summary: 'also serve nomyo-js 0.1, which puts the tag after the ciphertext',
       },
     }),
     ...inGroup('Operation', {
       metricsPort: {
         value: 'PORT',
-        summary: 'port of GET /metrics, 0 for any free one',
+        summary: 'port of GET /metrics; 0 for any free port',
         defaultSummary: 'no metrics',
         parse: portNumber,
       },
@@ -493,7 +494,7 @@ export const OPTIONS = defineOptions(
       otlpEndpoint: {
         value: 'URL',
         summary:
-          'OpenTelemetry receiver of traces, such as http://127.0.0.1:4318; /v1/traces is appended',
+          'OpenTelemetry receiver for traces, such as http://127.0.0.1:4318; /v1/traces is appended',
         variable: 'OTEL_EXPORTER_OTLP_ENDPOINT',
         emptyIsUnset: true,
         defaultSummary: 'no traces',
@@ -501,7 +502,7 @@ export const OPTIONS = defineOptions(
       },
       otlpTracesEndpoint: {
         value: 'URL',
-        summary: 'the same with its whole path',
+        summary: 'the same, with the whole path',
         variable: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
         emptyIsUnset: true,
         flag: false,
@@ -510,7 +511,7 @@ export const OPTIONS = defineOptions(
       },
       otlpProtocol: {
         value: 'PROTOCOL',
-        summary: 'protocol of the receiver: http/protobuf, no other',
+        summary: 'protocol of the receiver: http/protobuf only',
         variable: 'OTEL_EXPORTER_OTLP_PROTOCOL',
         emptyIsUnset: true,
         flag: false,
@@ -518,7 +519,7 @@ export const OPTIONS = defineOptions(
       },
       otelSdkDisabled: {
         value: 'BOOLEAN',
-        summary: 'true for no traces, whatever the endpoint',
+        summary: 'true turns traces off',
         variable: 'OTEL_SDK_DISABLED',
         emptyIsUnset: true,
         flag: false,
@@ -526,31 +527,32 @@ export const OPTIONS = defineOptions(
       },
       drainDelay: {
         value: 'TIME',
-        summary: 'time after a signal in which requests are still accepted while /ready is 503',
+        summary: 'after SIGTERM: time in which requests are still accepted while /ready is 503',
         default: '0s',
         parse: duration('0s', '10m', '5s'),
       },
       drainTimeout: {
         value: 'TIME',
-        summary: 'time after that for requests in flight to finish; a second signal ends it',
-        defaultSummary: 'a minute more than the longest answer of an upstream: 11m',
+        summary:
+          'after --drain-delay: time for requests in flight to finish; a second signal ends it',
+        defaultSummary: '11m: a minute more than the longest answer of an upstream',
         parse: duration('1s', '2h', '30s or 11m'),
       },
       logLevel: {
         value: 'LEVEL',
-        summary: 'least severity that is logged',
+        summary: 'lowest severity to log',
         choices: LOG_LEVELS,
         default: 'info',
       },
       logFormat: {
         value: 'FORMAT',
-        summary: 'form of standard error: text, json, or auto (text on a terminal)',
+        summary: 'format of standard error: text, json, or auto (text on a terminal)',
         choices: LOG_FORMATS,
         default: 'auto',
       },
       logModel: {
         value: 'WHEN',
-        summary: 'names of models in the log and in metrics: on, or off (clients encrypt them)',
+        summary: 'model names, which clients encrypt, in log and metrics: on or off',
         choices: ['on', 'off'],
         default: 'on',
       },

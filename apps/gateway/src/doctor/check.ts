@@ -21,6 +21,8 @@ export async function runCheck(
       return [problem(`could not be checked (${errnoCode(error)})`, 'please report this')]
     }
     const message = `did not finish within ${timeoutMs / 1000} seconds`
-    return [problem(message, 'find what does not answer, and try again', timeoutMs)]
+    return [
+      problem(message, 'check whether this part of the system responds, then try again', timeoutMs),
+    ]
   }
 }

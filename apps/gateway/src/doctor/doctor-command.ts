@@ -26,7 +26,7 @@ import { runChecks } from './run-checks.js'
 
 /** `nomyo-gateway doctor`. Takes its arguments raw: a wrong configuration is a finding, not a usage error. */
 export const doctorCommand: Command = {
-  summary: 'check everything that a start with these options needs, and change nothing',
+  summary: 'check everything that a start with these options needs, without changing anything',
   options: {
     ...defineOptions({ json: { summary: 'print the report as JSON', group: 'Output' } }),
     ...OPTIONS,
@@ -61,7 +61,10 @@ async function runDoctor(args: readonly string[], context: CommandContext): Prom
     config = gatewayConfig(settings)
     notices = settings.serviceLinks.map((variable) => ({
       check: 'configuration',
-      ...warning(describeServiceLink(variable), 'set the port in another way if it is meant'),
+      ...warning(
+        describeServiceLink(variable),
+        'if you did mean to set the port, use the option or the config file',
+      ),
     }))
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
@@ -69,6 +72,6 @@ async function runDoctor(args: readonly string[], context: CommandContext): Prom
     return EXIT.usage
   }
   const findings = await runChecks(config)
-  write(ok('can be read'), [...notices, ...findings])
+  write(ok('valid'), [...notices, ...findings])
   return hasProblem(findings) ? EXIT.failed : EXIT.ok
 }

@@ -39,8 +39,8 @@ export async function checkAccess(
   if (user !== undefined && uid !== user && uid !== 0) {
     findings.push(
       warning(
-        `${path} belongs to user ${uid}, and this is user ${user}`,
-        'run the gateway and the doctor as one user, and give the file to that user or to root',
+        `${path} belongs to user ${uid}, but this is user ${user}`,
+        'run the gateway and the doctor as the same user, and make that user or root the owner',
       ),
     )
   }

@@ -27,7 +27,7 @@ export function costlyRoutes(
   let waiting = 0
   const bounded: Bounded = async (work) => {
     if (waiting >= MAX_WAITING) {
-      throw new HttpError(503, `Too many are waiting for ${resource}`, RETRY_AFTER_S)
+      throw new HttpError(503, `Too many requests are waiting for ${resource}`, RETRY_AFTER_S)
     }
     waiting++
     try {

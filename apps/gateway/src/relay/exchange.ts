@@ -63,7 +63,7 @@ export async function exchange(
     const isUsable = statusCode === 200 || (statusCode >= 400 && statusCode < 600)
     if (!isUsable || (headers['content-encoding'] ?? 'identity') !== 'identity') {
       body.destroy()
-      throw new HttpError(502, 'The gateway gave no answer that can be relayed')
+      throw new HttpError(502, 'The answer of the gateway cannot be relayed')
     }
     const passed = PASSED_BACK.flatMap((name) => {
       const value = headers[name]

@@ -22,7 +22,7 @@ export const RELAY_OPTIONS = defineOptions(
   {
     for: {
       value: 'URL',
-      summary: 'the gateway that requests go to, such as https://gateway.example',
+      summary: 'gateway to pass requests on to, such as https://gateway.example',
       variable: 'NOMYO_RELAY_FOR',
       parse: gatewayUrl(parseBaseUrl),
     },
@@ -32,8 +32,8 @@ export const RELAY_OPTIONS = defineOptions(
     }),
     sourceAddress: {
       value: 'ADDRESS',
-      summary: 'address of this machine that requests to the gateway come from',
-      defaultSummary: 'that of the route to it',
+      summary: 'local address from which the relay connects to the gateway',
+      defaultSummary: 'chosen by the system',
       parse: parsedBy((text) => (isIP(text) === 0 ? undefined : text), 'must be an address'),
     },
     ...shared({
@@ -44,7 +44,7 @@ export const RELAY_OPTIONS = defineOptions(
     }),
     rateLimit: {
       value: 'N/s',
-      summary: 'requests per address, twice as many in one second out of ten; or off',
+      summary: 'requests per address (twice as many in one second of every ten), or off',
       default: '10/s',
       parse: parsedBy(
         (text) => (text === 'off' ? text : parseRate(text)),
@@ -75,25 +75,25 @@ export const RELAY_OPTIONS = defineOptions(
     }),
     requestTimeout: {
       value: 'TIME',
-      summary: 'time for a request to arrive (20s of it for headers)',
+      summary: 'time for a request to arrive (its headers: 20s)',
       default: '2m',
       parse: duration('1s', '1h', '30s or 2m'),
     },
     idleTimeout: {
       value: 'TIME',
-      summary: 'time without a byte in either direction that ends a request',
+      summary: 'longest time of a request without a byte in either direction',
       default: '2m',
       parse: duration('1s', '1h', '30s or 2m'),
     },
     totalTimeout: {
       value: 'TIME',
-      summary: 'time that ends a request in any case',
+      summary: 'longest time of a request',
       default: '1h',
       parse: duration('1s', '24h', '10m or 1h'),
     },
     drainTimeout: {
       value: 'TIME',
-      summary: 'time after a signal for requests in flight to finish; a second signal ends it',
+      summary: 'after SIGTERM: time for requests in flight to finish; a second signal ends it',
       default: '11m',
       parse: duration('1s', '2h', '30s or 11m'),
     },

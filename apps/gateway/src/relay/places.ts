@@ -24,7 +24,7 @@ export class Places {
   enter(address: string): () => void {
     const { total, perAddress } = this.#limits
     const taken = this.#taken.get(address) ?? 0
-    if (taken >= perAddress) throw new HttpError(429, 'Too many requests of this address', 1)
+    if (taken >= perAddress) throw new HttpError(429, 'Too many requests from this address', 1)
     if (this.#count >= total) throw new HttpError(503, 'This relay is busy', 1)
     this.#count++
     this.#taken.set(address, taken + 1)

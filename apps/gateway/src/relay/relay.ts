@@ -232,7 +232,7 @@ function checkFields({ raw, headers }: FastifyRequest, target: RelayTarget): voi
   }
   sizeOfBody(raw, target.maxBodyBytes)
   if (String(headers['cdn-loop']).includes(target.loopName)) {
-    throw new HttpError(508, 'The gateway of this relay is the relay itself', undefined, 'fault')
+    throw new HttpError(508, 'This relay points at itself', undefined, 'fault')
   }
 }
 

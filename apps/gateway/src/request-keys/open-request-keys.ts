@@ -68,8 +68,8 @@ export async function openRequestKeys(
   if (place === 'off') {
     if (requestKeys.place === undefined) {
       logger.warn(
-        'wire 2 is not offered: gateways with one Redis may have one address; give --request-keys redis ' +
-          'to share request keys, --request-keys memory for a gateway alone, or --request-keys off',
+        'wire 2 is not offered: with --redis, other gateways may share this address, but not request keys; ' +
+          'set --request-keys to redis to share them, to memory if this is the only gateway, or to off',
       )
     }
     requireWire1(minWire)
@@ -130,8 +130,8 @@ async function openIdentities(
   } catch (error) {
     if (!isEmpty || !(error instanceof SecurityError) || error.code !== 'ERR_KEY_FILE') throw error
     logger.warn(
-      `wire 2 is not offered, because no identity key can be created: ${error.message} Make the folder ` +
-        'writable for one start',
+      `wire 2 is not offered, because no identity key can be created: ${error.message} Let the gateway ` +
+        'write to the folder for one start',
     )
     return undefined
   }
@@ -152,5 +152,8 @@ async function openRedisStore(
 /** @throws GatewayError where nothing would be served without wire 2 */
 function requireWire1(minWire: string): void {
   if (minWire === '1.0') return
-  throw new GatewayError('ERR_CONFIG', 'The gateway may not serve wire 1, and cannot offer wire 2.')
+  throw new GatewayError(
+    'ERR_CONFIG',
+    '--min-wire 2 refuses wire 1, and the gateway cannot offer wire 2.',
+  )
 }

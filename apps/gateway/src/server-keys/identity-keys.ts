@@ -45,7 +45,7 @@ export class IdentityKeys {
     const keys = new IdentityKeys(store, overlapMs, logger)
     await keys.#read()
     if (keys.#held.length === 0) {
-      throw new SecurityError('ERR_KEY_FILE', 'The identity key has vanished.')
+      throw new SecurityError('ERR_KEY_FILE', 'The identity key was removed.')
     }
     return keys
   }

@@ -45,7 +45,7 @@ export function createRedisStore<K>({
       const entries = await read()
       if (newest === undefined || newest.number <= (entries.at(-1)?.number ?? 0)) return entries
       // Keys are removed only after a newer one exists: Redis was restarted without its data.
-      logger.warn(`Redis has lost the ${name}: restoring the newest`)
+      logger.warn(`the ${name} is missing in Redis: restoring the newest one`)
       await put(newest.number, newest.createdAtMs, newest.pem)
       return read()
     },
@@ -74,7 +74,7 @@ function parseEntry(hash: string, field: string, value: string): Entry {
   if (number !== undefined && pem !== undefined) {
     return { number, createdAtMs: Number(createdAtMs), pem }
   }
-  throw new GatewayError('ERR_KEY_STORE', `${hash} in Redis contains an entry that is no key.`)
+  throw new GatewayError('ERR_KEY_STORE', `${hash} in Redis contains an entry that is not a key.`)
 }
 
 /** Translates failures of Redis into few fixed texts, so that repeated failures are reported once. */
@@ -88,7 +88,7 @@ export async function answered<T>(answer: Promise<T>): Promise<T> {
       // Codes of a connection change while Redis is unavailable.
       isRefusal(error.code)
         ? `Redis, which stores keys, refuses (${error.code}).`
-        : 'Redis, which stores keys, does not answer.',
+        : 'Redis, which stores keys, does not respond.',
     )
   }
 }

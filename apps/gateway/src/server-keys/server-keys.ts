@@ -89,7 +89,7 @@ export class ServerKeys {
     const published = keys.findLastIndex(({ createdAtMs }) => Date.now() - createdAtMs >= lead)
     const at = Math.max(published, 0)
     const [current, previous] = [keys[at], keys[at - 1]]
-    if (current === undefined) throw new SecurityError('ERR_KEY_FILE', 'The key has vanished.')
+    if (current === undefined) throw new SecurityError('ERR_KEY_FILE', 'The key was removed.')
     const overlaps = Date.now() - current.createdAtMs < schedule.overlapMs
     const pair = await store.load(current.number)
     const ring = new KeyRing(

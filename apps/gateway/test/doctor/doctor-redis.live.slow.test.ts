@@ -21,7 +21,7 @@ describe.skipIf(!isInstalled('redis-server'))('the doctor of a gateway', () => {
     for (const url of [cluster.url, cluster.nodes[1]!.url]) {
       expect(statusesOf(await look(url), 'Redis')).toEqual(['ok', 'ok'])
     }
-    expect(textOf(await look(cluster.nodes[1]!.url), 'Redis')).toContain('used whole')
+    expect(textOf(await look(cluster.nodes[1]!.url), 'Redis')).toContain('all of which is used')
     for (const node of cluster.nodes) expect(await node.command('DBSIZE')).toBe('0')
     await cluster.nodes[0]!.stop()
     await expect

@@ -187,7 +187,7 @@ describe('wire 2', () => {
 
   it('has an identity key that only its owner can read', async () => {
     const keys = await keyDir()
-    expect(textOf(await look(keys), 'wire 2')).toContain('a start creates one')
+    expect(textOf(await look(keys), 'wire 2')).toContain('the first start creates one')
     const { identity, stop } = await testGateway({ keyDir: keys })
     await stop()
     const fine = await look(keys)
@@ -471,13 +471,13 @@ describe('upstreams', () => {
       ['warning'],
       /no list of models/,
     ],
-    ['with a bare array', '/v1', { '/v1/models': [200, '[{"id":"m"}]'] }, ['ok'], /has 1 model,/],
+    ['with a bare array', '/v1', { '/v1/models': [200, '[{"id":"m"}]'] }, ['ok'], /lists 1 model,/],
     [
       'with another list',
       '/v1',
       { '/v1/models': [200, '{"models":["m"]}'] },
       ['ok'],
-      /has 1 model,/,
+      /lists 1 model,/,
     ],
     ['that fail', '/v1', { '/v1/models': [503, ''] }, ['problem'], /status 503/],
   ])('%s are named', async (_what, path, paths, statuses, text) => {

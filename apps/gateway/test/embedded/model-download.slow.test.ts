@@ -110,7 +110,12 @@ describe.skipIf(folderOfLibrary === undefined)('a download', () => {
   })
 
   it('tells its steps', () => {
-    for (const step of ['connecting to 127.0.0.1:', 'fetching 1.1 MB', 'fetched to /', 'found /']) {
+    for (const step of [
+      'connecting to 127.0.0.1:',
+      'downloading 1.1 MB',
+      'downloaded to /',
+      'found /',
+    ]) {
       expect(
         lines.some((line) => line.includes(PLACE) && line.includes(step)),
         step,

@@ -107,7 +107,7 @@ export function applyRequestRules(
   const { names } = request
   const disguised = names.find((name) => isDisguised(name, route))
   if (disguised !== undefined) {
-    throw refused(disguised, 'The request has a member that is not spelled as its API has it')
+    throw refused(disguised, 'The request has a member in another spelling than the API')
   }
   const address = names.find((name) => ADDRESSES.has(name))
   if (address !== undefined) throw notForwarded(address)

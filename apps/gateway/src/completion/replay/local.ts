@@ -67,7 +67,7 @@ export class LocalReplayCache implements ReplayCache {
     const [oldest = now] = this.#expiries.values()
     return new HttpError(
       503,
-      'This gateway has too many requests to remember',
+      'Replay protection has no room for further requests at the moment',
       Math.max(1, Math.ceil((oldest - now) / 1000)),
       'state_unavailable',
     )

@@ -46,7 +46,7 @@ export class RedisReplayCache implements ReplayCache {
       if (this.#fallback !== undefined) return true
       throw new HttpError(
         503,
-        'This gateway cannot tell at the moment whether this is a replay',
+        'This gateway cannot check for replays at the moment',
         RETRY_AFTER_S,
         'state_unavailable',
       )

@@ -41,7 +41,7 @@ export async function refuseReplay(
   if (!(await cache.claim([`envelope:${replayId}`, `payload:${digest}`], wait))) {
     throw new HttpError(
       409,
-      'This envelope or payload id was already used: seal every attempt afresh',
+      'This envelope or payload id was already used: encrypt each attempt anew',
     )
   }
 }

@@ -124,7 +124,7 @@ export function checkedModel(model: unknown): string {
 export const cannotBeOpened = (): HttpError =>
   new HttpError(
     400,
-    'The request could not be opened: it is malformed, or sealed for another key',
+    'The request cannot be decrypted: it is malformed, or encrypted to another key',
     undefined,
     'undecryptable',
   )

@@ -118,5 +118,5 @@ function parse(data: string): Readonly<Record<string, unknown>> {
   } catch {
     // The same fault as another value.
   }
-  throw unusableAnswerError(OK, 'an event that is no JSON object')
+  throw unusableAnswerError(OK, 'an event that is not a JSON object')
 }

@@ -48,7 +48,7 @@ function checkQuotas(
   if (redis !== undefined) return [ok('quotas are counted in Redis')]
   return [
     warning(
-      'quotas are counted in this process: a restart forgets them, and each replica permits all of them',
+      'quotas are counted in this process: a restart resets them, and each replica grants the whole quota',
       'set --redis if that matters',
     ),
   ]

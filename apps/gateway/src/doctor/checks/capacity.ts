@@ -29,7 +29,9 @@ export function examineCapacity(
   const warnings = [openFiles(config, limit), replays(config)].filter(
     (finding) => finding !== undefined,
   )
-  return warnings.length > 0 ? warnings : [ok('connections and remembered requests have room')]
+  return warnings.length > 0
+    ? warnings
+    : [ok('enough for all connections and for replay protection')]
 }
 
 function openFiles({ load }: GatewayConfig, limit = Infinity): Finding | undefined {
@@ -51,7 +53,7 @@ function replays({
   const perSecond = requests / (replayWindowMs / 1000)
   if (redis !== undefined || perSecond >= 1) return undefined
   return warning(
-    `${requests} requests are remembered for --replay-window: beyond ${perSecond.toFixed(2)} a second they get a 503`,
+    `replay protection has room for ${requests} requests within --replay-window: above ${perSecond.toFixed(2)} a second they are refused with 503`,
     'shorten --replay-window, or set --redis',
   )
 }

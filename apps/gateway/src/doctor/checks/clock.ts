@@ -10,7 +10,7 @@ import { RedisTrial } from '../redis/redis-trial.js'
 const ACCEPTED_MS = 5 * 60_000
 /** Gateways that share keys. */
 const ACCEPTED_BETWEEN_GATEWAYS_MS = 5000
-const REMEDY = 'set the clock, and keep it right with NTP'
+const REMEDY = 'set the clock, and keep it synchronized with NTP'
 
 /** Compares the clock with that of Redis, and with the times of the key files. */
 export const clockCheck: Check = {
@@ -18,12 +18,12 @@ export const clockCheck: Check = {
   run: async (config) => {
     const age = await youngestKeyMs(config)
     if (age !== undefined && age < -ACCEPTED_MS) {
-      return [problem('the clock is slow: a key is from the future', REMEDY)]
+      return [problem('the clock is slow: the creation time of a key is in the future', REMEDY)]
     }
     const offset = await offsetOfRedis(config)
     return [
       offset === undefined
-        ? ok('wire 2 needs it to be right within 5 minutes; there is none to compare it with')
+        ? ok('wire 2 tolerates 5 minutes of error; there is no other clock to compare with')
         : describeOffset(offset),
     ]
   },
@@ -31,7 +31,7 @@ export const clockCheck: Check = {
 
 function describeOffset(offsetMs: number): Finding {
   const distance = Math.abs(offsetMs)
-  const message = `it differs by ${(distance / 1000).toFixed(1)} s from that of Redis`
+  const message = `it differs from the clock of Redis by ${(distance / 1000).toFixed(1)} s`
   if (distance >= ACCEPTED_MS) return problem(message, REMEDY)
   return distance >= ACCEPTED_BETWEEN_GATEWAYS_MS ? warning(message, REMEDY) : ok(message)
 }

@@ -10,7 +10,7 @@ export const exposureCheck: Check = {
     const warnings = exposures(config)
     if (warnings.length > 0) return Promise.resolve(warnings)
     const callers = isOpen(config) ? 'every program on this machine' : 'callers with an API key'
-    return Promise.resolve([ok(`${callers} can use ${config.host}`)])
+    return Promise.resolve([ok(`${callers} can use this gateway, on ${config.host}`)])
   },
 }
 
@@ -42,16 +42,16 @@ function exposures(config: GatewayConfig): readonly Finding[] {
   warnIf(
     config.rateLimit === undefined && (isRemote || !isOpen(config) || trustedProxies.length > 0),
     'callers are not limited in how often they send requests',
-    'omit --rate-limit off, or set 2/s',
+    'remove --rate-limit off, or set a limit such as 2/s',
   )
   warnIf(
     metrics !== undefined && !isLoopback(metrics.host),
     `every caller that reaches ${metrics?.host ?? ''} can read the metrics, with names of API keys and models`,
-    'keep --metrics-host to a network of your own, or 127.0.0.1',
+    'set --metrics-host to 127.0.0.1, or to an address in a private network',
   )
   warnIf(
     config.engine.kind === 'demo',
-    'the demo engine makes its answers up',
+    'the demo engine invents its answers',
     'name a model server: --upstream URL',
   )
   return findings

@@ -9,6 +9,6 @@ export const filesCheck: Check = {
     const findings = await checkOtherFiles(config)
     return findings.length > 0
       ? findings
-      : [ok('other users can neither change nor read what they must not')]
+      : [ok('other users of this machine can neither change these files nor read secrets')]
   },
 }

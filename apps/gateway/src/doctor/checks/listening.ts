@@ -66,9 +66,12 @@ function describeAttempt(
 ): Finding {
   const place = port === 0 ? `any port of ${host}` : `${host}:${port}`
   if (failure === undefined) return ok(`${place} is free`)
-  const message = `${place} cannot be listened on (${failure})`
+  const message = `cannot listen on ${place} (${failure})`
   if (failure === 'EADDRINUSE') {
-    return problem(message, `stop what listens there, or choose another port with ${flag}`)
+    return problem(
+      message,
+      `stop the program that listens there, or choose another port with ${flag}`,
+    )
   }
   if (failure === 'EACCES') {
     return problem(message, `choose a port above 1023 with ${flag}, or grant CAP_NET_BIND_SERVICE`)
@@ -90,7 +93,7 @@ async function identifyListener(config: GatewayConfig): Promise<Finding> {
   if (keyDir === undefined && !sharedKeys) {
     return warning(
       `a gateway already listens on ${host}:${port}; without --key-dir it cannot be identified`,
-      'stop it before another is started, or set --key-dir',
+      'stop it before you start another one, or set --key-dir',
       ms,
     )
   }
@@ -99,8 +102,8 @@ async function identifyListener(config: GatewayConfig): Promise<Finding> {
   ).catch(() => undefined)
   if (own === fingerprint) return ok(`this gateway is running on ${host}:${port}`, ms)
   return problem(
-    `a gateway with the key ${fingerprint} is on ${host}:${port}, which is not the key of ${keyDir ?? 'Redis'}`,
-    'stop it, choose another --port, or name the place of its keys',
+    `the gateway on ${host}:${port} has the server key ${fingerprint}, not the one in ${keyDir ?? 'Redis'}`,
+    'stop it, choose another --port, or point --key-dir (or --redis) at its keys',
     ms,
   )
 }

@@ -22,10 +22,10 @@ export function checkMemory(
   const inFlight = load?.maxBytesInFlight ?? defaultMaxBytesInFlight(maxBodyBytes)
   const needed = BASE_MIB + Math.ceil(inFlight / MIB)
   const present = Math.floor(available / MIB)
-  if (needed <= present) return ok(`up to ${needed} MiB of ${present} MiB`)
+  if (needed <= present) return ok(`needs up to ${needed} MiB of ${present} MiB`)
   return warning(
-    `requests may take the gateway to ${needed} MiB, and there are ${present} MiB`,
-    'lower --max-bytes-in-flight (and --max-body), or give it more memory',
+    `under load the gateway needs up to ${needed} MiB, but only ${present} MiB are available`,
+    'lower --max-bytes-in-flight (and --max-body), or add memory',
   )
 }
 

@@ -38,7 +38,7 @@ async function checkModel(config: EmbeddedModelConfig): Promise<readonly Finding
     location.kind === 'file' ? location.path : await findFetched(location, library, folder)
   if (path === undefined) {
     const message = `${describeLocation(location)} is not in ${folder}`
-    return [warning(message, 'the start fetches it; give it time and a network')]
+    return [warning(message, 'the next start downloads it, which takes time and a network')]
   }
   const size = await checkModelFile(path)
   return [

@@ -42,7 +42,7 @@ async function examine(
   if (/^redis_mode:sentinel/m.test(info)) return [failure(config, describeSentinel(target))]
   const { missing } = await trial.runCommands(config.sharedKeys === true)
   const version = /^redis_version:(\S+)/m.exec(info)?.[1]
-  const place = `${describeTarget(target)}${usesCluster ? ', a node of a cluster that is used whole,' : ''}`
+  const place = `${describeTarget(target)}${usesCluster ? ' (a node of a cluster, all of which is used)' : ''}`
   const message = `${place} answers within ${ping} ms${version ? `, version ${version}` : ''}`
   if (missing.length > 0) {
     const failed = { code: 'NOPERM', detail: `without the right to ${missing.join(', ')}` } as const
@@ -56,7 +56,10 @@ function checkEviction(info: string): Finding {
   if (policy === 'noeviction') return ok('maxmemory-policy is noeviction')
   const remedy = 'set its maxmemory-policy to noeviction'
   if (!policy) return warning('its maxmemory-policy cannot be read', remedy)
-  return problem(`maxmemory-policy is ${policy}: replays pass once evicted`, remedy)
+  return problem(
+    `maxmemory-policy is ${policy}: a replay passes once Redis has evicted its record`,
+    remedy,
+  )
 }
 
 /** A failure refuses requests, unless the gateway may degrade in every use. */

@@ -18,7 +18,7 @@ export const serverKeysCheck: Check = {
   run: async (config) => {
     const { keyDir, sharedKeys = false, keys = {} } = config
     if (keyDir === undefined && !sharedKeys) {
-      const message = 'each start creates another server key, which clients cannot pin'
+      const message = 'each start creates a new server key, which clients cannot pin'
       return [warning(message, 'keep it in a folder: --key-dir DIR')]
     }
     try {
@@ -47,7 +47,7 @@ async function check(
   findings.push(...(await checkKeys(store, stored, newest)))
   if (keys.rotationMs !== undefined && !(await isWritable(keyDir))) {
     const message = `${keyDir} is not writable, so --key-rotation creates no key`
-    findings.push(problem(message, 'make it writable for the user of the gateway'))
+    findings.push(problem(message, 'let the user of the gateway write to it'))
   }
   return [...findings, ...checkAge(keys, newest)]
 }
@@ -56,7 +56,7 @@ async function check(
 async function checkShared(keys: KeyConfig, store: ServerKeyStore): Promise<readonly Finding[]> {
   const stored = await store.list()
   const newest = stored.at(-1)
-  if (newest === undefined) return [ok('Redis has no key yet: a start creates one')]
+  if (newest === undefined) return [ok('Redis has no key yet: the first start creates one')]
   return [...(await checkKeys(store, stored, newest)), ...checkAge(keys, newest)]
 }
 
@@ -81,13 +81,13 @@ async function checkEmpty(keyDir: string): Promise<Finding> {
   if (existsSync(join(keyDir, 'public_key.pem'))) {
     return problem(
       `${keyDir} has a public key and no private key`,
-      'restore the private key, or move the public key away to have a new pair created',
+      'restore the private key, or move the public key elsewhere: then a start creates a new pair',
     )
   }
-  if (await isWritable(keyDir)) return ok(`${keyDir} has no key yet: a start creates one`)
+  if (await isWritable(keyDir)) return ok(`${keyDir} has no key yet: the first start creates one`)
   return problem(
     `${keyDir} has no key yet, and none can be created there`,
-    'make the folder, or its parent, writable for the user of the gateway',
+    'let the user of the gateway write to the folder, or to its parent',
   )
 }
 
@@ -95,7 +95,7 @@ function checkAge({ rotationMs }: KeyConfig, newest: StoredKey): readonly Findin
   if (rotationMs === undefined || Date.now() - newest.createdAtMs < rotationMs) return []
   return [
     warning(
-      'the newest key is older than --key-rotation; a start creates the next one',
+      'the newest key is older than --key-rotation; the next start creates another',
       'if the gateway is running, search its log for "server keys cannot be renewed"',
     ),
   ]
@@ -108,12 +108,12 @@ function describeFailure(place: string, error: unknown): Finding {
   if (!(error instanceof SecurityError)) {
     return problem(
       `the keys of ${place} cannot be read (${errnoCode(error)})`,
-      'make the folder readable for the user of the gateway',
+      'let the user of the gateway read the folder',
     )
   }
   const remedy =
     error.code === 'ERR_KEY_PASSWORD'
       ? 'check --key-password-file or NOMYO_KEY_PASSWORD'
-      : 'put the right key there, or name an empty folder to have one created'
+      : 'restore the right key, or set --key-dir to an empty folder: then a start creates one'
   return problem(`${error.message} (${error.code})`, remedy)
 }

@@ -12,10 +12,10 @@ export const shutdownCheck: Check = {
     const finding: Finding =
       drainMs < answerMs
         ? warning(
-            `requests in flight are given ${drainMs / 1000} seconds, and an upstream may take ${answerMs / 1000}`,
+            `requests in flight have ${drainMs / 1000} seconds to finish, but an upstream may take ${answerMs / 1000}`,
             'omit --drain-timeout, or shorten totalMs of the timeouts of the upstreams',
           )
-        : ok(`it takes up to ${totalSeconds} seconds; the manager of the process must wait as long`)
+        : ok(`takes up to ${totalSeconds} seconds; the service manager must wait that long`)
     return Promise.resolve([finding])
   },
 }

@@ -33,7 +33,7 @@ function checkCertificate(certificate: X509Certificate): Finding {
   const renew = 'renew it; SIGHUP makes a running gateway load the new files'
   if (days < 0) return problem(`${name} expired on ${validTo}`, renew)
   if (Date.parse(validFrom) > Date.now()) {
-    return problem(`${name} is not valid before ${validFrom}`, 'wait, or set the clock')
+    return problem(`${name} is not valid before ${validFrom}`, 'wait, or correct the clock')
   }
   if (days < MIN_DAYS) return warning(`${name} expires in ${days} days`, renew)
   return ok(`${name} is valid for ${days} days`)

@@ -50,7 +50,7 @@ async function checkQuote(tpm: Tpm, { pcrs, ak }: TpmConfig): Promise<Finding> {
   if (ak.mode === 'persistent' && !(await hasKey(tpm, ak.handle ?? DEFAULT_AK_HANDLE))) {
     await tpm.exclusive((send) => pcrRead(send, selection))
     return ok(
-      `it has ${pcrs}; a start creates the attestation key, so no quote was made`,
+      `it has ${pcrs}, and no attestation key yet: the first start creates one, so no quote was requested`,
       performance.now() - startedAt,
     )
   }
@@ -74,8 +74,8 @@ const REMEDY = 'check that no other program holds the TPM, and that --tpm names 
 const REMEDIES: Readonly<Partial<Record<TpmErrorCode, string>>> = {
   ERR_TPM_UNREACHABLE:
     'check --tpm; for a device, add the user of the gateway to its group: usermod -aG tss USER',
-  ERR_TPM_PCRS: 'name PCRs and banks of this TPM with --pcrs; tpm2_getcap pcrs lists them',
+  ERR_TPM_PCRS: 'set --pcrs to PCRs and banks of this TPM, which tpm2_getcap pcrs lists',
   ERR_TPM_AK: 'choose another handle with --tpm-ak, such as 0x81010002',
-  ERR_TPM_PCRS_CHANGING: 'omit from --pcrs those that change all the time, or try again',
+  ERR_TPM_PCRS_CHANGING: 'remove from --pcrs those that change constantly, or try again',
   ERR_TPM_RESPONSE: 'name a TPM 2.0 with --tpm: this device does not answer as one',
 }

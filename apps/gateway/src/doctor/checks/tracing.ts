@@ -28,14 +28,14 @@ export const tracingCheck: Check = {
 const inTheClear = (host: string): Finding =>
   warning(
     `names of keys and models travel to ${host} in plaintext`,
-    'set up TLS there, and use a URL of https://',
+    'set up TLS there, and use an https:// URL',
   )
 
 function describe(host: string, { error }: { readonly error?: unknown }): Finding {
   return error === undefined
     ? ok(`${host} accepts traces`)
     : warning(
-        `${host} does not accept traces (${reasonOf(error)}): they are lost, requests are answered`,
-        'check the URL, which is for OTLP over HTTP, and OTEL_EXPORTER_OTLP_HEADERS',
+        `${host} does not accept traces (${reasonOf(error)}): they are lost, requests are not affected`,
+        'check OTEL_EXPORTER_OTLP_HEADERS, and that the URL is one for OTLP over HTTP',
       )
 }

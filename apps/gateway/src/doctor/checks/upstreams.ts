@@ -55,7 +55,7 @@ async function check(upstream: UpstreamConfig): Promise<Result> {
     if (refused !== undefined) {
       return failed(
         `GET ${refused.at} has status ${refused.status}`,
-        'the upstream key is wrong or missing: check NOMYO_UPSTREAM_KEY, or apiKey',
+        'its API key is wrong or missing: check NOMYO_UPSTREAM_KEY, or apiKey in the config file',
       )
     }
     if (healthPath !== undefined && health.status >= 400) findings.push(noHealth(upstream, health))
@@ -73,7 +73,7 @@ async function check(upstream: UpstreamConfig): Promise<Result> {
     if (code === 'TimeoutError') {
       return failed(
         `${new URL(url).host} does not answer within ${LIMITS.timeoutMs / 1000} seconds`,
-        'see whether the model server is blocked, still loading, or behind a firewall',
+        'check whether the model server is still loading, overloaded, or behind a firewall',
       )
     }
     return failed(`${new URL(url).host} is unreachable (${code})`, remedyFor(code))
@@ -92,9 +92,12 @@ function checkModels(
   return {
     findings: [
       ...findings,
-      ok(`${name}: ${host} has ${amountOf(models)}, ${used.length} of them used`, ms),
+      ok(`${name}: ${host} lists ${amountOf(models)}, of which ${used.length} may be used`, ms),
       ...missing.map((pattern) =>
-        warning(`${name}: has no model ${pattern}`, 'load the model there, or fix its name'),
+        warning(
+          `${name}: lists no model ${pattern}`,
+          'load the model there, or correct its name in the config file',
+        ),
       ),
     ],
     models: used,
@@ -147,7 +150,7 @@ async function explainNoList(
     if (completions?.status === 200) {
       return problem(message, 'set the base URL of an OpenAI-compatible server')
     }
-    return warning(message, 'name its models in models of its entry in the config file')
+    return warning(message, 'name its models in the config file, as models of this upstream')
   }
   const completions = await get(`${base}/chat/completions`).catch(() => undefined)
   if (completions?.status === 404) {
@@ -160,30 +163,30 @@ async function explainNoList(
   }
   return models === undefined
     ? warning(
-        `${name}: is there, but lists no models (${at} has status ${status})`,
-        'name its models in models of its entry in the config file',
+        `${name}: reachable, but lists no models (${at} has status ${status})`,
+        'name its models in the config file, as models of this upstream',
       )
-    : ok(`${name}: is there, and lists no models; its entry names them`)
+    : ok(`${name}: reachable; it lists no models, and the config file names them`)
 }
 
 function remedyFor(code: string): string {
   if (/^(?:ENOTFOUND|EAI_AGAIN)$/.test(code)) return 'check the name, and the DNS of this machine'
   if (code === 'ECONNREFUSED') return 'start the model server, or check the port'
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'use a name that its certificate is for'
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'use a host name that its certificate covers'
   if (/SELF_SIGNED|UNABLE_TO|ISSUER|SIGNATURE/.test(code)) {
     return 'name the CA of its certificate with --upstream-ca, or caFile'
   }
   if (code === 'CERT_HAS_EXPIRED') return 'renew the certificate of the model server'
   if (/SSL|EPROTO|Parser/.test(code)) {
-    return 'check that it speaks HTTP: with TLS its URL is https://, without http://'
+    return 'check that it speaks HTTP: its URL is https:// with TLS, and http:// without'
   }
-  return 'check address, network and firewall; without TLS its URL is http://'
+  return 'check the address, the network and firewalls; without TLS, its URL is http://'
 }
 
 const plaintext = ({ name, url }: UpstreamConfig): Finding =>
   warning(
     `${name}: prompts travel to ${new URL(url).host} in plaintext`,
-    'set up TLS there, and use a URL of https://',
+    'set up TLS there, and use an https:// URL',
   )
 
 /** Such an answer proves presence, so the mistake would go unnoticed. */
@@ -210,7 +213,10 @@ function checkPolicy(
   return [...new Set(patterns)]
     .filter((pattern) => models?.some(matches(pattern)) === false)
     .map((pattern) =>
-      warning(`tiers: no upstream has a model ${pattern}`, 'load the model, or fix its name'),
+      warning(
+        `tiers: no upstream lists a model ${pattern}`,
+        'load the model, or correct its name in the config file',
+      ),
     )
 }
 

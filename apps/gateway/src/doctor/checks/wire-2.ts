@@ -19,11 +19,11 @@ export const wire2Check: Check = {
     const { requestKeys, redis } = config
     if (requestKeyPlace(config) === 'off') {
       return requestKeys?.place === 'off' || redis === undefined
-        ? [ok('not offered, as --request-keys off asks for')]
+        ? [ok('not offered: --request-keys is off')]
         : [
             warning(
-              'not offered: gateways with one Redis may have one address',
-              'set --request-keys redis to share request keys, or memory for a gateway alone',
+              'not offered: with --redis, other gateways may share this address, but not request keys',
+              'set --request-keys redis to share them, or memory if this is the only gateway',
             ),
           ]
     }
@@ -34,7 +34,7 @@ export const wire2Check: Check = {
 async function checkIdentity(config: GatewayConfig): Promise<readonly Finding[]> {
   const { keyDir, sharedKeys = false } = config
   if (keyDir === undefined && !sharedKeys) {
-    const message = 'each start creates another identity key, which clients cannot pin'
+    const message = 'each start creates a new identity key, which clients cannot pin'
     return [warning(message, 'keep it in a folder: --key-dir DIR')]
   }
   try {
@@ -67,24 +67,24 @@ async function checkKeys(
 
 async function checkEmpty(keyDir: string | undefined): Promise<Finding> {
   if (keyDir === undefined || (await isWritable(keyDir))) {
-    return ok('there is no identity key yet: a start creates one')
+    return ok('there is no identity key yet: the first start creates one')
   }
   return warning(
     `${keyDir} has no identity key, and none can be created there: wire 2 is not offered`,
-    'make the folder writable for the user of the gateway for one start',
+    'let the user of the gateway write to the folder for one start',
   )
 }
 
 /** A request encrypted to one of several gateways may reach another one. */
 function checkSharing(config: GatewayConfig): readonly Finding[] {
   if (requestKeyPlace(config) === 'redis') {
-    return [ok('request keys are shared through Redis, which keeps them for up to two rotations')]
+    return [ok('request keys are shared through Redis, which stores them for up to two rotations')]
   }
   if (config.redis === undefined) return [ok('request keys are in the memory of this gateway')]
   return [
     warning(
-      'request keys are not shared: another gateway with this address cannot decrypt requests for them',
-      'set --request-keys redis, unless this gateway is alone',
+      'request keys are not shared: another gateway at this address cannot decrypt requests that are encrypted to them',
+      'set --request-keys redis, unless this is the only gateway',
     ),
   ]
 }
@@ -94,13 +94,13 @@ function checkClients({ minWire, requestKeys }: GatewayConfig): readonly Finding
     ...(minWire === '2'
       ? [
           warning(
-            'clients that speak wire 1 only are refused with 426',
-            'omit --min-wire 2 until nomyo_requests_total shows no /v1/chat/secure_completion',
+            'clients that only speak wire 1 are refused with 426',
+            'remove --min-wire 2 until nomyo_requests_total counts no /v1/chat/secure_completion',
           ),
         ]
       : []),
     ...(requestKeys?.classic === true
-      ? [ok('requests for the X25519 key are not protected against quantum computers')]
+      ? [ok('requests encrypted to the X25519 key are not protected against quantum computers')]
       : []),
   ]
 }
@@ -112,13 +112,13 @@ function describeFailure(place: string, error: unknown): Finding {
   if (!(error instanceof SecurityError)) {
     return problem(
       `the identity key of ${place} cannot be read (${errnoCode(error)})`,
-      'make the folder readable for the user of the gateway',
+      'let the user of the gateway read the folder',
     )
   }
   return problem(
     `${error.message} (${error.code})`,
     error.code === 'ERR_KEY_PASSWORD'
       ? 'check --key-password-file or NOMYO_KEY_PASSWORD'
-      : 'put the right key there, or move it away to have one created, which clients must accept anew',
+      : 'restore the right key, or move it elsewhere: then a start creates one, which clients must accept',
   )
 }

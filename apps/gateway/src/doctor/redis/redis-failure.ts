@@ -14,7 +14,7 @@ const UNREACHABLE = ['is unreachable', RUNNING] as const
 
 const LOST_CLUSTER = [
   'is a cluster whose nodes cannot be reached',
-  'see redis-cli --cluster check; the addresses that its nodes announce must be reachable from here',
+  'run redis-cli --cluster check; the addresses that its nodes announce must be reachable from here',
 ] as const
 const NO_CLUSTER = ['is not a Redis Cluster', 'name a single server: redis://HOST:6379'] as const
 
@@ -27,16 +27,19 @@ const CLUSTER_PROBLEMS: Readonly<Partial<Record<RedisErrorCode, readonly [string
 /** Fault and advice by code. */
 const PROBLEMS: Readonly<Partial<Record<RedisErrorCode, readonly [string, string]>>> = {
   READONLY: [
-    'is a read-only replica, which can remember no request',
+    'is a read-only replica, which cannot record requests',
     'name the master, or its Sentinels: redis+sentinel://HOST:26379/MASTER',
   ],
   MASTERDOWN: [
     'is a replica without its master',
     'name the master, or its Sentinels: redis+sentinel://HOST:26379/MASTER',
   ],
-  LOADING: ['is loading its data', 'wait until it has loaded them'],
+  LOADING: ['is loading its data', 'wait until it has finished'],
   OOM: ['is full (maxmemory)', 'raise its maxmemory, or shorten --replay-window'],
-  MISCONF: ['refuses writes because it cannot save to its disk', 'see its log, free its disk'],
+  MISCONF: [
+    'refuses writes because it cannot save to its disk',
+    'check its log, and free space on its disk',
+  ],
   NOREPLICAS: [
     'refuses writes because it has too few replicas',
     'start its replicas, or lower min-replicas-to-write',
@@ -46,23 +49,26 @@ const PROBLEMS: Readonly<Partial<Record<RedisErrorCode, readonly [string, string
     'ACL SETUSER with ~nomyo:* +ping +info +set +get +incrby +pttl +pexpire +eval; --shared-keys also needs ' +
       '+hsetnx +hgetall +hdel, and a cluster +cluster|slots',
   ],
-  NOAUTH: ['refuses this gateway', 'give the user and password in NOMYO_REDIS'],
-  WRONGPASS: ['refuses this gateway', 'check the user and password in NOMYO_REDIS'],
+  NOAUTH: ['requires a password', 'set the user and password in NOMYO_REDIS'],
+  WRONGPASS: ['refuses the password', 'check the user and password in NOMYO_REDIS'],
   ERR: ['refuses this gateway', 'check the user, password and database in NOMYO_REDIS'],
   CROSSSLOT: ['is a cluster behind a proxy', 'name its nodes: redis+cluster://HOST:6379,HOST:6379'],
   MOVED: ['is a node of a cluster', 'name its nodes: redis+cluster://HOST:6379,HOST:6379'],
-  CLUSTERDOWN: ['is a cluster that is down', 'see redis-cli --cluster check'],
-  TIMEOUT: ['accepts connections and does not answer', 'see its log, and whether it is blocked'],
+  CLUSTERDOWN: ['is a cluster that is down', 'run redis-cli --cluster check'],
+  TIMEOUT: [
+    'accepts connections and does not answer',
+    'check its log, and whether a command blocks it',
+  ],
   CLOSED: ['closes connections, or accepts none', RUNNING],
   ECONNRESET: ['closes connections', RUNNING],
   TLS: [
-    'fails at TLS',
-    'use redis:// if it has none; for a private CA, set NODE_EXTRA_CA_CERTS to its file',
+    'fails the TLS handshake',
+    'use redis:// if it has no TLS; for a private CA, set NODE_EXTRA_CA_CERTS to its file',
   ],
-  PROTOCOL: ['is no Redis', 'check the address and the port'],
+  PROTOCOL: ['is not a Redis server', 'check the address and the port'],
   SENTINEL: [
-    'has no Sentinel that answers and knows this master',
-    'check the addresses and the name; ?sentinelPassword= if Sentinels need one',
+    'has no Sentinel that responds and knows this master',
+    'check the addresses and the name; add ?sentinelPassword= if Sentinels require one',
   ],
 }
 

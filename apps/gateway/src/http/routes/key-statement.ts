@@ -38,7 +38,7 @@ export async function current(requestKeys: RequestKeys): Promise<PublishedKeys> 
   const renewed = requestKeys.published()
   if (renewed !== undefined) return renewed
   // No 404: that would say that wire 2 does not exist here.
-  throw new HttpError(503, 'There are no valid request keys now', RETRY_AFTER_S)
+  throw new HttpError(503, 'There are no valid request keys at the moment', RETRY_AFTER_S)
 }
 
 function send(

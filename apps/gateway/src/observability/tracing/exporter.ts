@@ -23,7 +23,7 @@ export function reportFailures(
         count(failed ? 'lost' : 'exported', spans.length)
         if (failed && !failing) {
           logger.warn(
-            `traces cannot be exported (${reasonOf(result.error)}) and are lost meanwhile`,
+            `traces cannot be exported (${reasonOf(result.error)}): they are lost until that works again`,
           )
         }
         if (!failed && failing) logger.info('traces are exported again')

@@ -37,7 +37,7 @@ export async function createOtelTracer(
   { logger, count, models, urlOf }: TracerOptions,
 ): Promise<Tracer> {
   if (!URL.canParse(endpoint)) {
-    throw new GatewayError('ERR_TRACING', 'the endpoint of traces is no URL.')
+    throw new GatewayError('ERR_TRACING', 'the endpoint of traces is not a URL.')
   }
   const sdk = await loadSdk()
   const { api, core, exporter, resources } = sdk

@@ -54,8 +54,8 @@ export function createRedisRequestKeyStore({
       refused.set(period, record)
       throw new GatewayError(
         'ERR_KEY_STORE',
-        `${nameOf(period)} in Redis was altered, or encrypted with another password: delete it if the ` +
-          'password of all gateways has changed.',
+        `${nameOf(period)} in Redis was altered, or encrypted with another password: delete it if you ` +
+          'changed the password of all gateways.',
       )
     }
     known.set(period, record)

@@ -94,10 +94,10 @@ function cannotLoad(error: unknown): GatewayError {
   return name === 'InsufficientMemoryError'
     ? new GatewayError(
         'ERR_MODEL_MEMORY',
-        'there is not enough memory for the model and its context: give a smaller --model-context, or a smaller model.',
+        'there is not enough memory for the model and its context: lower --model-context, or use a smaller model.',
       )
     : new GatewayError(
         'ERR_MODEL',
-        'the file of --model is no GGUF model that the library can run.',
+        'the file of --model is not a GGUF model that the library can run.',
       )
 }

@@ -28,7 +28,7 @@ export async function openEmbeddedEngine(
   const { sha256, cacheFolder } = config
   const location = parseModelLocation(config.model)
   if (location === undefined) {
-    throw new GatewayError('ERR_MODEL_FILE', `the place of the model ${MODEL_LOCATION_FORM}.`)
+    throw new GatewayError('ERR_MODEL_FILE', `the location of the model ${MODEL_LOCATION_FORM}.`)
   }
   const { parallel = DEFAULT_PARALLEL, maxWaiting = DEFAULT_WAITING } = config
   const [first, ...others] = config.names ?? []
@@ -42,6 +42,6 @@ export async function openEmbeddedEngine(
     },
   })
   watchModel(registry, () => engine.waiting)
-  logger.info(`model ${names.join(', ')} in this process`)
+  logger.info(`running model ${names.join(', ')} in this process`)
   return engine
 }

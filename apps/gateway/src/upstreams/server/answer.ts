@@ -73,7 +73,7 @@ async function readObject(
     return await readJsonObject(bytes, { limits: LIMITS, turns })
   } catch (error) {
     if (!(error instanceof JsonError)) throw error
-    throw isStream ? eventStream() : unusableAnswerError(OK, `no JSON object: ${error.code}`)
+    throw isStream ? eventStream() : unusableAnswerError(OK, `not a JSON object: ${error.code}`)
   }
 }
 

@@ -109,7 +109,7 @@ export class SealedAnswer {
     { isEvents, onSlowReader }: { isEvents: boolean; onSlowReader: () => void },
   ): StreamedAnswer {
     if (this.#hasBegun && !this.#isStreamed)
-      throw new Error('signs of life of another form were sent')
+      throw new Error('keep-alive parts of another form were sent')
     this.#stopSigns()
     const send = async (plaintext: readonly Uint8Array[], final: boolean): Promise<number> => {
       const sealed = await this.#sealer.seal(plaintext, { final })

@@ -266,7 +266,9 @@ export class DecapsulationWorker {
     this.#worker = undefined
     clearTimeout(this.#timer)
     this.#timer = undefined
-    this.#options.logger.warn('wire 2: the thread that decapsulates has ended; another one starts')
+    this.#options.logger.warn(
+      'wire 2: the decapsulation thread ended unexpectedly; starting another',
+    )
     for (const [id, pending] of this.#pending) {
       if (!pending.isRepeated) {
         pending.isRepeated = true

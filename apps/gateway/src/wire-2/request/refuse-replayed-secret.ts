@@ -34,4 +34,4 @@ const idOf = (enc: Uint8Array): string =>
   `enc:${hash('sha256', enc, 'buffer').subarray(0, DIGEST_BYTES).toString('base64')}`
 
 const isReplay = (): HttpError =>
-  new HttpError(409, 'This request was already sent: encrypt every attempt afresh')
+  new HttpError(409, 'This request was already sent: encrypt each attempt anew')

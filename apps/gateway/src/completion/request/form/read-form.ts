@@ -101,7 +101,7 @@ class FormCollector {
       .on('error', refuse(malformed()))
       .on('fieldsLimit', refuse(tooMany()))
       .on('partsLimit', refuse(tooMany()))
-      .on('filesLimit', refuse(invalidMember(FILE, 'A request has one file')))
+      .on('filesLimit', refuse(invalidMember(FILE, 'A request must have one file')))
       .on('field', (name: string | undefined, value, _nameTruncated, isTruncated, encoding) => {
         if (name === undefined || !FIELD_NAME.test(name) || !PLAIN.includes(encoding)) {
           reject(malformed())
@@ -115,7 +115,7 @@ class FormCollector {
           stream.on('error', refuse(malformed())).on('data', (part: Uint8Array) => {
             this.#spans.push(part)
           })
-          if (name !== FILE) reject(invalidMember(FILE, 'The file of a request is named file'))
+          if (name !== FILE) reject(invalidMember(FILE, 'The file must be in the part named file'))
           else if (!PLAIN.includes(encoding)) reject(malformed())
           this.#file = { extension: extensionOf(fileName), contentType: typeOf(type) }
         },
@@ -174,7 +174,7 @@ const typeOf = (type: string): string =>
   /^[\w.+-]{1,64}\/[\w.+-]{1,64}$/.test(type) ? type : 'application/octet-stream'
 
 const malformed = (): HttpError =>
-  new HttpError(400, 'The request is no whole form of the type multipart/form-data')
+  new HttpError(400, 'The request is not a complete form of the type multipart/form-data')
 
 const tooMany = (): HttpError =>
   new HttpError(413, 'The form has too many fields, or one too large')

@@ -23,11 +23,11 @@ export async function checkModelFile(path: string): Promise<number> {
   })
   try {
     const stats = await file.stat()
-    if (!stats.isFile()) throw fileError(`the model ${path} is no file.`)
+    if (!stats.isFile()) throw fileError(`the model ${path} is not a file.`)
     const { buffer, bytesRead } = await file.read(Buffer.alloc(GGUF_MARK.length), { position: 0 })
     if (!buffer.subarray(0, bytesRead).equals(GGUF_MARK)) {
       throw fileError(
-        `${path} is no GGUF model: it does not begin with the letters GGUF, as pages of web servers and pointers of Git LFS do not.`,
+        `${path} is not a GGUF model: it does not begin with the letters GGUF. A saved web page or a pointer of Git LFS does not either.`,
       )
     }
     return stats.size
@@ -44,7 +44,9 @@ export async function checkModelFile(path: string): Promise<number> {
  */
 export async function hashModel(path: string, signal?: AbortSignal): Promise<string> {
   if (PART.test(path)) {
-    throw fileError(`${path} is one part of a model, and --model-sha256 is for models of one file.`)
+    throw fileError(
+      `${path} is one part of a model, and --model-sha256 works with models in a single file only.`,
+    )
   }
   const hash = createHash('sha256')
   try {
@@ -58,6 +60,6 @@ export async function hashModel(path: string, signal?: AbortSignal): Promise<str
 
 /** Creates the error for a file that is not the expected one. */
 export const wrongHash = (path: string, actual: string): GatewayError =>
-  fileError(`the SHA-256 of ${path} is ${actual}, not that of --model-sha256.`)
+  fileError(`the SHA-256 of ${path} is ${actual}, not the one of --model-sha256.`)
 
 const fileError = (message: string): GatewayError => new GatewayError('ERR_MODEL_FILE', message)

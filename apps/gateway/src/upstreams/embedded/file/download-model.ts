@@ -74,7 +74,7 @@ export async function downloadModel(
   }
   const huggingFace = context.huggingFace ?? process.env['HF_ENDPOINT'] ?? HUGGING_FACE
   if (!URL.canParse(huggingFace) || !isFetchable(new URL(huggingFace))) {
-    throw downloadError('HF_ENDPOINT must be an https:// URL, or one of this machine.')
+    throw downloadError('HF_ENDPOINT must be an https:// URL, or an http:// URL of this machine.')
   }
   const server = new URL(location.kind === 'hf' ? huggingFace : location.url)
   logger.info(`model ${shown} is not in ${folder}: connecting to ${server.host}`)
@@ -98,13 +98,13 @@ export async function downloadModel(
       await rename(join(partial, name), join(folder, name))
     }
     const target = join(folder, basename(path))
-    logger.info(`model ${shown}: fetched to ${target}`)
+    logger.info(`model ${shown}: downloaded to ${target}`)
     return target
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof GatewayError) throw error
     throw downloadError(
-      `the model ${shown} cannot be fetched (${reasonOf(error)})${location.kind === 'hf' ? ': it may not exist, or need an access token in HF_TOKEN' : ''}.`,
+      `the model ${shown} cannot be downloaded (${reasonOf(error)})${location.kind === 'hf' ? ': it may not exist, or require an access token in HF_TOKEN' : ''}.`,
     )
   } finally {
     await rm(partial, { recursive: true, force: true })
@@ -181,7 +181,7 @@ class DownloadWatch {
   #onProgress({ totalSize, downloadedSize }: DownloadProgress): void {
     if (downloadedSize === this.#bytes) return
     if (this.#bytes === -1) {
-      this.#context.logger.info(`model ${this.#shown}: fetching ${megabytes(totalSize)} MB`)
+      this.#context.logger.info(`model ${this.#shown}: downloading ${megabytes(totalSize)} MB`)
       checkSpace(this.#shown, this.#folder, totalSize).catch((error: unknown) => {
         this.#stop.abort(error)
       })
@@ -202,7 +202,7 @@ class DownloadWatch {
     clearTimeout(this.#stall)
     const { stallMs = STALL_MS } = this.#context
     this.#stall = setTimeout(() => {
-      const reason = `nothing came for ${String(stallMs / 1000)} seconds`
+      const reason = `no data arrived for ${String(stallMs / 1000)} seconds`
       this.#stop.abort(cannotFetch(this.#shown, reason))
     }, stallMs)
   }
@@ -213,7 +213,7 @@ async function checkSpace(shown: string, folder: string, needed: number): Promis
   const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize
   if (free >= needed) return
-  const reason = `${megabytes(needed)} MB are needed in its folder, ${megabytes(free)} MB are free`
+  const reason = `its folder needs ${megabytes(needed)} MB, but only ${megabytes(free)} MB are free`
   throw cannotFetch(shown, reason)
 }
 
@@ -239,15 +239,16 @@ async function checkServer(
   } catch (error) {
     cancelled.throwIfAborted()
     throw downloadError(
-      `${server.host} cannot be reached (${reasonOf(error)}): check the network, or fetch ${describeLocation(location)} elsewhere and give --model the path of the file.`,
+      `${server.host} cannot be reached (${reasonOf(error)}): check the network, or download ${describeLocation(location)} elsewhere and set --model to the path of the file.`,
     )
   }
   try {
     if (!isFile) return 0
     const where = describeLocation(location)
-    if (!response.ok) throw downloadError(`${where} answers ${String(response.status)}.`)
+    if (!response.ok)
+      throw downloadError(`${where} responds with status ${String(response.status)}.`)
     if (!(await readMark(response.body)).equals(GGUF_MARK)) {
-      throw downloadError(`${where} is no GGUF model: it does not begin with the letters GGUF.`)
+      throw downloadError(`${where} is not a GGUF model: it does not begin with the letters GGUF.`)
     }
     return sizeOf(response.headers)
   } catch (error) {
@@ -286,7 +287,7 @@ async function createPartialFolder(folder: string): Promise<string> {
     return await mkdtemp(join(folder, PARTIAL))
   } catch (error) {
     throw downloadError(
-      `${folder} cannot be written (${errnoCode(error)}): --model-cache names another folder for models.`,
+      `${folder} cannot be written (${errnoCode(error)}): set --model-cache to another folder.`,
     )
   }
 }
@@ -314,7 +315,7 @@ function sizeOf(headers: Headers): number {
 const megabytes = (bytes: number): string => (bytes / MB).toFixed(bytes < 10 * MB ? 1 : 0)
 
 const cannotFetch = (shown: string, reason: string): GatewayError =>
-  downloadError(`the model ${shown} cannot be fetched: ${reason}.`)
+  downloadError(`the model ${shown} cannot be downloaded: ${reason}.`)
 
 const downloadError = (message: string): GatewayError =>
   new GatewayError('ERR_MODEL_DOWNLOAD', message)

@@ -74,7 +74,7 @@ class Translation {
     this.#size.nodes++
     if (depth > MAX_DEPTH || this.#size.nodes > MAX_NODES) throw this.refused('is too large')
     if (schema === true) return anyValue()
-    if (!isRecord(schema)) throw this.refused('has a part that is no schema')
+    if (!isRecord(schema)) throw this.refused('has a part that is not a schema')
     if (this.#options.strict) {
       const constraint = CONSTRAINTS.find((name) => Object.hasOwn(schema, name))
       if (constraint !== undefined) throw this.refused(`has ${constraint}, which is not supported`)
@@ -120,7 +120,7 @@ class Translation {
 
   #object(schema: Schema, inner: (value: unknown) => Schema): Schema {
     const { properties = {}, additionalProperties } = schema
-    if (!isRecord(properties)) throw this.refused('has properties that are no object')
+    if (!isRecord(properties)) throw this.refused('has properties that are not an object')
     const names = Object.keys(properties)
     this.#checkTexts(names)
     const isOpen = additionalProperties !== false

@@ -119,7 +119,7 @@ function decode(decoder: TextDecoder, part: Uint8Array): string {
   try {
     return decoder.decode(part, { stream: true })
   } catch {
-    throw unusableAnswerError(OK, 'an event stream that is no UTF-8')
+    throw unusableAnswerError(OK, 'an event stream that is not UTF-8')
   }
 }
 
