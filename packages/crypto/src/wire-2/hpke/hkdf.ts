@@ -1,19 +1,20 @@
 import { wire2Platform } from '#wire-2-platform'
 import { type Bytes, concat, ownBytes, zeroize } from '../../bytes/bytes.js'
 import { ascii } from '../labels.js'
+import type { Mac } from '../platform/platform.js'
 
 /** HKDF-Extract with SHA-256 (RFC 5869 section 2.2). */
 export async function hkdfExtract(salt: Uint8Array, secret: Uint8Array): Promise<Bytes> {
-  return wire2Platform.hmacSha256(ownBytes(salt), ownBytes(secret))
+  return wire2Platform.hmacSha256(ownBytes(salt))(ownBytes(secret))
 }
 
-/** HKDF-Expand with SHA-256 (RFC 5869 section 2.3) to at most 32 bytes, one block. */
-export async function hkdfExpand(
-  key: Uint8Array,
-  info: Uint8Array,
-  length: number,
-): Promise<Bytes> {
-  const block = await wire2Platform.hmacSha256(ownBytes(key), join(info, Uint8Array.of(1)))
+/**
+ * HKDF-Expand with SHA-256 (RFC 5869 section 2.3) to at most 32 bytes, one block.
+ *
+ * @param mac - HMAC under the result of {@link hkdfExtract}
+ */
+export async function hkdfExpand(mac: Mac, info: Uint8Array, length: number): Promise<Bytes> {
+  const block = await mac(join(info, Uint8Array.of(1)))
   const bytes = block.slice(0, length)
   zeroize(block)
   return bytes
@@ -37,12 +38,12 @@ export async function labeledExtract(
 /** LabeledExpand (RFC 9180 section 4). */
 export function labeledExpand(
   suite: Uint8Array,
-  key: Uint8Array,
+  mac: Mac,
   label: string,
   info: Uint8Array,
   length: number,
 ): Promise<Bytes> {
-  return hkdfExpand(key, join(u16(length), ascii('HPKE-v1'), suite, ascii(label), info), length)
+  return hkdfExpand(mac, join(u16(length), ascii('HPKE-v1'), suite, ascii(label), info), length)
 }
 
 /** Writes a number as two bytes, the higher first. */

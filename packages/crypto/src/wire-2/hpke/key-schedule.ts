@@ -1,3 +1,4 @@
+import { wire2Platform } from '#wire-2-platform'
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { AES_KEY_BYTES, NONCE_BYTES, ascii } from '../labels.js'
 import { join, labeledExpand, labeledExtract, u16 } from './hkdf.js'
@@ -37,10 +38,11 @@ export async function keySchedule(
   )
   const secret = await labeledExtract(id, sharedSecret, 'secret', nothing)
   try {
+    const mac = wire2Platform.hmacSha256(secret)
     return {
-      key: await labeledExpand(id, secret, 'key', context, AES_KEY_BYTES[suite.aeadId] ?? 32),
-      baseNonce: await labeledExpand(id, secret, 'base_nonce', context, NONCE_BYTES),
-      exporterSecret: await labeledExpand(id, secret, 'exp', context, 32),
+      key: await labeledExpand(id, mac, 'key', context, AES_KEY_BYTES[suite.aeadId] ?? 32),
+      baseNonce: await labeledExpand(id, mac, 'base_nonce', context, NONCE_BYTES),
+      exporterSecret: await labeledExpand(id, mac, 'exp', context, 32),
     }
   } finally {
     zeroize(secret)
@@ -54,7 +56,8 @@ export function exportSecret(
   exporterContext: Uint8Array,
   length: number,
 ): Promise<Bytes> {
-  return labeledExpand(suiteId(suite), exporterSecret, 'sec', exporterContext, length)
+  const mac = wire2Platform.hmacSha256(exporterSecret)
+  return labeledExpand(suiteId(suite), mac, 'sec', exporterContext, length)
 }
 
 const suiteId = ({ kemId, kdfId, aeadId }: HpkeSuite): Bytes =>

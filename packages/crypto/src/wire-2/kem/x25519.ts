@@ -1,3 +1,4 @@
+import { wire2Platform } from '#wire-2-platform'
 import { x25519Platform } from '#x25519-platform'
 import { requireBytes } from '../../arguments.js'
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
@@ -46,7 +47,8 @@ async function extractAndExpand(
   const suite = join(ascii('KEM'), u16(KEM_X25519))
   const key = await labeledExtract(suite, new Uint8Array(), 'eae_prk', agreed)
   try {
-    return await labeledExpand(suite, key, 'shared_secret', join(enc, publicKey), SECRET_BYTES)
+    const mac = wire2Platform.hmacSha256(key)
+    return await labeledExpand(suite, mac, 'shared_secret', join(enc, publicKey), SECRET_BYTES)
   } finally {
     zeroize(agreed, key)
   }

@@ -109,7 +109,7 @@ export async function answerVouch(
 }
 
 const macOf = async (secret: Bytes, hash: Uint8Array): Promise<Bytes> =>
-  wire2Platform.hmacSha256(secret, labelled(VOUCH_LABEL, hash))
+  wire2Platform.hmacSha256(secret)(labelled(VOUCH_LABEL, hash))
 
 const notVouch = (): SecurityError =>
   new SecurityError('ERR_PLAINTEXT_INVALID', 'The content is not well-formed.')

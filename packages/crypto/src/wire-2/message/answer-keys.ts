@@ -1,3 +1,4 @@
+import { wire2Platform } from '#wire-2-platform'
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { hkdfExpand, hkdfExtract, join } from '../hpke/hkdf.js'
 import {
@@ -30,9 +31,10 @@ export async function answerSecret(
     keys: async (nonce) => {
       const key = await hkdfExtract(join(enc, nonce), secret)
       try {
+        const mac = wire2Platform.hmacSha256(key)
         return {
-          key: await hkdfExpand(key, ascii('key'), keyBytes),
-          baseNonce: await hkdfExpand(key, ascii('nonce'), NONCE_BYTES),
+          key: await hkdfExpand(mac, ascii('key'), keyBytes),
+          baseNonce: await hkdfExpand(mac, ascii('nonce'), NONCE_BYTES),
         }
       } finally {
         zeroize(key)

@@ -4,12 +4,14 @@ import type { Wire2Platform } from './platform.js'
 
 /** WebCrypto, for browsers, workers and edge runtimes. */
 export const wire2Platform: Wire2Platform = {
-  hmacSha256: async (key, message) => {
+  hmacSha256: (key) => {
+    const { subtle } = crypto
     // WebCrypto refuses an empty key, to which HMAC appends zeros as it does to others.
     const padded = key.length === 0 ? new Uint8Array(1) : key
-    const hmac = { name: 'HMAC', hash: 'SHA-256' }
-    const imported = await crypto.subtle.importKey('raw', padded, hmac, false, ['sign'])
-    return new Uint8Array(await crypto.subtle.sign('HMAC', imported, message))
+    const hmacKey = subtle.importKey('raw', padded, { name: 'HMAC', hash: 'SHA-256' }, false, [
+      'sign',
+    ])
+    return async (message) => new Uint8Array(await subtle.sign('HMAC', await hmacKey, message))
   },
   aesGcm: (key) => {
     const { subtle } = crypto
