@@ -17,6 +17,11 @@ import { doctorCommand } from './doctor/doctor-command.js'
 /** The outermost command, with every other one. */
 export const nomyo: Command = {
   summary: 'end-to-end encrypted chat completions',
+  examples: [
+    'nomyo demo',
+    'nomyo doctor --gateway https://gateway.example',
+    "nomyo chat --gateway https://gateway.example 'Hello!'",
+  ],
   subcommands: {
     chat: chatCommand,
     doctor: doctorCommand,
@@ -32,7 +37,7 @@ export const nomyo: Command = {
     ok: 'success',
     failed: 'failure, refusal by the gateway, or a problem that the doctor found',
     usage: 'wrong command line, config file, or file named there',
-    security: 'stop: a key, an answer or the machine is not what it must be',
+    security: 'stop: a key, an answer or the machine is not trusted',
     unreachable: 'the gateway could not be reached, or gave no evidence',
     warning: 'the evidence is genuine, but has warnings or an unendorsed key',
     interrupted: 'interrupted with Ctrl-C',

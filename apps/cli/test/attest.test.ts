@@ -255,7 +255,7 @@ describe('nomyo attest inspect', () => {
     const parts = ['clockInfo.clock', 'clockInfo.safe', 'pcrSelect[0]', 'sigAlg']
     expect(shown).toEqual(expect.arrayContaining([...quote, ...parts, 'objectAttributes', 'Name']))
     expect(stdout).toContain(vector.policy?.ak_name)
-    expect(stdout).toContain('Nothing of this was appraised')
+    expect(stdout).toContain('Nothing here is appraised')
   })
 
   it.each([

@@ -204,7 +204,7 @@ describe.skipIf(!isInstalled('swtpm'))('with a policy', () => {
     expect(await codeOf([...verify, '--request', other])).toBe(3)
     const doctor = ['doctor', ...at(url), '--json']
     expect(await codeOf([...doctor, '--policy', policy])).toBe(0)
-    expect((await home.run(doctor)).stdout).toContain('it offers evidence of attestation key 000')
+    expect((await home.run(doctor)).stdout).toContain('offers evidence of attestation key 000')
 
     const strict = home.unmetPolicy()
     const refused = await home.run([...echo(url), ...strict, PROMPT])

@@ -31,7 +31,7 @@ export function formatBanner(
     '',
     ...describeGateway(config, trust).map(([subject, text]) => `  ${subject.padEnd(11)}  ${text}`),
     '',
-    'For the shell of a program, or its settings:',
+    'Set these in the shell of a program, or in its settings:',
     '',
     `  export OPENAI_BASE_URL=${baseUrl}`,
     `  export OPENAI_API_KEY=${tokenToPaste(config, token)}`,
@@ -51,7 +51,7 @@ function describeWire({ wire: { version, reason, statementSha256 } }: Trust): st
   if (version === 2) return `2, key statement ${statementSha256 ?? ''}`
   return reason === 'configured'
     ? '1, as configured'
-    : '1: the gateway offers no wire 2, which is post-quantum and hides the API key'
+    : '1: the gateway does not offer wire 2, which is post-quantum and hides the API key'
 }
 
 function describeStanding({ knownServers = '' }: ProxyConfig, { standing }: Trust): string {

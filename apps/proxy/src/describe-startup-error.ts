@@ -17,7 +17,8 @@ export function describeStartupError(error: unknown, { gateway, policy }: ProxyC
     )
   }
   if (error instanceof SecurityError) {
-    const hint = error.code === 'ERR_KEY_FILE' ? ' See --known-servers; none does without.' : ''
+    const hint =
+      error.code === 'ERR_KEY_FILE' ? ' See --known-servers; the value none disables the file.' : ''
     return `${error.message} (${error.code})${hint}`
   }
   if (error instanceof APIConnectionError) {

@@ -196,7 +196,7 @@ describe('the banner', () => {
       return formatBanner(config, { ...proxy, trust: { ...trust, wire } })
     }
     expect(on1('configured')).toMatch(/wire {9}1, as configured\n {2}server key {3}sha256/)
-    expect(on1('not-offered')).toMatch(/wire {9}1: the gateway offers no wire 2/)
+    expect(on1('not-offered')).toMatch(/wire {9}1: the gateway does not offer wire 2/)
   })
 
   it('describes what is known about the machine', () => {

@@ -23,7 +23,7 @@ describe.skipIf(!hasChromium)('the server key', () => {
   it('is shown before anything is sent, as not compared', async () => {
     const { page, encrypted } = await visit(browser(), gateway().url)
     expect(await page.locator('#fingerprint').textContent()).toBe(gateway().identity)
-    expect(await page.locator('#wire').textContent()).toMatch(/^Wire 2: post-quantum/)
+    expect(await page.locator('#wire').textContent()).toMatch(/^Wire 2 \(post-quantum\)/)
     expect(await page.locator('#key-trust').textContent()).toContain('Not compared')
     expect(await badge(page)).toBe('! Report: key not verified, machine not appraised')
     expect(encrypted()).toBe(0)
@@ -51,7 +51,7 @@ describe.skipIf(!hasChromium)('the server key', () => {
     const { url, fingerprint } = await testGateway({ requestKeys: { place: 'off' } })
     const { page } = await visit(browser(), url)
     expect(await page.locator('#fingerprint').textContent()).toBe(fingerprint)
-    expect(await page.locator('#wire').textContent()).toMatch(/^Wire 1: the gateway offers no/)
+    expect(await page.locator('#wire').textContent()).toMatch(/^Wire 1: the gateway does not offer/)
     expect(await ask(page, 'hello')).toBe('hello')
   })
 
@@ -69,7 +69,7 @@ describe.skipIf(!hasChromium)('the server key', () => {
   it('is compared with fingerprints only', async () => {
     const { page } = await visit(browser(), gateway().url)
     await compare(page, 'sha256/abc')
-    expect(await page.locator('#key-trust').textContent()).toContain('no fingerprint')
+    expect(await page.locator('#key-trust').textContent()).toContain('Not a fingerprint')
   })
 
   it('that differs from the first one gets nothing', async () => {

@@ -116,11 +116,11 @@ describe('a program', () => {
 
   it.each<[string, readonly string[], string]>([
     ['', ['sevre'], 'unknown command. Did you mean serve?'],
-    ['', ['canary'], 'unknown command; there are serve, keys, other, completion.'],
-    ['', ['toString'], 'unknown command; there are serve, keys, other, completion.'],
+    ['', ['canary'], 'unknown command; the commands are serve, keys, other, completion.'],
+    ['', ['toString'], 'unknown command; the commands are serve, keys, other, completion.'],
     ['', ['--canary'], 'unknown option --canary.'],
     ['keys', ['lits'], 'unknown command. Did you mean list?'],
-    ['keys list', ['canary'], 'only options are taken, no other arguments.'],
+    ['keys list', ['canary'], 'takes options only, no other arguments.'],
     ['keys show', [], 'give a key file.'],
     ['keys show', ['canary', 'canary'], 'too many arguments: FILE at most.'],
     ['serve', ['--prot'], 'unknown option --prot. Did you mean --port?'],

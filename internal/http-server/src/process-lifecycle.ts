@@ -133,7 +133,7 @@ export function describeListenError(
     case 'EADDRINUSE':
       return `the port is taken; choose another with ${port}, or 0 for any.`
     case 'EACCES':
-      return `this port may not be listened on; choose one above 1023 with ${port}.`
+      return `this user may not listen on this port; choose one above 1023 with ${port}.`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return `this machine does not have the address given by ${host}.`

@@ -7,7 +7,7 @@ export function describeFailure(error: unknown): Finding {
   if (error instanceof APIError && error.statusCode === 401) {
     return problem(
       'the gateway does not accept the API key, or requires one',
-      'put the right one into NOMYO_API_KEY, or name its file with --api-key-file',
+      'set the right key in NOMYO_API_KEY, or name its file with --api-key-file',
     )
   }
   const isNotFound = error instanceof APIError && error.statusCode === 404

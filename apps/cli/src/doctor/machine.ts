@@ -21,7 +21,7 @@ export async function checkMachine(
     const { result, given } = await attestGateway(settings, policy, wireOf(keys))
     const message = `tier ${result.tier}, key ${result.trust}`
     const remedy = `nomyo attest verify ${gateway} --policy ${policy} shows every check`
-    if (!endorses(given, keys)) return problem('it endorses other keys', remedy)
+    if (!endorses(given, keys)) return problem('the evidence endorses other keys', remedy)
     if (result.tier === 'affirming') return ok(message)
     return problem(`${message}; the policy requires more`, remedy)
   } catch (error) {
@@ -43,8 +43,8 @@ async function checkOffer(
       return ok('not appraised; the gateway offers unreadable evidence')
     }
     return {
-      ...ok(`not appraised; it offers evidence of attestation key ${claimed.akName}`),
-      remedy: `nomyo attest policy init ${settings.gateway} starts a policy`,
+      ...ok(`not appraised; the gateway offers evidence of attestation key ${claimed.akName}`),
+      remedy: `nomyo attest policy init ${settings.gateway} creates a policy`,
     }
   } catch (error) {
     if (!isEvidenceMissing(error)) return { ...describeFailure(error), status: 'warning' }

@@ -28,7 +28,7 @@ export function proxyVariable(url: URL, environment: Environment): string | unde
 /** Checks that the host has addresses. */
 export async function checkName(url: URL): Promise<Finding> {
   const host = hostOf(url)
-  if (isIP(host) !== 0) return ok(`${host} is an address`)
+  if (isIP(host) !== 0) return ok(`${host} is an IP address`)
   try {
     const addresses = await lookup(host, { all: true })
     const shown = addresses.slice(0, 3).map(({ address }) => address)
@@ -97,9 +97,9 @@ function remedyFor(code: string): string {
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-      return 'if it is of a CA of your own, name its file in NODE_EXTRA_CA_CERTS'
+      return 'for a CA of your own, set NODE_EXTRA_CA_CERTS to the file of its certificate'
     default:
-      return 'check that the gateway uses TLS at this port'
+      return 'check that the gateway uses TLS on this port'
   }
 }
 

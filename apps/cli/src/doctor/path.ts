@@ -15,7 +15,7 @@ import type { GatewaySettings } from '../settings/gateway-settings.js'
 const TIMEOUT_MS = 30_000
 /** A refusal takes far less. */
 const MAX_ANSWER_BYTES = 64 * 1024
-const LET_PASS = `have proxies and firewalls pass POST ${GATEWAY_PATH} and its media types unchanged`
+const LET_PASS = `configure proxies and firewalls to pass POST ${GATEWAY_PATH} and its media types unchanged`
 /** Fields by which a gateway asks the path not to hold answers back, and their value. */
 const PACING = { incremental: '?1', 'cache-control': 'no-transform' } as const
 
@@ -57,7 +57,10 @@ export async function checkPath(
     const type = headers.get('content-type') ?? 'none'
     if (status !== 200 || type !== MEDIA_TYPES.answer) {
       await response.body?.cancel()
-      return problem(`a message of wire 2 got status ${String(status)}, type ${type}`, LET_PASS)
+      return problem(
+        `a message of wire 2 was answered with status ${String(status)}, type ${type}`,
+        LET_PASS,
+      )
     }
     await readAnswer(response, openAnswer({ maxBytes: MAX_ANSWER_BYTES }))
     return describeHeaders(headers)
@@ -109,6 +112,6 @@ function describeHeaders(headers: Headers): Finding {
   }
   return warning(
     `messages of wire 2 pass, but the path changes ${removed.join(' and ')}: it may hold answers back`,
-    'have proxies pass these headers, and turn off their buffering for this path',
+    'configure proxies to pass these headers, and turn off their buffering for this path',
   )
 }

@@ -39,8 +39,7 @@ export async function* runChecks(
   const machine = await runCheck('machine', () => checkMachine(settings, keys.shown))
   yield machine
   if (!keys.isTrusted || machine.status === 'problem') {
-    const message =
-      'not checked: the API key is sent only to a gateway and machine that are trusted'
+    const message = 'not checked: the API key is sent to a trusted gateway and machine only'
     yield { check: 'access', ...warning(message) }
     return
   }
@@ -71,7 +70,7 @@ async function* checkKeys(
   const fetched: { statement?: KeyStatement; key?: PublicKey } = {}
   const offer = await runCheck('key statement', async () => {
     const statement = await fetchKeyStatement(settings)
-    if (statement === undefined) return ok('the gateway offers no wire 2')
+    if (statement === undefined) return ok('the gateway does not offer wire 2')
     fetched.statement = statement
     return ok(`${statement.sha256}, signed by ${statement.identities.join(' and ')}`)
   })

@@ -11,7 +11,7 @@ export async function checkTrust(key: PublicKey, settings: GatewaySettings): Pro
     if (pins !== undefined) verifyPin(key, pins)
   } catch {
     return problem(
-      `the key is none of the ${pins?.length ?? 0} pinned ones`,
+      `the key matches none of the ${pins?.length ?? 0} pins`,
       'ask the operator for the fingerprint out of band; change the pin only if the key is genuine',
     )
   }
@@ -22,7 +22,7 @@ export async function checkTrust(key: PublicKey, settings: GatewaySettings): Pro
     }
     if (known.length > 0) {
       return problem(
-        `the key has changed: known is ${known.join(' or ')}`,
+        `the key has changed; the known key is ${known.join(' or ')}`,
         `ask the operator out of band; only if it is genuine: nomyo servers forget ${gateway}`,
       )
     }

@@ -68,7 +68,7 @@ export function describeChoice(wire: WireInfo, offered: KeyStatement | undefined
   if (wire.wire === 1 && offered !== undefined) {
     return warning(
       `${describeWire(wire)}, though the gateway offers wire 2`,
-      'omit --wire 1: wire 2 is post-quantum, and hides the API key from the path',
+      'omit --wire 1: wire 2 is post-quantum, and hides the API key from the network path',
     )
   }
   return ok(describeWire(wire))

@@ -11,7 +11,7 @@ import { fetchModelNames } from './fetch.js'
 export function chooseModel([first]: readonly string[]): string {
   if (first !== undefined) return first
   throw new UsageError(
-    'the gateway names no models; give one with --model, or as "model" in the config file',
+    'the gateway lists no models; name one with --model, or as "model" in the config file',
   )
 }
 

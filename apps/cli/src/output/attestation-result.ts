@@ -34,17 +34,17 @@ function conclusion({ tier, trust, checks, verified, claimed }: AttestationResul
   }
   if (trust === 'unendorsed') {
     return [
-      'No anchor endorses the key that signed this; a program without a TPM can make such evidence.',
+      'No trust anchor endorses the key that signed this; a program without a TPM can make such evidence.',
       'It shows that its maker knew the nonce and held that key, and nothing about a machine.',
       ...known,
     ]
   }
   const whose =
     trust === 'pinned'
-      ? 'The key that signed this is one the policy names.'
-      : 'The key that signed this is endorsed by an anchor of the policy.'
+      ? 'The policy names the key that signed this.'
+      : 'A trust anchor of the policy endorses the key that signed this.'
   return tier === 'affirming'
-    ? [whose, 'The quoted PCRs have values the policy knows.', ...known]
+    ? [whose, 'The quoted PCRs match the reference values of the policy.', ...known]
     : [
         whose,
         'A check warns, or the PCRs were not compared with reference values: see above.',

@@ -8,7 +8,7 @@ export function describeStatement(statement: KeyStatement): readonly string[] {
     `signed by ${identities.join(' and ')}, valid from ${timeOf(notBefore)} to ${timeOf(notAfter)}`,
     ...(namesIdentities
       ? []
-      : ['It names no signer: evidence for it says nothing about who signed it.']),
+      : ['It names no signer: evidence for it says nothing about its signer.']),
   ]
 }
 

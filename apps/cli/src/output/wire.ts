@@ -7,5 +7,5 @@ export function describeWire({ wire, reason, kem }: WireInfo): string {
   }
   return reason === 'configured'
     ? '1, as the settings require'
-    : '1: the gateway offers no wire 2, which is post-quantum and hides the API key'
+    : '1: the gateway does not offer wire 2, which is post-quantum and hides the API key'
 }

@@ -41,7 +41,7 @@ const COMMANDS: Readonly<Record<string, SlashCommand>> = {
   tier: { operand: '[TIER]', summary: `changes the security tier: ${TIERS.join(', ')}`, run: tier },
   attest: { summary: 'shows the last attestation of the machine', run: attest },
   save: { operand: 'FILE', summary: 'writes the conversation to a file (0600)', run: save },
-  reset: { summary: 'forgets the conversation', run: reset },
+  reset: { summary: 'clears the conversation', run: reset },
   exit: { summary: 'ends the session; so do exit, quit and Ctrl-D', run: () => true },
 }
 
@@ -67,7 +67,7 @@ export async function runSlashCommand(context: SlashContext, line: string): Prom
   if (command !== undefined) return (await command.run(context, operand)) === true
   const meant = suggestion(`/${name}`, SLASH_NAMES)
   const hint = meant === undefined ? '/help lists the commands.' : `Did you mean ${meant}?`
-  context.output.line(`There is no /${printableLine(name)}. ${hint}`)
+  context.output.line(`Unknown command /${printableLine(name)}. ${hint}`)
   return false
 }
 
@@ -103,9 +103,9 @@ async function model(context: SlashContext, name: string): Promise<boolean> {
   } else {
     const meant = suggestion(name, names)
     const hint = meant === undefined ? '/model lists all.' : `Did you mean ${printableLine(meant)}?`
-    output.line(`There is no model ${printableLine(name)}. ${hint}`)
+    output.line(`The gateway does not list the model ${printableLine(name)}. ${hint}`)
   }
-  if (names.length === 0) output.line('The gateway names no models.')
+  if (names.length === 0) output.line('The gateway lists no models.')
   return false
 }
 
@@ -113,7 +113,7 @@ function tier({ output, conversation }: SlashContext, text: string): undefined {
   const known = TIERS.find((one) => one === text)
   if (known !== undefined) conversation.tier = known
   else if (text !== '') {
-    output.line(`There is no tier ${printableLine(text)}; there are ${TIERS.join(', ')}`)
+    output.line(`Unknown tier ${printableLine(text)}. The tiers are ${TIERS.join(', ')}.`)
     return
   }
   output.line(
@@ -166,5 +166,5 @@ function write(path: string, text: string, mayReplace: boolean): string {
 
 function reset({ output, conversation }: SlashContext): undefined {
   conversation.reset()
-  output.line('Forgotten. The system message stays.')
+  output.line('Conversation cleared. The system message stays.')
 }

@@ -63,15 +63,14 @@ export const GATEWAY_OPTIONS = {
     {
       gateway: {
         value: 'URL',
-        summary: 'the gateway',
+        summary: 'address of the gateway',
         default: 'https://api.nomyo.ai',
         variable: 'NOMYO_BASE_URL',
         parse: parseGatewayUrl,
       },
       relay: {
         value: 'URL',
-        summary:
-          'Oblivious HTTP relay for encrypted requests, which hides the address of this machine',
+        summary: 'Oblivious HTTP relay, which hides the address of this machine from the gateway',
         defaultSummary: 'none',
         variable: 'NOMYO_RELAY_URL',
         parse: relayUrl(parseBaseUrl),
@@ -84,12 +83,12 @@ export const GATEWAY_OPTIONS = {
       },
       policy: {
         value: 'FILE',
-        summary: 'policy that the machine must satisfy, by TPM evidence',
+        summary: 'policy that the TPM evidence of the machine must satisfy',
         isPath: true,
       },
       pin: {
         value: 'sha256/…',
-        summary: 'accept this server key only',
+        summary: 'accept only a gateway key with this fingerprint',
         repeatable: true,
         member: 'pins',
         parse: parsedBy(
@@ -116,8 +115,12 @@ export const GATEWAY_OPTIONS = {
 /** Options of what a request asks for. */
 export const REQUEST_OPTIONS = defineOptions(
   {
-    model: { value: 'NAME', summary: 'the model', defaultSummary: 'the first of the gateway' },
-    tier: { value: 'TIER', summary: 'security tier', choices: TIERS },
+    model: {
+      value: 'NAME',
+      summary: 'the model',
+      defaultSummary: 'the first that the gateway lists',
+    },
+    tier: { value: 'TIER', summary: 'security tier to request', choices: TIERS },
   },
   { file: true },
 )
@@ -160,6 +163,6 @@ function readApiKey({ settings }: GatewayCall): string | undefined {
   if (key === undefined || /^[\x21-\x7e]+$/.test(key)) return key
   throw settings.mistake(
     isFileFirst ? 'apiKeyFile' : 'apiKey',
-    'must hold visible ASCII characters: look for line breaks and blanks in it',
+    'must consist of visible ASCII characters, without spaces and line breaks',
   )
 }

@@ -12,7 +12,7 @@ export function homeFolder({ HOME: named = '' }: Environment): string {
   if (isAbsolute(named)) return named
   const home = homeBySystem()
   if (isAbsolute(home)) return home
-  throw new UsageError('there is no home folder; set HOME to an absolute path')
+  throw new UsageError('the home folder is unknown; set HOME to an absolute path')
 }
 
 /** A user without an entry in the password file has none. */

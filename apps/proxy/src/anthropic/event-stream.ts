@@ -72,7 +72,7 @@ function parse(data: string): Members {
   } catch {
     // The engine's message would quote it.
   }
-  throw unusable('holds an event that is no JSON object')
+  throw unusable('holds an event that is not a JSON object')
 }
 
 /** Converts the error of a model server in the middle of a stream. */

@@ -96,7 +96,7 @@ function inputOf(value: unknown): Members {
   } catch {
     // The engine's message would quote it.
   }
-  throw unusable('calls a tool with arguments that are no JSON object')
+  throw unusable('calls a tool with arguments that are not a JSON object')
 }
 
 /** Members of a message, or of its last piece, that tell why it ended. */

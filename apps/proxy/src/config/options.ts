@@ -35,15 +35,14 @@ export const OPTIONS = defineOptions(
   {
     gateway: {
       value: 'URL',
-      summary: 'gateway to encrypt to',
+      summary: 'address of the gateway',
       default: 'https://api.nomyo.ai',
       variable: 'NOMYO_BASE_URL',
       parse: gatewayUrl(parseBaseUrl),
     },
     relay: {
       value: 'URL',
-      summary:
-        'Oblivious HTTP relay for encrypted requests, which hides the address of this machine',
+      summary: 'Oblivious HTTP relay, which hides the address of this machine from the gateway',
       defaultSummary: 'none',
       variable: 'NOMYO_RELAY_URL',
       parse: relayUrl(parseBaseUrl),
@@ -61,7 +60,7 @@ export const OPTIONS = defineOptions(
       secret: true,
       parse: visibleAscii,
     },
-    allowHttp: { summary: 'allow a gateway of http://, for local development only' },
+    allowHttp: { summary: 'allow an http:// gateway, for local development only' },
     host: {
       value: 'HOST',
       summary: 'address to listen on',
@@ -75,12 +74,11 @@ export const OPTIONS = defineOptions(
       parse: portNumber,
     },
     allowRemote: {
-      summary: 'allow a --host that other machines reach, over plaintext; needs a token',
+      summary: 'allow a --host that other machines can reach, in plaintext; needs a token',
     },
     allowHost: {
       value: 'NAME',
-      summary: 'further name of the proxy in Host headers, such as host.docker.internal',
-      defaultSummary: 'names of loopback',
+      summary: 'name of the proxy in Host headers, beside localhost, such as host.docker.internal',
       repeatable: true,
       parse: parsedBy(
         (text) => (HOST_NAME.test(text) ? text.toLowerCase() : undefined),
@@ -96,13 +94,13 @@ export const OPTIONS = defineOptions(
     tokenFile: {
       value: 'FILE',
       summary:
-        'file of a lasting token of callers, created if missing, instead of NOMYO_PROXY_TOKEN',
+        'file of a token for callers that outlasts restarts, created if missing; instead of NOMYO_PROXY_TOKEN',
       defaultSummary: 'a new token at every start',
       isPath: true,
     },
     token: {
       value: 'TOKEN',
-      summary: 'token of callers',
+      summary: 'token that callers must present',
       flag: false,
       secret: true,
       parse: parsedBy((text) => (isToken(text) ? text : undefined), `must be ${TOKEN_FORM}`),
@@ -110,7 +108,7 @@ export const OPTIONS = defineOptions(
     noToken: { summary: 'allow every program on this machine to call' },
     pin: {
       value: 'FINGERPRINT',
-      summary: 'fingerprint (sha256/...) of an accepted server key',
+      summary: 'accept only a gateway key with this fingerprint (sha256/...)',
       defaultSummary: 'any key',
       repeatable: true,
       parse: matching(
@@ -121,19 +119,20 @@ export const OPTIONS = defineOptions(
     wire: WIRE_OPTION,
     knownServers: {
       value: 'FILE',
-      summary: 'file of the keys that were trusted on first use; none for no file',
+      summary: 'file of keys trusted on first use; none for no file',
       defaultSummary: '~/.nomyo/known_servers; none with --pin',
       isPath: true,
     },
     policy: {
       value: 'FILE',
-      summary: 'policy that the machine of the gateway must meet, of nomyo attest policy init',
+      summary:
+        'policy file that the machine of the gateway must meet; nomyo attest policy init writes one',
       defaultSummary: 'no attestation',
       isPath: true,
     },
     attest: {
       value: 'WHEN',
-      summary: 'appraise the machine before prompts are sent, or with each answer',
+      summary: 'verify the machine before prompts are sent, or with each answer',
       default: 'before-send',
       choices: ['before-send', 'after-response'],
     },

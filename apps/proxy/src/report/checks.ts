@@ -76,7 +76,7 @@ function wireCheck({ wire, reason, kem }: WireInfo): ReportedCheck {
     detail:
       reason === 'configured'
         ? 'Wire 1, as configured.'
-        : 'Wire 1: the gateway says that it offers no wire 2, and nothing is known to the contrary.',
+        : 'Wire 1: the gateway says that it offers no wire 2, and nothing contradicts it.',
   }
 }
 
@@ -101,7 +101,8 @@ function statementChecks({ statement }: WireInfo): readonly ReportedCheck[] {
           id: 'statement.identities',
           status: 'warn',
           code: 'IDENTITIES_MISSING',
-          detail: 'The key statement does not name its identities: only a pin says whose it is.',
+          detail:
+            'The key statement does not name its identities: only a pin identifies its owner.',
         },
     minWire === '2'
       ? {

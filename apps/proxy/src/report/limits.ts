@@ -48,7 +48,7 @@ const limits = {
   },
   notYetAppraised: {
     code: 'NOT_YET_APPRAISED',
-    detail: 'The machine of the gateway, until an answer has brought evidence.',
+    detail: 'The machine of the gateway, until an answer has carried evidence.',
   },
   hardware: {
     code: 'HARDWARE',
@@ -58,7 +58,7 @@ const limits = {
   referenceValues: {
     code: 'REFERENCE_VALUES',
     detail:
-      'That firmware and boot of the machine are known ones: PCRs were not compared with reference values, or differ.',
+      'That the firmware and the boot of the machine are known: PCRs were not compared with reference values, or differ.',
   },
   programs: {
     code: 'PROGRAMS',

@@ -73,7 +73,7 @@ async function answer(
     const requestId = headers.get('x-request-id')
     return reply.send(JSON.stringify(fromOpenAIError(status, content, requestId)))
   }
-  if (!isMembers(content)) throw unusable('is no JSON object')
+  if (!isMembers(content)) throw unusable('is not a JSON object')
   return reply.send(JSON.stringify(messageOf(content, asked)))
 }
 

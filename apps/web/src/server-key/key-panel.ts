@@ -33,8 +33,8 @@ export class KeyPanel {
       if (pin === undefined && text !== '') {
         this.#setState(
           'bad',
-          'no fingerprint to compare',
-          '✕ This is no fingerprint: one is sha256/ and 43 or 44 characters.',
+          'not a fingerprint',
+          '✕ Not a fingerprint: a fingerprint is sha256/ and 43 or 44 characters.',
         )
         return
       }
@@ -58,8 +58,8 @@ export class KeyPanel {
     this.#isVouched = reason === 'vouched'
     this.#wire.textContent =
       wire === 2
-        ? 'Wire 2: post-quantum. The path sees neither text nor API key, and only this page can decrypt an answer.'
-        : 'Wire 1: the gateway offers no wire 2. The API key travels under TLS alone, and the encryption is not post-quantum.'
+        ? 'Wire 2 (post-quantum): the network path sees neither text nor API key, and only this page can decrypt an answer.'
+        : 'Wire 1: the gateway does not offer wire 2. The API key travels under TLS alone, and the encryption is not post-quantum.'
     this.show(fingerprint)
   }
 
@@ -105,7 +105,7 @@ export class KeyPanel {
       this.#setState(
         'bad',
         'key mismatch',
-        '✕ Mismatch: this key has another fingerprint than yours. Nothing will be sent.',
+        '✕ Mismatch: the fingerprint of this key differs from yours. Nothing will be sent.',
       )
     }
   }

@@ -9,7 +9,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   '/v1/chat/secure_completion': 'Your conversation, encrypted',
   '/.well-known/ohttp-gateway': 'Your conversation, encrypted',
   '/pki/wire2': 'Fetch of the key statement',
-  '/pki/wire2/vouch': 'Question to the holder of the server key',
+  '/pki/wire2/vouch': 'Question that only the holder of the server key can answer',
   '/pki/public_key': 'Fetch of the server key',
   '/pki/attestation': 'Fetch of the evidence for its keys',
   '/v1/models': 'Fetch of the list of models',

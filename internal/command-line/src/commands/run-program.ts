@@ -147,7 +147,9 @@ function unknownCommand(word: string, { subcommands = {} }: Command): UsageError
   const meant = suggestion(word, known)
   return new UsageError({
     problem:
-      meant === undefined ? `unknown command; there are ${known.join(', ')}` : 'unknown command',
+      meant === undefined
+        ? `unknown command; the commands are ${known.join(', ')}`
+        : 'unknown command',
     suggestion: meant,
   })
 }
@@ -157,9 +159,7 @@ function readOperands(given: readonly string[], operands: Operands | undefined):
   if (given.length < min) throw new UsageError(missing ?? `give ${usage}`)
   if (given.length > max) {
     throw new UsageError(
-      max === 0
-        ? 'only options are taken, no other arguments'
-        : `too many arguments: ${usage} at most`,
+      max === 0 ? 'takes options only, no other arguments' : `too many arguments: ${usage} at most`,
     )
   }
   return given.map((text) => {

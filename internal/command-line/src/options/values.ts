@@ -71,7 +71,7 @@ export type Wire = 'auto' | 1 | 2
 /** Option of every program that sends requests to a gateway. */
 export const WIRE_OPTION = {
   value: 'WIRE',
-  summary: 'protocol: auto is 2 where the gateway offers it, 2 refuses 1, 1 never asks for 2',
+  summary: 'protocol version: auto uses 2 if the gateway offers it, else 1; 2 and 1 allow no other',
   default: 'auto',
   choices: ['auto', '1', '2'],
   parse: (text: string): Wire => (text === '1' ? 1 : text === '2' ? 2 : 'auto'),

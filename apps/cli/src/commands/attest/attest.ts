@@ -5,12 +5,12 @@ import { verifyCommand } from './verify.js'
 
 /** `nomyo attest …`: TPM evidence and its worth. */
 export const attestCommand: Command = {
-  summary: 'inspect and verify TPM evidence, record a policy',
+  summary: 'verify what the machine of a gateway booted, by TPM evidence',
   subcommands: {
     inspect: inspectCommand,
     verify: verifyCommand,
     policy: {
-      summary: 'init records a policy',
+      summary: 'record the state of a machine as a policy, with policy init',
       subcommands: { init: policyInitCommand },
     },
   },

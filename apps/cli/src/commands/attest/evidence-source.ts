@@ -33,7 +33,7 @@ export const SOURCE_OPTIONS = defineOptions({
   ...ALLOW_HTTP_OPTION,
   wire: {
     ...WIRE_OPTION,
-    summary: 'wire whose keys a gateway attests: 1, 2, or auto, which is 2 where it is offered',
+    summary: 'protocol whose keys the gateway attests: 1, 2, or auto, which is 2 if offered',
   },
 })
 

@@ -14,7 +14,7 @@ export const EXPECTATION_OPTIONS = defineOptions(
     },
     nonce: { value: 'NONCE', summary: 'base64url, as sent to /pki/attestation' },
   },
-  { group: 'What evidence in a file was made for' },
+  { group: 'Purpose of evidence in a file' },
 )
 
 /**

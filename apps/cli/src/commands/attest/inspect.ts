@@ -21,7 +21,7 @@ import { SOURCE_NOTE, SOURCE_OPERAND, SOURCE_OPTIONS, readSource } from './evide
 
 /** `nomyo attest inspect`: prints every field of the evidence by its name, and appraises nothing. */
 export const inspectCommand = cliCommand({
-  summary: 'print every field of TPM evidence by its name',
+  summary: 'print every field of TPM evidence, without appraising it',
   operands: SOURCE_OPERAND,
   options: { ...JSON_OPTION, ...SOURCE_OPTIONS },
   notes: [SOURCE_NOTE],
@@ -90,5 +90,5 @@ function show(
     line()
   }
   for (const flaw of flaws) line(style.bad(`cannot be read: ${printableLine(flaw)}`))
-  line('Nothing of this was appraised; nomyo attest verify does that.')
+  line('Nothing here is appraised: nomyo attest verify does that.')
 }

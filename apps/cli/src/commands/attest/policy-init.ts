@@ -103,9 +103,9 @@ function explain({ note }: Output, akName: string, pcrs: PcrValues): void {
     `Attestation key ${akName}`,
     '',
     'What this proves: nothing yet. A program without a TPM could have shown the same.',
-    'Its use: from now on, another key or another value in these PCRs is noticed.',
+    'Its use: from now on, a different key or a different value in these PCRs is detected.',
     'Next: ask the operator out of band for the key (the gateway prints it at its start) and compare.',
-    'PCR 10 changes with every new file that Linux measures (IMA): where it does, omit it from',
+    'PCR 10 changes with every new file that Linux measures (IMA). If it does, omit it from',
     'referenceValues, and verify the log with verify --ima-log.',
     'Not covered by PCR 0, 7 and 10: GPU, model, hypervisor, memory, and the administrators.',
   ]) {

@@ -5,7 +5,7 @@ import { EXPECTATION_OPTIONS } from './expectation.js'
 
 /** Options of `nomyo attest verify`. */
 export const VERIFY_OPTIONS = defineOptions({
-  policy: { value: 'FILE', summary: 'policy to appraise by', isPath: true },
+  policy: { value: 'FILE', summary: 'policy to appraise with', isPath: true },
   ...JSON_OPTION,
   ...SOURCE_OPTIONS,
   eventLog: {
@@ -25,7 +25,7 @@ export const VERIFY_OPTIONS = defineOptions({
   },
   now: {
     value: 'TIME',
-    summary: 'time to verify certificates at',
+    summary: 'time at which certificates are verified',
     parse: parsedBy((text) => {
       const time = new Date(text)
       return Number.isNaN(time.getTime()) ? undefined : time
@@ -34,13 +34,13 @@ export const VERIFY_OPTIONS = defineOptions({
   ...EXPECTATION_OPTIONS,
   request: {
     value: 'FILE',
-    summary: 'JSON of the request: is it the one of the receipt?',
+    summary: 'JSON of the request, to compare with the receipt',
     isPath: true,
     group: 'Receipts',
   },
   answer: {
     value: 'FILE',
-    summary: 'JSON of the answer: is it the one of the receipt?',
+    summary: 'JSON of the answer, to compare with the receipt',
     isPath: true,
     group: 'Receipts',
   },

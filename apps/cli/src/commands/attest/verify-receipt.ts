@@ -133,18 +133,18 @@ function show(
   line()
   line(describeKey(key, statement))
   for (const [name, matches] of Object.entries(texts)) {
-    if (matches === true) line(`The ${name} is the one of the receipt.`)
-    if (matches === false) line(style.bad(`The ${name} is NOT the one of the receipt.`))
+    if (matches === true) line(`The ${name} matches the receipt.`)
+    if (matches === false) line(style.bad(`The ${name} does NOT match the receipt.`))
   }
-  if (agrees === false) line(style.bad('The result was another one when the receipt was written.'))
+  if (agrees === false) line(style.bad('The result differs from the one in the receipt.'))
   for (const text of [
     policyPath === undefined
-      ? 'Appraised by the policy in the receipt, which only its writer states. Give --policy for yours.'
+      ? 'Appraised by the policy in the receipt, a claim of its writer. --policy FILE uses yours.'
       : printableLine(`Appraised by ${policyPath}.`),
     asOf.from === 'receipt'
-      ? `Certificates as of ${asOf.time}, the time in the receipt, which only its writer states. Give --now for yours.`
+      ? `Certificates as of ${asOf.time}, the time in the receipt, a claim of its writer. --now TIME uses yours.`
       : `Certificates as of ${asOf.time}, from --now.`,
-    'The TPM signed the payload id. That the texts belong to it, only the writer states.',
+    'The TPM signed the payload id. That the texts belong to it is a claim of the writer.',
   ]) {
     line(style.quiet(text))
   }

@@ -39,14 +39,14 @@ export const verifyCommand = cliCommand({
   notes: [
     SOURCE_NOTE,
     'A file can also be a receipt, as NOMYO clients write them: without --policy it is appraised by the ' +
-      'policy in it, which only its writer states.',
+      'policy in it, a claim of its writer.',
   ],
   exitMeanings: {
-    ok: 'affirming',
+    ok: 'affirming: a trust anchor endorses the key, and no check failed or warned',
     usage: 'wrong command line, or a file that cannot be used',
-    security: 'contraindicated',
+    security: 'contraindicated: a check failed',
     unreachable: 'the gateway could not be reached, or gave no evidence',
-    warning: 'warning, an unendorsed key, or a receipt without evidence for the server key',
+    warning: 'a warning, an unendorsed key, or a receipt without evidence for the server key',
   },
   run: async (call) => {
     const { settings, operands, context, output } = call

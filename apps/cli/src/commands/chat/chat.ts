@@ -51,7 +51,7 @@ export const chatCommand = cliCommand({
   notes: [
     'Text on standard input is appended to the message, or is the message. Only the answer goes to ' +
       'standard output. Without a message, on a terminal, a session begins: /help lists its commands. ' +
-      'Nothing of it is kept on disk unless you /save it. Text that begins with a dash goes behind --.',
+      'Nothing is kept on disk unless you /save it. Put text that begins with a dash after --.',
   ],
   run: async (call) => {
     const { settings, operands, context, output } = call
@@ -71,7 +71,7 @@ export const chatCommand = cliCommand({
       if (settings.given(name)) throw settings.mistake(name, 'needs a message')
     }
     if (!output.isTerminal) {
-      throw new UsageError('give a message; a session needs a terminal on both sides')
+      throw new UsageError('give a message; a session needs a terminal for input and output')
     }
     return runSession(output, gateway, parameters, context)
   },

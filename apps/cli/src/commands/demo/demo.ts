@@ -121,11 +121,11 @@ async function demo(output: Output, { environment, engine, printJson }: Stage): 
   line()
   if (engine.isStandIn) {
     line('   The gateway is a process of its own. Its demo engine stands in for a model:')
-    line('   it needs none, and says so in every answer. Between client and gateway')
-    line('   stands a wire tap, where a load balancer, a CDN or a logging proxy would.')
+    line('   it needs none, and says so in every answer. A wire tap sits between client')
+    line('   and gateway, where a load balancer, a CDN or a logging proxy would.')
   } else {
     line('   The gateway is a process of its own, and the model runs in it: nothing leaves')
-    line('   it in the clear. Between client and gateway stands a wire tap, where a load')
+    line('   it in the clear. A wire tap sits between client and gateway, where a load')
     line('   balancer, a CDN or a logging proxy would.')
   }
   line()
@@ -252,10 +252,10 @@ async function startGateway(
 
 function showTimings(timings: readonly CompletionStep[], { output, section }: Scene): void {
   const { line, style } = output
-  section('Where the time of the first call on wire 2 went')
+  section('Where the first call on wire 2 spent its time')
   for (const { name, durationMs } of timings) {
     line(`   ${STEP_NAMES[name].padEnd(22)} ${durationMs.toFixed(1).padStart(8)} ms`)
   }
-  line(style.quiet('   Later calls know the key statement, and fetch it when it changes.'))
+  line(style.quiet('   Later calls reuse the key statement, and fetch it again when it changes.'))
   line()
 }

@@ -21,8 +21,8 @@ export const listCommand = cliCommand({
   summary: 'list known servers',
   options: OPTIONS,
   notes: [
-    'With --online each server is asked for its keys as well: the hash of its key statement is the same ' +
-      'for all its clients, so that two of them can compare it.',
+    'With --online, each server is also asked for its keys. The hash of its key statement is the same ' +
+      'for all its clients: two of them can compare it.',
   ],
   run: list,
 })
@@ -46,7 +46,7 @@ async function list(call: CliCall<typeof OPTIONS>): Promise<number> {
       const mark = wire === undefined ? '' : `  wire ${wire}`
       output.line(printable(`${server}  ${fingerprint}  ${since}${mark}`).trimEnd())
     }
-    if (servers.length === 0) output.note(`nomyo: none yet in ${path}`)
+    if (servers.length === 0) output.note(`nomyo: no known servers in ${path}`)
     for (const [name, { lines }] of states) {
       for (const text of [`\n${name} now:`, ...lines.map((line) => `  ${line}`)]) {
         output.line(printable(text))

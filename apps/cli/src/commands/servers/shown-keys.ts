@@ -33,7 +33,7 @@ export async function stateOf(
     const keys =
       statement === undefined ? [`wire 1: ${shown.join('')}`] : describeStatement(statement)
     const verdict = isDowngraded
-      ? 'it is known to speak wire 2, and offers none now: clients refuse it'
+      ? 'known to speak wire 2, but does not offer it now: clients refuse it'
       : isKnown
         ? 'known'
         : 'NOT known: clients refuse it, unless a known key vouches for it'

@@ -16,7 +16,7 @@ import { chooseKeys } from './shown-keys.js'
 const OPTIONS = defineOptions({
   fingerprint: {
     value: 'sha256/…',
-    summary: 'fingerprint that the key must have, as the operator stated it',
+    summary: 'fingerprint that the key must have, as the operator published it',
     parse: parsedBy(parsePin, 'must be sha256/ and 44 base64 characters'),
   },
   yes: { summary: 'trust the key without asking' },
@@ -31,10 +31,10 @@ export const trustCommand = cliCommand({
   operands: SERVER_OPERAND,
   options: OPTIONS,
   notes: [
-    'Without --fingerprint the key is as trustworthy as this connection: compare it with the ' +
-      'operator. Where another key is known already, only --fingerprint adds one more.',
-    'The key is the identity of wire 2, where the gateway offers it; --fingerprint can also name the ' +
-      'server key of wire 1, which then vouches for the identity at the first request.',
+    'Without --fingerprint, the key is as trustworthy as this connection: compare it with the ' +
+      'operator. If another key is known already, only --fingerprint adds one more.',
+    'The key is the identity key of wire 2, if the gateway offers wire 2; --fingerprint can also name the ' +
+      'server key of wire 1, which then vouches for the identity key at the first request.',
   ],
   run: trust,
 })
@@ -74,8 +74,8 @@ function assertOnlyKey(shown: {
   const { server, fingerprint, known } = shown
   if (known.length === 0 || known.includes(fingerprint)) return
   throw new CommandError(
-    `${server} shows the key ${fingerprint}; known is ${known.join(' or ')}. Ask its operator out of ` +
-      'band. If the new one is genuine, name it with --fingerprint; nomyo servers forget removes the ' +
+    `${server} shows the key ${fingerprint}; the known key is ${known.join(' or ')}. Ask its operator out of ` +
+      'band. If the new key is genuine, confirm it with --fingerprint; nomyo servers forget removes the ' +
       'old one.',
     EXIT.security,
   )
