@@ -57,10 +57,11 @@ async function run({ only, quick }: Settings<typeof OPTIONS>['values']): Promise
     console.error(`warning: this machine is not idle (load ${machine.load.toFixed(2)})`)
   }
   const startedAt = performance.now()
-  const results = await measure(only, quick)
+  const { results, sectionSeconds } = await measure(only, quick)
   return {
     machine,
     seconds: (performance.now() - startedAt) / 1000,
+    sectionSeconds,
     results,
     targets: evaluateTargets(results),
     notes: notesOf(machine, results, quick),

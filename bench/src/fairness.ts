@@ -1,12 +1,11 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { GATEWAY_MAIN } from '@nomyo-internal/testing/gateway-process'
 import { prepareWire2 } from './gateway/prepare-wire-2.js'
 import type { PreparedRequest } from './gateway/prepare.js'
 import { RawConnection } from './gateway/raw-connection.js'
+import { addKey } from './harness/api-key.js'
 import type { RunContext } from './harness/run-context.js'
 import { startGateway } from './harness/servers.js'
 import { percentile, timeMs } from './harness/statistics.js'
@@ -38,10 +37,10 @@ export async function measureFairness(context: RunContext) {
   const folder = mkdtempSync(join(tmpdir(), 'nomyo-bench-'))
   context.stopLater({ stop: () => rmSync(folder, { recursive: true }) })
   const keysFile = join(folder, 'api-keys.json')
-  const [shortKey, largeKey] = [addKey(keysFile, '10000/s'), addKey(keysFile, '2/s')]
+  const [shortKey, largeKey] = [addKey(keysFile, '--rate=10000/s'), addKey(keysFile, '--rate=2/s')]
   const gateway = await startGateway(context, [], [`--keys-file=${keysFile}`])
   const short = await prepareWire2(gateway.url, { apiKey: shortKey })
-  const large = await prepareWire2(gateway.url, { apiKey: largeKey, request: LARGE })
+  const large = await prepareWire2(gateway.url, { apiKey: largeKey, request: { ...LARGE } })
 
   const caller = await connectLater(context, gateway.url)
   await send(caller, await short.make(context.quick ? 50 : WARM_UP_REQUESTS))
@@ -66,16 +65,6 @@ export async function measureFairness(context: RunContext) {
     /** The longest answer of `/health`. */
     healthMs: Math.max(...(await health)),
   }
-}
-
-/** Creates an API key and returns it. */
-function addKey(keysFile: string, rate: string): string {
-  const args = [GATEWAY_MAIN, 'keys', 'add', `--keys-file=${keysFile}`, `--rate=${rate}`]
-  const output = execFileSync(process.execPath, args, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  return output.trim().split('\n').at(-1) ?? ''
 }
 
 async function connectLater({ stopLater }: RunContext, url: string): Promise<RawConnection> {

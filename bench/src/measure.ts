@@ -3,12 +3,13 @@ import { measureBundles } from './bundles.js'
 import { measureCalls } from './call/call.js'
 import { measureSdk } from './call/sdk.js'
 import { measureCold } from './cold/cold.js'
+import { measurePrograms } from './cold/programs.js'
 import { measureExchange } from './exchange/exchange.js'
 import { measureFairness } from './fairness.js'
 import { measureGateway } from './gateway/gateway.js'
 import type { Stoppable } from './harness/run-context.js'
 import { measureMemory } from './memory/memory.js'
-import { measurePrograms } from './programs.js'
+import { measureScaling } from './scaling/scaling.js'
 import { measureSeal } from './seal/seal.js'
 import { measureStreams } from './stream/stream.js'
 
@@ -24,6 +25,7 @@ const MEASUREMENTS = {
   gateway: measureGateway,
   fairness: measureFairness,
   stream: measureStreams,
+  scaling: measureScaling,
   appraisal: measureAppraisal,
   bundles: measureBundles,
 }
@@ -38,10 +40,18 @@ export type Result<Name extends Section> = Awaited<ReturnType<(typeof MEASUREMEN
 export type Results = { readonly [Name in Section]?: Result<Name> }
 
 /** Measures the given sections one after the other. Progress goes to stderr; stdout has only results. */
-export async function measure(only: readonly Section[], quick: boolean): Promise<Results> {
+export async function measure(
+  only: readonly Section[],
+  quick: boolean,
+): Promise<{
+  readonly results: Results
+  readonly sectionSeconds: Readonly<Partial<Record<Section, number>>>
+}> {
   const results: Partial<Record<Section, unknown>> = {}
+  const sectionSeconds: Partial<Record<Section, number>> = {}
   for (const section of only) {
     const started: Stoppable[] = []
+    const startedAt = performance.now()
     try {
       results[section] = await MEASUREMENTS[section]({
         quick,
@@ -54,6 +64,7 @@ export async function measure(only: readonly Section[], quick: boolean): Promise
     } finally {
       for (const resource of started.reverse()) await resource.stop()
     }
+    sectionSeconds[section] = (performance.now() - startedAt) / 1000
   }
-  return results as Results
+  return { results: results as Results, sectionSeconds }
 }

@@ -50,6 +50,6 @@ export function assertSame(actual: unknown, expected: unknown, who: string): voi
 }
 
 /** @throws Error unless the answer is an echo of the request */
-export function checkEcho(answer: unknown, { messages }: ChatRequest): void {
+export function checkEcho(answer: unknown, { messages }: Pick<ChatRequest, 'messages'>): void {
   assertSame(answer, messages.at(-1)?.content, 'an answer')
 }

@@ -54,7 +54,7 @@ type Wanted = readonly [
 
 /** The targets of each section. */
 const TARGETS: {
-  readonly [Name in Exclude<Section, 'appraisal' | 'sdk'>]: (
+  readonly [Name in Exclude<Section, 'appraisal' | 'sdk' | 'scaling'>]: (
     result: Result<Name>,
   ) => readonly Wanted[]
 } = {

@@ -6,7 +6,7 @@ import type { Results } from '../src/measure.js'
 import { GOOD, IDLE } from './support/results.js'
 
 const draw = (results: Results): string =>
-  drawChart({ machine: IDLE, seconds: 1, results, targets: [], notes: [] })
+  drawChart({ machine: IDLE, seconds: 1, sectionSeconds: {}, results, targets: [], notes: [] })
 const count = (text: string, part: RegExp): number => [...text.matchAll(part)].length
 
 describe('the chart', () => {

@@ -9,6 +9,7 @@ const print = (results: Results): string =>
   printReport({
     machine: IDLE,
     seconds: 1,
+    sectionSeconds: { seal: 1 },
     results,
     targets: evaluateTargets(results),
     notes: notesOf(IDLE, results, false),

@@ -38,3 +38,19 @@ it('rounds run every task once before any runs again', async () => {
   }
   expect(values.b).toHaveLength(5)
 })
+
+it('slow tasks take part in fewer rounds, spread over all', async () => {
+  const rounds: number[] = []
+  let round = -1
+  const tasks = {
+    each: async () => ++round,
+    slow: async () => rounds.push(round),
+    more: async () => undefined,
+  }
+  const values = await interleave(tasks, 9, { slow: 3, more: 20 })
+  expect([values.each.length, values.slow.length, values.more.length]).toEqual([9, 3, 9])
+  // In its round, a task runs before or after the one that counts.
+  expect(rounds.map((seen, index) => seen - 3 * index)).toSatisfy((offsets: number[]) =>
+    offsets.every((offset) => offset === 0 || offset === -1),
+  )
+})

@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { interleave } from '../harness/interleave.js'
+import { canPin } from '../harness/machine.js'
 import { hasFastRsa } from '../harness/rsa.js'
 import type { RunContext } from '../harness/run-context.js'
 import { startGateway } from '../harness/servers.js'
@@ -12,13 +12,17 @@ import { prepareWire2 } from './prepare-wire-2.js'
 import { runRound } from './round.js'
 
 /** Requests at a time; targets apply to the last. */
-const CONCURRENCIES = [1, 2, 4, 8, 16, 32, 64] as const
+const CONCURRENCIES = [1, 2, 4, 8, 16, 64] as const
 const MOST = 64
 /** Requests of a round for one of wire 1: they are quicker. */
-const WIRE_2_REQUESTS = 3
-const ROUNDS = 5
+const WIRE_2_REQUESTS = 4
+const ROUNDS = 6
+/** Rounds of what no target is about or that is met by far. */
+const FEW_ROUNDS = 2
 /** Requests until V8 has compiled the hot code, with the concurrency of the targets. */
 const WARM_UP_REQUESTS = 3000
+/** By which a quick run divides them. */
+const QUICK_DIVISOR = 10
 
 /** Measures the throughput of a gateway with the demo engine, for requests and answers of 1 KB. */
 export async function measureGateway(context: RunContext) {
@@ -26,13 +30,15 @@ export async function measureGateway(context: RunContext) {
   const rounds = context.quick ? 1 : ROUNDS
   const runAll = await startLoaded(context)
   const runWire2 = await startLoaded(context, [], prepareWire2)
-  const runOne = canPin() ? await startLoaded(context, ['taskset', '-c', '0']) : undefined
+  const runOne = canPin()
+    ? await startLoaded(context, ['taskset', '-c', '0'], prepareRequests, WARM_UP_REQUESTS / 3)
+    : undefined
   const limits = [await measureRsa()]
   const decapsulations = [await measureOnAllCores('kem-worker')]
   /** Runs a round, and divides its rate by the one that the cores did right before and after it. */
   const bounded = (run: typeof runAll, concurrency: number) => async () => {
     const before = limits.at(-1) ?? Number.NaN
-    const done = await run(concurrency, requestsAt(concurrency))
+    const done = await run(concurrency, requestsAt(concurrency, context))
     const after = await measureRsa()
     limits.push(after)
     return { ...done, ofLimit: done.perSecond / ((before + after) / 2) }
@@ -42,14 +48,20 @@ export async function measureGateway(context: RunContext) {
   )
   // An idle gateway takes no time from the others.
   tasks['wire 2'] = async () => {
-    const done = await runWire2(MOST, requestsAt(MOST) * WIRE_2_REQUESTS)
+    const done = await runWire2(MOST, requestsAt(MOST, context) * WIRE_2_REQUESTS)
     const before = decapsulations.at(-1) ?? Number.NaN
     const after = await measureOnAllCores('kem-worker')
     decapsulations.push(after)
     return { ...done, ofLimit: done.perSecond / ((before + after) / 2) }
   }
+  const few = CONCURRENCIES.filter((concurrency) => concurrency !== MOST)
+  const fewer = Object.fromEntries([...few, 'one core'].map((name) => [name, FEW_ROUNDS]))
   if (runOne !== undefined) tasks['one core'] = bounded(runOne, MOST)
-  const { 'one core': onOneCore, 'wire 2': onWire2 = [], ...done } = await interleave(tasks, rounds)
+  const {
+    'one core': onOneCore,
+    'wire 2': onWire2 = [],
+    ...done
+  } = await interleave(tasks, rounds, fewer)
   const wire1 = medians(done[MOST] ?? [])
   const wire2 = medians(onWire2)
   return {
@@ -61,7 +73,7 @@ export async function measureGateway(context: RunContext) {
       const row = medians(done[concurrency] ?? [])
       /** The 95th percentile divided by the time in a fair queue. */
       const p95OfIdeal = row.p95Ms / ((1000 * concurrency) / row.perSecond)
-      return { concurrency, requests: requestsAt(concurrency), ...row, p95OfIdeal }
+      return { concurrency, ...row, p95OfIdeal }
     }),
     hasFastRsa: hasFastRsa(),
     /** As many requests of wire 2 at a time as the targets of wire 1 are for. */
@@ -78,23 +90,19 @@ async function startLoaded(
   context: RunContext,
   before: readonly string[] = [],
   prepare: (url: string) => Promise<PreparedRequests> = prepareRequests,
+  warmUpRequests = WARM_UP_REQUESTS,
 ) {
   const gateway = await startGateway(context, before)
   const prepared = await prepare(gateway.url)
   const run = (concurrency: number, requests: number) =>
     runRound(gateway, prepared, { concurrency, requests })
-  await run(MOST, WARM_UP_REQUESTS)
+  await run(MOST, context.quick ? warmUpRequests / QUICK_DIVISOR : warmUpRequests)
   return run
 }
 
 /** Returns the requests of a round: enough to include waves, and to make its start and end negligible. */
-function requestsAt(concurrency: number): number {
-  return Math.max(200, 20 * concurrency)
-}
-
-/** Returns whether a process can be pinned to the first core. */
-function canPin(): boolean {
-  return availableParallelism() > 1 && spawnSync('taskset', ['-c', '0', 'true']).status === 0
+function requestsAt(concurrency: number, { quick }: RunContext): number {
+  return quick ? Math.max(50, 4 * concurrency) : Math.max(200, 20 * concurrency)
 }
 
 /**

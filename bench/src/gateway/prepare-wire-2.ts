@@ -13,13 +13,16 @@ import { chatRequest, checkEcho, type ChatRequest } from '../messages.js'
 import type { PreparedRequests } from './prepare.js'
 import type { RawAnswer } from './raw-connection.js'
 
+/** A chat request with any further members. */
+type AnyChatRequest = Pick<ChatRequest, 'messages'> & Readonly<Record<string, unknown>>
+
 /** Prepares requests of wire 2; see `prepareRequests`. */
 export async function prepareWire2(
   url: string,
   {
     apiKey,
-    request = chatRequest('1 KB', 'ascii'),
-  }: { readonly apiKey?: string; readonly request?: ChatRequest } = {},
+    request = { ...chatRequest('1 KB', 'ascii') },
+  }: { readonly apiKey?: string; readonly request?: AnyChatRequest } = {},
 ): Promise<PreparedRequests> {
   const content = new TextEncoder().encode(JSON.stringify(request))
   const kem = await loadHybridKem()

@@ -25,7 +25,10 @@ export interface PreparedRequests {
  * Prepares requests for a gateway: sealed in advance, because replays are refused. All callers share one
  * reply key, because generating one takes a second.
  */
-export async function prepareRequests(url: string): Promise<PreparedRequests> {
+export async function prepareRequests(
+  url: string,
+  { apiKey }: { readonly apiKey?: string } = {},
+): Promise<PreparedRequests> {
   const serverKey = await importPublicKey(await (await fetch(`${url}/pki/public_key`)).text())
   const replyKeys = await importPrivateKey(readKey().privateKey)
   const publicKey = publicKeyToHeader(replyKeys.publicKey)
@@ -39,6 +42,7 @@ export async function prepareRequests(url: string): Promise<PreparedRequests> {
       `content-length: ${body.length}`,
       `x-payload-id: ${randomUUID()}`,
       `x-public-key: ${publicKey}`,
+      ...(apiKey === undefined ? [] : [`authorization: Bearer ${apiKey}`]),
     ]
     return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body])
   }

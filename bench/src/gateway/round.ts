@@ -32,10 +32,12 @@ export async function runRound(
   }
   // Read once before, because the value covers the time since the last reading.
   await gateway.loopDelayP99Ms()
+  const cpuBefore = await gateway.cpuMs()
   const startedAt = performance.now()
   await Promise.all(connections.map(sendAll))
   const seconds = (performance.now() - startedAt) / 1000
   const loopDelayP99Ms = await gateway.loopDelayP99Ms()
+  const cpuMs = (await gateway.cpuMs()) - cpuBefore
   for (const connection of connections) connection.close()
   for (const [index, { request, answer }] of answers.entries()) {
     const { status, body } = answer
@@ -44,6 +46,8 @@ export async function runRound(
   }
   return {
     perSecond: requests / seconds,
+    /** Processor time of the gateway for a request. */
+    cpuMs: cpuMs / requests,
     p50Ms: percentile(timesMs, 0.5),
     p95Ms: percentile(timesMs, 0.95),
     /** As the gateway reports it, including its sampling interval of 10 ms. */

@@ -4,15 +4,21 @@ import { mapValues } from './statistics.js'
  * Runs every task once a round and returns the values of each. Other load of the machine affects all
  * of them alike. Every round has a random order, so that no task always pays for the garbage of the
  * same predecessor.
+ *
+ * @param fewer - rounds of tasks that are slow and need no precision, spread over all rounds
  */
 export async function interleave<Name extends string, Value>(
   tasks: Readonly<Record<Name, () => Promise<Value>>>,
   rounds: number,
+  fewer?: Readonly<Partial<Record<Name, number>>>,
 ): Promise<Record<Name, Value[]>> {
   const names = Object.keys(tasks) as Name[]
   const values = mapValues(tasks, (): Value[] => [])
   for (let round = 0; round < rounds; round++) {
-    for (const name of shuffled(names)) values[name].push(await tasks[name]())
+    for (const name of shuffled(names)) {
+      const wanted = Math.min(fewer?.[name] ?? rounds, rounds)
+      if (values[name].length * rounds <= round * wanted) values[name].push(await tasks[name]())
+    }
   }
   return values
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { availableParallelism, cpus, loadavg, platform, release } from 'node:os'
 
 /** Load average per core from which other processes affect the numbers. */
@@ -21,4 +22,9 @@ export type Machine = Readonly<ReturnType<typeof describeMachine>>
 /** Returns whether the machine was busy when the run began; a build just before counts too. */
 export function isBusy({ load, cores }: Machine): boolean {
   return load > BUSY_PER_CORE * cores
+}
+
+/** Returns whether processes can be held to a core, of which there are several. */
+export function canPin(): boolean {
+  return availableParallelism() > 1 && spawnSync('taskset', ['-c', '0', 'true']).status === 0
 }

@@ -11,7 +11,10 @@ import { chatRequest } from '../messages.js'
 import type { MemoryInput, MemoryPeak } from './memory-child.js'
 import { watchPeakMemory } from './peak-memory.js'
 
-const ROUNDS = 5
+const ROUNDS = 11
+/** Rounds of processes that no target is about, and of the gateway, whose highest peak counts. */
+const FEW_ROUNDS = 3
+const GATEWAY_ROUNDS = 5
 /** Requests of 9 MB at a time. */
 const IN_FLIGHT = 4
 const WARM_UP_REQUESTS = 200
@@ -38,8 +41,13 @@ export async function measureMemory(context: RunContext) {
   }
   context.progress('peak memory, 9 MB')
   const rounds = context.quick ? 1 : ROUNDS
-  const gateway = await measureGatewayMemory(forwarding, rounds)
-  const peaks = await interleave(tasks, rounds)
+  const gateway = await measureGatewayMemory(forwarding, context.quick ? 1 : GATEWAY_ROUNDS)
+  const few = mapValues(tasks, () => FEW_ROUNDS)
+  const peaks = await interleave(tasks, rounds, {
+    ...few,
+    'call, ours': rounds,
+    'call, wire 2': rounds,
+  })
   return {
     rounds,
     /** Peak of the gateway over its memory before, as a multiple of the requests in flight, over wire 2. */
@@ -53,7 +61,7 @@ export async function measureMemory(context: RunContext) {
 }
 
 async function measureGatewayMemory({ url, pid }: BenchGateway, rounds: number): Promise<number> {
-  const request = chatRequest('9 MB', 'ascii', 'nomyo/demo')
+  const request = { ...chatRequest('9 MB', 'ascii', 'nomyo/demo') }
   const prepared = await prepareWire2(url, { request })
   const connections = await Promise.all(
     Array.from({ length: IN_FLIGHT }, () => RawConnection.open(url)),

@@ -10,6 +10,8 @@ export interface Report {
   readonly machine: Machine
   /** Duration of the run. */
   readonly seconds: number
+  /** Duration of each section. */
+  readonly sectionSeconds: Readonly<Partial<Record<Section, number>>>
   readonly results: Results
   readonly targets: readonly Target[]
   /** Caveats of the numbers. */
@@ -17,14 +19,15 @@ export interface Report {
 }
 
 /** Prints a report as text. */
-export function printReport({ machine, seconds, results, targets, notes }: Report): string {
+export function printReport(report: Report): string {
+  const { machine, seconds, sectionSeconds, results, targets, notes } = report
   const { cpu, cores, system, node, openssl, load, date } = machine
   const sections = (Object.keys(TABLES) as Section[]).map((name) => printSection(name, results))
   return [
     `${cpu}, ${cores} cores, ${system}, Node ${node}, OpenSSL ${openssl}, load ${short(load)}, ${date}`,
     ...sections.filter((section) => section !== undefined),
     ...(targets.length > 0 ? [targetTable(targets)] : []),
-    [...notes, `Took ${seconds.toFixed(0)} s.`].join('\n'),
+    [...notes, `Took ${seconds.toFixed(0)} s: ${timesOf(sectionSeconds)}.`].join('\n'),
   ].join('\n\n')
 }
 
@@ -185,6 +188,7 @@ const TABLES: { readonly [Name in Section]: (result: Result<Name>) => readonly R
       'p95 ms',
       '/ wire 1',
       'loop p99 ms',
+      'CPU ms',
     ],
     [
       '64',
@@ -194,8 +198,44 @@ const TABLES: { readonly [Name in Section]: (result: Result<Name>) => readonly R
       wire2.p95Ms,
       wire2.ofWire1,
       wire2.loopDelayP99Ms,
+      wire2.cpuMs,
     ],
     [`decapsulations on ${cores} cores`, decapsulationsPerSecond],
+  ],
+  scaling: ({ replicas, streams, redis }) => [
+    ...(replicas === null
+      ? []
+      : [
+          ['Scaling, 64 requests at a time', 'requests/s', 'CPU ms'],
+          ...Object.entries(replicas.rows).map(([name, { perSecond, cpuMs }]): Row => [
+            name,
+            perSecond,
+            cpuMs,
+          ]),
+          [],
+        ]),
+    [`${streams.streams} streams, an event each ${streams.paceMs} ms`],
+    ['time, of that of the model server', streams.ofIdealTime],
+    ['CPU of the gateway, ms an event', streams.cpuMsPerEvent],
+    ['events a second', streams.eventsPerSecond],
+    ['memory, kB a stream', streams.memoryBytesPerStream / 1000],
+    ['bytes sent, an event', streams.wireBytesPerEvent],
+    ...(redis === null
+      ? []
+      : [
+          [],
+          ['Redis, a request', 'bytes in', 'bytes out', 'kept', 'CPU ms', 'commands'],
+          ...Object.entries(redis.rows).map(([name, row]): Row => [
+            name,
+            row.bytesIn,
+            row.bytesOut,
+            row.memoryBytes,
+            row.cpuMs,
+            Object.entries(row.commands)
+              .map(([command, count]) => `${command} ${short(count)}`)
+              .join(', '),
+          ]),
+        ]),
   ],
   appraisal: ({ ms }) => [[`Appraisal of a quote: ${short(ms)} ms`]],
   bundles: (rows) => [
@@ -215,11 +255,20 @@ const GATEWAY_COLUMNS = {
   'p95 ms': 'p95Ms',
   'p95 / ideal': 'p95OfIdeal',
   'loop p99 ms': 'loopDelayP99Ms',
+  'CPU ms': 'cpuMs',
 } as const
 
 function printSection<Name extends Section>(name: Name, results: Results): string | undefined {
   const result: Result<Name> | undefined = results[name]
   return result && table(TABLES[name](result))
+}
+
+/** The sections that took longest first. */
+function timesOf(seconds: Report['sectionSeconds']): string {
+  return Object.entries(seconds)
+    .sort(([, one], [, other]) => other - one)
+    .map(([name, value]) => `${name} ${value.toFixed(0)}`)
+    .join(', ')
 }
 
 function targetTable(targets: readonly Target[]): string {

@@ -102,8 +102,8 @@ export const GOOD = {
     rsaPerSecond: 500,
     rows: [1, 64].map((concurrency) => ({
       concurrency: concurrency as 1 | 64,
-      requests: 200,
       perSecond: 430,
+      cpuMs: 0.9,
       p50Ms: 140,
       p95Ms: 170,
       loopDelayP99Ms: 15,
@@ -115,6 +115,7 @@ export const GOOD = {
     decapsulationsPerSecond: 2200,
     wire2: {
       perSecond: 1350,
+      cpuMs: 0.9,
       ofWire1: 3.1,
       ofLimit: 0.61,
       p50Ms: 45,
@@ -134,6 +135,36 @@ export const GOOD = {
     direct: { firstMs: 2, totalMs: 2000, clientCpuMs: 0.05 },
     wire2: { firstMs: 6.9, totalMs: 2050, clientCpuMs: 0.1, gatewayCpuMs: 0.1 },
     single: { firstMs: 6.9, totalMs: 2050, clientCpuMs: 0.19, gatewayCpuMs: 0.19 },
+  },
+  scaling: {
+    replicas: {
+      cores: 2,
+      rows: { 'one gateway, one core': { perSecond: 1000, cpuMs: 0.7 } },
+    },
+    streams: {
+      streams: 200,
+      events: 100,
+      paceMs: 50,
+      ofIdealTime: 1,
+      cpuMsPerEvent: 0.1,
+      eventsPerSecond: 4000,
+      memoryBytesPerStream: 100_000,
+      wireBytesPerEvent: 600,
+    },
+    redis: {
+      requests: 1000,
+      rows: {
+        'wire 1, rate': { commands: { set: 2 }, bytesIn: 1, bytesOut: 1, memoryBytes: 1, cpuMs: 1 },
+        'wire 2, rate': { commands: { set: 2 }, bytesIn: 1, bytesOut: 1, memoryBytes: 1, cpuMs: 1 },
+        'wire 2, rate and quota': {
+          commands: { eval: 1 },
+          bytesIn: 1,
+          bytesOut: 1,
+          memoryBytes: 1,
+          cpuMs: 1,
+        },
+      },
+    },
   },
   appraisal: { rounds: 1, ms: 1 },
   bundles: [

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { GATEWAY_MAIN } from '@nomyo-internal/testing/gateway-process'
-import { interleave } from './harness/interleave.js'
-import type { RunContext } from './harness/run-context.js'
-import { mapValues, median, timeMs } from './harness/statistics.js'
+import { interleave } from '../harness/interleave.js'
+import type { RunContext } from '../harness/run-context.js'
+import { mapValues, median, timeMs } from '../harness/statistics.js'
 
 const ROUNDS = 15
 
