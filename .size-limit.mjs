@@ -11,7 +11,7 @@ const LIMITS = {
     './envelope': '2.8 kB',
     './keys': '7.0 kB',
     './keys/node': '8.4 kB',
-    './wire-2': '10.5 kB',
+    './wire-2': '11.0 kB',
     './errors': '0.5 kB',
   },
   transport: { '.': '4.4 kB', './errors': '1.0 kB', './undici': '2.5 kB' },

@@ -6,6 +6,7 @@ import { TAG_BYTES, decodeUtf8, type Platform } from './platform.js'
 /** The platform of browsers, workers and edge runtimes: WebCrypto and the language itself. */
 export const platform: Platform = {
   turn: () => undefined,
+  allocate: (size) => new Uint8Array(size),
   encodeJson: (value, sizeFor) => {
     const text = JSON.stringify(value) as string | undefined
     if (text === undefined) return undefined

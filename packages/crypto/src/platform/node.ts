@@ -19,6 +19,8 @@ const TURN_BYTES = 16 * PART_BYTES
  */
 export const platform: Platform = {
   turn: () => setImmediate(),
+  // The pool of `allocUnsafe` would hold it beside buffers of others.
+  allocate: (size) => plain(Buffer.allocUnsafeSlow(size)),
   encodeJson,
   decodeUtf8: Number.parseInt(process.versions.node) < 24 ? decodeUtf8ByTranscoding : decodeUtf8,
   indexOfByte: (bytes, byte, from) => indexOf.call(bytes, byte, from),

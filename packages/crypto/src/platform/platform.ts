@@ -4,6 +4,8 @@ import type { Bytes } from '../bytes/bytes.js'
 export interface Platform {
   /** Gives other work its turn, where long work is done on the thread of the caller. */
   readonly turn: () => Promise<unknown> | undefined
+  /** Returns a new buffer that the caller fills to its end: where possible, its memory is not zeroed first. */
+  readonly allocate: (size: number) => Bytes
   /**
    * Writes the result of `JSON.stringify` as UTF-8 to the front of a new buffer whose size is
    * `sizeFor` its length; undefined where `JSON.stringify` returns undefined. Throws the same errors.

@@ -276,6 +276,24 @@ describe('messages in parts', () => {
   })
 })
 
+it.each([0, 1, 2, 3])(
+  'refuses any byte of padding that is not zero, %i bytes into memory',
+  async (offset) => {
+    const head = response('0140c8', '000000')
+    for (let padding = 1; padding <= 13; padding++) {
+      const memory = new Uint8Array(offset + head.length + padding)
+      const message = memory.subarray(offset)
+      message.set(head)
+      expect(read('response', message).content).toHaveLength(0)
+      for (let at = head.length; at < message.length; at++) {
+        message[at] = 0x80
+        expect(await refusalCodeOf(() => read('response', message))).toBe('ERR_PLAINTEXT_INVALID')
+        message[at] = 0
+      }
+    }
+  },
+)
+
 describe('malformed messages', () => {
   const status = '0140c8'
   const malformed: readonly (readonly [string, Kind, Uint8Array])[] = [

@@ -1,7 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import type { Bytes } from '../../src/bytes/bytes.js'
 import { loadClassicKem, loadHybridKem } from '../../src/wire-2/index.js'
+import { agreeWith } from '../../src/wire-2/kem/curve.js'
+import { hybridKem } from '../../src/wire-2/kem/hybrid.js'
 import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import { x25519Platform } from '../../src/wire-2/platform/x25519/node.js'
 import { expectRefusal, toHex } from '../support.js'
@@ -123,6 +126,28 @@ describe.each(
   })
 })
 
+it('prepares the key of consecutive encapsulations once, and none that is refused', async () => {
+  const prepare = vi.fn((publicKey: Bytes) =>
+    publicKey[0] === 0
+      ? Promise.reject(new Error('refused'))
+      : Promise.resolve(() => Promise.resolve({ enc: publicKey, sharedSecret: publicKey })),
+  )
+  const { encapsulate, publicKeyBytes } = hybridKem('platform', prepare, vi.fn())
+  const buffer = new Uint8Array(publicKeyBytes)
+  for (const byte of [1, 1, 2, 2, 1]) {
+    const { enc } = await encapsulate(buffer.fill(byte))
+    expect(enc.every((one) => one === byte)).toBe(true)
+  }
+  expect(prepare).toHaveBeenCalledTimes(3)
+  const refused = new Uint8Array(publicKeyBytes)
+  for (let time = 0; time < 2; time++) {
+    await expectRefusal(() => encapsulate(refused), 'ERR_KEY_INVALID')
+  }
+  expect(prepare).toHaveBeenCalledTimes(5)
+  await encapsulate(buffer)
+  expect(prepare).toHaveBeenCalledTimes(5)
+})
+
 it('refuses an ML-KEM key whose numbers are not reduced', async () => {
   for (const kem of kems) {
     const { publicKey } = await kem.importKey(new Uint8Array(32))
@@ -137,5 +162,7 @@ it('exports no generated key on Node, whose version 20 may wait for ever then', 
   const [one, other] = [await x25519Platform.generateKey(), await x25519Platform.generateKey()]
   expect(exported).not.toHaveBeenCalled()
   exported.mockRestore()
-  expect(toHex(await one.agree(other.publicKey))).toBe(toHex(await other.agree(one.publicKey)))
+  expect(toHex(await agreeWith(one, other.publicKey))).toBe(
+    toHex(await agreeWith(other, one.publicKey)),
+  )
 })

@@ -2,7 +2,7 @@ import { wire2Platform } from '#wire-2-platform'
 import { wycheproof } from '@nomyo-internal/testing/vectors'
 import { describe, expect, it } from 'vitest'
 import { hkdfExpand, hkdfExtract } from '../../src/wire-2/hpke/hkdf.js'
-import { importX25519 } from '../../src/wire-2/kem/curve.js'
+import { agreeWith, importX25519 } from '../../src/wire-2/kem/curve.js'
 import { ML_KEM } from '../../src/wire-2/kem/hybrid.js'
 import { concat, expectRefusal, fromHex, noteSkipped, toHex } from '../support.js'
 import { hybridKems, mlKems } from './support.js'
@@ -135,7 +135,7 @@ describeFile<X25519Case>('x25519_test.json', (cases) => {
     let refused = 0
     for (const one of cases) {
       const key = await importX25519(fromHex(one.private))
-      const agree = async () => toHex(await key.agree(fromHex(one.public)))
+      const agree = async () => toHex(await agreeWith(key, fromHex(one.public)))
       const agreed = await agree().catch(() => 'refused')
       if (agreed === 'refused') refused++
       expect(agreed, nameOf(one)).toBe(/^0+$/.test(one.shared) ? 'refused' : one.shared)

@@ -99,7 +99,7 @@ export function chunkSealer(
       size += varintLength(announced) + length + TAG_BYTES
       chunks++
     }
-    const target = new Uint8Array(size)
+    const target = platform.allocate(size)
     target.set(before)
     const sealed = last.then(() => encryptAll(buffers, plan, target, before.length))
     // A failure of one part is that of all later ones.

@@ -4,8 +4,8 @@ import { type Bytes, concat, ownBytes, zeroize } from '../../bytes/bytes.js'
 import { ascii } from '../labels.js'
 import { HYBRID, ML_KEM, hybridKem } from './hybrid.js'
 import { type Kem, X25519_BYTES, kemPrivateKey } from './kem.js'
+import { agreeWith, importX25519 } from './curve.js'
 import { type MlKem, platformMlKem } from './ml-kem.js'
-import { importX25519 } from './curve.js'
 
 /** Ends the input of the combiner (draft-ietf-hpke-pq, draft-connolly-cfrg-xwing-kem). */
 const COMBINER_LABEL = '\\.//^\\'
@@ -26,15 +26,19 @@ function combinedHybridKem(mlKem: MlKem): Kem {
     mlKem.implementation,
     async (publicKey) => {
       const ofX25519 = publicKey.subarray(ML_KEM.publicKeyBytes)
-      // Browsers generate the key on another thread, while ML-KEM in JavaScript takes this one.
-      const [ephemeral, lattice] = await Promise.all([
-        x25519Platform.generateKey(),
-        mlKem.encapsulate(publicKey.subarray(0, ML_KEM.publicKeyBytes)),
-      ])
-      const agreed = await ephemeral.agree(ofX25519)
-      return {
-        enc: concat([lattice.enc, ephemeral.publicKey], HYBRID.encBytes),
-        sharedSecret: combine(lattice.sharedSecret, agreed, ephemeral.publicKey, ofX25519),
+      const peer = await x25519Platform.importPublicKey(ofX25519)
+      const encapsulate = await mlKem.prepare(publicKey.subarray(0, ML_KEM.publicKeyBytes))
+      return async () => {
+        // Browsers generate the key on another thread, while ML-KEM in JavaScript takes this one.
+        const [ephemeral, lattice] = await Promise.all([
+          x25519Platform.generateKey(),
+          encapsulate(),
+        ])
+        const agreed = await ephemeral.agree(peer)
+        return {
+          enc: concat([lattice.enc, ephemeral.publicKey], HYBRID.encBytes),
+          sharedSecret: combine(lattice.sharedSecret, agreed, ephemeral.publicKey, ofX25519),
+        }
       }
     },
     async (seed) => {
@@ -50,7 +54,7 @@ function combinedHybridKem(mlKem: MlKem): Kem {
           async (enc) => {
             const ephemeral = enc.subarray(ML_KEM.ciphertextBytes)
             const [agreed, ofLattice] = await Promise.all([
-              curve.agree(ephemeral),
+              agreeWith(curve, ephemeral),
               lattice.decapsulate(enc.subarray(0, ML_KEM.ciphertextBytes)),
             ])
             return combine(ofLattice, agreed, ephemeral, curve.publicKey)

@@ -1,8 +1,8 @@
 import { requireBytes } from '../../arguments.js'
-import { type Bytes, zeroize } from '../../bytes/bytes.js'
+import { type Bytes, isEqualInConstantTime, zeroize } from '../../bytes/bytes.js'
 import { KEM_HYBRID } from '../labels.js'
 import {
-  type Encapsulation,
+  type Encapsulate,
   type Kem,
   type KemPrivateKey,
   SECRET_BYTES,
@@ -25,19 +25,23 @@ export const HYBRID = {
 
 /** The hybrid KEM of the runtime. */
 export function nativeHybridKem(): Kem {
-  const { encapsulate, importKey } = webKem(NAME)
-  return hybridKem('native', encapsulate, async (seed) => {
+  const { prepare, importKey } = webKem(NAME)
+  return hybridKem('native', prepare, async (seed) => {
     const { publicKey, decapsulate } = await importKey(seed)
     return kemPrivateKey(publicKey, HYBRID.encBytes, decapsulate)
   })
 }
 
-/** Checks the arguments of an implementation, and gives its failures one error. */
+/**
+ * Checks the arguments of an implementation, and gives its failures one error. Remembers the last public
+ * key that was prepared: clients use one for an hour.
+ */
 export function hybridKem(
   implementation: Kem['implementation'],
-  encapsulate: (publicKey: Bytes) => Promise<Encapsulation>,
+  prepare: (publicKey: Bytes) => Promise<Encapsulate>,
   importKey: (seed: Bytes) => Promise<KemPrivateKey>,
 ): Kem {
+  let last: { readonly publicKey: Bytes; readonly encapsulate: Encapsulate } | undefined
   const checked = async <T>(
     bytes: Uint8Array,
     length: number,
@@ -59,7 +63,15 @@ export function hybridKem(
     name: NAME,
     implementation,
     ...HYBRID,
-    encapsulate: (publicKey) => checked(publicKey, HYBRID.publicKeyBytes, encapsulate),
+    encapsulate: (bytes) =>
+      checked(bytes, HYBRID.publicKeyBytes, async (own) => {
+        let prepared = last
+        if (prepared === undefined || !isEqualInConstantTime(prepared.publicKey, own)) {
+          const publicKey = new Uint8Array(own)
+          last = prepared = { publicKey, encapsulate: await prepare(publicKey) }
+        }
+        return prepared.encapsulate()
+      }),
     importKey: (seed) => checked(seed, SECRET_BYTES, importKey),
   }
 }

@@ -1,5 +1,5 @@
-import { type KEMPrepared, ml_kem768 as mlKem } from '@noble/post-quantum/ml-kem.js'
-import { type Bytes, isEqualInConstantTime, ownBytes } from '../../bytes/bytes.js'
+import { ml_kem768 as mlKem } from '@noble/post-quantum/ml-kem.js'
+import { ownBytes } from '../../bytes/bytes.js'
 import type { MlKem } from './ml-kem.js'
 
 /**
@@ -7,19 +7,15 @@ import type { MlKem } from './ml-kem.js'
  * sets out only of modules that are imported by name.
  */
 export function javaScriptMlKem(): MlKem {
-  /** The matrix of a public key takes nearly half the time, and clients use one key for an hour. */
-  let last: KEMPrepared | undefined
-  const preparedFor = (publicKey: Bytes): KEMPrepared => {
-    if (last === undefined || !isEqualInConstantTime(last.publicKey, publicKey)) {
-      last = mlKem.prepare(publicKey)
-    }
-    return last
-  }
   return {
     implementation: 'javascript',
-    encapsulate: (publicKey) => {
-      const { cipherText, sharedSecret } = preparedFor(publicKey).encapsulate()
-      return Promise.resolve({ enc: ownBytes(cipherText), sharedSecret: ownBytes(sharedSecret) })
+    // The matrix of a public key takes nearly half the time.
+    prepare: (publicKey) => {
+      const prepared = mlKem.prepare(publicKey)
+      return Promise.resolve(() => {
+        const { cipherText, sharedSecret } = prepared.encapsulate()
+        return Promise.resolve({ enc: ownBytes(cipherText), sharedSecret: ownBytes(sharedSecret) })
+      })
     },
     importKey: (seed) => {
       const { publicKey, secretKey } = mlKem.keygen(seed)

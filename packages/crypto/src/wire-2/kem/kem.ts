@@ -45,6 +45,9 @@ export interface Encapsulation {
   readonly sharedSecret: Bytes
 }
 
+/** Encapsulates to the public key that it was made for, again and again. */
+export type Encapsulate = () => Promise<Encapsulation>
+
 /** The private key of a recipient. */
 export interface KemPrivateKey {
   readonly publicKey: Bytes

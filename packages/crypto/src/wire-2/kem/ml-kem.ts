@@ -1,11 +1,11 @@
 import type { Bytes } from '../../bytes/bytes.js'
-import type { Encapsulation } from './kem.js'
+import type { Encapsulate } from './kem.js'
 import { webKem } from './web-kem.js'
 
 /** ML-KEM-768 (FIPS 203). */
 export interface MlKem {
   readonly implementation: 'platform' | 'javascript'
-  readonly encapsulate: (publicKey: Bytes) => Promise<Encapsulation>
+  readonly prepare: (publicKey: Bytes) => Promise<Encapsulate>
   /** Imports a private key from the 64 bytes `d` and `z`. */
   readonly importKey: (seed: Bytes) => Promise<MlKemPrivateKey>
 }

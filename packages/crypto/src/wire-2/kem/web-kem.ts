@@ -1,5 +1,5 @@
 import type { Bytes } from '../../bytes/bytes.js'
-import type { Encapsulation } from './kem.js'
+import type { Encapsulate } from './kem.js'
 
 /** The part of WebCrypto for KEMs (WICG webcrypto-modern-algos), which TypeScript does not know yet. */
 interface KemCrypto {
@@ -23,7 +23,7 @@ type KemUsage = 'encapsulateBits' | 'decapsulateBits'
 
 /** A KEM of the runtime's WebCrypto. */
 export interface WebKem {
-  readonly encapsulate: (publicKey: Bytes) => Promise<Encapsulation>
+  readonly prepare: (publicKey: Bytes) => Promise<Encapsulate>
   readonly importKey: (seed: Bytes) => Promise<{
     readonly publicKey: Bytes
     readonly decapsulate: (enc: Bytes) => Promise<Bytes>
@@ -34,12 +34,14 @@ export interface WebKem {
 export function webKem(algorithm: string): WebKem {
   const subtle = crypto.subtle as unknown as KemCrypto
   return {
-    encapsulate: async (publicKey) => {
+    prepare: async (publicKey) => {
       const key = await subtle.importKey('raw-public', publicKey, algorithm, false, [
         'encapsulateBits',
       ])
-      const { sharedKey, ciphertext } = await subtle.encapsulateBits(algorithm, key)
-      return { enc: new Uint8Array(ciphertext), sharedSecret: new Uint8Array(sharedKey) }
+      return async () => {
+        const { sharedKey, ciphertext } = await subtle.encapsulateBits(algorithm, key)
+        return { enc: new Uint8Array(ciphertext), sharedSecret: new Uint8Array(sharedKey) }
+      }
     },
     importKey: async (seed) => {
       const key = await subtle.importKey('raw-seed', seed, algorithm, false, ['decapsulateBits'])

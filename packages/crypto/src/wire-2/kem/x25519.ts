@@ -4,7 +4,7 @@ import { requireBytes } from '../../arguments.js'
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { join, labeledExpand, labeledExtract, u16 } from '../hpke/hkdf.js'
 import { KEM_X25519, ascii } from '../labels.js'
-import { importX25519 } from './curve.js'
+import { agreeWith, importX25519 } from './curve.js'
 import { type Kem, SECRET_BYTES, X25519_BYTES, invalidKemKey, kemPrivateKey } from './kem.js'
 
 /** DHKEM(X25519, HKDF-SHA256) (RFC 9180 section 4.1). Loaded on demand. */
@@ -20,7 +20,7 @@ export const x25519Kem: Kem = {
     const recipient = new Uint8Array(publicKey)
     const ephemeral = await x25519Platform.generateKey()
     try {
-      const agreed = await ephemeral.agree(recipient)
+      const agreed = await agreeWith(ephemeral, recipient)
       return {
         enc: ephemeral.publicKey,
         sharedSecret: await extractAndExpand(agreed, ephemeral.publicKey, recipient),
@@ -32,9 +32,10 @@ export const x25519Kem: Kem = {
   importKey: async (seed) => {
     requireBytes(seed, 'a key')
     if (seed.length !== SECRET_BYTES) throw invalidKemKey()
-    const { publicKey, agree } = await importX25519(seed)
+    const key = await importX25519(seed)
+    const { publicKey } = key
     return kemPrivateKey(publicKey, X25519_BYTES, async (enc) =>
-      extractAndExpand(await agree(enc), enc, publicKey),
+      extractAndExpand(await agreeWith(key, enc), enc, publicKey),
     )
   },
 }

@@ -1,4 +1,4 @@
-import type { X25519Agreement, X25519Platform } from './platform.js'
+import type { X25519Agreement, X25519Platform, X25519PublicKey } from './platform.js'
 
 /** WebCrypto, for browsers, workers and edge runtimes. */
 export const x25519Platform: X25519Platform = {
@@ -14,12 +14,15 @@ export const x25519Platform: X25519Platform = {
   },
   importPkcs8: async (pkcs8) =>
     agreementOf(await crypto.subtle.importKey('pkcs8', pkcs8, 'X25519', false, ['deriveBits'])),
+  importPublicKey: (publicKey) =>
+    crypto.subtle.importKey('raw', publicKey, 'X25519', false, []) as Promise<
+      CryptoKey & X25519PublicKey
+    >,
 }
 
 const agreementOf =
   (key: CryptoKey): X25519Agreement =>
   async (peer) => {
-    const imported = await crypto.subtle.importKey('raw', peer, 'X25519', false, [])
-    const params = { name: 'X25519', public: imported }
+    const params = { name: 'X25519', public: peer as X25519PublicKey & CryptoKey }
     return new Uint8Array(await crypto.subtle.deriveBits(params, key, 256))
   }
