@@ -17,5 +17,5 @@ export function makeDisposable(object: { dispose(): void }): void {
 /** @throws SecurityError `ERR_KEY_DISPOSED` for what has been disposed of */
 export function assertUsable(isDisposed: boolean): void {
   if (!isDisposed) return
-  throw new SecurityError('ERR_KEY_DISPOSED', 'The client has been disposed of; make a new one.')
+  throw new SecurityError('ERR_KEY_DISPOSED', 'The client has been disposed of; create a new one.')
 }

@@ -63,7 +63,7 @@ export class SecureCompletionClient {
   constructor(options: SecureCompletionClientOptions = {}) {
     const { routerUrl, ...rest } = plainObject(options, 'options', ' such as { routerUrl }')
     for (const name of FOREIGN_OPTIONS) {
-      if (Object.hasOwn(rest, name)) throw invalidOption(name, 'is no option of this class')
+      if (Object.hasOwn(rest, name)) throw invalidOption(name, 'is not an option of this class')
     }
     const config = readConfig({
       ...rest,

@@ -55,7 +55,7 @@ describe('every way an envelope can fail to open with a key ring', () => {
     const { code, message } = await refusalOf(() => openEnvelope(envelope, ring))
     expect({ code, message }).toEqual({
       code: 'ERR_DECRYPTION_FAILED',
-      message: 'The envelope could not be opened.',
+      message: 'The envelope could not be decrypted.',
     })
     expect(operations()).toEqual({ rsa: 2, aes: 1 })
   })

@@ -36,7 +36,7 @@ export function parseBaseUrl(text: string, name = 'baseUrl'): URL {
 export function endpointUrl(baseUrl: URL, path: string): string {
   checkArgument('href' in Object(baseUrl), 'baseUrl', 'a URL of parseBaseUrl')
   const isPath = typeof path === 'string' && path.startsWith('/')
-  checkArgument(isPath, 'path', 'a text that begins with a slash')
+  checkArgument(isPath, 'path', 'a string that begins with a slash')
   return baseUrl.href.replace(/\/+$/, '') + path
 }
 

@@ -85,4 +85,7 @@ export function sealedMetadata(answer: Record<string, unknown>): Record<string, 
 
 /** Creates the error for an answer that decrypts, and is no chat completion. */
 export const malformed = (): SecurityError =>
-  new SecurityError('ERR_PLAINTEXT_INVALID', 'The answer is no chat completion and was not used.')
+  new SecurityError(
+    'ERR_PLAINTEXT_INVALID',
+    'The answer is not a chat completion and was not used.',
+  )

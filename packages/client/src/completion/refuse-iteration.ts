@@ -10,7 +10,7 @@ export function refuseIteration(completion: ChatCompletion): ChatCompletion {
     value: () => {
       throw new InvalidRequestError(
         'ERR_INVALID_REQUEST',
-        'The answer of create() is whole. For a stream, call chat.completions.create({ ..., stream: true }).',
+        'create() returns one complete answer. For a stream, call chat.completions.create({ ..., stream: true }).',
       )
     },
   })

@@ -111,7 +111,7 @@ function encode(payload: object, padding: Padding): Uint8Array<ArrayBuffer> {
     // The engine's message may quote the values.
   }
   throw invalid(
-    'the request cannot be encoded as JSON: it holds a BigInt, refers to itself, or is no object',
+    'the request cannot be encoded as JSON: it holds a BigInt, refers to itself, or is not an object',
   )
 }
 

@@ -157,10 +157,10 @@ const knownServers: Check<KnownServersStore> = (value, name) => {
   if (typeof fingerprintsOf === 'function' && typeof add === 'function') {
     for (const member of [addFirst, keysOf, addKeys]) {
       if (member === undefined || typeof member === 'function') continue
-      throw invalidOption(name, 'must have functions alone')
+      throw invalidOption(name, 'must contain functions only')
     }
     if (typeof keysOf === typeof addKeys) return value as KnownServersStore
-    throw invalidOption(name, 'must have both of keysOf and addKeys, or none')
+    throw invalidOption(name, 'must have both keysOf and addKeys, or neither')
   }
   if (typeof value !== 'string' || value === '') {
     throw invalidOption(name, 'must be a path or a store')
@@ -189,7 +189,7 @@ const pace: Check<PaceOptions | false> = (value, name) => {
 const fetchOption: Check<typeof fetch> = (value, name) => {
   // One of `createNomyoFetch` encrypts by itself, and serves no other request.
   if (typeof value === 'function' && !('dispose' in value)) return value as typeof fetch
-  throw invalidOption(name, 'must be a function, and none of createNomyoFetch')
+  throw invalidOption(name, 'must be a function, and not one of createNomyoFetch')
 }
 
 /** The table of all options: check and default. */

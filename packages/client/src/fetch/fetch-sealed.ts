@@ -107,5 +107,5 @@ function responseOf({ status, header, id, content }: RouteAnswer): Response {
 const onlyChat = (path: string): InvalidRequestError =>
   new InvalidRequestError(
     'ERR_ROUTE',
-    `Nothing was sent: this gateway speaks wire 1, which encrypts POST ${CHAT} alone; not ${path}.`,
+    `Nothing was sent: this gateway speaks wire 1, which encrypts POST ${CHAT} only, not ${path}.`,
   )

@@ -43,7 +43,7 @@ export async function readInit(path: string, init: SecureFetchInit): Promise<Fet
     throw invalid('the second argument must be an object')
   }
   const { method = 'GET', body = null, signal, timeout, maxRetries } = init
-  if (typeof method !== 'string') throw invalid('method must be a text')
+  if (typeof method !== 'string') throw invalid('method must be a string')
   const headers = readHeaders(init.headers)
   const isGet = method.toUpperCase() === 'GET'
   if (isGet && body !== null) throw invalid('GET has no body')

@@ -32,7 +32,7 @@ export function errorResponse(error: unknown): Response {
 export const unsupportedRouteResponse = (): Response =>
   response(404, {
     message:
-      `Nothing was sent: this fetch serves ${SERVED} alone. ` +
+      `Nothing was sent: this fetch serves ${SERVED} only. ` +
       'Use another client for the rest of the API; its requests are not end-to-end encrypted.',
     code: 'ERR_ROUTE',
   })

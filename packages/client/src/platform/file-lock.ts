@@ -28,7 +28,7 @@ export async function withFileLock<T>(
     if (performance.now() > end) {
       throw new SecurityError(
         'ERR_KEY_FILE',
-        `${path} is held by another process. If there is none, remove the file.`,
+        `${path} is locked by another process. If there is none, remove the file.`,
       )
     }
     await delay(RETRY_EVERY_MS)

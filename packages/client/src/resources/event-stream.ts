@@ -21,7 +21,7 @@ export class EventStream<Item> implements AsyncIterable<Item> {
     if (this.#isUsed) {
       throw new InvalidRequestError(
         'ERR_INVALID_REQUEST',
-        'The stream is read already. For two readers, use tee().',
+        'The stream is already being read. For two readers, use tee().',
       )
     }
     this.#isUsed = true

@@ -113,7 +113,7 @@ function formOf(request: TranscriptionRequest): FormData {
     if (value === undefined || value === null) continue
     for (const one of [value].flat()) {
       if (typeof one === 'object')
-        throw invalid(`${name} must be a text, a number or a list of them`)
+        throw invalid(`${name} must be a string, a number or a list of them`)
       form.append(Array.isArray(value) ? `${name}[]` : name, String(one))
     }
   }
@@ -160,7 +160,7 @@ function checked(list: Models): Models {
   const models: unknown = list.data
   const isModel = (model: unknown): boolean => isObject(model) && typeof model['id'] === 'string'
   if (Array.isArray(models) && models.every(isModel)) return list
-  throw new SecurityError('ERR_PLAINTEXT_INVALID', 'The answer is no list of models.')
+  throw new SecurityError('ERR_PLAINTEXT_INVALID', 'The answer is not a list of models.')
 }
 
 /** Gateways without this route inside the encryption list their models outside of it. */

@@ -51,7 +51,7 @@ export class EventParser {
     try {
       return this.#decoder.decode(part, { stream: true })
     } catch {
-      throw new SecurityError('ERR_PLAINTEXT_INVALID', 'The stream is no UTF-8.')
+      throw new SecurityError('ERR_PLAINTEXT_INVALID', 'The stream is not UTF-8.')
     }
   }
 

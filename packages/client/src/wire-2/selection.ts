@@ -134,7 +134,7 @@ export class WireSelection {
   refuseDowngrade(): void {
     if (!this.#isDenied) return
     this.#hasWire2 = true
-    throw this.#downgrade('an encrypted answer of it says that it speaks wire 2')
+    throw this.#downgrade('an encrypted answer says that it offers wire 2')
   }
 
   async #unless(isStale: (held: HeldChoice) => boolean, signal: AbortSignal): Promise<HeldChoice> {
@@ -262,14 +262,14 @@ export class WireSelection {
       } catch (error) {
         if (error instanceof SecurityError && error.code === 'ERR_KEY_MISMATCH') {
           throw this.#downgrade(
-            'none of the pins is that of its RSA key: one may be of its identity, or wrong',
+            'no pin matches its RSA key: a pin may be that of its identity key, or wrong',
           )
         }
         throw error
       }
     }
     this.#isDenied = true
-    config.log.debug('wire 1: the gateway offers no wire 2')
+    config.log.debug('wire 1: the gateway does not offer wire 2')
     return {
       choice: { wire: 1, reason: 'not-offered' },
       staleAtMs: performance.now() + NOT_OFFERED_FOR_MS,
@@ -281,16 +281,16 @@ export class WireSelection {
     const { baseUrl, wire, attestation, knownServers } = this.#parts.config
     if (wire === 2) return 'wire: 2 requires it'
     if (attestation?.minWire === 2) return 'attestation.minWire: 2 requires it'
-    if (this.#hasWire2) return 'it has offered it before'
+    if (this.#hasWire2) return 'it has offered wire 2 before'
     if (knownServers === undefined) return undefined
     const known = await knownKeys(knownServers, serverName(baseUrl))
-    return known.some((key) => key.wire === 2) ? 'it is known to speak it' : undefined
+    return known.some((key) => key.wire === 2) ? 'it is known to offer wire 2' : undefined
   }
 
   #downgrade(contradiction: string): SecurityError {
     return new SecurityError(
       'ERR_WIRE_DOWNGRADE',
-      `${serverName(this.#parts.config.baseUrl)} seems to offer no wire 2, but ${contradiction}. Nothing more is ` +
+      `${serverName(this.#parts.config.baseUrl)} seems not to offer wire 2, but ${contradiction}. Nothing more is ` +
         'sent. This may be an attack, or a gateway that was replaced by an older one: ask its operator.',
     )
   }

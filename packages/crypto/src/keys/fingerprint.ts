@@ -48,6 +48,6 @@ export function verifyPin(key: PublicKey, pins: readonly string[]): void {
   if (known.includes(key.fingerprint)) return
   throw new SecurityError(
     'ERR_KEY_MISMATCH',
-    `The key ${key.fingerprint} is not pinned. If it is a new key, get its fingerprint out of band.`,
+    `The key ${key.fingerprint} is not pinned. If it is new, get its fingerprint out of band.`,
   )
 }

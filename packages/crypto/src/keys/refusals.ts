@@ -31,7 +31,7 @@ const PRIVATE: readonly Refusal[] = [
     'cp FILE converted.pem && ssh-keygen -p -m PKCS8 -f converted.pem',
   ],
   [/\nDEK-Info:/, INVALID, 'encrypted in the old format of OpenSSL', ENCRYPT_FILE],
-  [/BEGIN (?:EC|DSA) PRIVATE/, TYPE, 'no RSA key for encryption', GENERATE],
+  [/BEGIN (?:EC|DSA) PRIVATE/, TYPE, 'not an RSA key for encryption', GENERATE],
   [/BEGIN (?:RSA )?PRIVATE|BEGIN ENCRYPTED/, INVALID, 'a damaged private key'],
   [/BEGIN CERTIFICATE/, TYPE, 'a certificate, without its private key'],
   [/BEGIN PUBLIC KEY/, TYPE, 'a public key, where a private one is needed'],

@@ -78,7 +78,7 @@ async function cutLongBase64(
     kept.push(part, new TextEncoder().encode(placeholder))
     keptBytes += part.length + placeholder.length
     if (keptBytes > MAX_PARSED_BYTES)
-      throw tooLarge('The envelope has too much beside its ciphertext.')
+      throw tooLarge('The envelope has too many bytes beside its ciphertext.')
   }
   let quote = platform.indexOfByte(body, QUOTE, 0)
   // Ends early where too much would be kept, so that the searches have the same limit.

@@ -96,7 +96,7 @@ async function open(
     if (aesKey === undefined || plaintext === undefined) {
       // One operation less would distinguish a wrong tag under the first key from no matching key.
       for (const key of untried) zeroize(await key.unwrap(wrappedKey))
-      throw new SecurityError('ERR_DECRYPTION_FAILED', 'The envelope could not be opened.')
+      throw new SecurityError('ERR_DECRYPTION_FAILED', 'The envelope could not be decrypted.')
     }
     return {
       plaintext,

@@ -14,7 +14,7 @@ export function toResponse(answer: DispatchedResponse): Response {
   const { status } = answer
   if (status > 599) {
     answer.cancel()
-    throw new APIConnectionError('ERR_NETWORK', `${String(status)} is no status of HTTP.`)
+    throw new APIConnectionError('ERR_NETWORK', `${String(status)} is not an HTTP status.`)
   }
   const headers = Object.entries(answer.fields).flatMap(([name, value]) =>
     [value ?? ''].flat().map((one): [string, string] => [name, one]),

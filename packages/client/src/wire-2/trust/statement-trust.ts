@@ -222,7 +222,7 @@ function requireNames({ namesIdentities }: KeyStatement): void {
   if (namesIdentities) return
   throw new SecurityError(
     'ERR_STATEMENT_INVALID',
-    'The key statement does not name its identity keys, so that a proof for it says nothing about who signed it. ' +
+    'The key statement does not name its identity keys, so a proof for it does not cover its signer. ' +
       'Pin the identity of the gateway, or update the gateway.',
   )
 }
@@ -230,6 +230,6 @@ function requireNames({ namesIdentities }: KeyStatement): void {
 const notPinned = ({ identities }: KeyStatement): SecurityError =>
   new SecurityError(
     'ERR_KEY_MISMATCH',
-    `The identity ${identities.join(' or ')} is not pinned, and no pinned RSA key vouches for it. If it is a new ` +
-      'one, get its fingerprint out of band.',
+    `The identity ${identities.join(' or ')} is not pinned, and no pinned RSA key vouches for it. If it is ` +
+      'new, get its fingerprint out of band.',
   )

@@ -168,7 +168,7 @@ async function tryLoad(folder: string, options: LoadKeyPairOptions): Promise<Key
   if (pair === undefined && hasPublicKey) {
     throw fileError(
       `${folder} holds a ${PUBLIC_KEY_FILE} but no ${PRIVATE_KEY_FILE}. Restore the private key, or ` +
-        'move the public key away to have a new pair generated.',
+        'move the public key away to generate a new pair.',
     )
   }
   return pair

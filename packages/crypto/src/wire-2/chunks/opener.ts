@@ -192,7 +192,7 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
 
 /** One error for every wrong byte: it reveals nothing about the cause. */
 export const cannotOpen = (): SecurityError =>
-  new SecurityError('ERR_DECRYPTION_FAILED', 'The message could not be opened.')
+  new SecurityError('ERR_DECRYPTION_FAILED', 'The message could not be decrypted.')
 
 const isOver = (): SecurityError =>
   new SecurityError('ERR_KEY_DISPOSED', 'The message is complete.')

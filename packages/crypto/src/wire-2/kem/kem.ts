@@ -72,7 +72,7 @@ export const invalidKemKey = (): SecurityError =>
   new SecurityError('ERR_KEY_INVALID', 'Not a key of this KEM.')
 
 export const cannotDecapsulate = (): SecurityError =>
-  new SecurityError('ERR_DECRYPTION_FAILED', 'The message could not be opened.')
+  new SecurityError('ERR_DECRYPTION_FAILED', 'The message could not be decrypted.')
 
 /** Builds a private key whose secret part can be released. */
 export function kemPrivateKey(

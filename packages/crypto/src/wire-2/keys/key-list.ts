@@ -44,7 +44,7 @@ export function encodeKeyList(
 ): Bytes {
   requireList(keys, 'keys', 'kem')
   const ids = new Set(keys.map(({ id }) => id))
-  requireArgument(ids.size > 0 && ids.size === keys.length, 'keys must have ids of their own')
+  requireArgument(ids.size > 0 && ids.size === keys.length, 'keys must have distinct ids')
   // AES-256-GCM first; AES-128-GCM for clients of other projects.
   const offered = [AEAD_AES_256, AEAD_AES_128]
   const suites = join(...offered.flatMap((aeadId) => [u16(KDF_HKDF_SHA256), u16(aeadId)]))

@@ -136,7 +136,7 @@ export async function signStatement(
   requireBytes(statement, 'statement')
   requireList(identities, 'identities', 'sign')
   const { length } = identities
-  requireArgument(length > 0 && length <= MAX_SIGNATURES, 'identities must be one to eight')
+  requireArgument(length > 0 && length <= MAX_SIGNATURES, 'identities must have 1 to 8 members')
   const signatures = identities.map(async ({ spkiDer, sign }) => ({
     identity: platform.encodeBase64(spkiDer),
     signature: platform.encodeBase64(await sign(statement)),
