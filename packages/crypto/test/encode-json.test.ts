@@ -89,6 +89,17 @@ describe('JSON whose long strings are written apart', () => {
     }
   })
 
+  it('zeroes the copies of text that it transcodes', () => {
+    const set = vi.spyOn(Uint8Array.prototype, 'set')
+    const alloc = vi.spyOn(Buffer, 'alloc')
+    encode(['好'.repeat(100_000)], sameSize, 64 * 1024)
+    const copies = set.mock.calls.map(([bytes]) => bytes as Uint8Array)
+    copies.push(...alloc.mock.results.map(({ value }) => value as Uint8Array))
+    vi.restoreAllMocks()
+    expect(copies.length).toBeGreaterThan(5)
+    for (const bytes of copies) expect(bytes.every((byte) => byte === 0)).toBe(true)
+  })
+
   it('takes each long string where it is, also twice the same and as the value itself', () => {
     const value = ['12345', { '67890': '67890' }, '12345']
     expect(written(value, 4)).toBe(JSON.stringify(value))

@@ -1,5 +1,6 @@
 import { platform } from '#crypto-platform'
 import { SecurityError, type SecurityErrorCode } from '../errors.js'
+import type { ByteSearch } from '../platform/platform.js'
 
 /** Legitimate plaintext nests a JSON schema or two; deeper JSON exhausts a recursive reader. */
 export const MAX_PLAINTEXT_DEPTH = 256
@@ -54,17 +55,18 @@ export const tooComplex = (): SecurityError =>
 /**
  * Measures JSON before any parser recurses into it or spends seconds on it: its depth, its objects,
  * arrays and strings, and the names of members, which cost most where all of them differ. Content of
- * strings is skipped with native searches; numbers are few enough in the largest envelope.
+ * strings is skipped; numbers are few enough in the largest envelope.
  *
  * @param json - UTF-8, whose longer characters hold no byte that is a quote or a bracket
  */
 export function isTooComplex(maxDepth: number, json: Uint8Array): boolean {
-  // Most texts are far from the limits by their length and by bytes that native searches count in a fraction
-  // of the time. A string takes three bytes at least, with what separates it from the next.
+  const search = platform.search(json)
+  // Most texts are far from the limits by their length and by bytes that are counted in a fraction of the
+  // time. A string takes three bytes at least, with what separates it from the next.
   if (json.length / 3 < MAX_COST) {
-    const opened = countOf(json, 0x7b, maxDepth) + countOf(json, 0x5b, maxDepth)
+    const opened = countOf(json, search, 0x7b, maxDepth) + countOf(json, search, 0x5b, maxDepth)
     // Before the colon of a name there is a quote, or white space.
-    const named = countOf(json, COLON, MAX_COST / NAME_COST, QUOTE)
+    const named = countOf(json, search, COLON, MAX_COST / NAME_COST, QUOTE)
     const most = json.length / 3 + opened + named * NAME_COST
     if (opened <= maxDepth && most <= MAX_COST) return false
   }
@@ -79,7 +81,7 @@ export function isTooComplex(maxDepth: number, json: Uint8Array): boolean {
     const byte = json[at] ?? 0
     if (byte === QUOTE) {
       start = at
-      end = at = endOfString(json, at)
+      end = at = endOfString(json, search, at)
       cost++
     } else if (byte === COLON) {
       // The string before was a name.
@@ -98,18 +100,24 @@ export function isTooComplex(maxDepth: number, json: Uint8Array): boolean {
 }
 
 /** Returns how often a byte occurs behind one up to `before`, or a number above `most`. */
-function countOf(json: Uint8Array, byte: number, most: number, before = 0xff): number {
+function countOf(
+  json: Uint8Array,
+  search: ByteSearch,
+  byte: number,
+  most: number,
+  before = 0xff,
+): number {
   let found = 0
-  for (let at = -1; found <= most && (at = platform.indexOfByte(json, byte, at + 1)) >= 0;) {
+  for (let at = -1; found <= most && (at = search.next(byte, at + 1)) >= 0;) {
     if ((json[at - 1] ?? 0) <= before) found++
   }
   return found
 }
 
 /** The position where the string that opens at `start` closes; the end of the JSON if it never does. */
-function endOfString(json: Uint8Array, start: number): number {
+function endOfString(json: Uint8Array, search: ByteSearch, start: number): number {
   let end = start
-  while ((end = platform.indexOfByte(json, QUOTE, end + 1)) !== -1) {
+  while ((end = search.next(QUOTE, end + 1)) !== -1) {
     let backslashes = 0
     while (json[end - 1 - backslashes] === BACKSLASH) backslashes++
     if (backslashes % 2 === 0) return end

@@ -67,7 +67,8 @@ export async function sealJson(
     if (!(error instanceof RangeError)) throw error
   }
   try {
-    if (padded === undefined || isTooComplex(MAX_PLAINTEXT_DEPTH, padded)) throw tooComplex()
+    if (padded === undefined) throw tooComplex()
+    if (!isSmallTree(value) && isTooComplex(MAX_PLAINTEXT_DEPTH, padded)) throw tooComplex()
     return await sealEnvelope(padded, recipient, sealOptions)
   } finally {
     zeroize(padded)
@@ -103,6 +104,26 @@ export async function sealJsonBytes(
   } finally {
     zeroize(padded)
   }
+}
+
+/** A fraction of the depth and of the values that JSON may have. */
+const [SMALL_OBJECTS, SMALL_VALUES] = [64, 5000]
+
+/**
+ * Returns whether a value has few values, however long its strings are, so that its JSON need not be measured.
+ * False for values that JSON does not show as they are: those with `toJSON`, and all but plain objects and arrays.
+ */
+function isSmallTree(value: unknown): boolean {
+  const values = [value]
+  let objects = 0
+  for (const one of values) {
+    if (typeof one !== 'object' || one === null) continue
+    const prototype: unknown = Object.getPrototypeOf(one)
+    const isPlain = Array.isArray(one) || prototype === Object.prototype || prototype === null
+    if (!isPlain || 'toJSON' in one || ++objects > SMALL_OBJECTS) return false
+    for (const member of Object.values(one)) if (values.push(member) > SMALL_VALUES) return false
+  }
+  return true
 }
 
 function piecesOf(json: unknown): readonly Uint8Array[] {

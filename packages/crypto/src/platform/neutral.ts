@@ -18,7 +18,7 @@ export const platform: Platform = {
     return { bytes, length }
   },
   decodeUtf8,
-  indexOfByte: (bytes, byte, from) => bytes.indexOf(byte, from),
+  search: (bytes) => ({ next: (byte, from) => bytes.indexOf(byte, from) }),
   encodeBase64,
   encodeBase64Into,
   decodeBase64Into,

@@ -2,6 +2,7 @@ import buffer, { Buffer } from 'node:buffer'
 import { KeyObject, createCipheriv, createDecipheriv, createHash, publicEncrypt } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { Bytes } from '../bytes/bytes.js'
+import { NodeByteSearch } from './node-byte-search.js'
 import { encodeJson } from './node-json.js'
 import { TAG_BYTES, decodeUtf8, type Platform } from './platform.js'
 
@@ -23,7 +24,7 @@ export const platform: Platform = {
   allocate: (size) => plain(Buffer.allocUnsafeSlow(size)),
   encodeJson,
   decodeUtf8: Number.parseInt(process.versions.node) < 24 ? decodeUtf8ByTranscoding : decodeUtf8,
-  indexOfByte: (bytes, byte, from) => indexOf.call(bytes, byte, from),
+  search: (bytes) => new NodeByteSearch(bytes),
   encodeBase64: (bytes) => view(bytes).toString('base64'),
   encodeBase64Into,
   decodeBase64Into,
@@ -119,14 +120,6 @@ async function decryptAesGcm(
   }
   return bytes
 }
-
-/** Searches any bytes without a new `Buffer` view for each search. */
-// eslint-disable-next-line @typescript-eslint/unbound-method -- only called on bytes
-const indexOf = (Buffer.prototype as Buffer).indexOf as (
-  this: Uint8Array,
-  byte: number,
-  from: number,
-) => number
 
 const view = (bytes: Uint8Array): Buffer =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -16,8 +16,8 @@ export interface Platform {
   ) => { readonly bytes: Bytes; readonly length: number } | undefined
   /** Decodes strict UTF-8 and keeps a byte order mark; undefined for all other bytes. */
   readonly decodeUtf8: (bytes: Uint8Array) => string | undefined
-  /** Returns the next position of a byte, from a position on; -1 if there is none. */
-  readonly indexOfByte: (bytes: Uint8Array, byte: number, from: number) => number
+  /** Searches bytes again and again, for one that may be near or far. */
+  readonly search: (bytes: Uint8Array) => ByteSearch
   /** Encodes bytes that may be a secret as padded base64 (RFC 4648 section 4). */
   readonly encodeBase64: (bytes: Uint8Array) => string
   /** Writes padded base64 as ASCII to `target`; returns the offset behind it. */
@@ -58,6 +58,12 @@ export interface Platform {
    * @throws SecurityError `ERR_KEY_TYPE`, `ERR_KEY_INVALID`
    */
   readonly refusePublicKey: (text: string) => Promise<never>
+}
+
+/** See {@link Platform.search}. */
+export interface ByteSearch {
+  /** Returns the next position of a byte, from a position on; -1 if there is none. */
+  next(byte: number, from: number): number
 }
 
 /** The length of an AES-GCM tag. */

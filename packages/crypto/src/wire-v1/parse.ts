@@ -80,10 +80,11 @@ async function cutLongBase64(
     if (keptBytes > MAX_PARSED_BYTES)
       throw tooLarge('The envelope has too many bytes beside its ciphertext.')
   }
-  let quote = platform.indexOfByte(body, QUOTE, 0)
+  const search = platform.search(body)
+  let quote = search.next(QUOTE, 0)
   // Ends early where too much would be kept, so that the searches have the same limit.
   for (let next; quote >= 0 && keptBytes + quote - start < MAX_PARSED_BYTES; quote = next) {
-    next = platform.indexOfByte(body, QUOTE, quote + 1)
+    next = search.next(QUOTE, quote + 1)
     if (next - quote <= MAX_PARSED_BASE64) continue
     const bytes = await decodeBase64(body.subarray(quote + 1, next), WIRE_V1.tagBytes)
     if (bytes === undefined && next - quote <= MAX_PARSED_BYTES) continue
