@@ -73,7 +73,7 @@ function shutDown(
       'a second signal ends the process at once',
   )
   setTimeout(() => {
-    log('requests are still in flight after the time for them; exiting')
+    log('the time for requests in flight is over, and some are not finished; exiting')
     process.exit(1)
   }, timeoutMs).unref()
   close().then(

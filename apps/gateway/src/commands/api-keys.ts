@@ -70,13 +70,13 @@ const ADD_OPTIONS = defineOptions({
         const tiers = names(text)
         return tiers.every(isTier) ? tiers : undefined
       },
-      `must be of ${SECURITY_TIERS.join(', ')}`,
+      `must be among ${SECURITY_TIERS.join(', ')}`,
     ),
   },
   rate: {
     value: 'N/s',
     summary: 'rate limit of this key, instead of --rate-limit',
-    parse: parsedBy(parseRate, 'must be such as 2/s, up to 10000/s'),
+    parse: parsedBy(parseRate, 'must be a rate such as 2/s, up to 10000/s'),
   },
   burst: {
     value: 'N',

@@ -228,7 +228,7 @@ export const OPTIONS = defineOptions(
         defaultSummary: '2/s; off on loopback without API keys and proxies',
         parse: parsedBy(
           (text) => (text === 'off' ? text : parseRate(text)),
-          'must be such as 2/s, up to 10000/s, or off',
+          'must be a rate such as 2/s, up to 10000/s, or off',
         ),
       },
       rateBurst: {
@@ -389,7 +389,7 @@ export const OPTIONS = defineOptions(
         secret: true,
         parse: parsedBy(
           (text) => parseRedisUrl(text) && text,
-          'must be such as redis://HOST:6379, redis+cluster://HOST,HOST or redis+sentinel://HOST,HOST/MASTER',
+          'must be a URL such as redis://HOST:6379, redis+cluster://HOST,HOST or redis+sentinel://HOST,HOST/MASTER',
         ),
       },
       redisFailure: {
@@ -399,7 +399,7 @@ export const OPTIONS = defineOptions(
         defaultSummary: 'replay=closed,rate=degrade',
         parse: parsedBy(
           parseRedisFailure,
-          'must be closed, degrade, or such as replay=closed,rate=degrade',
+          'must be closed, degrade, or both as in replay=closed,rate=degrade',
         ),
       },
     }),

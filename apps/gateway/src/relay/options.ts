@@ -48,7 +48,7 @@ export const RELAY_OPTIONS = defineOptions(
       default: '10/s',
       parse: parsedBy(
         (text) => (text === 'off' ? text : parseRate(text)),
-        'must be such as 10/s, up to 10000/s, or off',
+        'must be a rate such as 10/s, up to 10000/s, or off',
       ),
     },
     maxRequests: {

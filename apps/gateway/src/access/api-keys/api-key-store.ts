@@ -117,7 +117,10 @@ const byName = (keys: readonly ApiKey[]): ReadonlyMap<string, ApiKey> =>
 function refuseWeakKeys(apiKeys: readonly string[] | undefined): void {
   if (apiKeys === undefined) return
   if (apiKeys.length === 0) {
-    throw new GatewayError('ERR_API_KEYS', 'apiKeys is empty: list keys, or omit it to admit all.')
+    throw new GatewayError(
+      'ERR_API_KEYS',
+      'apiKeys is empty: list keys, or omit it to admit every caller.',
+    )
   }
   const weak = apiKeys.findIndex((key) => !API_KEY_FORM.test(key))
   if (weak === -1) return

@@ -24,7 +24,7 @@ export async function authenticate(
   if (keys === undefined) return {}
   const token = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization ?? '')?.[1]
   if (token === undefined) {
-    throw new HttpError(401, 'An API key is needed: Authorization: Bearer <key>')
+    throw new HttpError(401, 'An API key is required: Authorization: Bearer <key>')
   }
   const match = await keys.find(token)
   if (match === undefined) throw new HttpError(401, 'Invalid API key')

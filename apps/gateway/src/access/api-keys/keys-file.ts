@@ -33,7 +33,7 @@ const bytes = (length: number) =>
     )
     .transform((text): Uint8Array => Buffer.from(text, 'base64url'))
 
-const QUOTA_ERROR = 'must be {"limit": …, "per": "day" or "month"}, a whole number, or "off"'
+const QUOTA_ERROR = 'must be {"limit": …, "per": "day" or "month"} with a whole number, or "off"'
 const quota = z
   .union(
     [
@@ -52,11 +52,11 @@ const listedKey = z.strictObject({
     error: 'must be a time in ISO 8601',
   }),
   models: names(z.string().min(1), 'must be a list of names; omit it for all').optional(),
-  tiers: names(z.enum(SECURITY_TIERS), `must be of ${SECURITY_TIERS.join(', ')}`).optional(),
+  tiers: names(z.enum(SECURITY_TIERS), `must be among ${SECURITY_TIERS.join(', ')}`).optional(),
   rateLimit: z
     .strictObject({ perSecond: z.number(), burst: z.number() })
     .refine(isRateLimit, {
-      error: 'must be {"perSecond": …, "burst": …}, whole numbers, the second not less',
+      error: 'must be {"perSecond": …, "burst": …} in whole numbers, burst not below perSecond',
     })
     .optional(),
   quotas: z.strictObject({ requests: quota, tokens: quota }).optional(),
@@ -69,7 +69,7 @@ const keysFile = z.strictObject({
   version: z.literal(VERSION, { error: `must be ${VERSION}` }),
   keys: z
     .array(listedKey, { error: 'must be a list' })
-    .max(MAX_KEYS, { error: `must be ${MAX_KEYS} at most` })
+    .max(MAX_KEYS, { error: `must have at most ${MAX_KEYS} keys` })
     .superRefine(refuseRepeatedNames),
 })
 
@@ -132,7 +132,7 @@ function parseJson(path: string, text: string): unknown {
   } catch {
     throw unusable(path, 'is not JSON')
   }
-  if (repeatedMember(text) !== undefined) throw unusable(path, 'has a member twice in one object')
+  if (repeatedMember(text) !== undefined) throw unusable(path, 'repeats a member of an object')
   return json
 }
 

@@ -30,7 +30,7 @@ const MAX_LIMIT = 1_000_000_000_000
 const MULTIPLIERS: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9 }
 
 /** Description of the texts that {@link parseQuota} reads, for mistakes. */
-export const QUOTA_FORM = 'must be such as 1000/day, 50k/day, 1M/month, or off'
+export const QUOTA_FORM = 'must be a quota such as 1000/day, 50k/day or 1M/month, or off'
 
 /** Parses `1000/day`, `50k/day`, `1M/month` or `off`; returns undefined for other texts. */
 export function parseQuota(text: string): Quota | 'off' | undefined {
