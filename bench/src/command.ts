@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import {
   EXIT,
@@ -9,7 +8,7 @@ import {
 } from '@nomyo-internal/command-line'
 import { describeMachine, isBusy } from './harness/machine.js'
 import { SECTIONS, measure, type Section } from './measure.js'
-import { drawChart } from './plot/chart.js'
+import { writeDocuments } from './report/documents.js'
 import { missedLines, notesOf, printReport, type Report } from './report/print.js'
 import { evaluateTargets } from './targets.js'
 
@@ -23,7 +22,11 @@ export const OPTIONS = defineOptions({
     default: SECTIONS.join(','),
     parse: parseSections,
   },
-  plot: { value: 'FILE', summary: 'also draw the main results, as SVG', isPath: true },
+  docs: {
+    value: 'FOLDER',
+    summary: 'also write the run, its table and its chart into the documentation',
+    isPath: true,
+  },
   quick: { summary: 'a few rounds, as a trial; the numbers are not good enough for --check' },
 })
 
@@ -33,10 +36,10 @@ export const benchCommand = command({
   options: OPTIONS,
   exitMeanings: { ok: 'success', failed: 'a target is missed', usage: 'wrong command line' },
   run: async ({ settings }) => {
-    const { check, json, plot } = settings.values
+    const { check, json, docs } = settings.values
     checkOptions(settings)
     const report = await run(settings.values)
-    if (plot !== undefined) await writeFile(resolve(plot), drawChart(report))
+    if (docs !== undefined) await writeDocuments(report, resolve(docs))
     console.log(json ? JSON.stringify(report, null, 2) : printReport(report))
     if (!check) return EXIT.ok
     const missed = missedLines(report.targets)
@@ -47,8 +50,11 @@ export const benchCommand = command({
 
 /** Refuses options that exclude each other. @throws UsageError */
 export function checkOptions(settings: Settings<typeof OPTIONS>): void {
-  const { check, quick } = settings.values
+  const { check, quick, docs, only } = settings.values
   if (check && quick) throw settings.mistake('quick', 'measures too few rounds for --check')
+  if (docs === undefined) return
+  if (quick) throw settings.mistake('quick', 'measures too few rounds for --docs')
+  if (only.length < SECTIONS.length) throw settings.mistake('only', 'leaves out parts of --docs')
 }
 
 async function run({ only, quick }: Settings<typeof OPTIONS>['values']): Promise<Report> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { drawChart } from '../src/plot/chart.js'
-import { decades, linearScale, logScale, ticksUpTo } from '../src/plot/scale.js'
+import { decades, linearScale, logScale } from '../src/plot/scale.js'
 import { element, label } from '../src/plot/svg.js'
 import type { Results } from '../src/measure.js'
 import { GOOD, IDLE } from './support/results.js'
@@ -10,17 +10,15 @@ const draw = (results: Results): string =>
 const count = (text: string, part: RegExp): number => [...text.matchAll(part)].length
 
 describe('the chart', () => {
-  it('has a bar for every contender and size, and a point for every concurrency', () => {
+  it('has a bar for every call, and for every contender of an exchange', () => {
     const svg = draw(GOOD)
-    expect(count(svg, /height="[\d.]+" \/>/g)).toBe(4 * 6)
-    expect(count(svg, /<circle/g)).toBe(GOOD.gateway.rows.length)
-    expect(count(svg, /class="limit"/g)).toBe(1)
-    expect(svg).toContain('500/s')
+    expect(count(svg, /height="[\d.]+" \/>/g)).toBe(GOOD.call.rows.length * 3 + 3 * 7)
+    expect(svg).toContain('1 KB, 40 ms away')
   })
 
   it('leaves out what was not measured', () => {
-    expect(draw({ seal: GOOD.seal })).not.toContain('<circle')
-    expect(count(draw({ gateway: GOOD.gateway }), /class="jose"/g)).toBe(0)
+    expect(draw({ call: GOOD.call })).not.toContain('class="jose"')
+    expect(draw({ exchange: GOOD.exchange })).not.toContain('class="plain"')
     expect(draw({})).toMatch(/^<svg .*<\/svg>$/s)
   })
 
@@ -63,10 +61,3 @@ it.each([
 ])('decades around %j', (values, expected) =>
   expect(decades(values).map((one) => Number(one.toPrecision(6)))).toEqual(expected),
 )
-
-it.each([
-  [480, [0, 100, 200, 300, 400, 500]],
-  [500, [0, 100, 200, 300, 400, 500]],
-  [1200, [0, 500, 1000, 1500]],
-  [90, [0, 20, 40, 60, 80, 100]],
-])('ticks up to %d', (largest, expected) => expect(ticksUpTo(largest)).toEqual(expected))

@@ -11,7 +11,7 @@ function read(args: readonly string[]) {
 }
 
 it('everything is measured unless sections are named', () => {
-  const values = { json: false, check: false, quick: false, plot: undefined, only: SECTIONS }
+  const values = { json: false, check: false, quick: false, docs: undefined, only: SECTIONS }
   expect(read([])).toEqual(values)
 })
 
@@ -24,9 +24,11 @@ it.each([
   [['--only']],
   [['--only', '']],
   [['--only', 'seal,cal']],
-  [['--plot']],
+  [['--docs']],
   [['--json=yes']],
   [['--quick', '--check']],
+  [['--quick', '--docs', 'docs']],
+  [['--only', 'seal', '--docs', 'docs']],
 ])('%j is refused', (args) => expect(() => read(args)).toThrow(UsageError))
 
 it('takes no other arguments', async () => {

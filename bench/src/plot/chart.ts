@@ -1,14 +1,15 @@
+import { EXCHANGE_CONTENDERS, type ExchangeContenderName } from '../exchange/contender.js'
+import type { Result } from '../measure.js'
 import type { Report } from '../report/print.js'
-import { sealPanel } from './seal-panel.js'
+import { barPanel } from './bar-panel.js'
 import { PANEL_HEIGHT, WIDTH, element, escapeText } from './svg.js'
-import { throughputPanel } from './throughput-panel.js'
 
-/** Draws the main results as SVG for light and dark pages: sealing beside peers, the gateway beside its limit. */
-export function drawChart({ results: { seal, gateway }, machine }: Report): string {
-  const panels = [seal && sealPanel(seal), gateway && throughputPanel(gateway)]
+/** Draws the main results as SVG for light and dark pages: calls beside plain ones, exchanges beside peers. */
+export function drawChart({ results: { call, exchange }, machine }: Report): string {
+  const panels = [call && callPanel(call), exchange && exchangePanel(exchange)]
   const drawn = panels.filter((panel) => panel !== undefined)
   const height = Math.max(1, drawn.length) * PANEL_HEIGHT
-  const title = `Times of sealing and requests a second, measured on ${machine.cpu} with Node ${machine.node}`
+  const title = `Times of calls and of exchanges, measured on ${machine.cpu} with Node ${machine.node}`
   return element(
     'svg',
     {
@@ -26,6 +27,36 @@ export function drawChart({ results: { seal, gateway }, machine }: Report): stri
   )
 }
 
+const callPanel = ({ rows }: Result<'call'>): string =>
+  barPanel({
+    title: 'A whole call and its answer, ms (logarithmic: less is better)',
+    contenders: { plain: 'plain fetch', wire2: 'wire 2', wire1: 'wire 1' },
+    groups: rows.map(({ size, roundTripMs, plainMs, wire2Ms, oursMs }) => ({
+      name: roundTripMs === 0 ? `${size}, same machine` : `${size}, ${roundTripMs} ms away`,
+      values: [plainMs, wire2Ms, oursMs],
+    })),
+  })
+
+const NAMES: Readonly<Record<ExchangeContenderName, string>> = {
+  wire2: 'wire 2',
+  wire1: 'wire 1',
+  aes: 'bare AES',
+  hpke: 'hpke',
+  hpkeCore: '@hpke/core',
+  ehbp: 'ehbp',
+  jose: 'jose',
+}
+
+const exchangePanel = ({ rows }: Result<'exchange'>): string =>
+  barPanel({
+    title: 'Encryption alone: request and answer, both ends, ms',
+    contenders: NAMES,
+    groups: rows.map(({ size, times }) => ({
+      name: size,
+      values: EXCHANGE_CONTENDERS.map((name) => times[name]),
+    })),
+  })
+
 const STYLE = `
 .card { fill: #ffffff; stroke: #d0d7de }
 .text { fill: #1f2328; font: 12px system-ui, sans-serif; text-anchor: middle }
@@ -34,26 +65,24 @@ const STYLE = `
 .name { font-weight: 600; font-size: 15px }
 .small { fill: #59636e; font-size: 10px }
 .grid { stroke: #d0d7de; stroke-width: 1 }
-.ours { fill: #0969da; stroke: #0969da }
-.naive { fill: #8c959f }
-.webcrypto { fill: #bf8700 }
-.jose { fill: #cf222e }
+.wire2 { fill: #0969da }
+.wire1 { fill: #80ccff }
+.plain, .aes { fill: #8c959f }
 .hpke { fill: #1a7f37 }
-.baseline { fill: #57606a }
-.line { fill: none; stroke-width: 2.5 }
-.limit { stroke: #cf222e; stroke-width: 1.5; stroke-dasharray: 6 4 }
+.hpkeCore { fill: #6fdd8b }
+.ehbp { fill: #bf8700 }
+.jose { fill: #cf222e }
 @media (prefers-color-scheme: dark) {
   .card { fill: #0d1117; stroke: #3d444d }
   .text { fill: #f0f6fc }
   .small { fill: #9198a1 }
   .grid { stroke: #2a313c }
-  .ours { fill: #4493f8; stroke: #4493f8 }
-  .naive { fill: #9198a1 }
-  .webcrypto { fill: #d29922 }
-  .jose { fill: #f85149 }
+  .wire2 { fill: #4493f8 }
+  .wire1 { fill: #a5d6ff }
+  .plain, .aes { fill: #9198a1 }
   .hpke { fill: #3fb950 }
-  .baseline { fill: #656c76 }
-  .line { fill: none }
-  .limit { stroke: #f85149 }
+  .hpkeCore { fill: #aceebb }
+  .ehbp { fill: #d29922 }
+  .jose { fill: #f85149 }
 }
 `

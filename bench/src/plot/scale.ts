@@ -20,11 +20,3 @@ export function decades(values: readonly number[]): number[] {
   const last = Math.max(first + 1, Math.ceil(Math.log10(Math.max(...values))))
   return Array.from({ length: last - first + 1 }, (_, step) => 10 ** (first + step))
 }
-
-/** Returns round numbers from 0 to at or above the largest value, five steps at most. */
-export function ticksUpTo(largest: number): number[] {
-  const magnitude = 10 ** Math.floor(Math.log10(largest / 5))
-  const step = [1, 2, 5, 10].map((factor) => factor * magnitude).find((one) => 5 * one >= largest)
-  const width = step ?? largest
-  return Array.from({ length: Math.ceil(largest / width) + 1 }, (_, index) => index * width)
-}
