@@ -57,6 +57,9 @@ const head = {
   path: '/',
   fields: [['accept', 'x']],
 }
+const emptyParts: AsyncIterable<Uint8Array> = {
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+}
 const response = { status: 200, fields: [['accept', 'x']], content: utf8('x') }
 
 testArguments(
@@ -231,6 +234,13 @@ testArguments(
     createRequestKey: [
       { call: wire2.createRequestKey, args: { kem, input: { id: 1, seed: new Uint8Array(32) } } },
     ],
+    createStreamedRequest: [
+      {
+        call: (value, length) => wire2.createStreamedRequest(value, length),
+        args: { head, contentLength: 100 },
+      },
+      { call: (part) => wire2.createStreamedRequest({ ...head, fields: [] }).content(part), args: { part: body } },
+    ],
     createStreamedResponse: [
       {
         call: (value) => wire2.createStreamedResponse().head(value),
@@ -292,6 +302,17 @@ testArguments(
         args: { kem, config, message: body, limits: { maxChunk: 16_384 } },
       },
     ],
+    sealRequestParts: [
+      {
+        call: wire2.sealRequestParts,
+        args: {
+          kem,
+          config,
+          message: { parts: emptyParts, length: 1 },
+          limits: { maxChunk: 16_384 },
+        },
+      },
+    ],
     signStatement: [{ call: wire2.signStatement, args: { statement, identities: [identity] } }],
     startRequest: [
       { call: wire2.startRequest, args: { kem, config, limits: { maxChunk: 16_384 } } },
@@ -304,5 +325,5 @@ testArguments(
     ],
   },
   (error) => error instanceof SecurityError && error.code.startsWith('ERR_'),
-  [pair, publicKey, privateKey, config, key, kem],
+  [pair, publicKey, privateKey, config, key, kem, emptyParts],
 )

@@ -23,6 +23,7 @@ export {
 export { parseRetryAfter } from './http/retry-after.js'
 export { delay, retry, type RetryOptions } from './retry.js'
 export type {
+  RequestUpload,
   StreamedResponse,
   TakePart,
   Transport,

@@ -25,10 +25,20 @@ export interface TransportRequest {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Uint8Array<ArrayBuffer>
+  /** In place of {@link body}: one that is made while it is sent. */
+  readonly upload?: RequestUpload | undefined
   /** Largest body of a 200; of other responses at most 64 KiB are read. */
   readonly maxResponseBytes: number
   /** Aborts the request at any point; its reason is the error thrown. */
   readonly signal: AbortSignal
+}
+
+/** A body that is made while it is sent. */
+export interface RequestUpload {
+  /** Read once, as fast as it is sent. An error of it ends the request, which is thrown then. */
+  readonly parts: AsyncIterable<Uint8Array<ArrayBuffer>>
+  /** Length of all parts, where it is known: other lengths are an error. */
+  readonly byteLength?: number | undefined
 }
 
 /** The response to a request. */

@@ -6,11 +6,13 @@ export {
 } from './bhttp/read.js'
 export type { Field, RequestHead, ResponseHead } from './bhttp/fields.js'
 export {
+  createStreamedRequest,
   createStreamedResponse,
   createWholeResponse,
   encodeRequest,
   encodeRequestParts,
   encodeResponse,
+  type StreamedRequestWriter,
   type StreamedResponseWriter,
   type WholeRequest,
   type WholeResponse,
@@ -35,6 +37,11 @@ export {
 export { answerVouch, createVouch, type Vouch } from './keys/vouch.js'
 export { GATEWAY_PATH, MEDIA_TYPES, PROBLEM_TYPES } from './labels.js'
 export { openRequest, type RequestOpener } from './message/open-request.js'
+export {
+  sealRequestParts,
+  type MessageParts,
+  type SealedRequestParts,
+} from './message/seal-parts.js'
 export type { RequestHeader } from './message/request-header.js'
 export {
   sealRequest,

@@ -1,7 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SecurityError } from '../../src/errors.js'
-import { openRequest, sealRequest, startRequest } from '../../src/wire-2/index.js'
+import { padmeLength } from '../../src/index.js'
+import {
+  createBhttpReader,
+  createStreamedRequest,
+  encodeRequest,
+  openRequest,
+  sealRequest,
+  sealRequestParts,
+  startRequest,
+  type StreamedRequestWriter,
+} from '../../src/wire-2/index.js'
 import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import { concat, expectRefusal, refusalCodeOf, toHex, utf8 } from '../support.js'
 import { chunkBoundaries, openAll, testKey } from './support.js'
@@ -390,5 +400,91 @@ describe('the ends of a message', () => {
       Array.from({ length: 8 }, async () => toHex((await sealRequest(kem, config, ones(1))).enc)),
     )
     expect(new Set(encs).size).toBe(8)
+  })
+})
+
+describe('a message that is encrypted while it is read', () => {
+  async function collect(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+    const all: Uint8Array[] = []
+    for await (const part of parts) all.push(part)
+    return all
+  }
+
+  const head = { method: 'POST', scheme: 'https', authority: 'a', path: '/', fields: [] }
+
+  async function* partsOf(
+    request: StreamedRequestWriter,
+    content: Uint8Array,
+    partBytes: number,
+  ): AsyncGenerator<Uint8Array | Uint8Array[]> {
+    await Promise.resolve()
+    yield request.head
+    for (let at = 0; at < content.length; at += partBytes) {
+      yield request.content(content.subarray(at, at + partBytes))
+    }
+    yield request.end()
+  }
+
+  async function sealed(content: Uint8Array, isKnown: boolean, partBytes: number, maxChunk: number) {
+    const request = createStreamedRequest(head, isKnown ? content.length : undefined)
+    const parts = partsOf(request, content, partBytes)
+    const { length } = request
+    const { body, byteLength } = await sealRequestParts(
+      kem,
+      config,
+      { parts, length },
+      { maxChunk },
+    )
+    return { body: concat(...(await collect(body))), byteLength }
+  }
+
+  it.each(SIZES)('is the same as the whole one, for %i bytes', async (size) => {
+    const content = ones(size)
+    const whole = encodeRequest({ ...head, content })
+    for (const maxChunk of [16_384, 65_536]) {
+      const same = await sealRequest(kem, config, whole, { maxChunk })
+      for (const partBytes of [7000, 1_000_000]) {
+        const { body, byteLength } = await sealed(content, true, partBytes, maxChunk)
+        expect(byteLength).toBe(body.length)
+        expect(body.length).toBe(same.body.length)
+        expect(chunkBoundaries(body, HEAD)).toEqual(chunkBoundaries(same.body, HEAD))
+        const opened = await openAll(openRequest([key], { maxChunk }), body)
+        expect(toHex(opened) === toHex(whole)).toBe(true)
+      }
+    }
+  })
+
+  it.each([0, 1, 16_384, 100_000])('may be of unknown length: %i bytes', async (size) => {
+    const { body, byteLength } = await sealed(ones(size), false, 5000, 65_536)
+    expect(byteLength).toBeUndefined()
+    const opened = await openAll(openRequest([key], { maxChunk: 65_536 }), body)
+    expect(padmeLength(opened.length)).toBe(opened.length)
+    const reader = createBhttpReader('request')
+    const events = [...reader.push(opened), ...reader.end()]
+    const content = events.flatMap((event) => (event.type === 'content' ? [event.bytes] : []))
+    expect(concat(...content).length).toBe(size)
+  })
+
+  it.each([
+    ['less', 9],
+    ['more', 11],
+  ])('fails with %s content than was announced', async (_, length) => {
+    const request = createStreamedRequest(head, length)
+    const parts = partsOf(request, ones(10), 10)
+    const { body } = await sealRequestParts(kem, config, { parts, length: request.length })
+    await expectRefusal(() => collect(body), 'ERR_ARGUMENT_INVALID')
+  })
+
+  it('fails where the message has another length than it says, without an end', async () => {
+    async function* parts() {
+      await Promise.resolve()
+      yield ones(20_000)
+    }
+    const { body } = await sealRequestParts(kem, config, { parts: parts(), length: 20_001 })
+    const sent: Uint8Array[] = []
+    await expectRefusal(async () => {
+      for await (const part of body) sent.push(part)
+    }, 'ERR_ARGUMENT_INVALID')
+    await expectRefusal(() => openAll(openRequest([key]), concat(...sent)), 'ERR_TRUNCATED')
   })
 })

@@ -193,6 +193,14 @@ describe('the key statement', () => {
     ])
   })
 
+  it('names a limit of uploads where there is one', async () => {
+    const more = encodeStatement({ ...content, maxUpload: 134_217_728 })
+    expect(JSON.parse(textOf(more))).toMatchObject({ max_upload: 134_217_728 })
+    const read = await parseKeyStatement(await signStatement(more, [identity]), at)
+    expect(read.maxUpload).toBe(134_217_728)
+    expect((await parseKeyStatement(published, at)).maxUpload).toBeUndefined()
+  })
+
   it('counts the identities whose signature is valid, and only these', async () => {
     const both = await signStatement(statement, [identity, otherIdentity])
     expect((await parseKeyStatement(both, at)).identities).toEqual([
@@ -278,6 +286,8 @@ describe('the key statement', () => {
     ['identities that are no pins', changed({ identities: ['x'] })],
     ['a limit that is too low', changed({ max_chunk: 16_383 })],
     ['a limit that is a text', changed({ max_request: '1e9' })],
+    ['uploads that are smaller than requests', changed({ max_upload: 16_777_215 })],
+    ['a limit of uploads that is null', changed({ max_upload: null })],
     ['routes that are none', changed({ routes: ['POST'] })],
     ['a member twice', textOf(statement).replace('{', '{"min_wire":"2",')],
     ['a member twice, once escaped', textOf(statement).replace('{', '{"min_\\u0077ire":"2",')],

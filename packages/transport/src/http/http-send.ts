@@ -10,7 +10,10 @@ import type { TakePart, TransportRequest } from '../transport.js'
 export type HttpSend = (url: string, request: HttpSendRequest) => Promise<HttpSendResponse>
 
 /** The request of an {@link HttpSend}. */
-export type HttpSendRequest = Pick<TransportRequest, 'method' | 'headers' | 'body' | 'signal'>
+export type HttpSendRequest = Pick<
+  TransportRequest,
+  'method' | 'headers' | 'body' | 'upload' | 'signal'
+>
 
 /** The head of a response, and access to its body. */
 export interface HttpSendResponse {

@@ -1,6 +1,7 @@
+import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { HttpSendResponse, HttpSendRequest } from '../http/http-send.js'
-import type { TakePart } from '../transport.js'
+import type { RequestUpload, TakePart } from '../transport.js'
 import { compressedError, uncompressed } from './compression.js'
 
 /** A response of {@link dispatchSend}. */
@@ -9,11 +10,15 @@ export interface DispatchedResponse extends HttpSendResponse {
   readonly fields: Readonly<Record<string, string | string[] | undefined>>
 }
 
+/** Without a length, HTTP sends a body in chunks. */
+const lengthOf = ({ byteLength }: Partial<RequestUpload> = {}): Record<string, string> =>
+  byteLength === undefined ? {} : { 'content-length': String(byteLength) }
+
 /** Sends a request with undici's lowest-level call: no stream of the body is created. */
 export function dispatchSend(
   dispatcher: Dispatcher,
   url: string,
-  { method, headers, body, signal }: HttpSendRequest,
+  { method, headers, body, upload, signal }: HttpSendRequest,
 ): Promise<DispatchedResponse> {
   return new Promise((resolve, reject) => {
     const { origin, pathname, search } = new URL(url)
@@ -42,8 +47,8 @@ export function dispatchSend(
         origin,
         path: pathname + search,
         method,
-        headers: uncompressed(headers),
-        body: body ?? null,
+        headers: { ...uncompressed(headers), ...lengthOf(upload) },
+        body: upload === undefined ? (body ?? null) : Readable.from(upload.parts),
       },
       {
         onRequestStart(controller) {

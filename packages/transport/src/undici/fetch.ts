@@ -35,7 +35,7 @@ const PROXIES = ['http_proxy', 'https_proxy']
  * connected to directly, and undici's own limits on waiting for headers and body are off, so that the
  * deadline of the request is the only one. Under Bun, which has no undici, both are the platform's `fetch`.
  *
- * It supports what `createHttpTransport` needs and no more: headers as a record, a body of bytes, no
+ * It supports what `createHttpTransport` needs and no more: headers as a record, a body of bytes or a stream, no
  * redirects, no compression. In return it does not copy bodies, which undici's own `fetch` copies three
  * times.
  *
@@ -91,15 +91,23 @@ const platformFetchWith =
   (input, init) =>
     fetch(input, { ...init, tls } as RequestInit)
 
+/** What a `fetch` supports. */
+type FetchedRequest = Partial<Omit<HttpSendRequest, 'body' | 'upload'>> & {
+  readonly body?: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | null
+}
+
 /** Makes a `fetch` of a function that sends. */
 function fetchOver(
   send: (url: string, request: HttpSendRequest) => Promise<DispatchedResponse>,
 ): typeof fetch {
   const ask = async (
     url: string | URL,
-    { method = 'GET', headers = {}, body, signal }: Partial<HttpSendRequest> = {},
+    { method = 'GET', headers = {}, body, signal }: FetchedRequest = {},
   ): Promise<Response> => {
     const request = { method, headers, signal: signal ?? new AbortController().signal }
+    if (body instanceof ReadableStream) {
+      return toResponse(await send(String(url), { ...request, upload: { parts: body } }))
+    }
     return toResponse(await send(String(url), body ? { ...request, body } : request))
   }
   return ask as unknown as typeof fetch

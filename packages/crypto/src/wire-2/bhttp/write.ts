@@ -44,6 +44,26 @@ export interface StreamedResponseWriter {
   readonly end: () => Bytes
 }
 
+/** Writes a request whose content comes in parts. */
+export interface StreamedRequestWriter {
+  /** Control data and fields. */
+  readonly head: Bytes
+  /** Length of the whole message with its padding, where that of the content is known. */
+  readonly length: number | undefined
+  /**
+   * Frames a part of the content, which is not copied.
+   *
+   * @throws SecurityError `ERR_ARGUMENT_INVALID` for more content than was announced
+   */
+  readonly content: (part: Uint8Array) => Uint8Array[]
+  /**
+   * Ends the message with its padding.
+   *
+   * @throws SecurityError `ERR_ARGUMENT_INVALID` for less content than was announced
+   */
+  readonly end: () => Bytes
+}
+
 /** The framing indicators (RFC 9292 section 3.3). */
 export const FRAMING = {
   knownRequest: 0,
@@ -103,6 +123,63 @@ export function encodeRequestParts(request: WholeRequest): Uint8Array[] {
     content,
     paddedLength,
   )
+}
+
+/**
+ * Begins a request whose content comes in parts, and whose length is hidden as {@link encodeRequest} does.
+ *
+ * @param contentLength - undefined where it is unknown until the end
+ * @throws SecurityError `ERR_ARGUMENT_INVALID`
+ * @example
+ * ```ts
+ * import { createStreamedRequest } from '@nomyo/crypto/wire-2'
+ *
+ * const request = createStreamedRequest({
+ *   method: 'POST',
+ *   scheme: 'https',
+ *   authority: 'gateway.example',
+ *   path: '/v1/audio/transcriptions',
+ *   fields: [['content-type', 'multipart/form-data; boundary=b']],
+ * })
+ * const parts = [request.head, ...request.content(new Uint8Array(1000)), request.end()]
+ * ```
+ */
+export function createStreamedRequest(
+  head: RequestHead,
+  contentLength?: number,
+): StreamedRequestWriter {
+  requireOptions(head, 'head')
+  requireArgument(isControlData(head), 'the request must be valid')
+  if (contentLength !== undefined) requireInteger(contentLength, 'contentLength')
+  const isKnown = contentLength !== undefined
+  const { method, scheme, authority, path, fields } = head
+  const lines = fieldLines(fields)
+  const before = join(
+    varint(isKnown ? FRAMING.knownRequest : FRAMING.indeterminateRequest),
+    ...[method, scheme, authority, path].map((text) => prefixed(ascii(text))),
+    ...(isKnown ? [prefixed(lines), varint(contentLength)] : [lines, varint(0)]),
+  )
+  let written = before.length
+  let left = contentLength ?? Infinity
+  return {
+    head: before,
+    length: isKnown ? paddedLength(before.length + contentLength + 1) : undefined,
+    content: (part) => {
+      requireBytes(part, 'part')
+      left -= part.length
+      requireArgument(left >= 0, 'part must fit in the announced length')
+      if (part.length === 0) return []
+      const framed = isKnown ? [part] : [varint(part.length), part]
+      for (const { length } of framed) written += length
+      return framed
+    },
+    end: () => {
+      requireArgument(!isKnown || left === 0, 'the content must have the announced length')
+      // No trailers; where the length was unknown, no further content before them.
+      const least = isKnown ? 1 : 2
+      return new Uint8Array(paddedLength(written + least) - written)
+    },
+  }
 }
 
 /**

@@ -33,6 +33,20 @@ export interface WholeSealer extends ChunkSealer {
   readonly sealWhole: (plaintext: Plaintext) => Promise<Bytes>
 }
 
+/** Returns the length of the chunks of a whole message, encrypted with as few of them as possible. */
+export function sealedLength(
+  length: number,
+  { firstChunk = CHUNK_BYTES, maxChunk }: { firstChunk?: number; maxChunk: number },
+): number {
+  const first = Math.min(length, firstChunk)
+  const others = Math.ceil((length - first) / maxChunk)
+  const framed = (plaintext: number, isFinal: boolean): number =>
+    varintLength(isFinal ? 0 : plaintext + TAG_BYTES) + plaintext + TAG_BYTES
+  if (others === 0) return framed(first, true)
+  const last = length - first - (others - 1) * maxChunk
+  return framed(first, false) + (others - 1) * framed(maxChunk, false) + framed(last, true)
+}
+
 /** Between two turns of other work. */
 const TURN_BYTES = 1024 * 1024
 

@@ -35,6 +35,8 @@ export interface StatementContent {
   readonly identities: readonly string[]
   /** Most bytes of an encrypted request. */
   readonly maxRequest: number
+  /** Most bytes of an encrypted request whose content is a form with a file. Default: {@link maxRequest}. */
+  readonly maxUpload?: number | undefined
   /** Most bytes of plaintext in a chunk, 16384 or more. */
   readonly maxChunk: number
   /** Method and path of each route, such as `POST /v1/chat/completions`. */
@@ -107,6 +109,7 @@ export function encodeStatement(content: StatementContent): Bytes {
       rsa_keys: content.rsaKeys,
       identities: content.identities,
       max_request: content.maxRequest,
+      max_upload: content.maxUpload,
       max_chunk: content.maxChunk,
       routes: content.routes,
     }),
@@ -222,6 +225,7 @@ function readContent(members: Record<string, unknown>): ReadContent {
     rsaKeys: members['rsa_keys'] as readonly string[],
     identities: members['identities'] as readonly string[] | undefined,
     maxRequest: members['max_request'] as number,
+    maxUpload: members['max_upload'] as number | undefined,
     maxChunk: members['max_chunk'] as number,
     routes: members['routes'] as readonly string[],
   }
@@ -235,13 +239,15 @@ function readContent(members: Record<string, unknown>): ReadContent {
 /** Checks members that may be of any type. */
 function hasValidContent(content: Omit<StatementContent, 'identities'>): boolean {
   const { notBefore, notAfter, minWire, rsaKeys, maxRequest, maxChunk, routes } = content
+  const { maxUpload = maxRequest } = content
   return (
-    [notBefore, notAfter, maxRequest, maxChunk].every((value) => Number.isSafeInteger(value)) &&
+    [notBefore, notAfter, maxRequest, maxUpload, maxChunk].every((value) => Number.isSafeInteger(value)) &&
     notBefore >= 0 &&
     notAfter > notBefore &&
     notAfter - notBefore <= MAX_LIFE_SECONDS &&
     ['1.0', '2'].includes(minWire) &&
     maxRequest >= CHUNK_BYTES &&
+    maxUpload >= maxRequest &&
     maxChunk >= CHUNK_BYTES &&
     areTexts(rsaKeys, isPin) &&
     areTexts(routes, (route) => /^[A-Z]+ \/[\x21-\x7e]*$/.test(route))
