@@ -48,7 +48,7 @@ import {
 import { Reloader, type ReloadReport } from './reload/reloader.js'
 import { openRequestKeys, type OpenedRequestKeys } from './request-keys/open-request-keys.js'
 import type { RequestKeys } from './request-keys/request-keys.js'
-import { maxRequestBytes } from './request-keys/statement.js'
+import { maxRequestBytes, maxUploadBytes } from './request-keys/statement.js'
 import { openStores } from './server-keys/open-stores.js'
 import { ServerKeys } from './server-keys/server-keys.js'
 import { createSharedState, type SharedState } from './shared-state.js'
@@ -57,6 +57,7 @@ import type { Engine } from './upstreams/engine.js'
 import { ListedModels } from './upstreams/listed-models.js'
 import { planUpstreams } from './upstreams/pool/plan-upstreams.js'
 import { UpstreamPool } from './upstreams/pool/pool.js'
+import { UPLOAD_IDLE_MS, UPLOAD_STALL_MS } from './wire-2/request/upload-limits.js'
 import { WorkInProgress } from './wire-2/request/work-in-progress.js'
 
 /** A gateway that listens. */
@@ -234,6 +235,12 @@ export async function createGateway(
         publicNames: config.publicNames,
       },
       requestTimeoutMs: () => limits.requestTimeoutMs,
+      uploads: () => ({
+        maxBytes: maxUploadBytes(config),
+        totalMs: limits.uploadTimeoutMs,
+        idleMs: UPLOAD_IDLE_MS,
+        stallMs: UPLOAD_STALL_MS,
+      }),
     },
     accessControl,
     corsOrigins: config.corsOrigins ?? [],

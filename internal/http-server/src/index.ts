@@ -1,3 +1,4 @@
+export { ArrivalLimit } from './arrival-limit.js'
 export {
   closeConnectionsOnShutdown,
   closeSlowReaders,

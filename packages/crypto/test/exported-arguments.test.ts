@@ -239,7 +239,10 @@ testArguments(
         call: (value, length) => wire2.createStreamedRequest(value, length),
         args: { head, contentLength: 100 },
       },
-      { call: (part) => wire2.createStreamedRequest({ ...head, fields: [] }).content(part), args: { part: body } },
+      {
+        call: (part) => wire2.createStreamedRequest({ ...head, fields: [] }).content(part),
+        args: { part: body },
+      },
     ],
     createStreamedResponse: [
       {

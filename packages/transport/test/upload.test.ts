@@ -167,7 +167,9 @@ describe('a body whose length is known', () => {
   it('is answered before its end', async () => {
     const url = await serve((request, response) => {
       request.once('data', () => {
-        response.writeHead(413, { 'content-type': 'application/json' }).end('{"detail":"too large"}')
+        response
+          .writeHead(413, { 'content-type': 'application/json' })
+          .end('{"detail":"too large"}')
         request.resume()
       })
     })

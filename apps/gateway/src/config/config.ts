@@ -54,6 +54,11 @@ export interface GatewayConfig {
   minWire?: '1.0' | '2' | undefined
   /** Size of the largest request body, in bytes. */
   maxBodyBytes: number
+  /**
+   * Size of the largest request of wire 2 whose content is a form with a file, in bytes. Above `maxBodyBytes`, it is
+   * not held in memory, but passes through. Default 128 MiB, or `maxBodyBytes` if that is more.
+   */
+  maxUploadBytes?: number | undefined
   /** Also decrypts requests of nomyo-js 0.1, which append the tag to the ciphertext. Default false. */
   acceptLegacyTag?: boolean | undefined
   /**
@@ -215,6 +220,11 @@ export interface LoadConfig {
    * seconds of it are for the headers. Default 120 000.
    */
   requestTimeoutMs?: number | undefined
+  /**
+   * Time for a request above `maxBodyBytes` to arrive, in milliseconds. At most 30 seconds of it without a part.
+   * Default 900 000.
+   */
+  uploadTimeoutMs?: number | undefined
 }
 
 /** Pace and form of streamed answers. */

@@ -424,6 +424,12 @@ export const OPTIONS = defineOptions(
         // From the smallest envelope to the most that fits in memory without harm.
         parse: byteSize('1KiB', '256MiB'),
       },
+      maxUpload: {
+        value: 'SIZE',
+        summary: 'largest request with an audio file; above --max-body it is not held in memory',
+        defaultSummary: '128MiB',
+        parse: byteSize('1KiB', '4096MiB'),
+      },
       maxOpens: {
         value: 'COUNT',
         summary: 'requests decrypted at the same time, for each wire',
@@ -478,6 +484,12 @@ export const OPTIONS = defineOptions(
         summary: 'time for a request to arrive (its headers: 20s), and for its answer to be read',
         defaultSummary: '2m',
         parse: duration('1s', '1h', '30s or 2m'),
+      },
+      uploadTimeout: {
+        value: 'TIME',
+        summary: 'time for a request above --max-body to arrive; 30s of silence end it, too',
+        defaultSummary: '15m',
+        parse: duration('1s', '24h', '90s, 15m or 1h'),
       },
       acceptLegacyTag: {
         summary: 'also serve nomyo-js 0.1, which puts the tag after the ciphertext',

@@ -1,18 +1,27 @@
 import type { Server, Socket } from 'node:net'
-import type { Server as HttpServer } from 'node:http'
+import type { IncomingMessage, Server as HttpServer } from 'node:http'
+import { ArrivalLimit } from '@nomyo-internal/http-server'
 import { clientNetwork } from '../access/rate/client-network.js'
 import type { LoadConfig } from '../config/config.js'
 
-type Limits = Pick<LoadConfig, 'maxConnections' | 'maxConnectionsPerAddress' | 'requestTimeoutMs'>
+type Limits = Pick<
+  LoadConfig,
+  'maxConnections' | 'maxConnectionsPerAddress' | 'requestTimeoutMs' | 'uploadTimeoutMs'
+>
 
 export const MAX_CONNECTIONS = 4096
 /** Time for a slow caller to send a request, and to read the answer. */
 const REQUEST_TIMEOUT_MS = 120_000
 const HEADERS_TIMEOUT_MS = 20_000
+const UPLOAD_TIMEOUT_MS = 900_000
+/** Node's own limit comes behind that of the request, which the caller is told. */
+const UPLOAD_MARGIN_MS = 5000
 
 /** Limits of connections, which can change while a server listens. */
 export class ConnectionLimits {
   #limits: Limits
+  readonly #arrival = new ArrivalLimit()
+  #allowsUploads = false
 
   constructor(limits: Limits = {}) {
     this.#limits = limits
@@ -20,6 +29,10 @@ export class ConnectionLimits {
 
   get requestTimeoutMs(): number {
     return this.#limits.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
+  }
+
+  get uploadTimeoutMs(): number {
+    return Math.max(this.requestTimeoutMs, this.#limits.uploadTimeoutMs ?? UPLOAD_TIMEOUT_MS)
   }
 
   get headersTimeoutMs(): number {
@@ -30,8 +43,24 @@ export class ConnectionLimits {
   apply(server: HttpServer, limits: Limits = this.#limits): void {
     this.#limits = limits
     server.maxConnections = this.#max
-    server.requestTimeout = this.requestTimeoutMs
+    server.requestTimeout = this.#allowsUploads
+      ? this.uploadTimeoutMs + UPLOAD_MARGIN_MS
+      : this.requestTimeoutMs
     server.headersTimeout = this.headersTimeoutMs
+  }
+
+  /**
+   * Lets some requests take longer to arrive than all others.
+   *
+   * @returns the function that leaves the time of such a request to its reader
+   */
+  allowUploads(server: HttpServer): (request: IncomingMessage) => void {
+    this.#allowsUploads = true
+    this.apply(server)
+    this.#arrival.watch(server, () => this.requestTimeoutMs)
+    return (request) => {
+      this.#arrival.release(request)
+    }
   }
 
   /**

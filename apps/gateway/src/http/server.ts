@@ -197,7 +197,10 @@ export function createServer({
     const { serverKeys, loadShedder } = context
     vouchRoute(server, { serverKeys, requestKeys, loadShedder })
   }
-  if (exchange !== undefined) sealedExchangeRoute(server, exchange, knownRelays)
+  if (exchange !== undefined) {
+    const allowTime = limits.allowUploads(server.server)
+    sealedExchangeRoute(server, exchange, { knownRelays, allowTime })
+  }
   attestationRoute(server, { ...context, requestKeys })
   secureCompletionRoute(server, accessControl, context, { isRefused: minWire === '2' })
   modelsRoute(server, accessControl, context)

@@ -210,6 +210,7 @@ export const connectionsPart = (
         ['maxConnections', 'maxConnections'],
         ['maxConnectionsPerAddress', 'maxConnectionsPerAddress'],
         ['requestTimeout', 'requestTimeoutMs'],
+        ['uploadTimeout', 'uploadTimeoutMs'],
       ] as const
     ).map(([name, member]) =>
       loadSetting(name, member, (load) => {

@@ -26,6 +26,7 @@ const OPTION_NAMES: Readonly<Partial<Record<string, string>>> = {
   keys: 'keyPassword, keyRotation, keyOverlap, keyLead or identityOverlap',
   requestKeys: 'requestKeys, requestKeyRotation or requestKeyClassic',
   maxBodyBytes: 'maxBody',
+  maxUploadBytes: 'maxUpload',
   metrics: 'metricsPort or metricsHost',
   knownRelays: 'knownRelay',
   logModels: 'logModel',

@@ -12,7 +12,7 @@ import { openRequestKem } from '../wire-2/kem/request-kem.js'
 import type { PublishedKeys, RequestKeys } from './request-keys.js'
 import { RotatingRequestKeys } from './rotating-request-keys.js'
 import { Schedule } from './schedule.js'
-import { maxRequestBytes } from './statement.js'
+import { maxRequestBytes, maxUploadBytes } from './statement.js'
 import { createRedisRequestKeyStore } from './store/redis-store.js'
 import { memoryStore, type RequestKeyStore } from './store/request-key-store.js'
 
@@ -89,7 +89,11 @@ export async function openRequestKeys(
   const opened = await RotatingRequestKeys.open({
     store,
     kems: { hybrid, classic },
-    terms: { minWire, maxRequest: maxRequestBytes(config.maxBodyBytes) },
+    terms: {
+      minWire,
+      maxRequest: maxRequestBytes(config.maxBodyBytes),
+      maxUpload: maxUploadBytes(config),
+    },
     statementKeys: () => ({
       rsaKeys: serverKeys.ring.publicKeys.map(({ fingerprint }) => fingerprint),
       identities: identities.signing,

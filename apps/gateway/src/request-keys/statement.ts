@@ -5,6 +5,7 @@ import {
   signStatement,
   type IdentityKey,
 } from '@nomyo/crypto/wire-2'
+import type { GatewayConfig } from '../config/config.js'
 import type { Generation } from './generation.js'
 import type { PublishedKeys } from './request-keys.js'
 import type { Schedule } from './schedule.js'
@@ -14,6 +15,8 @@ export interface StatementTerms {
   readonly minWire: '1.0' | '2'
   /** Most bytes of an encrypted request. */
   readonly maxRequest: number
+  /** Most bytes of an encrypted form with a file. */
+  readonly maxUpload?: number
 }
 
 /** Keys that a statement names, and those that sign it. */
@@ -52,6 +55,15 @@ const LEAST_REQUEST_BYTES = 32 * 1024
 export const maxRequestBytes = (maxBodyBytes: number): number =>
   Math.max(maxBodyBytes, LEAST_REQUEST_BYTES)
 
+const DEFAULT_UPLOAD_BYTES = 128 * 1024 * 1024
+
+/** Returns the most bytes of an encrypted form with a file. */
+export const maxUploadBytes = ({
+  maxBodyBytes,
+  maxUploadBytes: configured = DEFAULT_UPLOAD_BYTES,
+}: Pick<GatewayConfig, 'maxBodyBytes' | 'maxUploadBytes'>): number =>
+  Math.max(configured, maxRequestBytes(maxBodyBytes))
+
 /**
  * Creates the statement of a generation of keys, the same bytes for the same input, so that gateways that
  * share all keys publish the same one.
@@ -59,7 +71,7 @@ export const maxRequestBytes = (maxBodyBytes: number): number =>
 export async function createStatement(
   { period, keys }: Generation,
   { rsaKeys, identities }: StatementKeys,
-  { minWire, maxRequest }: StatementTerms,
+  { minWire, maxRequest, maxUpload = maxRequest }: StatementTerms,
   schedule: Schedule,
 ): Promise<PublishedKeys> {
   const keyList = encodeKeyList(keys)
@@ -73,6 +85,7 @@ export async function createStatement(
     rsaKeys: [...rsaKeys].sort(),
     identities: identities.map(({ fingerprint }) => fingerprint),
     maxRequest,
+    maxUpload: maxUpload > maxRequest ? maxUpload : undefined,
     maxChunk: MAX_CHUNK_BYTES,
     routes: ROUTES,
   })

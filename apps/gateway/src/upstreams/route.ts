@@ -5,8 +5,29 @@ import type { SseEvent } from './server/sse/read-events.js'
 /** Body of a request to a model server. */
 export interface RequestBody {
   readonly contentType: string
-  readonly byteLength: number
+  /** Undefined for a body that is still arriving. */
+  readonly byteLength: number | undefined
+  /** Set for a body that is still arriving. */
+  readonly upload?: Upload | undefined
   toBody(): Uint8Array | Readable
+}
+
+/** Body that is sent while it arrives. */
+export interface Upload {
+  readonly times: UploadTimes
+  /**
+   * Resolves when the body has ended: with true where it is whole. Rejects with the fault of the caller that
+   * ended it. No answer counts before.
+   */
+  readonly sent: Promise<boolean>
+}
+
+/** Limits of a body that is sent while it arrives, in milliseconds. */
+export interface UploadTimes {
+  /** Longest time for all of it to arrive. */
+  readonly totalMs: number
+  /** Longest time for which the model server reads nothing of it. */
+  readonly stallMs: number
 }
 
 /** Differences between the attempts at a request. */
@@ -30,6 +51,8 @@ export interface RouteRequest {
   readonly answerMembers?: readonly string[] | undefined
   /** Creates the body for one attempt. */
   readonly body: (changes: BodyChanges) => RequestBody
+  /** Tells whether another attempt can be made. Default: always. */
+  readonly canRepeat?: (() => boolean) | undefined
 }
 
 /** Kind of an answer, by its media type. */

@@ -2,6 +2,7 @@ import type { AccessControl } from '../access/access-control.js'
 import type { ServiceContext } from '../completion/service-context.js'
 import type { ReplayCache } from '../completion/replay/refuse.js'
 import type { RequestKeys } from '../request-keys/request-keys.js'
+import type { UploadLimits } from './request/upload-limits.js'
 import type { WorkInProgress } from './request/work-in-progress.js'
 
 /** Settings of wire 2. */
@@ -20,6 +21,8 @@ export interface ExchangeContext extends ServiceContext {
   readonly replayCache: ReplayCache
   readonly workInProgress: WorkInProgress
   readonly settings: ExchangeSettings
+  /** Returns the limits of forms. Default: those of every request. */
+  readonly uploads?: (() => UploadLimits) | undefined
   /** Returns the time for a request to arrive, in milliseconds. */
   readonly requestTimeoutMs: () => number
   /** Returns the time in milliseconds since 1970. Default: the clock of the system. */

@@ -21,7 +21,9 @@ import {
   parseTier,
   selectFields,
 } from './request/request-fields.js'
+import { holdContent } from './request/hold-content.js'
 import { RequestMessage } from './request/request-message.js'
+import type { UploadLimits } from './request/upload-limits.js'
 import { findRoute } from './routes/routes.js'
 import { SealedAnswer } from './answer/sealed-answer.js'
 import {
@@ -35,8 +37,10 @@ import { TurnBudget } from './request/turn-budget.js'
 /** Encrypted request that has a place. */
 export interface EncryptedExchange {
   readonly parts: BodyParts
-  /** Size of the encrypted request, or its limit where it is unknown. */
+  /** Bytes that may be held of the encrypted request: its size, or less of one that passes through. */
   readonly size: number
+  /** By its headers: one that is `long` is too large to be held, and only a form may be. Default `short`. */
+  readonly extent?: 'short' | 'unknown' | 'long' | undefined
   readonly admission: Admission
   /** Aborts when the place of a request without a known caller is given to a newer one. */
   readonly evicted?: AbortSignal | undefined
@@ -91,7 +95,7 @@ export async function handleExchange(
           timeoutMs: Math.min(HEAD_TIMEOUT_MS, timeoutMs),
           evicted: exchange.evicted,
         },
-        context,
+        { turns: context.turns, maxBytes: uploadsOf(context).maxBytes },
       ),
     )
     .catch((error: unknown) => {
@@ -155,7 +159,10 @@ async function answerOpened(
   { opened, answer, timeoutMs }: OpenedExchange,
   context: ExchangeContext,
 ) {
-  const { observation, admission, signal, headers, requestId } = exchange
+  const { observation, admission, signal, headers, requestId, parts, size } = exchange
+  const { maxBodyBytes } = context
+  const { extent = 'short' } = exchange
+  const uploads = uploadsOf(context)
   const settings = context.current()
   const message = readMessage(opened.firstChunk, context.turns)
   const { head } = message
@@ -194,10 +201,25 @@ async function answerOpened(
         facts: () => factsOf(exchange, context),
         readContent: () =>
           message
-            .readContent(() => opened.chunks.next(timeoutMs), exchange.size)
+            .readContent(() => {
+              if (extent === 'long' || parts.received > maxBodyBytes) throw tooLarge()
+              return opened.chunks.next(timeoutMs)
+            }, size)
             .catch((error: unknown) => {
               throw malformedOf(error)
             }),
+        readForm: () => {
+          const content = message.streamContent(() =>
+            opened.chunks.next(
+              extent === 'short'
+                ? timeoutMs
+                : Math.min(uploads.totalMs, parts.ageMs + uploads.idleMs),
+            ),
+          )
+          return holdContent(refusing(content), extent === 'long' ? 0 : size)
+        },
+        upload: uploads,
+        heldBytes: size,
         keepAlive: (isStreamed) => {
           answer.keepAlive(isStreamed)
         },
@@ -308,10 +330,33 @@ const factsOf = (
   { now = Date.now }: ExchangeContext,
 ): ResponseFacts => ({ requestId, nowMs: now() })
 
+/** Returns the limits of forms: without any, those of every request. */
+function uploadsOf({ uploads, maxBodyBytes, requestTimeoutMs }: ExchangeContext): UploadLimits {
+  const timeMs = requestTimeoutMs()
+  return (
+    uploads?.() ?? {
+      ...{ maxBytes: maxBodyBytes, totalMs: timeMs, idleMs: timeMs, stallMs: timeMs },
+    }
+  )
+}
+
+/** Turns the errors of content into refusals, wherever they occur. */
+async function* refusing(
+  content: AsyncGenerator<Uint8Array, void, undefined>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* content
+  } catch (error) {
+    throw malformedOf(error)
+  }
+}
+
+const tooLarge = (): HttpError => new HttpError(413, 'The request body is too large')
+
 /** Turns the errors of chunks and messages into refusals. */
 function malformedOf(error: unknown): unknown {
   if (!(error instanceof SecurityError)) return error
   return error.code === 'ERR_ENVELOPE_TOO_LARGE'
-    ? new HttpError(413, 'The request body is too large')
+    ? tooLarge()
     : new HttpError(400, 'The request is malformed, or not whole')
 }

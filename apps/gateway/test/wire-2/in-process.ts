@@ -49,6 +49,7 @@ export interface ExchangeParts extends Partial<
     | 'replayCache'
     | 'quotaGuard'
     | 'maxBodyBytes'
+    | 'uploads'
   >
 > {
   readonly engine?: Engine
@@ -101,6 +102,7 @@ export async function exchangeContext(parts: ExchangeParts = {}): Promise<{
     replayCache: parts.replayCache ?? new LocalReplayCache({ windowMs: 660_000 }),
     workInProgress: new WorkInProgress(),
     settings: parts.settings ?? {},
+    uploads: parts.uploads,
     requestTimeoutMs: () => parts.requestTimeoutMs ?? 120_000,
     now: parts.now,
     heartbeatsMs: parts.heartbeatsMs,

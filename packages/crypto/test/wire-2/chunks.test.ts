@@ -425,7 +425,12 @@ describe('a message that is encrypted while it is read', () => {
     yield request.end()
   }
 
-  async function sealed(content: Uint8Array, isKnown: boolean, partBytes: number, maxChunk: number) {
+  async function sealed(
+    content: Uint8Array,
+    isKnown: boolean,
+    partBytes: number,
+    maxChunk: number,
+  ) {
     const request = createStreamedRequest(head, isKnown ? content.length : undefined)
     const parts = partsOf(request, content, partBytes)
     const { length } = request

@@ -54,9 +54,9 @@ async function uploadBody({ parts }: RequestUpload): Promise<ReadableStream<Uint
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await iterator.next()
-        if (done === true) controller.close()
-        else controller.enqueue(value)
+        const next = await iterator.next()
+        if (next.done === true) controller.close()
+        else controller.enqueue(next.value)
       },
       async cancel() {
         await iterator.return?.()
@@ -68,7 +68,7 @@ async function uploadBody({ parts }: RequestUpload): Promise<ReadableStream<Uint
 
 /** Every browser calls itself so; other runtimes do not. */
 const isBrowser = (): boolean =>
-  /^Mozilla/.test((globalThis.navigator as Navigator | undefined)?.userAgent ?? '')
+  (globalThis.navigator as Navigator | undefined)?.userAgent.startsWith('Mozilla') === true
 
 function redirected(origin: string): APIConnectionError {
   return new APIConnectionError(

@@ -106,7 +106,9 @@ function fetchOver(
   ): Promise<Response> => {
     const request = { method, headers, signal: signal ?? new AbortController().signal }
     if (body instanceof ReadableStream) {
-      return toResponse(await send(String(url), { ...request, upload: { parts: body } }))
+      // In Node it can be iterated over.
+      const parts = body as unknown as AsyncIterable<Uint8Array<ArrayBuffer>>
+      return toResponse(await send(String(url), { ...request, upload: { parts } }))
     }
     return toResponse(await send(String(url), body ? { ...request, body } : request))
   }

@@ -7,6 +7,7 @@ import type { Engine } from '../engine.js'
 import { streamCompletion } from './demo-stream.js'
 import { ECHO_MODEL, LABEL, answerTo, roughTokens } from './label.js'
 import { answerRoute } from './routes/answer-route.js'
+import { isSound, transcribe } from './routes/transcriptions.js'
 
 /** Any other name works too; its answers begin with a label. */
 const DEMO_MODEL = 'nomyo/demo'
@@ -33,12 +34,12 @@ export function createDemoEngine(): Engine {
       if (error !== undefined) throw error
       const sent = request.body({ cacheSalt: undefined })
       const body = sent.toBody()
+      if (isSound(request)) return transcribe(body, sent.contentType)
       const bytes = body instanceof Uint8Array ? body : await buffer(body)
       if (bytes.length > LARGE_BYTES) await turns.next()
       const pauseMs = request.model === ECHO_MODEL ? 0 : PAUSE_MS
       if (request.path !== '/chat/completions') {
-        const { contentType } = sent
-        return answerRoute(request, { bytes, contentType }, { pauseMs, signal })
+        return answerRoute(request, bytes, { pauseMs, signal })
       }
       const parsed = JSON.parse(new TextDecoder().decode(bytes)) as ParsedChatRequest
       const options = parsed['stream_options']

@@ -92,7 +92,7 @@ export class UpstreamPool implements Engine {
   }
 
   complete(request: ChatRequest, signal: AbortSignal, context: EngineContext): Promise<Completion> {
-    const asked = { model: request.model, path: CHAT_PATH }
+    const asked = { model: request.model, path: CHAT_PATH, canRepeat: undefined }
     return this.#attempt(asked, signal, context, (upstream) =>
       upstream.complete(request, signal, context),
     )
@@ -122,7 +122,7 @@ export class UpstreamPool implements Engine {
 
   /** Asks one model server, and at most one other. */
   async #attempt<Answer>(
-    request: Pick<RouteRequest, 'model' | 'path'>,
+    request: Pick<RouteRequest, 'model' | 'path' | 'canRepeat'>,
     signal: AbortSignal,
     context: ForwardContext,
     ask: (upstream: Upstream) => Promise<Answer>,
@@ -151,7 +151,8 @@ export class UpstreamPool implements Engine {
         // There is no other server to compare with, nor one to prefer.
         if (this.#upstreams.length === 1) this.#condemn(failure)
         this.#reportHealth(upstream)
-        if (!error.tryAnother || this.#now() - startedAt > TRY_ANOTHER_WITHIN_MS) break
+        const mayRepeat = error.tryAnother && request.canRepeat?.() !== false
+        if (!mayRepeat || this.#now() - startedAt > TRY_ANOTHER_WITHIN_MS) break
       }
     }
     throw refusalOf(failures, candidates)

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { errnoCode } from '@nomyo-internal/diagnostics'
 import { parseRetryAfter } from '@nomyo/transport'
 import { Agent, request as httpRequest, type Dispatcher } from 'undici'
@@ -6,7 +7,7 @@ import type { ChatRequest } from '../../completion/chat-request.js'
 import { HttpError } from '../../http-error.js'
 import type { JsonObject } from '../../json/json-object.js'
 import type { EngineContext, ForwardContext } from '../engine.js'
-import type { RequestBody, RouteAnswer, RouteRequest } from '../route.js'
+import type { RequestBody, RouteAnswer, RouteRequest, Upload } from '../route.js'
 import { readForeignError } from './foreign-error.js'
 import { parseModelList, type ModelList } from './model-names.js'
 import { openAnswer } from './open-answer.js'
@@ -166,10 +167,12 @@ export class OpenAICompatibleServer {
     signal: AbortSignal,
     context: ForwardContext,
   ): Promise<RouteAnswer> {
-    const attempt = startAttempt(signal, request.streamed ? this.#streamMs : this.#totalMs)
+    const body = request.body({ cacheSalt: context.cacheSalt })
+    const totalMs = request.streamed ? this.#streamMs : this.#totalMs
+    const attempt = startAttempt(signal, totalMs + (body.upload?.times.totalMs ?? 0))
     try {
       const response = await this.#request(request.path, attempt.signal, {
-        body: request.body({ cacheSalt: context.cacheSalt }),
+        body: body.upload === undefined ? body : watched(body, body.upload, attempt.giveUp),
         accept: request.accept,
         context,
         dispatcher: this.#routes,
@@ -177,6 +180,7 @@ export class OpenAICompatibleServer {
       })
       const mayLackRoute = request.path !== CHAT_PATH
       if (response.statusCode !== 200) await this.#refuse(response, mayLackRoute)
+      await requireWhole(body, response)
       const opened = await openAnswer(response, request, {
         ...{ withoutKey: this.#withoutKey, turns: context.turns, maxBytes: MAX_WHOLE_BYTES },
         reserve: (bytes) => {
@@ -231,7 +235,7 @@ export class OpenAICompatibleServer {
         ...this.#headers,
         accept,
         'content-type': body.contentType,
-        'content-length': String(body.byteLength),
+        ...(body.byteLength === undefined ? {} : { 'content-length': String(body.byteLength) }),
       },
       body: body.toBody(),
       ...(idleMs === undefined ? {} : { bodyTimeout: idleMs }),
@@ -293,6 +297,42 @@ export class OpenAICompatibleServer {
   }
 }
 
+/** Ends an attempt whose model server reads nothing of a body for too long. */
+function watched(body: RequestBody, { times }: Upload, onStall: () => void): RequestBody {
+  async function* parts(): AsyncGenerator<Uint8Array, void, undefined> {
+    let timer: NodeJS.Timeout | undefined
+    try {
+      for await (const part of body.toBody() as AsyncIterable<Uint8Array>) {
+        timer = setTimeout(onStall, times.stallMs)
+        yield part
+        clearTimeout(timer)
+      }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+  return { ...body, toBody: () => Readable.from(parts()) }
+}
+
+/**
+ * Waits for the end of a body that is still arriving: an answer to a part of it is none.
+ *
+ * @throws UpstreamError; HttpError for a fault of the caller
+ */
+async function requireWhole(
+  { upload }: RequestBody,
+  { statusCode, body }: Dispatcher.ResponseData<unknown>,
+): Promise<void> {
+  if (upload === undefined) return
+  try {
+    if (await upload.sent) return
+    throw unusableAnswerError(statusCode, 'an answer before the end of the request')
+  } catch (error) {
+    body.on('error', () => undefined).destroy()
+    throw error
+  }
+}
+
 /** Parts of a request to the server. */
 interface UpstreamRequest {
   readonly body: RequestBody
@@ -308,15 +348,19 @@ interface Attempt {
   /** Aborts when the caller disconnects, or the time is up. */
   readonly signal: AbortSignal
   readonly errorOf: (error: unknown) => Error
+  /** Ends the time now. */
+  readonly giveUp: () => void
   end(): void
 }
 
 function startAttempt(signal: AbortSignal, totalMs: number): Attempt {
   const timeout = new AbortController()
-  const timer = setTimeout(() => {
+  const giveUp = (): void => {
     timeout.abort()
-  }, totalMs)
+  }
+  const timer = setTimeout(giveUp, totalMs)
   return {
+    giveUp,
     signal: AbortSignal.any([signal, timeout.signal]),
     errorOf: (error) => {
       if (timeout.signal.aborted && !signal.aborted) return timeoutError('ERR_TIMEOUT')

@@ -2,6 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import { OverloadedError } from '../../completion/load/load-shedder.js'
 import { HttpError } from '../../http-error.js'
 
+/** Time for the rest of a body that is not used. */
+const DISCARD_MS = 30_000
+
 /** Body of a request, part by part. The connection waits while no part is asked for. */
 export class BodyParts {
   readonly #request: IncomingMessage
@@ -30,6 +33,11 @@ export class BodyParts {
     return this.#received
   }
 
+  /** Milliseconds since the headers of the request. */
+  get ageMs(): number {
+    return performance.now() - this.#startedAt
+  }
+
   /**
    * Returns the next part, or undefined after the last one.
    *
@@ -42,7 +50,7 @@ export class BodyParts {
       if (this.#isComplete) return undefined
       if (this.#failure !== undefined) throw this.#failure()
       if (evicted?.aborted === true) throw new OverloadedError()
-      await this.#event(evicted, timeoutMs - (performance.now() - this.#startedAt))
+      await this.#event(evicted, timeoutMs - this.ageMs)
     }
     return this.#arrived.shift()
   }
@@ -52,7 +60,14 @@ export class BodyParts {
     this.#request.off('data', this.#onData)
     this.#arrived.length = 0
     this.#failure ??= malformed
+    this.#notify?.()
     this.#request.resume()
+    if (this.#isComplete || this.#request.destroyed) return
+    // A caller that is still sending would have its connection reset, and lose the answer.
+    const timer = setTimeout(() => this.#request.destroy(), DISCARD_MS).unref()
+    this.#request.once('close', () => {
+      clearTimeout(timer)
+    })
   }
 
   async #event(evicted: AbortSignal | undefined, timeoutMs: number): Promise<void> {

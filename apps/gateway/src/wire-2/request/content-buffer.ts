@@ -15,6 +15,11 @@ export class ContentBuffer {
     this.#bytes = Buffer.allocUnsafeSlow(maxBytes)
   }
 
+  /** Checks whether a piece fits. */
+  hasRoom({ length }: Uint8Array): boolean {
+    return this.#length + length <= this.#bytes.length
+  }
+
   /**
    * Copies a piece.
    *

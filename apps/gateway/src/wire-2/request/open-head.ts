@@ -44,13 +44,13 @@ export interface OpenHeadOptions {
 export async function openHead(
   parts: BodyParts,
   { keys, inTurn, timeoutMs, evicted }: OpenHeadOptions,
-  { maxBodyBytes, turns }: Pick<ExchangeContext, 'maxBodyBytes' | 'turns'>,
+  { maxBytes, turns }: Pick<ExchangeContext, 'turns'> & { readonly maxBytes: number },
 ): Promise<OpenedHead> {
   const inOrder = keys.map(({ id, kem, publicKey, decapsulate, dispose }) => ({
     ...{ id, kem, publicKey, dispose },
     decapsulate: (enc: Uint8Array) => inTurn(() => decapsulate(enc)),
   }))
-  const opener = openRequest(inOrder, { maxChunk: MAX_CHUNK_BYTES, maxBytes: maxBodyBytes })
+  const opener = openRequest(inOrder, { maxChunk: MAX_CHUNK_BYTES, maxBytes })
   const chunks = new PlaintextChunks(opener, parts, new TurnBudget(turns))
   try {
     const firstChunk = await chunks.next(timeoutMs, evicted)

@@ -4,6 +4,8 @@ import type { TurnBudget } from './turn-budget.js'
 
 /** Bytes that are read at once: at worst, each is a piece of content with its length. */
 const PIECE_BYTES = 2048
+/** The same for content that is not collected. */
+const STREAMED_BYTES = 16 * 1024
 
 /** Reads the Binary HTTP of a request: its head first, and its content when it is asked for. */
 export class RequestMessage {
@@ -67,6 +69,40 @@ export class RequestMessage {
       buffer.bytes.fill(0)
       throw error
     }
+  }
+
+  /**
+   * Reads the rest as it arrives, and ends where the message does: once its final chunk is authentic. Until then
+   * the content is authentic, and in its order, but may be a part. A piece is valid until the next one is asked
+   * for.
+   *
+   * Throws SecurityError, and what `next` throws.
+   *
+   * @param next - returns the next chunk, which is overwritten, or undefined after the final one
+   */
+  async *streamContent(
+    next: () => Promise<Uint8Array | undefined>,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    for (const piece of this.#content) if (piece.length > 0) yield piece
+    for (
+      let chunk: Uint8Array | undefined = this.#rest;
+      chunk !== undefined;
+      chunk = await next()
+    ) {
+      try {
+        for (let at = 0; at < chunk.length; at += STREAMED_BYTES) {
+          for (const piece of contentOf(
+            this.#reader.push(chunk.subarray(at, at + STREAMED_BYTES)),
+          )) {
+            if (piece.length > 0) yield piece
+          }
+          await this.#turns.spend()
+        }
+      } finally {
+        chunk.fill(0)
+      }
+    }
+    this.#reader.end()
   }
 }
 

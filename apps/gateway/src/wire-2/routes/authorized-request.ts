@@ -1,5 +1,6 @@
 import type { RequestHeader } from '@nomyo/crypto/wire-2'
 import type { AdmittedRequest } from '../../completion/service-context.js'
+import type { UploadTimes } from '../../upstreams/route.js'
 import type { ResponseFacts } from '../answer/inner-response.js'
 import type { StreamSource } from '../answer/stream/send-stream.js'
 
@@ -19,6 +20,18 @@ export interface AuthorizedRequest extends AdmittedRequest {
    * @throws HttpError 400, 408, 413
    */
   readonly readContent: () => Promise<Uint8Array>
+  /**
+   * Decrypts the rest of a form. One that fits in the memory of a request is returned as {@link readContent} does.
+   * Of a larger one, the content is returned as it arrives: authentic, and in its order, but complete only once
+   * the generator has ended. It throws HttpError 400, 408, 413 otherwise.
+   *
+   * @throws HttpError 400, 408, 413
+   */
+  readonly readForm: () => Promise<Uint8Array | AsyncGenerator<Uint8Array, void, undefined>>
+  /** Limits of a form in time. */
+  readonly upload: UploadTimes
+  /** Memory that is accounted for while a form arrives. */
+  readonly heldBytes: number
   /**
    * Sends signs of life until the response.
    *

@@ -241,7 +241,9 @@ function hasValidContent(content: Omit<StatementContent, 'identities'>): boolean
   const { notBefore, notAfter, minWire, rsaKeys, maxRequest, maxChunk, routes } = content
   const { maxUpload = maxRequest } = content
   return (
-    [notBefore, notAfter, maxRequest, maxUpload, maxChunk].every((value) => Number.isSafeInteger(value)) &&
+    [notBefore, notAfter, maxRequest, maxUpload, maxChunk].every((value) =>
+      Number.isSafeInteger(value),
+    ) &&
     notBefore >= 0 &&
     notAfter > notBefore &&
     notAfter - notBefore <= MAX_LIFE_SECONDS &&

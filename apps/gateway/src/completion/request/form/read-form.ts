@@ -11,17 +11,19 @@ export interface FormFile {
   readonly spans: readonly Uint8Array[]
 }
 
+/** Fields of a form, in their order; a name may be repeated. */
+export type FormFields = readonly (readonly [name: string, value: string])[]
+
 /** Form with fields and one file. */
 export interface Form {
-  /** In their order; a name may be repeated. */
-  readonly fields: readonly (readonly [name: string, value: string])[]
+  readonly fields: FormFields
   readonly file: FormFile
 }
 
 /** Name of the part with the file. */
 const FILE = 'file'
 /** Bytes that are read in one turn of the event loop. */
-const PIECE_BYTES = 64 * 1024
+export const PIECE_BYTES = 64 * 1024
 /** Forms have a dozen fields; those of the largest have sound in base64. */
 const LIMITS = {
   fields: 64,
@@ -64,7 +66,7 @@ export async function readForm(
 }
 
 /** Waits for the parser. */
-async function unlessStuck<T>(work: Promise<T>, turns: EventLoopTurns): Promise<T> {
+export async function unlessStuck<T>(work: Promise<T>, turns: EventLoopTurns): Promise<T> {
   let isOver = false
   const end = (): void => {
     isOver = true
@@ -78,10 +80,11 @@ async function unlessStuck<T>(work: Promise<T>, turns: EventLoopTurns): Promise<
 }
 
 /** Takes the parts of a form from its parser. */
-class FormCollector {
+export class FormCollector {
   readonly #parser: BusboyInstance
   readonly #fields: [string, string][] = []
-  readonly #spans: Uint8Array[] = []
+  #spans: Uint8Array[] = []
+  #isEmpty = true
   readonly #failed: Promise<never>
   #fieldLength = 0
   #file: Omit<FormFile, 'spans'> | undefined
@@ -114,12 +117,30 @@ class FormCollector {
         (name: string | undefined, stream, fileName: string | undefined, encoding, type) => {
           stream.on('error', refuse(malformed())).on('data', (part: Uint8Array) => {
             this.#spans.push(part)
+            this.#isEmpty = false
           })
           if (name !== FILE) reject(invalidMember(FILE, 'The file must be in the part named file'))
           else if (!PLAIN.includes(encoding)) reject(malformed())
           this.#file = { extension: extensionOf(fileName), contentType: typeOf(type) }
         },
       )
+  }
+
+  /** Fields so far. */
+  get fields(): FormFields {
+    return this.#fields
+  }
+
+  /** File, once it has begun. */
+  get file(): Omit<FormFile, 'spans'> | undefined {
+    return this.#file
+  }
+
+  /** Takes the parts of the file that were read. They refer to the bytes that were written. */
+  takeSpans(): readonly Uint8Array[] {
+    const spans = this.#spans
+    this.#spans = []
+    return spans
   }
 
   /** Reads on. */
@@ -140,7 +161,7 @@ class FormCollector {
     })
     this.#parser.end()
     await Promise.race([this.#failed, finished])
-    if (this.#file === undefined || this.#spans.length === 0) {
+    if (this.#file === undefined || this.#isEmpty) {
       throw invalidMember(FILE, 'A file is missing, or empty')
     }
     return { fields: this.#fields, file: { ...this.#file, spans: this.#spans } }

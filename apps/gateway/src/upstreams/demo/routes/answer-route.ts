@@ -11,7 +11,6 @@ import { rerank } from './rerank.js'
 import { respond } from './responses.js'
 import { speak } from './speech.js'
 import { streamResponse, streamText, type Pace } from './streams.js'
-import { transcribe } from './transcriptions.js'
 
 type Members = Readonly<Record<string, unknown>>
 
@@ -29,25 +28,16 @@ const STREAMS: ReadonlyMap<string, (answer: Members, pace: Pace) => AsyncIterabl
     ['/responses', streamResponse],
   ])
 
-/** Body of a request, as a model server would receive it. */
-export interface DemoBody {
-  readonly bytes: Uint8Array
-  readonly contentType: string
-}
-
 /**
- * Answers a request of a route other than chat completions.
+ * Answers a request of a route other than chat completions, whose content is JSON.
  *
  * @throws UpstreamRefusal
  */
-export async function answerRoute(
+export function answerRoute(
   { path, streamed }: RouteRequest,
-  { bytes, contentType }: DemoBody,
+  bytes: Uint8Array,
   pace: Pace,
-): Promise<RouteAnswer> {
-  if (path === '/audio/transcriptions' || path === '/audio/translations') {
-    return transcribe(bytes, contentType)
-  }
+): RouteAnswer {
   if (path === '/audio/speech') return speak()
   const answer = ANSWERS.get(path)
   if (answer === undefined) {

@@ -1,15 +1,28 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { Busboy } from '@fastify/busboy'
 import { JsonObject } from '../../../json/json-object.js'
-import type { RouteAnswer } from '../../route.js'
+import type { RouteAnswer, RouteRequest } from '../../route.js'
 import type { SseEvent } from '../../server/sse/read-events.js'
 import { LABEL, NOTE, roughTokens } from '../label.js'
 
-/** Makes up the text of a file of sound. */
-export async function transcribe(bytes: Uint8Array, contentType: string): Promise<RouteAnswer> {
-  const form = await new Response(bytes as BodyInit, {
-    headers: { 'content-type': contentType },
-  }).formData()
-  const file = form.get('file')
-  const size = file instanceof Blob ? file.size : 0
+/** Checks for a request with a file of sound. */
+export const isSound = ({ path }: RouteRequest): boolean =>
+  path === '/audio/transcriptions' || path === '/audio/translations'
+
+/** Makes up the text of a file of sound, of any size: it is counted, not held. */
+export async function transcribe(
+  body: Uint8Array | Readable,
+  contentType: string,
+): Promise<RouteAnswer> {
+  const form = new Map<string, string>()
+  let size = 0
+  const parser = new Busboy({ headers: { 'content-type': contentType } })
+    .on('field', (name, value) => form.set(name, value))
+    .on('file', (_name, file) => {
+      file.on('data', (part: Uint8Array) => (size += part.length))
+    })
+  await pipeline(body instanceof Uint8Array ? Readable.from([body]) : body, parser)
   const text = `${NOTE} Your sound of ${String(size)} bytes arrived encrypted.`
   const output_tokens = roughTokens(text)
   const usage = { type: 'tokens', input_tokens: 1, output_tokens, total_tokens: 1 + output_tokens }
@@ -19,7 +32,7 @@ export async function transcribe(bytes: Uint8Array, contentType: string): Promis
     return { contentType: 'text/event-stream', body, close }
   }
   const format = form.get('response_format')
-  const written = typeof format === 'string' ? WRITTEN.get(format)?.(text) : undefined
+  const written = format === undefined ? undefined : WRITTEN.get(format)?.(text)
   if (written !== undefined) {
     const body = { kind: 'bytes', bytes: new TextEncoder().encode(written) } as const
     return { contentType: 'text/plain; charset=utf-8', body, close }
