@@ -22,12 +22,13 @@ const files = git('ls-files', '--cached', '--others', '--exclude-standard').filt
   existsSync(join(root, path)),
 )
 const sources = files.filter((path) => /\.(?:ts|mjs|cjs|js)$/.test(path))
+const pages = files.filter((path) => path.endsWith('.md'))
 const members = readMembers(root)
 const published = readPublished(root)
 
-/** Lines of sources that match, as `file:line: text`. */
-function linesMatching(pattern: RegExp): string[] {
-  return sources
+/** Lines that match, as `file:line: text`. */
+function linesMatching(pattern: RegExp, paths = sources): string[] {
+  return paths
     .filter((path) => path !== 'tools/test/repository.test.ts')
     .flatMap((path) =>
       read(path)
@@ -40,7 +41,18 @@ function linesMatching(pattern: RegExp): string[] {
 
 describe('prose', () => {
   it('names roles instead of pronouns', () => {
-    expect(linesMatching(/\b(?:somebody|nobody|everybody|whoever|anybody)\b/i)).toEqual([])
+    const pronouns = /\b(?:somebody|nobody|everybody|whoever|anybody)\b/i
+    expect(linesMatching(pronouns, [...sources, ...pages])).toEqual([])
+  })
+
+  it('leads from the words of this project to the glossary', () => {
+    const words = /\b(?:wire [12]|key statement|(?:server|identity|request) key|security tier)s?\b/i
+    const guides = pages.filter((path) => /^(?:docs|packages|apps)\/|^[A-Z]+\.md$/.test(path))
+    const unexplained = guides.filter((path) => {
+      const text = read(path)
+      return words.test(text) && !/glossary\.md|^# Glossary$/m.test(text)
+    })
+    expect(unexplained.filter((path) => path !== 'CHANGELOG.md')).toEqual([])
   })
 
   it('begins TSDoc with a noun or a verb', () => {
