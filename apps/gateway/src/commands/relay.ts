@@ -82,7 +82,7 @@ export const relayCommand = command({
 /** @throws UsageError */
 function relayConfig(settings: Settings<typeof RELAY_OPTIONS>): RelayConfig {
   const { for: gateway, rateLimit, tlsCert: certFile, tlsKey: keyFile, ...values } = settings.values
-  if (gateway === undefined) throw new UsageError('give the gateway: --for https://gateway.example')
+  if (gateway === undefined) throw new UsageError('name the gateway: --for https://gateway.example')
   if (values.corsOrigin.includes('*') && values.corsOrigin.length > 1) {
     throw settings.mistake('corsOrigin', 'allows every origin with *: remove the others')
   }

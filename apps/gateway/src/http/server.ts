@@ -262,7 +262,7 @@ function refuseMissingHostAndExpect(server: FastifyInstance): void {
 /** Error for an SDK of OpenAI whose base URL is this gateway: in OpenAI's shape, with the way out. */
 const ENCRYPTED_ONLY = {
   message:
-    'This gateway answers encrypted requests only: use nomyo-proxy as the base URL, or give the SDK the fetch of createNomyoFetch',
+    'This gateway answers encrypted requests only: use nomyo-proxy as the base URL, or create the SDK with the fetch of createNomyoFetch',
   type: 'invalid_request_error',
   param: null,
   code: 'encryption_required',
