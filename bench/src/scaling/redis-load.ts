@@ -17,7 +17,7 @@ const PASSWORD = 'a password of the benchmarks'
 /** Calls for each request, below which a command has other reasons. */
 const RARE = 0.01
 
-/** What a request costs the Redis that replicas share; null without `redis-server`. */
+/** Commands and bytes of a request at the Redis that replicas share; null without `redis-server`. */
 export async function measureRedisLoad(context: RunContext) {
   if (!isInstalled('redis-server')) return null
   context.progress('scaling: Redis')

@@ -121,7 +121,7 @@ describe.each(WAYS)('a body that is made while it is sent, by %s', (way) => {
   it('is read no faster than it is sent', async () => {
     let requested: IncomingMessage | undefined
     const url = await serve((request) => {
-      // Nobody reads.
+      // No reader.
       requested = request.on('error', () => undefined)
     })
     const controller = new AbortController()

@@ -83,7 +83,7 @@ const fileHead = Buffer.from(
 const formEnd = Buffer.from(`\r\n--${BOUNDARY}--\r\n`)
 const FORM = [field('model', 'm'), field('language', 'de'), fileHead, SOUND, formEnd]
 
-/** What a caller sends: content in parts, and changes of what is encrypted. */
+/** A request of a caller: content in parts, and changes of what is encrypted. */
 interface Upload {
   readonly content: readonly Uint8Array[]
   /** Announces the length of the content. Default true. */

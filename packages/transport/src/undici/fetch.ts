@@ -91,7 +91,7 @@ const platformFetchWith =
   (input, init) =>
     fetch(input, { ...init, tls } as RequestInit)
 
-/** What a `fetch` supports. */
+/** Properties of a `fetch`. */
 type FetchedRequest = Partial<Omit<HttpSendRequest, 'body' | 'upload'>> & {
   readonly body?: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | null
 }
