@@ -86,5 +86,5 @@ async function readAll(
 const unreadable = (): InvalidRequestError =>
   new InvalidRequestError(
     'ERR_INVALID_REQUEST',
-    'Nothing was sent: the body could not be read. It may have been read before, or contain something other than bytes.',
+    'Nothing was sent: the body could not be read. It was read before, or contains more than bytes.',
   )

@@ -123,7 +123,7 @@ export function serverKeyChanged(
   const { server, known, fingerprint } = event
   return new SecurityError(
     'ERR_SERVER_KEY_CHANGED',
-    `The key of ${server} has changed: the known key is ${known.join(' or ')}, the received key is ${fingerprint}. This may be an ` +
+    `The key of ${server} has changed. Known: ${known.join(' or ')}; received: ${fingerprint}. This may be an ` +
       'attack. Replace the known key only if the operator confirms it out of band.',
   )
 }

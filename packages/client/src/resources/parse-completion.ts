@@ -68,7 +68,7 @@ function json(text: string): unknown {
 }
 
 const notParsed = (errorDetails: { readonly paths: readonly string[] }): APIError =>
-  new APIError('ERR_ANSWER_FORMAT', 'The answer of the model does not match the schema.', {
+  new APIError('ERR_ANSWER_FORMAT', 'The answer does not match the schema.', {
     errorDetails,
     authenticated: true,
   })

@@ -262,7 +262,7 @@ export class WireSelection {
       } catch (error) {
         if (error instanceof SecurityError && error.code === 'ERR_KEY_MISMATCH') {
           throw this.#downgrade(
-            'no pin matches its RSA key: a pin may be that of its identity key, or wrong',
+            'no pin matches its RSA key: one may be of its identity key, or wrong',
           )
         }
         throw error
@@ -291,7 +291,7 @@ export class WireSelection {
     return new SecurityError(
       'ERR_WIRE_DOWNGRADE',
       `${serverName(this.#parts.config.baseUrl)} seems not to offer wire 2, but ${contradiction}. Nothing more is ` +
-        'sent. This may be an attack, or a gateway that was replaced by an older one: ask its operator.',
+        'sent. This may be an attack, or an older gateway in its place: ask its operator.',
     )
   }
 

@@ -223,7 +223,7 @@ function requireNames({ namesIdentities }: KeyStatement): void {
   throw new SecurityError(
     'ERR_STATEMENT_INVALID',
     'The key statement does not name its identity keys, so a proof for it does not cover its signer. ' +
-      'Pin the identity of the gateway, or update the gateway.',
+      'Pin its identity key, or update the gateway.',
   )
 }
 
