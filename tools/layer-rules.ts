@@ -102,7 +102,7 @@ export const layerRules: Readonly<Record<string, LayerRule>> = {
   '@nomyo/transport': {
     arrows: [],
     thirdParty: ['undici'],
-    outside: { './undici': ['undici', 'node:stream/web'] },
+    outside: { './undici': ['undici', 'undici/lib/dispatcher/agent.js', 'node:stream/web'] },
     forbidden: [cryptography, hiddenCode],
   },
   '@nomyo/attest': {

@@ -185,16 +185,26 @@ describe.each(['fetch', 'send'] as const)('createUndiciFetch: its %s', (member) 
     expect(asked).toBe(1)
   })
 
-  it('reads the proxy of the environment with the first request, and names a failed one', async () => {
+  it('reads the proxy of the environment with a request, and names a failed one, until there is a valid one', async () => {
     vi.stubEnv('http_proxy', 'no address')
     const fetched = createUndiciFetch()
     await expect(get('http://gateway.invalid', {}, fetched)).rejects.toMatchObject({
       code: 'ERR_NETWORK',
       message: expect.stringContaining('gateway.invalid') as string,
     })
+    let asked = 0
+    const proxy = createServer()
+    proxy.on('connect', (_request, client: Socket) => {
+      asked++
+      client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+    })
+    vi.stubEnv('http_proxy', `http://127.0.0.1:${await listen(proxy)}`)
+    await expectConnectionError(get('http://gateway.invalid', {}, fetched), 'ERR_NETWORK')
+    expect(asked).toBe(1)
     vi.stubEnv('http_proxy', '')
     const url = await serve(hello)
     expect(textOf(await get(url, {}, fetched))).toBe('hello')
+    await fetched.close()
   })
 
   it('sends nothing once it is closed, used or not', async () => {

@@ -1,4 +1,6 @@
-import { Agent, EnvHttpProxyAgent, Pool, type Dispatcher } from 'undici'
+import type { Dispatcher, Pool } from 'undici'
+// The whole of undici takes three times as long to load. Its version is an exact one.
+import Agent from 'undici/lib/dispatcher/agent.js'
 import { checkArgument, checkObject } from '../check-argument.js'
 import { APIConnectionError } from '../errors.js'
 import { fetchSend } from '../http/fetch-send.js'
@@ -62,28 +64,38 @@ export function createUndiciFetch(options: UndiciFetchOptions = {}): UndiciFetch
   checkArgument(given === undefined || 'dispatch' in Object(given), 'dispatcher', 'one of undici')
   const tls = ca === undefined ? {} : { ca: [ca].flat() }
   // Created with the first request, so that constructing a client does not wait for it.
-  const own: (Dispatcher | undefined)[] = []
+  const own: (Promise<Dispatcher> | undefined)[] = []
   let closing: Promise<unknown> | undefined
-  const dispatcher = (url: string): Dispatcher => {
+  const dispatcher = async (url: string): Promise<Dispatcher> => {
     if (given !== undefined) return given
     if (closing !== undefined) {
       throw new APIConnectionError('ERR_NETWORK', 'The connections are closed.')
     }
     const isProxied = mayBeProxied(url)
-    return (own[Number(isProxied)] ??= ownDispatcher(tls, isProxied))
+    const making = (own[Number(isProxied)] ??= ownDispatcher(tls, isProxied))
+    // The environment may name a valid proxy later.
+    return making.catch((error: unknown) => {
+      own[Number(isProxied)] = undefined
+      throw error
+    })
   }
-  const send = async (url: string, asked: HttpSendRequest): Promise<DispatchedResponse> =>
-    dispatchSend(dispatcher(url), url, asked)
+  const send = async (url: string, asked: HttpSendRequest): Promise<DispatchedResponse> => {
+    const agent = await dispatcher(url)
+    asked.signal.throwIfAborted()
+    return dispatchSend(agent, url, asked)
+  }
   const close = async (): Promise<void> => {
-    await (closing ??= Promise.all(own.map(async (one) => one?.close())))
+    const closeOne = async (making: (typeof own)[number]): Promise<void> =>
+      (await making?.catch(() => undefined))?.close()
+    await (closing ??= Promise.all(own.map(closeOne)))
   }
   if (canDispatch()) return { fetch: fetchOver(send), send, close }
   const platformFetch = platformFetchWith(tls)
   return { fetch: platformFetch, send: fetchSend(platformFetch), close }
 }
 
-/** Bun replaces undici's agents by stubs without `dispatch`. */
-const canDispatch = (): boolean => 'dispatch' in EnvHttpProxyAgent.prototype
+/** Bun has a `fetch` of its own, and stubs in place of undici. */
+const canDispatch = (): boolean => !('bun' in process.versions)
 
 /** The platform's `fetch` with TLS options, as Bun's takes them. */
 const platformFetchWith =
@@ -120,7 +132,7 @@ function mayBeProxied(url: string): boolean {
   return isProxied && !isLoopback(url)
 }
 
-function ownDispatcher(tls: { ca?: string[] }, isProxied: boolean): Dispatcher {
+async function ownDispatcher(tls: { ca?: string[] }, isProxied: boolean): Promise<Dispatcher> {
   const options = {
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -128,16 +140,18 @@ function ownDispatcher(tls: { ca?: string[] }, isProxied: boolean): Dispatcher {
     connect: { timeout: CONNECT_TIMEOUT_MS, ...tls },
   }
   if (!isProxied) return new Agent(options)
+  const { EnvHttpProxyAgent, Pool } = await import('undici')
+  const clientFactory = (origin: URL, settings: object): Dispatcher =>
+    connectionsToProxy(new Pool(origin, settings))
   // It reads the environment for each request.
-  return new EnvHttpProxyAgent({ ...options, requestTls: tls, clientFactory: connectionsToProxy })
+  return new EnvHttpProxyAgent({ ...options, requestTls: tls, clientFactory })
 }
 
 /**
  * Opens connections to a proxy. Where one breaks off in place of a tunnel, undici would connect again, at
  * once and without end: with an error that is not its own, it ends the request.
  */
-function connectionsToProxy(origin: URL, options: object): Dispatcher {
-  const pool = new Pool(origin, options)
+function connectionsToProxy(pool: Pool): Dispatcher {
   const connect = pool.connect.bind(pool)
   return Object.assign(pool, {
     connect: async (request: Dispatcher.ConnectOptions) => {
