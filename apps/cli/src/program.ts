@@ -3,18 +3,12 @@ import {
   runProgram,
   type Command,
   type CommandContext,
+  type ErrorDescription,
 } from '@nomyo-internal/command-line'
 import { version } from '../package.json'
-import { attestCommand } from './commands/attest/attest.js'
-import { chatCommand } from './commands/chat/chat.js'
 import { delegateCommand } from './commands/delegate-command.js'
-import { demoCommand } from './commands/demo/demo.js'
-import { keysCommand } from './commands/keys/keys.js'
-import { serversCommand } from './commands/servers/servers.js'
-import { describeError } from './describe-error.js'
-import { doctorCommand } from './doctor/doctor-command.js'
 
-/** The outermost command, with every other one. */
+/** The outermost command, with every other one, which loads its modules when it is called. */
 export const nomyo: Command = {
   summary: 'end-to-end encrypted chat completions',
   examples: [
@@ -23,12 +17,30 @@ export const nomyo: Command = {
     "nomyo chat --gateway https://gateway.example 'Hello!'",
   ],
   subcommands: {
-    chat: chatCommand,
-    doctor: doctorCommand,
-    servers: serversCommand,
-    keys: keysCommand,
-    attest: attestCommand,
-    demo: demoCommand,
+    chat: {
+      summary: 'ask once, or hold a conversation; encrypted either way',
+      load: async () => (await import('./commands/chat/chat.js')).chatCommand,
+    },
+    doctor: {
+      summary: 'check every step between this machine and an answer',
+      load: async () => (await import('./doctor/doctor-command.js')).doctorCommand,
+    },
+    servers: {
+      summary: 'known servers and their keys: list, trust, forget',
+      load: async () => (await import('./commands/servers/servers.js')).serversCommand,
+    },
+    keys: {
+      summary: 'generate, show and rotate key files',
+      load: async () => (await import('./commands/keys/keys.js')).keysCommand,
+    },
+    attest: {
+      summary: 'verify what the machine of a gateway booted, by TPM evidence',
+      load: async () => (await import('./commands/attest/attest.js')).attestCommand,
+    },
+    demo: {
+      summary: 'show one chat completion in the clear, encrypted and attacked, offline',
+      load: async () => (await import('./commands/demo/demo.js')).demoCommand,
+    },
     gateway: delegateCommand('@nomyo/gateway', 'run the gateway, with all its options'),
     proxy: delegateCommand('@nomyo/proxy', 'run the local proxy, with all its options'),
     completion: completionCommand('nomyo', () => nomyo),
@@ -54,3 +66,6 @@ export const runCli = ({
   ...context
 }: CommandContext & { readonly args: readonly string[] }): Promise<number> =>
   runProgram({ name: 'nomyo', version, command: nomyo, describeError }, args, context)
+
+const describeError = async (error: unknown): Promise<ErrorDescription> =>
+  (await import('./describe-error.js')).describeError(error)

@@ -1,6 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { completedWords, optionsTable } from '@nomyo-internal/command-line'
 import { describe, expect, it } from 'vitest'
+import { attestCommand } from '../src/commands/attest/attest.js'
+import { chatCommand } from '../src/commands/chat/chat.js'
 import { nomyo } from '../src/program.js'
 import { Home } from './support.js'
 
@@ -73,9 +76,15 @@ describe('nomyo', () => {
       expect(stdout).toContain(`\n  ${name} `)
   })
 
+  it('lists commands by their own summaries, without loading them', async () => {
+    for (const { load, summary } of Object.values(nomyo.subcommands ?? {})) {
+      if (load !== undefined) expect((await load()).summary).toBe(summary)
+    }
+  })
+
   it.each([
-    ['chat', nomyo.subcommands?.['chat']],
-    ['attest verify', nomyo.subcommands?.['attest']?.subcommands?.['verify']],
+    ['chat', chatCommand],
+    ['attest verify', attestCommand.subcommands?.['verify']],
   ])('has the options of %s in its README', (_path, command) => {
     const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
     expect(readme).toContain(optionsTable(command?.options ?? {}, 4))
@@ -120,6 +129,26 @@ describe('the built command', () => {
     const { ended } = new Home().start(args, { NODE_OPTIONS: '' })
     expect((await ended).code).toBe(code)
   })
+
+  it.each([[[]], [['proxy']], [['gateway']]])(
+    '%j loads no client and no server to print its help',
+    async (command) => {
+      const home = new Home()
+      const folder = join(home.path, 'coverage')
+      const program = home.start([...command, '--help'], {
+        NODE_V8_COVERAGE: folder,
+        NODE_OPTIONS: '',
+      })
+      expect((await program.ended).code).toBe(0)
+      // Node writes a report on each process, with all modules that it loaded.
+      const reports = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'))
+      expect(reports).toHaveLength(command.length + 1)
+      for (const report of reports) {
+        expect(report).toMatch(/"url":"file:[^"]*\/apps\/(cli|proxy|gateway)\/dist\//)
+        expect(report).not.toMatch(/"url":"file:[^"]*\/(undici|fastify|packages\/client)\//)
+      }
+    },
+  )
 
   it('runs another program, and passes signals and the exit code on', async () => {
     const args = ['gateway', '--engine', 'demo', '--port', '0', '--log-level', 'error']

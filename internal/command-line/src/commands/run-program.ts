@@ -11,7 +11,7 @@ export interface Program {
   readonly version: string
   readonly command: Command
   /** Describes errors other than {@link UsageError}; without it they are thrown. */
-  readonly describeError?: (error: unknown) => ErrorDescription
+  readonly describeError?: (error: unknown) => ErrorDescription | Promise<ErrorDescription>
 }
 
 /** Text for standard error, without the name of the program, and exit code. */
@@ -39,7 +39,7 @@ export async function runProgram(
   try {
     return await dispatch(program, path, args, context)
   } catch (error) {
-    const { text, exitCode } = describe(error, program, path)
+    const { text, exitCode } = await describe(error, program, path)
     context.stderr.write(printable(`${program.name}: ${text}\n`))
     return exitCode
   }
@@ -53,7 +53,11 @@ export const contextOf = ({ env, stdin, stdout, stderr }: NodeJS.Process): Comma
   stderr,
 })
 
-function describe(error: unknown, program: Program, path: readonly string[]): ErrorDescription {
+async function describe(
+  error: unknown,
+  program: Program,
+  path: readonly string[],
+): Promise<ErrorDescription> {
   if (error instanceof UsageError) {
     const help = path.length === 0 ? '--help' : [program.name, ...path, '--help'].join(' ')
     return { text: `${error.message} See ${help}.`, exitCode: EXIT.usage }

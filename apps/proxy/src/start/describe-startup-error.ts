@@ -2,8 +2,8 @@ import { errnoCode, formatErrorFacts } from '@nomyo-internal/diagnostics'
 import { describeListenError } from '@nomyo-internal/http-server'
 import { AttestationError, PolicyError } from '@nomyo/attest'
 import { APIConnectionError, APIError, SecurityError } from '@nomyo/client'
-import { FileError } from './access/secret-files.js'
-import type { ProxyConfig } from './config/config.js'
+import { FileError } from '../access/secret-files.js'
+import type { ProxyConfig } from '../config/config.js'
 
 /** Describes why a proxy did not start, and the remedy. */
 export function describeStartupError(error: unknown, { gateway, policy }: ProxyConfig): string {
