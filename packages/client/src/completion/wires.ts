@@ -25,7 +25,8 @@ export class Wires {
   constructor(parts: Omit<ClientContext, 'wires'>, isEager: boolean) {
     this.#context = { ...parts, wires: this }
     this.#isEager = isEager && parts.config.wire === 1
-    if (this.#isEager) this.loadWire1().catch(() => undefined)
+    // Once the caller's own code has run: since Node 22, import() reads the modules before it returns.
+    if (this.#isEager) queueMicrotask(() => void this.loadWire1().catch(() => undefined))
   }
 
   /**
