@@ -21,7 +21,7 @@ const configFiles = ['**/*.config.ts', '**/*.config.js', '**/vitepress.config.mj
 const nodeOnlySources = [
   'packages/crypto/src/keys/node/**/*.ts',
   'packages/transport/src/undici/**/*.ts',
-  'packages/crypto/src/platform/{node,node-byte-search,node-json}.ts',
+  'packages/crypto/src/platform/{node,node-byte-search,node-bytes,node-json}.ts',
   'packages/crypto/src/wire-2/platform/{node,x25519/node}.ts',
   'packages/client/src/platform/{node,known-servers-file,file-lock}.ts',
   'packages/testkit/src/**/*.ts',

@@ -1,6 +1,8 @@
 import { createDecipheriv, type DecipherGCM } from 'node:crypto'
 import { afterEach, expect, it, vi } from 'vitest'
+import { openEnvelope, sealEnvelope } from '../src/envelope/index.js'
 import { platform } from '../src/platform/node.js'
+import { replaceTransfer, testPair } from './support.js'
 
 afterEach(() => vi.restoreAllMocks())
 
@@ -11,12 +13,31 @@ it.each([0, 1, 15, 16, 17, 49_151, 49_152, 49_153, 200_000])(
   async (size) => {
     const plaintext = new Uint8Array(size).fill(0x61)
     const sealed = await seal(plaintext)
+    const freed = replaceTransfer()
     const parts = partsDuringDecryption()
     const opened = await platform.decryptAesGcm(sealed, key, nonce)
     expect(Buffer.compare(opened!, plaintext)).toBe(0)
     expect(opened!.buffer).toBe(sealed.buffer)
     expect(parts.length).toBe(Math.ceil(size / 49_152))
-    for (const part of parts) expect(part.every((byte) => byte === 0)).toBe(true)
+    expect(freed.length).toBe(parts.length)
+    for (const part of freed) expect(part.every((byte) => byte === 0)).toBe(true)
+  },
+)
+
+it.each([0, 1, 49_151, 49_152, 49_153, 200_000])(
+  'uses no memory of a sealed message of %d bytes after it is freed, and frees no memory of the caller',
+  async (size) => {
+    const { publicKey, privateKey } = await testPair('client')
+    const plaintext = new Uint8Array(size).fill(0x61)
+    const freed = replaceTransfer()
+    for (const appendTag of [false, true]) {
+      const envelope = await sealEnvelope(plaintext, publicKey, { appendTag })
+      const opened = await openEnvelope(envelope, privateKey, { acceptAppendedTag: true })
+      expect(Buffer.compare(opened.plaintext, plaintext)).toBe(0)
+      expect(opened.tagIsAppended).toBe(appendTag)
+    }
+    expect(plaintext.length).toBe(size)
+    expect(freed.length).toBe(4 * Math.ceil(size / 49_152))
   },
 )
 

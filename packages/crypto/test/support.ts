@@ -1,6 +1,6 @@
 import { platform } from '#crypto-platform'
 import { keyPem } from '@nomyo-internal/testing/vectors'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import type { Bytes } from '../src/bytes/bytes.js'
 import { DerReader, TAG } from '../src/bytes/der.js'
 import { smallInteger } from '../src/bytes/der-values.js'
@@ -114,4 +114,24 @@ export async function encryptAesGcm(plaintext: Bytes, key: Bytes, nonce: Bytes):
   const parts: Uint8Array[] = []
   const tag = await platform.encryptAesGcm(plaintext, key, nonce, (part) => parts.push(part))
   return concat(...parts, tag)
+}
+
+/**
+ * Replaces `ArrayBuffer.transfer`, which Node 20 lacks. Fills up with what the memory holds when it is freed; then
+ * it is detached.
+ */
+export function replaceTransfer(): Uint8Array[] {
+  const freed: Uint8Array[] = []
+  const { transfer } = ArrayBuffer.prototype as { transfer?: unknown }
+  const replace = (value: unknown): unknown =>
+    Object.defineProperty(ArrayBuffer.prototype, 'transfer', { value, configurable: true })
+  replace(function (this: ArrayBuffer) {
+    freed.push(new Uint8Array(this).slice())
+    structuredClone(this, { transfer: [this] })
+  })
+  onTestFinished(() => {
+    if (transfer === undefined) Reflect.deleteProperty(ArrayBuffer.prototype, 'transfer')
+    else replace(transfer)
+  })
+  return freed
 }

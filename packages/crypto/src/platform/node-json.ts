@@ -1,5 +1,6 @@
 import { Buffer, transcode } from 'node:buffer'
 import type { Bytes } from '../bytes/bytes.js'
+import { free } from './node-bytes.js'
 import type { Platform } from './platform.js'
 
 /**
@@ -107,8 +108,9 @@ function writeByTranscoding(text: string, target: Buffer, utf16: Buffer): number
   const size = utf16.write(text, 'utf16le')
   const utf8 = transcode(utf16.subarray(0, size), 'utf16le', 'utf8')
   target.set(utf8)
-  utf8.fill(0)
-  return utf8.length
+  const { length } = utf8.fill(0)
+  free(utf8)
+  return length
 }
 
 /** The most bytes that one unit of a string takes in UTF-8. */

@@ -2,6 +2,7 @@ import buffer, { Buffer } from 'node:buffer'
 import { KeyObject, createCipheriv, createDecipheriv, createHash, publicEncrypt } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { Bytes } from '../bytes/bytes.js'
+import { free, plain, quickKey } from './node-bytes.js'
 import { NodeByteSearch } from './node-byte-search.js'
 import { encodeJson } from './node-json.js'
 import { TAG_BYTES, decodeUtf8, type Platform } from './platform.js'
@@ -88,9 +89,11 @@ async function encryptAesGcm(
   nonce: Bytes,
   emit: (ciphertext: Uint8Array) => void,
 ): Promise<Bytes> {
-  const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
+  const cipher = createCipheriv('aes-256-gcm', quickKey(key), nonce, { authTagLength: TAG_BYTES })
   for (let at = 0; at < plaintext.length; at += PART_BYTES) {
-    emit(cipher.update(plaintext.subarray(at, at + PART_BYTES)))
+    const part = cipher.update(plaintext.subarray(at, at + PART_BYTES))
+    emit(part)
+    free(part)
     if (isEndOfTurn(at + PART_BYTES, plaintext.length)) await setImmediate()
   }
   cipher.final()
@@ -104,12 +107,15 @@ async function decryptAesGcm(
   nonce: Bytes,
 ): Promise<Bytes | undefined> {
   const bytes = ciphertextAndTag.subarray(0, ciphertextAndTag.length - TAG_BYTES)
-  const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
+  const decipher = createDecipheriv('aes-256-gcm', quickKey(key), nonce, {
+    authTagLength: TAG_BYTES,
+  })
   decipher.setAuthTag(ciphertextAndTag.subarray(bytes.length))
   for (let at = 0; at < bytes.length; at += PART_BYTES) {
     const part = decipher.update(bytes.subarray(at, at + PART_BYTES))
     bytes.set(part, at)
     part.fill(0)
+    free(part)
     if (isEndOfTurn(at + PART_BYTES, bytes.length)) await setImmediate()
   }
   try {
@@ -123,7 +129,3 @@ async function decryptAesGcm(
 
 const view = (bytes: Uint8Array): Buffer =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-
-/** The same bytes as a plain `Uint8Array`. */
-const plain = ({ buffer, byteOffset, length }: Buffer): Bytes =>
-  new Uint8Array(buffer as ArrayBuffer, byteOffset, length)

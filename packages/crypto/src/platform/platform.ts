@@ -34,7 +34,8 @@ export interface Platform {
   /**
    * AES-256-GCM (NIST SP 800-38D), no additional data.
    *
-   * @param emit - receives the ciphertext in order; the length of all parts but the last is a multiple of 3
+   * @param emit - receives the ciphertext in order, in parts that are gone when it returns; the length of all but
+   * the last is a multiple of 3
    * @returns the 16-byte tag
    */
   readonly encryptAesGcm: (

@@ -74,7 +74,7 @@ export function beginEnvelope(outline: EnvelopeOutline): EnvelopeWriter {
     ciphertext(part) {
       const whole = part.length - (part.length % 3)
       offset = encodeBase64Into(part.subarray(0, whole), envelope, offset)
-      rest = part.slice(whole)
+      rest = new Uint8Array(part.subarray(whole))
     },
     finish(tag) {
       const end = Uint8Array.from([...rest, ...(outline.tagIsAppended ? tag : [])])

@@ -1,12 +1,5 @@
-import type { Buffer } from 'node:buffer'
-import {
-  type KeyObject,
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  createSecretKey,
-} from 'node:crypto'
-import type { Bytes } from '../../bytes/bytes.js'
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto'
+import { free, plain, quickKey } from '../../platform/node-bytes.js'
 import { TAG_BYTES } from '../../platform/platform.js'
 import type { Wire2Platform } from './platform.js'
 
@@ -26,8 +19,10 @@ export const wire2Platform: Wire2Platform = {
         cipher.setAAD(additionalData)
         let end = 0
         for (const piece of pieces) {
-          target.set(cipher.update(piece), end)
-          end += piece.length
+          const encrypted = cipher.update(piece)
+          target.set(encrypted, end)
+          end += encrypted.length
+          free(encrypted)
         }
         cipher.final()
         target.set(cipher.getAuthTag(), end)
@@ -49,14 +44,3 @@ export const wire2Platform: Wire2Platform = {
     }
   },
 }
-
-/**
- * Node 24 throws and catches two errors inside for a key of bytes, which takes several times as long as the
- * operation. Other versions are quicker with bytes.
- */
-const quickKey: (key: Bytes) => KeyObject | Bytes =
-  Number.parseInt(process.versions.node) === 24 ? createSecretKey : (key) => key
-
-/** The same bytes as a plain `Uint8Array`. */
-const plain = ({ buffer, byteOffset, length }: Buffer): Bytes =>
-  new Uint8Array(buffer as ArrayBuffer, byteOffset, length)
