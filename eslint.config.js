@@ -60,6 +60,15 @@ const onlyErasableSyntax = [
   { selector: 'TSModuleDeclaration[kind="namespace"]', message: 'A module is namespace enough.' },
 ]
 
+const noGetters = [
+  {
+    selector: 'ObjectExpression > Property[kind="get"]',
+    message:
+      'V8 gives each object with a getter a hidden class of its own, which holds what the getter reaches until ' +
+      'the next major garbage collection. Use data, a function, or a class.',
+  },
+]
+
 const noExportAll = [
   {
     selector: 'ExportAllDeclaration',
@@ -145,6 +154,7 @@ export default defineConfig(
         ...noDefaultExport,
         ...noModuleState,
         ...onlyErasableSyntax,
+        ...noGetters,
         ...noExportAll,
       ],
     },

@@ -200,6 +200,13 @@ function emitDeclarations(entries: readonly string[]): Promise<void> {
 }
 
 /**
+ * Lists the generator functions, which must not move to their only call: they would be created by each call, each
+ * with a prototype and a hidden class of its own, which stay in memory until the next major garbage collection.
+ */
+const generatorsIn = (code: string): string[] =>
+  [...code.matchAll(/function ?\*\s*([\w$]+)/g)].map(([, name = '']) => name)
+
+/**
  * Minifies the code; readers find `src` in the package, with source maps to it. Classes keep their names:
  * errors and inspected objects show them.
  */
@@ -207,20 +214,30 @@ const minifier: Plugin = {
   name: 'minifier',
   async renderChunk(source, { path, entryPoint }) {
     const reserved = [...source.matchAll(/(\w+) = class\b/g)].map(([, name = '']) => name)
-    const options = {
-      module: true,
-      ecma: 2022,
-      // These break `new` of a function expression and its `prototype`, which no source uses.
-      compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
-      mangle: { reserved },
-    } as const
+    const optionsFor = (code: string) =>
+      ({
+        module: true,
+        ecma: 2022,
+        // The unsafe ones break `new` of a function expression and its `prototype`, which no source uses.
+        compress: {
+          passes: 3,
+          unsafe_arrows: true,
+          unsafe_methods: true,
+          top_retain: generatorsIn(code),
+        },
+        mangle: { reserved },
+      }) as const
     // esbuild imports chunks once more for their side effects; ours have none.
     const own = mergeImports(source.replace(/^import "\.\/\w+\.js";$/gm, ''))
     const plain = shortenNames(own, CHUNK.test(path) && entryPoint === undefined)
-    const first = await minify({ [path]: plain }, { ...options, sourceMap: true })
+    const first = await minify({ [path]: plain }, { ...optionsFor(plain), sourceMap: true })
     // A second run shortens the output of the first.
+    const shorter = first.code ?? ''
     const sourceMap = { content: first.map as string }
-    const { code = '', map } = await minify({ [path]: first.code ?? '' }, { ...options, sourceMap })
+    const { code = '', map } = await minify(
+      { [path]: shorter },
+      { ...optionsFor(shorter), sourceMap },
+    )
     return { code, map: typeof map === 'string' ? map : null }
   },
 }

@@ -30,6 +30,11 @@ describe('the invariants of packages', () => {
       'no-restricted-syntax',
     ],
     ['a static field', 'export class A { static b = 1 }', 'no-restricted-syntax'],
+    [
+      'a getter per object',
+      'export const a = (b: () => 1) => ({ get c() { return b() } })',
+      'no-restricted-syntax',
+    ],
     ['an enum', 'export enum A { b }', 'no-restricted-syntax'],
     ['a namespace', 'export namespace A { export const b = 1 }', 'no-restricted-syntax'],
     ['Buffer', "export const a = Buffer.from('')", 'no-restricted-globals'],
@@ -49,6 +54,7 @@ describe('the invariants of packages', () => {
       'packages/crypto/src/keys/node/index.ts',
       "import { open } from 'node:fs/promises'\nexport const a = [open, process.platform]",
     ],
+    ['getters of classes', crypto, 'export class A { #b = 1; get b() { return this.#b } }'],
     ['default exports of tools', 'tsup.config.ts', 'export default {}'],
   ])('allow %s', async (_, file, code) => {
     expect(await rulesBroken(file, code)).toEqual([])

@@ -103,6 +103,7 @@ export async function openRequestKeys(
     leadMs: parts.leadMs,
     logger,
   })
+  /* eslint-disable no-restricted-syntax -- one object per gateway may have getters */
   return {
     get identity() {
       return identities.fingerprint
@@ -110,6 +111,7 @@ export async function openRequestKeys(
     get latest() {
       return opened.latest
     },
+    /* eslint-enable no-restricted-syntax */
     opening: () => opened.opening(),
     published: () => opened.published(),
     refresh: () => opened.refresh(),

@@ -1,4 +1,5 @@
 import type { Bytes } from '../bytes/bytes.js'
+import type { Settable } from './settable.js'
 
 /** Bytes that arrive in parts: grows as they come, never beyond what its user asks for. */
 export interface PartBuffer {
@@ -14,15 +15,14 @@ export interface PartBuffer {
 
 const NOTHING: Bytes = new Uint8Array()
 
+/** Its `length` is data: see {@link Settable}. */
 export function partBuffer(): PartBuffer {
   let bytes = NOTHING
-  let length = 0
-  return {
-    get length() {
-      return length
-    },
-    bytes: () => bytes.subarray(0, length),
+  const buffer: Settable<PartBuffer> = {
+    length: 0,
+    bytes: () => bytes.subarray(0, buffer.length),
     fill: (part, at, wanted) => {
+      const { length } = buffer
       const end = Math.min(part.length, at + wanted - length)
       const needed = length + end - at
       if (needed > bytes.length) {
@@ -31,17 +31,18 @@ export function partBuffer(): PartBuffer {
         bytes = larger
       }
       bytes.set(part.subarray(at, end), length)
-      length = needed
+      buffer.length = needed
       return end
     },
     take: () => {
-      const taken = bytes.subarray(0, length)
+      const taken = bytes.subarray(0, buffer.length)
       bytes = NOTHING
-      length = 0
+      buffer.length = 0
       return taken
     },
     reset: () => {
-      length = 0
+      buffer.length = 0
     },
   }
+  return buffer
 }

@@ -395,6 +395,14 @@ describe('the ends of a message', () => {
     await expectRefusal(() => openRequest([temporary.key]).push(body), 'ERR_KEY_DISPOSED')
   })
 
+  it('openers have no getters, which keep them in memory', async () => {
+    const { openAnswer } = await sealRequest(kem, config, utf8('a'))
+    for (const opener of [openRequest([key]), openAnswer()]) {
+      const members = Object.values(Object.getOwnPropertyDescriptors(opener))
+      expect(members.filter(({ get }) => get !== undefined)).toEqual([])
+    }
+  })
+
   it('no two requests share an encapsulated secret', async () => {
     const encs = await Promise.all(
       Array.from({ length: 8 }, async () => toHex((await sealRequest(kem, config, ones(1))).enc)),

@@ -179,7 +179,6 @@ export class LoadShedder {
       place.release()
       throw this.#rejection(causeOf('bytes', memory))
     }
-    let holder = owner
     let holders = 1
     const end = (): void => {
       if (--holders > 0) return
@@ -187,10 +186,9 @@ export class LoadShedder {
       memory.release()
     }
     onResponseClosed(response, end)
-    return {
-      get owner() {
-        return holder
-      },
+    // Its owner is data: a getter would keep it in memory until the next major garbage collection.
+    const admission: Admission & { owner: string } = {
+      owner,
       during: async (work) => {
         holders++
         try {
@@ -209,13 +207,14 @@ export class LoadShedder {
         }
         place.release()
         place = next
-        holder = caller
+        admission.owner = caller
       },
       account: ({ plaintext = 0, answer = 0, envelope = 0 }) => {
         const shortage = memory.resize(accounted(plaintext + answer * ANSWER_FACTOR + envelope))
         if (shortage !== undefined) throw this.#rejection(causeOf('bytes', shortage))
       },
     }
+    return admission
   }
 
   #reserve(places: FairBudget, owner: string): Reservation {

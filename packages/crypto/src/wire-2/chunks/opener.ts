@@ -4,6 +4,7 @@ import { SecurityError } from '../../errors.js'
 import { TAG_BYTES } from '../../platform/platform.js'
 import type { AeadKeys } from '../hpke/key-schedule.js'
 import { partBuffer } from '../part-buffer.js'
+import type { Settable } from '../settable.js'
 import { readVarint } from '../varint.js'
 import { type ChunkCipher, MAX_CHUNKS, chunkCipher } from './chunk-cipher.js'
 
@@ -67,7 +68,7 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
     if (plaintext === undefined) throw cannotOpen()
     if (failure !== undefined) zeroize(plaintext)
     throwIfOver()
-    count++
+    opener.opened = ++count
     return plaintext
   }
 
@@ -157,10 +158,8 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
     return result
   }
 
-  return {
-    get opened() {
-      return count
-    },
+  const opener: Settable<ChunkOpener> = {
+    opened: 0,
     push: (part) =>
       inOrder(async () => {
         requireBytes(part, 'part')
@@ -188,6 +187,7 @@ export function chunkOpener(settings: OpenerSettings): ChunkOpener {
       }),
     dispose,
   }
+  return opener
 }
 
 /** One error for every wrong byte: it reveals nothing about the cause. */

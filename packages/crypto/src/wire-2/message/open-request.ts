@@ -7,6 +7,7 @@ import { type ChunkSealer, chunkSealer } from '../chunks/sealer.js'
 import { keySchedule } from '../hpke/key-schedule.js'
 import { CHUNK_BYTES } from '../labels.js'
 import type { RequestKey } from '../keys/request-key.js'
+import type { Settable } from '../settable.js'
 import { type AnswerSecret, answerSecret } from './answer-keys.js'
 import {
   HEADER_BYTES,
@@ -63,7 +64,6 @@ export function openRequest(
   requireList(keys, 'keys', 'decapsulate')
   let header: RequestHeader | undefined
   let key: RequestKey | undefined
-  let enc: Bytes | undefined
   let answer: AnswerSecret | undefined
   let takeAnswer: (() => AnswerSecret) | undefined
   let isDisposed = false
@@ -72,12 +72,14 @@ export function openRequest(
     headBytes: (head) => {
       if (head.length < HEADER_BYTES) return HEADER_BYTES
       header ??= readHeader(head)
+      request.header = header
       key ??= keyFor(header, keys)
       return HEADER_BYTES + key.kem.encBytes
     },
     keysOf: async (head) => {
       if (header === undefined || key === undefined) throw cannotOpen()
-      enc = head.slice(HEADER_BYTES)
+      const enc = head.slice(HEADER_BYTES)
+      request.enc = enc
       const sharedSecret = await key.decapsulate(enc)
       const secrets = await keySchedule(
         header,
@@ -95,19 +97,11 @@ export function openRequest(
     ...checkedLimits(limits),
   })
 
-  return {
-    get opened() {
-      return opener.opened
-    },
-    get header() {
-      return header
-    },
-    get enc() {
-      return enc
-    },
-    push: opener.push,
-    end: opener.end,
-    sealAnswer: async (sendLimits = {}) => {
+  const disposeOpener = opener.dispose
+  const request: Settable<RequestOpener> = Object.assign(opener, {
+    header: undefined,
+    enc: undefined,
+    sealAnswer: async (sendLimits: SendLimits = {}) => {
       const { maxChunk } = checkedLimits(sendLimits)
       if (takeAnswer === undefined || opener.opened === 0) throw cannotOpen()
       const secret = takeAnswer()
@@ -118,11 +112,12 @@ export function openRequest(
     },
     dispose: () => {
       isDisposed = true
-      opener.dispose()
+      disposeOpener()
       takeAnswer = undefined
       answer?.dispose()
     },
-  }
+  })
+  return request
 }
 
 function keyFor(header: RequestHeader, keys: readonly RequestKey[]): RequestKey {
