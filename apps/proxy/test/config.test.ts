@@ -205,7 +205,7 @@ describe('the banner', () => {
       tier: 'affirming',
       trust: 'pinned',
       subject: 'server-key',
-      judgedAt: '',
+      appraisedAt: '',
     } as const
     const endorsed = formatBanner(config, { ...proxy, trust: { ...trust, attestation: facts } })
     expect(endorsed).toMatch(/attestation {2}affirming.*pinned/)

@@ -48,7 +48,7 @@ export async function checkIdentity(
         return {
           wire,
           finding: warning(
-            'not known yet: the identity will be trusted on first use',
+            'not known yet: the identity key will be trusted on first use',
             `compare the fingerprint with the operator, then: nomyo servers trust ${gateway}`,
           ),
         }

@@ -88,7 +88,7 @@ function statementChecks({ statement }: WireInfo): readonly ReportedCheck[] {
       id: 'statement.signature',
       status: 'pass',
       code: 'STATEMENT_SIGNED',
-      detail: 'The key statement is signed by the identity, and is valid now.',
+      detail: 'The key statement is signed by the identity key, and is valid now.',
     },
     namesIdentities
       ? {

@@ -53,6 +53,7 @@ export function reportPage(report: Report): string {
       ? 'Requests are encrypted to the gateway below.'
       : `No request succeeds: ${escape(status)}.`,
     `</p><p>${escape(gateway)}, at ${escape(createdAt)}</p>`,
+    '<p>The proxy made the checks below. The last list says what they do not verify.</p>',
     '<h2>Gateway</h2>',
     table(['Fact', 'Value'], factsOf(report)),
     '<h2>Checks</h2>',
@@ -76,12 +77,12 @@ export function reportPage(report: Report): string {
 function factsOf({ wire, statement, identity, evidence }: Report): (readonly string[])[] {
   const { required, key, answer } = evidence
   const rows: [string, string][] = [
-    ['Wire', `${wire.version} (${wire.reason})`],
+    ['Protocol', `wire ${wire.version} (${wire.reason})`],
     ...(wire.kem === null
       ? []
       : [['Key exchange', `${wire.kem.name}, ${wire.kem.implementation}`] as [string, string]]),
-    [identity.type === 'identity' ? 'Identity' : 'Server key', identity.fingerprint],
-    ['Trust in it', identity.standing],
+    [identity.type === 'identity' ? 'Identity key' : 'Server key', identity.fingerprint],
+    ['Trust in the key', identity.standing],
     ...(statement === null
       ? []
       : ([
@@ -102,7 +103,9 @@ function factsOf({ wire, statement, identity, evidence }: Report): (readonly str
       ] as const
     ).map(([subject, appraisal]): [string, string] => [
       subject,
-      appraisal === null ? 'none' : `${appraisal.tier} (${appraisal.trust}), ${appraisal.judgedAt}`,
+      appraisal === null
+        ? 'none'
+        : `${appraisal.tier} (${appraisal.trust}), ${appraisal.appraisedAt}`,
     ]),
   ]
   return rows.map(([name, value]) => [escape(name), `<code>${escape(value)}</code>`])

@@ -61,7 +61,7 @@ export interface ReportedStatement {
 
 /** An appraisal, without its checks, which {@link Report.checks} lists. */
 export interface ReportedAppraisal extends Omit<AttestationResult, 'checks'> {
-  readonly judgedAt: string
+  readonly appraisedAt: string
   readonly payloadId: string | null
 }
 
@@ -117,7 +117,7 @@ const isoTime = (seconds: number): string => new Date(seconds * 1000).toISOStrin
 
 function appraisalOf(appraisal: Appraisal | undefined): ReportedAppraisal | null {
   if (appraisal === undefined) return null
-  const { judgedAt, payloadId = null, result } = appraisal
+  const { appraisedAt, payloadId = null, result } = appraisal
   const { checks: _, ...facts } = result
-  return { judgedAt, payloadId, ...facts }
+  return { appraisedAt, payloadId, ...facts }
 }

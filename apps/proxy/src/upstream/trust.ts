@@ -10,7 +10,7 @@ export interface AttestationFacts {
   readonly trust: string
   readonly subject: AttestationEvent['subject']
   /** ISO 8601. */
-  readonly judgedAt: string
+  readonly appraisedAt: string
 }
 
 /** Wire of requests. */
@@ -31,7 +31,7 @@ export const wireFacts = ({ wire, reason, statement }: WireInfo): WireFacts => (
 /** An appraisal of the machine, with all of its checks. */
 export interface Appraisal {
   /** ISO 8601. */
-  readonly judgedAt: string
+  readonly appraisedAt: string
   readonly result: AttestationResult
   /** Request of the answer; absent for the key. */
   readonly payloadId?: string
@@ -55,10 +55,10 @@ export function noteAppraisal(
   trust: Trust,
   { subject, result, payloadId }: AttestationEvent,
 ): void {
-  const judgedAt = new Date().toISOString()
-  trust.attestation = { tier: result.tier, trust: result.trust, subject, judgedAt }
+  const appraisedAt = new Date().toISOString()
+  trust.attestation = { tier: result.tier, trust: result.trust, subject, appraisedAt }
   trust.appraisals[subject] = {
-    judgedAt,
+    appraisedAt,
     result,
     ...(payloadId === undefined ? {} : { payloadId }),
   }

@@ -13,4 +13,4 @@ export const answerTo = (model: unknown, text: string): string =>
   model === ECHO_MODEL
     ? text
     : `${NOTE} Your message of ${String(text.length)} characters arrived encrypted, and only the gateway ` +
-      `decrypted it. Start it with --upstream to reach a real model.`
+      `decrypted it. Start the gateway with --upstream to reach a real model.`
