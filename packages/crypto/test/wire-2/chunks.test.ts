@@ -1,3 +1,4 @@
+import { createDecipheriv } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SecurityError } from '../../src/errors.js'
@@ -12,6 +13,7 @@ import {
   startRequest,
   type StreamedRequestWriter,
 } from '../../src/wire-2/index.js'
+import { chunkCipher } from '../../src/wire-2/chunks/chunk-cipher.js'
 import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import { concat, expectRefusal, refusalCodeOf, toHex, utf8 } from '../support.js'
 import { chunkBoundaries, openAll, testKey } from './support.js'
@@ -500,4 +502,20 @@ describe('a message that is encrypted while it is read', () => {
     }, 'ERR_ARGUMENT_INVALID')
     await expectRefusal(() => openAll(openRequest([key]), concat(...sent)), 'ERR_TRUNCATED')
   })
+})
+
+it('encrypts each chunk under the nonce of its number, of one byte and of two', async () => {
+  const key = new Uint8Array(16).fill(1)
+  const baseNonce = new Uint8Array(12).fill(0xa5)
+  const cipher = chunkCipher({ key, baseNonce })
+  for (let sequence = 0; sequence < 260; sequence++) {
+    const sealed = new Uint8Array(17)
+    await cipher.encrypt([Uint8Array.of(7)], false, sealed)
+    const nonce = Buffer.from(baseNonce)
+    nonce.writeUInt32BE((nonce.readUInt32BE(8) ^ sequence) >>> 0, 8)
+    const decipher = createDecipheriv('aes-128-gcm', key, nonce)
+    decipher.setAuthTag(sealed.subarray(1))
+    expect(decipher.update(sealed.subarray(0, 1))).toEqual(Buffer.of(7))
+    expect(() => decipher.final()).not.toThrow()
+  }
 })

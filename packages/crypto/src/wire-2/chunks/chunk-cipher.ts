@@ -25,9 +25,10 @@ export function chunkCipher({ key, baseNonce }: AeadKeys): ChunkCipher {
   let sequence = 0
   const nextNonce = (): Bytes => {
     const nonce = new Uint8Array(baseNonce)
-    const view = new DataView(nonce.buffer)
-    const offset = nonce.length - 4
-    view.setUint32(offset, view.getUint32(offset) ^ sequence++)
+    // A `DataView` would move these bytes out of the heap first.
+    for (let at = nonce.length, left = sequence++; left > 0; left >>>= 8) {
+      nonce[--at] = (nonce[at] ?? 0) ^ left
+    }
     return nonce
   }
   const dataOf = (isFinal: boolean): Bytes => ascii(isFinal ? FINAL : '')
