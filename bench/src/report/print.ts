@@ -142,7 +142,7 @@ const TABLES: { readonly [Name in Section]: (result: Result<Name>) => readonly R
       single[of],
     ]
     return [
-      ['Streams, ms', 'direct', 'wire 2', 'wire 2, an event a chunk'],
+      ['Streams, ms', 'plain SSE', 'wire 2', 'wire 2, an event a chunk'],
       line('first event', 'firstMs'),
       line(`${events} events`, 'totalMs'),
       line('CPU of the client, per event', 'clientCpuMs'),
