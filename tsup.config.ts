@@ -113,6 +113,7 @@ const OTHER_BUILDS: Record<string, Options> = {
     entry: {
       main: 'src/main.ts',
       // Each runs in a process or thread of its own.
+      'section-child': 'src/harness/section-child.ts',
       'rsa-worker': 'src/gateway/rsa-worker.ts',
       'kem-worker': 'src/gateway/kem-worker.ts',
       'plain-server': 'src/call/plain-server.ts',

@@ -7,6 +7,7 @@ import { measurePrograms } from './cold/programs.js'
 import { measureExchange } from './exchange/exchange.js'
 import { measureFairness } from './fairness.js'
 import { measureGateway } from './gateway/gateway.js'
+import { runChild } from './harness/child-process.js'
 import type { Stoppable } from './harness/run-context.js'
 import { measureMemory } from './memory/memory.js'
 import { measureScaling } from './scaling/scaling.js'
@@ -39,7 +40,16 @@ export type Result<Name extends Section> = Awaited<ReturnType<(typeof MEASUREMEN
 /** Results of a run; sections that were not selected are absent. */
 export type Results = { readonly [Name in Section]?: Result<Name> }
 
-/** Measures the given sections one after the other. Progress goes to stderr; stdout has only results. */
+/** Input of the process of a section. */
+export interface SectionInput {
+  readonly section: Section
+  readonly quick: boolean
+}
+
+/**
+ * Measures the given sections one after the other, each in a process of its own: what another one has left
+ * in the heap, and how V8 has compiled the code for it, would change the numbers. Progress goes to stderr.
+ */
 export async function measure(
   only: readonly Section[],
   quick: boolean,
@@ -50,21 +60,26 @@ export async function measure(
   const results: Partial<Record<Section, unknown>> = {}
   const sectionSeconds: Partial<Record<Section, number>> = {}
   for (const section of only) {
-    const started: Stoppable[] = []
     const startedAt = performance.now()
-    try {
-      results[section] = await MEASUREMENTS[section]({
-        quick,
-        progress: (what) => process.stderr.write(`measuring ${what}\n`),
-        stopLater: (resource) => {
-          started.push(resource)
-          return resource
-        },
-      })
-    } finally {
-      for (const resource of started.reverse()) await resource.stop()
-    }
+    results[section] = await runChild('section-child', { section, quick } satisfies SectionInput)
     sectionSeconds[section] = (performance.now() - startedAt) / 1000
   }
   return { results: results as Results, sectionSeconds }
+}
+
+/** Measures a section in this process. */
+export async function measureSection({ section, quick }: SectionInput): Promise<unknown> {
+  const started: Stoppable[] = []
+  try {
+    return await MEASUREMENTS[section]({
+      quick,
+      progress: (what) => process.stderr.write(`measuring ${what}\n`),
+      stopLater: (resource) => {
+        started.push(resource)
+        return resource
+      },
+    })
+  } finally {
+    for (const resource of started.reverse()) await resource.stop()
+  }
 }

@@ -20,7 +20,7 @@ const ROUNDS = { '1 KB': 80, '1 MB': 45, '9 MB': 21 } as const
 /** Rounds of formats that no target is about, at most: most of them are much slower. */
 const PEER_ROUNDS = { '1 KB': 80, '1 MB': 15, '9 MB': 3 } as const
 /** Rounds until code is compiled. */
-const WARM_UP_ROUNDS = 30
+const WARM_UP_ROUNDS = 60
 
 /** Times whole exchanges without a network: both ends of wire 2, of wire 1, and of other formats. */
 export async function measureExchange({ progress, quick }: RunContext) {

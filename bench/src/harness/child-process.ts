@@ -9,7 +9,9 @@ import { listenOnLoopback } from '@nomyo-internal/testing/network'
  * @param input - what {@link childInput} returns there
  */
 export function startChild(entry: string, input?: unknown) {
-  const child = fork(new URL(`./${entry}.js`, import.meta.url), [JSON.stringify(input ?? null)])
+  const path = new URL(`./${entry}.js`, import.meta.url)
+  // JSON has no NaN, which stands for what could not be measured.
+  const child = fork(path, [JSON.stringify(input ?? null)], { serialization: 'advanced' })
   const exited = once(child, 'exit')
   const failed = exited.then(() => {
     throw new Error(`the process of ${entry} ended early`)
