@@ -72,6 +72,7 @@ describe('nomyo', () => {
 
   it('lists its commands', async () => {
     const { stdout } = await new Home().run(['--help'])
+    expect(stdout).toContain('\nExamples\n  nomyo demo\n')
     for (const name of Object.keys(nomyo.subcommands ?? {}))
       expect(stdout).toContain(`\n  ${name} `)
   })
