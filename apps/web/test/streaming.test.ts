@@ -72,11 +72,25 @@ describe.skipIf(!hasChromium)('an answer that arrives', () => {
   it('that breaks off says so, with the message back in its field', async () => {
     const { page } = await visit(browser(), gateway().url)
     await choose(page, 'm')
+    const half = `half${'\n\nof a long answer'.repeat(40)}`
     respond = (response) => {
-      response.write(chunk({ content: 'half' }), () => setImmediate(() => response.destroy()))
+      response.write(chunk({ content: half }), () => setImmediate(() => response.destroy()))
     }
     await say(page, 'lost')
     await page.getByRole('alert').getByText('ERR_TRUNCATED').waitFor()
+    // The error takes space from the conversation, whose end stays in view.
+    const hidden = (): Promise<number> =>
+      page
+        .locator('#transcript')
+        .evaluate((log) => Math.round(log.scrollHeight - log.clientHeight - log.scrollTop))
+    await expect.poll(hidden).toBe(0)
+    await page.locator('#transcript').evaluate((log) => {
+      log.scrollTop = 0
+    })
+    await expect.poll(hidden).toBeGreaterThan(100)
+    await page.getByLabel('Message', { exact: true }).fill('lost\n\n\n\n')
+    expect(await page.locator('#transcript').evaluate((log) => log.scrollTop)).toBe(0)
+    await page.getByLabel('Message', { exact: true }).fill('lost')
     expect(await page.locator('.message.model').textContent()).toContain('half')
     expect(await page.locator('.message.model').textContent()).toContain('broke off')
     expect(await page.getByLabel('Message', { exact: true }).inputValue()).toBe('lost')

@@ -39,12 +39,24 @@ const NEAR_END_PX = 40
 export class Transcript {
   readonly #log: HTMLElement
   readonly #empty: readonly Node[]
+  /** The reader follows the newest message. */
+  #follows = false
 
   /** @param log - its content is shown while there are no messages */
   constructor(log: HTMLElement) {
     this.#log = log
     this.#empty = [...log.childNodes]
     log.addEventListener('click', copyCode)
+    // An error or a longer message in the composer takes space from the conversation.
+    let height = log.clientHeight
+    new ResizeObserver(() => {
+      height = log.clientHeight
+      if (this.#follows) this.#scrollToEnd()
+    }).observe(log)
+    log.addEventListener('scroll', () => {
+      // Before the observer has seen a new height, the end is out of view without the reader's doing.
+      if (log.clientHeight === height) this.#follows = this.#isAtEnd()
+    })
   }
 
   /** Adds a question. */
@@ -84,6 +96,7 @@ export class Transcript {
 
   clear(): void {
     this.#log.replaceChildren(...this.#empty)
+    this.#follows = false
     this.#log.setAttribute('aria-busy', 'false')
   }
 
@@ -134,10 +147,19 @@ export class Transcript {
 
   /** Follows what is added, unless the reader has scrolled back. */
   #keepAtEnd(change: () => void): void {
-    const { scrollHeight, scrollTop, clientHeight } = this.#log
-    const isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX
+    const isAtEnd = this.#isAtEnd()
     change()
-    if (isAtEnd) this.#log.scrollTop = this.#log.scrollHeight
+    if (isAtEnd) this.#scrollToEnd()
+  }
+
+  #isAtEnd(): boolean {
+    const { scrollHeight, scrollTop, clientHeight } = this.#log
+    return scrollHeight - scrollTop - clientHeight < NEAR_END_PX
+  }
+
+  #scrollToEnd(): void {
+    this.#follows = true
+    this.#log.scrollTop = this.#log.scrollHeight
   }
 
   #add(kind: string, author: string, ...parts: readonly Node[]): HTMLElement {
@@ -148,7 +170,7 @@ export class Transcript {
       ...parts,
     )
     this.#log.append(shown)
-    this.#log.scrollTop = this.#log.scrollHeight
+    this.#scrollToEnd()
     return shown
   }
 }
