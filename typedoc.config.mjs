@@ -1,4 +1,5 @@
 import { join, relative } from 'node:path'
+import { env } from 'node:process'
 import { Converter } from 'typedoc'
 import { publicSubpaths, readPublished } from './tools/workspace.mjs'
 
@@ -45,7 +46,8 @@ export default {
   out: 'docs-api',
   plugin: [importNames],
   readme: 'none',
-  navigationLinks: { Guides: '../../index.html' },
+  // As a part of the documentation site.
+  navigationLinks: env.NOMYO_DOCS_SITE === undefined ? {} : { Guides: env.NOMYO_DOCS_SITE },
   disableSources: true,
   excludeExternals: true,
   excludePrivate: true,

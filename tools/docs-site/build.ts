@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { argv, execPath } from 'node:process'
+import { argv, env, execPath } from 'node:process'
 import { parseArgs } from 'node:util'
 import { installPinned } from '@nomyo-internal/testing/install-locked'
 import { readManifest } from '../workspace.mjs'
@@ -43,22 +43,24 @@ export async function buildSite(options: SiteOptions): Promise<void> {
   const generator = await installPinned(import.meta.dirname, 'docs-site', 'node_modules/vitepress')
   const scratch = mkdtempSync(join(tmpdir(), 'nomyo-site-'))
   try {
-    const versions = writeReferences(join(scratch, 'public/reference'), options.previous)
+    const versions = writeReferences(join(scratch, 'public/reference'), options)
     writePages(scratch, options, versions)
     symlinkSync(join(generator, 'node_modules'), join(scratch, 'node_modules'), 'dir')
     const vitepress = join(generator, 'node_modules/vitepress/bin/vitepress.js')
-    run(vitepress, 'build', scratch, '--outDir', resolve(options.out))
+    run([vitepress, 'build', scratch, '--outDir', resolve(options.out)])
   } finally {
     rmSync(scratch, { recursive: true })
   }
 }
 
 /** Writes the reference of this version beside those of an earlier site; returns the versions, newest first. */
-function writeReferences(folder: string, previous: string | undefined): string[] {
+function writeReferences(folder: string, { base, previous }: SiteOptions): string[] {
   const { version = '' } = readManifest(join(root, 'packages/nomyo-js'))
   const earlier = previous === undefined ? undefined : join(previous, 'reference')
   if (earlier !== undefined && existsSync(earlier)) cpSync(earlier, folder, { recursive: true })
-  run(join(root, 'node_modules/typedoc/bin/typedoc'), '--out', join(folder, version))
+  const words = ['--out', join(folder, version), '--name', `NOMYO for TypeScript ${version}`]
+  const typedoc = join(root, 'node_modules/typedoc/bin/typedoc')
+  run([typedoc, ...words], { NOMYO_DOCS_SITE: `${base}index.html` })
   const numeric = new Intl.Collator('en', { numeric: true })
   return readdirSync(folder).sort((one, other) => numeric.compare(other, one))
 }
@@ -104,8 +106,9 @@ function repositoryFiles(): string {
   return `${url.replace(/^git\+|\.git$/g, '')}/blob/main/`
 }
 
-function run(...words: string[]): void {
-  execFileSync(execPath, words, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+function run(words: readonly string[], more: Readonly<Record<string, string>> = {}): void {
+  const stdio = ['ignore', 'inherit', 'inherit'] as const
+  execFileSync(execPath, words, { cwd: root, env: { ...env, ...more }, stdio: [...stdio] })
 }
 
 if (argv[1] === import.meta.filename) {

@@ -1,6 +1,6 @@
 // Builds the documentation site, and reads it in Chromium as people do: on a phone and on a desk, light and
 // dark. Fails where a link leads nowhere, a page is wider than the screen or asks another host.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CHROMIUM_PATH, isInstalled } from '@nomyo-internal/testing'
@@ -55,10 +55,10 @@ export async function checkSite(folder: string, browser: Browser): Promise<strin
     }
   }
   if (pages.size < 2) findings.push('no link leads from the first page to another')
-  return [...new Set([...findings, ...deadLinks(folder, pages)])]
+  return [...new Set([...findings, ...deadLinks(folder, pages), ...deadReferenceLinks(folder)])]
 }
 
-/** Reads pages from the first on, except those of the API reference, whose generator checks its links. */
+/** Reads pages from the first on, except the many of the API reference. */
 async function crawl(
   page: Page,
   folder: string,
@@ -94,6 +94,22 @@ function deadLinks(folder: string, pages: ReadonlyMap<string, Read>): string[] {
       return [`${path}: ${link}: no such heading`]
     }),
   )
+}
+
+/** Checks the links of the API reference, whose generator knows nothing of the site around it. */
+function deadReferenceLinks(folder: string): string[] {
+  if (!existsSync(join(folder, 'reference'))) return []
+  const names = readdirSync(join(folder, 'reference'), { recursive: true, encoding: 'utf8' })
+  return names.flatMap((name) => {
+    if (!name.endsWith('.html')) return []
+    const path = `/reference/${name}`
+    const links = readFileSync(join(folder, path), 'utf8').matchAll(/<a href="([^"#]+)/g)
+    return [...links].flatMap(([, link = '']) => {
+      const { origin, pathname } = new URL(link, HOST + path)
+      const isDead = origin === HOST && !existsSync(join(folder, decodeURIComponent(pathname)))
+      return isDead ? [`${path}: ${link}: no such page`] : []
+    })
+  })
 }
 
 if (process.argv[1] === import.meta.filename) {

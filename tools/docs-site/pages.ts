@@ -71,12 +71,14 @@ export function targetOf(source: string): string {
 }
 
 /**
- * Sorts files into the groups of the navigation. Files that no group names are not on the site.
+ * Sorts files into the groups of the navigation. Files that no group names are not on the site, and files
+ * without a heading neither: they are data of examples.
  *
  * @param texts - Markdown by path, relative to the root of the repository
  */
 export function pagesByGroup(texts: ReadonlyMap<string, string>): Map<Group, Page[]> {
-  const rest = new Set([...texts.keys()].sort())
+  const titles = new Map([...texts].map(([source, text]) => [source, titleOf(text)]))
+  const rest = new Set([...texts.keys()].filter((source) => titles.get(source)).sort())
   // Single files first: a folder has what is left of it.
   const places = GROUPS.flatMap((group) => group.sources.map((source) => ({ group, source })))
   const byPlace = new Map<string, string[]>()
@@ -96,7 +98,7 @@ export function pagesByGroup(texts: ReadonlyMap<string, string>): Map<Group, Pag
         (byPlace.get(place) ?? []).map((source) => ({
           source,
           target: targetOf(source),
-          title: titleOf(texts.get(source) ?? '') ?? source,
+          title: titles.get(source) ?? source,
         })),
       ),
     ]),

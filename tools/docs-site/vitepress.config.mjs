@@ -30,7 +30,11 @@ export default {
   lang: 'en',
   base: site.base,
   cleanUrls: false,
-  head: [['meta', { name: 'referrer', content: 'no-referrer' }]],
+  head: [
+    ['meta', { name: 'referrer', content: 'no-referrer' }],
+    // Cells of a phone have space for a number and its unit.
+    ['style', {}, '@media (max-width: 640px) { .vp-doc :is(th, td) { padding: 6px 8px } }'],
+  ],
   // Addresses of programs on the reader's machine.
   ignoreDeadLinks: 'localhostLinks',
   // A link works here and on GitHub.
@@ -38,7 +42,8 @@ export default {
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],
-    sidebar: site.sidebar.map((group) => ({ ...group, collapsed: false })),
+    // The group of the page is open as well.
+    sidebar: site.sidebar.map((group, at) => ({ ...group, collapsed: at > 0 })),
     nav: [
       { text: 'Getting started', link: '/getting-started' },
       { text: 'Run a gateway', link: '/operators' },

@@ -16,7 +16,8 @@ describe('the place of a page', () => {
 
   it('is in one group, and files come before the rest of their folder', () => {
     const texts = ['internal/a/README.md', 'docs/a.md', 'docs/operators.md', 'README.md']
-    const groups = pagesByGroup(new Map(texts.map((path) => [path, `# Title of ${path}\n`])))
+    const titled = texts.map((path) => [path, `# Title of ${path}\n`] as const)
+    const groups = pagesByGroup(new Map([...titled, ['docs/data.md', 'Not a page.\n']]))
     const sources = [...groups].flatMap(([{ text }, pages]) =>
       pages.map(({ source, title }) => [text, source, title]),
     )
@@ -55,6 +56,7 @@ it.skipIf(!isInstalled('chromium'))('a site is read as people read it', async ()
   const folder = temporaryFolder()
   writeFiles(folder, {
     'index.html': '<h1 id="a">A</h1><a href="/more.html#b">b</a><a href="/gone.html">c</a>',
+    'reference/1/classes/a.html': '<a href="b.html">b</a><a href="../../../index.html">c</a>',
     'more.html':
       '<a href="/index.html#a">a</a><pre style="width: 500px">wide</pre><img src="https://cdn.example/x.png">',
   })
@@ -66,6 +68,7 @@ it.skipIf(!isInstalled('chromium'))('a site is read as people read it', async ()
     '/index.html',
     '/more.html',
     '/more.html',
+    '/reference/1/classes/a.html',
     'http://site.example/more.html',
   ])
 })
