@@ -254,7 +254,7 @@ function showTimings(timings: readonly CompletionStep[], { output, section }: Sc
   const { line, style } = output
   section('Where the first call on wire 2 spent its time')
   for (const { name, durationMs } of timings) {
-    line(`   ${STEP_NAMES[name].padEnd(22)} ${durationMs.toFixed(1).padStart(8)} ms`)
+    line(`   ${STEP_NAMES[name].padEnd(23)} ${durationMs.toFixed(1).padStart(8)} ms`)
   }
   line(style.quiet('   Later calls reuse the key statement, and fetch it again when it changes.'))
   line()
