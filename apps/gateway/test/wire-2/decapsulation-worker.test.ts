@@ -1,7 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { getPriority } from 'node:os'
 import { temporaryFolder } from '@nomyo-internal/testing'
-import { createRequestKey, loadHybridKem, type Kem } from '@nomyo/crypto/wire-2'
+import {
+  createRequestKey,
+  deriveRequestSecrets,
+  loadHybridKem,
+  type Kem,
+} from '@nomyo/crypto/wire-2'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { DecapsulationWorker, SOURCE } from '../../src/wire-2/kem/decapsulation-worker.js'
 
@@ -41,6 +46,25 @@ describe('a thread that decapsulates', () => {
     )
     const secrets = await Promise.all(pairs.map(({ enc }) => key.decapsulate(enc)))
     expect(secrets).toEqual(pairs.map(({ sharedSecret }) => sharedSecret))
+  })
+
+  it('derives the secrets that the program itself derives, of both suites', async () => {
+    const { offLoop } = startWorker()
+    const key = await createRequestKey(offLoop, { id: 1, seed })
+    const { enc } = await kem.encapsulate(key.publicKey)
+    for (const [aeadId, length] of [
+      [1, 16 + 12 + 16],
+      [2, 32 + 12 + 32],
+    ] as const) {
+      const head = Buffer.concat([Uint8Array.of(1, 0x64, 0x7a, 0, 1, 0, aeadId), enc])
+      const secrets = await key.deriveSecrets?.(head)
+      expect(secrets).toHaveLength(length)
+      expect(secrets).toEqual(await deriveRequestSecrets(key, head))
+    }
+    const unknown = Buffer.concat([Uint8Array.of(1, 0x64, 0x7a, 0, 1, 0, 3), enc])
+    await expect(key.deriveSecrets?.(unknown)).rejects.toMatchObject({
+      code: 'ERR_DECRYPTION_FAILED',
+    })
   })
 
   it('receives what is asked in one turn of the event loop in messages of at most four', async () => {

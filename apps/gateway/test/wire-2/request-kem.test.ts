@@ -13,6 +13,7 @@ it('decapsulates in a thread on every runtime, and no more once it is closed', a
   const key = await kem.importKey(new Uint8Array(32).fill(7))
   const { enc, sharedSecret } = await own.encapsulate(key.publicKey)
   expect(await key.decapsulate(enc)).toEqual(sharedSecret)
+  expect(key.deriveSecrets === undefined).toBe(own.implementation === 'javascript')
   expect(warnings).toHaveLength(own.implementation === 'javascript' ? 1 : 0)
   await kem.close()
   // The thread had the key.

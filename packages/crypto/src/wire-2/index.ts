@@ -37,6 +37,7 @@ export {
 export { answerVouch, createVouch, type Vouch } from './keys/vouch.js'
 export { GATEWAY_PATH, MEDIA_TYPES, PROBLEM_TYPES } from './labels.js'
 export { openRequest, type RequestOpener } from './message/open-request.js'
+export { deriveRequestSecrets } from './message/request-secrets.js'
 export {
   sealRequestParts,
   type MessageParts,

@@ -21,7 +21,7 @@ import { chunkSealer } from '../../src/wire-2/chunks/sealer.js'
 import { paddedLength } from '../../src/wire-2/padding.js'
 import { readVarint, varintLength, writeVarint } from '../../src/wire-2/varint.js'
 import { concat, fromBase64, fromHex, textOf, toHex, utf8 } from '../support.js'
-import { hybridKems, openAll } from './support.js'
+import { hybridKems, exported, openAll } from './support.js'
 
 /** The vectors for implementers in other languages, as the documentation publishes them. */
 const vectors = JSON.parse(
@@ -151,7 +151,7 @@ describe.each(withKem)('exchange: %s, %s', (_, __, exchange, kem) => {
       exchange.base_nonce,
     ])
     const nonce = of('response_nonce')
-    const keys = await (await answerSecret(suite, secrets, of('enc'))).keys(nonce)
+    const keys = await answerSecret(suite, await exported(suite, secrets), of('enc')).keys(nonce)
     expect([toHex(keys.key), toHex(keys.baseNonce)]).toEqual([
       exchange.response_key,
       exchange.response_base_nonce,

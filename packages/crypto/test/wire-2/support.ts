@@ -13,6 +13,12 @@ import {
   type RequestKey,
 } from '../../src/wire-2/index.js'
 import type { Bytes } from '../../src/bytes/bytes.js'
+import {
+  type HpkeSecrets,
+  type HpkeSuite,
+  exportSecret,
+} from '../../src/wire-2/hpke/key-schedule.js'
+import { AES_KEY_BYTES, ANSWER_SECRET, ascii } from '../../src/wire-2/labels.js'
 import { concat } from '../support.js'
 
 const isHere = (kem: Kem): Promise<boolean> =>
@@ -82,3 +88,7 @@ export function chunkBoundaries(message: Uint8Array, headBytes: number): number[
     boundaries.push(at)
   }
 }
+
+/** Exports the secret of an answer. */
+export const exported = (suite: HpkeSuite, secrets: HpkeSecrets): Promise<Bytes> =>
+  exportSecret(suite, secrets, ascii(ANSWER_SECRET), AES_KEY_BYTES[suite.aeadId] ?? 32)

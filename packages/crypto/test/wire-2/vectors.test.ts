@@ -10,7 +10,7 @@ import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import { answerSecret } from '../../src/wire-2/message/answer-keys.js'
 import { sealerOf } from '../../src/wire-2/message/seal-request.js'
 import { concat, fromHex, toHex } from '../support.js'
-import { hybridKems, openAll } from './support.js'
+import { hybridKems, exported, openAll } from './support.js'
 
 const kems = await hybridKems()
 const names = kems.map((kem) => [kem.implementation, kem] as const)
@@ -161,7 +161,7 @@ describe('draft-ietf-ohai-chunked-ohttp-08, appendix A', () => {
     )
     const secrets = await keySchedule(suite, await key.decapsulate(of('enc')), info)
     const nonce = of('response_nonce')
-    const keys = await (await answerSecret(suite, secrets, of('enc'))).keys(nonce)
+    const keys = await answerSecret(suite, await exported(suite, secrets), of('enc')).keys(nonce)
     const { head, seal } = chunkSealer(nonce, keys, { maxChunk: 16_384 })
     const parts = [
       head,
@@ -205,7 +205,7 @@ describe('wire 2, all intermediate values', () => {
     expect(toHex(secrets.key)).toBe(vector['key'])
     expect(toHex(secrets.baseNonce)).toBe(vector['base_nonce'])
     expect(toHex(secrets.exporterSecret)).toBe(vector['exporter_secret'])
-    const { nonceBytes, keys } = await answerSecret(suite, secrets, of('enc'))
+    const { nonceBytes, keys } = answerSecret(suite, await exported(suite, secrets), of('enc'))
     expect(nonceBytes).toBe(32)
     const { key, baseNonce } = await keys(of('response_nonce'))
     expect(toHex(key)).toBe(vector['response_aead_key'])

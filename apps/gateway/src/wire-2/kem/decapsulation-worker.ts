@@ -10,7 +10,11 @@ type Bytes = Uint8Array<ArrayBuffer>
 
 /** Operation that the thread is asked for. */
 type Operation =
-  | { readonly type: 'import' | 'decapsulate'; readonly key: number; readonly bytes: Uint8Array }
+  | {
+      readonly type: 'import' | 'decapsulate' | 'derive'
+      readonly key: number
+      readonly bytes: Uint8Array
+    }
   | { readonly type: 'dispose'; readonly key: number }
 
 /** Operation as the thread receives it, in batches. */
@@ -39,6 +43,8 @@ export interface DecapsulationWorkerOptions {
   readonly logger: Logger
   /** Source of the thread. Default: that of this module. */
   readonly source?: string
+  /** Derives the secrets of requests in the thread too, where that is not what limits the rate. Default true. */
+  readonly derives?: boolean
   /** Time for one operation, in milliseconds; a thread that takes longer is replaced. Default 10 000. */
   readonly timeoutMs?: number
 }
@@ -76,7 +82,8 @@ try {
 } catch {}
 process.removeAllListeners('warning')
 process.on('warning', () => undefined)
-const kem = import(workerData.module).then(({ loadHybridKem }) => loadHybridKem())
+const wire2 = import(workerData.module)
+const kem = wire2.then(({ loadHybridKem }) => loadHybridKem())
 const keys = new Map()
 const operations = {
   import: async ({ key, bytes }) => {
@@ -85,6 +92,7 @@ const operations = {
     return (await imported).publicKey
   },
   decapsulate: async ({ key, bytes }) => (await keys.get(key)).decapsulate(bytes),
+  derive: async ({ key, bytes }) => (await wire2).deriveRequestSecrets(await keys.get(key), bytes),
   dispose: async ({ key }) => {
     const disposed = await keys.get(key)
     keys.delete(key)
@@ -103,7 +111,7 @@ parentPort.on('message', async (messages) => {
   const replies = await Promise.all(messages.map(replyTo))
   parentPort.postMessage(replies)
   for (const [at, { bytes }] of replies.entries()) {
-    if (messages[at].operation.type === 'decapsulate') bytes?.fill(0)
+    if (messages[at].operation.type !== 'import') bytes?.fill(0)
   }
 })
 `
@@ -127,9 +135,10 @@ export class DecapsulationWorker {
   constructor({
     logger,
     source = SOURCE,
+    derives = true,
     timeoutMs = DEFAULT_TIMEOUT_MS,
   }: DecapsulationWorkerOptions) {
-    this.#options = { logger, source, timeoutMs }
+    this.#options = { logger, source, derives, timeoutMs }
   }
 
   /** Thread that works at present. */
@@ -162,14 +171,16 @@ export class DecapsulationWorker {
       throw new SecurityError('ERR_KEY_INVALID', 'Not a key of this KEM.')
     }
     this.#seeds.set(key, own)
+    const run = async (type: 'decapsulate' | 'derive', bytes: Uint8Array): Promise<Bytes> => {
+      if (!this.#seeds.has(key)) {
+        throw new SecurityError('ERR_KEY_DISPOSED', 'The key was disposed of.')
+      }
+      return this.#run({ type, key, bytes })
+    }
     return {
       publicKey,
-      decapsulate: async (enc) => {
-        if (!this.#seeds.has(key)) {
-          throw new SecurityError('ERR_KEY_DISPOSED', 'The key was disposed of.')
-        }
-        return this.#run({ type: 'decapsulate', key, bytes: enc })
-      },
+      decapsulate: (enc) => run('decapsulate', enc),
+      deriveSecrets: this.#options.derives ? (head) => run('derive', head) : undefined,
       dispose,
     }
   }

@@ -20,6 +20,7 @@ export async function openRequestKem(logger: Logger): Promise<RequestKem> {
         'claim to constant time: Node 24 or later is recommended',
     )
   }
-  const worker = new DecapsulationWorker({ logger })
+  // In JavaScript, decapsulation takes the thread longer than all the rest takes the event loop.
+  const worker = new DecapsulationWorker({ logger, derives: kem.implementation !== 'javascript' })
   return { ...kem, importKey: (seed) => worker.importKey(seed), close: () => worker.close() }
 }

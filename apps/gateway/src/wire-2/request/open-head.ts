@@ -46,9 +46,10 @@ export async function openHead(
   { keys, inTurn, timeoutMs, evicted }: OpenHeadOptions,
   { maxBytes, turns }: Pick<ExchangeContext, 'turns'> & { readonly maxBytes: number },
 ): Promise<OpenedHead> {
-  const inOrder = keys.map(({ id, kem, publicKey, decapsulate, dispose }) => ({
-    ...{ id, kem, publicKey, dispose },
+  const inOrder = keys.map(({ decapsulate, deriveSecrets, ...key }) => ({
+    ...key,
     decapsulate: (enc: Uint8Array) => inTurn(() => decapsulate(enc)),
+    deriveSecrets: deriveSecrets && ((head: Uint8Array) => inTurn(() => deriveSecrets(head))),
   }))
   const opener = openRequest(inOrder, { maxChunk: MAX_CHUNK_BYTES, maxBytes })
   const chunks = new PlaintextChunks(opener, parts, new TurnBudget(turns))

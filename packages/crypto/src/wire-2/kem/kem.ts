@@ -58,6 +58,8 @@ export interface KemPrivateKey {
    * @throws SecurityError `ERR_DECRYPTION_FAILED`, `ERR_KEY_DISPOSED`
    */
   readonly decapsulate: (enc: Uint8Array) => Promise<Bytes>
+  /** Decapsulates and derives all secrets of a request in one step; see `deriveRequestSecrets`. Default: both here. */
+  readonly deriveSecrets?: ((head: Uint8Array) => Promise<Bytes>) | undefined
   /** Releases the key; later use is `ERR_KEY_DISPOSED`. Safe to call twice. */
   readonly dispose: () => void
 }

@@ -10,6 +10,8 @@ export interface RequestKey {
   readonly publicKey: Bytes
   /** See {@link KemPrivateKey.decapsulate}. */
   readonly decapsulate: KemPrivateKey['decapsulate']
+  /** See {@link KemPrivateKey.deriveSecrets}. */
+  readonly deriveSecrets?: KemPrivateKey['deriveSecrets']
   /** Releases the key; later use is `ERR_KEY_DISPOSED`. Safe to call twice. */
   readonly dispose: () => void
 }
@@ -37,8 +39,8 @@ export async function createRequestKey(
   if (seed !== undefined) requireBytes(seed, 'seed')
   const secret = new Uint8Array(seed ?? crypto.getRandomValues(new Uint8Array(SECRET_BYTES)))
   try {
-    const { publicKey, decapsulate, dispose } = await kem.importKey(secret)
-    return { id, kem, publicKey, decapsulate, dispose }
+    const { publicKey, decapsulate, deriveSecrets, dispose } = await kem.importKey(secret)
+    return { id, kem, publicKey, decapsulate, deriveSecrets, dispose }
   } finally {
     zeroize(secret)
   }

@@ -1,13 +1,8 @@
 import { wire2Platform } from '#wire-2-platform'
 import { type Bytes, zeroize } from '../../bytes/bytes.js'
 import { hkdfExpand, hkdfExtract, join } from '../hpke/hkdf.js'
-import {
-  type AeadKeys,
-  type HpkeSecrets,
-  type HpkeSuite,
-  exportSecret,
-} from '../hpke/key-schedule.js'
-import { AES_KEY_BYTES, ANSWER_SECRET, NONCE_BYTES, ascii } from '../labels.js'
+import type { AeadKeys, HpkeSuite } from '../hpke/key-schedule.js'
+import { AES_KEY_BYTES, NONCE_BYTES, ascii } from '../labels.js'
 
 /** The secret from which both ends derive the keys of the answer. */
 export interface AnswerSecret {
@@ -17,17 +12,11 @@ export interface AnswerSecret {
   readonly dispose: () => void
 }
 
-/** Exports the secret of the answer from the context of its request. */
-export async function answerSecret(
-  suite: HpkeSuite,
-  secrets: HpkeSecrets,
-  enc: Bytes,
-): Promise<AnswerSecret> {
-  const keyBytes = AES_KEY_BYTES[suite.aeadId] ?? 32
-  const nonceBytes = Math.max(keyBytes, NONCE_BYTES)
-  const secret = await exportSecret(suite, secrets, ascii(ANSWER_SECRET), nonceBytes)
+/** Wraps the exported secret of an answer, which it zeroes with itself. */
+export function answerSecret({ aeadId }: HpkeSuite, secret: Bytes, enc: Bytes): AnswerSecret {
+  const keyBytes = AES_KEY_BYTES[aeadId] ?? 32
   return {
-    nonceBytes,
+    nonceBytes: secret.length,
     keys: async (nonce) => {
       const key = await hkdfExtract(join(enc, nonce), secret)
       try {

@@ -1,21 +1,15 @@
 import { requireList } from '../../arguments.js'
-import { type Bytes, zeroize } from '../../bytes/bytes.js'
+import type { Bytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { type ReceiveLimits, type SendLimits, checkedLimits } from '../chunks/limits.js'
 import { type ChunkOpener, cannotOpen, chunkOpener } from '../chunks/opener.js'
 import { type ChunkSealer, chunkSealer } from '../chunks/sealer.js'
-import { keySchedule } from '../hpke/key-schedule.js'
 import { CHUNK_BYTES } from '../labels.js'
 import type { RequestKey } from '../keys/request-key.js'
 import type { Settable } from '../settable.js'
 import { type AnswerSecret, answerSecret } from './answer-keys.js'
-import {
-  HEADER_BYTES,
-  type RequestHeader,
-  isSupported,
-  readHeader,
-  requestInfo,
-} from './request-header.js'
+import { HEADER_BYTES, type RequestHeader, isSupported, readHeader } from './request-header.js'
+import { deriveRequestSecrets, splitSecrets } from './request-secrets.js'
 import { once } from './seal-request.js'
 
 /** A request that is being decrypted, and the only sealer of its answer. */
@@ -38,8 +32,8 @@ export interface RequestOpener extends ChunkOpener {
  * Begins to decrypt a request, before its first byte is read. Nothing is decapsulated before the key id
  * and the suite are known and the encapsulated secret is complete.
  *
- * @param keys - the request keys that are opened; `decapsulate` may be a function of the caller, which
- * does it elsewhere or in an order of its own
+ * @param keys - the request keys that are opened; `decapsulate` and `deriveSecrets` may be functions of the caller,
+ * which do it elsewhere or in an order of their own
  * @throws SecurityError `ERR_ARGUMENT_INVALID`
  * @example
  * ```ts
@@ -80,17 +74,12 @@ export function openRequest(
       if (header === undefined || key === undefined) throw cannotOpen()
       const enc = head.slice(HEADER_BYTES)
       request.enc = enc
-      const sharedSecret = await key.decapsulate(enc)
-      const secrets = await keySchedule(
-        header,
-        sharedSecret,
-        requestInfo(head.subarray(0, HEADER_BYTES)),
-      )
-      answer = await answerSecret(header, secrets, enc)
+      const joined = await (key.deriveSecrets?.(head) ?? deriveRequestSecrets(key, head))
+      const secrets = splitSecrets(header, joined)
+      answer = answerSecret(header, secrets.answer, enc)
       takeAnswer = once(answer)
       // Meanwhile.
       if (isDisposed) answer.dispose()
-      zeroize(sharedSecret, secrets.exporterSecret)
       return secrets
     },
     firstChunk: CHUNK_BYTES,

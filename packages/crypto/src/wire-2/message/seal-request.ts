@@ -1,5 +1,5 @@
 import { requireMember } from '../../arguments.js'
-import { zeroize, type Bytes } from '../../bytes/bytes.js'
+import type { Bytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { type ReceiveLimits, type SendLimits, checkedLimits } from '../chunks/limits.js'
 import { type ChunkOpener, chunkOpener } from '../chunks/opener.js'
@@ -11,12 +11,13 @@ import {
   chunkSealer,
 } from '../chunks/sealer.js'
 import { join } from '../hpke/hkdf.js'
-import { keySchedule } from '../hpke/key-schedule.js'
+import type { HpkeSuite } from '../hpke/key-schedule.js'
 import { AEAD_AES_256 } from '../labels.js'
 import type { Encapsulation, Kem } from '../kem/kem.js'
 import type { KeyConfig } from '../keys/key-list.js'
 import { type AnswerSecret, answerSecret } from './answer-keys.js'
-import { isSupported, requestInfo, writeHeader } from './request-header.js'
+import { isSupported, writeHeader } from './request-header.js'
+import { requestSecrets } from './request-secrets.js'
 
 /** A request that is being encrypted, and the only opener of its answer. */
 export interface RequestSealer extends ChunkSealer {
@@ -120,13 +121,12 @@ export async function sealRequest(
 /** Derives everything from an encapsulated secret, which it zeroes. */
 export async function sealerOf(
   header: Bytes,
-  suite: Parameters<typeof keySchedule>[0],
+  suite: HpkeSuite,
   { enc, sharedSecret }: Encapsulation,
   maxChunk: number,
 ): Promise<RequestSealer & WholeSealer> {
-  const secrets = await keySchedule(suite, sharedSecret, requestInfo(header))
-  const answer = await answerSecret(suite, secrets, enc)
-  zeroize(sharedSecret, secrets.exporterSecret)
+  const secrets = await requestSecrets(suite, header, sharedSecret)
+  const answer = answerSecret(suite, secrets.answer, enc)
   const sealer = chunkSealer(join(header, enc), secrets, { maxChunk })
   const openAnswer = once(answer)
   return {
