@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { finished } from 'node:stream/promises'
 import {
+  ArrivalLimit,
   closeConnectionsOnShutdown,
   closeSlowReaders,
   isDisconnected,
@@ -37,6 +38,8 @@ interface ServerParts {
 const MAX_BODY_BYTES = 11 * 1024 * 1024
 /** Time for a caller to send a request. */
 const REQUEST_TIMEOUT_MS = 120_000
+/** Time for a caller to send a form, which passes through as fast as the gateway reads it. */
+const UPLOAD_TIMEOUT_MS = 3_600_000
 /** Time for the rest of a body that is too large. */
 const DISCARD_TIMEOUT_MS = 10_000
 /** Time for a caller to read a response. */
@@ -52,7 +55,7 @@ export function createServer(
   const server = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: UPLOAD_TIMEOUT_MS,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     // Node's own refusal of a request without Host has no body; the guard refuses it too.
@@ -65,6 +68,8 @@ export function createServer(
     },
   }) as unknown as FastifyInstance
   server.server.maxConnections = MAX_CONNECTIONS
+  const arrival = new ArrivalLimit()
+  arrival.watch(server.server, () => REQUEST_TIMEOUT_MS)
   closeConnectionsOnShutdown(server)
   closeSlowReaders(server, { timeoutMs: () => RESPONSE_TIMEOUT_MS })
   logRequests(server, ({ method, route, status, durationMs }, _request, reply) => {
@@ -96,7 +101,9 @@ export function createServer(
   })
   const tokenHook = requireToken(token)
   const sealed = [tokenHook, limitConcurrency(maxConcurrency)]
-  forwardedRoutes(server, sealed, upstream)
+  forwardedRoutes(server, sealed, upstream, (request) => {
+    arrival.release(request)
+  })
   messagesRoutes(server, sealed, tokenHook, upstream)
   modelsRoutes(server, tokenHook, upstream)
   reportRoute(server, requireToken(token, { asPassword: true }), upstream, config)

@@ -119,10 +119,14 @@ describe('the routes of OpenAI, through the proxy', () => {
     }
   })
 
-  it('refuse forms that are too large: by their length, or while they are read', async () => {
+  it('refuse forms that are too large for the gateway: by their length, or while they are read', async () => {
+    const small = stopAfterTest(
+      await newGateway({ maxBodyBytes: 2 ** 20, maxUploadBytes: 2 ** 20 }),
+    )
+    const strict = await testProxy(small.url)
     const headers = caller({ 'content-type': 'multipart/form-data; boundary=x' })
-    const body = Buffer.alloc(27 * 2 ** 20)
-    const url = `${proxy().url}/v1/audio/transcriptions`
+    const body = Buffer.alloc(3 * 2 ** 20)
+    const url = `${strict.url}/v1/audio/transcriptions`
     const declared = await ask(url, { method: 'POST', headers, body })
     expect(refusalCode(declared, 413)).toBe('ERR_REQUEST_TOO_LARGE')
     const chunked = await ask(url, {
@@ -132,6 +136,24 @@ describe('the routes of OpenAI, through the proxy', () => {
     })
     expect(refusalCode(chunked, 413)).toBe('ERR_REQUEST_TOO_LARGE')
   })
+
+  it.each([{}, { 'transfer-encoding': 'chunked' }])(
+    'pass a form above the limit of requests on while it arrives: %j',
+    async (coding) => {
+      const small = stopAfterTest(await newGateway({ maxBodyBytes: 2 ** 20 }))
+      const strict = await testProxy(small.url)
+      const part = (head: string, value: string): string =>
+        `--x\r\ncontent-disposition: form-data; ${head}\r\n\r\n${value}\r\n`
+      const file = part('name="file"; filename="a.wav"', 's'.repeat(3 * 2 ** 20))
+      const answer = await ask(`${strict.url}/v1/audio/transcriptions`, {
+        method: 'POST',
+        headers: caller({ 'content-type': 'multipart/form-data; boundary=x', ...coding }),
+        body: Buffer.from(`${part('name="model"', 'nomyo/demo')}${file}--x--\r\n`),
+      })
+      expect(answer.status).toBe(200)
+      expect(answer.body).toContain(`sound of ${String(3 * 2 ** 20)} bytes`)
+    },
+  )
 
   it.each([
     '{"model":"m","input":"x","api_key":"another-key-0123456789"}',

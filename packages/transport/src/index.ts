@@ -14,7 +14,12 @@ export {
   type ConnectionErrorCode,
   type SealedError,
 } from './errors.js'
-export type { HttpSend, HttpSendResponse, HttpSendRequest } from './http/http-send.js'
+export type {
+  HttpSend,
+  HttpSendRequest,
+  HttpSendResponse,
+  HttpSendUpload,
+} from './http/http-send.js'
 export {
   createHttpTransport,
   type HttpTransport,

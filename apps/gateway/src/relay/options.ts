@@ -66,7 +66,7 @@ export const RELAY_OPTIONS = defineOptions(
     maxBody: {
       value: 'SIZE',
       summary: 'largest request, such as 16MiB or 500000',
-      default: '17MiB',
+      default: '129MiB',
       parse: byteSize('4KiB', '256MiB'),
     },
     ...shared({
@@ -76,8 +76,8 @@ export const RELAY_OPTIONS = defineOptions(
     requestTimeout: {
       value: 'TIME',
       summary: 'time for a request to arrive (its headers: 20s)',
-      default: '2m',
-      parse: duration('1s', '1h', '30s or 2m'),
+      default: '15m',
+      parse: duration('1s', '1h', '30s or 15m'),
     },
     idleTimeout: {
       value: 'TIME',

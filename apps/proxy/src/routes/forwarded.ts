@@ -23,8 +23,8 @@ const FORM_PATHS = ['/v1/audio/transcriptions', '/v1/audio/translations'] as con
 
 const JSON_TYPE = 'application/json'
 const FORM_TYPE = 'multipart/form-data'
-/** OpenAI takes files of 25 MB. */
-const MAX_FORM_BYTES = 26 * 1024 * 1024
+/** Forms pass through, and the gateway has a limit of its own: this one bounds them where it has none. */
+const MAX_FORM_BYTES = 1024 * 1024 * 1024
 /** Headers of a caller that the model server may see. The caller's token is for this proxy only. */
 const SENT_HEADERS = ['accept', 'accept-language', 'content-type', 'openai-beta', 'x-security-tier']
 
@@ -33,6 +33,8 @@ export function forwardedRoutes(
   server: FastifyInstance,
   onRequest: readonly onRequestHookHandler[],
   upstream: Upstream,
+  /** Leaves the time of a request to its reader. */
+  allowTime: (request: IncomingMessage) => void,
 ): void {
   // Not read ahead: the client reads it once the request is encrypted.
   server.addContentTypeParser(FORM_TYPE, (_request, payload, done) => {
@@ -50,7 +52,13 @@ export function forwardedRoutes(
     const hooks = [...onRequest, requireType(FORM_TYPE), requireSize(MAX_FORM_BYTES)]
     server.post(path, { onRequest: hooks }, async (request, reply) => {
       const form = boundedForm(request.body as IncomingMessage)
-      const response = await upstream.fetch(...callOf(request, reply, path, form.body))
+      // As long as its parts keep coming, and are sent.
+      allowTime(request.raw)
+      const [url, init] = callOf(request, reply, path, form.body)
+      const { 'content-length': length } = request.headers
+      const headers = new Headers(init.headers)
+      if (length !== undefined) headers.set('content-length', length)
+      const response = await upstream.fetch(url, { ...init, headers })
       // The client knows only that the body ended.
       if (form.isTooLarge()) throw tooLarge()
       return passOn(response, reply, upstream)
@@ -113,4 +121,4 @@ function requireSize(maxBytes: number): onRequestHookHandler {
 }
 
 const tooLarge = (): Refusal =>
-  new Refusal(413, 'ERR_REQUEST_TOO_LARGE', 'The form is too large: 26 MiB at most.')
+  new Refusal(413, 'ERR_REQUEST_TOO_LARGE', 'The form is too large: 1 GiB at most.')

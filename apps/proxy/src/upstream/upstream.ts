@@ -67,7 +67,8 @@ export async function connectUpstream(
     appraisals: {},
     problem: undefined,
   }
-  const options = { ...(await clientOptions(config, trust)), fetch: connections.fetch }
+  // Their own connections: those of a given `fetch` know no length of a form.
+  const options = await clientOptions(config, trust)
   try {
     const wire = await checkGateway(options, url)
     trust.fingerprint = wire.fingerprint

@@ -31,7 +31,7 @@ export async function fetchSealed(
 
 /** Sends one request that was read; the errors are those of {@link fetchSealed}. */
 export async function sendFetched(session: Session, fetched: FetchedRoute): Promise<Response> {
-  const { request, members, options } = fetched
+  const { request, upload, members, options } = fetched
   const { path } = request
   const { attestation, config } = session.context
   const isChat = request.method === 'POST' && path === CHAT && members !== undefined
@@ -42,7 +42,7 @@ export async function sendFetched(session: Session, fetched: FetchedRoute): Prom
     }
     // The gateway answers a GET itself, with nothing of a model.
     const check = attestation && request.method !== 'GET' ? checkEvidence(attestation) : undefined
-    const answer = await exchangeRoute(session, request, options, check)
+    const answer = await exchangeRoute(session, request, options, check, upload)
     if (answer !== undefined) {
       const response = responseOf(answer)
       return isChat ? await streamWhole(response, formOf(session, fetched, members)) : response

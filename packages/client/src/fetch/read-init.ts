@@ -3,7 +3,9 @@ import { apiKey as checkApiKey, isObject } from '../config/checks.js'
 import type { RequestOptions } from '../config/options.js'
 import { checkSecurityTier } from '../completion/seal-request.js'
 import type { RouteRequest } from '../wire-2/route-request.js'
+import type { UploadForm } from './form-content.js'
 import { readContent } from './read-content.js'
+import type { UploadSource } from './upload-source.js'
 
 /** Settings of one `fetch`: those of the platform's that apply here, and the limits of one request. */
 export interface SecureFetchInit
@@ -19,6 +21,8 @@ export interface FetchedRoute {
   readonly request: RouteRequest
   /** The content as JSON; undefined for any other. */
   readonly members: Record<string, unknown> | undefined
+  /** In place of the content of the request. */
+  readonly upload?: UploadSource | undefined
   readonly options: RequestOptions
 }
 
@@ -35,7 +39,10 @@ export const SEALED_HEADERS: readonly string[] = ['openai-beta', 'accept-languag
  *
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`, `ERR_INVALID_OPTION`, `ERR_REQUEST_TOO_LARGE`
  */
-export async function readInit(path: string, init: SecureFetchInit): Promise<FetchedRoute> {
+export async function readInit(
+  path: string,
+  init: Omit<SecureFetchInit, 'body'> & { body?: SecureFetchInit['body'] | UploadForm },
+): Promise<FetchedRoute> {
   if (typeof path !== 'string' || !PATH.test(path)) {
     throw invalid('the path must begin with a slash and have no query')
   }
@@ -47,13 +54,20 @@ export async function readInit(path: string, init: SecureFetchInit): Promise<Fet
   const headers = readHeaders(init.headers)
   const isGet = method.toUpperCase() === 'GET'
   if (isGet && body !== null) throw invalid('GET has no body')
-  const { content, type } = await readContent(body, signal ?? undefined)
-  const contentType = isGet ? undefined : (headers.get('content-type') ?? type)
+  const given = headers.get('content-type')
+  const { content, upload, type } = await readContent(body, {
+    // JSON is read, whatever it comes in.
+    isWhole: JSON_TYPE.test(given ?? '') || isJsonBlob(body),
+    length: lengthIn(headers),
+    signal: signal ?? undefined,
+  })
+  const contentType = isGet ? undefined : (given ?? type)
   const isJson = contentType !== undefined && JSON_TYPE.test(contentType)
   const json = isJson ? split(content) : undefined
   const bearer = /^Bearer +(\S+)$/i.exec(headers.get('authorization') ?? '')?.[1]
   return {
     members: json?.members,
+    upload,
     request: {
       method: method.toUpperCase(),
       path,
@@ -75,6 +89,14 @@ export async function readInit(path: string, init: SecureFetchInit): Promise<Fet
       ...(maxRetries === undefined ? {} : { maxRetries }),
     },
   }
+}
+
+const isJsonBlob = (body: unknown): boolean => body instanceof Blob && JSON_TYPE.test(body.type)
+
+/** Returns the length that a caller knows of a stream; `fetch` of the platform ignores it. */
+function lengthIn(headers: Headers): number | undefined {
+  const length = headers.get('content-length')
+  return length !== null && /^\d{1,15}$/.test(length) ? Number(length) : undefined
 }
 
 interface SplitContent {

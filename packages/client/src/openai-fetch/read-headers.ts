@@ -9,8 +9,8 @@ export interface SentHeaders {
 }
 
 /**
- * Reads the headers of a call: the key, if the SDK's is used, `x-security-tier`, and the media types. No
- * other header is sent.
+ * Reads the headers of a call: the key, if the SDK's is used, `x-security-tier`, the media types, and the length of
+ * a stream. No other header is used.
  *
  * @throws InvalidRequestError `ERR_INVALID_REQUEST`
  */
@@ -18,7 +18,7 @@ export function readHeaders(call: FetchCall, path: string, usesSdkKey: boolean):
   const given = parse(call.headers)
   const apiKey = usesSdkKey ? keyIn(given) : undefined
   const headers = new Headers()
-  for (const name of ['x-security-tier', 'accept', 'content-type']) {
+  for (const name of ['x-security-tier', 'accept', 'content-type', 'content-length']) {
     const value = given.get(name)
     if (value !== null) headers.set(name, value)
   }

@@ -3,6 +3,8 @@ import { APIError, InvalidRequestError } from '@nomyo/transport'
 import { checkChatRequest, splitRequest } from '../completion/seal-request.js'
 import { isObject } from '../config/checks.js'
 import type { RequestOptions } from '../config/options.js'
+import { UploadForm, fileOf, type FormFile } from '../fetch/form-content.js'
+import type { ByteSource } from '../fetch/upload-source.js'
 import type { Session } from '../session.js'
 import type { SpeechRequest, Transcription, TranscriptionRequest } from '../types/audio.js'
 import type { ChatCompletionChunk } from '../types/chunk.js'
@@ -102,24 +104,51 @@ async function sendForText(
   return textOf(await sendRoute(session, call, options))
 }
 
-function formOf(request: TranscriptionRequest): FormData {
-  if (!isObject(request) || !(request.file instanceof Blob)) {
-    throw invalid('file must be a Blob or a File')
-  }
-  const { file, ...members } = request
-  const form = new FormData()
+function formOf(request: TranscriptionRequest): UploadForm {
+  const file = isObject(request) ? soundFile(request.file) : undefined
+  if (file === undefined)
+    throw invalid('file must be a Blob, a File, a Response or a stream of bytes')
+  const { file: _, ...members } = request
+  const fields: [string, string][] = []
   type Value = TranscriptionRequest[Exclude<keyof TranscriptionRequest, 'file'>]
   for (const [name, value] of Object.entries<Value>(members as Record<string, Value>)) {
     if (value === undefined || value === null) continue
     for (const one of [value].flat()) {
       if (typeof one === 'object')
         throw invalid(`${name} must be a string, a number or a list of them`)
-      form.append(Array.isArray(value) ? `${name}[]` : name, String(one))
+      fields.push([Array.isArray(value) ? `${name}[]` : name, String(one)])
     }
   }
-  form.append('file', file, 'name' in file ? String(file.name) : 'audio')
-  return form
+  return new UploadForm(fields, [file])
 }
+
+/** Reads what a file is given as; undefined for what is none. */
+function soundFile(file: unknown): FormFile | undefined {
+  if (file instanceof Blob) {
+    return fileOf('file', file, 'name' in file ? String(file.name) : 'audio')
+  }
+  const once = { name: 'file', canRepeat: false }
+  if (file instanceof Response) {
+    const { body, headers, url } = file
+    if (body === null || file.bodyUsed) return undefined
+    const isCoded = headers.has('content-encoding')
+    const length = isCoded ? '' : (headers.get('content-length') ?? '')
+    return {
+      ...{ ...once, type: headers.get('content-type') ?? '', open: () => body },
+      fileName: nameIn(URL.canParse(url) ? new URL(url).pathname : undefined),
+      length: /^\d{1,15}$/.test(length) ? Number(length) : undefined,
+    }
+  }
+  if (typeof file !== 'object' || file === null) return undefined
+  if (!('getReader' in file) && !(Symbol.asyncIterator in file)) return undefined
+  const open = (): ByteSource => file as ByteSource
+  // Streams of files of Node know their path.
+  const path = 'path' in file ? String(file.path) : undefined
+  return { ...once, type: '', open, fileName: nameIn(path), length: undefined }
+}
+
+/** Returns the last part of a path. */
+const nameIn = (path = ''): string => /[^/\\]+$/.exec(path)?.[0] ?? 'audio'
 
 export async function listModels(
   session: Session,

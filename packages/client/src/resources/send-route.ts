@@ -5,6 +5,7 @@ import { apiKey as checkApiKey, isObject, plainObject } from '../config/checks.j
 import type { RequestOptions } from '../config/options.js'
 import { parseObject } from '../config/parse-object.js'
 import { sendFetched } from '../fetch/fetch-sealed.js'
+import { UploadForm } from '../fetch/form-content.js'
 import { readInit, type FetchedRoute } from '../fetch/read-init.js'
 import type { Session } from '../session.js'
 import { EventStream } from './event-stream.js'
@@ -26,10 +27,10 @@ export async function sendRoute(
 ): Promise<Response> {
   const { path, body, accept = 'application/json' } = call
   plainObject(options, 'options')
-  if ('body' in call && !(body instanceof FormData)) {
+  if ('body' in call && !(body instanceof UploadForm)) {
     return sendFetched(session, { ...jsonRoute(path, body, accept), options })
   }
-  const form = body instanceof FormData ? { method: 'POST', body } : {}
+  const form = body instanceof UploadForm ? { method: 'POST', body } : {}
   const fetched = await readInit(path, { headers: { accept }, ...form })
   return sendFetched(session, { ...fetched, options })
 }

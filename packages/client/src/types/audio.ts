@@ -9,8 +9,12 @@ export interface SpeechRequest {
   stream_format?: 'sse' | 'audio'
 }
 
-/** A sound file: a `File`, or a `Blob`, whose name is `audio` then. */
-export type SoundFile = Blob
+/**
+ * A sound file: a `File`, or a `Blob`, whose name is `audio` then. On wire 2 one above 1 MiB is read while it is sent,
+ * as is that of a `Response` or a stream, such as `createReadStream` of Node returns: they can be sent once, and are
+ * not sent again after a failure.
+ */
+export type SoundFile = Blob | Response | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>
 
 /** A request for the text of a sound, in its own language or in English. */
 export interface TranscriptionRequest {

@@ -45,7 +45,7 @@ export async function attemptSealed<Received, Accepted>(
     for (;;) {
       const outcome = await exchange(used, call, use)
       if ('accepted' in outcome) return outcome.accepted
-      const next = await afterRefusal(outcome, used, call, selection)
+      const next = progress.isFinal ? undefined : await afterRefusal(outcome, used, call, selection)
       if (next === undefined) throw outcome.error
       used = next
     }

@@ -1,4 +1,14 @@
+import type { RequestHead } from '@nomyo/crypto/wire-2'
 import type { Identified, SplitRequest } from '../completion/seal-request.js'
+import type { SealedUpload } from './seal-upload.js'
+import type { Wire2Choice } from './selection.js'
+
+/** Encrypts a request whose content is read while it is sent; see `sealUpload`. */
+export type SealUpload = (
+  choice: Wire2Choice,
+  head: RequestHead,
+  signal: AbortSignal,
+) => Promise<SealedUpload>
 
 /** A request of HTTP that is encrypted whole. */
 export interface RouteRequest extends Identified {
@@ -10,6 +20,8 @@ export interface RouteRequest extends Identified {
   readonly contentType: string | undefined
   /** Its owner zeroes it when the request is over. */
   readonly content: Uint8Array
+  /** In place of {@link content}. */
+  readonly sealUpload?: SealUpload | undefined
   /** Beside those of the call. */
   readonly sealedHeaders?: Readonly<Record<string, string>> | undefined
 }

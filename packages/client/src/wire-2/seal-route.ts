@@ -11,7 +11,11 @@ import { tooLarge } from '../completion/seal-request.js'
 import { maxChunkOf } from './limits.js'
 import { sealedHeaders } from './headers.js'
 import type { RouteRequest } from './route-request.js'
+import type { SealedUpload } from './seal-upload.js'
 import type { Wire2Choice } from './selection.js'
+
+/** An encrypted request: its body, or one that is encrypted while it is sent. */
+export type SealedRoute = SealedRequest | SealedUpload
 
 /** The first chunk holds the whole head, beside the lengths and the begin of the content. */
 const MAX_HEAD_BYTES = 15 * 1024
@@ -23,23 +27,19 @@ const MAX_HEAD_BYTES = 15 * 1024
  * `ERR_INVALID_OPTION`: nothing is sent
  */
 export async function sealRoute(
-  { statement, config: keyConfig, kem }: Wire2Choice,
+  choice: Wire2Choice,
   call: Call<RouteRequest>,
-): Promise<SealedRequest> {
+): Promise<SealedRoute> {
+  const { statement, config: keyConfig, kem } = choice
   const { request, context, signal } = call
-  const { method, path, content } = request
+  const { method, path, content, sealUpload } = request
   requireRoute(`${method} ${path}`, statement)
   const fields = fieldsOf(call)
-  const { host } = context.config.baseUrl
+  const { host: authority } = context.config.baseUrl
+  const head = { method, scheme: 'https', authority, path, fields }
+  if (sealUpload) return sealUpload(choice, head, signal)
   // In parts: the content is large, and not copied.
-  const message = encodeRequestParts({
-    method,
-    scheme: 'https',
-    authority: host,
-    path,
-    fields,
-    content,
-  })
+  const message = encodeRequestParts({ ...head, content })
   try {
     const limits = { maxChunk: maxChunkOf(statement) }
     const sealing = sealRequest(kem, keyConfig, message, limits)

@@ -1,12 +1,13 @@
 import { platform } from '#platform'
 import { SecurityError } from '@nomyo/crypto'
-import { GATEWAY_PATH, MEDIA_TYPES, type SealedRequest } from '@nomyo/crypto/wire-2'
+import { GATEWAY_PATH, MEDIA_TYPES } from '@nomyo/crypto/wire-2'
 import type { TransportResponse } from '@nomyo/transport'
 import { credentials, type Call } from '../completion/call.js'
 import type { Identified } from '../completion/seal-request.js'
 import { outerHeaders } from './headers.js'
 import { maxChunkOf } from './limits.js'
 import { openAnswer, type OpenAnswer } from './read-answer.js'
+import type { SealedRoute } from './seal-route.js'
 import type { Wire2Choice } from './selection.js'
 
 /** The answer that the gateway encrypted, or the refusal of any party on the path. */
@@ -27,7 +28,7 @@ export interface AnswerLimits {
  * @throws SecurityError for an answer that is not authentic or too large
  */
 export async function sendSealed(
-  sealed: SealedRequest,
+  sealed: SealedRoute,
   { statement }: Wire2Choice,
   call: Call<Identified>,
   { maxBytes, onChunk }: AnswerLimits,
@@ -45,7 +46,7 @@ export async function sendSealed(
       'content-type': MEDIA_TYPES.request,
       accept: MEDIA_TYPES.answer,
     },
-    body: sealed.body,
+    ...('body' in sealed ? { body: sealed.body } : { upload: sealed.upload }),
     maxResponseBytes: maxBytes,
     signal,
   })

@@ -1,4 +1,4 @@
-import type { TakePart, TransportRequest } from '../transport.js'
+import type { RequestUpload, TakePart, TransportRequest } from '../transport.js'
 
 /**
  * Sends one HTTP request for {@link createHttpTransport}: less than `fetch`, and therefore faster. Follows
@@ -10,10 +10,18 @@ import type { TakePart, TransportRequest } from '../transport.js'
 export type HttpSend = (url: string, request: HttpSendRequest) => Promise<HttpSendResponse>
 
 /** The request of an {@link HttpSend}. */
-export type HttpSendRequest = Pick<
+export interface HttpSendRequest extends Pick<
   TransportRequest,
-  'method' | 'headers' | 'body' | 'upload' | 'signal'
->
+  'method' | 'headers' | 'body' | 'signal'
+> {
+  readonly upload?: HttpSendUpload | undefined
+}
+
+/** An upload, and the body of `fetch` that it becomes. */
+export interface HttpSendUpload extends RequestUpload {
+  /** Creates a stream, or a `Blob` in browsers. */
+  readonly toBody?: () => Promise<ReadableStream<Uint8Array> | Blob>
+}
 
 /** The head of a response, and access to its body. */
 export interface HttpSendResponse {

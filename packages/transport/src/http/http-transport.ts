@@ -11,7 +11,7 @@ import { APIConnectionError } from '../errors.js'
 import type { HttpSend, HttpSendResponse } from './http-send.js'
 import { fetchSend } from './fetch-send.js'
 import { readLimited, readParts } from './read-limited.js'
-import type { RequestUpload, StreamedResponse, Transport, TransportRequest } from '../transport.js'
+import type { StreamedResponse, Transport, TransportRequest } from '../transport.js'
 
 /** Error bodies are small; a larger one is an attempt to fill memory. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024
@@ -84,16 +84,15 @@ async function streamOverHttp(
     }
   }
 
-  const watched = asked.upload && watchUpload(asked.upload, signal)
-  const answer = await mapErrors(() => {
+  const answer = await mapErrors(async () => {
     // `send` might open a connection first.
     signal.throwIfAborted()
-    const upload = watched?.upload
-    return abortable(send(endpointUrl(baseUrl, path), { ...asked, upload }), signal)
-  }).catch((error: unknown) => {
-    const [failure] = watched?.failures ?? []
-    throw failure?.error ?? error
+    const url = endpointUrl(baseUrl, path)
+    return asked.upload === undefined
+      ? abortable(send(url, asked), signal)
+      : (await import('./upload.js')).sendUpload(send, url, asked)
   })
+  if ('failure' in answer) throw answer.failure
   const { status } = answer
   const header = (name: string): string | undefined => answer.header(name)
   const limit = status === 200 ? maxResponseBytes : MAX_ERROR_BODY_BYTES
@@ -128,36 +127,6 @@ async function streamOverHttp(
       answer.cancel()
     },
   }
-}
-
-/** Ends an upload with its signal, also where the next part does not come, and keeps its own error. */
-function watchUpload(
-  upload: RequestUpload,
-  signal: AbortSignal,
-): { readonly upload: RequestUpload; readonly failures: readonly { readonly error: unknown }[] } {
-  checkObject(upload, 'upload')
-  checkArgument(Symbol.asyncIterator in Object(upload.parts), 'upload', 'parts that can be read')
-  const failures: { readonly error: unknown }[] = []
-  async function* parts(): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    const iterator = upload.parts[Symbol.asyncIterator]()
-    let isOver = false
-    try {
-      for (;;) {
-        const next = await abortable(iterator.next(), signal).catch((error: unknown) => {
-          isOver = !signal.aborted
-          failures.push({ error })
-          throw error
-        })
-        isOver = next.done === true
-        if (next.done === true) return
-        yield next.value
-      }
-    } finally {
-      // Not awaited: it might wait for the part that does not come.
-      if (!isOver) iterator.return?.().catch(() => undefined)
-    }
-  }
-  return { upload: { ...upload, parts: parts() }, failures }
 }
 
 /** The body of an error is optional: an oversized or truncated one counts as empty. */

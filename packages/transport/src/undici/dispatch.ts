@@ -10,9 +10,11 @@ export interface DispatchedResponse extends HttpSendResponse {
   readonly fields: Readonly<Record<string, string | string[] | undefined>>
 }
 
+type Headers = HttpSendRequest['headers']
+
 /** Without a length, HTTP sends a body in chunks. */
-const lengthOf = ({ byteLength }: Partial<RequestUpload> = {}): Record<string, string> =>
-  byteLength === undefined ? {} : { 'content-length': String(byteLength) }
+const withLength = (headers: Headers, { byteLength }: RequestUpload): Headers =>
+  byteLength === undefined ? headers : { ...headers, 'content-length': String(byteLength) }
 
 /** Sends a request with undici's lowest-level call: no stream of the body is created. */
 export function dispatchSend(
@@ -47,8 +49,8 @@ export function dispatchSend(
         origin,
         path: pathname + search,
         method,
-        headers: { ...uncompressed(headers), ...lengthOf(upload) },
-        body: upload === undefined ? (body ?? null) : Readable.from(upload.parts),
+        headers: uncompressed(upload ? withLength(headers, upload) : headers),
+        body: upload ? Readable.from(upload.parts) : (body ?? null),
       },
       {
         onRequestStart(controller) {

@@ -117,12 +117,10 @@ function fetchOver(
     { method = 'GET', headers = {}, body, signal }: FetchedRequest = {},
   ): Promise<Response> => {
     const request = { method, headers, signal: signal ?? new AbortController().signal }
-    if (body instanceof ReadableStream) {
-      // In Node it can be iterated over.
-      const parts = body as unknown as AsyncIterable<Uint8Array<ArrayBuffer>>
-      return toResponse(await send(String(url), { ...request, upload: { parts } }))
-    }
-    return toResponse(await send(String(url), body ? { ...request, body } : request))
+    if (!body) return toResponse(await send(String(url), request))
+    // In Node a stream can be iterated over.
+    const sent = body instanceof ReadableStream ? { upload: { parts: body as never } } : { body }
+    return toResponse(await send(String(url), { ...request, ...sent }))
   }
   return ask as unknown as typeof fetch
 }

@@ -33,20 +33,6 @@ export interface WholeSealer extends ChunkSealer {
   readonly sealWhole: (plaintext: Plaintext) => Promise<Bytes>
 }
 
-/** Returns the length of the chunks of a whole message, encrypted with as few of them as possible. */
-export function sealedLength(
-  length: number,
-  { firstChunk = CHUNK_BYTES, maxChunk }: { firstChunk?: number; maxChunk: number },
-): number {
-  const first = Math.min(length, firstChunk)
-  const others = Math.ceil((length - first) / maxChunk)
-  const framed = (plaintext: number, isFinal: boolean): number =>
-    varintLength(isFinal ? 0 : plaintext + TAG_BYTES) + plaintext + TAG_BYTES
-  if (others === 0) return framed(first, true)
-  const last = length - first - (others - 1) * maxChunk
-  return framed(first, false) + (others - 1) * framed(maxChunk, false) + framed(last, true)
-}
-
 /** Between two turns of other work. */
 const TURN_BYTES = 1024 * 1024
 
@@ -54,6 +40,27 @@ const TURN_BYTES = 1024 * 1024
 interface PlannedChunk {
   readonly length: number
   readonly announced: number
+}
+
+/** Divides plaintext into as few chunks as possible, and returns how long they are together. */
+export function planChunks(
+  length: number,
+  isFinal: boolean,
+  firstChunk: number,
+  maxChunk: number,
+): { readonly plan: readonly PlannedChunk[]; readonly size: number } {
+  const plan: PlannedChunk[] = []
+  let left = length
+  let size = 0
+  // The final part may be empty, others are not.
+  while (left > 0 || (isFinal && plan.length === 0)) {
+    const chunk = Math.min(left, plan.length === 0 ? firstChunk : maxChunk)
+    left -= chunk
+    const announced = isFinal && left === 0 ? 0 : chunk + TAG_BYTES
+    plan.push({ length: chunk, announced })
+    size += varintLength(announced) + chunk + TAG_BYTES
+  }
+  return { plan, size }
 }
 
 /** Begins a message. */
@@ -99,21 +106,17 @@ export function chunkSealer(
     before: Uint8Array,
   ): Promise<Bytes> => {
     const buffers = buffersOf(plaintext)
-    let left = buffers.reduce((sum, { length }) => sum + length, 0)
-    if (isDone || chunks + 1 + left / maxChunk > MAX_CHUNKS) throw isOver()
+    const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+    if (isDone || chunks + 1 + length / maxChunk > MAX_CHUNKS) throw isOver()
     isDone = isFinal
-    const plan: PlannedChunk[] = []
-    let size = before.length
-    // The final part may be empty, others are not.
-    while (left > 0 || (isFinal && plan.length === 0)) {
-      const length = Math.min(left, chunks === 0 ? firstChunk : maxChunk)
-      left -= length
-      const announced = isFinal && left === 0 ? 0 : length + TAG_BYTES
-      plan.push({ length, announced })
-      size += varintLength(announced) + length + TAG_BYTES
-      chunks++
-    }
-    const target = platform.allocate(size)
+    const { plan, size } = planChunks(
+      length,
+      isFinal,
+      chunks === 0 ? firstChunk : maxChunk,
+      maxChunk,
+    )
+    chunks += plan.length
+    const target = platform.allocate(before.length + size)
     target.set(before)
     const sealed = last.then(() => encryptAll(buffers, plan, target, before.length))
     // A failure of one part is that of all later ones.

@@ -2,7 +2,7 @@ import { requireArgument, requireBytes, requireInteger, requireOptions } from '.
 import type { Bytes } from '../../bytes/bytes.js'
 import { SecurityError } from '../../errors.js'
 import { checkedLimits, type SendLimits } from '../chunks/limits.js'
-import { sealedLength } from '../chunks/sealer.js'
+import { planChunks } from '../chunks/sealer.js'
 import type { Kem } from '../kem/kem.js'
 import type { KeyConfig } from '../keys/key-list.js'
 import { CHUNK_BYTES } from '../labels.js'
@@ -38,15 +38,19 @@ export interface SealedRequestParts extends Pick<RequestSealer, 'enc' | 'openAns
  * import { createStreamedRequest, sealRequestParts } from '@nomyo/crypto/wire-2'
  * import type { Kem, KeyConfig, RequestHead } from '@nomyo/crypto/wire-2'
  *
- * export async function upload(kem: Kem, config: KeyConfig, head: RequestHead, file: Blob) {
- *   const request = createStreamedRequest(head, file.size)
+ * export async function upload(
+ *   kem: Kem,
+ *   config: KeyConfig,
+ *   head: RequestHead,
+ *   content: AsyncIterable<Uint8Array>,
+ * ) {
+ *   const request = createStreamedRequest(head)
  *   async function* parts() {
  *     yield request.head
- *     const content: AsyncIterable<Uint8Array> = file.stream()
  *     for await (const part of content) yield request.content(part)
  *     yield request.end()
  *   }
- *   return sealRequestParts(kem, config, { parts: parts(), length: request.length })
+ *   return sealRequestParts(kem, config, { parts: parts() })
  * }
  * ```
  */
@@ -68,7 +72,10 @@ export async function sealRequestParts(
     openAnswer,
     dispose,
     body: seal(sealer, message, maxChunk),
-    byteLength: length === undefined ? undefined : head.length + sealedLength(length, { maxChunk }),
+    byteLength:
+      length === undefined
+        ? undefined
+        : head.length + planChunks(length, true, CHUNK_BYTES, maxChunk).size,
   }
 }
 
