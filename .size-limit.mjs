@@ -11,7 +11,7 @@ const LIMITS = {
     './envelope': '3.0 kB',
     './keys': '7.0 kB',
     './keys/node': '8.4 kB',
-    './wire-2': '11.3 kB',
+    './wire-2': '11.5 kB',
     './errors': '0.5 kB',
   },
   transport: { '.': '4.4 kB', './errors': '1.0 kB', './undici': '2.7 kB' },
