@@ -19,7 +19,7 @@ export interface ReadContent {
   readonly type: string | undefined
 }
 
-/** How a body is read. */
+/** Settings of {@link readContent}. */
 export interface ReadContentOptions {
   /** Reads all of it, however large it is. */
   readonly isWhole: boolean
