@@ -147,7 +147,7 @@ export default [
   {
     name: '@nomyo/crypto/wire-2 where the platform has no ML-KEM',
     path: 'packages/crypto/dist/wire-2.js',
-    limit: '19.6 kB',
+    limit: '19.8 kB',
     gzip: true,
     modifyEsbuildConfig: wholeConfig,
   },
