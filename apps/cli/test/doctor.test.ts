@@ -70,8 +70,13 @@ describe('nomyo doctor', () => {
     const args = at(gateway().url)
     const first = await diagnose(home, ...args)
     const checked = ['address ok', 'DNS ok', 'TCP ok', 'key statement ok', 'trust warning']
-    const others = ['wire ok', 'path ok', 'machine ok', 'access ok']
+    const others = ['wire ok', 'path ok', 'machine ok', 'access ok', 'buffering ok']
     expect(statuses(first.findings)).toEqual([...checked, ...others])
+    // Not measured: what to type.
+    expect(first.findings.at(-1)?.remedy).toContain('--chat')
+    const wire1 = await diagnose(home, ...args, '--wire', '1')
+    expect(statuses(wire1.findings).at(-1)).toBe('buffering ok')
+    expect(wire1.findings.at(-1)?.remedy).toBeUndefined()
     expect(first.code).toBe(0)
     const chat = await diagnose(home, ...args, '--chat', 'nomyo/echo')
     expect(statuses(chat.findings).slice(-2)).toEqual(['chat ok', 'buffering ok'])

@@ -1,6 +1,7 @@
 import { ok, warning, type Finding } from '@nomyo-internal/diagnostics'
 import { MEDIA_TYPES } from '@nomyo/crypto/wire-2'
 import { createUndiciFetch } from '@nomyo/transport/undici'
+import type { GatewaySettings } from '../settings/gateway-settings.js'
 import { ChunkTimes } from './chunk-times.js'
 
 /** Times of an answer of wire 2, in milliseconds since its request. */
@@ -71,6 +72,18 @@ export function describePacing(times: AnswerTimes | undefined): Finding {
     `the path buffers answers: the first byte came after ${first ?? ''} s of ${last ?? ''} s`,
     'turn off response buffering for this path; else connections may be closed as idle',
   )
+}
+
+/** Reports that nothing was measured, and what to type. */
+export function describeUnmeasured(
+  { gateway, model = 'MODEL' }: Pick<GatewaySettings, 'gateway' | 'model'>,
+  isStreamed: boolean,
+): Finding {
+  if (!isStreamed) return ok('not measured: an answer of wire 1 arrives whole, not as a stream')
+  return {
+    ...ok('not measured: this takes one question to a model'),
+    remedy: `nomyo doctor --gateway ${gateway} --chat ${model} asks it, and measures`,
+  }
 }
 
 /** The parts of a stream leave the gateway one after the other. */

@@ -108,7 +108,7 @@ function describeHeaders(headers: Headers): Finding {
     (headers.get(name) ?? '').includes(value) ? [] : [name],
   )
   if (removed.length === 0) {
-    return ok('messages of wire 2 pass unchanged; --chat measures whether streams are held back')
+    return ok('messages of wire 2 pass unchanged')
   }
   return warning(
     `messages of wire 2 pass, but the path changes ${removed.join(' and ')}: it may hold answers back`,

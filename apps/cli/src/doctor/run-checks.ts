@@ -10,7 +10,7 @@ import { checkAddress } from './address.js'
 import { checkMachine } from './machine.js'
 import { checkName, checkTcp, checkTls, proxyVariable } from './network.js'
 import { describeFailure } from './describe-failure.js'
-import { describePacing, timedFetch } from './pacing.js'
+import { describePacing, describeUnmeasured, timedFetch } from './pacing.js'
 import { checkPath } from './path.js'
 import { checkTrust } from './trust.js'
 import { checkIdentity, chooseWire, describeChoice } from './wire.js'
@@ -45,13 +45,18 @@ export async function* runChecks(
   }
   const access = await runCheck('access', () => checkAccess(settings, chatModel))
   yield access
-  if (chatModel === undefined || access.status === 'problem') return
+  if (access.status === 'problem') return
+  if (chatModel === undefined) {
+    yield { check: 'buffering', ...describeUnmeasured(settings, 'sha256' in keys.shown) }
+    return
+  }
   const timed = timedFetch()
   try {
     const isStreamed = 'sha256' in keys.shown
     const how = { fetch: timed.fetch, isStreamed }
     yield await runCheck('chat', () => checkChat(settings, chatModel, how))
-    if (isStreamed) yield { check: 'buffering', ...describePacing(timed.times()) }
+    const pacing = isStreamed ? describePacing(timed.times()) : describeUnmeasured(settings, false)
+    yield { check: 'buffering', ...pacing }
   } finally {
     timed.close()
   }
