@@ -59,6 +59,8 @@ const LITERALS = new Map(
  */
 export class JsonScanner {
   readonly #bytes: Uint8Array
+  /** The same bytes, four at a time, the first from an aligned position on. */
+  readonly #words: Int32Array
   readonly #limits: JsonLimits
   readonly #listener: JsonListener
   /** For each open container, 1 for an object. */
@@ -74,6 +76,9 @@ export class JsonScanner {
 
   constructor(bytes: Uint8Array, limits: JsonLimits, listener: JsonListener) {
     this.#bytes = bytes
+    const { buffer, byteOffset, length } = bytes
+    const skew = byteOffset % 4
+    this.#words = new Int32Array(buffer, byteOffset - skew, (skew + length) >> 2)
     this.#limits = limits
     this.#listener = listener
     this.#isObject = new Uint8Array(limits.maxDepth)
@@ -191,11 +196,16 @@ export class JsonScanner {
   /** Reads a name or a text to its end, or to this offset. */
   #readText(until: number): void {
     const bytes = this.#bytes
+    const skew = bytes.byteOffset % 4
     let at = this.#at
+    // Where escapes are frequent, whole words without any are not.
+    let wordsFrom = at + 8
     while (at < until) {
       const byte = bytes[at] ?? 0
-      if (byte === BACKSLASH) at = endOfEscape(bytes, at)
-      else if (byte === QUOTE) {
+      if (byte === BACKSLASH) {
+        at = endOfEscape(bytes, at)
+        wordsFrom = at + 8
+      } else if (byte === QUOTE) {
         this.#at = at + 1
         if (this.#expected === IN_TEXT) this.#endValue()
         else {
@@ -204,9 +214,34 @@ export class JsonScanner {
         }
         return
       } else if (byte < 0x20) throw new JsonError('malformed')
-      else at++
+      else if (++at >= wordsFrom && ((at + skew) & 3) === 0) {
+        at = this.#endOfPlainText(at + skew, until + skew) - skew
+      }
     }
     this.#at = at
+  }
+
+  /**
+   * Passes over whole words of text without quotes, backslashes and control characters.
+   *
+   * @param start - position in the words, in bytes; a multiple of 4
+   */
+  #endOfPlainText(start: number, until: number): number {
+    const words = this.#words
+    const end = until >> 2
+    let word = start >> 2
+    for (; word < end; word++) {
+      // The high bit of a byte is set where it is the one that is sought, or follows such a one.
+      const four = words[word] ?? 0
+      const quotes = four ^ 0x22222222
+      const backslashes = four ^ 0x5c5c5c5c
+      const found =
+        ((quotes - 0x01010101) & ~quotes) |
+        ((backslashes - 0x01010101) & ~backslashes) |
+        ((four - 0x20202020) & ~four)
+      if ((found & 0x80808080) !== 0) break
+    }
+    return word * 4
   }
 
   #endOfLiteral(first: number): number {

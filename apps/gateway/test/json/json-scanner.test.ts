@@ -208,6 +208,29 @@ describe('a JSON scanner', () => {
     }
   })
 
+  it.each([0, 1, 2, 3])(
+    'finds every byte of a text wherever it is, as in bytes from %d on',
+    (start) => {
+      const text = utf8(`"${'a'.repeat(24)}"`)
+      // Behind the JSON there are quotes that do not belong to it.
+      const json = new Uint8Array(start + text.length + 8).fill(0x22).subarray(start, -8)
+      let refused = 0
+      for (let at = 1; at < json.length; at++) {
+        for (let byte = 0; byte < 0x80; byte++) {
+          json.set(text)
+          json[at] = byte
+          const right = expected(json)
+          if (right === 'malformed') refused++
+          for (const piece of [5, 1 << 20]) {
+            if (verdict(json, LIMITS, piece) !== right) expect({ at, byte, piece }).toBe(right)
+          }
+        }
+      }
+      // Control characters and quotes, backslashes before an `a`, and all but a quote at the end.
+      expect(refused).toBe(24 * 34 + 127)
+    },
+  )
+
   it('accepts whatever JSON.stringify writes', () => {
     fc.assert(
       fc.property(
