@@ -32,6 +32,8 @@ const onWarning = (): void => undefined
 const use = { minBits: 2048, extractable: true, parallel: 1, onWarning }
 
 const { kem, key, config } = await testKey()
+const sealed = await wire2.sealRequest(kem, config, body)
+const requestHead = sealed.body.subarray(0, 7 + kem.encBytes)
 const { key: identity, pkcs8Der } = await wire2.generateIdentityKey()
 const identityPem = await keysNode.encodeIdentityKey(pkcs8Der)
 const identityPath = join(folder, 'identity_key.pem')
@@ -268,6 +270,7 @@ testArguments(
         args: { head: { status: 102, fields: [['a', 'b']] } },
       },
     ],
+    deriveRequestSecrets: [{ call: wire2.deriveRequestSecrets, args: { key, head: requestHead } }],
     encodeKeyList: [{ call: wire2.encodeKeyList, args: { keys: [key] } }],
     encodeRequest: [
       { call: wire2.encodeRequest, args: { request: { ...head, content: utf8('x') } } },

@@ -75,6 +75,7 @@ const wire2Names = [
   'createStreamedResponse',
   'createVouch',
   'createWholeResponse',
+  'deriveRequestSecrets',
   'encodeKeyList',
   'encodeRequest',
   'encodeRequestParts',
