@@ -38,6 +38,8 @@ export default {
   entryPoints: sources.map(([, source]) => source),
   tsconfig: 'tsconfig.typedoc.json',
   compilerOptions: {
+    // Typedoc reads the entry points alone, which name no ambient module.
+    types: ['node', './packages/transport/src/undici/agent.d.ts'],
     paths: {
       ...Object.fromEntries(sources.map(([name, source]) => [name, [`./${source}`]])),
       '#platform': platform,
