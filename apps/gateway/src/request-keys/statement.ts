@@ -5,7 +5,6 @@ import {
   signStatement,
   type IdentityKey,
 } from '@nomyo/crypto/wire-2'
-import type { GatewayConfig } from '../config/config.js'
 import type { Generation } from './generation.js'
 import type { PublishedKeys } from './request-keys.js'
 import type { Schedule } from './schedule.js'
@@ -61,8 +60,10 @@ const DEFAULT_UPLOAD_BYTES = 128 * 1024 * 1024
 export const maxUploadBytes = ({
   maxBodyBytes,
   maxUploadBytes: configured = DEFAULT_UPLOAD_BYTES,
-}: Pick<GatewayConfig, 'maxBodyBytes' | 'maxUploadBytes'>): number =>
-  Math.max(configured, maxRequestBytes(maxBodyBytes))
+}: {
+  readonly maxBodyBytes: number
+  readonly maxUploadBytes?: number | undefined
+}): number => Math.max(configured, maxRequestBytes(maxBodyBytes))
 
 /**
  * Creates the statement of a generation of keys, the same bytes for the same input, so that gateways that
