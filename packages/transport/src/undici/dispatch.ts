@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { HttpSendResponse, HttpSendRequest } from '../http/http-send.js'
 import type { RequestUpload, TakePart } from '../transport.js'
@@ -50,7 +49,8 @@ export function dispatchSend(
         path: pathname + search,
         method,
         headers: uncompressed(upload ? withLength(headers, upload) : headers),
-        body: upload ? Readable.from(upload.parts) : (body ?? null),
+        // Undici takes any async iterable; its types name streams of Node only.
+        body: upload ? (upload.parts as unknown as Uint8Array) : (body ?? null),
       },
       {
         onRequestStart(controller) {
