@@ -38,7 +38,7 @@ async function announceTooBig({ url }: Proxy): Promise<Answer> {
   const request = httpsRequest(`${url}/v1/chat/secure_completion`, {
     method: 'POST',
     rejectUnauthorized: false,
-    headers: { ...clientHeaders(), 'content-length': 16 * MIB + 1 },
+    headers: { ...clientHeaders(), 'content-length': 128 * MIB + 1 },
   })
   request.flushHeaders()
   const [response] = (await once(request, 'response')) as [IncomingMessage]

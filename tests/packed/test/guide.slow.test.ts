@@ -61,10 +61,12 @@ it('the operator packs the gateway, the packages that it needs, and nothing else
   ])
 })
 
-it('the first program of the guide gets an answer from the gateway of the other', async () => {
+it('the first program of the guide that names a gateway gets an answer from that of the other', async () => {
   const gateway = await startGateway(operator, [])
   try {
-    const program = blocks['getting-started']?.find(({ language }) => language === 'ts')
+    const program = blocks['getting-started']?.find(
+      ({ language, code }) => language === 'ts' && code.includes('http://localhost:12435'),
+    )
     const code = program!.code.replace('http://localhost:12435', gateway.url)
     await writeFile(join(client, 'chat.mjs'), code)
     const { exitCode, output } = await run(process.execPath, ['chat.mjs'], client)

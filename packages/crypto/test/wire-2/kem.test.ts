@@ -3,7 +3,6 @@ import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import type { Bytes } from '../../src/bytes/bytes.js'
 import { loadClassicKem, loadHybridKem } from '../../src/wire-2/index.js'
-import { agreeWith } from '../../src/wire-2/kem/curve.js'
 import { hybridKem } from '../../src/wire-2/kem/hybrid.js'
 import { x25519Kem } from '../../src/wire-2/kem/x25519.js'
 import { x25519Platform } from '../../src/wire-2/platform/x25519/node.js'
@@ -162,7 +161,7 @@ it('exports no generated key on Node, whose version 20 may wait for ever then', 
   const [one, other] = [await x25519Platform.generateKey(), await x25519Platform.generateKey()]
   expect(exported).not.toHaveBeenCalled()
   exported.mockRestore()
-  expect(toHex(await agreeWith(one, other.publicKey))).toBe(
-    toHex(await agreeWith(other, one.publicKey)),
-  )
+  const agree = async ({ agree }: typeof one, { publicKey: peer }: typeof one): Promise<string> =>
+    toHex(await agree(await x25519Platform.importPublicKey(peer)))
+  expect(await agree(one, other)).toBe(await agree(other, one))
 })
